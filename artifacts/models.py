@@ -1,0 +1,118 @@
+"""Delivered work: artifacts, their versions, their logical paths, and the stored bytes.
+
+Only `artifacts/services/` changes these rows.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from tasks.models import Project, Session, Task
+
+INLINE_LIMIT = 64 * 1024
+"""Stored bytes up to this size live in the row, larger ones in a file (docs/architecture.md, "Content")."""
+
+
+class Kind(models.TextChoices):
+    CODE = "code", "Code"
+    DOCUMENTATION = "documentation", "Documentation"
+    ANALYSIS = "analysis", "Analysis"
+    DESIGN = "design", "Design"
+    TEST = "test", "Test"
+    CONFIG = "config", "Config"
+    GENERAL = "general", "General"
+
+
+class Codec(models.TextChoices):
+    """How stored bytes are packed."""
+
+    IDENTITY = "identity", "As they are"
+    ZLIB = "zlib", "zlib"
+
+
+class Content(models.Model):
+    """Bytes, stored once per sha256: in the row, or in a file named by the sha256 where `data` is null."""
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    size_bytes = models.PositiveBigIntegerField()
+    size_chars = models.PositiveBigIntegerField()
+    codec = models.CharField(max_length=16, choices=Codec.choices, default=Codec.IDENTITY)
+    data = models.BinaryField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(codec__in=Codec.values), name="content_codec_is_known"),
+            models.CheckConstraint(
+                condition=Q(data__isnull=True) | Q(size_bytes__lte=INLINE_LIMIT), name="content_inline_is_small"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.sha256
+
+
+class Artifact(models.Model):
+    """One piece of delivered work; delivering it again makes the next version."""
+
+    public_id = models.CharField(max_length=40, unique=True)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="artifacts")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="artifacts")
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.GENERAL)
+    summary = models.TextField(blank=True)
+    version = models.PositiveIntegerField(default=1, help_text="The number of the latest version.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["project", "-updated_at"], name="artifact_recent")]
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="artifact_kind_is_known"),
+            models.CheckConstraint(condition=Q(version__gte=1), name="artifact_has_a_version"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class ArtifactVersion(models.Model):
+    """The content of an artifact as it was delivered once."""
+
+    artifact = models.ForeignKey(Artifact, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    content = models.ForeignKey(Content, on_delete=models.PROTECT, related_name="versions")
+    summary = models.TextField(blank=True)
+    media_type = models.CharField(max_length=127, default="text/markdown")
+    session = models.ForeignKey(Session, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    actor_name = models.CharField(max_length=200)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["artifact", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["artifact", "number"], name="artifact_version_once"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="artifact_version_counts_from_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.artifact_id} v{self.number}"
+
+
+class ArtifactPath(models.Model):
+    """Where the work belongs in the user's own tree: data, never a path of this server."""
+
+    artifact = models.ForeignKey(Artifact, on_delete=models.CASCADE, related_name="paths")
+    path = models.CharField(max_length=1024)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["artifact", "path"], name="artifact_path_once"),
+            models.CheckConstraint(condition=~Q(path="") & ~Q(path__startswith="/"), name="artifact_path_is_relative"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path

@@ -1,0 +1,21 @@
+#!/usr/bin/env python3
+"""The one command line of the product: `python manage.py COMMAND`."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run a management command; the stdio bridge starts without importing Django."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
+    if sys.argv[1:2] == ["mcp_serve"]:
+        from orchestrator_site.mcp.front import main as serve
+
+        sys.exit(serve(sys.argv[2:]))
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

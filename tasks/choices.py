@@ -1,0 +1,67 @@
+"""The words of the domain: states, verbs, complexities, priorities."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Status(models.TextChoices):
+    """Where a task stands; `tasks/services/transitions.py` says how it gets there."""
+
+    PENDING = "pending", "Pending"
+    ACTIVE = "active", "Active"
+    IN_REVIEW = "in_review", "In review"
+    NEEDS_REVISION = "needs_revision", "Needs revision"
+    BLOCKED = "blocked", "Blocked"
+    FAILED = "failed", "Failed"
+    COMPLETED = "completed", "Completed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+FINISHED = (Status.COMPLETED, Status.CANCELLED)
+CLAIMABLE = (Status.PENDING, Status.NEEDS_REVISION)
+
+
+class Verb(models.TextChoices):
+    """What can happen to a task. The second group follows from its subtasks and is never asked for."""
+
+    PLAN = "plan", "planned"
+    EDIT = "edit", "edited"
+    CLAIM = "claim", "claimed"
+    COMPLETE = "complete", "completed"
+    HAND_BACK = "hand_back", "handed back for revision"
+    APPROVE = "approve", "approved"
+    REQUEST_REVISION = "request_revision", "sent back for revision"
+    BLOCK = "block", "blocked"
+    UNBLOCK = "unblock", "unblocked"
+    FAIL = "fail", "marked failed"
+    RETRY = "retry", "put up for another try"
+    RELEASE = "release", "released"
+    CANCEL = "cancel", "cancelled"
+    ARCHIVE = "archive", "archived"
+    RESTORE = "restore", "restored"
+
+    START = "start", "started with its first subtask"
+    FINISH = "finish", "finished with its last subtask"
+    REOPEN = "reopen", "reopened by a subtask"
+    SPLIT = "split", "split into subtasks"
+
+    OPEN_SESSION = "open_session", "opened a session"
+    END_SESSION = "end_session", "ended a session"
+    DELIVER = "deliver", "delivered an artifact"
+
+
+class Complexity(models.TextChoices):
+    SIMPLE = "simple", "Simple"
+    MODERATE = "moderate", "Moderate"
+    COMPLEX = "complex", "Complex"
+    VERY_COMPLEX = "very_complex", "Very complex"
+
+
+class Priority(models.IntegerChoices):
+    """Stored as a number so that the database can order by it; every door shows the word."""
+
+    LOW = 1, "low"
+    NORMAL = 2, "normal"
+    HIGH = 3, "high"
+    URGENT = 4, "urgent"

@@ -1,0 +1,336 @@
+"""Projects, sessions, tasks, dependencies, events, specialists and idempotency keys.
+
+Only `tasks/services/` changes these rows; the constraints below hold whatever code does.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from tasks.choices import CLAIMABLE, Complexity, Priority, Status, Verb
+
+
+class Project(models.Model):
+    """A user's project; one database serves many."""
+
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=200)
+    root_path = models.CharField(max_length=4096, blank=True)
+    settings = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(name=""), name="project_has_a_name"),
+            models.UniqueConstraint(
+                fields=["root_path"], condition=~Q(root_path=""), name="project_root_path_is_unique"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Session(models.Model):
+    """An assistant's stretch of work on a project."""
+
+    public_id = models.CharField(max_length=40, unique=True)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="sessions")
+    connection_id = models.CharField(max_length=80)
+    client_name = models.CharField(max_length=200, blank=True)
+    client_version = models.CharField(max_length=100, blank=True)
+    started_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_seen_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["connection_id", "-id"], name="session_by_connection")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection_id", "project"],
+                condition=Q(ended_at__isnull=True),
+                name="session_one_open_per_connection",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client_name or 'assistant'} ({self.public_id})"
+
+
+class TaskQuerySet(models.QuerySet["Task"]):
+    """Sets of tasks by the questions that services and pages ask."""
+
+    def on_board(self) -> TaskQuerySet:
+        """Tasks that are not archived."""
+        return self.filter(archived_at__isnull=True)
+
+    def plans(self) -> TaskQuerySet:
+        """Roots of the trees."""
+        return self.filter(parent__isnull=True)
+
+    def leaves(self) -> TaskQuerySet:
+        """Tasks that are worked on: those without subtasks of their own."""
+        return self.filter(is_leaf=True)
+
+    def within(self, plan: Task) -> TaskQuerySet:
+        """All tasks below the root of a tree."""
+        return self.filter(root_id=plan.root_id or plan.pk)
+
+    def with_open_dependencies(self) -> TaskQuerySet:
+        """Tasks that wait for at least one dependency."""
+        return self.filter(Exists(Dependency.objects.open().filter(task=OuterRef("pk"))))
+
+    def ready(self) -> TaskQuerySet:
+        """Leaves that can be claimed now, best first: by priority, then in the order they were planned."""
+        return (
+            self.on_board()
+            .filter(is_leaf=True, status__in=CLAIMABLE)
+            .filter(~Exists(Dependency.objects.open().filter(task=OuterRef("pk"))))
+            .order_by("-priority", "id")
+        )
+
+    def lease_over(self, now: datetime) -> TaskQuerySet:
+        """Active leaves whose lease ran out or whose holder's session has ended."""
+        return self.filter(is_leaf=True, status=Status.ACTIVE).filter(
+            Q(lease_expires_at__lte=now) | Q(lease_session__ended_at__isnull=False)
+        )
+
+
+class Task(models.Model):
+    """A piece of work: the root of a plan, a group of subtasks, or a leaf that somebody does."""
+
+    public_id = models.CharField(max_length=100, unique=True)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="tasks")
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="children")
+    root = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="descendants")
+    depth = models.PositiveIntegerField(default=0)
+    position = models.PositiveIntegerField(default=0)
+    is_leaf = models.BooleanField(default=True)
+
+    title = models.CharField(max_length=300)
+    description = models.TextField(blank=True)
+    specialist = models.CharField(max_length=64, blank=True)
+    complexity = models.CharField(max_length=16, choices=Complexity.choices, default=Complexity.MODERATE)
+    effort = models.CharField(max_length=200, blank=True)
+    priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
+    context = models.TextField(blank=True)
+    requires_review = models.BooleanField(default=False)
+
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
+    summary = models.TextField(blank=True)
+    reason = models.TextField(blank=True, help_text="Why the task is blocked, failed or cancelled.")
+    review_comment = models.TextField(blank=True, help_text="What the reviewer asked for; shown first in the brief.")
+
+    lease_number = models.PositiveIntegerField(default=0, help_text="Fencing token: grows with every claim.")
+    lease_session = models.ForeignKey(
+        Session, null=True, blank=True, on_delete=models.SET_NULL, related_name="leased_tasks"
+    )
+    lease_holder = models.CharField(max_length=200, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(
+                fields=["project", "-priority", "id"],
+                condition=Q(is_leaf=True, archived_at__isnull=True, status__in=CLAIMABLE),
+                name="task_ready",
+            ),
+            models.Index(fields=["project", "archived_at", "is_leaf", "status"], name="task_counts"),
+            models.Index(fields=["root", "archived_at", "is_leaf", "status"], name="task_plan_counts"),
+            models.Index(fields=["project", "status", "-updated_at"], name="task_by_status"),
+            models.Index(
+                fields=["project", "-id"], condition=Q(parent__isnull=True), name="task_plans"
+            ),
+            models.Index(fields=["parent", "position"], name="task_children"),
+            models.Index(fields=["lease_session"], name="task_held", condition=Q(lease_session__isnull=False)),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=~Q(title=""), name="task_has_a_title"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="task_status_is_known"),
+            models.CheckConstraint(condition=Q(complexity__in=Complexity.values), name="task_complexity_is_known"),
+            models.CheckConstraint(condition=Q(priority__in=Priority.values), name="task_priority_is_known"),
+            models.CheckConstraint(condition=~Q(parent=F("id")) & ~Q(root=F("id")), name="task_is_not_its_own_parent"),
+            models.CheckConstraint(
+                condition=Q(parent__isnull=True, root__isnull=True, depth=0)
+                | Q(parent__isnull=False, root__isnull=False, depth__gt=0),
+                name="task_root_parent_and_depth_agree",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=Status.ACTIVE, is_leaf=True, lease_expires_at__isnull=False, lease_number__gt=0)
+                | (
+                    (~Q(status=Status.ACTIVE) | Q(is_leaf=False))
+                    & Q(lease_expires_at__isnull=True, lease_session__isnull=True, lease_holder="")
+                ),
+                name="task_lease_belongs_to_an_active_leaf",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=Status.COMPLETED, completed_at__isnull=False)
+                | (~Q(status=Status.COMPLETED) & Q(completed_at__isnull=True)),
+                name="task_completed_at_goes_with_completed",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=[Status.BLOCKED, Status.FAILED]) | ~Q(reason=""),
+                name="task_stopped_for_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=Status.NEEDS_REVISION) | ~Q(review_comment=""),
+                name="task_revision_says_what_to_mend",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.public_id}: {self.title}"
+
+    @property
+    def is_plan(self) -> bool:
+        """Whether this is the root of a tree."""
+        return self.parent_id is None
+
+    @property
+    def plan_id(self) -> int:
+        """The primary key of the tree's root."""
+        return self.root_id or self.pk
+
+    @property
+    def priority_word(self) -> str:
+        """The priority as every door says it."""
+        return Priority(self.priority).label
+
+    def lease_is_over(self, now: datetime) -> bool:
+        """Whether the holder has lost its claim, by time or because its session has ended."""
+        if self.lease_expires_at is None or self.lease_expires_at <= now:
+            return True
+        return self.lease_session is not None and self.lease_session.ended_at is not None
+
+
+class DependencyQuerySet(models.QuerySet["Dependency"]):
+    def open(self) -> DependencyQuerySet:
+        """Dependencies that still hold their task back."""
+        return self.exclude(depends_on__status=Status.COMPLETED)
+
+
+class Dependency(models.Model):
+    """`task` cannot start before `depends_on` is completed.
+
+    A subtask inherits what its parents wait for, as rows of its own that name the parent in `inherited_from`; so
+    "ready" is one question about one task's rows, however deep the tree.
+    """
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="dependencies")
+    depends_on = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="dependents")
+    inherited_from = models.ForeignKey(
+        Task, null=True, blank=True, on_delete=models.CASCADE, related_name="bequeathed_dependencies"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = DependencyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        verbose_name_plural = "dependencies"
+        constraints = [
+            models.CheckConstraint(condition=~Q(task=F("depends_on")), name="dependency_is_not_on_itself"),
+            models.UniqueConstraint(
+                fields=["task", "depends_on"], condition=Q(inherited_from__isnull=True), name="dependency_once"
+            ),
+            models.UniqueConstraint(
+                fields=["task", "depends_on", "inherited_from"],
+                condition=Q(inherited_from__isnull=False),
+                name="dependency_inherited_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} needs {self.depends_on_id}"
+
+
+class Event(models.Model):
+    """One change: who, what, to which task, before and after. Rows are only ever added; the id is the cursor."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="events")
+    task = models.ForeignKey(Task, null=True, blank=True, on_delete=models.CASCADE, related_name="events")
+    session = models.ForeignKey(Session, null=True, blank=True, on_delete=models.SET_NULL, related_name="events")
+    actor_kind = models.CharField(max_length=16)
+    actor_name = models.CharField(max_length=200)
+    verb = models.CharField(max_length=32, choices=Verb.choices)
+    before = models.JSONField(default=dict, blank=True)
+    after = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["project", "id"], name="event_by_project"),
+            models.Index(fields=["task", "id"], name="event_by_task"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(actor_kind__in=["assistant", "person", "system"]), name="event_actor_kind_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.actor_name} {self.verb}"
+
+
+class Specialist(models.Model):
+    """A role edited in the browser: of one project, or of the whole site where `project` is empty."""
+
+    project = models.ForeignKey(
+        Project, null=True, blank=True, on_delete=models.CASCADE, related_name="specialists"
+    )
+    name = models.SlugField(max_length=64)
+    role_definition = models.TextField()
+    expertise = models.JSONField(default=list, blank=True)
+    approach = models.JSONField(default=list, blank=True)
+    output_format = models.TextField(blank=True)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="specialist_once_per_project"),
+            models.UniqueConstraint(
+                fields=["name"], condition=Q(project__isnull=True), name="specialist_once_per_site"
+            ),
+            models.CheckConstraint(condition=~Q(role_definition=""), name="specialist_has_a_role"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IdempotencyKey(models.Model):
+    """The answer that a caller's key has already earned, kept with the change it stands for."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="idempotency_keys")
+    operation = models.CharField(max_length=80)
+    key = models.CharField(max_length=200)
+    request_sha256 = models.CharField(max_length=64)
+    response: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "operation", "key"], name="idempotency_key_once"),
+            models.CheckConstraint(condition=~Q(key=""), name="idempotency_key_is_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.key}"
