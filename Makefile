@@ -1,0 +1,99 @@
+# Every target makes or refreshes .venv by itself from the lock files. CONTRIBUTING.md shows the plain commands.
+# `make run PORT=8001` picks another port, `make test TESTS=tests/tasks` other tests, `PYTHON=…` another interpreter.
+
+PYTHON ?= python3
+PORT ?= 8000
+TESTS ?= tests
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --require-hashes
+
+# Checks import the settings, which make the data folder and its key: keep them away from the user's own data.
+CHECK_HOME := $(CURDIR)/$(VENV)/check-home
+
+# A contributor without Chromium still gets all the other tests, and is told; CI may leave nothing out.
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+ifeq ($(CI)$(CHROMIUM),)
+BROWSER := and not browser
+endif
+
+define PYTHON_TOO_OLD
+$(PYTHON) is missing or older than 3.11: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.12
+endef
+define NO_PIP
+This Python brings neither ensurepip nor pip: install them (Debian, Ubuntu: apt install python3-venv) and call make again.
+endef
+
+.PHONY: help run setup test test-all lint type bench demo lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run       start the site on http://127.0.0.1:$(PORT)/"
+	@echo "make test      the tests, with coverage (at most 5 minutes on 2 cores)"
+	@echo "make test-all  the storms and the long property runs that 'make test' leaves out"
+	@echo "make lint      ruff, and migrations that are missing"
+	@echo "make type      mypy, strict"
+	@echo "make bench     the speed table, as text and as JSON"
+	@echo "make demo      two assistants and a crash between them, over real pipes"
+	@echo "make setup     .venv with everything for development"
+	@echo "make lock      renew requirements*.lock from pyproject.toml"
+	@echo "make clean     remove .venv and every cache"
+
+run: $(VENV)/run.stamp
+	$(BIN)/python manage.py up --port $(PORT)
+
+setup: $(VENV)/dev.stamp
+
+test: $(VENV)/dev.stamp
+	@$(if $(BROWSER),echo "chromium not found: browser tests left out (install chromium to run them)")
+	$(BIN)/python -m pytest -n auto -m "not storm $(BROWSER)" --cov --cov-report=term $(TESTS)
+
+# One at a time: a storm needs the whole machine, and a long property run has more time than two minutes.
+test-all: $(VENV)/dev.stamp
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m "(storm or hypothesis) $(BROWSER)" -o timeout=900 $(TESTS)
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	ORCHESTRATOR_HOME="$(CHECK_HOME)" $(BIN)/python -W error manage.py makemigrations --check --dry-run
+
+type: $(VENV)/dev.stamp
+	ORCHESTRATOR_HOME="$(CHECK_HOME)" $(BIN)/mypy
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.bench
+
+demo: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.demo
+
+# The locks hold for every platform and every Python from 3.11 on, and name no package index.
+COMPILE = $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+lock: $(VENV)/dev.stamp
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --extra dev --extra postgres --extra redis --extra s3 --constraint requirements.lock \
+		--output-file requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage staticfiles
+
+# A stamp is newer than its lock exactly when the lock has been installed.
+$(VENV)/run.stamp: requirements.lock | $(BIN)/python
+	$(PIP_INSTALL) -r $<
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock | $(BIN)/python
+	$(PIP_INSTALL) -r $<
+	@touch $@
+
+# Where ensurepip is left out (Debian without python3-venv), the system's own pip fills the new environment.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo '$(PYTHON_TOO_OLD)' >&2; exit 1; }
+	@rm -rf $(VENV)
+	@echo "Making $(VENV) and installing the packages that the lock file names; this takes a minute."
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { \
+		rm -rf $(VENV); \
+		$(PYTHON) -m venv --without-pip $(VENV) \
+		&& $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install -qq pip \
+		|| { rm -rf $(VENV); echo '$(NO_PIP)' >&2; exit 1; }; }
