@@ -1,0 +1,47 @@
+"""What every test stands on: a data folder of its own, Django set up in it, and the hypothesis profiles."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# The settings make their data folder when they load, so it is named before anything imports them: that is why
+# DJANGO_SETTINGS_MODULE is set here and not in pyproject.toml. Each xdist worker comes through here and gets its own.
+if "orchestrator_site.settings" in sys.modules:
+    pytest.exit("Unset DJANGO_SETTINGS_MODULE: tests would write to your own data folder.", returncode=3)
+HOME = Path(tempfile.mkdtemp(prefix="orchestrator-tests-"))
+for name in [name for name in os.environ if name.startswith("ORCHESTRATOR_")]:
+    del os.environ[name]
+os.environ["ORCHESTRATOR_HOME"] = str(HOME)
+os.environ["DJANGO_SETTINGS_MODULE"] = "orchestrator_site.settings"
+
+import django  # noqa: E402
+
+django.setup()
+
+# A test database on a busy machine is slow now and then; the time limit is pytest's.
+settings.register_profile("default", deadline=None, max_examples=50)
+settings.register_profile(
+    "long", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture
+def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty data folder that processes started by the test will use."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("ORCHESTRATOR_HOME", str(home))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    return home
