@@ -1,0 +1,128 @@
+"""Bring the schema up to date before a process begins to serve, however many processes begin at once."""
+
+from __future__ import annotations
+
+import logging
+import pkgutil
+from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from django.apps import apps
+from django.core.management import call_command
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from maintenance.upgrades.locks import advisory_lock, file_lock
+from tasks.errors import Conflict
+
+logger = logging.getLogger(__name__)
+
+Name = tuple[str, str]
+"""A migration: its app and its name."""
+
+
+class DatabaseIsNewer(Conflict):
+    """A newer version of the product has changed the database."""
+
+
+def ensure_schema() -> None:
+    """Apply every migration that the default database lacks, or return at once where none is missing.
+
+    1. Compare what is recorded with what is on disk; usually nothing is missing and that is all.
+    2. Otherwise take the lock, look again (another process may have been faster), and migrate.
+
+    Raises DatabaseIsNewer where the database knows migrations that this code does not and others are missing, and
+    Transient where another process holds the lock for too long.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    if not _is_fresh(connection):
+        with _lock(connection, shared=True):
+            if _nothing_is_missing(connection):
+                return
+    with _lock(connection):
+        _migrate(connection)
+
+
+def _migrate(connection: BaseDatabaseWrapper) -> None:
+    executor = MigrationExecutor(connection)
+    if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return
+    if unknown := _unknown_migrations(executor.loader):
+        raise DatabaseIsNewer(
+            "The database was changed by a newer version of the orchestrator than this one, which has changes of its "
+            f"own to make; both cannot be right (unknown here: {_in_words(unknown)}).",
+            next="Update this copy to the newer version, or set ORCHESTRATOR_HOME to another folder to start afresh.",
+        )
+    call_command("migrate", verbosity=0, interactive=False, database=connection.alias)
+
+
+def _unknown_migrations(loader: MigrationLoader) -> list[Name]:
+    """List what is recorded for our apps but is neither on disk nor replaced by a squashed migration."""
+    replaced = {name for migration in loader.disk_migrations.values() for name in migration.replaces}
+    known = loader.disk_migrations.keys() | replaced
+    return sorted(name for name in loader.applied_migrations if name[0] in loader.migrated_apps and name not in known)
+
+
+def _in_words(names: list[Name]) -> str:
+    return ", ".join(".".join(name) for name in names[:3])
+
+
+def _nothing_is_missing(connection: BaseDatabaseWrapper) -> bool:
+    """Compare names only: 2 ms, where building the graph of migrations takes ten times as long.
+
+    A squashed migration that is recorded by its parts counts as missing; the graph then knows better.
+    """
+    on_disk = _migrations_on_disk()
+    applied = MigrationRecorder(connection).applied_migrations().keys()
+    if not on_disk <= applied:
+        return False
+    if (applied - on_disk) and (unknown := _unknown_migrations(MigrationLoader(connection))):
+        logger.warning("The database is newer than this copy of the orchestrator (%s); update it.", _in_words(unknown))
+    return True
+
+
+def _migrations_on_disk() -> set[Name]:
+    found: set[Name] = set()
+    for config in apps.get_app_configs():
+        package, _ = MigrationLoader.migrations_module(config.label)
+        if package is None or find_spec(package) is None:
+            continue
+        modules = pkgutil.iter_modules(import_module(package).__path__)
+        found |= {(config.label, module.name) for module in modules if module.name[0] not in "_~"}
+    return found
+
+
+def _lock(connection: BaseDatabaseWrapper, *, shared: bool = False) -> AbstractContextManager[None]:
+    """PostgreSQL reads a consistent schema at any time, and a database in memory has one process only."""
+    if connection.vendor == "postgresql":
+        return nullcontext() if shared else advisory_lock(connection)
+    path = _sqlite_file(connection)
+    return nullcontext() if path is None else file_lock(path.with_name(f"{path.name}.migrate-lock"), shared=shared)
+
+
+def _is_fresh(connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether a first connection would turn on WAL in the file.
+
+    That turn needs the file for itself and does not wait: of several processes that make it at once, all but one fail
+    with "database is locked". So it happens under the lock. Bytes 18 and 19 of the file say 2 once it is done.
+    """
+    path = _sqlite_file(connection)
+    if path is None:
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(20)[18:20] != b"\x02\x02"
+    except FileNotFoundError:
+        return True
+
+
+def _sqlite_file(connection: BaseDatabaseWrapper) -> Path | None:
+    if connection.vendor != "sqlite":
+        return None
+    name = str(connection.settings_dict["NAME"])
+    return None if name == ":memory:" or "mode=memory" in name else Path(name)
