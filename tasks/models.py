@@ -93,7 +93,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
             self.on_board()
             .filter(is_leaf=True, status__in=CLAIMABLE)
             .filter(~Exists(Dependency.objects.open().filter(task=OuterRef("pk"))))
-            .order_by("-priority", "id")
+            .order_by("-priority", "root_id", "position")
         )
 
     def lease_over(self, now: datetime) -> TaskQuerySet:
@@ -111,7 +111,7 @@ class Task(models.Model):
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="children")
     root = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="descendants")
     depth = models.PositiveIntegerField(default=0)
-    position = models.PositiveIntegerField(default=0)
+    position = models.PositiveIntegerField(default=0, help_text="Place in its plan, depth first.")
     is_leaf = models.BooleanField(default=True)
 
     title = models.CharField(max_length=300)
@@ -147,16 +147,14 @@ class Task(models.Model):
         ordering = ["id"]
         indexes = [
             models.Index(
-                fields=["project", "-priority", "id"],
+                fields=["project", "-priority", "root", "position"],
                 condition=Q(is_leaf=True, archived_at__isnull=True, status__in=CLAIMABLE),
                 name="task_ready",
             ),
             models.Index(fields=["project", "archived_at", "is_leaf", "status"], name="task_counts"),
             models.Index(fields=["root", "archived_at", "is_leaf", "status"], name="task_plan_counts"),
             models.Index(fields=["project", "status", "-updated_at"], name="task_by_status"),
-            models.Index(
-                fields=["project", "-id"], condition=Q(parent__isnull=True), name="task_plans"
-            ),
+            models.Index(fields=["project", "-id"], condition=Q(parent__isnull=True), name="task_plans"),
             models.Index(fields=["parent", "position"], name="task_children"),
             models.Index(fields=["lease_session"], name="task_held", condition=Q(lease_session__isnull=False)),
         ]
@@ -247,7 +245,9 @@ class Dependency(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(task=F("depends_on")), name="dependency_is_not_on_itself"),
             models.UniqueConstraint(
-                fields=["task", "depends_on"], condition=Q(inherited_from__isnull=True), name="dependency_once"
+                fields=["task", "depends_on"],
+                condition=Q(inherited_from__isnull=True),
+                name="dependency_once",
             ),
             models.UniqueConstraint(
                 fields=["task", "depends_on", "inherited_from"],
@@ -281,7 +281,8 @@ class Event(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(actor_kind__in=["assistant", "person", "system"]), name="event_actor_kind_is_known"
+                condition=Q(actor_kind__in=["assistant", "person", "system"]),
+                name="event_actor_kind_is_known",
             ),
         ]
 
@@ -292,9 +293,7 @@ class Event(models.Model):
 class Specialist(models.Model):
     """A role edited in the browser: of one project, or of the whole site where `project` is empty."""
 
-    project = models.ForeignKey(
-        Project, null=True, blank=True, on_delete=models.CASCADE, related_name="specialists"
-    )
+    project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.CASCADE, related_name="specialists")
     name = models.SlugField(max_length=64)
     role_definition = models.TextField()
     expertise = models.JSONField(default=list, blank=True)

@@ -1,0 +1,50 @@
+"""Logical paths: where a work belongs in the user's own tree. They are data and never reach the file system."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+from tasks.text import unstorable
+
+PATH_LIMIT = 1024
+NAME_LIMIT = 255
+PATHS_LIMIT = 100
+_DRIVE = re.compile(r"^[A-Za-z]:")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def normalised(path: str) -> str:
+    """Fold a path under the artifact's own tree: `/etc/passwd` is `etc/passwd`, `../../x` is `x`, `C:\\a` is `a`.
+
+    Raises ValueError, saying why, where nothing sensible is left.
+    """
+    if unstorable(path) or _CONTROL.search(path):
+        raise ValueError("holds a control character")
+    text = _DRIVE.sub("", unicodedata.normalize("NFC", path).replace("\\", "/"))
+    names: list[str] = []
+    for name in text.split("/"):
+        if name == "..":
+            names = names[:-1]
+        elif name not in ("", "."):
+            names.append(name)
+    if not names:
+        raise ValueError("names no file")
+    if any(len(name) > NAME_LIMIT for name in names) or len("/".join(names)) > PATH_LIMIT:
+        raise ValueError(f"is too long: {PATH_LIMIT} characters are allowed, {NAME_LIMIT} in one name")
+    return "/".join(names)
+
+
+def all_normalised(paths: list[str]) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return normalised paths, each once, and a problem with its place for each that cannot be."""
+    if len(paths) > PATHS_LIMIT:
+        return [], [{"at": "file_paths", "problem": f"{len(paths)} paths; {PATHS_LIMIT} are allowed"}]
+    good: dict[str, None] = {}
+    problems: list[dict[str, Any]] = []
+    for number, path in enumerate(paths):
+        try:
+            good[normalised(path)] = None
+        except ValueError as why:
+            problems.append({"at": f"file_paths[{number}]", "problem": str(why)})
+    return list(good), problems

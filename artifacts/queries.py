@@ -1,0 +1,98 @@
+"""Reads of delivered work that more than one door needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from artifacts import store
+from artifacts.models import Artifact, ArtifactVersion
+from tasks.errors import Invalid, NotFound
+from tasks.models import Project, Task
+from tasks.queries.brief import Work
+
+READ_LIMIT = 100_000
+READ_DEFAULT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A stretch of a stored text, in characters."""
+
+    version: ArtifactVersion
+    offset: int
+    text: str
+
+    @property
+    def end(self) -> int:
+        """The offset after the last character."""
+        return self.offset + len(self.text)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the text goes on."""
+        return self.end < self.version.content.size_chars
+
+
+def artifact_by_id(project: Project, public_id: str) -> Artifact:
+    """Return an artifact of this project.
+
+    Raises NotFound.
+    """
+    found = Artifact.objects.select_related("task").filter(project=project, public_id=public_id).first()
+    if found is None:
+        raise NotFound(
+            f"There is no artifact {public_id[:64]!r} in project {project.slug}.",
+            next="Call orchestrator_synthesize_results on its plan to see the artifacts.",
+        )
+    return found
+
+
+def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion:
+    """Return a version of an artifact, the latest by default.
+
+    Raises NotFound.
+    """
+    number = number or artifact.version
+    found = artifact.versions.select_related("content").filter(number=number).first()
+    if found is None:
+        raise NotFound(
+            f"{artifact.public_id} has no version {number}.", next=f"Versions 1 to {artifact.version} are there."
+        )
+    return found
+
+
+def read_range(version: ArtifactVersion, *, offset: int = 0, limit: int = READ_DEFAULT) -> Range:
+    """Return exactly `limit` characters of the stored text from `offset` on, fewer only at its end.
+
+    Raises Invalid for a range that cannot be, Damaged where the stored bytes are not the delivered ones.
+    """
+    total = version.content.size_chars
+    if not 0 <= offset <= total:
+        raise Invalid(
+            f"offset: {offset:,} is outside the text, which has {total:,} characters.",
+            next=f"Send an offset from 0 to {total}.",
+        )
+    if not 1 <= limit <= READ_LIMIT:
+        raise Invalid(f"limit: 1 to {READ_LIMIT:,} characters.", next="Read on with the next_offset of the answer.")
+    return Range(version, offset, store.text_of(version.content)[offset : offset + limit])
+
+
+def works_of(tasks: list[Task]) -> dict[int, list[Work]]:
+    """Return what some tasks delivered, by the task's primary key, each artifact in its latest version."""
+    found: dict[int, list[Work]] = {}
+    keys = [task.pk for task in tasks]
+    for start in range(0, len(keys), 500):
+        rows = Artifact.objects.filter(task_id__in=keys[start : start + 500]).order_by("id")
+        sizes = _sizes([row.pk for row in (rows := rows.prefetch_related("paths"))])
+        for row in rows:
+            paths = tuple(path.path for path in row.paths.all())
+            work = Work(row.public_id, row.kind, sizes[row.pk, row.version], paths)
+            found.setdefault(row.task_id, []).append(work)
+    return found
+
+
+def _sizes(artifact_keys: list[int]) -> dict[tuple[int, int], int]:
+    rows = ArtifactVersion.objects.filter(artifact_id__in=artifact_keys)
+    return {
+        (key, number): size for key, number, size in rows.values_list("artifact_id", "number", "content__size_chars")
+    }

@@ -1,0 +1,83 @@
+"""Store a piece of work as an artifact of a task, or as the next version of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from artifacts import store as content_store
+from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Kind
+from artifacts.store import Prepared
+from tasks import events, ids
+from tasks.actors import Actor
+from tasks.choices import Verb
+from tasks.models import Task
+
+_TRIES = 5
+
+
+def store_artifact(
+    *,
+    task: Task,
+    actor: Actor,
+    prepared: Prepared,
+    kind: str = Kind.GENERAL,
+    summary: str = "",
+    paths: Sequence[str] = (),
+) -> ArtifactVersion:
+    """Store prepared bytes for a task. Work for the same paths as an earlier one of the task is its next version.
+
+    `paths` are normalised. Call it in the transaction that the work belongs to.
+    """
+    with transaction.atomic():
+        artifact = _same_work(task, paths)
+        if artifact is None:
+            artifact = _create(task, kind, summary, paths)
+        else:
+            _next_version(artifact, kind, summary)
+        version = ArtifactVersion.objects.create(
+            artifact=artifact,
+            number=artifact.version,
+            content=content_store.insert(prepared),
+            summary=summary,
+            session=actor.session,
+            actor_name=actor.name,
+        )
+        facts = {"artifact_id": artifact.public_id, "version": version.number, "sha256": prepared.sha256}
+        events.record(actor=actor, verb=Verb.DELIVER, project=task.project_id, task=task, after=facts)
+    return version
+
+
+def _same_work(task: Task, paths: Sequence[str]) -> Artifact | None:
+    wanted = set(paths)
+    rows = task.artifacts.select_for_update(of=("self",)).prefetch_related("paths")
+    return next((row for row in rows if {path.path for path in row.paths.all()} == wanted), None)
+
+
+def _create(task: Task, kind: str, summary: str, paths: Sequence[str]) -> Artifact:
+    artifact = _with_fresh_id(task, kind, summary)
+    ArtifactPath.objects.bulk_create([ArtifactPath(artifact=artifact, path=path) for path in paths])
+    return artifact
+
+
+def _with_fresh_id(task: Task, kind: str, summary: str) -> Artifact:
+    for attempt in range(_TRIES):
+        try:
+            with transaction.atomic():
+                return Artifact.objects.create(
+                    public_id=ids.artifact_id(), project_id=task.project_id, task=task, kind=kind, summary=summary
+                )
+        except IntegrityError:
+            if attempt == _TRIES - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _next_version(artifact: Artifact, kind: str, summary: str) -> None:
+    artifact.version += 1
+    artifact.kind = kind
+    artifact.summary = summary
+    artifact.updated_at = timezone.now()
+    artifact.save(update_fields=["version", "kind", "summary", "updated_at"])

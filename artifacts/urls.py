@@ -1,0 +1,12 @@
+"""Addresses of the pages of artifacts."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from artifacts import views
+
+urlpatterns = [
+    path("artifacts/<str:public_id>/", views.artifact, name="artifact"),
+    path("artifacts/<str:public_id>/raw/", views.artifact_raw, name="artifact-raw"),
+]

@@ -1,0 +1,46 @@
+"""The audit trail: one row per change, written in the transaction of the change itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks.actors import Actor
+from tasks.choices import Verb
+from tasks.models import Event, Project, Task
+
+
+def build(
+    *,
+    actor: Actor,
+    verb: Verb,
+    project: Project | int,
+    task: Task | None = None,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> Event:
+    """Make an event without saving it, for changes that are written in bulk."""
+    return Event(
+        project_id=project if isinstance(project, int) else project.pk,
+        task=task,
+        session=actor.session,
+        actor_kind=actor.kind,
+        actor_name=actor.name,
+        verb=verb,
+        before=before or {},
+        after=after or {},
+    )
+
+
+def record(
+    *,
+    actor: Actor,
+    verb: Verb,
+    project: Project | int,
+    task: Task | None = None,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> Event:
+    """Write one event. Call it inside the transaction of the change."""
+    event = build(actor=actor, verb=verb, project=project, task=task, before=before, after=after)
+    event.save(force_insert=True)
+    return event

@@ -1,0 +1,58 @@
+"""Public ids: short enough to say, never given twice."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+
+ROOT_PREFIX = "task"
+_ROOT_HEX, _SUBTASK_HEX, _WIDEST_HEX = 8, 6, 32
+_TRIES_PER_WIDTH = 2
+
+Taken = Callable[[Sequence[str]], set[str]]
+"""Given candidate ids, returns those that exist already."""
+
+
+def task_ids(specialists: Sequence[str], *, taken: Taken) -> list[str]:
+    """Return an id per task: `task_` + 8 hex where the specialist is empty, else `<specialist>_` + 6 hex.
+
+    Ids that collide, with stored ones or with each other, are drawn again and then widened.
+    """
+    made = [""] * len(specialists)
+    seen: set[str] = set()
+    missing = list(range(len(specialists)))
+    for widening in range(_WIDEST_HEX):
+        for index in missing:
+            made[index] = _draw(specialists[index], widening // _TRIES_PER_WIDTH)
+        stored = taken([made[index] for index in missing])
+        missing = [index for index in missing if _clashes(made[index], stored, seen)]
+        if not missing:
+            return made
+    raise RuntimeError("No free public id was found; the source of randomness is broken.")
+
+
+def _draw(specialist: str, extra: int) -> str:
+    prefix, width = (specialist, _SUBTASK_HEX) if specialist else (ROOT_PREFIX, _ROOT_HEX)
+    return f"{prefix}_{_hex(width + extra)}"
+
+
+def _clashes(candidate: str, stored: set[str], seen: set[str]) -> bool:
+    """Whether an id is taken; one that is not is taken from here on."""
+    if candidate in stored or candidate in seen:
+        return True
+    seen.add(candidate)
+    return False
+
+
+def artifact_id() -> str:
+    """Return `artifact_` + 8 hex."""
+    return f"artifact_{_hex(8)}"
+
+
+def session_id() -> str:
+    """Return `session_` + 12 hex."""
+    return f"session_{_hex(12)}"
+
+
+def _hex(width: int) -> str:
+    return secrets.token_hex((width + 1) // 2)[:width]

@@ -1,0 +1,172 @@
+"""The working brief: everything a specialist needs to begin a task, and nothing that it has to guess."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tasks.choices import Status
+from tasks.models import Task
+from tasks.roles import Catalogue, Role, catalogue
+
+DEFAULT_CHARS = 12_000
+SMALLEST_CHARS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A delivered artifact as a brief names it."""
+
+    artifact_id: str
+    kind: str
+    size_chars: int
+    paths: tuple[str, ...]
+
+
+WorksOf = Callable[[list[Task]], dict[int, list[Work]]]
+"""Given tasks, returns their delivered artifacts by the task's primary key."""
+
+_works_of: list[WorksOf] = []
+
+
+def offer_works(source: WorksOf) -> None:
+    """Let the app that keeps delivered work tell briefs about it; `tasks` knows nothing above itself."""
+    _works_of[:] = [source]
+
+
+def works_of(tasks: list[Task]) -> dict[int, list[Work]]:
+    """Return the delivered artifacts of some tasks."""
+    return _works_of[0](tasks) if _works_of else {}
+
+
+@dataclass(slots=True)
+class Brief:
+    """A brief's sections in order, and the names of those that did not fit."""
+
+    sections: list[tuple[str, str]] = field(default_factory=list)
+    omitted: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The brief as Markdown."""
+        return "\n\n".join(f"## {title}\n{body}" for title, body in self.sections)
+
+
+def brief_of(task: Task, *, max_chars: int | None = None, roles: Catalogue | None = None) -> Brief:
+    """Return the brief of a task, at most `max_chars` characters long (default 12,000).
+
+    What does not fit is cut at a line or left out, and named in `omitted` with the way to read it.
+    """
+    roles = roles or catalogue(task.project)
+    budget = max(max_chars or DEFAULT_CHARS, SMALLEST_CHARS)
+    sections = [
+        *_review(task),
+        ("Task", _task(task)),
+        ("Role", _role(roles.roles.get(task.specialist), task.specialist)),
+        *_dependencies(task),
+        *_line_of_parents(task),
+        *_own_earlier_work(task),
+    ]
+    return _fitted(sections, budget)
+
+
+def _review(task: Task) -> list[tuple[str, str]]:
+    if not task.review_comment:
+        return []
+    return [("Reviewer's comment: mend this first", task.review_comment)]
+
+
+def _task(task: Task) -> str:
+    lines = [f"{task.title} ({task.public_id}, {task.complexity}, priority {task.priority_word})", "", task.description]
+    if task.effort:
+        lines.append(f"\nEstimated effort: {task.effort}")
+    if task.context:
+        lines.append(f"\nContext: {task.context}")
+    return "\n".join(lines)
+
+
+def _role(role: Role | None, name: str) -> str:
+    if role is None:
+        return f"You work as {name or 'the one who puts the parts together'}."
+    parts = [role.role_definition, _listed("Expertise", role.expertise), _listed("Approach", role.approach)]
+    if role.output_format:
+        parts.append(f"Output format: {role.output_format}")
+    return "\n".join(part for part in parts if part)
+
+
+def _listed(title: str, items: tuple[str, ...]) -> str:
+    return "\n".join([f"{title}:", *(f"- {item}" for item in items)]) if items else ""
+
+
+def _dependencies(task: Task) -> list[tuple[str, str]]:
+    needs = list(Task.objects.filter(dependents__task=task).distinct().order_by("id"))
+    works = works_of(needs)
+    return [(f"Builds on {need.public_id}: {need.title}", _delivered(need, works.get(need.pk, []))) for need in needs]
+
+
+def _delivered(task: Task, works: list[Work]) -> str:
+    lines = [] if task.status == Status.COMPLETED else [f"Status: {task.status}"]
+    if task.summary:
+        lines.append(task.summary)
+    lines += [_how_to_read(work) for work in works]
+    if not task.is_leaf:
+        lines.append(f"Made of subtasks: orchestrator_synthesize_results(parent_task_id={task.public_id!r})")
+    return "\n".join(lines) or "Nothing delivered."
+
+
+def _how_to_read(work: Work) -> str:
+    paths = f" for {', '.join(work.paths[:5])}" if work.paths else ""
+    return (
+        f"- {work.kind}{paths}, {work.size_chars:,} characters: "
+        f"orchestrator_read_artifact(artifact_id={work.artifact_id!r})"
+    )
+
+
+def _line_of_parents(task: Task) -> list[tuple[str, str]]:
+    """The plan first, then the groups between it and the task."""
+    line: list[Task] = []
+    parent = task.parent
+    while parent is not None:
+        line.append(parent)
+        parent = parent.parent
+    return [
+        ("Plan" if above.is_plan else f"Part of: {above.title}", _described(above, with_id=above.is_plan))
+        for above in reversed(line)
+    ]
+
+
+def _described(task: Task, *, with_id: bool) -> str:
+    text = f"{task.description}\n(parent_task_id {task.public_id})" if with_id else task.description
+    return f"{text}\nContext: {task.context}" if task.context else text
+
+
+def _own_earlier_work(task: Task) -> list[tuple[str, str]]:
+    works = works_of([task]).get(task.pk, [])
+    if not works and not task.summary:
+        return []
+    return [("Delivered for this task before", _delivered(task, works))]
+
+
+def _fitted(sections: list[tuple[str, str]], budget: int) -> Brief:
+    brief = Brief()
+    left = budget
+    for title, body in sections:
+        room = left - len(title) - len("## \n\n\n")
+        if len(body) <= room:
+            brief.sections.append((title, body))
+            left = room - len(body)
+            continue
+        kept = _cut_at_a_line(body, room)
+        if kept:
+            brief.sections.append((title, kept))
+        brief.omitted.append(f"{title}: {len(body) - len(kept):,} of {len(body):,} characters")
+        left = max(0, room - len(kept))
+    return brief
+
+
+def _cut_at_a_line(body: str, room: int) -> str:
+    if room < 200:
+        return ""
+    kept = body[:room]
+    line_end = kept.rfind("\n")
+    return kept[:line_end] if line_end > room // 2 else kept

@@ -1,0 +1,56 @@
+"""Find rows by the ids that callers send."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import Q
+
+from tasks.errors import Conflict, NotFound
+from tasks.models import Project, Task
+
+_SHORTEST_ID = 4
+_LONGEST_ID = 100
+
+
+def task_by_id(project: Project, public_id: str) -> Task:
+    """Return a task of this project by its id, or by a part of it that fits only one.
+
+    Raises NotFound, or Conflict where a part fits several.
+    """
+    found = _exact(project, public_id) or _short(project, public_id)
+    if found is None:
+        raise NotFound(
+            f"There is no task {public_id[:_LONGEST_ID]!r} in project {project.slug}.",
+            next="Call orchestrator_get_status to see the tasks of this project.",
+        )
+    return found
+
+
+def _exact(project: Project, public_id: str) -> Task | None:
+    rows = Task.objects.select_related("project", "lease_session", "parent", "root")
+    return rows.filter(project=project, public_id=public_id).first()
+
+
+def _short(project: Project, part: str) -> Task | None:
+    """An id's beginning, or the beginning of its hexadecimal end."""
+    if not _SHORTEST_ID <= len(part) <= _LONGEST_ID:
+        return None
+    fits = Q(public_id__startswith=part) | Q(public_id__contains=f"_{part}")
+    rows = list(Task.objects.filter(fits, project=project).select_related("project", "lease_session")[:6])
+    if len(rows) > 1:
+        raise Conflict(
+            f"{part!r} fits several tasks.",
+            next="Send the whole id.",
+            details={"candidates": [row.public_id for row in rows]},
+        )
+    return rows[0] if rows else None
+
+
+def tasks_by_ids(project: Project, public_ids: Sequence[str]) -> dict[str, Task]:
+    """Return the tasks of this project by exact id; unknown ids are left out."""
+    found: dict[str, Task] = {}
+    for start in range(0, len(public_ids), 500):
+        rows = Task.objects.filter(project=project, public_id__in=public_ids[start : start + 500])
+        found.update({row.public_id: row for row in rows})
+    return found

@@ -1,0 +1,76 @@
+"""What an assistant needs to know when it arrives: what is going on, what waits, what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from tasks.choices import Status
+from tasks.models import Project, Session, Task, TaskQuerySet
+from tasks.queries import counts
+
+SHOWN = 5
+"""Rows of each kind; the true totals are given beside them, so that the answer is bounded on any board."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An active task and whose it is: `yours`, `free` (its holder is gone), or `held` by another session."""
+
+    task: Task
+    whose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some tasks of a kind, and how many there are."""
+
+    tasks: list[Task]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The state of a project as one session sees it."""
+
+    counts: dict[str, int]
+    active: list[Standing]
+    needs_revision: Rows
+    waits_for_a_person: Rows
+    next_ready: Task | None
+
+
+def overview(project: Project, session: Session) -> Overview:
+    """Return where a project stands, seen by a session. Bounded, however large the board."""
+    leaves = Task.objects.filter(project=project).on_board().leaves()
+    by_status = counts.by_status(leaves)
+    return Overview(
+        counts=by_status,
+        active=_active(leaves, session) if by_status.get(Status.ACTIVE) else [],
+        needs_revision=_rows(project, [Status.NEEDS_REVISION], by_status),
+        waits_for_a_person=_rows(project, [Status.IN_REVIEW, Status.BLOCKED, Status.FAILED], by_status),
+        next_ready=Task.objects.filter(project=project).ready().first(),
+    )
+
+
+def _active(leaves: TaskQuerySet, session: Session) -> list[Standing]:
+    """The session's own tasks first, then those that nobody holds any more, then those of others."""
+    now = timezone.now()
+    active = leaves.filter(status=Status.ACTIVE).select_related("lease_session")
+    mine = [Standing(task, "yours") for task in active.filter(lease_session=session).order_by("id")[:SHOWN]]
+    free = [
+        Standing(task, "free")
+        for task in leaves.lease_over(now).exclude(lease_session=session).order_by("id")[: SHOWN - len(mine)]
+    ]
+    known = [standing.task.pk for standing in (*mine, *free)]
+    others = active.exclude(pk__in=known).order_by("id")[: SHOWN - len(known)]
+    return [*mine, *free, *(Standing(task, "held") for task in others)]
+
+
+def _rows(project: Project, statuses: list[Status], by_status: dict[str, int]) -> Rows:
+    total = sum(by_status.get(status, 0) for status in statuses)
+    if not total:
+        return Rows([], 0)
+    tasks = Task.objects.filter(project=project, is_leaf=True, archived_at__isnull=True, status__in=statuses)
+    return Rows(list(tasks.order_by("-updated_at")[:SHOWN]), total)

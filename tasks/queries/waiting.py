@@ -1,0 +1,45 @@
+"""Why a task, or a whole project, has to wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count
+
+from tasks.choices import CLAIMABLE, Status
+from tasks.errors import NotReady
+from tasks.models import Project, Task
+
+
+def open_dependencies(task: Task) -> list[Task]:
+    """Return what a task still waits for, its own dependencies and those of its parents, each once."""
+    return list(Task.objects.filter(dependents__task=task).exclude(status=Status.COMPLETED).distinct().order_by("id"))
+
+
+def why_nothing_is_ready(project: Project, specialist: str | None) -> NotReady:
+    """Say what a project's unfinished tasks are waiting for."""
+    tasks = Task.objects.filter(project=project).on_board().leaves()
+    if specialist:
+        tasks = tasks.filter(specialist=specialist)
+    counts: dict[str, int] = dict(tasks.values_list("status").annotate(Count("pk")))
+    return NotReady(_message(specialist), next=_next_step(counts), details=_details(counts))
+
+
+def _message(specialist: str | None) -> str:
+    return f"No {specialist} task is ready." if specialist else "No task is ready."
+
+
+def _details(counts: dict[str, int]) -> dict[str, Any]:
+    return {"counts": {status: number for status, number in sorted(counts.items()) if number}}
+
+
+def _next_step(counts: dict[str, int]) -> str:
+    if counts.get(Status.IN_REVIEW):
+        return "Work waits for review; a person approves it in the browser or with orchestrator_update_task."
+    if counts.get(Status.BLOCKED) or counts.get(Status.FAILED):
+        return "Blocked or failed tasks hold the rest back: see orchestrator_get_status(status='blocked')."
+    if counts.get(Status.ACTIVE):
+        return "Others are at work. Ask again when they have finished."
+    if any(counts.get(status) for status in CLAIMABLE):
+        return "What is left depends on cancelled tasks: see orchestrator_get_status(status='pending')."
+    return "Everything is finished: call orchestrator_synthesize_results, or plan more."

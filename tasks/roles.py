@@ -1,0 +1,206 @@
+"""Specialists' roles: read from YAML, looked up role by role through four sources.
+
+The first source that has a role wins: the project's files `.task_orchestrator/roles/*.yaml`, the project's rows, the
+site's rows, the packaged defaults. Nothing is kept between calls but parsed files that have not changed, so an edit
+takes effect on the next call.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.db.models import Q
+
+from tasks.models import Project, Specialist
+
+ROLES_FOLDER = Path(".task_orchestrator") / "roles"
+FILE_LIMIT = 256 * 1024
+FILES_LIMIT = 50
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_ORCHESTRATOR = "task_orchestrator"
+"""The ancestor's files describe the planner itself under this name; it is nobody that a task is given to."""
+_TEXTS = ("role_definition", "output_format")
+_LISTS = ("expertise", "approach")
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """How a specialist works."""
+
+    name: str
+    role_definition: str
+    expertise: tuple[str, ...] = ()
+    approach: tuple[str, ...] = ()
+    output_format: str = ""
+    source: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The roles that hold for a project now, and what is wrong with its files."""
+
+    roles: dict[str, Role]
+    problems: list[str] = field(default_factory=list)
+
+    def problems_with(self, name: object, *, at: str) -> list[dict[str, Any]]:
+        """Return what is wrong with a specialist's name at some place of a request; empty where nothing is."""
+        if name in self.roles:
+            return []
+        near = difflib.get_close_matches(str(name), self.roles, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return [
+            {
+                "at": at,
+                "problem": f"{str(name)[:64]!r} is no specialist of this project{hint}",
+                "allowed": sorted(self.roles),
+            }
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    roles: tuple[Role, ...]
+    problems: tuple[str, ...]
+
+
+def catalogue(project: Project | None) -> Catalogue:
+    """Return the roles of a project, or of the site alone."""
+    roles = {role.name: role for role in _packaged().roles}
+    for row in _rows(project):
+        roles[row.name] = _from_row(row)
+    problems: list[str] = []
+    for parsed in _project_files(project) if project else ():
+        problems += parsed.problems
+        roles.update((role.name, role) for role in parsed.roles)
+    return Catalogue(roles, problems)
+
+
+def parse(text: str, *, file: str) -> tuple[list[Role], list[str]]:
+    """Read roles from YAML text; returns the good ones, and a line for everything that is wrong.
+
+    A broken role or file is left out whole, so that the next source is used for it.
+    """
+    try:
+        root = yaml.compose(text, Loader=_LOADER)
+    except yaml.YAMLError as error:
+        return [], [f"{file}{_line_of(error)}: not valid YAML ({_reason(error)}); the file is not used"]
+    if root is None:
+        return [], []
+    if not isinstance(root, yaml.MappingNode):
+        return [], [f"{file}, line {root.start_mark.line + 1}: a mapping of role names is wanted; the file is not used"]
+    roles: list[Role] = []
+    problems: list[str] = []
+    for name, value in root.value:
+        _read_role(name, value, file, roles, problems)
+    return roles, problems
+
+
+def _read_role(name: yaml.Node, value: yaml.Node, file: str, roles: list[Role], problems: list[str]) -> None:
+    if name.value == _ORCHESTRATOR:
+        return
+    found: dict[str, Any] = {}
+    wrong = list(_wrong_name(name))
+    if isinstance(value, yaml.MappingNode):
+        for key, content in value.value:
+            wrong += _read_key(key, content, found)
+        if not found.get("role_definition", "").strip() and not wrong:
+            wrong.append((name, "role_definition is missing"))
+    else:
+        wrong.append((value, "a mapping with role_definition, expertise, approach, output_format is wanted"))
+    if wrong:
+        problems += [f"{file}, line {at.start_mark.line + 1}: {name.value!s:.64}: {why}" for at, why in wrong]
+    else:
+        roles.append(Role(name.value, source=file, **found))
+
+
+def _wrong_name(name: yaml.Node) -> Iterable[tuple[yaml.Node, str]]:
+    if not isinstance(name, yaml.ScalarNode) or not NAME.fullmatch(name.value):
+        yield name, "a role's name is lower-case letters, digits, - and _, at most 64"
+
+
+def _read_key(key: yaml.Node, content: yaml.Node, found: dict[str, Any]) -> list[tuple[yaml.Node, str]]:
+    if key.value in _TEXTS:
+        if not isinstance(content, yaml.ScalarNode):
+            return [(content, f"{key.value} must be a text")]
+        found[key.value] = content.value.strip()
+    elif key.value in _LISTS:
+        if not isinstance(content, yaml.SequenceNode) or not all(
+            isinstance(item, yaml.ScalarNode) for item in content.value
+        ):
+            return [(content, f"{key.value} must be a list of texts")]
+        found[key.value] = tuple(item.value.strip() for item in content.value)
+    else:
+        return [(key, f"unknown key {key.value!s:.64}; allowed are {', '.join((*_TEXTS, *_LISTS))}")]
+    return []
+
+
+def _line_of(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f", line {mark.line + 1}" if mark else ""
+
+
+def _reason(error: yaml.YAMLError) -> str:
+    return str(getattr(error, "problem", None) or "unreadable characters")
+
+
+@lru_cache(maxsize=1)
+def _packaged() -> _Parsed:
+    path = Path(__file__).with_name("default_roles.yaml")
+    roles, problems = parse(path.read_text(encoding="utf-8"), file="default")
+    if problems:
+        raise ValueError(f"The packaged roles are broken: {problems}")
+    return _Parsed(tuple(roles), ())
+
+
+def _rows(project: Project | None) -> list[Specialist]:
+    """The site's rows, then the project's, so that the latter win."""
+    mine = Q(project__isnull=True) | Q(project=project) if project else Q(project__isnull=True)
+    return sorted(Specialist.objects.filter(mine), key=lambda row: row.project_id is not None)
+
+
+def _from_row(row: Specialist) -> Role:
+    source = "project" if row.project_id else "site"
+    return Role(
+        row.name, row.role_definition, tuple(row.expertise), tuple(row.approach), row.output_format, source=source
+    )
+
+
+def _project_files(project: Project) -> list[_Parsed]:
+    """The project's files, last first, so that of two files with one role the first by name wins."""
+    if not project.root_path:
+        return []
+    root = Path(project.root_path)
+    try:
+        paths = sorted((root / ROLES_FOLDER).glob("*.y*ml"))[:FILES_LIMIT]
+    except OSError:
+        return []  # a folder that cannot be listed has no roles for us; its owner sees the defaults at work
+    return [_read_file(path, root) for path in reversed(paths)]
+
+
+def _read_file(path: Path, root: Path) -> _Parsed:
+    name = str(ROLES_FOLDER / path.name)
+    try:
+        if not path.resolve().is_relative_to(root.resolve()):
+            return _Parsed((), (f"{name}: points outside the project; the file is not used",))
+        stat = path.stat()
+        if stat.st_size > FILE_LIMIT:
+            return _Parsed((), (f"{name}: larger than {FILE_LIMIT // 1024} kB; the file is not used",))
+        return _parse_file(path, name, stat.st_mtime_ns, stat.st_size)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        return _Parsed((), (f"{name}: {why}; the file is not used",))
+
+
+@lru_cache(maxsize=256)
+def _parse_file(path: Path, name: str, modified_ns: int, size: int) -> _Parsed:
+    """Parse a file once per change of it; the time and the size are only there to tell changes apart."""
+    roles, problems = parse(path.read_text(encoding="utf-8"), file=name)
+    return _Parsed(tuple(roles), tuple(problems))

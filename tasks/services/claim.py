@@ -1,0 +1,141 @@
+"""Claim a task: take it, renew it, or take it over from a holder who is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from tasks.actors import Actor
+from tasks.choices import CLAIMABLE, Status, Verb
+from tasks.errors import Conflict, NotReady
+from tasks.models import Project, Task
+from tasks.queries.waiting import open_dependencies, why_nothing_is_ready
+from tasks.services import leases, parents, transitions
+
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A task in its holder's hands. `renewed`: it was already; `took_over`: another holder was replaced."""
+
+    task: Task
+    renewed: bool = False
+    took_over: bool = False
+
+
+def claim(*, task: Task, actor: Actor, take_over: bool = False) -> Claim:
+    """Give a task to the actor under a lease with the next fencing number.
+
+    The holder itself gets its lease renewed. A lease that is over gives way at once, a running one of another
+    holder only to `take_over`.
+
+    Raises NotReady while dependencies are open, Conflict where the task cannot be claimed or somebody holds it.
+    """
+    with transaction.atomic():
+        task = locked(task)
+        if leases.is_holder(task, actor):
+            return Claim(_renew(task, actor), renewed=True)
+        took_over = _make_way(task, actor, take_over=take_over)
+        _take(task, actor)
+        parents.settle(task, actor=actor)
+    return Claim(task, took_over=took_over)
+
+
+def claim_next(*, project: Project, actor: Actor, specialist: str | None = None, plan: Task | None = None) -> Claim:
+    """Claim the best ready task: by priority, then in the order of planning.
+
+    Raises NotReady where nothing is ready, saying what is waited for.
+    """
+    leases.free_run_out(project=project)
+    for _ in range(_TRIES):
+        with transaction.atomic():
+            task = _best(project, specialist, plan)
+            if task is None:
+                break
+            if task.status in CLAIMABLE and not open_dependencies(task):
+                _take(task, actor)
+                parents.settle(task, actor=actor)
+                return Claim(task)
+    raise why_nothing_is_ready(project, specialist)
+
+
+def locked(task: Task) -> Task:
+    """Read a task again with its row locked until the transaction ends."""
+    return Task.objects.select_related("project", "lease_session").select_for_update(of=("self",)).get(pk=task.pk)
+
+
+def require_ready(task: Task) -> None:
+    """Check that a task waits for nothing.
+
+    Raises NotReady, naming what is open.
+    """
+    waiting = open_dependencies(task)
+    if waiting:
+        raise NotReady(
+            f"{task.public_id} waits for {len(waiting)} unfinished "
+            f"{'dependency' if len(waiting) == 1 else 'dependencies'}.",
+            next=_how_to_go_on(waiting),
+            details={"waits_for": [{"task_id": need.public_id, "status": need.status} for need in waiting[:10]]},
+        )
+
+
+def require_leaf(task: Task, verb: str) -> None:
+    """Check that a task is worked on itself.
+
+    Raises Conflict for one that is made of subtasks.
+    """
+    if not task.is_leaf:
+        raise Conflict(
+            f"{task.public_id} is made of subtasks: {verb} is for the subtasks themselves.",
+            next="Call orchestrator_get_status with its task_id to see them.",
+        )
+
+
+def _renew(task: Task, actor: Actor) -> Task:
+    now = timezone.now()
+    task.lease_expires_at = now + leases.duration(task.project)
+    task.save(update_fields=["lease_expires_at"])
+    return task
+
+
+def _make_way(task: Task, actor: Actor, *, take_over: bool) -> bool:
+    """Release an active task whose holder is gone or replaced; True where a running lease was replaced."""
+    if task.status != Status.ACTIVE or not task.is_leaf:
+        return False
+    over = task.lease_is_over(timezone.now())
+    if not over and not take_over:
+        raise leases.held(task)
+    leases.free(task, actor=actor, why="The lease was over." if over else "Taken over.")
+    return not over
+
+
+def _take(task: Task, actor: Actor) -> None:
+    require_leaf(task, Verb.CLAIM)
+    transitions.require(task, Verb.CLAIM)
+    require_ready(task)
+    lease = leases.granted(task, actor, number=task.lease_number + 1, now=timezone.now())
+    transitions.move(
+        task, Verb.CLAIM, to=Status.ACTIVE, actor=actor, note={"lease_number": lease["lease_number"]}, **lease
+    )
+
+
+def _best(project: Project, specialist: str | None, plan: Task | None) -> Task | None:
+    ready = Task.objects.filter(project=project).ready().select_related("project", "lease_session")
+    if specialist:
+        ready = ready.filter(specialist=specialist)
+    if plan is not None:
+        ready = ready.within(plan)
+    return ready.select_for_update(of=("self",), skip_locked=True).first()
+
+
+def _how_to_go_on(waiting: list[Task]) -> str:
+    dead = [need.public_id for need in waiting if need.status in (Status.CANCELLED, Status.FAILED)]
+    if dead:
+        return (
+            f"{', '.join(dead[:3])} will not finish by itself: remove the dependency or retry it with "
+            "orchestrator_update_task."
+        )
+    return "Call orchestrator_execute_subtask without task_id for one that is ready."

@@ -1,0 +1,110 @@
+"""End an assistant's work on a task, as what it says the work is: done, to be revised, or blocked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from tasks.actors import Actor
+from tasks.choices import CLAIMABLE, Status, Verb
+from tasks.errors import Invalid
+from tasks.models import Task
+from tasks.services import leases, parents, transitions
+from tasks.services.claim import claim, locked, require_leaf
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What completing did: the task, the parents that followed it, and the tasks that became ready by it."""
+
+    task: Task
+    parents: list[Task]
+    unblocked: list[Task]
+
+
+def complete(
+    *,
+    task: Task,
+    actor: Actor,
+    summary: str,
+    outcome: Status = Status.COMPLETED,
+    reason: str = "",
+    lease_number: int | None = None,
+) -> Completion:
+    """Record the end of the work. `outcome` is completed, needs_revision or blocked; the last two need a `reason`.
+
+    A task that asks for review goes to in_review instead of completed. A pending task that is ready is claimed on
+    the way.
+
+    Raises Conflict where the task is not the actor's or not in a state to end, NotReady while dependencies are
+    open, Invalid where the reason is missing.
+    """
+    if outcome != Status.COMPLETED and not reason.strip():
+        raise Invalid(f"reason: say why the work is {outcome.value}.", next="Send the call again with a reason.")
+    with transaction.atomic():
+        task = _in_hand(locked(task), actor, lease_number)
+        _end(task, actor, summary=summary, outcome=outcome, reason=reason)
+        changed = parents.settle(task, actor=actor)
+        done = [ended for ended in (task, *changed) if ended.status == Status.COMPLETED]
+        return Completion(task, changed, became_ready(done))
+
+
+def _in_hand(task: Task, actor: Actor, lease_number: int | None) -> Task:
+    """Make sure that the work is the actor's to end; a task that nobody holds is claimed on the way."""
+    require_leaf(task, Verb.COMPLETE)
+    leases.require_holder(task, actor, lease_number=lease_number)
+    if task.status not in CLAIMABLE:
+        transitions.require(task, Verb.COMPLETE)
+    abandoned = task.status == Status.ACTIVE and task.lease_is_over(timezone.now()) and lease_number is None
+    if task.status in CLAIMABLE or (abandoned and not leases.is_holder(task, actor)):
+        return claim(task=task, actor=actor).task
+    return task
+
+
+def became_ready(done: list[Task]) -> list[Task]:
+    """Return the leaves that wait for nothing more now that these are completed."""
+    if not done:
+        return []
+    waiting = Task.objects.filter(dependencies__depends_on__in=done, project=done[0].project_id)
+    return list(waiting.ready().distinct()[:20])
+
+
+def _end(task: Task, actor: Actor, *, summary: str, outcome: Status, reason: str) -> None:
+    if outcome == Status.BLOCKED:
+        transitions.move(
+            task,
+            Verb.BLOCK,
+            to=Status.BLOCKED,
+            actor=actor,
+            note={"reason": reason},
+            reason=reason,
+            summary=summary,
+        )
+    elif outcome == Status.NEEDS_REVISION:
+        transitions.move(
+            task,
+            Verb.HAND_BACK,
+            to=Status.NEEDS_REVISION,
+            actor=actor,
+            note={"comment": reason},
+            review_comment=reason,
+            summary=summary,
+        )
+    else:
+        _finish(task, actor, summary)
+
+
+def _finish(task: Task, actor: Actor, summary: str) -> None:
+    to = Status.IN_REVIEW if task.requires_review else Status.COMPLETED
+    transitions.move(
+        task,
+        Verb.COMPLETE,
+        to=to,
+        actor=actor,
+        note={"summary": summary},
+        summary=summary,
+        reason="",
+        review_comment="",
+    )

@@ -1,0 +1,88 @@
+"""Add and remove what a task waits for; a cycle is refused.
+
+Subtasks inherit what their parents wait for, so adding to a parent adds to everything below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tasks.errors import Conflict, Invalid
+from tasks.graph import reachable
+from tasks.models import Dependency, Task
+
+_CHUNK = 500
+
+
+def add(task: Task, needs: Sequence[Task]) -> list[Task]:
+    """Make a task wait for others; returns those that it did not wait for already.
+
+    Call it in the transaction of the change. Raises Invalid where a cycle would close.
+    """
+    present = set(task.dependencies.filter(inherited_from__isnull=True).values_list("depends_on_id", flat=True))
+    fresh = [need for need in dict.fromkeys(needs) if need.pk not in present]
+    below = descendants_of([task.pk])
+    for need in fresh:
+        _refuse_cycle(task, below, need)
+    rows = [Dependency(task=task, depends_on=need) for need in fresh]
+    rows += [Dependency(task_id=pk, depends_on=need, inherited_from=task) for need in fresh for pk in sorted(below)]
+    Dependency.objects.bulk_create(rows, batch_size=_CHUNK)
+    return fresh
+
+
+def remove(task: Task, needs: Sequence[Task]) -> list[Task]:
+    """Stop a task from waiting for others; returns them.
+
+    Call it in the transaction of the change. Raises Conflict where it does not wait for one of them itself.
+    """
+    own = set(task.dependencies.filter(inherited_from__isnull=True).values_list("depends_on_id", flat=True))
+    strangers = [need.public_id for need in needs if need.pk not in own]
+    if strangers:
+        raise Conflict(
+            f"{task.public_id} does not itself wait for {', '.join(strangers[:5])}.",
+            next="Call orchestrator_get_status with its task_id to see what it waits for.",
+        )
+    Dependency.objects.filter(task=task, depends_on__in=needs, inherited_from__isnull=True).delete()
+    Dependency.objects.filter(inherited_from=task, depends_on__in=needs).delete()
+    return list(needs)
+
+
+def bequeathed(parent: Task) -> list[tuple[int, int]]:
+    """Return what a new subtask of this parent inherits: pairs of (what it waits for, from whom)."""
+    rows = Dependency.objects.filter(task=parent).values_list("depends_on_id", "inherited_from_id", "task_id")
+    return [(need, origin or own) for need, origin, own in rows]
+
+
+def descendants_of(pks: Iterable[int]) -> set[int]:
+    """Return the primary keys of everything below some tasks."""
+    start = set(pks)
+    return reachable(start, _children) - start
+
+
+def waits_for(pks: Iterable[int]) -> set[int]:
+    """Return everything that must finish before these can: what they wait for, and their subtasks, and so on."""
+    return reachable(pks, _must_finish_before)
+
+
+def _refuse_cycle(task: Task, below: set[int], need: Task) -> None:
+    if waits_for([need.pk]) & (below | {task.pk}):
+        raise Invalid(
+            f"{task.public_id} cannot wait for {need.public_id}: that one waits for it, so neither could start.",
+            next="Leave this dependency out, or turn it round.",
+            details={"cycle": [task.public_id, need.public_id]},
+        )
+
+
+def _children(pks: list[int]) -> list[int]:
+    found: list[int] = []
+    for start in range(0, len(pks), _CHUNK):
+        found += Task.objects.filter(parent_id__in=pks[start : start + _CHUNK]).values_list("pk", flat=True)
+    return found
+
+
+def _must_finish_before(pks: list[int]) -> list[int]:
+    found = _children(pks)
+    for start in range(0, len(pks), _CHUNK):
+        rows = Dependency.objects.filter(task_id__in=pks[start : start + _CHUNK])
+        found += rows.values_list("depends_on_id", flat=True)
+    return found

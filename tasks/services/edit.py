@@ -1,0 +1,99 @@
+"""Change what a task says, what it waits for, how urgent it is and whether it is reviewed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from tasks import events
+from tasks.actors import Actor
+from tasks.choices import FINISHED, Priority, Verb
+from tasks.errors import Conflict, invalid
+from tasks.models import Task
+from tasks.roles import Catalogue
+from tasks.services import dependencies
+from tasks.services.claim import locked
+from tasks.text import unstorable
+
+TITLE_LIMIT = 300
+TEXT_LIMIT = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What to change; a column that is not named stays as it is."""
+
+    columns: dict[str, Any] = field(default_factory=dict)
+    add_dependencies: Sequence[Task] = ()
+    remove_dependencies: Sequence[Task] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.columns or self.add_dependencies or self.remove_dependencies)
+
+
+def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue) -> Task:
+    """Apply some changes at once, or none.
+
+    Raises Invalid for values that cannot be, Conflict for a task that is finished or was changed meanwhile.
+    """
+    _check(changes.columns, catalogue)
+    with transaction.atomic():
+        task = locked(task)
+        if task.status in FINISHED or task.archived_at is not None:
+            raise Conflict(
+                f"{task.public_id} is {'archived' if task.archived_at else task.status}: it is not edited any more.",
+                next="Send it back first with action='request_revision', or plan a new task.",
+            )
+        before = {name: getattr(task, name) for name in changes.columns}
+        after = dict(changes.columns)
+        after.update(_relink(task, changes))
+        _save(task, changes.columns)
+        events.record(actor=actor, verb=Verb.EDIT, project=task.project_id, task=task, before=before, after=after)
+    return task
+
+
+def check_texts(texts: dict[str, str], *, at: str = "") -> list[dict[str, Any]]:
+    """Return a problem for every text that cannot be kept."""
+    problems: list[dict[str, Any]] = []
+    for name, text in texts.items():
+        limit = TITLE_LIMIT if name == "title" else TEXT_LIMIT
+        why = unstorable(text) or (
+            f"has {len(text):,} characters, {limit:,} are allowed" if len(text) > limit else None
+        )
+        if why:
+            problems.append({"at": f"{at}{name}", "problem": why})
+    return problems
+
+
+def _check(columns: dict[str, Any], catalogue: Catalogue) -> None:
+    problems = check_texts({name: value for name, value in columns.items() if isinstance(value, str)})
+    if not str(columns.get("title", "x")).strip():
+        problems.append({"at": "title", "problem": "a task needs a title"})
+    if "specialist" in columns:
+        problems += catalogue.problems_with(columns["specialist"], at="specialist_type")
+    if columns.get("priority", Priority.NORMAL) not in Priority.values:
+        problems.append({"at": "priority", "problem": "unknown priority", "allowed": list(Priority.labels)})
+    if problems:
+        raise invalid(problems, next="Nothing was changed. Send the call again without these.")
+
+
+def _relink(task: Task, changes: Changes) -> dict[str, Any]:
+    linked: dict[str, Any] = {}
+    if changes.remove_dependencies:
+        removed = dependencies.remove(task, changes.remove_dependencies)
+        linked["removed_dependencies"] = [need.public_id for need in removed]
+    if changes.add_dependencies:
+        added = dependencies.add(task, changes.add_dependencies)
+        linked["added_dependencies"] = [need.public_id for need in added]
+    return linked
+
+
+def _save(task: Task, columns: dict[str, Any]) -> None:
+    task.updated_at = timezone.now()
+    for name, value in columns.items():
+        setattr(task, name, value)
+    task.save(update_fields=[*columns, "updated_at"])

@@ -1,0 +1,86 @@
+"""Idempotency keys: the same call sent twice changes things once and is answered alike both times.
+
+The key's row is written in the transaction of the change itself, so either both are there or neither is, whatever
+process dies (IETF draft-ietf-httpapi-idempotency-key-header).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import IntegrityError, transaction
+
+from tasks.errors import Conflict, Invalid
+from tasks.models import IdempotencyKey, Project
+from tasks.text import unstorable
+
+KEY_LIMIT = 200
+
+
+def run_once(
+    *, project: Project, operation: str, key: str | None, request: dict[str, Any], produce: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what `produce` answers, or what it answered when this key was first used.
+
+    Without a key it just runs. An error is not kept: nothing was changed, so the call may be tried again.
+
+    Raises Conflict where the key stands for another request, and whatever `produce` raises.
+    """
+    if key is None:
+        return produce()
+    _check(key)
+    digest = fingerprint(request)
+    known = recall(project=project, operation=operation, key=key, digest=digest)
+    if known is not None:
+        return known
+    try:
+        return _first_time(project, operation, key, digest, produce)
+    except IntegrityError:
+        # Another process used the key between our look and our write; if it was not that, the error is real.
+        known = recall(project=project, operation=operation, key=key, digest=digest)
+        if known is None:
+            raise
+        return known
+
+
+def fingerprint(request: dict[str, Any]) -> str:
+    """Return the sha256 of a request, whatever the order of its fields."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def recall(*, project: Project, operation: str, key: str, digest: str) -> dict[str, Any] | None:
+    """Return the answer that a key has earned, or None.
+
+    Raises Conflict where it was earned by another request.
+    """
+    row = IdempotencyKey.objects.filter(project=project, operation=operation, key=key).first()
+    if row is None:
+        return None
+    if row.request_sha256 != digest:
+        raise Conflict(
+            "This idempotency_key was used for a call with other arguments.",
+            next="Use a new key for a new call; use the same key only to send the very same call again.",
+        )
+    return {**row.response, "replayed": True}
+
+
+def _first_time(
+    project: Project, operation: str, key: str, digest: str, produce: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    with transaction.atomic():
+        row = IdempotencyKey.objects.create(project=project, operation=operation, key=key, request_sha256=digest)
+        answer = produce()
+        row.response = json.loads(json.dumps(answer, cls=DjangoJSONEncoder))
+        row.save(update_fields=["response"])
+    return answer
+
+
+def _check(key: str) -> None:
+    if not key.strip() or len(key) > KEY_LIMIT or unstorable(key):
+        raise Invalid(
+            f"idempotency_key: a key has 1 to {KEY_LIMIT} characters.", next="Use a fresh UUID for every new call."
+        )

@@ -1,0 +1,118 @@
+"""Leases: who works on a task, until when, and by which fencing number.
+
+The number only grows. A write that carries an older one is refused, so a holder who was replaced cannot overwrite its
+successor (Kleppmann, "How to do distributed locking", 2016).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from tasks.actors import Actor
+from tasks.choices import Status, Verb
+from tasks.errors import Conflict
+from tasks.models import Project, Session, Task
+from tasks.services import parents, transitions
+
+SWEEP_LIMIT = 100
+"""How many run-out leases one sweep frees, so that a claim never waits for a long one."""
+
+
+def duration(project: Project) -> timedelta:
+    """How long a lease of this project lasts."""
+    return timedelta(minutes=project.settings.get("lease_minutes") or settings.ORCHESTRATOR_LEASE_MINUTES)
+
+
+def granted(task: Task, actor: Actor, *, number: int, now: datetime) -> dict[str, Any]:
+    """The columns of a fresh lease."""
+    return {
+        "lease_number": number,
+        "lease_session": actor.session,
+        "lease_holder": actor.name,
+        "lease_expires_at": now + duration(task.project),
+    }
+
+
+def is_holder(task: Task, actor: Actor) -> bool:
+    """Whether the actor's session holds this active task's lease, run out or not."""
+    if task.status != Status.ACTIVE or not task.is_leaf:
+        return False
+    return actor.session is not None and task.lease_session_id == actor.session.pk
+
+
+def require_holder(task: Task, actor: Actor, *, lease_number: int | None = None) -> None:
+    """Check that an active task may be changed by this actor.
+
+    A person and the system may always. An assistant must hold the lease, or prove by its number that it does under
+    a new session (its client was restarted), or come after the lease is over.
+
+    Raises Conflict.
+    """
+    _require_number(task, lease_number)
+    if actor.kind != "assistant" or is_holder(task, actor) or lease_number is not None:
+        return
+    if task.status == Status.ACTIVE and not task.lease_is_over(timezone.now()):
+        raise held(task)
+
+
+def _require_number(task: Task, lease_number: int | None) -> None:
+    if lease_number is None or lease_number == task.lease_number:
+        return
+    if lease_number > task.lease_number:
+        raise Conflict(
+            f"{task.public_id} has no lease with the number {lease_number} yet.",
+            next="Send the lease_number that execute_subtask answered, or leave it out.",
+        )
+    raise Conflict(
+        f"Lease {lease_number} of {task.public_id} was replaced: the task has been taken over since.",
+        next="Stop working on it. Nothing was stored. Take another task with orchestrator_execute_subtask.",
+        details={"status": task.status, "lease_number": lease_number},
+    )
+
+
+def held(task: Task) -> Conflict:
+    """The refusal that whoever comes second gets."""
+    until = task.lease_expires_at.isoformat(timespec="seconds") if task.lease_expires_at else ""
+    return Conflict(
+        f"{task.public_id} is being worked on by another session ({task.lease_holder}).",
+        next="Take another task: call orchestrator_execute_subtask without task_id. "
+        "Only if that session is gone, call it with take_over=true.",
+        details={"status": task.status, "lease_expires_at": until},
+    )
+
+
+def free(task: Task, *, actor: Actor, why: str) -> Task:
+    """Give an active task back. Call it in a transaction that holds the task's row."""
+    transitions.move(task, Verb.RELEASE, to=Status.PENDING, actor=actor, note={"reason": why})
+    return task
+
+
+def free_run_out(*, project: Project, limit: int = SWEEP_LIMIT) -> list[Task]:
+    """Give back the tasks whose lease ran out or whose holder's session has ended; returns them."""
+    now = timezone.now()
+    candidates = Task.objects.filter(project=project).on_board().lease_over(now)
+    if not candidates.exists():
+        return []
+    with transaction.atomic():
+        rows = candidates.select_related("lease_session", "project").select_for_update(of=("self",), skip_locked=True)
+        freed = [free(task, actor=Actor.system("leases"), why=_why_over(task, now)) for task in rows[:limit]]
+        for task in freed:
+            parents.settle(task, actor=Actor.system("leases"))
+    return freed
+
+
+def _why_over(task: Task, now: datetime) -> str:
+    ran_out = task.lease_expires_at is not None and task.lease_expires_at <= now
+    return "The lease ran out." if ran_out else "The holder's session ended."
+
+
+def renew(session: Session) -> int:
+    """Extend what a session holds from now on; returns how many leases. A lease that is over stays over."""
+    now = timezone.now()
+    running = Task.objects.filter(lease_session=session, status=Status.ACTIVE, lease_expires_at__gt=now)
+    return running.update(lease_expires_at=now + duration(session.project))

@@ -1,0 +1,57 @@
+"""What follows for a parent when one of its subtasks changes: it starts, finishes and reopens with them."""
+
+from __future__ import annotations
+
+from django.db.models import Count
+
+from tasks.actors import Actor
+from tasks.choices import CLAIMABLE, FINISHED, Status, Verb
+from tasks.models import Task
+from tasks.services import transitions
+
+_DONE = (Status.COMPLETED, Status.IN_REVIEW)
+
+
+def settle(task: Task, *, actor: Actor) -> list[Task]:
+    """Bring every parent above a changed task into the state that follows from its subtasks.
+
+    Returns the parents that changed. Call it in the transaction of the change. Parents are locked bottom-up, so that of
+    two last subtasks finishing at once the second sees the first.
+    """
+    changed: list[Task] = []
+    by = Actor(kind="system", name="subtasks", session=actor.session)
+    while task.parent_id is not None:
+        task = Task.objects.select_for_update(of=("self",)).get(pk=task.parent_id)
+        if not _follow(task, by):
+            break
+        changed.append(task)
+    return changed
+
+
+def _follow(parent: Task, by: Actor) -> bool:
+    """Move one parent where its subtasks lead it; False where nothing follows."""
+    counts = dict(parent.children.on_board().values_list("status").annotate(Count("pk")))
+    unfinished = sum(number for status, number in counts.items() if status not in FINISHED)
+    before = parent.status
+    if unfinished:
+        _keep_going(parent, by, started=set(counts) != {Status.PENDING})
+    elif counts.get(Status.COMPLETED):
+        _finish(parent, by)
+    elif parent.status in transitions.UNFINISHED:
+        transitions.move(parent, Verb.CANCEL, to=Status.CANCELLED, actor=by, reason="All its subtasks were cancelled.")
+    return parent.status != before
+
+
+def _keep_going(parent: Task, by: Actor, *, started: bool) -> None:
+    if parent.status in _DONE:
+        transitions.move(parent, Verb.REOPEN, to=Status.ACTIVE, actor=by)
+    elif parent.status in CLAIMABLE and started:
+        transitions.move(parent, Verb.START, to=Status.ACTIVE, actor=by)
+
+
+def _finish(parent: Task, by: Actor) -> None:
+    if parent.status in CLAIMABLE:
+        transitions.move(parent, Verb.START, to=Status.ACTIVE, actor=by)
+    if parent.status == Status.ACTIVE:
+        to = Status.IN_REVIEW if parent.requires_review else Status.COMPLETED
+        transitions.move(parent, Verb.FINISH, to=to, actor=by)

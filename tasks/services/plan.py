@@ -1,0 +1,208 @@
+"""Plan a job: the whole tree of subtasks at once, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Max
+
+from tasks import events, ids
+from tasks.actors import Actor
+from tasks.choices import CLAIMABLE, Complexity, Priority, Status, Verb
+from tasks.errors import Conflict, Invalid, invalid
+from tasks.models import Dependency, Project, Task
+from tasks.queries.find import tasks_by_ids
+from tasks.roles import Catalogue
+from tasks.services import dependencies, leases, parents, plan_check
+from tasks.services.claim import locked
+from tasks.services.plan_check import Draft, Subtask
+from tasks.text import shortened
+
+__all__ = ["Plan", "Subtask", "plan"]
+
+_CHUNK = 500
+_TITLE_LENGTH = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A planned tree: its root, every task below it in order, and what each waits for (by public id)."""
+
+    root: Task
+    tasks: list[Task]
+    keys: list[str]
+    needs: list[list[str]]
+
+
+def plan(
+    *,
+    project: Project,
+    actor: Actor,
+    catalogue: Catalogue,
+    description: str,
+    subtasks: Sequence[Subtask],
+    complexity: str = Complexity.MODERATE,
+    context: str = "",
+    parent: Task | None = None,
+) -> Plan:
+    """Create a plan and all its subtasks, below `parent` where one is given.
+
+    Raises Invalid with every mistake and its place, Conflict where the parent cannot be divided. Either way nothing
+    is created.
+    """
+    draft = plan_check.flatten(subtasks)
+    problems = plan_check.root_problems(description, context, complexity)
+    problems += plan_check.problems(draft, catalogue)
+    outside = tasks_by_ids(project, plan_check.references(draft))
+    problems += plan_check.resolve(draft, outside)
+    if problems:
+        raise invalid(problems, next="Nothing was planned. Mend these and send the whole plan again.")
+    with transaction.atomic():
+        root = _root(project, description, complexity, context, parent, actor)
+        tasks = _insert(root, draft)
+        edges = _connect(root, tasks, draft, outside)
+        _refuse_cycles_through(root, {need for _, need in edges} & {row.pk for row in outside.values()})
+        _record(root, tasks, actor)
+        parents.settle(root, actor=actor)
+    return Plan(root, tasks, [entry.spec.key for entry in draft], _named(edges, tasks, outside))
+
+
+def _root(project: Project, description: str, complexity: str, context: str, parent: Task | None, actor: Actor) -> Task:
+    title = shortened(next(line for line in description.splitlines() if line.strip()), _TITLE_LENGTH)
+    root = Task(
+        project=project,
+        public_id=ids.task_ids([""], taken=_taken)[0],
+        title=title,
+        description=description,
+        complexity=complexity,
+        context=context,
+        is_leaf=False,
+    )
+    if parent is not None:
+        parent = divide(parent, actor=actor)
+        root.parent, root.root_id, root.depth = parent, parent.plan_id, parent.depth + 1
+        root.position = _last_position(parent.plan_id) + 1
+    root.save(force_insert=True)
+    inherited = dependencies.bequeathed(parent) if parent is not None else []
+    Dependency.objects.bulk_create(
+        [Dependency(task=root, depends_on_id=need, inherited_from_id=origin) for need, origin in inherited]
+    )
+    return root
+
+
+def divide(task: Task, *, actor: Actor) -> Task:
+    """Turn a task into the parent of subtasks to come; its lease ends, since the subtasks are claimed instead.
+
+    Raises Conflict where its work is finished or stopped, or another session is doing it.
+    """
+    task = locked(task)
+    if not task.is_leaf and task.status != Status.CANCELLED and task.archived_at is None:
+        return task
+    if task.archived_at is not None or task.status not in (*CLAIMABLE, Status.ACTIVE):
+        raise Conflict(
+            f"{task.public_id} is {'archived' if task.archived_at else task.status}: it takes no subtasks.",
+            next="Plan without parent_task_id, or put the task back to work first.",
+        )
+    leases.require_holder(task, actor)
+    task.is_leaf = False
+    task.lease_session, task.lease_holder, task.lease_expires_at = None, "", None
+    task.save(update_fields=["is_leaf", "lease_session", "lease_holder", "lease_expires_at"])
+    events.record(actor=actor, verb=Verb.SPLIT, project=task.project_id, task=task)
+    return task
+
+
+def _insert(root: Task, draft: list[Draft]) -> list[Task]:
+    """Insert the tasks breadth by breadth, since a child's row needs its parent's key."""
+    tasks = _build(root, draft)
+    deepest = max(entry.depth for entry in draft)
+    for depth in range(deepest + 1):
+        breadth = [task for task, entry in zip(tasks, draft, strict=True) if entry.depth == depth]
+        for task, entry in zip(tasks, draft, strict=True):
+            if entry.depth == depth:
+                task.parent = root if entry.parent is None else tasks[entry.parent]
+        Task.objects.bulk_create(breadth, batch_size=_CHUNK)
+    return tasks
+
+
+def _build(root: Task, draft: list[Draft]) -> list[Task]:
+    public_ids = ids.task_ids([entry.spec.specialist for entry in draft], taken=_taken)
+    first = _last_position(root.plan_id) + 1
+    default_review = bool(root.project.settings.get("review"))
+    return [
+        Task(
+            project_id=root.project_id,
+            public_id=public_id,
+            root_id=root.plan_id,
+            depth=root.depth + 1 + entry.depth,
+            position=first + index,
+            is_leaf=not entry.spec.subtasks,
+            title=entry.spec.title.strip(),
+            description=entry.spec.description,
+            specialist=entry.spec.specialist,
+            complexity=entry.spec.complexity or root.complexity,
+            effort=entry.spec.effort,
+            priority=entry.spec.priority or Priority.NORMAL,
+            context=entry.spec.context,
+            requires_review=default_review if entry.spec.review is None else entry.spec.review,
+        )
+        for index, (entry, public_id) in enumerate(zip(draft, public_ids, strict=True))
+    ]
+
+
+def _connect(root: Task, tasks: list[Task], draft: list[Draft], outside: dict[str, Task]) -> list[tuple[int, int]]:
+    """Insert every edge, own and inherited; returns the own ones as pairs of primary keys."""
+    above = dict.fromkeys(dependencies.bequeathed(root))
+    rows: list[Dependency] = []
+    own: list[tuple[int, int]] = []
+    lines: list[dict[tuple[int, int], None]] = []
+    for task, entry in zip(tasks, draft, strict=True):
+        needs = [tasks[n].pk if isinstance(n, int) else outside[n].pk for n in entry.needs]
+        line = above if entry.parent is None else lines[entry.parent]
+        rows += [Dependency(task=task, depends_on_id=need) for need in needs]
+        rows += [Dependency(task=task, depends_on_id=need, inherited_from_id=origin) for need, origin in line]
+        own += [(task.pk, need) for need in needs]
+        lines.append(line | dict.fromkeys((need, task.pk) for need in needs) if entry.spec.subtasks else {})
+    Dependency.objects.bulk_create(rows, batch_size=_CHUNK)
+    return own
+
+
+def _refuse_cycles_through(root: Task, needed: set[int]) -> None:
+    """Within a plan cycles are found before it is written; this one leads out of it and back through a parent."""
+    if root.parent_id is None or not needed:
+        return
+    below = dependencies.descendants_of([root.pk]) | {root.pk}
+    if dependencies.waits_for(needed) & below:
+        raise Invalid(
+            "A subtask waits for a task that itself waits for the parent, so neither could ever start.",
+            next="Nothing was planned. Leave that dependency out.",
+        )
+
+
+def _record(root: Task, tasks: list[Task], actor: Actor) -> None:
+    made = [
+        events.build(actor=actor, verb=Verb.PLAN, project=root.project_id, task=task, after={"status": task.status})
+        for task in (root, *tasks)
+    ]
+    events.Event.objects.bulk_create(made, batch_size=_CHUNK)
+
+
+def _named(edges: list[tuple[int, int]], tasks: list[Task], outside: dict[str, Task]) -> list[list[str]]:
+    names = {task.pk: task.public_id for task in (*tasks, *outside.values())}
+    needs: dict[int, list[str]] = {task.pk: [] for task in tasks}
+    for task_pk, need_pk in edges:
+        needs[task_pk].append(names[need_pk])
+    return [needs[task.pk] for task in tasks]
+
+
+def _last_position(plan_pk: int) -> int:
+    return Task.objects.filter(root_id=plan_pk).aggregate(last=Max("position"))["last"] or 0
+
+
+def _taken(candidates: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for start in range(0, len(candidates), _CHUNK):
+        rows = Task.objects.filter(public_id__in=candidates[start : start + _CHUNK])
+        found.update(rows.values_list("public_id", flat=True))
+    return found

@@ -1,0 +1,191 @@
+"""Check a plan before anything of it is written: every mistake at once, each with its place and what is allowed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.choices import Complexity, Priority
+from tasks.graph import find_cycle
+from tasks.models import Task
+from tasks.roles import Catalogue
+from tasks.services.edit import check_texts
+
+SUBTASKS_LIMIT = 2000
+DEPENDENCIES_LIMIT = 200
+PROBLEMS_LIMIT = 20
+_EFFORT_LIMIT = 200
+_Problem = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Subtask:
+    """A subtask as it is asked for. `key` names it within the plan; `subtasks` make it a group of its own."""
+
+    title: str
+    description: str = ""
+    specialist: str = ""
+    key: str = ""
+    dependencies: tuple[str, ...] = ()
+    effort: str = ""
+    complexity: str = ""
+    priority: int | None = None
+    context: str = ""
+    review: bool | None = None
+    subtasks: tuple[Subtask, ...] = ()
+
+
+@dataclass(slots=True)
+class Draft:
+    """A subtask in its place: `parent` is an index into the plan's list, `needs` are such indexes or outside ids."""
+
+    spec: Subtask
+    place: str
+    parent: int | None
+    depth: int
+    needs: list[int | str] = field(default_factory=list)
+
+
+def flatten(subtasks: Sequence[Subtask]) -> list[Draft]:
+    """Return every subtask of a tree, depth first, without recursion since a tree may be of any depth."""
+    flat: list[Draft] = []
+    stack = [(spec, f"subtasks[{n}]", None, 0) for n, spec in reversed(list(enumerate(subtasks)))]
+    while stack and len(flat) <= SUBTASKS_LIMIT:
+        spec, place, parent, depth = stack.pop()
+        me = len(flat)
+        flat.append(Draft(spec, place, parent, depth))
+        below = [(child, f"{place}.subtasks[{n}]", me, depth + 1) for n, child in enumerate(spec.subtasks)]
+        stack.extend(reversed(below))  # type: ignore[arg-type]
+    return flat
+
+
+def root_problems(description: str, context: str, complexity: str) -> list[_Problem]:
+    """Return what is wrong with the plan itself."""
+    problems = check_texts({"description": description, "context": context})
+    if not description.strip():
+        problems.append({"at": "description", "problem": "a plan needs a description"})
+    if complexity not in Complexity.values:
+        problems.append(_unknown("complexity_level", complexity, Complexity.values))
+    return problems
+
+
+def problems(draft: list[Draft], catalogue: Catalogue) -> list[_Problem]:
+    """Return what is wrong with the subtasks, each for itself."""
+    if not draft:
+        return [{"at": "subtasks", "problem": "a plan needs at least one subtask"}]
+    if len(draft) > SUBTASKS_LIMIT:
+        return [{"at": "subtasks", "problem": f"more than {SUBTASKS_LIMIT:,} subtasks; plan the rest in a second call"}]
+    found: list[_Problem] = []
+    for entry in draft:
+        found += _own_problems(entry, catalogue)
+        if len(found) >= PROBLEMS_LIMIT:
+            break
+    keys = Counter(entry.spec.key for entry in draft if entry.spec.key)
+    found += [
+        {"at": f"{entry.place}.key", "problem": f"the key {entry.spec.key[:64]!r} is used twice"}
+        for entry in draft
+        if keys[entry.spec.key] > 1
+    ]
+    return found[:PROBLEMS_LIMIT]
+
+
+def references(draft: list[Draft]) -> list[str]:
+    """Return the dependencies that name nothing within the plan, so must be tasks that exist."""
+    inside = _names(draft)
+    return list({ref for entry in draft for ref in entry.spec.dependencies if ref not in inside and len(ref) <= 100})
+
+
+def resolve(draft: list[Draft], outside: dict[str, Task]) -> list[_Problem]:
+    """Fill in every `needs`; returns the dependencies that cannot be, and a cycle where there is one."""
+    inside = _names(draft)
+    found: list[_Problem] = []
+    for index, entry in enumerate(draft):
+        for number, reference in enumerate(entry.spec.dependencies):
+            place = f"{entry.place}.dependencies[{number}]"
+            found += _resolve_one(index, entry, reference, place, inside, outside)
+    if not found:
+        found += _cycle(draft)
+    return found[:PROBLEMS_LIMIT]
+
+
+def _own_problems(entry: Draft, catalogue: Catalogue) -> list[_Problem]:
+    spec, at = entry.spec, f"{entry.place}."
+    found = check_texts({"title": spec.title, "description": spec.description, "context": spec.context}, at=at)
+    found += check_texts({"key": spec.key, "estimated_effort": spec.effort}, at=at)
+    if not spec.title.strip():
+        found.append({"at": f"{at}title", "problem": "a subtask needs a title"})
+    if not spec.description.strip():
+        found.append({"at": f"{at}description", "problem": "a subtask needs a description"})
+    if spec.specialist or not spec.subtasks:
+        found += catalogue.problems_with(spec.specialist, at=f"{at}specialist_type")
+    if spec.complexity and spec.complexity not in Complexity.values:
+        found.append(_unknown(f"{at}complexity_level", spec.complexity, Complexity.values))
+    if spec.priority is not None and spec.priority not in Priority.values:
+        found.append(_unknown(f"{at}priority", spec.priority, Priority.labels))
+    if len(spec.effort) > _EFFORT_LIMIT:
+        found.append({"at": f"{at}estimated_effort", "problem": f"longer than {_EFFORT_LIMIT} characters"})
+    if len(spec.dependencies) > DEPENDENCIES_LIMIT:
+        found.append({"at": f"{at}dependencies", "problem": f"more than {DEPENDENCIES_LIMIT}"})
+    return found
+
+
+def _names(draft: list[Draft]) -> dict[str, list[int]]:
+    """What a dependency may be called by: keys first, and titles that are no key."""
+    keys: dict[str, list[int]] = {}
+    titles: dict[str, list[int]] = {}
+    for index, entry in enumerate(draft):
+        if entry.spec.key:
+            keys.setdefault(entry.spec.key, []).append(index)
+        titles.setdefault(entry.spec.title.strip(), []).append(index)
+    return titles | keys
+
+
+def _resolve_one(
+    index: int, entry: Draft, reference: str, place: str, inside: dict[str, list[int]], outside: dict[str, Task]
+) -> list[_Problem]:
+    fits = inside.get(reference) or inside.get(reference.strip())
+    if fits and len(fits) > 1:
+        return [{"at": place, "problem": f"{reference[:64]!r} is the title of several subtasks; give them keys"}]
+    need: int | str | None = fits[0] if fits else (reference if reference in outside else None)
+    if need is None:
+        return [
+            {
+                "at": place,
+                "problem": f"{reference[:64]!r} is no key or title of this plan and no task of this project",
+                "allowed": list(inside)[:20],
+            }
+        ]
+    if need == index:
+        return [{"at": place, "problem": "a task cannot wait for itself"}]
+    if need not in entry.needs:
+        entry.needs.append(need)
+    return []
+
+
+def _cycle(draft: list[Draft]) -> list[_Problem]:
+    """Find tasks that wait for each other. A group waits for its subtasks; a subtask for all its groups wait for."""
+    edges: dict[int, list[int]] = {}
+    for index, entry in enumerate(draft):
+        own = [need for need in entry.needs if isinstance(need, int)]
+        edges[index] = own + (edges[entry.parent][:] if entry.parent is not None else [])
+    waits = {index: list(needs) for index, needs in edges.items()}
+    for index, entry in enumerate(draft):
+        if entry.parent is not None:
+            waits[entry.parent].append(index)
+    cycle = find_cycle(waits)
+    if not cycle:
+        return []
+    names = [draft[index].spec.key or draft[index].spec.title for index in cycle]
+    first = draft[cycle[0]]
+    return [
+        {
+            "at": f"{first.place}.dependencies",
+            "problem": "these wait for each other: " + " → ".join(name[:64] for name in [*names, names[0]][:12]),
+        }
+    ]
+
+
+def _unknown(at: str, value: object, allowed: Sequence[str]) -> _Problem:
+    return {"at": at, "problem": f"{str(value)[:64]!r} is not known", "allowed": list(allowed)}

@@ -1,0 +1,81 @@
+"""Find the project that a connection stands in, and make its row on the first visit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from tasks.errors import Invalid
+from tasks.models import Project
+
+OWN_VARIABLE = "ORCHESTRATOR_PROJECT_DIR"
+CLIENT_VARIABLES = ("CLAUDE_PROJECT_DIR", "VSCODE_CWD", "CURSOR_CWD", "WINDSURF_CWD")
+_HOW = "Call orchestrator_initialize_session with project_dir, the absolute path of the project's folder."
+_SLUG_TRIES = 1000
+
+
+def find_root(*, explicit: str | None, environ: Mapping[str, str], working_directory: str) -> Path:
+    """Return the project's folder: the first that is told of the argument, our variable, the clients' variables,
+    the git root of the working directory, and the working directory; never this product's own folder by chance.
+
+    Raises Invalid where a folder that was named does not exist, or where none can be told.
+    """
+    if explicit is not None:
+        return _named(explicit, "project_dir")
+    if environ.get(OWN_VARIABLE):
+        return _named(environ[OWN_VARIABLE], OWN_VARIABLE)
+    for candidate in _guesses(environ, working_directory):
+        return candidate
+    raise Invalid("No project folder can be told from this connection.", next=_HOW)
+
+
+def project_at(root: Path) -> Project:
+    """Return the project of a folder, making it on the first visit; safe while others do the same."""
+    found = Project.objects.filter(root_path=str(root)).first()
+    return found or _make(root)
+
+
+def _named(text: str, source: str) -> Path:
+    path = Path(text).expanduser()
+    if "\x00" in text or not path.is_absolute():
+        raise Invalid(f"{source}: an absolute path is wanted.", next=_HOW)
+    try:
+        if path.is_dir():
+            return path.resolve()
+    except OSError:
+        pass  # a name too long for the system is no folder either
+    raise Invalid(f"{source}: there is no such folder on the server's machine.", next=_HOW)
+
+
+def _guesses(environ: Mapping[str, str], working_directory: str) -> Iterator[Path]:
+    for name in CLIENT_VARIABLES:
+        path = Path(environ.get(name) or ".")
+        if path.is_absolute() and path.is_dir():
+            yield path.resolve()
+    cwd = Path(working_directory) if working_directory else None
+    if cwd is not None and cwd.is_dir():
+        here = cwd.resolve()
+        root = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
+        if not root.is_relative_to(settings.BASE_DIR):
+            yield root
+
+
+def _make(root: Path) -> Project:
+    name = root.name or "root"
+    slug = slugify(name)[:70] or "project"
+    for number in range(1, _SLUG_TRIES):
+        try:
+            with transaction.atomic():
+                return Project.objects.create(
+                    slug=slug if number == 1 else f"{slug}-{number}", name=name[:200], root_path=str(root)
+                )
+        except IntegrityError:
+            # Either another process has just made this project, or the slug belongs to another folder.
+            found = Project.objects.filter(root_path=str(root)).first()
+            if found:
+                return found
+    raise Invalid("Too many projects share this folder's name.", next="Rename the folder.")

@@ -1,0 +1,99 @@
+"""Open, find, touch and end the sessions of connections."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from tasks import events, ids
+from tasks.actors import Actor
+from tasks.choices import Verb
+from tasks.errors import Conflict, NotFound
+from tasks.models import Project, Session
+from tasks.services import leases
+
+TOUCH_EVERY = timedelta(minutes=1)
+"""A session's calls are noted at most this often, so that reading stays free of writing."""
+
+
+def open_session(
+    *, project: Project, connection_id: str, client_name: str = "", client_version: str = ""
+) -> tuple[Session, bool]:
+    """Return the connection's session on a project, and whether it was opened just now."""
+    found = _open_one(connection_id, project)
+    if found:
+        # The session opened last is the one that a connection's calls belong to.
+        Session.objects.filter(pk=found.pk).update(last_seen_at=timezone.now())
+        return found, False
+    try:
+        with transaction.atomic():
+            session = Session.objects.create(
+                public_id=ids.session_id(),
+                project=project,
+                connection_id=connection_id,
+                client_name=client_name[:200],
+                client_version=client_version[:100],
+            )
+            events.record(actor=Actor.assistant(session), verb=Verb.OPEN_SESSION, project=project)
+    except IntegrityError:
+        # The same connection opened it in another thread between our look and our write.
+        found = _open_one(connection_id, project)
+        if found is None:
+            raise
+        return found, False
+    return session, True
+
+
+def current(connection_id: str) -> Session | None:
+    """Return the session that a connection opened last, if it is still open."""
+    rows = Session.objects.select_related("project").filter(connection_id=connection_id, ended_at__isnull=True)
+    return rows.order_by("-last_seen_at", "-id").first()
+
+
+def by_handle(public_id: str) -> Session:
+    """Return an open session by its handle.
+
+    Raises NotFound for an unknown handle, Conflict for one whose session has ended.
+    """
+    session = Session.objects.select_related("project").filter(public_id=public_id).first()
+    if session is None:
+        raise NotFound(
+            "session_id: there is no such session.", next="Call orchestrator_initialize_session for a new one."
+        )
+    if session.ended_at is not None:
+        raise Conflict(
+            "session_id: this session has ended.", next="Call orchestrator_initialize_session for a new one."
+        )
+    return session
+
+
+def touch(session: Session) -> None:
+    """Note that a session is alive and renew what it holds, where the last note is old enough."""
+    now = timezone.now()
+    if now - session.last_seen_at < min(TOUCH_EVERY, leases.duration(session.project) / 10):
+        return
+    with transaction.atomic():
+        Session.objects.filter(pk=session.pk, ended_at__isnull=True).update(last_seen_at=now)
+        leases.renew(session)
+    session.last_seen_at = now
+
+
+def end_connection(connection_id: str) -> int:
+    """End every session of a connection that is gone; what they held is free from now on. Returns how many ended."""
+    with transaction.atomic():
+        rows = Session.objects.filter(connection_id=connection_id, ended_at__isnull=True)
+        sessions = list(rows.select_for_update(of=("self",)).select_related("project"))
+        rows.update(ended_at=timezone.now())
+        for session in sessions:
+            events.record(actor=Actor.assistant(session), verb=Verb.END_SESSION, project=session.project)
+    return len(sessions)
+
+
+def _open_one(connection_id: str, project: Project) -> Session | None:
+    return (
+        Session.objects.select_related("project")
+        .filter(connection_id=connection_id, project=project, ended_at__isnull=True)
+        .first()
+    )

@@ -1,0 +1,132 @@
+"""The state machine: the one table of what a verb may do, and the one function that sets a status.
+
+A transition is a conditional UPDATE: it holds only while the task still has the status and the lease number that
+were read, so whoever loses a race gets `conflict` and never overwrites.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from tasks import events
+from tasks.actors import Actor
+from tasks.choices import CLAIMABLE, Status, Verb
+from tasks.errors import Conflict
+from tasks.models import Task
+
+UNFINISHED = frozenset(Status) - {Status.COMPLETED, Status.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """From where a verb may start, and where it may lead."""
+
+    sources: frozenset[Status]
+    targets: frozenset[Status]
+
+
+def _from(*sources: Status) -> frozenset[Status]:
+    return frozenset(sources)
+
+
+_DONE = _from(Status.COMPLETED, Status.IN_REVIEW)
+
+TABLE: dict[Verb, Transition] = {
+    Verb.CLAIM: Transition(frozenset(CLAIMABLE), _from(Status.ACTIVE)),
+    Verb.COMPLETE: Transition(_from(Status.ACTIVE), _DONE),
+    Verb.HAND_BACK: Transition(_from(Status.ACTIVE), _from(Status.NEEDS_REVISION)),
+    Verb.APPROVE: Transition(_DONE, _from(Status.COMPLETED)),
+    Verb.REQUEST_REVISION: Transition(_DONE, _from(Status.NEEDS_REVISION)),
+    Verb.BLOCK: Transition(_from(Status.PENDING, Status.ACTIVE, Status.NEEDS_REVISION), _from(Status.BLOCKED)),
+    Verb.UNBLOCK: Transition(_from(Status.BLOCKED), _from(Status.PENDING)),
+    Verb.FAIL: Transition(_from(Status.ACTIVE), _from(Status.FAILED)),
+    Verb.RETRY: Transition(_from(Status.FAILED), _from(Status.PENDING)),
+    Verb.RELEASE: Transition(_from(Status.ACTIVE), _from(Status.PENDING)),
+    Verb.CANCEL: Transition(UNFINISHED, _from(Status.CANCELLED)),
+    # What follows for a parent from its subtasks; no caller asks for these.
+    Verb.START: Transition(frozenset(CLAIMABLE), _from(Status.ACTIVE)),
+    Verb.FINISH: Transition(_from(Status.ACTIVE), _DONE),
+    Verb.REOPEN: Transition(_DONE, _from(Status.ACTIVE)),
+}
+
+ASKED_FOR = tuple(verb for verb in TABLE if verb not in (Verb.START, Verb.FINISH, Verb.REOPEN, Verb.HAND_BACK))
+
+
+def verbs_from(status: str) -> list[str]:
+    """Return the verbs that somebody may ask for in a status."""
+    return [verb.value for verb in ASKED_FOR if status in TABLE[verb].sources]
+
+
+def require(task: Task, verb: Verb) -> None:
+    """Check that a verb may start here.
+
+    Raises Conflict, naming the status and what is possible instead.
+    """
+    if task.archived_at is not None:
+        raise Conflict(f"{task.public_id} is archived.", next="Restore it first.")
+    if task.status not in TABLE[verb].sources:
+        raise _refusal(task, verb)
+
+
+def move(
+    task: Task, verb: Verb, *, to: Status, actor: Actor, note: dict[str, Any] | None = None, **fields: Any
+) -> Task:
+    """Set a status, with whatever else changes with it, and write the event. `fields` are columns of the task.
+
+    Raises Conflict where the verb is not possible, or where somebody was faster.
+    """
+    require(task, verb)
+    if to not in TABLE[verb].targets:
+        raise ValueError(f"{verb} does not lead to {to}.")
+    now = timezone.now()
+    changes = {"status": to, "updated_at": now, **_lease_after(to), **_times_after(task, to, now), **fields}
+    before = task.status
+    _update_if_unchanged(task, changes)
+    events.record(
+        actor=actor,
+        verb=verb,
+        project=task.project_id,
+        task=task,
+        before={"status": before},
+        after={"status": to.value, **(note or {})},
+    )
+    return task
+
+
+def _lease_after(to: Status) -> dict[str, Any]:
+    """Only an active leaf has a lease; `claim` brings a new one along."""
+    return {"lease_session": None, "lease_holder": "", "lease_expires_at": None}
+
+
+def _times_after(task: Task, to: Status, now: datetime) -> dict[str, Any]:
+    times: dict[str, Any] = {"completed_at": (task.completed_at or now) if to == Status.COMPLETED else None}
+    if to == Status.ACTIVE and task.started_at is None:
+        times["started_at"] = now
+    return times
+
+
+def _update_if_unchanged(task: Task, changes: dict[str, Any]) -> None:
+    unchanged = Task.objects.filter(
+        pk=task.pk, status=task.status, lease_number=task.lease_number, archived_at__isnull=True
+    )
+    if not unchanged.update(**changes):
+        raise Conflict(
+            f"{task.public_id} was changed by somebody else at the same moment.",
+            next="Look at it again with orchestrator_get_status and decide anew.",
+        )
+    for name, value in changes.items():
+        setattr(task, name, value)
+
+
+def _refusal(task: Task, verb: Verb) -> Conflict:
+    possible = verbs_from(task.status)
+    names = ", ".join(possible) or "nothing"
+    return Conflict(
+        f"{task.public_id} is {task.status}: {verb.value} is not possible.",
+        next=f"From {task.status} possible: {names}.",
+        details={"status": task.status, "possible": possible},
+    )
