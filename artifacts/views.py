@@ -40,6 +40,11 @@ class Excerpt:
     total: int
 
     @property
+    def first(self) -> int:
+        """The place of the first character shown, counted as people do."""
+        return self.offset + 1
+
+    @property
     def end(self) -> int:
         """Where the next part begins."""
         return self.offset + len(self.text)

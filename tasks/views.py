@@ -15,6 +15,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from tasks.choices import Status
@@ -97,6 +98,7 @@ def task(request: HttpRequest, public_id: str) -> HttpResponse:
         "needed_by": board.needed_by(found),
         "artifacts": board.artifacts_of(found),
         "artifacts_shown": board.LINK_ROWS,
+        "lease_is_over": found.lease_is_over(timezone.now()),
         "history": board.history(found, page=_page_number(request)),
     }
     return render(request, "tasks/task.html", context)
