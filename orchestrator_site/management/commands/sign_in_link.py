@@ -1,0 +1,57 @@
+"""Print a fresh sign-in link for a site that runs."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from maintenance.upgrades.ensure_schema import ensure_schema
+from orchestrator_site.accounts.links import make_link
+from orchestrator_site.accounts.owner import local_owner
+from orchestrator_site.up.address import recall
+from tasks.errors import OrchestratorError
+
+
+class Command(BaseCommand):
+    """Print a link that signs in once."""
+
+    help = "Print a link that signs a person in once, within 15 minutes."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Say for whom and where."""
+        parser.add_argument("--user", help="a user name; the owner of this machine where nothing is said")
+        parser.add_argument("--address", help="where the site runs; the one that started last where nothing is said")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print the link alone on stdout, so that it can be piped; anything else goes to stderr."""
+        try:
+            ensure_schema()
+        except OrchestratorError as error:
+            raise CommandError(f"{error.message} {error.next}".strip()) from error
+        address = (options["address"] or recall()).rstrip("/")
+        self.stdout.write(address + make_link(_user(options["user"])))
+        if not _answers(address):
+            self.stderr.write(f"Nothing answers at {address} now. Start the site with: python manage.py up")
+
+
+def _user(name: str | None) -> User:
+    if name is None:
+        return local_owner()
+    try:
+        return User.objects.get(username=name, is_active=True)
+    except User.DoesNotExist:
+        raise CommandError(f"No active user is named {name}. Make one with: python manage.py createsuperuser") from None
+
+
+def _answers(address: str) -> bool:
+    try:
+        urlopen(f"{address}/sign-in/", timeout=3).close()  # noqa: S310  the address is the operator's own
+    except HTTPError:
+        return True
+    except (URLError, OSError, ValueError):
+        return False
+    return True

@@ -1,0 +1,32 @@
+"""What the site itself keeps: links that sign a person in once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+
+class SignInLink(models.Model):
+    """A link that signs its user in once. Only a digest of its token is kept, so the database opens no door."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="sign_in_links")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="sign_in_link_has_a_lifetime"),
+        ]
+
+    def __str__(self) -> str:
+        return f"sign-in link of {self.user.get_username()}, {self.created_at:%Y-%m-%d %H:%M}"
+
+    def is_usable(self, now: datetime) -> bool:
+        """Tell whether the link would still sign in at `now`."""
+        return self.used_at is None and now < self.expires_at

@@ -1,0 +1,33 @@
+"""The line that connects Claude Code over stdio."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+
+from django.conf import settings
+
+
+def claude_code_line() -> str:
+    """Return the command to paste. It names this very installation, so it works from any folder."""
+    quoted = _quote([sys.executable, str(settings.BASE_DIR / "manage.py"), "mcp_serve"])
+    return " ".join(["claude mcp add", *_environment(), "--scope user task-orchestrator --", quoted])
+
+
+def _environment() -> list[str]:
+    """Pass on what was set, so that the assistant finds the same data as the site; a secret goes by name.
+
+    `--env` takes every word up to the next option, so it comes first, before `--scope`.
+    """
+    words = []
+    if os.environ.get("ORCHESTRATOR_HOME"):
+        words += ["--env", _quote([f"ORCHESTRATOR_HOME={settings.ORCHESTRATOR_HOME.resolve()}"])]
+    if os.environ.get("DATABASE_URL"):
+        words += ["--env", '"DATABASE_URL=%DATABASE_URL%"' if os.name == "nt" else '"DATABASE_URL=$DATABASE_URL"']
+    return words
+
+
+def _quote(words: list[str]) -> str:
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
