@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -22,22 +20,22 @@ from tasks.choices import Status
 from tasks.errors import OrchestratorError
 from tasks.models import Project, Task
 from tasks.queries import board
+from tasks.queries.brief import brief_of
 
 LAST_PAGE = 1_000_000
 SEARCH_CHARACTERS = 200
 KINDS = {"leaf": "Work only", "plan": "Plans only"}
 
-Parameters = ParamSpec("Parameters")
-Page = Callable[Concatenate[HttpRequest, Parameters], HttpResponseBase]
+Page = Callable[..., HttpResponseBase]
 
 
-def page(view: Page[Parameters]) -> Page[Parameters]:
+def page(view: Page) -> Page:
     """Make a page: for people who signed in, read-only, with our own errors shown as a page."""
 
     @wraps(view)
-    def shown(request: HttpRequest, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponseBase:
+    def shown(request: HttpRequest, **address: str) -> HttpResponseBase:
         try:
-            return view(request, *args, **kwargs)
+            return view(request, **address)
         except OrchestratorError as error:
             context = {"error": error, "status": error.status, "title": error.code.replace("_", " ").capitalize()}
             return render(request, "error.html", context, status=error.status)
@@ -93,7 +91,7 @@ def task(request: HttpRequest, public_id: str) -> HttpResponse:
         "task": found,
         "tree": tree,
         "counts": board.progress(found, tree),
-        "brief": _brief_text(found) if found.is_leaf else "",
+        "brief": brief_of(found) if found.is_leaf else None,
         "needs": board.needs(found),
         "needed_by": board.needed_by(found),
         "artifacts": board.artifacts_of(found),
@@ -137,14 +135,6 @@ def _filters(request: HttpRequest, *names: str) -> board.Filters:
     if given.get("kind") not in KINDS:
         given["kind"] = ""
     return board.Filters(**given)
-
-
-def _brief_text(found: Task) -> str:
-    if importlib.util.find_spec("tasks.queries.brief") is None:
-        return ""
-    from tasks.queries.brief import brief_of
-
-    return brief_of(found).text
 
 
 def _connect_line() -> str:

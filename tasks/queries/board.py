@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from tasks.choices import Status
 from tasks.models import Event, Project, Task, TaskQuerySet
+from tasks.queries.counts import of_plan
 
 PROJECTS_PER_PAGE, PLANS_PER_PAGE, TASKS_PER_PAGE, EVENTS_PER_PAGE = 50, 25, 50, 20
 PANEL_ROWS = 8
@@ -179,12 +180,9 @@ def artifacts_of(task: Task) -> list[Any]:
 
 
 def _with_size(artifacts: QuerySet[Any]) -> QuerySet[Any]:
-    return (
-        artifacts.filter(versions__number=F("version"))
-        .annotate(size_bytes=F("versions__content__size_bytes"))
-        .select_related("task")
-        .prefetch_related("paths")
-    )
+    latest = artifacts.filter(versions__number=F("version"))
+    sized: QuerySet[Any] = latest.annotate(size_bytes=F("versions__content__size_bytes"))
+    return sized.select_related("task").prefetch_related("paths")
 
 
 def tasks(project: Project, *, filters: Filters, page: int) -> Rows[Task]:
@@ -296,12 +294,10 @@ def _artifact_counts(nodes: list[Node]) -> Iterator[tuple[Node, int]]:
 
 
 def progress(task: Task, shown: Tree) -> Counts | None:
-    """Count the leaves below a task; None where a group's tree is too large to be counted here."""
+    """Count the leaves below a task, whether its whole tree is shown or not."""
     if task.is_leaf:
         return None
-    if task.is_plan:
-        return count_by("root_id", [task.pk])[task.pk]
-    return None if shown.is_cut else _sum_of(shown.nodes)
+    return Counts(of_plan(task)) if task.is_plan or shown.is_cut else _sum_of(shown.nodes)
 
 
 @dataclass(slots=True)

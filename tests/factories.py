@@ -1,0 +1,110 @@
+"""Rows for tests, made directly and in every state that the database allows; nothing here goes through the services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from itertools import count, cycle
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from artifacts import store
+from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
+from tasks.choices import Status, Verb
+from tasks.models import Dependency, Event, Project, Session, Task
+
+_serial = count(1)
+SPECIALISTS = ("architect", "implementer", "tester", "reviewer", "documenter")
+
+
+def make_user(name: str = "ada", **fields: Any) -> User:
+    return User.objects.create_user(username=name, password="correct horse", **fields)
+
+
+def make_project(slug: str = "", **fields: Any) -> Project:
+    slug = slug or f"project-{next(_serial)}"
+    return Project.objects.create(slug=slug, **{"name": slug.replace("-", " ").title(), **fields})
+
+
+def make_session(project: Project, **fields: Any) -> Session:
+    number = next(_serial)
+    defaults = {"public_id": f"session_{number:012x}", "connection_id": f"connection-{number}"}
+    return Session.objects.create(project=project, **{**defaults, "client_name": "Claude Code", **fields})
+
+
+def make_task(project: Project, *, parent: Task | None = None, status: str = Status.PENDING, **fields: Any) -> Task:
+    """Make a task that stands in a state, with what the state requires."""
+    task = _build(project, parent, status, fields)
+    if parent is not None and parent.is_leaf:
+        parent.is_leaf = False
+        Task.objects.filter(pk=parent.pk).update(is_leaf=False)
+    task.save(force_insert=True)
+    return task
+
+
+def make_plan(project: Project, size: int = 3, *, statuses: Iterable[str] = (), **fields: Any) -> Task:
+    """Make a plan with `size` subtasks, which take turns with the states and the specialists."""
+    plan = make_task(project, is_leaf=False, **fields)
+    states, specialists = cycle(tuple(statuses) or (Status.PENDING,)), cycle(SPECIALISTS)
+    subtasks = [
+        _build(project, plan, next(states), {"specialist": next(specialists), "position": place})
+        for place in range(1, size + 1)
+    ]
+    Task.objects.bulk_create(subtasks)
+    return plan
+
+
+def _build(project: Project, parent: Task | None, status: str, fields: dict[str, Any]) -> Task:
+    number = next(_serial)
+    specialist = fields.get("specialist", "implementer" if parent else "")
+    facts: dict[str, Any] = {
+        "public_id": f"{specialist}_{number:06x}" if specialist else f"task_{number:08x}",
+        "title": f"Task {number}",
+        "specialist": specialist,
+        "parent": parent,
+        "root_id": parent.plan_id if parent else None,
+        "depth": parent.depth + 1 if parent else 0,
+    }
+    return Task(project=project, status=status, **{**facts, **_required_by(status), **fields})
+
+
+def _required_by(status: str) -> dict[str, Any]:
+    now = timezone.now()
+    required: dict[str, dict[str, Any]] = {
+        Status.ACTIVE: {
+            "lease_number": 1,
+            "lease_holder": "Claude Code",
+            "lease_expires_at": now + timedelta(minutes=30),
+            "started_at": now,
+        },
+        Status.COMPLETED: {"completed_at": now},
+        Status.BLOCKED: {"reason": "The password of the staging server is missing."},
+        Status.FAILED: {"reason": "The tests could not be made to pass."},
+        Status.NEEDS_REVISION: {"review_comment": "Say what happens when the disk is full."},
+    }
+    return required.get(status, {})
+
+
+def make_dependency(task: Task, depends_on: Task, *, inherited_from: Task | None = None) -> Dependency:
+    return Dependency.objects.create(task=task, depends_on=depends_on, inherited_from=inherited_from)
+
+
+def make_event(task: Task, verb: str = Verb.EDIT, **fields: Any) -> Event:
+    defaults = {"actor_kind": "assistant", "actor_name": "Claude Code"}
+    return Event.objects.create(project_id=task.project_id, task=task, verb=verb, **{**defaults, **fields})
+
+
+def make_artifact(task: Task, *texts: str, paths: Iterable[str] = (), **fields: Any) -> Artifact:
+    """Make an artifact with a version for each text."""
+    texts = texts or ("# Report\n\nAll is well.\n",)
+    number = next(_serial)
+    artifact = Artifact.objects.create(
+        public_id=f"artifact_{number:08x}", project_id=task.project_id, task=task, version=len(texts), **fields
+    )
+    ArtifactPath.objects.bulk_create([ArtifactPath(artifact=artifact, path=path) for path in paths])
+    for place, text in enumerate(texts, start=1):
+        content = store.insert(store.prepare(text))
+        ArtifactVersion.objects.create(artifact=artifact, number=place, content=content, actor_name="Claude Code")
+    return artifact
