@@ -1,0 +1,25 @@
+"""`manage.py mcp_serve`: the bridge for one assistant over standard input and output."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+
+from django.core.management.base import BaseCommand
+
+from orchestrator_site.mcp import front
+
+
+class Command(BaseCommand):
+    """Only seen through `help` and `call_command`: manage.py starts the bridge without importing Django."""
+
+    help = front.DESCRIPTION
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the same options as the front."""
+        front.add_options(parser)
+
+    def handle(self, *, toolsets: str, **options: object) -> None:
+        """Serve until the client has gone."""
+        sys.exit(front.main(["--toolsets", toolsets]))

@@ -1,0 +1,75 @@
+"""The JSON schema of a tool's arguments, as short as it can be said: every byte is read by every assistant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+Schema = dict[str, Any]
+
+# Keywords whose values map names of the user's own to schemas: a property may well be called "title".
+_NAMED = frozenset({"properties", "patternProperties"})
+_LISTED = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
+_SINGLE = frozenset({"items", "additionalProperties", "contains", "not"})
+# What stands where a type contains itself; clients fail on `$ref`.
+_AGAIN: Schema = {"type": "object"}
+
+
+def input_schema(arguments: type[BaseModel]) -> Schema:
+    """Return the compact schema of a tool's arguments.
+
+    Without titles, null alternatives, empty defaults and references; unknown arguments are refused.
+    """
+    full = arguments.model_json_schema()
+    definitions = full.pop("$defs", {})
+    full.pop("description", None)  # the tool's own description says it
+    schema = _compact(full, definitions, ())
+    schema.setdefault("properties", {})
+    schema["additionalProperties"] = False
+    return schema
+
+
+def _compact(schema: Schema, definitions: Schema, within: tuple[str, ...]) -> Schema:
+    schema, within = _inlined(schema, definitions, within)
+    result: Schema = {}
+    for keyword, value in schema.items():
+        if keyword in _NAMED:
+            result[keyword] = {name: _compact(inner, definitions, within) for name, inner in value.items()}
+        elif keyword in _LISTED:
+            _put_alternatives(result, keyword, [_compact(inner, definitions, within) for inner in value])
+        elif keyword in _SINGLE and isinstance(value, dict):
+            result[keyword] = _compact(value, definitions, within)
+        elif not _is_noise(keyword, value):
+            result[keyword] = value
+    return result
+
+
+def _inlined(schema: Schema, definitions: Schema, within: tuple[str, ...]) -> tuple[Schema, tuple[str, ...]]:
+    """Put what a reference points at in its place; the description at the place wins."""
+    reference = schema.get("$ref")
+    if reference is None:
+        return schema, within
+    name = reference.removeprefix("#/$defs/")
+    target = _AGAIN if name in within else definitions[name]
+    beside = {keyword: value for keyword, value in schema.items() if keyword != "$ref"}
+    return {**target, **beside}, (*within, name)
+
+
+def _put_alternatives(result: Schema, keyword: str, alternatives: list[Schema]) -> None:
+    """Say the alternatives without null; a single one needs no list, and what was said beside it wins."""
+    left = [alternative for alternative in alternatives if alternative != {"type": "null"}]
+    if len(left) == 1:
+        for inner, value in left[0].items():
+            result.setdefault(inner, value)
+    else:
+        result[keyword] = left
+
+
+def _is_noise(keyword: str, value: Any) -> bool:
+    if keyword in {"title", "discriminator"}:
+        return True
+    if keyword == "default":
+        return value is None or value in ("", [], {})
+    # Anything may be there unless it is said otherwise.
+    return keyword == "additionalProperties" and value is True
