@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from typing import Any
 
@@ -11,7 +10,6 @@ from django.db import DatabaseError, connections
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.links import make_link
-from orchestrator_site.accounts.logs import HideSignInTokens
 from orchestrator_site.accounts.owner import local_owner
 from orchestrator_site.up.address import remember
 from orchestrator_site.up.connect import claude_code_line
@@ -44,7 +42,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Take the port first, since that fails fastest; then make ready and serve."""
         end_like_ctrl_c()
-        _hide_tokens()
         try:
             with take_port(options["host"], options["port"]) as listener:
                 self._prepare_and_serve(listener)
@@ -67,8 +64,3 @@ class Command(BaseCommand):
         """Flush, so that whoever reads the output through a pipe sees it now."""
         self.stdout.write(greeting)
         self.stdout.flush()
-
-
-def _hide_tokens() -> None:
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(HideSignInTokens())

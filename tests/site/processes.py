@@ -1,0 +1,89 @@
+"""Run the commands of the product as the processes that users run."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEADLINE_SECONDS = 30
+
+
+def manage(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *words], cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_SECONDS
+    )
+
+
+def wait_until(question: Callable[[], bool], what: str) -> None:
+    """Poll until something is so; fail after a while."""
+    end = time.monotonic() + DEADLINE_SECONDS
+    while not question():
+        assert time.monotonic() < end, f"{what} did not come about in {DEADLINE_SECONDS} s"
+        time.sleep(0.02)
+
+
+@dataclass
+class Site:
+    """A site that was started, with what it wrote so far."""
+
+    process: subprocess.Popen[str]
+    out: Path
+    err: Path
+
+    def wait_until_greeted(self) -> None:
+        """Wait for the greeting, which comes when requests are answered."""
+        wait_until(lambda: "mcp_serve" in self.written() or self.process.poll() is not None, "the greeting")
+        assert self.process.poll() is None, self.err.read_text()
+
+    def written(self) -> str:
+        """Return what stands on stdout."""
+        return self.out.read_text()
+
+    @property
+    def address(self) -> str:
+        """The address that the greeting names."""
+        return self._find(r"(http://\S+?)/ ")
+
+    @property
+    def link(self) -> str:
+        """The sign-in link that the greeting names."""
+        return self._find(r"(http://\S+/sign-in/\S+)")
+
+    def _find(self, pattern: str) -> str:
+        found = re.search(pattern, self.written())
+        assert found, self.written()
+        return found[1]
+
+    def end(self, sig: int = signal.SIGINT) -> float:
+        """Send a signal and return how many seconds the process took to end."""
+        began = time.monotonic()
+        self.process.send_signal(sig)
+        self.process.wait(timeout=DEADLINE_SECONDS)
+        return time.monotonic() - began
+
+
+@contextmanager
+def start(folder: Path, *command: str) -> Iterator[Site]:
+    """Start a site, by default `manage.py up` on any free port; kill what is left of it afterwards."""
+    folder.mkdir(exist_ok=True)
+    out, err = folder / "out", folder / "err"
+    words = command or ("manage.py", "up", "--port", "0")
+    with out.open("w") as stdout, err.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, *words], cwd=ROOT, env=dict(os.environ), stdout=stdout, stderr=stderr, text=True
+        )
+    try:
+        yield Site(process, out, err)
+    finally:
+        process.kill()
+        process.wait()
