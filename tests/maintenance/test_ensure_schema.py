@@ -1,0 +1,131 @@
+"""The schema is brought up to date once, however many processes start."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from pytest_django import DjangoAssertNumQueries
+
+from maintenance.upgrades import ensure_schema as module
+from maintenance.upgrades.ensure_schema import DatabaseIsNewer, ensure_schema
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Waits at the gate until all have set Django up, so that they really begin together.
+BEGIN = """
+import os, sys, time
+os.environ["DJANGO_SETTINGS_MODULE"] = "orchestrator_site.settings"
+import django; django.setup()
+from django.db import connection
+from maintenance.upgrades.ensure_schema import ensure_schema
+print("ready", flush=True); sys.stdin.readline()
+ensure_schema()
+with connection.cursor() as cursor:
+    cursor.execute("select count(*) from django_migrations")
+    print(cursor.fetchone()[0])
+"""
+
+
+def begin() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", BEGIN],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def run_together(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
+    for process in processes:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    said = [process.communicate(timeout=60) for process in processes]
+    return [(process.returncode, out, err) for process, (out, err) in zip(processes, said, strict=True)]
+
+
+def test_eight_processes_on_a_fresh_database_all_succeed(fresh_home: Path) -> None:
+    answers = run_together([begin() for _ in range(8)])
+    migrations = answers[0][1]
+    assert answers == [(0, migrations, "")] * 8
+    with closing(sqlite3.connect(fresh_home / "orchestrator.sqlite3")) as database:
+        recorded = database.execute("SELECT app, name FROM django_migrations").fetchall()
+        assert len(recorded) == len(set(recorded)) == int(migrations)
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_process_that_is_killed_in_the_middle_holds_nobody_up(fresh_home: Path) -> None:
+    first, second = begin(), begin()
+    assert first.stdin and first.stdout and first.stdout.readline() == "ready\n"
+    first.stdin.write("\n")
+    first.stdin.flush()
+    while not (fresh_home / "orchestrator.sqlite3.migrate-lock").exists():
+        assert first.poll() is None
+    first.kill()
+    first.communicate(timeout=30)
+    assert run_together([second])[0][0] == 0
+
+
+def test_where_nothing_is_missing_it_asks_the_database_twice_and_no_more(
+    db: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    ensure_schema()
+    with django_assert_num_queries(2):
+        ensure_schema()
+
+
+def test_a_missing_migration_is_applied(transactional_db: None) -> None:
+    recorder = MigrationRecorder(connection)
+    with connection.schema_editor() as editor:
+        editor.execute("DROP TABLE orchestrator_site_signinlink")
+    recorder.record_unapplied("orchestrator_site", "0001_initial")
+    ensure_schema()
+    assert "orchestrator_site_signinlink" in connection.introspection.table_names()
+    assert ("orchestrator_site", "0001_initial") in recorder.applied_migrations()
+
+
+def test_changes_from_two_versions_are_refused_and_named(db: None) -> None:
+    recorder = MigrationRecorder(connection)
+    recorder.record_applied("tasks", "9999_from_the_future")
+    recorder.record_unapplied("orchestrator_site", "0001_initial")
+    with pytest.raises(DatabaseIsNewer, match=r"tasks\.9999_from_the_future") as refusal:
+        ensure_schema()
+    assert "Update this copy" in refusal.value.next
+    assert ("orchestrator_site", "0001_initial") not in recorder.applied_migrations()
+
+
+def test_a_newer_database_that_lacks_nothing_is_used_with_a_warning(db: None, caplog: pytest.LogCaptureFixture) -> None:
+    MigrationRecorder(connection).record_applied("tasks", "9999_from_the_future")
+    with caplog.at_level(logging.WARNING):
+        ensure_schema()
+    assert "newer than this copy of the orchestrator (tasks.9999_from_the_future)" in caplog.text
+
+
+def test_what_an_app_that_was_removed_has_left_is_no_reason_to_refuse(
+    db: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    MigrationRecorder(connection).record_applied("some_old_app", "0001_initial")
+    ensure_schema()
+    assert caplog.text == ""
+
+
+def test_a_database_in_memory_needs_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (":memory:", "file:memorydb_default?mode=memory&cache=shared"):
+        monkeypatch.setitem(connection.settings_dict, "NAME", name)
+        assert module._sqlite_file(connection) is None
+
+
+def test_a_data_folder_on_which_one_may_not_write_raises_what_the_system_says(fresh_home: Path) -> None:
+    fresh_home.mkdir()
+    (fresh_home / "orchestrator.sqlite3.migrate-lock").mkdir()
+    code, _, error = run_together([begin()])[0]
+    assert code == 1
+    assert "IsADirectoryError" in error or "PermissionError" in error
