@@ -83,7 +83,8 @@ def works_of(tasks: list[Task]) -> dict[int, list[Work]]:
     keys = [task.pk for task in tasks]
     for start in range(0, len(keys), 500):
         rows = Artifact.objects.filter(task_id__in=keys[start : start + 500]).order_by("id")
-        sizes = _sizes([row.pk for row in (rows := rows.prefetch_related("paths"))])
+        rows = rows.prefetch_related("paths")
+        sizes = _sizes([row.pk for row in rows])
         for row in rows:
             paths = tuple(path.path for path in row.paths.all())
             work = Work(row.public_id, row.kind, sizes[row.pk, row.version], paths)

@@ -151,8 +151,12 @@ class Task(models.Model):
                 condition=Q(is_leaf=True, archived_at__isnull=True, status__in=CLAIMABLE),
                 name="task_ready",
             ),
-            models.Index(fields=["project", "archived_at", "is_leaf", "status"], name="task_counts"),
+            models.Index(fields=["project", "archived_at", "is_leaf", "status", "id"], name="task_counts"),
+            models.Index(
+                fields=["project", "specialist", "archived_at", "is_leaf", "status", "id"], name="task_by_specialist"
+            ),
             models.Index(fields=["root", "archived_at", "is_leaf", "status"], name="task_plan_counts"),
+            models.Index(fields=["root", "position"], name="task_plan_order"),
             models.Index(fields=["project", "status", "-updated_at"], name="task_by_status"),
             models.Index(fields=["project", "-id"], condition=Q(parent__isnull=True), name="task_plans"),
             models.Index(fields=["parent", "position"], name="task_children"),

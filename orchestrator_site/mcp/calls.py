@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
+
+from django.db import OperationalError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from orchestrator_site.mcp.registry import Tool
 from tasks.callers import Caller
+from tasks.errors import OrchestratorError, Transient, invalid
+from tasks.text import unstorable
+
+logger = logging.getLogger(__name__)
+
+PROBLEMS_LIMIT = 20
+_ECHO_LIMIT = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +31,147 @@ class Outcome:
     payload: dict[str, Any]
     is_error: bool = False
 
+    @property
+    def text(self) -> str:
+        """The payload as compact JSON."""
+        return json.dumps(self.payload, ensure_ascii=False, separators=(",", ":"), default=str)
+
 
 def run(tool: Tool, arguments: dict[str, Any], caller: Caller) -> Outcome:
     """Run one call to its end; never raises."""
-    raise NotImplementedError
+    repaired: list[str] = []
+    try:
+        payload = tool.handler(caller, parse(tool.arguments, arguments, repaired))
+    except OrchestratorError as error:
+        return Outcome(error.as_dict(), is_error=True)
+    except OperationalError:
+        logger.exception("The database refused %s.", tool.name)
+        return Outcome(_busy().as_dict(), is_error=True)
+    except Exception:
+        # The outermost edge: whatever broke is in the log; its text may hold paths or SQL and stays here.
+        logger.exception("%s failed.", tool.name)
+        return Outcome(_broken().as_dict(), is_error=True)
+    notes = [*repaired, *payload.pop("repaired", [])]
+    return Outcome(_without_nothing({**payload, "repaired": notes}))
+
+
+def parse(model: type[BaseModel], arguments: dict[str, Any], repaired: list[str]) -> BaseModel:
+    """Return the parsed arguments, noting repairs.
+
+    Raises Invalid with every mistake, its place and what is allowed there.
+    """
+    problems = list(islice(_unstorable(arguments), PROBLEMS_LIMIT))
+    if problems:
+        raise invalid(problems, next="Nothing was changed. Mend the call and send it again.")
+    try:
+        return model.model_validate(arguments, context={"repaired": repaired})
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=True)
+        problems = [_problem(detail, model) for detail in details[:PROBLEMS_LIMIT]]
+    except RecursionError:
+        problems = [{"at": "", "problem": "the arguments are nested too deeply"}]
+    raise invalid(problems, next="Nothing was changed. Mend the call and send it again.")
+
+
+def _unstorable(value: Any, at: str = "") -> Iterator[dict[str, Any]]:
+    """Find the texts that no database keeps; the work itself is kept as bytes and has its own check."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name != "detailed_work":
+                yield from _unstorable(inner, f"{at}.{name!s:.80}".lstrip("."))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _unstorable(inner, f"{at}[{number}]")
+    elif isinstance(value, str) and (why := unstorable(value)):
+        yield {"at": at, "problem": why}
+
+
+def _problem(detail: ErrorDetails, model: type[BaseModel]) -> dict[str, Any]:
+    problem: dict[str, Any] = {"at": _place(detail["loc"]), "problem": _in_words(detail)}
+    if detail["type"] == "extra_forbidden":
+        problem["allowed"] = sorted(_model_at(model, detail["loc"]).model_fields)
+    elif detail["type"] in ("literal_error", "enum"):
+        problem["allowed"] = [word.strip("' ") for word in detail["ctx"]["expected"].replace(" or ", ", ").split(",")]
+    return problem
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part!s:.80}" for part in location]
+    return "".join(parts).lstrip(".")
+
+
+def _in_words(detail: ErrorDetails) -> str:
+    kind, got = detail["type"], detail["input"]
+    if kind == "missing":
+        return "is required"
+    if kind == "extra_forbidden":
+        return "is no argument here"
+    if kind in ("literal_error", "enum"):
+        return f"{str(got)[:_ECHO_LIMIT]!r} is not known"
+    if kind == "value_error":
+        return str(detail["ctx"]["error"])
+    if kind == "recursion_loop":
+        return "is nested too deeply"
+    return f"{_wanted(kind, detail)}, got {_kind_of(got)}"
+
+
+def _wanted(kind: str, detail: ErrorDetails) -> str:
+    words = {
+        "string_type": "a text is wanted",
+        "list_type": "a list is wanted",
+        "dict_type": "an object is wanted",
+        "model_type": "an object is wanted",
+        "model_attributes_type": "an object is wanted",
+    }
+    if kind.startswith(("int_", "bool_", "float_")):
+        return {"i": "a whole number is wanted", "b": "true or false is wanted", "f": "a number is wanted"}[kind[0]]
+    return words.get(kind, detail["msg"])
+
+
+def _kind_of(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return f"the number {str(value)[:_ECHO_LIMIT]}"
+    if isinstance(value, str):
+        return f"the text {value[:_ECHO_LIMIT]!r}"
+    return "a list" if isinstance(value, list) else "an object"
+
+
+def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model whose argument a place names, for the names that are allowed there."""
+    for part in location[:-1]:
+        field = model.model_fields.get(str(part)) if isinstance(part, str) else None
+        below = _models_in(field.annotation) if field else []
+        model = below[0] if below else model
+    return model
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in getattr(annotation, "__args__", ()) for found in _models_in(part)]
+
+
+def _without_nothing(value: Any) -> Any:
+    """Leave out nulls and empty lists and objects; zero, false and an empty text are facts."""
+    if isinstance(value, dict):
+        kept = {name: _without_nothing(inner) for name, inner in value.items()}
+        return {name: inner for name, inner in kept.items() if inner is not None and inner not in ([], {})}
+    if isinstance(value, list | tuple):
+        return [_without_nothing(inner) for inner in value]
+    return value
+
+
+def _busy() -> Transient:
+    return Transient("The database is busy or out of space; nothing was changed.", retry_after_ms=2000)
+
+
+def _broken() -> Transient:
+    return Transient(
+        "The server failed; nothing was changed.",
+        retry_after_ms=5000,
+        next="Send the call once more. If it fails again, the reason is in the server's log.",
+    )

@@ -5,13 +5,71 @@ This module imports nothing of ours, so every app may import it. A door register
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
-Arguments = TypeVar("Arguments", bound=BaseModel)
+
+class Arguments(BaseModel):
+    """A tool's arguments: nothing unknown is accepted; slips that leave no doubt are repaired, and told.
+
+    Repairs are noted in `info.context["repaired"]`, a list of sentences, where the caller of `model_validate` gives
+    one: a known alias of an argument, a JSON text where a list or object is wanted, one text where a list of texts
+    is wanted, a number where a text is.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    aliases: ClassVar[dict[str, str]] = {}
+    """Other names that assistants use for an argument, each with the right one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _repair(cls, given: Any, info: ValidationInfo) -> Any:
+        if not isinstance(given, dict):
+            return given
+        notes: list[str] = (info.context or {}).get("repaired", [])
+        renamed = {cls._right_name(name, given, notes): value for name, value in given.items()}
+        return {name: cls._right_type(name, value, notes) for name, value in renamed.items()}
+
+    @classmethod
+    def _right_name(cls, name: str, given: dict[str, Any], notes: list[str]) -> str:
+        right = cls.aliases.get(name)
+        if right is None or right in given or name in cls.model_fields:
+            return name
+        notes.append(f"{name}: taken as {right}")
+        return right
+
+    @classmethod
+    def _right_type(cls, name: str, value: Any, notes: list[str]) -> Any:
+        field = cls.model_fields.get(name)
+        wanted = str(field.annotation) if field else ""
+        if isinstance(value, str) and "list[" in wanted:
+            return _list_from(name, value, notes, of_texts="list[str]" in wanted)
+        if isinstance(value, int | float) and not isinstance(value, bool) and wanted in ("<class 'str'>", "str"):
+            notes.append(f"{name}: a number taken as a text")
+            return str(value)
+        return value
+
+
+def _list_from(name: str, value: str, notes: list[str], *, of_texts: bool) -> Any:
+    """Read a list that came as JSON text; one text may stand for a list of one."""
+    try:
+        parsed = json.loads(value)
+    except (ValueError, RecursionError):
+        parsed = None
+    if isinstance(parsed, list):
+        notes.append(f"{name}: a JSON text read as a list")
+        return parsed
+    if of_texts and value:
+        notes.append(f"{name}: one text taken as a list of one")
+        return [value]
+    return value
+
+
+A = TypeVar("A", bound=BaseModel)
 ToolHandler = Callable[[Any, Any], dict[str, Any]]
 """Takes the caller (`tasks.callers.Caller`) and the parsed arguments, returns the facts of the answer."""
 
@@ -65,18 +123,18 @@ def tool(
     *,
     title: str,
     description: str,
-    arguments: type[Arguments],
+    arguments: type[A],
     toolset: str = "core",
     read_only: bool = False,
     destructive: bool = False,
     idempotent: bool = False,
-) -> Callable[[Callable[[Any, Arguments], dict[str, Any]]], Callable[[Any, Arguments], dict[str, Any]]]:
+) -> Callable[[Callable[[Any, A], dict[str, Any]]], Callable[[Any, A], dict[str, Any]]]:
     """Register a tool's handler.
 
     Raises ValueError where the name is taken: two doors cannot own one tool.
     """
 
-    def register(handler: Callable[[Any, Arguments], dict[str, Any]]) -> Callable[[Any, Arguments], dict[str, Any]]:
+    def register(handler: Callable[[Any, A], dict[str, Any]]) -> Callable[[Any, A], dict[str, Any]]:
         _add(
             _tools,
             name,

@@ -144,7 +144,8 @@ def _own_earlier_work(task: Task) -> list[tuple[str, str]]:
     works = works_of([task]).get(task.pk, [])
     if not works and not task.summary:
         return []
-    return [("Delivered for this task before", _delivered(task, works))]
+    lines = [task.summary] if task.summary else []
+    return [("Delivered for this task before", "\n".join(lines + [_how_to_read(work) for work in works]))]
 
 
 def _fitted(sections: list[tuple[str, str]], budget: int) -> Brief:

@@ -12,7 +12,7 @@ from tasks import events, ids
 from tasks.actors import Actor
 from tasks.choices import CLAIMABLE, Complexity, Priority, Status, Verb
 from tasks.errors import Conflict, Invalid, invalid
-from tasks.models import Dependency, Project, Task
+from tasks.models import Dependency, Event, Project, Task
 from tasks.queries.find import tasks_by_ids
 from tasks.roles import Catalogue
 from tasks.services import dependencies, leases, parents, plan_check
@@ -185,7 +185,7 @@ def _record(root: Task, tasks: list[Task], actor: Actor) -> None:
         events.build(actor=actor, verb=Verb.PLAN, project=root.project_id, task=task, after={"status": task.status})
         for task in (root, *tasks)
     ]
-    events.Event.objects.bulk_create(made, batch_size=_CHUNK)
+    Event.objects.bulk_create(made, batch_size=_CHUNK)
 
 
 def _named(edges: list[tuple[int, int]], tasks: list[Task], outside: dict[str, Task]) -> list[list[str]]:

@@ -1,0 +1,194 @@
+"""The MCP door of delivered work: complete a subtask with it, and read it back."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from artifacts import paths, queries
+from artifacts.services.deliver import Delivery, deliver, prepare_work
+from artifacts.store import Prepared
+from orchestrator_site.mcp.registry import Arguments, resource, tool
+from tasks import answers
+from tasks.actors import Actor
+from tasks.callers import Caller
+from tasks.choices import Status
+from tasks.errors import Invalid, invalid
+from tasks.models import Session, Task
+from tasks.queries.find import task_by_id
+from tasks.services.edit import check_texts
+from tasks.services.idempotency import run_once
+
+Answer = dict[str, Any]
+KindWord = Literal["code", "documentation", "analysis", "design", "test", "config", "general"]
+OUTCOMES = {
+    "continue": Status.COMPLETED,
+    "complete": Status.COMPLETED,
+    "needs_revision": Status.NEEDS_REVISION,
+    "blocked": Status.BLOCKED,
+}
+UNBLOCKED_SHOWN = 5
+
+
+class CompleteSubtask(Arguments):
+    aliases: ClassVar[dict[str, str]] = {"id": "task_id", "results": "summary", "work": "detailed_work"}
+    task_id: str
+    summary: str = Field(description="A few sentences for those who build on it")
+    detailed_work: str = Field(description="The whole work; kept outside your context")
+    next_action: Literal["continue", "complete", "needs_revision", "blocked"]
+    artifact_type: KindWord = "general"
+    file_paths: list[str] = Field([], description="Where it belongs in the user's project")
+    reason: str | None = Field(None, description="Needed for needs_revision, blocked")
+    lease_number: int | None = Field(None, ge=1, description="As execute_subtask answered")
+    session_id: str | None = None
+    idempotency_key: str | None = None
+
+
+@tool(
+    "orchestrator_complete_subtask",
+    title="Complete a subtask",
+    description="Store the whole work as an artifact and end the task with it, in one step.",
+    arguments=CompleteSubtask,
+)
+def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
+    """Prepare the work outside the transaction, then deliver it."""
+    session = caller.session(given.session_id)
+    task = task_by_id(session.project, given.task_id)
+    logical_paths = _checked(given)
+    prepared = prepare_work(given.detailed_work)
+    return run_once(
+        project=session.project,
+        operation="complete_subtask",
+        key=given.idempotency_key,
+        request=_request(given, prepared),
+        produce=lambda: _delivered(_deliver(task, session, given, logical_paths, prepared), given),
+    )
+
+
+def _checked(given: CompleteSubtask) -> list[str]:
+    """Return the normalised paths.
+
+    Raises Invalid with every mistake in the texts and paths.
+    """
+    logical_paths, problems = paths.all_normalised(given.file_paths)
+    problems += check_texts({"summary": given.summary, "reason": given.reason or ""})
+    if not given.summary.strip():
+        problems.append({"at": "summary", "problem": "say in a few sentences what was done"})
+    if problems:
+        raise invalid(problems, next="Nothing was stored or changed. Mend these and send the call again.")
+    return logical_paths
+
+
+def _deliver(
+    task: Task, session: Session, given: CompleteSubtask, logical_paths: list[str], prepared: Prepared
+) -> Delivery:
+    return deliver(
+        task=task,
+        actor=Actor.assistant(session),
+        prepared=prepared,
+        summary=given.summary,
+        outcome=OUTCOMES[given.next_action],
+        reason=given.reason or "",
+        kind=given.artifact_type,
+        paths=logical_paths,
+        lease_number=given.lease_number,
+    )
+
+
+def _delivered(done: Delivery, given: CompleteSubtask) -> Answer:
+    task, content = done.completion.task, done.version.content
+    plan = task.root or task
+    following = _next_task(task)
+    return {
+        "status": task.status,
+        "artifact_info": {
+            "artifact_id": done.version.artifact.public_id,
+            "version": done.version.number,
+            "size_chars": content.size_chars,
+            "size_bytes": content.size_bytes,
+            "sha256": content.sha256,
+        },
+        "parent_task_progress": answers.progress(plan),
+        "unblocked": [answers.pointer(each) for each in done.completion.unblocked[:UNBLOCKED_SHOWN]],
+        "next_recommended_task": answers.pointer(following) if following else None,
+        "repaired": answers.short_id(given.task_id, task),
+        "next": _next_step(task, plan, following),
+    }
+
+
+def _next_task(task: Task) -> Task | None:
+    """The best ready task of the same plan, else of the project."""
+    ready = Task.objects.filter(project=task.project_id).ready()
+    return ready.within(task).first() or ready.first()
+
+
+def _next_step(task: Task, plan: Task, following: Task | None) -> str:
+    if plan.pk != task.pk and _status_of(plan) == Status.COMPLETED:
+        return f"The plan is finished: call orchestrator_synthesize_results(parent_task_id={plan.public_id!r})."
+    if following is not None:
+        return "Call orchestrator_execute_subtask for the next task."
+    return "Nothing is ready: see orchestrator_get_status, and tell the user what waits for a person."
+
+
+def _status_of(plan: Task) -> str:
+    return Task.objects.values_list("status", flat=True).get(pk=plan.pk)
+
+
+def _request(given: CompleteSubtask, prepared: Prepared) -> Answer:
+    """The call without its work, which its hash stands for."""
+    facts = given.model_dump(exclude={"idempotency_key", "session_id", "detailed_work"})
+    return {**facts, "sha256": prepared.sha256}
+
+
+class ReadArtifact(Arguments):
+    aliases: ClassVar[dict[str, str]] = {"id": "artifact_id"}
+    artifact_id: str
+    offset: int = Field(0, description="In characters")
+    limit: int = Field(queries.READ_DEFAULT, description=f"Characters, up to {queries.READ_LIMIT}")
+    session_id: str | None = None
+
+
+@tool(
+    "orchestrator_read_artifact",
+    title="Read an artifact",
+    description="Read stored work back, exactly as delivered, by ranges.",
+    arguments=ReadArtifact,
+    read_only=True,
+    idempotent=True,
+)
+def read_artifact(caller: Caller, given: ReadArtifact) -> Answer:
+    """Answer a range of the latest version."""
+    artifact = queries.artifact_by_id(caller.session(given.session_id).project, given.artifact_id)
+    found = queries.read_range(queries.version_of(artifact), offset=given.offset, limit=given.limit)
+    content = found.version.content
+    return {
+        "text": found.text,
+        "version": found.version.number,
+        "total_chars": content.size_chars,
+        "total_bytes": content.size_bytes,
+        "sha256": content.sha256,
+        "next_offset": found.end if found.has_more else None,
+        "next": f"Read on with offset={found.end}." if found.has_more else None,
+    }
+
+
+@resource(
+    "artifact://{id}",
+    name="artifact",
+    title="Artifact",
+    description="The whole text of a delivered work.",
+    mime_type="text/plain",
+)
+def artifact_text(caller: Caller, id: str) -> str:
+    """The latest version, up to what one message should carry.
+
+    Raises Invalid for a larger one.
+    """
+    version = queries.version_of(queries.artifact_by_id(caller.session().project, id))
+    if version.content.size_chars > queries.READ_LIMIT:
+        raise Invalid(
+            f"{id} has {version.content.size_chars:,} characters; a resource shows up to {queries.READ_LIMIT:,}.",
+            next="Read it by ranges with orchestrator_read_artifact.",
+        )
+    return queries.read_range(version, limit=queries.READ_LIMIT).text

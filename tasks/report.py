@@ -1,0 +1,48 @@
+"""The synthesis of a plan as Markdown, within a length that is said where it was reached."""
+
+from __future__ import annotations
+
+from tasks.choices import Status
+from tasks.queries.brief import Work
+from tasks.queries.synthesis import Part, Synthesis, headline
+from tasks.text import shortened
+
+BRIEF_CHARS = 8_000
+FULL_CHARS = 100_000
+_BRIEF_SUMMARY = 300
+_MARKS = {Status.COMPLETED: "✓", Status.CANCELLED: "✗"}
+
+
+def report(synthesis: Synthesis, *, full: bool = False) -> tuple[str, int]:
+    """Return the report, and how many parts did not fit into it."""
+    plan = synthesis.plan
+    text = f"# {plan.title}\n\n{headline(synthesis)}\n"
+    room = (FULL_CHARS if full else BRIEF_CHARS) - len(text)
+    for number, part in enumerate(synthesis.parts):
+        section = _section(part, full)
+        if len(section) > room:
+            return text, len(synthesis.parts) - number
+        text += section
+        room -= len(section)
+    return text, 0
+
+
+def _section(part: Part, full: bool) -> str:
+    task = part.task
+    lines = [f"\n## {_MARKS.get(Status(task.status), '…')} {task.title}", f"{task.public_id}, {_state(part)}"]
+    if task.summary:
+        lines += ["", task.summary if full else shortened(task.summary, _BRIEF_SUMMARY)]
+    lines += [_line(work) for work in part.works]
+    return "\n".join(lines) + "\n"
+
+
+def _state(part: Part) -> str:
+    task = part.task
+    why = task.review_comment if task.status == Status.NEEDS_REVISION else task.reason
+    state = f"{task.specialist}, {task.status}" if task.specialist else task.status
+    return f"{state}: {shortened(why, _BRIEF_SUMMARY)}" if why and task.status != Status.COMPLETED else state
+
+
+def _line(work: Work) -> str:
+    paths = f", {', '.join(work.paths[:5])}" if work.paths else ""
+    return f"- {work.artifact_id}: {work.kind}, {work.size_chars:,} characters{paths}"

@@ -1,0 +1,278 @@
+"""The tools that look at the board and steer it: get_status and update_task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+from django.db import transaction
+from pydantic import Field
+
+from orchestrator_site.mcp.registry import Arguments, tool
+from tasks import answers, roles
+from tasks.actors import Actor
+from tasks.callers import Caller
+from tasks.choices import Status
+from tasks.errors import Conflict, Invalid, NotFound, invalid
+from tasks.models import Project, Task
+from tasks.queries import counts, pages
+from tasks.queries.brief import works_of
+from tasks.queries.find import task_by_id
+from tasks.queries.pages import Page
+from tasks.services import review, steer
+from tasks.services.dependencies import descendants_of
+from tasks.services.edit import Changes, edit
+from tasks.services.idempotency import run_once
+from tasks.text import shortened
+
+Answer = dict[str, Any]
+Action = Literal["cancel", "block", "unblock", "release", "fail", "retry", "approve", "request_revision"]
+StatusWord = Literal["pending", "active", "in_review", "needs_revision", "blocked", "failed", "completed", "cancelled"]
+ROWS_DEFAULT = 10
+ROWS_LIMIT = 100
+TEXT_SHOWN = 300
+FULL_BUDGET = 200_000
+BELOW_LIMIT = 30_000
+"""SQLite takes about this many values in one query; a group below a plan is never near it."""
+
+
+class GetStatus(Arguments):
+    aliases: ClassVar[dict[str, str]] = {"parent_task_id": "task_id", "id": "task_id", "specialist": "specialist_type"}
+    task_id: str | None = Field(None, description="A plan or task; default: the whole project")
+    status: StatusWord | None = None
+    specialist_type: str | None = None
+    include_completed: bool = False
+    limit: int = Field(ROWS_DEFAULT, ge=1, le=ROWS_LIMIT)
+    cursor: str | None = None
+    detail: Literal["brief", "full"] = "brief"
+    session_id: str | None = None
+
+
+@tool(
+    "orchestrator_get_status",
+    title="Get status",
+    description="True counts, and the tasks that need attention first: of the project, or the tree of one plan, "
+    "or everything about one task.",
+    arguments=GetStatus,
+    read_only=True,
+    idempotent=True,
+)
+def get_status(caller: Caller, given: GetStatus) -> Answer:
+    """Answer a page of the project, a plan's tree, or one task."""
+    project = caller.session(given.session_id).project
+    if given.task_id is None:
+        return _of_project(project, given)
+    task = task_by_id(project, given.task_id)
+    answer = _of_task(task) if task.is_leaf else _of_plan(task, given)
+    return {**answer, "repaired": answers.short_id(given.task_id, task)}
+
+
+def _of_project(project: Project, given: GetStatus) -> Answer:
+    tasks = Task.objects.filter(project=project, is_leaf=True, archived_at__isnull=True)
+    by_status = counts.of_project(project)
+    if given.specialist_type is not None:
+        tasks = tasks.filter(specialist=given.specialist_type)
+        by_status = counts.by_status(tasks)
+    wanted = _statuses(given)
+    page = pages.by_attention(tasks, statuses=wanted, after=given.cursor, limit=given.limit + 1)
+    total = sum(by_status.get(status, 0) for status in wanted)
+    return {"counts": by_status, "total": total, **_page(page, given)}
+
+
+def _statuses(given: GetStatus) -> Sequence[str]:
+    if given.status is not None:
+        return [given.status]
+    return Status.values if given.include_completed else pages.unfinished()
+
+
+def _of_plan(plan: Task, given: GetStatus) -> Answer:
+    tree = Task.objects.within(plan).on_board()
+    if not plan.is_plan:
+        tree = tree.filter(pk__in=sorted(descendants_of([plan.pk]))[:BELOW_LIMIT])
+    if given.status is not None:
+        tree = tree.filter(status__in=_statuses(given))
+    if given.specialist_type is not None:
+        tree = tree.filter(specialist=given.specialist_type)
+    page = pages.in_tree_order(tree, after=given.cursor, limit=given.limit + 1)
+    done = answers.progress(plan)
+    return {
+        "title": shortened(plan.title, answers.TITLE_LENGTH),
+        **done,
+        "total": tree.count(),
+        **_page(page, given, base_depth=plan.depth),
+    }
+
+
+def _page(page: Page, given: GetStatus, *, base_depth: int | None = None) -> Answer:
+    full = given.detail == "full"
+
+    def shape(task: Task) -> Answer:
+        facts = _full_row(task) if full else answers.row(task)
+        if base_depth is not None and task.depth > base_depth + 1:
+            facts["depth"] = task.depth - base_depth
+        return facts
+
+    shown = page.tasks[: given.limit]
+    rows = answers.within(shown, shape, budget=FULL_BUDGET if full else answers.BUDGET)
+    more = len(rows) < len(page.tasks)
+    return {
+        "tasks": rows,
+        "cursor": page.cursor_after(shown[len(rows) - 1]) if more and rows else None,
+        "next": "Send the cursor for more rows." if more else None,
+    }
+
+
+def _full_row(task: Task) -> Answer:
+    return {
+        **answers.row(task),
+        "title": task.title,
+        "description": shortened(task.description, TEXT_SHOWN),
+        "summary": shortened(task.summary, TEXT_SHOWN) or None,
+        "priority": task.priority_word,
+        "updated_at": task.updated_at.isoformat(timespec="seconds"),
+        "completed_at": task.completed_at.isoformat(timespec="seconds") if task.completed_at else None,
+    }
+
+
+def _of_task(task: Task) -> Answer:
+    works = works_of([task]).get(task.pk, [])
+    lease = task.lease_expires_at
+    return {
+        **_full_row(task),
+        **answers.stopped(task),
+        "parent_task_id": task.parent.public_id if task.parent else None,
+        "lease_expires_at": lease.isoformat(timespec="seconds") if lease else None,
+        "waits_for": [_edge(each) for each in Task.objects.filter(dependents__task=task).distinct()[:ROWS_DEFAULT]],
+        "needed_by": [
+            _edge(each) for each in Task.objects.filter(dependencies__depends_on=task).distinct()[:ROWS_DEFAULT]
+        ],
+        "artifacts": [
+            {"artifact_id": work.artifact_id, "size_chars": work.size_chars} for work in works[:ROWS_DEFAULT]
+        ],
+    }
+
+
+def _edge(task: Task) -> Answer:
+    return {"task_id": task.public_id, "status": task.status}
+
+
+class UpdateTask(Arguments):
+    aliases: ClassVar[dict[str, str]] = {"id": "task_id", "specialist": "specialist_type", "comment": "reason"}
+    task_id: str
+    action: Action | None = None
+    reason: str | None = Field(None, description="Needed for block, fail, request_revision")
+    title: str | None = None
+    description: str | None = None
+    specialist_type: str | None = None
+    priority: Literal["low", "normal", "high", "urgent"] | None = None
+    add_dependencies: list[str] = []
+    remove_dependencies: list[str] = []
+    session_id: str | None = None
+    idempotency_key: str | None = None
+
+
+@tool(
+    "orchestrator_update_task",
+    title="Update a task",
+    description="Edit a task (omitted = unchanged, null = clear) or steer it by an action.",
+    arguments=UpdateTask,
+    destructive=True,
+)
+def update_task(caller: Caller, given: UpdateTask) -> Answer:
+    """Edit and steer in one step."""
+    session = caller.session(given.session_id)
+    task = task_by_id(session.project, given.task_id)
+    return run_once(
+        project=session.project,
+        operation="update_task",
+        key=given.idempotency_key,
+        request=given.model_dump(exclude={"idempotency_key", "session_id"}, exclude_unset=True),
+        produce=lambda: _updated(task, Actor.assistant(session), given),
+    )
+
+
+def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
+    changes = _changes(task, given)
+    if not changes and given.action is None:
+        raise Invalid("There is nothing to change.", next="Send an action, or a field to edit.")
+    answer: Answer = {"changed": [*changes.columns, *_links(given)]}
+    with transaction.atomic():
+        if changes:
+            task = edit(task=task, actor=actor, changes=changes, catalogue=roles.catalogue(task.project))
+        if given.action is not None:
+            answer.update(_act(task, actor, given.action, given.reason or ""))
+        task.refresh_from_db(fields=["status"])
+    return {"status": task.status, **answer, "repaired": answers.short_id(given.task_id, task)}
+
+
+def _changes(task: Task, given: UpdateTask) -> Changes:
+    sent = given.model_fields_set
+    columns: dict[str, Any] = {}
+    if "title" in sent:
+        columns["title"] = given.title or ""
+    if "description" in sent:
+        columns["description"] = given.description or ""
+    if "specialist_type" in sent:
+        columns["specialist"] = given.specialist_type or ""
+    if "priority" in sent:
+        columns["priority"] = answers.priority_number(given.priority or "normal")
+    return Changes(
+        columns,
+        _tasks(task.project, given.add_dependencies, "add_dependencies"),
+        _tasks(task.project, given.remove_dependencies, "remove_dependencies"),
+    )
+
+
+def _tasks(project: Project, sent: list[str], at: str) -> list[Task]:
+    found: list[Task] = []
+    problems: list[Answer] = []
+    for number, public_id in enumerate(sent):
+        try:
+            found.append(task_by_id(project, public_id))
+        except (NotFound, Conflict) as error:
+            problems.append({"at": f"{at}[{number}]", "problem": error.message})
+    if problems:
+        raise invalid(problems, next="Nothing was changed. Send ids of this project's tasks.")
+    return found
+
+
+def _links(given: UpdateTask) -> list[str]:
+    return [name for name in ("add_dependencies", "remove_dependencies") if getattr(given, name)]
+
+
+def _act(task: Task, actor: Actor, action: Action, reason: str) -> Answer:
+    if action == "cancel":
+        cancelled = steer.cancel(task=task, actor=actor, reason=reason)
+        left = [_edge(each) for each in steer.dependents_of(cancelled)]
+        return {
+            "cancelled_total": len(cancelled),
+            "still_waiting": left,
+            "next": "Remove these dependencies or cancel these tasks too; they cannot start as they are."
+            if left
+            else None,
+        }
+    if action in ("approve", "request_revision"):
+        return _review(task, actor, action, reason)
+    if action == "block":
+        steer.block(task=task, actor=actor, reason=reason)
+    elif action == "fail":
+        steer.fail(task=task, actor=actor, reason=reason)
+    elif action == "release":
+        steer.release(task=task, actor=actor, reason=reason)
+    elif action == "unblock":
+        steer.unblock(task=task, actor=actor)
+    else:
+        steer.retry(task=task, actor=actor)
+    return {}
+
+
+def _review(task: Task, actor: Actor, action: Action, reason: str) -> Answer:
+    if action == "approve":
+        seen = review.approve(task=task, actor=actor, comment=reason)
+        return {"unblocked": [answers.pointer(each) for each in seen.unblocked[:ROWS_DEFAULT]]}
+    seen = review.request_revision(task=task, actor=actor, comment=reason)
+    affected = [_edge(each) for each in seen.affected[:ROWS_DEFAULT]]
+    return {
+        "built_on_it": affected,
+        "next": "Look at what was built on it: it may need revision too." if affected else None,
+    }

@@ -1,0 +1,73 @@
+"""Resources and prompts: what clients may show besides the tools. Everything in them is in the tools too."""
+
+from __future__ import annotations
+
+import json
+
+from orchestrator_site.mcp.registry import prompt, resource
+from tasks.callers import Caller
+from tasks.queries import counts
+from tasks.queries.brief import brief_of
+from tasks.queries.find import task_by_id
+from tasks.queries.overview import overview
+from tasks.queries.synthesis import synthesis_of
+from tasks.report import report
+from tasks.tools import loop
+
+
+@resource(
+    "project://status",
+    name="project-status",
+    title="Project status",
+    description="Where the project stands: counts, what is in progress, what waits for a person.",
+    mime_type="application/json",
+)
+def project_status(caller: Caller) -> str:
+    """The same facts as initialize_session gives, without opening anything."""
+    session = caller.session()
+    seen = overview(session.project, session)
+    facts = {
+        "project": session.project.name,
+        "progress": counts.progress(seen.counts),
+        **loop.standing(seen),
+    }
+    return json.dumps(facts, ensure_ascii=False, indent=1)
+
+
+@resource(
+    "task://{id}",
+    name="task",
+    title="Task",
+    description="A task's working brief, or a plan's report, as Markdown.",
+    mime_type="text/markdown",
+)
+def task_text(caller: Caller, id: str) -> str:
+    """The brief of a leaf, the report of anything made of subtasks."""
+    task = task_by_id(caller.session().project, id)
+    return brief_of(task).text if task.is_leaf else report(synthesis_of(task), full=True)[0]
+
+
+@prompt(
+    "plan",
+    title="Plan a job",
+    description="Break a job into subtasks for specialists and begin.",
+    arguments=[("goal", "What is to be achieved", True)],
+)
+def plan_prompt(caller: Caller, goal: str) -> str:
+    """Start a job."""
+    return (
+        "Use the task orchestrator for this job. First call orchestrator_initialize_session. Then break the job into "
+        "subtasks, each for one specialist, with dependencies, and send them in one orchestrator_plan_task. Then work "
+        "them off with orchestrator_execute_subtask and orchestrator_complete_subtask, and put the parts together "
+        f"with orchestrator_synthesize_results.\n\nThe job:\n{goal}"
+    )
+
+
+@prompt("resume", title="Resume", description="Find where the work stands and go on with it.")
+def resume_prompt(caller: Caller) -> str:
+    """Go on after a context reset."""
+    return (
+        "Call orchestrator_initialize_session and read where the work stands. Go on with what is in progress, then "
+        "with what was sent back for revision, then with the next ready task, using orchestrator_execute_subtask. "
+        "Read earlier work with orchestrator_read_artifact instead of doing it again."
+    )

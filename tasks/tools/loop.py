@@ -1,0 +1,306 @@
+"""The tools of the loop: initialize, plan, execute and synthesize."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, WithJsonSchema
+
+from orchestrator_site.mcp.registry import Arguments, tool
+from tasks import answers, roles
+from tasks.actors import Actor
+from tasks.callers import Caller
+from tasks.choices import Complexity
+from tasks.errors import Invalid
+from tasks.models import Session, Task
+from tasks.queries.brief import brief_of
+from tasks.queries.find import task_by_id
+from tasks.queries.overview import Overview, overview
+from tasks.queries.synthesis import Synthesis, synthesis_of
+from tasks.report import report
+from tasks.services.claim import Claim, claim, claim_next
+from tasks.services.idempotency import run_once
+from tasks.services.plan import Plan, Subtask, plan
+from tasks.text import shortened
+
+Answer = dict[str, Any]
+Level = Literal["simple", "moderate", "complex", "very_complex"]
+Urgency = Literal["low", "normal", "high", "urgent"]
+
+LOOP = (
+    "plan_task once; then execute_subtask (claims the best ready task and gives its brief), do the work, "
+    "complete_subtask with the whole work in detailed_work; repeat until nothing is ready; synthesize_results."
+)
+SPECIALISTS_SHOWN = 30
+PROBLEMS_SHOWN = 5
+
+
+class InitializeSession(Arguments):
+    project_dir: str | None = Field(None, description="Absolute path; default: where the client runs")
+    idempotency_key: str | None = None
+
+
+@tool(
+    "orchestrator_initialize_session",
+    title="Initialize session",
+    description="Start here, also after a context reset: where the project stands and what to do next.",
+    arguments=InitializeSession,
+    idempotent=True,
+)
+def initialize_session(caller: Caller, given: InitializeSession) -> Answer:
+    """Open or continue the session; what the key of a repeated call brings back is how things stood then."""
+    session, fresh = caller.open(given.project_dir)
+    return run_once(
+        project=session.project,
+        operation="initialize_session",
+        key=given.idempotency_key,
+        request=given.model_dump(exclude={"idempotency_key"}),
+        produce=lambda: _welcome(session, fresh),
+    )
+
+
+def _welcome(session: Session, fresh: bool) -> Answer:
+    seen = overview(session.project, session)
+    catalogue = roles.catalogue(session.project)
+    return {
+        "session_id": session.public_id,
+        "project": {"slug": session.project.slug, "name": shortened(session.project.name, 80)},
+        "resumed": None if fresh else True,
+        "loop": LOOP,
+        "specialists": sorted(catalogue.roles)[:SPECIALISTS_SHOWN],
+        "role_problems": catalogue.problems[:PROBLEMS_SHOWN],
+        **standing(seen),
+        "next": answers.next_step(seen),
+    }
+
+
+def standing(seen: Overview) -> Answer:
+    """The parts of an overview that assistants act on, bounded."""
+    return {
+        "counts": seen.counts,
+        "in_progress": [answers.in_progress(standing) for standing in seen.active],
+        "needs_revision": [answers.stopped(task) for task in seen.needs_revision.tasks],
+        "needs_revision_total": seen.needs_revision.total or None,
+        "waits_for_a_person": [answers.stopped(task) for task in seen.waits_for_a_person.tasks],
+        "waits_for_a_person_total": seen.waits_for_a_person.total or None,
+        "next_ready": answers.pointer(seen.next_ready) if seen.next_ready else None,
+    }
+
+
+class SubtaskArguments(Arguments):
+    aliases: ClassVar[dict[str, str]] = {
+        "task_id": "key",
+        "id": "key",
+        "specialist": "specialist_type",
+        "effort": "estimated_effort",
+        "depends_on": "dependencies",
+        "complexity": "complexity_level",
+    }
+    title: str
+    description: str = ""
+    specialist_type: str = ""
+    key: str = Field("", description="Name for dependencies")
+    dependencies: list[str] = Field([], description="Keys, titles or task ids")
+    estimated_effort: str = ""
+    priority: Urgency | None = None
+    complexity_level: Level | None = None
+    context: str = ""
+    review: bool | None = Field(None, description="A person approves the work")
+    subtasks: Annotated[list[SubtaskArguments], WithJsonSchema({"type": "array", "items": {"type": "object"}})] = Field(
+        [], description="Same shape, nested"
+    )
+
+    def spec(self) -> Subtask:
+        """Return the service's own form of it."""
+        return Subtask(
+            title=self.title,
+            description=self.description,
+            specialist=self.specialist_type,
+            key=self.key,
+            dependencies=tuple(self.dependencies),
+            effort=self.estimated_effort,
+            complexity=self.complexity_level or "",
+            priority=answers.priority_number(self.priority),
+            context=self.context,
+            review=self.review,
+            subtasks=tuple(each.spec() for each in self.subtasks),
+        )
+
+
+class PlanTask(Arguments):
+    aliases: ClassVar[dict[str, str]] = {
+        "subtasks_json": "subtasks",
+        "complexity": "complexity_level",
+        "parent_id": "parent_task_id",
+    }
+    description: str
+    subtasks: list[SubtaskArguments]
+    complexity_level: Level = "moderate"
+    context: str | None = Field(None, description="What every specialist must know")
+    parent_task_id: str | None = Field(None, description="Plan below this task")
+    session_id: str | None = None
+    idempotency_key: str | None = Field(None, description="Same key, same call: done once")
+
+
+@tool(
+    "orchestrator_plan_task",
+    title="Plan a job",
+    description="Create a plan with its whole tree of subtasks, all or nothing. "
+    "Subtasks start when their dependencies are completed.",
+    arguments=PlanTask,
+)
+def plan_task(caller: Caller, given: PlanTask) -> Answer:
+    """Plan and answer the ids, as many as fit."""
+    actor = Actor.assistant(caller.session(given.session_id))
+    project = caller.session(given.session_id).project
+    parent = task_by_id(project, given.parent_task_id) if given.parent_task_id else None
+    specs = [each.spec() for each in given.subtasks]
+    return run_once(
+        project=project,
+        operation="plan_task",
+        key=given.idempotency_key,
+        request=answers.request_of(given),
+        produce=lambda: _planned(
+            plan(
+                project=project,
+                actor=actor,
+                catalogue=roles.catalogue(project),
+                description=given.description,
+                subtasks=specs,
+                complexity=Complexity(given.complexity_level),
+                context=given.context or "",
+                parent=parent,
+            )
+        ),
+    )
+
+
+def _planned(made: Plan) -> Answer:
+    rows = list(zip(made.tasks, made.keys, made.needs, strict=True))
+    shown = answers.within(rows, _planned_row)
+    left = len(rows) - len(shown)
+    return {
+        "parent_task_id": made.root.public_id,
+        "subtasks": shown,
+        "subtasks_total": len(rows),
+        "subtasks_not_shown": left or None,
+        "next": "Call orchestrator_execute_subtask for the first ready task."
+        + (f" The other {left}: orchestrator_get_status(task_id)." if left else ""),
+    }
+
+
+def _planned_row(entry: tuple[Task, str, list[str]]) -> Answer:
+    task, key, needs = entry
+    facts = {"task_id": task.public_id, "title": task.title[: answers.TITLE_LENGTH]}
+    if key:
+        facts["key"] = key
+    return {**facts, "dependencies": needs} if needs else facts
+
+
+class ExecuteSubtask(Arguments):
+    aliases: ClassVar[dict[str, str]] = {"id": "task_id", "specialist": "specialist_type"}
+    task_id: str | None = Field(None, description="Default: the best ready task")
+    specialist_type: str | None = Field(None, description="Only tasks of this specialist")
+    take_over: bool = Field(False, description="Replace a holder who is gone")
+    max_chars: int | None = Field(None, ge=1000, le=200_000, description="Length of the brief, default 12000")
+    session_id: str | None = None
+    idempotency_key: str | None = None
+
+
+@tool(
+    "orchestrator_execute_subtask",
+    title="Execute a subtask",
+    description="Claim a task and get its working brief: role, plan, task, reviewer's comment, "
+    "what its dependencies delivered, and the lease.",
+    arguments=ExecuteSubtask,
+)
+def execute_subtask(caller: Caller, given: ExecuteSubtask) -> Answer:
+    """Claim and answer the brief."""
+    session = caller.session(given.session_id)
+    return run_once(
+        project=session.project,
+        operation="execute_subtask",
+        key=given.idempotency_key,
+        request=answers.request_of(given),
+        produce=lambda: _executed(_claim(given, Actor.assistant(session)), given),
+    )
+
+
+def _claim(given: ExecuteSubtask, actor: Actor) -> Claim:
+    assert actor.session is not None  # noqa: S101 -- an assistant's actor always carries its session
+    project = actor.session.project
+    if given.specialist_type is not None:
+        wrong = roles.catalogue(project).problems_with(given.specialist_type, at="specialist_type")
+        if wrong and not Task.objects.filter(project=project, specialist=given.specialist_type).exists():
+            raise Invalid(
+                f"specialist_type: {wrong[0]['problem']}.",
+                next="Leave it out, or send one that is allowed.",
+                details={"problems": wrong},
+            )
+    if given.task_id is None:
+        return claim_next(project=project, actor=actor, specialist=given.specialist_type)
+    task = task_by_id(project, given.task_id)
+    if given.specialist_type and task.specialist != given.specialist_type:
+        raise Invalid(
+            f"{task.public_id} is for {task.specialist or 'nobody in particular'}, not for {given.specialist_type}.",
+            next="Leave specialist_type out when you name a task.",
+        )
+    return claim(task=task, actor=actor, take_over=given.take_over)
+
+
+def _executed(made: Claim, given: ExecuteSubtask) -> Answer:
+    task = made.task
+    catalogue = roles.catalogue(task.project)
+    brief = brief_of(task, max_chars=given.max_chars, roles=catalogue)
+    expires = task.lease_expires_at
+    return {
+        "task_id": task.public_id,
+        "renewed": made.renewed or None,
+        "took_over": made.took_over or None,
+        "lease_number": task.lease_number,
+        "lease_expires_at": expires.isoformat(timespec="seconds") if expires else None,
+        "brief": brief.text,
+        "omitted": brief.omitted,
+        "role_problems": catalogue.problems[:PROBLEMS_SHOWN],
+        "repaired": answers.short_id(given.task_id, task),
+        "next": "Do the work, then call orchestrator_complete_subtask with task_id, lease_number, a short summary, "
+        "the whole work in detailed_work, and next_action='complete'.",
+    }
+
+
+class SynthesizeResults(Arguments):
+    aliases: ClassVar[dict[str, str]] = {"task_id": "parent_task_id"}
+    parent_task_id: str
+    detail: Literal["brief", "full"] = "brief"
+    session_id: str | None = None
+
+
+@tool(
+    "orchestrator_synthesize_results",
+    title="Synthesize results",
+    description="The report on a plan in dependency order: every summary and artifact, and what is missing.",
+    arguments=SynthesizeResults,
+    read_only=True,
+    idempotent=True,
+)
+def synthesize_results(caller: Caller, given: SynthesizeResults) -> Answer:
+    """Answer the report and how complete it is."""
+    plan_task = task_by_id(caller.session(given.session_id).project, given.parent_task_id)
+    synthesis = synthesis_of(plan_task)
+    text, left_out = report(synthesis, full=given.detail == "full")
+    return {
+        "complete": synthesis.complete,
+        "counts": synthesis.counts,
+        "report": text,
+        "parts_not_shown": left_out or None,
+        "repaired": answers.short_id(given.parent_task_id, plan_task),
+        "next": _after_synthesis(synthesis, left_out, given.detail),
+    }
+
+
+def _after_synthesis(synthesis: Synthesis, left_out: int, detail: str) -> str:
+    if left_out and detail == "brief":
+        return "Send detail='full' for more, or synthesize a group of the plan."
+    if synthesis.complete:
+        return "Read what you need with orchestrator_read_artifact and put the parts together."
+    return "Not everything is there: go on with orchestrator_execute_subtask."
