@@ -24,11 +24,12 @@ define NO_PIP
 This Python brings neither ensurepip nor pip: install them (Debian, Ubuntu: apt install python3-venv) and call make again.
 endef
 
-.PHONY: help run setup test test-all lint type bench demo lock clean
+.PHONY: help run link setup test test-all lint type bench demo lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run       start the site on http://127.0.0.1:$(PORT)/"
+	@echo "make link      a fresh sign-in link for the site that runs"
 	@echo "make test      the tests, with coverage (at most 5 minutes on 2 cores)"
 	@echo "make test-all  the storms and the long property runs that 'make test' leaves out"
 	@echo "make lint      ruff, and migrations that are missing"
@@ -41,6 +42,9 @@ help:
 
 run: $(VENV)/run.stamp
 	$(BIN)/python manage.py up --port $(PORT)
+
+link: $(VENV)/run.stamp
+	@$(BIN)/python manage.py sign_in_link
 
 setup: $(VENV)/dev.stamp
 

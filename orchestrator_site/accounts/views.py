@@ -35,9 +35,7 @@ def sign_in_link(request: HttpRequest, token: str) -> HttpResponse:
         return _use(request, token)
     if not is_usable(token):
         return _spent(request)
-    # The token is in this page's address, so the address may not travel: `strict-origin` sends a site's name only.
-    # `no-referrer` would make browsers post the form with `Origin: null`, which the CSRF check refuses.
-    return _private(render(request, "registration/sign_in_link.html"), referrer="strict-origin")
+    return _private(render(request, "registration/sign_in_link.html"))
 
 
 @sensitive_variables("token", "user")
@@ -54,6 +52,10 @@ def _spent(request: HttpRequest) -> HttpResponse:
     return _private(render(request, "registration/sign_in_link_spent.html", status=410))
 
 
-def _private(response: HttpResponse, referrer: str = "no-referrer") -> HttpResponse:
-    response["Referrer-Policy"] = referrer
+def _private(response: HttpResponse) -> HttpResponse:
+    """Keep the address, which holds the token, from travelling: `strict-origin` sends the name of the site only.
+
+    `no-referrer` would make browsers post the page's forms with `Origin: null`, which the CSRF check refuses.
+    """
+    response["Referrer-Policy"] = "strict-origin"
     return response

@@ -1,0 +1,62 @@
+"""docs/settings.md says what orchestrator_site/settings.py reads."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.site.processes import ROOT, manage
+
+
+def documented() -> list[str]:
+    return re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE)
+
+
+def read_by_the_code() -> set[str]:
+    tree = ast.parse((ROOT / "orchestrator_site" / "settings.py").read_text())
+    return {
+        str(call.args[0].value)
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id == "env"
+        and isinstance(call.args[0], ast.Constant)
+    }
+
+
+def test_every_variable_is_documented_once_and_nothing_else() -> None:
+    assert sorted(documented()) == sorted(read_by_the_code())
+
+
+def test_settings_read_the_environment_in_one_way_only() -> None:
+    """Another way would escape the comparison above."""
+    source = (ROOT / "orchestrator_site" / "settings.py").read_text()
+    assert "os.environ" not in source
+    assert "getenv" not in source
+
+
+def test_a_database_that_is_not_supported_is_refused_by_name(fresh_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://ada@db.example/orchestrator")
+    refused = manage("check")
+    assert refused.returncode == 1
+    assert "DATABASE_URL must begin with sqlite:// or postgres://." in refused.stderr
+
+
+def test_the_key_is_made_once_and_is_for_its_owner_alone(fresh_home: Path) -> None:
+    assert manage("check").returncode == 0
+    key = (fresh_home / "secret_key").read_text()
+    assert manage("check").returncode == 0
+    assert (fresh_home / "secret_key").read_text() == key
+    assert len(key) >= 50
+    assert (fresh_home / "secret_key").stat().st_mode & 0o077 == 0
+
+
+def test_the_checks_for_deployment_pass_behind_tls(fresh_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_TLS", "true")
+    monkeypatch.setenv("ORCHESTRATOR_ALLOWED_HOSTS", "orchestrator.example")
+    checked = manage("check", "--deploy", "--fail-level", "WARNING")
+    assert checked.returncode == 0, checked.stderr
