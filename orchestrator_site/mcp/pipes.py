@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Lock
 
+# The key of the lines that a worker writes for the front alone, each holding the id of a request that it begins.
+RECEIPT = "orchestrator-receipt"
 LINE_LIMIT = 32 * 1024 * 1024
 _CHUNK = 64 * 1024
 

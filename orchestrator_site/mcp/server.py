@@ -274,10 +274,10 @@ def _described(tool: registry.Tool) -> mcp_types.Tool:
 
 def _result(outcome: calls.Outcome) -> mcp_types.CallToolResult:
     """Say the same facts as text and as structure: some clients show the one only, some the other."""
-    text = json.dumps(outcome.payload, ensure_ascii=False, separators=(",", ":"))
+    text = outcome.text
     return mcp_types.CallToolResult(
         content=[mcp_types.TextContent(type="text", text=text)],
-        structured_content=outcome.payload,
+        structured_content=json.loads(text),
         is_error=outcome.is_error,
     )
 

@@ -16,7 +16,7 @@ from anyio.to_thread import run_sync
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
 
-from orchestrator_site.mcp.pipes import LineWriter, read_lines
+from orchestrator_site.mcp.pipes import RECEIPT, LineWriter, read_lines
 from orchestrator_site.mcp.server import Bridge
 
 # The front has parsed every line before; what it lets through may still be no message to the SDK.
@@ -26,13 +26,15 @@ _LINE_LIMIT = 64 * 1024 * 1024
 class Wire:
     """Serves one connection. It ends when the input does, or when it is told to, once nobody waits for an answer."""
 
-    def __init__(self, input_fd: int, output_fd: int, when_ending: Callable[[], None]) -> None:
+    def __init__(self, input_fd: int, output_fd: int, *, has_front: bool, when_ending: Callable[[], None]) -> None:
         self._input = input_fd
+        self._has_front = has_front
         self._output = LineWriter(output_fd, self.end)
         self._when_ending = when_ending
         self._loop: asyncio.AbstractEventLoop | None = None
         self._owed: set[str] = set()
         self._is_ending = False
+        self._is_closed = False
         self.saw_end_of_input = False
 
     def end(self) -> None:
@@ -54,27 +56,36 @@ class Wire:
         """Hand over every line; runs in a thread of its own, because a read from a pipe cannot be called off."""
         try:
             for line in read_lines(self._input, lambda: None, _LINE_LIMIT):
-                self._in_loop(self._receive, line)
+                self._take(line)
         finally:
             self._in_loop(self._note_end_of_input)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+        except ValidationError:
+            self._in_loop(self._begin_to_refuse, line)
+            return
+        if self._has_front and isinstance(message, mcp_types.JSONRPCRequest):
+            # Written before anything is begun: what has no receipt when we die was never touched.
+            self._output.send(json.dumps({RECEIPT: message.id}).encode() + b"\n")
+        self._in_loop(self._receive, message)
 
     def _in_loop(self, call: Callable[..., None], *arguments: Any) -> None:
         assert self._loop  # noqa: S101 - reading begins once the loop runs
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
 
-    def _receive(self, line: bytes) -> None:
-        try:
-            message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
-        except ValidationError:
-            self._tasks.start_soon(self._refuse, line)
-            return
+    def _receive(self, message: mcp_types.JSONRPCMessage) -> None:
         if isinstance(message, mcp_types.JSONRPCRequest) and message.method != "subscriptions/listen":
             self._owed.add(str(message.id))
         elif isinstance(message, mcp_types.JSONRPCNotification) and message.method == "notifications/cancelled":
             self._settle((message.params or {}).get("requestId"))  # never answered
-        if self._incoming.statistics().open_receive_streams:
+        if not self._is_closed:
             self._incoming.send_nowait(SessionMessage(message))
+
+    def _begin_to_refuse(self, line: bytes) -> None:
+        self._tasks.start_soon(self._refuse, line)
 
     async def _refuse(self, line: bytes) -> None:
         """Answer what is JSON but no message, which the SDK would drop without a word."""
@@ -112,4 +123,5 @@ class Wire:
 
     def _close_if_done(self) -> None:
         if self._is_ending and not self._owed:
+            self._is_closed = True
             self._incoming.close()

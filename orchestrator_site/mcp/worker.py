@@ -69,11 +69,12 @@ class _Worker:
         from orchestrator_site.mcp.server import build_server
         from orchestrator_site.mcp.wire import Wire
 
-        self._connection_id = os.environ.pop("ORCHESTRATOR_CONNECTION_ID", "") or os.urandom(16).hex()
+        given_id = os.environ.pop("ORCHESTRATOR_CONNECTION_ID", "")
+        self._connection_id = given_id or os.urandom(16).hex()
         self._schema = _Schema()
         caller_for = _OneCaller(self._connection_id)
         self._bridge = build_server(caller_for=caller_for, toolsets=toolsets, before_call=self._schema.ensure)
-        self._wire = Wire(*wire_fds, when_ending=self._watch_the_end)
+        self._wire = Wire(*wire_fds, has_front=bool(given_id), when_ending=self._watch_the_end)
 
     def run(self) -> int:
         """Serve until the end, then end the connection's sessions where it is the connection that ended."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from orchestrator_site.mcp.front import messages
 from orchestrator_site.mcp.front.messages import Key, Malformed, Message
-from orchestrator_site.mcp.pipes import log
+from orchestrator_site.mcp.pipes import RECEIPT, log
 
 REPLAYED_HANDSHAKE = "orchestrator-replayed-handshake"
 # What only a call can do: open a session that must be ended with the connection.
@@ -35,11 +35,12 @@ class WorkerSink(Sink, Protocol):
 class Pending:
     """A request of the client that waits for its answer."""
 
-    __slots__ = ("is_acknowledged", "is_second_try", "message", "worker")
+    __slots__ = ("is_acknowledged", "is_second_try", "is_taken", "message", "worker")
 
     def __init__(self, message: Message, worker: WorkerSink | None) -> None:
         self.message = message
         self.worker = worker
+        self.is_taken = False
         self.is_second_try = False
         self.is_acknowledged = False
 
@@ -49,8 +50,19 @@ class Pending:
         return self.message.method == messages.LISTEN
 
     def may_go_to_another_worker(self) -> bool:
-        """Whether its worker's end may be hidden by asking the next one."""
-        return self.is_listening or (self.message.may_be_sent_twice and not self.is_second_try)
+        """Whether its worker's end may be hidden by asking the next one.
+
+        What was never taken was never begun; what was begun may begin again once, where that does no harm.
+        """
+        if not self.is_taken or self.is_listening:
+            return True
+        return self.message.may_be_sent_twice and not self.is_second_try
+
+    def withdraw(self) -> None:
+        """Take it back from its worker."""
+        self.worker = None
+        self.is_second_try = self.is_second_try or self.is_taken
+        self.is_taken = False
 
 
 class Relay:
@@ -125,11 +137,18 @@ class Relay:
             body = json.loads(line)
         except (ValueError, RecursionError):
             body = None
-        if not isinstance(body, dict) or body.get("jsonrpc") != "2.0":
+        if isinstance(body, dict) and RECEIPT in body:
+            self._note_receipt(body[RECEIPT])
+        elif not isinstance(body, dict) or body.get("jsonrpc") != "2.0":
             log(f"stray output of the worker: {line[:500]!r}")
         elif self._concerns_client(worker, body):
             self._client.send(line)
         self._tell_if_idle()
+
+    def _note_receipt(self, id: Any) -> None:
+        with self._lock:
+            if taken := self._pending.get(messages.key_of(id)):
+                taken.is_taken = True
 
     def _concerns_client(self, worker: WorkerSink, body: dict[str, Any]) -> bool:
         with self._lock:
@@ -195,7 +214,7 @@ class Relay:
             for message in unsafe:
                 del self._pending[message.key]
             for entry in lost:
-                entry.worker, entry.is_second_try = None, True
+                entry.withdraw()
         for message in unsafe:
             self._client.send(messages.interrupted(message))
         self._tell_if_idle()

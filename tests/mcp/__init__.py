@@ -1,0 +1,1 @@
+"""The bridge, driven over real pipes."""
