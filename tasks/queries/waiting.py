@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Count
 
 from tasks.choices import CLAIMABLE, Status
 from tasks.errors import NotReady
-from tasks.models import Project, Task
+from tasks.models import Project, Session, Task
 
 
 def open_dependencies(task: Task) -> list[Task]:
@@ -16,24 +17,27 @@ def open_dependencies(task: Task) -> list[Task]:
     return list(Task.objects.filter(dependents__task=task).exclude(status=Status.COMPLETED).distinct().order_by("id"))
 
 
-def why_nothing_is_ready(project: Project, specialist: str | None) -> NotReady:
-    """Say what a project's unfinished tasks are waiting for."""
+def why_nothing_is_ready(project: Project, specialist: str | None, session: Session | None) -> NotReady:
+    """Say what a project's unfinished tasks are waiting for, seen by a session."""
     tasks = Task.objects.filter(project=project).on_board().leaves()
     if specialist:
         tasks = tasks.filter(specialist=specialist)
     counts: dict[str, int] = dict(tasks.values_list("status").annotate(Count("pk")))
-    return NotReady(_message(specialist), next=_next_step(counts), details=_details(counts))
+    yours = tasks.filter(lease_session=session).values_list("public_id", flat=True)[:5] if session else []
+    return NotReady(_message(specialist), next=_next_step(counts, yours), details=_details(counts, yours))
 
 
 def _message(specialist: str | None) -> str:
     return f"No {specialist} task is ready." if specialist else "No task is ready."
 
 
-def _details(counts: dict[str, int]) -> dict[str, Any]:
-    return {"counts": {status: number for status, number in sorted(counts.items()) if number}}
+def _details(counts: dict[str, int], yours: Iterable[str]) -> dict[str, Any]:
+    return {"counts": {status: number for status, number in sorted(counts.items()) if number}, "yours": list(yours)}
 
 
-def _next_step(counts: dict[str, int]) -> str:
+def _next_step(counts: dict[str, int], yours: Iterable[str]) -> str:
+    if yours:
+        return f"You hold {', '.join(yours)}: finish it with orchestrator_complete_subtask, or give it back."
     if counts.get(Status.IN_REVIEW):
         return "Work waits for review; a person approves it in the browser or with orchestrator_update_task."
     if counts.get(Status.BLOCKED) or counts.get(Status.FAILED):

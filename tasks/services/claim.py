@@ -59,7 +59,7 @@ def claim_next(*, project: Project, actor: Actor, specialist: str | None = None,
                 _take(task, actor)
                 parents.settle(task, actor=actor)
                 return Claim(task)
-    raise why_nothing_is_ready(project, specialist)
+    raise why_nothing_is_ready(project, specialist, actor.session)
 
 
 def locked(task: Task) -> Task:

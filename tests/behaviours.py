@@ -1,0 +1,178 @@
+"""The table of behaviours: what each verb does, and what it is refused with, whatever door it comes through.
+
+A step is (who, verb, key of the task or None, arguments, what comes of it): the status that the task has then, or the
+code of the refusal. `ends` says how tasks, and the plan itself, stand afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Step = tuple[str, str, str | None, dict[str, Any], str]
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """A sentence, and the steps that show it."""
+
+    sentence: str
+    steps: list[Step]
+    ends: dict[str, str] = field(default_factory=dict)
+
+
+def a(verb: str, key: str | None, expected: str, **more: Any) -> Step:
+    """A step of the first assistant."""
+    return ("A", verb, key, more, expected)
+
+
+def b(verb: str, key: str | None, expected: str, **more: Any) -> Step:
+    """A step of the second assistant."""
+    return ("B", verb, key, more, expected)
+
+
+DONE_FIRST = a("complete", "first", "completed")
+DELIVERED = a("complete", "reviewed", "in_review")
+
+TABLE = [
+    Behaviour("a claim makes a task active and starts its plan", [a("claim", "first", "active")], {"plan": "active"}),
+    Behaviour("a claim without an id takes the best ready task", [a("claim", None, "active")], {"first": "active"}),
+    Behaviour("a second claim by the holder renews", [a("claim", "first", "active"), a("claim", "first", "active")]),
+    Behaviour(
+        "a claim of a held task is a conflict",
+        [a("claim", "first", "active"), b("claim", "first", "conflict")],
+        {"first": "active"},
+    ),
+    Behaviour("a claim waits for dependencies", [a("claim", "second", "not_ready")], {"second": "pending"}),
+    Behaviour(
+        "a claim waits for what its group waits for",
+        [DONE_FIRST, a("claim", "part", "not_ready")],
+        {"part": "pending", "group": "pending"},
+    ),
+    Behaviour("a group is not claimed itself", [a("claim", "group", "conflict")], {"group": "pending"}),
+    Behaviour("a completed task is not claimed again", [DONE_FIRST, a("claim", "first", "conflict")]),
+    Behaviour(
+        "a take-over replaces a holder and refuses its late write",
+        [
+            a("claim", "first", "active"),
+            b("claim", "first", "active", take_over=True),
+            a("complete", "first", "conflict", number=True),
+            a("complete", "first", "conflict"),
+            b("complete", "first", "completed", number=True),
+        ],
+        {"first": "completed"},
+    ),
+    Behaviour(
+        "the end of a session frees what it held",
+        [a("claim", "first", "active"), a("end", None, "done"), b("claim", "first", "active")],
+    ),
+    Behaviour(
+        "a holder that comes back under a new session proves itself by its lease number",
+        [a("claim", "first", "active"), a("end", None, "done"), a("complete", "first", "completed", number=True)],
+    ),
+    Behaviour("a claimed task is completed by its holder", [a("claim", "first", "active"), DONE_FIRST]),
+    Behaviour(
+        "a held task is not completed by another",
+        [a("claim", "first", "active"), b("complete", "first", "conflict")],
+        {"first": "active"},
+    ),
+    Behaviour("a ready task is claimed on the way to completion", [DONE_FIRST], {"first": "completed"}),
+    Behaviour("a waiting task is not completed", [a("complete", "second", "not_ready")], {"second": "pending"}),
+    Behaviour("a completed task is not completed twice", [DONE_FIRST, b("complete", "first", "conflict")]),
+    Behaviour("a completion makes dependents ready", [DONE_FIRST, b("claim", "second", "active")]),
+    Behaviour("reviewed work waits for approval", [DELIVERED, a("approve", "reviewed", "completed")]),
+    Behaviour(
+        "work in review does not free its dependents",
+        [a("wait_for", "first", "pending", need="reviewed"), DELIVERED, a("claim", "first", "not_ready")],
+    ),
+    Behaviour(
+        "sent back work is claimed again and delivered again",
+        [
+            DELIVERED,
+            b("request_revision", "reviewed", "needs_revision", reason="Mend it"),
+            a("claim", "reviewed", "active"),
+            DELIVERED,
+            b("approve", "reviewed", "completed"),
+        ],
+    ),
+    Behaviour("a revision without a comment is invalid", [DELIVERED, b("request_revision", "reviewed", "invalid")]),
+    Behaviour(
+        "completed work can be sent back, and its plan goes on",
+        [DONE_FIRST, b("request_revision", "first", "needs_revision", reason="Mend it")],
+        {"plan": "active"},
+    ),
+    Behaviour("pending work cannot be approved", [a("approve", "first", "conflict")]),
+    Behaviour(
+        "an outcome of needs_revision is recorded as such",
+        [a("complete", "first", "needs_revision", outcome="needs_revision", reason="Half done")],
+        {"second": "pending"},
+    ),
+    Behaviour(
+        "an outcome of blocked is recorded as such",
+        [a("complete", "first", "blocked", outcome="blocked", reason="No access"), a("claim", "first", "conflict")],
+    ),
+    Behaviour(
+        "an outcome that stops the work needs a reason",
+        [a("complete", "first", "invalid", outcome="blocked")],
+        {"first": "pending"},
+    ),
+    Behaviour(
+        "a blocked task comes back when it is unblocked",
+        [
+            a("block", "first", "blocked", reason="Wait"),
+            a("claim", "first", "conflict"),
+            b("unblock", "first", "pending"),
+        ],
+    ),
+    Behaviour("blocking needs a reason", [a("block", "first", "invalid")], {"first": "pending"}),
+    Behaviour(
+        "a held task is not blocked by another",
+        [a("claim", "first", "active"), b("block", "first", "conflict", reason="x")],
+    ),
+    Behaviour(
+        "a failed task can be tried again",
+        [a("claim", "first", "active"), a("fail", "first", "failed", reason="Broke"), b("retry", "first", "pending")],
+    ),
+    Behaviour("only active work fails", [a("fail", "first", "conflict", reason="x")], {"first": "pending"}),
+    Behaviour("only failed work is retried", [a("retry", "first", "conflict")]),
+    Behaviour("only blocked work is unblocked", [a("unblock", "first", "conflict")]),
+    Behaviour(
+        "a released task is free for others",
+        [a("claim", "first", "active"), a("release", "first", "pending"), b("claim", "first", "active")],
+    ),
+    Behaviour(
+        "a held task is not released by another", [a("claim", "first", "active"), b("release", "first", "conflict")]
+    ),
+    Behaviour(
+        "a cancelled dependency never frees its dependents",
+        [a("cancel", "first", "cancelled"), a("claim", "second", "not_ready")],
+        {"second": "pending"},
+    ),
+    Behaviour(
+        "a cancel ends the holder's work",
+        [a("claim", "first", "active"), b("cancel", "first", "cancelled"), a("complete", "first", "conflict")],
+    ),
+    Behaviour("finished work is not cancelled", [DONE_FIRST, a("cancel", "first", "conflict")]),
+    Behaviour(
+        "cancelling a plan cancels what is unfinished in it",
+        [DONE_FIRST, a("cancel", "plan", "cancelled")],
+        {"first": "completed", "second": "cancelled", "part": "cancelled", "group": "cancelled"},
+    ),
+    Behaviour("a circle of dependencies is refused", [a("wait_for", "first", "invalid", need="part")]),
+    Behaviour("a task does not wait for itself", [a("wait_for", "first", "invalid", need="first")]),
+    Behaviour("a task does not wait for its own plan", [a("wait_for", "first", "invalid", need="plan")]),
+    Behaviour("a title can be edited", [a("rename", "first", "pending", title="Better")]),
+    Behaviour("a title cannot be emptied", [a("rename", "first", "invalid", title=" ")]),
+    Behaviour("finished work is not edited", [DONE_FIRST, a("rename", "first", "conflict", title="Better")]),
+    Behaviour(
+        "a plan finishes with its last subtask",
+        [
+            DONE_FIRST,
+            b("complete", "second", "completed"),
+            a("complete", "part", "completed"),
+            DELIVERED,
+            b("approve", "reviewed", "completed"),
+        ],
+        {"group": "completed", "plan": "completed"},
+    ),
+]

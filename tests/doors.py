@@ -1,0 +1,224 @@
+"""One way to act on a board through each door, so that one table of behaviours runs through all of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from artifacts.services.deliver import deliver, prepare_work
+from tasks import roles
+from tasks.actors import Actor
+from tasks.choices import Status
+from tasks.errors import OrchestratorError
+from tasks.models import Project, Session, Task
+from tasks.services import review, sessions, steer
+from tasks.services.claim import claim, claim_next
+from tasks.services.edit import Changes, edit
+from tasks.services.plan import Subtask, plan
+from tests.factories import make_project, make_session
+from tests.mcp.stdio_client import StdioClient
+
+_serial = itertools.count(1)
+PLAN: list[dict[str, Any]] = [
+    {"key": "first", "title": "First", "description": "Begin", "specialist_type": "architect"},
+    {
+        "key": "second",
+        "title": "Second",
+        "description": "Go on",
+        "specialist_type": "implementer",
+        "dependencies": ["first"],
+    },
+    {"key": "reviewed", "title": "Reviewed", "description": "Careful", "specialist_type": "documenter", "review": True},
+    {
+        "key": "group",
+        "title": "Group",
+        "description": "Parts",
+        "dependencies": ["second"],
+        "subtasks": [{"key": "part", "title": "Part", "description": "One part", "specialist_type": "tester"}],
+    },
+]
+
+
+class Door(Protocol):
+    """A board with one plan on it (`PLAN`), and two assistants, A and B, in front of it."""
+
+    def do(self, who: str, verb: str, key: str | None, **more: Any) -> str:
+        """Act, and return the code of the error, or the status that the task has then."""
+
+    def status(self, key: str) -> str:
+        """Return the status of a task, or of the plan where the key is `plan`."""
+
+
+class ServiceDoor:
+    """Straight to the services."""
+
+    def __init__(self) -> None:
+        self.project: Project = make_project()
+        self.sessions: dict[str, Session] = {who: make_session(self.project) for who in "AB"}
+        self.catalogue = roles.catalogue(self.project)
+        made = plan(
+            project=self.project,
+            actor=self._actor("A"),
+            catalogue=self.catalogue,
+            description="A job",
+            subtasks=[_spec(each) for each in PLAN],
+        )
+        self.ids = dict(zip(made.keys, (task.pk for task in made.tasks), strict=True)) | {"plan": made.root.pk}
+        self.numbers: dict[tuple[str, str], int] = {}
+
+    def do(self, who: str, verb: str, key: str | None, **more: Any) -> str:
+        try:
+            task = getattr(self, f"_{verb}")(self._actor(who), self._task(key) if key else None, **more)
+        except OrchestratorError as error:
+            return error.code
+        if verb == "claim":
+            self.numbers[who, task.public_id] = task.lease_number
+        return self._task_by_pk(task.pk).status if task else "done"
+
+    def status(self, key: str) -> str:
+        return self._task(key).status
+
+    def _actor(self, who: str) -> Actor:
+        return Actor.assistant(self.sessions[who])
+
+    def _task(self, key: str) -> Task:
+        return self._task_by_pk(self.ids[key])
+
+    def _task_by_pk(self, pk: int) -> Task:
+        return Task.objects.select_related("project", "lease_session", "parent", "root").get(pk=pk)
+
+    def _claim(self, actor: Actor, task: Task | None, **more: Any) -> Task:
+        if task is None:
+            return claim_next(project=self.project, actor=actor).task
+        return claim(task=task, actor=actor, **more).task
+
+    def _complete(
+        self, actor: Actor, task: Task, outcome: str = "complete", reason: str = "", number: bool = False
+    ) -> Task:
+        who = next(name for name, session in self.sessions.items() if session == actor.session)
+        outcomes = {"needs_revision": Status.NEEDS_REVISION, "blocked": Status.BLOCKED}
+        return deliver(
+            task=task,
+            actor=actor,
+            prepared=prepare_work("The work"),
+            summary="Done",
+            outcome=outcomes.get(outcome, Status.COMPLETED),
+            reason=reason,
+            lease_number=self.numbers[who, task.public_id] if number else None,
+        ).completion.task
+
+    def _approve(self, actor: Actor, task: Task) -> Task:
+        return review.approve(task=task, actor=actor).task
+
+    def _request_revision(self, actor: Actor, task: Task, reason: str = "") -> Task:
+        return review.request_revision(task=task, actor=actor, comment=reason).task
+
+    def _block(self, actor: Actor, task: Task, reason: str = "") -> Task:
+        return steer.block(task=task, actor=actor, reason=reason)
+
+    def _unblock(self, actor: Actor, task: Task) -> Task:
+        return steer.unblock(task=task, actor=actor)
+
+    def _fail(self, actor: Actor, task: Task, reason: str = "") -> Task:
+        return steer.fail(task=task, actor=actor, reason=reason)
+
+    def _retry(self, actor: Actor, task: Task) -> Task:
+        return steer.retry(task=task, actor=actor)
+
+    def _release(self, actor: Actor, task: Task) -> Task:
+        return steer.release(task=task, actor=actor)
+
+    def _cancel(self, actor: Actor, task: Task) -> Task:
+        return steer.cancel(task=task, actor=actor)[0]
+
+    def _wait_for(self, actor: Actor, task: Task, need: str) -> Task:
+        return edit(
+            task=task, actor=actor, changes=Changes(add_dependencies=[self._task(need)]), catalogue=self.catalogue
+        )
+
+    def _rename(self, actor: Actor, task: Task, title: str) -> Task:
+        return edit(task=task, actor=actor, changes=Changes({"title": title}), catalogue=self.catalogue)
+
+    def _end(self, actor: Actor, task: None) -> None:
+        assert actor.session is not None
+        sessions.end_connection(actor.session.connection_id)
+        who = next(name for name, session in self.sessions.items() if session == actor.session)
+        self.sessions[who] = make_session(self.project)
+
+
+class BridgeDoor:
+    """Through `manage.py mcp_serve`, two real processes on one database; `clients` are started once for many boards."""
+
+    def __init__(self, clients: dict[str, StdioClient], connect: Callable[[], StdioClient], folder: Path) -> None:
+        self.clients = clients
+        self.connect = connect
+        self.folder = folder / f"project-{next(_serial)}"
+        self.folder.mkdir(parents=True)
+        for who in "AB":
+            self._initialize(who)
+        made = self._call("A", "plan_task", description="A job", subtasks=PLAN)
+        rows = self._call("A", "get_status", task_id=made["parent_task_id"])["tasks"]
+        keys = {"First": "first", "Second": "second", "Reviewed": "reviewed", "Group": "group", "Part": "part"}
+        self.ids = {keys[row["title"]]: row["task_id"] for row in rows} | {"plan": made["parent_task_id"]}
+        self.numbers: dict[tuple[str, str], int] = {}
+
+    def do(self, who: str, verb: str, key: str | None, **more: Any) -> str:
+        if verb == "end":
+            self._reconnect(who)
+            return "done"
+        name, arguments = self._translated(who, verb, key, more)
+        answer = self._call(who, name, **arguments)
+        if "code" in answer:
+            return str(answer["code"])
+        if verb == "claim":
+            self.numbers[who, answer["task_id"]] = answer["lease_number"]
+        return self._status(arguments.get("task_id") or answer["task_id"])
+
+    def status(self, key: str) -> str:
+        return self._status(self.ids[key])
+
+    def _translated(self, who: str, verb: str, key: str | None, more: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        target = {"task_id": self.ids[key]} if key else {}
+        if verb == "claim":
+            return "execute_subtask", {**target, **more}
+        if verb == "complete":
+            return "complete_subtask", {**target, **self._completion(who, target["task_id"], **more)}
+        if verb == "wait_for":
+            return "update_task", {**target, "add_dependencies": [self.ids[more["need"]]]}
+        if verb == "rename":
+            return "update_task", {**target, **more}
+        return "update_task", {**target, "action": verb, **more}
+
+    def _completion(self, who: str, task_id: str, outcome: str = "complete", **more: Any) -> dict[str, Any]:
+        facts = {"summary": "Done", "detailed_work": "The work", "next_action": outcome}
+        if more.pop("number", False):
+            facts["lease_number"] = self.numbers[who, task_id]
+        return {**facts, **more}
+
+    def _status(self, task_id: str) -> str:
+        return str(self._call("B", "get_status", task_id=task_id)["status"])
+
+    def _initialize(self, who: str) -> None:
+        self._call(who, "initialize_session", project_dir=str(self.folder))
+
+    def _reconnect(self, who: str) -> None:
+        assert self.clients[who].end() == 0
+        self.clients[who] = self.connect()
+        self._initialize(who)
+
+    def _call(self, who: str, name: str, **arguments: Any) -> dict[str, Any]:
+        return self.clients[who].call(f"orchestrator_{name}", **arguments)
+
+
+def _spec(each: dict[str, Any]) -> Subtask:
+    return Subtask(
+        title=each["title"],
+        description=each["description"],
+        specialist=each.get("specialist_type", ""),
+        key=each["key"],
+        dependencies=tuple(each.get("dependencies", ())),
+        review=each.get("review"),
+        subtasks=tuple(_spec(below) for below in each.get("subtasks", ())),
+    )
