@@ -8,6 +8,8 @@ from pydantic import BaseModel
 
 Schema = dict[str, Any]
 
+# `Field(json_schema_extra={HIDDEN: True})`: accepted, but not worth the bytes of telling everybody.
+HIDDEN = "hidden"
 # Keywords whose values map names of the user's own to schemas: a property may well be called "title".
 _NAMED = frozenset({"properties", "patternProperties"})
 _LISTED = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
@@ -35,7 +37,8 @@ def _compact(schema: Schema, definitions: Schema, within: tuple[str, ...]) -> Sc
     result: Schema = {}
     for keyword, value in schema.items():
         if keyword in _NAMED:
-            result[keyword] = {name: _compact(inner, definitions, within) for name, inner in value.items()}
+            shown = {name: inner for name, inner in value.items() if not inner.get(HIDDEN)}
+            result[keyword] = {name: _compact(inner, definitions, within) for name, inner in shown.items()}
         elif keyword in _LISTED:
             _put_alternatives(result, keyword, [_compact(inner, definitions, within) for inner in value])
         elif keyword in _SINGLE and isinstance(value, dict):
@@ -70,6 +73,6 @@ def _is_noise(keyword: str, value: Any) -> bool:
     if keyword in {"title", "discriminator"}:
         return True
     if keyword == "default":
-        return value is None or value in ("", [], {})
+        return not value  # what is off, nothing or empty where it is left out needs no word
     # Anything may be there unless it is said otherwise.
     return keyword == "additionalProperties" and value is True

@@ -263,12 +263,16 @@ def _described(tool: registry.Tool) -> mcp_types.Tool:
         title=tool.title,
         description=tool.description,
         input_schema=input_schema(tool.arguments),
-        annotations=mcp_types.ToolAnnotations(
-            read_only_hint=tool.read_only,
-            destructive_hint=tool.destructive,
-            idempotent_hint=tool.idempotent or tool.read_only,
-            open_world_hint=False,
-        ),
+        annotations=_annotations(tool),
+    )
+
+
+def _annotations(tool: registry.Tool) -> mcp_types.ToolAnnotations:
+    """Say what differs from the protocol's defaults; for a tool that only reads, the rest has no meaning."""
+    if tool.read_only:
+        return mcp_types.ToolAnnotations(read_only_hint=True, open_world_hint=False)
+    return mcp_types.ToolAnnotations(
+        destructive_hint=tool.destructive, idempotent_hint=tool.idempotent or None, open_world_hint=False
     )
 
 

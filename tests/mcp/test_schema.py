@@ -34,6 +34,7 @@ class Arguments(BaseModel):
     names: list[str] = []
     anything: dict[str, Any] | None = None
     either: int | list[int] | None = None
+    secret: str | None = Field(None, json_schema_extra={"hidden": True})
     part: Annotated[Part | None, Field(description="The part.")] = None
 
 
@@ -68,6 +69,11 @@ def test_definitions_are_put_in_their_place_and_recursion_ends() -> None:
     assert part["properties"]["colour"] == {"enum": ["red", "blue"], "type": "string"}
     assert part["properties"]["parts"] == {"items": {"type": "object"}, "type": "array"}
     assert "$" not in str(SCHEMA)
+
+
+def test_what_is_hidden_is_accepted_but_not_told() -> None:
+    assert "secret" not in SCHEMA["properties"]
+    assert Arguments(title="x", secret="y").secret == "y"
 
 
 def test_unknown_arguments_are_refused() -> None:

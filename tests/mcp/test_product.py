@@ -1,0 +1,139 @@
+"""What the product itself offers to the SDK's client over real pipes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client, StdioServerParameters
+
+from orchestrator_site.mcp import registry
+from orchestrator_site.mcp.front.messages import PURE_TOOLS
+from orchestrator_site.mcp.server import load_doors
+from tests.mcp.stdio_client import ROOT, StdioClient, connected, environment
+
+CORE = {
+    "orchestrator_initialize_session",
+    "orchestrator_plan_task",
+    "orchestrator_execute_subtask",
+    "orchestrator_complete_subtask",
+    "orchestrator_synthesize_results",
+    "orchestrator_get_status",
+    "orchestrator_update_task",
+    "orchestrator_read_artifact",
+}
+
+
+def talk(home: Path, mode: str, conversation: Callable[[Client], Awaitable[None]]) -> None:
+    """Hold a conversation with a server of its own."""
+
+    async def run() -> None:
+        server = StdioServerParameters(
+            command=sys.executable,
+            args=[str(ROOT / "manage.py"), "mcp_serve"],
+            env=environment(home, trial=False),
+        )
+        async with Client(server, mode=mode) as client:
+            await conversation(client)
+
+    anyio.run(run)
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28", "auto"])
+def test_the_sdks_client_is_served_in_every_mode(home: Path, tmp_path: Path, mode: str) -> None:
+    async def conversation(client: Client) -> None:
+        assert {tool.name for tool in (await client.list_tools()).tools} == CORE
+        assert {prompt.name for prompt in (await client.list_prompts()).prompts} == {"plan", "resume"}
+        assert [str(one.uri) for one in (await client.list_resources()).resources] == ["project://status"]
+        templates = (await client.list_resource_templates()).resource_templates
+        assert {one.uri_template for one in templates} == {"task://{id}", "artifact://{id}"}
+        begun = await client.call_tool("orchestrator_initialize_session", {"project_dir": str(tmp_path)})
+        assert not begun.is_error
+        assert (await client.read_resource("project://status")).contents
+        assert (await client.get_prompt("resume")).messages
+
+    talk(home, mode, conversation)
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the answer to tools/list in each era, as it stands on the wire."""
+    with (
+        connected(tmp_path_factory.mktemp("old") / "home", trial=False) as old,
+        connected(tmp_path_factory.mktemp("new") / "home", trial=False, modern=True) as new,
+    ):
+        return {"old": _listed(old), "new": _listed(new)}
+
+
+def _listed(client: StdioClient) -> dict[str, Any]:
+    result: dict[str, Any] = client.request("tools/list")["result"]
+    return result
+
+
+def test_both_eras_list_the_same_tools(listed: dict[str, Any]) -> None:
+    assert listed["old"]["tools"] == listed["new"]["tools"]
+    assert listed["new"]["cacheScope"] == "private"
+
+
+def test_the_list_of_the_core_tools_is_small(listed: dict[str, Any]) -> None:
+    assert len(json.dumps(listed["old"], separators=(",", ":"), ensure_ascii=False).encode()) <= 6 * 1024
+
+
+def test_every_tool_is_described_for_the_pickiest_client(listed: dict[str, Any]) -> None:
+    for tool in listed["old"]["tools"]:
+        assert tool["title"] and tool["description"]
+        assert "outputSchema" not in tool
+        assert tool["annotations"]["openWorldHint"] is False
+        assert tool["inputSchema"]["type"] == "object"
+        assert tool["inputSchema"]["additionalProperties"] is False
+        schema = json.dumps(tool["inputSchema"])
+        for noise in ("$ref", "$defs", '"null"', '"default": null'):
+            assert noise not in schema, tool["name"]
+
+
+def test_what_the_front_sends_twice_changes_nothing(listed: dict[str, Any]) -> None:
+    load_doors()
+    assert {tool.name for tool in registry.tools() if tool.read_only} == PURE_TOOLS
+    assert {t["name"] for t in listed["old"]["tools"] if t["annotations"].get("readOnlyHint")} == PURE_TOOLS
+
+
+def test_the_command_explains_itself() -> None:
+    for words in (["help", "mcp_serve"], ["mcp_serve", "--help"]):
+        done = _manage(*words)
+        assert done.returncode == 0
+        assert "--toolsets" in done.stdout
+
+
+def test_an_unknown_option_is_refused_at_once() -> None:
+    done = _manage("mcp_serve", "--tolsets", "core")
+    assert done.returncode == 2
+    assert "--tolsets" in done.stderr
+    assert done.stdout == ""
+
+
+def test_the_command_can_be_called_from_django(home: Path) -> None:
+    code = (
+        "import django; django.setup(); from django.core.management import call_command; "
+        "call_command('mcp_serve', toolsets='none')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment(home, trial=False),
+        input='{"jsonrpc":"2.0","id":1,"method":"ping"}\n',
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["id"] == 1
+
+
+def _manage(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, capture_output=True, text=True, timeout=30)

@@ -1,0 +1,166 @@
+"""What the relay remembers, tried without processes: orders of events that real ones show too rarely."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orchestrator_site.mcp.front.relay import REPLAYED_HANDSHAKE, Relay
+from orchestrator_site.mcp.pipes import RECEIPT
+
+
+class Pipe:
+    """Keeps the lines that were sent into it."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.is_useful = False
+
+    def send(self, line: bytes) -> None:
+        self.sent.append(json.loads(line))
+
+    def send_first(self, lines: Callable[[], list[bytes]]) -> None:
+        for line in lines():
+            self.send(line)
+
+    def methods(self) -> list[str]:
+        return [message["method"] for message in self.sent]
+
+
+class Talk:
+    """A relay with a client and a worker that do what they are told."""
+
+    def __init__(self) -> None:
+        self.client = Pipe()
+        self.idle = 0
+        self.relay = Relay(self.client, self._count)
+        self.worker = self.next_worker()
+
+    def _count(self) -> None:
+        self.idle += 1
+
+    def next_worker(self) -> Pipe:
+        self.worker = Pipe()
+        self.relay.adopt(self.worker)
+        return self.worker
+
+    def asks(self, id: int | str, method: str = "tools/call", **params: Any) -> None:
+        message = {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
+        self.relay.from_client(json.dumps(message).encode())
+
+    def tells(self, method: str, **params: Any) -> None:
+        self.relay.from_client(json.dumps({"jsonrpc": "2.0", "method": method, "params": params}).encode())
+
+    def works(self, **message: Any) -> None:
+        self.relay.from_worker(self.worker, json.dumps({"jsonrpc": "2.0", **message}).encode())
+
+    def takes(self, id: int | str) -> None:
+        self.relay.from_worker(self.worker, json.dumps({RECEIPT: id}).encode())
+
+    def dies(self) -> None:
+        self.relay.lose(self.worker)
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return Talk()
+
+
+def test_the_replayed_handshake_comes_first_and_its_answer_is_swallowed(talk: Talk) -> None:
+    talk.asks(1, "initialize")
+    talk.works(id=1, result={})
+    talk.tells("notifications/initialized")
+    talk.asks(2, "tools/list")
+    talk.dies()
+    worker = talk.next_worker()
+    assert worker.methods() == ["initialize", "notifications/initialized", "tools/list"]
+    assert worker.sent[0]["id"] == REPLAYED_HANDSHAKE
+    talk.works(id=REPLAYED_HANDSHAKE, result={})
+    talk.works(id=2, result={})
+    assert [message["id"] for message in talk.client.sent] == [1, 2]
+
+
+def test_a_handshake_that_was_not_answered_yet_is_sent_again_as_it_was(talk: Talk) -> None:
+    talk.asks(0, "ping")
+    talk.asks("one", "initialize")
+    talk.takes("one")
+    talk.tells("notifications/initialized")
+    talk.dies()
+    worker = talk.next_worker()
+    assert worker.methods() == ["initialize", "notifications/initialized", "ping"]
+    assert worker.sent[0]["id"] == "one"
+
+
+def test_a_refused_handshake_is_not_replayed(talk: Talk) -> None:
+    talk.asks(1, "initialize")
+    talk.works(id=1, error={"code": -32602, "message": "no"})
+    talk.dies()
+    assert talk.next_worker().methods() == []
+
+
+def test_a_call_that_was_never_taken_is_simply_sent_again(talk: Talk) -> None:
+    talk.asks(1, name="any")
+    talk.dies()
+    assert talk.client.sent == []
+    assert talk.next_worker().methods() == ["tools/call"]
+
+
+def test_a_call_that_was_taken_is_answered_as_transient(talk: Talk) -> None:
+    talk.asks(1, name="any", arguments={})
+    talk.takes(1)
+    talk.dies()
+    assert talk.client.sent[0]["result"]["structuredContent"]["code"] == "transient"
+    assert talk.next_worker().methods() == []
+    assert talk.relay.is_idle
+
+
+def test_what_is_asked_while_there_is_no_worker_waits_for_the_next(talk: Talk) -> None:
+    talk.dies()
+    talk.asks(1, name="any")
+    talk.asks(2, name="any")
+    talk.tells("notifications/cancelled", requestId=2)
+    assert [message["id"] for message in talk.next_worker().sent] == [1]
+
+
+def test_a_text_and_a_number_are_different_ids(talk: Talk) -> None:
+    talk.asks(1, name="any")
+    talk.asks("1", name="any")
+    talk.works(id="1", result={})
+    assert not talk.relay.is_idle
+    talk.works(id=1, result={})
+    assert talk.relay.is_idle
+    assert talk.idle == 1
+
+
+def test_an_answer_of_the_client_goes_only_to_the_worker_that_asked(talk: Talk) -> None:
+    answer = json.dumps({"jsonrpc": "2.0", "id": 9, "result": {}}).encode()
+    talk.works(id=9, method="roots/list")
+    talk.dies()
+    worker = talk.next_worker()
+    talk.relay.from_client(answer)
+    assert worker.sent == []
+    talk.works(id=9, method="roots/list")
+    talk.relay.from_client(answer)
+    assert len(worker.sent) == 1
+
+
+def test_while_no_worker_can_start_everybody_is_told_at_once(talk: Talk) -> None:
+    talk.asks(1, name="any")
+    talk.dies()
+    talk.relay.suspend(2000)
+    talk.asks(2, "tools/list")
+    waiting, new = talk.client.sent
+    assert waiting["result"]["structuredContent"]["details"] == {"retry_after_ms": 2000}
+    assert new["error"]["data"]["details"] == {"retry_after_ms": 2000}
+    assert talk.next_worker().methods() == []
+    talk.asks(3, "tools/list")
+    assert talk.worker.methods() == ["tools/list"]
+
+
+@pytest.mark.parametrize("line", [b"print", b"7", b"{}", b'{"id":1,"result":{}}', b"[" * 100_000])
+def test_what_a_worker_prints_goes_nowhere_near_the_client(talk: Talk, line: bytes) -> None:
+    talk.relay.from_worker(talk.worker, line)
+    assert talk.client.sent == []
