@@ -11,7 +11,7 @@ from tasks.text import unstorable
 PATH_LIMIT = 1024
 NAME_LIMIT = 255
 PATHS_LIMIT = 100
-_DRIVE = re.compile(r"^[A-Za-z]:")
+_DRIVE = re.compile(r"^([A-Za-z]:)+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -22,9 +22,10 @@ def normalised(path: str) -> str:
     """
     if unstorable(path) or _CONTROL.search(path):
         raise ValueError("holds a control character")
-    text = _DRIVE.sub("", unicodedata.normalize("NFC", path).replace("\\", "/"))
     names: list[str] = []
-    for name in text.split("/"):
+    for part in unicodedata.normalize("NFC", path).replace("\\", "/").split("/"):
+        # `/C:/a` and `x/../C:/a` lead to a drive too, so it is looked for wherever a path may begin.
+        name = part if names else _DRIVE.sub("", part)
         if name == "..":
             names = names[:-1]
         elif name not in ("", "."):
