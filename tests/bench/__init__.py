@@ -1,0 +1,1 @@
+"""`python -m tests.bench`: the speed table of the product, measured on this machine (docs/bench.md)."""

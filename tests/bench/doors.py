@@ -1,0 +1,85 @@
+"""The two ways to call a tool that are compared: in this process, and over the pipe as users do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from orchestrator_site.mcp import calls, registry
+from orchestrator_site.mcp.server import load_doors
+from tasks.callers import Caller
+from tests.mcp.stdio_client import StdioClient, children, connected
+
+Facts = dict[str, Any]
+Call = Callable[..., Facts]
+
+
+class Failed(Exception):
+    """A call that had to succeed did not."""
+
+
+def in_process(folder: Path) -> Call:
+    """Return the way to call a tool without pipe and protocol."""
+    load_doors()
+    tools = {tool.name: tool for tool in registry.tools(["all"])}
+    caller = Caller(connection_id=f"bench-{folder.name}", environ={"ORCHESTRATOR_PROJECT_DIR": str(folder)})
+
+    def call(tool: str, **arguments: Any) -> Facts:
+        return _good(tool, json.loads(calls.run(tools[f"orchestrator_{tool}"], arguments, caller).text))
+
+    return call
+
+
+@contextmanager
+def server(home: Path, folder: Path, **options: Any) -> Iterator[StdioClient]:
+    """Start a server for a project, and end it."""
+    with connected(home, trial=False, ORCHESTRATOR_PROJECT_DIR=str(folder), **options) as client:
+        yield client
+
+
+def over(client: StdioClient) -> Call:
+    """Return the way to call a tool over a client's pipe."""
+
+    def call(tool: str, **arguments: Any) -> Facts:
+        return _good(tool, client.call(f"orchestrator_{tool}", **arguments))
+
+    return call
+
+
+@contextmanager
+def both(home: Path, folder: Path) -> Iterator[list[tuple[str, Call]]]:
+    """Return both ways by their names; goals are compared with the pipe, which is what users feel."""
+    with server(home, folder) as client:
+        yield [("in process", in_process(folder)), ("pipe", over(client))]
+
+
+def size_of(facts: Facts) -> int:
+    """Return how many bytes an answer has that a model reads once."""
+    return len(json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def memory(client: StdioClient) -> dict[str, float]:
+    """Return the memory of front and worker together, in MB: resident, proportional, and the worker's peak."""
+    pids = [client.process.pid, *children(client.process.pid)]
+    rollups = [_kilobytes(pid, "smaps_rollup") for pid in pids]
+    peak = sum(_kilobytes(pid, "status")["VmHWM"] for pid in pids)
+    return {"rss": _sum(rollups, "Rss"), "pss": _sum(rollups, "Pss"), "peak": peak / 1000}
+
+
+def _sum(rollups: list[dict[str, float]], name: str) -> float:
+    return sum(each[name] for each in rollups) / 1000
+
+
+def _kilobytes(pid: int, file: str) -> dict[str, float]:
+    lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
+    rows = [line.split() for line in lines if line.endswith(" kB")]
+    return {row[0].rstrip(":"): float(row[1]) * 1.024 for row in rows}
+
+
+def _good(tool: str, facts: Facts) -> Facts:
+    if "code" in facts:
+        raise Failed(f"{tool}: {facts}")
+    return facts

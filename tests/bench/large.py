@@ -1,0 +1,68 @@
+"""Reads that must not grow with the board: status, the welcome, and the next ready task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tasks.actors import Actor
+from tasks.models import Task
+from tasks.services.claim import claim_next
+from tests.bench import doors
+from tests.bench.boards import Board
+from tests.bench.context import Bench
+from tests.bench.doors import Call, Facts
+from tests.bench.figures import Figure, milliseconds, times
+
+_STATUS_QUESTIONS: dict[str, Callable[[Board], Facts]] = {
+    "whole project": lambda _: {},
+    "one plan's tree": lambda board: {"task_id": board.plan_id},
+    "one status": lambda _: {"status": "pending"},
+    "status and specialist": lambda _: {"status": "completed", "specialist_type": "reviewer"},
+}
+
+
+def status(bench: Bench) -> Iterator[Figure]:
+    """get_status: the default answer, the tree of a plan, and filters."""
+    for size, goal in zip(bench.sizes, (8, 15), strict=True):
+        board = bench.board(size)
+        with doors.both(bench.home, board.folder) as ways:
+            for question, arguments in _STATUS_QUESTIONS.items():
+                what = f"get_status of {board.size:,}, {question}"
+                yield from _asked(bench, what, ways, "get_status", arguments(board), goal, 2_000)
+
+
+def welcome(bench: Bench) -> Iterator[Figure]:
+    """initialize_session."""
+    for size, goal in zip(bench.sizes, (15, 30), strict=True):
+        board = bench.board(size)
+        with doors.both(bench.home, board.folder) as ways:
+            what = f"initialize_session on {board.size:,}"
+            yield from _asked(bench, what, ways, "initialize_session", {}, goal, 3_000)
+
+
+def next_task(bench: Bench) -> Iterator[Figure]:
+    """The claim query alone and the whole claim: on a common board, and where all but the last task has to wait."""
+    for held_back in (False, True):
+        board = bench.board(bench.sizes[1], held_back=held_back)
+        where = f"{board.size:,}, all but the last held back" if held_back else f"{board.size:,}"
+        ready = Task.objects.filter(project=board.project).ready()
+        samples = milliseconds(ready.first, runs=bench.runs(50))
+        yield times(f"next ready task, query, {where}", samples, goal=5)
+        samples = milliseconds(lambda board=board: _claim_and_release(board), runs=bench.runs(50))  # type: ignore[misc]
+        yield times(f"next ready task, claimed and released, {where}", samples)
+
+
+def _claim_and_release(board: Board) -> None:
+    from tasks.services.steer import release
+
+    actor = Actor.system("bench")
+    release(task=claim_next(project=board.project, actor=actor).task, actor=actor)
+
+
+def _asked(
+    bench: Bench, what: str, ways: list[tuple[str, Call]], tool: str, arguments: Facts, goal: float, bytes_goal: float
+) -> Iterator[Figure]:
+    for name, call in ways:
+        samples = milliseconds(lambda call=call: call(tool, **arguments), runs=bench.runs(50))  # type: ignore[misc]
+        yield times(f"{what}, {name}", samples, goal=goal if name == "pipe" else None)
+    yield Figure(f"{what}, answer", doors.size_of(ways[0][1](tool, **arguments)), "B", bytes_goal)

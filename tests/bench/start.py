@@ -1,0 +1,67 @@
+"""How fast a server is there, how long its list of tools is, and how much memory it takes after work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any
+
+import mcp_types
+
+from orchestrator_site.mcp.server import build_server
+from tasks.callers import Caller
+from tests.bench import doors, loop
+from tests.bench.context import Bench
+from tests.bench.figures import Figure, times
+
+
+def start(bench: Bench) -> Iterator[Figure]:
+    """From starting the process to the answer of tools/list; the first start of all compiles and is not counted."""
+    folder = bench.folder("start")
+    for era, modern in (("handshake", False), ("2026-07-28", True)):
+        samples = []
+        for run in range(bench.runs(30) // 3 + 1):
+            began = perf_counter()
+            with doors.server(bench.home, folder, modern=modern) as client:
+                client.request("tools/list")
+                if run:
+                    samples.append(perf_counter() - began)
+        yield times(f"spawn to tools/list answered, {era}", samples, goal=0.9, unit="s")
+
+
+def lists(bench: Bench) -> Iterator[Figure]:
+    """How much of a model's context the tools take."""
+    for what, toolset, goal in (("core", "core", 6_000), ("all toolsets", "all", 24_000)):
+        bridge = build_server(caller_for=_nobody, toolsets=[toolset])
+        result = mcp_types.ListToolsResult(tools=asyncio.run(bridge.list_tools()))
+        size = len(result.model_dump_json(by_alias=True, exclude_none=True).encode())
+        yield Figure(f"tools/list, {what}", size, "B", goal=goal)
+
+
+def memory(bench: Bench) -> Iterator[Figure]:
+    """Front and worker together, at rest and after work; PSS counts what processes share only once."""
+    with doors.server(bench.home, bench.folder("memory")) as client:
+        client.request("tools/list")
+        yield _pair("memory of front + worker, idle", doors.memory(client), "rss", None)
+        work_off = loop.WorkOff(doors.over(client))
+        for number in range(bench.runs(60)):
+            work_off.plan_of_eight(number)
+        used = doors.memory(client)
+        calls = work_off.calls
+        yield _pair(f"memory of front + worker, after {calls:,} calls (RSS)", used, "rss", 110)
+        yield _pair(f"memory of front + worker, after {calls:,} calls (PSS)", used, "pss", 110)
+    board = bench.board(bench.sizes[1])
+    with doors.server(bench.home, board.folder) as client:
+        for _ in range(10):
+            doors.over(client)("get_status", include_completed=True)
+        used = doors.memory(client)
+        yield _pair(f"the same on a board of {board.size:,}, after get_status (RSS, maps the file)", used, "rss", None)
+
+
+def _pair(what: str, used: dict[str, float], kind: str, goal: float | None) -> Figure:
+    return Figure(what, used[kind], "MB", goal)
+
+
+def _nobody(_: Any) -> Caller:
+    raise AssertionError("A list needs no caller.")

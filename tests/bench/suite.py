@@ -1,0 +1,32 @@
+"""Every benchmark by its name, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from tests.bench import artifact, large, loop, start, storm
+from tests.bench.context import Bench
+from tests.bench.figures import Figure
+
+BENCHMARKS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
+    "start": start.start,
+    "lists": start.lists,
+    "plan": loop.plan,
+    "work": loop.work,
+    "storm": storm.storm,
+    "artifact": artifact.artifact,
+    "status": large.status,
+    "welcome": large.welcome,
+    "next": large.next_task,
+    "work-on-large": loop.work_on_large,
+    "memory": start.memory,
+}
+
+
+def run(home: Path, names: Iterable[str], *, quick: bool) -> Iterator[Figure]:
+    """Run some benchmarks; those that need large boards come last, so that the others see a common database."""
+    bench = Bench(home, quick)
+    for name, benchmark in BENCHMARKS.items():
+        if name in names:
+            yield from benchmark(bench)
