@@ -122,7 +122,8 @@ def _damaged(content: Content) -> Damaged:
 
 
 def _write(path: Path, packed: bytes) -> None:
-    if path.exists():
+    """Write a file unless it is there already; one that has been damaged since is written anew."""
+    if _is_file_with(path, packed):
         return
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
@@ -142,6 +143,13 @@ def _write(path: Path, packed: bytes) -> None:
             retry_after_ms=5000,
             next="Nothing was changed. Free disk space or ask the person who runs the server, then send it again.",
         ) from error
+
+
+def _is_file_with(path: Path, packed: bytes) -> bool:
+    try:
+        return path.read_bytes() == packed
+    except FileNotFoundError:
+        return False
 
 
 def _sync_folder(path: Path) -> None:

@@ -14,8 +14,8 @@ from tasks.queries import counts
 from tasks.queries.overview import Overview, Standing
 from tasks.text import shortened
 
-TITLE_LENGTH = 80
-LINE_LENGTH = 160
+TITLE_LENGTH = 60
+LINE_LENGTH = 120
 BUDGET = 1500
 """Bytes of rows in a default answer; with what stands around them it stays under 2 kB."""
 

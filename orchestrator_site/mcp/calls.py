@@ -60,11 +60,10 @@ def parse(model: type[BaseModel], arguments: dict[str, Any], repaired: list[str]
 
     Raises Invalid with every mistake, its place and what is allowed there.
     """
-    problems = list(islice(_unstorable(arguments), PROBLEMS_LIMIT))
-    if problems:
-        raise invalid(problems, next="Nothing was changed. Mend the call and send it again.")
     try:
-        return model.model_validate(arguments, context={"repaired": repaired})
+        problems = list(islice(_unstorable(arguments), PROBLEMS_LIMIT))
+        if not problems:
+            return model.model_validate(arguments, context={"repaired": repaired})
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True)
         problems = [_problem(detail, model) for detail in details[:PROBLEMS_LIMIT]]

@@ -71,7 +71,7 @@ def _require_number(task: Task, lease_number: int | None) -> None:
     raise Conflict(
         f"Lease {lease_number} of {task.public_id} was replaced: the task has been taken over since.",
         next="Stop working on it. Nothing was stored. Take another task with orchestrator_execute_subtask.",
-        details={"status": task.status, "lease_number": lease_number},
+        details={"status": task.status},
     )
 
 

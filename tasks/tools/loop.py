@@ -31,7 +31,7 @@ LOOP = (
     "plan_task once; then execute_subtask (claims the best ready task and gives its brief), do the work, "
     "complete_subtask with the whole work in detailed_work; repeat until nothing is ready; synthesize_results."
 )
-SPECIALISTS_SHOWN = 30
+SPECIALISTS_SHOWN = 20
 PROBLEMS_SHOWN = 5
 
 
@@ -64,11 +64,11 @@ def _welcome(session: Session, fresh: bool) -> Answer:
     catalogue = roles.catalogue(session.project)
     return {
         "session_id": session.public_id,
-        "project": {"slug": session.project.slug, "name": shortened(session.project.name, 80)},
+        "project": {"slug": session.project.slug, "name": shortened(session.project.name, 40)},
         "resumed": None if fresh else True,
         "loop": LOOP,
         "specialists": sorted(catalogue.roles)[:SPECIALISTS_SHOWN],
-        "role_problems": catalogue.problems[:PROBLEMS_SHOWN],
+        "role_problems": [shortened(problem, answers.LINE_LENGTH) for problem in catalogue.problems[:2]],
         **standing(seen),
         "next": answers.next_step(seen),
     }
@@ -78,10 +78,10 @@ def standing(seen: Overview) -> Answer:
     """The parts of an overview that assistants act on, bounded."""
     return {
         "counts": seen.counts,
-        "in_progress": [answers.in_progress(standing) for standing in seen.active],
-        "needs_revision": [answers.stopped(task) for task in seen.needs_revision.tasks],
+        "in_progress": answers.within(seen.active, answers.in_progress, budget=600),
+        "needs_revision": answers.within(seen.needs_revision.tasks, answers.stopped, budget=400),
         "needs_revision_total": seen.needs_revision.total or None,
-        "waits_for_a_person": [answers.stopped(task) for task in seen.waits_for_a_person.tasks],
+        "waits_for_a_person": answers.within(seen.waits_for_a_person.tasks, answers.stopped, budget=450),
         "waits_for_a_person_total": seen.waits_for_a_person.total or None,
         "next_ready": answers.pointer(seen.next_ready) if seen.next_ready else None,
     }

@@ -1,0 +1,71 @@
+"""An assistant in front of the tools, without a wire between them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import artifacts.tools
+import tasks.tools  # noqa: F401 -- registers the tools
+from artifacts.models import Artifact, ArtifactVersion, Content
+from orchestrator_site.mcp import calls, registry
+from tasks.callers import Caller
+from tasks.models import Dependency, Event, IdempotencyKey, Project, Task
+
+_serial = itertools.count(1)
+assert artifacts.tools
+
+
+class Assistant:
+    """One connection, standing in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.caller = Caller(f"connection-of-a-test-{next(_serial)}", "claude-code", "2.1", {}, str(folder))
+        self.folder = folder
+
+    def send(self, name: str, **arguments: Any) -> calls.Outcome:
+        """Call a tool and return what comes of it."""
+        (tool,) = [each for each in registry.tools(["all"]) if each.name == f"orchestrator_{name}"]
+        return calls.run(tool, arguments, self.caller)
+
+    def call(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """Call a tool that must answer, and return the answer."""
+        outcome = self.send(name, **arguments)
+        assert not outcome.is_error, outcome.payload
+        return outcome.payload
+
+    def refused(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """Call a tool that must refuse and change nothing, and return the refusal."""
+        before = everything()
+        outcome = self.send(name, **arguments)
+        assert outcome.is_error, outcome.payload
+        assert everything() == before
+        return outcome.payload
+
+    def plan(self, *titles: str, **more: Any) -> dict[str, str]:
+        """Plan subtasks that wait for nothing; returns their ids by title, and the plan's as `plan`."""
+        subtasks = [subtask(title) for title in titles]
+        made = self.call("plan_task", description="A job", subtasks=subtasks, **more)
+        return {row["title"]: row["task_id"] for row in made["subtasks"]} | {"plan": made["parent_task_id"]}
+
+    def complete(self, task_id: str, **more: Any) -> dict[str, Any]:
+        """Complete a task with some work."""
+        return self.call("complete_subtask", **{**completion(task_id), **more})
+
+
+def subtask(title: str, **more: Any) -> dict[str, Any]:
+    """A subtask as a plan asks for it."""
+    return {"title": title, "description": f"Do {title}", "specialist_type": "implementer", **more}
+
+
+def completion(task_id: str) -> dict[str, Any]:
+    """The arguments of a completion."""
+    return {"task_id": task_id, "summary": "Done", "detailed_work": "The work", "next_action": "complete"}
+
+
+def everything() -> str:
+    """What the tools may change, as one text to compare: a refused call leaves it as it was."""
+    models = (Project, Task, Dependency, Event, IdempotencyKey, Artifact, ArtifactVersion, Content)
+    return json.dumps([list(model.objects.order_by("pk").values()) for model in models], default=str)

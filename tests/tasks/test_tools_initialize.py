@@ -1,0 +1,133 @@
+"""orchestrator_initialize_session: where the project stands, and what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tasks.models import Event, Project, Session, Task
+from tasks.services import sessions
+from tests.assistants import Assistant, subtask
+
+
+def test_the_first_call_opens_a_session_on_the_project_of_the_working_directory(db: None, folder: Path) -> None:
+    answer = Assistant(folder).call("initialize_session")
+    session = Session.objects.get(public_id=answer["session_id"])
+    assert session.project.root_path == str(folder)
+    assert (session.client_name, session.client_version) == ("claude-code", "2.1")
+    assert answer["project"] == {"slug": "shop", "name": "shop"}
+    assert "plan_task" in answer["loop"]
+    assert "architect" in answer["specialists"]
+    assert answer["next"] == "Plan the job with orchestrator_plan_task."
+
+
+def test_a_second_call_on_the_connection_goes_on_with_the_session(ada: Assistant) -> None:
+    first, second = (ada.call("initialize_session") for _ in range(2))
+    assert first["session_id"] == second["session_id"]
+    assert second["resumed"] is True
+    assert Event.objects.filter(verb="open_session").count() == 1
+
+
+def test_a_named_folder_is_the_project_of_all_later_calls(ada: Assistant, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    ada.call("initialize_session", project_dir=str(other))
+    ada.plan("A")
+    assert Task.objects.get(title="A").project.root_path == str(other)
+    ada.call("initialize_session", project_dir=str(ada.folder))
+    ada.plan("B")
+    assert Task.objects.get(title="B").project.root_path == str(ada.folder)
+
+
+def test_two_folders_of_one_name_are_two_projects(ada: Assistant, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere" / "shop"
+    other.mkdir(parents=True)
+    answer = ada.call("initialize_session", project_dir=str(other))
+    assert answer["project"]["slug"] == "shop-2"
+    assert Project.objects.count() == 2
+
+
+def test_what_is_in_progress_says_whose_it_is_and_what_to_do(ada: Assistant, bob: Assistant) -> None:
+    ada.plan("A", "B", "C")
+    mine = ada.call("execute_subtask")["task_id"]
+    left = bob.call("execute_subtask")["task_id"]
+    sessions.end_connection(bob.caller.connection_id)
+    carol = Assistant(ada.folder)
+    held = carol.call("execute_subtask", task_id=Task.objects.get(title="C").public_id)["task_id"]
+    answer = ada.call("initialize_session")
+    assert [(row["task_id"], row["whose"]) for row in answer["in_progress"]] == [
+        (mine, "yours"),
+        (left, "free"),
+        (held, "held"),
+    ]
+    assert all(row["next"] for row in answer["in_progress"])
+    assert answer["next"].startswith("Go on with what is in progress")
+
+
+def test_what_waits_for_a_person_and_what_was_sent_back_is_shown_with_why(ada: Assistant) -> None:
+    ada.call("plan_task", description="A job", subtasks=[subtask("A", review=True), subtask("B"), subtask("C")])
+    a, b, c = (task.public_id for task in Task.objects.filter(is_leaf=True).order_by("id"))
+    ada.complete(a)
+    ada.call("update_task", task_id=b, action="block", reason="No access")
+    ada.complete(c)
+    ada.call("update_task", task_id=c, action="request_revision", reason="Mend it")
+    answer = ada.call("initialize_session")
+    assert {(row["task_id"], row["status"], row.get("reason")) for row in answer["waits_for_a_person"]} == {
+        (a, "in_review", None),
+        (b, "blocked", "No access"),
+    }
+    assert answer["waits_for_a_person_total"] == 2
+    assert [(row["task_id"], row["reason"]) for row in answer["needs_revision"]] == [(c, "Mend it")]
+    assert answer["next_ready"]["task_id"] == c
+
+
+def test_the_answer_is_bounded_on_a_large_board(ada: Assistant) -> None:
+    for _ in range(3):
+        ada.call(
+            "plan_task",
+            description="A job",
+            subtasks=[subtask(f"A long title number {n} " + "x" * 200, review=True) for n in range(60)],
+        )
+    tasks = list(Task.objects.filter(is_leaf=True).order_by("id"))
+    for task in tasks[:40]:
+        ada.complete(task.public_id)
+    for task in tasks[40:80]:
+        ada.call("update_task", task_id=task.public_id, action="block", reason="No access " * 100)
+    for task in tasks[80:120]:
+        ada.call("execute_subtask", task_id=task.public_id)
+    for task in tasks[:20]:
+        ada.call("update_task", task_id=task.public_id, action="request_revision", reason="Mend it " * 100)
+    outcome = ada.send("initialize_session")
+    assert len(outcome.text.encode()) <= 3 * 1024
+    assert outcome.payload["counts"] == {
+        "pending": 60,
+        "active": 40,
+        "in_review": 20,
+        "needs_revision": 20,
+        "blocked": 40,
+    }
+    assert outcome.payload["waits_for_a_person_total"] == 60
+
+
+def test_a_handle_carries_a_session_over_to_another_connection(ada: Assistant) -> None:
+    handle = ada.call("initialize_session")["session_id"]
+    task = ada.plan("A")["A"]
+    ada.call("execute_subtask", task_id=task)
+    again = Assistant(ada.folder)
+    assert again.call("execute_subtask", task_id=task, session_id=handle)["renewed"] is True
+    assert again.complete(task, session_id=handle)["status"] == "completed"
+
+
+def test_an_ended_or_unknown_handle_is_refused(ada: Assistant, bob: Assistant) -> None:
+    handle = ada.call("initialize_session")["session_id"]
+    sessions.end_connection(ada.caller.connection_id)
+    assert bob.refused("get_status", session_id=handle)["code"] == "conflict"
+    assert bob.refused("get_status", session_id="session_nowhere")["code"] == "not_found"
+
+
+def test_broken_role_files_are_told(ada: Assistant) -> None:
+    roles = ada.folder / ".task_orchestrator" / "roles"
+    roles.mkdir(parents=True)
+    (roles / "shop.yaml").write_text("tester: [unclosed\n")
+    (problem,) = ada.call("initialize_session")["role_problems"]
+    assert "shop.yaml, line" in problem
+    assert "not valid YAML" in problem
