@@ -116,9 +116,8 @@ class Wire:
         self._begin_to_end()
 
     def _begin_to_end(self) -> None:
-        if not self._is_ending:
-            self._is_ending = True
-            self._when_ending()
+        self._is_ending = True
+        self._when_ending()
         self._close_if_done()
 
     def _close_if_done(self) -> None:

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 from threading import Event, Lock, Timer
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 # How long calls that run may take to end after the connection has; the front waits a little longer than this.
 FINISH_SECONDS = 2.0
+# The same where we are told to stop, with the connection going on in another worker.
+FINISH_SECONDS_WHEN_STOPPED = 10.0
 # A worker that was told to stop leaves its sessions to the next one, and says so by this exit code.
 STOPPED = 128 + signal.SIGTERM
 
@@ -34,6 +37,7 @@ CLIENT_VARIABLES = ("ORCHESTRATOR_PROJECT_DIR", "CLAUDE_PROJECT_DIR", "VSCODE_CW
 def main(argv: list[str]) -> int:
     """Serve the connection until its end; return the exit code."""
     wire_fds = _claim_wire()
+    _forget_python_path()
     # Imports make objects that stay: looking through them for garbage again and again costs a third of the start.
     gc.disable()
     worker = _Worker(wire_fds, _toolsets(argv))
@@ -51,6 +55,14 @@ def _claim_wire() -> tuple[int, int]:
     os.set_inheritable(input_fd, False)
     os.set_inheritable(output_fd, False)
     return input_fd, output_fd
+
+
+def _forget_python_path() -> None:
+    """Keep our folder, which the front put there, out of the sight of programs that we start for the user."""
+    root = str(Path(__file__).resolve().parents[2])
+    parts = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
+    if theirs := [part for part in parts if part and part != root]:
+        os.environ["PYTHONPATH"] = os.pathsep.join(theirs)
 
 
 def _toolsets(argv: list[str]) -> list[str]:
@@ -71,6 +83,7 @@ class _Worker:
 
         given_id = os.environ.pop("ORCHESTRATOR_CONNECTION_ID", "")
         self._connection_id = given_id or os.urandom(16).hex()
+        self._timers: list[Timer] = []
         self._schema = _Schema()
         caller_for = _OneCaller(self._connection_id)
         self._bridge = build_server(caller_for=caller_for, toolsets=toolsets, before_call=self._schema.ensure)
@@ -84,6 +97,8 @@ class _Worker:
         # The front decides when we end; a Ctrl-C in its terminal is for the front alone.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         anyio.run(self._serve)
+        for timer in self._timers:
+            timer.cancel()
         return self._end()
 
     async def _serve(self) -> None:
@@ -97,9 +112,11 @@ class _Worker:
 
     def _watch_the_end(self) -> None:
         """Make sure that a call that hangs does not keep the process alive."""
-        timer = Timer(FINISH_SECONDS, self._end_at_once)
+        seconds = FINISH_SECONDS if self._wire.saw_end_of_input else FINISH_SECONDS_WHEN_STOPPED
+        timer = Timer(seconds, self._end_at_once)
         timer.daemon = True
         timer.start()
+        self._timers.append(timer)
 
     def _end_at_once(self) -> None:
         logger.warning("A call still runs after the end of its connection; it is given up.")

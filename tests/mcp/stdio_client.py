@@ -110,10 +110,12 @@ class StdioClient:
         return message
 
     def answer_to(self, id: int | str | None) -> dict[str, Any]:
-        """Return the answer to a request, whatever comes before it."""
-        while (message := self.next_message()).get("id", "") != id or "method" in message:
-            pass
-        return message
+        """Return the answer to a request, whatever comes before it or came already."""
+        while True:
+            for message in reversed(self.messages):
+                if message.get("id", "") == id and "method" not in message:
+                    return message
+            self.next_message()
 
     def rest(self) -> list[dict[str, Any]]:
         """Return every message up to the end of the server's output."""
@@ -121,14 +123,6 @@ class StdioClient:
         while line := self._lines.get(timeout=DEADLINE_SECONDS):
             found.append(json.loads(line))
         return found
-
-    def has_more(self) -> bool:
-        """Whether a line came that nobody has looked at."""
-        try:
-            self._lines.queue[0]
-        except IndexError:
-            return False
-        return True
 
     # Both
 

@@ -38,6 +38,8 @@ SETTLED_SECONDS = 10.0
 FALSE_STARTS = 3
 LONGEST_PAUSE_SECONDS = 30.0
 
+# Windows delivers signals only between waits, so an endless wait is cut into short ones there.
+_LONGEST_WAIT = 0.5 if os.name == "nt" else 3600.0
 _EOF, _GONE, _SIGNAL, _IDLE = "end of input", "client gone", "signal", "idle"
 
 
@@ -88,10 +90,9 @@ class Front:
     def _next_event(self, deadline: float | None) -> str:
         """Wait for an event; an empty one means that the deadline has come."""
         while True:
-            left = 0.5 if deadline is None else deadline - time.monotonic()
+            left = _LONGEST_WAIT if deadline is None else max(0.0, deadline - time.monotonic())
             try:
-                # Windows delivers signals only between waits, so even the endless wait is cut into short ones.
-                return self._events.get(timeout=max(0.0, min(left, 0.5)))
+                return self._events.get(timeout=min(left, _LONGEST_WAIT))
             except Empty:
                 if deadline is not None and time.monotonic() >= deadline:
                     return ""

@@ -13,7 +13,7 @@ from contextlib import suppress
 from orchestrator_site.mcp.pipes import LINE_LIMIT, LineWriter, log, read_lines
 
 WORKER_MODULE = "orchestrator_site.mcp.worker"
-_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))  # noqa: PTH100, PTH120
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))  # noqa: PTH100, PTH120
 _POLL_SECONDS = 0.01
 
 
@@ -81,11 +81,27 @@ class Worker:
 def _start(connection_id: str, arguments: list[str]) -> tuple[subprocess.Popen[bytes], LineWriter, int]:
     command = [sys.executable, "-P", "-m", WORKER_MODULE, *arguments]
     environment = _environment(connection_id)
-    if os.name != "posix":
-        process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-        assert process.stdin and process.stdout  # noqa: S101 - both are pipes, as asked for
+    if os.name == "posix":
+        return _start_with_private_wire(command, environment)
+    return _start_with_standard_streams(command, environment)
+
+
+def _start_with_standard_streams(
+    command: list[str], environment: dict[str, str]
+) -> tuple[subprocess.Popen[bytes], LineWriter, int]:
+    """Start it where only the standard streams are handed on; it makes them private as its first act."""
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,
+        # A Ctrl-C is for the front, which ends the worker in its own way.
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+    )
+    assert process.stdin and process.stdout  # noqa: S101 - both are pipes, as asked for
+    with process.stdin, process.stdout:
         return process, LineWriter(os.dup(process.stdin.fileno()), _ignore), os.dup(process.stdout.fileno())
-    return _start_with_private_wire(command, environment)
 
 
 def _start_with_private_wire(
@@ -119,7 +135,7 @@ def _environment(connection_id: str) -> dict[str, str]:
     environment = dict(os.environ)
     # Our own compiled files make the next start faster; without them every start compiles again.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (_ROOT, environment.get("PYTHONPATH"))))
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (ROOT, environment.get("PYTHONPATH"))))
     environment["ORCHESTRATOR_CONNECTION_ID"] = connection_id
     with suppress(FileNotFoundError):  # the client's directory may be gone
         environment["ORCHESTRATOR_CLIENT_DIRECTORY"] = os.getcwd()  # noqa: PTH109
