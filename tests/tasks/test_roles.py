@@ -1,0 +1,119 @@
+"""Roles from YAML: the good ones are used, every broken one is named with file, line and key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks import roles
+from tasks.models import Project
+from tests.factories import make_project
+
+PACKAGED = {"architect", "implementer", "debugger", "documenter", "reviewer", "tester", "researcher"}
+
+BROKEN = {
+    "not yaml": ("a: [1", ": not valid YAML"),
+    "a list": ("- a\n", "line 1: a mapping of role names is wanted"),
+    "a bad name": ("Bad Name:\n  role_definition: x\n", "line 1: Bad Name: a role's name is lower-case"),
+    "no definition": ("a:\n  expertise: [x]\n", "line 1: a: role_definition is missing"),
+    "an unknown key": ("a:\n  role_definition: x\n  skill: y\n", "line 3: a: unknown key skill"),
+    "a text for a list": ("a:\n  role_definition: x\n  expertise: y\n", "line 3: a: expertise must be a list"),
+    "a list for a text": ("a:\n  role_definition: [x]\n", "line 2: a: role_definition must be a text"),
+    "a nested list": ("a:\n  role_definition: x\n  approach: [[y]]\n", "line 3: a: approach must be a list of texts"),
+    "a role that is a text": ("a: x\n", "line 1: a: a mapping with role_definition"),
+    "a control character": ("a: \x01", "not valid YAML"),
+}
+
+
+@pytest.fixture
+def project(db: None, tmp_path: Path) -> Project:
+    (tmp_path / ".task_orchestrator" / "roles").mkdir(parents=True)
+    return make_project(root_path=str(tmp_path))
+
+
+def write(project: Project, name: str, text: str) -> Path:
+    path = Path(project.root_path) / ".task_orchestrator" / "roles" / name
+    path.write_text(text)
+    return path
+
+
+def test_the_packaged_roles_are_complete(project: Project) -> None:
+    found = roles.catalogue(project).roles
+    assert set(found) == PACKAGED
+    assert all(
+        role.role_definition and role.expertise and role.approach and role.output_format for role in found.values()
+    )
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_is_broken_is_named_with_its_line(case: str) -> None:
+    text, expected = BROKEN[case]
+    found, problems = roles.parse(text, file="roles.yaml")
+    assert found == []
+    assert problems[0].startswith("roles.yaml")
+    assert expected in problems[0]
+
+
+def test_one_broken_role_does_not_hide_the_others(project: Project) -> None:
+    write(project, "a.yaml", "good:\n  role_definition: x\nbad:\n  skill: y\n")
+    catalogue = roles.catalogue(project)
+    assert "good" in catalogue.roles
+    assert "bad" not in catalogue.roles
+    assert len(catalogue.problems) == 1
+
+
+def test_roles_are_looked_up_role_by_role(project: Project) -> None:
+    write(project, "a.yaml", "tester:\n  role_definition: Mine\n")
+    found = roles.catalogue(project).roles
+    assert found["tester"].role_definition == "Mine"
+    assert set(found) == PACKAGED
+
+
+def test_of_two_files_the_first_by_name_wins(project: Project) -> None:
+    write(project, "b.yaml", "tester: {role_definition: Second}\n")
+    write(project, "a.yml", "tester: {role_definition: First}\n")
+    assert roles.catalogue(project).roles["tester"].role_definition == "First"
+
+
+def test_an_edit_takes_effect_on_the_next_call(project: Project) -> None:
+    write(project, "a.yaml", "tester: {role_definition: One}\n")
+    assert roles.catalogue(project).roles["tester"].role_definition == "One"
+    write(project, "a.yaml", "tester: {role_definition: Another}\n")
+    assert roles.catalogue(project).roles["tester"].role_definition == "Another"
+
+
+def test_the_ancestors_entry_for_the_planner_itself_is_passed_over(project: Project) -> None:
+    write(project, "a.yaml", "task_orchestrator:\n  role_definition: x\n  specialist_roles: {}\n")
+    catalogue = roles.catalogue(project)
+    assert catalogue.problems == []
+    assert "task_orchestrator" not in catalogue.roles
+
+
+def test_a_file_that_points_outside_the_project_is_not_read(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "roles.yaml"
+    outside.write_text("thief: {role_definition: x}\n")
+    (Path(project.root_path) / ".task_orchestrator" / "roles" / "a.yaml").symlink_to(outside)
+    catalogue = roles.catalogue(project)
+    assert "thief" not in catalogue.roles
+    assert "points outside the project" in catalogue.problems[0]
+
+
+def test_a_file_that_is_too_large_or_no_text_is_told(project: Project) -> None:
+    write(project, "a.yaml", "#" * 300_000)
+    (Path(project.root_path) / ".task_orchestrator" / "roles" / "b.yaml").write_bytes(b"\xff\xfe\x00")
+    problems = " ".join(roles.catalogue(project).problems)
+    assert "larger than 256 kB" in problems
+    assert "not UTF-8" in problems
+
+
+def test_aliases_do_not_blow_up(project: Project) -> None:
+    lines = ["a: &a [x, x]", *[f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]" for n in range(20)]]
+    write(project, "a.yaml", "\n".join(lines))
+    assert len(roles.catalogue(project).problems) == 21
+
+
+def test_a_folder_that_is_gone_has_no_roles_of_its_own(db: None) -> None:
+    assert set(roles.catalogue(make_project(root_path="/no/such/folder")).roles) == PACKAGED
