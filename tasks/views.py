@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import wraps
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -54,7 +49,7 @@ def number_in(request: HttpRequest, name: str, *, least: int, most: int) -> int:
 @page
 def projects(request: HttpRequest) -> HttpResponse:
     rows = board.projects(page=_page_number(request))
-    return render(request, "tasks/projects.html", {"rows": rows, "connect": _connect_line()})
+    return render(request, "tasks/projects.html", {"rows": rows})
 
 
 @page
@@ -135,11 +130,3 @@ def _filters(request: HttpRequest, *names: str) -> board.Filters:
     if given.get("kind") not in KINDS:
         given["kind"] = ""
     return board.Filters(**given)
-
-
-def _connect_line() -> str:
-    """Return the command that connects Claude Code to this very installation."""
-    manage = settings.BASE_DIR / "manage.py"
-    command = ["claude", "mcp", "add", "--scope", "user", "task-orchestrator", "--"]
-    command += [sys.executable, str(manage), "mcp_serve"]
-    return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)

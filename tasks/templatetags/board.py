@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ SHOWN_VALUE = 160
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 _FAR = timedelta(days=30)
 _HAS_ITS_OBJECT = (Verb.OPEN_SESSION, Verb.END_SESSION, Verb.DELIVER)
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ISOLATE, _POP = "\u2068", "\u2069"
 
 
@@ -68,6 +70,18 @@ def count_of(value: int, noun: str) -> str:
 def isolate(text: str) -> str:
     """Keep a text's direction to itself where no markup can, as in a page title."""
     return f"{_ISOLATE}{text}{_POP}"
+
+
+@register.filter
+def plainly(path: str) -> str:
+    """Name the characters that would turn a path around and make one file look like another."""
+    return _TURNING.sub(lambda found: f"[U+{ord(found.group()):04X}]", path)
+
+
+@register.filter
+def turns_text(text: str) -> bool:
+    """Whether a text holds characters that change the order in which it is shown."""
+    return bool(_TURNING.search(text))
 
 
 @register.filter

@@ -1,0 +1,97 @@
+"""Django admin of delivered work: to look at, never to change, and never with the bytes themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content
+from tasks.admin import ReadOnlyAdmin, link_to, link_to_list
+
+
+@admin.register(Artifact)
+class ArtifactAdmin(ReadOnlyAdmin):
+    list_display = ("public_id", "kind", "task_link", "project", "version", "updated_at")
+    list_filter = ("kind", ("project", admin.RelatedOnlyFieldListFilter))
+    search_fields = ("public_id", "=task__public_id", "paths__path")
+    list_select_related = ("task", "project")
+    ordering = ("-id",)
+    linked_by = ("task__id__exact",)
+    readonly_fields = ("versions_link", "paths_link")
+
+    def view_on_site(self, obj: Artifact) -> str:
+        return reverse("artifact", args=[obj.public_id])
+
+    @admin.display(description="task")
+    def task_link(self, artifact: Artifact) -> SafeString | str:
+        return link_to(artifact.task)
+
+    @admin.display(description="versions")
+    def versions_link(self, artifact: Artifact) -> SafeString:
+        return link_to_list("artifacts_artifactversion", "Versions", artifact__id__exact=artifact.pk)
+
+    @admin.display(description="paths")
+    def paths_link(self, artifact: Artifact) -> SafeString:
+        return link_to_list("artifacts_artifactpath", "Paths", artifact__id__exact=artifact.pk)
+
+
+@admin.register(ArtifactVersion)
+class ArtifactVersionAdmin(ReadOnlyAdmin):
+    list_display = ("id", "artifact_link", "number", "media_type", "actor_name", "content_link", "created_at")
+    list_display_links = ("id",)
+    list_filter = ("media_type",)
+    search_fields = ("=artifact__public_id", "=content__sha256", "actor_name")
+    ordering = ("-id",)
+    linked_by = ("artifact__id__exact", "content__id__exact")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("artifact", "content").defer("content__data")
+
+    @admin.display(description="artifact")
+    def artifact_link(self, version: ArtifactVersion) -> SafeString | str:
+        return link_to(version.artifact)
+
+    @admin.display(description="content")
+    def content_link(self, version: ArtifactVersion) -> SafeString | str:
+        return link_to(version.content)
+
+
+@admin.register(ArtifactPath)
+class ArtifactPathAdmin(ReadOnlyAdmin):
+    list_display = ("path", "artifact_link")
+    search_fields = ("path", "=artifact__public_id")
+    list_select_related = ("artifact",)
+    ordering = ("-id",)
+    linked_by = ("artifact__id__exact",)
+
+    @admin.display(description="artifact")
+    def artifact_link(self, path: ArtifactPath) -> SafeString | str:
+        return link_to(path.artifact)
+
+
+@admin.register(Content)
+class ContentAdmin(ReadOnlyAdmin):
+    list_display = ("sha256", "size_bytes", "size_chars", "codec", "is_inline", "created_at")
+    list_filter = ("codec",)
+    search_fields = ("=sha256",)
+    ordering = ("-id",)
+    exclude = ("data",)
+    readonly_fields = ("is_inline", "versions_link")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Leave the bytes in the database; whether they are there is asked without reading them."""
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(in_row=Q(data__isnull=False))
+        return rows.defer("data")
+
+    @admin.display(description="in the row", boolean=True)
+    def is_inline(self, content: Content) -> bool:
+        return bool(getattr(content, "in_row", False))
+
+    @admin.display(description="versions")
+    def versions_link(self, content: Content) -> SafeString:
+        return link_to_list("artifacts_artifactversion", "Versions", content__id__exact=content.pk)

@@ -1,0 +1,249 @@
+"""Django admin: everything can be looked at; only what no service owns can be changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from tasks.models import Dependency, Event, IdempotencyKey, Project, Session, Specialist, Task
+
+if TYPE_CHECKING:  # the classes are generic for the type checker alone
+    _ModelAdmin = admin.ModelAdmin[Any]
+    _ProjectForm = forms.ModelForm[Project]
+    _SpecialistForm = forms.ModelForm[Specialist]
+else:
+    _ModelAdmin = admin.ModelAdmin
+    _ProjectForm = _SpecialistForm = forms.ModelForm
+
+admin.site.site_header = "Task Orchestrator administration"
+admin.site.site_title = "Task Orchestrator"
+admin.site.index_title = "All records"
+
+
+class ReadOnlyAdmin(_ModelAdmin):
+    """For rows that services own: they are changed through the verbs of the product, and never here."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    linked_by: tuple[str, ...] = ()
+    """Filters that links from other pages use, beside those of the side bar."""
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return lookup in self.linked_by or super().lookup_allowed(lookup, value, request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def link_to(row: Model | None) -> SafeString | str:
+    """Link to the admin page of a row, or say nothing where there is none."""
+    if row is None:
+        return "-"
+    address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    return format_html('<a href="{}"><bdi>{}</bdi></a>', address, row)
+
+
+def link_to_list(model: str, words: str, **filters: Any) -> SafeString:
+    """Link to an admin list that is narrowed to some rows."""
+    query = "&".join(f"{name}={value}" for name, value in filters.items())
+    return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, words)
+
+
+class ProjectForm(_ProjectForm):
+    def clean_settings(self) -> dict[str, Any]:
+        settings = self.cleaned_data["settings"]
+        if not isinstance(settings, dict):
+            raise ValidationError('Settings are a JSON object, such as {"lease_minutes": 30}.')
+        return settings
+
+
+@admin.register(Project)
+class ProjectAdmin(ReadOnlyAdmin):
+    form = ProjectForm
+    list_display = ("name", "slug", "root_path", "created_at", "tasks_link", "artifacts_link")
+    search_fields = ("name", "slug", "root_path")
+    fields = ("name", "settings", "slug", "root_path", "created_at", "tasks_link", "artifacts_link")
+    readonly_fields = ("slug", "root_path", "created_at", "tasks_link", "artifacts_link")
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return _ModelAdmin.has_change_permission(self, request, obj)
+
+    def view_on_site(self, obj: Project) -> str:
+        return reverse("project", args=[obj.slug])
+
+    @admin.display(description="tasks")
+    def tasks_link(self, project: Project) -> SafeString:
+        return link_to_list("tasks_task", "Tasks", project__id__exact=project.pk)
+
+    @admin.display(description="artifacts")
+    def artifacts_link(self, project: Project) -> SafeString:
+        return link_to_list("artifacts_artifact", "Artifacts", project__id__exact=project.pk)
+
+
+@admin.register(Session)
+class SessionAdmin(ReadOnlyAdmin):
+    list_display = ("public_id", "client_name", "client_version", "project", "started_at", "last_seen_at", "ended_at")
+    list_filter = (
+        "client_name",
+        ("ended_at", admin.EmptyFieldListFilter),
+        ("project", admin.RelatedOnlyFieldListFilter),
+    )
+    search_fields = ("public_id", "client_name", "connection_id")
+    list_select_related = ("project",)
+    readonly_fields = ("events_link", "held_link")
+
+    @admin.display(description="events")
+    def events_link(self, session: Session) -> SafeString:
+        return link_to_list("tasks_event", "Events of this session", session__id__exact=session.pk)
+
+    @admin.display(description="tasks it holds")
+    def held_link(self, session: Session) -> SafeString:
+        return link_to_list("tasks_task", "Tasks it holds", lease_session__id__exact=session.pk)
+
+
+@admin.register(Task)
+class TaskAdmin(ReadOnlyAdmin):
+    list_display = ("public_id", "title", "status", "specialist", "priority", "project", "plan_link", "updated_at")
+    list_filter = (
+        "status",
+        "priority",
+        "complexity",
+        "is_leaf",
+        "requires_review",
+        ("archived_at", admin.EmptyFieldListFilter),
+        ("project", admin.RelatedOnlyFieldListFilter),
+    )
+    search_fields = ("public_id", "title", "specialist")
+    list_select_related = ("project", "root")
+    ordering = ("-id",)
+    linked_by = ("parent__id__exact", "root__id__exact", "lease_session__id__exact")
+    readonly_fields = ("subtasks_link", "dependencies_link", "dependents_link", "artifacts_link", "events_link")
+
+    def view_on_site(self, obj: Task) -> str:
+        return reverse("task", args=[obj.public_id])
+
+    @admin.display(description="plan")
+    def plan_link(self, task: Task) -> SafeString | str:
+        return link_to(task.root)
+
+    @admin.display(description="subtasks")
+    def subtasks_link(self, task: Task) -> SafeString:
+        return link_to_list("tasks_task", "Subtasks", parent__id__exact=task.pk)
+
+    @admin.display(description="dependencies")
+    def dependencies_link(self, task: Task) -> SafeString:
+        return link_to_list("tasks_dependency", "What it needs", task__id__exact=task.pk)
+
+    @admin.display(description="dependents")
+    def dependents_link(self, task: Task) -> SafeString:
+        return link_to_list("tasks_dependency", "What needs it", depends_on__id__exact=task.pk)
+
+    @admin.display(description="artifacts")
+    def artifacts_link(self, task: Task) -> SafeString:
+        return link_to_list("artifacts_artifact", "Artifacts", task__id__exact=task.pk)
+
+    @admin.display(description="events")
+    def events_link(self, task: Task) -> SafeString:
+        return link_to_list("tasks_event", "Events", task__id__exact=task.pk)
+
+
+@admin.register(Dependency)
+class DependencyAdmin(ReadOnlyAdmin):
+    list_display = ("id", "task_link", "depends_on_link", "inherited_from_link", "created_at")
+    list_display_links = ("id",)
+    list_filter = (("inherited_from", admin.EmptyFieldListFilter),)
+    search_fields = ("=task__public_id", "=depends_on__public_id")
+    list_select_related = ("task", "depends_on", "inherited_from")
+    ordering = ("-id",)
+    linked_by = ("task__id__exact", "depends_on__id__exact")
+
+    @admin.display(description="task")
+    def task_link(self, dependency: Dependency) -> SafeString | str:
+        return link_to(dependency.task)
+
+    @admin.display(description="needs")
+    def depends_on_link(self, dependency: Dependency) -> SafeString | str:
+        return link_to(dependency.depends_on)
+
+    @admin.display(description="inherited from")
+    def inherited_from_link(self, dependency: Dependency) -> SafeString | str:
+        return link_to(dependency.inherited_from)
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    list_display = ("id", "created_at", "actor_name", "verb", "task_link", "project", "session_link")
+    list_filter = ("verb", "actor_kind", ("project", admin.RelatedOnlyFieldListFilter))
+    search_fields = ("=task__public_id", "=session__public_id", "actor_name")
+    list_select_related = ("task", "project", "session")
+    ordering = ("-id",)
+    linked_by = ("task__id__exact", "session__id__exact")
+
+    @admin.display(description="task")
+    def task_link(self, event: Event) -> SafeString | str:
+        return link_to(event.task)
+
+    @admin.display(description="session")
+    def session_link(self, event: Event) -> SafeString | str:
+        return link_to(event.session)
+
+
+class SpecialistForm(_SpecialistForm):
+    """Refuse what a role could not be made of."""
+
+    def clean_expertise(self) -> list[str]:
+        return _texts(self.cleaned_data["expertise"])
+
+    def clean_approach(self) -> list[str]:
+        return _texts(self.cleaned_data["approach"])
+
+
+def _texts(value: Any) -> list[str]:
+    """Accept a JSON list of texts; an empty field is an empty list."""
+    if value in (None, ""):
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+        raise ValidationError('This is a JSON list of texts, such as ["Python", "SQL"].')
+    return value
+
+
+@admin.register(Specialist)
+class SpecialistAdmin(_ModelAdmin):
+    """Roles of the site and of projects; a change takes effect with the next brief."""
+
+    form = SpecialistForm
+    list_display = ("name", "project", "updated_at")
+    list_filter = (("project", admin.EmptyFieldListFilter),)
+    search_fields = ("name", "role_definition")
+    list_select_related = ("project",)
+    raw_id_fields = ("project",)
+    fields = ("name", "project", "role_definition", "expertise", "approach", "output_format", "updated_at")
+    readonly_fields = ("updated_at",)
+
+    def save_model(self, request: HttpRequest, obj: Specialist, form: Any, change: bool) -> None:
+        obj.updated_at = timezone.now()
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(IdempotencyKey)
+class IdempotencyKeyAdmin(ReadOnlyAdmin):
+    list_display = ("operation", "key", "project", "created_at")
+    list_filter = ("operation", ("project", admin.RelatedOnlyFieldListFilter))
+    search_fields = ("=key",)
+    list_select_related = ("project",)
+    ordering = ("-id",)
