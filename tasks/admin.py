@@ -50,12 +50,12 @@ class ReadOnlyAdmin(_ModelAdmin):
         return False
 
 
-def link_to(row: Model | None) -> SafeString | str:
+def link_to(row: Model | None, words: str = "") -> SafeString | str:
     """Link to the admin page of a row, or say nothing where there is none."""
     if row is None:
         return "-"
     address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    return format_html('<a href="{}"><bdi>{}</bdi></a>', address, row)
+    return format_html('<a href="{}"><bdi>{}</bdi></a>', address, words or row)
 
 
 def link_to_list(model: str, words: str, **filters: Any) -> SafeString:
@@ -139,7 +139,7 @@ class TaskAdmin(ReadOnlyAdmin):
 
     @admin.display(description="plan")
     def plan_link(self, task: Task) -> SafeString | str:
-        return link_to(task.root)
+        return link_to(task.root, task.root.public_id) if task.root else "-"
 
     @admin.display(description="subtasks")
     def subtasks_link(self, task: Task) -> SafeString:

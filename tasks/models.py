@@ -13,6 +13,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from tasks.choices import CLAIMABLE, Complexity, Priority, Status, Verb
+from tasks.validators import validate_project_settings
 
 
 class Project(models.Model):
@@ -21,7 +22,12 @@ class Project(models.Model):
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=200)
     root_path = models.CharField(max_length=4096, blank=True)
-    settings = models.JSONField(default=dict, blank=True)
+    settings = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[validate_project_settings],
+        help_text='lease_minutes: how long a claim holds; review: whether all work is reviewed (true or false).',
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

@@ -70,6 +70,11 @@ TABLE = [
         "a holder that comes back under a new session proves itself by its lease number",
         [a("claim", "first", "active"), a("end", None, "done"), a("complete", "first", "completed", number=True)],
     ),
+    Behaviour(
+        "a lease number guessed by another does not make it the holder",
+        [a("claim", "first", "active"), b("complete", "first", "conflict", lease_number=1)],
+        {"first": "active"},
+    ),
     Behaviour("a claimed task is completed by its holder", [a("claim", "first", "active"), DONE_FIRST]),
     Behaviour(
         "a held task is not completed by another",

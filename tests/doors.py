@@ -95,7 +95,13 @@ class ServiceDoor:
         return claim(task=task, actor=actor, **more).task
 
     def _complete(
-        self, actor: Actor, task: Task, outcome: str = "complete", reason: str = "", number: bool = False
+        self,
+        actor: Actor,
+        task: Task,
+        outcome: str = "complete",
+        reason: str = "",
+        number: bool = False,
+        lease_number: int | None = None,
     ) -> Task:
         who = next(name for name, session in self.sessions.items() if session == actor.session)
         outcomes = {"needs_revision": Status.NEEDS_REVISION, "blocked": Status.BLOCKED}
@@ -106,7 +112,7 @@ class ServiceDoor:
             summary="Done",
             outcome=outcomes.get(outcome, Status.COMPLETED),
             reason=reason,
-            lease_number=self.numbers[who, task.public_id] if number else None,
+            lease_number=self.numbers[who, task.public_id] if number else lease_number,
         ).completion.task
 
     def _approve(self, actor: Actor, task: Task) -> Task:

@@ -48,13 +48,13 @@ def is_holder(task: Task, actor: Actor) -> bool:
 def require_holder(task: Task, actor: Actor, *, lease_number: int | None = None) -> None:
     """Check that an active task may be changed by this actor.
 
-    A person and the system may always. An assistant must hold the lease, or prove by its number that it does under
-    a new session (its client was restarted), or come after the lease is over.
+    A person and the system may always. An assistant must hold the lease, or come after it is over: its own client was
+    restarted, or the holder is gone.
 
     Raises Conflict.
     """
     _require_number(task, lease_number)
-    if actor.kind != "assistant" or is_holder(task, actor) or lease_number is not None:
+    if actor.kind != "assistant" or is_holder(task, actor):
         return
     if task.status == Status.ACTIVE and not task.lease_is_over(timezone.now()):
         raise held(task)

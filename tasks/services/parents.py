@@ -10,6 +10,8 @@ from tasks.models import Task
 from tasks.services import transitions
 
 _DONE = (Status.COMPLETED, Status.IN_REVIEW)
+# A subtask that is cancelled or blocked before anybody worked on it starts nothing.
+_NOT_STARTED = {Status.PENDING, Status.BLOCKED, Status.CANCELLED}
 
 
 def settle(task: Task, *, actor: Actor) -> list[Task]:
@@ -34,7 +36,7 @@ def _follow(parent: Task, by: Actor) -> bool:
     unfinished = sum(number for status, number in counts.items() if status not in FINISHED)
     before = parent.status
     if unfinished:
-        _keep_going(parent, by, started=set(counts) != {Status.PENDING})
+        _keep_going(parent, by, started=not counts.keys() <= _NOT_STARTED)
     elif counts.get(Status.COMPLETED):
         _finish(parent, by)
     elif parent.status in transitions.UNFINISHED:
@@ -54,4 +56,4 @@ def _finish(parent: Task, by: Actor) -> None:
         transitions.move(parent, Verb.START, to=Status.ACTIVE, actor=by)
     if parent.status == Status.ACTIVE:
         to = Status.IN_REVIEW if parent.requires_review else Status.COMPLETED
-        transitions.move(parent, Verb.FINISH, to=to, actor=by)
+        transitions.move(parent, Verb.FINISH, to=to, actor=by, review_comment="")

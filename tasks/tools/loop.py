@@ -151,8 +151,8 @@ class PlanTask(Arguments):
 )
 def plan_task(caller: Caller, given: PlanTask) -> Answer:
     """Plan and answer the ids, as many as fit."""
-    actor = Actor.assistant(caller.session(given.session_id))
-    project = caller.session(given.session_id).project
+    session = caller.session(given.session_id)
+    actor, project = Actor.assistant(session), session.project
     parent = task_by_id(project, given.parent_task_id) if given.parent_task_id else None
     specs = [each.spec() for each in given.subtasks]
     return run_once(

@@ -1,0 +1,26 @@
+"""What people may write into free fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+LEASE_MINUTES_LIMIT = 24 * 60
+
+
+def validate_project_settings(value: Any) -> None:
+    """Check a project's settings: `lease_minutes` (a number of minutes, up to a day) and `review` (true or false).
+
+    Raises ValidationError.
+    """
+    if not isinstance(value, dict):
+        raise ValidationError("An object is wanted, for example {}.", code="invalid")
+    unknown = sorted(set(value) - {"lease_minutes", "review"})
+    if unknown:
+        raise ValidationError(f"Unknown: {', '.join(unknown)}. Known are lease_minutes and review.", code="invalid")
+    minutes = value.get("lease_minutes", 1)
+    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes <= LEASE_MINUTES_LIMIT:
+        raise ValidationError(f"lease_minutes: a number up to {LEASE_MINUTES_LIMIT} is wanted.", code="invalid")
+    if not isinstance(value.get("review", False), bool):
+        raise ValidationError("review: true or false is wanted.", code="invalid")
