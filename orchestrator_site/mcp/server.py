@@ -57,13 +57,15 @@ _LISTS: tuple[CacheableMethod, ...] = (
 Result = TypeVar("Result")
 CallerFor = Callable[[Context[Any, Any]], Caller]
 """Tells who sent a request: one caller for a pipe, one per session over HTTP."""
+BeforeCall = Callable[[mcp_types.RequestId], None]
+"""Is told which request begins."""
 
 
 def build_server(
     *,
     caller_for: CallerFor,
     toolsets: Iterable[str] = ("core",),
-    before_call: Callable[[], None] | None = None,
+    before_call: BeforeCall | None = None,
 ) -> Bridge:
     """Make a server of what the apps registered.
 
@@ -84,9 +86,7 @@ def load_doors() -> None:
 class Bridge(MCPServer[Any]):
     """The SDK's server with our registry in place of its own."""
 
-    def __init__(
-        self, caller_for: CallerFor, toolsets: tuple[str, ...], before_call: Callable[[], None] | None
-    ) -> None:
+    def __init__(self, caller_for: CallerFor, toolsets: tuple[str, ...], before_call: BeforeCall | None) -> None:
         super().__init__(
             NAME,
             title=TITLE,
@@ -110,8 +110,11 @@ class Bridge(MCPServer[Any]):
         low = self._lowlevel_server
         await low.run(read_stream, write_stream, low.create_initialization_options())
 
-    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+    async def _in_thread(self, context: Context[Any, Any] | None, work: Callable[[Caller], Result]) -> Result:
         """Run database work beside the event loop, in few threads, each with a connection that is alive."""
+        if context is None or context.request_context.request_id is None:
+            raise ValueError("A call outside a request has no caller.")
+        request_id, caller = context.request_context.request_id, self._caller_for(context)
         if self._threads is None:  # it belongs to the loop, which does not run yet when the server is made
             self._threads = anyio.CapacityLimiter(CALL_THREADS)
 
@@ -120,8 +123,8 @@ class Bridge(MCPServer[Any]):
             close_old_connections()
             try:
                 if self._before_call:
-                    self._before_call()
-                return work()
+                    self._before_call(request_id)
+                return work(caller)
             finally:
                 close_old_connections()
 
@@ -140,9 +143,8 @@ class Bridge(MCPServer[Any]):
         tool = self._tools.get(name)
         if tool is None:
             return _result(calls.Outcome(self._no_such_tool(name), is_error=True))
-        caller = self._caller(context)
         try:
-            return _result(await self._in_thread(lambda: calls.run(tool, arguments, caller)))
+            return _result(await self._in_thread(context, lambda caller: calls.run(tool, arguments, caller)))
         except OrchestratorError as error:
             return _result(calls.Outcome(error.as_dict(), is_error=True))
 
@@ -153,11 +155,6 @@ class Bridge(MCPServer[Any]):
             details={"allowed": list(self._tools)},
         )
         return error.as_dict()
-
-    def _caller(self, context: Context[Any, Any] | None) -> Caller:
-        if context is None:
-            raise ValueError("A call outside a request has no caller.")
-        return self._caller_for(context)
 
     # Resources
 
@@ -193,9 +190,8 @@ class Bridge(MCPServer[Any]):
         Raises ResourceNotFoundError where there is none, MCPError where it cannot be read.
         """
         entry, variables = self._match(str(uri))
-        caller = self._caller(context)
         try:
-            text = await self._in_thread(lambda: entry.handler(caller, **variables))
+            text = await self._in_thread(context, lambda caller: entry.handler(caller, **variables))
         except NotFound as error:
             raise ResourceNotFoundError(error.message) from error
         except OrchestratorError as error:
@@ -239,9 +235,8 @@ class Bridge(MCPServer[Any]):
         """
         entry, given = self._prompt(name), dict(arguments or {})
         _check_prompt_arguments(entry, given)
-        caller = self._caller(context)
         try:
-            text = await self._in_thread(lambda: entry.handler(caller, **given))
+            text = await self._in_thread(context, lambda caller: entry.handler(caller, **given))
         except OrchestratorError as error:
             raise _protocol_error(error) from error
         content = mcp_types.TextContent(type="text", text=text)

@@ -42,6 +42,11 @@ class Wire:
         if self._loop and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._begin_to_end)
 
+    def give_receipt(self, id: mcp_types.RequestId) -> None:
+        """Tell the front that a request begins: what has no receipt when we die has done nothing yet."""
+        if self._has_front:
+            self._output.send(json.dumps({RECEIPT: id}).encode() + b"\n")
+
     async def serve(self, bridge: Bridge) -> None:
         """Serve until the end."""
         self._loop = asyncio.get_running_loop()
@@ -66,9 +71,6 @@ class Wire:
         except ValidationError:
             self._in_loop(self._begin_to_refuse, line)
             return
-        if self._has_front and isinstance(message, mcp_types.JSONRPCRequest):
-            # Written before anything is begun: what has no receipt when we die was never touched.
-            self._output.send(json.dumps({RECEIPT: message.id}).encode() + b"\n")
         self._in_loop(self._receive, message)
 
     def _in_loop(self, call: Callable[..., None], *arguments: Any) -> None:

@@ -85,9 +85,13 @@ class _Worker:
         self._connection_id = given_id or os.urandom(16).hex()
         self._timers: list[Timer] = []
         self._schema = _Schema()
-        caller_for = _OneCaller(self._connection_id)
-        self._bridge = build_server(caller_for=caller_for, toolsets=toolsets, before_call=self._schema.ensure)
         self._wire = Wire(*wire_fds, has_front=bool(given_id), when_ending=self._watch_the_end)
+        caller_for = _OneCaller(self._connection_id)
+        self._bridge = build_server(caller_for=caller_for, toolsets=toolsets, before_call=self._before_call)
+
+    def _before_call(self, request_id: int | str) -> None:
+        self._schema.ensure()
+        self._wire.give_receipt(request_id)
 
     def run(self) -> int:
         """Serve until the end, then end the connection's sessions where it is the connection that ended."""

@@ -124,6 +124,10 @@ class StdioClient:
             found.append(json.loads(line))
         return found
 
+    def waiting(self) -> int:
+        """Return how many lines came that nobody has looked at."""
+        return self._lines.qsize()
+
     # Both
 
     def request(self, method: str, **params: Any) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def test_an_error_of_a_tool_is_a_result_that_the_model_reads(mode: str) -> None:
 
 
 def test_what_keeps_calls_from_running_is_told() -> None:
-    def before_call() -> None:
+    def before_call(request_id: int | str) -> None:
         raise Transient("Not yet.", retry_after_ms=7)
 
     async def conversation(client: Client) -> None:
