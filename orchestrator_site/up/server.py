@@ -17,7 +17,7 @@ from orchestrator_site.accounts.logs import hide_sign_in_tokens
 
 GRACE_SECONDS = 3
 # Nothing may hold the end up for longer: neither a stream that never closes nor a view that waits in its thread.
-LAST_SECONDS = 4.0
+LAST_SECONDS = 3.5
 
 
 class Server(uvicorn.Server):
