@@ -119,13 +119,12 @@ def _version(request: HttpRequest, found: Artifact) -> ArtifactVersion:
 
 def _checked(content: Content) -> Iterator[bytes]:
     """Hold the last chunk back until the whole is proven, so that damaged bytes never arrive as a whole file."""
-    held: bytes | None = None
-    for chunk in store.chunks(content):
-        if held is not None:
+    held = b""
+    for chunk in filter(None, store.chunks(content)):
+        if held:
             yield held
         held = chunk
-    if held is not None:
-        yield held
+    yield held
 
 
 def _stream(request: HttpRequest, first: bytes, rest: Iterator[bytes]) -> Iterator[bytes] | AsyncIterator[bytes]:

@@ -8,6 +8,7 @@ from itertools import count, cycle
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.test import Client
 from django.utils import timezone
 
 from artifacts import store
@@ -21,6 +22,18 @@ SPECIALISTS = ("architect", "implementer", "tester", "reviewer", "documenter")
 
 def make_user(name: str = "ada", **fields: Any) -> User:
     return User.objects.create_user(username=name, password="correct horse", **fields)
+
+
+def signed_in(client: Client, **fields: Any) -> Client:
+    """Return the client of somebody who may read."""
+    client.force_login(make_user(**fields))
+    return client
+
+
+def html_of(response: Any) -> str:
+    """Return a page that came out well."""
+    assert response.status_code == 200, response.status_code
+    return str(response.content.decode())
 
 
 def make_project(slug: str = "", **fields: Any) -> Project:

@@ -1,0 +1,126 @@
+"""The page of one project, `/projects/<slug>/`."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from tasks.choices import Status
+from tests.factories import html_of, make_artifact, make_plan, make_project, make_task, signed_in
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_stranger_is_sent_to_sign_in(client: Client) -> None:
+    make_project("ledger")
+    assert client.get("/projects/ledger/")["Location"] == "/sign-in/?next=/projects/ledger/"
+
+
+def test_a_project_that_is_not_there_is_not_found(client: Client) -> None:
+    answer = signed_in(client).get("/projects/nothing/")
+    assert answer.status_code == 404
+    assert "There is nothing at this address" in answer.content.decode()
+
+
+def test_plans_come_newest_first_with_their_own_progress(client: Client) -> None:
+    project = make_project("ledger")
+    make_plan(project, 2, title="Older plan", statuses=[Status.COMPLETED])
+    make_plan(project, 4, title="Newer plan")
+    page = html_of(signed_in(client).get("/projects/ledger/"))
+    assert page.index("Newer plan") < page.index("Older plan")
+    assert "2 of 2" in page and "0 of 4" in page
+
+
+def test_a_plan_without_subtasks_counts_as_one_task(client: Client) -> None:
+    make_task(make_project("ledger"), title="Just this", status=Status.COMPLETED)
+    assert "1 of 1" in html_of(signed_in(client).get("/projects/ledger/"))
+
+
+def test_an_archived_plan_is_not_on_the_board(client: Client) -> None:
+    project = make_project("ledger")
+    plan = make_plan(project, 1, title="Long gone")
+    type(plan).objects.update(archived_at=plan.created_at)
+    page = html_of(signed_in(client).get("/projects/ledger/"))
+    assert "Long gone" not in page and "Nothing is planned yet" in page
+
+
+def test_plans_are_narrowed_by_state_specialist_and_text(client: Client) -> None:
+    project = make_project("ledger")
+    make_plan(project, 1, title="Alpha", description="about 50% of it")  # its subtask is the architect's
+    make_plan(project, 2, title="Beta", status=Status.BLOCKED)  # its second subtask is the implementer's
+    signed_in(client)
+    shown = {
+        query: [name for name in ("Alpha", "Beta") if f'title="{name}"' in _plans(client, query)]
+        for query in ("", "status=blocked", "specialist=implementer", "q=alp", "q=50%25", "q=5_%25", "q=nope")
+    }
+    assert shown == {
+        "": ["Alpha", "Beta"],
+        "status=blocked": ["Beta"],
+        "specialist=implementer": ["Beta"],
+        "q=alp": ["Alpha"],
+        "q=50%25": ["Alpha"],
+        "q=5_%25": [],
+        "q=nope": [],
+    }
+
+
+def _plans(client: Client, query: str) -> str:
+    return html_of(client.get(f"/projects/ledger/?{query}")).partition("<h2>Plans</h2>")[2]
+
+
+def test_a_plan_is_found_by_its_id(client: Client) -> None:
+    plan = make_plan(make_project("ledger"), 1, title="Alpha")
+    assert "Alpha" in _plans(signed_in(client), f"q={plan.public_id}")
+
+
+def test_a_search_without_a_match_leads_on_to_all_tasks(client: Client) -> None:
+    make_plan(make_project("ledger"), 1)
+    page = html_of(signed_in(client).get("/projects/ledger/", {"q": "a&b"}))
+    assert "No plan matches" in page and "/projects/ledger/tasks/?q=a%26b" in page
+
+
+def test_a_state_that_does_not_exist_is_no_filter(client: Client) -> None:
+    make_plan(make_project("ledger"), 1, title="Alpha")
+    assert "Alpha" in _plans(signed_in(client), "status=asleep")
+
+
+def test_the_next_page_keeps_the_filters(client: Client) -> None:
+    project = make_project("ledger")
+    for number in range(26):
+        make_task(project, title=f"Plan no. {number}")
+    page = html_of(signed_in(client).get("/projects/ledger/?q=plan&status=pending"))
+    assert "?q=plan&amp;status=pending&amp;page=2" in page
+    second = html_of(client.get("/projects/ledger/?q=plan&status=pending&page=2"))
+    assert "Plan no. 0" in second and "Plan no. 25" not in second
+
+
+def test_what_waits_for_a_person_is_shown_with_the_reason(client: Client) -> None:
+    project = make_project("ledger")
+    make_plan(project, 4, statuses=[Status.IN_REVIEW, Status.BLOCKED, Status.FAILED, Status.PENDING])
+    page = html_of(signed_in(client).get("/projects/ledger/"))
+    waits = page.partition("Waits for a person")[2].partition("<h2>Plans</h2>")[0]
+    assert waits.count("<li>") == 3
+    assert "The password of the staging server is missing." in waits
+
+
+def test_the_latest_deliveries_are_shown_with_path_and_size(client: Client) -> None:
+    task = make_task(make_project("ledger"), title="Count it")
+    make_artifact(task, "first", "second edition", paths=["docs/count.md"], kind="analysis")
+    page = html_of(signed_in(client).get("/projects/ledger/")).partition("Delivered last")[2]
+    assert "docs/count.md" in page and "14\xa0bytes" in page and "version 2" in page and "Analysis" in page
+
+
+@pytest.mark.parametrize("size", [2, 20])
+def test_it_takes_as_many_queries_for_a_large_board_as_for_a_small_one(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries, size: int
+) -> None:
+    project = make_project("ledger")
+    for _ in range(size):
+        plan = make_plan(project, size, statuses=[Status.BLOCKED, Status.COMPLETED])
+        for task in plan.children.all()[:2]:
+            make_artifact(task, paths=["a.md", "b.md"])
+    signed_in(client)
+    # session, user, project, specialists, plans and their total, plan counts, counts, waiting, artifacts, paths
+    with django_assert_num_queries(11):
+        client.get("/projects/ledger/")

@@ -1,0 +1,231 @@
+"""The page of one task, `/tasks/<public_id>/`: a plan with its tree, or a piece of work."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from tasks.choices import Status, Verb
+from tasks.models import Project, Task
+from tasks.queries import board
+from tests.factories import (
+    html_of,
+    make_artifact,
+    make_dependency,
+    make_event,
+    make_plan,
+    make_project,
+    make_task,
+    signed_in,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project(client: Client) -> Project:
+    signed_in(client)
+    return make_project("ledger", name="The ledger")
+
+
+def _page(client: Client, task: Task, query: str = "") -> str:
+    return html_of(client.get(f"/tasks/{task.public_id}/?{query}"))
+
+
+def test_a_stranger_is_sent_to_sign_in(client: Client) -> None:
+    task = make_task(make_project())
+    assert client.get(f"/tasks/{task.public_id}/").status_code == 302
+
+
+@pytest.mark.parametrize("public_id", ["task_00000000", "%00", "a%20b", "%F0%9F%98%80"])
+def test_a_task_that_is_not_there_is_not_found(client: Client, project: Project, public_id: str) -> None:
+    assert client.get(f"/tasks/{public_id}/").status_code == 404
+
+
+def test_a_plan_shows_its_tree_depth_first_with_states_and_progress(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0, title="All of it", description="Why we do it", context="Python 3.12")
+    group = make_task(project, parent=plan, title="Middle part", position=2)
+    make_task(project, parent=plan, title="Last part", position=5)
+    make_task(project, parent=plan, title="First part", position=1, status=Status.COMPLETED)
+    make_task(project, parent=group, title="Inner part", position=3, status=Status.BLOCKED)
+    page = _page(client, plan)
+    places = [page.index(f"<bdi>{name} part</bdi>") for name in ("First", "Middle", "Inner", "Last")]
+    assert places == sorted(places)
+    assert "1 of 3" in page and "33 %" in page and "0 of 1" in page
+    assert "Why we do it" in page and "Python 3.12" in page
+    tree = page.partition('<ul class="tree">')[2].partition("</section>")[0]
+    assert tree.count("<ul>") + 1 == tree.count("</ul>") and tree.count("<li>") == tree.count("</li>") == 4
+
+
+def test_a_group_shows_what_is_below_it_alone(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0)
+    group, other = (make_task(project, parent=plan, title=name) for name in ("Group", "Other"))
+    make_task(project, parent=group, title="Inner", status=Status.COMPLETED)
+    page = _page(client, group)
+    assert "Inner" in page and "Other" not in page and "1 of 1" in page
+    assert other.is_leaf
+
+
+def test_a_huge_tree_is_cut_and_says_so(client: Client, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board, "TREE_ROWS", 3)
+    plan = make_plan(project, 5)
+    page = _page(client, plan)
+    assert page.count('class="node"') == 3
+    assert "too large for one page" in page and f"?plan={plan.public_id}" in page
+    assert "0 of 5" in page
+
+
+def test_a_deep_tree_is_cut_at_a_door_that_leads_on(
+    client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "TREE_LEVELS", 2)
+    line = [make_plan(project, 0)]
+    for _ in range(4):
+        line.append(make_task(project, parent=line[-1]))
+    page = _page(client, line[0])
+    assert page.count('class="node"') == 2 and "More inside" in page
+    assert "0 of 1" in _page(client, line[1])
+
+
+def test_breadcrumbs_lead_to_project_plan_and_parent(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0, title="The plan")
+    group = make_task(project, parent=plan, title="The group")
+    trail = _page(client, make_task(project, parent=group)).partition("</nav>")[2].partition("</nav>")[0]
+    assert re.findall(r"<bdi>(.*?)</bdi>", trail) == ["The ledger", "The plan", "The group"]
+
+
+def test_active_work_says_who_holds_it_and_how_long(client: Client, project: Project) -> None:
+    task = make_task(project, status=Status.ACTIVE, lease_holder="Cursor", lease_number=7)
+    page = _page(client, task)
+    assert "<bdi>Cursor</bdi>" in page and "ends <time" in page and "in 29 minutes" in page and "(number 7)" in page
+
+
+def test_a_lease_that_ran_out_says_so(client: Client, project: Project) -> None:
+    over = timezone.now() - timedelta(hours=2)
+    page = _page(client, make_task(project, status=Status.ACTIVE, lease_expires_at=over))
+    assert "ran out <time" in page and "2 hours ago" in page
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (Status.BLOCKED, "Why it is blocked"),
+        (Status.FAILED, "Why it failed"),
+        (Status.NEEDS_REVISION, "What to mend"),
+    ],
+)
+def test_a_task_that_stopped_says_why(client: Client, project: Project, status: str, words: str) -> None:
+    assert words in _page(client, make_task(project, status=status))
+
+
+def test_the_working_brief_is_shown_as_text(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0, description="<b>Bold</b> plan")
+    page = _page(client, make_task(project, parent=plan, description="Weigh it"))
+    brief = page.partition("Working brief")[2].partition("</pre>")[0]
+    assert "Weigh it" in brief and "&lt;b&gt;Bold&lt;/b&gt; plan" in brief
+
+
+def test_dependencies_are_shown_both_ways_with_states_and_where_they_come_from(
+    client: Client, project: Project
+) -> None:
+    plan = make_plan(project, 0)
+    first, group = (make_task(project, parent=plan, title=name) for name in ("First", "Group"))
+    inner = make_task(project, parent=group, title="Inner")
+    make_dependency(group, first)
+    make_dependency(inner, first, inherited_from=group)
+    needs = _page(client, inner).partition("<h2>Needs</h2>")[2]
+    assert "First" in needs and "Pending" in needs and f"inherited through {group.public_id}" in needs
+    needed_by = _page(client, first).partition("<h2>Needed by</h2>")[2]
+    assert needed_by.count("<li>") == 2
+
+
+def test_artifacts_are_listed_with_their_paths(client: Client, project: Project) -> None:
+    task = make_task(project)
+    artifact = make_artifact(task, paths=["src/a.py", "src/\u202eyp.exe"], summary="Two files")
+    page = _page(client, task)
+    assert f"/artifacts/{artifact.public_id}/" in page and "src/a.py" in page
+    assert "src/[U+202E]yp.exe" in page and "\u202e" not in page
+
+
+def test_history_says_in_words_what_happened(client: Client, project: Project) -> None:
+    task = make_task(project)
+    earlier = timezone.now() - timedelta(minutes=3, seconds=5)
+    facts = {"before": {"status": "pending"}, "after": {"status": "needs_revision", "labels": ["a", "b"]}}
+    make_event(task, Verb.CLAIM, created_at=earlier, **facts)
+    make_event(task, Verb.REQUEST_REVISION, actor_kind="person", actor_name="Ada")
+    make_event(task, Verb.DELIVER)
+    words = " ".join(re.sub(r"<[^>]+>", "", _page(client, task).partition("<h2>History</h2>")[2]).split())
+    assert "Claude Code claimed this 3 minutes ago" in words
+    assert "Ada sent this back for revision just now" in words
+    assert "Claude Code delivered an artifact just now" in words
+    assert "status: Pending → Needs revision" in words and "labels: a, b" in words
+
+
+def test_history_is_paged_newest_first(client: Client, project: Project) -> None:
+    task = make_task(project)
+    for number in range(25):
+        make_event(task, after={"round": number})
+    assert "<bdi>24</bdi>" in _page(client, task) and "<bdi>4</bdi>" not in _page(client, task)
+    assert "<bdi>4</bdi>" in _page(client, task, "page=2")
+
+
+def test_hostile_text_in_every_field_shows_as_text(client: Client, project: Project) -> None:
+    evil = '<script>alert(1)</script>"><img src=x onerror=alert(2)>\u202e'
+    task = make_task(
+        project,
+        title=evil,
+        description=evil,
+        context=evil,
+        summary=evil,
+        effort=evil,
+        status=Status.NEEDS_REVISION,
+        review_comment=evil,
+        specialist="<i>x</i>",
+        public_id="evil_1",
+    )
+    make_artifact(task, evil, summary=evil, paths=[evil])
+    make_event(task, actor_name=evil, before={evil: evil}, after={evil: evil + "!"})
+    page = _page(client, task)
+    assert "<script>alert" not in page and "<img src=x" not in page and "<i>x</i>" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<title>\u2068&lt;script&gt;" in page
+
+
+def test_a_description_of_a_megabyte_is_cut_with_a_note(client: Client, project: Project) -> None:
+    page = _page(client, make_task(project, description="y" * 1_000_000))
+    assert "first 20,000 of 1,000,000 characters" in page
+    assert len(page) < 100_000
+
+
+@pytest.mark.parametrize("size", [3, 60])
+def test_a_plan_takes_as_many_queries_whatever_its_size(
+    client: Client, project: Project, django_assert_num_queries: DjangoAssertNumQueries, size: int
+) -> None:
+    plan = make_plan(project, size)
+    for task in plan.children.all():
+        make_artifact(task)
+    # session, user, task, tree, artifact counts, counts, needs, needed by, artifacts, events
+    with django_assert_num_queries(10):
+        client.get(f"/tasks/{plan.public_id}/")
+
+
+@pytest.mark.parametrize("size", [2, 15])
+def test_a_piece_of_work_takes_as_many_queries_however_much_hangs_on_it(
+    client: Client, project: Project, django_assert_max_num_queries: DjangoAssertNumQueries, size: int
+) -> None:
+    plan = make_plan(project, 2 * size)
+    task, *others = plan.children.all()
+    for other in others[:size]:
+        make_dependency(task, other)
+    for other in others[size:]:
+        make_dependency(other, task)
+    for _ in range(size):
+        make_artifact(task, paths=["a.md"])
+        make_event(task)
+    with django_assert_max_num_queries(20):
+        client.get(f"/tasks/{task.public_id}/")

@@ -1,0 +1,68 @@
+"""How the pages say times, numbers and events."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tasks.choices import Status, Verb
+from tasks.models import Event
+from tasks.queries.board import Counts
+from tasks.templatetags import board
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("distance", "words"),
+    [
+        (timedelta(), "just now"),
+        (timedelta(seconds=-59), "just now"),
+        (timedelta(seconds=59), "in a moment"),
+        (timedelta(minutes=-1), "1 minute ago"),
+        (timedelta(minutes=-59), "59 minutes ago"),
+        (timedelta(minutes=12), "in 12 minutes"),
+        (timedelta(hours=-1), "1 hour ago"),
+        (timedelta(hours=-47), "1 day ago"),
+        (timedelta(days=-30), "30 days ago"),
+        (timedelta(days=-31), "22 Oct 2026"),
+    ],
+)
+def test_times_are_said_as_people_do(distance: timedelta, words: str) -> None:
+    assert board.relative(NOW + distance, NOW) == words
+
+
+def test_the_exact_time_is_in_reach() -> None:
+    html = board.ago(NOW)
+    assert 'datetime="2026-11-22T12:00:00+00:00"' in html and 'title="2026-11-22 12:00:00 UTC"' in html
+    assert board.ago(None) == ""
+
+
+def test_numbers_have_their_thousands_apart_and_their_noun_in_number() -> None:
+    assert (board.number(1234567), board.number(None)) == ("1,234,567", "")
+    assert (board.count_of(1, "task"), board.count_of(1000, "task")) == ("1 task", "1,000 tasks")
+
+
+@pytest.mark.parametrize("verb", Verb.values)
+def test_every_verb_makes_a_sentence(verb: str) -> None:
+    words = board.happened(Event(verb=verb))
+    assert " this" in words or words.split()[1] in ("a", "an")
+
+
+def test_a_verb_of_the_future_is_shown_as_it_is() -> None:
+    assert board.happened(Event(verb="teleport")) == "teleport this"
+
+
+def test_a_bar_covers_the_whole_width_and_leaves_cancelled_work_out() -> None:
+    counts = Counts({Status.COMPLETED: 1, Status.ACTIVE: 1, Status.PENDING: 2, Status.CANCELLED: 4})
+    assert board._segments(counts) == [
+        ("completed", "0.00", "25.00"),
+        ("active", "25.00", "25.00"),
+        ("pending", "50.00", "50.00"),
+    ]
+
+
+def test_progress_is_whole_only_when_everything_is_done() -> None:
+    assert Counts({Status.COMPLETED: 999, Status.PENDING: 1}).percent == 99
+    assert Counts({}).percent == 0
