@@ -98,7 +98,7 @@ def _deliver(
 
 def _delivered(done: Delivery, given: CompleteSubtask) -> Answer:
     task, content = done.completion.task, done.version.content
-    plan = task.root or task
+    plan = Task.objects.get(pk=task.plan_id)
     following = _next_task(task)
     return {
         "status": task.status,
@@ -124,15 +124,11 @@ def _next_task(task: Task) -> Task | None:
 
 
 def _next_step(task: Task, plan: Task, following: Task | None) -> str:
-    if plan.pk != task.pk and _status_of(plan) == Status.COMPLETED:
+    if plan.pk != task.pk and plan.status == Status.COMPLETED:
         return f"The plan is finished: call orchestrator_synthesize_results(parent_task_id={plan.public_id!r})."
     if following is not None:
         return "Call orchestrator_execute_subtask for the next task."
     return "Nothing is ready: see orchestrator_get_status, and tell the user what waits for a person."
-
-
-def _status_of(plan: Task) -> str:
-    return Task.objects.values_list("status", flat=True).get(pk=plan.pk)
 
 
 def _request(given: CompleteSubtask, prepared: Prepared) -> Answer:

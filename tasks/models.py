@@ -26,7 +26,7 @@ class Project(models.Model):
         default=dict,
         blank=True,
         validators=[validate_project_settings],
-        help_text='lease_minutes: how long a claim holds; review: whether all work is reviewed (true or false).',
+        help_text="lease_minutes: how long a claim holds; review: whether all work is reviewed (true or false).",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -165,7 +165,7 @@ class Task(models.Model):
             models.Index(fields=["root", "position"], name="task_plan_order"),
             models.Index(fields=["project", "status", "-updated_at"], name="task_by_status"),
             models.Index(fields=["project", "-id"], condition=Q(parent__isnull=True), name="task_plans"),
-            models.Index(fields=["parent", "position"], name="task_children"),
+            models.Index(fields=["parent", "archived_at", "status"], name="task_children"),
             models.Index(fields=["lease_session"], name="task_held", condition=Q(lease_session__isnull=False)),
         ]
         constraints = [

@@ -10,9 +10,12 @@ from django.utils import timezone
 from tasks.actors import Actor
 from tasks.choices import CLAIMABLE, Status, Verb
 from tasks.errors import Invalid
-from tasks.models import Task
+from tasks.models import Dependency, Task
 from tasks.services import leases, parents, transitions
 from tasks.services.claim import claim, locked, require_leaf
+
+_LOOKED_AT = 500
+_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +67,11 @@ def _in_hand(task: Task, actor: Actor, lease_number: int | None) -> Task:
 
 
 def became_ready(done: list[Task]) -> list[Task]:
-    """Return the leaves that wait for nothing more now that these are completed."""
+    """Return leaves that wait for nothing more now that these are completed: the best of the first few hundred."""
     if not done:
         return []
-    waiting = Task.objects.filter(dependencies__depends_on__in=done, project=done[0].project_id)
-    return list(waiting.ready().distinct()[:20])
+    waiting = Dependency.objects.filter(depends_on__in=done).values_list("task_id", flat=True)
+    return list(Task.objects.filter(pk__in=list(waiting[:_LOOKED_AT])).ready()[:_NAMED])
 
 
 def _end(task: Task, actor: Actor, *, summary: str, outcome: Status, reason: str) -> None:

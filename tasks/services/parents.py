@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from django.db.models import Count
-
 from tasks.actors import Actor
-from tasks.choices import CLAIMABLE, FINISHED, Status, Verb
+from tasks.choices import CLAIMABLE, Status, Verb
 from tasks.models import Task
 from tasks.services import transitions
 
 _DONE = (Status.COMPLETED, Status.IN_REVIEW)
 # A subtask that is cancelled or blocked before anybody worked on it starts nothing.
-_NOT_STARTED = {Status.PENDING, Status.BLOCKED, Status.CANCELLED}
+_STARTED = [status for status in Status if status not in (Status.PENDING, Status.BLOCKED, Status.CANCELLED)]
 
 
 def settle(task: Task, *, actor: Actor) -> list[Task]:
@@ -31,23 +29,25 @@ def settle(task: Task, *, actor: Actor) -> list[Task]:
 
 
 def _follow(parent: Task, by: Actor) -> bool:
-    """Move one parent where its subtasks lead it; False where nothing follows."""
-    counts = dict(parent.children.on_board().values_list("status").annotate(Count("pk")))
-    unfinished = sum(number for status, number in counts.items() if status not in FINISHED)
+    """Move one parent where its subtasks lead it; False where nothing follows.
+
+    Each question is one look into an index, however many subtasks there are.
+    """
     before = parent.status
-    if unfinished:
-        _keep_going(parent, by, started=not counts.keys() <= _NOT_STARTED)
-    elif counts.get(Status.COMPLETED):
+    children = parent.children.on_board()
+    if children.filter(status__in=transitions.UNFINISHED).exists():
+        _keep_going(parent, by)
+    elif children.filter(status=Status.COMPLETED).exists():
         _finish(parent, by)
     elif parent.status in transitions.UNFINISHED:
         transitions.move(parent, Verb.CANCEL, to=Status.CANCELLED, actor=by, reason="All its subtasks were cancelled.")
     return parent.status != before
 
 
-def _keep_going(parent: Task, by: Actor, *, started: bool) -> None:
+def _keep_going(parent: Task, by: Actor) -> None:
     if parent.status in _DONE:
         transitions.move(parent, Verb.REOPEN, to=Status.ACTIVE, actor=by)
-    elif parent.status in CLAIMABLE and started:
+    elif parent.status in CLAIMABLE and parent.children.on_board().filter(status__in=_STARTED).exists():
         transitions.move(parent, Verb.START, to=Status.ACTIVE, actor=by)
 
 
