@@ -321,8 +321,8 @@ def needed_by(task: Task) -> list[Link]:
 
 def _links(dependencies: QuerySet[Any], end: str) -> list[Link]:
     fields = [f"{end}__{name}" for name in ("public_id", "title", "status", "specialist", "is_leaf")]
-    through = ["inherited_from__public_id", "inherited_from__title"]
-    rows = dependencies.select_related(end, "inherited_from").only(*fields, *through)
+    fields += ["inherited_from__public_id", "inherited_from__title", "task", "depends_on"]
+    rows = dependencies.select_related(end, "inherited_from").only(*fields)
     found: dict[int, Link] = {}
     for dependency in rows.order_by("id")[: 2 * LINK_ROWS]:
         other: Task = getattr(dependency, end)
