@@ -65,15 +65,15 @@ def prepare(text: str) -> Prepared:
 
 def insert(prepared: Prepared) -> Content:
     """Name prepared bytes in a row, or find the row that already does."""
-    return Content.objects.get_or_create(
+    row = Content(
         sha256=prepared.sha256,
-        defaults={
-            "size_bytes": prepared.size_bytes,
-            "size_chars": prepared.size_chars,
-            "codec": prepared.codec,
-            "data": prepared.data,
-        },
-    )[0]
+        size_bytes=prepared.size_bytes,
+        size_chars=prepared.size_chars,
+        codec=prepared.codec,
+        data=prepared.data,
+    )
+    Content.objects.bulk_create([row], ignore_conflicts=True)
+    return Content.objects.defer("data").get(sha256=prepared.sha256)
 
 
 def chunks(content: Content) -> Iterator[bytes]:

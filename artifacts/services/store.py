@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from artifacts import store as content_store
@@ -14,8 +13,6 @@ from tasks import events, ids
 from tasks.actors import Actor
 from tasks.choices import Verb
 from tasks.models import Task
-
-_TRIES = 5
 
 
 def store_artifact(
@@ -31,22 +28,21 @@ def store_artifact(
 
     `paths` are normalised. Call it in the transaction that the work belongs to.
     """
-    with transaction.atomic():
-        artifact = _same_work(task, paths)
-        if artifact is None:
-            artifact = _create(task, kind, summary, paths)
-        else:
-            _next_version(artifact, kind, summary)
-        version = ArtifactVersion.objects.create(
-            artifact=artifact,
-            number=artifact.version,
-            content=content_store.insert(prepared),
-            summary=summary,
-            session=actor.session,
-            actor_name=actor.name,
-        )
-        facts = {"artifact_id": artifact.public_id, "version": version.number, "sha256": prepared.sha256}
-        events.record(actor=actor, verb=Verb.DELIVER, project=task.project_id, task=task, after=facts)
+    artifact = _same_work(task, paths)
+    if artifact is None:
+        artifact = _create(task, kind, summary, paths)
+    else:
+        _next_version(artifact, kind, summary)
+    version = ArtifactVersion.objects.create(
+        artifact=artifact,
+        number=artifact.version,
+        content=content_store.insert(prepared),
+        summary=summary,
+        session=actor.session,
+        actor_name=actor.name,
+    )
+    facts = {"artifact_id": artifact.public_id, "version": version.number, "sha256": prepared.sha256}
+    events.record(actor=actor, verb=Verb.DELIVER, project=task.project_id, task=task, after=facts)
     return version
 
 
@@ -57,22 +53,19 @@ def _same_work(task: Task, paths: Sequence[str]) -> Artifact | None:
 
 
 def _create(task: Task, kind: str, summary: str, paths: Sequence[str]) -> Artifact:
-    artifact = _with_fresh_id(task, kind, summary)
+    artifact = Artifact.objects.create(
+        public_id=_fresh_id(), project_id=task.project_id, task=task, kind=kind, summary=summary
+    )
     ArtifactPath.objects.bulk_create([ArtifactPath(artifact=artifact, path=path) for path in paths])
     return artifact
 
 
-def _with_fresh_id(task: Task, kind: str, summary: str) -> Artifact:
-    for attempt in range(_TRIES):
-        try:
-            with transaction.atomic():
-                return Artifact.objects.create(
-                    public_id=ids.artifact_id(), project_id=task.project_id, task=task, kind=kind, summary=summary
-                )
-        except IntegrityError:
-            if attempt == _TRIES - 1:
-                raise
-    raise AssertionError("unreachable")
+def _fresh_id() -> str:
+    """An id that nobody has; should two draw one at the same moment, the second's transaction fails as a whole."""
+    drawn = ids.artifact_id()
+    while Artifact.objects.filter(public_id=drawn).exists():
+        drawn = ids.artifact_id()
+    return drawn
 
 
 def _next_version(artifact: Artifact, kind: str, summary: str) -> None:

@@ -141,10 +141,10 @@ def _described(task: Task, *, with_id: bool) -> str:
 
 
 def _own_earlier_work(task: Task) -> list[tuple[str, str]]:
+    if not task.summary:
+        return []  # nothing was ever delivered for it
     works = works_of([task]).get(task.pk, [])
-    if not works and not task.summary:
-        return []
-    lines = [task.summary] if task.summary else []
+    lines = [task.summary]
     return [("Delivered for this task before", "\n".join(lines + [_how_to_read(work) for work in works]))]
 
 

@@ -28,7 +28,7 @@ def task_by_id(project: Project, public_id: str) -> Task:
 
 
 def _exact(project: Project, public_id: str) -> Task | None:
-    rows = Task.objects.select_related("project", "lease_session", "parent", "root")
+    rows = Task.objects.select_related("project", "lease_session")
     return rows.filter(project=project, public_id=public_id).first()
 
 

@@ -9,7 +9,12 @@ from django.db.models import Count
 
 from tasks.choices import CLAIMABLE, Status
 from tasks.errors import NotReady
-from tasks.models import Project, Session, Task
+from tasks.models import Dependency, Project, Session, Task
+
+
+def has_open_dependencies(task: Task) -> bool:
+    """Whether a task still waits for something."""
+    return Dependency.objects.open().filter(task=task).exists()
 
 
 def open_dependencies(task: Task) -> list[Task]:

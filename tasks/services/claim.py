@@ -11,7 +11,7 @@ from tasks.actors import Actor
 from tasks.choices import CLAIMABLE, Status, Verb
 from tasks.errors import Conflict, NotReady
 from tasks.models import Project, Task
-from tasks.queries.waiting import open_dependencies, why_nothing_is_ready
+from tasks.queries.waiting import has_open_dependencies, open_dependencies, why_nothing_is_ready
 from tasks.services import leases, parents, transitions
 
 _TRIES = 20
@@ -39,8 +39,10 @@ def claim(*, task: Task, actor: Actor, take_over: bool = False) -> Claim:
         if leases.is_holder(task, actor):
             return Claim(_renew(task, actor), renewed=True)
         took_over = _make_way(task, actor, take_over=take_over)
-        _take(task, actor)
-        parents.settle(task, actor=actor)
+        require_leaf(task, Verb.CLAIM)
+        transitions.require(task, Verb.CLAIM)
+        require_ready(task)
+        _grant(task, actor)
     return Claim(task, took_over=took_over)
 
 
@@ -55,9 +57,8 @@ def claim_next(*, project: Project, actor: Actor, specialist: str | None = None,
             task = _best(project, specialist, plan)
             if task is None:
                 break
-            if task.status in CLAIMABLE and not open_dependencies(task):
-                _take(task, actor)
-                parents.settle(task, actor=actor)
+            if task.status in CLAIMABLE and not has_open_dependencies(task):
+                _grant(task, actor)
                 return Claim(task)
     raise why_nothing_is_ready(project, specialist, actor.session)
 
@@ -72,8 +73,8 @@ def require_ready(task: Task) -> None:
 
     Raises NotReady, naming what is open.
     """
-    waiting = open_dependencies(task)
-    if waiting:
+    if has_open_dependencies(task):
+        waiting = open_dependencies(task)
         raise NotReady(
             f"{task.public_id} waits for {len(waiting)} unfinished "
             f"{'dependency' if len(waiting) == 1 else 'dependencies'}.",
@@ -112,14 +113,12 @@ def _make_way(task: Task, actor: Actor, *, take_over: bool) -> bool:
     return not over
 
 
-def _take(task: Task, actor: Actor) -> None:
-    require_leaf(task, Verb.CLAIM)
-    transitions.require(task, Verb.CLAIM)
-    require_ready(task)
+def _grant(task: Task, actor: Actor) -> None:
     lease = leases.granted(task, actor, number=task.lease_number + 1, now=timezone.now())
     transitions.move(
         task, Verb.CLAIM, to=Status.ACTIVE, actor=actor, note={"lease_number": lease["lease_number"]}, **lease
     )
+    parents.settle(task, actor=actor)
 
 
 def _best(project: Project, specialist: str | None, plan: Task | None) -> Task | None:

@@ -21,9 +21,10 @@ def settle(task: Task, *, actor: Actor) -> list[Task]:
     changed: list[Task] = []
     by = Actor(kind="system", name="subtasks", session=actor.session)
     while task.parent_id is not None:
-        task = Task.objects.select_for_update(of=("self",)).get(pk=task.parent_id)
-        if not _follow(task, by):
+        task.parent = Task.objects.select_for_update(of=("self",)).get(pk=task.parent_id)
+        if not _follow(task.parent, by):
             break
+        task = task.parent
         changed.append(task)
     return changed
 
