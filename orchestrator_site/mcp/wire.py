@@ -16,10 +16,10 @@ from anyio.to_thread import run_sync
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
 
-from orchestrator_site.mcp.pipes import RECEIPT, LineWriter, read_lines
+from orchestrator_site.mcp.pipes import RECEIPT, LineWriter, log, read_lines
 from orchestrator_site.mcp.server import Bridge
 
-# The front has parsed every line before; what it lets through may still be no message to the SDK.
+# Above the front's own limit, so that it is the front that answers a line which is too long.
 _LINE_LIMIT = 64 * 1024 * 1024
 
 
@@ -33,12 +33,14 @@ class Wire:
         self._when_ending = when_ending
         self._loop: asyncio.AbstractEventLoop | None = None
         self._owed: set[str] = set()
+        self._is_told_to_end = False
         self._is_ending = False
         self._is_closed = False
         self.saw_end_of_input = False
 
     def end(self) -> None:
-        """Finish what runs, then stop. Any thread and any signal handler may call it."""
+        """Finish what runs, then stop. Any thread and any signal handler may call it, even before we serve."""
+        self._is_told_to_end = True
         if self._loop and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._begin_to_end)
 
@@ -54,13 +56,15 @@ class Wire:
         self._outgoing, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
         async with anyio.create_task_group() as self._tasks:
             self._tasks.start_soon(self._write, outgoing)
+            if self._is_told_to_end:
+                self._begin_to_end()
             Thread(target=self._read, name="wire", daemon=True).start()
             await bridge.serve(incoming, self._outgoing)
 
     def _read(self) -> None:
         """Hand over every line; runs in a thread of its own, because a read from a pipe cannot be called off."""
         try:
-            for line in read_lines(self._input, lambda: None, _LINE_LIMIT):
+            for line in read_lines(self._input, lambda: log("a line was too long"), _LINE_LIMIT):
                 self._take(line)
         finally:
             self._in_loop(self._note_end_of_input)
@@ -90,7 +94,7 @@ class Wire:
         self._tasks.start_soon(self._refuse, line)
 
     async def _refuse(self, line: bytes) -> None:
-        """Answer what is JSON but no message, which the SDK would drop without a word."""
+        """Answer what passed the front and is no message to the SDK, which would drop it without a word."""
         try:
             id = json.loads(line).get("id")
         except (ValueError, RecursionError, AttributeError):
