@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tasks.actors import Actor
 from tasks.choices import CLAIMABLE, Status, Verb
+from tasks.errors import Conflict
 from tasks.models import Task
 from tasks.services import transitions
 
@@ -27,6 +28,20 @@ def settle(task: Task, *, actor: Actor) -> list[Task]:
         task = task.parent
         changed.append(task)
     return changed
+
+
+def require_alive(task: Task) -> None:
+    """Check that no parent above a task was cancelled, so that its work may begin again.
+
+    Raises Conflict.
+    """
+    while task.parent is not None:
+        task = task.parent
+        if task.status == Status.CANCELLED:
+            raise Conflict(
+                f"It belongs to {task.public_id}, which was cancelled: nothing below it starts again.",
+                next="Plan the work anew with orchestrator_plan_task.",
+            )
 
 
 def _follow(parent: Task, by: Actor) -> bool:

@@ -95,9 +95,11 @@ def _root(project: Project, description: str, complexity: str, context: str, par
 def divide(task: Task, *, actor: Actor) -> Task:
     """Turn a task into the parent of subtasks to come; its lease ends, since the subtasks are claimed instead.
 
-    Raises Conflict where its work is finished or stopped, or another session is doing it.
+    Raises Conflict where its work is finished or stopped, where a parent was cancelled, or where another session is
+    doing it.
     """
     task = locked(task)
+    parents.require_alive(task)
     if not task.is_leaf and task.status != Status.CANCELLED and task.archived_at is None:
         return task
     if task.archived_at is not None or task.status not in (*CLAIMABLE, Status.ACTIVE):

@@ -41,12 +41,13 @@ def approve(*, task: Task, actor: Actor, comment: str = "") -> Review:
 def request_revision(*, task: Task, actor: Actor, comment: str) -> Review:
     """Send delivered work back; the comment is the first thing that the next execute shows.
 
-    Raises Invalid without a comment, Conflict where nothing was delivered.
+    Raises Invalid without a comment, Conflict where nothing was delivered or its plan was cancelled.
     """
     if not comment.strip():
         raise Invalid("reason: say what to mend.", next="Send the call again with a reason.")
     with transaction.atomic():
         task = locked(task)
+        parents.require_alive(task)
         transitions.move(
             task,
             Verb.REQUEST_REVISION,
