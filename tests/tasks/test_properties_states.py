@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
-from hypothesis import Phase
+from hypothesis import given, note
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tasks import roles
 from tasks.actors import Actor
@@ -25,15 +24,12 @@ from tasks.services.edit import Changes, edit
 from tasks.services.plan import Subtask, plan
 from tasks.services.transitions import TABLE
 from tests.factories import make_project
-from tests.properties import all_rows, one_in
+from tests.properties import all_rows, one_in, undone
 
-WHO = st.sampled_from(["claude", "cursor", "person"])
-ASSISTANTS = st.sampled_from(["claude", "cursor"])
-WHERE = st.integers(0, 999)
-NUMBERS = st.sampled_from(["none", "none", "current", "older", "newer"])
-OUTCOMES = st.sampled_from(
-    [Status.COMPLETED, Status.COMPLETED, Status.COMPLETED, Status.NEEDS_REVISION, Status.BLOCKED]
-)
+pytestmark = pytest.mark.django_db
+
+OUTCOMES = (Status.COMPLETED, Status.COMPLETED, Status.COMPLETED, Status.NEEDS_REVISION, Status.BLOCKED)
+MOST_TASKS = 25
 
 
 def leaf(key: str, *needs: str, review: bool = False) -> Subtask:
@@ -44,33 +40,29 @@ def group(key: str, *subtasks: Subtask, needs: tuple[str, ...] = (), review: boo
     return Subtask(title=key, description=key, key=key, dependencies=needs, review=review, subtasks=subtasks)
 
 
-class Board(RuleBasedStateMachine):
-    """Two assistants and a person at one project. What the events say is kept apart and compared with the rows."""
+def tree(reviewed: bool, deep: bool) -> list[Subtask]:
+    inner = group("inner", leaf("inmost"), leaf("after", "inmost"), review=reviewed)
+    outer = group("outer", leaf("part", review=reviewed), inner, needs=("b",)) if deep else leaf("outer", "a")
+    return [leaf("a"), leaf("b", "a", review=reviewed), outer, leaf("last", "outer")]
+
+
+class Board:
+    """Two assistants and a person at one project. What the events say is kept apart and compared with the rows.
+
+    Every step is a method that takes who acts, where, and a number that settles the rest.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
-        self._example = transaction.atomic()
-        self._example.__enter__()
         self.project = make_project()
         self.catalogue = roles.catalogue(self.project)
         self.actors = {"person": Actor(kind="person", name="ada")}
+        self.connections = 0
+        self.join("claude")
+        self.join("cursor")
         self.statuses: dict[int, str] = {}
         self.lease_numbers: dict[int, int] = {}
         self.started: set[int] = set()
         self.cursor = 0
-        self.connections = 0
-
-    def teardown(self) -> None:
-        transaction.set_rollback(True)
-        self._example.__exit__(None, None, None)
-
-    @initialize(reviewed=st.booleans(), grouped=st.booleans())
-    def begin(self, reviewed: bool, grouped: bool) -> None:
-        self.join("claude")
-        self.join("cursor")
-        inner = group("inner", leaf("deep"), leaf("deeper", "deep"), review=reviewed)
-        outer = [leaf("outer")] if not grouped else [group("outer", leaf("part", review=reviewed), inner, needs=("b",))]
-        self.plan([leaf("a"), leaf("b", "a", review=reviewed), *outer, leaf("last", "outer")])
 
     def join(self, name: str) -> None:
         self.connections += 1
@@ -89,14 +81,13 @@ class Board(RuleBasedStateMachine):
             parent=parent,
         )
 
-    # Acting
-
     def pick(self, where: int, verb: Verb | None = None) -> Task:
-        """Choose a task, rather one that the verb fits than any."""
+        """Choose a task, mostly one that the verb fits, leaves before their parents."""
         tasks = list(Task.objects.order_by("pk").select_related("lease_session", "project"))
         fitting = [task for task in tasks if verb in TABLE and task.status in TABLE[verb].sources]
-        pool = 2 * fitting + [task for task in fitting if task.is_leaf] * 2 + tasks
-        return pool[where % len(pool)]
+        fitting.sort(key=lambda task: not task.is_leaf)
+        pool = tasks if where % 8 == 7 else fitting or tasks
+        return pool[where // 8 % len(pool)]
 
     def attempt(self, act: Callable[[], Any], *, must_fail: bool = False) -> None:
         """Act; a refusal is one of ours and has changed nothing."""
@@ -109,38 +100,43 @@ class Board(RuleBasedStateMachine):
         else:
             assert not must_fail
 
-    def number(self, task: Task, which: str) -> int | None:
-        return {"none": None, "current": task.lease_number, "older": task.lease_number - 1}.get(
-            which, task.lease_number + 1
-        )
+    def number(self, task: Task, luck: int) -> int | None:
+        """Choose the lease number to send: mostly none or the right one."""
+        return (None, None, None, task.lease_number, task.lease_number, task.lease_number - 1, task.lease_number + 1)[
+            luck % 7
+        ]
 
-    def is_protected(self, task: Task, who: str, number: int | None) -> bool:
+    def is_protected(self, task: Task, who: str, number: int | None = None) -> bool:
         """Whether a holder's verb must be refused, because of another's running lease or because of the number."""
         if number is not None:
             return number != task.lease_number
-        running = task.status == Status.ACTIVE and task.is_leaf and task.lease_expires_at > timezone.now()
+        running = task.lease_expires_at is not None and task.lease_expires_at > timezone.now()
         if not running or (task.lease_session and task.lease_session.ended_at) or who == "person":
             return False
         return task.lease_session != self.actors[who].session
 
-    @rule(who=WHO, where=WHERE, take_over=st.booleans())
-    def claim(self, who: str, where: int, take_over: bool) -> None:
-        task = self.pick(where, Verb.CLAIM)
-        protected = self.is_protected(task, who, None)
+    # Steps
+
+    def claim(self, who: str, where: int, luck: int) -> None:
+        task, take_over = self.pick(where, Verb.CLAIM), luck % 3 == 0
         self.attempt(
             lambda: claim(task=task, actor=self.actors[who], take_over=take_over),
-            must_fail=protected and not take_over,
+            must_fail=self.is_protected(task, who) and not take_over,
         )
 
-    @rule(who=WHO)
-    def claim_next(self, who: str) -> None:
+    def claim_next(self, who: str, where: int, luck: int) -> None:
         leases.free_run_out(project=self.project)
-        self.attempt(lambda: claim_next(project=self.project, actor=self.actors[who]))
+        self.attempt(
+            lambda: claim_next(project=self.project, actor=self.actors[who]),
+            must_fail=not Task.objects.ready().exists(),
+        )
 
-    @rule(who=WHO, where=WHERE, outcome=OUTCOMES, which=NUMBERS)
-    def complete(self, who: str, where: int, outcome: Status, which: str) -> None:
-        task = self.pick(where, Verb.COMPLETE)
-        number = self.number(task, which)
+    def complete(self, who: str, where: int, luck: int) -> None:
+        task, outcome = self.pick(where, Verb.COMPLETE), OUTCOMES[luck // 7 % len(OUTCOMES)]
+        task = (Task.objects.ready().first() or task) if not task.is_leaf and where % 4 else task
+        number = self.number(task, luck)
+        if task.lease_session and luck % 4:  # the holder itself, so that the board gets on
+            who = next((name for name, actor in self.actors.items() if actor.session == task.lease_session), who)
         self.attempt(
             lambda: complete(
                 task=task,
@@ -153,92 +149,100 @@ class Board(RuleBasedStateMachine):
             must_fail=self.is_protected(task, who, number),
         )
 
-    @rule(
-        who=WHO,
-        where=WHERE,
-        verb=st.sampled_from([steer.block, steer.fail, steer.release]),
-        which=NUMBERS,
-        why=st.text(),
-    )
-    def stop(self, who: str, where: int, verb: Callable[..., Task], which: str, why: str) -> None:
+    def block(self, who: str, where: int, luck: int) -> None:
+        self.stop(steer.block, who, where, luck)
+
+    def fail(self, who: str, where: int, luck: int) -> None:
+        self.stop(steer.fail, who, where, luck)
+
+    def release(self, who: str, where: int, luck: int) -> None:
+        self.stop(steer.release, who, where, luck)
+
+    def stop(self, verb: Callable[..., Task], who: str, where: int, luck: int) -> None:
         task = self.pick(where, Verb(verb.__name__))
-        number = self.number(task, which)
+        number, reason = self.number(task, luck), " " if luck // 7 % 5 == 0 else "Why"
         self.attempt(
-            lambda: verb(task=task, actor=self.actors[who], reason=why, lease_number=number),
-            must_fail=self.is_protected(task, who, number),
+            lambda: verb(task=task, actor=self.actors[who], reason=reason, lease_number=number),
+            must_fail=self.is_protected(task, who, number) or (verb != steer.release and not reason.strip()),
         )
 
-    @rule(who=WHO, where=WHERE, verb=st.sampled_from([steer.unblock, steer.retry, review.approve]))
-    def put_back_or_approve(self, who: str, where: int, verb: Callable[..., Any]) -> None:
-        task = self.pick(where, Verb(verb.__name__))
-        self.attempt(lambda: verb(task=task, actor=self.actors[who]))
+    def unblock(self, who: str, where: int, luck: int) -> None:
+        task = self.pick(where, Verb.UNBLOCK)
+        self.attempt(lambda: steer.unblock(task=task, actor=self.actors[who]))
 
-    @rule(who=WHO, where=WHERE, comment=st.sampled_from(["Mend it", "Mend it", " "]))
-    def request_revision(self, who: str, where: int, comment: str) -> None:
-        task = self.pick(where, Verb.REQUEST_REVISION)
+    def retry(self, who: str, where: int, luck: int) -> None:
+        task = self.pick(where, Verb.RETRY)
+        self.attempt(lambda: steer.retry(task=task, actor=self.actors[who]))
+
+    def approve(self, who: str, where: int, luck: int) -> None:
+        task = self.pick(where, Verb.APPROVE)
+        self.attempt(lambda: review.approve(task=task, actor=self.actors[who]))
+
+    def request_revision(self, who: str, where: int, luck: int) -> None:
+        task, comment = self.pick(where, Verb.REQUEST_REVISION), "Mend it" if luck % 5 else " "
         self.attempt(
             lambda: review.request_revision(task=task, actor=self.actors[who], comment=comment),
             must_fail=not comment.strip(),
         )
 
-    @rule(who=WHO, where=WHERE)
-    def cancel(self, who: str, where: int) -> None:
+    def cancel(self, who: str, where: int, luck: int) -> None:
         task = self.pick(where, Verb.CANCEL)
         self.attempt(lambda: steer.cancel(task=task, actor=self.actors[who], reason="Not needed"))
 
-    @rule(who=WHO, where=WHERE, priority=st.integers(0, 5), need=WHERE, drop=st.booleans())
-    def edit(self, who: str, where: int, priority: int, need: int, drop: bool) -> None:
-        task, other = self.pick(where), self.pick(need)
-        links = {"remove_dependencies" if drop else "add_dependencies": [other]}
-        changes = Changes(columns={"priority": priority}, **links)
+    def edit(self, who: str, where: int, luck: int) -> None:
+        task, other, priority = self.pick(where), self.pick(luck), luck % 6
+        links = {"add_dependencies" if luck % 4 else "remove_dependencies": [other]}
         self.attempt(
-            lambda: edit(task=task, actor=self.actors[who], changes=changes, catalogue=self.catalogue),
+            lambda: edit(
+                task=task,
+                actor=self.actors[who],
+                changes=Changes(columns={"priority": priority}, **links),
+                catalogue=self.catalogue,
+            ),
             must_fail=task == other or priority not in Priority.values,
         )
 
-    @rule(who=WHO, where=WHERE, need=WHERE)
-    def plan_below(self, who: str, where: int, need: int) -> None:
-        task, other = self.pick(where, Verb.CLAIM), self.pick(need)
-        if Task.objects.count() < 25:
+    def plan_below(self, who: str, where: int, luck: int) -> None:
+        task, other = self.pick(where, Verb.CLAIM), self.pick(luck)
+        if Task.objects.count() < MOST_TASKS:
             self.attempt(
                 lambda: self.plan([leaf("first", other.public_id), leaf("second", "first")], who, task),
-                must_fail=self.is_protected(task, who, None) or other == task,
+                must_fail=self.is_protected(task, who) or other == task,
             )
 
-    # What happens to sessions and leases
+    def plan_anew(self, who: str, where: int, luck: int) -> None:
+        """Go on with another plan where nothing is left to do."""
+        if not Task.objects.leaves().exclude(status__in=FINISHED).exists():
+            self.plan(tree(reviewed=luck % 2 == 0, deep=luck % 3 == 0), who)
 
-    @rule(name=ASSISTANTS)
-    def end_session(self, name: str) -> None:
-        assert sessions.end_connection(f"{self.actors[name].session.connection_id}") == 1
+    def end_session(self, who: str, where: int, luck: int) -> None:
+        name = "claude" if luck % 2 else "cursor"
+        assert sessions.end_connection(self.actors[name].session.connection_id) == 1
         self.join(name)
 
-    @rule(where=WHERE)
-    def let_a_lease_run_out(self, where: int) -> None:
-        held = list(Task.objects.filter(lease_expires_at__isnull=False).order_by("pk"))
+    def run_out(self, who: str, where: int, luck: int) -> None:
+        """Let time pass for one lease."""
+        held = Task.objects.filter(lease_expires_at__isnull=False).order_by("pk").values_list("pk", flat=True)
         if held:
             past = timezone.now() - timedelta(seconds=1)
-            Task.objects.filter(pk=held[where % len(held)].pk).update(lease_expires_at=past)
+            Task.objects.filter(pk=held[where % len(held)]).update(lease_expires_at=past)
 
-    @rule()
-    def sweep(self) -> None:
+    def sweep(self, who: str, where: int, luck: int) -> None:
         leases.free_run_out(project=self.project)
         assert not Task.objects.lease_over(timezone.now()).exists()
 
     # What holds after every step
 
-    @invariant()
-    def the_board_is_within_its_rules(self) -> None:
-        self.check_that_the_events_tell_how_the_rows_came_about()
-        for parent in Task.objects.filter(is_leaf=False):
-            self.check_that_it_agrees_with_its_subtasks(parent)
-
-    def check_that_the_events_tell_how_the_rows_came_about(self) -> None:
+    def check(self) -> None:
         for event in Event.objects.filter(pk__gt=self.cursor).order_by("pk"):
             self.cursor = event.pk
             if "status" in event.after:
                 self.follow(event)
-        rows = {task.pk: (task.status, task.lease_number) for task in Task.objects.all()}
-        assert rows == {pk: (status, self.lease_numbers.get(pk, 0)) for pk, status in self.statuses.items()}
+        tasks = {task.pk: task for task in Task.objects.order_by("pk")}
+        told = {pk: (status, self.lease_numbers.get(pk, 0)) for pk, status in self.statuses.items()}
+        assert {pk: (task.status, task.lease_number) for pk, task in tasks.items()} == told
+        for pk, below in leaves_below(tasks).items():
+            self.check_that_they_agree(tasks[pk], below)
 
     def follow(self, event: Event) -> None:
         """Check one change of a status against the table and against what the events before it said."""
@@ -263,8 +267,8 @@ class Board(RuleBasedStateMachine):
             needs = Dependency.objects.filter(task=each, inherited_from__isnull=True).select_related("depends_on")
             assert {need.depends_on.status for need in needs} <= {Status.COMPLETED}
 
-    def check_that_it_agrees_with_its_subtasks(self, parent: Task) -> None:
-        below = {task.status for task in leaves_below(parent)}
+    def check_that_they_agree(self, parent: Task, below: set[str]) -> None:
+        """A parent stands where its leaves lead it."""
         is_over = below <= set(FINISHED)
         if parent.status in (Status.COMPLETED, Status.IN_REVIEW):
             assert is_over
@@ -276,7 +280,7 @@ class Board(RuleBasedStateMachine):
             assert parent.pk in self.started
         else:
             assert parent.status in (Status.PENDING, Status.NEEDS_REVISION)
-            assert (parent.status == Status.PENDING) <= (parent.pk not in self.started)
+            assert parent.status != Status.PENDING or parent.pk not in self.started
 
 
 def line_of(task: Task) -> Iterator[Task]:
@@ -287,14 +291,37 @@ def line_of(task: Task) -> Iterator[Task]:
         yield task
 
 
-def leaves_below(task: Task) -> list[Task]:
-    children = list(task.children.all())
-    return [leaf for child in children for leaf in (leaves_below(child) if child.children.exists() else [child])]
+def leaves_below(tasks: dict[int, Task]) -> dict[int, set[str]]:
+    """Return the states of the leaves below each parent."""
+    found: dict[int, set[str]] = {}
+    parents = {task.parent_id for task in tasks.values()}
+    for task in tasks.values():
+        above = task
+        while task.pk not in parents and above.parent_id is not None:
+            found.setdefault(above.parent_id, set()).add(task.status)
+            above = tasks[above.parent_id]
+    assert set(found) == {pk for pk, task in tasks.items() if not task.is_leaf}
+    return found
 
 
-@pytest.mark.hypothesis
-@pytest.mark.django_db
-def test_no_sequence_of_verbs_leads_out_of_the_table() -> None:
-    run_state_machine_as_test(
-        Board, settings=one_in(5, stateful_step_count=25, phases=[Phase.generate, Phase.explain][:1])
-    )
+WORK = (Board.claim, *(Board.claim_next,) * 3, *(Board.complete,) * 4)
+STEERING = (Board.block, Board.unblock, Board.fail, Board.retry, Board.release, Board.approve, Board.request_revision)
+OTHERS = (Board.cancel, *(Board.edit,) * 2, Board.plan_below, *(Board.plan_anew,) * 2)
+PASSING = (Board.end_session, Board.run_out, Board.sweep)
+STEPS = (*WORK * 3, *STEERING * 2, *OTHERS, *PASSING)
+
+
+# The steps are drawn by chance alone: a search for short and simple sequences stays where nothing has begun.
+@one_in(2)
+@given(st.booleans(), st.booleans(), st.integers(10, 60), st.randoms(use_true_random=True))
+def test_no_sequence_of_verbs_leads_out_of_the_table(reviewed: bool, deep: bool, length: int, chance: Random) -> None:
+    with undone():
+        board = Board()
+        board.plan(tree(reviewed, deep))
+        board.check()
+        for _ in range(length):
+            act, who = chance.choice(STEPS), chance.choice(["claude", "cursor", "person"])
+            where, luck = chance.randrange(1000), chance.randrange(1000)
+            note(f"{act.__name__}({who!r}, {where}, {luck})")
+            act(board, who, where, luck)
+            board.check()
