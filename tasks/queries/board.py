@@ -14,6 +14,7 @@ from tasks.queries.counts import of_plan
 
 PROJECTS_PER_PAGE, PLANS_PER_PAGE, TASKS_PER_PAGE, EVENTS_PER_PAGE = 50, 25, 50, 20
 PANEL_ROWS = 8
+PLANS_COUNTED = 1_000
 LINK_ROWS = 50
 TREE_ROWS, TREE_LEVELS = 400, 12
 SUGGESTIONS_FROM = 500
@@ -87,7 +88,8 @@ class Counts:
 def count_by(column: str, keys: Iterable[int]) -> dict[int, Counts]:
     """Count the leaves on the board by state, for each project (`project_id`) or plan (`root_id`)."""
     found: dict[int, dict[str, int]] = {key: {} for key in keys}
-    leaves = Task.objects.on_board().leaves().filter(**{f"{column}__in": list(found)}).order_by()
+    # `IN (true)` instead of a bare `is_leaf`, because only a comparison lets SQLite stay within the index of counts.
+    leaves = Task.objects.on_board().filter(**{f"{column}__in": list(found), "is_leaf__in": [True]}).order_by()
     for key, status, number in leaves.values_list(column, "status").annotate(Count("pk")):
         found[key][status] = number
     return {key: Counts(by_status) for key, by_status in found.items()}
@@ -147,9 +149,16 @@ def plans(project: Project, *, filters: Filters, page: int) -> Rows[PlanRow]:
     if filters.specialist:
         found = found.filter(_has_work_of(filters.specialist))
     shown = found.only(*_ROW_FIELDS).order_by("-id")
-    rows = page_of(shown, page=page, size=PLANS_PER_PAGE, total=_total(found, filters))
+    total = None if filters.any else _count_of(shown)
+    rows = page_of(shown, page=page, size=PLANS_PER_PAGE, total=total)
     items = [PlanRow(task, counts) for task, counts in _with_progress(rows.items)]
     return Rows(items, rows.page, rows.first, rows.has_next, rows.total)
+
+
+def _count_of(rows: TaskQuerySet) -> int | None:
+    """Count ordered rows as far as a person would; the order makes the database take the index of plans."""
+    number = rows[: PLANS_COUNTED + 1].count()
+    return number if number <= PLANS_COUNTED else None
 
 
 def _has_work_of(specialist: str) -> Q:
@@ -164,9 +173,15 @@ def _with_progress(plans_shown: list[Task]) -> Iterator[tuple[Task, Counts]]:
 
 
 def waiting(project: Project) -> list[Task]:
-    """Return what waits for a person: to review, to unblock, to decide after a failure; last changed first."""
-    found = Task.objects.filter(project=project, status__in=WAITS_FOR_A_PERSON).on_board()
-    return list(found.only(*_ROW_FIELDS, "reason").order_by("-updated_at")[:PANEL_ROWS])
+    """Return what waits for a person: to review, to unblock, to decide after a failure; last changed first.
+
+    Each state is asked for by itself, because only so its index gives the newest without sorting them all.
+    """
+    found: list[Task] = []
+    for status in WAITS_FOR_A_PERSON:
+        rows = Task.objects.filter(project=project, status=status).on_board().only(*_ROW_FIELDS, "reason")
+        found += rows.order_by("-updated_at")[:PANEL_ROWS]
+    return sorted(found, key=lambda task: task.updated_at, reverse=True)[:PANEL_ROWS]
 
 
 def recent_artifacts(project: Project) -> list[Any]:
@@ -187,16 +202,28 @@ def _with_size(artifacts: QuerySet[Any]) -> QuerySet[Any]:
 
 def tasks(project: Project, *, filters: Filters, page: int) -> Rows[Task]:
     """Return a project's tasks: by last change where one state is asked for (its index), else newest first."""
-    found = _narrowed(Task.objects.filter(project=project).on_board(), filters)
+    found = _narrowed(_of_plan(project, filters.plan), filters)
     shown = found.select_related("root").only(*_ROW_FIELDS, "root__public_id", "root__title")
     order = ("-updated_at", "-id") if filters.status else ("-id",)
     return page_of(shown.order_by(*order), page=page, size=TASKS_PER_PAGE, total=_total(found, filters))
 
 
+def _total(found: TaskQuerySet, filters: Filters) -> int | None:
+    """Count where an index can; text and specialist are in none, so that counting them would read every row."""
+    if filters.q or filters.specialist:
+        return None
+    return _count_of(found.order_by("-id")) if filters.kind == "plan" else found.count()
+
+
+def _of_plan(project: Project, public_id: str) -> TaskQuerySet:
+    """Narrow to a plan by its key, which is looked up first: as a subquery it would hide the index of plans."""
+    if not public_id:
+        return Task.objects.filter(project=project).on_board()
+    plan = Task.objects.plans().filter(project=project, public_id=public_id).first()
+    return Task.objects.filter(Q(root=plan) | Q(pk=plan.pk)).on_board() if plan else Task.objects.none()
+
+
 def _narrowed(found: TaskQuerySet, filters: Filters) -> TaskQuerySet:
-    if filters.plan:
-        plan = Task.objects.plans().filter(public_id=filters.plan).values("pk")
-        found = found.filter(Q(root_id=Subquery(plan)) | Q(pk=Subquery(plan)))
     if filters.kind == "plan":
         found = found.plans()
     elif filters.kind == "leaf":
@@ -206,11 +233,6 @@ def _narrowed(found: TaskQuerySet, filters: Filters) -> TaskQuerySet:
     if filters.status:
         found = found.filter(status=filters.status)
     return _matching(found, filters.q)
-
-
-def _total(found: TaskQuerySet, filters: Filters) -> int | None:
-    """Count where an index alone can tell; text and specialist would read every row."""
-    return None if filters.q or filters.specialist else found.count()
 
 
 def specialists_seen(project: Project) -> list[str]:

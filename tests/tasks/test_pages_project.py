@@ -121,6 +121,6 @@ def test_it_takes_as_many_queries_for_a_large_board_as_for_a_small_one(
         for task in plan.children.all()[:2]:
             make_artifact(task, paths=["a.md", "b.md"])
     signed_in(client)
-    # session, user, project, specialists, plans and their total, plan counts, counts, waiting, artifacts, paths
-    with django_assert_num_queries(11):
+    # session, user, project, specialists, plans and total, counts of plans and project, 3 x waiting, artifacts, paths
+    with django_assert_num_queries(13):
         client.get("/projects/ledger/")

@@ -228,5 +228,5 @@ def test_a_piece_of_work_takes_as_many_queries_however_much_hangs_on_it(
     for _ in range(size):
         make_artifact(task, paths=["a.md"])
         make_event(task)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(16):
         client.get(f"/tasks/{task.public_id}/")
