@@ -1,0 +1,67 @@
+"""Pages for what went wrong, and what holds for every template."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.test import Client
+
+from tasks import views
+from tasks.errors import Transient
+from tests.factories import signed_in
+
+TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_address_without_a_page_is_said_to_be_one_to_strangers_too(client: Client) -> None:
+    answer = client.get("/no/such/page/")
+    assert answer.status_code == 404
+    assert "There is nothing at this address" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (PermissionDenied(), 403, "You may not see this"),
+        (SuspiciousOperation(), 400, "This request cannot be understood"),
+        (RuntimeError("secret"), 500, "Something broke on the server"),
+        (Transient("The disk is full.", next="Free some space."), 503, "The disk is full."),
+    ],
+)
+def test_every_kind_of_failure_has_its_page(
+    client: Client, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, words: str
+) -> None:
+    def fails(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(views.board, "projects", fails)
+    client.raise_request_exception = False
+    answer = signed_in(client).get("/")
+    page = answer.content.decode()
+    assert answer.status_code == status
+    assert words in page and "secret" not in page and "Traceback" not in page
+    assert "site.css" in page
+
+
+def test_a_form_without_its_token_says_what_to_do(client: Client) -> None:
+    strict = signed_in(Client(enforce_csrf_checks=True))
+    answer = strict.post("/sign-out/")
+    assert answer.status_code == 403
+    assert "This form is no longer valid" in answer.content.decode()
+
+
+def test_every_page_carries_the_strict_policy(client: Client) -> None:
+    policy = signed_in(client).get("/")["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_holds_what_the_policy_refuses_or_trusts_a_text(template: Path) -> None:
+    source = template.read_text()
+    assert not re.search(r"<script|<style|\sstyle=|\son[a-z]+=|\|safe\b|autoescape off|\shref=.?javascript", source)
