@@ -17,9 +17,3 @@ class HideSignInTokens(logging.Filter):
         if TOKEN_IN_PATH.search(text):
             record.msg, record.args = TOKEN_IN_PATH.sub(r"\1…", text), ()
         return True
-
-
-def hide_sign_in_tokens() -> None:
-    """Filter every record that this process writes from now on."""
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(HideSignInTokens())

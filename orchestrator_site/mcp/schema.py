@@ -21,14 +21,14 @@ _AGAIN: Schema = {"type": "object"}
 def input_schema(arguments: type[BaseModel]) -> Schema:
     """Return the compact schema of a tool's arguments.
 
-    Without titles, null alternatives, empty defaults and references; unknown arguments are refused.
+    Without titles, null alternatives, empty defaults and references. That unknown arguments are refused is left to the
+    refusal, which names the allowed ones: a client that refused them itself would not let known aliases through.
     """
     full = arguments.model_json_schema()
     definitions = full.pop("$defs", {})
     full.pop("description", None)  # the tool's own description says it
     schema = _compact(full, definitions, ())
     schema.setdefault("properties", {})
-    schema["additionalProperties"] = False
     return schema
 
 
@@ -74,5 +74,4 @@ def _is_noise(keyword: str, value: Any) -> bool:
         return True
     if keyword == "default":
         return not value  # what is off, nothing or empty where it is left out needs no word
-    # Anything may be there unless it is said otherwise.
-    return keyword == "additionalProperties" and value is True
+    return keyword == "additionalProperties" and isinstance(value, bool)

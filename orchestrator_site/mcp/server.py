@@ -255,7 +255,6 @@ class Bridge(MCPServer[Any]):
 def _described(tool: registry.Tool) -> mcp_types.Tool:
     return mcp_types.Tool(
         name=tool.name,
-        title=tool.title,
         description=tool.description,
         input_schema=input_schema(tool.arguments),
         annotations=_annotations(tool),

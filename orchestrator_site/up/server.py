@@ -13,8 +13,6 @@ from types import FrameType
 
 import uvicorn
 
-from orchestrator_site.accounts.logs import hide_sign_in_tokens
-
 GRACE_SECONDS = 3
 # Nothing may hold the end up for longer: neither a stream that never closes nor a view that waits in its thread.
 LAST_SECONDS = 3.5
@@ -56,8 +54,7 @@ def serve(listener: socket.socket, on_start: Callable[[], None]) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     _quieten()
-    config.load()  # makes the application, which sets up logging afresh, so the filter comes after it
-    hide_sign_in_tokens()
+    config.load()
     server = Server(config, on_start)
     server.run(sockets=[listener])
     if not server.started:

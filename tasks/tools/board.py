@@ -51,8 +51,7 @@ class GetStatus(Arguments):
 @tool(
     "orchestrator_get_status",
     title="Get status",
-    description="True counts, and the tasks that need attention first: of the project, or the tree of one plan, "
-    "or everything about one task.",
+    description="True counts and what needs attention first: of the project, one plan's tree, or one task.",
     arguments=GetStatus,
     read_only=True,
     idempotent=True,

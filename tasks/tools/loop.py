@@ -43,7 +43,7 @@ class InitializeSession(Arguments):
 @tool(
     "orchestrator_initialize_session",
     title="Initialize session",
-    description="Start here, also after a context reset: where the project stands and what to do next.",
+    description="Start here, also after a context reset: where things stand, what to do next.",
     arguments=InitializeSession,
     idempotent=True,
 )
@@ -145,8 +145,7 @@ class PlanTask(Arguments):
 @tool(
     "orchestrator_plan_task",
     title="Plan a job",
-    description="Create a plan with its whole tree of subtasks, all or nothing. "
-    "Subtasks start when their dependencies are completed.",
+    description="Create a plan with its tree of subtasks, all or nothing; a subtask waits for its dependencies.",
     arguments=PlanTask,
 )
 def plan_task(caller: Caller, given: PlanTask) -> Answer:
@@ -200,7 +199,7 @@ def _planned_row(entry: tuple[Task, str, list[str]]) -> Answer:
 class ExecuteSubtask(Arguments):
     aliases: ClassVar[dict[str, str]] = {"id": "task_id", "specialist": "specialist_type"}
     task_id: str | None = Field(None, description="Default: the best ready task")
-    specialist_type: str | None = Field(None, description="Only tasks of this specialist")
+    specialist_type: str | None = None
     take_over: bool = Field(False, description="Replace a holder who is gone")
     max_chars: int | None = Field(None, ge=1000, le=200_000, description="Length of the brief, default 12000")
     session_id: str | None = None
@@ -210,8 +209,7 @@ class ExecuteSubtask(Arguments):
 @tool(
     "orchestrator_execute_subtask",
     title="Execute a subtask",
-    description="Claim a task and get its working brief: role, plan, task, reviewer's comment, "
-    "what its dependencies delivered, and the lease.",
+    description="Claim a task and get its brief: role, plan, reviewer's comment, what it builds on, lease.",
     arguments=ExecuteSubtask,
 )
 def execute_subtask(caller: Caller, given: ExecuteSubtask) -> Answer:
@@ -278,7 +276,7 @@ class SynthesizeResults(Arguments):
 @tool(
     "orchestrator_synthesize_results",
     title="Synthesize results",
-    description="The report on a plan in dependency order: every summary and artifact, and what is missing.",
+    description="A plan's report in dependency order: every summary and artifact, and what is missing.",
     arguments=SynthesizeResults,
     read_only=True,
     idempotent=True,

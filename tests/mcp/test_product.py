@@ -82,16 +82,15 @@ def test_both_eras_list_the_same_tools(listed: dict[str, Any]) -> None:
 
 
 def test_the_list_of_the_core_tools_is_small(listed: dict[str, Any]) -> None:
-    assert len(json.dumps(listed["old"], separators=(",", ":"), ensure_ascii=False).encode()) <= 6 * 1024
+    assert len(json.dumps(listed["old"], separators=(",", ":"), ensure_ascii=False).encode()) <= 6000
 
 
 def test_every_tool_is_described_for_the_pickiest_client(listed: dict[str, Any]) -> None:
     for tool in listed["old"]["tools"]:
-        assert tool["title"] and tool["description"]
+        assert tool["description"]
         assert "outputSchema" not in tool
         assert tool["annotations"]["openWorldHint"] is False
         assert tool["inputSchema"]["type"] == "object"
-        assert tool["inputSchema"]["additionalProperties"] is False
         schema = json.dumps(tool["inputSchema"])
         for noise in ("$ref", "$defs", '"null"', '"default": null'):
             assert noise not in schema, tool["name"]
