@@ -1,0 +1,127 @@
+"""What is in the database and the content folder after a storm, read without any code of the product."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+CLOSES_A_CLAIM = {"complete", "hand_back", "block", "fail", "release", "cancel", "split"}
+
+
+class Audit:
+    """Questions to the database of one data folder."""
+
+    def __init__(self, home: Path, db: sqlite3.Connection) -> None:
+        self.home = home
+        self.db = db
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self.db.execute(sql, values).fetchall()
+
+    def check_everything(self) -> None:
+        """Check what holds after any storm."""
+        self.check_soundness()
+        self.check_claims()
+        self.check_statuses()
+        self.check_works()
+        self.check_plans()
+
+    def check_soundness(self) -> None:
+        assert self.rows("PRAGMA integrity_check") == [("ok",)]
+        assert self.rows("PRAGMA foreign_key_check") == []
+
+    def check_claims(self) -> None:
+        """No task ever had two holders: a claim has a higher number than the last, which was closed before it."""
+        held: dict[int, int | None] = {}
+        numbers: Counter[int] = Counter()
+        for task, verb, number in self.rows(
+            "SELECT task_id, verb, json_extract(after, '$.lease_number') FROM tasks_event "
+            "WHERE task_id IS NOT NULL ORDER BY id"
+        ):
+            if verb == "claim":
+                assert held.get(task) is None, f"task {task} has two holders"
+                assert number > numbers[task]
+                held[task] = numbers[task] = number
+            elif verb in CLOSES_A_CLAIM:
+                held[task] = None
+        active = self.rows("SELECT id, lease_number FROM tasks_task WHERE is_leaf AND status = 'active'")
+        assert dict(active) == {task: number for task, number in held.items() if number is not None}
+
+    def check_statuses(self) -> None:
+        """Every change of a status has its event, and the last one says how the task stands."""
+        told: dict[int, str] = {}
+        for task, before, after in self.rows(
+            "SELECT task_id, json_extract(before, '$.status'), json_extract(after, '$.status') FROM tasks_event "
+            "WHERE json_extract(after, '$.status') IS NOT NULL ORDER BY id"
+        ):
+            assert told.get(task) == before
+            told[task] = after
+        assert told == dict(self.rows("SELECT id, status FROM tasks_task"))
+
+    def check_works(self) -> None:
+        """Every stored work can be read and is the one that its sha256 names; every version is there."""
+        for sha256, size, codec, data in self.rows("SELECT sha256, size_bytes, codec, data FROM artifacts_content"):
+            assert (data is None) == (size > 64 * 1024)
+            stored = self._file(sha256).read_bytes() if data is None else data
+            content = zlib.decompress(stored) if codec == "zlib" else stored
+            assert len(content) == size
+            assert hashlib.sha256(content).hexdigest() == sha256
+        versions: defaultdict[int, list[int]] = defaultdict(list)
+        for artifact, number in self.rows("SELECT artifact_id, number FROM artifacts_artifactversion ORDER BY number"):
+            versions[artifact].append(number)
+        latest = dict(self.rows("SELECT id, version FROM artifacts_artifact"))
+        assert {artifact: list(range(1, last + 1)) for artifact, last in latest.items()} == versions
+
+    def _file(self, sha256: str) -> Path:
+        return self.home / "content" / sha256[:2] / sha256[2:4] / sha256
+
+    def check_plans(self) -> None:
+        """A plan or group is completed exactly when all below it is, and was finished once for each time."""
+        for status, open_below, finished, reopened in self.rows(
+            "SELECT status, (SELECT count(*) FROM tasks_task c WHERE c.parent_id = t.id AND c.status != 'completed'), "
+            "(SELECT count(*) FROM tasks_event e WHERE e.task_id = t.id AND verb = 'finish'), "
+            "(SELECT count(*) FROM tasks_event e WHERE e.task_id = t.id AND verb = 'reopen') "
+            "FROM tasks_task t WHERE NOT is_leaf"
+        ):
+            assert (status == "completed") == (open_below == 0)
+            assert finished - reopened == (status == "completed")
+
+    def verbs(self) -> Counter[str]:
+        """Count the events by verb."""
+        return Counter(dict(self.rows("SELECT verb, count(*) FROM tasks_event GROUP BY verb")))
+
+    def statuses(self) -> dict[str, int]:
+        """Count the leaves by status."""
+        return dict(self.rows("SELECT status, count(*) FROM tasks_task WHERE is_leaf GROUP BY status"))
+
+    def works(self) -> set[tuple[str, str]]:
+        """Return every delivered work, as its task's id and its sha256."""
+        return set(
+            self.rows(
+                "SELECT t.public_id, c.sha256 FROM artifacts_artifactversion v "
+                "JOIN artifacts_artifact a ON a.id = v.artifact_id JOIN tasks_task t ON t.id = a.task_id "
+                "JOIN artifacts_content c ON c.id = v.content_id"
+            )
+        )
+
+    def completions(self) -> Counter[str]:
+        """Count how often each task was completed, by its public id."""
+        return Counter(
+            task
+            for (task,) in self.rows(
+                "SELECT t.public_id FROM tasks_event e JOIN tasks_task t ON t.id = e.task_id WHERE e.verb = 'complete'"
+            )
+        )
+
+
+@contextmanager
+def audit(home: Path) -> Iterator[Audit]:
+    """Open the database of a data folder."""
+    with closing(sqlite3.connect(home / "orchestrator.sqlite3", timeout=30)) as db:
+        yield Audit(home, db)
