@@ -82,8 +82,11 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.filter(parent__isnull=True)
 
     def leaves(self) -> TaskQuerySet:
-        """Tasks that are worked on: those without subtasks of their own."""
-        return self.filter(is_leaf=True)
+        """Tasks that are worked on: those without subtasks of their own.
+
+        Written with IN, because SQLite looks a bare boolean up in no index; the partial index of `ready` wants it bare.
+        """
+        return self.filter(is_leaf__in=[True])
 
     def within(self, plan: Task) -> TaskQuerySet:
         """All tasks below the root of a tree."""
@@ -104,8 +107,8 @@ class TaskQuerySet(models.QuerySet["Task"]):
 
     def lease_over(self, now: datetime) -> TaskQuerySet:
         """Active leaves whose lease ran out or whose holder's session has ended."""
-        return self.filter(is_leaf=True, status=Status.ACTIVE).filter(
-            Q(lease_expires_at__lte=now) | Q(lease_session__ended_at__isnull=False)
+        return self.leaves().filter(
+            Q(status=Status.ACTIVE), Q(lease_expires_at__lte=now) | Q(lease_session__ended_at__isnull=False)
         )
 
 

@@ -72,5 +72,5 @@ def _rows(project: Project, statuses: list[Status], by_status: dict[str, int]) -
     total = sum(by_status.get(status, 0) for status in statuses)
     if not total:
         return Rows([], 0)
-    tasks = Task.objects.filter(project=project, is_leaf=True, archived_at__isnull=True, status__in=statuses)
+    tasks = Task.objects.filter(project=project).on_board().leaves().filter(status__in=statuses)
     return Rows(list(tasks.order_by("-updated_at")[:SHOWN]), total)

@@ -67,7 +67,7 @@ def get_status(caller: Caller, given: GetStatus) -> Answer:
 
 
 def _of_project(project: Project, given: GetStatus) -> Answer:
-    tasks = Task.objects.filter(project=project, is_leaf=True, archived_at__isnull=True)
+    tasks = Task.objects.filter(project=project).on_board().leaves()
     by_status = counts.of_project(project)
     if given.specialist_type is not None:
         tasks = tasks.filter(specialist=given.specialist_type)
