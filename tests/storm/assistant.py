@@ -171,7 +171,7 @@ class Survivor(Assistant):
         self.server = self.start_server()
 
     def say(self, tool: str, **arguments: Any) -> Answer:
-        """Call a tool; one that carries a key, and a completion, which its lease proves, until it is answered.
+        """Call a tool; until it is answered where it carries a key, or the number of the lease that it holds for.
 
         Raises Unknown for the others, and where the assistant forgot with its server what it was doing.
         """

@@ -15,7 +15,7 @@ import pytest
 
 from tests.storm.assistant import Survivor
 from tests.storm.audit import Audit, audit
-from tests.storm.client import Server, wait_for
+from tests.storm.client import Answer, Server, wait_for
 
 pytestmark = [pytest.mark.storm, pytest.mark.timeout(300)]
 
@@ -96,3 +96,29 @@ def check_what_was_acknowledged(survivors: list[Survivor], found: Audit) -> None
     assert set(found.statuses()) == {"completed"}
     verbs: Counter[str] = sum((each.verbs for each in survivors), Counter())
     assert verbs <= found.verbs()
+
+
+@pytest.mark.parametrize(("kind", "why"), [("both", "The lease ran out."), ("front", "The holder's session ended.")])
+def test_the_task_of_a_killed_server_comes_free(kind: str, why: str, home: Path, project: Path) -> None:
+    first, second = Survivor("first", lambda: Server(home, project)), Survivor("second", lambda: Server(home, project))
+    first.arrive()
+    second.arrive()
+    shorten_leases(home)
+    first.plan()
+    task = first.server.call("execute_subtask")["task_id"]
+    assert second.server.call("execute_subtask", task_id=task)["code"] == "conflict"
+    front, worker = KINDS[kind]
+    first.server.kill(front=front, worker=worker)
+    brief = wait_for(lambda: claimed(second.server), "the end of the lease")
+    assert brief["task_id"] == task
+    assert brief["lease_number"] == 2
+    with audit(home) as found:
+        assert found.rows("SELECT json_extract(after, '$.reason') FROM tasks_event WHERE verb = 'release'") == [(why,)]
+    for each in (first, second):
+        each.server.end()
+
+
+def claimed(server: Server) -> Answer | None:
+    """Return the brief of the next task, or None while nothing is ready."""
+    answer = server.call("execute_subtask")
+    return None if answer.get("code") == "not_ready" else answer
