@@ -108,8 +108,8 @@ class Board:
 
     def is_protected(self, task: Task, who: str, number: int | None = None) -> bool:
         """Whether a holder's verb must be refused, because of another's running lease or because of the number."""
-        if number is not None:
-            return number != task.lease_number
+        if number is not None and number != task.lease_number:
+            return True
         running = task.lease_expires_at is not None and task.lease_expires_at > timezone.now()
         if not running or (task.lease_session and task.lease_session.ended_at) or who == "person":
             return False
@@ -238,6 +238,8 @@ class Board:
             self.cursor = event.pk
             if "status" in event.after:
                 self.follow(event)
+            elif event.verb == Verb.SPLIT and self.statuses[event.task_id] != Status.ACTIVE:
+                self.started.discard(event.task_id)  # claimed once and given back: it begins anew, as a group
         tasks = {task.pk: task for task in Task.objects.order_by("pk")}
         told = {pk: (status, self.lease_numbers.get(pk, 0)) for pk, status in self.statuses.items()}
         assert {pk: (task.status, task.lease_number) for pk, task in tasks.items()} == told
