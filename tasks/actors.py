@@ -30,6 +30,6 @@ class Actor:
         return cls(kind="person", name=user.get_username())
 
     @classmethod
-    def system(cls, name: str = "system") -> Actor:
+    def system(cls, name: str = "orchestrator") -> Actor:
         """The product itself: derived changes, maintenance, commands."""
         return cls(kind="system", name=name)

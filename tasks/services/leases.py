@@ -100,9 +100,9 @@ def free_run_out(*, project: Project, limit: int = SWEEP_LIMIT) -> list[Task]:
         return []
     with transaction.atomic():
         rows = candidates.select_related("lease_session", "project").select_for_update(of=("self",), skip_locked=True)
-        freed = [free(task, actor=Actor.system("leases"), why=_why_over(task, now)) for task in rows[:limit]]
+        freed = [free(task, actor=Actor.system(), why=_why_over(task, now)) for task in rows[:limit]]
         for task in freed:
-            parents.settle(task, actor=Actor.system("leases"))
+            parents.settle(task, actor=Actor.system())
     return freed
 
 

@@ -20,7 +20,7 @@ def settle(task: Task, *, actor: Actor) -> list[Task]:
     two last subtasks finishing at once the second sees the first.
     """
     changed: list[Task] = []
-    by = Actor(kind="system", name="subtasks", session=actor.session)
+    by = Actor(kind="system", name="orchestrator", session=actor.session)
     while task.parent_id is not None:
         task.parent = Task.objects.select_for_update(of=("self",)).get(pk=task.parent_id)
         if not _follow(task.parent, by):
