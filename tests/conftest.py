@@ -25,6 +25,8 @@ import django  # noqa: E402
 
 django.setup()
 
+from tests.assistants import Assistant  # noqa: E402
+
 # A test database on a busy machine is slow now and then; the time limit is pytest's.
 settings.register_profile("default", deadline=None, max_examples=50)
 settings.register_profile(
@@ -51,3 +53,27 @@ def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ORCHESTRATOR_HOME", str(home))
     monkeypatch.delenv("DATABASE_URL", raising=False)
     return home
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return the folder of a user's project."""
+    path = tmp_path / "shop"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def ada(db: None, folder: Path) -> Assistant:
+    """Return an assistant at work in the project."""
+    assistant = Assistant(folder)
+    assistant.call("initialize_session")
+    return assistant
+
+
+@pytest.fixture
+def bob(ada: Assistant) -> Assistant:
+    """Return another one in the same project."""
+    assistant = Assistant(ada.folder)
+    assistant.call("initialize_session")
+    return assistant
