@@ -11,6 +11,9 @@ from django.db import connection, transaction
 from django.db.models import Model
 from hypothesis import settings
 
+from tasks.choices import Status
+from tasks.models import Dependency, Task
+
 Rows = dict[str, list[dict[str, Any]]]
 # When somebody was last seen is no change of the board.
 _PRESENCE = frozenset({"last_seen_at"})
@@ -41,3 +44,20 @@ def _rows_of(model: type[Model]) -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(columns)} FROM {model._meta.db_table} ORDER BY id")
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+def line_of(task: Task) -> Iterator[Task]:
+    """Yield a task and every parent above it."""
+    yield task
+    while task.parent is not None:
+        task = task.parent
+        yield task
+
+
+def open_needs(task: Task) -> set[str]:
+    """Return the ids of what a task still waits for, itself or because one of its parents does.
+
+    It looks at what was asked for alone, not at the rows that say what is inherited.
+    """
+    asked_for = Dependency.objects.filter(task__in=list(line_of(task)), inherited_from__isnull=True)
+    return set(asked_for.exclude(depends_on__status=Status.COMPLETED).values_list("depends_on__public_id", flat=True))

@@ -74,7 +74,9 @@ def test_twenty_kills_lose_nothing_that_was_acknowledged(
         seconds = time.monotonic() - started
         check_what_was_acknowledged(survivors, found)
         completed = found.completions().total()
-        freed = found.rows("SELECT count(*) FROM tasks_event WHERE verb = 'release' AND actor_name = 'orchestrator'")[0][0]
+        freed = found.rows("SELECT count(*) FROM tasks_event WHERE verb = 'release' AND actor_name = 'orchestrator'")[
+            0
+        ][0]
     calls = sum(each.calls for each in survivors)
     tell(
         f"{KILLS} kills ({', '.join(f'{number} {kind}' for kind, number in killed.items())}), {calls} calls in "

@@ -20,7 +20,7 @@ from tasks.services.complete import complete
 from tasks.services.edit import Changes, edit
 from tasks.services.plan import Subtask, plan
 from tests.factories import make_project, make_session
-from tests.properties import all_rows, one_in, undone
+from tests.properties import all_rows, line_of, one_in, open_needs, undone
 
 pytestmark = pytest.mark.django_db
 
@@ -111,9 +111,10 @@ class Board:
         edit(task=task, actor=self.actor, changes=Changes(**changes), catalogue=self.catalogue)
 
     def work_off(self) -> None:
-        """Do everything to the end; every claim is checked against what the rows say is needed."""
+        """Do everything to the end, nothing before its time."""
         for _ in range(Task.objects.leaves().count()):
             claimed = claim_next(project=self.project, actor=self.actor).task
+            assert open_needs(claimed) == set()
             complete(task=claimed, actor=self.actor, summary="Done")
         assert set(Task.objects.values_list("status", flat=True)) == {Status.COMPLETED}
         with pytest.raises(NotReady):
@@ -211,6 +212,12 @@ def test_subtasks_planned_later_may_need_only_what_does_not_wait_for_their_paren
         accepted = is_accepted(lambda: board.send([subtask], parent=board.tasks[parent]))
         needs = {*shape.needs, *((new, number) for number in wanted)}
         assert accepted == can_be_done([*shape.parents, parent, root], needs)
+        for task in Task.objects.filter(title__in=["new", "Build it"], parent__isnull=False):
+            assert set(task.dependencies.exclude(inherited_from=None).values_list("depends_on_id", flat=True)) == {
+                need.depends_on_id
+                for above in line_of(board.tasks[parent])
+                for need in above.dependencies.filter(inherited_from=None)
+            }
         board.work_off()
 
 

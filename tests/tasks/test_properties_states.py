@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -16,7 +16,7 @@ from tasks import roles
 from tasks.actors import Actor
 from tasks.choices import FINISHED, Priority, Status, Verb
 from tasks.errors import OrchestratorError
-from tasks.models import Dependency, Event, Task
+from tasks.models import Event, Task
 from tasks.services import leases, review, sessions, steer
 from tasks.services.claim import claim, claim_next
 from tasks.services.complete import complete
@@ -24,7 +24,7 @@ from tasks.services.edit import Changes, edit
 from tasks.services.plan import Subtask, plan
 from tasks.services.transitions import TABLE
 from tests.factories import make_project
-from tests.properties import all_rows, one_in, undone
+from tests.properties import all_rows, line_of, one_in, open_needs, undone
 
 pytestmark = pytest.mark.django_db
 
@@ -259,15 +259,9 @@ class Board:
         if verb == Verb.CLAIM:
             assert event.after["lease_number"] > self.lease_numbers.get(event.task_id, 0)
             self.lease_numbers[event.task_id] = event.after["lease_number"]
-            self.check_ready(event.task)
-
-    def check_ready(self, task: Task) -> None:
-        """A task that was claimed waits for nothing, neither itself nor for anything that its parents wait for."""
-        assert task.is_leaf
-        for each in line_of(task):
-            self.started.add(each.pk)
-            needs = Dependency.objects.filter(task=each, inherited_from__isnull=True).select_related("depends_on")
-            assert {need.depends_on.status for need in needs} <= {Status.COMPLETED}
+            assert event.task.is_leaf
+            assert open_needs(event.task) == set()
+            self.started |= {each.pk for each in line_of(event.task)}
 
     def check_that_they_agree(self, parent: Task, below: set[str]) -> None:
         """A parent stands where its leaves lead it."""
@@ -283,14 +277,6 @@ class Board:
         else:
             assert parent.status in (Status.PENDING, Status.NEEDS_REVISION)
             assert parent.status != Status.PENDING or parent.pk not in self.started
-
-
-def line_of(task: Task) -> Iterator[Task]:
-    """Yield a task and every parent above it."""
-    yield task
-    while task.parent is not None:
-        task = task.parent
-        yield task
 
 
 def leaves_below(tasks: dict[int, Task]) -> dict[int, set[str]]:
