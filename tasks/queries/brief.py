@@ -99,7 +99,8 @@ def _listed(title: str, items: tuple[str, ...]) -> str:
 
 
 def _dependencies(task: Task) -> list[tuple[str, str]]:
-    needs = list(Task.objects.filter(dependents__task=task).distinct().order_by("id"))
+    rows = Task.objects.filter(dependents__task=task).distinct().order_by("id")
+    needs = list(rows.only("public_id", "title", "status", "summary", "is_leaf"))
     works = works_of(needs)
     return [(f"Builds on {need.public_id}: {need.title}", _delivered(need, works.get(need.pk, []))) for need in needs]
 

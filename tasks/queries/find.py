@@ -28,8 +28,12 @@ def task_by_id(project: Project, public_id: str) -> Task:
 
 
 def _exact(project: Project, public_id: str) -> Task | None:
-    rows = Task.objects.select_related("project", "lease_session")
-    return rows.filter(project=project, public_id=public_id).first()
+    try:
+        task = Task.objects.select_related("lease_session").get(project=project, public_id=public_id)
+    except Task.DoesNotExist:
+        return None
+    task.project = project
+    return task
 
 
 def _short(project: Project, part: str) -> Task | None:

@@ -71,7 +71,8 @@ def became_ready(done: list[Task]) -> list[Task]:
     if not done:
         return []
     waiting = Dependency.objects.filter(depends_on__in=done).values_list("task_id", flat=True)
-    return list(Task.objects.filter(pk__in=list(waiting[:_LOOKED_AT])).ready()[:_NAMED])
+    ready = Task.objects.filter(pk__in=list(waiting[:_LOOKED_AT])).ready()
+    return list(ready.only("public_id", "title", "specialist")[:_NAMED])
 
 
 def _end(task: Task, actor: Actor, *, summary: str, outcome: Status, reason: str) -> None:
