@@ -35,6 +35,7 @@ def test_eight_servers_on_one_fresh_project(home: Path, project: Path, tell: Cal
     seconds = time.monotonic() - started
 
     assert [assistant.wrong for assistant in assistants] == [[]] * SERVERS
+    assert [assistant.server.log.read_text() for assistant in assistants] == [""] * SERVERS
     assert all(assistant.completed for assistant in assistants)
     verbs: Counter[str] = sum((each.verbs for each in assistants), Counter())
     completed = Counter(task for each in assistants for task in each.completed)
