@@ -35,6 +35,16 @@ DONE_FIRST = a("complete", "first", "completed")
 DELIVERED = a("complete", "reviewed", "in_review")
 
 TABLE = [
+    Behaviour(
+        "a group is not sent back itself",
+        [
+            DONE_FIRST,
+            b("complete", "second", "completed"),
+            a("complete", "part", "completed"),
+            a("request_revision", "group", "conflict", reason="Mend it"),
+        ],
+        {"group": "completed"},
+    ),
     Behaviour("a claim makes a task active and starts its plan", [a("claim", "first", "active")], {"plan": "active"}),
     Behaviour("a claim without an id takes the best ready task", [a("claim", None, "active")], {"first": "active"}),
     Behaviour("a second claim by the holder renews", [a("claim", "first", "active"), a("claim", "first", "active")]),

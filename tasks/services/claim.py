@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from tasks.actors import Actor
 from tasks.choices import CLAIMABLE, Status, Verb
-from tasks.errors import Conflict, NotReady
+from tasks.errors import NotReady
 from tasks.models import Project, Task
 from tasks.queries.waiting import has_open_dependencies, open_dependencies, why_nothing_is_ready
 from tasks.services import leases, parents, transitions
@@ -39,7 +39,6 @@ def claim(*, task: Task, actor: Actor, take_over: bool = False) -> Claim:
         if leases.is_holder(task, actor):
             return Claim(_renew(task, actor), renewed=True)
         took_over = _make_way(task, actor, take_over=take_over)
-        require_leaf(task, Verb.CLAIM)
         transitions.require(task, Verb.CLAIM)
         require_ready(task)
         _grant(task, actor)
@@ -80,18 +79,6 @@ def require_ready(task: Task) -> None:
             f"{'dependency' if len(waiting) == 1 else 'dependencies'}.",
             next=_how_to_go_on(waiting),
             details={"waits_for": [{"task_id": need.public_id, "status": need.status} for need in waiting[:10]]},
-        )
-
-
-def require_leaf(task: Task, verb: str) -> None:
-    """Check that a task is worked on itself.
-
-    Raises Conflict for one that is made of subtasks.
-    """
-    if not task.is_leaf:
-        raise Conflict(
-            f"{task.public_id} is made of subtasks: {verb} is for the subtasks themselves.",
-            next="Call orchestrator_get_status with its task_id to see them.",
         )
 
 

@@ -23,42 +23,48 @@ UNFINISHED = frozenset(Status) - {Status.COMPLETED, Status.CANCELLED}
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """From where a verb may start, and where it may lead."""
+    """From where a verb may start, where it may lead, and whether it is for leaves, for groups of subtasks, or both."""
 
     sources: frozenset[Status]
     targets: frozenset[Status]
+    leaves: bool = True
+    groups: bool = False
+
+    def is_for(self, task: Task) -> bool:
+        """Whether the verb is for this kind of task."""
+        return self.leaves if task.is_leaf else self.groups
 
 
-def _from(*sources: Status) -> frozenset[Status]:
-    return frozenset(sources)
+def _of(*statuses: Status) -> frozenset[Status]:
+    return frozenset(statuses)
 
 
-_DONE = _from(Status.COMPLETED, Status.IN_REVIEW)
+_DONE = _of(Status.COMPLETED, Status.IN_REVIEW)
 
 TABLE: dict[Verb, Transition] = {
-    Verb.CLAIM: Transition(frozenset(CLAIMABLE), _from(Status.ACTIVE)),
-    Verb.COMPLETE: Transition(_from(Status.ACTIVE), _DONE),
-    Verb.HAND_BACK: Transition(_from(Status.ACTIVE), _from(Status.NEEDS_REVISION)),
-    Verb.APPROVE: Transition(_DONE, _from(Status.COMPLETED)),
-    Verb.REQUEST_REVISION: Transition(_DONE, _from(Status.NEEDS_REVISION)),
-    Verb.BLOCK: Transition(_from(Status.PENDING, Status.ACTIVE, Status.NEEDS_REVISION), _from(Status.BLOCKED)),
-    Verb.UNBLOCK: Transition(_from(Status.BLOCKED), _from(Status.PENDING)),
-    Verb.FAIL: Transition(_from(Status.ACTIVE), _from(Status.FAILED)),
-    Verb.RETRY: Transition(_from(Status.FAILED), _from(Status.PENDING)),
-    Verb.RELEASE: Transition(_from(Status.ACTIVE), _from(Status.PENDING)),
-    Verb.CANCEL: Transition(UNFINISHED, _from(Status.CANCELLED)),
-    # What follows for a parent from its subtasks; no caller asks for these.
-    Verb.START: Transition(frozenset(CLAIMABLE), _from(Status.ACTIVE)),
-    Verb.FINISH: Transition(_from(Status.ACTIVE), _DONE),
-    Verb.REOPEN: Transition(_DONE, _from(Status.ACTIVE)),
+    Verb.CLAIM: Transition(frozenset(CLAIMABLE), _of(Status.ACTIVE)),
+    Verb.COMPLETE: Transition(_of(Status.ACTIVE), _DONE),
+    Verb.HAND_BACK: Transition(_of(Status.ACTIVE), _of(Status.NEEDS_REVISION)),
+    Verb.APPROVE: Transition(_DONE, _of(Status.COMPLETED), groups=True),
+    Verb.REQUEST_REVISION: Transition(_DONE, _of(Status.NEEDS_REVISION)),
+    Verb.BLOCK: Transition(_of(Status.PENDING, Status.ACTIVE, Status.NEEDS_REVISION), _of(Status.BLOCKED)),
+    Verb.UNBLOCK: Transition(_of(Status.BLOCKED), _of(Status.PENDING)),
+    Verb.FAIL: Transition(_of(Status.ACTIVE), _of(Status.FAILED)),
+    Verb.RETRY: Transition(_of(Status.FAILED), _of(Status.PENDING)),
+    Verb.RELEASE: Transition(_of(Status.ACTIVE), _of(Status.PENDING)),
+    Verb.CANCEL: Transition(UNFINISHED, _of(Status.CANCELLED), groups=True),
+    # What follows for a group from its subtasks; no caller asks for these.
+    Verb.START: Transition(frozenset(CLAIMABLE), _of(Status.ACTIVE), leaves=False, groups=True),
+    Verb.FINISH: Transition(_of(Status.ACTIVE), _DONE, leaves=False, groups=True),
+    Verb.REOPEN: Transition(_DONE, _of(Status.ACTIVE), leaves=False, groups=True),
 }
 
 ASKED_FOR = tuple(verb for verb in TABLE if verb not in (Verb.START, Verb.FINISH, Verb.REOPEN, Verb.HAND_BACK))
 
 
-def verbs_from(status: str) -> list[str]:
-    """Return the verbs that somebody may ask for in a status."""
-    return [verb.value for verb in ASKED_FOR if status in TABLE[verb].sources]
+def possible_for(task: Task) -> list[str]:
+    """Return the verbs that somebody may ask for now."""
+    return [verb.value for verb in ASKED_FOR if TABLE[verb].is_for(task) and task.status in TABLE[verb].sources]
 
 
 def require(task: Task, verb: Verb) -> None:
@@ -68,6 +74,11 @@ def require(task: Task, verb: Verb) -> None:
     """
     if task.archived_at is not None:
         raise Conflict(f"{task.public_id} is archived.", next="Restore it first.")
+    if not TABLE[verb].is_for(task):
+        raise Conflict(
+            f"{task.public_id} is made of subtasks: {verb.value} is for the subtasks themselves.",
+            next="Act on its subtasks (orchestrator_get_status with its task_id shows them), or plan more below it.",
+        )
     if task.status not in TABLE[verb].sources:
         raise _refusal(task, verb)
 
@@ -123,7 +134,7 @@ def _update_if_unchanged(task: Task, changes: dict[str, Any]) -> None:
 
 
 def _refusal(task: Task, verb: Verb) -> Conflict:
-    possible = verbs_from(task.status)
+    possible = possible_for(task)
     names = ", ".join(possible) or "nothing"
     return Conflict(
         f"{task.public_id} is {task.status}: {verb.value} is not possible.",

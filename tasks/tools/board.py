@@ -271,10 +271,7 @@ def _review(task: Task, actor: Actor, action: Action, reason: str) -> Answer:
         return {"unblocked": [answers.pointer(each) for each in seen.unblocked[:ROWS_DEFAULT]]}
     seen = review.request_revision(task=task, actor=actor, comment=reason)
     affected = [_edge(each) for each in seen.affected[:ROWS_DEFAULT]]
-    return {"built_on_it": affected, "next": _after_revision(task, bool(affected))}
-
-
-def _after_revision(task: Task, affected: bool) -> str | None:
-    if not task.is_leaf:
-        return "Send back the subtasks that need it, or plan more below it with parent_task_id."
-    return "Look at what was built on it: it may need revision too." if affected else None
+    return {
+        "built_on_it": affected,
+        "next": "Look at what was built on it: it may need revision too." if affected else None,
+    }
