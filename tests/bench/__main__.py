@@ -15,7 +15,8 @@ from pathlib import Path
 
 from tests.bench import figures
 
-NAMES = ("start", "lists", "plan", "work", "storm", "artifact", "status", "welcome", "next", "work-on-large", "memory")
+NAMES = ("start", "lists", "plan", "work", "storm", "artifact", "memory", "status", "welcome", "next")
+NAMES += ("work-on-large", "memory-on-large")
 
 
 def main() -> None:

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
 
-import mcp_types
-
 from orchestrator_site.mcp.server import build_server
 from tasks.callers import Caller
 from tests.bench import doors, loop
@@ -34,9 +32,8 @@ def lists(bench: Bench) -> Iterator[Figure]:
     """How much of a model's context the tools take."""
     for what, toolset, goal in (("core", "core", 6_000), ("all toolsets", "all", 24_000)):
         bridge = build_server(caller_for=_nobody, toolsets=[toolset])
-        result = mcp_types.ListToolsResult(tools=asyncio.run(bridge.list_tools()))
-        size = len(result.model_dump_json(by_alias=True, exclude_none=True).encode())
-        yield Figure(f"tools/list, {what}", size, "B", goal=goal)
+        tools = [tool.model_dump(by_alias=True, exclude_none=True) for tool in asyncio.run(bridge.list_tools())]
+        yield Figure(f"tools/list, {what}", doors.size_of({"tools": tools}), "B", goal=goal)
 
 
 def memory(bench: Bench) -> Iterator[Figure]:
@@ -51,12 +48,16 @@ def memory(bench: Bench) -> Iterator[Figure]:
         calls = work_off.calls
         yield _pair(f"memory of front + worker, after {calls:,} calls (RSS)", used, "rss", 110)
         yield _pair(f"memory of front + worker, after {calls:,} calls (PSS)", used, "pss", 110)
+
+
+def memory_on_large(bench: Bench) -> Iterator[Figure]:
+    """The same on a board of 100,000."""
     board = bench.board(bench.sizes[1])
     with doors.server(bench.home, board.folder) as client:
         for _ in range(10):
             doors.over(client)("get_status", include_completed=True)
         used = doors.memory(client)
-        yield _pair(f"the same on a board of {board.size:,}, after get_status (RSS, maps the file)", used, "rss", None)
+        yield _pair(f"memory on a board of {board.size:,}, after get_status (RSS)", used, "rss", None)
 
 
 def _pair(what: str, used: dict[str, float], kind: str, goal: float | None) -> Figure:

@@ -16,11 +16,12 @@ BENCHMARKS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "work": loop.work,
     "storm": storm.storm,
     "artifact": artifact.artifact,
+    "memory": start.memory,
     "status": large.status,
     "welcome": large.welcome,
     "next": large.next_task,
     "work-on-large": loop.work_on_large,
-    "memory": start.memory,
+    "memory-on-large": start.memory_on_large,
 }
 
 
