@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import F
+
 from artifacts import store
-from artifacts.models import Artifact, ArtifactVersion
+from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
 from tasks.errors import Invalid, NotFound
 from tasks.models import Project, Task
 from tasks.queries.brief import Work
 
 READ_LIMIT = 100_000
 READ_DEFAULT = 20_000
+_WORK_COLUMNS = ("artifact__public_id", "artifact__kind", "content__size_chars")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +85,18 @@ def works_of(tasks: list[Task]) -> dict[int, list[Work]]:
     found: dict[int, list[Work]] = {}
     keys = [task.pk for task in tasks]
     for start in range(0, len(keys), 500):
-        rows = Artifact.objects.filter(task_id__in=keys[start : start + 500]).order_by("id")
-        rows = rows.prefetch_related("paths")
-        sizes = _sizes([row.pk for row in rows])
-        for row in rows:
-            paths = tuple(path.path for path in row.paths.all())
-            work = Work(row.public_id, row.kind, sizes[row.pk, row.version], paths)
-            found.setdefault(row.task_id, []).append(work)
+        rows = ArtifactVersion.objects.filter(artifact__task_id__in=keys[start : start + 500])
+        rows = rows.filter(number=F("artifact__version")).order_by("artifact_id")
+        facts = list(rows.values_list("artifact_id", "artifact__task_id", *_WORK_COLUMNS))
+        paths = _paths([fact[0] for fact in facts])
+        for key, task_key, public_id, kind, size in facts:
+            found.setdefault(task_key, []).append(Work(public_id, kind, size, tuple(paths.get(key, ()))))
     return found
 
 
-def _sizes(artifact_keys: list[int]) -> dict[tuple[int, int], int]:
-    rows = ArtifactVersion.objects.filter(artifact_id__in=artifact_keys)
-    return {
-        (key, number): size for key, number, size in rows.values_list("artifact_id", "number", "content__size_chars")
-    }
+def _paths(artifact_keys: list[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    rows = ArtifactPath.objects.filter(artifact_id__in=artifact_keys).order_by("id")
+    for key, path in rows.values_list("artifact_id", "path"):
+        found.setdefault(key, []).append(path)
+    return found

@@ -98,7 +98,7 @@ def _deliver(
 
 def _delivered(done: Delivery, given: CompleteSubtask) -> Answer:
     task, content = done.completion.task, done.version.content
-    plan = Task.objects.get(pk=task.plan_id)
+    plan = Task.objects.only("public_id", "status", "parent", "root").get(pk=task.plan_id)
     following = _next_task(task)
     return {
         "status": task.status,
@@ -119,8 +119,9 @@ def _delivered(done: Delivery, given: CompleteSubtask) -> Answer:
 
 def _next_task(task: Task) -> Task | None:
     """The best ready task of the same plan, else of the project."""
-    ready = Task.objects.filter(project=task.project_id).ready()
-    return ready.within(task).first() or ready.first()
+    ready = Task.objects.ready().only("public_id", "title", "specialist")
+    # Without the project, which a plan implies: with it SQLite would walk the whole project's queue to the plan.
+    return ready.within(task).first() or ready.filter(project=task.project_id).first()
 
 
 def _next_step(task: Task, plan: Task, following: Task | None) -> str:

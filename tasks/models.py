@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from tasks.choices import CLAIMABLE, Complexity, Priority, Status, Verb
@@ -84,7 +84,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def leaves(self) -> TaskQuerySet:
         """Tasks that are worked on: those without subtasks of their own.
 
-        Written with IN, because SQLite looks a bare boolean up in no index; the partial index of `ready` wants it bare.
+        Written with IN, because SQLite looks a bare boolean up in no index but a partial one.
         """
         return self.filter(is_leaf__in=[True])
 
@@ -92,18 +92,9 @@ class TaskQuerySet(models.QuerySet["Task"]):
         """All tasks below the root of a tree."""
         return self.filter(root_id=plan.root_id or plan.pk)
 
-    def with_open_dependencies(self) -> TaskQuerySet:
-        """Tasks that wait for at least one dependency."""
-        return self.filter(Exists(Dependency.objects.open().filter(task=OuterRef("pk"))))
-
     def ready(self) -> TaskQuerySet:
         """Leaves that can be claimed now, best first: by priority, then in the order they were planned."""
-        return (
-            self.on_board()
-            .filter(is_leaf=True, status__in=CLAIMABLE)
-            .filter(~Exists(Dependency.objects.open().filter(task=OuterRef("pk"))))
-            .order_by("-priority", "root_id", "position")
-        )
+        return self.filter(is_ready=True).order_by("-priority", "root_id", "position")
 
     def lease_over(self, now: datetime) -> TaskQuerySet:
         """Active leaves whose lease ran out or whose holder's session has ended."""
@@ -134,6 +125,9 @@ class Task(models.Model):
 
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
     summary = models.TextField(blank=True)
+    is_ready = models.BooleanField(
+        default=False, editable=False, help_text="It can be claimed now; tasks/services/readiness.py keeps it."
+    )
     reason = models.TextField(blank=True, help_text="Why the task is blocked, failed or cancelled.")
     review_comment = models.TextField(blank=True, help_text="What the reviewer asked for; shown first in the brief.")
 
@@ -156,10 +150,9 @@ class Task(models.Model):
         ordering = ["id"]
         indexes = [
             models.Index(
-                fields=["project", "-priority", "root", "position"],
-                condition=Q(is_leaf=True, archived_at__isnull=True, status__in=CLAIMABLE),
-                name="task_ready",
+                fields=["project", "-priority", "root", "position"], condition=Q(is_ready=True), name="task_ready"
             ),
+            models.Index(fields=["root", "-priority", "position"], condition=Q(is_ready=True), name="task_plan_ready"),
             models.Index(fields=["project", "archived_at", "is_leaf", "status", "id"], name="task_counts"),
             models.Index(
                 fields=["project", "specialist", "archived_at", "is_leaf", "status", "id"], name="task_by_specialist"
@@ -194,6 +187,10 @@ class Task(models.Model):
                 condition=Q(status=Status.COMPLETED, completed_at__isnull=False)
                 | (~Q(status=Status.COMPLETED) & Q(completed_at__isnull=True)),
                 name="task_completed_at_goes_with_completed",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_ready=False) | Q(is_leaf=True, archived_at__isnull=True, status__in=CLAIMABLE),
+                name="task_ready_is_a_claimable_leaf",
             ),
             models.CheckConstraint(
                 condition=~Q(status__in=[Status.BLOCKED, Status.FAILED]) | ~Q(reason=""),

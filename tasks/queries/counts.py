@@ -1,4 +1,4 @@
-"""True counts of tasks by status, for a project, a plan, or what is below one task."""
+"""True counts of tasks by status, of any set or of what is below one task."""
 
 from __future__ import annotations
 
@@ -7,15 +7,10 @@ from collections import Counter
 from django.db.models import Count
 
 from tasks.choices import Status
-from tasks.models import Project, Task, TaskQuerySet
+from tasks.models import Task, TaskQuerySet
 from tasks.services.dependencies import descendants_of
 
 _CHUNK = 500
-
-
-def of_project(project: Project) -> dict[str, int]:
-    """Count a project's leaves by status; groups and plans are not counted, since their subtasks are."""
-    return by_status(Task.objects.filter(project=project).on_board().leaves())
 
 
 def of_plan(task: Task) -> dict[str, int]:

@@ -109,11 +109,11 @@ def _grant(task: Task, actor: Actor) -> None:
 
 
 def _best(project: Project, specialist: str | None, plan: Task | None) -> Task | None:
-    ready = Task.objects.filter(project=project).ready().select_related("project", "lease_session")
+    # A plan implies its project; with both SQLite would walk the whole project's queue to the plan.
+    ready = Task.objects.ready().within(plan) if plan is not None else Task.objects.filter(project=project).ready()
+    ready = ready.select_related("project", "lease_session")
     if specialist:
         ready = ready.filter(specialist=specialist)
-    if plan is not None:
-        ready = ready.within(plan)
     return ready.select_for_update(of=("self",), skip_locked=True).first()
 
 

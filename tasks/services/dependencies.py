@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from tasks.errors import Conflict, Invalid
 from tasks.graph import reachable
 from tasks.models import Dependency, Task
+from tasks.services import readiness
 
 _CHUNK = 500
 
@@ -27,6 +28,7 @@ def add(task: Task, needs: Sequence[Task]) -> list[Task]:
     rows = [Dependency(task=task, depends_on=need) for need in fresh]
     rows += [Dependency(task_id=pk, depends_on=need, inherited_from=task) for need in fresh for pk in sorted(below)]
     Dependency.objects.bulk_create(rows, batch_size=_CHUNK)
+    readiness.refresh_by_keys({task.pk, *below})
     return fresh
 
 
@@ -44,6 +46,7 @@ def remove(task: Task, needs: Sequence[Task]) -> list[Task]:
         )
     Dependency.objects.filter(task=task, depends_on__in=needs, inherited_from__isnull=True).delete()
     Dependency.objects.filter(inherited_from=task, depends_on__in=needs).delete()
+    readiness.refresh_by_keys({task.pk, *descendants_of([task.pk])})
     return list(needs)
 
 

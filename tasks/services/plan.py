@@ -15,7 +15,7 @@ from tasks.errors import Conflict, Invalid, invalid
 from tasks.models import Dependency, Event, Project, Task
 from tasks.queries.find import tasks_by_ids
 from tasks.roles import Catalogue
-from tasks.services import dependencies, leases, parents, plan_check
+from tasks.services import dependencies, leases, parents, plan_check, readiness
 from tasks.services.claim import locked
 from tasks.services.plan_check import Draft, Subtask
 from tasks.text import shortened
@@ -63,6 +63,7 @@ def plan(
         root = _root(project, description, complexity, context, parent, actor)
         tasks = _insert(root, draft)
         edges = _connect(root, tasks, draft, outside)
+        readiness.refresh(Task.objects.within(root).filter(position__gte=tasks[0].position))
         _refuse_cycles_through(root, {need for _, need in edges} & {row.pk for row in outside.values()})
         _record(root, tasks, actor)
         parents.settle(root, actor=actor)
@@ -108,9 +109,9 @@ def divide(task: Task, *, actor: Actor) -> Task:
             next="Plan without parent_task_id, or put the task back to work first.",
         )
     leases.require_holder(task, actor)
-    task.is_leaf = False
+    task.is_leaf = task.is_ready = False
     task.lease_session, task.lease_holder, task.lease_expires_at = None, "", None
-    task.save(update_fields=["is_leaf", "lease_session", "lease_holder", "lease_expires_at"])
+    task.save(update_fields=["is_leaf", "is_ready", "lease_session", "lease_holder", "lease_expires_at"])
     events.record(actor=actor, verb=Verb.SPLIT, project=task.project_id, task=task)
     return task
 

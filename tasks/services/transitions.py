@@ -17,6 +17,8 @@ from tasks.actors import Actor
 from tasks.choices import CLAIMABLE, Status, Verb
 from tasks.errors import Conflict
 from tasks.models import Task
+from tasks.queries.waiting import has_open_dependencies
+from tasks.services import readiness
 
 UNFINISHED = frozenset(Status) - {Status.COMPLETED, Status.CANCELLED}
 
@@ -96,7 +98,10 @@ def move(
     now = timezone.now()
     changes = {"status": to, "updated_at": now, **_lease_after(to), **_times_after(task, to, now), **fields}
     before = task.status
+    changes["is_ready"] = task.is_leaf and to in CLAIMABLE and not has_open_dependencies(task)
     _update_if_unchanged(task, changes)
+    if Status.COMPLETED in (before, to):
+        readiness.refresh_dependents(task)
     events.record(
         actor=actor,
         verb=verb,

@@ -68,10 +68,9 @@ def get_status(caller: Caller, given: GetStatus) -> Answer:
 
 def _of_project(project: Project, given: GetStatus) -> Answer:
     tasks = Task.objects.filter(project=project).on_board().leaves()
-    by_status = counts.of_project(project)
     if given.specialist_type is not None:
         tasks = tasks.filter(specialist=given.specialist_type)
-        by_status = counts.by_status(tasks)
+    by_status = counts.by_status(tasks)
     wanted = _statuses(given)
     page = pages.by_attention(tasks, statuses=wanted, after=given.cursor, limit=given.limit + 1)
     total = sum(by_status.get(status, 0) for status in wanted)

@@ -31,6 +31,19 @@ class Audit:
         self.check_statuses()
         self.check_works()
         self.check_plans()
+        self.check_readiness()
+
+    def check_readiness(self) -> None:
+        """What is marked ready is just what can be claimed."""
+        assert (
+            self.rows(
+                "SELECT public_id FROM tasks_task AS task WHERE is_ready <> ("
+                " is_leaf AND status IN ('pending', 'needs_revision') AND archived_at IS NULL AND NOT EXISTS ("
+                "  SELECT 1 FROM tasks_dependency JOIN tasks_task AS need ON need.id = depends_on_id"
+                "  WHERE task_id = task.id AND need.status <> 'completed'))"
+            )
+            == []
+        )
 
     def check_soundness(self) -> None:
         assert self.rows("PRAGMA integrity_check") == [("ok",)]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tasks import roles
 from tasks.actors import Actor
-from tasks.choices import FINISHED, Priority, Status, Verb
+from tasks.choices import CLAIMABLE, FINISHED, Priority, Status, Verb
 from tasks.errors import OrchestratorError
 from tasks.models import Event, Task
 from tasks.services import leases, review, sessions, steer
@@ -245,6 +245,9 @@ class Board:
         assert {pk: (task.status, task.lease_number) for pk, task in tasks.items()} == told
         for pk, below in leaves_below(tasks).items():
             self.check_that_they_agree(tasks[pk], below)
+        for task in tasks.values():
+            claimable = task.is_leaf and task.status in CLAIMABLE
+            assert task.is_ready == (claimable and not open_needs(task)), task
 
     def follow(self, event: Event) -> None:
         """Check one change of a status against the table and against what the events before it said."""
