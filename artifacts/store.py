@@ -64,7 +64,7 @@ def prepare(text: str) -> Prepared:
 
 
 def insert(prepared: Prepared) -> Content:
-    """Name prepared bytes in a row, or find the row that already does."""
+    """Name prepared bytes in a row, or find the row that already does, making its bytes good again."""
     row = Content(
         sha256=prepared.sha256,
         size_bytes=prepared.size_bytes,
@@ -72,8 +72,8 @@ def insert(prepared: Prepared) -> Content:
         codec=prepared.codec,
         data=prepared.data,
     )
-    Content.objects.bulk_create([row], ignore_conflicts=True)
-    return Content.objects.defer("data").get(sha256=prepared.sha256)
+    Content.objects.bulk_create([row], update_conflicts=True, unique_fields=["sha256"], update_fields=["codec", "data"])
+    return row
 
 
 def chunks(content: Content) -> Iterator[bytes]:

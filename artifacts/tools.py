@@ -98,7 +98,7 @@ def _deliver(
 
 def _delivered(done: Delivery, given: CompleteSubtask) -> Answer:
     task, content = done.completion.task, done.version.content
-    plan = Task.objects.only("public_id", "status", "parent", "root").get(pk=task.plan_id)
+    plan = _plan_of(task)
     following = _next_task(task)
     return {
         "status": task.status,
@@ -115,6 +115,13 @@ def _delivered(done: Delivery, given: CompleteSubtask) -> Answer:
         "repaired": answers.short_id(given.task_id, task),
         "next": _next_step(task, plan, following),
     }
+
+
+def _plan_of(task: Task) -> Task:
+    """The plan as it stands now; where it is the parent, completing has just read it."""
+    if task.parent is not None and task.parent.is_plan:
+        return task.parent
+    return Task.objects.only("public_id", "status", "parent", "root").get(pk=task.plan_id)
 
 
 def _next_task(task: Task) -> Task | None:

@@ -16,7 +16,8 @@ from tasks.actors import Actor
 from tasks.choices import Status
 from tasks.errors import Invalid, TooLarge
 from tasks.models import Task
-from tasks.services.complete import Completion, complete
+from tasks.services.claim import locked
+from tasks.services.complete import Completion, complete_locked
 from tasks.text import unstorable
 
 
@@ -63,8 +64,9 @@ def deliver(
     Raises what `tasks.services.complete.complete` raises; then nothing is stored either.
     """
     with transaction.atomic():
+        task = locked(task)
         version = store_artifact(task=task, actor=actor, prepared=prepared, kind=kind, summary=summary, paths=paths)
-        completion = complete(
+        completion = complete_locked(
             task=task, actor=actor, summary=summary, outcome=outcome, reason=reason, lease_number=lease_number
         )
     return Delivery(version, completion)

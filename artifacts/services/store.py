@@ -26,7 +26,7 @@ def store_artifact(
 ) -> ArtifactVersion:
     """Store prepared bytes for a task. Work for the same paths as an earlier one of the task is its next version.
 
-    `paths` are normalised. Call it in the transaction that the work belongs to.
+    `paths` are normalised. Call it in the transaction that the work belongs to, with the task's row locked.
     """
     artifact = _same_work(task, paths)
     if artifact is None:
@@ -47,6 +47,8 @@ def store_artifact(
 
 
 def _same_work(task: Task, paths: Sequence[str]) -> Artifact | None:
+    if not task.summary:
+        return None  # nothing was ever delivered for it
     wanted = set(paths)
     rows = task.artifacts.select_for_update(of=("self",)).prefetch_related("paths")
     return next((row for row in rows if {path.path for path in row.paths.all()} == wanted), None)
@@ -54,18 +56,10 @@ def _same_work(task: Task, paths: Sequence[str]) -> Artifact | None:
 
 def _create(task: Task, kind: str, summary: str, paths: Sequence[str]) -> Artifact:
     artifact = Artifact.objects.create(
-        public_id=_fresh_id(), project_id=task.project_id, task=task, kind=kind, summary=summary
+        public_id=ids.artifact_id(), project_id=task.project_id, task=task, kind=kind, summary=summary
     )
     ArtifactPath.objects.bulk_create([ArtifactPath(artifact=artifact, path=path) for path in paths])
     return artifact
-
-
-def _fresh_id() -> str:
-    """An id that nobody has; should two draw one at the same moment, the second's transaction fails as a whole."""
-    drawn = ids.artifact_id()
-    while Artifact.objects.filter(public_id=drawn).exists():
-        drawn = ids.artifact_id()
-    return drawn
 
 
 def _next_version(artifact: Artifact, kind: str, summary: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -44,7 +44,8 @@ def run(tool: Tool, arguments: dict[str, Any], caller: Caller) -> Outcome:
         payload = tool.handler(caller, parse(tool.arguments, arguments, repaired))
     except OrchestratorError as error:
         return Outcome(error.as_dict(), is_error=True)
-    except OperationalError:
+    except (OperationalError, IntegrityError):
+        # Busy, full, or two calls that drew the same id: the transaction as a whole did not happen.
         logger.exception("The database refused %s.", tool.name)
         return Outcome(_busy().as_dict(), is_error=True)
     except Exception:

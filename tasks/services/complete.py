@@ -44,14 +44,23 @@ def complete(
     Raises Conflict where the task is not the actor's or not in a state to end, NotReady while dependencies are
     open, Invalid where the reason is missing.
     """
+    with transaction.atomic():
+        return complete_locked(
+            task=locked(task), actor=actor, summary=summary, outcome=outcome, reason=reason, lease_number=lease_number
+        )
+
+
+def complete_locked(
+    *, task: Task, actor: Actor, summary: str, outcome: Status, reason: str, lease_number: int | None
+) -> Completion:
+    """Do what `complete` does for a task whose row is locked by the transaction that this is a part of."""
     if outcome != Status.COMPLETED and not reason.strip():
         raise Invalid(f"reason: say why the work is {outcome.value}.", next="Send the call again with a reason.")
-    with transaction.atomic():
-        task = _in_hand(locked(task), actor, lease_number)
-        _end(task, actor, summary=summary, outcome=outcome, reason=reason)
-        changed = parents.settle(task, actor=actor)
-        done = [ended for ended in (task, *changed) if ended.status == Status.COMPLETED]
-        return Completion(task, changed, became_ready(done))
+    task = _in_hand(task, actor, lease_number)
+    _end(task, actor, summary=summary, outcome=outcome, reason=reason)
+    changed = parents.settle(task, actor=actor)
+    done = [ended for ended in (task, *changed) if ended.status == Status.COMPLETED]
+    return Completion(task, changed, became_ready(done))
 
 
 def _in_hand(task: Task, actor: Actor, lease_number: int | None) -> Task:

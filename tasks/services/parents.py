@@ -23,7 +23,7 @@ def settle(task: Task, *, actor: Actor) -> list[Task]:
     by = Actor(kind="system", name="orchestrator", session=actor.session)
     while task.parent_id is not None:
         task.parent = Task.objects.select_for_update(of=("self",)).get(pk=task.parent_id)
-        if not _follow(task.parent, by):
+        if not _follow(task.parent, task, by):
             break
         task = task.parent
         changed.append(task)
@@ -44,15 +44,15 @@ def require_alive(task: Task) -> None:
             )
 
 
-def _follow(parent: Task, by: Actor) -> bool:
+def _follow(parent: Task, changed: Task, by: Actor) -> bool:
     """Move one parent where its subtasks lead it; False where nothing follows.
 
-    Each question is one look into an index, however many subtasks there are.
+    What the changed subtask answers is not asked; each other question is one look into an index.
     """
     before = parent.status
     children = parent.children.on_board()
-    if children.filter(status__in=transitions.UNFINISHED).exists():
-        _keep_going(parent, by)
+    if changed.status in transitions.UNFINISHED or children.filter(status__in=transitions.UNFINISHED).exists():
+        _keep_going(parent, changed, by)
     elif children.filter(status=Status.COMPLETED).exists():
         _finish(parent, by)
     elif parent.status in transitions.UNFINISHED:
@@ -60,11 +60,15 @@ def _follow(parent: Task, by: Actor) -> bool:
     return parent.status != before
 
 
-def _keep_going(parent: Task, by: Actor) -> None:
+def _keep_going(parent: Task, changed: Task, by: Actor) -> None:
     if parent.status in _DONE:
         transitions.move(parent, Verb.REOPEN, to=Status.ACTIVE, actor=by)
-    elif parent.status in CLAIMABLE and parent.children.on_board().filter(status__in=_STARTED).exists():
+    elif parent.status in CLAIMABLE and _is_started(parent, changed):
         transitions.move(parent, Verb.START, to=Status.ACTIVE, actor=by)
+
+
+def _is_started(parent: Task, changed: Task) -> bool:
+    return changed.status in _STARTED or parent.children.on_board().filter(status__in=_STARTED).exists()
 
 
 def _finish(parent: Task, by: Actor) -> None:
