@@ -8,13 +8,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from tasks.actors import Actor
-from tasks.choices import CLAIMABLE, Status, Verb
+from tasks.choices import Status, Verb
 from tasks.errors import NotReady
 from tasks.models import Project, Task
 from tasks.queries.waiting import has_open_dependencies, open_dependencies, why_nothing_is_ready
 from tasks.services import leases, parents, transitions
-
-_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +43,17 @@ def claim(*, task: Task, actor: Actor, take_over: bool = False) -> Claim:
     return Claim(task, took_over=took_over)
 
 
-def claim_next(*, project: Project, actor: Actor, specialist: str | None = None, plan: Task | None = None) -> Claim:
+def claim_next(*, project: Project, actor: Actor, specialist: str | None = None) -> Claim:
     """Claim the best ready task: by priority, then in the order of planning.
 
     Raises NotReady where nothing is ready, saying what is waited for.
     """
     leases.free_run_out(project=project)
-    for _ in range(_TRIES):
-        with transaction.atomic():
-            task = _best(project, specialist, plan)
-            if task is None:
-                break
-            if task.status in CLAIMABLE and not has_open_dependencies(task):
-                _grant(task, actor)
-                return Claim(task)
+    with transaction.atomic():
+        task = _best(project, specialist)
+        if task is not None:
+            _grant(task, actor)
+            return Claim(task)
     raise why_nothing_is_ready(project, specialist, actor.session)
 
 
@@ -108,13 +103,14 @@ def _grant(task: Task, actor: Actor) -> None:
     parents.settle(task, actor=actor)
 
 
-def _best(project: Project, specialist: str | None, plan: Task | None) -> Task | None:
-    # A plan implies its project; with both SQLite would walk the whole project's queue to the plan.
-    ready = Task.objects.ready().within(plan) if plan is not None else Task.objects.filter(project=project).ready()
-    ready = ready.select_related("project", "lease_session")
+def _best(project: Project, specialist: str | None) -> Task | None:
+    ready = Task.objects.filter(project=project).ready()
     if specialist:
         ready = ready.filter(specialist=specialist)
-    return ready.select_for_update(of=("self",), skip_locked=True).first()
+    task = ready.select_for_update(of=("self",), skip_locked=True).first()
+    if task is not None:
+        task.project = project
+    return task
 
 
 def _how_to_go_on(waiting: list[Task]) -> str:

@@ -1,8 +1,8 @@
 """Which tasks are ready: stored with each task, so that "the best ready one" is one look into an index on any board.
 
 A task is ready while it is a pending or sent back leaf on the board whose dependencies are all completed. The mark is
-written in the transaction of whatever changes that: a move, a dependency, a plan. A claim asks the dependencies
-themselves again, so a mark can make a task wait but never start too early.
+written in the transaction of whatever changes that, with the task's row locked: a move, a dependency, a plan. So
+whoever holds the row sees a mark that is true.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def refresh(tasks: TaskQuerySet) -> None:
 
 def refresh_dependents(task: Task) -> None:
     """Mark anew what waits for a task that has just become completed, or is no longer."""
-    refresh(Task.objects.filter(pk__in=Dependency.objects.filter(depends_on=task).values("task_id")))
+    refresh_by_keys(set(Dependency.objects.filter(depends_on=task).values_list("task_id", flat=True)))
 
 
 def refresh_by_keys(keys: Iterable[int]) -> None:
