@@ -15,9 +15,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.factories import make_user
 
-# Playwright's synchronous interface runs an event loop in this thread, in which Django would refuse the database.
-os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 Open = Callable[..., Page]
 
@@ -30,14 +27,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.django_db(transaction=True))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Chromium, for as long as the tests of this folder run.
+
+    Playwright's synchronous interface runs an event loop in this thread: Django would refuse the database in it, and
+    other tests could run no loop of their own.
+    """
     if CHROMIUM is None:
         if os.environ.get("CI"):
             pytest.fail("CI drives the pages with Chromium, and there is none.")
         pytest.skip("Chromium is not installed: apt-get install chromium")
     flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield started
         started.close()
