@@ -54,7 +54,7 @@ class CompleteSubtask(Arguments):
 def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
     """Prepare the work outside the transaction, then deliver it."""
     session = caller.session(given.session_id)
-    task = task_by_id(session.project, given.task_id)
+    task = task_by_id(session.project, given.task_id, only=["public_id", "project"])
     logical_paths = _checked(given)
     prepared = prepare_work(given.detailed_work)
     return run_once(

@@ -97,10 +97,8 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.filter(is_ready=True).order_by("-priority", "root_id", "position")
 
     def lease_over(self, now: datetime) -> TaskQuerySet:
-        """Active leaves whose lease ran out or whose holder's session has ended."""
-        return self.leaves().filter(
-            Q(status=Status.ACTIVE), Q(lease_expires_at__lte=now) | Q(lease_session__ended_at__isnull=False)
-        )
+        """Active leaves whose lease is over; the end of a session ends its leases, too."""
+        return self.leaves().filter(status=Status.ACTIVE, lease_expires_at__lte=now)
 
 
 class Task(models.Model):
@@ -222,9 +220,7 @@ class Task(models.Model):
 
     def lease_is_over(self, now: datetime) -> bool:
         """Whether the holder has lost its claim, by time or because its session has ended."""
-        if self.lease_expires_at is None or self.lease_expires_at <= now:
-            return True
-        return self.lease_session is not None and self.lease_session.ended_at is not None
+        return self.lease_expires_at is None or self.lease_expires_at <= now
 
 
 class DependencyQuerySet(models.QuerySet["Dependency"]):

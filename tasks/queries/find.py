@@ -13,12 +13,14 @@ _SHORTEST_ID = 4
 _LONGEST_ID = 100
 
 
-def task_by_id(project: Project, public_id: str) -> Task:
+def task_by_id(project: Project, public_id: str, *, only: Sequence[str] = ()) -> Task:
     """Return a task of this project by its id, or by a part of it that fits only one.
+
+    `only` names the columns that are wanted now, for a task that a service reads again under its lock.
 
     Raises NotFound, or Conflict where a part fits several.
     """
-    found = _exact(project, public_id) or _short(project, public_id)
+    found = _exact(project, public_id, only) or _short(project, public_id)
     if found is None:
         raise NotFound(
             f"There is no task {public_id[:_LONGEST_ID]!r} in project {project.slug}.",
@@ -27,9 +29,10 @@ def task_by_id(project: Project, public_id: str) -> Task:
     return found
 
 
-def _exact(project: Project, public_id: str) -> Task | None:
+def _exact(project: Project, public_id: str, only: Sequence[str]) -> Task | None:
+    rows = Task.objects.only(*only) if only else Task.objects.all()
     try:
-        task = Task.objects.select_related("lease_session").get(project=project, public_id=public_id)
+        task = rows.get(project=project, public_id=public_id)
     except Task.DoesNotExist:
         return None
     task.project = project
@@ -41,7 +44,7 @@ def _short(project: Project, part: str) -> Task | None:
     if not _SHORTEST_ID <= len(part) <= _LONGEST_ID:
         return None
     fits = Q(public_id__startswith=part) | Q(public_id__contains=f"_{part}")
-    rows = list(Task.objects.filter(fits, project=project).select_related("project", "lease_session")[:6])
+    rows = list(Task.objects.filter(fits, project=project).select_related("project")[:6])
     if len(rows) > 1:
         raise Conflict(
             f"{part!r} fits several tasks.",

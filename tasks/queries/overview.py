@@ -57,7 +57,7 @@ def overview(project: Project, session: Session) -> Overview:
 def _active(leaves: TaskQuerySet, session: Session) -> list[Standing]:
     """The session's own tasks first, then those that nobody holds any more, then those of others."""
     now = timezone.now()
-    active = leaves.filter(status=Status.ACTIVE).select_related("lease_session")
+    active = leaves.filter(status=Status.ACTIVE)
     mine = [Standing(task, "yours") for task in active.filter(lease_session=session).order_by("id")[:SHOWN]]
     free = [
         Standing(task, "free")

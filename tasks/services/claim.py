@@ -59,7 +59,7 @@ def claim_next(*, project: Project, actor: Actor, specialist: str | None = None)
 
 def locked(task: Task) -> Task:
     """Read a task again with its row locked until the transaction ends."""
-    return Task.objects.select_related("project", "lease_session").select_for_update(of=("self",)).get(pk=task.pk)
+    return Task.objects.select_related("project").select_for_update(of=("self",)).get(pk=task.pk)
 
 
 def require_ready(task: Task) -> None:

@@ -100,15 +100,21 @@ def free_run_out(*, project: Project, limit: int = SWEEP_LIMIT) -> list[Task]:
         return []
     with transaction.atomic():
         rows = candidates.select_related("lease_session", "project").select_for_update(of=("self",), skip_locked=True)
-        freed = [free(task, actor=Actor.system(), why=_why_over(task, now)) for task in rows[:limit]]
+        freed = [free(task, actor=Actor.system(), why=_why_over(task)) for task in rows[:limit]]
         for task in freed:
             parents.settle(task, actor=Actor.system())
     return freed
 
 
-def _why_over(task: Task, now: datetime) -> str:
-    ran_out = task.lease_expires_at is not None and task.lease_expires_at <= now
-    return "The lease ran out." if ran_out else "The holder's session ended."
+def _why_over(task: Task) -> str:
+    ended = task.lease_session is not None and task.lease_session.ended_at is not None
+    return "The holder's session ended." if ended else "The lease ran out."
+
+
+def end_of(sessions: list[Session], now: datetime) -> int:
+    """End the leases of sessions that end; returns how many."""
+    held = Task.objects.filter(lease_session__in=sessions, status=Status.ACTIVE, lease_expires_at__gt=now)
+    return held.update(lease_expires_at=now)
 
 
 def renew(session: Session) -> int:

@@ -81,11 +81,13 @@ def touch(session: Session) -> None:
 
 
 def end_connection(connection_id: str) -> int:
-    """End every session of a connection that is gone; what they held is free from now on. Returns how many ended."""
+    """End every session of a connection that is gone, and with them their leases. Returns how many ended."""
+    now = timezone.now()
     with transaction.atomic():
         rows = Session.objects.filter(connection_id=connection_id, ended_at__isnull=True)
         sessions = list(rows.select_for_update(of=("self",)).select_related("project"))
-        rows.update(ended_at=timezone.now())
+        rows.update(ended_at=now)
+        leases.end_of(sessions, now)
         for session in sessions:
             events.record(actor=Actor.assistant(session), verb=Verb.END_SESSION, project=session.project)
     return len(sessions)
