@@ -14,6 +14,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from orchestrator_site.mcp import registry
+from orchestrator_site.mcp.front import TOOLSETS
 from orchestrator_site.mcp.front.messages import PURE_TOOLS
 from orchestrator_site.mcp.server import load_doors
 from tests.mcp.stdio_client import ROOT, StdioClient, connected, environment
@@ -136,3 +137,15 @@ def test_the_command_can_be_called_from_django(home: Path) -> None:
 
 def _manage(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, capture_output=True, text=True, timeout=30)
+
+
+def test_the_front_knows_the_toolsets() -> None:
+    assert {tool.toolset for tool in registry.tools(["all"])} | {"all"} == set(TOOLSETS)
+
+
+def test_an_unknown_toolset_is_said_at_once() -> None:
+    command = [sys.executable, str(ROOT / "manage.py"), "mcp_serve", "--toolsets", "core,nonsense"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert ended.returncode == 2
+    assert "nonsense" in ended.stderr
+    assert ended.stdout == ""

@@ -27,6 +27,8 @@ from orchestrator_site.mcp.pipes import (
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
+# Known here too, since the front does not import what registers them; a test compares.
+TOOLSETS = ("core", "all")
 DESCRIPTION = "Serve an AI assistant over standard input and output (Model Context Protocol)."
 
 # After the client has closed its end, answers to what it asked before are still delivered for this long.
@@ -191,8 +193,16 @@ def add_options(parser: ArgumentParser) -> None:
         "--toolsets",
         default="core",
         metavar="NAMES",
-        help="toolsets to offer, separated by commas; `all` for every one (default: core)",
+        type=_known_toolsets,
+        help=f"toolsets to offer, separated by commas: {', '.join(TOOLSETS)} (default: core)",
     )
+
+
+def _known_toolsets(names: str) -> str:
+    unknown = [name for name in names.split(",") if name.strip() not in TOOLSETS]
+    if unknown:
+        raise ValueError(f"unknown toolset {unknown[0]!r}")
+    return names
 
 
 def _worker_arguments(argv: list[str]) -> list[str]:
