@@ -120,7 +120,7 @@ def test_an_unknown_option_is_refused_at_once() -> None:
 def test_the_command_can_be_called_from_django(home: Path) -> None:
     code = (
         "import django; django.setup(); from django.core.management import call_command; "
-        "call_command('mcp_serve', toolsets='none')"
+        "call_command('mcp_serve', toolsets='all')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

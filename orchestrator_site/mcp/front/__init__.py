@@ -199,9 +199,11 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def _known_toolsets(names: str) -> str:
-    unknown = [name for name in names.split(",") if name.strip() not in TOOLSETS]
-    if unknown:
-        raise ValueError(f"unknown toolset {unknown[0]!r}")
+    from argparse import ArgumentTypeError  # only where there is something to parse
+
+    for name in names.split(","):
+        if name.strip() not in TOOLSETS:
+            raise ArgumentTypeError(f"{name!r} is no toolset; there are {', '.join(TOOLSETS)}")
     return names
 
 
