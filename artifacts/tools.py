@@ -17,7 +17,7 @@ from tasks.choices import Status
 from tasks.errors import Invalid, invalid
 from tasks.models import Session, Task
 from tasks.queries.find import task_by_id
-from tasks.services.edit import check_texts
+from tasks.services.complete import ending_problems
 from tasks.services.idempotency import run_once
 
 Answer = dict[str, Any]
@@ -72,9 +72,7 @@ def _checked(given: CompleteSubtask) -> list[str]:
     Raises Invalid with every mistake in the texts and paths.
     """
     logical_paths, problems = paths.all_normalised(given.file_paths)
-    problems += check_texts({"summary": given.summary, "reason": given.reason or ""})
-    if not given.summary.strip():
-        problems.append({"at": "summary", "problem": "say in a few sentences what was done"})
+    problems += ending_problems(given.summary, OUTCOMES[given.next_action], given.reason or "")
     if problems:
         raise invalid(problems, next="Nothing was stored or changed. Mend these and send the call again.")
     return logical_paths

@@ -26,6 +26,8 @@ T = TypeVar("T")
 def row(task: Task) -> Row:
     """A task in a list."""
     facts: Row = {"task_id": task.public_id, "title": shortened(task.title, TITLE_LENGTH), "status": task.status}
+    if task.status in (Status.BLOCKED, Status.FAILED):
+        facts["reason"] = shortened(task.reason, LINE_LENGTH)
     if task.specialist:
         facts["specialist_type"] = task.specialist
     return facts
@@ -83,10 +85,14 @@ def stopped(task: Task) -> Row:
     """A task that waits for somebody's decision, with why."""
     facts = row(task)
     facts.pop("specialist_type", None)
-    why = task.review_comment if task.status == Status.NEEDS_REVISION else task.reason
-    if why:
+    if why := why_stopped(task):
         facts["reason"] = shortened(why, LINE_LENGTH)
     return facts
+
+
+def why_stopped(task: Task) -> str:
+    """Why a task waits for somebody, or was ended; empty where it was not."""
+    return task.review_comment if task.status == Status.NEEDS_REVISION else task.reason
 
 
 def next_step(seen: Overview) -> str:

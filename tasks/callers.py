@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tasks.actors import Actor
 from tasks.models import Project, Session
 from tasks.services import projects, sessions
 
@@ -49,7 +48,3 @@ class Caller:
     def project(self) -> Project:
         """Return the project of the connection's session."""
         return self.session().project
-
-    def actor(self) -> Actor:
-        """Return who acts."""
-        return Actor.assistant(self.session())

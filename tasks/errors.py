@@ -9,6 +9,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+# An error stays a small answer, however large the call that earned it: characters of a place or a sentence, of an
+# allowed value, how many of those, and bytes of all mistakes together.
+_TOLD = 300
+_TOLD_ALLOWED = 40
+_ALLOWED = 30
+_ROOM = 1500
+
 
 class OrchestratorError(Exception):
     """Something the caller can understand and act on.
@@ -89,8 +96,31 @@ class Transient(OrchestratorError):
 
 
 def invalid(problems: list[dict[str, Any]], *, next: str = "") -> Invalid:
-    """Make one `Invalid` of several mistakes, each `{"at": place, "problem": text, "allowed"?: [...]}`."""
-    first = problems[0]
+    """Make one `Invalid` of several mistakes, each `{"at": place, "problem": text, "allowed"?: [...]}`.
+
+    As many are told as fit into a small answer; how many there are is always told.
+    """
+    shown = _as_fit([_shortened(problem) for problem in problems])
+    first = shown[0]
     place = f"{first['at']}: " if first.get("at") else ""
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return Invalid(f"{place}{first['problem']}{more}", next=next, details={"problems": problems})
+    details: dict[str, Any] = {"problems": shown}
+    if len(shown) < len(problems):
+        details["problems_total"] = len(problems)
+    return Invalid(f"{place}{first['problem']}{more}", next=next, details=details)
+
+
+def _shortened(problem: dict[str, Any]) -> dict[str, Any]:
+    short: dict[str, Any] = {name: value[:_TOLD] for name, value in problem.items() if isinstance(value, str)}
+    if allowed := problem.get("allowed"):
+        short["allowed"] = [str(each)[:_TOLD_ALLOWED] for each in allowed[:_ALLOWED]]
+    return short
+
+
+def _as_fit(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    room = _ROOM
+    for number, problem in enumerate(problems):
+        room -= len(str(problem).encode())
+        if room < 0 and number:
+            return problems[:number]
+    return problems

@@ -53,6 +53,9 @@ class Session(models.Model):
     client_version = models.CharField(max_length=100, blank=True)
     started_at = models.DateTimeField(default=timezone.now, editable=False)
     last_seen_at = models.DateTimeField(default=timezone.now)
+    selected_at = models.DateTimeField(
+        default=timezone.now, help_text="When the connection last chose this session; the latest gets its calls."
+    )
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

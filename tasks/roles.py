@@ -19,10 +19,12 @@ import yaml
 from django.db.models import Q
 
 from tasks.models import Project, Specialist
+from tasks.text import unstorable
 
 ROLES_FOLDER = Path(".task_orchestrator") / "roles"
 FILE_LIMIT = 256 * 1024
 FILES_LIMIT = 50
+_DEPTH_LIMIT = 20
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _ORCHESTRATOR = "task_orchestrator"
 """The ancestor's files describe the planner itself under this name; it is nobody that a task is given to."""
@@ -89,6 +91,8 @@ def parse(text: str, *, file: str) -> tuple[list[Role], list[str]]:
     A broken role or file is left out whole, so that the next source is used for it.
     """
     try:
+        if (line := _too_deep(text)) is not None:
+            return [], [f"{file}, line {line}: nested too deeply; the file is not used"]
         root = yaml.compose(text, Loader=_LOADER)
     except yaml.YAMLError as error:
         return [], [f"{file}{_line_of(error)}: not valid YAML ({_reason(error)}); the file is not used"]
@@ -103,11 +107,24 @@ def parse(text: str, *, file: str) -> tuple[list[Role], list[str]]:
     return roles, problems
 
 
+def _too_deep(text: str) -> int | None:
+    """Return the line where collections nest too deeply. Composing recurses in C, where no limit of Python's holds."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEPTH_LIMIT:
+            mark = event.start_mark
+            return mark.line + 1 if mark else 1
+    return None
+
+
 def _read_role(name: yaml.Node, value: yaml.Node, file: str, roles: list[Role], problems: list[str]) -> None:
     if name.value == _ORCHESTRATOR:
         return
     found: dict[str, Any] = {}
     wrong = list(_wrong_name(name))
+    if any(role.name == name.value for role in roles):
+        wrong.append((name, "is there twice"))
     if isinstance(value, yaml.MappingNode):
         for key, content in value.value:
             wrong += _read_key(key, content, found)
@@ -116,7 +133,7 @@ def _read_role(name: yaml.Node, value: yaml.Node, file: str, roles: list[Role], 
     else:
         wrong.append((value, "a mapping with role_definition, expertise, approach, output_format is wanted"))
     if wrong:
-        problems += [f"{file}, line {at.start_mark.line + 1}: {name.value!s:.64}: {why}" for at, why in wrong]
+        problems += [f"{file}, line {at.start_mark.line + 1}: {_said(name)}: {why}" for at, why in wrong]
     else:
         roles.append(Role(name.value, source=file, **found))
 
@@ -128,18 +145,22 @@ def _wrong_name(name: yaml.Node) -> Iterable[tuple[yaml.Node, str]]:
 
 def _read_key(key: yaml.Node, content: yaml.Node, found: dict[str, Any]) -> list[tuple[yaml.Node, str]]:
     if key.value in _TEXTS:
-        if not isinstance(content, yaml.ScalarNode):
+        if not isinstance(content, yaml.ScalarNode) or unstorable(content.value):
             return [(content, f"{key.value} must be a text")]
         found[key.value] = content.value.strip()
     elif key.value in _LISTS:
         if not isinstance(content, yaml.SequenceNode) or not all(
-            isinstance(item, yaml.ScalarNode) for item in content.value
+            isinstance(item, yaml.ScalarNode) and not unstorable(item.value) for item in content.value
         ):
             return [(content, f"{key.value} must be a list of texts")]
         found[key.value] = tuple(item.value.strip() for item in content.value)
     else:
-        return [(key, f"unknown key {key.value!s:.64}; allowed are {', '.join((*_TEXTS, *_LISTS))}")]
+        return [(key, f"unknown key {_said(key)}; allowed are {', '.join((*_TEXTS, *_LISTS))}")]
     return []
+
+
+def _said(node: yaml.Node) -> str:
+    return node.value[:64] if isinstance(node, yaml.ScalarNode) else "a list or mapping"
 
 
 def _line_of(error: yaml.YAMLError) -> str:

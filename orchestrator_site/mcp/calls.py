@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -21,6 +22,8 @@ from tasks.text import unstorable
 logger = logging.getLogger(__name__)
 
 PROBLEMS_LIMIT = 20
+NOTES_LIMIT = 8
+_NOTE_LIMIT = 160
 _ECHO_LIMIT = 80
 
 
@@ -53,7 +56,14 @@ def run(tool: Tool, arguments: dict[str, Any], caller: Caller) -> Outcome:
         logger.exception("%s failed.", tool.name)
         return Outcome(_broken().as_dict(), is_error=True)
     notes = [*repaired, *payload.pop("repaired", [])]
-    return Outcome(_without_nothing({**payload, "repaired": notes}))
+    return Outcome(_without_nothing({**payload, "repaired": _counted(notes)}))
+
+
+def _counted(notes: list[str]) -> list[str]:
+    """Say each repair once, with how often it was made."""
+    counts = Counter(note[:_NOTE_LIMIT] for note in notes)
+    told = [note if number == 1 else f"{note} ({number} times)" for note, number in counts.items()]
+    return told if len(told) <= NOTES_LIMIT else [*told[:NOTES_LIMIT], f"and {len(told) - NOTES_LIMIT} more"]
 
 
 def parse(model: type[BaseModel], arguments: dict[str, Any], repaired: list[str]) -> BaseModel:
@@ -118,6 +128,8 @@ def _in_words(detail: ErrorDetails) -> str:
 def _wanted(kind: str, detail: ErrorDetails) -> str:
     words = {
         "string_type": "a text is wanted",
+        "greater_than_equal": f"at least {detail.get('ctx', {}).get('ge')} is wanted",
+        "less_than_equal": f"at most {detail.get('ctx', {}).get('le')} is wanted",
         "list_type": "a list is wanted",
         "dict_type": "an object is wanted",
         "model_type": "an object is wanted",

@@ -32,7 +32,14 @@ class Arguments(BaseModel):
             return given
         notes: list[str] = (info.context or {}).get("repaired", [])
         renamed = {cls._right_name(name, given, notes): value for name, value in given.items()}
-        return {name: cls._right_type(name, value, notes) for name, value in renamed.items()}
+        said = {name: value for name, value in renamed.items() if value is not None or not cls._is_left_out(name)}
+        return {name: cls._right_type(name, value, notes) for name, value in said.items()}
+
+    @classmethod
+    def _is_left_out(cls, name: str) -> bool:
+        """Whether null says no more than leaving the argument out: it has a default, and null is no value of it."""
+        field = cls.model_fields.get(name)
+        return field is not None and not field.is_required() and "None" not in str(field.annotation)
 
     @classmethod
     def _right_name(cls, name: str, given: dict[str, Any], notes: list[str]) -> str:
@@ -48,7 +55,7 @@ class Arguments(BaseModel):
         wanted = str(field.annotation) if field else ""
         if isinstance(value, str) and "list[" in wanted:
             return _list_from(name, value, notes, of_texts="list[str]" in wanted)
-        if isinstance(value, int | float) and not isinstance(value, bool) and wanted in ("<class 'str'>", "str"):
+        if isinstance(value, int | float) and not isinstance(value, bool) and wanted in ("<class 'str'>", "str | None"):
             notes.append(f"{name}: a number taken as a text")
             return str(value)
         return value

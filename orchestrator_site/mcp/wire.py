@@ -71,7 +71,7 @@ class Wire:
 
     def _take(self, line: bytes) -> None:
         try:
-            message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+            message = _message_in(line)
         except ValidationError:
             self._in_loop(self._begin_to_refuse, line)
             return
@@ -130,3 +130,20 @@ class Wire:
         if self._is_ending and not self._owed:
             self._is_closed = True
             self._incoming.close()
+
+
+def _message_in(line: bytes) -> mcp_types.JSONRPCMessage:
+    """Parse a line. The quick parser gives up at nesting that Python's still reads; then the tool itself may judge it.
+
+    Raises ValidationError for what is no message.
+    """
+    try:
+        return mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+    except ValidationError as error:
+        if "recursion limit" not in str(error):
+            raise
+        try:
+            body = json.loads(line)
+        except RecursionError:
+            raise error from None
+        return mcp_types.jsonrpc_message_adapter.validate_python(body, by_name=False)

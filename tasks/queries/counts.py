@@ -34,4 +34,4 @@ def progress(counts: dict[str, int]) -> dict[str, int]:
     """Say how far some tasks are: cancelled ones are no longer part of the work."""
     total = sum(counts.values()) - counts.get(Status.CANCELLED, 0)
     completed = counts.get(Status.COMPLETED, 0)
-    return {"completed": completed, "total": total, "percent": 100 * completed // total if total else 100}
+    return {"completed": completed, "total": total, "percent": 100 * completed // total if total else 0}

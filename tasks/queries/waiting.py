@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from django.db.models import Count
 
 from tasks.choices import CLAIMABLE, Status
@@ -25,30 +22,32 @@ def open_dependencies(task: Task) -> list[Task]:
 def why_nothing_is_ready(project: Project, specialist: str | None, session: Session | None) -> NotReady:
     """Say what a project's unfinished tasks are waiting for, seen by a session."""
     tasks = Task.objects.filter(project=project).on_board().leaves()
+    yours = list(tasks.filter(lease_session=session).values_list("public_id", flat=True)[:5]) if session else []
     if specialist:
+        others_ready = tasks.ready().exists()
         tasks = tasks.filter(specialist=specialist)
-    counts: dict[str, int] = dict(tasks.values_list("status").annotate(Count("pk")))
-    yours = tasks.filter(lease_session=session).values_list("public_id", flat=True)[:5] if session else []
-    return NotReady(_message(specialist), next=_next_step(counts, yours), details=_details(counts, yours))
+    counts: dict[str, int] = dict(tasks.order_by().values_list("status").annotate(Count("pk")))
+    details = {"counts": {status: number for status, number in sorted(counts.items()) if number}, "yours": yours}
+    if specialist and others_ready:
+        return NotReady(
+            f"No {specialist} task is ready.", next="Leave specialist_type out: others are ready.", details=details
+        )
+    message = f"No {specialist} task is ready." if specialist else "No task is ready."
+    return NotReady(message, next=_next_step(counts, yours), details=details)
 
 
-def _message(specialist: str | None) -> str:
-    return f"No {specialist} task is ready." if specialist else "No task is ready."
-
-
-def _details(counts: dict[str, int], yours: Iterable[str]) -> dict[str, Any]:
-    return {"counts": {status: number for status, number in sorted(counts.items()) if number}, "yours": list(yours)}
-
-
-def _next_step(counts: dict[str, int], yours: Iterable[str]) -> str:
+def _next_step(counts: dict[str, int], yours: list[str]) -> str:
     if yours:
         return f"You hold {', '.join(yours)}: finish it with orchestrator_complete_subtask, or give it back."
+    if not counts:
+        return "There are none: plan the job with orchestrator_plan_task."
     if counts.get(Status.IN_REVIEW):
-        return "Work waits for review; a person approves it in the browser or with orchestrator_update_task."
-    if counts.get(Status.BLOCKED) or counts.get(Status.FAILED):
-        return "Blocked or failed tasks hold the rest back: see orchestrator_get_status(status='blocked')."
+        return "Work waits for review; a person approves it with orchestrator_update_task's approve."
+    stopped = next((status for status in (Status.BLOCKED, Status.FAILED) if counts.get(status)), None)
+    if stopped:
+        return f"Stopped tasks hold the rest back: see orchestrator_get_status(status={stopped.value!r})."
     if counts.get(Status.ACTIVE):
         return "Others are at work. Ask again when they have finished."
     if any(counts.get(status) for status in CLAIMABLE):
-        return "What is left depends on cancelled tasks: see orchestrator_get_status(status='pending')."
+        return "What is left waits for others or for cancelled tasks: see orchestrator_get_status(status='pending')."
     return "Everything is finished: call orchestrator_synthesize_results, or plan more."

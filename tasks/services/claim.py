@@ -114,10 +114,12 @@ def _best(project: Project, specialist: str | None) -> Task | None:
 
 
 def _how_to_go_on(waiting: list[Task]) -> str:
-    dead = [need.public_id for need in waiting if need.status in (Status.CANCELLED, Status.FAILED)]
-    if dead:
-        return (
-            f"{', '.join(dead[:3])} will not finish by itself: remove the dependency or retry it with "
-            "orchestrator_update_task."
-        )
-    return "Call orchestrator_execute_subtask without task_id for one that is ready."
+    cancelled = [need.public_id for need in waiting if need.status == Status.CANCELLED]
+    if cancelled:
+        names = ", ".join(cancelled[:3])
+        return f"{names} will never finish: remove the dependency with orchestrator_update_task."
+    stopped = [need.public_id for need in waiting if need.status in (Status.FAILED, Status.BLOCKED)]
+    if stopped:
+        names = ", ".join(stopped[:3])
+        return f"{names} will not finish by itself: retry or unblock it with orchestrator_update_task."
+    return "Take one that is ready, if there is one: orchestrator_execute_subtask without task_id."

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from tasks.actors import Actor
 from tasks.choices import CLAIMABLE, Status, Verb
-from tasks.errors import Invalid
+from tasks.errors import invalid
 from tasks.models import Dependency, Task
 from tasks.services import leases, parents, transitions
 from tasks.services.claim import claim, locked
+from tasks.services.texts import check_texts
 
 _LOOKED_AT = 500
 _NAMED = 20
@@ -54,13 +56,24 @@ def complete_locked(
     *, task: Task, actor: Actor, summary: str, outcome: Status, reason: str, lease_number: int | None
 ) -> Completion:
     """Do what `complete` does for a task whose row is locked by the transaction that this is a part of."""
-    if outcome != Status.COMPLETED and not reason.strip():
-        raise Invalid(f"reason: say why the work is {outcome.value}.", next="Send the call again with a reason.")
+    problems = ending_problems(summary, outcome, reason)
+    if problems:
+        raise invalid(problems, next="Nothing was changed. Mend these and send the call again.")
     task = _in_hand(task, actor, lease_number)
     _end(task, actor, summary=summary, outcome=outcome, reason=reason)
     changed = parents.settle(task, actor=actor)
     done = [ended for ended in (task, *changed) if ended.status == Status.COMPLETED]
     return Completion(task, changed, became_ready(done))
+
+
+def ending_problems(summary: str, outcome: Status, reason: str) -> list[dict[str, Any]]:
+    """Return what is wrong with the words that end a work, each with its place."""
+    problems = check_texts({"summary": summary, "reason": reason})
+    if not summary.strip():
+        problems.append({"at": "summary", "problem": "say in a few sentences what was done"})
+    if outcome != Status.COMPLETED and not reason.strip():
+        problems.append({"at": "reason", "problem": f"say why the work is {outcome.value}"})
+    return problems
 
 
 def _in_hand(task: Task, actor: Actor, lease_number: int | None) -> Task:

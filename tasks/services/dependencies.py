@@ -7,19 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from django.db import connection
+
 from tasks.errors import Conflict, Invalid
 from tasks.graph import reachable
-from tasks.models import Dependency, Task
+from tasks.models import Dependency, Project, Task
 from tasks.services import readiness
 
 _CHUNK = 500
 
 
+def lock_graph(project_id: int) -> None:
+    """Let one change of a project's graph happen at a time, so that two halves of a circle cannot meet.
+
+    Call it first in the transaction. SQLite's transactions come one after the other anyway.
+    """
+    if connection.features.has_select_for_update:
+        Project.objects.select_for_update().get(pk=project_id)
+
+
+def lock_needed(keys: Iterable[int]) -> None:
+    """Hold what is waited for, so that whether it is completed stays as it is until the dependency is there."""
+    if connection.features.has_select_for_update:
+        list(Task.objects.select_for_update(of=("self",)).filter(pk__in=sorted(keys)).order_by("pk").values_list("pk"))
+
+
 def add(task: Task, needs: Sequence[Task]) -> list[Task]:
     """Make a task wait for others; returns those that it did not wait for already.
 
-    Call it in the transaction of the change. Raises Invalid where a cycle would close.
+    Call it in the transaction of the change, with the graph locked. Raises Invalid where a cycle would close.
     """
+    lock_needed(need.pk for need in needs)
     present = set(task.dependencies.filter(inherited_from__isnull=True).values_list("depends_on_id", flat=True))
     fresh = [need for need in dict.fromkeys(needs) if need.pk not in present]
     below = descendants_of([task.pk])

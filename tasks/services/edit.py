@@ -1,4 +1,4 @@
-"""Change what a task says, what it waits for, how urgent it is and whether it is reviewed."""
+"""Change what a task says, what it waits for, who does it and how urgent it is."""
 
 from __future__ import annotations
 
@@ -17,10 +17,7 @@ from tasks.models import Task
 from tasks.roles import Catalogue
 from tasks.services import dependencies
 from tasks.services.claim import locked
-from tasks.text import unstorable
-
-TITLE_LIMIT = 300
-TEXT_LIMIT = 200_000
+from tasks.services.texts import check_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +39,8 @@ def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue) ->
     """
     _check(changes.columns, catalogue)
     with transaction.atomic():
+        if changes.add_dependencies or changes.remove_dependencies:
+            dependencies.lock_graph(task.project_id)
         task = locked(task)
         if task.status in FINISHED or task.archived_at is not None:
             raise Conflict(
@@ -54,19 +53,6 @@ def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue) ->
         _save(task, changes.columns)
         events.record(actor=actor, verb=Verb.EDIT, project=task.project_id, task=task, before=before, after=after)
     return task
-
-
-def check_texts(texts: dict[str, str], *, at: str = "") -> list[dict[str, Any]]:
-    """Return a problem for every text that cannot be kept."""
-    problems: list[dict[str, Any]] = []
-    for name, text in texts.items():
-        limit = TITLE_LIMIT if name == "title" else TEXT_LIMIT
-        why = unstorable(text) or (
-            f"has {len(text):,} characters, {limit:,} are allowed" if len(text) > limit else None
-        )
-        if why:
-            problems.append({"at": f"{at}{name}", "problem": why})
-    return problems
 
 
 def _check(columns: dict[str, Any], catalogue: Catalogue) -> None:

@@ -60,6 +60,8 @@ def plan(
     if problems:
         raise invalid(problems, next="Nothing was planned. Mend these and send the whole plan again.")
     with transaction.atomic():
+        dependencies.lock_graph(project.pk)
+        dependencies.lock_needed(need.pk for need in outside.values())
         root = _root(project, description, complexity, context, parent, actor)
         tasks = _insert(root, draft)
         edges = _connect(root, tasks, draft, outside)
@@ -87,6 +89,7 @@ def _root(project: Project, description: str, complexity: str, context: str, par
         root.position = _last_position(parent.plan_id) + 1
     root.save(force_insert=True)
     inherited = dependencies.bequeathed(parent) if parent is not None else []
+    dependencies.lock_needed(need for need, _ in inherited)
     Dependency.objects.bulk_create(
         [Dependency(task=root, depends_on_id=need, inherited_from_id=origin) for need, origin in inherited]
     )
@@ -106,7 +109,7 @@ def divide(task: Task, *, actor: Actor) -> Task:
     if task.archived_at is not None or task.status not in (*CLAIMABLE, Status.ACTIVE):
         raise Conflict(
             f"{task.public_id} is {'archived' if task.archived_at else task.status}: it takes no subtasks.",
-            next="Plan without parent_task_id, or put the task back to work first.",
+            next="Plan without parent_task_id, or below a task that is still to be done.",
         )
     leases.require_holder(task, actor)
     task.is_leaf = task.is_ready = False

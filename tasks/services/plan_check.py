@@ -11,12 +11,11 @@ from tasks.choices import Complexity, Priority
 from tasks.graph import find_cycle
 from tasks.models import Task
 from tasks.roles import Catalogue
-from tasks.services.edit import check_texts
+from tasks.services.texts import check_texts
 
 SUBTASKS_LIMIT = 2000
 DEPENDENCIES_LIMIT = 200
 PROBLEMS_LIMIT = 20
-_EFFORT_LIMIT = 200
 _Problem = dict[str, Any]
 
 
@@ -124,8 +123,6 @@ def _own_problems(entry: Draft, catalogue: Catalogue) -> list[_Problem]:
         found.append(_unknown(f"{at}complexity_level", spec.complexity, Complexity.values))
     if spec.priority is not None and spec.priority not in Priority.values:
         found.append(_unknown(f"{at}priority", spec.priority, Priority.labels))
-    if len(spec.effort) > _EFFORT_LIMIT:
-        found.append({"at": f"{at}estimated_effort", "problem": f"longer than {_EFFORT_LIMIT} characters"})
     if len(spec.dependencies) > DEPENDENCIES_LIMIT:
         found.append({"at": f"{at}dependencies", "problem": f"more than {DEPENDENCIES_LIMIT}"})
     return found
@@ -154,7 +151,7 @@ def _resolve_one(
             {
                 "at": place,
                 "problem": f"{reference[:64]!r} is no key or title of this plan and no task of this project",
-                "allowed": list(inside)[:20],
+                "allowed": list(inside)[:20],  # shortened with everything else that an error says
             }
         ]
     if need == index:

@@ -40,7 +40,7 @@ def project_at(root: Path) -> Project:
 
 
 def _named(text: str, source: str) -> Path:
-    path = Path(text).expanduser()
+    path = Path(text)
     if "\x00" in text or not path.is_absolute():
         raise Invalid(f"{source}: an absolute path is wanted.", next=_HOW)
     try:

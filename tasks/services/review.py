@@ -13,6 +13,7 @@ from tasks.models import Task
 from tasks.services import parents, transitions
 from tasks.services.claim import locked
 from tasks.services.complete import became_ready
+from tasks.services.texts import require_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ def approve(*, task: Task, actor: Actor, comment: str = "") -> Review:
 
     Raises Conflict where there is none to accept.
     """
+    require_texts(reason=comment)
     with transaction.atomic():
         task = locked(task)
         note = {"comment": comment} if comment else {}
@@ -45,6 +47,7 @@ def request_revision(*, task: Task, actor: Actor, comment: str) -> Review:
     """
     if not comment.strip():
         raise Invalid("reason: say what to mend.", next="Send the call again with a reason.")
+    require_texts(reason=comment)
     with transaction.atomic():
         task = locked(task)
         parents.require_alive(task)

@@ -25,7 +25,7 @@ def open_session(
     found = _open_one(connection_id, project)
     if found:
         # The session opened last is the one that a connection's calls belong to.
-        Session.objects.filter(pk=found.pk).update(last_seen_at=timezone.now())
+        Session.objects.filter(pk=found.pk).update(selected_at=timezone.now())
         return found, False
     try:
         with transaction.atomic():
@@ -49,7 +49,7 @@ def open_session(
 def current(connection_id: str) -> Session | None:
     """Return the session that a connection opened last, if it is still open."""
     rows = Session.objects.select_related("project").filter(connection_id=connection_id, ended_at__isnull=True)
-    return rows.order_by("-last_seen_at", "-id").first()
+    return rows.order_by("-selected_at", "-id").first()
 
 
 def by_handle(public_id: str) -> Session:

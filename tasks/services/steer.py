@@ -10,6 +10,7 @@ from tasks.errors import Invalid
 from tasks.models import Task
 from tasks.services import leases, parents, transitions
 from tasks.services.claim import locked
+from tasks.services.texts import require_texts
 
 
 def block(*, task: Task, actor: Actor, reason: str, lease_number: int | None = None) -> Task:
@@ -49,6 +50,7 @@ def release(*, task: Task, actor: Actor, reason: str = "", lease_number: int | N
 
     Raises Conflict where it is not active or another session holds it.
     """
+    require_texts(reason=reason)
     with transaction.atomic():
         task = locked(task)
         transitions.require(task, Verb.RELEASE)
@@ -65,6 +67,7 @@ def cancel(*, task: Task, actor: Actor, reason: str = "") -> list[Task]:
 
     Raises Conflict where the task is finished.
     """
+    require_texts(reason=reason)
     with transaction.atomic():
         task = locked(task)
         transitions.require(task, Verb.CANCEL)
@@ -83,6 +86,7 @@ def dependents_of(tasks: list[Task]) -> list[Task]:
 def _stop(task: Task, actor: Actor, verb: Verb, to: Status, reason: str, lease_number: int | None) -> Task:
     if not reason.strip():
         raise Invalid(f"reason: say why the task is {to.value}.", next="Send the call again with a reason.")
+    require_texts(reason=reason)
     with transaction.atomic():
         task = locked(task)
         transitions.require(task, verb)

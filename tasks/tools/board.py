@@ -23,11 +23,14 @@ from tasks.services import review, steer
 from tasks.services.dependencies import descendants_of
 from tasks.services.edit import Changes, edit
 from tasks.services.idempotency import run_once
+from tasks.services.transitions import possible_for
 from tasks.text import shortened
 
 Answer = dict[str, Any]
 Action = Literal["cancel", "block", "unblock", "release", "fail", "retry", "approve", "request_revision"]
 StatusWord = Literal["pending", "active", "in_review", "needs_revision", "blocked", "failed", "completed", "cancelled"]
+OPENING = ("request_revision", "retry", "unblock")
+"""Actions after which a task can be edited that could not be before; the others come after the edit."""
 ROWS_DEFAULT = 10
 ROWS_LIMIT = 100
 TEXT_SHOWN = 300
@@ -62,7 +65,7 @@ def get_status(caller: Caller, given: GetStatus) -> Answer:
     if given.task_id is None:
         return _of_project(project, given)
     task = task_by_id(project, given.task_id)
-    answer = _of_task(task) if task.is_leaf else _of_plan(task, given)
+    answer = _of_task(task, full=given.detail == "full") if task.is_leaf else _of_plan(task, given)
     return {**answer, "repaired": answers.short_id(given.task_id, task)}
 
 
@@ -94,8 +97,10 @@ def _of_plan(plan: Task, given: GetStatus) -> Answer:
     page = pages.in_tree_order(tree, after=given.cursor, limit=given.limit + 1)
     done = answers.progress(plan)
     return {
+        "task_id": plan.public_id,
         "title": shortened(plan.title, answers.TITLE_LENGTH),
         **done,
+        "parent_task_id": plan.parent.public_id if plan.parent else None,
         "total": tree.count(),
         **_page(page, given, base_depth=plan.depth),
     }
@@ -120,34 +125,50 @@ def _page(page: Page, given: GetStatus, *, base_depth: int | None = None) -> Ans
     }
 
 
-def _full_row(task: Task) -> Answer:
+def _full_row(task: Task, *, text_limit: int = TEXT_SHOWN) -> Answer:
     return {
         **answers.row(task),
         "title": task.title,
-        "description": shortened(task.description, TEXT_SHOWN),
-        "summary": shortened(task.summary, TEXT_SHOWN) or None,
+        "description": _shown(task.description, text_limit),
+        "summary": _shown(task.summary, text_limit) or None,
+        "reason": _shown(answers.why_stopped(task), text_limit) or None,
         "priority": task.priority_word,
         "updated_at": task.updated_at.isoformat(timespec="seconds"),
         "completed_at": task.completed_at.isoformat(timespec="seconds") if task.completed_at else None,
     }
 
 
-def _of_task(task: Task) -> Answer:
+def _shown(text: str, limit: int) -> str:
+    return text if len(text) <= limit else shortened(text, limit)
+
+
+def _of_task(task: Task, *, full: bool) -> Answer:
     works = works_of([task]).get(task.pk, [])
     lease = task.lease_expires_at
+    shown = ROWS_LIMIT if full else ROWS_DEFAULT
+    needs = Task.objects.filter(dependents__task=task).distinct().order_by("pk")
+    dependents = Task.objects.filter(dependencies__depends_on=task).distinct().order_by("pk")
     return {
-        **_full_row(task),
-        **answers.stopped(task),
+        **_full_row(task, text_limit=FULL_BUDGET if full else TEXT_SHOWN),
         "parent_task_id": task.parent.public_id if task.parent else None,
         "lease_expires_at": lease.isoformat(timespec="seconds") if lease else None,
-        "waits_for": [_edge(each) for each in Task.objects.filter(dependents__task=task).distinct()[:ROWS_DEFAULT]],
-        "needed_by": [
-            _edge(each) for each in Task.objects.filter(dependencies__depends_on=task).distinct()[:ROWS_DEFAULT]
-        ],
-        "artifacts": [
-            {"artifact_id": work.artifact_id, "size_chars": work.size_chars} for work in works[:ROWS_DEFAULT]
-        ],
+        **_counted("waits_for", [_edge(each) for each in needs], shown),
+        **_counted("needed_by", [_edge(each) for each in dependents], shown),
+        **_counted("artifacts", [{"artifact_id": w.artifact_id, "size_chars": w.size_chars} for w in works], shown),
+        "next": _next_for(task),
     }
+
+
+def _counted(name: str, rows: list[Answer], shown: int) -> Answer:
+    """Some rows, and how many there are where not all are shown."""
+    return {name: rows[:shown], f"{name}_total": len(rows) if len(rows) > shown else None}
+
+
+def _next_for(task: Task) -> str | None:
+    if task.is_ready:
+        return f"It is ready: orchestrator_execute_subtask(task_id={task.public_id!r})."
+    possible = [verb for verb in possible_for(task) if verb not in ("claim", "complete")]
+    return f"orchestrator_update_task can {', '.join(possible)} it." if possible else None
 
 
 def _edge(task: Task) -> Answer:
@@ -195,9 +216,11 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
         raise Invalid("There is nothing to change.", next="Send an action, or a field to edit.")
     answer: Answer = {"changed": [*changes.columns, *_links(given)]}
     with transaction.atomic():
+        if given.action in OPENING:
+            answer.update(_act(task, actor, given.action, given.reason or ""))
         if changes:
             task = edit(task=task, actor=actor, changes=changes, catalogue=roles.catalogue(task.project))
-        if given.action is not None:
+        if given.action is not None and given.action not in OPENING:
             answer.update(_act(task, actor, given.action, given.reason or ""))
         task.refresh_from_db(fields=["status"])
     return {"status": task.status, **answer, "repaired": answers.short_id(given.task_id, task)}
@@ -244,7 +267,7 @@ def _act(task: Task, actor: Actor, action: Action, reason: str) -> Answer:
         left = [_edge(each) for each in steer.dependents_of(cancelled)]
         return {
             "cancelled_total": len(cancelled),
-            "still_waiting": left,
+            **_counted("still_waiting", left, ROWS_DEFAULT),
             "next": "Remove these dependencies or cancel these tasks too; they cannot start as they are."
             if left
             else None,
@@ -267,10 +290,12 @@ def _act(task: Task, actor: Actor, action: Action, reason: str) -> Answer:
 def _review(task: Task, actor: Actor, action: Action, reason: str) -> Answer:
     if action == "approve":
         seen = review.approve(task=task, actor=actor, comment=reason)
-        return {"unblocked": [answers.pointer(each) for each in seen.unblocked[:ROWS_DEFAULT]]}
+        ready = [answers.pointer(each) for each in seen.unblocked]
+        following = "Call orchestrator_execute_subtask for what is ready now." if ready else None
+        return {**_counted("unblocked", ready, ROWS_DEFAULT), "next": following}
     seen = review.request_revision(task=task, actor=actor, comment=reason)
-    affected = [_edge(each) for each in seen.affected[:ROWS_DEFAULT]]
+    affected = [_edge(each) for each in seen.affected]
     return {
-        "built_on_it": affected,
+        **_counted("built_on_it", affected, ROWS_DEFAULT),
         "next": "Look at what was built on it: it may need revision too." if affected else None,
     }

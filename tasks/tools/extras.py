@@ -23,7 +23,7 @@ from tasks.tools import loop
     mime_type="application/json",
 )
 def project_status(caller: Caller) -> str:
-    """The same facts as initialize_session gives, without opening anything."""
+    """The same facts as initialize_session gives."""
     session = caller.session()
     seen = overview(session.project, session)
     facts = {

@@ -33,6 +33,7 @@ LOOP = (
 )
 SPECIALISTS_SHOWN = 20
 PROBLEMS_SHOWN = 5
+DEPENDENCIES_SHOWN = 10
 
 
 class InitializeSession(Arguments):
@@ -52,7 +53,7 @@ def initialize_session(caller: Caller, given: InitializeSession) -> Answer:
     session, fresh = caller.open(given.project_dir)
     return run_once(
         project=session.project,
-        operation="initialize_session",
+        operation=f"initialize_session {session.public_id}",  # a session is never handed to another
         key=given.idempotency_key,
         request=given.model_dump(exclude={"idempotency_key"}),
         produce=lambda: _welcome(session, fresh),
@@ -105,7 +106,7 @@ class SubtaskArguments(Arguments):
     priority: Urgency | None = None
     complexity_level: Level | None = None
     context: str = ""
-    review: bool | None = Field(None, description="A person approves the work")
+    review: bool | None = Field(None, description="Its work waits for approval")
     subtasks: Annotated[list[SubtaskArguments], WithJsonSchema({"type": "array", "items": {"type": "object"}})] = Field(
         [], description="Same shape, nested"
     )
@@ -190,10 +191,12 @@ def _planned(made: Plan) -> Answer:
 
 def _planned_row(entry: tuple[Task, str, list[str]]) -> Answer:
     task, key, needs = entry
-    facts = {"task_id": task.public_id, "title": task.title[: answers.TITLE_LENGTH]}
+    facts: Answer = {"task_id": task.public_id, "title": shortened(task.title, answers.TITLE_LENGTH)}
     if key:
         facts["key"] = key
-    return {**facts, "dependencies": needs} if needs else facts
+    if len(needs) > DEPENDENCIES_SHOWN:
+        facts["dependencies_total"] = len(needs)
+    return {**facts, "dependencies": needs[:DEPENDENCIES_SHOWN]} if needs else facts
 
 
 class ExecuteSubtask(Arguments):
@@ -217,7 +220,7 @@ def execute_subtask(caller: Caller, given: ExecuteSubtask) -> Answer:
     session = caller.session(given.session_id)
     return run_once(
         project=session.project,
-        operation="execute_subtask",
+        operation=f"execute_subtask {session.public_id}",  # nor is what it holds
         key=given.idempotency_key,
         request=answers.request_of(given),
         produce=lambda: _executed(_claim(given, Actor.assistant(session)), given),
@@ -301,4 +304,8 @@ def _after_synthesis(synthesis: Synthesis, left_out: int, detail: str) -> str:
         return "Send detail='full' for more, or synthesize a group of the plan."
     if synthesis.complete:
         return "Read what you need with orchestrator_read_artifact and put the parts together."
-    return "Not everything is there: go on with orchestrator_execute_subtask."
+    if not synthesis.open:
+        return "Every part was cancelled: there is nothing to put together."
+    if any(part.task.is_ready for part in synthesis.open):
+        return "Not everything is there: go on with orchestrator_execute_subtask."
+    return "Not everything is there, and nothing is ready: see orchestrator_get_status for what it waits for."

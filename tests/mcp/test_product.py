@@ -149,3 +149,13 @@ def test_an_unknown_toolset_is_said_at_once() -> None:
     assert ended.returncode == 2
     assert "nonsense" in ended.stderr
     assert ended.stdout == ""
+
+
+def test_a_tree_deeper_than_the_quick_parser_reads_is_planned(home: Path, tmp_path: Path) -> None:
+    deep: dict[str, Any] = {"title": "Leaf", "description": "d", "specialist_type": "tester"}
+    for number in range(150):
+        deep = {"title": f"Group {number}", "description": "d", "subtasks": [deep]}
+    with connected(home, trial=False) as client:
+        client.call("orchestrator_initialize_session", project_dir=str(tmp_path))
+        answer = client.call("orchestrator_plan_task", description="Deep", subtasks=[deep])
+    assert answer["subtasks_total"] == 151

@@ -22,6 +22,10 @@ BROKEN = {
     "a list for a text": ("a:\n  role_definition: [x]\n", "line 2: a: role_definition must be a text"),
     "a nested list": ("a:\n  role_definition: x\n  approach: [[y]]\n", "line 3: a: approach must be a list of texts"),
     "a role that is a text": ("a: x\n", "line 1: a: a mapping with role_definition"),
+    "nested too deeply": ("[" * 50_000, "line 1: nested too deeply"),
+    "a role that is there twice": ("a: {role_definition: x}\na: {role_definition: y}\n", "line 2: a: is there twice"),
+    "a NUL": ('a: {role_definition: "x\\0y"}\n', "line 1: a: role_definition must be a text"),
+    "a key that is a list": ("? [a, b]\n: x\n", "line 1: a list or mapping: a role's name"),
     "a control character": ("a: \x01", "not valid YAML"),
 }
 
@@ -50,7 +54,7 @@ def test_the_packaged_roles_are_complete(project: Project) -> None:
 def test_what_is_broken_is_named_with_its_line(case: str) -> None:
     text, expected = BROKEN[case]
     found, problems = roles.parse(text, file="roles.yaml")
-    assert found == []
+    assert len(found) == (case == "a role that is there twice")
     assert problems[0].startswith("roles.yaml")
     assert expected in problems[0]
 

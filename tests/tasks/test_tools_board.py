@@ -199,3 +199,47 @@ def test_an_update_sent_twice_with_one_key_is_done_once(ada: Assistant) -> None:
         ada.call("update_task", task_id=task, action="block", reason="x", idempotency_key="k")
     assert Event.objects.filter(verb="block").count() == 1
     assert ada.refused("update_task", task_id=task, action="unblock", idempotency_key="k")["code"] == "conflict"
+
+
+def test_detail_full_of_a_task_shows_all_of_it(ada: Assistant) -> None:
+    title, description = "T" * 290, "line\n" * 2000
+    ada.call("plan_task", description="A job", subtasks=[subtask(title) | {"description": description}])
+    task = Task.objects.get(title=title).public_id
+    answer = ada.call("get_status", task_id=task, detail="full")
+    assert (answer["title"], answer["description"]) == (title, description)
+    assert len(ada.send("get_status", task_id=task).text.encode()) < 2048
+
+
+def test_what_is_not_shown_of_a_task_is_counted(ada: Assistant) -> None:
+    titles = [f"T{n}" for n in range(15)]
+    ada.call("plan_task", description="A job", subtasks=[*map(subtask, titles), subtask("Last", dependencies=titles)])
+    task = Task.objects.get(title="Last").public_id
+    answer = ada.call("get_status", task_id=task)
+    assert (len(answer["waits_for"]), answer["waits_for_total"]) == (10, 15)
+    assert len(ada.call("get_status", task_id=task, detail="full")["waits_for"]) == 15
+
+
+def test_a_group_says_what_it_is_and_where_it_belongs(ada: Assistant) -> None:
+    ada.call(
+        "plan_task",
+        description="A job",
+        subtasks=[{"title": "G", "description": "g", "subtasks": [subtask("A")]}],
+    )
+    group = Task.objects.get(title="G")
+    answer = ada.call("get_status", task_id=group.public_id)
+    assert (answer["task_id"], answer["parent_task_id"]) == (group.public_id, Task.objects.get(parent=None).public_id)
+
+
+def test_work_is_sent_back_and_described_anew_in_one_call(ada: Assistant) -> None:
+    task = ada.plan("A")["A"]
+    ada.complete(task)
+    ada.call("update_task", task_id=task, action="request_revision", reason="Mend it", description="Do A better")
+    row = Task.objects.get(public_id=task)
+    assert (row.status, row.description) == ("needs_revision", "Do A better")
+
+
+def test_blocked_rows_say_why(ada: Assistant) -> None:
+    task = ada.plan("A")["A"]
+    ada.call("update_task", task_id=task, action="block", reason="No access")
+    (row,) = ada.call("get_status", status="blocked")["tasks"]
+    assert row["reason"] == "No access"

@@ -215,3 +215,19 @@ def test_roles_edited_in_the_browser_stand_between_files_and_defaults(ada: Assis
     roles.mkdir(parents=True)
     (roles / "a.yaml").write_text("implementer: {role_definition: Of the file}\n")
     assert "Of the file" in ada.call("execute_subtask")["brief"]
+
+
+def test_an_empty_project_says_to_plan(ada: Assistant) -> None:
+    assert "orchestrator_plan_task" in ada.refused("execute_subtask")["next"]
+
+
+def test_a_specialist_without_work_is_told_that_others_have_some(ada: Assistant) -> None:
+    ada.plan("A")
+    assert "Leave specialist_type out" in ada.refused("execute_subtask", specialist_type="debugger")["next"]
+
+
+def test_failed_work_is_pointed_at(ada: Assistant) -> None:
+    task = ada.plan("A")["A"]
+    ada.call("execute_subtask", task_id=task)
+    ada.call("update_task", task_id=task, action="fail", reason="Broke")
+    assert "status='failed'" in ada.refused("execute_subtask")["next"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
+
+from django.utils import timezone
 
 from tasks.models import Event, Project, Session, Task
 from tasks.services import sessions
@@ -131,3 +134,22 @@ def test_broken_role_files_are_told(ada: Assistant) -> None:
     (problem,) = ada.call("initialize_session")["role_problems"]
     assert "shop.yaml, line" in problem
     assert "not valid YAML" in problem
+
+
+def test_one_key_of_two_assistants_opens_two_sessions(ada: Assistant, bob: Assistant) -> None:
+    ada.plan("A", "B")
+    ids = [each.call("initialize_session", idempotency_key="init")["session_id"] for each in (ada, bob)]
+    assert len(set(ids)) == 2
+    tasks = [each.call("execute_subtask", idempotency_key="next")["task_id"] for each in (ada, bob)]
+    assert len(set(tasks)) == 2
+
+
+def test_a_call_with_a_handle_does_not_change_the_project_of_the_others(ada: Assistant, tmp_path: Path) -> None:
+    first = ada.call("initialize_session")["session_id"]
+    other = tmp_path / "other"
+    other.mkdir()
+    ada.call("initialize_session", project_dir=str(other))
+    Session.objects.update(last_seen_at=timezone.now() - timedelta(minutes=5))
+    ada.call("get_status", session_id=first)
+    ada.plan("A")
+    assert Task.objects.get(title="A").project.root_path == str(other)

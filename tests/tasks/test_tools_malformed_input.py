@@ -281,7 +281,7 @@ def test_a_cursor_that_is_none_is_invalid(ada: Assistant, cursor: str) -> None:
     assert ada.refused("get_status", cursor=cursor, task_id=ids["plan"])["code"] == "invalid"
 
 
-@pytest.mark.parametrize("limit", [0, -1, 101, "many", None])
+@pytest.mark.parametrize("limit", [0, -1, 101, "many", [1]])
 def test_a_limit_out_of_bounds_is_invalid(ada: Assistant, limit: Any) -> None:
     assert ada.refused("get_status", limit=limit)["code"] == "invalid"
 
@@ -324,3 +324,44 @@ def test_the_text_of_an_error_holds_no_path_or_sql(ada: Assistant, monkeypatch: 
     assert error["code"] == "transient"
     assert "secret" not in str(error)
     assert Task.objects.exclude(status=Status.PENDING).count() == 0
+
+
+def test_null_for_an_argument_with_a_default_is_the_default(ada: Assistant) -> None:
+    task = ada.plan("A")["A"]
+    ada.call("get_status", limit=None, include_completed=None, detail=None, cursor=None)
+    ada.complete(task, file_paths=None, artifact_type=None, reason=None, lease_number=None)
+
+
+def test_an_error_stays_small_however_large_the_call(ada: Assistant) -> None:
+    titles = [f"{number} " + "x" * 280 for number in range(30)]
+    calls: list[dict[str, Any]] = [
+        {"subtasks": [subtask(title, dependencies=["nowhere" * 1000]) for title in titles]},
+        {"subtasks": [subtask("A", key="k" * 20_000)]},
+        {"subtasks": [subtask("A", **{"n" * 20_000: 1})]},
+        {"subtasks": [subtask("A")], "x" * 20_000: 1},
+    ]
+    for call in calls:
+        outcome = ada.send("plan_task", description="A job", **call)
+        assert outcome.is_error
+        assert len(outcome.text.encode()) < 4096
+    error = ada.refused("plan_task", description="A job", **calls[0])
+    assert error["details"]["problems_total"] == 20
+
+
+def test_a_repair_made_often_is_told_once(ada: Assistant) -> None:
+    subtasks = [{"title": f"T{n}", "description": "d", "specialist": "tester"} for n in range(50)]
+    answer = ada.call("plan_task", description="A job", subtasks=subtasks)
+    assert answer["repaired"] == ["specialist: taken as specialist_type (50 times)"]
+
+
+@pytest.mark.parametrize("action", ["block", "cancel", "request_revision", "approve"])
+def test_a_reason_has_a_limit(ada: Assistant, action: str) -> None:
+    task = ada.plan("A")["A"]
+    if action in ("request_revision", "approve"):
+        ada.complete(task)
+    assert ada.refused("update_task", task_id=task, action=action, reason="R" * 10_001)["code"] == "invalid"
+
+
+def test_the_servers_own_home_is_no_project(ada: Assistant) -> None:
+    for folder in ("~", "~nosuchuser/x"):
+        assert ada.refused("initialize_session", project_dir=folder)["code"] == "invalid"
