@@ -179,13 +179,23 @@ def test_one_key_from_eight_servers_plans_once(crowd: Crowd, tell: Callable[[str
     tell(f"{ROUNDS} rounds of {SERVERS} calls: {ROUNDS} plans")
 
 
-def test_one_key_from_eight_servers_claims_once(crowd: Crowd, tell: Callable[[str], None]) -> None:
+def test_one_key_of_one_session_from_eight_servers_claims_once(crowd: Crowd, tell: Callable[[str], None]) -> None:
+    session = crowd.servers[0].call("initialize_session")["session_id"]
     for _ in range(ROUNDS):
         _, task = crowd.plan(1)
-        claim = the_one_answer(crowd.at_once("execute_subtask", {"task_id": task, "idempotency_key": task}))
+        call = {"task_id": task, "idempotency_key": task, "session_id": session}
+        claim = the_one_answer(crowd.at_once("execute_subtask", call))
         assert claim["lease_number"] == 1
         assert events_of(crowd, task) == {"plan": 1, "claim": 1}
     tell(f"{ROUNDS} rounds of {SERVERS} calls: {ROUNDS} claims")
+
+
+def test_one_key_of_eight_sessions_hands_the_claim_to_one_of_them(crowd: Crowd) -> None:
+    for _ in range(ROUNDS):
+        _, task = crowd.plan(1)
+        answers = crowd.at_once("execute_subtask", {"task_id": task, "idempotency_key": task})
+        assert codes(answers) == {"done": 1, "conflict": SERVERS - 1}
+        assert events_of(crowd, task) == {"plan": 1, "claim": 1}
 
 
 def test_one_key_from_eight_servers_delivers_once(crowd: Crowd, tell: Callable[[str], None]) -> None:
