@@ -28,7 +28,7 @@ OUTCOMES = {
     "needs_revision": Status.NEEDS_REVISION,
     "blocked": Status.BLOCKED,
 }
-UNBLOCKED_SHOWN = 5
+UNBLOCKED_BYTES = 700
 
 
 class CompleteSubtask(Arguments):
@@ -108,7 +108,7 @@ def _delivered(done: Delivery, given: CompleteSubtask) -> Answer:
             "sha256": content.sha256,
         },
         "parent_task_progress": answers.progress(plan),
-        "unblocked": [answers.pointer(each) for each in done.completion.unblocked[:UNBLOCKED_SHOWN]],
+        "unblocked": answers.within(done.completion.unblocked, answers.pointer, budget=UNBLOCKED_BYTES),
         "next_recommended_task": answers.pointer(following) if following else None,
         "repaired": answers.short_id(given.task_id, task),
         "next": _next_step(task, plan, following),

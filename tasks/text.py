@@ -19,6 +19,12 @@ def unstorable(text: str) -> str | None:
     return f"holds {name} at position {found.start()}, which cannot be stored; leave it out"
 
 
+def within_bytes(text: str, limit: int) -> str:
+    """Cut a text to `limit` bytes of UTF-8, with an ellipsis where something is left out."""
+    raw = text.encode()
+    return text if len(raw) <= limit else raw[: limit - 3].decode(errors="ignore").rstrip() + "…"
+
+
 def shortened(text: str, limit: int) -> str:
     """Cut a text to `limit` characters on one line, with an ellipsis where something is left out."""
     line = " ".join(text.split())

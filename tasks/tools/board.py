@@ -23,8 +23,9 @@ from tasks.services import review, steer
 from tasks.services.dependencies import descendants_of
 from tasks.services.edit import Changes, edit
 from tasks.services.idempotency import run_once
+from tasks.services.texts import TEXT_LIMIT
 from tasks.services.transitions import possible_for
-from tasks.text import shortened
+from tasks.text import shortened, within_bytes
 
 Answer = dict[str, Any]
 Action = Literal["cancel", "block", "unblock", "release", "fail", "retry", "approve", "request_revision"]
@@ -33,7 +34,8 @@ OPENING = ("request_revision", "retry", "unblock")
 """Actions after which a task can be edited that could not be before; the others come after the edit."""
 ROWS_DEFAULT = 10
 ROWS_LIMIT = 100
-TEXT_SHOWN = 300
+EDGES_DEFAULT = 5
+TEXT_BYTES = 200
 FULL_BUDGET = 200_000
 BELOW_LIMIT = 30_000
 """SQLite takes about this many values in one query; a group below a plan is never near it."""
@@ -125,31 +127,27 @@ def _page(page: Page, given: GetStatus, *, base_depth: int | None = None) -> Ans
     }
 
 
-def _full_row(task: Task, *, text_limit: int = TEXT_SHOWN) -> Answer:
+def _full_row(task: Task, *, text_limit: int = TEXT_BYTES) -> Answer:
     return {
         **answers.row(task),
-        "title": task.title,
-        "description": _shown(task.description, text_limit),
-        "summary": _shown(task.summary, text_limit) or None,
-        "reason": _shown(answers.why_stopped(task), text_limit) or None,
+        "title": within_bytes(task.title, text_limit),
+        "description": within_bytes(task.description, text_limit),
+        "summary": within_bytes(task.summary, text_limit) or None,
+        "reason": within_bytes(answers.why_stopped(task), text_limit) or None,
         "priority": task.priority_word,
         "updated_at": task.updated_at.isoformat(timespec="seconds"),
         "completed_at": task.completed_at.isoformat(timespec="seconds") if task.completed_at else None,
     }
 
 
-def _shown(text: str, limit: int) -> str:
-    return text if len(text) <= limit else shortened(text, limit)
-
-
 def _of_task(task: Task, *, full: bool) -> Answer:
     works = works_of([task]).get(task.pk, [])
     lease = task.lease_expires_at
-    shown = ROWS_LIMIT if full else ROWS_DEFAULT
+    shown = ROWS_LIMIT if full else EDGES_DEFAULT
     needs = Task.objects.filter(dependents__task=task).distinct().order_by("pk")
     dependents = Task.objects.filter(dependencies__depends_on=task).distinct().order_by("pk")
     return {
-        **_full_row(task, text_limit=FULL_BUDGET if full else TEXT_SHOWN),
+        **_full_row(task, text_limit=4 * TEXT_LIMIT if full else TEXT_BYTES),
         "parent_task_id": task.parent.public_id if task.parent else None,
         "lease_expires_at": lease.isoformat(timespec="seconds") if lease else None,
         **_counted("waits_for", [_edge(each) for each in needs], shown),
