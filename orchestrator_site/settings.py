@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "csp",
+    "django_q",
     "tasks",
     "artifacts",
     "maintenance",
@@ -155,20 +156,44 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 
 # On loopback the site speaks plain HTTP; behind TLS one switch turns on all that needs it.
-_TLS = env.bool("ORCHESTRATOR_TLS", default=False)
-SESSION_COOKIE_SECURE = _TLS
-CSRF_COOKIE_SECURE = _TLS
-SECURE_SSL_REDIRECT = _TLS
-SECURE_HSTS_SECONDS = 31_536_000 if _TLS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = _TLS
-SECURE_HSTS_PRELOAD = _TLS
-if _TLS:
+ORCHESTRATOR_TLS = env.bool("ORCHESTRATOR_TLS", default=False)
+SESSION_COOKIE_SECURE = ORCHESTRATOR_TLS
+CSRF_COOKIE_SECURE = ORCHESTRATOR_TLS
+SECURE_SSL_REDIRECT = ORCHESTRATOR_TLS
+# Whoever watches the site asks it directly, past the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if ORCHESTRATOR_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = ORCHESTRATOR_TLS
+SECURE_HSTS_PRELOAD = ORCHESTRATOR_TLS
+if ORCHESTRATOR_TLS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # A task's lease, in minutes, where its project's settings do not say otherwise.
 ORCHESTRATOR_LEASE_MINUTES = env.int("ORCHESTRATOR_LEASE_MINUTES", default=30)
 # The largest work that one call may deliver, in bytes of UTF-8.
 ORCHESTRATOR_MAX_DELIVERY_BYTES = env.int("ORCHESTRATOR_MAX_DELIVERY_BYTES", default=16 * 1024 * 1024)
+
+# How many jobs run at once; with 0 none do, and /readyz does not ask for them.
+ORCHESTRATOR_WORKERS = env.int("ORCHESTRATOR_WORKERS", default=2)
+_WORKERS = max(1, ORCHESTRATOR_WORKERS)
+Q_CLUSTER = {
+    "name": "orchestrator",
+    "label": "Jobs",
+    "orm": "default",
+    "workers": _WORKERS,
+    # A job counts as taken from the moment the cluster fetches it: fetch no more than the workers can begin, or those
+    # that wait inside run twice.
+    "queue_limit": _WORKERS,
+    "bulk": 1,
+    "poll": 1.0,
+    "timeout": 300,
+    "retry": 360,
+    "max_attempts": 3,
+    "ack_failures": True,
+    "catch_up": False,
+    "save_limit": -1,  # maintenance.JobRun keeps what went well; failures are kept in any case
+    "recycle": 200,
+}
 
 LOGGING = {
     "version": 1,
