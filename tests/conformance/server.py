@@ -1,0 +1,93 @@
+"""The product's server with what the suite asks for beside it: same factory class, transport and checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mcp_types
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.prompts.base import Prompt
+from mcp.server.streamable_http import EventCallback, EventMessage, EventStore
+
+from orchestrator_site.mcp.server import Bridge
+from tests.conformance import contents, conversations, rounds
+
+Ctx = Context[Any, Any]
+RETRY_MS = 100
+
+
+class FixtureServer(Bridge):
+    """Serves what is registered with the SDK beside what is registered with us; the SDK's own comes first."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for tool in (*contents.TOOLS, *conversations.TOOLS, *rounds.TOOLS):
+            self.add_tool(tool)
+        for uri, (read, mime_type) in contents.RESOURCES.items():
+            self.resource(uri, mime_type=mime_type)(read)
+        for prompt in (*contents.PROMPTS, *rounds.PROMPTS):
+            self.add_prompt(Prompt.from_function(prompt))
+        self.completion()(contents.complete)
+        schema = self._tool_manager.get_tool("json_schema_2020_12_tool")
+        assert schema
+        schema.parameters = contents.SCHEMA_2020_12
+        self._serve_methods_of_sessions()
+
+    def _serve_methods_of_sessions(self) -> None:
+        """Accept what only the protocol before 2026-07-28 has."""
+
+        async def accept(context: Any, params: Any) -> mcp_types.EmptyResult:
+            return mcp_types.EmptyResult()
+
+        for method, params in (
+            ("logging/setLevel", mcp_types.SetLevelRequestParams),
+            ("resources/subscribe", mcp_types.SubscribeRequestParams),
+            ("resources/unsubscribe", mcp_types.UnsubscribeRequestParams),
+        ):
+            self._lowlevel_server.add_request_handler(method, params, accept)
+
+    async def list_tools(self) -> list[mcp_types.Tool]:
+        return [*await MCPServer.list_tools(self), *await super().list_tools()]
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Ctx | None = None) -> Any:
+        own = self._tool_manager.get_tool(name)
+        return await (MCPServer if own else Bridge).call_tool(self, name, arguments, context)
+
+    async def list_resources(self) -> list[mcp_types.Resource]:
+        return [*await MCPServer.list_resources(self), *await super().list_resources()]
+
+    async def list_resource_templates(self) -> list[mcp_types.ResourceTemplate]:
+        return [*await MCPServer.list_resource_templates(self), *await super().list_resource_templates()]
+
+    async def read_resource(self, uri: Any, context: Ctx | None = None) -> Any:
+        own = str(uri).startswith("test://")
+        return await (MCPServer if own else Bridge).read_resource(self, uri, context)
+
+    async def list_prompts(self) -> list[mcp_types.Prompt]:
+        return [*await MCPServer.list_prompts(self), *await super().list_prompts()]
+
+    async def get_prompt(self, name: str, arguments: dict[str, Any] | None = None, context: Ctx | None = None) -> Any:
+        own = self._prompt_manager.get_prompt(name)
+        return await (MCPServer if own else Bridge).get_prompt(self, name, arguments, context)
+
+
+class Events(EventStore):
+    """Remembers what streams carried, so that a client which comes back gets what it missed."""
+
+    def __init__(self) -> None:
+        self._events: list[tuple[str, mcp_types.JSONRPCMessage | None]] = []
+
+    async def store_event(self, stream_id: str, message: mcp_types.JSONRPCMessage | None) -> str:
+        self._events.append((stream_id, message))
+        return str(len(self._events))
+
+    async def replay_events_after(self, last_event_id: str, send_callback: EventCallback) -> str | None:
+        number = int(last_event_id)
+        if not 0 < number <= len(self._events):
+            return None
+        stream = self._events[number - 1][0]
+        for later, (its_stream, message) in enumerate(self._events[number:], number + 1):
+            if its_stream == stream and message is not None:
+                await send_callback(EventMessage(message, str(later)))
+        return stream
