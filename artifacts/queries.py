@@ -50,6 +50,17 @@ def artifact_by_id(project: Project, public_id: str) -> Artifact:
     return found
 
 
+def project_of_artifact(public_id: str) -> Project | None:
+    """Return the project that an artifact is in."""
+    return Project.objects.filter(artifacts__public_id=public_id.replace("\x00", "")).first()
+
+
+def ids_beginning(project: Project, start: str, *, limit: int = 101) -> list[str]:
+    """Return ids of a project's artifacts that begin so, the newest first."""
+    rows = Artifact.objects.filter(project=project, public_id__startswith=start.replace("\x00", ""))
+    return list(rows.order_by("-id").values_list("public_id", flat=True)[:limit])
+
+
 def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion:
     """Return a version of an artifact, the latest by default.
 

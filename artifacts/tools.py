@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from artifacts import paths, queries
+from artifacts.models import Artifact
 from artifacts.services.deliver import Delivery, deliver, prepare_work
 from artifacts.store import Prepared
 from orchestrator_site.mcp.registry import Arguments, resource, tool
@@ -15,7 +16,7 @@ from tasks.actors import Actor
 from tasks.callers import Caller
 from tasks.choices import Status
 from tasks.errors import Invalid, invalid
-from tasks.models import Session, Task
+from tasks.models import Task
 from tasks.queries.find import task_by_id
 from tasks.services.complete import ending_problems
 from tasks.services.idempotency import run_once
@@ -53,16 +54,16 @@ class CompleteSubtask(Arguments):
 )
 def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
     """Prepare the work outside the transaction, then deliver it."""
-    session = caller.session(given.session_id)
-    task = task_by_id(session.project, given.task_id, only=["public_id", "project"])
+    actor = caller.actor(given.session_id)
+    task = task_by_id(actor.project, given.task_id, only=["public_id", "project"])
     logical_paths = _checked(given)
     prepared = prepare_work(given.detailed_work)
     return run_once(
-        project=session.project,
+        project=actor.project,
         operation="complete_subtask",
         key=given.idempotency_key,
         request=_request(given, prepared),
-        produce=lambda: _delivered(_deliver(task, session, given, logical_paths, prepared), given),
+        produce=lambda: _delivered(_deliver(task, actor, given, logical_paths, prepared), given),
     )
 
 
@@ -79,11 +80,11 @@ def _checked(given: CompleteSubtask) -> list[str]:
 
 
 def _deliver(
-    task: Task, session: Session, given: CompleteSubtask, logical_paths: list[str], prepared: Prepared
+    task: Task, actor: Actor, given: CompleteSubtask, logical_paths: list[str], prepared: Prepared
 ) -> Delivery:
     return deliver(
         task=task,
-        actor=Actor.assistant(session),
+        actor=actor,
         prepared=prepared,
         summary=given.summary,
         outcome=OUTCOMES[given.next_action],
@@ -181,16 +182,22 @@ def read_artifact(caller: Caller, given: ReadArtifact) -> Answer:
     title="Artifact",
     description="The whole text of a delivered work.",
     mime_type="text/plain",
+    complete=lambda caller, name, typed: queries.ids_beginning(caller.project(), typed),
+    project_of=lambda caller, id: _artifact(caller, id).project,
 )
 def artifact_text(caller: Caller, id: str) -> str:
     """The latest version, up to what one message should carry.
 
     Raises Invalid for a larger one.
     """
-    version = queries.version_of(queries.artifact_by_id(caller.session().project, id))
+    version = queries.version_of(_artifact(caller, id))
     if version.content.size_chars > queries.READ_LIMIT:
         raise Invalid(
             f"{id} has {version.content.size_chars:,} characters; a resource shows up to {queries.READ_LIMIT:,}.",
             next="Read it by ranges with orchestrator_read_artifact.",
         )
     return queries.read_range(version, limit=queries.READ_LIMIT).text
+
+
+def _artifact(caller: Caller, id: str) -> Artifact:
+    return queries.artifact_by_id(caller.reach(lambda: queries.project_of_artifact(id)), id)

@@ -1,9 +1,16 @@
-"""The ASGI application that uvicorn serves."""
+"""The ASGI application that uvicorn serves: the bridge at its address, the site at all others."""
+
+from __future__ import annotations
 
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
 
-application = get_asgi_application()
+site: Any = get_asgi_application()
+
+from orchestrator_site.mcp.mount import mounted  # noqa: E402  -- its parts need Django to be set up
+
+application: Any = mounted(site)

@@ -1,4 +1,4 @@
-"""What the site itself keeps: links that sign a person in once."""
+"""What the site itself keeps: links that sign a person in once, and access tokens."""
 
 from __future__ import annotations
 
@@ -30,3 +30,40 @@ class SignInLink(models.Model):
     def is_usable(self, now: datetime) -> bool:
         """Tell whether the link would still sign in at `now`."""
         return self.used_at is None and now < self.expires_at
+
+
+class AccessToken(models.Model):
+    """Opens the bridge over HTTP and the REST API for its owner. Only a digest is kept; the secret is shown once."""
+
+    public_id = models.CharField(max_length=40, unique=True)
+    name = models.CharField(max_length=100)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="access_tokens")
+    digest = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(default=list)
+    project = models.ForeignKey(
+        "tasks.Project", null=True, blank=True, on_delete=models.CASCADE, related_name="access_tokens"
+    )
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(name=""), name="access_token_has_a_name"),
+            models.UniqueConstraint(
+                fields=["owner", "name"], condition=Q(revoked_at__isnull=True), name="access_token_name_once_per_owner"
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("created_at")),
+                name="access_token_has_a_lifetime",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner.get_username()}/{self.name}"
+
+    def is_usable(self, now: datetime) -> bool:
+        """Tell whether the token opens anything at `now`."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)

@@ -195,6 +195,13 @@ Q_CLUSTER = {
     "recycle": 200,
 }
 
+# What assistants over a pipe may do: read, write, review, admin. Over HTTP their access token says it.
+ORCHESTRATOR_STDIO_SCOPES = env.list("ORCHESTRATOR_STDIO_SCOPES", default=["read", "write", "review", "admin"])
+# Which tools the bridge offers over HTTP.
+ORCHESTRATOR_TOOLSETS = env.list("ORCHESTRATOR_TOOLSETS", default=["core"])
+# Pages that may post here besides our own, such as https://orchestrator.example.org behind a proxy.
+CSRF_TRUSTED_ORIGINS = env.list("ORCHESTRATOR_TRUSTED_ORIGINS", default=[])
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -49,6 +49,10 @@ class Session(models.Model):
     public_id = models.CharField(max_length=40, unique=True)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="sessions")
     connection_id = models.CharField(max_length=80)
+    principal = models.CharField(
+        max_length=200, blank=True, help_text="Who the connection proved to be: a person, or a person's access token."
+    )
+    token_id = models.CharField(max_length=40, blank=True, help_text="The access token; empty for a local pipe.")
     client_name = models.CharField(max_length=200, blank=True)
     client_version = models.CharField(max_length=100, blank=True)
     started_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -60,7 +64,10 @@ class Session(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["connection_id", "-id"], name="session_by_connection")]
+        indexes = [
+            models.Index(fields=["connection_id", "-id"], name="session_by_connection"),
+            models.Index(fields=["token_id", "project"], condition=~Q(token_id=""), name="session_by_token"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["connection_id", "project"],

@@ -13,6 +13,7 @@ from artifacts.models import Artifact, ArtifactVersion, Content
 from orchestrator_site.mcp import calls, registry
 from tasks.callers import Caller
 from tasks.models import Dependency, Event, IdempotencyKey, Project, Task
+from tasks.principals import Principal
 
 _serial = itertools.count(1)
 assert artifacts.tools
@@ -22,7 +23,9 @@ class Assistant:
     """One connection, standing in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.caller = Caller(f"connection-of-a-test-{next(_serial)}", "claude-code", "2.1", {}, str(folder))
+        self.caller = Caller(
+            Principal("ada"), f"connection-of-a-test-{next(_serial)}", "claude-code", "2.1", {}, str(folder)
+        )
         self.folder = folder
 
     def send(self, name: str, **arguments: Any) -> calls.Outcome:

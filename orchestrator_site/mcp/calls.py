@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from orchestrator_site.mcp.registry import Tool
 from tasks.callers import Caller
 from tasks.errors import OrchestratorError, Transient, invalid
+from tasks.principals import Scope
 from tasks.text import unstorable
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ def run(tool: Tool, arguments: dict[str, Any], caller: Caller) -> Outcome:
     """Run one call to its end; never raises."""
     repaired: list[str] = []
     try:
+        caller.principal.require(Scope(tool.scope))
         payload = tool.handler(caller, parse(tool.arguments, arguments, repaired))
     except OrchestratorError as error:
         return Outcome(error.as_dict(), is_error=True)

@@ -81,6 +81,10 @@ ToolHandler = Callable[[Any, Any], dict[str, Any]]
 """Takes the caller (`tasks.callers.Caller`) and the parsed arguments, returns the facts of the answer."""
 
 
+Completer = Callable[[Any, str, str], list[str]]
+"""Takes the caller, the name of a variable and what was typed of it, returns values that begin so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A tool as clients see it. The annotations are true ones: a read-only tool changes no task and no artifact."""
@@ -94,6 +98,8 @@ class Tool:
     read_only: bool = False
     destructive: bool = False
     idempotent: bool = False
+    scope: str = "write"
+    """What the caller must be allowed to do (`tasks.principals.Scope`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,9 @@ class Resource:
     description: str
     mime_type: str
     handler: Callable[..., str]
+    complete: Completer | None = None
+    project_of: Callable[..., Any] | None = None
+    """`project_of(caller, **variables)` returns the project that a template's resource belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,30 +144,39 @@ def tool(
     read_only: bool = False,
     destructive: bool = False,
     idempotent: bool = False,
+    scope: str = "",
 ) -> Callable[[Callable[[Any, A], dict[str, Any]]], Callable[[Any, A], dict[str, Any]]]:
-    """Register a tool's handler.
+    """Register a tool's handler. Without a `scope` reading needs `read`, the rest `write`.
 
     Raises ValueError where the name is taken: two doors cannot own one tool.
     """
 
     def register(handler: Callable[[Any, A], dict[str, Any]]) -> Callable[[Any, A], dict[str, Any]]:
-        _add(
-            _tools,
-            name,
-            Tool(name, title, description, arguments, handler, toolset, read_only, destructive, idempotent),
-        )
+        needed = scope or ("read" if read_only else "write")
+        entry = Tool(name, title, description, arguments, handler, toolset, read_only, destructive, idempotent, needed)
+        _add(_tools, name, entry)
         return handler
 
     return register
 
 
 def resource(
-    uri: str, *, name: str, title: str, description: str, mime_type: str
+    uri: str,
+    *,
+    name: str,
+    title: str,
+    description: str,
+    mime_type: str,
+    complete: Completer | None = None,
+    project_of: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., str]], Callable[..., str]]:
-    """Register a resource, or a template of resources where the URI holds `{variables}`."""
+    """Register a resource, or a template of resources where the URI holds `{variables}`.
+
+    `complete` offers values for a template's variables; `project_of` names the project of one, to whoever may read it.
+    """
 
     def register(handler: Callable[..., str]) -> Callable[..., str]:
-        _add(_resources, uri, Resource(uri, name, title, description, mime_type, handler))
+        _add(_resources, uri, Resource(uri, name, title, description, mime_type, handler, complete, project_of))
         return handler
 
     return register

@@ -16,6 +16,8 @@ from django.apps import apps
 from django.db import close_old_connections
 from mcp.server import MCPServer
 from mcp.server.caching import CacheableMethod, CacheHint
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
@@ -26,9 +28,11 @@ from mcp.shared.uri_template import UriTemplate
 
 import orchestrator_site
 from orchestrator_site.mcp import calls, registry
+from orchestrator_site.mcp.changes import WATCHED_PER_CLIENT, Changes
 from orchestrator_site.mcp.schema import input_schema
 from tasks.callers import Caller
 from tasks.errors import Conflict, NotFound, OrchestratorError, Transient
+from tasks.principals import Scope
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +50,8 @@ INSTRUCTIONS = (
 # More threads mean more database connections, not more work done: Python runs one at a time.
 CALL_THREADS = 4
 LIST_TTL_MS = 60_000
+COMPLETIONS = 100
+"""The protocol's own limit of what one completion offers."""
 _LISTS: tuple[CacheableMethod, ...] = (
     "tools/list",
     "prompts/list",
@@ -56,7 +62,7 @@ _LISTS: tuple[CacheableMethod, ...] = (
 
 Result = TypeVar("Result")
 CallerFor = Callable[[Context[Any, Any]], Caller]
-"""Tells who sent a request: one caller for a pipe, one per session over HTTP."""
+"""Tells who sent a request; asked in a thread of its own, so it may look into the database."""
 BeforeCall = Callable[[mcp_types.RequestId], None]
 """Is told which request begins."""
 
@@ -102,19 +108,35 @@ class Bridge(MCPServer[Any]):
         self._templates = [(UriTemplate.parse(e.uri), e) for e in registry.resources() if "{" in e.uri]
         self._prompts = {prompt.name: prompt for prompt in registry.prompts()}
         self._threads: anyio.CapacityLimiter | None = None
+        self.changes = Changes()
+        self._answer("completion/complete", mcp_types.CompleteRequestParams, self._complete)
+        self._answer("subscriptions/listen", mcp_types.SubscriptionsListenRequestParams, self._listen)
+        self._answer("resources/subscribe", mcp_types.SubscribeRequestParams, self._subscribe)
+        self._answer("resources/unsubscribe", mcp_types.UnsubscribeRequestParams, self._unsubscribe)
+
+    @property
+    def lowlevel(self) -> Server[Any]:
+        """The SDK's inner server, which the transports take."""
+        return self._lowlevel_server
+
+    def _answer(self, method: str, params: type[Any], handler: Callable[..., Any]) -> None:
+        self._lowlevel_server.add_request_handler(method, params, handler)
 
     async def serve(
         self, read_stream: ReadStream[SessionMessage | Exception], write_stream: WriteStream[SessionMessage]
     ) -> None:
         """Serve one connection over a pair of streams until the reading one ends."""
         low = self._lowlevel_server
-        await low.run(read_stream, write_stream, low.create_initialization_options())
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.changes.run)
+            await low.run(read_stream, write_stream, low.create_initialization_options())
+            tasks.cancel_scope.cancel()
 
     async def _in_thread(self, context: Context[Any, Any] | None, work: Callable[[Caller], Result]) -> Result:
         """Run database work beside the event loop, in few threads, each with a connection that is alive."""
         if context is None or context.request_context.request_id is None:
             raise ValueError("A call outside a request has no caller.")
-        request_id, caller = context.request_context.request_id, self._caller_for(context)
+        request_id = context.request_context.request_id
         if self._threads is None:  # it belongs to the loop, which does not run yet when the server is made
             self._threads = anyio.CapacityLimiter(CALL_THREADS)
 
@@ -124,7 +146,7 @@ class Bridge(MCPServer[Any]):
             try:
                 if self._before_call:
                     self._before_call(request_id)
-                return work(caller)
+                return work(self._caller_for(context))
             finally:
                 close_old_connections()
 
@@ -191,12 +213,76 @@ class Bridge(MCPServer[Any]):
         """
         entry, variables = self._match(str(uri))
         try:
-            text = await self._in_thread(context, lambda caller: entry.handler(caller, **variables))
+            text = await self._in_thread(context, _reading(lambda caller: entry.handler(caller, **variables)))
         except NotFound as error:
             raise ResourceNotFoundError(error.message) from error
         except OrchestratorError as error:
             raise _protocol_error(error) from error
         return [ReadResourceContents(content=text, mime_type=entry.mime_type)]
+
+    async def _complete(
+        self, inner: ServerRequestContext[Any, Any], params: mcp_types.CompleteRequestParams
+    ) -> mcp_types.CompleteResult:
+        """Offer ids that begin as what was typed; prompts have nothing to offer."""
+        ref, argument = params.ref, params.argument
+        entry = next((e for _, e in self._templates if e.uri == getattr(ref, "uri", None)), None)
+        offer = entry.complete if entry else None
+        if offer is None:
+            return mcp_types.CompleteResult(completion=mcp_types.Completion(values=[], total=0, has_more=False))
+        found = await self._asked(inner, _reading(lambda caller: offer(caller, argument.name, argument.value)))
+        shown = found[:COMPLETIONS]
+        completion = mcp_types.Completion(values=shown, has_more=len(found) > len(shown))
+        return mcp_types.CompleteResult(completion=completion)
+
+    # Changes of resources
+
+    async def _listen(
+        self, inner: ServerRequestContext[Any, Any], params: mcp_types.SubscriptionsListenRequestParams
+    ) -> mcp_types.SubscriptionsListenResult:
+        """Stream changes, of what the caller may read and of nothing else."""
+        uris = params.notifications.resource_subscriptions or []
+        if len(uris) > WATCHED_PER_CLIENT:
+            raise MCPError(mcp_types.INVALID_PARAMS, f"At most {WATCHED_PER_CLIENT} resources can be watched at once.")
+        projects = {await self._watchable(inner, str(uri)) for uri in uris}
+        if len(projects) > 1:
+            raise MCPError(mcp_types.INVALID_PARAMS, "One stream watches resources of one project.")
+        return await self.changes.listen(inner, params, projects.pop() if projects else None)
+
+    async def _subscribe(
+        self, inner: ServerRequestContext[Any, Any], params: mcp_types.SubscribeRequestParams
+    ) -> mcp_types.EmptyResult:
+        uri = str(params.uri)
+        project_id = await self._watchable(inner, uri)
+        if not await self.changes.subscribe(inner.session, uri, project_id):
+            raise MCPError(mcp_types.INVALID_PARAMS, f"At most {WATCHED_PER_CLIENT} resources can be watched at once.")
+        return mcp_types.EmptyResult()
+
+    async def _unsubscribe(
+        self, inner: ServerRequestContext[Any, Any], params: mcp_types.UnsubscribeRequestParams
+    ) -> mcp_types.EmptyResult:
+        self.changes.unsubscribe(inner.session, str(params.uri))
+        return mcp_types.EmptyResult()
+
+    async def _watchable(self, inner: ServerRequestContext[Any, Any], uri: str) -> int:
+        """Return the project of a resource that the caller may read.
+
+        Raises ResourceNotFoundError's protocol error otherwise.
+        """
+        try:
+            entry, variables = self._match(uri)
+            project_of = entry.project_of or (lambda caller: caller.project())
+            project = await self._asked(inner, _reading(lambda caller: project_of(caller, **variables)))
+        except ResourceNotFoundError as error:
+            raise MCPError(mcp_types.INVALID_PARAMS, str(error), {"uri": uri}) from error
+        return int(project.pk)
+
+    async def _asked(self, inner: ServerRequestContext[Any, Any], work: Callable[[Caller], Result]) -> Result:
+        """Do a request's work where the SDK hands us its bare context, with our errors as the protocol's."""
+        context: Context[Any, Any] = Context(request_context=inner, mcp_server=self)
+        try:
+            return await self._in_thread(context, work)
+        except OrchestratorError as error:
+            raise _protocol_error(error) from error
 
     def _match(self, uri: str) -> tuple[registry.Resource, dict[str, Any]]:
         for entry in self._resources:
@@ -236,7 +322,7 @@ class Bridge(MCPServer[Any]):
         entry, given = self._prompt(name), dict(arguments or {})
         _check_prompt_arguments(entry, given)
         try:
-            text = await self._in_thread(context, lambda caller: entry.handler(caller, **given))
+            text = await self._in_thread(context, _reading(lambda caller: entry.handler(caller, **given)))
         except OrchestratorError as error:
             raise _protocol_error(error) from error
         content = mcp_types.TextContent(type="text", text=text)
@@ -250,6 +336,16 @@ class Bridge(MCPServer[Any]):
             error = NotFound(f"There is no prompt {name[:100]!r}.", details={"allowed": list(self._prompts)})
             raise _protocol_error(error)
         return entry
+
+
+def _reading(work: Callable[[Caller], Result]) -> Callable[[Caller], Result]:
+    """Let only those do it who may read."""
+
+    def run(caller: Caller) -> Result:
+        caller.principal.require(Scope.READ)
+        return work(caller)
+
+    return run
 
 
 def _described(tool: registry.Tool) -> mcp_types.Tool:

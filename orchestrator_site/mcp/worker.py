@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
     from tasks.callers import Caller
+    from tasks.principals import Principal
 
 logger = logging.getLogger(__name__)
 
@@ -189,23 +190,36 @@ class _Schema:
 
 
 class _OneCaller:
-    """The one caller of a pipe; its client says its name in the handshake or with every request."""
+    """The one caller of a pipe: the person whose account runs this process, with a client that says its own name.
+
+    A pipe has no token: who can start us can read the database, too. ORCHESTRATOR_STDIO_SCOPES may grant less.
+    """
 
     def __init__(self, connection_id: str) -> None:
-        from tasks.callers import Caller
-
-        self._caller = Caller(
-            connection_id=connection_id,
-            environ={name: os.environ[name] for name in CLIENT_VARIABLES if os.environ.get(name)},
-            working_directory=os.environ.pop("ORCHESTRATOR_CLIENT_DIRECTORY", ""),
-        )
+        self._connection_id = connection_id
+        self._environ = {name: os.environ[name] for name in CLIENT_VARIABLES if os.environ.get(name)}
+        self._working_directory = os.environ.pop("ORCHESTRATOR_CLIENT_DIRECTORY", "")
+        self._principal: Principal | None = None
 
     def __call__(self, context: Context[Any, Any]) -> Caller:
-        params = context.session.client_params
-        if params is not None:
-            self._caller.client_name = params.client_info.name
-            self._caller.client_version = params.client_info.version
-        return self._caller
+        from tasks.callers import Caller
+
+        caller = Caller(
+            self._local_principal(),
+            connection_id=self._connection_id,
+            environ=self._environ,
+            working_directory=self._working_directory,
+        )
+        if (params := context.session.client_params) is not None:
+            caller.client_name, caller.client_version = params.client_info.name, params.client_info.version
+        return caller
+
+    def _local_principal(self) -> Principal:
+        if self._principal is None:
+            from orchestrator_site.accounts.local import local_principal
+
+            self._principal = local_principal()
+        return self._principal
 
 
 if __name__ == "__main__":

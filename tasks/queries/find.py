@@ -54,6 +54,17 @@ def _short(project: Project, part: str) -> Task | None:
     return rows[0] if rows else None
 
 
+def project_of_task(public_id: str) -> Project | None:
+    """Return the project that a task is in, by its whole id."""
+    return Project.objects.filter(tasks__public_id=public_id.replace("\x00", "")).first()
+
+
+def ids_beginning(project: Project, start: str, *, limit: int = 101) -> list[str]:
+    """Return ids of a project's tasks that begin so, the newest first."""
+    rows = Task.objects.filter(project=project, public_id__startswith=start.replace("\x00", ""))
+    return list(rows.on_board().order_by("-id").values_list("public_id", flat=True)[:limit])
+
+
 def tasks_by_ids(project: Project, public_ids: Sequence[str]) -> dict[str, Task]:
     """Return the tasks of this project by exact id; unknown ids are left out."""
     found: dict[str, Task] = {}

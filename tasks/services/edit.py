@@ -15,7 +15,7 @@ from tasks.choices import FINISHED, Priority, Verb
 from tasks.errors import Conflict, invalid
 from tasks.models import Task
 from tasks.roles import Catalogue
-from tasks.services import dependencies
+from tasks.services import dependencies, leases
 from tasks.services.claim import locked
 from tasks.services.texts import check_texts
 
@@ -35,7 +35,8 @@ class Changes:
 def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue) -> Task:
     """Apply some changes at once, or none.
 
-    Raises Invalid for values that cannot be, Conflict for a task that is finished or was changed meanwhile.
+    Raises Invalid for values that cannot be, Conflict for a task that is finished, was changed meanwhile, or is in the
+    hands of another than an assistant that may not review.
     """
     _check(changes.columns, catalogue)
     with transaction.atomic():
@@ -47,6 +48,7 @@ def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue) ->
                 f"{task.public_id} is {'archived' if task.archived_at else task.status}: it is not edited any more.",
                 next="Send it back first with action='request_revision', or plan a new task.",
             )
+        leases.require_not_anothers(task, actor)
         before = {name: getattr(task, name) for name in changes.columns}
         after = dict(changes.columns)
         after.update(_relink(task, changes))

@@ -17,6 +17,7 @@ from tasks.actors import Actor
 from tasks.choices import Status, Verb
 from tasks.errors import Conflict
 from tasks.models import Project, Session, Task
+from tasks.principals import Scope
 from tasks.services import parents, transitions
 
 SWEEP_LIMIT = 100
@@ -33,7 +34,7 @@ def granted(task: Task, actor: Actor, *, number: int, now: datetime) -> dict[str
     return {
         "lease_number": number,
         "lease_session": actor.session,
-        "lease_holder": actor.name,
+        "lease_holder": actor.label,
         "lease_expires_at": now + duration(task.project),
     }
 
@@ -45,6 +46,16 @@ def is_holder(task: Task, actor: Actor) -> bool:
     return actor.session is not None and task.lease_session_id == actor.session.pk
 
 
+def _proves_itself(task: Task, actor: Actor, lease_number: int | None) -> bool:
+    """Whether the holder's own token comes with the lease's own number.
+
+    Requests of one client over HTTP may belong to different sessions: a connection was lost, a handle left out.
+    """
+    if lease_number != task.lease_number or actor.session is None or not actor.session.token_id:
+        return False
+    return task.lease_session is not None and task.lease_session.token_id == actor.session.token_id
+
+
 def require_holder(task: Task, actor: Actor, *, lease_number: int | None = None) -> None:
     """Check that an active task may be changed by this actor.
 
@@ -54,9 +65,20 @@ def require_holder(task: Task, actor: Actor, *, lease_number: int | None = None)
     Raises Conflict.
     """
     _require_number(task, lease_number)
-    if actor.kind != "assistant" or is_holder(task, actor):
+    if actor.kind != "assistant" or is_holder(task, actor) or _proves_itself(task, actor, lease_number):
         return
     if task.status == Status.ACTIVE and not task.lease_is_over(timezone.now()):
+        raise held(task)
+
+
+def require_not_anothers(task: Task, actor: Actor) -> None:
+    """Check that an assistant does not steer work away under the hands of another, unless it may review.
+
+    Raises Conflict.
+    """
+    if actor.kind != "assistant" or Scope.REVIEW in actor.scopes or is_holder(task, actor):
+        return
+    if task.status == Status.ACTIVE and task.is_leaf and not task.lease_is_over(timezone.now()):
         raise held(task)
 
 

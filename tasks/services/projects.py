@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
-from tasks.errors import Invalid
+from tasks.errors import Invalid, NotFound
 from tasks.models import Project
 
 OWN_VARIABLE = "ORCHESTRATOR_PROJECT_DIR"
@@ -37,6 +37,20 @@ def project_at(root: Path) -> Project:
     """Return the project of a folder, making it on the first visit; safe while others do the same."""
     found = Project.objects.filter(root_path=str(root)).first()
     return found or _make(root)
+
+
+def bound_project(project_id: int, project_dir: str) -> Project:
+    """Return the project that a token is bound to, where the folder that its client named is that project's.
+
+    Raises NotFound where it is another, and Invalid for a path that is none.
+    """
+    project = Project.objects.get(pk=project_id)
+    if project.root_path and _named(project_dir, "project_dir") == Path(project.root_path):
+        return project
+    raise NotFound(
+        f"project_dir: this access token is for the project {project.slug!r}, and that folder is not its.",
+        next="Leave project_dir out.",
+    )
 
 
 def _named(text: str, source: str) -> Path:

@@ -10,6 +10,7 @@ from tasks.actors import Actor
 from tasks.choices import Status, Verb
 from tasks.errors import Invalid
 from tasks.models import Task
+from tasks.principals import Scope
 from tasks.services import parents, transitions
 from tasks.services.claim import locked
 from tasks.services.complete import became_ready
@@ -28,8 +29,9 @@ class Review:
 def approve(*, task: Task, actor: Actor, comment: str = "") -> Review:
     """Accept delivered work.
 
-    Raises Conflict where there is none to accept.
+    Raises Forbidden for an actor that may not review, Conflict where there is none to accept.
     """
+    actor.require(Scope.REVIEW)
     require_texts(reason=comment)
     with transaction.atomic():
         task = locked(task)
@@ -43,8 +45,10 @@ def approve(*, task: Task, actor: Actor, comment: str = "") -> Review:
 def request_revision(*, task: Task, actor: Actor, comment: str) -> Review:
     """Send delivered work back; the comment is the first thing that the next execute shows.
 
-    Raises Invalid without a comment, Conflict where nothing was delivered or its plan was cancelled.
+    Raises Forbidden for an actor that may not review, Invalid without a comment, Conflict where nothing was delivered
+    or its plan was cancelled.
     """
+    actor.require(Scope.REVIEW)
     if not comment.strip():
         raise Invalid("reason: say what to mend.", next="Send the call again with a reason.")
     require_texts(reason=comment)

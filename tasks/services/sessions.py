@@ -12,6 +12,7 @@ from tasks.actors import Actor
 from tasks.choices import Verb
 from tasks.errors import Conflict, NotFound
 from tasks.models import Project, Session
+from tasks.principals import Principal
 from tasks.services import leases
 
 TOUCH_EVERY = timedelta(minutes=1)
@@ -19,7 +20,7 @@ TOUCH_EVERY = timedelta(minutes=1)
 
 
 def open_session(
-    *, project: Project, connection_id: str, client_name: str = "", client_version: str = ""
+    *, project: Project, principal: Principal, connection_id: str, client_name: str = "", client_version: str = ""
 ) -> tuple[Session, bool]:
     """Return the connection's session on a project, and whether it was opened just now."""
     found = _open_one(connection_id, project)
@@ -33,6 +34,8 @@ def open_session(
                 public_id=ids.session_id(),
                 project=project,
                 connection_id=connection_id,
+                principal=principal.name[:200],
+                token_id=principal.token_id,
                 client_name=client_name[:200],
                 client_version=client_version[:100],
             )
@@ -52,13 +55,14 @@ def current(connection_id: str) -> Session | None:
     return rows.order_by("-selected_at", "-id").first()
 
 
-def by_handle(public_id: str) -> Session:
-    """Return an open session by its handle.
+def by_handle(public_id: str, principal: Principal) -> Session:
+    """Return an open session by its handle, which works for the token that opened it and for no other.
 
     Raises NotFound for an unknown handle, Conflict for one whose session has ended.
     """
-    session = Session.objects.select_related("project").filter(public_id=public_id).first()
-    if session is None:
+    rows = Session.objects.select_related("project").filter(public_id=public_id, token_id=principal.token_id)
+    session = rows.first() if "\x00" not in public_id else None
+    if session is None or principal.project_id not in (None, session.project_id):
         raise NotFound(
             "session_id: there is no such session.", next="Call orchestrator_initialize_session for a new one."
         )
@@ -91,6 +95,15 @@ def end_connection(connection_id: str) -> int:
         for session in sessions:
             events.record(actor=Actor.assistant(session), verb=Verb.END_SESSION, project=session.project)
     return len(sessions)
+
+
+def projects_of(principal: Principal) -> list[Project]:
+    """Return the projects that a token is for: the one it is bound to, or the first few that it has worked on."""
+    if principal.project_id is not None:
+        return list(Project.objects.filter(pk=principal.project_id))
+    if not principal.token_id:
+        return []
+    return list(Project.objects.filter(sessions__token_id=principal.token_id).distinct().order_by("id")[:2])
 
 
 def _open_one(connection_id: str, project: Project) -> Session | None:

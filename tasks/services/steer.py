@@ -65,7 +65,8 @@ def cancel(*, task: Task, actor: Actor, reason: str = "") -> list[Task]:
 
     What depends on them stays as it is: it is listed by `dependents_of`, never freed in silence.
 
-    Raises Conflict where the task is finished.
+    Raises Conflict where the task is finished, or where an assistant that may not review would cancel what another
+    one is working on.
     """
     require_texts(reason=reason)
     with transaction.atomic():
@@ -116,4 +117,5 @@ def _unfinished_below(task: Task) -> list[Task]:
 
 
 def _cancel_one(task: Task, actor: Actor, reason: str) -> Task:
+    leases.require_not_anothers(task, actor)
     return transitions.move(task, Verb.CANCEL, to=Status.CANCELLED, actor=actor, note={"reason": reason}, reason=reason)

@@ -197,14 +197,15 @@ class UpdateTask(Arguments):
 )
 def update_task(caller: Caller, given: UpdateTask) -> Answer:
     """Edit and steer in one step."""
-    session = caller.session(given.session_id)
-    task = task_by_id(session.project, given.task_id)
+    actor = caller.actor(given.session_id)
+    project = actor.project
+    task = task_by_id(project, given.task_id)
     return run_once(
-        project=session.project,
+        project=project,
         operation="update_task",
         key=given.idempotency_key,
         request=given.model_dump(exclude={"idempotency_key", "session_id"}, exclude_unset=True),
-        produce=lambda: _updated(task, Actor.assistant(session), given),
+        produce=lambda: _updated(task, actor, given),
     )
 
 

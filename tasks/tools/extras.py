@@ -6,9 +6,10 @@ import json
 
 from orchestrator_site.mcp.registry import prompt, resource
 from tasks.callers import Caller
+from tasks.models import Task
 from tasks.queries import counts
 from tasks.queries.brief import brief_of
-from tasks.queries.find import task_by_id
+from tasks.queries.find import ids_beginning, project_of_task, task_by_id
 from tasks.queries.overview import overview
 from tasks.queries.synthesis import synthesis_of
 from tasks.report import report
@@ -40,11 +41,17 @@ def project_status(caller: Caller) -> str:
     title="Task",
     description="A task's working brief, or a plan's report, as Markdown.",
     mime_type="text/markdown",
+    complete=lambda caller, name, typed: ids_beginning(caller.project(), typed),
+    project_of=lambda caller, id: _task(caller, id).project,
 )
 def task_text(caller: Caller, id: str) -> str:
     """The brief of a leaf, the report of anything made of subtasks."""
-    task = task_by_id(caller.session().project, id)
+    task = _task(caller, id)
     return brief_of(task).text if task.is_leaf else report(synthesis_of(task), full=True)[0]
+
+
+def _task(caller: Caller, id: str) -> Task:
+    return task_by_id(caller.reach(lambda: project_of_task(id)), id)
 
 
 @prompt(

@@ -46,21 +46,22 @@ class InitializeSession(Arguments):
     title="Initialize session",
     description="Start here, also after a context reset: where things stand, what to do next.",
     arguments=InitializeSession,
+    scope="read",
     idempotent=True,
 )
 def initialize_session(caller: Caller, given: InitializeSession) -> Answer:
     """Open or continue the session; what the key of a repeated call brings back is how things stood then."""
-    session, fresh = caller.open(given.project_dir)
+    session, fresh = caller.open(given.project_dir, key=given.idempotency_key)
     return run_once(
         project=session.project,
         operation=f"initialize_session {session.public_id}",  # a session is never handed to another
         key=given.idempotency_key,
         request=given.model_dump(exclude={"idempotency_key"}),
-        produce=lambda: _welcome(session, fresh),
+        produce=lambda: _welcome(session, fresh, keeps_sessions=bool(caller.connection_id)),
     )
 
 
-def _welcome(session: Session, fresh: bool) -> Answer:
+def _welcome(session: Session, fresh: bool, *, keeps_sessions: bool) -> Answer:
     seen = overview(session.project, session)
     catalogue = roles.catalogue(session.project)
     return {
@@ -71,7 +72,7 @@ def _welcome(session: Session, fresh: bool) -> Answer:
         "specialists": sorted(catalogue.roles)[:SPECIALISTS_SHOWN],
         "role_problems": [shortened(problem, answers.LINE_LENGTH) for problem in catalogue.problems[:2]],
         **standing(seen),
-        "next": answers.next_step(seen),
+        "next": answers.next_step(seen) + ("" if keeps_sessions else " Send session_id with every call."),
     }
 
 
@@ -151,8 +152,8 @@ class PlanTask(Arguments):
 )
 def plan_task(caller: Caller, given: PlanTask) -> Answer:
     """Plan and answer the ids, as many as fit."""
-    session = caller.session(given.session_id)
-    actor, project = Actor.assistant(session), session.project
+    actor = caller.actor(given.session_id)
+    project = actor.project
     parent = task_by_id(project, given.parent_task_id) if given.parent_task_id else None
     specs = [each.spec() for each in given.subtasks]
     return run_once(
@@ -217,19 +218,18 @@ class ExecuteSubtask(Arguments):
 )
 def execute_subtask(caller: Caller, given: ExecuteSubtask) -> Answer:
     """Claim and answer the brief."""
-    session = caller.session(given.session_id)
+    actor = caller.actor(given.session_id)
     return run_once(
-        project=session.project,
-        operation=f"execute_subtask {session.public_id}",  # nor is what it holds
+        project=actor.project,
+        operation=f"execute_subtask {actor.session_id}",  # nor is what it holds
         key=given.idempotency_key,
         request=answers.request_of(given),
-        produce=lambda: _executed(_claim(given, Actor.assistant(session)), given),
+        produce=lambda: _executed(_claim(given, actor), given),
     )
 
 
 def _claim(given: ExecuteSubtask, actor: Actor) -> Claim:
-    assert actor.session is not None  # noqa: S101 -- an assistant's actor always carries its session
-    project = actor.session.project
+    project = actor.project
     if given.specialist_type is not None:
         wrong = roles.catalogue(project).problems_with(given.specialist_type, at="specialist_type")
         if wrong and not Task.objects.filter(project=project, specialist=given.specialist_type).exists():

@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator_site.mcp import calls, registry
 from orchestrator_site.mcp.server import load_doors
 from tasks.callers import Caller
+from tasks.principals import Principal
 from tests.mcp.stdio_client import StdioClient, children, connected
 
 Facts = dict[str, Any]
@@ -25,7 +26,9 @@ def in_process(folder: Path) -> Call:
     """Return the way to call a tool without pipe and protocol."""
     load_doors()
     tools = {tool.name: tool for tool in registry.tools(["all"])}
-    caller = Caller(connection_id=f"bench-{folder.name}", environ={"ORCHESTRATOR_PROJECT_DIR": str(folder)})
+    caller = Caller(
+        Principal("bench"), connection_id=f"bench-{folder.name}", environ={"ORCHESTRATOR_PROJECT_DIR": str(folder)}
+    )
 
     def call(tool: str, **arguments: Any) -> Facts:
         return _good(tool, json.loads(calls.run(tools[f"orchestrator_{tool}"], arguments, caller).text))

@@ -19,6 +19,7 @@ from orchestrator_site.mcp import registry
 from orchestrator_site.mcp.server import INSTRUCTIONS, build_server
 from tasks.callers import Caller
 from tasks.errors import Conflict, NotFound, Transient
+from tasks.principals import Principal
 
 ERAS = ["legacy", "2026-07-28"]
 
@@ -66,7 +67,7 @@ def talk(conversation: Callable[[Client], Awaitable[None]], mode: str, **options
     """Hold a conversation with a server of its own."""
 
     async def run() -> None:
-        caller = Caller(connection_id="test", client_name="tester")
+        caller = Caller(Principal("ada"), connection_id="test", client_name="tester")
         server = build_server(caller_for=lambda context: caller, **options)
         async with Client(server, mode=mode) as client:
             await conversation(client)

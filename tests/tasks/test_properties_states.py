@@ -17,6 +17,7 @@ from tasks.actors import Actor
 from tasks.choices import CLAIMABLE, FINISHED, Priority, Status, Verb
 from tasks.errors import OrchestratorError
 from tasks.models import Event, Task
+from tasks.principals import Principal
 from tasks.services import leases, review, sessions, steer
 from tasks.services.claim import claim, claim_next
 from tasks.services.complete import complete
@@ -67,7 +68,10 @@ class Board:
     def join(self, name: str) -> None:
         self.connections += 1
         session, _ = sessions.open_session(
-            project=self.project, connection_id=f"{name}-{self.connections}", client_name=name
+            project=self.project,
+            principal=Principal(name),
+            connection_id=f"{name}-{self.connections}",
+            client_name=name,
         )
         self.actors[name] = Actor.assistant(session)
 

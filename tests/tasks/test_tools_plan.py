@@ -146,7 +146,7 @@ def test_every_planned_task_has_its_event(ada: Assistant) -> None:
     ada.plan("A", "B")
     events = Event.objects.filter(verb="plan")
     assert events.count() == 3
-    assert {event.actor_name for event in events} == {"claude-code"}
+    assert {event.actor_name for event in events} == {"ada"}
 
 
 def test_priority_review_and_context_are_kept(ada: Assistant) -> None:

@@ -1,0 +1,174 @@
+"""The bridge over Streamable HTTP: who may come in, and then the SDK's transport for both eras of the protocol."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+from anyio.to_thread import run_sync
+from django.conf import settings
+from django.db import close_old_connections
+from django.http.request import split_domain_port, validate_host
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from mcp.server.mcpserver import Context
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
+
+from orchestrator_site.mcp.pipes import LINE_LIMIT
+from orchestrator_site.mcp.server import Bridge
+from orchestrator_site.tokens.bearer import Refused, authenticate, bearer_of
+from tasks.callers import Caller
+from tasks.principals import Principal
+from tasks.services import sessions
+
+logger = logging.getLogger(__name__)
+
+PATH = "/mcp"
+SESSION_HEADER = "mcp-session-id"
+PRINCIPAL = "orchestrator.principal"
+"""Where a request's scope holds who it proved to be."""
+MAX_SESSIONS = 1000
+SESSION_IDLE_SECONDS = 30 * 60.0
+AUTH_THREADS = 2
+
+
+class HttpBridge:
+    """An ASGI application for one address. It serves between the beginning and the end of `run`, once."""
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        *,
+        max_sessions: int = MAX_SESSIONS,
+        idle_seconds: float = SESSION_IDLE_SECONDS,
+        **options: Any,
+    ) -> None:
+        """Take the SDK's further options for its session manager, such as an event store."""
+        self._bridge = bridge
+        self._manager = StreamableHTTPSessionManager(
+            bridge.lowlevel,
+            max_sessions=max_sessions,
+            session_idle_timeout=idle_seconds,
+            max_request_body_size=LINE_LIMIT,
+            **options,
+        )
+        self._threads: anyio.CapacityLimiter | None = None
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        """Serve while the context is open."""
+        self._threads = anyio.CapacityLimiter(AUTH_THREADS)
+        async with self._manager.run(), anyio.create_task_group() as tasks:
+            tasks.start_soon(self._bridge.changes.run)
+            yield
+            tasks.cancel_scope.cancel()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check host, origin and token, in this order, before anything of the body is read."""
+        headers = Headers(scope=scope)
+        if refusal := _wrong_address(headers, scope["scheme"]):
+            await _refuse(send, *refusal)
+            return
+        try:
+            principal = await self._principal(scope, headers)
+        except Refused as refused:
+            await _refuse(send, refused.status, "forbidden", refused.message, refused.headers)
+            return
+        answer = _Answer(send)
+        await self._manager.handle_request(_with_principal(scope, principal), receive, answer)
+        if scope["method"] == "DELETE" and answer.status < 300:
+            await self._end_of_session(headers[SESSION_HEADER])
+
+    async def _principal(self, scope: Scope, headers: Headers) -> Principal:
+        address = (scope.get("client") or ("",))[0]
+        secret = bearer_of(headers.get("authorization", ""))
+        return await run_sync(_in_database(lambda: authenticate(secret, address=address)), limiter=self._threads)
+
+    async def _end_of_session(self, session_id: str) -> None:
+        """Free what a client held that took its leave."""
+        await run_sync(_in_database(lambda: sessions.end_connection(f"mcp:{session_id}")), limiter=self._threads)
+
+
+def caller_of(context: Context[Any, Any]) -> Caller:
+    """Return who sent a request: the token's principal, on the connection where the client's era has connections.
+
+    Only what the transport has matched with the token that opened it counts as a connection; in the era without
+    connections a header of that name is nothing but the client's word.
+    """
+    inner = context.request_context
+    request: Request = context.request_context.request  # type: ignore[assignment]  # there is one over HTTP
+    session_id = request.headers.get(SESSION_HEADER) if inner.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS else None
+    caller = Caller(request.scope[PRINCIPAL], connection_id=f"mcp:{session_id}" if session_id else "")
+    if (params := context.session.client_params) is not None:
+        caller.client_name, caller.client_version = params.client_info.name, params.client_info.version
+    return caller
+
+
+def _in_database(work: Any) -> Any:
+    def run() -> Any:
+        close_old_connections()
+        try:
+            return work()
+        finally:
+            close_old_connections()
+
+    return run
+
+
+def _with_principal(scope: Scope, principal: Principal) -> Scope:
+    """Tell the transport which credential this is, so that a session is served to the one that opened it alone."""
+    token = AccessToken(token="", client_id=principal.token_id, scopes=[], subject=str(principal.user_id))
+    return {**scope, PRINCIPAL: principal, "user": AuthenticatedUser(token)}
+
+
+def _wrong_address(headers: Headers, scheme: str) -> tuple[int, str, str] | None:
+    """Refuse what a page of another site could send here by rebinding a name (MCP 2026-07-28, Transports)."""
+    host = headers.get("host", "")
+    name, _ = split_domain_port(host)
+    if not name or not validate_host(name, settings.ALLOWED_HOSTS):
+        return 421, "invalid", "Host: this site is not served under that name; see ORCHESTRATOR_ALLOWED_HOSTS."
+    origin = headers.get("origin")
+    if origin and origin != f"{scheme}://{host}" and origin not in settings.CSRF_TRUSTED_ORIGINS:
+        return 403, "forbidden", "Origin: pages of other sites may not call this one."
+    return None
+
+
+async def _refuse(send: Send, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+    body = _error(code, message)
+    sent = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _error(code: str, message: str) -> bytes:
+    error = {"code": -32600, "message": message, "data": {"code": code, "message": message}}
+    return json.dumps({"jsonrpc": "2.0", "id": None, "error": error}).encode()
+
+
+class _Answer:
+    """Passes the transport's answer on, saying its plain-text refusals as errors with a code."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._is_plain_refusal = False
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            media_type = dict(message["headers"]).get(b"content-type", b"")
+            self._is_plain_refusal = self.status >= 400 and b"json" not in media_type
+        if not self._is_plain_refusal:
+            await self._send(message)
+        elif message["type"] == "http.response.body":
+            text = message.get("body", b"").decode(errors="replace") or "The request was refused."
+            await _refuse(self._send, self.status, "too_large" if self.status == 413 else "invalid", text)

@@ -1,0 +1,147 @@
+"""Make, revoke and check access tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from orchestrator_site.models import AccessToken
+from tasks.errors import Conflict, Forbidden, Invalid, NotFound
+from tasks.models import Project
+from tasks.principals import EVERYTHING, Principal, Scope, in_order, with_included
+from tasks.text import unstorable
+
+PREFIX = "mto_"
+SECRET_BYTES = 32
+NAME_LIMIT = 100
+DEFAULT_SCOPES = (Scope.READ, Scope.WRITE)
+USED_EVERY = timedelta(minutes=1)
+"""A use is noted at most this often, so that reading stays free of writing."""
+
+
+def create_token(
+    *,
+    owner: User,
+    name: str,
+    scopes: Iterable[str] = DEFAULT_SCOPES,
+    project: Project | None = None,
+    expires_at: datetime | None = None,
+) -> tuple[AccessToken, str]:
+    """Make a token; returns it with its secret, which is nowhere else: the database keeps a digest.
+
+    Raises Invalid for a name, scope or expiry that cannot be, Forbidden for scopes that the owner has not, and Conflict
+    where the owner has a token of that name.
+    """
+    name, now = _checked_name(name), timezone.now()
+    granted = _checked_scopes(owner, scopes)
+    if expires_at is not None and expires_at <= now:
+        raise Invalid("expires_at: this time has passed already.", next="Send a later one, or none.")
+    secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+    try:
+        with transaction.atomic():
+            token = AccessToken.objects.create(
+                public_id=f"token_{secrets.token_hex(4)}",
+                name=name,
+                owner=owner,
+                digest=digest_of(secret),
+                scopes=granted,
+                project=project,
+                created_at=now,
+                expires_at=expires_at,
+            )
+    except IntegrityError as error:
+        raise Conflict(
+            f"{owner.get_username()} has a token named {name!r} already.",
+            next="Choose another name, or revoke that one first.",
+        ) from error
+    return token, secret
+
+
+def revoke_token(*, token: AccessToken) -> bool:
+    """End a token for good; False where it was revoked already. The next request with it is refused."""
+    return bool(AccessToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()))
+
+
+def find_token(public_id: str, *, owner: User | None = None) -> AccessToken:
+    """Return a token by its public id, or by the name of one that is not revoked.
+
+    Raises NotFound, also for another owner's where one is given.
+    """
+    rows = AccessToken.objects.select_related("owner", "project").order_by("revoked_at", "-id")
+    if owner is not None:
+        rows = rows.filter(owner=owner)
+    clean = public_id.replace("\x00", "")
+    found = rows.filter(public_id=clean).first() or rows.filter(name=clean, revoked_at__isnull=True).first()
+    if found is None:
+        raise NotFound(f"There is no access token {clean[:NAME_LIMIT]!r}.", next="List them: manage.py token list")
+    return found
+
+
+def principal_of(secret: str) -> Principal | None:
+    """Return who a secret proves to be; None where it opens nothing.
+
+    The row is found by the digest of 256 random bits, so how long the look takes tells nothing about any secret. What
+    the owner may not do (any more), the token may not either.
+    """
+    now = timezone.now()
+    token = AccessToken.objects.select_related("owner").filter(digest=digest_of(secret)).first()
+    if token is None or not token.is_usable(now) or not token.owner.is_active:
+        return None
+    if token.last_used_at is None or now - token.last_used_at >= USED_EVERY:
+        AccessToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    return Principal(
+        name=str(token),
+        scopes=scopes_of(token.owner) & frozenset(Scope(scope) for scope in token.scopes),
+        user_id=token.owner_id,
+        token_id=token.public_id,
+        project_id=token.project_id,
+    )
+
+
+def scopes_of(user: User) -> frozenset[Scope]:
+    """Return what a person may do: a superuser everything, staff work and review, everybody else look."""
+    if user.is_superuser:
+        return EVERYTHING
+    return with_included([Scope.WRITE, Scope.REVIEW] if user.is_staff else [Scope.READ])
+
+
+def person(user: User) -> Principal:
+    """Return a person who signed in as a principal."""
+    return Principal(name=user.get_username(), scopes=scopes_of(user), user_id=user.pk)
+
+
+def digest_of(secret: str) -> str:
+    """Return how a secret is kept. A plain sha256 will do: nobody guesses 32 random bytes, however fast the hash."""
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
+
+
+def _checked_name(name: str) -> str:
+    clean = " ".join(name.split())
+    if not clean or len(clean) > NAME_LIMIT or unstorable(clean) or not clean.isprintable():
+        raise Invalid(
+            f"name: a name of 1 to {NAME_LIMIT} printable characters is wanted.", next="Name it after its use."
+        )
+    return clean
+
+
+def _checked_scopes(owner: User, scopes: Iterable[str]) -> list[str]:
+    wanted = list(scopes)
+    if unknown := [scope for scope in wanted if scope not in list(Scope)]:
+        raise Invalid(
+            f"scopes: {str(unknown[0])[:40]!r} is none.", details={"allowed": [scope.value for scope in Scope]}
+        )
+    if not wanted:
+        raise Invalid("scopes: a token without any opens nothing.", details={"allowed": [s.value for s in Scope]})
+    granted = with_included(Scope(scope) for scope in wanted)
+    if missing := granted - scopes_of(owner):
+        raise Forbidden(
+            f"{owner.get_username()} may not hand out: {', '.join(in_order(missing))}.",
+            next="Ask for less, or have a superuser make the token.",
+        )
+    return in_order(granted)
