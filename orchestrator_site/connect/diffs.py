@@ -1,0 +1,46 @@
+"""Shows a change as a unified diff that gives no secret away, neither ours nor those of the lines around it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+
+_MASK = "•••"
+_LONGEST_LINE = 400
+_MASKS = (
+    (re.compile(r"mto_[\w-]+"), f"mto_{_MASK}"),
+    (re.compile(r"(?i)\b(bearer|basic|token)\s+(?!\$)[^\s\"',}]+"), rf"\1 {_MASK}"),
+    (re.compile(r"(://[^/\s:@\"']*:)[^/\s@\"']+@"), rf"\1{_MASK}@"),
+    # A name that tells a secret, and its value as a JSON or TOML text; a reference to a variable is none.
+    (
+        re.compile(
+            r"(?i)([\w.-]*(?:key|token|secret|passw|credential|authorization|auth)[\w.-]*[\"']?\s*[:=]\s*)"
+            r"([\"'])(?!\$|Bearer )(?:\\.|(?!\2).)+\2"
+        ),
+        rf"\1\2{_MASK}\2",
+    ),
+    (re.compile(r"(?<![\w/\\.-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{28,}(?![\w/\\.-])"), _MASK),
+)
+
+
+def masked(text: str) -> str:
+    """Return a text without the secrets that can be told by their look."""
+    for pattern, replacement in _MASKS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def diff(path: Path, before: str, after: str) -> str:
+    """Return the change of a file. Lines too long to read, as in a file that is one line, are cut."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), str(path), f"{path} (new)", lineterm="")
+    return "".join(f"{_cut(masked(line))}\n" for line in lines)
+
+
+def is_readable(before: str) -> bool:
+    """Tell whether a diff of the text shows anything: one long line does not."""
+    return all(len(line) <= _LONGEST_LINE for line in before.splitlines())
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …"

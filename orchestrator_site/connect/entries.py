@@ -1,0 +1,123 @@
+"""What stands in a client's configuration for us: a command to start, or an address with a token."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from django.conf import settings
+
+from orchestrator_site.connect.clients import Style
+from tasks.errors import Invalid
+
+PLACEHOLDER = "YOUR-TOKEN"
+OWN_VARIABLES = ("ORCHESTRATOR_HOME", "DATABASE_URL", "ORCHESTRATOR_PROJECT_DIR")
+_STDIO_KEYS = ("type", "command", "args", "env", "env_vars", "cwd")
+_HTTP_KEYS = ("transport", "url", "serverUrl", "httpUrl", "headers", "http_headers", "bearer_token_env_var")
+_OWN_KEYS = (*_STDIO_KEYS, *_HTTP_KEYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Stdio:
+    """This installation as a command. `database_url` is empty where the data is in the data folder."""
+
+    command: str
+    arguments: tuple[str, ...]
+    home: str
+    database_url: str = ""
+    project: Path | None = None
+    writes_secrets: bool = False
+
+
+def this_installation(*, project: Path | None = None, writes_secrets: bool = False) -> Stdio:
+    """Return the command that starts the bridge of this very installation on this very data."""
+    return Stdio(
+        command=sys.executable,
+        arguments=(str(Path(settings.BASE_DIR) / "manage.py"), "mcp_serve"),
+        home=str(Path(settings.ORCHESTRATOR_HOME).resolve()),
+        database_url=os.environ.get("DATABASE_URL", ""),
+        project=project,
+        writes_secrets=writes_secrets,
+    )
+
+
+def stdio_entry(wanted: Stdio, style: Style) -> dict[str, Any]:
+    """Return the entry that starts a command.
+
+    The data folder is always named: a client may start its servers with another environment than yours. A database's
+    password is never written where the client can take it from its environment; raises Invalid where it cannot.
+    """
+    environment = {"ORCHESTRATOR_HOME": wanted.home}
+    forwarded: list[str] = []
+    if wanted.database_url and (wanted.writes_secrets or not has_secret(wanted.database_url)):
+        environment["DATABASE_URL"] = wanted.database_url
+    elif wanted.database_url and style.reference == "env_vars":
+        forwarded.append("DATABASE_URL")
+    elif wanted.database_url:
+        environment["DATABASE_URL"] = _by_name("DATABASE_URL", style)
+    if wanted.project is not None:
+        environment["ORCHESTRATOR_PROJECT_DIR"] = str(wanted.project)
+    entry = {**style.stdio, "command": wanted.command, "args": list(wanted.arguments), "env": environment}
+    return entry | ({"env_vars": forwarded} if forwarded else {})
+
+
+def _by_name(variable: str, style: Style) -> str:
+    if style.reference:
+        return style.reference % variable
+    raise Invalid(
+        f"{variable} holds a password, and this client's configuration can only hold it in clear.",
+        next="Say --write-secrets if that file may hold it, or connect by address where the client can: --http",
+    )
+
+
+def http_entry(url: str, secret: str, style: Style) -> dict[str, Any]:
+    """Return the entry that opens an address with a token; raises Invalid where the client takes commands only."""
+    if not style.url:
+        raise Invalid(
+            "This client's configuration takes commands only, no addresses.",
+            next="Leave --http out: the command works without a running site.",
+        )
+    return {**style.http, style.url: url, style.headers: {"Authorization": f"Bearer {secret}"}}
+
+
+def secret_in(entry: Mapping[str, Any], style: Style) -> str:
+    """Return the token that an entry holds, empty where it holds none."""
+    headers = entry.get(style.headers)
+    value = headers.get("Authorization") if isinstance(headers, dict) else None
+    return value.removeprefix("Bearer ").strip() if isinstance(value, str) and value.startswith("Bearer ") else ""
+
+
+def has_secret(database_url: str) -> bool:
+    """Tell whether an address of a database names a password."""
+    parts = urlsplit(database_url)
+    return bool(parts.password) or any("pass" in name.lower() for name, _ in parse_qsl(parts.query))
+
+
+Change = tuple[tuple[str, ...], Any]
+"""A path in a configuration and its new value; `...` takes the member out."""
+
+
+def changes(present: object, wanted: Mapping[str, Any], path: tuple[str, ...]) -> list[Change]:
+    """Return what must change for an entry to be as wanted. What the user added to it stays as it is."""
+    if not isinstance(present, dict):
+        return [(path, dict(wanted))]
+    found: list[Change] = [
+        ((*path, key), ...) for key in (*_STDIO_KEYS, *_HTTP_KEYS) if key in present and key not in wanted
+    ]
+    for key, value in wanted.items():
+        if isinstance(value, dict) and isinstance(present.get(key), dict):
+            found += _inner_changes(present[key], value, (*path, key))
+        elif present.get(key) != value:
+            found.append(((*path, key), value))
+    return found
+
+
+def _inner_changes(present: Mapping[str, Any], wanted: Mapping[str, Any], path: tuple[str, ...]) -> list[Change]:
+    """Change variables and headers one by one, since the user may have added some."""
+    gone: list[Change] = [((*path, name), ...) for name in OWN_VARIABLES if name in present and name not in wanted]
+    return gone + [((*path, name), value) for name, value in wanted.items() if present.get(name) != value]

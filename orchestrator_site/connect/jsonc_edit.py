@@ -1,0 +1,191 @@
+"""Changes one member of a JSON text and leaves every other character as it was: comments, order, indentation.
+
+Every change is a list of `(start, end, replacement)` on the text, so nothing can move that is not named here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from orchestrator_site.connect.jsonc import Member, Node, parse
+from tasks.errors import Invalid
+
+Edit = tuple[int, int, str]
+_BLANK = " \t"
+# What may follow a member on its own line and still belongs to it: blanks and comments that end on that line.
+_REST_OF_LINE = re.compile(r"(?:[ \t]|/\*[^\n]*?\*/)*(?://[^\n\r]*)?")
+
+
+def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
+    """Return the text with `value` at `path`; objects on the way are made where they are missing.
+
+    Raises Malformed, and Invalid where something on the way is no object or is there twice.
+    """
+    node = parse(text)
+    _wants_object(node, "the file")
+    for depth, key in enumerate(path):
+        member = _only(node, key)
+        if member is None:
+            return _apply(text, _insertion(text, node, key, _nested(path[depth + 1 :], value)))
+        node = member.value
+        if depth + 1 < len(path):
+            _wants_object(node, key)
+    if node.value == value:
+        return text
+    return _apply(text, [(node.start, node.end, _dump(text, value, _indent_at(text, node.start)))])
+
+
+def remove_member(text: str, path: tuple[str, ...]) -> str:
+    """Return the text without the member at `path`; the text itself where there is none. Raises as `set_member`."""
+    node = parse(text)
+    for key in path[:-1]:
+        member = _only(node, key) if node.is_object else None
+        if member is None:
+            return text
+        node = member.value
+    last = _only(node, path[-1]) if node.is_object else None
+    return text if last is None else _apply(text, _removal(text, node, last))
+
+
+def _wants_object(node: Node, name: str) -> None:
+    if not node.is_object:
+        raise Invalid(f"{name} is {_kind(node.value)}, and an object is wanted there.")
+
+
+def _kind(value: Any) -> str:
+    kinds = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    return kinds.get(type(value), "null")
+
+
+def _only(node: Node, key: str) -> Member | None:
+    found = node.find(key)
+    if len(found) > 1:
+        raise Invalid(f"{key} is there twice, so it cannot be told which one counts.")
+    return found[0] if found else None
+
+
+def _nested(path: tuple[str, ...], value: Any) -> Any:
+    for key in reversed(path):
+        value = {key: value}
+    return value
+
+
+def _apply(text: str, edits: list[Edit]) -> str:
+    for start, end, replacement in sorted(edits, reverse=True):
+        text = text[:start] + replacement + text[end:]
+    return text
+
+
+# Putting a member in
+
+
+def _insertion(text: str, node: Node, key: str, value: Any) -> list[Edit]:
+    if not node.members:
+        return [_first_member(text, node, key, value)]
+    last = node.members[-1]
+    lead = _lead(text, node.members[0])
+    if lead is None:
+        return _behind(last, last.value.end, f" {_member(text, key, value, None)}")
+    at = _end_of_line(text, (last.comma if last.comma >= 0 else last.value.end - 1) + 1)
+    return _behind(last, at, _newline(text) + lead + _member(text, key, value, lead))
+
+
+def _behind(last: Member, at: int, new: str) -> list[Edit]:
+    """Put it behind the last member, with the comma where that one's style has it."""
+    if last.comma >= 0:
+        return [(max(at, last.comma + 1), max(at, last.comma + 1), f"{new},")]
+    if at == last.value.end:
+        return [(at, at, f",{new}")]
+    return [(last.value.end, last.value.end, ","), (at, at, new)]
+
+
+def _first_member(text: str, node: Node, key: str, value: Any) -> Edit:
+    """Open an empty object. What stands in it, blanks and comments, stays before the new member or after it."""
+    inner = text[node.start + 1 : node.end - 1]
+    if _is_one_line(text):
+        at = node.end - 1
+        return (at, at, _member(text, key, value, None))
+    outer = _indent_at(text, node.start)
+    lead = outer + _unit(text)
+    new = _newline(text) + lead + _member(text, key, value, lead)
+    at = node.start + 1 + len(inner.rstrip())
+    closing = "" if "\n" in text[at : node.end] else _newline(text) + outer
+    return (at, at, new + closing)
+
+
+def _end_of_line(text: str, at: int) -> int:
+    """Return where the line's own remarks end, or `at` itself where more than remarks follows on the line."""
+    match = _REST_OF_LINE.match(text, at)
+    end = match.end() if match else at
+    rest = text[end : end + 1]
+    return end if rest in ("\n", "\r", "") else at
+
+
+# Taking a member out
+
+
+def _removal(text: str, node: Node, member: Member) -> list[Edit]:
+    start = member.start
+    end = (member.comma if member.comma >= 0 else member.value.end - 1) + 1
+    edits: list[Edit] = []
+    index = node.members.index(member)
+    if member.comma < 0 and index > 0:  # the comma before it would be left over
+        comma = node.members[index - 1].comma
+        edits.append((comma, comma + 1, ""))
+    return [*edits, (*_whole_line(text, start, end), "")]
+
+
+def _whole_line(text: str, start: int, end: int) -> tuple[int, int]:
+    """Widen the span to whole lines where nothing else stands on them; else to the blanks that would be left over."""
+    line_start = len(text[:start].rstrip(_BLANK))
+    line_end = end + len(text[end:]) - len(text[end:].lstrip(_BLANK))
+    begins = text[line_start - 1 : line_start] == "\n"
+    if begins and text[line_end : line_end + 2] == "\r\n":
+        return line_start, line_end + 2
+    if begins and text[line_end : line_end + 1] == "\n":
+        return line_start, line_end + 1
+    return (start, line_end) if text[end - 1] == "," else (line_start, end)
+
+
+# The look of what is put in
+
+
+def _member(text: str, key: str, value: Any, indent: str | None) -> str:
+    return f"{json.dumps(key, ensure_ascii=False)}: {_dump(text, value, indent)}"
+
+
+def _dump(text: str, value: Any, indent: str | None) -> str:
+    """Write a value as the text does: in lines with its indentation, or in one line."""
+    if indent is None or _is_one_line(text):
+        return json.dumps(value, ensure_ascii=False)
+    lines = json.dumps(value, ensure_ascii=False, indent=_unit(text)).split("\n")
+    return (_newline(text) + indent).join(lines)
+
+
+def _lead(text: str, first: Member) -> str | None:
+    """Return the indentation of an object's members, or None where they share a line with its brace."""
+    before = text[: first.start]
+    blanks = before[len(before.rstrip(_BLANK)) :]
+    return blanks if before.rstrip(_BLANK).endswith("\n") else None
+
+
+def _indent_at(text: str, at: int) -> str:
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    return line[: len(line) - len(line.lstrip(_BLANK))]
+
+
+def _unit(text: str) -> str:
+    """Return what one level is indented by: as the first indented name is, two blanks where there is none."""
+    match = re.search(r'^([ \t]+)"', text, re.MULTILINE)
+    return match[1] if match else "  "
+
+
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def _is_one_line(text: str) -> bool:
+    """Tell whether the text is written in one line; an empty object is as good as several."""
+    return "\n" not in text.strip() and not re.fullmatch(r"\s*\{\s*\}\s*", text)

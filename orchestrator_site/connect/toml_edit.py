@@ -1,0 +1,77 @@
+"""Changes one member of a TOML text and keeps the rest, comments included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import ParseError, TOMLKitError
+from tomlkit.items import InlineTable
+
+from orchestrator_site.connect.jsonc import Malformed
+from tasks.errors import Invalid
+
+
+def load(text: str) -> dict[str, Any]:
+    """Read a whole text; raises Malformed."""
+    document: dict[str, Any] = _parse(text).unwrap()
+    return document
+
+
+def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
+    """Return the text with `value` at `path`; tables on the way are made where they are missing.
+
+    Raises Malformed, and Invalid where something on the way is no table.
+    """
+    document = _parse(text)
+    table: Any = document
+    for key in path[:-1]:
+        if key not in table:
+            table[key] = tomlkit.table(is_super_table=True)
+        table = table[key]
+        if not isinstance(table, Mapping):
+            raise Invalid(f"{key} is no table, and one is wanted there.")
+    table[path[-1]] = _item(value, is_inline=isinstance(table, InlineTable) or len(path) > 2)
+    return _dump(document, text)
+
+
+def remove_member(text: str, path: tuple[str, ...]) -> str:
+    """Return the text without the member at `path`; the text itself where there is none. Raises Malformed."""
+    document = _parse(text)
+    table: Any = document
+    for key in path[:-1]:
+        table = table.get(key)
+        if not isinstance(table, Mapping):
+            return text
+    if path[-1] not in table:
+        return text
+    del table[path[-1]]
+    return _dump(document, text)
+
+
+def _parse(text: str) -> tomlkit.TOMLDocument:
+    try:
+        return tomlkit.parse(text)
+    except ParseError as error:
+        reason = str(error).rpartition(" at line ")[0] or str(error)
+        raise Malformed(error.line, error.col + 1, reason) from error
+    except (TOMLKitError, ValueError) as error:
+        raise Malformed(1, 1, str(error)) from error
+
+
+def _item(value: Any, *, is_inline: bool) -> Any:
+    """Write our entry as a table of its own with inner tables in one line, and all in one line inside an inline one."""
+    if not isinstance(value, dict):
+        return value
+    table = tomlkit.inline_table() if is_inline else tomlkit.table()
+    for key, item in value.items():
+        table[key] = _item(item, is_inline=True)
+    return table
+
+
+def _dump(document: tomlkit.TOMLDocument, before: str) -> str:
+    text = tomlkit.dumps(document)
+    if "\r\n" in before and "\n" not in before.replace("\r\n", ""):
+        return text.replace("\r\n", "\n").replace("\n", "\r\n")
+    return text
