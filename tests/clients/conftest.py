@@ -1,0 +1,49 @@
+"""Real clients in front of a real server; each test has a home, a project and a model of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients.installed import INSTALL, missing
+from tests.clients.network import ROOT, Network, offline
+from tests.clients.stage import Stage, set_up
+
+NETWORK = pytest.StashKey[str]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.clients)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how far the clients could have reached."""
+    if kind := config.stash.get(NETWORK, ""):
+        terminalreporter.section("clients")
+        terminalreporter.write_line(f"The clients' network was {kind}.")
+
+
+@pytest.fixture
+def network(request: pytest.FixtureRequest) -> Iterator[Network]:
+    """The network in which everything that a test starts runs."""
+    with offline() as found:
+        request.config.stash[NETWORK] = found.kind
+        yield found
+
+
+@pytest.fixture
+def stage(tmp_path: Path, network: Network) -> Iterator[Stage]:
+    """Everything for a client but its server."""
+    if names := missing():
+        reason = f"{', '.join(names)} not installed: run {INSTALL.relative_to(ROOT)}"
+        if os.environ.get("CI"):
+            pytest.fail(f"CI runs the real clients; {reason}")
+        pytest.skip(reason)
+    with set_up(tmp_path, network) as found:
+        yield found

@@ -1,0 +1,126 @@
+"""`python -m tests.clients.model --folder FOLDER`: plays FOLDER/script.json and writes down what it was asked.
+
+Its address goes to FOLDER/address, every request to FOLDER/requests.jsonl. It is also the proxy that clients are told
+to use, and refuses as such: so an address that a client wanted to reach is in the log, too. It ends by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock, Timer
+
+from tests.clients.model.anthropic import CountTokens, Messages
+from tests.clients.model.dialect import Answer, Dialect
+from tests.clients.model.google import GenerateContent
+from tests.clients.model.openai import Responses
+from tests.clients.model.script import Json, ScriptError, next_turn
+
+DIALECTS: dict[str, Dialect] = {
+    "/v1/messages/count_tokens": CountTokens(),
+    "/v1/messages": Messages(),
+    "/v1/responses": Responses(),
+    "enerateContent": GenerateContent(),
+}
+
+
+def dialect_of(path: str) -> Dialect | None:
+    """Return the API that an address belongs to."""
+    return next((dialect for end, dialect in DIALECTS.items() if path.endswith(end)), None)
+
+
+class Model(ThreadingHTTPServer):
+    """The script, and the log of what was asked."""
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path, max_requests: int) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.script: list[Json] = json.loads((folder / "script.json").read_text())
+        self._log = folder / "requests.jsonl"
+        self._left = max_requests
+        self._lock = Lock()
+
+    def note(self, **facts: object) -> None:
+        """Write a line of the log."""
+        with self._lock, self._log.open("a") as log:
+            log.write(json.dumps(facts) + "\n")
+
+    def count(self) -> None:
+        """Count a request. Raises ScriptError after too many."""
+        with self._lock:
+            self._left -= 1
+        if self._left < 0:
+            raise ScriptError("The model was asked too often.")
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a client that hung up; what else goes wrong is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    protocol_version = "HTTP/1.1"
+    server: Model
+
+    def do_POST(self) -> None:
+        path = self.path.split("?")[0]
+        body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or "{}")
+        dialect = dialect_of(path)
+        if dialect is None:
+            self._refuse()
+            return
+        try:
+            self._play(dialect, body, path)
+        except ScriptError as error:
+            self.server.note(path=path, problem=str(error))
+            self._send(400, Answer.json({"error": {"type": "invalid_request_error", "message": str(error)}}))
+
+    def _play(self, dialect: Dialect, body: Json, path: str) -> None:
+        self.server.count()
+        self.server.note(path=path, body=body)
+        conversation = dialect.read(body)
+        self._send(200, dialect.write(next_turn(self.server.script, conversation), body, path))
+
+    def _refuse(self) -> None:
+        """Answer what no model is asked, and what was meant for another address."""
+        self.server.note(path=self.path, method=self.command, refused=True)
+        self._send(404, Answer.json({"error": {"type": "not_found_error", "message": "Nothing is here."}}))
+
+    do_GET = do_HEAD = do_PUT = do_DELETE = do_CONNECT = _refuse
+
+    def _send(self, status: int, answer: Answer) -> None:
+        body = answer.body.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", answer.media_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *values: object) -> None:
+        """Say nothing: the log holds more."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--max-requests", type=int, default=60)
+    parser.add_argument("--max-seconds", type=float, default=120)
+    options = parser.parse_args()
+    with Model(options.folder, options.max_requests) as model:
+        end = Timer(options.max_seconds, model.shutdown)
+        end.daemon = True
+        end.start()
+        port = model.server_address[1]
+        (options.folder / "address").write_text(f"http://127.0.0.1:{port}\n")
+        model.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
