@@ -146,10 +146,14 @@ def _write(path: Path, packed: bytes) -> None:
 
 
 def _is_file_with(path: Path, packed: bytes) -> bool:
+    """Whether the file is there; it then counts as new, since a row will name it (artifacts/services/sweep.py)."""
     try:
-        return path.read_bytes() == packed
+        if path.read_bytes() != packed:
+            return False
+        os.utime(path)
     except FileNotFoundError:
         return False
+    return True
 
 
 def _sync_folder(path: Path) -> None:

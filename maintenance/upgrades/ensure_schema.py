@@ -30,11 +30,13 @@ class DatabaseIsNewer(Conflict):
     """A newer version of the product has changed the database."""
 
 
-def ensure_schema() -> None:
+def ensure_schema(*, schedules: bool = False) -> None:
     """Apply every migration that the default database lacks, or return at once where none is missing.
 
     1. Compare what is recorded with what is on disk; usually nothing is missing and that is all.
     2. Otherwise take the lock, look again (another process may have been faster), and migrate.
+
+    `schedules` brings those of the jobs up to date as well; only who starts a worker needs them.
 
     Raises DatabaseIsNewer where the database knows migrations that this code does not and others are missing, and
     Transient where another process holds the lock for too long.
@@ -42,10 +44,32 @@ def ensure_schema() -> None:
     connection = connections[DEFAULT_DB_ALIAS]
     if not _is_fresh(connection):
         with _lock(connection, shared=True):
-            if _nothing_is_missing(connection):
+            if _nothing_is_missing(connection) and not (schedules and _schedules_differ()):
                 return
     with _lock(connection):
         _migrate(connection)
+        if schedules:
+            _sync_schedules()
+
+
+def is_current(connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether no migration is missing, without changing or locking anything."""
+    if _migrations_on_disk() <= MigrationRecorder(connection).applied_migrations().keys():
+        return True
+    executor = MigrationExecutor(connection)
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
+def _schedules_differ() -> bool:
+    from maintenance.schedules import are_in_sync  # the bridge has no use for the queue's modules
+
+    return not are_in_sync()
+
+
+def _sync_schedules() -> None:
+    from maintenance.schedules import sync_schedules
+
+    sync_schedules()
 
 
 def _migrate(connection: BaseDatabaseWrapper) -> None:

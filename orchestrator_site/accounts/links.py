@@ -23,10 +23,15 @@ def make_link(user: User) -> str:
     A plain sha256 will do: nobody guesses 32 random bytes, however fast the hash.
     """
     now = timezone.now()
-    SignInLink.objects.filter(expires_at__lt=now - FORGET_AFTER).delete()
+    forget_old_links()
     token = secrets.token_urlsafe(TOKEN_BYTES)
     SignInLink.objects.create(digest=_digest(token), user=user, created_at=now, expires_at=now + LIFETIME)
     return reverse("sign-in-link", args=[token])
+
+
+def forget_old_links() -> int:
+    """Forget links whose time was over long ago, used or not; returns how many."""
+    return SignInLink.objects.filter(expires_at__lt=timezone.now() - FORGET_AFTER).delete()[0]
 
 
 def is_usable(token: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -19,6 +20,7 @@ from tasks.models import IdempotencyKey, Project
 from tasks.text import unstorable
 
 KEY_LIMIT = 200
+FORGET_BATCH = 500
 
 
 def run_once(
@@ -66,6 +68,20 @@ def recall(*, project: Project, operation: str, key: str, digest: str) -> dict[s
             next="Use a new key for a new call; use the same key only to send the very same call again.",
         )
     return {**row.response, "replayed": True}
+
+
+def forget(*, before: datetime) -> int:
+    """Forget the keys that were used before a moment; returns how many.
+
+    The oldest come first by id, so they are looked up and not searched for, and each transaction is short.
+    """
+    total = 0
+    while True:
+        oldest = IdempotencyKey.objects.order_by("id").values_list("id", "created_at")[:FORGET_BATCH]
+        old = [pk for pk, created_at in oldest if created_at < before]
+        total += IdempotencyKey.objects.filter(pk__in=old).delete()[0] if old else 0
+        if len(old) < FORGET_BATCH:
+            return total
 
 
 def _first_time(

@@ -85,21 +85,21 @@ def test_where_nothing_is_missing_it_asks_the_database_twice_and_no_more(
 def test_a_missing_migration_is_applied(transactional_db: None) -> None:
     recorder = MigrationRecorder(connection)
     with connection.schema_editor() as editor:
-        editor.execute("DROP TABLE orchestrator_site_signinlink")
-    recorder.record_unapplied("orchestrator_site", "0001_initial")
+        editor.execute("DROP TABLE django_session")
+    recorder.record_unapplied("sessions", "0001_initial")
     ensure_schema()
-    assert "orchestrator_site_signinlink" in connection.introspection.table_names()
-    assert ("orchestrator_site", "0001_initial") in recorder.applied_migrations()
+    assert "django_session" in connection.introspection.table_names()
+    assert ("sessions", "0001_initial") in recorder.applied_migrations()
 
 
 def test_changes_from_two_versions_are_refused_and_named(db: None) -> None:
     recorder = MigrationRecorder(connection)
     recorder.record_applied("tasks", "9999_from_the_future")
-    recorder.record_unapplied("orchestrator_site", "0001_initial")
+    recorder.record_unapplied("sessions", "0001_initial")
     with pytest.raises(DatabaseIsNewer, match=r"tasks\.9999_from_the_future") as refusal:
         ensure_schema()
     assert "Update this copy" in refusal.value.next
-    assert ("orchestrator_site", "0001_initial") not in recorder.applied_migrations()
+    assert ("sessions", "0001_initial") not in recorder.applied_migrations()
 
 
 def test_a_newer_database_that_lacks_nothing_is_used_with_a_warning(db: None, caplog: pytest.LogCaptureFixture) -> None:

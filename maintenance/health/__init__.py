@@ -1,0 +1,1 @@
+"""Whether the site answers, and whether it can do its work."""

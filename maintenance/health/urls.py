@@ -1,0 +1,10 @@
+"""The addresses of health."""
+
+from django.urls import path
+
+from maintenance.health.views import healthz, readyz
+
+urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+]

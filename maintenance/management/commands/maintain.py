@@ -1,0 +1,39 @@
+"""Run a job of maintenance now, in this process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from maintenance.registry import jobs
+from maintenance.services.run import get_job, run
+from maintenance.upgrades.ensure_schema import ensure_schema
+from tasks.errors import OrchestratorError
+
+
+class Command(BaseCommand):
+    """For those who prefer cron, for machines without a worker, and for the impatient."""
+
+    help = "Run a job of maintenance now, and say in one sentence what was done; without a name, list the jobs."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Say which."""
+        parser.add_argument("name", nargs="?", help="the job's name")
+
+    def handle(self, *args: Any, name: str | None, **options: Any) -> None:
+        """Run it even where the worker leaves it alone: a person wants to see what happens."""
+        if name is None:
+            self._list()
+            return
+        try:
+            get_job(name)
+            ensure_schema()
+            self.stdout.write(run(name=name, in_any_case=True))
+        except OrchestratorError as error:
+            raise CommandError(f"{error.message} {error.next}".strip()) from error
+
+    def _list(self) -> None:
+        for job in jobs().values():
+            minutes = int(job.every.total_seconds() // 60)
+            self.stdout.write(f"{job.name:20} every {minutes} min   {job.purpose}")

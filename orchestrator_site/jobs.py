@@ -1,0 +1,19 @@
+"""Jobs that tidy up what the site itself keeps."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from maintenance.registry import job
+from orchestrator_site.accounts.links import forget_old_links
+
+
+@job("forget_sign_ins", every=timedelta(hours=1))
+def forget_sign_ins() -> str:
+    """Forget sign-in links that open nothing any more, and browser sessions that are over."""
+    links = forget_old_links()
+    sessions = Session.objects.filter(expire_date__lt=timezone.now()).delete()[0]
+    return f"Forgot {links} sign-in links and {sessions} browser sessions."
