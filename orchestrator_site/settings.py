@@ -205,10 +205,10 @@ CSRF_TRUSTED_ORIGINS = env.list("ORCHESTRATOR_TRUSTED_ORIGINS", default=[])
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"hide_sign_in_tokens": {"()": "orchestrator_site.accounts.logs.HideSignInTokens"}},
+    "filters": {"hide_secrets": {"()": "orchestrator_site.accounts.logs.HideSecrets"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["hide_sign_in_tokens"]},
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["hide_secrets"]},
     },
     "root": {"handlers": ["stderr"], "level": env.str("ORCHESTRATOR_LOG_LEVEL", default="WARNING")},
 }

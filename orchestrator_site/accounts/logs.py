@@ -1,19 +1,44 @@
-"""Keep the tokens of sign-in links out of the logs."""
+"""Keep what opens doors out of the logs: the tokens of sign-in links, and access tokens."""
 
 from __future__ import annotations
 
 import logging
 import re
 
-TOKEN_IN_PATH = re.compile(r"(/sign-in/)[\w-]{20,}")
+SIGN_IN_TOKEN = re.compile(r"(/sign-in/)[\w-]{20,}")
+ACCESS_TOKEN = re.compile(r"(mto_)[\w-]{8,}")
+_PLAIN = logging.Formatter()
 
 
-class HideSignInTokens(logging.Filter):
-    """Cut tokens out of every record: Django logs the path of a request that fails, and this path opens the door."""
+class HideSecrets(logging.Filter):
+    """Cut secrets out of every record: its message, its arguments, its traceback and its stack.
+
+    Django logs the path of a request that fails, and a path can open the door.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record where its text holds a token; keep every record."""
-        text = record.getMessage()
-        if TOKEN_IN_PATH.search(text):
-            record.msg, record.args = TOKEN_IN_PATH.sub(r"\1…", text), ()
+        """Rewrite the record where its text holds a secret; keep every record."""
+        text = _message(record)
+        if (shown := without_secrets(text)) != text:
+            record.msg, record.args = shown, ()
+        if record.exc_info and not record.exc_text:
+            record.exc_text = _PLAIN.formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = without_secrets(record.exc_text)
+        if record.stack_info:
+            record.stack_info = without_secrets(record.stack_info)
         return True
+
+
+def without_secrets(text: str) -> str:
+    """Return a text with the tokens in it cut off where they begin to be secret."""
+    return ACCESS_TOKEN.sub(r"\1…", SIGN_IN_TOKEN.sub(r"\1…", text))
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Return the message; where its arguments do not fit, rewrite it so that logging has nothing to complain about."""
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):
+        record.msg, record.args = f"{record.msg} {record.args!r}", ()
+        return str(record.msg)

@@ -1,26 +1,103 @@
-"""Tokens of sign-in links stay out of the logs."""
+"""Tokens of sign-in links and access tokens stay out of the logs."""
 
 from __future__ import annotations
 
+import io
 import logging
+import sys
+from typing import Any
 
-from orchestrator_site.accounts.logs import HideSignInTokens
+import pytest
+from django.conf import settings
+
+from orchestrator_site.accounts.logs import HideSecrets
+from orchestrator_site.tokens.service import PREFIX
+
+SECRET = PREFIX + "aB3-_" * 9
+LINK = "/sign-in/" + "aB3-_" * 9 + "/"
 
 
-def shown(text: str, *words: str) -> str:
+def shown(text: Any, *words: Any) -> str:
     record = logging.LogRecord("django.request", logging.WARNING, "", 0, text, words, None)
-    assert HideSignInTokens().filter(record)
+    assert HideSecrets().filter(record)
     return record.getMessage()
 
 
-def test_a_token_is_cut_out_wherever_it_stands() -> None:
-    token = "aB3-_" * 9
-    assert shown("%s: %s", "Gone", f"/sign-in/{token}/") == "Gone: /sign-in/…/"
-    assert shown(f"Referer http://127.0.0.1:8000/sign-in/{token}/ refused") == (
-        "Referer http://127.0.0.1:8000/sign-in/…/ refused"
-    )
+def written(log: logging.Logger, *arguments: Any, **options: Any) -> str:
+    """Log through a handler as the settings make it, and return what it wrote."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(HideSecrets())
+    log.addHandler(handler)
+    try:
+        log.error(*arguments, **options)
+    finally:
+        log.removeHandler(handler)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def log() -> logging.Logger:
+    return logging.getLogger("tests.logs")
+
+
+def test_a_sign_in_token_is_cut_out_wherever_it_stands() -> None:
+    assert shown("%s: %s", "Gone", LINK) == "Gone: /sign-in/…/"
+    assert shown(f"Referer http://127.0.0.1:8000{LINK} refused") == "Referer http://127.0.0.1:8000/sign-in/…/ refused"
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "expected"),
+    [
+        (f"Authorization: Bearer {SECRET}", (), "Authorization: Bearer mto_…"),
+        ("headers: %r", ({"authorization": f"Bearer {SECRET}"},), "headers: {'authorization': 'Bearer mto_…'}"),
+        ("raw: %s", (SECRET.encode(),), "raw: b'mto_…'"),
+        ("path: %s", (f"/api/v1/tasks?token={SECRET}&q=1",), "path: /api/v1/tasks?token=mto_…&q=1"),
+        ("%s and %s", (SECRET, SECRET), "mto_… and mto_…"),
+    ],
+)
+def test_an_access_token_is_cut_out_wherever_it_stands(text: str, words: tuple[Any, ...], expected: str) -> None:
+    assert shown(text, *words) == expected
+
+
+def test_a_token_in_an_exception_is_cut_out_with_those_that_caused_it(log: logging.Logger) -> None:
+    try:
+        try:
+            raise KeyError(SECRET)
+        except KeyError as cause:
+            raise ValueError(f"cannot read {SECRET}") from cause
+    except ValueError:
+        text = written(log, "It failed.", exc_info=True)
+    assert "ValueError: cannot read mto_…" in text
+    assert "KeyError: 'mto_…'" in text
+    assert SECRET not in text
+
+
+def test_a_token_in_a_stack_is_cut_out() -> None:
+    record = logging.LogRecord("x", logging.ERROR, "", 0, "m", (), None, sinfo=f"Stack\n  {SECRET}")
+    HideSecrets().filter(record)
+    assert record.stack_info == "Stack\n  mto_…"
+
+
+def test_arguments_that_do_not_fit_their_message_are_neither_raised_nor_shown_by_logging_itself(
+    log: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = written(log, "only %s", SECRET, SECRET)
+    assert text.startswith("only %s ('mto_…', 'mto_…')")
+    assert SECRET not in text + capsys.readouterr().err
 
 
 def test_any_other_line_stays_as_it_is() -> None:
     assert shown("%s: %s", "Not Found", "/sign-in/x") == "Not Found: /sign-in/x"
-    assert shown("100% sure") == "100% sure"
+    assert shown("100% sure of mto_x") == "100% sure of mto_x"
+
+
+def test_a_traceback_stays_as_it_is_otherwise(log: logging.Logger) -> None:
+    try:
+        raise RuntimeError("no secret")
+    except RuntimeError:
+        assert "RuntimeError: no secret" in written(log, "It failed.", exc_info=sys.exc_info())
+
+
+def test_every_handler_of_the_settings_hides_secrets() -> None:
+    assert all("hide_secrets" in handler["filters"] for handler in settings.LOGGING["handlers"].values())
