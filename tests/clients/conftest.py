@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,14 @@ import pytest
 from tests.clients.installed import INSTALL, missing
 from tests.clients.network import ROOT, Network, offline
 from tests.clients.stage import Stage, set_up
+from tests.site.processes import manage, start
 
+TOKEN_NAME = "laptop"
+MAKE_TOKEN = f"""
+from orchestrator_site.accounts.owner import local_owner
+from orchestrator_site.tokens.service import create_token
+print(create_token(owner=local_owner(), name="{TOKEN_NAME}")[1])
+"""
 NETWORK = pytest.StashKey[str]()
 
 
@@ -47,3 +56,22 @@ def stage(tmp_path: Path, network: Network) -> Iterator[Stage]:
         pytest.skip(reason)
     with set_up(tmp_path, network) as found:
         yield found
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A site that serves the bridge over HTTP, and a token that opens it."""
+
+    home: Path
+    url: str
+    token: str
+
+
+@pytest.fixture
+def board(stage: Stage, fresh_home: Path) -> Iterator[Board]:
+    """Start the site as users do, in the clients' network, and make a token."""
+    with start(stage.folder / "site", through=stage.network.words) as site:
+        site.wait_until_greeted()
+        made = manage("shell", "--verbosity", "0", "--command", MAKE_TOKEN)
+        yield Board(fresh_home, f"{site.address}/mcp", made.stdout.strip())
+        site.end(signal.SIGTERM)

@@ -35,11 +35,11 @@ def claude_code(stage: Stage, server: Json) -> Ran:
     )
 
 
-def codex(stage: Stage, url: str, token: str) -> Ran:
-    """Run Codex on the prompt, with the server at an address."""
+def codex(stage: Stage, url: str, token: str, *, model: str) -> Ran:
+    """Run Codex on the prompt, with the server at an address; the model's name tells it how to offer tools."""
     stage.write(".codex/config.toml", CODEX_CONFIG.format(model=stage.model, server=SERVER, url=url))
     return stage.run(
-        *(NODE_BIN / "node", CODEX, "exec", "--json", "--skip-git-repo-check", PROMPT),
+        *(NODE_BIN / "node", CODEX, "exec", "--json", "--skip-git-repo-check", "--model", model, PROMPT),
         CODEX_HOME=str(stage.home / ".codex"),
         MODEL_KEY="none",
         BOARD_TOKEN=token,
@@ -47,9 +47,9 @@ def codex(stage: Stage, url: str, token: str) -> Ran:
 
 
 CODEX_CONFIG = """
-model = "scripted"
 model_provider = "scripted"
 check_for_update_on_startup = false
+tool_output_token_limit = 10000
 
 [analytics]
 enabled = false

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,14 +78,17 @@ class Site:
 
 
 @contextmanager
-def start(folder: Path, *command: str) -> Iterator[Site]:
-    """Start a site, by default `manage.py up` on any free port; kill what is left of it afterwards."""
+def start(folder: Path, *command: str, through: Sequence[str] = ()) -> Iterator[Site]:
+    """Start a site, by default `manage.py up` on any free port; kill what is left of it afterwards.
+
+    `through` are words before the command, of a program that becomes it.
+    """
     folder.mkdir(exist_ok=True)
     out, err = folder / "out", folder / "err"
     words = command or ("manage.py", "up", "--port", "0")
     with out.open("w") as stdout, err.open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, *words], cwd=ROOT, env=dict(os.environ), stdout=stdout, stderr=stderr, text=True
+            [*through, sys.executable, *words], cwd=ROOT, env=dict(os.environ), stdout=stdout, stderr=stderr, text=True
         )
     try:
         yield Site(process, out, err)

@@ -1,9 +1,15 @@
-"""OpenAI's Responses API, as Codex uses it: the tools of a server are one namespace."""
+"""OpenAI's Responses API, as Codex uses it.
+
+To some models it offers the tools of a server as one namespace; to most a single tool, which runs the JavaScript that
+they write ("code mode"). Those see of a server only the beginning of its instructions, and look for its tools.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from itertools import chain
 
 from tests.clients.model.dialect import INPUT_TOKENS, OUTPUT_TOKENS, Answer, new_id, text_of
 from tests.clients.model.script import Conversation, Json, Result, Turn
@@ -17,18 +23,26 @@ USAGE = {
 }
 
 
+CALLS = ("function_call", "custom_tool_call")
+OUTPUTS = ("function_call_output", "custom_tool_call_output")
+CODE_TOOL = "exec"
+CODE = """\
+const found = ALL_TOOLS.find((tool) => tool.name.endsWith("%s"));
+const result = await tools[found.name](%s);
+text(result.structuredContent);
+"""
+TOOL_IN_CODE = re.compile(r'endsWith\("(\w+)"\)')
+
+
 class Responses:
     """POST /v1/responses."""
 
     def read(self, body: Json) -> Conversation:
         items = body["input"]
-        names = {item["call_id"]: item["name"] for item in items if item["type"] == "function_call"}
-        results = [
-            Result(names[item["call_id"]], text_of(item["output"]))
-            for item in items
-            if item["type"] == "function_call_output"
-        ]
-        return Conversation([name for _, name in _tools(body)], results)
+        names = {item["call_id"]: _called(item) for item in items if item["type"] in CALLS}
+        results = [Result(names[item["call_id"]], text_of(item["output"])) for item in items if item["type"] in OUTPUTS]
+        offered = [name for _, name in _tools(body)]
+        return Conversation(offered, results, writes_code=CODE_TOOL in offered)
 
     def write(self, turn: Turn, body: Json, path: str) -> Answer:
         output = list(_output(turn, {name: namespace for namespace, name in _tools(body)}))
@@ -36,9 +50,16 @@ class Responses:
         return Answer.events(_events(response)) if body.get("stream") else Answer.json(response)
 
 
+def _called(call: Json) -> str:
+    """Name the tool that was called, be it from code."""
+    found = TOOL_IN_CODE.search(call.get("input", ""))
+    return found[1] if found else call["name"]
+
+
 def _tools(body: Json) -> Iterator[tuple[str, str]]:
     """Name every tool that is offered, and the namespace that it stands in."""
-    for tool in body.get("tools") or []:
+    added = [item["tools"] for item in body["input"] if item["type"] == "additional_tools"]
+    for tool in chain(body.get("tools") or [], *added):
         if tool["type"] == "namespace":
             yield from ((tool["name"], inner["name"]) for inner in tool["tools"])
         elif "name" in tool:
@@ -50,15 +71,18 @@ def _output(turn: Turn, namespaces: dict[str, str]) -> Iterator[Json]:
         text = {"type": "output_text", "text": turn.text, "annotations": []}
         yield {"type": "message", "id": new_id("msg"), "role": "assistant", "status": "completed", "content": [text]}
     if turn.tool:
-        yield {
-            "type": "function_call",
-            "id": new_id("fc"),
-            "call_id": new_id("call"),
-            "namespace": namespaces[turn.tool],
-            "name": turn.tool,
-            "arguments": json.dumps(turn.arguments),
-            "status": "completed",
-        }
+        ids = {"id": new_id("call"), "call_id": new_id("call"), "status": "completed"}
+        yield ids | (_code(turn, namespaces) if CODE_TOOL in namespaces else _function(turn, namespaces))
+
+
+def _function(turn: Turn, namespaces: dict[str, str]) -> Json:
+    namespace, arguments = namespaces[turn.tool], json.dumps(turn.arguments)
+    return {"type": "function_call", "namespace": namespace, "name": turn.tool, "arguments": arguments}
+
+
+def _code(turn: Turn, namespaces: dict[str, str]) -> Json:
+    code = CODE % (turn.tool, json.dumps(turn.arguments))
+    return {"type": "custom_tool_call", "namespace": namespaces[CODE_TOOL], "name": CODE_TOOL, "input": code}
 
 
 def _events(response: Json) -> Iterator[Json]:

@@ -36,17 +36,21 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A request as far as the script needs it: the tools by the client's own names, and their results so far."""
+    """A request as far as the script needs it: the tools by the client's own names, and their results so far.
+
+    Where the model `writes_code`, that code finds our tools by their ends.
+    """
 
     offered: list[str]
     results: list[Result]
+    writes_code: bool = False
 
     def offered_name(self, tool: str) -> str:
         """Return the client's name for one of our tools: `mcp__board__` or the like before it.
 
         Raises ScriptError where it is not offered.
         """
-        for name in self.offered:
+        for name in [tool] if self.writes_code else self.offered:
             if name.endswith(tool):
                 return name
         raise ScriptError(f"{tool} is not among the tools offered: {self.offered}")
