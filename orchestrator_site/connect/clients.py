@@ -185,7 +185,7 @@ CLIENTS = (
         project_file=".gemini/settings.json",
         project_style=_GEMINI,
         commands=("gemini",),
-        afterwards="Start Gemini CLI again; /mcp shows the server.",
+        afterwards="Start Gemini CLI again, in a folder that it trusts; /mcp shows the server.",
     ),
 )
 

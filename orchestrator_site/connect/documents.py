@@ -47,14 +47,15 @@ def changed(text: str, style: Style, changes: Iterable[Change]) -> str:
     for path, value in changes:
         result = _change(result, style, path, value)
         expected = _expected(expected, path, value)
-    if load(result, style) != expected:
+    if _without_empty(load(result, style), style) != _without_empty(expected, style):
         raise Invalid("The change cannot be made here without touching something else.")
     return mark + result
 
 
 def _change(text: str, style: Style, path: tuple[str, ...], value: Any) -> str:
-    module = toml_edit if style.is_toml else jsonc_edit
-    return module.remove_member(text, path) if value is ... else module.set_member(text, path, value)
+    if value is ...:
+        return (toml_edit.remove_member if style.is_toml else jsonc_edit.remove_member)(text, path)
+    return (toml_edit.set_member if style.is_toml else jsonc_edit.set_member)(text, path, value)
 
 
 def _expected(document: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
@@ -68,6 +69,11 @@ def _expected(document: dict[str, Any], path: tuple[str, ...], value: Any) -> di
     else:
         inner[path[-1]] = value
     return document
+
+
+def _without_empty(document: dict[str, Any], style: Style) -> dict[str, Any]:
+    """An empty section says as much as none; in TOML it goes with its last table."""
+    return {key: value for key, value in document.items() if key != style.section or value != {}}
 
 
 def block(entry: dict[str, Any], style: Style) -> str:

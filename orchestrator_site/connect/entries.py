@@ -24,12 +24,16 @@ _OWN_KEYS = (*_STDIO_KEYS, *_HTTP_KEYS)
 
 @dataclass(frozen=True, slots=True)
 class Stdio:
-    """This installation as a command. `database_url` is empty where the data is in the data folder."""
+    """This installation as a command.
+
+    `database_url` is empty where the data is in the data folder, `scopes` where the pipe may do everything.
+    """
 
     command: str
     arguments: tuple[str, ...]
     home: str
     database_url: str = ""
+    scopes: str = ""
     project: Path | None = None
     writes_secrets: bool = False
 
@@ -41,6 +45,7 @@ def this_installation(*, project: Path | None = None, writes_secrets: bool = Fal
         arguments=(str(Path(settings.BASE_DIR) / "manage.py"), "mcp_serve"),
         home=str(Path(settings.ORCHESTRATOR_HOME).resolve()),
         database_url=os.environ.get("DATABASE_URL", ""),
+        scopes=os.environ.get("ORCHESTRATOR_STDIO_SCOPES", ""),
         project=project,
         writes_secrets=writes_secrets,
     )
@@ -60,6 +65,8 @@ def stdio_entry(wanted: Stdio, style: Style) -> dict[str, Any]:
         forwarded.append("DATABASE_URL")
     elif wanted.database_url:
         environment["DATABASE_URL"] = _by_name("DATABASE_URL", style)
+    if wanted.scopes:
+        environment["ORCHESTRATOR_STDIO_SCOPES"] = wanted.scopes
     if wanted.project is not None:
         environment["ORCHESTRATOR_PROJECT_DIR"] = str(wanted.project)
     entry = {**style.stdio, "command": wanted.command, "args": list(wanted.arguments), "env": environment}

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 
 from orchestrator_site.connect import documents, files
 from orchestrator_site.connect.clients import Client, Place
@@ -128,24 +129,23 @@ def _by_hand(place: Place, error: Malformed | Invalid, entry: dict[str, Any]) ->
 def apply(planned: Iterable[Planned], wanted: Stdio | Http) -> list[Path]:
     """Write what was planned and return the backups. A token of its own is made where one is needed.
 
-    The former token ends in the same transaction, so a file that cannot be written leaves both as they were.
+    The former token ends in the same transaction, so that a file that cannot be written leaves both as they were.
     """
-    pending = [each for each in planned if each.is_change]
-    if isinstance(wanted, Stdio) or not any(each.needs_token for each in pending):
-        return _write(pending)
+    planned = [each for each in planned if each.is_change]
     with transaction.atomic():
+        if isinstance(wanted, Stdio):
+            _revoke(each.former for each in planned)
+            return _write(planned)
+        if not any(each.needs_token for each in planned):
+            return _write(planned)
         secret = _renew_token(wanted, pending)
         return _write([_with_secret(each, wanted, secret) for each in planned])
 
 
 def _renew_token(wanted: Http, planned: list[Planned]) -> str:
-    former = {each.former.pk: each.former for each in planned if each.former is not None}
-    for token in AccessToken.objects.filter(owner=wanted.owner, name=wanted.token_name, revoked_at__isnull=True):
-        former[token.pk] = token
-    for token in former.values():
-        revoke_token(token=token)
-    options = {"owner": wanted.owner, "name": wanted.token_name, "scopes": wanted.scopes, "project": wanted.project}
-    return create_token(**options)[1]
+    _revoke(each.former for each in planned)
+    _revoke(AccessToken.objects.filter(owner=wanted.owner, name=wanted.token_name, revoked_at__isnull=True))
+    return create_token(owner=wanted.owner, name=wanted.token_name, scopes=wanted.scopes, project=wanted.project)[1]
 
 
 def _with_secret(planned: Planned, wanted: Http, secret: str) -> Planned:
@@ -198,13 +198,17 @@ def apply_removal(planned: Iterable[Planned]) -> list[Path]:
     """Write what was planned, end the tokens that stood there, and return the backups."""
     planned = list(planned)
     with transaction.atomic():
-        for each in planned:
-            if each.former is not None:
-                revoke_token(token=each.former)
+        _revoke(each.former for each in planned)
         return _write(planned)
 
 
 # Tokens
+
+
+def _revoke(tokens: Iterable[AccessToken | None]) -> None:
+    for token in tokens:
+        if token is not None:
+            revoke_token(token=token)
 
 
 def token_in(entry: object, place: Place) -> AccessToken | None:
@@ -215,8 +219,6 @@ def token_in(entry: object, place: Place) -> AccessToken | None:
 
 def _opens(token: AccessToken, wanted: Http) -> bool:
     """Tell whether a token that is there already is the one that would be made."""
-    from django.utils import timezone
-
     granted = in_order(with_included(Scope(scope) for scope in wanted.scopes if scope in list(Scope)))
     return (
         token.is_usable(timezone.now())
