@@ -211,4 +211,6 @@ LOGGING = {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["hide_secrets"]},
     },
     "root": {"handlers": ["stderr"], "level": env.str("ORCHESTRATOR_LOG_LEVEL", default="WARNING")},
+    # One line for each thing that befalls a process: the first that anybody asks for.
+    "loggers": {"orchestrator_site.up": {"level": env.str("ORCHESTRATOR_LOG_LEVEL", default="INFO")}},
 }

@@ -1,17 +1,21 @@
-"""The web server of `manage.py up`: uvicorn in this process, with a bound on how long it takes to end."""
+"""The web server of `manage.py up`: uvicorn, as a child of the supervisor, with a bound on how long it takes to end.
+
+The supervisor starts it as `python -m orchestrator_site.up.web SOCKET`, where SOCKET is the number under which it
+inherits the listening socket. There is one such process: it holds the sessions of the bridge.
+"""
 
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 import threading
 import warnings
-from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
+
+from orchestrator_site.up.lifeline import hold_on
 
 GRACE_SECONDS = 3
 # Nothing may hold the end up for longer: neither a stream that never closes nor a view that waits in its thread.
@@ -19,17 +23,7 @@ LAST_SECONDS = 3.5
 
 
 class Server(uvicorn.Server):
-    """Serve until a signal comes, telling `on_start` when requests are answered."""
-
-    def __init__(self, config: uvicorn.Config, on_start: Callable[[], None]) -> None:
-        super().__init__(config)
-        self.on_start = on_start
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then tell."""
-        await super().startup(sockets)
-        if self.started:
-            self.on_start()
+    """Serve until a signal comes."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end, and see to it that the end comes."""
@@ -39,26 +33,36 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(listener: socket.socket, on_start: Callable[[], None]) -> None:
-    """Serve the site on a listening socket until Ctrl-C or SIGTERM.
+def main(argv: list[str]) -> int:
+    """Serve the site until told to stop; return the exit code."""
+    hold_on()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
+    import django
 
-    Raises OSError where the server did not start.
-    """
+    django.setup()
+    server = Server(_config())
+    server.run(sockets=[socket.socket(fileno=int(argv[0]))])
+    return 0 if server.started else 1
+
+
+def _config() -> uvicorn.Config:
+    from django.conf import settings
+
+    _quieten()
+    module, _, name = settings.ASGI_APPLICATION.rpartition(".")
     config = uvicorn.Config(
-        "orchestrator_site.asgi:application",
+        f"{module}:{name}",
         http="h11",
         ws="none",
+        lifespan="on",
         access_log=False,  # it would write the tokens of sign-in links
         log_config=None,  # the settings say how to log
         server_header=False,
+        proxy_headers=settings.ORCHESTRATOR_TLS,  # without a proxy in front, anybody could write them
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    _quieten()
     config.load()
-    server = Server(config, on_start)
-    server.run(sockets=[listener])
-    if not server.started:
-        raise OSError("the web server gave up; the lines above say why")
+    return config
 
 
 def _quieten() -> None:
@@ -67,13 +71,12 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", "No directory at", module="django.core.handlers.base")
 
 
-def end_like_ctrl_c() -> None:
-    """Let SIGTERM end everything in the way that Ctrl-C does, before the server runs as well as after."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
 def _end_now() -> None:
     """Leave without waiting for threads. What they had not committed is undone, as after any crash."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
