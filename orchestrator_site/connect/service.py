@@ -131,14 +131,15 @@ def apply(planned: Iterable[Planned], wanted: Stdio | Http) -> list[Path]:
 
     The former token ends in the same transaction, so that a file that cannot be written leaves both as they were.
     """
-    planned = [each for each in planned if each.is_change]
+    planned = list(planned)
+    changed = [each for each in planned if each.is_change]
     with transaction.atomic():
         if isinstance(wanted, Stdio):
-            _revoke(each.former for each in planned)
-            return _write(planned)
-        if not any(each.needs_token for each in planned):
-            return _write(planned)
-        secret = _renew_token(wanted, pending)
+            _revoke(each.former for each in changed)
+            return _write(changed)
+        if not any(each.needs_token for each in changed):
+            return _write(changed)
+        secret = _renew_token(wanted, planned)  # for every file, since the former one ends for every file
         return _write([_with_secret(each, wanted, secret) for each in planned])
 
 

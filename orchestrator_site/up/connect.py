@@ -1,4 +1,4 @@
-"""The line that connects Claude Code over stdio."""
+"""The lines that connect an assistant: our own command, and for Claude Code its own over stdio."""
 
 from __future__ import annotations
 
@@ -9,11 +9,23 @@ import sys
 
 from django.conf import settings
 
+from orchestrator_site.connect.clients import names
+
 
 def claude_code_line() -> str:
     """Return the command to paste. It names this very installation, so it works from any folder."""
     quoted = _quote([sys.executable, str(settings.BASE_DIR / "manage.py"), "mcp_serve"])
     return " ".join(["claude mcp add", *_environment(), "--scope user task-orchestrator --", quoted])
+
+
+def connect_line() -> str:
+    """Return the command that connects any assistant by name, to be completed by that name."""
+    return f"{_quote([sys.executable, str(settings.BASE_DIR / 'manage.py'), 'connect'])} CLIENT"
+
+
+def connect_help() -> str:
+    """Return both ways for the greeting of `up`, with the names of the assistants."""
+    return f"{connect_line()}   ({', '.join(names())})\n  or, for Claude Code over stdio: {claude_code_line()}"
 
 
 def _environment() -> list[str]:
