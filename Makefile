@@ -17,6 +17,9 @@ ifeq ($(CI)$(CHROMIUM),)
 BROWSER := and not browser
 endif
 
+# The same for what runs on Node.
+NPM := $(shell command -v npm)
+
 define PYTHON_TOO_OLD
 $(PYTHON) is missing or older than 3.11: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.12
 endef
@@ -24,7 +27,7 @@ define NO_PIP
 This Python brings neither ensurepip nor pip: install them (Debian, Ubuntu: apt install python3-venv) and call make again.
 endef
 
-.PHONY: help run link setup test test-all lint type bench demo lock clean
+.PHONY: help run link setup test test-conformance test-all lint type bench demo lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -32,6 +35,7 @@ help:
 	@echo "make link      a fresh sign-in link for the site that runs"
 	@echo "make test      the tests, with coverage (at most 5 minutes on 2 cores)"
 	@echo "make test-all  the storms and the long property runs that 'make test' leaves out"
+	@echo "make test-conformance  the protocol's own suite and Inspector against the bridge; installs them, with npm"
 	@echo "make lint      ruff, and migrations that are missing"
 	@echo "make type      mypy, strict"
 	@echo "make bench     the speed table, as text and as JSON"
@@ -50,11 +54,19 @@ setup: $(VENV)/dev.stamp
 
 test: $(VENV)/dev.stamp
 	@$(if $(BROWSER),echo "chromium not found: browser tests left out (install chromium to run them)")
-	$(BIN)/python -m pytest -n auto -m "not storm $(BROWSER)" --cov --cov-report=term $(TESTS)
+	$(BIN)/python -m pytest -n auto -m "not storm and not conformance $(BROWSER)" --cov --cov-report=term $(TESTS)
 
 # One at a time: a storm needs the whole machine, and a long property run has more time than two minutes.
 test-all: $(VENV)/dev.stamp
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m "(storm or hypothesis) $(BROWSER)" -o timeout=900 $(TESTS)
+
+test-conformance: $(VENV)/dev.stamp
+ifeq ($(CI)$(NPM),)
+	@echo "npm not found: the protocol's own suite and Inspector left out (install Node.js with npm to run them)"
+else
+	tests/conformance/install.sh
+	$(BIN)/python -m pytest -m conformance tests/conformance
+endif
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

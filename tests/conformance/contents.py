@@ -1,4 +1,4 @@
-"""What the suite asks for by name: a tool for each kind of content, prompts, resources and completions."""
+"""What the suite asks for by name: a tool for each kind of content, prompts and resources."""
 
 from __future__ import annotations
 
@@ -11,13 +11,8 @@ from typing import Annotated, Any
 from mcp.server.mcpserver.prompts.base import UserMessage
 from mcp_types import (
     AudioContent,
-    Completion,
-    CompletionArgument,
-    CompletionContext,
     EmbeddedResource,
     ImageContent,
-    PromptReference,
-    ResourceTemplateReference,
     TextContent,
     TextResourceContents,
 )
@@ -204,13 +199,3 @@ PROMPTS = (
     test_prompt_with_embedded_resource,
     test_prompt_with_image,
 )
-
-
-async def complete(
-    reference: PromptReference | ResourceTemplateReference,
-    argument: CompletionArgument,
-    context: CompletionContext | None,
-) -> Completion:
-    """Complete what was typed of a word."""
-    words = [word for word in ("paris", "park", "party") if word.startswith(argument.value)]
-    return Completion(values=words, total=len(words), has_more=False)

@@ -15,6 +15,8 @@ from tests.conformance import contents, conversations, rounds
 
 Ctx = Context[Any, Any]
 RETRY_MS = 100
+OWN = "test://"
+NO_PROJECT = 0
 
 
 class FixtureServer(Bridge):
@@ -28,24 +30,15 @@ class FixtureServer(Bridge):
             self.resource(uri, mime_type=mime_type)(read)
         for prompt in (*contents.PROMPTS, *rounds.PROMPTS):
             self.add_prompt(Prompt.from_function(prompt))
-        self.completion()(contents.complete)
         schema = self._tool_manager.get_tool("json_schema_2020_12_tool")
         assert schema
         schema.parameters = contents.SCHEMA_2020_12
-        self._serve_methods_of_sessions()
+        # What the fixtures tell of changed lists goes where the product's own streams listen.
+        self._subscriptions = self.changes._of(None).bus
+        self._lowlevel_server.add_request_handler("logging/setLevel", mcp_types.SetLevelRequestParams, _accept)
 
-    def _serve_methods_of_sessions(self) -> None:
-        """Accept what only the protocol before 2026-07-28 has."""
-
-        async def accept(context: Any, params: Any) -> mcp_types.EmptyResult:
-            return mcp_types.EmptyResult()
-
-        for method, params in (
-            ("logging/setLevel", mcp_types.SetLevelRequestParams),
-            ("resources/subscribe", mcp_types.SubscribeRequestParams),
-            ("resources/unsubscribe", mcp_types.UnsubscribeRequestParams),
-        ):
-            self._lowlevel_server.add_request_handler(method, params, accept)
+    async def _watchable(self, inner: Any, uri: str) -> int:
+        return NO_PROJECT if uri.startswith(OWN) else await super()._watchable(inner, uri)
 
     async def list_tools(self) -> list[mcp_types.Tool]:
         return [*await MCPServer.list_tools(self), *await super().list_tools()]
@@ -61,7 +54,7 @@ class FixtureServer(Bridge):
         return [*await MCPServer.list_resource_templates(self), *await super().list_resource_templates()]
 
     async def read_resource(self, uri: Any, context: Ctx | None = None) -> Any:
-        own = str(uri).startswith("test://")
+        own = str(uri).startswith(OWN)
         return await (MCPServer if own else Bridge).read_resource(self, uri, context)
 
     async def list_prompts(self) -> list[mcp_types.Prompt]:
@@ -70,6 +63,11 @@ class FixtureServer(Bridge):
     async def get_prompt(self, name: str, arguments: dict[str, Any] | None = None, context: Ctx | None = None) -> Any:
         own = self._prompt_manager.get_prompt(name)
         return await (MCPServer if own else Bridge).get_prompt(self, name, arguments, context)
+
+
+async def _accept(context: Any, params: Any) -> mcp_types.EmptyResult:
+    """Log what a client asks for as before: the product logs nothing over the protocol."""
+    return mcp_types.EmptyResult()
 
 
 class Events(EventStore):

@@ -1,0 +1,51 @@
+"""Servers for the suite and the Inspector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conformance import programs
+from tests.site.processes import start, wait_until
+
+Program = Callable[..., programs.Ended]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed() -> None:
+    """Want the programs to be there; that they are is for `install.sh` to see to, which needs the network."""
+    assert not programs.missing(), f"Call {programs.INSTALL} first."
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Program:
+    """Return the conformance suite's command for servers."""
+    return lambda *words: programs.run("conformance", "server", *words, folder=tmp_path)
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve the product; returns its address."""
+    with _served("product", tmp_path_factory.mktemp("product")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def fixtures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve the product with what the suite asks for; returns its address."""
+    with _served("fixtures", tmp_path_factory.mktemp("fixtures")) as address:
+        yield address
+
+
+@contextmanager
+def _served(what: str, folder: Path) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ORCHESTRATOR_HOME", str(folder / "home"))
+        patch.delenv("DATABASE_URL", raising=False)
+        with start(folder, "-m", "tests.conformance.serve", what) as server:
+            wait_until(lambda: server.written() != "" or server.process.poll() is not None, "the address")
+            assert server.process.poll() is None, server.err.read_text()
+            yield f"{server.written().strip()}/mcp"
