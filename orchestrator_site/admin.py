@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
-from orchestrator_site.models import SignInLink
+from orchestrator_site.models import AccessToken, SignInLink
+from orchestrator_site.tokens.service import revoke_token
 from tasks.admin import ReadOnlyAdmin
 
 
@@ -16,3 +19,24 @@ class SignInLinkAdmin(ReadOnlyAdmin):
     list_filter = ("used_at",)
     search_fields = ("user__username",)
     exclude = ("digest",)
+
+
+@admin.register(AccessToken)
+class AccessTokenAdmin(ReadOnlyAdmin):
+    """Whose tokens there are and what they open; a superuser may end any."""
+
+    list_display = ("public_id", "name", "owner", "scopes", "project", "last_used_at", "expires_at", "state")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter), ("project", admin.RelatedOnlyFieldListFilter))
+    search_fields = ("=public_id", "name", "owner__username")
+    list_select_related = ("owner", "project")
+    exclude = ("digest",)
+    readonly_fields = ("state",)
+    actions = ("revoke",)
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_active and bool(getattr(request.user, "is_superuser", False))
+
+    @admin.action(description="Revoke the selected access tokens", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, tokens: QuerySet[AccessToken]) -> None:
+        number = sum(revoke_token(token=token) for token in tokens)
+        self.message_user(request, f"{number} revoked. Their next requests are refused.")

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 
 class SignInLink(models.Model):
@@ -67,3 +68,12 @@ class AccessToken(models.Model):
     def is_usable(self, now: datetime) -> bool:
         """Tell whether the token opens anything at `now`."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    @property
+    def state(self) -> str:
+        """What has become of it: active, revoked, expired, or suspended as long as its owner may not sign in."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if not self.is_usable(timezone.now()):
+            return "expired"
+        return "active" if self.owner.is_active else "suspended"

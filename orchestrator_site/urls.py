@@ -7,6 +7,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("maintenance.health.urls")),
     path("", include("orchestrator_site.accounts.urls")),
+    path("", include("orchestrator_site.tokens.urls")),
     path("", include("tasks.urls")),
     path("", include("artifacts.urls")),
 ]

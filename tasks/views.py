@@ -26,6 +26,11 @@ Page = Callable[..., HttpResponseBase]
 
 def page(view: Page) -> Page:
     """Make a page: for people who signed in, read-only, with our own errors shown as a page."""
+    return login_required(require_safe(with_errors_shown(view)))
+
+
+def with_errors_shown(view: Page) -> Page:
+    """Show our own errors as a page."""
 
     @wraps(view)
     def shown(request: HttpRequest, **address: str) -> HttpResponseBase:
@@ -35,7 +40,7 @@ def page(view: Page) -> Page:
             context = {"error": error, "status": error.status, "title": error.code.replace("_", " ").capitalize()}
             return render(request, "error.html", context, status=error.status)
 
-    return login_required(require_safe(shown))
+    return shown
 
 
 def number_in(request: HttpRequest, name: str, *, least: int, most: int) -> int:

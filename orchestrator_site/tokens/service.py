@@ -6,9 +6,11 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from orchestrator_site.models import AccessToken
@@ -71,16 +73,26 @@ def revoke_token(*, token: AccessToken) -> bool:
 def find_token(public_id: str, *, owner: User | None = None) -> AccessToken:
     """Return a token by its public id, or by the name of one that is not revoked.
 
-    Raises NotFound, also for another owner's where one is given.
+    Raises NotFound, also for another owner's where one is given, and Conflict where several owners use the name.
     """
-    rows = AccessToken.objects.select_related("owner", "project").order_by("revoked_at", "-id")
+    rows = tokens_of(owner)
+    clean = public_id.replace("\x00", "")
+    if found := rows.filter(public_id=clean).first():
+        return found
+    named = list(rows.filter(name=clean, revoked_at__isnull=True)[:2])
+    if not named:
+        raise NotFound(f"There is no access token {clean[:NAME_LIMIT]!r}.", next="List them: manage.py token list")
+    if len(named) > 1:
+        raise Conflict(f"Several owners have a token named {clean!r}.", next="Send its id, or say whose it is.")
+    return named[0]
+
+
+def tokens_of(owner: User | None = None) -> QuerySet[AccessToken]:
+    """Return somebody's tokens, or everybody's: those that are not revoked first, the newest first."""
+    rows = AccessToken.objects.select_related("owner", "project")
     if owner is not None:
         rows = rows.filter(owner=owner)
-    clean = public_id.replace("\x00", "")
-    found = rows.filter(public_id=clean).first() or rows.filter(name=clean, revoked_at__isnull=True).first()
-    if found is None:
-        raise NotFound(f"There is no access token {clean[:NAME_LIMIT]!r}.", next="List them: manage.py token list")
-    return found
+    return rows.order_by(F("revoked_at").desc(nulls_first=True), "-id")
 
 
 def principal_of(secret: str) -> Principal | None:
@@ -133,11 +145,9 @@ def _checked_name(name: str) -> str:
 def _checked_scopes(owner: User, scopes: Iterable[str]) -> list[str]:
     wanted = list(scopes)
     if unknown := [scope for scope in wanted if scope not in list(Scope)]:
-        raise Invalid(
-            f"scopes: {str(unknown[0])[:40]!r} is none.", details={"allowed": [scope.value for scope in Scope]}
-        )
+        raise Invalid(f"scopes: {str(unknown[0])[:40]!r} is none.", **_allowed_scopes())
     if not wanted:
-        raise Invalid("scopes: a token without any opens nothing.", details={"allowed": [s.value for s in Scope]})
+        raise Invalid("scopes: a token without any opens nothing.", **_allowed_scopes())
     granted = with_included(Scope(scope) for scope in wanted)
     if missing := granted - scopes_of(owner):
         raise Forbidden(
@@ -145,3 +155,8 @@ def _checked_scopes(owner: User, scopes: Iterable[str]) -> list[str]:
             next="Ask for less, or have a superuser make the token.",
         )
     return in_order(granted)
+
+
+def _allowed_scopes() -> dict[str, Any]:
+    names = [scope.value for scope in Scope]
+    return {"next": f"Send one or more of: {', '.join(names)}.", "details": {"allowed": names}}

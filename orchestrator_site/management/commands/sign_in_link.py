@@ -6,12 +6,11 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.links import make_link
-from orchestrator_site.accounts.owner import local_owner
+from orchestrator_site.accounts.people import user_named
 from orchestrator_site.up.address import recall
 from tasks.errors import OrchestratorError
 
@@ -30,21 +29,13 @@ class Command(BaseCommand):
         """Print the link alone on stdout, so that it can be piped; anything else goes to stderr."""
         try:
             ensure_schema()
+            user = user_named(options["user"])
         except OrchestratorError as error:
             raise CommandError(f"{error.message} {error.next}".strip()) from error
         address = (options["address"] or recall()).rstrip("/")
-        self.stdout.write(address + make_link(_user(options["user"])))
+        self.stdout.write(address + make_link(user))
         if not _answers(address):
             self.stderr.write(f"Nothing answers at {address} now. Start the site with: python manage.py up")
-
-
-def _user(name: str | None) -> User:
-    if name is None:
-        return local_owner()
-    try:
-        return User.objects.get(username=name, is_active=True)
-    except User.DoesNotExist:
-        raise CommandError(f"No active user is named {name}. Make one with: python manage.py createsuperuser") from None
 
 
 def _answers(address: str) -> bool:

@@ -1,0 +1,120 @@
+"""Make, list and revoke access tokens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from maintenance.upgrades.ensure_schema import ensure_schema
+from orchestrator_site.accounts.people import user_named
+from orchestrator_site.models import AccessToken
+from orchestrator_site.tokens.service import DEFAULT_SCOPES, create_token, find_token, revoke_token, tokens_of
+from orchestrator_site.tokens.words import ALLOWS, expiry_of, project_named
+from tasks.errors import OrchestratorError
+from tasks.templatetags.board import relative
+
+_COLUMNS = ("ID", "TOKEN", "SCOPES", "PROJECT", "MADE", "LAST USED", "EXPIRES", "STATE")
+
+
+class Command(BaseCommand):
+    """Rule the tokens that open the bridge over HTTP and the REST API."""
+
+    help = "Make, list and revoke the access tokens that open the bridge over HTTP and the REST API."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """One word says what to do, and each takes options of its own."""
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="create|list|revoke")
+        create = verbs.add_parser("create", help="make a token and print its secret, which is shown this once")
+        create.add_argument("name", help="what it is for, such as laptop")
+        create.add_argument(
+            "--scopes",
+            default=",".join(DEFAULT_SCOPES),
+            help="; ".join(f"{scope}: {words}" for scope, words in ALLOWS.items()) + " Default: %(default)s",
+        )
+        create.add_argument("--project", metavar="SLUG|DIR", help="the only project that it may touch")
+        create.add_argument("--expires", default="never", metavar="TIME", help="12h, 30d, 8w or 2031-12-31; or never")
+        create.add_argument("--user", help="whose it is; the owner of this machine where nothing is said")
+        shown = verbs.add_parser("list", help="show the tokens of everybody, never their secrets")
+        shown.add_argument("--user", help="show those of one person")
+        shown.add_argument("--json", action="store_true", help="as JSON, for programs")
+        revoke = verbs.add_parser("revoke", help="end a token for good, from its next request on")
+        revoke.add_argument("token", metavar="NAME_OR_ID")
+        revoke.add_argument("--user", help="whose it is, where several people use the name")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print what was asked for on stdout, so that it can be piped; anything else goes to stderr."""
+        verbs: dict[str, Callable[..., None]] = {
+            "create": self._create,
+            "list": self._list,
+            "revoke": self._revoke,
+        }
+        try:
+            ensure_schema()
+            verbs[options["verb"]](**options)
+        except OrchestratorError as error:
+            raise CommandError(f"{error.message} {error.next}".strip()) from error
+
+    def _create(self, *, name: str, scopes: str, project: str | None, expires: str, **options: Any) -> None:
+        token, secret = create_token(
+            owner=user_named(options["user"]),
+            name=name,
+            scopes=scopes.replace(",", " ").split(),
+            project=project_named(project) if project is not None else None,
+            expires_at=expiry_of(expires),
+        )
+        self.stdout.write(secret)
+        where = f"the project {token.project.slug}" if token.project else "every project"
+        end = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "until it is revoked"
+        self.stderr.write(f"{token.public_id} ({token}) may {', '.join(token.scopes)} in {where}, {end}.")
+        self.stderr.write("The secret is shown this once. Send it as the header: Authorization: Bearer SECRET")
+
+    def _list(self, *, json: bool, **options: Any) -> None:
+        rows = tokens_of(user_named(options["user"]) if options["user"] else None)
+        if json:
+            self.stdout.write(_as_json(rows.iterator()))
+        elif rows.exists():
+            self.stdout.write(_table([_COLUMNS, *map(_cells, rows.iterator())]))
+        else:
+            self.stderr.write("There are no access tokens. Make one with: python manage.py token create NAME")
+
+    def _revoke(self, *, token: str, **options: Any) -> None:
+        found = find_token(token, owner=user_named(options["user"]) if options["user"] else None)
+        done = revoke_token(token=found)
+        self.stderr.write(f"{found.public_id} ({found}) {'is revoked' if done else 'was revoked before'}.")
+
+
+def _as_json(tokens: Any) -> str:
+    return json.dumps([_facts(token) for token in tokens], indent=2)
+
+
+def _facts(token: AccessToken) -> dict[str, Any]:
+    times = ("created_at", "last_used_at", "expires_at", "revoked_at")
+    return {
+        "id": token.public_id,
+        "name": token.name,
+        "owner": token.owner.get_username(),
+        "scopes": token.scopes,
+        "project": token.project.slug if token.project else None,
+        "state": token.state,
+        **{name: moment.isoformat() if (moment := getattr(token, name)) else None for name in times},
+    }
+
+
+def _cells(token: AccessToken) -> tuple[str, ...]:
+    project = token.project.slug if token.project else "every"
+    times = (_when(token.created_at, ""), _when(token.last_used_at, "never"), _when(token.expires_at, "never"))
+    return (token.public_id, str(token), ",".join(token.scopes), project, *times, token.state)
+
+
+def _when(moment: datetime | None, otherwise: str) -> str:
+    return relative(moment, timezone.now()) if moment else otherwise
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

@@ -1,0 +1,74 @@
+"""Pages of access tokens: what a person has, a new one with its secret shown once, and the end of one."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods
+
+from orchestrator_site.tokens.forms import TokenForm
+from orchestrator_site.tokens.service import find_token, revoke_token, tokens_of
+from tasks.queries.board import page_of
+from tasks.views import LAST_PAGE, Page, number_in, with_errors_shown
+
+TOKENS_PER_PAGE = 50
+
+
+def _page(view: Page) -> Page:
+    """Make a page for people who signed in, which may post to itself and is kept nowhere."""
+    allowed = require_http_methods(["GET", "HEAD", "POST"])
+    return never_cache(login_required(allowed(with_errors_shown(view))))
+
+
+@_page
+def tokens(request: HttpRequest) -> HttpResponse:
+    """Show the tokens and the form for a new one; a POST makes it."""
+    if request.method == "POST":
+        return _create(request, TokenForm(_user(request), request.POST))
+    return _list(request, TokenForm(_user(request)))
+
+
+@_page
+def revoke(request: HttpRequest, public_id: str) -> HttpResponseBase:
+    """Ask on GET, revoke on POST. Only a superuser finds the tokens of others."""
+    user = _user(request)
+    found = find_token(public_id, owner=None if user.is_superuser else user)
+    if request.method != "POST":
+        return render(request, "tokens/revoke.html", {"token": found})
+    revoke_token(token=found)
+    messages.success(request, f"The token {found.name} is revoked. Its next request is refused.")
+    return redirect("tokens")
+
+
+@sensitive_variables("secret", "made", "context")
+def _create(request: HttpRequest, form: TokenForm) -> HttpResponse:
+    """Answer the POST with the secret itself: it stands in no address, session or message."""
+    made = form.create()
+    if made is None:
+        return _list(request, form)
+    token, secret = made
+    site = request.build_absolute_uri("/").rstrip("/")
+    context = {"token": token, "secret": secret, "site": site}
+    return render(request, "tokens/created.html", context)
+
+
+def _list(request: HttpRequest, form: TokenForm) -> HttpResponse:
+    user = _user(request)
+    shows_all = user.is_superuser and request.GET.get("owner") == "all"
+    rows = page_of(
+        tokens_of(None if shows_all else user),
+        page=number_in(request, "page", least=1, most=LAST_PAGE),
+        size=TOKENS_PER_PAGE,
+    )
+    return render(request, "tokens/tokens.html", {"rows": rows, "form": form, "shows_all": shows_all})
+
+
+def _user(request: HttpRequest) -> User:
+    return cast(User, request.user)
