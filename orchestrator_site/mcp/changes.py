@@ -17,8 +17,8 @@ import mcp_types
 from anyio.to_thread import run_sync
 from django.db import DatabaseError, close_old_connections
 from django.db.models import Max
+from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
-from mcp.server.session import ServerSession
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated, ServerEvent
 
 from tasks.models import Event
@@ -57,11 +57,11 @@ def _nothing() -> None:
 
 @dataclass(slots=True)
 class _Watched:
-    """Who watches one project: streams of the modern era by the bus, sessions of the older one by their URIs."""
+    """Who watches one project: streams of the modern era by the bus, connections of the older one by their URIs."""
 
     bus: _Bus = field(default_factory=_Bus)
     listen: ListenHandler = field(init=False)
-    sessions: WeakKeyDictionary[ServerSession, set[str]] = field(default_factory=WeakKeyDictionary)
+    connections: WeakKeyDictionary[Connection, set[str]] = field(default_factory=WeakKeyDictionary)
 
     def __post_init__(self) -> None:
         self.listen = ListenHandler(self.bus, max_subscriptions=STREAMS_PER_PROJECT)
@@ -91,19 +91,19 @@ class Changes:
             await self._follow()
         return await self._of(project_id).listen(context, params)
 
-    async def subscribe(self, session: ServerSession, uri: str, project_id: int) -> bool:
-        """Remember that a session of the older era watches a resource; False where it watches too many."""
+    async def subscribe(self, connection: Connection, uri: str, project_id: int) -> bool:
+        """Remember that a client of the older era watches a resource; False where it watches too many."""
         await self._follow()
-        uris = self._of(project_id).sessions.setdefault(session, set())
+        uris = self._of(project_id).connections.setdefault(connection, set())
         if len(uris) >= WATCHED_PER_CLIENT and uri not in uris:
             return False
         uris.add(uri)
         return True
 
-    def unsubscribe(self, session: ServerSession, uri: str) -> None:
+    def unsubscribe(self, connection: Connection, uri: str) -> None:
         """Forget it again."""
         for watched in self._watched.values():
-            watched.sessions.get(session, set()).discard(uri)
+            watched.connections.get(connection, set()).discard(uri)
 
     async def run(self) -> None:
         """Follow the events for ever, while somebody watches."""
@@ -128,7 +128,7 @@ class Changes:
     def _is_watched(self) -> bool:
         """Whether anybody is there; a stream that has gone takes itself off the bus."""
         return bool(self._arriving) or any(
-            watched.bus.listeners or any(watched.sessions.values())
+            watched.bus.listeners or any(watched.connections.values())
             for project_id, watched in self._watched.items()
             if project_id is not None
         )
@@ -139,7 +139,7 @@ class Changes:
             if watched := self._watched.get(project_id):
                 for uri in uris:
                     await watched.bus.publish(ResourceUpdated(uri=uri))
-                    await _notify(watched.sessions, uri)
+                    await _notify(watched.connections, uri)
 
     async def _ask(self, question: Any, otherwise: Any) -> Any:
         """Ask the database; where it does not answer, the next round asks again."""
@@ -157,10 +157,10 @@ class Changes:
         return await run_sync(ask)
 
 
-async def _notify(sessions: WeakKeyDictionary[ServerSession, set[str]], uri: str) -> None:
-    for session, uris in list(sessions.items()):
+async def _notify(connections: WeakKeyDictionary[Connection, set[str]], uri: str) -> None:
+    for connection, uris in list(connections.items()):
         if uri in uris:
-            await session.send_resource_updated(uri)
+            await connection.notify("notifications/resources/updated", {"uri": uri})
 
 
 def _last_id() -> int:

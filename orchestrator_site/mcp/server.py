@@ -16,6 +16,7 @@ from django.apps import apps
 from django.db import close_old_connections
 from mcp.server import MCPServer
 from mcp.server.caching import CacheableMethod, CacheHint
+from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.lowlevel.helper_types import ReadResourceContents
@@ -253,14 +254,14 @@ class Bridge(MCPServer[Any]):
     ) -> mcp_types.EmptyResult:
         uri = str(params.uri)
         project_id = await self._watchable(inner, uri)
-        if not await self.changes.subscribe(inner.session, uri, project_id):
+        if not await self.changes.subscribe(_connection(inner), uri, project_id):
             raise MCPError(mcp_types.INVALID_PARAMS, f"At most {WATCHED_PER_CLIENT} resources can be watched at once.")
         return mcp_types.EmptyResult()
 
     async def _unsubscribe(
         self, inner: ServerRequestContext[Any, Any], params: mcp_types.UnsubscribeRequestParams
     ) -> mcp_types.EmptyResult:
-        self.changes.unsubscribe(inner.session, str(params.uri))
+        self.changes.unsubscribe(_connection(inner), str(params.uri))
         return mcp_types.EmptyResult()
 
     async def _watchable(self, inner: ServerRequestContext[Any, Any], uri: str) -> int:
@@ -336,6 +337,11 @@ class Bridge(MCPServer[Any]):
             error = NotFound(f"There is no prompt {name[:100]!r}.", details={"allowed": list(self._prompts)})
             raise _protocol_error(error)
         return entry
+
+
+def _connection(inner: ServerRequestContext[Any, Any]) -> Connection:
+    """Return what outlives a request; the SDK keeps it to itself where handlers of the older style are."""
+    return inner.session._connection
 
 
 def _reading(work: Callable[[Caller], Result]) -> Callable[[Caller], Result]:

@@ -1,0 +1,52 @@
+"""Serve the site on a socket that the test has opened: `python -m tests.mcp.serve FD TOKENS`.
+
+TOKENS is JSON: what to make, by name, each with the arguments of `create_token`. The secrets are printed as JSON once
+the site answers.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+
+import django
+
+
+def main(fd: str, wanted: str) -> None:
+    django.setup()
+    from maintenance.upgrades.ensure_schema import ensure_schema
+
+    ensure_schema()
+    secrets = {name: _make(name, **facts) for name, facts in json.loads(wanted).items()}
+
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            print(json.dumps(secrets), flush=True)
+
+    config = uvicorn.Config(
+        "orchestrator_site.asgi:application", http="h11", log_config=None, timeout_graceful_shutdown=2
+    )
+    Server(config).run(sockets=[socket.socket(fileno=int(fd))])
+
+
+def _make(name: str, *, owner: str = "", project: str = "", **facts: object) -> str:
+    from django.contrib.auth.models import User
+    from django.db import connections
+
+    from orchestrator_site.accounts.owner import local_owner
+    from orchestrator_site.tokens.service import create_token
+    from tasks.models import Project
+
+    user = User.objects.get_or_create(username=owner, defaults={"is_staff": True})[0] if owner else local_owner()
+    bound = Project.objects.get_or_create(slug=project, defaults={"name": project})[0] if project else None
+    _, secret = create_token(owner=user, name=name, project=bound, **facts)  # type: ignore[arg-type]
+    connections.close_all()
+    return secret
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

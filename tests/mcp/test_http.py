@@ -1,0 +1,271 @@
+"""The bridge over Streamable HTTP: both eras, sessions, scopes, and what belongs to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.mcp.http_client import FULL, HttpClient, Served, messages, served
+
+WORK = {"summary": "Done", "detailed_work": "The work", "next_action": "complete"}
+SUBTASKS = [
+    {"title": "First", "description": "Begin", "specialist_type": "architect"},
+    {"title": "Second", "description": "Go on", "specialist_type": "implementer"},
+]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("http")
+    tokens = {
+        "laptop": FULL,
+        "desk": FULL,
+        "looker": {"scopes": ["read"]},
+        "worker": {"scopes": ["write"]},
+        "bound": {**FULL, "project": "bound"},
+    }
+    with served(folder / "home", tokens) as site:
+        yield site
+
+
+@pytest.fixture(autouse=True)
+def hang_up(site: Served) -> Iterator[None]:
+    yield
+    site.hang_up()
+
+
+@pytest.fixture(params=["2025-06-18", "2026-07-28"])
+def client(request: pytest.FixtureRequest, site: Served) -> HttpClient:
+    return site.client("laptop", modern=request.param == "2026-07-28")
+
+
+def start(client: HttpClient, folder: Path) -> str:
+    """Open the project of a folder and return the session's handle."""
+    return str(client.call("orchestrator_initialize_session", project_dir=str(folder))["session_id"])
+
+
+def plan(client: HttpClient, session_id: str | None = None) -> list[str]:
+    """Plan two tasks and return their ids; without a handle in the session of the connection."""
+    made = client.call("orchestrator_plan_task", description="A job", subtasks=SUBTASKS, session_id=session_id)
+    return [row["task_id"] for row in made["subtasks"]]
+
+
+def test_a_job_is_planned_and_done_in_both_eras(client: HttpClient, folder: Path) -> None:
+    session = start(client, folder)
+    first, _ = plan(client, session)
+    lease = client.call("orchestrator_execute_subtask", task_id=first, session_id=session)["lease_number"]
+
+    done = client.call("orchestrator_complete_subtask", task_id=first, lease_number=lease, session_id=session, **WORK)
+
+    assert done["status"] == "completed"
+
+
+def test_the_same_tools_are_listed_in_both_eras(client: HttpClient) -> None:
+    names = [tool["name"] for tool in client.request("tools/list")["result"]["tools"]]
+
+    assert "orchestrator_plan_task" in names
+    assert len(names) == 8
+
+
+def test_without_a_connection_every_initialize_session_opens_a_session_of_its_own(site: Served, folder: Path) -> None:
+    client = site.client("laptop")
+
+    assert start(client, folder) != start(client, folder)
+
+
+def test_an_initialize_session_sent_again_with_its_key_opens_no_second_session(site: Served, folder: Path) -> None:
+    client = site.client("laptop")
+    call = {"project_dir": str(folder), "idempotency_key": "again"}
+
+    first = client.call("orchestrator_initialize_session", **call)
+
+    assert client.call("orchestrator_initialize_session", **call)["session_id"] == first["session_id"]
+
+
+def test_two_windows_with_one_token_do_not_take_each_other_for_the_holder(site: Served, folder: Path) -> None:
+    one, other = site.client("laptop"), site.client("laptop")
+    first, second = start(one, folder), start(other, folder)
+    task, _ = plan(one, first)
+    one.call("orchestrator_execute_subtask", task_id=task, session_id=first)
+
+    assert other.call("orchestrator_execute_subtask", task_id=task, session_id=second)["code"] == "conflict"
+    assert other.call("orchestrator_complete_subtask", task_id=task, session_id=second, **WORK)["code"] == "conflict"
+
+
+def test_a_client_that_leaves_the_handle_out_proves_itself_by_the_lease_number(site: Served, folder: Path) -> None:
+    client = site.client("laptop")
+    session = start(client, folder)
+    task, _ = plan(client, session)
+    lease = client.call("orchestrator_execute_subtask", task_id=task, session_id=session)["lease_number"]
+    other = client.call("orchestrator_initialize_session", project_dir=str(folder))["session_id"]
+
+    done = client.call("orchestrator_complete_subtask", task_id=task, lease_number=lease, session_id=other, **WORK)
+
+    assert done["status"] == "completed"
+
+
+def test_the_lease_number_of_another_tokens_task_proves_nothing(site: Served, folder: Path) -> None:
+    owner, stranger = site.client("laptop"), site.client("desk")
+    session, other = start(owner, folder), start(stranger, folder)
+    task, _ = plan(owner, session)
+    lease = owner.call("orchestrator_execute_subtask", task_id=task, session_id=session)["lease_number"]
+
+    answer = stranger.call("orchestrator_complete_subtask", task_id=task, lease_number=lease, session_id=other, **WORK)
+
+    assert answer["code"] == "conflict"
+
+
+def test_a_handle_works_for_the_token_that_opened_it_alone(site: Served, folder: Path) -> None:
+    session = start(site.client("laptop"), folder)
+
+    assert site.client("desk").call("orchestrator_get_status", session_id=session)["code"] == "not_found"
+
+
+def test_a_token_of_one_project_needs_no_folder(site: Served) -> None:
+    opened = site.client("bound").call("orchestrator_initialize_session")
+
+    assert opened["project"]["slug"] == "bound"
+    assert "Send session_id with every call." in opened["next"]
+
+
+def test_a_token_of_one_project_opens_no_other(site: Served, folder: Path) -> None:
+    answer = site.client("bound").call("orchestrator_initialize_session", project_dir=str(folder))
+
+    assert answer["code"] == "not_found"
+    assert "Leave project_dir out" in answer["next"]
+
+
+def test_a_token_that_worked_on_two_projects_has_to_say_which(site: Served, tmp_path: Path) -> None:
+    client = site.client("worker")
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        start(client, tmp_path / name)
+
+    answer = client.call("orchestrator_get_status")
+
+    assert answer["code"] == "invalid"
+    assert "session_id" in answer["next"]
+
+
+def test_a_token_that_may_only_read_changes_nothing(site: Served, folder: Path) -> None:
+    client = site.client("looker")
+    session = start(client, folder)
+
+    answer = client.call("orchestrator_plan_task", description="A job", subtasks=SUBTASKS, session_id=session)
+
+    assert answer["code"] == "forbidden"
+    assert answer["details"] == {"scope": "write"}
+    assert client.call("orchestrator_get_status", session_id=session)["total"] == 0
+
+
+def test_a_token_that_may_not_review_cannot_approve_its_own_work(site: Served, folder: Path) -> None:
+    client = site.client("worker")
+    session = start(client, folder)
+    task, _ = plan(client, session)
+    client.call("orchestrator_complete_subtask", task_id=task, session_id=session, **WORK)
+
+    answer = client.call("orchestrator_update_task", task_id=task, action="approve", session_id=session)
+
+    assert (answer["code"], answer["details"]) == ("forbidden", {"scope": "review"})
+
+
+def test_a_token_that_may_not_review_leaves_the_work_of_others_alone(site: Served, folder: Path) -> None:
+    holder, worker = site.client("laptop"), site.client("worker")
+    session, other = start(holder, folder), start(worker, folder)
+    task, _ = plan(holder, session)
+    holder.call("orchestrator_execute_subtask", task_id=task, session_id=session)
+
+    for change in ({"action": "cancel"}, {"title": "Mine"}):
+        answer = worker.call("orchestrator_update_task", task_id=task, session_id=other, **change)
+        assert answer["code"] == "conflict"
+
+
+def test_a_client_of_the_older_era_frees_what_it_held_when_it_takes_its_leave(site: Served, folder: Path) -> None:
+    leaving, staying = site.client("laptop", modern=False), site.client("desk", modern=False)
+    start(leaving, folder)
+    start(staying, folder)
+    task, _ = plan(leaving)
+    leaving.call("orchestrator_execute_subtask", task_id=task)
+
+    assert leaving.end() == 0
+
+    assert staying.call("orchestrator_execute_subtask", task_id=task)["task_id"] == task
+
+
+def test_a_session_header_of_the_newer_era_is_only_the_clients_word(site: Served, folder: Path) -> None:
+    holder = site.client("laptop", modern=False)
+    start(holder, folder)
+    task, _ = plan(holder)
+    holder.call("orchestrator_execute_subtask", task_id=task)
+    thief = site.client("desk")
+    session = start(thief, folder)
+    thief.headers = lambda method="", name="": {  # type: ignore[method-assign]
+        **HttpClient.headers(thief, method, name),
+        "Mcp-Session-Id": holder.session_id,
+    }
+
+    assert thief.call("orchestrator_complete_subtask", task_id=task, session_id=session, **WORK)["code"] == "conflict"
+
+
+def test_a_watcher_hears_of_a_change_that_another_client_makes(site: Served, folder: Path) -> None:
+    client, watcher = site.client("laptop"), site.client("laptop")
+    session = start(client, folder)
+    task, _ = plan(client, session)
+    stream = messages(watcher.open("subscriptions/listen", notifications={"resourceSubscriptions": [f"task://{task}"]}))
+    assert next(stream)["method"] == "notifications/subscriptions/acknowledged"
+
+    client.call("orchestrator_execute_subtask", task_id=task, session_id=session)
+
+    heard = next(stream)
+    assert (heard["method"], heard["params"]["uri"]) == ("notifications/resources/updated", f"task://{task}")
+
+
+def test_a_watcher_of_the_older_era_hears_of_it_too(site: Served, folder: Path) -> None:
+    client = site.client("laptop", modern=False)
+    start(client, folder)
+    task, _ = plan(client)
+    assert client.request("resources/subscribe", uri=f"task://{task}")["result"] == {}
+    stream = messages(client.sibling().send("GET"))
+
+    client.call("orchestrator_execute_subtask", task_id=task)
+
+    assert next(stream)["params"]["uri"] == f"task://{task}"
+
+
+def test_what_a_token_may_not_read_it_may_not_watch(site: Served, folder: Path) -> None:
+    owner = site.client("laptop")
+    task, _ = plan(owner, start(owner, folder))
+
+    answer = site.client("bound").request(
+        "subscriptions/listen", notifications={"resourceSubscriptions": [f"task://{task}"]}
+    )
+
+    assert answer["error"]["data"]["code"] == "not_found"
+
+
+def test_ids_are_completed_from_the_callers_own_project(site: Served) -> None:
+    client = site.client("bound")
+    session = client.call("orchestrator_initialize_session")["session_id"]
+    task, _ = plan(client, session)
+
+    answer = client.request(
+        "completion/complete",
+        ref={"type": "ref/resource", "uri": "task://{id}"},
+        argument={"name": "id", "value": task[:6]},
+    )
+
+    assert task in answer["result"]["completion"]["values"]
+
+
+def test_a_resource_is_found_by_its_id_among_all_projects_that_the_token_reaches(site: Served, tmp_path: Path) -> None:
+    client = site.client("desk")
+    tasks = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        tasks.append(plan(client, start(client, tmp_path / name))[0])
+
+    for task in tasks:
+        contents = client.request("resources/read", uri=f"task://{task}")["result"]["contents"]
+        assert "First" in contents[0]["text"]
