@@ -73,5 +73,6 @@ def board(stage: Stage, fresh_home: Path) -> Iterator[Board]:
     with start(stage.folder / "site", through=stage.network.words) as site:
         site.wait_until_greeted()
         made = manage("shell", "--verbosity", "0", "--command", MAKE_TOKEN)
+        assert made.returncode == 0, made.stderr
         yield Board(fresh_home, f"{site.address}/mcp", made.stdout.strip())
         site.end(signal.SIGTERM)
