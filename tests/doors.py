@@ -18,7 +18,6 @@ from tasks.services.claim import claim, claim_next
 from tasks.services.edit import Changes, edit
 from tasks.services.plan import Subtask, plan
 from tests.factories import make_project, make_session
-from tests.mcp.stdio_client import StdioClient
 
 _serial = itertools.count(1)
 PLAN: list[dict[str, Any]] = [
@@ -154,10 +153,23 @@ class ServiceDoor:
         self.sessions[who] = make_session(self.project)
 
 
-class BridgeDoor:
-    """Through `manage.py mcp_serve`, two real processes on one database; `clients` are started once for many boards."""
+class Client(Protocol):
+    """One connection to the bridge, by pipes or by HTTP."""
 
-    def __init__(self, clients: dict[str, StdioClient], connect: Callable[[], StdioClient], folder: Path) -> None:
+    def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """Call a tool and return what it says."""
+
+    def end(self) -> int:
+        """Take leave; 0 where that went well."""
+
+
+class BridgeDoor:
+    """Through the bridge: two real `manage.py mcp_serve` on one database, or two tokens at one site's `/mcp`.
+
+    `clients` are connected once for many boards.
+    """
+
+    def __init__(self, clients: dict[str, Client], connect: Callable[[str], Client], folder: Path) -> None:
         self.clients = clients
         self.connect = connect
         self.folder = folder / f"project-{next(_serial)}"
@@ -211,7 +223,7 @@ class BridgeDoor:
 
     def _reconnect(self, who: str) -> None:
         assert self.clients[who].end() == 0
-        self.clients[who] = self.connect()
+        self.clients[who] = self.connect(who)
         self._initialize(who)
 
     def _call(self, who: str, name: str, **arguments: Any) -> dict[str, Any]:

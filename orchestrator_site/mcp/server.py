@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -28,11 +27,10 @@ from mcp.shared.message import SessionMessage
 from mcp.shared.uri_template import UriTemplate
 
 import orchestrator_site
-from orchestrator_site.mcp import calls, registry
+from orchestrator_site.mcp import calls, registry, shapes
 from orchestrator_site.mcp.changes import WATCHED_PER_CLIENT, Changes
-from orchestrator_site.mcp.schema import input_schema
 from tasks.callers import Caller
-from tasks.errors import Conflict, NotFound, OrchestratorError, Transient
+from tasks.errors import NotFound, OrchestratorError
 from tasks.principals import Scope
 
 logger = logging.getLogger(__name__)
@@ -157,7 +155,7 @@ class Bridge(MCPServer[Any]):
 
     async def list_tools(self) -> list[mcp_types.Tool]:
         """List the tools of the chosen toolsets."""
-        return [_described(tool) for tool in self._tools.values()]
+        return [shapes.described(tool) for tool in self._tools.values()]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -165,11 +163,11 @@ class Bridge(MCPServer[Any]):
         """Call a tool; whatever goes wrong is a result that the model can read."""
         tool = self._tools.get(name)
         if tool is None:
-            return _result(calls.Outcome(self._no_such_tool(name), is_error=True))
+            return shapes.result(calls.Outcome(self._no_such_tool(name), is_error=True))
         try:
-            return _result(await self._in_thread(context, lambda caller: calls.run(tool, arguments, caller)))
+            return shapes.result(await self._in_thread(context, lambda caller: calls.run(tool, arguments, caller)))
         except OrchestratorError as error:
-            return _result(calls.Outcome(error.as_dict(), is_error=True))
+            return shapes.result(calls.Outcome(error.as_dict(), is_error=True))
 
     def _no_such_tool(self, name: str) -> dict[str, Any]:
         error = NotFound(
@@ -218,7 +216,7 @@ class Bridge(MCPServer[Any]):
         except NotFound as error:
             raise ResourceNotFoundError(error.message) from error
         except OrchestratorError as error:
-            raise _protocol_error(error) from error
+            raise shapes.protocol_error(error) from error
         return [ReadResourceContents(content=text, mime_type=entry.mime_type)]
 
     async def _complete(
@@ -283,7 +281,7 @@ class Bridge(MCPServer[Any]):
         try:
             return await self._in_thread(context, work)
         except OrchestratorError as error:
-            raise _protocol_error(error) from error
+            raise shapes.protocol_error(error) from error
 
     def _match(self, uri: str) -> tuple[registry.Resource, dict[str, Any]]:
         for entry in self._resources:
@@ -321,11 +319,11 @@ class Bridge(MCPServer[Any]):
         Raises MCPError where there is none, or its arguments are not those it takes.
         """
         entry, given = self._prompt(name), dict(arguments or {})
-        _check_prompt_arguments(entry, given)
+        shapes.check_prompt_arguments(entry, given)
         try:
             text = await self._in_thread(context, _reading(lambda caller: entry.handler(caller, **given)))
         except OrchestratorError as error:
-            raise _protocol_error(error) from error
+            raise shapes.protocol_error(error) from error
         content = mcp_types.TextContent(type="text", text=text)
         return mcp_types.GetPromptResult(
             description=entry.description, messages=[mcp_types.PromptMessage(role="user", content=content)]
@@ -335,7 +333,7 @@ class Bridge(MCPServer[Any]):
         entry = self._prompts.get(name)
         if entry is None:
             error = NotFound(f"There is no prompt {name[:100]!r}.", details={"allowed": list(self._prompts)})
-            raise _protocol_error(error)
+            raise shapes.protocol_error(error)
         return entry
 
 
@@ -352,49 +350,3 @@ def _reading(work: Callable[[Caller], Result]) -> Callable[[Caller], Result]:
         return work(caller)
 
     return run
-
-
-def _described(tool: registry.Tool) -> mcp_types.Tool:
-    return mcp_types.Tool(
-        name=tool.name,
-        description=tool.description,
-        input_schema=input_schema(tool.arguments),
-        annotations=_annotations(tool),
-    )
-
-
-def _annotations(tool: registry.Tool) -> mcp_types.ToolAnnotations:
-    """Say what differs from the protocol's defaults; for a tool that only reads, the rest has no meaning."""
-    if tool.read_only:
-        return mcp_types.ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    return mcp_types.ToolAnnotations(
-        destructive_hint=tool.destructive, idempotent_hint=tool.idempotent or None, open_world_hint=False
-    )
-
-
-def _result(outcome: calls.Outcome) -> mcp_types.CallToolResult:
-    """Say the same facts as text and as structure: some clients show the one only, some the other."""
-    text = outcome.text
-    return mcp_types.CallToolResult(
-        content=[mcp_types.TextContent(type="text", text=text)],
-        structured_content=json.loads(text),
-        is_error=outcome.is_error,
-    )
-
-
-def _check_prompt_arguments(prompt: registry.Prompt, given: dict[str, Any]) -> None:
-    allowed = [name for name, _, _ in prompt.arguments]
-    missing = [name for name, _, required in prompt.arguments if required and not given.get(name)]
-    unknown = sorted(set(given) - set(allowed))
-    if missing or unknown:
-        what = f"is missing {missing[0]!r}" if missing else f"does not take {unknown[0][:100]!r}"
-        raise MCPError(
-            mcp_types.INVALID_PARAMS, f"The prompt {prompt.name} {what}.", {"code": "invalid", "allowed": allowed}
-        )
-
-
-def _protocol_error(error: OrchestratorError) -> MCPError:
-    """Say an error where the protocol has no result for it: the fault is the request's, or it is ours."""
-    ours = isinstance(error, Transient | Conflict)
-    code = mcp_types.INTERNAL_ERROR if ours else mcp_types.INVALID_PARAMS
-    return MCPError(code, error.message, error.as_dict())

@@ -1,4 +1,4 @@
-"""The table of behaviours through the services and through the bridge, where two real servers share a database."""
+"""The table of behaviours through every door: the services, the bridge over pipes and over HTTP, and the REST API."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from contextlib import ExitStack
 import pytest
 
 from tests.behaviours import TABLE, Behaviour
-from tests.doors import BridgeDoor, Door, ServiceDoor
-from tests.mcp.stdio_client import StdioClient, connected
+from tests.doors import BridgeDoor, Client, Door, ServiceDoor
+from tests.mcp.http_client import FULL, served
+from tests.mcp.stdio_client import connected
 
 sentences = pytest.mark.parametrize("behaviour", TABLE, ids=[each.sentence.replace(" ", "-") for each in TABLE])
 
@@ -25,16 +26,34 @@ def test_through_the_bridge(behaviour: Behaviour, make_bridge_door: Callable[[],
     show(behaviour, make_bridge_door())
 
 
+@sentences
+def test_through_the_bridge_over_http(behaviour: Behaviour, make_http_door: Callable[[], BridgeDoor]) -> None:
+    show(behaviour, make_http_door())
+
+
 @pytest.fixture(scope="module")
 def make_bridge_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], BridgeDoor]]:
     """Two servers for all behaviours, since a board of its own is all that each needs."""
     folder = tmp_path_factory.mktemp("bridge")
     with ExitStack() as stack:
 
-        def connect() -> StdioClient:
+        def connect(who: str) -> Client:
             return stack.enter_context(connected(folder / "home", trial=False))
 
-        clients = {who: connect() for who in "AB"}
+        clients = {who: connect(who) for who in "AB"}
+        yield lambda: BridgeDoor(clients, connect, folder / "projects")
+
+
+@pytest.fixture(scope="module")
+def make_http_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], BridgeDoor]]:
+    """Two tokens at one site for all behaviours."""
+    folder = tmp_path_factory.mktemp("http")
+    with served(folder / "home", {"A": FULL, "B": FULL}) as site:
+
+        def connect(who: str) -> Client:
+            return site.client(who, modern=False)
+
+        clients = {who: connect(who) for who in "AB"}
         yield lambda: BridgeDoor(clients, connect, folder / "projects")
 
 
