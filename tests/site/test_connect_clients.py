@@ -1,0 +1,287 @@
+"""Where every assistant keeps its configuration, on every platform, and what is written there."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator_site.connect import documents
+from orchestrator_site.connect.clients import CLIENTS, Style, client_named
+from orchestrator_site.connect.entries import Stdio, changes, has_secret, http_entry, stdio_entry
+from tasks.errors import Invalid, NotFound
+from tests.site.machines import PLATFORMS, file_of, install, machine_at
+
+MAC = "Library/Application Support"
+PLACES = {
+    "claude-code": (".claude.json", ".claude.json", ".claude.json"),
+    "claude-desktop": tuple(
+        f"{folder}/Claude/claude_desktop_config.json" for folder in (".config", MAC, "AppData/Roaming")
+    ),
+    "cursor": (".cursor/mcp.json", ".cursor/mcp.json", ".cursor/mcp.json"),
+    "windsurf": (".codeium/windsurf/mcp_config.json",) * 3,
+    "vscode": tuple(f"{folder}/Code/User/mcp.json" for folder in (".config", MAC, "AppData/Roaming")),
+    "codex": (".codex/config.toml",) * 3,
+    "gemini": (".gemini/settings.json",) * 3,
+}
+PROJECT_FILES = {
+    "claude-code": ".mcp.json",
+    "cursor": ".cursor/mcp.json",
+    "windsurf": ".devin/mcp_config.json",
+    "vscode": ".vscode/mcp.json",
+    "codex": ".codex/config.toml",
+    "gemini": ".gemini/settings.json",
+}
+COMMAND = Stdio("/venv/bin/python", ("/app/manage.py", "mcp_serve"), home="/data")
+URL = "http://127.0.0.1:8000/mcp"
+
+
+@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_the_users_file_is_where_the_client_looks(tmp_path: Path, platform: str, name: str) -> None:
+    expected = PLACES[name][PLATFORMS.index(platform)]
+    assert file_of(name, machine_at(tmp_path, platform)) == tmp_path / expected
+
+
+def test_every_client_has_a_place() -> None:
+    assert {client.name for client in CLIENTS} == PLACES.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "platform", "variable", "expected"),
+    [
+        ("claude-code", "linux", "CLAUDE_CONFIG_DIR", ".claude.json"),
+        ("codex", "win32", "CODEX_HOME", "config.toml"),
+        ("gemini", "darwin", "GEMINI_CLI_HOME", ".gemini/settings.json"),
+        ("claude-desktop", "linux", "XDG_CONFIG_HOME", "Claude/claude_desktop_config.json"),
+        ("vscode", "win32", "APPDATA", "Code/User/mcp.json"),
+    ],
+)
+def test_a_variable_of_the_client_moves_its_file(
+    tmp_path: Path, name: str, platform: str, variable: str, expected: str
+) -> None:
+    machine = machine_at(tmp_path / "home", platform, **{variable: str(tmp_path / "moved")})
+    assert file_of(name, machine) == tmp_path / "moved" / expected
+
+
+def test_the_early_file_of_claude_code_counts_where_it_is_there(tmp_path: Path) -> None:
+    early = tmp_path / ".claude" / ".config.json"
+    early.parent.mkdir()
+    early.write_text("{}")
+    assert file_of("claude-code", machine_at(tmp_path)) == early
+
+
+def test_packaged_claude_desktop_on_windows_is_reached_in_its_own_folder(tmp_path: Path) -> None:
+    packaged = tmp_path / "AppData/Local/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude"
+    packaged.mkdir(parents=True)
+    assert file_of("claude-desktop", machine_at(tmp_path, "win32")) == packaged / "claude_desktop_config.json"
+
+
+def test_every_edition_that_is_there_is_connected(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    for edition in ("Code", "Code - Insiders"):
+        (tmp_path / ".config" / edition / "User").mkdir(parents=True)
+    assert len(client_named("vscode").places(machine)) == 2
+
+
+def test_windsurf_under_its_new_name_is_connected_in_its_new_file(tmp_path: Path) -> None:
+    (tmp_path / ".config" / "devin").mkdir(parents=True)
+    place = client_named("windsurf").places(machine_at(tmp_path))[0]
+    assert place.path == tmp_path / ".config/devin/mcp_config.json"
+    assert http_entry(URL, "x", place.style)["url"] == URL
+
+
+@pytest.mark.parametrize("name", PROJECT_FILES)
+def test_a_project_has_a_file_of_its_own(tmp_path: Path, name: str) -> None:
+    assert file_of(name, machine_at(tmp_path / "home"), tmp_path) == tmp_path / PROJECT_FILES[name]
+
+
+def test_a_client_without_project_files_is_connected_in_the_users_own(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    assert file_of("claude-desktop", machine, tmp_path / "shop") == file_of("claude-desktop", machine)
+
+
+@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_client_is_installed_once_it_has_run(tmp_path: Path, platform: str, name: str) -> None:
+    machine = machine_at(tmp_path, platform)
+    assert not client_named(name).is_installed(machine)
+    install(name, machine).write_text("")
+    assert client_named(name).is_installed(machine)
+
+
+def test_an_unknown_client_is_named_with_those_that_there_are() -> None:
+    with pytest.raises(NotFound) as refused:
+        client_named("emacs")
+    assert "claude-code" in refused.value.next
+
+
+# Entries
+
+
+def style_of(name: str, tmp_path: Path) -> Style:
+    return client_named(name).places(machine_at(tmp_path))[0].style
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("claude-code", "stdio"), ("vscode", "stdio"), ("cursor", None), ("windsurf", None), ("codex", None)],
+)
+def test_a_command_is_written_as_the_client_wants_it(tmp_path: Path, name: str, kind: str | None) -> None:
+    entry = stdio_entry(COMMAND, style_of(name, tmp_path))
+    assert entry.get("type") == kind
+    assert (entry["command"], entry["args"]) == ("/venv/bin/python", ["/app/manage.py", "mcp_serve"])
+    assert entry["env"] == {"ORCHESTRATOR_HOME": "/data"}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("claude-code", {"type": "http", "url": URL, "headers": {"Authorization": "Bearer mto_x"}}),
+        ("cursor", {"url": URL, "headers": {"Authorization": "Bearer mto_x"}}),
+        ("windsurf", {"serverUrl": URL, "headers": {"Authorization": "Bearer mto_x"}}),
+        ("vscode", {"type": "http", "url": URL, "headers": {"Authorization": "Bearer mto_x"}}),
+        ("codex", {"url": URL, "http_headers": {"Authorization": "Bearer mto_x"}}),
+        ("gemini", {"httpUrl": URL, "headers": {"Authorization": "Bearer mto_x"}}),
+    ],
+)
+def test_an_address_is_written_as_the_client_wants_it(tmp_path: Path, name: str, expected: dict[str, Any]) -> None:
+    assert http_entry(URL, "mto_x", style_of(name, tmp_path)) == expected
+
+
+def test_a_client_that_takes_no_addresses_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(Invalid) as refused:
+        http_entry(URL, "mto_x", style_of("claude-desktop", tmp_path))
+    assert "Leave --http out" in refused.value.next
+
+
+SECRET = "postgres://ada:hunter2@db.example/tasks"
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("claude-code", "${DATABASE_URL}"),
+        ("cursor", "${env:DATABASE_URL}"),
+        ("windsurf", "${env:DATABASE_URL}"),
+        ("vscode", "${env:DATABASE_URL}"),
+        ("gemini", "$DATABASE_URL"),
+    ],
+)
+def test_a_databases_password_goes_by_the_name_of_its_variable(tmp_path: Path, name: str, written: str) -> None:
+    wanted = Stdio("python", (), home="/data", database_url=SECRET)
+    assert stdio_entry(wanted, style_of(name, tmp_path))["env"]["DATABASE_URL"] == written
+
+
+def test_codex_forwards_the_variable(tmp_path: Path) -> None:
+    entry = stdio_entry(Stdio("python", (), home="/data", database_url=SECRET), style_of("codex", tmp_path))
+    assert entry["env_vars"] == ["DATABASE_URL"]
+    assert "hunter2" not in str(entry)
+
+
+def test_where_a_password_can_only_be_written_out_it_takes_a_word(tmp_path: Path) -> None:
+    style = style_of("claude-desktop", tmp_path)
+    with pytest.raises(Invalid) as refused:
+        stdio_entry(Stdio("python", (), home="/data", database_url=SECRET), style)
+    assert "--write-secrets" in refused.value.next
+    allowed = Stdio("python", (), home="/data", database_url=SECRET, writes_secrets=True)
+    assert stdio_entry(allowed, style)["env"]["DATABASE_URL"] == SECRET
+
+
+@pytest.mark.parametrize(
+    ("url", "secret"),
+    [
+        ("sqlite:////data/a.sqlite3", False),
+        ("postgres://ada@db/tasks", False),
+        (SECRET, True),
+        ("postgres://db/tasks?user=ada&password=x", True),
+    ],
+)
+def test_only_a_password_makes_a_databases_address_a_secret(url: str, secret: bool) -> None:
+    assert has_secret(url) is secret
+    written = stdio_entry(Stdio("python", (), home="/d", database_url=url), Style(reference="$%s"))["env"]
+    assert (written["DATABASE_URL"] == url) is not secret
+
+
+def test_a_project_is_named_in_the_entry() -> None:
+    entry = stdio_entry(Stdio("python", (), home="/data", project=Path("/work/shop")), Style())
+    assert entry["env"]["ORCHESTRATOR_PROJECT_DIR"] == "/work/shop"
+
+
+# Putting an entry into what is there
+
+ADDED = {
+    "command": "/old/python",
+    "args": ["/old/manage.py", "mcp_serve"],
+    "env": {"ORCHESTRATOR_HOME": "/old", "ORCHESTRATOR_PROJECT_DIR": "/gone", "ORCHESTRATOR_LOG_LEVEL": "INFO"},
+    "disabled": False,
+    "alwaysAllow": ["orchestrator_get_status"],
+}
+
+
+def test_what_the_user_added_to_the_entry_stays() -> None:
+    style = Style()
+    text = json.dumps({"mcpServers": {"task-orchestrator": ADDED}})
+    edits = changes(ADDED, stdio_entry(COMMAND, style), style.path)
+    entry = documents.entry_in(documents.changed(text, style, edits), style)
+    assert entry == {
+        **stdio_entry(COMMAND, style),
+        "env": {"ORCHESTRATOR_HOME": "/data", "ORCHESTRATOR_LOG_LEVEL": "INFO"},
+        "disabled": False,
+        "alwaysAllow": ["orchestrator_get_status"],
+    }
+
+
+def test_an_address_takes_the_place_of_a_command_whole() -> None:
+    style = Style(stdio={"type": "stdio"}, http={"type": "http"})
+    text = json.dumps({"mcpServers": {"task-orchestrator": {"type": "stdio", **ADDED}}})
+    wanted = http_entry(URL, "mto_x", style)
+    changed = documents.changed(text, style, changes({"type": "stdio", **ADDED}, wanted, style.path))
+    kept = {"disabled": False, "alwaysAllow": ["orchestrator_get_status"]}
+    assert documents.entry_in(changed, style) == {**wanted, **kept}
+
+
+TOML = """\
+# my Codex
+model = "gpt"  # the good one
+
+[mcp_servers.other]
+command = "other" # keep
+
+[tui]
+theme = "dark"
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        TOML,
+        TOML.replace("\n", "\r\n"),
+        'mcp_servers = {other = {command = "x"}}\n',
+        'mcp_servers.other.command = "x"\n',
+        '[[profiles]]\nname = "a"\n\n# the end',
+        '[mcp_servers.other]\ncommand = "x"\n[mcp_servers."with.dots"]\nurl = "y"\n',
+    ],
+)
+def test_toml_gets_its_table_and_keeps_the_rest(text: str) -> None:
+    style = Style(section="mcp_servers", is_toml=True)
+    entry = stdio_entry(COMMAND, style)
+    changed = documents.changed(text, style, changes(None, entry, style.path))
+    before = tomllib.loads(text)
+    servers = {**before.get("mcp_servers", {}), "task-orchestrator": entry}
+    assert tomllib.loads(changed) == {**before, "mcp_servers": servers}
+    assert set(text.split("\n")) <= set(changed.split("\n")) or "{other" in text
+    assert ("\r\n" in changed) is ("\r\n" in text)
+    gone = documents.changed(changed, style, [(style.path, ...)])
+    assert tomllib.loads(gone).get("mcp_servers", {}) == before.get("mcp_servers", {})
+    assert documents.changed(changed, style, changes(entry, entry, style.path)) == changed
+
+
+def test_a_mark_at_the_beginning_stays() -> None:
+    changed = documents.changed('\ufeff{"a": 1}', Style(), [(("a",), 2)])
+    assert changed == '\ufeff{"a": 2}'
