@@ -27,7 +27,7 @@ define NO_PIP
 This Python brings neither ensurepip nor pip: install them (Debian, Ubuntu: apt install python3-venv) and call make again.
 endef
 
-.PHONY: help run link setup test test-conformance test-all lint type bench demo lock clean
+.PHONY: help run link setup test test-conformance test-clients test-all lint type bench demo lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -36,6 +36,7 @@ help:
 	@echo "make test      the tests, with coverage (at most 5 minutes on 2 cores)"
 	@echo "make test-all  the storms and the long property runs that 'make test' leaves out"
 	@echo "make test-conformance  the protocol's own suite and Inspector against the bridge; installs them, with npm"
+	@echo "make test-clients      Claude Code, Codex and Gemini CLI do a whole job; installs them, with npm (1.1 GB)"
 	@echo "make lint      ruff, and migrations that are missing"
 	@echo "make type      mypy, strict"
 	@echo "make bench     the speed table, as text and as JSON"
@@ -54,7 +55,7 @@ setup: $(VENV)/dev.stamp
 
 test: $(VENV)/dev.stamp
 	@$(if $(BROWSER),echo "chromium not found: browser tests left out (install chromium to run them)")
-	$(BIN)/python -m pytest -n auto -m "not storm and not conformance $(BROWSER)" --cov --cov-report=term $(TESTS)
+	$(BIN)/python -m pytest -n auto -m "not storm and not conformance and not clients $(BROWSER)" --cov --cov-report=term $(TESTS)
 
 # One at a time: a storm needs the whole machine, and a long property run has more time than two minutes.
 test-all: $(VENV)/dev.stamp
@@ -66,6 +67,14 @@ ifeq ($(CI)$(NPM),)
 else
 	tests/conformance/install.sh
 	$(BIN)/python -m pytest -m conformance tests/conformance
+endif
+
+test-clients: $(VENV)/dev.stamp
+ifeq ($(CI)$(NPM),)
+	@echo "npm not found: the real assistants left out (install Node.js with npm to run them)"
+else
+	tests/clients/install.sh
+	$(BIN)/python -m pytest -m clients tests/clients
 endif
 
 lint: $(VENV)/dev.stamp

@@ -16,11 +16,6 @@ from tests.clients.stage import Stage, set_up
 from tests.site.processes import manage, start
 
 TOKEN_NAME = "laptop"
-MAKE_TOKEN = f"""
-from orchestrator_site.accounts.owner import local_owner
-from orchestrator_site.tokens.service import create_token
-print(create_token(owner=local_owner(), name="{TOKEN_NAME}")[1])
-"""
 NETWORK = pytest.StashKey[str]()
 
 
@@ -72,7 +67,7 @@ def board(stage: Stage, fresh_home: Path) -> Iterator[Board]:
     """Start the site as users do, in the clients' network, and make a token."""
     with start(stage.folder / "site", through=stage.network.words) as site:
         site.wait_until_greeted()
-        made = manage("shell", "--verbosity", "0", "--command", MAKE_TOKEN)
+        made = manage("token", "create", TOKEN_NAME)
         assert made.returncode == 0, made.stderr
         yield Board(fresh_home, f"{site.address}/mcp", made.stdout.strip())
         site.end(signal.SIGTERM)
