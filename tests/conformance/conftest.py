@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import programs
-from tests.site.processes import start, wait_until
+from tests.site.processes import start
 
 Program = Callable[..., programs.Ended]
 
@@ -44,8 +44,9 @@ def fixtures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def _served(what: str, folder: Path) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ORCHESTRATOR_HOME", str(folder / "home"))
+        patch.setenv("DJANGO_SETTINGS_MODULE", "tests.conformance.settings")
+        patch.setenv("CONFORMANCE_SERVES", what)
         patch.delenv("DATABASE_URL", raising=False)
-        with start(folder, "-m", "tests.conformance.serve", what) as server:
-            wait_until(lambda: server.written() != "" or server.process.poll() is not None, "the address")
-            assert server.process.poll() is None, server.err.read_text()
-            yield f"{server.written().strip()}/mcp"
+        with start(folder) as site:
+            site.wait_until_greeted()
+            yield f"{site.address}/mcp"
