@@ -1,0 +1,263 @@
+"""What the service promises of access tokens, whichever door they come through."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from orchestrator_site.models import AccessToken
+from orchestrator_site.tokens import service
+from orchestrator_site.tokens.service import create_token, digest_of, find_token, principal_of, revoke_token, tokens_of
+from orchestrator_site.tokens.words import expiry_of, project_named
+from tasks.errors import Conflict, Forbidden, Invalid, NotFound
+from tasks.models import Project
+from tasks.principals import Scope
+from tests.factories import make_project, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada() -> User:
+    return make_user("ada", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def grace() -> User:
+    return make_user("grace", is_staff=True)
+
+
+def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
+    """Let the service's clock stand at a moment."""
+    monkeypatch.setattr(service.timezone, "now", lambda: moment)
+
+
+def test_a_token_proves_its_owner_and_its_name_and_what_it_may(ada: User) -> None:
+    token, secret = create_token(owner=ada, name="laptop", scopes=["write"])
+    principal = principal_of(secret)
+    assert principal is not None
+    assert (principal.name, principal.user_id, principal.token_id) == ("ada/laptop", ada.pk, token.public_id)
+    assert principal.scopes == {Scope.READ, Scope.WRITE}
+    assert principal.project_id is None
+
+
+def test_a_secret_is_long_random_and_told_apart_from_others_at_sight(ada: User) -> None:
+    secrets = {create_token(owner=ada, name=f"t{number}")[1] for number in range(20)}
+    assert len(secrets) == 20
+    assert all(re.fullmatch(r"mto_[\w-]{43}", secret) for secret in secrets)
+
+
+@pytest.mark.parametrize("wrong", ["", "mto_", "laptop", "mto_" + "x" * 43, "\x00", "ß\ud800"])
+def test_anything_else_opens_nothing(ada: User, wrong: str) -> None:
+    create_token(owner=ada, name="laptop")
+    assert principal_of(wrong) is None
+
+
+def test_the_digest_of_a_token_is_not_a_secret_that_opens(ada: User) -> None:
+    token, _ = create_token(owner=ada, name="laptop")
+    assert principal_of(token.digest) is None
+    assert principal_of(token.public_id) is None
+
+
+def test_a_token_opens_until_the_moment_it_expires(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    end = timezone.now() + timedelta(days=30)
+    _, secret = create_token(owner=ada, name="laptop", expires_at=end)
+    at(monkeypatch, end - timedelta(microseconds=1))
+    assert principal_of(secret) is not None
+    at(monkeypatch, end)
+    assert principal_of(secret) is None
+
+
+def test_a_token_that_would_have_expired_is_not_made(ada: User) -> None:
+    with pytest.raises(Invalid, match="has passed"):
+        create_token(owner=ada, name="laptop", expires_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_revoking_is_effective_at_the_next_look_and_happens_once(ada: User) -> None:
+    token, secret = create_token(owner=ada, name="laptop")
+    assert revoke_token(token=token) is True
+    assert principal_of(secret) is None
+    first = AccessToken.objects.get().revoked_at
+    assert revoke_token(token=token) is False
+    assert AccessToken.objects.get().revoked_at == first
+
+
+def test_an_owner_who_may_not_sign_in_opens_nothing_by_token(ada: User) -> None:
+    token, secret = create_token(owner=ada, name="laptop")
+    User.objects.update(is_active=False)
+    assert principal_of(secret) is None
+    token.refresh_from_db()
+    assert token.owner.is_active is False
+    assert token.state == "suspended"
+
+
+def test_a_token_ends_with_the_account_of_its_owner(ada: User) -> None:
+    _, secret = create_token(owner=ada, name="laptop")
+    ada.delete()
+    assert principal_of(secret) is None
+
+
+def test_what_an_owner_may_not_do_any_more_the_token_may_not_either(ada: User) -> None:
+    _, secret = create_token(owner=ada, name="all", scopes=["admin"])
+    User.objects.update(is_superuser=False)
+    principal = principal_of(secret)
+    assert principal is not None
+    assert principal.scopes == {Scope.READ, Scope.WRITE, Scope.REVIEW}
+    User.objects.update(is_staff=False)
+    principal = principal_of(secret)
+    assert principal is not None
+    assert principal.scopes == {Scope.READ}
+
+
+def test_nobody_hands_out_what_they_have_not(grace: User) -> None:
+    with pytest.raises(Forbidden, match="may not hand out: admin"):
+        create_token(owner=grace, name="all", scopes=["admin"])
+    with pytest.raises(Forbidden, match="may not hand out: write"):
+        create_token(owner=make_user("guest"), name="work", scopes=["write"])
+    assert not AccessToken.objects.exists()
+
+
+@pytest.mark.parametrize("scopes", [[], ["rule"], ["read", ""], ["READ"]])
+def test_scopes_that_are_none_are_refused_with_those_that_are(ada: User, scopes: list[str]) -> None:
+    with pytest.raises(Invalid) as refused:
+        create_token(owner=ada, name="laptop", scopes=scopes)
+    assert refused.value.details["allowed"] == ["read", "write", "review", "admin"]
+
+
+def test_a_bound_token_is_for_its_project_alone(ada: User) -> None:
+    ledger, other = make_project("ledger"), make_project("other")
+    _, secret = create_token(owner=ada, name="laptop", project=ledger)
+    principal = principal_of(secret)
+    assert principal is not None
+    assert principal.project_id == ledger.pk
+    principal.require_project(ledger)
+    with pytest.raises(NotFound):
+        principal.require_project(other)
+
+
+def test_a_bound_token_ends_with_its_project_instead_of_growing(ada: User) -> None:
+    project = make_project("ledger")
+    _, secret = create_token(owner=ada, name="laptop", project=project)
+    project.delete()
+    assert principal_of(secret) is None
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\x00b", "line\nbreak\x1b", "\u202eturned"])
+def test_a_name_that_cannot_be_shown_is_refused(ada: User, name: str) -> None:
+    with pytest.raises(Invalid, match="name"):
+        create_token(owner=ada, name=name)
+
+
+def test_a_name_is_used_once_per_owner_until_it_is_revoked(ada: User, grace: User) -> None:
+    token, _ = create_token(owner=ada, name="laptop")
+    create_token(owner=grace, name="laptop")
+    with pytest.raises(Conflict, match="already"):
+        create_token(owner=ada, name=" laptop ")
+    revoke_token(token=token)
+    create_token(owner=ada, name="laptop")
+
+
+def test_the_database_itself_refuses_a_second_token_of_a_name(ada: User) -> None:
+    create_token(owner=ada, name="laptop")
+    rows = [
+        AccessToken(public_id="token_0", name="laptop", owner=ada, digest="0", created_at=timezone.now()),
+    ]
+    with pytest.raises(IntegrityError), transaction.atomic():
+        AccessToken.objects.bulk_create(rows)
+
+
+def test_a_use_is_noted_at_most_once_a_minute(
+    ada: User, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: object
+) -> None:
+    _, secret = create_token(owner=ada, name="laptop")
+    start = timezone.now()
+    for seconds, noted in ((0, 0), (59, 0), (60, 60), (119, 60), (120, 120)):
+        at(monkeypatch, start + timedelta(seconds=seconds))
+        assert principal_of(secret) is not None
+        assert AccessToken.objects.get().last_used_at == start + timedelta(seconds=noted)
+
+
+def test_a_look_within_the_minute_asks_one_question_and_writes_nothing(
+    ada: User, django_assert_num_queries: object
+) -> None:
+    _, secret = create_token(owner=ada, name="laptop")
+    principal_of(secret)
+    with django_assert_num_queries(1):  # type: ignore[operator]
+        principal_of(secret)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_secret_is_nowhere_in_the_bytes_of_the_database(ada: User) -> None:
+    _, secret = create_token(owner=ada, name="laptop")
+    assert principal_of(secret) is not None
+    path = Path(connection.settings_dict["NAME"])
+    stored = b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
+    assert digest_of(secret).encode() in stored
+    assert secret.encode() not in stored
+    assert secret.removeprefix("mto_").encode() not in stored
+
+
+def test_a_token_is_found_by_its_id_and_by_its_name_while_it_lives(ada: User) -> None:
+    token, _ = create_token(owner=ada, name="laptop")
+    assert find_token(token.public_id) == find_token("laptop") == token
+    revoke_token(token=token)
+    assert find_token(token.public_id) == token
+    with pytest.raises(NotFound):
+        find_token("laptop")
+
+
+def test_a_name_that_several_people_use_has_to_be_told_apart(ada: User, grace: User) -> None:
+    create_token(owner=ada, name="laptop")
+    hers, _ = create_token(owner=grace, name="laptop")
+    with pytest.raises(Conflict, match="Several owners"):
+        find_token("laptop")
+    assert find_token("laptop", owner=grace) == hers
+    with pytest.raises(NotFound):
+        find_token(hers.public_id, owner=ada)
+
+
+def test_a_list_begins_with_what_still_opens(ada: User, grace: User) -> None:
+    first, _ = create_token(owner=ada, name="first")
+    create_token(owner=grace, name="hers")
+    second, _ = create_token(owner=ada, name="second")
+    revoke_token(token=second)
+    assert [token.name for token in tokens_of(ada)] == ["first", "second"]
+    assert [token.name for token in tokens_of()] == ["hers", "first", "second"]
+    assert [token.state for token in tokens_of(ada)] == ["active", "revoked"]
+    assert first.state == "active"
+
+
+def test_a_lifetime_is_read_as_people_write_it() -> None:
+    now = timezone.now()
+    for text, length in (("12h", timedelta(hours=12)), ("30d", timedelta(days=30)), ("2w", timedelta(weeks=2))):
+        read = expiry_of(text)
+        assert read is not None
+        assert abs(read - now - length) < timedelta(seconds=30)
+    assert expiry_of("never") is expiry_of("") is None
+    assert expiry_of("2031-12-31") == datetime(2031, 12, 31, 23, 59, 59, 999999, UTC)
+    assert expiry_of("2031-12-31T10:00") == datetime(2031, 12, 31, 10, tzinfo=UTC)
+    assert expiry_of("2031-12-31T10:00+02:00") == datetime(2031, 12, 31, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["soon", "30", "-3d", "999999999w", "2031-13-01", "\u0663d", "9" * 30 + "d"])
+def test_a_time_that_is_none_is_refused_with_those_that_are(text: str) -> None:
+    with pytest.raises(Invalid, match="is no time") as refused:
+        expiry_of(text)
+    assert "30d" in refused.value.next
+
+
+def test_a_project_is_named_by_slug_or_by_folder(folder: Path) -> None:
+    ledger = make_project("ledger")
+    assert project_named("ledger") == ledger
+    made = project_named(str(folder))
+    assert made.root_path == str(folder.resolve())
+    assert project_named(str(folder / ".." / folder.name)) == made
+    with pytest.raises(NotFound, match="neither the slug"):
+        project_named("nowhere")
+    assert Project.objects.count() == 2

@@ -1,0 +1,101 @@
+"""Whoever tries token after token is slowed down, and nobody else."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from orchestrator_site.tokens import bearer, throttle
+from orchestrator_site.tokens.bearer import Refused, authenticate, bearer_of
+from orchestrator_site.tokens.service import create_token
+from orchestrator_site.tokens.throttle import FailureThrottle
+from tests.factories import make_user
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that stands still until its only entry is changed."""
+    now = [1000.0]
+    monkeypatch.setattr(throttle.time, "monotonic", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def failures(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> FailureThrottle:
+    """A throttle that allows three failures in a minute, in the place of the real one."""
+    made = FailureThrottle(failures=3, window_seconds=60)
+    monkeypatch.setattr(bearer, "failures", made)
+    return made
+
+
+def test_failures_are_counted_by_address_in_a_window(failures: FailureThrottle, clock: list[float]) -> None:
+    assert [failures.failed("a") for _ in range(4)] == [0, 0, 0, 61]
+    assert failures.failed("b") == 0
+    clock[0] += 30
+    assert failures.failed("a") == 31
+    clock[0] += 30
+    assert failures.failed("a") == 0
+
+
+def test_the_memory_of_a_throttle_is_bounded() -> None:
+    counting = FailureThrottle(failures=3)
+    for number in range(throttle._ADDRESSES + 100):
+        counting.failed(str(number))
+    assert len(counting._counted) == throttle._ADDRESSES
+
+
+@pytest.mark.django_db
+def test_a_good_token_is_let_in_whatever_came_before_it(failures: FailureThrottle) -> None:
+    _, secret = create_token(owner=make_user(is_superuser=True), name="laptop")
+    for _ in range(10):
+        with pytest.raises(Refused):
+            authenticate("mto_wrong", address="10.0.0.1")
+    assert authenticate(secret, address="10.0.0.1").name == "ada/laptop"
+
+
+@pytest.mark.django_db
+def test_too_many_failures_are_told_how_long_to_wait(failures: FailureThrottle) -> None:
+    answers = []
+    for _ in range(4):
+        with pytest.raises(Refused) as refused:
+            authenticate("mto_wrong", address="10.0.0.1")
+        answers.append((refused.value.status, refused.value.headers))
+    assert [status for status, _ in answers] == [401, 401, 401, 429]
+    assert answers[0][1]["WWW-Authenticate"].startswith('Bearer realm="task-orchestrator", error="invalid_token"')
+    assert answers[3][1] == {"Retry-After": "61"}
+
+
+@pytest.mark.django_db
+def test_a_request_without_any_token_does_not_count(failures: FailureThrottle) -> None:
+    for _ in range(10):
+        with pytest.raises(Refused) as refused:
+            authenticate(None, address="10.0.0.1")
+        assert refused.value.status == 401
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("wrong", ["mto_" + "s3cret" * 7, "s3cret" * 1000])
+def test_a_refusal_tells_neither_its_caller_nor_the_log_what_was_sent(
+    failures: FailureThrottle, caplog: pytest.LogCaptureFixture, wrong: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(Refused) as refused:
+        authenticate(wrong, address="10.0.0.1")
+    assert "s3cret" not in f"{refused.value.message} {refused.value.headers} {caplog.text}"
+    assert "10.0.0.1" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("header", "secret"),
+    [
+        ("Bearer mto_x", "mto_x"),
+        ("bearer  mto_x ", "mto_x"),
+        ("Basic YWRhOng=", None),
+        ("Bearer ", None),
+        ("mto_x", None),
+        ("", None),
+    ],
+)
+def test_only_a_bearer_header_holds_a_token(header: str, secret: str | None) -> None:
+    assert bearer_of(header) == secret
