@@ -26,11 +26,18 @@ def probe_address(url: str, headers: Mapping[str, str], *, deadline_seconds: flo
 
     Raises NotConnected.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not _is_address(url):
         raise NotConnected(f"{url[:200]!r} is no address.", next="Connect the assistant again.")
     began = time.monotonic()
     return discover_and_list(_Posts(url, headers, deadline_seconds), began)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 class _Posts(Wire):
@@ -46,7 +53,8 @@ class _Posts(Wire):
         connection = self._connection()
         try:
             connection.request("POST", self._target, json.dumps(body).encode(), self._all_headers(method))
-            return self._read(connection.getresponse())
+            with connection.getresponse() as response:
+                return self._read(response)
         except OSError as error:
             why = error.strerror or str(error)
             raise NotConnected(

@@ -18,6 +18,7 @@ from orchestrator_site.connect.diffs import masked
 from orchestrator_site.connect.probe import ANSWER_LIMIT, DEADLINE_SECONDS, NotConnected, Seen, Wire, greet_and_list
 
 _GRACE_SECONDS = 5.0
+_SHORT_GRACE_SECONDS = 1.0
 _WORDS_OF_STDERR = 600
 
 
@@ -40,7 +41,7 @@ def probe_command(
         try:
             return greet_and_list(pipes, began)
         except NotConnected as problem:
-            pipes.close()
+            pipes.close(_SHORT_GRACE_SECONDS)
             raise NotConnected(f"{problem.message}{_last_words(errors)}", next=problem.next) from problem
         finally:
             pipes.close()
@@ -85,17 +86,17 @@ class _Pipes(Wire):
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def close(self) -> None:
+    def close(self, grace_seconds: float = _GRACE_SECONDS) -> None:
         """Close its input, which is how an assistant leaves, and end whatever stays behind."""
         assert self._process.stdin and self._process.stdout  # noqa: S101  it was started with pipes
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:
-            self._process.wait(_GRACE_SECONDS)
+            self._process.wait(grace_seconds)
         except subprocess.TimeoutExpired:
             _kill(self._process)
             self._process.wait(_GRACE_SECONDS)
-        self._reader.join(_GRACE_SECONDS)
+        self._reader.join(grace_seconds)
         if self._reader.is_alive():  # a child of the command keeps its output open
             _kill(self._process)
             self._reader.join(_GRACE_SECONDS)
