@@ -10,7 +10,7 @@ from django.utils import timezone
 from artifacts.services.sweep import remove_orphans
 from maintenance.registry import MINUTE, job
 from maintenance.services import forget, leases
-from maintenance.services.run import run
+from maintenance.services.run import RunsAlready, run
 from tasks.errors import OrchestratorError
 from tasks.services import idempotency
 
@@ -25,7 +25,7 @@ def run_from_queue(name: str) -> str:
     try:
         return run(name=name)
     except OrchestratorError as refusal:
-        logger.warning("%s", refusal.message)
+        logger.log(logging.INFO if isinstance(refusal, RunsAlready) else logging.WARNING, "%s", refusal.message)
         return refusal.message
 
 

@@ -23,6 +23,10 @@ MARGIN = timedelta(seconds=10)
 MESSAGE_LIMIT = 1000
 
 
+class RunsAlready(Conflict):
+    """Another process is at it, which is as good."""
+
+
 def run(*, name: str, in_any_case: bool = False) -> str:
     """Run a job and return its closing sentence.
 
@@ -30,8 +34,8 @@ def run(*, name: str, in_any_case: bool = False) -> str:
     2. Run the body.
     3. Write how it ended.
 
-    Raises NotFound for an unknown name; Conflict where the job runs already, or where its process has died too often
-    and it is left alone for a while (`in_any_case` runs it nevertheless); and whatever the job itself raises.
+    Raises NotFound for an unknown name; RunsAlready; Conflict where its process has died too often and it is left alone
+    for a while (`in_any_case` runs it nevertheless); and whatever the job itself raises.
     """
     job = get_job(name)
     record = _begin(job, in_any_case=in_any_case)
@@ -63,7 +67,7 @@ def _begin(job: Job, *, in_any_case: bool) -> JobRun:
                 job=job.name, attempt=attempt, started_at=now, deadline_at=now + job.timeout + MARGIN
             )
     except IntegrityError as error:
-        raise Conflict(
+        raise RunsAlready(
             f"The job {job.name} is running already.",
             next=f"Wait until it has ended, which takes at most {job.timeout.total_seconds():.0f} s.",
         ) from error

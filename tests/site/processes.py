@@ -25,8 +25,12 @@ def manage(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def complaints(text: str) -> list[str]:
-    """Return what a process wrote to stderr, less the notice that it waits for its turn: a slow machine is no fault."""
-    return [line for line in text.splitlines() if "Waiting: another process is bringing" not in line]
+    """Return what a process wrote to stderr, less what `up` tells of its children, and less the notice that it waits.
+
+    A slow machine is no fault.
+    """
+    usual = ("Waiting: another process is bringing", " INFO orchestrator_site.up.")
+    return [line for line in text.splitlines() if not any(words in line for words in usual)]
 
 
 def wait_until(question: Callable[[], bool], what: str) -> None:
@@ -79,13 +83,13 @@ class Site:
 
 @contextmanager
 def start(folder: Path, *command: str, through: Sequence[str] = ()) -> Iterator[Site]:
-    """Start a site, by default `manage.py up` on any free port; kill what is left of it afterwards.
+    """Start a site, by default `manage.py up` without jobs on any free port; kill what is left of it afterwards.
 
     `through` are words before the command, of a program that becomes it.
     """
     folder.mkdir(exist_ok=True)
     out, err = folder / "out", folder / "err"
-    words = command or ("manage.py", "up", "--port", "0")
+    words = command or ("manage.py", "up", "--port", "0", "--no-worker")
     with out.open("w") as stdout, err.open("w") as stderr:
         process = subprocess.Popen(
             [*through, sys.executable, *words], cwd=ROOT, env=dict(os.environ), stdout=stdout, stderr=stderr, text=True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
+from pytest_django import Settings
 
 from orchestrator_site.up.port import address_of, take_port
 from tasks.errors import Conflict, Forbidden, Invalid
@@ -45,3 +46,42 @@ def test_any_other_host_is_refused(host: str) -> None:
 def test_a_number_that_is_no_port_is_refused(port: int) -> None:
     with pytest.raises(Invalid, match="0 to 65535"):
         take_port("127.0.0.1", port)
+
+
+def behind_a_proxy(settings: Settings) -> None:
+    settings.ORCHESTRATOR_TLS = True
+    settings.ALLOWED_HOSTS = ["localhost", ".orchestrator.example"]
+
+
+def test_another_host_is_taken_where_a_proxy_speaks_tls_under_a_name(settings: Settings) -> None:
+    behind_a_proxy(settings)
+    with take_port("0.0.0.0", 0) as listener:
+        assert listener.getsockname()[0] == "0.0.0.0"
+        assert address_of(listener) == "https://orchestrator.example"
+
+
+@pytest.mark.parametrize(
+    ("tls", "names"), [(True, ["localhost", "[::1]"]), (True, ["*"]), (False, ["orchestrator.example"])]
+)
+def test_another_host_needs_both_tls_and_a_name(settings: Settings, tls: bool, names: list[str]) -> None:
+    settings.ORCHESTRATOR_TLS = tls
+    settings.ALLOWED_HOSTS = names
+    with pytest.raises(Forbidden) as refusal:
+        take_port("0.0.0.0", 0)
+    assert "ORCHESTRATOR_ALLOWED_HOSTS" in refusal.value.next
+    assert "--insecure" in refusal.value.next
+
+
+def test_another_host_is_taken_where_plain_http_is_asked_for(settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = ["localhost"]
+    with take_port("0.0.0.0", 0, insecure=True) as listener:
+        port = listener.getsockname()[1]
+        assert address_of(listener) == f"http://127.0.0.1:{port}"
+        settings.ALLOWED_HOSTS = ["*", "board.example"]
+        assert address_of(listener) == f"http://board.example:{port}"
+
+
+@pytest.mark.parametrize("host", ["", "nobody.invalid", "192.0.2.1"])
+def test_a_host_that_is_not_this_machine_is_refused_even_then(host: str) -> None:
+    with pytest.raises(Invalid, match="cannot be used"):
+        take_port(host, 0, insecure=True)

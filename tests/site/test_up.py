@@ -16,30 +16,6 @@ import pytest
 
 from tests.site.processes import ROOT, complaints, manage, start
 
-# Stands in for the site: one address streams for ever, another waits in a thread, and neither cares for the end.
-UNENDING = """
-import asyncio, os, sys, time
-os.environ["DJANGO_SETTINGS_MODULE"] = "orchestrator_site.settings"
-sys.path.insert(0, "")
-import django; django.setup()
-import orchestrator_site.asgi as site
-
-async def application(scope, receive, send):
-    if scope["type"] != "http":
-        raise ValueError
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"begun", "more_body": True})
-    if scope["path"] == "/thread":
-        await asyncio.to_thread(time.sleep, 60)
-    while True:
-        await send({"type": "http.response.body", "body": b".", "more_body": True})
-        await asyncio.sleep(0.1)
-
-site.application = application
-from django.core.management import call_command
-call_command("up", port=0)
-"""
-
 
 def test_the_site_answers_when_it_greets_and_ctrl_c_ends_it_with_success(fresh_home: Path, tmp_path: Path) -> None:
     with start(tmp_path / "up") as site:
@@ -47,7 +23,12 @@ def test_the_site_answers_when_it_greets_and_ctrl_c_ends_it_with_success(fresh_h
         assert urlopen(f"{site.address}/sign-in/").status == 200
         assert site.end(signal.SIGINT) < 5
         assert site.process.returncode == 0
-        assert site.err.read_text() == "Stopped.\n"
+        lines = site.err.read_text().splitlines()
+        assert [line.partition("supervisor: ")[2].partition(" (")[0] for line in lines[:-1]] == [
+            "The web server started",
+            "The web server stopped",
+        ]
+        assert lines[-1] == "Stopped."
 
 
 def test_the_greeting_names_the_line_that_connects_claude_code(fresh_home: Path, tmp_path: Path) -> None:
@@ -59,8 +40,11 @@ def test_the_greeting_names_the_line_that_connects_claude_code(fresh_home: Path,
 
 @pytest.mark.parametrize("path", ["/stream", "/thread"])
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
-def test_an_open_request_does_not_hold_up_the_end(fresh_home: Path, tmp_path: Path, path: str, sig: int) -> None:
-    with start(tmp_path / "up", "-c", UNENDING) as site:
+def test_an_open_request_does_not_hold_up_the_end(
+    fresh_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, sig: int
+) -> None:
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.site.trial.unending_settings")
+    with start(tmp_path / "up") as site:
         site.wait_until_greeted()
         connection = http.client.HTTPConnection(urlsplit(site.address).netloc)
         connection.request("GET", path)

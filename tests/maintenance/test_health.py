@@ -1,0 +1,122 @@
+"""/healthz and /readyz in every state they can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+from django.utils import timezone
+from django_q.models import OrmQ
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from maintenance.health import queries
+from maintenance.models import JobRun
+from maintenance.services.run import run
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(queries, "_current_until", 0.0)
+    yield
+
+
+@pytest.fixture
+def worker(db: None) -> None:
+    """A worker that has just reported."""
+    run(name="heartbeat")
+
+
+def ready(client: Client) -> tuple[int, dict[str, Any]]:
+    response = client.get("/readyz")
+    return response.status_code, response.json()["checks"]
+
+
+def test_healthz_answers_without_asking_the_database(client: Client) -> None:
+    answer = client.get("/healthz")  # without a fixture for it, pytest-django refuses any query
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert "no-store" in answer["Cache-Control"]
+    assert client.post("/healthz").status_code == 405
+
+
+def test_readyz_says_that_all_is_well(client: Client, worker: None) -> None:
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+    checks = answer.json()["checks"]
+    assert checks.keys() == {"database", "migrations", "worker", "queue"}
+    assert checks["worker"]["heartbeat_age_seconds"] < 60
+    assert checks["queue"] == {"ok": True, "waiting": 0}
+
+
+def test_readyz_asks_the_database_little(
+    client: Client, worker: None, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    client.get("/readyz")
+    with django_assert_max_num_queries(2):
+        client.get("/readyz")
+
+
+def test_a_worker_that_never_reported_is_not_ready(client: Client, db: None) -> None:
+    status, checks = ready(client)
+    assert status == 503
+    assert checks["worker"] == {"ok": False, "expected": True, "problem": "The worker has not reported yet."}
+
+
+def test_a_worker_that_has_gone_silent_is_not_ready(client: Client, worker: None) -> None:
+    JobRun.objects.update(finished_at=timezone.now() - timedelta(minutes=4))
+    status, checks = ready(client)
+    assert status == 503
+    assert not checks["worker"]["ok"]
+    assert 239 < checks["worker"]["heartbeat_age_seconds"] < 300
+
+
+def test_where_no_worker_is_expected_none_is_missed(client: Client, db: None, settings: Settings) -> None:
+    settings.ORCHESTRATOR_WORKERS = 0
+    OrmQ.objects.create(key="orchestrator", payload="", lock=timezone.now() - timedelta(days=1))
+    status, checks = ready(client)
+    assert status == 200
+    assert checks["worker"] == {"ok": True, "expected": False}
+
+
+def test_the_queue_is_counted_and_a_job_that_waits_too_long_is_not_ready(client: Client, worker: None) -> None:
+    now = timezone.now()
+    OrmQ.objects.create(key="orchestrator", payload="", lock=now + timedelta(minutes=5))  # somebody works on it
+    OrmQ.objects.create(key="orchestrator", payload="", lock=now - timedelta(minutes=1))
+    status, checks = ready(client)
+    assert (status, checks["queue"]["waiting"]) == (200, 1)
+    assert 59 < checks["queue"]["oldest_waiting_seconds"] < 120
+    OrmQ.objects.create(key="orchestrator", payload="", lock=now - timedelta(minutes=11))
+    status, checks = ready(client)
+    assert (status, checks["queue"]["waiting"], checks["queue"]["ok"]) == (503, 2, False)
+
+
+def test_a_missing_migration_is_not_ready(client: Client, worker: None) -> None:
+    MigrationRecorder(connection).record_unapplied("sessions", "0001_initial")
+    status, checks = ready(client)
+    assert status == 503
+    assert checks["database"] == {"ok": True}
+    assert "Restart the site" in checks["migrations"]["problem"]
+    MigrationRecorder(connection).record_applied("sessions", "0001_initial")
+    assert ready(client)[0] == 200
+
+
+def test_a_silent_database_is_not_ready(client: Client, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.db import OperationalError
+
+    def gone(*_: object) -> bool:
+        raise OperationalError("no route to db.example, password=secret")
+
+    monkeypatch.setattr(queries, "is_current", gone)
+    status, checks = ready(client)
+    assert (status, checks) == (503, {"database": {"ok": False, "problem": "The database does not answer."}})
+
+
+def test_health_is_asked_past_the_proxy(client: Client, worker: None, settings: Settings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz").status_code == 200
+    assert client.get("/sign-in/").status_code == 301
