@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from orchestrator_site.up.connect import claude_code_line
+from orchestrator_site.up.connect import claude_code_line, connect_help, connect_line
 
 
 def test_the_line_survives_a_shell_whatever_the_folders_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,3 +30,16 @@ def test_the_database_is_passed_on_without_showing_its_password(monkeypatch: pyt
     monkeypatch.setenv("DATABASE_URL", "postgres://ada:secret@db.example/orchestrator")
     assert '--env "DATABASE_URL=$DATABASE_URL"' in claude_code_line()
     assert "secret" not in claude_code_line()
+
+
+def test_the_command_that_connects_any_assistant_names_this_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "BASE_DIR", Path("/home/ada's"))
+    words = shlex.split(connect_line())
+    assert words == [sys.executable, "/home/ada's/manage.py", "connect", "CLIENT"]
+
+
+def test_both_ways_stand_in_the_greeting() -> None:
+    said = connect_help()
+    assert connect_line() in said
+    assert claude_code_line() in said
+    assert "claude-desktop" in said
