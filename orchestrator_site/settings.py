@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "csp",
+    "rest_framework",
     "django_q",
     "tasks",
     "artifacts",
@@ -154,6 +155,22 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "orchestrator_site.tokens.rest.BearerAuthentication",
+        "orchestrator_site.tokens.rest.PersonAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["tasks.rest.permissions.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["tasks.rest.parsers.JsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "tasks.rest.paging.CursorPaging",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "tasks.rest.problems.handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "FORMAT_SUFFIX_KWARG": None,
+}
 
 # On loopback the site speaks plain HTTP; behind TLS one switch turns on all that needs it.
 ORCHESTRATOR_TLS = env.bool("ORCHESTRATOR_TLS", default=False)

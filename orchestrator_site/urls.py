@@ -5,6 +5,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/", include("orchestrator_site.api")),
     path("", include("maintenance.health.urls")),
     path("", include("orchestrator_site.accounts.urls")),
     path("", include("orchestrator_site.tokens.urls")),

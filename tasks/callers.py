@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from tasks.actors import Actor
-from tasks.errors import Invalid
+from tasks.errors import Conflict, Invalid
 from tasks.models import Project, Session
 from tasks.principals import Principal
 from tasks.services import projects, sessions
@@ -64,6 +64,34 @@ class Caller:
         """Return the project of the caller's session."""
         return self.session().project
 
+    def on(self, project: Project, handle: str | None = None) -> Actor:
+        """Return who acts on a project that is known from what the call is about: this caller in its session there.
+
+        Raises NotFound for a project that the token may not touch and for an unknown handle, Conflict for a handle of
+        another project's session or of one that has ended.
+        """
+        self.principal.require_project(project)
+        session = sessions.by_handle(handle, self.principal) if handle else self._open(project, self._shared)[0]
+        if session.project_id != project.pk:
+            raise Conflict(
+                "session_id: this session is on another project.",
+                next=f"Open one on {project.slug}, or leave the session out.",
+            )
+        sessions.touch(session)
+        return Actor.assistant(session, self.principal.scopes)
+
+    def open_on(self, project: Project, *, key: str | None = None) -> Session:
+        """Open a new session on a project; with a key, the one that the same key has opened.
+
+        Raises NotFound for a project that the token may not touch.
+        """
+        return self._open(project, self._new_handle(key))[0]
+
+    @property
+    def _shared(self) -> str:
+        """The connection of all calls of a token that name no session."""
+        return f"token:{self.principal.token_id}"
+
     def reach(self, look_up: Callable[[], Project | None]) -> Project:
         """Return the project of something that is named by its id alone, as in a URI.
 
@@ -78,7 +106,7 @@ class Caller:
     def _own(self) -> Session:
         if self.connection_id:
             return self.open(None)[0]
-        return self._open(self._project_without_folder(), f"token:{self.principal.token_id}")[0]
+        return self._open(self._project_without_folder(), self._shared)[0]
 
     def _open(self, project: Project, connection_id: str) -> tuple[Session, bool]:
         self.principal.require_project(project)

@@ -50,6 +50,11 @@ class Verb(models.TextChoices):
     END_SESSION = "end_session", "ended a session"
     DELIVER = "deliver", "delivered an artifact"
 
+    CREATE_PROJECT = "create_project", "created the project"
+    EDIT_PROJECT = "edit_project", "edited the project"
+    EDIT_SPECIALIST = "edit_specialist", "edited a specialist"
+    DELETE_SPECIALIST = "delete_specialist", "deleted a specialist"
+
 
 class Complexity(models.TextChoices):
     SIMPLE = "simple", "Simple"

@@ -63,6 +63,12 @@ class Conflict(OrchestratorError):
     status = 409
 
 
+class Stale(Conflict):
+    """The thing has changed since the caller read it, and the caller asked that it should not have."""
+
+    status = 412
+
+
 class NotReady(OrchestratorError):
     """The request is right but its time has not come."""
 

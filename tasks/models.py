@@ -332,9 +332,14 @@ class Specialist(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """The answer that a caller's key has already earned, kept with the change it stands for."""
+    """The answer that a caller's key has already earned, kept with the change it stands for.
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="idempotency_keys")
+    `project` is empty for what belongs to none, such as the making of one.
+    """
+
+    project = models.ForeignKey(
+        Project, null=True, blank=True, on_delete=models.CASCADE, related_name="idempotency_keys"
+    )
     operation = models.CharField(max_length=80)
     key = models.CharField(max_length=200)
     request_sha256 = models.CharField(max_length=64)
@@ -344,6 +349,11 @@ class IdempotencyKey(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["project", "operation", "key"], name="idempotency_key_once"),
+            models.UniqueConstraint(
+                fields=["operation", "key"],
+                condition=Q(project__isnull=True),
+                name="idempotency_key_once_without_project",
+            ),
             models.CheckConstraint(condition=~Q(key=""), name="idempotency_key_is_not_empty"),
         ]
 

@@ -24,11 +24,17 @@ FORGET_BATCH = 500
 
 
 def run_once(
-    *, project: Project, operation: str, key: str | None, request: dict[str, Any], produce: Callable[[], dict[str, Any]]
+    *,
+    project: Project | None,
+    operation: str,
+    key: str | None,
+    request: dict[str, Any],
+    produce: Callable[[], dict[str, Any]],
 ) -> dict[str, Any]:
     """Return what `produce` answers, or what it answered when this key was first used.
 
-    Without a key it just runs. An error is not kept: nothing was changed, so the call may be tried again.
+    `project` is None for what belongs to none. Without a key it just runs. An error is not kept: nothing was changed,
+    so the call may be tried again.
 
     Raises Conflict where the key stands for another request, and whatever `produce` raises.
     """
@@ -54,7 +60,7 @@ def fingerprint(request: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def recall(*, project: Project, operation: str, key: str, digest: str) -> dict[str, Any] | None:
+def recall(*, project: Project | None, operation: str, key: str, digest: str) -> dict[str, Any] | None:
     """Return the answer that a key has earned, or None.
 
     Raises Conflict where it was earned by another request.
@@ -85,7 +91,7 @@ def forget(*, before: datetime) -> int:
 
 
 def _first_time(
-    project: Project, operation: str, key: str, digest: str, produce: Callable[[], dict[str, Any]]
+    project: Project | None, operation: str, key: str, digest: str, produce: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
     with transaction.atomic():
         row = IdempotencyKey.objects.create(project=project, operation=operation, key=key, request_sha256=digest)

@@ -1,0 +1,50 @@
+"""The REST API: its index, what its problems mean, and the addresses of every app's door."""
+
+from __future__ import annotations
+
+from django.urls import include, path, re_path
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tasks import errors
+from tasks.errors import NotFound, OrchestratorError
+from tasks.rest.problems import TITLES, unknown_address
+
+ADDRESSES = ("projects", "sessions", "plans", "tasks")
+
+
+class Index(APIView):
+    """Where things are."""
+
+    def get(self, request: Request) -> Response:
+        """List the addresses that everything else is reached from."""
+        return Response({name: request.build_absolute_uri(f"/api/v1/{name}") for name in ADDRESSES})
+
+
+class ProblemType(APIView):
+    """What a problem's `type` leads to; open to everybody, as the problem itself is."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    def get(self, request: Request, code: str) -> Response:
+        """Explain a code."""
+        kinds = {kind.code: kind for kind in vars(errors).values() if _is_kind(kind)}
+        if code not in kinds:
+            raise NotFound(f"There is no problem {code[:40]!r}.", details={"allowed": sorted(kinds)})
+        about = " ".join((kinds[code].__doc__ or "").split())
+        return Response({"code": code, "title": TITLES[code], "about": about, "status": kinds[code].status})
+
+
+def _is_kind(value: object) -> bool:
+    """Whether this is the class that a code is named after, and no refinement of it."""
+    return isinstance(value, type) and OrchestratorError in value.__bases__
+
+
+urlpatterns = [
+    path("v1/", Index.as_view(), name="api-index"),
+    path("v1/problems/<str:code>", ProblemType.as_view(), name="api-problem"),
+    path("v1/", include("tasks.api.urls")),
+    re_path(r"^.*$", unknown_address),
+]

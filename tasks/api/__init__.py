@@ -1,0 +1,1 @@
+"""The REST door of projects, sessions, plans, tasks, dependencies and specialists."""

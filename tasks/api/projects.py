@@ -1,0 +1,78 @@
+"""/projects: list, read, make and edit them."""
+
+from __future__ import annotations
+
+from django.urls import reverse
+from django_filters import rest_framework as filters
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks.actors import Actor
+from tasks.api.shapes import ProjectShape
+from tasks.errors import NotFound
+from tasks.models import Project
+from tasks.principals import Scope
+from tasks.rest.fields import Body, Text
+from tasks.rest.filters import Filters
+from tasks.rest.views import Api
+from tasks.rest.writing import Reply
+from tasks.services.edit_project import create_project, edit_project
+
+
+class ProjectBody(Body):
+    name = Text()
+    slug = Text(required=False)
+    root_path = Text(required=False)
+    settings = serializers.JSONField(required=False)
+
+
+class ProjectEdit(Body):
+    name = Text(required=False)
+    settings = serializers.JSONField(required=False)
+
+
+class ProjectFilters(Filters):
+    search = filters.CharFilter(field_name="name", lookup_expr="icontains")
+
+
+class ProjectViews(Api):
+    """Projects by their slug."""
+
+    queryset = Project.objects.all()
+    serializer_class = ProjectShape
+    filterset_class = ProjectFilters
+    lookup_url_kwarg = "project"
+    lookup_value_regex = "[^/]+"
+    scopes = {"create": Scope.ADMIN, "partial_update": Scope.ADMIN}
+    bodies = {"create": ProjectBody, "partial_update": ProjectEdit}
+    orderings = {"created_at": "pk", "name": "name"}
+    ordering = "name"
+
+    def list(self, request: Request) -> Response:
+        """List the projects that these credentials may see."""
+        return self.listed(self.visible(Project.objects.all(), project="pk"))
+
+    def retrieve(self, request: Request, project: str) -> Response:
+        """Read a project."""
+        return self.shown(self.project(project))
+
+    def create(self, request: Request) -> Response:
+        """Make a project."""
+        if self.principal.project_id is not None:
+            raise NotFound("This access token is for one project and makes no other.")
+        return self.once(self._create, project=None)
+
+    def partial_update(self, request: Request, project: str) -> Response:
+        """Change its name or its settings."""
+        found = self.project(project)
+        actor = self.actor(found)
+        return self.once(
+            lambda: self.reply(edit_project(project=found, actor=actor, columns=self.given(), guard=self.guard())),
+            project=found,
+        )
+
+    def _create(self) -> Reply:
+        actor = Actor(kind="person", name=self.principal.name, scopes=self.principal.scopes)
+        made = create_project(actor=actor, **self.given())
+        return self.reply(made, status=201, location=reverse("api-project-detail", args=[made.slug]))

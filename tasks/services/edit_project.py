@@ -1,0 +1,104 @@
+"""Make a project on purpose, and change what it is called and how it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from tasks import events
+from tasks.actors import Actor
+from tasks.choices import Verb
+from tasks.errors import Conflict, Invalid, invalid
+from tasks.models import Project
+from tasks.principals import Scope
+from tasks.services.texts import check_texts
+from tasks.validators import validate_project_settings
+
+NAME_LIMIT = 200
+SLUG_LIMIT = 80
+
+
+def create_project(
+    *, actor: Actor, name: str, slug: str = "", root_path: str = "", settings: dict[str, Any] | None = None
+) -> Project:
+    """Make a project; without a slug, one is made of its name.
+
+    Raises Forbidden for an actor that may not, Invalid for values that cannot be, Conflict where the slug or the folder
+    belongs to another project.
+    """
+    actor.require(Scope.ADMIN)
+    slug = slug or slugify(name)[:SLUG_LIMIT] or "project"
+    columns = {"name": name.strip(), "slug": slug, "root_path": root_path, "settings": settings or {}}
+    _check(columns)
+    columns["root_path"] = _folder(root_path)
+    try:
+        with transaction.atomic():
+            project = Project.objects.create(**columns)
+            events.record(actor=actor, verb=Verb.CREATE_PROJECT, project=project, after=columns)
+    except IntegrityError as error:
+        raise Conflict(
+            "There is a project of this slug or folder already.", next="Use that one, or send another slug or folder."
+        ) from error
+    return project
+
+
+def edit_project(
+    *, project: Project, actor: Actor, columns: dict[str, Any], guard: Callable[[Project], None] | None = None
+) -> Project:
+    """Change a project's name and settings; what is not named stays as it is.
+
+    `guard` is asked with the row locked, before anything is changed. Raises Forbidden for an actor that may not,
+    Invalid for values that cannot be, and what `guard` raises.
+    """
+    actor.require(Scope.ADMIN)
+    _check(columns)
+    with transaction.atomic():
+        project = Project.objects.select_for_update().get(pk=project.pk)
+        if guard:
+            guard(project)
+        before = {name: getattr(project, name) for name in columns}
+        for name, value in columns.items():
+            setattr(project, name, value)
+        if columns:
+            project.save(update_fields=list(columns))
+            events.record(actor=actor, verb=Verb.EDIT_PROJECT, project=project, before=before, after=columns)
+    return project
+
+
+def _check(columns: dict[str, Any]) -> None:
+    problems = check_texts({name: columns[name] for name in ("name", "slug", "root_path") if name in columns})
+    if "name" in columns and not 1 <= len(columns["name"].strip()) <= NAME_LIMIT:
+        problems.append({"at": "name", "problem": f"a name of 1 to {NAME_LIMIT} characters is wanted"})
+    if "slug" in columns and (slugify(columns["slug"]) != columns["slug"] or len(columns["slug"]) > SLUG_LIMIT):
+        problems.append({"at": "slug", "problem": f"up to {SLUG_LIMIT} letters a-z, digits, - and _ are wanted"})
+    if "settings" in columns:
+        problems += _settings_problems(columns["settings"])
+    if problems:
+        raise invalid(problems, next="Nothing was changed. Mend these and send it again.")
+
+
+def _settings_problems(settings: Any) -> list[dict[str, Any]]:
+    try:
+        validate_project_settings(settings)
+    except ValidationError as error:
+        return [{"at": "settings", "problem": " ".join(error.messages)}]
+    return []
+
+
+def _folder(root_path: str) -> str:
+    """Return a folder of the server's machine as it is kept; empty where none is meant."""
+    if not root_path:
+        return ""
+    try:
+        if Path(root_path).is_absolute() and Path(root_path).is_dir():
+            return str(Path(root_path).resolve())
+    except OSError:
+        pass  # a name too long for the system is no folder either
+    raise Invalid(
+        "root_path: the absolute path of a folder on the server's machine is wanted.", next="Send one, or leave it out."
+    )
