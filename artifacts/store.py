@@ -102,15 +102,22 @@ def _inline(content: Content) -> Iterator[bytes]:
 
 
 def _from_file(content: Content) -> Iterator[bytes]:
-    unpack = zlib.decompressobj() if content.codec == Codec.ZLIB else None
     try:
         with path_of(content.sha256).open("rb") as handle:
-            while packed := handle.read(READ_CHUNK):
-                yield unpack.decompress(packed) if unpack else packed
-        if unpack:
-            yield unpack.flush()
+            packed = iter(lambda: handle.read(READ_CHUNK), b"")
+            yield from _unpacked(packed) if content.codec == Codec.ZLIB else packed
     except (FileNotFoundError, zlib.error) as error:
         raise _damaged(content) from error
+
+
+def _unpacked(packed: Iterator[bytes]) -> Iterator[bytes]:
+    """Unpack a little at a time: a chunk may hold a thousand times its size."""
+    unpack = zlib.decompressobj()
+    for chunk in packed:
+        while chunk:
+            yield unpack.decompress(chunk, READ_CHUNK)
+            chunk = unpack.unconsumed_tail
+    yield unpack.flush()
 
 
 def _damaged(content: Content) -> Damaged:

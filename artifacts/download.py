@@ -1,0 +1,127 @@
+"""Delivered bytes as an HTTP answer, for every door: whole or a range of them, streamed, and proven while they go."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified, StreamingHttpResponse
+from django.utils.http import content_disposition_header, parse_etags
+
+from artifacts import store
+from artifacts.models import Artifact, ArtifactVersion, Content
+
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
+_RANGE = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which bytes are sent: from `start` up to and without `stop`."""
+
+    start: int
+    stop: int
+
+
+def download(request: HttpRequest, artifact: Artifact, version: ArtifactVersion) -> HttpResponseBase:
+    """Answer with the bytes of a version: 200, 206 for a range, 304 for what the client has, 416 without a body.
+
+    Raises Damaged where the bytes are missing, or are small and not those that were delivered; larger ones are proven
+    while they are sent, and break off before their end.
+    """
+    etag = f'"{version.content.sha256}"'
+    if etag in parse_etags(request.headers.get("If-None-Match", "")):
+        return HttpResponseNotModified(headers={"ETag": etag})
+    size = version.content.size_bytes
+    span = _span(request, etag, size)
+    if span is not None and span.start >= span.stop:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}", "ETag": etag})
+    headers, media_type = _headers(artifact, version, etag, span), _media_type(version)
+    status = 200 if span is None else 206
+    if request.method == "HEAD":
+        return HttpResponse(status=status, content_type=media_type, headers=headers)
+    checked = _checked(version.content, span or Span(0, size))
+    first = next(checked)  # missing or damaged bytes are found before an answer begins
+    stream = _stream(request, first, checked)
+    return StreamingHttpResponse(stream, status=status, content_type=media_type, headers=headers)
+
+
+def _span(request: HttpRequest, etag: str, size: int) -> Span | None:
+    """Read the range that is asked for; None where all is: without one, several, nonsense, or one of other bytes."""
+    if request.method != "GET" or request.headers.get("If-Range", etag) != etag:
+        return None
+    found = _RANGE.fullmatch(request.headers.get("Range", ""))
+    if found is None or found.groups() == ("", ""):
+        return None
+    first, last = found.groups()
+    if not first:
+        return Span(max(size - int(last), 0), size) if int(last) else Span(size, size)
+    if last and int(last) < int(first):
+        return None
+    return Span(int(first), min(int(last) + 1, size) if last else size)
+
+
+def _checked(content: Content, span: Span) -> Iterator[bytes]:
+    """Hold the last piece back until the whole is proven, so that damaged bytes never arrive as a whole file."""
+    held, position = b"", 0
+    for chunk in store.chunks(content):
+        piece = chunk[max(span.start - position, 0) : max(span.stop - position, 0)]
+        position += len(chunk)
+        if piece and held:
+            yield held
+        held = piece or held
+    yield held
+
+
+def _stream(request: HttpRequest, first: bytes, rest: Iterator[bytes]) -> Iterator[bytes] | AsyncIterator[bytes]:
+    """Hand the chunks out as the server reads: a plain iterator would be collected whole under ASGI."""
+    return _asynchronously(first, rest) if isinstance(request, ASGIRequest) else _after(first, rest)
+
+
+def _after(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+async def _asynchronously(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:
+    chunk: bytes | None = first
+    while chunk is not None:
+        yield chunk
+        chunk = await sync_to_async(_next)(rest)
+
+
+def _next(chunks: Iterator[bytes]) -> bytes | None:
+    return next(chunks, None)
+
+
+def _media_type(version: ArtifactVersion) -> str:
+    if not _MEDIA_TYPE.fullmatch(version.media_type):
+        return "application/octet-stream"
+    return f"{version.media_type}; charset=utf-8" if version.media_type.startswith("text/") else version.media_type
+
+
+def _headers(artifact: Artifact, version: ArtifactVersion, etag: str, span: Span | None) -> dict[str, str]:
+    """Delivered bytes are an assistant's: they are saved, never run or shown in this site's name."""
+    size = version.content.size_bytes
+    part = {"Content-Range": f"bytes {span.start}-{span.stop - 1}/{size}"} if span else {}
+    return {
+        "Content-Disposition": content_disposition_header(True, _file_name(artifact, version)) or "attachment",
+        "Content-Length": str(span.stop - span.start if span else size),
+        "Content-Security-Policy": "sandbox",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, no-cache",
+        "Accept-Ranges": "bytes",
+        "ETag": etag,
+        **part,
+    }
+
+
+def _file_name(artifact: Artifact, version: ArtifactVersion) -> str:
+    """Name the file as its first path does, without characters that would hide what it is."""
+    paths = [path.path for path in artifact.paths.all()]
+    name = paths[0].rsplit("/", 1)[-1] if paths else f"{artifact.public_id}-v{version.number}.md"
+    return "".join(char for char in name if unicodedata.category(char)[0] != "C") or artifact.public_id
