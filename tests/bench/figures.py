@@ -20,7 +20,7 @@ Samples = Sequence[float]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table. Where there is a goal, `value` may be at most that."""
+    """One line of the table. Where there is a goal, `value` may be at most that, or must be `at_least` that."""
 
     what: str
     value: float
@@ -29,11 +29,14 @@ class Figure:
     best: float | None = None
     p95: float | None = None
     runs: int = 1
+    at_least: bool = False
 
     @property
     def met(self) -> bool | None:
         """Whether the goal is met; None where there is none."""
-        return None if self.goal is None else self.value <= self.goal
+        if self.goal is None:
+            return None
+        return self.value >= self.goal if self.at_least else self.value <= self.goal
 
     def as_json(self) -> dict[str, Any]:
         """Return the facts that are there."""
@@ -95,7 +98,7 @@ def show_heading() -> None:
 
 def show(figure: Figure) -> None:
     """Print one line of the table, as soon as it is known."""
-    goal = "" if figure.goal is None else f"{_number(figure.goal)} {figure.unit}"
+    goal = "" if figure.goal is None else f"{'≥ ' * figure.at_least}{_number(figure.goal)} {figure.unit}"
     best, p95 = ("" if number is None else _number(number) for number in (figure.best, figure.p95))
     met = {None: "", True: "yes", False: "NO"}[figure.met]
     value = f"{_number(figure.value)} {figure.unit}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from tests.bench import artifact, large, loop, start, storm
+from tests.bench import artifact, http, large, loop, start, storm
 from tests.bench.context import Bench
 from tests.bench.figures import Figure
 
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "storm": storm.storm,
     "artifact": artifact.artifact,
     "memory": start.memory,
+    "http": http.http,
     "status": large.status,
     "welcome": large.welcome,
     "next": large.next_task,
