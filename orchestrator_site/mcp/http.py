@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 from anyio.to_thread import run_sync
@@ -24,7 +24,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from orchestrator_site.mcp.pipes import LINE_LIMIT
 from orchestrator_site.mcp.server import Bridge
-from orchestrator_site.tokens.bearer import Refused, authenticate, bearer_of
+from orchestrator_site.tokens.bearer import Refused, authenticate, bearer_of, proved_recently
 from tasks.callers import Caller
 from tasks.principals import Principal
 from tasks.services import sessions
@@ -38,6 +38,8 @@ PRINCIPAL = "orchestrator.principal"
 MAX_SESSIONS = 1000
 SESSION_IDLE_SECONDS = 30 * 60.0
 AUTH_THREADS = 2
+
+Result = TypeVar("Result")
 
 
 class HttpBridge:
@@ -90,11 +92,25 @@ class HttpBridge:
     async def _principal(self, scope: Scope, headers: Headers) -> Principal:
         address = (scope.get("client") or ("",))[0]
         secret = bearer_of(headers.get("authorization", ""))
-        return await run_sync(_in_database(lambda: authenticate(secret, address=address)), limiter=self._threads)
+        if (principal := proved_recently(secret)) is not None:
+            return principal
+        return await self._asked(lambda: authenticate(secret, address=address))
 
     async def _end_of_session(self, session_id: str) -> None:
         """Free what a client held that took its leave."""
-        await run_sync(_in_database(lambda: sessions.end_connection(f"mcp:{session_id}")), limiter=self._threads)
+        await self._asked(lambda: sessions.end_connection(f"mcp:{session_id}"))
+
+    async def _asked(self, question: Callable[[], Result]) -> Result:
+        """Ask the database beside the event loop, over a connection that is alive."""
+
+        def ask() -> Result:
+            close_old_connections()
+            try:
+                return question()
+            finally:
+                close_old_connections()
+
+        return await run_sync(ask, limiter=self._threads)
 
 
 def caller_of(context: Context[Any, Any]) -> Caller:
@@ -110,17 +126,6 @@ def caller_of(context: Context[Any, Any]) -> Caller:
     if (params := context.session.client_params) is not None:
         caller.client_name, caller.client_version = params.client_info.name, params.client_info.version
     return caller
-
-
-def _in_database(work: Any) -> Any:
-    def run() -> Any:
-        close_old_connections()
-        try:
-            return work()
-        finally:
-            close_old_connections()
-
-    return run
 
 
 def _with_principal(scope: Scope, principal: Principal) -> Scope:

@@ -14,6 +14,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from orchestrator_site.models import AccessToken
+from orchestrator_site.tokens import recent
 from tasks.errors import Conflict, Forbidden, Invalid, NotFound
 from tasks.models import Project
 from tasks.principals import EVERYTHING, Principal, Scope, in_order, with_included
@@ -66,8 +67,13 @@ def create_token(
 
 
 def revoke_token(*, token: AccessToken) -> bool:
-    """End a token for good; False where it was revoked already. The next request with it is refused."""
-    return bool(AccessToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()))
+    """End a token for good; False where it was revoked already.
+
+    This process refuses the next request with it; others may take up to a second (`tokens/recent.py`).
+    """
+    ended = AccessToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
+    recent.forget()
+    return bool(ended)
 
 
 def find_token(public_id: str, *, owner: User | None = None) -> AccessToken:

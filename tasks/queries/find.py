@@ -54,6 +54,11 @@ def _short(project: Project, part: str) -> Task | None:
     return rows[0] if rows else None
 
 
+def id_of(pk: int | None) -> str | None:
+    """Return the public id of a task by its primary key."""
+    return Task.objects.filter(pk=pk).values_list("public_id", flat=True).get() if pk else None
+
+
 def project_of_task(public_id: str) -> Project | None:
     """Return the project that a task is in, by its whole id."""
     return Project.objects.filter(tasks__public_id=public_id.replace("\x00", "")).first()

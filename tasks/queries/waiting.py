@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from tasks.choices import CLAIMABLE, Status
 from tasks.errors import NotReady
@@ -17,6 +17,25 @@ def has_open_dependencies(task: Task) -> bool:
 def open_dependencies(task: Task) -> list[Task]:
     """Return what a task still waits for, its own dependencies and those of its parents, each once."""
     return list(Task.objects.filter(dependents__task=task).exclude(status=Status.COMPLETED).distinct().order_by("id"))
+
+
+Edge = tuple[str, str]
+"""The public id and the status of a task at the other end of a dependency."""
+
+
+def edges_of(task: Task) -> tuple[list[Edge], list[Edge]]:
+    """Return what a task waits for or has waited for, and what waits for it, each once and the oldest first."""
+    rows = Dependency.objects.filter(Q(task=task) | Q(depends_on=task)).order_by()
+    needs: dict[int, Edge] = {}
+    dependents: dict[int, Edge] = {}
+    for own, public_id, status, need, need_id, need_status in rows.values_list(
+        "task_id", "task__public_id", "task__status", "depends_on_id", "depends_on__public_id", "depends_on__status"
+    ):
+        if own == task.pk:
+            needs[need] = need_id, need_status
+        else:
+            dependents[own] = public_id, status
+    return [needs[pk] for pk in sorted(needs)], [dependents[pk] for pk in sorted(dependents)]
 
 
 def why_nothing_is_ready(project: Project, specialist: str | None, session: Session | None) -> NotReady:

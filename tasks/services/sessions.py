@@ -61,7 +61,7 @@ def by_handle(public_id: str, principal: Principal) -> Session:
     Raises NotFound for an unknown handle, Conflict for one whose session has ended.
     """
     rows = Session.objects.select_related("project").filter(public_id=public_id, token_id=principal.token_id)
-    session = rows.first() if "\x00" not in public_id else None
+    session = next(iter(rows.order_by()), None) if "\x00" not in public_id else None
     if session is None or principal.project_id not in (None, session.project_id):
         raise NotFound(
             "session_id: there is no such session.", next="Call orchestrator_initialize_session for a new one."

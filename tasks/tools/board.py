@@ -17,8 +17,9 @@ from tasks.errors import Conflict, Invalid, NotFound, invalid
 from tasks.models import Project, Task
 from tasks.queries import counts, pages
 from tasks.queries.brief import works_of
-from tasks.queries.find import task_by_id
+from tasks.queries.find import id_of, task_by_id
 from tasks.queries.pages import Page
+from tasks.queries.waiting import edges_of
 from tasks.services import review, steer
 from tasks.services.dependencies import descendants_of
 from tasks.services.edit import Changes, edit
@@ -141,17 +142,16 @@ def _full_row(task: Task, *, text_limit: int = TEXT_BYTES) -> Answer:
 
 
 def _of_task(task: Task, *, full: bool) -> Answer:
-    works = works_of([task]).get(task.pk, [])
+    works = works_of([task]).get(task.pk, []) if task.summary else []  # without one, nothing was ever delivered
     lease = task.lease_expires_at
     shown = ROWS_LIMIT if full else EDGES_DEFAULT
-    needs = Task.objects.filter(dependents__task=task).distinct().order_by("pk")
-    dependents = Task.objects.filter(dependencies__depends_on=task).distinct().order_by("pk")
+    needs, dependents = edges_of(task)
     return {
         **_full_row(task, text_limit=4 * TEXT_LIMIT if full else TEXT_BYTES),
-        "parent_task_id": task.parent.public_id if task.parent else None,
+        "parent_task_id": id_of(task.parent_id),
         "lease_expires_at": lease.isoformat(timespec="seconds") if lease else None,
-        **_counted("waits_for", [_edge(each) for each in needs], shown),
-        **_counted("needed_by", [_edge(each) for each in dependents], shown),
+        **_counted("waits_for", [_named(*each) for each in needs], shown),
+        **_counted("needed_by", [_named(*each) for each in dependents], shown),
         **_counted("artifacts", [{"artifact_id": w.artifact_id, "size_chars": w.size_chars} for w in works], shown),
         "next": _next_for(task),
     }
@@ -170,7 +170,11 @@ def _next_for(task: Task) -> str | None:
 
 
 def _edge(task: Task) -> Answer:
-    return {"task_id": task.public_id, "status": task.status}
+    return _named(task.public_id, task.status)
+
+
+def _named(public_id: str, status: str) -> Answer:
+    return {"task_id": public_id, "status": status}
 
 
 class UpdateTask(Arguments):
