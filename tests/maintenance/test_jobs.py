@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -23,7 +24,7 @@ from tasks.choices import Status
 from tasks.errors import Conflict, NotFound
 from tasks.models import IdempotencyKey, Task
 from tests.factories import make_project, make_task, make_user
-from tests.site.processes import manage
+from tests.site.processes import ROOT, manage
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now
@@ -139,6 +140,12 @@ def test_every_job_says_what_it_is_for_and_can_run_twice() -> None:
         assert found.purpose.endswith("."), name
         assert run(name=name).endswith(".")
         assert run(name=name).endswith(".")
+
+
+def test_the_table_of_jobs_is_that_of_the_registry() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (minute|hour|day) \|", (ROOT / "docs" / "running.md").read_text(), re.MULTILINE)
+    words = {MINUTE: "minute", 60 * MINUTE: "hour", timedelta(days=1): "day"}
+    assert rows == [(name, words[found.every]) for name, found in registry.jobs().items()]
 
 
 def test_leases_that_ran_out_are_freed_in_every_project() -> None:
