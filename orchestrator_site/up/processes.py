@@ -24,8 +24,10 @@ def identity(pid: int) -> str | None:
 
 
 def _identity_elsewhere(pid: int) -> str | None:
-    asked = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
-    state, _, began = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip().partition(" ")
+    asked = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)]
+    alike = os.environ | {"LC_ALL": "C", "TZ": "UTC"}  # whoever asks gets the same words
+    told = subprocess.run(asked, capture_output=True, text=True, check=False, env=alike).stdout
+    state, _, began = told.strip().partition(" ")
     return None if not began or state.startswith("Z") else began.strip()
 
 

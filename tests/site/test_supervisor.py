@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -19,6 +19,7 @@ from urllib.request import urlopen
 import pytest
 
 from orchestrator_site.up import child as children
+from orchestrator_site.up import processes
 from orchestrator_site.up.child import Child
 from orchestrator_site.up.leftovers import Known, Record, end_leftovers
 from orchestrator_site.up.processes import identity
@@ -212,9 +213,11 @@ def test_a_file_that_is_no_record_is_left_alone(home: Path) -> None:
     assert (home / "1.json").exists()
 
 
-def test_a_process_is_told_from_a_later_one_and_one_that_ended_has_no_identity() -> None:
+@pytest.mark.parametrize("tell", [identity, processes._identity_elsewhere])
+def test_a_process_is_known_as_long_as_it_lives_and_not_longer(tell: Callable[[int], str | None]) -> None:
     first = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    assert identity(first.pid) == identity(first.pid) != identity(os.getpid())
+    assert tell(first.pid) == tell(first.pid) is not None
     first.kill()
-    wait_until(lambda: identity(first.pid) is None, "the end")
+    wait_until(lambda: tell(first.pid) is None, "the end")  # nobody has collected it yet
     first.communicate()
+    assert tell(first.pid) is None

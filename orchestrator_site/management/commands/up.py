@@ -61,6 +61,7 @@ class Command(BaseCommand):
         try:
             end_leftovers()  # they may hold the port
             with take_port(options["host"], options["port"], insecure=options["insecure"]) as listener:
+                self._warn(options["host"])
                 self._prepare_and_serve(listener, max(0, options["workers"]))
         except KeyboardInterrupt:
             pass
@@ -80,6 +81,14 @@ class Command(BaseCommand):
         connections.close_all()
         answer = Answer(listener, _host_for_us(), on_answer=lambda: self._greet(greeting))
         Supervisor(_children(listener, workers), {"ORCHESTRATOR_WORKERS": str(workers)}, answer).run()
+
+    def _warn(self, host: str) -> None:
+        """Say what it means to serve others without TLS."""
+        if host in LOOPBACK or settings.ORCHESTRATOR_TLS:
+            return
+        self.stderr.write("The site speaks plain HTTP to other machines: whoever is on the way can read everything.")
+        if not public_names():
+            self.stderr.write("It answers to this machine's own names only; set ORCHESTRATOR_ALLOWED_HOSTS to others.")
 
     def _greet(self, greeting: str) -> None:
         """Flush, so that whoever reads the output through a pipe sees it now."""
