@@ -6,6 +6,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -45,20 +46,32 @@ def run(tool: Tool, arguments: dict[str, Any], caller: Caller) -> Outcome:
     """Run one call to its end; never raises."""
     repaired: list[str] = []
     try:
-        caller.principal.require(Scope(tool.scope))
-        payload = tool.handler(caller, parse(tool.arguments, arguments, repaired))
+        with contained(tool.name):
+            caller.principal.require(Scope(tool.scope))
+            payload = tool.handler(caller, parse(tool.arguments, arguments, repaired))
     except OrchestratorError as error:
         return Outcome(error.as_dict(), is_error=True)
-    except (OperationalError, IntegrityError):
-        # Busy, full, or two calls that drew the same id: the transaction as a whole did not happen.
-        logger.exception("The database refused %s.", tool.name)
-        return Outcome(_busy().as_dict(), is_error=True)
-    except Exception:
-        # The outermost edge: whatever broke is in the log; its text may hold paths or SQL and stays here.
-        logger.exception("%s failed.", tool.name)
-        return Outcome(_broken().as_dict(), is_error=True)
     notes = [*repaired, *payload.pop("repaired", [])]
     return Outcome(_without_nothing({**payload, "repaired": _counted(notes)}))
+
+
+@contextmanager
+def contained(what: str) -> Iterator[None]:
+    """Keep what breaks inside: its text may hold paths or SQL and goes to the log.
+
+    Raises OrchestratorError and nothing else.
+    """
+    try:
+        yield
+    except OrchestratorError:
+        raise
+    except (OperationalError, IntegrityError) as error:
+        # Busy, full, or two calls that drew the same id: the transaction as a whole did not happen.
+        logger.exception("The database refused %s.", what)
+        raise _busy() from error
+    except Exception as error:  # the outermost edge
+        logger.exception("%s failed.", what)
+        raise _broken() from error
 
 
 def _counted(notes: list[str]) -> list[str]:

@@ -133,10 +133,13 @@ class Bridge(MCPServer[Any]):
             tasks.cancel_scope.cancel()
 
     async def _in_thread(self, context: Context[Any, Any] | None, work: Callable[[Caller], Result]) -> Result:
-        """Run database work beside the event loop, in few threads, each with a connection that is alive."""
+        """Run database work beside the event loop, in few threads, each with a connection that is alive.
+
+        Raises OrchestratorError and nothing else: the SDK would tell some clients the text of anything else.
+        """
         if context is None or context.request_context.request_id is None:
             raise ValueError("A call outside a request has no caller.")
-        request_id = context.request_context.request_id
+        request_id, method = context.request_context.request_id, context.request_context.method
         if self._threads is None:  # it belongs to the loop, which does not run yet when the server is made
             self._threads = anyio.CapacityLimiter(CALL_THREADS)
 
@@ -144,9 +147,10 @@ class Bridge(MCPServer[Any]):
             # No request signals fire here, so nobody else looks after old connections.
             close_old_connections()
             try:
-                if self._before_call:
-                    self._before_call(request_id)
-                return work(self._caller_for(context))
+                with calls.contained(method):
+                    if self._before_call:
+                        self._before_call(request_id)
+                    return work(self._caller_for(context))
             finally:
                 close_old_connections()
 
