@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import anyio
@@ -165,15 +166,18 @@ class _Answer:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._is_plain_refusal = False
+        self._allowed: dict[str, str] = {}
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            media_type = dict(message["headers"]).get(b"content-type", b"")
-            self._is_plain_refusal = self.status >= 400 and b"json" not in media_type
+            headers = Headers(raw=list(message["headers"]))
+            self._is_plain_refusal = self.status >= 400 and "json" not in headers.get("content-type", "")
+            self._allowed = {"allow": headers["allow"]} if "allow" in headers else {}
         if not self._is_plain_refusal:
             await self._send(message)
         elif message["type"] == "http.response.body":
-            text = message.get("body", b"").decode(errors="replace") or "The request was refused."
-            await _refuse(self._send, self.status, "too_large" if self.status == 413 else "invalid", text)
+            text = message.get("body", b"").decode(errors="replace") or f"{HTTPStatus(self.status).phrase}."
+            code = "too_large" if self.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "invalid"
+            await _refuse(self._send, self.status, code, text, self._allowed)
