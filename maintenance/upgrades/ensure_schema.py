@@ -76,7 +76,7 @@ def _migrate(connection: BaseDatabaseWrapper) -> None:
     executor = MigrationExecutor(connection)
     if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return
-    if unknown := _unknown_migrations(executor.loader):
+    if unknown := unknown_migrations(executor.loader):
         raise DatabaseIsNewer(
             "The database was changed by a newer version of the orchestrator than this one, which has changes of its "
             f"own to make; both cannot be right (unknown here: {_in_words(unknown)}).",
@@ -85,7 +85,7 @@ def _migrate(connection: BaseDatabaseWrapper) -> None:
     call_command("migrate", verbosity=0, interactive=False, database=connection.alias)
 
 
-def _unknown_migrations(loader: MigrationLoader) -> list[Name]:
+def unknown_migrations(loader: MigrationLoader) -> list[Name]:
     """List what is recorded for our apps but is neither on disk nor replaced by a squashed migration."""
     replaced = {name for migration in loader.disk_migrations.values() for name in migration.replaces}
     known = loader.disk_migrations.keys() | replaced
@@ -105,7 +105,7 @@ def _nothing_is_missing(connection: BaseDatabaseWrapper) -> bool:
     applied = MigrationRecorder(connection).applied_migrations().keys()
     if not on_disk <= applied:
         return False
-    if (applied - on_disk) and (unknown := _unknown_migrations(MigrationLoader(connection))):
+    if (applied - on_disk) and (unknown := unknown_migrations(MigrationLoader(connection))):
         logger.warning("The database is newer than this copy of the orchestrator (%s); update it.", _in_words(unknown))
     return True
 

@@ -10,7 +10,7 @@ _MASK = "•••"
 _LONGEST_LINE = 400
 _MASKS = (
     (re.compile(r"mto_[\w-]+"), f"mto_{_MASK}"),
-    (re.compile(r"(?i)\b(bearer|basic|token)\s+(?!\$)[^\s\"',}]+"), rf"\1 {_MASK}"),
+    (re.compile(r"(?i)\b(bearer|basic|authorization:\s*\w+)\s+(?!\$)[^\s\"',}]+"), rf"\1 {_MASK}"),
     (re.compile(r"(://[^/\s:@\"']*:)[^/\s@\"']+@"), rf"\1{_MASK}@"),
     # A name that tells a secret, and its value as a JSON or TOML text; a reference to a variable is none.
     (

@@ -1,0 +1,101 @@
+"""Python, the packages, the data folder and its disk."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import stat
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import django
+from django.conf import settings
+
+import orchestrator_site
+from orchestrator_site.doctor.findings import Finding, ok, problem, warning
+
+MEGABYTE = 1024 * 1024
+DISK_WARNING, DISK_PROBLEM = 1024 * MEGABYTE, 100 * MEGABYTE
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)[^;\n]*(;?)", re.MULTILINE)
+
+
+def versions() -> Iterator[Finding]:
+    """Name what runs, and compare the packages with the ones that the lock file pins."""
+    yield ok(
+        "environment",
+        f"Python {platform.python_version()} on {platform.system()}, Django {django.get_version()}, "
+        f"MCP Task Orchestrator {orchestrator_site.__version__}.",
+        python=platform.python_version(),
+        django=django.get_version(),
+        version=orchestrator_site.__version__,
+    )
+    lock = Path(settings.BASE_DIR) / "requirements.lock"
+    if lock.is_file():
+        yield _packages(lock.read_text(encoding="utf-8"))
+
+
+def _packages(lock: str) -> Finding:
+    missing, other = compare_pins(lock)
+    mend = "Install what the lock file names: python -m pip install --require-hashes -r requirements.lock"
+    if missing:
+        return problem("packages", f"Missing: {', '.join(missing)}.", mend, missing=missing, other=other)
+    if other:
+        return warning("packages", f"Not as pinned: {', '.join(other)}.", mend, other=other)
+    return ok("packages", "All packages are as the lock file pins them.")
+
+
+def compare_pins(lock: str) -> tuple[list[str], list[str]]:
+    """Return the packages that are missing, and those of another version than any pin of theirs.
+
+    A package that is pinned for some platforms only may be missing.
+    """
+    pins: dict[str, set[str]] = {}
+    conditional: set[str] = set()
+    for name, pinned, condition in _PIN.findall(lock):
+        pins.setdefault(name, set()).add(pinned)
+        if condition:
+            conditional.add(name)
+    missing, other = [], []
+    for name, allowed in pins.items():
+        try:
+            installed = version(name)
+        except PackageNotFoundError:
+            missing += [] if name in conditional else [name]
+            continue
+        if installed not in allowed:
+            other.append(f"{name} {installed} instead of {' or '.join(sorted(allowed))}")
+    return missing, other
+
+
+def data_folder() -> Iterator[Finding]:
+    """Look at the folder that holds everything, and at the key in it."""
+    home = Path(settings.ORCHESTRATOR_HOME)
+    if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
+        yield problem("data folder", f"{home} cannot be written.", f"See to its rights: ls -ld {home}")
+        return
+    if _is_open(home):
+        yield warning("data folder", f"{home} can be read by others.", f"Close it: chmod 700 {home}")
+    else:
+        yield ok("data folder", f"{home}.", path=str(home))
+    key = home / "secret_key"
+    if key.exists() and _is_open(key):
+        yield problem("data folder", f"{key} can be read by others, who can forge sessions.", f"chmod 600 {key}")
+
+
+def _is_open(path: Path) -> bool:
+    return os.name == "posix" and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+def disk() -> Iterator[Finding]:
+    """Tell how much room there is for more."""
+    free = shutil.disk_usage(settings.ORCHESTRATOR_HOME).free
+    said = f"{free // MEGABYTE:,} MB free on the disk of the data folder."
+    if free < DISK_PROBLEM:
+        yield problem("disk", said, "Make room now: what is delivered can no longer be stored.", free_bytes=free)
+    elif free < DISK_WARNING:
+        yield warning("disk", said, "Make room soon.", free_bytes=free)
+    else:
+        yield ok("disk", said, free_bytes=free)
