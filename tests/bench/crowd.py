@@ -33,6 +33,7 @@ class Crowd:
     taken: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
+    cut_off: int = 0
 
 
 class Client:
@@ -118,11 +119,14 @@ KINDS = {"noop": _noop, "read": _read, "work": _work}
 async def _one(crowd: Crowd, kind: str, number: int, ids: list[str], sessions: list[str]) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", crowd.port)
     session = sessions[number % len(sessions)] if sessions else ""
-    async for _ in KINDS[kind](Client(crowd, reader, writer), number, ids, session):
-        if perf_counter() > crowd.end:
-            break
-    writer.close()
-    await writer.wait_closed()
+    try:
+        async for _ in KINDS[kind](Client(crowd, reader, writer), number, ids, session):
+            if perf_counter() > crowd.end:
+                break
+    except (ConnectionError, asyncio.IncompleteReadError):
+        crowd.cut_off += 1  # the server has ended; what it acknowledged before that is what counts
+    finally:
+        writer.close()
 
 
 async def _all(given: dict[str, Any]) -> dict[str, Any]:
@@ -135,6 +139,7 @@ async def _all(given: dict[str, Any]) -> dict[str, Any]:
         "taken": crowd.taken,
         "errors": crowd.errors,
         "acknowledged": crowd.acknowledged,
+        "cut_off": crowd.cut_off,
     }
 
 

@@ -44,7 +44,7 @@ class _Crowd:
     """What a crowd measured."""
 
     def __init__(self, kind: str, said: dict[str, Any]) -> None:
-        self.errors: list[str] = said["errors"]
+        self.errors: list[str] = said["errors"] + ["a client was cut off"] * said["cut_off"]
         self.acknowledged: list[str] = said["acknowledged"]
         self._taken = sorted(said["taken"])
         self.rate = len(self._taken) / said["seconds"]
