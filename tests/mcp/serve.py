@@ -1,13 +1,12 @@
 """Serve the site on a socket that the test has opened: `python -m tests.mcp.serve FD TOKENS`.
 
-TOKENS is JSON: what to make, by name, each with the arguments of `create_token`. The secrets are printed as JSON once
-the site answers.
+TOKENS is JSON: what to make, by name, each with the arguments of `create_token`. The secrets are printed as JSON
+first.
 """
 
 from __future__ import annotations
 
 import json
-import socket
 import sys
 
 import django
@@ -16,24 +15,17 @@ import django
 def main(fd: str, wanted: str) -> None:
     django.setup()
     from maintenance.upgrades.ensure_schema import ensure_schema
+    from orchestrator_site.up.web import main as serve
 
     ensure_schema()
-    secrets = {name: _make(name, **facts) for name, facts in json.loads(wanted).items()}
+    secrets = {name: make(name, **facts) for name, facts in json.loads(wanted).items()}
 
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            print(json.dumps(secrets), flush=True)
-
-    config = uvicorn.Config(
-        "orchestrator_site.asgi:application", http="h11", log_config=None, timeout_graceful_shutdown=2
-    )
-    Server(config).run(sockets=[socket.socket(fileno=int(fd))])
+    print(json.dumps(secrets), flush=True)
+    # Who connects before it serves waits: the socket listens already.
+    sys.exit(serve([fd]))
 
 
-def _make(name: str, *, owner: str = "", project: str = "", **facts: object) -> str:
+def make(name: str, *, owner: str = "", project: str = "", **facts: object) -> str:
     from django.contrib.auth.models import User
     from django.db import connections
 
