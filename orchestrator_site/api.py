@@ -11,7 +11,7 @@ from tasks import errors
 from tasks.errors import NotFound, OrchestratorError
 from tasks.rest.problems import TITLES, unknown_address
 
-ADDRESSES = ("projects", "sessions", "plans", "tasks")
+ADDRESSES = ("projects", "sessions", "plans", "tasks", "artifacts")
 
 
 class Index(APIView):
@@ -46,5 +46,6 @@ urlpatterns = [
     path("v1/", Index.as_view(), name="api-index"),
     path("v1/problems/<str:code>", ProblemType.as_view(), name="api-problem"),
     path("v1/", include("tasks.api.urls")),
+    path("v1/", include("artifacts.api.urls")),
     re_path(r"^.*$", unknown_address),
 ]

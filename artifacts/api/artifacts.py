@@ -1,0 +1,128 @@
+"""/artifacts: list and read what was delivered, and its bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet
+from django.http import HttpResponseBase
+from django_filters import rest_framework as filters
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from artifacts import queries
+from artifacts.api.shapes import ArtifactShape, VersionShape
+from artifacts.download import download
+from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Kind
+from tasks.errors import Invalid, NotFound
+from tasks.rest.filters import Filters, WordsFilter
+from tasks.rest.problems import Problem
+from tasks.rest.views import Api
+
+_LAST_VERSION = 2**31 - 1
+
+
+class ArtifactFilters(Filters):
+    project = filters.CharFilter(field_name="project__slug")
+    task = filters.CharFilter(field_name="task__public_id")
+    kind = WordsFilter([(kind.value, kind.value) for kind in Kind], field_name="kind")
+    path = filters.CharFilter(method="with_path")
+
+    def with_path(self, rows: QuerySet[Artifact], name: str, text: str) -> QuerySet[Artifact]:
+        """Keep what has a path that holds a text."""
+        return rows.filter(Exists(ArtifactPath.objects.filter(artifact=OuterRef("pk"), path__icontains=text)))
+
+
+class ArtifactApi(Api):
+    """Finds the artifact that an address names."""
+
+    lookup_url_kwarg = "artifact_id"
+    lookup_value_regex = "[^/]+"
+
+    def artifact(self, public_id: str) -> Artifact:
+        """Return an artifact that these credentials may see. Raises NotFound."""
+        found: Artifact | None = self.rows().filter(public_id=public_id).first()
+        if found is None:
+            raise NotFound(f"There is no artifact {public_id[:64]!r}.", next="GET /api/v1/artifacts lists them.")
+        return found
+
+    def rows(self) -> QuerySet[Artifact]:
+        """Return the artifacts that these credentials may see, each with its paths and its latest version."""
+        rows = self.visible(Artifact.objects.select_related("project", "task"))
+        latest = _versions().filter(number=F("artifact__version"))
+        return rows.prefetch_related("paths", Prefetch("versions", latest, to_attr="latest"))
+
+
+class ArtifactViews(ArtifactApi):
+    """Artifacts by their id."""
+
+    queryset = Artifact.objects.all()
+    serializer_class = ArtifactShape
+    filterset_class = ArtifactFilters
+    orderings = {"created_at": "pk", "updated_at": "updated_at"}
+    ordering = "-updated_at"
+
+    def list(self, request: Request) -> Response:
+        """List artifacts."""
+        return self.listed(self.rows())
+
+    def retrieve(self, request: Request, artifact_id: str) -> Response:
+        """Read what is known of an artifact."""
+        return self.shown(self.artifact(artifact_id))
+
+
+class VersionViews(ArtifactApi):
+    """The versions of an artifact by their number."""
+
+    queryset = ArtifactVersion.objects.all()
+    serializer_class = VersionShape
+    orderings = {"version": "number"}
+    ordering = "-version"
+
+    def list(self, request: Request, artifact_id: str) -> Response:
+        """List what was delivered, the latest first."""
+        return self.listed(_versions().filter(artifact=self.artifact(artifact_id)))
+
+
+class Anything(BaseContentNegotiation):
+    """Bytes are of the type that they are, whatever a client would rather have."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        """Return the parser of bodies, which there are none of."""
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        """Return the renderer of what is no bytes."""
+        return renderers[0], renderers[0].media_type
+
+
+class ContentViews(ArtifactApi):
+    """The bytes of an artifact."""
+
+    queryset = Artifact.objects.all()
+    content_negotiation_class = Anything
+    parameters = {"retrieve": ("version",)}
+
+    def retrieve(self, request: Request, artifact_id: str) -> HttpResponseBase:
+        """Read the delivered bytes, whole or a range of them: of the latest version, or of the one that is named."""
+        found = self.artifact(artifact_id)
+        number = _number(request.query_params.get("version"))
+        answer = download(request._request, found, queries.version_of(found, number))
+        if answer.status_code != 416:
+            return answer
+        refusal = Invalid("Range: it begins after the end.", next="Ask for less, or for everything without Range.")
+        return Problem(refusal, 416, {"Content-Range": answer["Content-Range"]}).response(request._request)
+
+
+def _versions() -> QuerySet[ArtifactVersion]:
+    """Return versions with what is known of their content, without the bytes themselves."""
+    return ArtifactVersion.objects.select_related("artifact", "content").defer("content__data")
+
+
+def _number(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= _LAST_VERSION):
+        raise Invalid("version: a whole number from 1 on is wanted.", next="Leave it out for the latest.")
+    return int(text)

@@ -1,0 +1,17 @@
+"""Addresses of the REST API of artifacts."""
+
+from __future__ import annotations
+
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from artifacts.api.artifacts import ArtifactViews, ContentViews, VersionViews
+
+router = SimpleRouter(trailing_slash=False)
+router.register("artifacts", ArtifactViews, basename="api-artifact")
+
+urlpatterns = [
+    path("artifacts/<str:artifact_id>/versions", VersionViews.as_view({"get": "list"}), name="api-artifact-versions"),
+    path("artifacts/<str:artifact_id>/content", ContentViews.as_view({"get": "retrieve"}), name="api-artifact-content"),
+    *router.urls,
+]
