@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from orchestrator_site.mcp import registry
 from tasks.callers import Caller
 from tasks.errors import NotFound
+from tests.mcp.trial import CRASH
 
 DEADLINE_SECONDS = 30
 
@@ -69,6 +70,32 @@ def session(caller: Caller, arguments: Arguments) -> dict[str, Any]:
 @_tool("trial_fail")
 def fail(caller: Caller, arguments: Arguments) -> dict[str, Any]:
     raise NotFound("There is none.", next="Look elsewhere.")
+
+
+@_tool("trial_crash")
+def crash(caller: Caller, arguments: Arguments) -> dict[str, Any]:
+    raise RuntimeError(CRASH)
+
+
+def crash_while_completing(caller: Caller, name: str, typed: str) -> list[str]:
+    raise RuntimeError(CRASH)
+
+
+@registry.resource(
+    "trial://crash/{id}",
+    name="crash",
+    title="Crash",
+    description="Fails.",
+    mime_type="text/plain",
+    complete=crash_while_completing,
+)
+def crash_when_read(caller: Caller, id: str) -> str:
+    raise RuntimeError(CRASH)
+
+
+@registry.prompt("trial-crash", title="Crash", description="Fails.")
+def crash_when_written(caller: Caller) -> str:
+    raise RuntimeError(CRASH)
 
 
 @registry.resource("trial://fact", name="fact", title="A fact", description="Always the same.", mime_type="text/plain")
