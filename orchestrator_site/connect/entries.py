@@ -117,11 +117,19 @@ def changes(present: object, wanted: Mapping[str, Any], path: tuple[str, ...]) -
         ((*path, key), ...) for key in (*_STDIO_KEYS, *_HTTP_KEYS) if key in present and key not in wanted
     ]
     for key, value in wanted.items():
+        if key == "args":
+            value = _with_added_options(present.get(key), value)
         if isinstance(value, dict) and isinstance(present.get(key), dict):
             found += _inner_changes(present[key], value, (*path, key))
         elif present.get(key) != value:
             found.append(((*path, key), value))
     return found
+
+
+def _with_added_options(present: object, wanted: list[str]) -> list[str]:
+    """Keep what the user added behind `mcp_serve`, such as other toolsets."""
+    added = present[2:] if isinstance(present, list) and present[1:2] == wanted[1:2] else []
+    return [*wanted, *added]
 
 
 def _inner_changes(present: Mapping[str, Any], wanted: Mapping[str, Any], path: tuple[str, ...]) -> list[Change]:

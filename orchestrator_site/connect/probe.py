@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.errors import OrchestratorError
+from tasks.errors import NotReady
 
 LEGACY, MODERN = "2025-06-18", "2026-07-28"
 CLIENT = {"name": "task-orchestrator-connect", "version": "1"}
@@ -15,11 +15,8 @@ DEADLINE_SECONDS = 30.0
 ANSWER_LIMIT = 16 * 1024 * 1024
 
 
-class NotConnected(OrchestratorError):
+class NotConnected(NotReady):
     """An assistant would not get through here; the message says where it ended."""
-
-    code = "not_ready"
-    status = 503
 
 
 @dataclass(frozen=True, slots=True)

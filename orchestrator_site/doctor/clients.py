@@ -56,7 +56,7 @@ def _command(client: Client, place: Place, entry: dict[str, Any]) -> Finding:
     home = str(_inner(entry, "env").get("ORCHESTRATOR_HOME", ""))
     if home and Path(home).resolve() != Path(wanted.home):
         return warning(client.name, f"{place.path} works on other data: {home}.", _again(client, place), **facts)
-    differing = {path[2] for path, _ in changes(entry, stdio_entry(wanted, place.style), place.style.path)}
+    differing = {path[-1] for path, _ in changes(entry, stdio_entry(wanted, place.style), place.style.path)}
     if differing & {"command", "args"}:
         said = f"{place.path} starts another installation: {command}."
         return warning(client.name, said, _again(client, place), **facts)

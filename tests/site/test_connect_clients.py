@@ -215,7 +215,7 @@ def test_a_project_is_named_in_the_entry() -> None:
 
 ADDED = {
     "command": "/old/python",
-    "args": ["/old/manage.py", "mcp_serve"],
+    "args": ["/old/manage.py", "mcp_serve", "--toolsets", "all"],
     "env": {"ORCHESTRATOR_HOME": "/old", "ORCHESTRATOR_PROJECT_DIR": "/gone", "ORCHESTRATOR_LOG_LEVEL": "INFO"},
     "disabled": False,
     "alwaysAllow": ["orchestrator_get_status"],
@@ -229,6 +229,7 @@ def test_what_the_user_added_to_the_entry_stays() -> None:
     entry = documents.entry_in(documents.changed(text, style, edits), style)
     assert entry == {
         **stdio_entry(COMMAND, style),
+        "args": ["/app/manage.py", "mcp_serve", "--toolsets", "all"],
         "env": {"ORCHESTRATOR_HOME": "/data", "ORCHESTRATOR_LOG_LEVEL": "INFO"},
         "disabled": False,
         "alwaysAllow": ["orchestrator_get_status"],
