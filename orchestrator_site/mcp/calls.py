@@ -68,7 +68,7 @@ def contained(what: str) -> Iterator[None]:
     except (OperationalError, IntegrityError) as error:
         # Busy, full, or two calls that drew the same id: the transaction as a whole did not happen.
         logger.exception("The database refused %s.", what)
-        raise _busy() from error
+        raise busy() from error
     except Exception as error:  # the outermost edge
         logger.exception("%s failed.", what)
         raise _broken() from error
@@ -192,7 +192,7 @@ def _without_nothing(value: Any) -> Any:
     return value
 
 
-def _busy() -> Transient:
+def busy() -> Transient:
     return Transient("The database is busy or out of space; nothing was changed.", retry_after_ms=2000)
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import anyio
 from anyio.to_thread import run_sync
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from django.http.request import split_domain_port, validate_host
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
@@ -84,6 +84,10 @@ class HttpBridge:
             principal = await self._principal(scope, headers)
         except Refused as refused:
             await _refuse(send, refused.status, "forbidden", refused.message, refused.headers)
+            return
+        except DatabaseError:
+            logger.exception("The database did not answer for an access token.")
+            await _refuse(send, 503, "transient", "The database does not answer; send it again.", {"Retry-After": "1"})
             return
         answer = _Answer(send)
         await self._manager.handle_request(_with_principal(scope, principal), receive, answer)

@@ -12,7 +12,7 @@ import anyio
 import mcp_types
 from anyio.to_thread import run_sync
 from django.apps import apps
-from django.db import close_old_connections
+from django.db import IntegrityError, OperationalError, close_old_connections
 from mcp.server import MCPServer
 from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.connection import Connection
@@ -151,6 +151,9 @@ class Bridge(MCPServer[Any]):
                     if self._before_call:
                         self._before_call(request_id)
                     return work(self._caller_for(context))
+            except (OperationalError, IntegrityError) as error:
+                logger.exception("The database refused a request.")
+                raise calls.busy() from error
             finally:
                 close_old_connections()
 

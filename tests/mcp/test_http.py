@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
+from django.db import OperationalError
 
 from tests.mcp.http_client import FULL, HttpClient, Served, messages, served
 
@@ -269,3 +273,28 @@ def test_a_resource_is_found_by_its_id_among_all_projects_that_the_token_reaches
     for task in tasks:
         contents = client.request("resources/read", uri=f"task://{task}")["result"]["contents"]
         assert "First" in contents[0]["text"]
+
+
+def test_a_database_that_does_not_answer_is_told_as_transient(monkeypatch: pytest.MonkeyPatch) -> None:
+    from orchestrator_site.mcp import http
+    from orchestrator_site.mcp.server import build_server
+
+    def refuse(secret: str | None, *, address: str) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(http, "authenticate", refuse)
+    bridge = http.HttpBridge(build_server(caller_for=http.caller_of))
+    headers = [(b"host", b"localhost"), (b"authorization", b"Bearer mto_x")]
+    scope = {"type": "http", "method": "POST", "scheme": "http", "path": "/mcp", "headers": headers}
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def call() -> None:
+        await bridge(scope, None, send)  # type: ignore[arg-type]  # nothing of the body is read
+
+    anyio.run(call)
+
+    assert sent[0]["status"] == 503
+    assert json.loads(sent[1]["body"])["error"]["data"]["code"] == "transient"

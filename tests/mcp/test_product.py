@@ -159,3 +159,43 @@ def test_a_tree_deeper_than_the_quick_parser_reads_is_planned(home: Path, tmp_pa
         client.call("orchestrator_initialize_session", project_dir=str(tmp_path))
         answer = client.call("orchestrator_plan_task", description="Deep", subtasks=[deep])
     assert answer["subtasks_total"] == 151
+
+
+def test_a_pipe_may_be_granted_less_than_everything(home: Path, folder: Path) -> None:
+    with connected(home, trial=False, ORCHESTRATOR_STDIO_SCOPES="read") as client:
+        client.call("orchestrator_initialize_session", project_dir=str(folder))
+
+        answer = client.call("orchestrator_plan_task", description="A job", subtasks=[])
+
+    assert (answer["code"], answer["details"]) == ("forbidden", {"scope": "write"})
+
+
+def test_a_scope_that_does_not_exist_grants_nothing(home: Path) -> None:
+    with connected(home, trial=False, ORCHESTRATOR_STDIO_SCOPES="everything") as client:
+        answer = client.call("orchestrator_get_status")
+
+    assert answer["code"] == "forbidden"
+    assert "ORCHESTRATOR_STDIO_SCOPES names 'everything'" in answer["message"]
+
+
+def test_a_watcher_over_a_pipe_hears_of_a_change_that_another_process_makes(home: Path, folder: Path) -> None:
+    with connected(home, trial=False, modern=True) as watcher, connected(home, trial=False) as worker:
+        for client in (watcher, worker):
+            client.call("orchestrator_initialize_session", project_dir=str(folder))
+        subtasks = [{"title": "First", "description": "Begin", "specialist_type": "architect"}]
+        made = worker.call("orchestrator_plan_task", description="A job", subtasks=subtasks)
+        task_id = made["subtasks"][0]["task_id"]
+        watcher.start("subscriptions/listen", notifications={"resourceSubscriptions": [f"task://{task_id}"]})
+        wait_for_method(watcher, "notifications/subscriptions/acknowledged")
+
+        worker.call("orchestrator_execute_subtask", task_id=task_id)
+
+        heard = wait_for_method(watcher, "notifications/resources/updated")
+        assert heard["params"]["uri"] == f"task://{task_id}"
+
+
+def wait_for_method(client: StdioClient, method: str) -> dict[str, Any]:
+    """Return the next message of a kind."""
+    while (message := client.next_message()).get("method") != method:
+        pass
+    return message

@@ -20,6 +20,7 @@ from tests.factories import (
     make_event,
     make_plan,
     make_project,
+    make_session,
     make_task,
     signed_in,
 )
@@ -165,6 +166,14 @@ def test_history_says_in_words_what_happened(client: Client, project: Project) -
     assert "Ada sent this back for revision just now" in words
     assert "Claude Code delivered an artifact just now" in words
     assert "status: Pending → Needs revision" in words and "labels: a, b" in words
+
+
+def test_history_names_who_was_proved_and_the_client_that_was_used(client: Client, project: Project) -> None:
+    task = make_task(project)
+    session = make_session(project, client_name="Claude Code")
+    make_event(task, Verb.CLAIM, actor_name="ada/laptop", session=session)
+    words = " ".join(re.sub(r"<[^>]+>", "", _page(client, task).partition("<h2>History</h2>")[2]).split())
+    assert "ada/laptop with Claude Code claimed this just now" in words
 
 
 def test_history_is_paged_newest_first(client: Client, project: Project) -> None:
