@@ -5,13 +5,15 @@ from __future__ import annotations
 from django.urls import include, path, re_path
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
+from orchestrator_site.tokens.api import TokenViews
 from tasks import errors
 from tasks.errors import NotFound, OrchestratorError
 from tasks.rest.problems import TITLES, unknown_address
 
-ADDRESSES = ("projects", "sessions", "plans", "tasks", "artifacts")
+ADDRESSES = ("projects", "sessions", "plans", "tasks", "artifacts", "tokens")
 
 
 class Index(APIView):
@@ -42,10 +44,14 @@ def _is_kind(value: object) -> bool:
     return isinstance(value, type) and OrchestratorError in value.__bases__
 
 
+tokens = SimpleRouter(trailing_slash=False)
+tokens.register("tokens", TokenViews, basename="api-token")
+
 urlpatterns = [
     path("v1/", Index.as_view(), name="api-index"),
     path("v1/problems/<str:code>", ProblemType.as_view(), name="api-problem"),
     path("v1/", include("tasks.api.urls")),
     path("v1/", include("artifacts.api.urls")),
+    path("v1/", include(tokens.urls)),
     re_path(r"^.*$", unknown_address),
 ]

@@ -35,14 +35,20 @@ def create_token(
     scopes: Iterable[str] = DEFAULT_SCOPES,
     project: Project | None = None,
     expires_at: datetime | None = None,
+    giver: Principal | None = None,
 ) -> tuple[AccessToken, str]:
     """Make a token; returns it with its secret, which is nowhere else: the database keeps a digest.
 
-    Raises Invalid for a name, scope or expiry that cannot be, Forbidden for scopes that the owner has not, and Conflict
-    where the owner has a token of that name.
+    `giver` is who asks for it where that may do less than the owner, such as another token. Raises Invalid for a name,
+    scope or expiry that cannot be, Forbidden for what the owner or the giver may not do, and Conflict where the owner
+    has a token of that name.
     """
     name, now = _checked_name(name), timezone.now()
-    granted = _checked_scopes(owner, scopes)
+    granted = _checked_scopes(giver or person(owner), scopes)
+    if giver is not None and giver.project_id not in (None, project and project.pk):
+        raise Forbidden(
+            "An access token for one project makes tokens for that project alone.", next="Send its slug as project."
+        )
     if expires_at is not None and expires_at <= now:
         raise Invalid("expires_at: this time has passed already.", next="Send a later one, or none.")
     secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
@@ -148,16 +154,16 @@ def _checked_name(name: str) -> str:
     return clean
 
 
-def _checked_scopes(owner: User, scopes: Iterable[str]) -> list[str]:
+def _checked_scopes(giver: Principal, scopes: Iterable[str]) -> list[str]:
     wanted = list(scopes)
     if unknown := [scope for scope in wanted if scope not in list(Scope)]:
         raise Invalid(f"scopes: {str(unknown[0])[:40]!r} is none.", **_allowed_scopes())
     if not wanted:
         raise Invalid("scopes: a token without any opens nothing.", **_allowed_scopes())
     granted = with_included(Scope(scope) for scope in wanted)
-    if missing := granted - scopes_of(owner):
+    if missing := granted - giver.scopes:
         raise Forbidden(
-            f"{owner.get_username()} may not hand out: {', '.join(in_order(missing))}.",
+            f"{giver.name} may not hand out: {', '.join(in_order(missing))}.",
             next="Ask for less, or have a superuser make the token.",
         )
     return in_order(granted)

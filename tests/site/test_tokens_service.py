@@ -17,7 +17,7 @@ from orchestrator_site.tokens.service import create_token, digest_of, find_token
 from orchestrator_site.tokens.words import expiry_of, project_named
 from tasks.errors import Conflict, Forbidden, Invalid, NotFound
 from tasks.models import Project
-from tasks.principals import Scope
+from tasks.principals import Principal, Scope
 from tests.factories import make_project, make_user
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +121,19 @@ def test_nobody_hands_out_what_they_have_not(grace: User) -> None:
     with pytest.raises(Forbidden, match="may not hand out: write"):
         create_token(owner=make_user("guest"), name="work", scopes=["write"])
     assert not AccessToken.objects.exists()
+
+
+def test_who_asks_for_a_token_hands_out_no_more_than_they_have(ada: User) -> None:
+    ledger = make_project("ledger")
+    reader = Principal(name="ada/reader", scopes=frozenset({Scope.READ}), user_id=ada.pk)
+    with pytest.raises(Forbidden, match="ada/reader may not hand out: write"):
+        create_token(owner=ada, name="more", scopes=["write"], giver=reader)
+    bound = Principal(name="ada/bound", user_id=ada.pk, project_id=ledger.pk)
+    for project in (None, make_project("other")):
+        with pytest.raises(Forbidden, match="for that project alone"):
+            create_token(owner=ada, name="more", project=project, giver=bound)
+    assert not AccessToken.objects.exists()
+    assert create_token(owner=ada, name="here", project=ledger, giver=bound)[0].project == ledger
 
 
 @pytest.mark.parametrize("scopes", [[], ["rule"], ["read", ""], ["READ"]])

@@ -1,0 +1,132 @@
+"""/tokens: list, make and revoke access tokens over REST."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.urls import reverse
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orchestrator_site.models import AccessToken
+from orchestrator_site.tokens.service import DEFAULT_SCOPES, NAME_LIMIT, create_token, revoke_token
+from tasks.errors import Forbidden, NotFound
+from tasks.principals import Scope
+from tasks.rest.fields import Body, Text, Word
+from tasks.rest.views import Api
+from tasks.rest.writing import Reply
+
+Secrets = list[str]
+STATES = ("active", "revoked", "expired", "suspended")
+
+
+class TokenShape(serializers.ModelSerializer[AccessToken]):
+    """An access token, without its secret, which nobody knows but who made it."""
+
+    token_id = serializers.CharField(source="public_id")
+    owner = serializers.CharField(source="owner.username")
+    scopes = serializers.ListField(child=serializers.ChoiceField(list(Scope)))
+    project = serializers.CharField(source="project.slug", allow_null=True, default=None)
+    state = serializers.ChoiceField(STATES)
+
+    class Meta:
+        model = AccessToken
+        fields: tuple[str, ...] = (
+            "token_id", "name", "owner", "scopes", "project", "state", "created_at", "expires_at", "last_used_at",
+            "revoked_at",
+        )  # fmt: skip
+
+
+class TokenMade(TokenShape):
+    """A new access token with its secret, which is null where the same request was answered before."""
+
+    secret = serializers.CharField(allow_null=True, default=None)
+
+    class Meta(TokenShape.Meta):
+        fields = (*TokenShape.Meta.fields, "secret")
+
+
+class TokenBody(Body):
+    name = Text(max_length=NAME_LIMIT)
+    scopes = serializers.ListField(child=Word(list(Scope)), default=list(DEFAULT_SCOPES), max_length=len(Scope))
+    project = Text(required=False, allow_null=True)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class TokenViews(Api):
+    """Access tokens by their id: those of the person who asks, those of everybody for who may rule the site."""
+
+    queryset = AccessToken.objects.all()
+    serializer_class = TokenShape
+    lookup_url_kwarg = "token_id"
+    lookup_value_regex = "[^/]+"
+    scopes = {"create": Scope.READ, "revoke": Scope.READ}
+    bodies = {"create": TokenBody}
+    answers = {"create": TokenMade}
+
+    def list(self, request: Request) -> Response:
+        """List access tokens."""
+        return self.listed(self._rows())
+
+    def retrieve(self, request: Request, token_id: str) -> Response:
+        """Read what is known of an access token."""
+        return self.shown(self._token(token_id))
+
+    def create(self, request: Request) -> Response:
+        """Make an access token for oneself. Its secret stands in this answer alone, and is kept nowhere."""
+        self._check_ruler()
+        secrets: Secrets = []
+        answer = self.once(lambda: self._create(secrets), project=None)
+        self.headers["Cache-Control"] = "no-store"
+        answer.data = {**answer.data, "secret": secrets[0] if secrets else None}
+        return answer
+
+    @action(detail=True, methods=["post"])
+    def revoke(self, request: Request, token_id: str) -> Response:
+        """End an access token for good."""
+        found = self._token(token_id)
+        return self.once(lambda: self._revoke(found), project=None)
+
+    def _create(self, secrets: Secrets) -> Reply:
+        """What is kept for the Idempotency-Key is the reply, so the secret is no part of it."""
+        facts = self.given()
+        slug = facts.get("project")
+        token, secret = create_token(
+            owner=User.objects.get(pk=self.principal.user_id or 0),
+            name=facts["name"],
+            scopes=facts["scopes"],
+            project=self.project(slug) if slug is not None else None,
+            expires_at=facts.get("expires_at"),
+            giver=self.principal,
+        )
+        secrets.append(secret)
+        return self.reply(token, status=201, location=reverse("api-token-detail", args=[token.public_id]))
+
+    def _revoke(self, token: AccessToken) -> Reply:
+        revoke_token(token=token)
+        token.refresh_from_db()
+        return self.reply(token)
+
+    def _token(self, public_id: str) -> AccessToken:
+        found = self._rows().filter(public_id=public_id).first()
+        if found is None:
+            raise NotFound(f"There is no access token {public_id[:64]!r}.", next="GET /api/v1/tokens lists them.")
+        return found
+
+    def _rows(self) -> QuerySet[AccessToken]:
+        self._check_ruler()
+        rows = AccessToken.objects.select_related("owner", "project")
+        if Scope.ADMIN not in self.principal.scopes:
+            rows = rows.filter(owner_id=self.principal.user_id)
+        return self.visible(rows)
+
+    def _check_ruler(self) -> None:
+        """A person rules their own tokens; a token rules others only with the scope for it."""
+        if self.principal.token_id and Scope.ADMIN not in self.principal.scopes:
+            raise Forbidden(
+                "An access token without the scope 'admin' neither sees nor makes nor revokes access tokens.",
+                next="Sign in and use /tokens/, or use a token that may.",
+                details={"scope": Scope.ADMIN.value},
+            )
