@@ -13,6 +13,8 @@ from tasks.errors import Conflict, Invalid, TooLarge
 
 SIZE_LIMIT = 32 * 1024 * 1024
 _PRIVATE = 0o600
+# Without O_BINARY, Windows would turn every line end into two characters.
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def _unreadable(path: Path, error: OSError | RuntimeError) -> Invalid:
 def _draft(before: Snapshot, content: bytes, *, is_private: bool) -> Path:
     path = before.target.with_name(f".{before.target.name}.{secrets.token_hex(6)}")
     mode = before.mode & (stat.S_IRWXU if is_private else 0o7777)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE), "wb") as file:
+    with os.fdopen(os.open(path, _NEW_FILE, _PRIVATE), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -122,7 +124,7 @@ def _back_up(before: Snapshot) -> Path | None:
     path = before.path.with_name(name)
     if path.exists():
         path = before.path.with_name(f"{name}-{secrets.token_hex(2)}")
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, before.mode), "wb") as file:
+    with os.fdopen(os.open(path, _NEW_FILE, before.mode), "wb") as file:
         file.write(before.content)
         file.flush()
         os.fsync(file.fileno())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -98,19 +98,32 @@ class _Posts(Wire):
             why, advice = _REASONS.get(response.status, (f"it answered {response.status}", ""))
             raise NotConnected(f"At {self._shown} {why}.", next=advice)
         is_stream = "event-stream" in response.headers.get("Content-Type", "")
-        text = self._last_event(response) if is_stream else response.read(ANSWER_LIMIT).decode()
+        text = self._answering_event(response) if is_stream else b"".join(self._pieces(response))
         message = json.loads(text)
         if not isinstance(message, dict):
             raise ValueError("the answer is no message")
         return message
 
-    def _last_event(self, response: HTTPResponse) -> str:
-        """Read events up to the one that answers; notices may come before it."""
+    def _pieces(self, response: HTTPResponse) -> Iterator[bytes]:
+        """Read what is there until the end; raises ValueError for more than may come, or that comes too slowly."""
         ends_at = time.monotonic() + self._seconds
-        while line := response.readline(ANSWER_LIMIT):
-            data = line.decode().removeprefix("data:").strip() if line.startswith(b"data:") else ""
-            if data and json.loads(data).get("id") == self._last_id:
-                return data
-            if time.monotonic() > ends_at:
-                break
+        size = 0
+        while piece := response.read1(65536):
+            size += len(piece)
+            if size > ANSWER_LIMIT or time.monotonic() > ends_at:
+                raise ValueError("the answer does not end")
+            yield piece
+
+    def _answering_event(self, response: HTTPResponse) -> bytes:
+        """Return the event that answers; notices may come before it, and the stream may stay open behind it."""
+        rest = b""
+        for piece in self._pieces(response):
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                data = line.removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
+                if data and self._answers(json.loads(data)):
+                    return data
         raise ValueError("the stream ended without an answer")
+
+    def _answers(self, message: object) -> bool:
+        return isinstance(message, dict) and message.get("id") == self._last_id and "method" not in message

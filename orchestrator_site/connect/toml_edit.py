@@ -20,20 +20,30 @@ def load(text: str) -> dict[str, Any]:
 
 
 def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
-    """Return the text with `value` at `path`; tables on the way are made where they are missing.
+    """Return the text with `value` at `path`.
 
     Raises Malformed, and Invalid where something on the way is no table.
     """
     document = _parse(text)
     table: Any = document
     for key in path[:-1]:
-        if key not in table:
-            table[key] = tomlkit.table(is_super_table=True)
-        table = table[key]
+        table = table.get(key, {})
         if not isinstance(table, Mapping):
             raise Invalid(f"{key} is no table, and one is wanted there.")
-    table[path[-1]] = _item(value, is_inline=isinstance(table, InlineTable) or len(path) > 2)
+    is_inline = isinstance(table, InlineTable)
+    if path[-1] not in table and isinstance(value, dict) and not is_inline:
+        return _appended(text, path, value)
+    table[path[-1]] = _item(value, is_inline=is_inline or len(path) > 2)
     return _dump(document, text)
+
+
+def _appended(text: str, path: tuple[str, ...], value: dict[str, Any]) -> str:
+    """Put a new table at the end, where it can touch nothing that is there."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    gap = "" if not text else end if text.endswith("\n") else end * 2
+    header = f"[{'.'.join(tomlkit.key(part).as_string() for part in path)}]\n"
+    body: str = _item(value, is_inline=False).as_string()
+    return text + gap + (header + body).replace("\n", end)
 
 
 def remove_member(text: str, path: tuple[str, ...]) -> str:

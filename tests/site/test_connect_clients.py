@@ -265,6 +265,9 @@ theme = "dark"
         TOML.replace("\n", "\r\n"),
         'mcp_servers = {other = {command = "x"}}\n',
         'mcp_servers.other.command = "x"\n',
+        'mcp_servers.other = {command = "x"}\nmodel = "m"  # behind it\n[x.y.z]\n# deep\nq = 1',
+        "[mcp_servers]\n# none yet\n",
+        'a = 1\n[b]\nc = 2\n[mcp_servers]\n[mcp_servers.x]\nurl = "u"\n[b.d]\ne = 1\n[mcp_servers.y]\nurl = "v"\n',
         '[[profiles]]\nname = "a"\n\n# the end',
         '[mcp_servers.other]\ncommand = "x"\n[mcp_servers."with.dots"]\nurl = "y"\n',
     ],
@@ -276,11 +279,35 @@ def test_toml_gets_its_table_and_keeps_the_rest(text: str) -> None:
     before = tomllib.loads(text)
     servers = {**before.get("mcp_servers", {}), "task-orchestrator": entry}
     assert tomllib.loads(changed) == {**before, "mcp_servers": servers}
-    assert set(text.split("\n")) <= set(changed.split("\n")) or "{other" in text
+    assert changed.startswith(text) or "{other" in text
     assert ("\r\n" in changed) is ("\r\n" in text)
     gone = documents.changed(changed, style, [(style.path, ...)])
     assert tomllib.loads(gone).get("mcp_servers", {}) == before.get("mcp_servers", {})
     assert documents.changed(changed, style, changes(entry, entry, style.path)) == changed
+
+
+def test_a_table_that_is_there_is_changed_in_its_place() -> None:
+    text = """\
+[mcp_servers.task-orchestrator] # mine
+command = "old" # the one
+args = ["a"]
+startup_timeout_sec = 30
+
+[mcp_servers.task-orchestrator.env]
+MINE = "1" # keep
+ORCHESTRATOR_HOME = "/old"
+
+[mcp_servers.task-orchestrator.tools.x]
+approval_mode = "approve"
+"""
+    style = Style(section="mcp_servers", is_toml=True)
+    edits = changes(documents.entry_in(text, style), stdio_entry(COMMAND, style), style.path)
+    expected = (
+        text.replace('"old"', '"/venv/bin/python"')
+        .replace('["a"]', '["/app/manage.py", "mcp_serve"]')
+        .replace('"/old"', '"/data"')
+    )
+    assert documents.changed(text, style, edits) == expected
 
 
 def test_a_mark_at_the_beginning_stays() -> None:

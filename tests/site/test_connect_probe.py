@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -175,6 +176,26 @@ def test_an_address_that_does_not_answer_is_given_up_in_time() -> None:
             probe_address(f"http://127.0.0.1:{port}/mcp", {}, deadline_seconds=0.5)
     with pytest.raises(NotConnected, match="Nothing answers"):
         probe_address(f"http://127.0.0.1:{port}/mcp", {})
+
+
+def test_an_answer_that_drips_is_given_up_in_time() -> None:
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+            with contextlib.suppress(OSError):
+                while True:
+                    connection.sendall(b"data: {}\n\n")
+                    time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=drip, args=(listener,))
+        thread.start()
+        with pytest.raises(NotConnected, match="does not end"):
+            probe_address(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", {}, deadline_seconds=0.5)
+        thread.join(20)
+    assert not thread.is_alive()
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,17 @@ def test_a_worker_that_is_killed_comes_back_and_leaves_no_orphan(site: Site) -> 
     assert "The worker died (signal 9); it is started again" in site.err.read_text()
 
 
+def test_a_process_of_the_worker_that_is_killed_takes_the_others_along_and_all_come_back(site: Site) -> None:
+    """Alone it would be replaced, but it may have held the lock of the queue that all of them share."""
+    before = child(site, "worker")
+    wait_until(lambda: len(group(before)) > 4, "the worker's own processes")
+    os.kill(group(before)[2], signal.SIGKILL)  # after the cluster and its sentinel
+    wait_until(lambda: child(site, "worker") != before, "another worker")
+    assert group(before) == []
+    wait_until(lambda: len(group(child(site, "worker"))) > 4, "its own processes")
+    assert "A process of the worker died (exit code -9); all of them begin anew." in site.err.read_text()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other kernels do not end children with their parent")
 def test_a_supervisor_that_is_killed_leaves_nothing_behind_at_once(fresh_home: Path, tmp_path: Path) -> None:
     with start(tmp_path / "up", *UP) as site:

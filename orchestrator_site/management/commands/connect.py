@@ -154,7 +154,7 @@ class Command(BaseCommand):
 
     def _show(self, planned: service.Planned) -> None:
         path, before, after = planned.place.path, planned.before.text, planned.after
-        if planned.before.target != path.absolute():
+        if path.is_symlink():
             self.stdout.write(f"{path} is a link to {planned.before.target}, which is changed.")
         if before == after:
             self.stdout.write(f"{path}: the token is renewed, nothing else changes.")
