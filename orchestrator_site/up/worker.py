@@ -31,8 +31,8 @@ def _begin_anew_after_a_death() -> None:
     """End the whole cluster where one of its processes was killed; the supervisor starts another.
 
     The cluster replaces the process. But one that was killed while it waited for a job has held the lock of the queue
-    that they share, and nobody would ever get a job again. Recycled processes, and those of jobs that took too long, end
-    by themselves.
+    that they share, and nobody would ever get a job again. Processes that are recycled, or whose job took too
+    long, end by themselves.
     """
     from django_q.cluster import Sentinel
 
