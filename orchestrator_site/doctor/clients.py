@@ -46,7 +46,8 @@ def _again(client: Client, place: Place, *words: str) -> str:
 
 
 def _command(client: Client, place: Place, entry: dict[str, Any]) -> Finding:
-    wanted = this_installation(project=place.project)
+    is_written_out = "://" in str(_inner(entry, "env").get("DATABASE_URL", ""))
+    wanted = this_installation(project=place.project, writes_secrets=is_written_out)
     command = str(entry.get("command", ""))
     facts = {"connected": "command", "path": str(place.path)}
     if not shutil.which(command):

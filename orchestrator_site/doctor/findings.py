@@ -63,7 +63,10 @@ def found_by(area: str, check: Check) -> list[Finding]:
     except OrchestratorError as error:
         findings.append(problem(area, error.message, error.next))
     except DatabaseError as error:
-        findings.append(problem(area, f"The database does not answer: {error}.", "Mend what is said of the database."))
+        said = " ".join(str(error).split()).rstrip(".?")
+        findings.append(
+            problem(area, f"The database does not answer: {said}.", "See to it that it runs; then look again.")
+        )
     except OSError as error:
         findings.append(
             problem(area, f"{error.filename or 'Something'}: {error.strerror or error}.", "See to its rights.")

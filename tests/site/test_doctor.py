@@ -314,6 +314,16 @@ def test_an_assistant_on_another_database_is_told(machine: Machine, monkeypatch:
     assert "hunter2" not in str(found)
 
 
+def test_a_password_that_was_written_out_on_purpose_is_as_it_should_be(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://ada:hunter2@db/tasks")
+    connect("claude-desktop", "--write-secrets")
+    found = only(of("claude-desktop", machine))
+    assert found.level == Level.OK
+    assert "hunter2" not in str(found.as_dict())
+
+
 def test_a_token_that_was_revoked_is_a_problem(machine: Machine) -> None:
     connect("gemini", "--http")
     AccessToken.objects.update(revoked_at="2026-01-01T00:00:00Z")
