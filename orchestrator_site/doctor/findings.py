@@ -64,9 +64,7 @@ def found_by(area: str, check: Check) -> list[Finding]:
         findings.append(problem(area, error.message, error.next))
     except DatabaseError as error:
         said = " ".join(str(error).split()).rstrip(".?")
-        findings.append(
-            problem(area, f"The database does not answer: {said}.", "See to it that it runs; then look again.")
-        )
+        findings.append(problem(area, f"The database does not answer: {said}.", "See to it that it runs."))
     except OSError as error:
         findings.append(
             problem(area, f"{error.filename or 'Something'}: {error.strerror or error}.", "See to its rights.")
