@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.principals import EVERYTHING, Scope, require
+from tasks.principals import EVERYTHING, Principal, Scope, require
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -34,6 +34,12 @@ class Actor:
     def person(cls, user: AbstractBaseUser | AnonymousUser, scopes: frozenset[Scope] = EVERYTHING) -> Actor:
         """A person who signed in."""
         return cls(kind="person", name=user.get_username(), scopes=scopes)
+
+    @classmethod
+    def outside(cls, principal: Principal) -> Actor:
+        """Whoever sends a request that belongs to no session: a person, or an access token for itself."""
+        kind = "assistant" if principal.token_id else "person"
+        return cls(kind=kind, name=principal.name, scopes=principal.scopes)
 
     @classmethod
     def system(cls, name: str = "orchestrator") -> Actor:

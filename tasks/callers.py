@@ -80,12 +80,16 @@ class Caller:
         sessions.touch(session)
         return Actor.assistant(session, self.principal.scopes)
 
-    def open_on(self, project: Project, *, key: str | None = None) -> Session:
-        """Open a new session on a project; with a key, the one that the same key has opened.
+    def seen_on(self, project: Project, handle: str | None = None) -> Session | None:
+        """Return the session whose view of a project a reader shares; None where it never worked there.
 
-        Raises NotFound for a project that the token may not touch.
+        Raises as `sessions.by_handle` does.
         """
-        return self._open(project, self._new_handle(key))[0]
+        return sessions.by_handle(handle, self.principal) if handle else sessions.open_one(self._shared, project)
+
+    def open_on(self, project: Project) -> Session:
+        """Open a new session on a project. Raises NotFound for one that the token may not touch."""
+        return self._open(project, self._new_handle(None))[0]
 
     @property
     def _shared(self) -> str:

@@ -18,6 +18,7 @@ from tasks.services.claim import claim, claim_next
 from tasks.services.edit import Changes, edit
 from tasks.services.plan import Subtask, plan
 from tests.factories import make_project, make_session
+from tests.rest import rest
 
 _serial = itertools.count(1)
 PLAN: list[dict[str, Any]] = [
@@ -228,6 +229,62 @@ class BridgeDoor:
 
     def _call(self, who: str, name: str, **arguments: Any) -> dict[str, Any]:
         return self.clients[who].call(f"orchestrator_{name}", **arguments)
+
+
+class RestDoor:
+    """Through the REST API, as two tokens that each work in a session of their own."""
+
+    def __init__(self) -> None:
+        self.project = make_project()
+        self.clients = {who: rest() for who in "AB"}
+        self.sessions = {who: self._open(who) for who in "AB"}
+        made = self._post("A", "/plans", {"project": self.project.slug, "description": "A job", "subtasks": PLAN})
+        self.ids = {row["key"]: row["task_id"] for row in made["subtasks"]} | {"plan": made["plan"]}
+        self.numbers: dict[tuple[str, str], int] = {}
+
+    def do(self, who: str, verb: str, key: str | None, **more: Any) -> str:
+        if verb == "end":
+            self._post(who, f"/sessions/{self.sessions[who]}/end", {})
+            self.sessions[who] = self._open(who)
+            return "done"
+        answer = self._send(who, *self._translated(who, verb, key, more))
+        if "code" in answer:
+            return str(answer["code"])
+        task = answer.get("task", answer)
+        if verb == "claim":
+            self.numbers[who, task["task_id"]] = task["lease_number"]
+        return str(task["status"])
+
+    def status(self, key: str) -> str:
+        return str(self.clients["B"].get(f"/tasks/{self.ids[key]}")["status"])
+
+    def _translated(self, who: str, verb: str, key: str | None, more: dict[str, Any]) -> tuple[str, str, Any]:
+        if key is None:
+            return "POST", f"/projects/{self.project.slug}/claim-next", more
+        address = f"/tasks/{self.ids[key]}"
+        if verb == "rename":
+            return "PATCH", address, more
+        if verb == "wait_for":
+            return "POST", f"{address}/dependencies", {"task_ids": [self.ids[more["need"]]]}
+        if verb == "complete":
+            return "POST", f"{address}/complete", self._completion(who, self.ids[key], **more)
+        return "POST", f"{address}/{verb.replace('_', '-')}", more
+
+    def _completion(self, who: str, task_id: str, outcome: str = "complete", **more: Any) -> dict[str, Any]:
+        facts = {"summary": "Done", "detailed_work": "The work", "next_action": outcome}
+        if more.pop("number", False):
+            facts["lease_number"] = self.numbers[who, task_id]
+        return {**facts, **more}
+
+    def _open(self, who: str) -> str:
+        return str(self.clients[who].post("/sessions", {"project": self.project.slug})["session_id"])
+
+    def _post(self, who: str, address: str, body: Any) -> Any:
+        return self.clients[who].post(address, body)
+
+    def _send(self, who: str, method: str, address: str, body: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self.clients[who].send(method, address, body, Session_Id=self.sessions[who]).json()
+        return answer
 
 
 def _spec(each: dict[str, Any]) -> Subtask:

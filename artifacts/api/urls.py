@@ -6,11 +6,13 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from artifacts.api.artifacts import ArtifactViews, ContentViews, VersionViews
+from artifacts.api.complete import CompleteViews
 
 router = SimpleRouter(trailing_slash=False)
 router.register("artifacts", ArtifactViews, basename="api-artifact")
 
 urlpatterns = [
+    path("tasks/<str:task_id>/complete", CompleteViews.as_view({"post": "complete"}), name="api-task-complete"),
     path("artifacts/<str:artifact_id>/versions", VersionViews.as_view({"get": "list"}), name="api-artifact-versions"),
     path("artifacts/<str:artifact_id>/content", ContentViews.as_view({"get": "retrieve"}), name="api-artifact-content"),
     *router.urls,

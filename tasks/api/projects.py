@@ -5,11 +5,13 @@ from __future__ import annotations
 from django.urls import reverse
 from django_filters import rest_framework as filters
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks.actors import Actor
 from tasks.api.shapes import ProjectShape
+from tasks.api.status import StatusAnswer, status_of
 from tasks.errors import NotFound
 from tasks.models import Project
 from tasks.principals import Scope
@@ -42,10 +44,12 @@ class ProjectViews(Api):
     queryset = Project.objects.all()
     serializer_class = ProjectShape
     filterset_class = ProjectFilters
+    lookup_field = "slug"
     lookup_url_kwarg = "project"
     lookup_value_regex = "[^/]+"
     scopes = {"create": Scope.ADMIN, "partial_update": Scope.ADMIN}
     bodies = {"create": ProjectBody, "partial_update": ProjectEdit}
+    answers = {"status": StatusAnswer}
     orderings = {"created_at": "pk", "name": "name"}
     ordering = "name"
 
@@ -66,13 +70,18 @@ class ProjectViews(Api):
     def partial_update(self, request: Request, project: str) -> Response:
         """Change its name or its settings."""
         found = self.project(project)
-        actor = self.actor(found)
+        actor, guard = Actor.outside(self.principal), self.guard()
         return self.once(
-            lambda: self.reply(edit_project(project=found, actor=actor, columns=self.given(), guard=self.guard())),
+            lambda: self.reply(edit_project(project=found, actor=actor, columns=self.given(), guard=guard)),
             project=found,
         )
 
+    @action(detail=True)
+    def status(self, request: Request, project: str) -> Response:
+        """Read where a project stands: counts, what needs attention, what is ready next."""
+        found = self.project(project)
+        return Response(self.shape(status_of(found, self.reading_session(found))))
+
     def _create(self) -> Reply:
-        actor = Actor(kind="person", name=self.principal.name, scopes=self.principal.scopes)
-        made = create_project(actor=actor, **self.given())
+        made = create_project(actor=Actor.outside(self.principal), **self.given())
         return self.reply(made, status=201, location=reverse("api-project-detail", args=[made.slug]))

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from tasks.api.dependencies import DependencyViews
+from tasks.api.plans import PlanViews
 from tasks.api.projects import ProjectViews
+from tasks.api.sessions import SessionViews
+from tasks.api.specialists import SpecialistViews
+from tasks.api.tasks import TaskViews
+from tasks.api.verbs import ClaimNext, TaskVerbs
 
 router = SimpleRouter(trailing_slash=False)
 router.register("projects", ProjectViews, basename="api-project")
+router.register("sessions", SessionViews, basename="api-session")
+router.register("plans", PlanViews, basename="api-plan")
+router.register("tasks", TaskViews, basename="api-task")
+router.register("tasks", TaskVerbs, basename="api-task-verb")
+router.register(r"tasks/(?P<task_id>[^/]+)/dependencies", DependencyViews, basename="api-dependency")
+router.register(r"projects/(?P<project>[^/]+)/specialists", SpecialistViews, basename="api-specialist")
 
-urlpatterns = router.urls
+urlpatterns = [
+    path("projects/<str:project>/claim-next", ClaimNext.as_view({"post": "claim_next"}), name="api-claim-next"),
+    *router.urls,
+]

@@ -41,36 +41,35 @@ class Overview:
     next_ready: Task | None
 
 
-def overview(project: Project, session: Session) -> Overview:
-    """Return where a project stands, seen by a session. Bounded, however large the board."""
-    leaves = Task.objects.filter(project=project).on_board().leaves()
+def overview(project: Project, session: Session | None, *, plan: Task | None = None) -> Overview:
+    """Return where a project, or one plan of it, stands, seen by a session. Bounded, however large the board."""
+    tasks = Task.objects.within(plan) if plan else Task.objects.filter(project=project)
+    leaves = tasks.on_board().leaves()
     by_status = counts.by_status(leaves)
     return Overview(
         counts=by_status,
         active=_active(leaves, session) if by_status.get(Status.ACTIVE) else [],
-        needs_revision=_rows(project, [Status.NEEDS_REVISION], by_status),
-        waits_for_a_person=_rows(project, [Status.IN_REVIEW, Status.BLOCKED, Status.FAILED], by_status),
-        next_ready=Task.objects.filter(project=project).ready().first(),
+        needs_revision=_rows(leaves, [Status.NEEDS_REVISION], by_status),
+        waits_for_a_person=_rows(leaves, [Status.IN_REVIEW, Status.BLOCKED, Status.FAILED], by_status),
+        next_ready=tasks.ready().first(),
     )
 
 
-def _active(leaves: TaskQuerySet, session: Session) -> list[Standing]:
+def _active(leaves: TaskQuerySet, session: Session | None) -> list[Standing]:
     """The session's own tasks first, then those that nobody holds any more, then those of others."""
     now = timezone.now()
     active = leaves.filter(status=Status.ACTIVE)
-    mine = [Standing(task, "yours") for task in active.filter(lease_session=session).order_by("id")[:SHOWN]]
-    free = [
-        Standing(task, "free")
-        for task in leaves.lease_over(now).exclude(lease_session=session).order_by("id")[: SHOWN - len(mine)]
-    ]
+    own = active.filter(lease_session=session).order_by("id")[:SHOWN] if session else []
+    mine = [Standing(task, "yours") for task in own]
+    over = leaves.lease_over(now).exclude(pk__in=[standing.task.pk for standing in mine])
+    free = [Standing(task, "free") for task in over.order_by("id")[: SHOWN - len(mine)]]
     known = [standing.task.pk for standing in (*mine, *free)]
     others = active.exclude(pk__in=known).order_by("id")[: SHOWN - len(known)]
     return [*mine, *free, *(Standing(task, "held") for task in others)]
 
 
-def _rows(project: Project, statuses: list[Status], by_status: dict[str, int]) -> Rows:
+def _rows(leaves: TaskQuerySet, statuses: list[Status], by_status: dict[str, int]) -> Rows:
     total = sum(by_status.get(status, 0) for status in statuses)
     if not total:
         return Rows([], 0)
-    tasks = Task.objects.filter(project=project).on_board().leaves().filter(status__in=statuses)
-    return Rows(list(tasks.order_by("-updated_at")[:SHOWN]), total)
+    return Rows(list(leaves.filter(status__in=statuses).order_by("-updated_at")[:SHOWN]), total)

@@ -33,7 +33,7 @@ def is_known(request: Request, etag: str) -> bool:
 def guard(request: Request, shape: Callable[[Row], Any]) -> Callable[[Row], None] | None:
     """Return what a service asks with the row locked, before it changes anything; None without If-Match.
 
-    It raises Stale where the row's representation is none of those that the client named.
+    It raises Stale where there is no row, or where its representation is none of those that the client named.
     """
     header = request.headers.get("If-Match")
     if header is None:
@@ -43,7 +43,7 @@ def guard(request: Request, shape: Callable[[Row], Any]) -> Callable[[Row], None
         raise Invalid("If-Match: an ETag in quotes is wanted.", next="Send the ETag that the last GET answered.")
 
     def check(row: Row) -> None:
-        if "*" not in wanted and etag_of(shape(row)) not in wanted:
+        if row is None or ("*" not in wanted and etag_of(shape(row)) not in wanted):
             raise Stale("It has changed since you read it.", next="Read it again and decide anew.")
 
     return check

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.core.validators import ProhibitNullCharactersValidator
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
+from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from tasks.rest.problems import allowed
 
 _ECHO_LIMIT = 80
+_UNSTORABLE = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
 
 
 class Body(serializers.Serializer[Any]):
@@ -27,10 +30,14 @@ class Body(serializers.Serializer[Any]):
 
 
 class Text(serializers.CharField):
-    """A text, kept as it is. It may be empty; what must not be is for the service to say."""
+    """A text, kept as it is. It may be empty; what must not be is for the service to say.
+
+    The parser has looked for what cannot be stored, so a work that is kept as bytes may hold what other texts may not.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"allow_blank": True, "trim_whitespace": False, **options})
+        self.validators = [each for each in self.validators if not isinstance(each, _UNSTORABLE)]
 
     def to_internal_value(self, data: Any) -> str:
         """Refuse what is no text."""

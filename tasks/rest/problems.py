@@ -33,6 +33,8 @@ TITLES = {
     "transient": "A passing failure",
 }
 ADDRESSES = {
+    "execute_subtask without task_id": "POST /api/v1/projects/{project}/claim-next",
+    "get_status with its task_id": "GET /api/v1/tasks/{task_id}",
     "initialize_session": "POST /api/v1/sessions",
     "plan_task": "POST /api/v1/plans",
     "execute_subtask": "POST /api/v1/tasks/{task_id}/claim",

@@ -14,7 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 from tasks.actors import Actor
 from tasks.callers import Caller
 from tasks.errors import Invalid, NotFound, invalid
-from tasks.models import Project
+from tasks.models import Project, Session
 from tasks.principals import Principal, Scope
 from tasks.rest import conditions, paging, writing
 from tasks.rest.fields import Body
@@ -54,8 +54,9 @@ class Api(GenericViewSet[Any]):
     @property
     def default_response_headers(self) -> dict[str, str]:
         """Say who an answer is for: nobody else, and to be asked for again."""
-        own = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
-        return {**super().default_response_headers, **own}
+        headers = super().default_response_headers
+        varies = ", ".join([*filter(None, [headers.get("Vary")]), "Authorization", "Cookie"])
+        return {**headers, "Cache-Control": "private, no-cache", "Vary": varies}
 
     @property
     def doing(self) -> str:
@@ -109,7 +110,7 @@ class Api(GenericViewSet[Any]):
             return Caller(self.principal).on(project, self._handle())
         if self._handle():
             raise Invalid("session_id: a person who signed in acts outside any session.", next="Leave it out.")
-        return Actor(kind="person", name=self.principal.name, scopes=self.principal.scopes)
+        return Actor.outside(self.principal)
 
     def once(
         self, produce: Callable[[], Reply], *, project: Project | None, actor: Actor | None = None, **said: Any
@@ -160,6 +161,28 @@ class Api(GenericViewSet[Any]):
         if found is None:
             raise NotFound(f"There is no project {slug[:80]!r}.", next="GET /api/v1/projects lists them.")
         return found
+
+    def project_said(self) -> Project:
+        """Return the project that the body names; the only one of a bound token where it names none.
+
+        Raises NotFound, or Invalid where none is told: it is never guessed.
+        """
+        slug = self.given().get("project")
+        if slug is not None:
+            return self.project(slug)
+        if self.principal.project_id is None:
+            raise invalid([{"at": "project", "problem": "is required: the slug of a project"}])
+        return Project.objects.get(pk=self.principal.project_id)
+
+    def reading_session(self, project: Project) -> Session | None:
+        """Return the session that a reader is in: the one it names, else the one of its token's calls without a name.
+
+        Raises NotFound or Conflict for a bad handle.
+        """
+        if not self.principal.token_id:
+            return None
+        handle = self.request.headers.get(SESSION_HEADER)
+        return Caller(self.principal).seen_on(project, handle)
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         """Return what the action answers."""

@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from tasks.actors import Actor
 from tasks.choices import Status, Verb
-from tasks.errors import NotReady
+from tasks.errors import NotReady, invalid
 from tasks.models import Project, Task
 from tasks.queries.waiting import has_open_dependencies, open_dependencies, why_nothing_is_ready
+from tasks.roles import catalogue
 from tasks.services import leases, parents, transitions
 
 
@@ -46,8 +47,9 @@ def claim(*, task: Task, actor: Actor, take_over: bool = False) -> Claim:
 def claim_next(*, project: Project, actor: Actor, specialist: str | None = None) -> Claim:
     """Claim the best ready task: by priority, then in the order of planning.
 
-    Raises NotReady where nothing is ready, saying what is waited for.
+    Raises NotReady where nothing is ready, saying what is waited for; Invalid for a specialist that nobody is.
     """
+    _require_somebody(project, specialist)
     leases.free_run_out(project=project)
     with transaction.atomic():
         task = _best(project, specialist)
@@ -101,6 +103,15 @@ def _grant(task: Task, actor: Actor) -> None:
         task, Verb.CLAIM, to=Status.ACTIVE, actor=actor, note={"lease_number": lease["lease_number"]}, **lease
     )
     parents.settle(task, actor=actor)
+
+
+def _require_somebody(project: Project, specialist: str | None) -> None:
+    """Check a specialist's name. One whose role is gone still counts while there are tasks for it."""
+    if specialist is None:
+        return
+    wrong = catalogue(project).problems_with(specialist, at="specialist_type")
+    if wrong and not Task.objects.filter(project=project, specialist=specialist).exists():
+        raise invalid(wrong, next="Leave it out, or send one that is allowed.")
 
 
 def _best(project: Project, specialist: str | None) -> Task | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,17 +32,26 @@ class Changes:
         return bool(self.columns or self.add_dependencies or self.remove_dependencies)
 
 
-def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue) -> Task:
-    """Apply some changes at once, or none.
+def edit(
+    *,
+    task: Task,
+    actor: Actor,
+    changes: Changes,
+    catalogue: Catalogue,
+    guard: Callable[[Task], None] | None = None,
+) -> Task:
+    """Apply some changes at once, or none. `guard` is asked with the task's row locked, before anything is changed.
 
     Raises Invalid for values that cannot be, Conflict for a task that is finished, was changed meanwhile, or is in the
-    hands of another than an assistant that may not review.
+    hands of another than an assistant that may not review, and what `guard` raises.
     """
     _check(changes.columns, catalogue)
     with transaction.atomic():
         if changes.add_dependencies or changes.remove_dependencies:
             dependencies.lock_graph(task.project_id)
         task = locked(task)
+        if guard:
+            guard(task)
         if task.status in FINISHED or task.archived_at is not None:
             raise Conflict(
                 f"{task.public_id} is {'archived' if task.archived_at else task.status}: it is not edited any more.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from tasks import events, ids
@@ -12,7 +13,7 @@ from tasks.actors import Actor
 from tasks.choices import Verb
 from tasks.errors import Conflict, NotFound
 from tasks.models import Project, Session
-from tasks.principals import Principal
+from tasks.principals import Principal, Scope
 from tasks.services import leases
 
 TOUCH_EVERY = timedelta(minutes=1)
@@ -23,7 +24,7 @@ def open_session(
     *, project: Project, principal: Principal, connection_id: str, client_name: str = "", client_version: str = ""
 ) -> tuple[Session, bool]:
     """Return the connection's session on a project, and whether it was opened just now."""
-    found = _open_one(connection_id, project)
+    found = open_one(connection_id, project)
     if found:
         # The session opened last is the one that a connection's calls belong to.
         Session.objects.filter(pk=found.pk).update(selected_at=timezone.now())
@@ -42,7 +43,7 @@ def open_session(
             events.record(actor=Actor.assistant(session), verb=Verb.OPEN_SESSION, project=project)
     except IntegrityError:
         # The same connection opened it in another thread between our look and our write.
-        found = _open_one(connection_id, project)
+        found = open_one(connection_id, project)
         if found is None:
             raise
         return found, False
@@ -86,14 +87,30 @@ def touch(session: Session) -> None:
 
 def end_connection(connection_id: str) -> int:
     """End every session of a connection that is gone, and with them their leases. Returns how many ended."""
+    return _end(Session.objects.filter(connection_id=connection_id))
+
+
+def end_session(*, session: Session, principal: Principal) -> bool:
+    """End one session, and with it its leases; False where it has ended already.
+
+    Raises Forbidden for another token's, unless the principal may do everything.
+    """
+    rows = Session.objects.filter(pk=session.pk)
+    if principal.token_id and session.token_id == principal.token_id:
+        return bool(_end(rows))
+    principal.require(Scope.ADMIN)
+    return bool(_end(rows, by=Actor.outside(principal)))
+
+
+def _end(rows: QuerySet[Session], by: Actor | None = None) -> int:
     now = timezone.now()
     with transaction.atomic():
-        rows = Session.objects.filter(connection_id=connection_id, ended_at__isnull=True)
+        rows = rows.filter(ended_at__isnull=True)
         sessions = list(rows.select_for_update(of=("self",)).select_related("project"))
         rows.update(ended_at=now)
         leases.end_of(sessions, now)
         for session in sessions:
-            events.record(actor=Actor.assistant(session), verb=Verb.END_SESSION, project=session.project)
+            events.record(actor=by or Actor.assistant(session), verb=Verb.END_SESSION, project=session.project)
     return len(sessions)
 
 
@@ -106,7 +123,8 @@ def projects_of(principal: Principal) -> list[Project]:
     return list(Project.objects.filter(sessions__token_id=principal.token_id).distinct().order_by("id")[:2])
 
 
-def _open_one(connection_id: str, project: Project) -> Session | None:
+def open_one(connection_id: str, project: Project) -> Session | None:
+    """Return the open session of a connection on a project."""
     return (
         Session.objects.select_related("project")
         .filter(connection_id=connection_id, project=project, ended_at__isnull=True)

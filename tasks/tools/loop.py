@@ -230,14 +230,6 @@ def execute_subtask(caller: Caller, given: ExecuteSubtask) -> Answer:
 
 def _claim(given: ExecuteSubtask, actor: Actor) -> Claim:
     project = actor.project
-    if given.specialist_type is not None:
-        wrong = roles.catalogue(project).problems_with(given.specialist_type, at="specialist_type")
-        if wrong and not Task.objects.filter(project=project, specialist=given.specialist_type).exists():
-            raise Invalid(
-                f"specialist_type: {wrong[0]['problem']}.",
-                next="Leave it out, or send one that is allowed.",
-                details={"problems": wrong},
-            )
     if given.task_id is None:
         return claim_next(project=project, actor=actor, specialist=given.specialist_type)
     task = task_by_id(project, given.task_id)

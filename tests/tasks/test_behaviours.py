@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.behaviours import TABLE, Behaviour
-from tests.doors import BridgeDoor, Client, Door, ServiceDoor
+from tests.doors import BridgeDoor, Client, Door, RestDoor, ServiceDoor
 from tests.mcp.http_client import FULL, served
 from tests.mcp.stdio_client import connected
 
@@ -19,6 +19,12 @@ sentences = pytest.mark.parametrize("behaviour", TABLE, ids=[each.sentence.repla
 @pytest.mark.django_db
 def test_through_the_services(behaviour: Behaviour) -> None:
     show(behaviour, ServiceDoor())
+
+
+@sentences
+@pytest.mark.django_db
+def test_through_rest(behaviour: Behaviour) -> None:
+    show(behaviour, RestDoor())
 
 
 @sentences

@@ -1,0 +1,118 @@
+"""POST /tasks/{task_id}/complete: store the whole work as an artifact and end the task with it, in one step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from artifacts import paths
+from artifacts.models import Kind
+from artifacts.services.deliver import Delivery, deliver, prepare_work
+from tasks.api.shapes import ProgressShape, TaskDetail, TaskLine
+from tasks.api.tasks import TaskApi
+from tasks.api.verbs import HeldBody
+from tasks.choices import Status
+from tasks.errors import invalid
+from tasks.models import Task
+from tasks.queries import counts
+from tasks.queries.links import progress_of
+from tasks.rest.fields import Text, Texts, Word
+from tasks.rest.writing import Reply
+from tasks.services.complete import ending_problems
+
+OUTCOMES = {
+    "continue": Status.COMPLETED,
+    "complete": Status.COMPLETED,
+    "needs_revision": Status.NEEDS_REVISION,
+    "blocked": Status.BLOCKED,
+}
+_ROOM = 1024 * 1024
+"""Bytes of a body besides the work."""
+
+
+class CompleteBody(HeldBody):
+    summary = Text()
+    detailed_work = Text()
+    next_action = Word(OUTCOMES, required=False)
+    artifact_type = Word(Kind.values, required=False)
+    file_paths = Texts(required=False)
+
+
+class ArtifactInfo(serializers.Serializer[Any]):
+    """What was stored."""
+
+    artifact_id = serializers.CharField()
+    version = serializers.IntegerField()
+    size_chars = serializers.IntegerField()
+    size_bytes = serializers.IntegerField()
+    sha256 = serializers.CharField()
+
+
+class CompleteAnswer(serializers.Serializer[Any]):
+    """The task as it stands now, what was stored, what became ready by it, and how far the plan is."""
+
+    task = TaskDetail()
+    artifact_info = ArtifactInfo()
+    unblocked = TaskLine(many=True)
+    plan_progress = ProgressShape()
+
+
+class CompleteViews(TaskApi):
+    """Completing is a verb of tasks whose work is kept by this app, which is why it is a door of its own."""
+
+    bodies = {"complete": CompleteBody}
+    answers = {"complete": CompleteAnswer}
+
+    @property
+    def body_limit(self) -> int:
+        """A work of the largest size, with every second character escaped, and what stands around it."""
+        limit: int = settings.ORCHESTRATOR_MAX_DELIVERY_BYTES
+        return 2 * limit + _ROOM
+
+    def complete(self, request: Request, task_id: str) -> Response:
+        """Store the work and end the task: completed (or in review), to be revised, or blocked."""
+        task = self.task(task_id)
+        given = self.given()
+        outcome = OUTCOMES[given.get("next_action", "complete")]
+        logical_paths, problems = paths.all_normalised(given.get("file_paths", []))
+        problems += ending_problems(given["summary"], outcome, given.get("reason", ""))
+        if problems:
+            raise invalid(problems, next="Nothing was stored or changed. Mend these and send it again.")
+        actor = self.actor(task.project)
+        prepared = prepare_work(given["detailed_work"])
+
+        def produce() -> Reply:
+            return self._done(
+                deliver(
+                    task=task,
+                    actor=actor,
+                    prepared=prepared,
+                    summary=given["summary"],
+                    outcome=outcome,
+                    reason=given.get("reason", ""),
+                    kind=given.get("artifact_type", Kind.GENERAL),
+                    paths=logical_paths,
+                    lease_number=given.get("lease_number"),
+                )
+            )
+
+        return self.once(produce, project=task.project, detailed_work=prepared.sha256)
+
+    def _done(self, done: Delivery) -> Reply:
+        version, content = done.version, done.version.content
+        task = self.task(done.completion.task.public_id)
+        info = {
+            "artifact_id": version.artifact.public_id,
+            "version": version.number,
+            "size_chars": content.size_chars,
+            "size_bytes": content.size_bytes,
+            "sha256": content.sha256,
+        }
+        plan: Task = task.root or task
+        progress = progress_of(counts.of_plan(plan))
+        ready = done.completion.unblocked
+        return Reply(self.shape({"task": task, "artifact_info": info, "unblocked": ready, "plan_progress": progress}))

@@ -1,0 +1,70 @@
+"""/tasks/{task_id}/dependencies: what a task waits for."""
+
+from __future__ import annotations
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks import roles
+from tasks.api.shapes import DependencyShape
+from tasks.api.tasks import TaskApi
+from tasks.api.verbs import TaskAnswer
+from tasks.errors import invalid
+from tasks.models import Dependency, Task
+from tasks.queries.find import tasks_by_ids
+from tasks.rest.fields import Body, Text, Texts
+from tasks.rest.writing import Reply
+from tasks.services.edit import Changes, edit
+from tasks.services.plan_check import DEPENDENCIES_LIMIT
+
+
+class DependenciesBody(Body):
+    task_ids = Texts(min_length=1, max_length=DEPENDENCIES_LIMIT)
+    session_id = Text(required=False)
+
+
+class DependencyViews(TaskApi):
+    """Dependencies by the id of the task that is waited for."""
+
+    queryset = Dependency.objects.all()  # type: ignore[assignment]
+    serializer_class = TaskAnswer  # type: ignore[assignment]
+    filter_backends = ()
+    lookup_field = "depends_on__public_id"
+    lookup_url_kwarg = "needed_id"
+    bodies = {"create": DependenciesBody}
+    answers = {"list": DependencyShape}
+    ordering = "created_at"
+    conditional = ()
+
+    def list(self, request: Request, task_id: str) -> Response:
+        """List what a task waits for, itself and through its parents."""
+        rows = self.task(task_id).dependencies.select_related("depends_on", "inherited_from")
+        names = [f"{end}__{name}" for end in ("depends_on", "inherited_from") for name in ("public_id", "title")]
+        return self.listed(rows.only(*names, "depends_on__status", "depends_on__specialist", "task_id", "created_at"))
+
+    def create(self, request: Request, task_id: str) -> Response:
+        """Make a task wait for others; those that it waits for already stay."""
+        task = self.task(task_id)
+        found = tasks_by_ids(task.project, self.given()["task_ids"])
+        missing = [
+            {"at": f"task_ids[{number}]", "problem": f"there is no task {sent[:80]!r} in this project"}
+            for number, sent in enumerate(self.given()["task_ids"])
+            if sent not in found
+        ]
+        if missing:
+            raise invalid(missing, next="Nothing was changed. Send whole ids of this project's tasks.")
+        return self._edit(task, Changes(add_dependencies=list(found.values())))
+
+    def destroy(self, request: Request, task_id: str, needed_id: str) -> Response:
+        """Stop a task from waiting for another."""
+        task, need = self.task(task_id), self.task(needed_id)
+        return self._edit(task, Changes(remove_dependencies=[need]))
+
+    def _edit(self, task: Task, changes: Changes) -> Response:
+        actor, catalogue = self.actor(task.project), roles.catalogue(task.project)
+
+        def produce() -> Reply:
+            edit(task=task, actor=actor, changes=changes, catalogue=catalogue)
+            return Reply(self.shape({"task": self.task(task.public_id)}))
+
+        return self.once(produce, project=task.project)

@@ -1,0 +1,69 @@
+"""What the lists of tasks and plans are narrowed by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+from django_filters import rest_framework as filters
+
+from tasks.choices import Priority, Status
+from tasks.models import Task, TaskQuerySet
+from tasks.rest.filters import Filters, FlagFilter, WordsFilter
+
+STATUSES = [(status.value, status.value) for status in Status]
+PRIORITIES = [(priority.value, priority.label) for priority in Priority]
+
+
+class PlanFilters(Filters):
+    """Filters of plans; the tasks have them too."""
+
+    project = filters.CharFilter(field_name="project__slug")
+    status = WordsFilter(STATUSES, field_name="status")
+    archived = filters.ChoiceFilter(
+        choices=[(word, word) for word in ("false", "true", "any")],
+        empty_label=None,
+        null_label=None,
+        method="_archived",
+    )
+    updated_after = filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gt")
+    search = filters.CharFilter(method="_search", max_length=200)
+
+    def filter_queryset(self, queryset: TaskQuerySet) -> TaskQuerySet:
+        """Leave the archive out where nothing is said of it."""
+        found: TaskQuerySet = super().filter_queryset(queryset)
+        return found if self.form.cleaned_data["archived"] else found.on_board()
+
+    def _archived(self, queryset: TaskQuerySet, name: str, word: str) -> TaskQuerySet:
+        return queryset if word == "any" else queryset.filter(archived_at__isnull=word == "false")
+
+    def _search(self, queryset: TaskQuerySet, name: str, text: str) -> TaskQuerySet:
+        found = Q(title__icontains=text) | Q(public_id__icontains=text) | Q(description__icontains=text)
+        return queryset.filter(found)
+
+
+class TaskFilters(PlanFilters):
+    """Filters of tasks. `plan`, `parent` and `waits_for` take the id of a task."""
+
+    specialist_type = filters.CharFilter(field_name="specialist")
+    priority = WordsFilter(PRIORITIES, field_name="priority")
+    is_leaf = FlagFilter(field_name="is_leaf")
+    is_ready = FlagFilter(field_name="is_ready")
+    plan = filters.CharFilter(method="_plan")
+    parent = filters.CharFilter(method="_parent")
+    waits_for = filters.CharFilter(method="_waits_for")
+
+    def _plan(self, queryset: TaskQuerySet, name: str, public_id: str) -> TaskQuerySet:
+        plan = _key(public_id, parent__isnull=True)
+        return queryset.filter(Q(root_id=plan) | Q(pk=plan))
+
+    def _parent(self, queryset: TaskQuerySet, name: str, public_id: str) -> TaskQuerySet:
+        return queryset.filter(parent_id=_key(public_id))
+
+    def _waits_for(self, queryset: TaskQuerySet, name: str, public_id: str) -> TaskQuerySet:
+        return queryset.filter(dependencies__depends_on=_key(public_id)).distinct()
+
+
+def _key(public_id: str, **narrowed: Any) -> int:
+    """Look a task's key up first: as a subquery it would hide the indexes. Nothing has the key 0."""
+    return Task.objects.filter(public_id=public_id, **narrowed).values_list("pk", flat=True).first() or 0

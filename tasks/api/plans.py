@@ -1,0 +1,187 @@
+"""/plans: make a tree of tasks, list plans with their progress, read one, its status and its synthesis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks import roles
+from tasks.answers import priority_number
+from tasks.api.filters import PlanFilters
+from tasks.api.shapes import PRIORITIES, PlanRow, TaskLine
+from tasks.api.status import StatusAnswer, status_of
+from tasks.api.tasks import SynthesisAnswer, TaskApi, row_columns, synthesized
+from tasks.choices import Complexity
+from tasks.models import Project, Task
+from tasks.queries.links import progress_of_plans
+from tasks.rest.fields import Body, Flag, Text, Texts, Word
+from tasks.rest.renderers import MarkdownRenderer
+from tasks.rest.writing import Reply
+from tasks.services.plan import Plan, Subtask, plan
+
+BODY_LIMIT = 32 * 1024 * 1024
+
+
+class SubtaskBody(Body):
+    """A subtask; `key` names it for the dependencies of others, which take keys, titles and ids of tasks."""
+
+    title = Text()
+    description = Text(required=False)
+    specialist_type = Text(required=False)
+    key = Text(required=False)
+    dependencies = Texts(required=False)
+    estimated_effort = Text(required=False)
+    priority = Word(PRIORITIES, required=False, allow_null=True)
+    complexity_level = Word(Complexity.values, required=False, allow_null=True)
+    context = Text(required=False)  # type: ignore[assignment]  # a field is no attribute of the class in the end
+    review = Flag(required=False, allow_null=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        """Subtasks have subtasks of the same shape, to any depth."""
+        return {**super().get_fields(), "subtasks": SubtaskBody(many=True, required=False)}
+
+
+class PlanBody(Body):
+    """A plan. A token that is bound to a project may leave `project` out."""
+
+    project = Text(required=False)
+    description = Text()
+    subtasks = SubtaskBody(many=True)
+    complexity_level = Word(Complexity.values, required=False)
+    context = Text(required=False, allow_null=True)  # type: ignore[assignment]
+    parent_task_id = Text(required=False, allow_null=True)
+    session_id = Text(required=False)
+
+
+class PlannedSubtask(serializers.Serializer[Any]):
+    """A task that was made, by the key that the request gave it."""
+
+    task_id = serializers.CharField()
+    title = serializers.CharField()
+    key = serializers.CharField()
+    parent_task_id = serializers.CharField()
+    specialist_type = serializers.CharField()
+    dependencies = serializers.ListField(child=serializers.CharField())
+
+
+class PlanAnswer(serializers.Serializer[Any]):
+    """The root of what was made, and every task below it, depth first."""
+
+    parent_task_id = serializers.CharField()
+    plan = serializers.CharField()
+    project = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.CharField()
+    subtasks = PlannedSubtask(many=True)
+
+
+class PlanViews(TaskApi):
+    """Plans by the id of their root."""
+
+    filterset_class = PlanFilters
+    answers = {"list": PlanRow, "create": PlanAnswer, "synthesis": SynthesisAnswer, "status": StatusAnswer}
+    bodies = {"create": PlanBody}
+    parameters = {"synthesis": ("detail",)}
+    limits = {"create": BODY_LIMIT}
+    orderings = {"created_at": "pk", "updated_at": "updated_at"}
+
+    def rows(self) -> QuerySet[Task]:
+        """The plans that these credentials may see."""
+        return super().rows().filter(parent__isnull=True)
+
+    def list(self, request: Request) -> Response:
+        """List plans with their progress."""
+        page = self.paginate_queryset(self.filter_queryset(self.rows().only(*row_columns()))) or []
+        progress = progress_of_plans(page)
+        for each in page:
+            vars(each)["progress"] = progress[each.pk]
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def retrieve(self, request: Request, task_id: str) -> Response:
+        """Read a plan's root with everything about it, and how far the plan is."""
+        return self.shown(self.task(task_id))
+
+    def create(self, request: Request) -> Response:
+        """Make a plan with its whole tree of subtasks, or nothing."""
+        project = self.project_said()
+        actor = self.actor(project)
+        parent = self._parent(project)
+        return self.once(lambda: self._planned(project, actor, parent), project=project)
+
+    @action(detail=True)
+    def status(self, request: Request, task_id: str) -> Response:
+        """Read where a plan stands: counts, what needs attention, what is ready next."""
+        task = self.task(task_id)
+        return Response(self.shape(status_of(task.project, self.reading_session(task.project), plan=task)))
+
+    @action(detail=True, renderer_classes=[JSONRenderer, MarkdownRenderer])
+    def synthesis(self, request: Request, task_id: str) -> Response:
+        """Read the report on a plan: `detail=full` tells more of each part."""
+        return Response(synthesized(self.task(task_id), self.request.query_params.get("detail", "brief")))
+
+    def _parent(self, project: Project) -> Task | None:
+        sent = self.given().get("parent_task_id")
+        return self.find(super().rows().filter(project=project), sent) if sent else None
+
+    def _planned(self, project: Project, actor: Any, parent: Task | None) -> Reply:
+        given = self.given()
+        made = plan(
+            project=project,
+            actor=actor,
+            catalogue=roles.catalogue(project),
+            description=given["description"],
+            subtasks=[_spec(each) for each in given["subtasks"]],
+            complexity=given.get("complexity_level", Complexity.MODERATE),
+            context=given.get("context") or "",
+            parent=parent,
+        )
+        return Reply(self.shape(_facts(made, project)), 201, {"Location": _address(made.root)})
+
+
+def _address(root: Task) -> str:
+    return reverse("api-plan-detail" if root.is_plan else "api-task-detail", args=[root.public_id])
+
+
+def _spec(given: dict[str, Any]) -> Subtask:
+    return Subtask(
+        title=given["title"],
+        description=given.get("description", ""),
+        specialist=given.get("specialist_type", ""),
+        key=given.get("key", ""),
+        dependencies=tuple(given.get("dependencies", ())),
+        effort=given.get("estimated_effort", ""),
+        complexity=given.get("complexity_level") or "",
+        priority=priority_number(given.get("priority")),
+        context=given.get("context", ""),
+        review=given.get("review"),
+        subtasks=tuple(_spec(each) for each in given.get("subtasks", ())),
+    )
+
+
+def _facts(made: Plan, project: Project) -> dict[str, Any]:
+    root = made.root
+    rows = zip(made.tasks, made.keys, made.needs, strict=True)
+    return {
+        "parent_task_id": root.public_id,
+        "plan": root.root.public_id if root.root else root.public_id,
+        "project": project.slug,
+        "title": root.title,
+        "status": root.status,
+        "subtasks": [_subtask(task, key, needs) for task, key, needs in rows],
+    }
+
+
+def _subtask(task: Task, key: str, needs: list[str]) -> dict[str, Any]:
+    return {
+        **TaskLine(task).data,
+        "key": key,
+        "parent_task_id": task.parent.public_id if task.parent else None,
+        "dependencies": needs,
+    }

@@ -1,0 +1,96 @@
+"""/sessions: who has worked on what; open one for an assistant that wants its own, and end it."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django_filters import rest_framework as filters
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks.api.shapes import SessionShape
+from tasks.callers import Caller
+from tasks.errors import Invalid, NotFound
+from tasks.models import Session
+from tasks.rest.fields import Body, Text
+from tasks.rest.filters import Filters, FlagFilter
+from tasks.rest.views import Api
+from tasks.rest.writing import Reply
+from tasks.services.sessions import end_session
+
+NAME_LIMIT, VERSION_LIMIT = 200, 100
+
+
+class SessionBody(Body):
+    """`client_name` is what others see as the holder of a lease. A bound token may leave `project` out."""
+
+    project = Text(required=False)
+    client_name = Text(required=False, max_length=NAME_LIMIT)
+    client_version = Text(required=False, max_length=VERSION_LIMIT)
+
+
+class SessionFilters(Filters):
+    project = filters.CharFilter(field_name="project__slug")
+    open = FlagFilter(field_name="ended_at", lookup_expr="isnull")
+
+
+class SessionViews(Api):
+    """Sessions by their handle."""
+
+    queryset = Session.objects.all()
+    serializer_class = SessionShape
+    filterset_class = SessionFilters
+    lookup_field = "public_id"
+    lookup_url_kwarg = "session_id"
+    lookup_value_regex = "[^/]+"
+    bodies = {"create": SessionBody}
+    orderings = {"started_at": "pk", "last_seen_at": "last_seen_at"}
+    ordering = "-started_at"
+
+    def list(self, request: Request) -> Response:
+        """List sessions."""
+        return self.listed(self._rows())
+
+    def retrieve(self, request: Request, session_id: str) -> Response:
+        """Read a session."""
+        return self.shown(self._session(session_id))
+
+    def create(self, request: Request) -> Response:
+        """Open a session of this token, apart from its others."""
+        if not self.principal.token_id:
+            raise Invalid("A person who signed in acts outside any session.", next="Open one with an access token.")
+        project = self.project_said()
+        given = self.given()
+        caller = Caller(
+            self.principal,
+            client_name=given.get("client_name", ""),
+            client_version=given.get("client_version", ""),
+        )
+
+        def produce() -> Reply:
+            session = caller.open_on(project)
+            address = reverse("api-session-detail", args=[session.public_id])
+            return self.reply(self._session(session.public_id), status=201, location=address)
+
+        return self.once(produce, project=project)
+
+    @action(detail=True, methods=["post"])
+    def end(self, request: Request, session_id: str) -> Response:
+        """End a session and with it its leases; one that has ended stays as it is."""
+        session = self._session(session_id)
+
+        def produce() -> Reply:
+            end_session(session=session, principal=self.principal)
+            return self.reply(self._session(session_id))
+
+        return self.once(produce, project=session.project)
+
+    def _rows(self) -> QuerySet[Session]:
+        return self.visible(Session.objects.select_related("project"))
+
+    def _session(self, session_id: str) -> Session:
+        found: Session | None = self._rows().filter(public_id=session_id).first()
+        if found is None:
+            raise NotFound(f"There is no session {session_id[:80]!r}.", next="GET /api/v1/sessions lists them.")
+        return found

@@ -1,0 +1,82 @@
+"""/projects/{project}/specialists: the roles that hold for a project, and its own among them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks import roles
+from tasks.actors import Actor
+from tasks.api.shapes import RoleShape
+from tasks.errors import NotFound
+from tasks.models import Specialist
+from tasks.principals import Scope
+from tasks.rest.fields import Body, Text, Texts
+from tasks.rest.views import Api
+from tasks.rest.writing import Reply
+from tasks.services.specialists import delete_specialist, put_specialist
+
+
+class SpecialistBody(Body):
+    role_definition = Text()
+    expertise = Texts(required=False)
+    approach = Texts(required=False)
+    output_format = Text(required=False)
+
+
+class RolesAnswer(serializers.Serializer[Any]):
+    """The roles in the order of their names, and what is wrong with the project's files."""
+
+    results = RoleShape(many=True)
+    problems = serializers.ListField(child=serializers.CharField())
+
+
+class SpecialistViews(Api):
+    """Roles by their name."""
+
+    queryset = Specialist.objects.none()
+    serializer_class = RoleShape
+    pagination_class = None
+    filter_backends = ()
+    lookup_field = "name"
+    lookup_value_regex = "[^/]+"
+    scopes = {"update": Scope.ADMIN, "destroy": Scope.ADMIN}
+    answers = {"list": RolesAnswer}
+    bodies = {"update": SpecialistBody}
+
+    def list(self, request: Request, project: str) -> Response:
+        """List the roles that hold for a project, with where each comes from."""
+        catalogue = roles.catalogue(self.project(project))
+        found = sorted(catalogue.roles.values(), key=lambda role: role.name)
+        return Response(self.shape({"results": found, "problems": catalogue.problems}))
+
+    def retrieve(self, request: Request, project: str, name: str) -> Response:
+        """Read the role that holds."""
+        role = roles.catalogue(self.project(project)).roles.get(name)
+        if role is None:
+            raise NotFound(f"There is no specialist {name[:64]!r}.", next="The list shows those that there are.")
+        return self.shown(role)
+
+    def update(self, request: Request, project: str, name: str) -> Response:
+        """Write a specialist of the project's own, new or anew."""
+        found = self.project(project)
+        actor, guard = Actor.outside(self.principal), self.guard()
+        given = self.given()
+        return self.once(
+            lambda: self.reply(put_specialist(project=found, actor=actor, name=name, guard=guard, **given)),
+            project=found,
+        )
+
+    def destroy(self, request: Request, project: str, name: str) -> Response:
+        """Remove a specialist of the project's own; what the site or the package says of it holds again."""
+        found = self.project(project)
+        actor, guard = Actor.outside(self.principal), self.guard()
+
+        def produce() -> Reply:
+            delete_specialist(project=found, actor=actor, name=name, guard=guard)
+            return Reply(None, 204)
+
+        return self.once(produce, project=found)

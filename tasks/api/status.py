@@ -1,0 +1,71 @@
+"""Where a project or a plan stands: counts, what is in progress, what waits for somebody, what is ready next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from tasks.answers import why_stopped
+from tasks.api.shapes import ProgressShape, TaskLine
+from tasks.models import Project, Session, Task
+from tasks.queries.links import progress_of
+from tasks.queries.overview import Standing, overview
+
+
+class StandingShape(TaskLine):
+    """A task in somebody's hands: `yours`, `free` (its holder is gone), or `held` by another session."""
+
+    whose = serializers.CharField()
+
+    class Meta(TaskLine.Meta):
+        fields = (*TaskLine.Meta.fields, "lease_holder", "lease_expires_at", "whose")
+
+
+class StoppedShape(TaskLine):
+    """A task that waits for somebody's decision, with why."""
+
+    reason = serializers.CharField(source="why")
+
+    class Meta(TaskLine.Meta):
+        fields = (*TaskLine.Meta.fields, "reason")
+
+
+class StatusAnswer(serializers.Serializer[Any]):
+    """True counts, and the first few of each kind beside how many there are."""
+
+    project = serializers.CharField()
+    plan = serializers.CharField(allow_null=True)
+    progress = ProgressShape()
+    in_progress = StandingShape(many=True)
+    needs_revision = StoppedShape(many=True)
+    needs_revision_total = serializers.IntegerField()
+    waits_for_a_person = StoppedShape(many=True)
+    waits_for_a_person_total = serializers.IntegerField()
+    next_ready = TaskLine(allow_null=True)
+
+
+def status_of(project: Project, session: Session | None, *, plan: Task | None = None) -> dict[str, Any]:
+    """Return what an overview says, for StatusAnswer to shape."""
+    seen = overview(project, session, plan=plan)
+    return {
+        "project": project.slug,
+        "plan": plan.public_id if plan else None,
+        "progress": progress_of(seen.counts),
+        "in_progress": [_standing(each) for each in seen.active],
+        "needs_revision": [_stopped(each) for each in seen.needs_revision.tasks],
+        "needs_revision_total": seen.needs_revision.total,
+        "waits_for_a_person": [_stopped(each) for each in seen.waits_for_a_person.tasks],
+        "waits_for_a_person_total": seen.waits_for_a_person.total,
+        "next_ready": seen.next_ready,
+    }
+
+
+def _standing(each: Standing) -> Task:
+    vars(each.task)["whose"] = each.whose
+    return each.task
+
+
+def _stopped(task: Task) -> Task:
+    vars(task)["why"] = why_stopped(task)
+    return task

@@ -1,0 +1,171 @@
+"""/tasks: list, read and edit them; their brief, and the synthesis of what is below them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks import roles
+from tasks.answers import priority_number
+from tasks.api.filters import TaskFilters
+from tasks.api.shapes import PRIORITIES, TaskDetail, TaskLine, TaskRow
+from tasks.errors import Invalid, NotFound
+from tasks.models import Task
+from tasks.queries.brief import SMALLEST_CHARS, brief_of
+from tasks.queries.synthesis import headline, synthesis_of
+from tasks.report import report
+from tasks.rest.fields import Body, Text, Word
+from tasks.rest.renderers import MarkdownRenderer
+from tasks.rest.views import Api
+from tasks.services.edit import Changes, edit
+
+LONG_TEXTS = ("description", "context", "summary", "review_comment")
+BRIEF_CHARS_LIMIT = 200_000
+
+
+class TaskEdit(Body):
+    title = Text(required=False)
+    description = Text(required=False, allow_null=True)
+    specialist_type = Text(required=False)
+    priority = Word(PRIORITIES, required=False, allow_null=True)
+    session_id = Text(required=False)
+
+
+class BriefAnswer(serializers.Serializer[Any]):
+    """A task's working brief; `omitted` names what did not fit into its length."""
+
+    task_id = serializers.CharField()
+    brief = serializers.CharField()
+    omitted = serializers.ListField(child=serializers.CharField())
+    role_problems = serializers.ListField(child=serializers.CharField())
+
+
+class SynthesisAnswer(serializers.Serializer[Any]):
+    """The report on everything below a task, in dependency order."""
+
+    task_id = serializers.CharField()
+    complete = serializers.BooleanField()
+    headline = serializers.CharField()
+    counts = serializers.DictField(child=serializers.IntegerField())
+    parts = TaskLine(many=True)
+    report = serializers.CharField()
+    parts_not_shown = serializers.IntegerField()
+
+
+class TaskApi(Api):
+    """What every family of addresses below a task needs."""
+
+    queryset = Task.objects.all()
+    serializer_class = TaskDetail
+    lookup_field = "public_id"
+    lookup_url_kwarg = "task_id"
+    lookup_value_regex = "[^/]+"
+
+    def rows(self) -> QuerySet[Task]:
+        """The tasks that these credentials may see."""
+        return self.visible(Task.objects.select_related("project", "root", "parent"))
+
+    def task(self, task_id: str) -> Task:
+        """Return a task by its whole id. Raises NotFound."""
+        return self.find(self.rows(), task_id)
+
+    def find(self, rows: QuerySet[Task], task_id: str) -> Task:
+        """Return one of some rows by its whole id. Raises NotFound."""
+        found = rows.filter(public_id=task_id).first()
+        if found is None:
+            raise NotFound(f"There is no task {task_id[:80]!r}.", next="GET /api/v1/tasks lists them.")
+        return found
+
+
+class TaskViews(TaskApi):
+    """Tasks by their id."""
+
+    filterset_class = TaskFilters
+    answers = {"list": TaskRow, "brief": BriefAnswer, "synthesis": SynthesisAnswer}
+    bodies = {"partial_update": TaskEdit}
+    parameters = {"brief": ("max_chars",), "synthesis": ("detail",)}
+    orderings: ClassVar[dict[str, str]] = {
+        "created_at": "pk", "updated_at": "updated_at", "priority": "priority", "position": "position"
+    }  # fmt: skip
+
+    def list(self, request: Request) -> Response:
+        """List tasks, without their long texts."""
+        return self.listed(self.rows().only(*row_columns()))
+
+    def retrieve(self, request: Request, task_id: str) -> Response:
+        """Read a task with everything about it."""
+        return self.shown(self.task(task_id))
+
+    def partial_update(self, request: Request, task_id: str) -> Response:
+        """Edit a task: what is not named stays as it is, null clears."""
+        task = self.task(task_id)
+        actor = self.actor(task.project)
+        changes = Changes(_changed(self.given()))
+        if not changes:
+            raise Invalid("There is nothing to change.", next="Send a field to edit.")
+        catalogue = roles.catalogue(task.project)
+        guard = self.guard()
+        return self.once(
+            lambda: self.reply(edit(task=task, actor=actor, changes=changes, catalogue=catalogue, guard=guard)),
+            project=task.project,
+        )
+
+    @action(detail=True, renderer_classes=[JSONRenderer, MarkdownRenderer])
+    def brief(self, request: Request, task_id: str) -> Response:
+        """Read the brief that a claim answers, without claiming."""
+        task = self.task(task_id)
+        catalogue = roles.catalogue(task.project)
+        made = brief_of(task, max_chars=self._max_chars(), roles=catalogue)
+        answer = {"task_id": task.public_id, "brief": made.text, "omitted": made.omitted}
+        return Response({**answer, "role_problems": catalogue.problems})
+
+    @action(detail=True, renderer_classes=[JSONRenderer, MarkdownRenderer])
+    def synthesis(self, request: Request, task_id: str) -> Response:
+        """Read the report on a plan or group: `detail=full` tells more of each part."""
+        return Response(synthesized(self.task(task_id), self.request.query_params.get("detail", "brief")))
+
+    def _max_chars(self) -> int | None:
+        text = self.request.query_params.get("max_chars")
+        if text is None:
+            return None
+        if text.isascii() and text.isdigit() and SMALLEST_CHARS <= int(text[:9]) <= BRIEF_CHARS_LIMIT:
+            return int(text[:9])
+        raise Invalid(f"max_chars: a number from {SMALLEST_CHARS} to {BRIEF_CHARS_LIMIT} is wanted.")
+
+
+def synthesized(task: Task, detail: str) -> dict[str, Any]:
+    """Return the synthesis of what is below a task, as JSON shows it."""
+    if detail not in ("brief", "full"):
+        raise Invalid("detail: brief or full is wanted.", next="Send one of them, or leave it out.")
+    synthesis = synthesis_of(task)
+    text, left_out = report(synthesis, full=detail == "full")
+    return {
+        "task_id": task.public_id,
+        "complete": synthesis.complete,
+        "headline": headline(synthesis),
+        "counts": synthesis.counts,
+        "parts": TaskLine([part.task for part in synthesis.parts], many=True).data,
+        "report": text,
+        "parts_not_shown": left_out,
+    }
+
+
+def row_columns() -> list[str]:
+    """Return the columns that a list shows."""
+    own = [field.name for field in Task._meta.concrete_fields if field.name not in LONG_TEXTS]
+    return [*own, "project__slug", "root__public_id", "parent__public_id"]
+
+
+def _changed(given: dict[str, Any]) -> dict[str, Any]:
+    columns: dict[str, Any] = {name: given[name] or "" for name in ("title", "description") if name in given}
+    if "specialist_type" in given:
+        columns["specialist"] = given["specialist_type"]
+    if "priority" in given:
+        columns["priority"] = priority_number(given["priority"] or "normal")
+    return columns

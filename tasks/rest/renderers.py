@@ -1,0 +1,22 @@
+"""Answers as something else than JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework.renderers import BaseRenderer
+
+
+class MarkdownRenderer(BaseRenderer):
+    """The one long text of an answer, for `Accept: text/markdown`."""
+
+    media_type = "text/markdown"
+    format = "md"
+    charset = "utf-8"
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> str:
+        """Return the report or the brief."""
+        return str(data.get("report") or data.get("brief", ""))
