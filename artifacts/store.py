@@ -158,7 +158,7 @@ def _is_file_with(path: Path, packed: bytes) -> bool:
         if path.read_bytes() != packed:
             return False
         os.utime(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # a file of somebody else is replaced by one of ours
         return False
     return True
 

@@ -63,10 +63,10 @@ class Child:
         self.restart_at = None
 
     def has_ended(self) -> bool:
-        """Whether it ended. It is not collected yet, so its number and its group cannot be somebody else's."""
+        """Whether it ended. Where that can be, it is not collected yet: its number cannot be somebody else's then."""
         if self._process is None:
             return False
-        if sys.platform == "win32":
+        if not hasattr(os, "waitid"):  # Windows, and macOS before Python 3.13
             return self._process.poll() is not None
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
