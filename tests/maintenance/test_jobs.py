@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 from django_q.models import Task as QueueRecord
 
@@ -187,6 +188,15 @@ def test_sign_in_links_are_forgotten_a_day_after_their_end() -> None:
 def test_maintain_runs_a_job_and_says_one_sentence(fresh_home: Path) -> None:
     ran = manage("maintain", "heartbeat")
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "The worker is alive.\n", "")
+
+
+def test_maintain_without_a_name_lists_the_jobs(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("maintain")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(registry.jobs())
+    assert lines[2].endswith(
+        "every 1 min   Give back tasks whose holder has gone, in projects where nobody asks for work."
+    )
 
 
 def test_maintain_refuses_a_name_that_is_no_job_and_lists_those_that_are(fresh_home: Path) -> None:

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.site.processes import ROOT, complaints, manage, start
+from tests.site.processes import ROOT, complaints, manage, start, wait_until
 
 
 def test_the_site_answers_when_it_greets_and_ctrl_c_ends_it_with_success(fresh_home: Path, tmp_path: Path) -> None:
@@ -70,6 +70,41 @@ def test_a_host_that_others_can_reach_is_refused(fresh_home: Path) -> None:
     refused = manage("up", "--host", "0.0.0.0", "--port", "0")
     assert refused.returncode == 1
     assert "to this machine only, not on 0.0.0.0" in refused.stderr
+
+
+def test_others_are_served_plain_http_where_that_is_asked_for_with_a_warning(fresh_home: Path, tmp_path: Path) -> None:
+    with start(
+        tmp_path / "up", "manage.py", "up", "--host", "0.0.0.0", "--port", "0", "--insecure", "--no-worker"
+    ) as site:
+        site.wait_until_greeted()
+        assert site.address.startswith("http://127.0.0.1:")
+        assert complaints(site.err.read_text()) == [
+            "The site speaks plain HTTP to other machines: whoever is on the way can read everything.",
+            "It answers to this machine's own names only; set ORCHESTRATOR_ALLOWED_HOSTS to others.",
+        ]
+
+
+def test_behind_a_proxy_that_speaks_tls_links_are_its_own_and_plain_http_is_sent_there(
+    fresh_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_TLS", "true")
+    monkeypatch.setenv("ORCHESTRATOR_ALLOWED_HOSTS", "board.example")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+    with start(tmp_path / "up", "manage.py", "up", "--port", str(port), "--no-worker") as site:
+        wait_until(lambda: "https://board.example/sign-in/" in site.written(), "the greeting")
+
+        def asked(path: str, **headers: str) -> int:
+            connection = http.client.HTTPConnection("127.0.0.1", port)
+            connection.request("GET", path, headers={"Host": "board.example", **headers})
+            status = connection.getresponse().status
+            connection.close()
+            return status
+
+        assert asked("/sign-in/") == 301
+        assert asked("/sign-in/", **{"X-Forwarded-Proto": "https"}) == 200
+        assert asked("/healthz") == asked("/readyz") == 200
+        assert complaints(site.err.read_text()) == []
 
 
 def test_a_data_folder_that_holds_no_database_is_said_in_one_line(fresh_home: Path) -> None:
