@@ -38,6 +38,8 @@ PRINCIPAL = "orchestrator.principal"
 """Where a request's scope holds who it proved to be."""
 MAX_SESSIONS = 1000
 SESSION_IDLE_SECONDS = 30 * 60.0
+STREAM_CHECK_SECONDS = 30.0
+"""How long a stream may outlive the token that opened it."""
 AUTH_THREADS = 2
 
 Result = TypeVar("Result")
@@ -52,10 +54,12 @@ class HttpBridge:
         *,
         max_sessions: int = MAX_SESSIONS,
         idle_seconds: float = SESSION_IDLE_SECONDS,
+        stream_check_seconds: float = STREAM_CHECK_SECONDS,
         **options: Any,
     ) -> None:
         """Take the SDK's further options for its session manager, such as an event store."""
         self._bridge = bridge
+        self._stream_check_seconds = stream_check_seconds
         self._manager = StreamableHTTPSessionManager(
             bridge.lowlevel,
             max_sessions=max_sessions,
@@ -90,7 +94,9 @@ class HttpBridge:
             await _refuse(send, 503, "transient", "The database does not answer; send it again.", {"Retry-After": "1"})
             return
         answer = _Answer(send)
-        await self._manager.handle_request(_with_principal(scope, principal), receive, answer)
+        async with self._while_the_token_is_good(scope, headers):
+            await self._manager.handle_request(_with_principal(scope, principal), receive, answer)
+        await answer.end()
         if scope["method"] == "DELETE" and answer.status < 300:
             await self._end_of_session(headers[SESSION_HEADER])
 
@@ -100,6 +106,28 @@ class HttpBridge:
         if (principal := proved_recently(secret)) is not None:
             return principal
         return await self._asked(lambda: authenticate(secret, address=address))
+
+    @asynccontextmanager
+    async def _while_the_token_is_good(self, scope: Scope, headers: Headers) -> AsyncIterator[None]:
+        """End a stream with its token; any other request is over before that could matter."""
+        if scope["method"] != "GET" and headers.get("mcp-method") != "subscriptions/listen":
+            yield
+            return
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._end_with_token, scope, headers, tasks.cancel_scope)
+            yield
+            tasks.cancel_scope.cancel()
+
+    async def _end_with_token(self, scope: Scope, headers: Headers, stream: anyio.CancelScope) -> None:
+        while True:
+            await anyio.sleep(self._stream_check_seconds)
+            try:
+                await self._principal(scope, headers)
+            except Refused:
+                stream.cancel()
+                return
+            except DatabaseError:
+                logger.exception("The database did not answer for the access token of a stream; it is asked again.")
 
     async def _end_of_session(self, session_id: str) -> None:
         """Free what a client held that took its leave."""
@@ -170,6 +198,7 @@ class _Answer:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._is_plain_refusal = False
+        self._is_open = False
         self._allowed: dict[str, str] = {}
         self.status = 0
 
@@ -180,8 +209,14 @@ class _Answer:
             self._is_plain_refusal = self.status >= 400 and "json" not in headers.get("content-type", "")
             self._allowed = {"allow": headers["allow"]} if "allow" in headers else {}
         if not self._is_plain_refusal:
+            self._is_open = message["type"] == "http.response.start" or message.get("more_body", False)
             await self._send(message)
         elif message["type"] == "http.response.body":
             text = message.get("body", b"").decode(errors="replace") or f"{HTTPStatus(self.status).phrase}."
             code = "too_large" if self.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "invalid"
             await _refuse(self._send, self.status, code, text, self._allowed)
+
+    async def end(self) -> None:
+        """End an answer that was cut short."""
+        if self._is_open:
+            await self({"type": "http.response.body", "body": b""})

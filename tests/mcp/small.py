@@ -1,4 +1,4 @@
-"""The product's application with room for two sessions of the older era, which end after a second of silence."""
+"""The product's application with little patience: for two sessions of the older era that are silent for a second."""
 
 from orchestrator_site.asgi import site
 from orchestrator_site.mcp.http import HttpBridge, caller_of
@@ -6,4 +6,5 @@ from orchestrator_site.mcp.mount import mounted
 from orchestrator_site.mcp.server import build_server
 
 SESSIONS = 2
-application = mounted(site, HttpBridge(build_server(caller_for=caller_of), max_sessions=SESSIONS, idle_seconds=1.0))
+bridge = build_server(caller_for=caller_of)
+application = mounted(site, HttpBridge(bridge, max_sessions=SESSIONS, idle_seconds=1.0, stream_check_seconds=0.1))

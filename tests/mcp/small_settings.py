@@ -1,4 +1,4 @@
-"""The product's settings with very little room."""
+"""The product's settings with an application of little patience."""
 
 from orchestrator_site.settings import *  # noqa: F403
 

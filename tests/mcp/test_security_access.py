@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -51,6 +52,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredSite]:
         site.ask(change.format("revoked_at = '2026-01-01'"), "revoked")
         site.ask("UPDATE auth_user SET is_active = 0 WHERE username = 'gus'")
         site.ask("UPDATE auth_user SET is_staff = 0 WHERE username = 'dan'")
+        yield site
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredSite]:
+    """Serve a site with little patience."""
+    folder = tmp_path_factory.mktemp("small")
+    tokens = {"laptop": FULL, "desk": FULL}
+    with secured(folder, tokens, DJANGO_SETTINGS_MODULE="tests.mcp.small_settings") as site:
         yield site
 
 
@@ -127,12 +137,32 @@ def test_who_signed_in_with_the_browser_still_needs_a_token(site: SecuredSite) -
 def test_a_token_that_is_revoked_is_refused_from_then_on_in_an_open_session_too(site: SecuredSite) -> None:
     client, older = site.client("desk"), site.client("desk", modern=False)
     assert client.request("tools/list")["result"]
-    site.ask("UPDATE orchestrator_site_accesstoken SET revoked_at = '2026-01-01' WHERE name = 'desk'")
-    try:
+    with _revoked(site, "desk"):
         for speaker in (client, older):
             wait_for(lambda speaker=speaker: _status(speaker) == 401, "the end of the token")
+
+
+@contextmanager
+def _revoked(site: SecuredSite, token: str) -> Iterator[None]:
+    change = "UPDATE orchestrator_site_accesstoken SET revoked_at = {} WHERE name = ?"
+    site.ask(change.format("'2026-01-01'"), token)
+    try:
+        yield
     finally:
-        site.ask("UPDATE orchestrator_site_accesstoken SET revoked_at = NULL WHERE name = 'desk'")
+        site.ask(change.format("NULL"), token)
+
+
+def test_a_stream_ends_with_its_token(small: SecuredSite, modern: bool) -> None:
+    client = small.client("desk", modern=modern)
+    if modern:
+        stream = client.open("subscriptions/listen", notifications={"toolsListChanged": True})
+        next(messages(stream))
+    else:
+        stream = client.sibling().send("GET")
+    with _revoked(small, "desk"):
+        list(messages(stream))  # comes to its end
+        assert stream.isclosed()
+    assert not [line for line in small.errors().splitlines() if " ERROR " in line]
 
 
 def test_a_scope_that_is_missing_is_told_and_nothing_is_done(site: SecuredSite, folder: Path, modern: bool) -> None:
@@ -182,8 +212,9 @@ def test_what_is_in_another_project_looks_like_what_is_not_there(
 def test_the_handle_of_another_tokens_session_is_unknown(site: SecuredSite, south: dict[str, str], tool: str) -> None:
     if tool == "orchestrator_initialize_session":  # it makes handles and takes none
         tool = "orchestrator_get_status"
-    refused = site.client("north").call(tool, session_id=south["session"], **FOREIGN_TOOLS[tool](south))
-    assert (refused["code"], refused["message"]) == ("not_found", "session_id: there is no such session.")
+    for token in ("north", "laptop"):  # the second may touch every project
+        refused = site.client(token).call(tool, session_id=south["session"], **FOREIGN_TOOLS[tool](south))
+        assert (refused["code"], refused["message"]) == ("not_found", "session_id: there is no such session.")
 
 
 def test_a_resource_of_another_project_is_not_found(site: SecuredSite, south: dict[str, str], modern: bool) -> None:
@@ -265,14 +296,13 @@ def test_the_ids_of_sessions_are_random(site: SecuredSite) -> None:
 # 12. How many sessions
 
 
-def test_sessions_are_limited_and_those_that_fall_silent_make_room(tmp_path: Path) -> None:
-    with secured(tmp_path, {"laptop": FULL}, DJANGO_SETTINGS_MODULE="tests.mcp.small_settings") as site:
-        first, *_ = [site.client("laptop", modern=False) for _ in range(SESSIONS)]
-        assert site.knock(modern=False).status == 503
-        assert first.request("ping")["result"] == {}
-        assert site.knock().status == 200
-        wait_for(lambda: site.knock(modern=False).status == 200, "room for another session")
-        assert _status(first) == 404
+def test_sessions_are_limited_and_those_that_fall_silent_make_room(small: SecuredSite) -> None:
+    first, *_ = [small.client("laptop", modern=False) for _ in range(SESSIONS)]
+    assert small.knock(modern=False).status == 503
+    assert first.request("ping")["result"] == {}
+    assert small.knock().status == 200
+    wait_for(lambda: small.knock(modern=False).status == 200, "room for another session")
+    assert _status(first) == 404
 
 
 # 13. Watching
@@ -321,7 +351,9 @@ def test_who_tries_token_after_token_is_slowed_down_and_a_good_token_is_not(site
 
 
 def test_no_token_stands_in_the_log_whatever_is_logged(site: SecuredSite) -> None:
+    site.knock(verb="GET", target=f"/nowhere/{site.secrets['laptop']}")
     log = site.errors()
+    assert "/nowhere/mto_" in log
     assert "DEBUG" in log
     assert not [name for name, secret in site.secrets.items() if secret.removeprefix("mto_")[:12] in log]
 
