@@ -11,6 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
 
 site: Any = get_asgi_application()
 
-from orchestrator_site.mcp.mount import mounted  # noqa: E402  -- its parts need Django to be set up
+from orchestrator_site.bodies import bounded  # noqa: E402  -- its parts need Django to be set up
+from orchestrator_site.mcp.mount import mounted  # noqa: E402
 
-application: Any = mounted(site)
+application: Any = mounted(bounded(site))

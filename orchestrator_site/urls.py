@@ -3,8 +3,12 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from tasks.rest.problems import unknown_address
+
+handler400 = "tasks.rest.problems.bad_request"
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api", unknown_address),
     path("api/", include("orchestrator_site.api")),
     path("", include("maintenance.health.urls")),
     path("", include("orchestrator_site.accounts.urls")),

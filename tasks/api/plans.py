@@ -22,11 +22,10 @@ from tasks.choices import Complexity
 from tasks.models import Project, Task
 from tasks.queries.links import progress_of_plans
 from tasks.rest.fields import Body, Flag, Text, Texts, Word
+from tasks.rest.parsers import LARGE_BODY
 from tasks.rest.renderers import MarkdownRenderer
 from tasks.rest.writing import Reply
 from tasks.services.plan import Plan, Subtask, plan
-
-BODY_LIMIT = 32 * 1024 * 1024
 
 
 class SubtaskBody(Body):
@@ -89,7 +88,7 @@ class PlanViews(TaskApi):
     answers = {"list": PlanRow, "create": PlanAnswer, "synthesis": SynthesisAnswer, "status": StatusAnswer}
     bodies = {"create": PlanBody}
     parameters = {"synthesis": ("detail",)}
-    limits = {"create": BODY_LIMIT}
+    limits = {"create": LARGE_BODY}
     orderings = {"created_at": "pk", "updated_at": "updated_at"}
 
     def rows(self) -> QuerySet[Task]:

@@ -14,6 +14,8 @@ from tasks.text import unstorable
 
 BODY_LIMIT = 4 * 1024 * 1024
 """Bytes that a body may have, where the view names no other limit for the action."""
+LARGE_BODY = 32 * 1024 * 1024
+"""Bytes of the largest plan."""
 _PROBLEMS_LIMIT = 20
 _KEPT_AS_BYTES = ("detailed_work",)
 """Work is kept as bytes and has a check of its own."""

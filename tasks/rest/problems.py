@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.utils.encoding import escape_uri_path
+from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 
@@ -104,6 +105,13 @@ def handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
 def unknown_address(request: HttpRequest, **_: Any) -> HttpResponse:
     """Answer for every address of the API that nothing is at."""
     return understood(Http404()).response(request)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what reached no view, such as a wrong Host: a problem to clients of the API, a page to people."""
+    if request.path.startswith("/api/"):
+        return understood(exception).response(request)
+    return defaults.bad_request(request, exception)
 
 
 def understood(error: Exception) -> Problem:

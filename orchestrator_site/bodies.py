@@ -1,0 +1,80 @@
+"""A bound on the bodies of requests, before anything keeps them: Django writes a body down whole before it looks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.conf import settings
+
+from tasks.errors import TooLarge
+from tasks.rest.parsers import LARGE_BODY
+from tasks.rest.problems import MEDIA_TYPE, TITLES, TYPE
+
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+def largest_body() -> int:
+    """Return how many bytes the largest request may have: a delivery with every second character escaped, or a plan."""
+    delivery: int = settings.ORCHESTRATOR_MAX_DELIVERY_BYTES
+    return max(LARGE_BODY, 2 * delivery + LARGE_BODY // 16)
+
+
+def bounded(site: Any) -> Any:
+    """Return an ASGI application that refuses larger bodies, told or streamed, with 413."""
+
+    async def application(scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await site(scope, receive, send)
+            return
+        limit = largest_body()
+        if _told_length(scope) > limit:
+            await _refuse(send, limit)
+            return
+        meter = _Meter(receive, limit)
+        await site(scope, meter, send)
+        if meter.is_over:
+            await _refuse(send, limit)
+
+    return application
+
+
+class _Meter:
+    """Counts what arrives; once it is too much, the client is as good as gone and the site answers nothing."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._left = limit
+        self.is_over = False
+
+    async def __call__(self) -> Any:
+        if self.is_over:
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        self.is_over = self._left < 0
+        return {"type": "http.disconnect"} if self.is_over else message
+
+
+def _told_length(scope: Any) -> int:
+    told = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    return int(told) if told.isdigit() else 0
+
+
+async def _refuse(send: Send, limit: int) -> None:
+    error = TooLarge(f"The body has more than {limit:,} bytes.")
+    facts = {
+        "type": f"{TYPE}{error.code}",
+        "title": TITLES[error.code],
+        "status": error.status,
+        "detail": error.message,
+        "code": error.code,
+        "details": {"limit_bytes": limit},
+    }
+    body = json.dumps(facts).encode()
+    told = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), "connection": "close"}
+    headers = [(name.encode(), value.encode()) for name, value in told.items()]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
