@@ -19,8 +19,14 @@ def claude_code_line() -> str:
 
 
 def connect_line() -> str:
-    """Return the command that connects any assistant by name, to be completed by that name."""
-    return f"{_quote([sys.executable, str(settings.BASE_DIR / 'manage.py'), 'connect'])} CLIENT"
+    """Return the command that connects any assistant by name, to be completed by that name.
+
+    It is pasted into another terminal, which does not know where the data of this site is unless it is told.
+    """
+    words = [sys.executable, str(settings.BASE_DIR / "manage.py"), "connect"]
+    if os.environ.get("ORCHESTRATOR_HOME") and os.name != "nt":
+        words = ["env", f"ORCHESTRATOR_HOME={settings.ORCHESTRATOR_HOME.resolve()}", *words]
+    return f"{_quote(words)} CLIENT"
 
 
 def connect_help() -> str:

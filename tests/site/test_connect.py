@@ -34,8 +34,14 @@ def test_the_database_is_passed_on_without_showing_its_password(monkeypatch: pyt
 
 def test_the_command_that_connects_any_assistant_names_this_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "BASE_DIR", Path("/home/ada's"))
+    monkeypatch.delenv("ORCHESTRATOR_HOME")
     words = shlex.split(connect_line())
     assert words == [sys.executable, "/home/ada's/manage.py", "connect", "CLIENT"]
+
+
+def test_the_command_for_another_terminal_names_the_data_folder_that_was_chosen() -> None:
+    home = f"ORCHESTRATOR_HOME={settings.ORCHESTRATOR_HOME.resolve()}"
+    assert shlex.split(connect_line())[:3] == ["env", home, sys.executable]
 
 
 def test_both_ways_stand_in_the_greeting() -> None:

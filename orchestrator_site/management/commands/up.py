@@ -16,7 +16,7 @@ from orchestrator_site.accounts.links import make_link
 from orchestrator_site.accounts.owner import local_owner
 from orchestrator_site.up.address import remember
 from orchestrator_site.up.child import Child
-from orchestrator_site.up.connect import claude_code_line
+from orchestrator_site.up.connect import connect_help
 from orchestrator_site.up.leftovers import end_leftovers
 from orchestrator_site.up.port import LOOPBACK, address_of, public_names, take_port
 from orchestrator_site.up.supervisor import Answer, Supervisor
@@ -28,7 +28,7 @@ The site runs at {address}/ (Ctrl-C ends it).
 Sign in, once and within 15 minutes:
   {link}
 
-Connect Claude Code:
+Connect an assistant:
   {connect}
 """
 
@@ -76,7 +76,7 @@ class Command(BaseCommand):
         if workers:
             run_soon("heartbeat")
         address = address_of(listener)
-        greeting = GREETING.format(address=address, link=address + make_link(local_owner()), connect=claude_code_line())
+        greeting = GREETING.format(address=address, link=address + make_link(local_owner()), connect=connect_help())
         remember(address)
         connections.close_all()
         answer = Answer(listener, _host_for_us(), on_answer=lambda: self._greet(greeting))
