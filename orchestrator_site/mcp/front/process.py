@@ -73,7 +73,7 @@ class Worker:
             time.sleep(_POLL_SECONDS)
 
     def _has_exited(self) -> bool:
-        if os.name != "posix":
+        if not hasattr(os, "waitid"):  # Windows, and macOS before Python 3.13
             return self._process.poll() is not None
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
