@@ -10,10 +10,11 @@ from rest_framework.views import APIView
 
 from orchestrator_site.tokens.api import TokenViews
 from tasks import errors
+from tasks.api.events import EventViews
 from tasks.errors import NotFound, OrchestratorError
 from tasks.rest.problems import TITLES, unknown_address
 
-ADDRESSES = ("projects", "sessions", "plans", "tasks", "artifacts", "tokens")
+ADDRESSES = ("projects", "sessions", "plans", "tasks", "artifacts", "events", "tokens")
 
 
 class Index(APIView):
@@ -50,6 +51,7 @@ tokens.register("tokens", TokenViews, basename="api-token")
 urlpatterns = [
     path("v1/", Index.as_view(), name="api-index"),
     path("v1/problems/<str:code>", ProblemType.as_view(), name="api-problem"),
+    path("v1/events", EventViews.as_view({"get": "feed"}), name="api-events"),
     path("v1/", include("tasks.api.urls")),
     path("v1/", include("artifacts.api.urls")),
     path("v1/", include(tokens.urls)),

@@ -77,10 +77,10 @@ class EventViews(Api):
 
     def feed(self, request: Request) -> HttpResponseBase:
         """Read the events after one that is known, or follow them as Server-Sent Events."""
-        wanted = self._wanted()
+        wanted, limit = self._wanted(), self._limit()
         if isinstance(request.accepted_renderer, EventStream):
             return self._stream(wanted, self._after(request.headers.get("Last-Event-ID"), otherwise="now"))
-        found = feed.batch(wanted, after=self._after(None, otherwise="0"), limit=self._limit())
+        found = feed.batch(wanted, after=self._after(None, otherwise="0"), limit=limit)
         address = replace_query_param(request.build_absolute_uri(), "after", str(found.last_id))
         answer = {"results": found.events, "after": found.last_id, "next": address, "has_more": found.has_more}
         return Response(self.shape(answer))

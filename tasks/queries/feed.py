@@ -1,0 +1,92 @@
+"""Events in the order in which they happened, each told exactly once to whoever goes on from the last id they know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from django.db import connection
+from django.db.models import Max, QuerySet
+from django.utils import timezone
+
+from tasks.models import Event
+
+UNSETTLED = timedelta(seconds=5)
+"""How long a missing id may still turn up: longer than any transaction that writes events."""
+_LOOKED_AT = 500
+_COLUMNS = (
+    "verb", "actor_name", "actor_kind", "before", "after", "created_at", "project__slug", "task__public_id",
+    "session__public_id",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events somebody follows: of one project, of one task, of some verbs; all where nothing is said."""
+
+    project_id: int | None = None
+    task_id: int | None = None
+    verbs: tuple[str, ...] = ()
+
+    def rows(self) -> QuerySet[Event]:
+        """Return the events that are wanted, the oldest first."""
+        rows = Event.objects.select_related("project", "task", "session").only(*_COLUMNS).order_by("id")
+        if self.project_id is not None:
+            rows = rows.filter(project_id=self.project_id)
+        if self.task_id is not None:
+            rows = rows.filter(task_id=self.task_id)
+        return rows.filter(verb__in=self.verbs) if self.verbs else rows
+
+    def takes(self, event: Event) -> bool:
+        """Tell whether an event is wanted."""
+        return (
+            self.project_id in (None, event.project_id)
+            and self.task_id in (None, event.task_id)
+            and (not self.verbs or event.verb in self.verbs)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some events. `last_id` is where to go on from, whether there were any or not."""
+
+    events: list[Event]
+    last_id: int
+    has_more: bool
+
+
+def batch(wanted: Wanted, *, after: int, limit: int) -> Batch:
+    """Return the first events after an id."""
+    until = last_id()
+    rows = list(wanted.rows().filter(id__gt=after, id__lte=until)[: limit + 1])
+    if len(rows) > limit:
+        return Batch(rows[:limit], rows[limit - 1].pk, has_more=True)
+    return Batch(rows, max(after, until), has_more=False)
+
+
+def last_id() -> int:
+    """Return the id up to which every event is there to be read; 0 where nothing has happened.
+
+    SQLite has one writer, so its ids appear in order. On PostgreSQL a transaction that ends late may bring an id that
+    is lower than one that can be read already.
+    """
+    if connection.vendor == "sqlite":
+        return Event.objects.aggregate(last=Max("id"))["last"] or 0
+    newest = Event.objects.order_by("-id").values_list("id", "created_at")[:_LOOKED_AT]
+    return settled(list(newest), timezone.now())
+
+
+def settled(newest: Sequence[tuple[int, datetime]], now: datetime) -> int:
+    """Return the last id below which none is missing that could still turn up, given the newest events, newest first.
+
+    Ids of transactions that were undone are missing for ever, so a gap counts only below what is young.
+    """
+    last = newest[0][0] if newest else 0
+    for (event_id, created_at), (earlier, _) in pairwise(newest):
+        if created_at < now - UNSETTLED:
+            break
+        if event_id - earlier > 1:
+            last = earlier
+    return last
