@@ -158,6 +158,31 @@ class HttpClient:
         return 0 if response.status < 300 else response.status
 
 
+class Window:
+    """A window of a client of the newer era: it keeps the handle that it was given, as an assistant does."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+        self._handle = ""
+
+    def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """Call a tool in the session of this window."""
+        if tool == "orchestrator_initialize_session":
+            answer = self._client.call(tool, **arguments)
+            self._handle = answer["session_id"]
+            return answer
+        return self._client.call(tool, **arguments, session_id=self._handle)
+
+    def end(self) -> int:
+        """End the session over REST, since the era has no leave-taking; 0 where that went well."""
+        connection = HTTPConnection("127.0.0.1", self._client.port, timeout=DEADLINE_SECONDS)
+        headers = {"Authorization": f"Bearer {self._client.secret}"}
+        connection.request("POST", f"/api/v1/sessions/{self._handle}/end", headers=headers)
+        status = connection.getresponse().status
+        connection.close()
+        return 0 if status == 200 else status
+
+
 def messages(response: HTTPResponse) -> Iterator[dict[str, Any]]:
     """Yield the messages of an answer, whether it is one JSON document or a stream."""
     if not (response.headers.get("Content-Type") or "").startswith("text/event-stream"):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.behaviours import TABLE, Behaviour
 from tests.doors import BridgeDoor, Client, Door, RestDoor, ServiceDoor
-from tests.mcp.http_client import FULL, served
+from tests.mcp.http_client import FULL, Window, served
 from tests.mcp.stdio_client import connected
 
 sentences = pytest.mark.parametrize("behaviour", TABLE, ids=[each.sentence.replace(" ", "-") for each in TABLE])
@@ -50,13 +50,17 @@ def make_bridge_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calla
         yield lambda: BridgeDoor(clients, connect, folder / "projects")
 
 
-@pytest.fixture(scope="module")
-def make_http_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], BridgeDoor]]:
-    """Two tokens at one site for all behaviours."""
+@pytest.fixture(scope="module", params=["2025-06-18", "2026-07-28"])
+def make_http_door(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], BridgeDoor]]:
+    """Two tokens at one site for all behaviours: with a connection each, and with nothing but a handle each."""
     folder = tmp_path_factory.mktemp("http")
     with served(folder / "home", {"A": FULL, "B": FULL}) as site:
 
         def connect(who: str) -> Client:
+            if request.param == "2026-07-28":
+                return Window(site.client(who))
             return site.client(who, modern=False)
 
         clients = {who: connect(who) for who in "AB"}
