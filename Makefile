@@ -27,7 +27,7 @@ define NO_PIP
 This Python brings neither ensurepip nor pip: install them (Debian, Ubuntu: apt install python3-venv) and call make again.
 endef
 
-.PHONY: help run link setup test test-conformance test-clients test-all lint type bench demo lock clean
+.PHONY: help run link setup test test-conformance test-clients test-schema test-all lint type bench demo openapi lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -42,6 +42,7 @@ help:
 	@echo "make bench     the speed table, as text and as JSON"
 	@echo "make demo      two assistants and a crash between them, over real pipes"
 	@echo "make setup     .venv with everything for development"
+	@echo "make openapi   renew docs/openapi.yaml from the code"
 	@echo "make lock      renew requirements*.lock from pyproject.toml"
 	@echo "make clean     remove .venv and every cache"
 
@@ -90,6 +91,9 @@ bench: $(VENV)/dev.stamp
 
 demo: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.demo
+
+openapi: $(VENV)/dev.stamp
+	ORCHESTRATOR_HOME="$(CHECK_HOME)" $(BIN)/python manage.py openapi > docs/openapi.yaml
 
 # The locks hold for every platform and every Python from 3.11 on, and name no package index.
 COMPILE = $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.urls import include, path, re_path
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
+from orchestrator_site.openapi.views import docs, schema
 from orchestrator_site.tokens.api import TokenViews
 from tasks import errors
 from tasks.api.events import EventViews
@@ -17,8 +21,27 @@ from tasks.rest.problems import TITLES, unknown_address
 ADDRESSES = ("projects", "sessions", "plans", "tasks", "artifacts", "events", "tokens")
 
 
+class Addresses(serializers.Serializer[Any]):
+    """The addresses of all families."""
+
+    def get_fields(self) -> dict[str, Any]:
+        """Name each."""
+        return {name: serializers.URLField() for name in ADDRESSES}
+
+
+class Meaning(serializers.Serializer[Any]):
+    """What a code means."""
+
+    code = serializers.CharField()
+    title = serializers.CharField()
+    about = serializers.CharField()
+    status = serializers.IntegerField()
+
+
 class Index(APIView):
     """Where things are."""
+
+    serializer_class = Addresses
 
     def get(self, request: Request) -> Response:
         """List the addresses that everything else is reached from."""
@@ -28,6 +51,7 @@ class Index(APIView):
 class ProblemType(APIView):
     """What a problem's `type` leads to; open to everybody, as the problem itself is."""
 
+    serializer_class = Meaning
     authentication_classes = ()
     permission_classes = ()
 
@@ -55,5 +79,7 @@ urlpatterns = [
     path("v1/", include("tasks.api.urls")),
     path("v1/", include("artifacts.api.urls")),
     path("v1/", include(tokens.urls)),
+    path("schema/", schema, name="api-schema"),
+    path("docs/", docs, name="api-docs"),
     re_path(r"^.*$", unknown_address),
 ]

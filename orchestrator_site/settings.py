@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "csp",
+    "drf_spectacular_sidecar",  # nothing but the files of Swagger UI
     "rest_framework",
     "django_q",
     "tasks",
@@ -170,6 +171,18 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "tasks.rest.problems.handler",
     "URL_FORMAT_OVERRIDE": None,
     "FORMAT_SUFFIX_KWARG": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "MCP Task Orchestrator",
+    "DESCRIPTION": "Plans, tasks, artifacts and events over REST. docs/rest.md says how it is used.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "PREPROCESSING_HOOKS": [],
+    "POSTPROCESSING_HOOKS": [],  # enumerations stay where they are used
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SORT_OPERATION_PARAMETERS": False,
 }
 
 # On loopback the site speaks plain HTTP; behind TLS one switch turns on all that needs it.

@@ -63,6 +63,7 @@ class TokenViews(Api):
     lookup_url_kwarg = "token_id"
     lookup_value_regex = "[^/]+"
     scopes = {"create": Scope.READ, "revoke": Scope.READ}
+    statuses = {"create": 201}
     bodies = {"create": TokenBody}
     answers = {"create": TokenMade}
 

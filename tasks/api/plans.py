@@ -86,6 +86,7 @@ class PlanViews(TaskApi):
 
     filterset_class = PlanFilters
     answers = {"list": PlanRow, "create": PlanAnswer, "synthesis": SynthesisAnswer, "status": StatusAnswer}
+    statuses = {"create": 201}
     bodies = {"create": PlanBody}
     parameters = {"synthesis": ("detail",)}
     limits = {"create": LARGE_BODY}

@@ -48,6 +48,7 @@ class ProjectViews(Api):
     lookup_url_kwarg = "project"
     lookup_value_regex = "[^/]+"
     scopes = {"create": Scope.ADMIN, "partial_update": Scope.ADMIN}
+    statuses = {"create": 201}
     bodies = {"create": ProjectBody, "partial_update": ProjectEdit}
     answers = {"status": StatusAnswer}
     orderings = {"created_at": "pk", "name": "name"}

@@ -44,6 +44,7 @@ class SessionViews(Api):
     lookup_field = "public_id"
     lookup_url_kwarg = "session_id"
     lookup_value_regex = "[^/]+"
+    statuses = {"create": 201}
     bodies = {"create": SessionBody}
     orderings = {"started_at": "pk", "last_seen_at": "last_seen_at"}
     ordering = "-started_at"

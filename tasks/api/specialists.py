@@ -44,6 +44,7 @@ class SpecialistViews(Api):
     lookup_field = "name"
     lookup_value_regex = "[^/]+"
     scopes = {"update": Scope.ADMIN, "destroy": Scope.ADMIN}
+    statuses = {"destroy": 204}
     answers = {"list": RolesAnswer}
     bodies = {"update": SpecialistBody}
 

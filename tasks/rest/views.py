@@ -36,6 +36,8 @@ class Api(GenericViewSet[Any]):
     """What an action takes; without an entry, nothing."""
     answers: ClassVar[dict[str, type[BaseSerializer[Any]]]] = {}
     """What an action answers, where it is not `serializer_class`."""
+    statuses: ClassVar[dict[str, int]] = {}
+    """The status that an action has when all went well, where it is not 200."""
     parameters: ClassVar[dict[str, tuple[str, ...]]] = {}
     """Names in the query that an action knows, besides those of filters and paging of `list`."""
     limits: ClassVar[dict[str, int]] = {}

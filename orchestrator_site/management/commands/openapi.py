@@ -1,0 +1,20 @@
+"""Print the OpenAPI document of the REST API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    """Print the document that /api/schema/ answers."""
+
+    help = "Print the OpenAPI document of the REST API."
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print it in YAML."""
+        from orchestrator_site.openapi.document import as_yaml
+
+        self.stdout.write(as_yaml(), ending="")
