@@ -1,4 +1,4 @@
-"""Delivered work: artifacts, their versions, their logical paths, and the stored bytes.
+"""Delivered work: artifacts, their versions, their logical paths, the stored bytes, and work that still arrives.
 
 Only `artifacts/services/` changes these rows.
 """
@@ -116,3 +116,55 @@ class ArtifactPath(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
+class UploadState(models.TextChoices):
+    OPEN = "open", "Open"
+    COMMITTED = "committed", "Committed"
+    ABORTED = "aborted", "Aborted"
+
+
+class Upload(models.Model):
+    """Work that arrives in parts. Its first `received` bytes are staged and acknowledged, whatever crashes."""
+
+    public_id = models.CharField(max_length=40, unique=True)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="uploads")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="uploads")
+    session = models.ForeignKey(Session, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    actor_name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.GENERAL)
+    summary = models.TextField(blank=True)
+    paths = models.JSONField(default=list, blank=True)
+    media_type = models.CharField(max_length=127, blank=True, help_text="Empty: told by its paths and its bytes.")
+    expected_size = models.PositiveBigIntegerField(null=True, blank=True)
+    expected_sha256 = models.CharField(max_length=64, blank=True)
+    received = models.PositiveBigIntegerField(default=0)
+    state = models.CharField(max_length=16, choices=UploadState.choices, default=UploadState.OPEN)
+    version = models.OneToOneField(
+        ArtifactVersion, null=True, blank=True, on_delete=models.CASCADE, related_name="upload"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_append_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["project", "id"], condition=Q(state="open"), name="upload_open"),
+            models.Index(fields=["last_append_at"], name="upload_last_append"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="upload_kind_is_known"),
+            models.CheckConstraint(condition=Q(state__in=UploadState.values), name="upload_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(expected_size__isnull=True) | Q(received__lte=models.F("expected_size")),
+                name="upload_is_within_its_size",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="committed", version__isnull=False)
+                | (~Q(state="committed") & Q(version__isnull=True)),
+                name="upload_committed_has_a_version",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id

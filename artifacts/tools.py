@@ -7,9 +7,14 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from artifacts import paths, queries
+from artifacts import upload_tool as upload_tool  # registers its tool
+from artifacts.answers import info_of
 from artifacts.models import Artifact
-from artifacts.services.deliver import Delivery, deliver, prepare_work
+from artifacts.services.commit import Arrived
+from artifacts.services.deliver import Delivery, deliver, prepare_uploads, prepare_work
 from artifacts.store import Prepared
+from artifacts.uploads import upload_by_id, uploads_problems
+from artifacts.warnings import warning_of
 from orchestrator_site.mcp.registry import Arguments, resource, tool
 from tasks import answers
 from tasks.actors import Actor
@@ -29,17 +34,22 @@ OUTCOMES = {
     "needs_revision": Status.NEEDS_REVISION,
     "blocked": Status.BLOCKED,
 }
-UNBLOCKED_BYTES = 700
+UNBLOCKED_BYTES = 500
+MORE_BYTES = 400
+SEND_AGAIN = (
+    "If the work was cut off (warnings): orchestrator_update_task(action='request_revision'), then deliver it anew. "
+)
 
 
 class CompleteSubtask(Arguments):
     aliases: ClassVar[dict[str, str]] = {"id": "task_id", "results": "summary", "work": "detailed_work"}
     task_id: str
-    summary: str = Field(description="A few sentences for those who build on it")
-    detailed_work: str = Field(description="The whole work; kept outside your context")
+    summary: str = Field(description="For those who build on it")
+    detailed_work: str | None = Field(None, description="The whole work")
     next_action: Literal["continue", "complete", "needs_revision", "blocked"]
+    upload_ids: list[str] = Field([], description="Instead of detailed_work")
     artifact_type: KindWord = "general"
-    file_paths: list[str] = Field([], description="Where it belongs in the user's project")
+    file_paths: list[str] = Field([], description="In the user's project")
     reason: str | None = Field(None, description="Needed for needs_revision, blocked")
     lease_number: int | None = Field(None, ge=1, description="As execute_subtask answered")
     session_id: str | None = None
@@ -49,7 +59,7 @@ class CompleteSubtask(Arguments):
 @tool(
     "orchestrator_complete_subtask",
     title="Complete a subtask",
-    description="Store the whole work as an artifact and end the task with it, in one step.",
+    description="Store the whole work as an artifact, outside your context, and end the task with it.",
     arguments=CompleteSubtask,
 )
 def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
@@ -57,13 +67,15 @@ def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
     actor = caller.actor(given.session_id)
     task = task_by_id(actor.project, given.task_id, only=["public_id", "project"])
     logical_paths = _checked(given)
-    prepared = prepare_work(given.detailed_work)
+    prepared = None if given.detailed_work is None else prepare_work(given.detailed_work)
+    arrived = prepare_uploads(task, [upload_by_id(actor.project, each) for each in given.upload_ids])
+    warning = warning_of(given.detailed_work or "", kind=given.artifact_type, paths=logical_paths)
     return run_once(
         project=actor.project,
         operation="complete_subtask",
         key=given.idempotency_key,
         request=_request(given, prepared),
-        produce=lambda: _delivered(_deliver(task, actor, given, logical_paths, prepared), given),
+        produce=lambda: _delivered(_deliver(task, actor, given, logical_paths, prepared, arrived), given, warning),
     )
 
 
@@ -74,18 +86,25 @@ def _checked(given: CompleteSubtask) -> list[str]:
     """
     logical_paths, problems = paths.all_normalised(given.file_paths)
     problems += ending_problems(given.summary, OUTCOMES[given.next_action], given.reason or "")
+    problems += uploads_problems(given.detailed_work, given.upload_ids, given.file_paths)
     if problems:
         raise invalid(problems, next="Nothing was stored or changed. Mend these and send the call again.")
     return logical_paths
 
 
 def _deliver(
-    task: Task, actor: Actor, given: CompleteSubtask, logical_paths: list[str], prepared: Prepared
+    task: Task,
+    actor: Actor,
+    given: CompleteSubtask,
+    logical_paths: list[str],
+    prepared: Prepared | None,
+    arrived: list[Arrived],
 ) -> Delivery:
     return deliver(
         task=task,
         actor=actor,
         prepared=prepared,
+        uploads=arrived,
         summary=given.summary,
         outcome=OUTCOMES[given.next_action],
         reason=given.reason or "",
@@ -95,24 +114,21 @@ def _deliver(
     )
 
 
-def _delivered(done: Delivery, given: CompleteSubtask) -> Answer:
-    task, content = done.completion.task, done.version.content
+def _delivered(done: Delivery, given: CompleteSubtask, warning: str | None) -> Answer:
+    task = done.completion.task
     plan = _plan_of(task)
     following = _next_task(task)
     return {
         "status": task.status,
-        "artifact_info": {
-            "artifact_id": done.version.artifact.public_id,
-            "version": done.version.number,
-            "size_chars": content.size_chars,
-            "size_bytes": content.size_bytes,
-            "sha256": content.sha256,
-        },
+        "artifact_info": info_of(done.version),
+        "more_artifacts": answers.within(done.versions[1:], info_of, budget=MORE_BYTES),
+        "artifacts_total": len(done.versions) if len(done.versions) > 1 else None,
+        "warnings": [warning] if warning else [],
         "parent_task_progress": answers.progress(plan),
         "unblocked": answers.within(done.completion.unblocked, answers.pointer, budget=UNBLOCKED_BYTES),
         "next_recommended_task": answers.pointer(following) if following else None,
         "repaired": answers.short_id(given.task_id, task),
-        "next": _next_step(task, plan, following),
+        "next": (SEND_AGAIN if warning else "") + _next_step(task, plan, following),
     }
 
 
@@ -138,10 +154,10 @@ def _next_step(task: Task, plan: Task, following: Task | None) -> str:
     return "Nothing is ready: see orchestrator_get_status, and tell the user what waits for a person."
 
 
-def _request(given: CompleteSubtask, prepared: Prepared) -> Answer:
+def _request(given: CompleteSubtask, prepared: Prepared | None) -> Answer:
     """The call without its work, which its hash stands for."""
     facts = given.model_dump(exclude={"idempotency_key", "session_id", "detailed_work"})
-    return {**facts, "sha256": prepared.sha256}
+    return {**facts, "sha256": prepared.sha256 if prepared else None}
 
 
 class ReadArtifact(Arguments):

@@ -18,7 +18,7 @@ from tasks.api.events import EventViews
 from tasks.errors import NotFound, OrchestratorError
 from tasks.rest.problems import TITLES, unknown_address
 
-ADDRESSES = ("projects", "sessions", "plans", "tasks", "artifacts", "events", "tokens")
+ADDRESSES = ("projects", "sessions", "plans", "tasks", "artifacts", "uploads", "events", "tokens")
 
 
 class Addresses(serializers.Serializer[Any]):

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
+from orchestrator_site.arriving import Arriving, is_read_as_it_arrives
 from tasks.errors import TooLarge
 from tasks.rest.parsers import LARGE_BODY
 from tasks.rest.problems import MEDIA_TYPE, TITLES, TYPE
@@ -28,6 +29,9 @@ def bounded(site: Any) -> Any:
     async def application(scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await site(scope, receive, send)
+            return
+        if is_read_as_it_arrives(scope):  # nothing keeps it but the upload, which has a limit of its own
+            await site(scope, Arriving(receive), send)
             return
         limit = largest_body()
         if _told_length(scope) > limit:

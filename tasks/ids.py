@@ -49,6 +49,11 @@ def artifact_id() -> str:
     return f"artifact_{_hex(8)}"
 
 
+def upload_id() -> str:
+    """Return `upload_` + 12 hex."""
+    return f"upload_{_hex(12)}"
+
+
 def session_id() -> str:
     """Return `session_` + 12 hex."""
     return f"session_{_hex(12)}"

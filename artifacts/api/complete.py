@@ -10,8 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from artifacts import paths
+from artifacts.answers import info_of
 from artifacts.models import Kind
-from artifacts.services.deliver import Delivery, deliver, prepare_work
+from artifacts.services.deliver import Delivery, deliver, prepare_uploads, prepare_work
+from artifacts.uploads import upload_by_id, uploads_problems
+from artifacts.warnings import warning_of
 from tasks.api.shapes import ProgressShape, TaskDetail, TaskLine
 from tasks.api.tasks import TaskApi
 from tasks.api.verbs import HeldBody
@@ -36,7 +39,8 @@ _ROOM = 1024 * 1024
 
 class CompleteBody(HeldBody):
     summary = Text()
-    detailed_work = Text()
+    detailed_work = Text(required=False)
+    upload_ids = Texts(required=False)
     next_action = Word(OUTCOMES, required=False)
     artifact_type = Word(Kind.values, required=False)
     file_paths = Texts(required=False)
@@ -47,16 +51,21 @@ class ArtifactInfo(serializers.Serializer[Any]):
 
     artifact_id = serializers.CharField()
     version = serializers.IntegerField()
-    size_chars = serializers.IntegerField()
+    size_chars = serializers.IntegerField(allow_null=True)
     size_bytes = serializers.IntegerField()
     sha256 = serializers.CharField()
 
 
 class CompleteAnswer(serializers.Serializer[Any]):
-    """The task as it stands now, what was stored, what became ready by it, and how far the plan is."""
+    """The task as it stands now, what was stored, what became ready by it, and how far the plan is.
+
+    `artifact_info` is the first of `artifacts`, and the only one but where several uploads were named.
+    """
 
     task = TaskDetail()
     artifact_info = ArtifactInfo()
+    artifacts = ArtifactInfo(many=True)
+    warnings = serializers.ListField(child=serializers.CharField())
     unblocked = TaskLine(many=True)
     plan_progress = ProgressShape()
 
@@ -80,10 +89,15 @@ class CompleteViews(TaskApi):
         outcome = OUTCOMES[given.get("next_action", "complete")]
         logical_paths, problems = paths.all_normalised(given.get("file_paths", []))
         problems += ending_problems(given["summary"], outcome, given.get("reason", ""))
+        work, upload_ids = given.get("detailed_work"), given.get("upload_ids", [])
+        problems += uploads_problems(work, upload_ids, logical_paths)
         if problems:
             raise invalid(problems, next="Nothing was stored or changed. Mend these and send it again.")
         actor = self.actor(task.project)
-        prepared = prepare_work(given["detailed_work"])
+        prepared = None if work is None else prepare_work(work)
+        arrived = prepare_uploads(task, [upload_by_id(task.project, each) for each in upload_ids])
+        kind = given.get("artifact_type", Kind.GENERAL)
+        warning = warning_of(work or "", kind=kind, paths=logical_paths)
 
         def produce() -> Reply:
             return self._done(
@@ -91,28 +105,29 @@ class CompleteViews(TaskApi):
                     task=task,
                     actor=actor,
                     prepared=prepared,
+                    uploads=arrived,
                     summary=given["summary"],
                     outcome=outcome,
                     reason=given.get("reason", ""),
-                    kind=given.get("artifact_type", Kind.GENERAL),
+                    kind=kind,
                     paths=logical_paths,
                     lease_number=given.get("lease_number"),
-                )
+                ),
+                warning,
             )
 
-        return self.once(produce, project=task.project, detailed_work=prepared.sha256)
+        return self.once(produce, project=task.project, detailed_work=prepared.sha256 if prepared else None)
 
-    def _done(self, done: Delivery) -> Reply:
-        version, content = done.version, done.version.content
+    def _done(self, done: Delivery, warning: str | None) -> Reply:
         task = self.task(done.completion.task.public_id)
-        info = {
-            "artifact_id": version.artifact.public_id,
-            "version": version.number,
-            "size_chars": content.size_chars,
-            "size_bytes": content.size_bytes,
-            "sha256": content.sha256,
-        }
         plan: Task = task.root or task
         progress = progress_of(counts.of_plan(plan))
         ready = done.completion.unblocked
-        return Reply(self.shape({"task": task, "artifact_info": info, "unblocked": ready, "plan_progress": progress}))
+        stored = [info_of(version) for version in done.versions]
+        facts = {
+            "task": task,
+            "artifact_info": stored[0],
+            "artifacts": stored,
+            "warnings": [warning] if warning else [],
+        }
+        return Reply(self.shape({**facts, "unblocked": ready, "plan_progress": progress}))

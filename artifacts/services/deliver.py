@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db import transaction
 
 from artifacts import store
-from artifacts.models import ArtifactVersion, Kind
+from artifacts.models import ArtifactVersion, Kind, Upload
+from artifacts.services.commit import Arrived, commit_locked, prepare_upload
 from artifacts.services.store import store_artifact
 from artifacts.store import Prepared
 from tasks.actors import Actor
@@ -23,10 +24,15 @@ from tasks.text import unstorable
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What was stored, and what completing the task did."""
+    """What was stored, each work once, and what completing the task did."""
 
-    version: ArtifactVersion
+    versions: list[ArtifactVersion]
     completion: Completion
+
+    @property
+    def version(self) -> ArtifactVersion:
+        """The first work that was stored; most often the only one."""
+        return self.versions[0]
 
 
 def prepare_work(text: str) -> Prepared:
@@ -47,11 +53,26 @@ def prepare_work(text: str) -> Prepared:
     return store.prepare(text)
 
 
+def prepare_uploads(task: Task, uploads: Sequence[Upload]) -> list[Arrived]:
+    """Make works that arrived in parts ready to be stored. Call it outside any transaction.
+
+    Raises Invalid for an upload of another task, and what `prepare_upload` raises.
+    """
+    for upload in uploads:
+        if upload.task_id != task.pk:
+            raise Invalid(
+                f"upload_ids: {upload.public_id} belongs to {upload.task.public_id}.",
+                next="Name the uploads of this task alone.",
+            )
+    return [prepare_upload(upload) for upload in uploads]
+
+
 def deliver(
     *,
     task: Task,
     actor: Actor,
-    prepared: Prepared,
+    prepared: Prepared | None = None,
+    uploads: Sequence[Arrived] = (),
     summary: str,
     outcome: Status = Status.COMPLETED,
     reason: str = "",
@@ -59,17 +80,21 @@ def deliver(
     paths: Sequence[str] = (),
     lease_number: int | None = None,
 ) -> Delivery:
-    """Store prepared work for a task and end the task with it; `paths` are normalised.
+    """Store prepared work for a task and end the task with it; `kind` and `paths`, normalised, are of `prepared` alone.
 
-    Raises what `tasks.services.complete.complete` raises; then nothing is stored either.
+    Raises what `tasks.services.complete.complete` and `commit` raise; then nothing is stored either.
     """
     with transaction.atomic():
         task = locked(task)
-        version = store_artifact(task=task, actor=actor, prepared=prepared, kind=kind, summary=summary, paths=paths)
+        versions = [commit_locked(arrived=each, task=task, actor=actor, summary=summary) for each in uploads]
+        if prepared is not None:
+            versions.append(
+                store_artifact(task=task, actor=actor, prepared=prepared, kind=kind, summary=summary, paths=paths)
+            )
         completion = complete_locked(
             task=task, actor=actor, summary=summary, outcome=outcome, reason=reason, lease_number=lease_number
         )
-    return Delivery(version, completion)
+    return Delivery(versions, completion)
 
 
 def _refuse_half_characters(text: str) -> None:

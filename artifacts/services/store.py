@@ -23,6 +23,7 @@ def store_artifact(
     kind: str = Kind.GENERAL,
     summary: str = "",
     paths: Sequence[str] = (),
+    media_type: str = "text/markdown",
 ) -> ArtifactVersion:
     """Store prepared bytes for a task. Work for the same paths as an earlier one of the task is its next version.
 
@@ -38,6 +39,7 @@ def store_artifact(
         number=artifact.version,
         content=content_store.insert(prepared),
         summary=summary,
+        media_type=media_type,
         session=actor.session,
         actor_name=actor.name,
     )
@@ -47,8 +49,6 @@ def store_artifact(
 
 
 def _same_work(task: Task, paths: Sequence[str]) -> Artifact | None:
-    if not task.summary:
-        return None  # nothing was ever delivered for it
     wanted = set(paths)
     rows = task.artifacts.select_for_update(of=("self",)).prefetch_related("paths")
     return next((row for row in rows if {path.path for path in row.paths.all()} == wanted), None)

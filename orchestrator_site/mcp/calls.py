@@ -27,6 +27,7 @@ PROBLEMS_LIMIT = 20
 NOTES_LIMIT = 8
 _NOTE_LIMIT = 160
 _ECHO_LIMIT = 80
+_KEPT_AS_BYTES = ("detailed_work", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _unstorable(value: Any, at: str = "") -> Iterator[dict[str, Any]]:
     """Find the texts that no database keeps; the work itself is kept as bytes and has its own check."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            if name != "detailed_work":
+            if name not in _KEPT_AS_BYTES:
                 yield from _unstorable(inner, f"{at}.{name!s:.80}".lstrip("."))
     elif isinstance(value, list):
         for number, inner in enumerate(value):

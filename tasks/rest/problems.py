@@ -43,6 +43,7 @@ ADDRESSES = {
     "synthesize_results": "GET /api/v1/plans/{task_id}/synthesis",
     "get_status": "GET /api/v1/projects/{project}/status",
     "update_task": "PATCH /api/v1/tasks/{task_id} or one of its actions",
+    "store_artifact": "/api/v1/uploads",
     "read_artifact": "GET /api/v1/artifacts/{artifact_id}/content",
 }
 """What stands over HTTP for the tools that services name in their advice."""

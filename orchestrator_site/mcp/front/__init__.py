@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
 # Known here too, since the front does not import what registers them; a test compares.
-TOOLSETS = ("core", "all")
+TOOLSETS = ("core", "artifacts", "all")
 DESCRIPTION = "Serve an AI assistant over standard input and output (Model Context Protocol)."
 
 # After the client has closed its end, answers to what it asked before are still delivered for this long.

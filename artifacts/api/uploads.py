@@ -1,0 +1,234 @@
+"""/uploads: work that arrives in parts, as tus has it: PATCH with `Upload-Offset`, HEAD to learn where to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseBase
+from django_filters import rest_framework as filters
+from rest_framework import serializers
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.fields import SerializerMethodField
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from artifacts import paths, staging
+from artifacts.answers import info_of
+from artifacts.api.complete import ArtifactInfo
+from artifacts.models import ArtifactVersion, Kind, Upload, UploadState
+from artifacts.services import upload as services
+from artifacts.services.commit import commit, prepare_upload
+from tasks.api.tasks import TaskApi
+from tasks.api.verbs import LEASE_NUMBER_LIMIT, PlainBody
+from tasks.errors import Conflict, NotFound, invalid
+from tasks.models import Task
+from tasks.rest.fields import Text, Texts, Whole, Word
+from tasks.rest.filters import Filters, WordsFilter
+from tasks.rest.parsers import JsonParser
+from tasks.rest.problems import Problem
+from tasks.rest.writing import Reply
+
+MEDIA_TYPE = "application/offset+octet-stream"
+PIECE = 1024 * 1024
+"""Bytes that are acknowledged at once."""
+_LARGEST = 2**53
+
+
+class UploadBody(PlainBody):
+    task_id = Text()
+    summary = Text(required=False)
+    artifact_type = Word(Kind.values, required=False)
+    file_paths = Texts(required=False)
+    media_type = Text(required=False)
+    expected_size = Whole(required=False, allow_null=True, min_value=1, max_value=_LARGEST)
+    expected_sha256 = Text(required=False)
+    lease_number = Whole(required=False, min_value=1, max_value=LEASE_NUMBER_LIMIT)
+
+
+class CommitBody(PlainBody):
+    lease_number = Whole(required=False, min_value=1, max_value=LEASE_NUMBER_LIMIT)
+
+
+class UploadShape(serializers.ModelSerializer[Upload]):
+    """Work that arrives in parts: `offset` bytes of it are here for good. Once committed, it names the version."""
+
+    upload_id = serializers.CharField(source="public_id")
+    project = serializers.CharField(source="project.slug")
+    task_id = serializers.CharField(source="task.public_id")
+    offset = serializers.IntegerField(source="received")
+    artifact_type = serializers.CharField(source="kind")
+    file_paths = serializers.ListField(source="paths", child=serializers.CharField())
+    actor = serializers.CharField(source="actor_name")
+    artifact_info = SerializerMethodField()
+
+    class Meta:
+        model = Upload
+        fields = (
+            "upload_id", "project", "task_id", "state", "offset", "expected_size", "expected_sha256", "artifact_type",
+            "summary", "file_paths", "media_type", "actor", "created_at", "last_append_at", "artifact_info",
+        )  # fmt: skip
+
+    def get_artifact_info(self, upload: Upload) -> dict[str, Any] | None:
+        """What was stored, once it is."""
+        return info_of(upload.version) if upload.version else None
+
+
+class UploadFilters(Filters):
+    project = filters.CharFilter(field_name="project__slug")
+    task = filters.CharFilter(field_name="task__public_id")
+    state = WordsFilter([(state.value, state.value) for state in UploadState], field_name="state")
+
+
+class Unread(BaseParser):
+    """Leaves the bytes of a part where they are: they are read piece by piece."""
+
+    media_type = MEDIA_TYPE
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return no fields."""
+        return {}
+
+
+class UploadViews(TaskApi):
+    """Uploads by their id."""
+
+    queryset = Upload.objects.all()  # type: ignore[assignment]
+    serializer_class = UploadShape  # type: ignore[assignment]
+    filterset_class = UploadFilters
+    parser_classes = (JsonParser, Unread)
+    lookup_url_kwarg = "upload_id"
+    bodies = {"create": UploadBody, "commit": CommitBody}
+    answers = {"commit": ArtifactInfo}
+    statuses = {"create": 201, "partial_update": 204, "destroy": 204}
+    conditional = ()
+
+    def list(self, request: Request) -> Response:
+        """List uploads."""
+        return self.listed(self.uploads())
+
+    def create(self, request: Request) -> Response:
+        """Begin an upload for a task."""
+        given = self.given()
+        task = self.task(given["task_id"])
+        logical_paths, problems = paths.all_normalised(given.get("file_paths", []))
+        if problems:
+            raise invalid(problems, next="Nothing was changed. Mend these and send it again.")
+        actor = self.actor(task.project)
+
+        def produce() -> Reply:
+            upload = services.begin(
+                task=task,
+                actor=actor,
+                kind=given.get("artifact_type", Kind.GENERAL),
+                summary=given.get("summary", ""),
+                paths=logical_paths,
+                media_type=given.get("media_type", ""),
+                expected_size=given.get("expected_size"),
+                expected_sha256=given.get("expected_sha256", ""),
+                lease_number=given.get("lease_number"),
+            )
+            address = request.build_absolute_uri(f"/api/v1/uploads/{upload.public_id}")
+            reply = self.reply(self.upload(upload.public_id), status=201, location=address)
+            return Reply(reply.body, reply.status, {**reply.headers, **_told(upload)})
+
+        return self.once(produce, project=task.project)
+
+    def retrieve(self, request: Request, upload_id: str) -> Response:
+        """Read how far an upload is; HEAD says it in `Upload-Offset`."""
+        upload = self.upload(upload_id)
+        answer = self.shown(upload)
+        for name, value in _told(upload).items():
+            answer[name] = value
+        return answer
+
+    def partial_update(self, request: Request, upload_id: str) -> HttpResponseBase:
+        """Append bytes at `Upload-Offset`, as many as are sent; what arrived of a broken connection is kept.
+
+        The same bytes at the same place once more are harmless. Any other offset is refused, with the right one.
+        """
+        if request.content_type.partition(";")[0].strip() != MEDIA_TYPE:
+            raise UnsupportedMediaType(request.content_type or "none")
+        upload = self.upload(upload_id)
+        self.actor(upload.project)
+        try:
+            _append(request._request, upload, _offset_in(request))
+        except Conflict as refusal:
+            upload.refresh_from_db()
+            return Problem(refusal, refusal.status, _told(upload)).response(request._request)
+        return Response(status=204, headers=_told(upload))
+
+    def destroy(self, request: Request, upload_id: str) -> Response:
+        """Throw an upload away."""
+        upload = self.upload(upload_id)
+        self.actor(upload.project)
+        services.abort(upload=upload)
+        return Response(status=204)
+
+    def commit(self, request: Request, upload_id: str) -> Response:
+        """Store what arrived as an artifact of the task, whole or not at all; once more answers the same."""
+        upload = self.upload(upload_id)
+        lease_number = self.given().get("lease_number")
+        actor = self.actor(upload.project)
+        arrived = prepare_upload(upload)
+        return self.once(
+            lambda: self._stored(commit(arrived=arrived, actor=actor, lease_number=lease_number)),
+            project=upload.project,
+        )
+
+    def uploads(self) -> QuerySet[Upload]:
+        """Return the uploads that these credentials may see."""
+        rows = Upload.objects.select_related("project", "task", "version__artifact", "version__content")
+        return self.visible(rows.defer("version__content__data"))
+
+    def upload(self, public_id: str) -> Upload:
+        """Return an upload that these credentials may see. Raises NotFound."""
+        found = self.uploads().filter(public_id=public_id).first()
+        if found is None:
+            raise NotFound(f"There is no upload {public_id[:64]!r}.", next="GET /api/v1/uploads lists them.")
+        return found
+
+    def rows(self) -> QuerySet[Task]:
+        """Return the tasks that an upload may be for."""
+        return self.visible(Task.objects.select_related("project"))
+
+    def _stored(self, version: ArtifactVersion) -> Reply:
+        return Reply(self.shape(info_of(version)))
+
+
+def _append(request: HttpRequest, upload: Upload, offset: int) -> None:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isdigit():  # what cannot be taken whole is refused before it is sent
+        services.require_within(upload, offset, int(length))
+        staging.require_room(int(length))
+    for piece in _pieces(request):
+        services.append(upload=upload, offset=offset, data=piece)
+        offset += len(piece)
+
+
+def _pieces(request: HttpRequest) -> Iterator[bytes]:
+    """Yield the body as it arrives, at least one piece. Of a connection that broke, what came is a piece of its own."""
+    piece = request.read(PIECE)
+    yield piece
+    while piece := request.read(PIECE):
+        yield piece
+
+
+def _offset_in(request: Request) -> int:
+    text = request.headers.get("Upload-Offset", "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 16):
+        raise invalid(
+            [{"at": "Upload-Offset", "problem": "a number of bytes is wanted"}],
+            next="Send the offset that HEAD or the last answer told.",
+        )
+    return int(text)
+
+
+def _told(upload: Upload) -> dict[str, str]:
+    """Where an upload stands, as headers."""
+    length = {} if upload.expected_size is None else {"Upload-Length": str(upload.expected_size)}
+    return {"Upload-Offset": str(upload.received), **length}

@@ -1,0 +1,46 @@
+"""Abandon: end the uploads that nothing arrives in any more, and remove staged files that no open upload needs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from artifacts import staging
+from artifacts.models import Upload, UploadState
+
+KEEP_OPEN = timedelta(hours=24)
+"""How long after its last part an upload may be gone on with."""
+REMEMBER = timedelta(days=7)
+"""How long it is told what became of an upload."""
+BATCH = 500
+
+
+def abandon_uploads() -> int:
+    """Abort uploads without a new part for a day, and tidy up after all that have ended; returns how many it aborted."""
+    now = timezone.now()
+    idle = Upload.objects.filter(state=UploadState.OPEN, last_append_at__lt=now - KEEP_OPEN)
+    aborted = idle.update(state=UploadState.ABORTED)
+    _remove_files()
+    _forget(now - REMEMBER)
+    return aborted
+
+
+def _remove_files() -> None:
+    """Remove the files of uploads that have ended. An upload's row comes before its file, so that none is too young."""
+    names = staging.names()
+    for start in range(0, len(names), BATCH):
+        some = names[start : start + BATCH]
+        open_ones = Upload.objects.filter(public_id__in=some, state=UploadState.OPEN)
+        for name in set(some) - set(open_ones.values_list("public_id", flat=True)):
+            staging.discard(name)
+
+
+def _forget(before: datetime) -> None:
+    while keys := list(_ended(before)):
+        Upload.objects.filter(pk__in=keys).delete()
+
+
+def _ended(before: datetime) -> list[int]:
+    rows = Upload.objects.exclude(state=UploadState.OPEN).filter(last_append_at__lt=before)
+    return list(rows.values_list("pk", flat=True)[:BATCH])

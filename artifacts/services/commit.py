@@ -1,0 +1,125 @@
+"""Commit: make an upload the next version of an artifact, in one step that holds or leaves nothing."""
+
+from __future__ import annotations
+
+import mimetypes
+from dataclasses import dataclass
+from functools import partial
+
+from django.db import transaction
+from django.utils import timezone
+
+from artifacts import staging, store
+from artifacts.models import ArtifactVersion, Upload, UploadState
+from artifacts.services.store import store_artifact
+from artifacts.services.upload import require_may_store, require_open, wrong_offset
+from artifacts.store import Prepared
+from tasks.actors import Actor
+from tasks.errors import Conflict, Invalid
+from tasks.models import Task
+from tasks.services.claim import locked
+
+_TYPES = mimetypes.MimeTypes()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """An upload whose bytes are ready to be named in a row; without `prepared` it was committed before."""
+
+    upload: Upload
+    prepared: Prepared | None
+
+
+def prepare_upload(upload: Upload) -> Arrived:
+    """Check a whole upload and make its bytes ready to be stored. Call it outside any transaction: it packs and syncs.
+
+    Raises Conflict where it has ended, is not whole, or has another sha256 than was announced; Invalid where it is
+    empty, Transient where the disk refuses.
+    """
+    upload.refresh_from_db()
+    if upload.state == UploadState.COMMITTED:
+        return Arrived(upload, None)
+    require_open(upload)
+    _require_whole(upload)
+    with store.Writer() as writer:
+        for chunk in staging.chunks(upload.public_id, upload.received):
+            writer.write(chunk)
+        prepared = writer.finish()
+    _require_announced(upload, prepared)
+    return Arrived(upload, prepared)
+
+
+def commit(*, arrived: Arrived, actor: Actor, lease_number: int | None = None) -> ArtifactVersion:
+    """Store a prepared upload as an artifact of its task; once more answers the same version.
+
+    Raises Conflict where the task takes no work from this actor, or the upload went on or ended meanwhile.
+    """
+    with transaction.atomic():
+        task = locked(arrived.upload.task)
+        if arrived.prepared is not None:
+            require_may_store(task, actor, lease_number)
+        return commit_locked(arrived=arrived, task=task, actor=actor)
+
+
+def commit_locked(*, arrived: Arrived, task: Task, actor: Actor, summary: str = "") -> ArtifactVersion:
+    """Do what `commit` does for a task whose row is locked by the transaction that this is a part of.
+
+    `summary` stands for the one that the upload did not bring.
+    """
+    upload = arrived.upload
+    upload.refresh_from_db()  # the same commit may have been faster
+    if upload.state == UploadState.COMMITTED:
+        return _version(upload)
+    require_open(upload)
+    if arrived.prepared is None or upload.received != arrived.prepared.size_bytes:
+        raise wrong_offset(upload, "A part arrived meanwhile.")
+    version = store_artifact(
+        task=task,
+        actor=actor,
+        prepared=arrived.prepared,
+        kind=upload.kind,
+        summary=upload.summary or summary,
+        paths=upload.paths,
+        media_type=_media_type(upload, arrived.prepared),
+    )
+    _end(upload, version)
+    return version
+
+
+def _end(upload: Upload, version: ArtifactVersion) -> None:
+    """Mark the upload, unless it went on or ended after it was looked at; the staged bytes go with the transaction."""
+    same = Upload.objects.filter(pk=upload.pk, state=UploadState.OPEN, received=upload.received)
+    if not same.update(state=UploadState.COMMITTED, version=version, last_append_at=timezone.now()):
+        raise Conflict(
+            f"{upload.public_id} went on or ended while it was committed; nothing was stored.",
+            next="Ask for its status, then commit it again.",
+        )
+    transaction.on_commit(partial(staging.discard, upload.public_id))
+
+
+def _version(upload: Upload) -> ArtifactVersion:
+    return ArtifactVersion.objects.select_related("artifact", "content").defer("content__data").get(upload=upload)
+
+
+def _require_whole(upload: Upload) -> None:
+    if upload.expected_size is not None and upload.received != upload.expected_size:
+        raise wrong_offset(upload, f"It is not whole: {upload.expected_size:,} bytes were announced;")
+    if not upload.received:
+        raise Invalid(f"{upload.public_id} is empty.", next="Append the work first, from offset=0 on.")
+
+
+def _require_announced(upload: Upload, prepared: Prepared) -> None:
+    if upload.expected_sha256 not in ("", prepared.sha256):
+        raise Conflict(
+            f"What arrived in {upload.public_id} is not what was announced: its sha256 is {prepared.sha256}.",
+            next="Abort it and begin anew.",
+            details={"sha256": prepared.sha256, "expected_sha256": upload.expected_sha256},
+        )
+
+
+def _media_type(upload: Upload, prepared: Prepared) -> str:
+    """Return what the caller said, else what the first path says, as far as the bytes agree with it."""
+    guessed = (_TYPES.guess_type(upload.paths[0])[0] if upload.paths else None) or ""
+    if prepared.size_chars is None:
+        return upload.media_type or guessed or "application/octet-stream"
+    return upload.media_type or (guessed if guessed.startswith(("text/", "application/")) else "text/markdown")

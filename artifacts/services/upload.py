@@ -1,0 +1,208 @@
+"""Upload: take in work part by part, so that nothing that was acknowledged is ever sent again.
+
+Acknowledged bytes never change, so an append agrees with them or is refused; a commit reads them without any lock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from io import FileIO
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from artifacts import staging
+from artifacts.models import Kind, Upload, UploadState
+from tasks import ids
+from tasks.actors import Actor
+from tasks.choices import Status
+from tasks.errors import Conflict, Invalid, TooLarge, invalid
+from tasks.models import Project, Task
+from tasks.services import leases
+from tasks.services.texts import check_texts
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MEDIA_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
+_DONE = (Status.COMPLETED, Status.IN_REVIEW, Status.CANCELLED)
+
+
+def begin(
+    *,
+    task: Task,
+    actor: Actor,
+    kind: str = Kind.GENERAL,
+    summary: str = "",
+    paths: Sequence[str] = (),
+    media_type: str = "",
+    expected_size: int | None = None,
+    expected_sha256: str = "",
+    lease_number: int | None = None,
+) -> Upload:
+    """Open an upload for a task. `paths` are normalised; size (bytes) and sha256 are checked where they are told.
+
+    Raises Invalid for what cannot be, TooLarge above the limit, Conflict where the task takes no work from this actor
+    or too many uploads are open, Transient where the disk is nearly full.
+    """
+    expected_sha256 = expected_sha256.lower()
+    _check_metadata(summary, media_type, expected_sha256, expected_size)
+    staging.require_room(2 * (expected_size or 0))  # the bytes as they come, and as they are kept
+    with transaction.atomic():
+        require_may_store(task, actor, lease_number)
+        _require_free_place(task.project_id)
+        return Upload.objects.create(
+            public_id=ids.upload_id(),
+            project_id=task.project_id,
+            task=task,
+            session=actor.session,
+            actor_name=actor.name,
+            kind=kind,
+            summary=summary,
+            paths=list(paths),
+            media_type=media_type,
+            expected_size=expected_size,
+            expected_sha256=expected_sha256,
+        )
+
+
+def append(*, upload: Upload, offset: int, data: bytes) -> Upload:
+    """Take in a part, and return the upload with what it has then. What is there already is not written again.
+
+    Raises Conflict, with the right offset, for a wrong one and for bytes that differ from those that are there, and
+    where the upload has ended; TooLarge or Invalid beyond its size, Transient where the disk refuses.
+    """
+    require_within(upload, offset, len(data))
+    staging.require_room(len(data))
+    with staging.locked(upload.public_id) as handle:
+        upload.refresh_from_db(fields=["received", "state"])
+        require_open(upload)
+        staging.require_bytes(handle, upload.public_id, upload.received)
+        fresh = _what_is_new(upload, handle, offset, data)
+        if fresh:
+            staging.write(handle, upload.received, fresh)
+            _acknowledge(upload, len(fresh))
+    return upload
+
+
+def abort(*, upload: Upload) -> Upload:
+    """Throw an upload away; once more is harmless.
+
+    Raises Conflict for one that was committed.
+    """
+    ended = Upload.objects.filter(pk=upload.pk, state=UploadState.OPEN).update(state=UploadState.ABORTED)
+    upload.refresh_from_db(fields=["received", "state"])
+    if not ended and upload.state == UploadState.COMMITTED:
+        require_open(upload)
+    staging.discard(upload.public_id)
+    return upload
+
+
+def require_may_store(task: Task, actor: Actor, lease_number: int | None = None) -> None:
+    """Check that a task takes work from this actor now.
+
+    Raises Conflict where another assistant holds it, or where its work was handed in already.
+    """
+    task.refresh_from_db(fields=["status", "lease_number", "lease_session", "lease_expires_at", "lease_holder"])
+    leases.require_holder(task, actor, lease_number=lease_number)
+    if task.status in _DONE:
+        raise Conflict(
+            f"{task.public_id} is {task.status}: its work is not changed any more.",
+            next="Have it sent back first (request_revision), or store the work with another task.",
+            details={"status": task.status},
+        )
+
+
+def require_open(upload: Upload) -> None:
+    """Check that an upload still takes bytes.
+
+    Raises Conflict.
+    """
+    if upload.state != UploadState.OPEN:
+        raise Conflict(
+            f"{upload.public_id} was {upload.state}.",
+            next="Nothing is left to do." if upload.state == UploadState.COMMITTED else "Begin a new upload.",
+            details={"state": upload.state},
+        )
+
+
+def require_within(upload: Upload, offset: int, size: int) -> None:
+    """Check that a part ends where the upload may.
+
+    Raises Invalid, TooLarge.
+    """
+    limit: int = settings.ORCHESTRATOR_MAX_UPLOAD_BYTES
+    if offset < 0:
+        raise invalid([{"at": "offset", "problem": "a number of bytes from 0 on is wanted"}])
+    if upload.expected_size is not None and offset + size > upload.expected_size:
+        raise Invalid(
+            f"The part ends at byte {offset + size:,}; {upload.expected_size:,} were announced for {upload.public_id}.",
+            next="Send no more than that, or abort it and begin anew with another expected_size.",
+            details={"expected_size": upload.expected_size, "offset": upload.received},
+        )
+    if offset + size > limit:
+        raise _too_large(offset + size, limit)
+
+
+def wrong_offset(upload: Upload, why: str) -> Conflict:
+    """The refusal that says where to go on."""
+    return Conflict(
+        f"{why} {upload.public_id} has {upload.received:,} bytes.",
+        next=f"Go on at offset={upload.received}.",
+        details={"offset": upload.received},
+    )
+
+
+def _check_metadata(summary: str, media_type: str, sha256: str, size: int | None) -> None:
+    problems: list[dict[str, Any]] = check_texts({"summary": summary})
+    if media_type and not _MEDIA_TYPE.fullmatch(media_type):
+        problems.append({"at": "media_type", "problem": "something like text/markdown is wanted"})
+    if sha256 and not _SHA256.fullmatch(sha256):
+        problems.append({"at": "expected_sha256", "problem": "64 hexadecimal digits are wanted"})
+    if size is not None and size < 1:
+        problems.append({"at": "expected_size", "problem": "a number of bytes from 1 on is wanted"})
+    if problems:
+        raise invalid(problems, next="Nothing was changed. Mend these and send it again.")
+    if size is not None and size > settings.ORCHESTRATOR_MAX_UPLOAD_BYTES:
+        raise _too_large(size, settings.ORCHESTRATOR_MAX_UPLOAD_BYTES)
+
+
+def _require_free_place(project_id: int) -> None:
+    """Count under the project's lock, so that several processes stay within the limit together."""
+    Project.objects.select_for_update().get(pk=project_id)
+    limit: int = settings.ORCHESTRATOR_MAX_OPEN_UPLOADS
+    if Upload.objects.filter(project_id=project_id, state=UploadState.OPEN).count() >= limit:
+        raise Conflict(
+            f"{limit} uploads are open in this project, and no more are allowed at once.",
+            next="Commit or abort some of them. Those that nothing arrives in end by themselves after a day.",
+            details={"limit": limit},
+        )
+
+
+def _what_is_new(upload: Upload, handle: FileIO, offset: int, data: bytes) -> bytes:
+    """Return what of a part is behind the acknowledged bytes; what is not must be the same."""
+    if offset > upload.received:
+        raise wrong_offset(upload, f"Offset {offset:,} leaves a gap.")
+    known = upload.received - offset
+    if known and not staging.is_there(handle, offset, data[:known]):
+        raise wrong_offset(upload, f"At offset {offset:,} other bytes were stored already.")
+    return data[known:]
+
+
+def _acknowledge(upload: Upload, size: int) -> None:
+    """Count bytes that are on disk, unless the upload has ended meanwhile."""
+    before, upload.received = upload.received, upload.received + size
+    open_one = Upload.objects.filter(pk=upload.pk, state=UploadState.OPEN, received=before)
+    if not open_one.update(received=upload.received, last_append_at=timezone.now()):
+        upload.refresh_from_db()
+        require_open(upload)
+        raise wrong_offset(upload, "Somebody else sent a part.")
+
+
+def _too_large(size: int, limit: int) -> TooLarge:
+    return TooLarge(
+        f"{size:,} bytes; an upload may have {limit:,}.",
+        next="Split the work into several artifacts.",
+        details={"limit_bytes": limit},
+    )

@@ -1,0 +1,81 @@
+"""Bodies that are read while they arrive: Django would write an upload down whole before its view sees a byte."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import IO, Any
+
+from django.core.handlers.asgi import ASGIHandler
+
+Receive = Callable[[], Awaitable[Any]]
+
+UPLOADS = "/api/v1/uploads/"
+STALLED_SECONDS = 60.0
+"""How long a client may send nothing in the middle of a body."""
+
+
+def is_read_as_it_arrives(scope: Any) -> bool:
+    """Whether the body of a request is a part of an upload."""
+    return bool(scope["method"] == "PATCH" and scope["path"].startswith(UPLOADS))
+
+
+class Arriving:
+    """The messages of one request. Its view reads the body as a file, from a thread; the event loop never waits.
+
+    Called as `receive`, it tells of the end of the connection alone, and of that only after the body.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._loop = asyncio.get_running_loop()
+        self._has_ended = asyncio.Event()
+        self._rest = bytearray()
+        self._is_broken = False
+
+    async def __call__(self) -> Any:
+        await self._has_ended.wait()
+        return await self._receive()
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes, fewer only at the end or where the connection broke.
+
+        Raises OSError where nothing more comes although the body has not ended.
+        """
+        return asyncio.run_coroutine_threadsafe(self._take(size), self._loop).result()
+
+    def close(self) -> None:
+        """Let go of what nobody read."""
+        self._rest.clear()
+
+    async def _take(self, size: int) -> bytes:
+        while len(self._rest) < size and not self._has_ended.is_set() and not self._is_broken:
+            await self._wait_for_more()
+        if self._is_broken and not self._rest:
+            raise OSError("The connection broke in the middle of the body.")
+        taken = bytes(self._rest[:size])
+        del self._rest[:size]
+        return taken
+
+    async def _wait_for_more(self) -> None:
+        try:
+            message = await asyncio.wait_for(self._receive(), STALLED_SECONDS)
+        except TimeoutError:
+            message = {"type": "http.disconnect"}
+        if message["type"] == "http.disconnect":
+            self._is_broken = True
+            return
+        self._rest += message.get("body", b"")
+        if not message.get("more_body", False):
+            self._has_ended.set()
+
+
+class Site(ASGIHandler):
+    """Django's own application, which hands such bodies to their views unread."""
+
+    async def read_body(self, receive: Any) -> IO[bytes]:
+        """Return the body as a file."""
+        if isinstance(receive, Arriving):
+            return receive  # type: ignore[return-value]  # all that a request asks of the file
+        body: IO[bytes] = await super().read_body(receive)
+        return body
