@@ -9,7 +9,7 @@ from typing import Any
 
 import artifacts.tools
 import tasks.tools  # noqa: F401 -- registers the tools
-from artifacts.models import Artifact, ArtifactVersion, Content
+from artifacts.models import Artifact, ArtifactVersion, Content, Upload
 from orchestrator_site.mcp import calls, registry
 from tasks.callers import Caller
 from tasks.models import Dependency, Event, IdempotencyKey, Project, Task
@@ -70,5 +70,5 @@ def completion(task_id: str) -> dict[str, Any]:
 
 def everything() -> str:
     """What the tools may change, as one text to compare: a refused call leaves it as it was."""
-    models = (Project, Task, Dependency, Event, IdempotencyKey, Artifact, ArtifactVersion, Content)
+    models = (Project, Task, Dependency, Event, IdempotencyKey, Artifact, ArtifactVersion, Content, Upload)
     return json.dumps([list(model.objects.order_by("pk").values()) for model in models], default=str)

@@ -203,7 +203,7 @@ class UploadViews(TaskApi):
 def _append(request: HttpRequest, upload: Upload, offset: int) -> None:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if length.isdigit():  # what cannot be taken whole is refused before it is sent
-        services.require_within(upload, offset, int(length))
+        services.require_fits(upload, offset, int(length))
         staging.require_room(int(length))
     for piece in _pieces(request):
         services.append(upload=upload, offset=offset, data=piece)

@@ -17,7 +17,7 @@ BATCH = 500
 
 
 def abandon_uploads() -> int:
-    """Abort uploads without a new part for a day, and tidy up after all that have ended; returns how many it aborted."""
+    """Abort uploads without a new part for a day, and tidy up after all that ended; returns how many it aborted."""
     now = timezone.now()
     idle = Upload.objects.filter(state=UploadState.OPEN, last_append_at__lt=now - KEEP_OPEN)
     aborted = idle.update(state=UploadState.ABORTED)

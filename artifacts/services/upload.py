@@ -73,11 +73,10 @@ def append(*, upload: Upload, offset: int, data: bytes) -> Upload:
     Raises Conflict, with the right offset, for a wrong one and for bytes that differ from those that are there, and
     where the upload has ended; TooLarge or Invalid beyond its size, Transient where the disk refuses.
     """
-    require_within(upload, offset, len(data))
     staging.require_room(len(data))
     with staging.locked(upload.public_id) as handle:
         upload.refresh_from_db(fields=["received", "state"])
-        require_open(upload)
+        require_fits(upload, offset, len(data))
         staging.require_bytes(handle, upload.public_id, upload.received)
         fresh = _what_is_new(upload, handle, offset, data)
         if fresh:
@@ -127,11 +126,15 @@ def require_open(upload: Upload) -> None:
         )
 
 
-def require_within(upload: Upload, offset: int, size: int) -> None:
-    """Check that a part ends where the upload may.
+def require_fits(upload: Upload, offset: int, size: int) -> None:
+    """Check that an upload takes a part of a size at an offset.
 
-    Raises Invalid, TooLarge.
+    Raises Conflict where the upload has ended and, with the right offset, for a gap; Invalid or TooLarge for more than
+    it may have.
     """
+    require_open(upload)
+    if offset > upload.received:
+        raise wrong_offset(upload, f"Offset {offset:,} leaves a gap.")
     limit: int = settings.ORCHESTRATOR_MAX_UPLOAD_BYTES
     if offset < 0:
         raise invalid([{"at": "offset", "problem": "a number of bytes from 0 on is wanted"}])
@@ -182,8 +185,6 @@ def _require_free_place(project_id: int) -> None:
 
 def _what_is_new(upload: Upload, handle: FileIO, offset: int, data: bytes) -> bytes:
     """Return what of a part is behind the acknowledged bytes; what is not must be the same."""
-    if offset > upload.received:
-        raise wrong_offset(upload, f"Offset {offset:,} leaves a gap.")
     known = upload.received - offset
     if known and not staging.is_there(handle, offset, data[:known]):
         raise wrong_offset(upload, f"At offset {offset:,} other bytes were stored already.")
