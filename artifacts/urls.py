@@ -9,4 +9,6 @@ from artifacts import views
 urlpatterns = [
     path("artifacts/<str:public_id>/", views.artifact, name="artifact"),
     path("artifacts/<str:public_id>/raw/", views.artifact_raw, name="artifact-raw"),
+    path("artifacts/<str:public_id>/image/", views.artifact_image, name="artifact-image"),
+    path("artifacts/<str:public_id>/diff/", views.artifact_diff, name="artifact-diff"),
 ]

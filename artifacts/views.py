@@ -1,64 +1,38 @@
-"""Pages of artifacts: what was delivered, its versions, its text page by page, and its bytes to download."""
+"""Pages of artifacts: what was delivered, its versions and their differences, its text, and its bytes to download."""
 
 from __future__ import annotations
 
-import codecs
-from dataclasses import dataclass
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 
-from artifacts import store
 from artifacts.download import download
 from artifacts.models import Artifact, ArtifactVersion, Content
+from artifacts.rendering.difference import COMPARED_CHARACTERS, difference
+from artifacts.rendering.excerpts import excerpt_of
+from artifacts.rendering.images import image_type
+from artifacts.rendering.views_of import RENDERED_CHARACTERS, View, name_of, rendered, views_of
+from tasks.templatetags.board import turns_text
 from tasks.views import number_in, page
 
 SHOWN_CHARACTERS = 200_000
 SHOWN_VERSIONS = 50
 LAST_NUMBER = 2**31 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Excerpt:
-    """The part of a text that one page shows."""
-
-    text: str
-    offset: int
-    total: int
-
-    @property
-    def first(self) -> int:
-        """The place of the first character shown, counted as people do."""
-        return self.offset + 1
-
-    @property
-    def end(self) -> int:
-        """Where the next part begins."""
-        return self.offset + len(self.text)
-
-    @property
-    def left(self) -> int:
-        """How many characters follow."""
-        return max(self.total - self.end, 0)
-
-    @property
-    def earlier(self) -> int:
-        """Where the part before begins."""
-        return max(self.offset - SHOWN_CHARACTERS, 0)
+LAYOUTS = ("unified", "split")
 
 
 @page
 def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
     found = _find(public_id)
-    version = _version(request, found)
-    offset = number_in(request, "offset", least=0, most=LAST_NUMBER)
+    version = _version(request, found, "version", found.version)
     context = {
         "artifact": found,
         "version": version,
         "versions": found.versions.select_related("content")
         .defer("content__data")
         .order_by("-number")[:SHOWN_VERSIONS],
-        "excerpt": excerpt_of(version.content, offset),
+        **_shown(request, found, version.content),
     }
     return render(request, "artifacts/artifact.html", context)
 
@@ -66,23 +40,62 @@ def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
 @page
 def artifact_raw(request: HttpRequest, public_id: str) -> HttpResponseBase:
     found = _find(public_id)
-    version = _version(request, found)
-    return download(request, found, version)
+    return download(request, found, _version(request, found, "version", found.version))
 
 
-def excerpt_of(content: Content, offset: int) -> Excerpt:
-    """Read a part of a text without holding the rest of it, checking the whole against its sha256.
+@page
+def artifact_image(request: HttpRequest, public_id: str) -> HttpResponseBase:
+    found = _find(public_id)
+    version = _version(request, found, "version", found.version)
+    media_type = image_type(version.content)
+    if media_type is None:
+        raise Http404
+    answer = download(request, found, version)
+    answer.headers |= {"Content-Disposition": "inline", "Cross-Origin-Resource-Policy": "same-origin"}
+    if answer.status_code in (200, 206):
+        answer.headers["Content-Type"] = media_type
+    return answer
 
-    Raises Damaged.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    parts: list[str] = []
-    position = 0
-    for chunk in store.chunks(content):
-        text = decoder.decode(chunk)
-        parts.append(text[max(offset - position, 0) : max(offset + SHOWN_CHARACTERS - position, 0)])
-        position += len(text)
-    return Excerpt("".join(parts), min(offset, position), position)
+
+@page
+def artifact_diff(request: HttpRequest, public_id: str) -> HttpResponse:
+    found = _find(public_id)
+    new = _version(request, found, "to", found.version)
+    old = _version(request, found, "from", max(new.number - 1, 1))
+    layout = request.GET.get("layout")
+    context = {
+        "artifact": found,
+        "old": old,
+        "new": new,
+        "numbers": range(found.version, max(found.version - SHOWN_VERSIONS, 0), -1),
+        **_compared(old.content, new.content),
+        "layout": layout if layout in LAYOUTS else LAYOUTS[0],
+        "layouts": LAYOUTS,
+    }
+    return render(request, "artifacts/diff.html", context)
+
+
+def _shown(request: HttpRequest, found: Artifact, content: Content) -> dict[str, Any]:
+    """Choose how to show a content: as an image, rendered, in plain parts, or only by its facts."""
+    if content.size_chars is None:
+        return {"is_image": image_type(content) is not None}
+    offset = number_in(request, "offset", least=0, most=LAST_NUMBER)
+    excerpt = excerpt_of(content, offset, RENDERED_CHARACTERS)
+    views = views_of(name_of(found), found.kind, excerpt.text)
+    chosen = next((view for view in views if view == request.GET.get("view")), views[0])
+    facts: dict[str, Any] = {"views": views, "view": View.PLAIN, "excerpt": excerpt.shortened(SHOWN_CHARACTERS)}
+    facts["turns_text"] = turns_text(excerpt.text)
+    if chosen == View.PLAIN or offset or not excerpt.text:
+        return facts
+    rendering = rendered(content, excerpt.text, chosen, name_of(found))
+    return {**facts, "failed": True} if rendering.html is None else {**facts, "view": chosen, "rendering": rendering}
+
+
+def _compared(old: Content, new: Content) -> dict[str, Any]:
+    if old.size_chars is None or new.size_chars is None:
+        return {"difference": None}
+    before, after = (excerpt_of(content, 0, COMPARED_CHARACTERS + 1).text for content in (old, new))
+    return {"difference": difference(old, new, before, after), "turns_text": turns_text(before + after)}
 
 
 def _find(public_id: str) -> Artifact:
@@ -92,6 +105,6 @@ def _find(public_id: str) -> Artifact:
     return get_object_or_404(artifacts, public_id=public_id)
 
 
-def _version(request: HttpRequest, found: Artifact) -> ArtifactVersion:
-    number = number_in(request, "version", least=0, most=LAST_NUMBER) if "version" in request.GET else found.version
+def _version(request: HttpRequest, found: Artifact, parameter: str, default: int) -> ArtifactVersion:
+    number = number_in(request, parameter, least=0, most=LAST_NUMBER) if parameter in request.GET else default
     return get_object_or_404(found.versions.select_related("content", "session"), number=number)

@@ -17,6 +17,7 @@ from tasks.models import Task
 from tests.factories import html_of, make_artifact, make_plan, make_project, make_task, signed_in
 
 pytestmark = pytest.mark.django_db
+PLAIN = "view=plain"
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_an_artifact_that_is_not_there_is_not_found(client: Client, task: Task, 
 
 def test_it_shows_what_was_delivered_where_and_how_it_can_be_proven(client: Client, task: Task) -> None:
     text = "Größe: 7\n"
-    page = _page(client, make_artifact(task, text, paths=["docs/a.md", "docs/b.md"], summary="All counted"))
+    page = _page(client, make_artifact(task, text, paths=["docs/a.md", "docs/b.md"], summary="All counted"), PLAIN)
     assert _text(page) == text
     assert hashlib.sha256(text.encode()).hexdigest() in page
     assert "9 characters, 11 bytes" in page and "docs/a.md" in page and "docs/b.md" in page
@@ -56,8 +57,8 @@ def test_it_shows_what_was_delivered_where_and_how_it_can_be_proven(client: Clie
 
 def test_an_earlier_version_can_be_read(client: Client, task: Task) -> None:
     artifact = make_artifact(task, "first words", "second words")
-    assert _text(_page(client, artifact)) == "second words"
-    earlier = _page(client, artifact, "version=1")
+    assert _text(_page(client, artifact, PLAIN)) == "second words"
+    earlier = _page(client, artifact, f"version=1&{PLAIN}")
     assert _text(earlier) == "first words" and "See the latest, version 2" in earlier
 
 
@@ -75,18 +76,18 @@ def test_a_long_text_is_read_part_by_part_without_losing_a_character(
     artifact = make_artifact(task, text)
     parts, offset = [], 0
     while offset < len(text):
-        page = _page(client, artifact, f"version=1&offset={offset}")
+        page = _page(client, artifact, f"version=1&{PLAIN}&offset={offset}")
         parts.append(_text(page))
         offset += 1000
         assert ("Next part" in page) == (offset < len(text))
-        assert (f"version=1&amp;offset={offset}" in page) == (offset < len(text))
+        assert (f"version=1&amp;{PLAIN}&amp;offset={offset}" in page) == (offset < len(text))
     assert "".join(parts) == text
     assert "This is the end of the text." in page
 
 
 def test_it_says_how_much_of_a_text_is_left(client: Client, task: Task) -> None:
     artifact = make_artifact(task, "z" * 500_000)
-    page = _page(client, artifact)
+    page = _page(client, artifact, PLAIN)
     assert "characters 1\u2013200,000 of 500,000" in page and "300,000 characters left" in page
     assert len(_text(page)) == 200_000
 

@@ -79,6 +79,7 @@ def test_a_person_finds_the_way_from_the_projects_to_the_text_without_javascript
     page.get_by_text("Working brief").click()
     expect(page.locator("details pre")).to_be_visible()
     page.locator(f"a[href='{addresses['artifact']}']").click()
+    page.get_by_role("link", name="Plain").click()
     expect(page.locator("pre")).to_contain_text("# Report")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()

@@ -1,0 +1,222 @@
+"""The difference between two versions of a text: hunks of rows for a page, or unified text for a tool."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from artifacts.models import Content
+from artifacts.rendering.apart import kept
+from artifacts.rendering.opcodes import Opcode, plain_opcodes
+
+COMPARED_CHARACTERS = 1024 * 1024
+COMPARED_LINES = 5_000
+"""Lines of each side that are looked at for moves; text alike at both ends does not count."""
+SHOWN_ROWS = 6_000
+SHOWN_LINE = 2_000
+MARKED_LINE = 500
+"""Characters of a line up to which it is said what changed within it."""
+CONTEXT = 3
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+NO_NEWLINE = "\\ No newline at end of file"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of one side; `middle` is what changed in it, where the other side has its counterpart."""
+
+    number: int
+    raw: str
+    before: str
+    middle: str
+    after: str
+    has_end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What stands side by side; the same line twice where nothing changed."""
+
+    old: Line | None
+    new: Line | None
+    is_same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """Changes that stand close together, with some lines around them."""
+
+    rows: list[Row]
+
+    @property
+    def header(self) -> str:
+        """Where the lines are, as unified differences say it."""
+        return f"@@ -{_span([row.old for row in self.rows])} +{_span([row.new for row in self.rows])} @@"
+
+    @property
+    def unified(self) -> Iterator[Row]:
+        """The rows one below the other: each the same on both sides or one side alone, what went before what came."""
+        came: list[Row] = []
+        for row in self.rows:
+            if row.is_same:
+                yield from came
+                came = []
+                yield row
+                continue
+            if row.old:
+                yield Row(row.old, None, False)
+            if row.new:
+                came.append(Row(None, row.new, False))
+        yield from came
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How one text became another."""
+
+    hunks: list[Hunk]
+    added: int
+    removed: int
+    compared: int | None = None
+    """How many characters of each were compared, where that was not all."""
+    is_rough: bool = False
+    """Whether the texts were too different to find out what moved."""
+    left_out: int = 0
+    """Rows that are not shown."""
+
+
+def difference(old: Content, new: Content, old_text: str, new_text: str, *, context: int = CONTEXT) -> Difference:
+    """Compare the texts of two contents, which are at hand, line by line; `context` is at least 1.
+
+    Call it outside any transaction.
+    """
+    is_cut = max(len(old_text), len(new_text)) > COMPARED_CHARACTERS
+    before, after = (_LINE.findall(text[:COMPARED_CHARACTERS]) for text in (old_text, new_text))
+    fine = _fine(old, new, before, after)
+    codes = fine or plain_opcodes(before, after)
+    removed, added = _changed(codes)
+    groups = list(_grouped(codes, context))
+    hunks = list(_hunks(groups, before, after))
+    left_out = sum(map(_height, chain.from_iterable(groups))) - sum(len(hunk.rows) for hunk in hunks)
+    return Difference(hunks, added, removed, COMPARED_CHARACTERS if is_cut else None, fine is None, left_out)
+
+
+def _fine(old: Content, new: Content, before: list[str], after: list[str]) -> list[Opcode] | None:
+    """Return what moved and what stayed; None where there is too much of it, or it takes too long."""
+    if before == after:
+        return plain_opcodes(before, after)
+    if max(_changed(plain_opcodes(before, after))) > COMPARED_LINES:
+        return None
+    key = (old.sha256, new.sha256, str(len(before)), str(len(after)))
+    found = kept(key, "opcodes", old=before, new=after)
+    return None if found is None else [_opcode(code) for code in found]
+
+
+def unified(difference: Difference, old_name: str, new_name: str) -> str:
+    """Return a difference as text that `patch` and `git apply` take; empty where there is none."""
+    if not difference.hunks:
+        return ""
+    lines = [f"--- {old_name}", f"+++ {new_name}"]
+    for hunk in difference.hunks:
+        lines.append(hunk.header)
+        for row in hunk.unified:
+            lines += _written(row)
+    return "\n".join(lines) + "\n"
+
+
+def _written(row: Row) -> list[str]:
+    line = row.old or row.new
+    if line is None:
+        return []
+    sign = " " if row.is_same else "-" if row.old else "+"
+    return [sign + line.raw.removesuffix("\n"), *([] if line.has_end else [NO_NEWLINE])]
+
+
+def _opcode(code: list[str | int]) -> Opcode:
+    tag, *places = code
+    first, last, start, stop = map(int, places)
+    return str(tag), first, last, start, stop
+
+
+def _changed(codes: Iterable[Opcode]) -> tuple[int, int]:
+    """Count the lines that went and that came."""
+    changed = [code for code in codes if code[0] != "equal"]
+    return sum(code[2] - code[1] for code in changed), sum(code[4] - code[3] for code in changed)
+
+
+def _grouped(codes: list[Opcode], context: int) -> Iterator[list[Opcode]]:
+    """Put changes that stand close together into groups, with lines around them."""
+    group: list[Opcode] = []
+    for place, (tag, first, last, start, stop) in enumerate(codes):
+        if tag != "equal":
+            group.append((tag, first, last, start, stop))
+            continue
+        if place == 0:
+            group = [(tag, max(first, last - context), last, max(start, stop - context), stop)]
+        elif place == len(codes) - 1 or last - first > 2 * context:
+            yield [*group, (tag, first, min(last, first + context), start, min(stop, start + context))]
+            group = [(tag, max(first, last - context), last, max(start, stop - context), stop)]
+        else:
+            group.append((tag, first, last, start, stop))
+    if any(code[0] != "equal" for code in group):
+        yield group
+
+
+def _hunks(groups: list[list[Opcode]], old: list[str], new: list[str]) -> Iterator[Hunk]:
+    """Yield hunks of up to as many rows as a page holds, the last one cut."""
+    room = SHOWN_ROWS
+    for group in groups:
+        rows = list(islice(_rows(group, old, new), room))
+        room -= len(rows)
+        if rows:
+            yield Hunk(rows)
+
+
+def _height(code: Opcode) -> int:
+    """How many rows a change takes."""
+    return max(code[2] - code[1], code[4] - code[3])
+
+
+def _rows(codes: list[Opcode], old: list[str], new: list[str]) -> Iterator[Row]:
+    for tag, first, last, start, stop in codes:
+        for place in range(_height((tag, first, last, start, stop))):
+            was = old[first + place] if first + place < last else None
+            now = new[start + place] if start + place < stop else None
+            yield _row(was, now, first + place + 1, start + place + 1, tag == "equal")
+
+
+def _row(was: str | None, now: str | None, old: int, new: int, is_same: bool) -> Row:
+    head, tail = (0, 0) if is_same or was is None or now is None else _common(was, now)
+    return Row(
+        None if was is None else _line(was, old, head, tail),
+        None if now is None else _line(now, new, head, tail),
+        is_same,
+    )
+
+
+def _common(was: str, now: str) -> tuple[int, int]:
+    """Return how many characters two lines share at both ends; none where they share too few to be the same line."""
+    most = min(len(was), len(now))
+    if max(len(was), len(now)) > MARKED_LINE:
+        return 0, 0
+    head = next((place for place in range(most) if was[place] != now[place]), most)
+    tail = next((place for place in range(most - head) if was[-1 - place] != now[-1 - place]), most - head)
+    return (head, tail) if 3 * (head + tail) > max(len(was), len(now)) else (0, 0)
+
+
+def _line(text: str, number: int, head: int, tail: int) -> Line:
+    has_end = text.endswith("\n")
+    shown = text.removesuffix("\n").replace("\r", "\u240d")
+    if len(shown) > SHOWN_LINE:
+        return Line(number, text, shown[:SHOWN_LINE] + "\u2026", "", "", has_end)
+    end = max(len(shown) - max(tail - has_end, 0), head)
+    if not head and not tail:
+        return Line(number, text, shown, "", "", has_end)
+    return Line(number, text, shown[:head], shown[head:end], shown[end:], has_end)
+
+
+def _span(lines: list[Line | None]) -> str:
+    numbers = [line.number for line in lines if line]
+    return f"{numbers[0]},{len(numbers)}" if numbers else "0,0"

@@ -1,0 +1,113 @@
+"""Markdown as safe HTML: no markup of its own, no other scheme than the web's, no image from elsewhere, no style.
+
+Runs only in the rendering process.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import count
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+from pygments.token import STANDARD_TYPES
+
+from artifacts.rendering.source import coloured
+
+DEEPEST = 40
+"""Levels of nesting; what lies deeper is left to the views of the source."""
+ID_PREFIX = "md-"
+"""Keeps the names of headings apart from everything else on the page."""
+_BELOW = 2
+"""The page has headings of the first two levels of its own."""
+_TEXT_TAGS = {"p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a", "span", "div"}
+_TABLE_TAGS = {"table", "thead", "tbody", "tr", "th", "td"}
+_HEADINGS = {"h3", "h4", "h5", "h6"}
+_CLEANER = nh3.Cleaner(
+    tags=_TEXT_TAGS | _TABLE_TAGS | _HEADINGS,
+    clean_content_tags={"script", "style"},
+    attributes={"a": {"href", "title"}, "ol": {"start"}, **{tag: {"id"} for tag in _HEADINGS}},
+    attribute_filter=lambda tag, name, value: _checked(tag, name, value),
+    allowed_classes={
+        "span": {name for name in STANDARD_TYPES.values() if name},
+        "div": {"sideways"},
+        "th": {"center", "right"},
+        "td": {"center", "right"},
+    },
+    url_schemes={"http", "https", "mailto"},
+    link_rel="noopener noreferrer nofollow",
+    id_prefix=ID_PREFIX,
+)
+
+
+def markdown(text: str) -> str:
+    """Return a Markdown text as HTML that may stand in a page of this site."""
+    return _CLEANER.clean(_parser().render(text))
+
+
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST}).enable(["table", "strikethrough"])
+    parser.core.ruler.push("fit_into_page", _fit_into_page)
+    for name, rule in _RULES.items():
+        parser.add_render_rule(name, rule)
+    return parser
+
+
+def _checked(tag: str, name: str, value: str) -> str | None:
+    """Let links lead to the web or to a heading of the same text: a path would lead to a page of this site."""
+    if name != "href":
+        return value
+    if value.startswith("#"):
+        return f"#{ID_PREFIX}{value[1:].lower()}"
+    return value if re.match(r"(?:https?://|mailto:)", value, re.IGNORECASE) else None
+
+
+def _fit_into_page(state: StateCore) -> None:
+    """Put headings below those of the page, name them, and say the alignment of cells by class, not by style."""
+    named: dict[str, count[int]] = {}
+    for place, token in enumerate(state.tokens):
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + _BELOW, 6)}"
+        if token.type == "heading_open":
+            slug = _slug(state.tokens[place + 1].content)
+            number = next(named.setdefault(slug, count()))
+            token.attrSet("id", f"{slug}-{number}" if number else slug)
+        elif token.type in ("th_open", "td_open"):
+            token.attrs = {"class": str(style).rpartition(":")[2]} if (style := token.attrGet("style")) else {}
+
+
+def _slug(heading: str) -> str:
+    """Name a heading as code forges do, so that tables of contents lead somewhere."""
+    return re.sub(r"[^\w\- ]", "", heading[:200].lower()).strip().replace(" ", "-")
+
+
+def _code(self: RendererHTML, tokens: Sequence[Token], place: int, options: OptionsDict, env: EnvType) -> str:
+    token = tokens[place]
+    language = token.info.strip().split(maxsplit=1)
+    return f"<pre><code>{coloured(token.content, language[0] if language else '')}</code></pre>\n"
+
+
+def _image(self: RendererHTML, tokens: Sequence[Token], place: int, options: OptionsDict, env: EnvType) -> str:
+    """Name an image and lead to it: a browser that loaded it would tell others who reads this."""
+    token = tokens[place]
+    link = Token("link_open", "a", 1, attrs={"href": token.attrGet("src") or ""})
+    name = self.renderInlineAsText(token.children, options, env) or "without a name"
+    return f"<a{self.renderAttrs(link)}>[image: {_escaped(name)}]</a>"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+_RULES = {
+    "fence": _code,
+    "code_block": _code,
+    "image": _image,
+    "table_open": lambda *_: '<div class="sideways"><table>\n',
+    "table_close": lambda *_: "</table></div>\n",
+}

@@ -1,0 +1,281 @@
+"""Markdown and code as HTML: what may be in it, and that no text is slow. It runs in a process of its own."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from hypothesis import given
+from hypothesis import strategies as st
+
+from artifacts.models import Content
+from artifacts.rendering import apart
+from artifacts.rendering.apart import kept
+from artifacts.rendering.markdown import markdown
+from artifacts.rendering.source import source
+from artifacts.rendering.views_of import RENDERED_CHARACTERS, RENDERED_LINES, View, beginning, rendered, views_of
+
+SIZE = RENDERED_CHARACTERS
+ALLOWED = {
+    "p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a", "span", "div", "table",
+    "thead", "tbody", "tr", "th", "td", "h3", "h4", "h5", "h6",
+}  # fmt: skip
+ATTRIBUTES = {"href", "title", "class", "id", "start", "rel"}
+
+
+class Seen(HTMLParser):
+    """The tags, attributes and words of some HTML."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str]] = []
+        self.words = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: Any) -> None:
+        self.tags.add(tag)
+        self.attributes += [(name, value or "") for name, value in attributes]
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def assert_harmless(html: str) -> None:
+    seen = Seen(html)
+    assert seen.tags <= ALLOWED
+    assert {name for name, _ in seen.attributes} <= ATTRIBUTES
+    for name, value in seen.attributes:
+        assert name != "href" or re.match(r"(https?://|mailto:|#md-)", value, re.IGNORECASE), value
+        assert name != "id" or value.startswith("md-")
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "[a](javascript:alert(1))",
+    "[a](JaVaScRiPt&colon;alert(1))",
+    "[a](java\tscript:alert(1))",
+    "[a](&#106;avascript:alert(1))",
+    "[a](vbscript:x) [b](data:text/html;base64,PHNjcmlwdD4=) [c](file:///etc/passwd)",
+    "<javascript:alert(1)>",
+    "[a]: javascript:alert(1)\n\n[a]",
+    "![a](javascript:alert(1)) ![b](data:image/svg+xml;base64,PHN2Zz4=)",
+    "![a](https://tracker.example/pixel.png)",
+    "<svg onload=alert(1)><script>alert(1)</script></svg>",
+    "[a](https://x 'title\" onmouseover=\"alert(1)')",
+    '```" onmouseover=alert(1) x="\nx\n```',
+    "# <a id='main' name=main>x</a>",
+    "# main",
+    "<style>body{display:none}</style><base href=//evil><meta http-equiv=refresh content=0>",
+    "<form action=/sign-out/><button>x</button></form><iframe srcdoc='<script>1</script>'></iframe>",
+    '|a|\n|:-:" onclick=alert(1)|\n|b|',
+    "[a](//evil.example) [b](/sign-out/) [c](?view=plain) [d](\\\\evil)",
+    "</div></section></main><h1>taken</h1>",
+    "<!--[if IE]><script>1</script><![endif]--> <![CDATA[<script>]]> <?php ?>",
+    "\x00<script\x00>alert(1)</script\x00>",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_markdown_becomes_harmless(text: str) -> None:
+    assert_harmless(markdown(text))
+    assert_harmless(markdown(f"- > {text}\n\n| a | b |\n| - | - |\n| {text} | x |\n"))
+
+
+PIECES = st.sampled_from(
+    [*HOSTILE, "`", "```", "\n\n", "\n", "> ", "- ", "|", "*", "[", "](", ")", "<", ">", '"', "&", "\\"]
+)
+
+
+@given(st.lists(PIECES | st.text(max_size=10), max_size=12).map("".join))
+def test_any_markdown_becomes_harmless(text: str) -> None:
+    assert_harmless(markdown(text))
+
+
+@given(
+    st.text(max_size=300) | st.lists(PIECES, max_size=10).map("".join), st.sampled_from(["a.py", "a.md", "a.html", "x"])
+)
+def test_source_keeps_every_character_and_counts_lines(text: str, name: str) -> None:
+    html = source(text, name)
+    seen = Seen(html)
+    assert seen.tags <= {"span", "a"}
+    assert {name for name, _ in seen.attributes} <= {"class", "id", "href", "tabindex", "aria-hidden"}
+    plain = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    assert html.count('id="L') == plain.count("\n") + (plain[-1:] != "\n")
+    shown = {0x2400 + number: number for number in range(32)} | {0x2421: 0x7F}
+    if not set(shown) & set(map(ord, text)):
+        assert seen.words.translate(shown).removesuffix("\n") == plain.removesuffix("\n")
+
+
+def test_markdown_reads_as_it_should() -> None:
+    html = markdown(
+        "# Top\n\n1. a\n2. b\n\n| x |\n| --: |\n| 1 |\n\n```py\nx = 1\n```\n\n~~s~~ **b** [c](#Top) <d> ![e](https://x/y.png)"
+    )
+    assert '<h3 id="md-top">Top</h3>' in html
+    assert "<ol>\n<li>a</li>" in html and '<td class="right">1</td>' in html and "<s>s</s> <strong>b</strong>" in html
+    assert '<span class="n">x</span>' in html and "&lt;d&gt;" in html
+    assert (
+        'href="#md-top"' in html
+        and '<a href="https://x/y.png" rel="noopener noreferrer nofollow">[image: e]</a>' in html
+    )
+
+
+def test_headings_of_one_name_are_told_apart() -> None:
+    assert re.findall(r'id="([^"]+)"', markdown("# A b\n# a B\n## A b!")) == ["md-a-b", "md-a-b-1", "md-a-b-2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sign"),
+    [
+        ("a.py", "def a(): pass", '<span class="k">def</span>'),
+        ("Makefile", "all:\n\tls", '<span class="nf">all</span>'),
+        ("a.json", '{"a": 1}', '<span class="mi">1</span>'),
+        ("", "#!/usr/bin/env python3\ndef a(): pass", '<span class="k">def</span>'),
+        ("run", '{"a": [1]}', '<span class="mi">1</span>'),
+        ("", "<?xml version='1.0'?><a/>", '<span class="nt">&lt;a/&gt;</span>'),
+        ("", "def a(): pass", "def a(): pass"),
+        ("a.unheard-of", "[1", "[1"),
+        ("", "[" * 100_000, "[[["),
+    ],
+)
+def test_code_is_coloured_by_name_or_content(name: str, text: str, sign: str) -> None:
+    assert sign in source(text, name)
+
+
+def test_lines_have_anchors_and_characters_without_a_shape_have_one() -> None:
+    html = source("a\r\nb\x00\x1b[1m\rc\n\nd", "a.txt")
+    assert re.findall(r'id="(L\d+)"><a href="#(L\d+)"', html) == [(f"L{n}", f"L{n}") for n in range(1, 5)]
+    assert "b\u2400\u241b[1m\u240dc" in html
+
+
+BOMBS = {
+    "quotations": ">" * SIZE,
+    "deep quotations": (">" * 50 + " a\n") * 5000,
+    "backticks": "`" * SIZE,
+    "backticks of all lengths": " ".join("`" * number for number in range(1, 720)),
+    "open brackets": "[" * SIZE,
+    "open links": "[a](" * (SIZE // 4),
+    "open images": "![a](" * (SIZE // 5),
+    "open destinations": "[a](<b" * (SIZE // 6),
+    "stars": "*a " * (SIZE // 3),
+    "stars of two kinds": "a**b" + "c* " * (SIZE // 3),
+    "underlines": "_" * SIZE,
+    "less than": "<" * SIZE,
+    "addresses": "<http://a " * (SIZE // 10),
+    "entities": "&" * SIZE,
+    "lists": "- " * (SIZE // 2),
+    "nested lists": "\n".join(" " * depth + "- a" for depth in range(700)),
+    "a wide table": "|a" * 30_000 + "\n" + "|-" * 30_000 + "\n" + "|\n" * 90_000,
+    "a long table": "|a|b|\n|-|-|\n" + "|x|y|\n" * (SIZE // 6),
+    "references": "[a]: b\n" + "[a]" * (SIZE // 3),
+    "comments": "<!--" * (SIZE // 4),
+    "parentheses": "[a](" + "(" * SIZE,
+    "fences": "```py\nx\n```\n" * 10_000,
+    "fences of many languages": "".join(
+        f"```{name}\nx\n```\n" for name in ("c", "php", "perl", "haskell", "sql") * 900
+    ),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("bomb", "view"),
+    [*((bomb, View.RENDERED) for bomb in BOMBS), ("a wide table", View.SOURCE), ("stars", View.SOURCE)],
+)
+def test_no_text_is_slow_to_render(bomb: str, view: View) -> None:
+    begun = time.monotonic()
+    done = rendered(Content(sha256=bomb), BOMBS[bomb], view, "bomb.md")
+    assert time.monotonic() - begun < apart.SECONDS + 5
+    assert done.html is None or len(done.html) <= apart.OUTPUT_BYTES
+
+
+def test_a_task_that_takes_too_long_is_ended_and_not_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "SECONDS", 0.01)
+    assert kept(("slow",), "markdown", text="a") is None
+    monkeypatch.setattr(apart, "SECONDS", 30)
+    assert kept(("slow",), "markdown", text="a") is None
+    assert kept(("other",), "markdown", text="a") == "<p>a</p>\n"
+
+
+def test_a_result_that_is_too_large_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "OUTPUT_BYTES", 10)
+    assert kept(("large",), "markdown", text="a" * 20) is None
+
+
+def test_a_process_that_fails_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    assert kept(("wrong",), "markdown", wrong="a") is None
+    assert "TypeError" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
+def test_the_process_bounds_its_own_memory(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    import subprocess
+
+    eager = "import artifacts.rendering.process as it; it._limit(); x = bytearray(2 * 1024 ** 3)"
+    root = Path(apart.__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", eager], cwd=root, capture_output=True, check=False)
+    assert done.returncode == 1 and b"MemoryError" in done.stderr
+
+
+def test_what_was_rendered_is_kept_by_its_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = Content(sha256="a" * 64)
+    first = rendered(content, "# A", View.RENDERED, "a.md")
+    monkeypatch.setattr(apart, "_run", lambda task: pytest.fail("it was rendered again"))
+    assert rendered(content, "# A", View.RENDERED, "a.md") == first
+    monkeypatch.setattr(apart, "_run", lambda task: '"anew"')
+    monkeypatch.setattr(apart, "RENDERER", apart.RENDERER + 1)
+    assert rendered(content, "# A", View.RENDERED, "a.md").html == "anew"
+
+
+def test_a_damaged_cache_is_no_loss() -> None:
+    kept(("damaged",), "markdown", text="a")
+    for path in Path(caches["rendered"]._dir).glob("*.djcache"):  # type: ignore[attr-defined]
+        path.write_bytes(path.read_bytes()[:40])
+    assert kept(("damaged",), "markdown", text="a") == "<p>a</p>\n"
+
+
+def test_the_cache_holds_a_bounded_number_of_files() -> None:
+    cache = caches["rendered"]
+    for number in range(520):
+        cache.set(str(number), "x")
+    assert len(list(Path(cache._dir).glob("*.djcache"))) <= 501  # type: ignore[attr-defined]
+
+
+@given(st.text("ab\n", max_size=100), st.integers(1, 30), st.integers(1, 5))
+def test_what_is_rendered_is_a_beginning_of_whole_lines(text: str, most: int, lines: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("artifacts.rendering.views_of.RENDERED_CHARACTERS", most)
+        patch.setattr("artifacts.rendering.views_of.RENDERED_LINES", lines)
+        found = beginning(text)
+    assert text.startswith(found) and len(found) <= most and found.count("\n") <= lines
+    assert found == text or found.endswith("\n") or "\n" not in text[:most]
+
+
+def test_a_text_within_the_limits_is_rendered_whole() -> None:
+    assert beginning("a\n" * RENDERED_LINES) == "a\n" * RENDERED_LINES
+    assert beginning("a\n" * (RENDERED_LINES + 1)) == "a\n" * RENDERED_LINES
+    assert beginning("a" * SIZE) == "a" * SIZE
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "text", "best"),
+    [
+        ("a.md", "code", "x", View.RENDERED),
+        ("a.py", "documentation", "# x", View.SOURCE),
+        ("", "general", "x", View.RENDERED),
+        ("", "code", "x = 1", View.SOURCE),
+        ("", "code", "Here:\n```py\nx\n```", View.RENDERED),
+        ("LICENSE", "general", "# x", View.SOURCE),
+    ],
+)
+def test_the_best_view_follows_name_kind_and_text(name: str, kind: str, text: str, best: View) -> None:
+    views = views_of(name, kind, text)
+    assert (views[0], views[-1]) == (best, View.PLAIN)
