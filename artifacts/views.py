@@ -51,9 +51,9 @@ def artifact_image(request: HttpRequest, public_id: str) -> HttpResponseBase:
     if media_type is None:
         raise Http404
     answer = download(request, found, version)
-    answer.headers |= {"Content-Disposition": "inline", "Cross-Origin-Resource-Policy": "same-origin"}
-    if answer.status_code in (200, 206):
-        answer.headers["Content-Type"] = media_type
+    answer["Content-Disposition"] = "inline"
+    answer["Content-Type"] = media_type
+    answer["Cross-Origin-Resource-Policy"] = "same-origin"
     return answer
 
 

@@ -13,7 +13,7 @@ def opcodes(old: Sequence[str], new: Sequence[str]) -> list[Opcode]:
     """Return how old lines become new ones."""
     begin, end = _alike(old, new)
     matcher = SequenceMatcher(None, old[begin : len(old) - end], new[begin : len(new) - end])
-    middle = [
+    middle: list[Opcode] = [
         (tag, first + begin, last + begin, start + begin, stop + begin)
         for tag, first, last, start, stop in matcher.get_opcodes()
     ]

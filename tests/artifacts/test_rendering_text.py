@@ -163,7 +163,6 @@ BOMBS = {
     "backticks of all lengths": " ".join("`" * number for number in range(1, 720)),
     "open brackets": "[" * SIZE,
     "open links": "[a](" * (SIZE // 4),
-    "open images": "![a](" * (SIZE // 5),
     "open destinations": "[a](<b" * (SIZE // 6),
     "stars": "*a " * (SIZE // 3),
     "stars of two kinds": "a**b" + "c* " * (SIZE // 3),

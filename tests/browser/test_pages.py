@@ -13,6 +13,27 @@ from tests.factories import make_artifact, make_dependency, make_event, make_pla
 PHONE = {"viewport": {"width": 390, "height": 844}}
 EVIL = "<script>document.title = 'taken'</script><img src=x onerror=alert(1)>\u202e" + "w" * 150
 
+REPORT = f"# Report\n\n{EVIL} [a](javascript:alert(1)) ![b](https://x.invalid/b.png)\n\n"
+REPORT += f"```py\n{'wide ' * 60}\n```\n\n|{'a|' * 40}\n|{'-|' * 40}\n|{'cell |' * 40}\n"
+
+CONTRASTS = """() => {
+    const light = (colour) => {
+        const part = colour.match(/\\d+/g).slice(0, 3).map((x) => x / 255)
+            .map((x) => (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * part[0] + 0.7152 * part[1] + 0.0722 * part[2];
+    };
+    const source = document.querySelector(".source");
+    const behind = light(getComputedStyle(source).backgroundColor);
+    return ["c1", "k", "nf", "nc", "s", "mi", "gd"].filter((name) => {
+        const span = document.createElement("span");
+        span.className = name;
+        source.append(span);
+        const front = light(getComputedStyle(span).color);
+        return (Math.max(front, behind) + 0.05) / (Math.min(front, behind) + 0.05) < 4.5;
+    });
+}"""
+"""The kinds of code whose colour stands out too little from what is behind it."""
+
 
 @pytest.fixture
 def addresses(transactional_db: None) -> dict[str, str]:
@@ -23,7 +44,7 @@ def addresses(transactional_db: None) -> dict[str, str]:
     leaf = make_task(project, parent=group, title="The work", description=EVIL, status=Status.ACTIVE)
     make_dependency(leaf, Task.objects.filter(parent=plan).order_by("id")[0], inherited_from=group)
     make_event(leaf, Verb.CLAIM, actor_name=EVIL, before={"status": "pending"}, after={"status": "active"})
-    artifact = make_artifact(leaf, "x" * 5000, "# Report\n" + EVIL, paths=["src/" + "deep/" * 60 + "a.md", EVIL[:200]])
+    artifact = make_artifact(leaf, "x" * 5000, REPORT, paths=["src/" + "deep/" * 60 + "a.md", EVIL[:200]])
     return {
         "projects": "/",
         "project": "/projects/ledger/",
@@ -31,6 +52,10 @@ def addresses(transactional_db: None) -> dict[str, str]:
         "plan": f"/tasks/{plan.public_id}/",
         "work": f"/tasks/{leaf.public_id}/",
         "artifact": f"/artifacts/{artifact.public_id}/",
+        "source": f"/artifacts/{artifact.public_id}/?view=source",
+        "plain": f"/artifacts/{artifact.public_id}/?view=plain",
+        "difference": f"/artifacts/{artifact.public_id}/diff/",
+        "side by side": f"/artifacts/{artifact.public_id}/diff/?layout=split",
     }
 
 
@@ -84,6 +109,22 @@ def test_a_person_finds_the_way_from_the_projects_to_the_text_without_javascript
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     assert download.value.suggested_filename == "a.md"
+
+
+def test_a_line_of_code_can_be_pointed_at_without_javascript(open_page: Open, addresses: dict[str, str]) -> None:
+    page = open_page(addresses["source"] + "#L5", java_script_enabled=False)
+    pointed, other = (page.locator(line) for line in ("#L5", "#L4"))
+    expect(pointed).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    expect(other).to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    other.locator("a").first.click()
+    expect(other).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
+
+
+def test_colours_of_code_can_be_read_in_light_and_dark(open_page: Open, addresses: dict[str, str]) -> None:
+    for scheme in ("light", "dark"):
+        page = open_page(addresses["source"], color_scheme=scheme)
+        poor = page.evaluate(CONTRASTS)
+        assert poor == [], (scheme, poor)
 
 
 def test_signing_out_takes_one_click(open_page: Open, addresses: dict[str, str]) -> None:
