@@ -9,10 +9,13 @@ from typing import IO, Any
 from django.core.handlers.asgi import ASGIHandler
 
 Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
 
 UPLOADS = "/api/v1/uploads/"
 STALLED_SECONDS = 60.0
 """How long a client may send nothing in the middle of a body."""
+UNREAD_LIMIT = 4 * 1024 * 1024
+UNREAD_SECONDS = 2.0
 
 
 def is_read_as_it_arrives(scope: Any) -> bool:
@@ -48,18 +51,30 @@ class Arriving:
         """Let go of what nobody read."""
         self._rest.clear()
 
+    async def has_come_whole(self) -> bool:
+        """Whether the body has ended, or ends soon: what a refusal leaves unread is thrown away up to a limit.
+
+        A client that hears the refusal only after it has sent all would otherwise never hear it.
+        """
+        thrown_away = 0
+        while thrown_away < UNREAD_LIMIT and not self._has_ended.is_set() and not self._is_broken:
+            await self._wait_for_more(UNREAD_SECONDS)
+            thrown_away += len(self._rest)
+            self._rest.clear()
+        return self._has_ended.is_set()
+
     async def _take(self, size: int) -> bytes:
         while len(self._rest) < size and not self._has_ended.is_set() and not self._is_broken:
-            await self._wait_for_more()
+            await self._wait_for_more(STALLED_SECONDS)
         if self._is_broken and not self._rest:
             raise OSError("The connection broke in the middle of the body.")
         taken = bytes(self._rest[:size])
         del self._rest[:size]
         return taken
 
-    async def _wait_for_more(self) -> None:
+    async def _wait_for_more(self, seconds: float) -> None:
         try:
-            message = await asyncio.wait_for(self._receive(), STALLED_SECONDS)
+            message = await asyncio.wait_for(self._receive(), seconds)
         except TimeoutError:
             message = {"type": "http.disconnect"}
         if message["type"] == "http.disconnect":
@@ -68,6 +83,17 @@ class Arriving:
         self._rest += message.get("body", b"")
         if not message.get("more_body", False):
             self._has_ended.set()
+
+
+def ending(arriving: Arriving, send: Send) -> Send:
+    """Return a `send` that closes the connection behind an answer whose client would go on sending."""
+
+    async def send_and_close(message: Any) -> None:
+        if message["type"] == "http.response.start" and not await arriving.has_come_whole():
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await send(message)
+
+    return send_and_close
 
 
 class Site(ASGIHandler):

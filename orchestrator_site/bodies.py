@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from orchestrator_site.arriving import Arriving, is_read_as_it_arrives
+from orchestrator_site.arriving import Arriving, ending, is_read_as_it_arrives
 from tasks.errors import TooLarge
 from tasks.rest.parsers import LARGE_BODY
 from tasks.rest.problems import MEDIA_TYPE, TITLES, TYPE
@@ -31,7 +31,8 @@ def bounded(site: Any) -> Any:
             await site(scope, receive, send)
             return
         if is_read_as_it_arrives(scope):  # nothing keeps it but the upload, which has a limit of its own
-            await site(scope, Arriving(receive), send)
+            arriving = Arriving(receive)
+            await site(scope, arriving, ending(arriving, send))
             return
         limit = largest_body()
         if _told_length(scope) > limit:

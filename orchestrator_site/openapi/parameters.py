@@ -25,6 +25,7 @@ PATH = {
     "needed_id": ("The id of the task that is waited for.", "architect_a71c02"),
     "session_id": ("The handle of a session.", "session_0f61a2b3c4d5"),
     "artifact_id": ("The id of an artifact.", "artifact_5b1e77d0"),
+    "upload_id": ("The id of an upload.", "upload_3c9198e8e019"),
     "token_id": ("The id of an access token; not its secret.", "token_6504b6cf"),
     "name": ("The name of a specialist.", "implementer"),
     "code": ("The code of a problem.", "conflict"),
@@ -46,6 +47,7 @@ FILTERS = {
     "task": "Of one task, by its id.",
     "kind": "Of one or several kinds.",
     "path": "With a text in one of its paths.",
+    "state": "In one or several states.",
 }
 QUERY: dict[str, tuple[dict[str, Any], str]] = {
     "detail": ({"type": "string", "enum": ["brief", "full"], "default": "brief"}, "How much is told of each part."),
@@ -75,6 +77,10 @@ HEADERS: dict[str, tuple[dict[str, Any], str]] = {
     "If-None-Match": (_ETAG, "The ETag that is known: answered by 304 where nothing has changed."),
     "Range": ({"type": "string", "pattern": "^bytes=[0-9]{1,9}-$"}, "A range of bytes, as `bytes=1000-1999`."),
     "If-Range": (_ETAG, "The ETag of the bytes that the range is of; everything is sent where it is another."),
+    "Upload-Offset": (
+        {"type": "string", "pattern": "^[0-9]{1,15}$"},
+        "How many bytes are there already: where those of the body go.",
+    ),
     "Last-Event-ID": (
         {"type": "string", "pattern": "^[0-9]{1,18}$"},
         "Streams: the last event that was seen. Browsers send it by themselves.",

@@ -8,6 +8,7 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
 
+from artifacts.api.uploads import MEDIA_TYPE as PART
 from orchestrator_site.openapi import parameters
 from tasks.rest.fields import Body
 from tasks.rest.permissions import needed
@@ -29,6 +30,7 @@ PROBLEMS = {
     "default": ("Other", "invalid", "Any other problem."),
 }
 """What each status is called in the document, the code that usually comes with it, and what it means."""
+_OFFSET = {"Upload-Offset": {"schema": {"type": "string"}, "description": "How many bytes are there now."}}
 _STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 
 
@@ -41,7 +43,9 @@ class Schema(AutoSchema):
         """Describe the operation, and then what no table of the framework knows of."""
         operation: dict[str, Any] = super().get_operation(*place) or {}
         operation["parameters"] = [*operation.get("parameters", ()), *self._headers()]
-        if "requestBody" in operation:
+        if self._is_part():
+            operation["requestBody"] = {"content": {PART: {"schema": {}}}, "required": True}
+        elif "requestBody" in operation:
             fields = self.get_request_serializer()().fields.values()
             operation["requestBody"]["required"] = any(field.required for field in fields)
         self._tell_other_types(operation["responses"])
@@ -121,6 +125,7 @@ class Schema(AutoSchema):
         if self.method != "GET":
             names += ["Idempotency-Key", "Session-Id"]
             names += ["If-Match"] if self.doing in self.view.conditional else []
+            names += ["Upload-Offset"] if self._is_part() else []
         elif self.doing == "retrieve":
             names += ["If-None-Match"]
             names += ["Range", "If-Range"] if self._is_bytes() else []
@@ -156,6 +161,9 @@ class Schema(AutoSchema):
     def _is_bytes(self) -> bool:
         return self.path.endswith("/content")
 
+    def _is_part(self) -> bool:
+        return self.path.startswith("/api/v1/uploads/") and self.method == "PATCH"
+
     def _is_stream(self) -> bool:
         return self.doing == "feed"
 
@@ -169,7 +177,9 @@ class Schema(AutoSchema):
                 content.update(_STREAM)
             if self._is_bytes():
                 response["content"] = {"*/*": {"schema": {}}}
-            if self.doing in ("retrieve", "create", "partial_update", "update"):
+            if self._is_part():
+                response["headers"] = _OFFSET
+            elif self.doing in ("retrieve", "create", "partial_update", "update"):
                 response.setdefault("headers", {}).update(_ETAG)
             if status == "201":
                 response["headers"]["Location"] = {"schema": {"type": "string"}, "description": "Where it is."}

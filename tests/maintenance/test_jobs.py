@@ -194,7 +194,7 @@ def test_maintain_without_a_name_lists_the_jobs(capsys: pytest.CaptureFixture[st
     call_command("maintain")
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(registry.jobs())
-    assert lines[2].endswith(
+    assert lines[3].endswith(
         "every 1 min   Give back tasks whose holder has gone, in projects where nobody asks for work."
     )
 
@@ -202,7 +202,7 @@ def test_maintain_without_a_name_lists_the_jobs(capsys: pytest.CaptureFixture[st
 def test_maintain_refuses_a_name_that_is_no_job_and_lists_those_that_are(fresh_home: Path) -> None:
     refused = manage("maintain", "nonsense")
     assert refused.returncode == 1
-    assert "CommandError: There is no job named nonsense. The jobs are: forget_old_rows" in refused.stderr
+    assert "CommandError: There is no job named nonsense. The jobs are: abandon_uploads, forget" in refused.stderr
 
 
 def test_a_job_that_kills_its_process_leaves_its_row(fresh_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ def test_the_table_of_arguments_is_that_of_the_tools() -> None:
         if len(cells) == 5 and names(cells[1]):
             documented[names(cells[1])[0]] = (names(cells[2]), names(cells[3]))
     real = {}
-    for tool in registry.tools():
+    for tool in registry.tools(["all"]):
         fields = tool.arguments.model_fields
         required = [name for name, field in fields.items() if field.is_required()]
         real[tool.name] = (required, [name for name in fields if name not in required])
