@@ -7,8 +7,12 @@ class ArtifactsConfig(AppConfig):
     name = "artifacts"
 
     def ready(self) -> None:
-        """Let briefs and reports name delivered work; `tasks` may not import this app itself."""
+        """Let briefs and reports name delivered work, and tasks be found; `tasks` may not import this app itself."""
         from artifacts.queries import works_of
+        from artifacts.search.index import index_tasks
+        from artifacts.search.search import tasks_found
         from tasks.queries.brief import offer_works
+        from tasks.words import offer_search
 
         offer_works(works_of)
+        offer_search(index_tasks, tasks_found)

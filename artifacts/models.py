@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from artifacts.search.models import SearchBacklog as SearchBacklog
+from artifacts.search.models import SearchDocument as SearchDocument
 from tasks.models import Project, Session, Task
 
 INLINE_LIMIT = 64 * 1024

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from artifacts import store as content_store
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Kind
+from artifacts.search.index import index_artifact
 from artifacts.store import Prepared
 from tasks import events, ids
 from tasks.actors import Actor
@@ -43,6 +44,7 @@ def store_artifact(
         session=actor.session,
         actor_name=actor.name,
     )
+    index_artifact(version, task=task, paths=paths)
     facts = {"artifact_id": artifact.public_id, "version": version.number, "sha256": prepared.sha256}
     events.record(actor=actor, verb=Verb.DELIVER, project=task.project_id, task=task, after=facts)
     return version

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 
+from tasks import words
 from tasks.choices import Status
 from tasks.models import Event, Project, Task, TaskQuerySet
 from tasks.queries.counts import of_plan
@@ -129,10 +130,11 @@ class Filters:
         return bool(self.status or self.specialist or self.plan or self.kind or self.q)
 
 
-def _matching(tasks: TaskQuerySet, text: str) -> TaskQuerySet:
+def _matching(tasks: TaskQuerySet, project: Project, text: str) -> TaskQuerySet:
+    """Keep what some words fit; the beginning of an id is enough."""
     if not text:
         return tasks
-    return tasks.filter(Q(title__icontains=text) | Q(public_id__icontains=text) | Q(description__icontains=text))
+    return tasks.filter(Q(pk__in=words.find(project, text)) | Q(public_id__startswith=text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class PlanRow:
 
 def plans(project: Project, *, filters: Filters, page: int) -> Rows[PlanRow]:
     """Return a project's plans with their progress, newest first."""
-    found = _matching(Task.objects.filter(project=project).on_board().plans(), filters.q)
+    found = _matching(Task.objects.filter(project=project).on_board().plans(), project, filters.q)
     if filters.status:
         found = found.filter(status=filters.status)
     if filters.specialist:
@@ -202,7 +204,7 @@ def _with_size(artifacts: QuerySet[Any]) -> QuerySet[Any]:
 
 def tasks(project: Project, *, filters: Filters, page: int) -> Rows[Task]:
     """Return a project's tasks: by last change where one state is asked for (its index), else newest first."""
-    found = _narrowed(_of_plan(project, filters.plan), filters)
+    found = _narrowed(_of_plan(project, filters.plan), project, filters)
     shown = found.select_related("root").only(*_ROW_FIELDS, "root__public_id", "root__title")
     order = ("-updated_at", "-id") if filters.status else ("-id",)
     return page_of(shown.order_by(*order), page=page, size=TASKS_PER_PAGE, total=_total(found, filters))
@@ -223,7 +225,7 @@ def _of_plan(project: Project, public_id: str) -> TaskQuerySet:
     return Task.objects.filter(Q(root=plan) | Q(pk=plan.pk)).on_board() if plan else Task.objects.none()
 
 
-def _narrowed(found: TaskQuerySet, filters: Filters) -> TaskQuerySet:
+def _narrowed(found: TaskQuerySet, project: Project, filters: Filters) -> TaskQuerySet:
     if filters.kind == "plan":
         found = found.plans()
     elif filters.kind == "leaf":
@@ -232,7 +234,7 @@ def _narrowed(found: TaskQuerySet, filters: Filters) -> TaskQuerySet:
         found = found.filter(specialist=filters.specialist)
     if filters.status:
         found = found.filter(status=filters.status)
-    return _matching(found, filters.q)
+    return _matching(found, project, filters.q)
 
 
 def specialists_seen(project: Project) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from tasks import words
 from tasks.actors import Actor
 from tasks.choices import CLAIMABLE, Status, Verb
 from tasks.errors import invalid
@@ -61,6 +62,7 @@ def complete_locked(
         raise invalid(problems, next="Nothing was changed. Mend these and send the call again.")
     task = _in_hand(task, actor, lease_number)
     _end(task, actor, summary=summary, outcome=outcome, reason=reason)
+    words.index([task])
     changed = parents.settle(task, actor=actor)
     done = [ended for ended in (task, *changed) if ended.status == Status.COMPLETED]
     return Completion(task, changed, became_ready(done))

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from tasks import events
+from tasks import events, words
 from tasks.actors import Actor
 from tasks.choices import FINISHED, Priority, Verb
 from tasks.errors import Conflict, invalid
@@ -62,6 +62,8 @@ def edit(
         after = dict(changes.columns)
         after.update(_relink(task, changes))
         _save(task, changes.columns)
+        if words.COLUMNS & changes.columns.keys():
+            words.index([task])
         events.record(actor=actor, verb=Verb.EDIT, project=task.project_id, task=task, before=before, after=after)
     return task
 

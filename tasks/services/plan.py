@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Max
 
-from tasks import events, ids
+from tasks import events, ids, words
 from tasks.actors import Actor
 from tasks.choices import CLAIMABLE, Complexity, Priority, Status, Verb
 from tasks.errors import Conflict, Invalid, invalid
@@ -67,6 +67,7 @@ def plan(
         edges = _connect(root, tasks, draft, outside)
         readiness.refresh(Task.objects.within(root).filter(position__gte=tasks[0].position))
         _refuse_cycles_through(root, {need for _, need in edges} & {row.pk for row in outside.values()})
+        words.index([root, *tasks])
         _record(root, tasks, actor)
         parents.settle(root, actor=actor)
     return Plan(root, tasks, [entry.spec.key for entry in draft], _named(edges, tasks, outside))

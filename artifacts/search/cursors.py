@@ -1,0 +1,44 @@
+"""Cursors of searches: where a page ended, tied to the question that it answered."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from zlib import crc32
+
+from artifacts.search.engines import Place
+from tasks.errors import Invalid
+
+_FORM = re.compile(r"(all|any):([0-9a-f]{8}):(-?\d{1,20}(?:\.\d{1,20})?(?:e-?\d{1,3})?):(\d{1,18})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last hit of a page, and whether the page was of hits with every term or with any."""
+
+    every: bool
+    place: Place
+
+
+def written(question: str, every: bool, place: Place) -> str:
+    """Return a cursor as the caller gets it."""
+    return f"{'all' if every else 'any'}:{_sum(question)}:{place.rank!r}:{place.owner}"
+
+
+def read(text: str | None, question: str) -> Cursor | None:
+    """Read a cursor that a caller sent.
+
+    Raises Invalid for one that is none, or is of another question.
+    """
+    if text is None:
+        return None
+    form = _FORM.fullmatch(text)
+    if form is None or form[2] != _sum(question):
+        raise Invalid(
+            "cursor: this is no cursor of this search.", next="Send a cursor that the same search answered, or none."
+        )
+    return Cursor(form[1] == "all", Place(float(form[3]), int(form[4])))
+
+
+def _sum(question: str) -> str:
+    return f"{crc32(question.encode()):08x}"

@@ -1,0 +1,170 @@
+"""The two indexes behind one question: FTS5 on SQLite, a generated tsvector with GIN on PostgreSQL.
+
+Both answer owners by rank (smaller is better), each with its best document. Only the ways to ask differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from django.db import connection
+
+from artifacts.search import words
+from artifacts.search.documents import PARTS
+from artifacts.search.words import Term
+
+START, STOP = "\x02", "\x03"
+"""What stands around hits in a marked text; documents hold neither."""
+_SHIFT = PARTS.bit_length() - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Where to look; None and empty mean everywhere."""
+
+    project: int | None = None
+    tasks: tuple[int, ...] = ()
+    plan: int | None = None
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The last hit that somebody has seen. Where it is still found, its rank of now counts, so pages go on true."""
+
+    rank: float
+    owner: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """An owner's best document, and how many owners were found in all."""
+
+    document: int
+    owner: int
+    rank: float
+    total: int
+
+
+class Engine(Protocol):
+    """What a database is asked."""
+
+    def expression(self, terms: Sequence[Term], *, every: bool) -> str:
+        """Return terms as this database understands them; empty where they hold nothing that is indexed."""
+
+    def ranked(self, expression: str, within: Within, *, after: Place | None, limit: int) -> list[Ranked]:
+        """Return what fits best, the best first."""
+
+    def marked(self, expression: str, documents: Sequence[int]) -> dict[int, str]:
+        """Return the bodies of some documents, hits between START and STOP."""
+
+
+_PAGE = """
+    hits AS MATERIALIZED ({best})
+    SELECT id, owner, rank, (SELECT count(*) FROM hits) AS total FROM hits WHERE {after}
+    ORDER BY rank, owner LIMIT {limit:d}
+"""
+_AFTER = "(rank, owner) > (COALESCE((SELECT rank FROM hits WHERE owner = %s), %s), %s)"
+
+
+def _page(found: str, best: str, values: list[Any], after: Place | None, limit: int) -> list[Ranked]:
+    page = _PAGE.format(best=best, after=_AFTER if after else "0 = 0", limit=limit)
+    place = [after.owner, after.rank, after.owner] if after else []
+    rows = _rows(f"WITH found AS MATERIALIZED ({found}), {page}", [*values, *place])
+    return [Ranked(*row) for row in rows]
+
+
+class Sqlite:
+    """FTS5. Filters are words too, in a column of their own: the index alone decides, no row is read for it."""
+
+    def expression(self, terms: Sequence[Term], *, every: bool) -> str:
+        """Return the terms as phrases, which nothing in them can break out of."""
+        return words.for_sqlite(terms, every=every)
+
+    def ranked(self, expression: str, within: Within, *, after: Place | None, limit: int) -> list[Ranked]:
+        """Rank by BM25, titles four times as heavy."""
+        found = """
+            SELECT rowid AS id, bm25(artifacts_searchindex, 0, 4, 1) AS rank
+            FROM artifacts_searchindex WHERE artifacts_searchindex MATCH %s
+        """
+        best = f"SELECT id, id >> {_SHIFT} AS owner, min(rank) AS rank FROM found GROUP BY id >> {_SHIFT}"
+        asked = " AND ".join([*_scopes(within), f"{{title body}} : ({expression})"])
+        return _page(found, best, [asked], after, limit)
+
+    def marked(self, expression: str, documents: Sequence[int]) -> dict[int, str]:
+        """Look each document up by its key; there is a page of them."""
+        statement = """
+            SELECT rowid, highlight(artifacts_searchindex, 2, char(2), char(3))
+            FROM artifacts_searchindex WHERE artifacts_searchindex MATCH %s AND rowid = %s
+        """
+        asked = f"{{title body}} : ({expression})"
+        return dict(row for document in documents for row in _rows(statement, [asked, document]))
+
+
+class Postgresql:
+    """tsvector and GIN, filters by columns."""
+
+    def expression(self, terms: Sequence[Term], *, every: bool) -> str:
+        """Return the terms as quoted words."""
+        return words.for_postgresql(terms, every=every)
+
+    def ranked(self, expression: str, within: Within, *, after: Place | None, limit: int) -> list[Ranked]:
+        """Rank by frequency and weight; the sign is turned, because smaller is better here."""
+        conditions, values = _conditions(within)
+        found = f"""
+            SELECT id, -ts_rank(vector, asked)::float8 AS rank
+            FROM artifacts_searchdocument, to_tsquery('orchestrator_words', %s) asked
+            WHERE {" AND ".join(["vector @@ asked", *conditions])}
+        """
+        best = f"""
+            SELECT DISTINCT ON (id >> {_SHIFT}) id, id >> {_SHIFT} AS owner, rank
+            FROM found ORDER BY id >> {_SHIFT}, rank, id
+        """
+        return _page(found, best, [expression, *values], after, limit)
+
+    def marked(self, expression: str, documents: Sequence[int]) -> dict[int, str]:
+        """Mark all words; what stood for signs in the index stands as spaces here, each in its place."""
+        statement = """
+            SELECT id, ts_headline('orchestrator_words', orchestrator_plain(body),
+                                   to_tsquery('orchestrator_words', %s), %s)
+            FROM artifacts_searchdocument WHERE id = ANY(%s)
+        """
+        options = f'HighlightAll=true, StartSel="{START}", StopSel="{STOP}"'
+        return dict(_rows(statement, [expression, options, list(documents)]))
+
+
+def engine() -> Engine:
+    """Return the index of the database that is used."""
+    return Sqlite() if connection.vendor == "sqlite" else Postgresql()
+
+
+def _scopes(within: Within) -> list[str]:
+    choices = [
+        [f"p{within.project}"] if within.project is not None else [],
+        [f"r{within.plan}"] if within.plan is not None else [],
+        [f"t{key}" for key in within.tasks],
+        [f"k{kind}" for kind in within.kinds],
+    ]
+    return [f"scope : ({' OR '.join(words)})" for words in choices if words]
+
+
+def _conditions(within: Within) -> tuple[list[str], list[Any]]:
+    chosen: list[tuple[str, Any]] = []
+    if within.project is not None:
+        chosen.append(("project_id = %s", within.project))
+    if within.plan is not None:
+        chosen.append(("task_id IN (SELECT id FROM tasks_task WHERE id = %s OR root_id = %s)", within.plan))
+    if within.tasks:
+        chosen.append(("task_id = ANY(%s)", list(within.tasks)))
+    if within.kinds:
+        chosen.append(("(kind = ANY(%s) OR artifact_id IS NOT NULL AND 'artifact' = ANY(%s))", list(within.kinds)))
+    return [text for text, _ in chosen], [value for text, value in chosen for _ in range(text.count("%s"))]
+
+
+def _rows(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

@@ -1,0 +1,169 @@
+"""Keep the documents of search true: written in the transaction of a change, long works after it, all of them anew."""
+
+from __future__ import annotations
+
+import codecs
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from time import monotonic
+
+from django.db import connection, transaction
+
+from artifacts import store
+from artifacts.models import Artifact, ArtifactVersion, Content, SearchBacklog, SearchDocument
+from artifacts.search import documents
+from artifacts.search.documents import PARTS, Work, owner_of
+from artifacts.store import Damaged
+from tasks.models import Task
+
+logger = logging.getLogger(__name__)
+
+_COLUMNS = ["project", "task", "artifact", "kind", "scope", "offset", "title", "body"]
+_TOGETHER = 200
+_PIECES_TOGETHER = 8
+"""Documents of one transaction where much is written: nobody else can write meanwhile on SQLite."""
+_READ_FOR_TASK = ("public_id", "project", "root", "title", "description", "context", "summary")
+
+
+def index_tasks(tasks: Sequence[Task]) -> None:
+    """Write the words of tasks. Call it in the transaction of the change, with their rows locked."""
+    _write([documents.of_task(task) for task in tasks])
+
+
+def index_artifact(version: ArtifactVersion, *, task: Task, paths: Sequence[str]) -> None:
+    """Write the words of an artifact whose latest version this is. Call it in the transaction of the delivery.
+
+    A work that is kept in a file is read after the transaction: it may be long, and then all others would wait.
+    """
+    artifact, content = version.artifact, version.content
+    work = Work(artifact.pk, artifact.public_id, artifact.kind, artifact.summary, tuple(paths))
+    is_long = content.data is None and _is_text(content)
+    pieces = [documents.head_of(work), *([] if is_long else documents.cut(_texts(content)))]
+    if artifact.version > 1:
+        _forget(artifact.pk, first=len(pieces))
+    _write(documents.of_artifact(work, task, pieces))
+    if is_long:
+        owner = owner_of(artifact=artifact.pk)
+        note([owner])
+        transaction.on_commit(partial(catch_up_with, owner), robust=True)
+
+
+def note(owners: Iterable[int]) -> None:
+    """Note tasks and artifacts whose words are still to be indexed."""
+    SearchBacklog.objects.bulk_create([SearchBacklog(owner) for owner in owners], ignore_conflicts=True)
+
+
+def catch_up(*, seconds: float | None = None) -> int:
+    """Index what is noted, the newest first, for as long as there is time. Returns how many owners were done."""
+    until = None if seconds is None else monotonic() + seconds
+    done, below = 0, None
+    while until is None or monotonic() < until:
+        rows = SearchBacklog.objects.order_by("-owner")
+        rows = rows if below is None else rows.filter(owner__lt=below)
+        owners = list(rows.values_list("owner", flat=True)[:_TOGETHER])
+        if not owners:
+            break
+        below = owners[-1]
+        _catch_up_with_tasks([owner // 2 for owner in owners if owner % 2 == 0])
+        for owner in owners:
+            if owner % 2:
+                catch_up_with(owner)
+        done += len(owners)
+    return done
+
+
+def reindex() -> int:
+    """Write every document anew, and the index from them. Returns how many owners were done.
+
+    Searching goes on meanwhile. What nobody owns any more went with its owner.
+    """
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO artifacts_searchindex (artifacts_searchindex) VALUES ('rebuild')")
+    for rows, odd in ((Task.objects.all(), 0), (Artifact.objects.all(), 1)):
+        keys = rows.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=2000)
+        while owners := [key * 2 + odd for key in islice(keys, 2000)]:
+            note(owners)
+    return catch_up()
+
+
+def catch_up_with(owner: int) -> None:
+    """Index a noted artifact piece by piece; where a newer version arrives meanwhile, that delivery notes it again."""
+    artifact = Artifact.objects.select_related("task").filter(pk=owner // 2).first()
+    version = artifact and artifact.versions.select_related("content").filter(number=artifact.version).first()
+    if artifact is None or version is None:
+        SearchBacklog.objects.filter(owner=owner).delete()
+        return
+    paths = tuple(artifact.paths.values_list("path", flat=True))
+    work = Work(artifact.pk, artifact.public_id, artifact.kind, artifact.summary, paths)
+    found = documents.of_artifact(work, artifact.task, _pieces(work, version))
+    last = 0
+    while batch := list(islice(found, _PIECES_TOGETHER)):
+        last = batch[-1].pk
+        if not _write_if_latest(artifact, batch):
+            return
+    with transaction.atomic():
+        if _is_latest(artifact):
+            _forget(artifact.pk, first=last % PARTS + 1)
+            SearchBacklog.objects.filter(owner=owner).delete()
+
+
+def _write_if_latest(artifact: Artifact, batch: list[SearchDocument]) -> bool:
+    with transaction.atomic():
+        if not _is_latest(artifact):
+            return False
+        _write(batch)
+    return True
+
+
+def _is_latest(artifact: Artifact) -> bool:
+    """Whether an artifact is still as it was read; its row is locked, unless somebody else has it at this moment."""
+    rows = Artifact.objects.select_for_update(skip_locked=True)
+    return rows.filter(pk=artifact.pk, version=artifact.version).exists()
+
+
+def _catch_up_with_tasks(keys: list[int]) -> None:
+    """Index noted tasks; those that somebody is changing at this moment stay noted."""
+    if not keys:
+        return
+    with transaction.atomic():
+        rows = Task.objects.select_for_update(skip_locked=True).filter(pk__in=keys).order_by()
+        tasks = list(rows.only(*_READ_FOR_TASK))
+        index_tasks(tasks)
+        left = set(Task.objects.filter(pk__in=keys).values_list("pk", flat=True)) - {task.pk for task in tasks}
+        SearchBacklog.objects.filter(owner__in=[owner_of(task=key) for key in keys if key not in left]).delete()
+
+
+def _pieces(work: Work, version: ArtifactVersion) -> Iterator[tuple[int, int, str]]:
+    yield documents.head_of(work)
+    try:
+        yield from documents.cut(_texts(version.content))
+    except (Damaged, UnicodeDecodeError):  # told by those who read or verify it; what it is about is found still
+        logger.warning("The text of %s could not be indexed: its stored bytes are damaged.", work.public_id)
+
+
+def _texts(content: Content) -> Iterator[str]:
+    """Yield a text in chunks; nothing of what is no text."""
+    if not _is_text(content):
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for chunk in store.chunks(content):
+        yield decoder.decode(chunk)
+
+
+def _is_text(content: Content) -> bool:
+    return content.size_chars is not None
+
+
+def _write(found: Iterable[SearchDocument]) -> None:
+    SearchDocument.objects.bulk_create(
+        found, batch_size=_TOGETHER, update_conflicts=True, unique_fields=["id"], update_fields=_COLUMNS
+    )
+
+
+def _forget(artifact_key: int, *, first: int) -> None:
+    """Remove the documents of an artifact from a part on."""
+    start = owner_of(artifact=artifact_key) * PARTS
+    SearchDocument.objects.filter(pk__gte=start + first, pk__lt=start + PARTS).delete()
