@@ -10,11 +10,12 @@ from artifacts import paths, queries
 from artifacts import upload_tool as upload_tool  # registers its tool
 from artifacts.answers import info_of
 from artifacts.models import Artifact
+from artifacts.search import tools as search_tools  # noqa: F401  # registers its tools
 from artifacts.services.commit import Arrived
 from artifacts.services.deliver import Delivery, deliver, prepare_uploads, prepare_work
 from artifacts.store import Prepared
 from artifacts.uploads import upload_by_id, uploads_problems
-from artifacts.warnings import warning_of
+from artifacts.warnings import warnings_of
 from orchestrator_site.mcp.registry import Arguments, resource, tool
 from tasks import answers
 from tasks.actors import Actor
@@ -69,13 +70,14 @@ def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
     logical_paths = _checked(given)
     prepared = None if given.detailed_work is None else prepare_work(given.detailed_work)
     arrived = prepare_uploads(task, [upload_by_id(actor.project, each) for each in given.upload_ids])
-    warning = warning_of(given.detailed_work or "", kind=given.artifact_type, paths=logical_paths)
+    uploads = [each.upload for each in arrived]
+    warnings = warnings_of(given.detailed_work, kind=given.artifact_type, paths=logical_paths, uploads=uploads)
     return run_once(
         project=actor.project,
         operation="complete_subtask",
         key=given.idempotency_key,
         request=_request(given, prepared),
-        produce=lambda: _delivered(_deliver(task, actor, given, logical_paths, prepared, arrived), given, warning),
+        produce=lambda: _delivered(_deliver(task, actor, given, logical_paths, prepared, arrived), given, warnings),
     )
 
 
@@ -114,7 +116,7 @@ def _deliver(
     )
 
 
-def _delivered(done: Delivery, given: CompleteSubtask, warning: str | None) -> Answer:
+def _delivered(done: Delivery, given: CompleteSubtask, warnings: list[str]) -> Answer:
     task = done.completion.task
     plan = _plan_of(task)
     following = _next_task(task)
@@ -123,12 +125,12 @@ def _delivered(done: Delivery, given: CompleteSubtask, warning: str | None) -> A
         "artifact_info": info_of(done.version),
         "more_artifacts": answers.within(done.versions[1:], info_of, budget=MORE_BYTES),
         "artifacts_total": len(done.versions) if len(done.versions) > 1 else None,
-        "warnings": [warning] if warning else [],
+        "warnings": warnings,
         "parent_task_progress": answers.progress(plan),
         "unblocked": answers.within(done.completion.unblocked, answers.pointer, budget=UNBLOCKED_BYTES),
         "next_recommended_task": answers.pointer(following) if following else None,
         "repaired": answers.short_id(given.task_id, task),
-        "next": (SEND_AGAIN if warning else "") + _next_step(task, plan, following),
+        "next": (SEND_AGAIN if warnings else "") + _next_step(task, plan, following),
     }
 
 

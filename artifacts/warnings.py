@@ -7,13 +7,20 @@ that would often be wrong about whole works is left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from artifacts.models import Kind
+from artifacts import staging
+from artifacts.models import Kind, Upload, UploadState
+from tasks.errors import Conflict
+from tasks.text import shortened
 
 QUOTED = 40
 """How many of the last characters a warning repeats."""
+SHOWN = 6
+"""Warnings in one answer, which may be about a hundred files."""
+MEASURED_BYTES = 16 * 1024 * 1024
+"""Bytes up to which work that arrived in parts is measured."""
 SCANNED_CODE = 1024 * 1024
 """Characters of code up to which its brackets are paired."""
 
@@ -39,6 +46,31 @@ _NO_PROSE = re.compile(r"[ \t]*(?:#|\||```|~~~|<|\[[^\]]+\]:| {4}|\t)")
 _ITEM = re.compile(r"[ \t>]*(?:[-*+]|\d{1,9}[.)])[ \t]")
 _SENTENCE_END = re.compile("[.!?\u2026][\"'\u201d\u2019)*_`\\]]*\\s|[\u3002\uff01\uff1f]")
 _ENDED = re.compile("[.!?\u2026:;\u3002\uff01\uff1f\u061f\u0964\u06d4][\"'\u201d\u2019\u00bb)*_`\\]]*$")
+
+
+def warnings_of(
+    text: str | None, *, kind: str = Kind.GENERAL, paths: Sequence[str] = (), uploads: Iterable[Upload] = ()
+) -> list[str]:
+    """Return what is odd about a delivery: of its text, or of each of its works that arrived in parts, with its name.
+
+    Call it before the delivery, and outside any transaction: it reads what is staged.
+    """
+    found = [text and warning_of(text, kind=kind, paths=paths)]
+    found += [_of_upload(upload) for upload in uploads]
+    facts = [fact for fact in found if fact]
+    more = f"There are {len(facts) - SHOWN:,} more works like these."
+    return facts if len(facts) <= SHOWN else [*facts[:SHOWN], more]
+
+
+def _of_upload(upload: Upload) -> str | None:
+    if upload.state != UploadState.OPEN or upload.received > MEASURED_BYTES:
+        return None
+    try:
+        text = b"".join(staging.chunks(upload.public_id, upload.received)).decode()
+    except (UnicodeDecodeError, Conflict):  # no text, or delivered by another call meanwhile
+        return None
+    fact = warning_of(text, kind=upload.kind, paths=upload.paths)
+    return fact and f"{shortened(upload.paths[0] if upload.paths else upload.public_id, 80)}: {fact}"
 
 
 def warning_of(text: str, *, kind: str = Kind.GENERAL, paths: Sequence[str] = ()) -> str | None:

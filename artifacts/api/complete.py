@@ -14,7 +14,7 @@ from artifacts.answers import info_of
 from artifacts.models import Kind
 from artifacts.services.deliver import Delivery, deliver, prepare_uploads, prepare_work
 from artifacts.uploads import upload_by_id, uploads_problems
-from artifacts.warnings import warning_of
+from artifacts.warnings import warnings_of
 from tasks.api.shapes import ProgressShape, TaskDetail, TaskLine
 from tasks.api.tasks import TaskApi
 from tasks.api.verbs import HeldBody
@@ -97,7 +97,7 @@ class CompleteViews(TaskApi):
         prepared = None if work is None else prepare_work(work)
         arrived = prepare_uploads(task, [upload_by_id(task.project, each) for each in upload_ids])
         kind = given.get("artifact_type", Kind.GENERAL)
-        warning = warning_of(work or "", kind=kind, paths=logical_paths)
+        warnings = warnings_of(work, kind=kind, paths=logical_paths, uploads=[each.upload for each in arrived])
 
         def produce() -> Reply:
             return self._done(
@@ -113,12 +113,12 @@ class CompleteViews(TaskApi):
                     paths=logical_paths,
                     lease_number=given.get("lease_number"),
                 ),
-                warning,
+                warnings,
             )
 
         return self.once(produce, project=task.project, detailed_work=prepared.sha256 if prepared else None)
 
-    def _done(self, done: Delivery, warning: str | None) -> Reply:
+    def _done(self, done: Delivery, warnings: list[str]) -> Reply:
         task = self.task(done.completion.task.public_id)
         plan: Task = task.root or task
         progress = progress_of(counts.of_plan(plan))
@@ -128,6 +128,6 @@ class CompleteViews(TaskApi):
             "task": task,
             "artifact_info": stored[0],
             "artifacts": stored,
-            "warnings": [warning] if warning else [],
+            "warnings": warnings,
         }
         return Reply(self.shape({**facts, "unblocked": ready, "plan_progress": progress}))

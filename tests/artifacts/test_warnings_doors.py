@@ -1,0 +1,90 @@
+"""What completing answers about work that looks cut off, through every door; the work is stored all the same."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from artifacts.models import ArtifactVersion
+from tests.assistants import Assistant
+from tests.factories import make_project
+from tests.rest import rest
+
+pytestmark = pytest.mark.django_db
+CUT = "Here it is.\n\n```py\ndef add(a, b):\n    retu"
+FACT = "The code block that begins in line 3 is not closed."
+
+
+def test_a_tool_answers_warnings_and_what_to_do(ada: Assistant) -> None:
+    answer = ada.complete(ada.plan("A")["A"], detailed_work=CUT)
+    assert answer["status"] == "completed" and answer["warnings"] == [FACT]
+    assert answer["next"].startswith("If the work was cut off (warnings): orchestrator_update_task(action=")
+    assert ArtifactVersion.objects.get().content.size_chars == len(CUT)
+
+
+def test_what_the_warning_advises_can_be_done(ada: Assistant) -> None:
+    task = ada.plan("A")["A"]
+    ada.complete(task, detailed_work=CUT, file_paths=["a.md"])
+    ada.call("update_task", task_id=task, action="request_revision", reason="It was cut off")
+    again = ada.complete(task, detailed_work=CUT + "rn a + b\n```\n", file_paths=["a.md"])
+    assert again["artifact_info"]["version"] == 2 and "warnings" not in again
+
+
+def test_a_repeated_call_answers_the_same_warnings(ada: Assistant) -> None:
+    task = ada.plan("A")["A"]
+    first = ada.complete(task, detailed_work=CUT, idempotency_key="k")
+    assert ada.complete(task, detailed_work=CUT, idempotency_key="k") == {**first, "replayed": True}
+
+
+def test_whole_work_has_no_warnings(ada: Assistant) -> None:
+    answer = ada.complete(ada.plan("A")["A"], detailed_work="x = [1]\n", file_paths=["a.py"])
+    assert "warnings" not in answer and "cut off" not in answer["next"]
+
+
+def test_the_paths_say_what_the_work_is(ada: Assistant) -> None:
+    answer = ada.complete(ada.plan("A")["A"], detailed_work="x = [1\n", file_paths=["src/../a.py"])
+    assert answer["warnings"] == ["The '[' in line 1 is not closed."]
+
+
+def test_rest_answers_warnings_always() -> None:
+    caller, project = rest(), make_project("shop")
+    ids = caller.plan(project, "A", "B")
+    cut = caller.post(f"/tasks/{ids['A']}/complete", {"summary": "Done", "detailed_work": CUT})
+    assert cut["warnings"] == [FACT]
+    assert caller.post(f"/tasks/{ids['B']}/complete", {"summary": "Done", "detailed_work": "All."})["warnings"] == []
+
+
+def _arrived(ada: Assistant, task: str, work: bytes, **more: Any) -> str:
+    upload = str(ada.call("store_artifact", action="begin", task_id=task, **more)["upload_id"])
+    part = b64encode(work).decode()
+    ada.call("store_artifact", action="append", upload_id=upload, offset=0, base64=part)
+    return upload
+
+
+def test_works_that_arrived_in_parts_are_measured_each_by_its_path(ada: Assistant) -> None:
+    task = ada.plan("A")["A"]
+    works = {"a.py": b"x = [1\n", "b.py": b"x = [1]\n", "c.md": CUT.encode(), "d.py": b"\xff(", "e.txt": b"("}
+    uploads = [_arrived(ada, task, work, file_paths=[path]) for path, work in works.items()]
+    answer = ada.call("complete_subtask", task_id=task, summary="Done", next_action="complete", upload_ids=uploads)
+    assert answer["warnings"] == [
+        "a.py: The '[' in line 1 is not closed.",
+        f"c.md: {FACT}",
+        "e.txt: The text ends with '(': \u2026(",
+    ]
+
+
+def test_many_warnings_are_counted(ada: Assistant) -> None:
+    task = ada.plan("A")["A"]
+    uploads = [_arrived(ada, task, b"x = (\n", file_paths=[f"{number}.py"]) for number in range(40)]
+    answer = ada.call("complete_subtask", task_id=task, summary="Done", next_action="complete", upload_ids=uploads)
+    assert len(answer["warnings"]) == 7 and answer["warnings"][-1] == "There are 34 more works like these."
+
+
+def test_the_largest_works_are_not_read_for_it(ada: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("artifacts.warnings.MEASURED_BYTES", 5)
+    task = ada.plan("A")["A"]
+    upload = _arrived(ada, task, b"x = (\n", file_paths=["a.py"])
+    answer = ada.call("complete_subtask", task_id=task, summary="Done", next_action="complete", upload_ids=[upload])
+    assert "warnings" not in answer
