@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import time
 from html.parser import HTMLParser
@@ -22,6 +23,7 @@ from artifacts.rendering.source import source
 from artifacts.rendering.views_of import RENDERED_CHARACTERS, RENDERED_LINES, View, beginning, rendered, views_of
 
 SIZE = RENDERED_CHARACTERS
+ROOT = Path(apart.__file__).parents[2]
 ALLOWED = {
     "p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a", "span", "div", "table",
     "thead", "tbody", "tr", "th", "td", "h3", "h4", "h5", "h6",
@@ -215,12 +217,9 @@ def test_a_process_that_fails_is_no_error(caplog: pytest.LogCaptureFixture) -> N
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
-def test_the_process_bounds_its_own_memory(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
-    import subprocess
-
+def test_the_process_bounds_its_own_memory() -> None:
     eager = "import artifacts.rendering.process as it; it._limit(); x = bytearray(2 * 1024 ** 3)"
-    root = Path(apart.__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", eager], cwd=root, capture_output=True, check=False)
+    done = subprocess.run([sys.executable, "-c", eager], cwd=ROOT, capture_output=True, check=False)
     assert done.returncode == 1 and b"MemoryError" in done.stderr
 
 
@@ -278,3 +277,9 @@ def test_a_text_within_the_limits_is_rendered_whole() -> None:
 def test_the_best_view_follows_name_kind_and_text(name: str, kind: str, text: str, best: View) -> None:
     views = views_of(name, kind, text)
     assert (views[0], views[-1]) == (best, View.PLAIN)
+
+
+def test_the_site_itself_loads_no_parser() -> None:
+    code = "import django, sys; django.setup(); import artifacts.views, artifacts.tools; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True)
+    assert {"markdown_it", "nh3", "pygments"}.isdisjoint(done.stdout.split())
