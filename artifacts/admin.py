@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content
+from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content, Upload
 from tasks.admin import ReadOnlyAdmin, link_to, link_to_list
 
 
@@ -72,6 +72,19 @@ class ArtifactPathAdmin(ReadOnlyAdmin):
     @admin.display(description="artifact")
     def artifact_link(self, path: ArtifactPath) -> SafeString | str:
         return link_to(path.artifact)
+
+
+@admin.register(Upload)
+class UploadAdmin(ReadOnlyAdmin):
+    list_display = ("public_id", "state", "task_link", "project", "received", "expected_size", "last_append_at")
+    list_filter = ("state", ("project", admin.RelatedOnlyFieldListFilter))
+    search_fields = ("public_id", "=task__public_id", "actor_name")
+    list_select_related = ("task", "project")
+    ordering = ("-id",)
+
+    @admin.display(description="task")
+    def task_link(self, upload: Upload) -> SafeString | str:
+        return link_to(upload.task)
 
 
 @admin.register(Content)

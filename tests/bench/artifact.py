@@ -22,7 +22,7 @@ def artifact(bench: Bench) -> Iterator[Figure]:
     size = f"{len(text.encode()) / 2**20:.0f} MiB"
     with doors.server(bench.home, bench.folder("artifact")) as client:
         call = doors.over(client)
-        task_id = _claimed(call)
+        task_id = claimed(call)
         idle = doors.memory(client)["peak"]
         began = perf_counter()
         artifact_id = _delivered(call, task_id, text)
@@ -46,7 +46,7 @@ def _text(size: int) -> str:
     return "".join(lines[:-1])
 
 
-def _claimed(call: Call) -> str:
+def claimed(call: Call) -> str:
     subtask = {"title": "Write a lot", "description": "All of it.", "specialist_type": "documenter"}
     planned = call("plan_task", description="One large work", subtasks=[subtask])
     task_id: str = planned["subtasks"][0]["task_id"]

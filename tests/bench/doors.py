@@ -53,9 +53,9 @@ def over(client: StdioClient) -> Call:
 
 
 @contextmanager
-def both(home: Path, folder: Path) -> Iterator[list[tuple[str, Call]]]:
+def both(home: Path, folder: Path, **options: Any) -> Iterator[list[tuple[str, Call]]]:
     """Return both ways by their names; goals are compared with the pipe, which is what users feel."""
-    with server(home, folder) as client:
+    with server(home, folder, **options) as client:
         yield [("in process", in_process(folder)), ("pipe", over(client))]
 
 
@@ -68,8 +68,12 @@ def memory(client: StdioClient) -> dict[str, float]:
     """Return the memory of front and worker together, in MB: resident, proportional, and the worker's peak."""
     pids = [client.process.pid, *children(client.process.pid)]
     rollups = [_kilobytes(pid, "smaps_rollup") for pid in pids]
-    peak = sum(_kilobytes(pid, "status")["VmHWM"] for pid in pids)
-    return {"rss": _sum(rollups, "Rss"), "pss": _sum(rollups, "Pss"), "peak": peak / 1000}
+    return {"rss": _sum(rollups, "Rss"), "pss": _sum(rollups, "Pss"), "peak": sum(map(peak, pids))}
+
+
+def peak(pid: int) -> float:
+    """Return the most memory that a process has had, in MB."""
+    return _kilobytes(pid, "status")["VmHWM"] / 1000
 
 
 def _sum(rollups: list[dict[str, float]], name: str) -> float:

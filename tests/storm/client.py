@@ -39,11 +39,11 @@ class Gone(Exception):
 class Server:
     """One server with its front and its worker; one call at a time."""
 
-    def __init__(self, home: Path, project: Path, **environ: str) -> None:
+    def __init__(self, home: Path, project: Path, toolsets: str = "core", **environ: str) -> None:
         self.log = home.parent / f"stderr-{os.urandom(4).hex()}"
         with self.log.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, str(ROOT / "manage.py"), "mcp_serve"],
+                [sys.executable, str(ROOT / "manage.py"), "mcp_serve", "--toolsets", toolsets],
                 env=environment(home, trial=False) | {"ORCHESTRATOR_PROJECT_DIR": str(project)} | environ,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -1,0 +1,134 @@
+"""Work of 100 MiB in parts: over the pipe and over REST, next to a plain copy and sha256 of the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from random import Random
+from time import perf_counter
+from typing import Any
+
+from artifacts.api.uploads import MEDIA_TYPE
+from tests.bench import doors
+from tests.bench.artifact import claimed
+from tests.bench.context import Bench
+from tests.bench.doors import Call, Failed
+from tests.bench.figures import Figure
+from tests.mcp.http_client import Served, served
+
+PART = 1024 * 1024
+SHARE = 0.25
+"""What share of the speed of a plain copy is wanted."""
+MEMORY = 40
+"""MB that an upload may take over idle."""
+
+
+def uploads(bench: Bench) -> Iterator[Figure]:
+    """Store the same text through both doors; memory is that of the server's processes at their peak, over idle."""
+    source = _source(bench.folder("uploads") / "work", parts=8 if bench.quick else 100)
+    size = f"{source.stat().st_size / 2**20:.0f} MiB"
+    plain = _copied(source)
+    yield Figure(f"{size} copied and hashed, without any of it", plain, "s")
+    for name, stored in (("by parts of 1 MiB, pipe", _over_the_pipe), ("by one PATCH, REST", _over_rest)):
+        seconds, memory = stored(bench, source)
+        yield Figure(f"{size} stored {name}", seconds, "s")
+        yield Figure(f"{size} stored {name}, speed of the plain copy", plain / seconds, "", SHARE, at_least=True)
+        yield Figure(f"{size} stored {name}, memory over idle", memory, "MB", MEMORY)
+
+
+def _source(path: Path, *, parts: int) -> Path:
+    """Write lines that differ and are packed as source code is, so that nothing is told from its compression."""
+    words = [hashlib.sha256(bytes([number])).hexdigest()[: 3 + number % 9] for number in range(256)]
+    chance = Random(1)
+    with path.open("wb") as file:
+        for _ in range(parts):
+            text = " ".join(chance.choices(words, k=PART // 7)).encode()
+            file.write((text + b" " * PART)[:PART])
+    return path
+
+
+def _copied(source: Path) -> float:
+    """Return the seconds of the best of three."""
+    target, samples = source.with_name("copy"), []
+    for _ in range(3):
+        began = perf_counter()
+        with source.open("rb") as reader, target.open("wb") as writer:
+            shutil.copyfileobj(reader, writer)
+        with target.open("rb") as reader:
+            hashlib.file_digest(reader, "sha256")
+        samples.append(perf_counter() - began)
+    target.unlink()
+    return min(samples)
+
+
+def _over_the_pipe(bench: Bench, source: Path) -> tuple[float, float]:
+    with doors.server(bench.home, bench.folder("uploads-pipe"), toolsets="core,artifacts") as client:
+        call = doors.over(client)
+        task_id = claimed(call)
+        idle = doors.memory(client)["peak"]
+        began = perf_counter()
+        info = _by_parts(call, task_id, source)
+        seconds = perf_counter() - began
+        _compare(info, source)
+        return seconds, doors.memory(client)["peak"] - idle
+
+
+def _by_parts(call: Call, task_id: str, source: Path) -> dict[str, Any]:
+    begun = call("store_artifact", action="begin", task_id=task_id, expected_size=source.stat().st_size)
+    upload, offset = begun["upload_id"], 0
+    with source.open("rb") as file:
+        while part := file.read(PART):
+            sent = {"upload_id": upload, "offset": offset, "text": part.decode()}
+            offset = call("store_artifact", action="append", **sent)["offset"]
+    info: dict[str, Any] = call("store_artifact", action="commit", upload_id=upload)["artifact_info"]
+    return info
+
+
+def _over_rest(bench: Bench, source: Path) -> tuple[float, float]:
+    with served(bench.home, {"up": {"scopes": ["read", "write", "admin"]}}) as site:
+        _ask(site, "POST", "/projects", {"name": "Uploads"})
+        subtask = {"title": "Write a lot", "description": "All of it.", "specialist_type": "documenter"}
+        plan = _ask(site, "POST", "/plans", {"project": "uploads", "description": "Much", "subtasks": [subtask]})
+        body = {"task_id": plan["subtasks"][0]["task_id"], "expected_size": source.stat().st_size}
+        upload = _ask(site, "POST", "/uploads", body)["upload_id"]
+        idle = doors.peak(site.process.pid)
+        began = perf_counter()
+        _patch(site, upload, source)
+        info = _ask(site, "POST", f"/uploads/{upload}/commit", {})
+        seconds = perf_counter() - began
+        _compare(info, source)
+        return seconds, doors.peak(site.process.pid) - idle
+
+
+def _patch(site: Served, upload: str, source: Path) -> None:
+    with source.open("rb") as file:
+        headers = {"Content-Type": MEDIA_TYPE, "Upload-Offset": "0", "Content-Length": str(source.stat().st_size)}
+        _send(site, "PATCH", f"/uploads/{upload}", file, headers)
+
+
+def _ask(site: Served, method: str, address: str, body: dict[str, Any]) -> dict[str, Any]:
+    raw = json.dumps(body).encode()
+    answer: dict[str, Any] = json.loads(_send(site, method, address, raw, {"Content-Type": "application/json"}))
+    return answer
+
+
+def _send(site: Served, method: str, address: str, body: Any, headers: dict[str, str]) -> bytes:
+    connection = HTTPConnection("127.0.0.1", site.port, timeout=120, blocksize=256 * 1024)
+    bearer = {"Authorization": f"Bearer {site.secrets['up']}"}
+    connection.request(method, f"/api/v1{address}", body, headers | bearer)
+    response = connection.getresponse()
+    said = response.read()
+    connection.close()
+    if response.status >= 300:
+        raise Failed(f"{method} {address}: {said[:300]!r}")
+    return said
+
+
+def _compare(info: dict[str, Any], source: Path) -> None:
+    with source.open("rb") as file:
+        if info["sha256"] != hashlib.file_digest(file, "sha256").hexdigest():
+            raise Failed("The stored work has another sha256.")
