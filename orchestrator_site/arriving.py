@@ -74,7 +74,8 @@ class Arriving:
 
     async def _wait_for_more(self, seconds: float) -> None:
         try:
-            message = await asyncio.wait_for(self._receive(), seconds)
+            async with asyncio.timeout(seconds):  # unlike wait_for, it starts no task for each message
+                message = await self._receive()
         except TimeoutError:
             message = {"type": "http.disconnect"}
         if message["type"] == "http.disconnect":

@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.bench import figures
 
 NAMES = ("start", "lists", "plan", "work", "storm", "artifact", "memory", "http", "status", "welcome", "next")
-NAMES += ("work-on-large", "memory-on-large")
+NAMES += ("uploads", "work-on-large", "memory-on-large")
 
 
 def main() -> None:
