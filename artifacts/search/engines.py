@@ -17,7 +17,6 @@ from artifacts.search.words import Term
 
 START, STOP = "\x02", "\x03"
 """What stands around hits in a marked text; documents hold neither."""
-_SHIFT = PARTS.bit_length() - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +84,11 @@ class Sqlite:
 
     def ranked(self, expression: str, within: Within, *, after: Place | None, limit: int) -> list[Ranked]:
         """Rank by BM25, titles four times as heavy."""
-        found = """
-            SELECT rowid AS id, bm25(artifacts_searchindex, 0, 4, 1) AS rank
+        found = f"""
+            SELECT rowid AS id, rowid / {PARTS} AS owner, bm25(artifacts_searchindex, 0, 4, 1) AS rank
             FROM artifacts_searchindex WHERE artifacts_searchindex MATCH %s
-        """
-        best = f"SELECT id, id >> {_SHIFT} AS owner, min(rank) AS rank FROM found GROUP BY id >> {_SHIFT}"
+        """  # noqa: S608  # a constant of ours
+        best = "SELECT id, owner, min(rank) AS rank FROM found GROUP BY owner"
         asked = " AND ".join([*_scopes(within), f"{{title body}} : ({expression})"])
         return _page(found, best, [asked], after, limit)
 
@@ -114,14 +113,11 @@ class Postgresql:
         """Rank by frequency and weight; the sign is turned, because smaller is better here."""
         conditions, values = _conditions(within)
         found = f"""
-            SELECT id, -ts_rank(vector, asked)::float8 AS rank
+            SELECT id, id / {PARTS} AS owner, -ts_rank(vector, asked)::float8 AS rank
             FROM artifacts_searchdocument, to_tsquery('orchestrator_words', %s) asked
             WHERE {" AND ".join(["vector @@ asked", *conditions])}
-        """
-        best = f"""
-            SELECT DISTINCT ON (id >> {_SHIFT}) id, id >> {_SHIFT} AS owner, rank
-            FROM found ORDER BY id >> {_SHIFT}, rank, id
-        """
+        """  # noqa: S608  # the conditions are ours, their values apart
+        best = "SELECT DISTINCT ON (owner) id, owner, rank FROM found ORDER BY owner, rank, id"
         return _page(found, best, [expression, *values], after, limit)
 
     def marked(self, expression: str, documents: Sequence[int]) -> dict[int, str]:

@@ -92,7 +92,7 @@ def reindex() -> int:
 def catch_up_with(owner: int) -> None:
     """Index a noted artifact piece by piece; where a newer version arrives meanwhile, that delivery notes it again."""
     artifact = Artifact.objects.select_related("task").filter(pk=owner // 2).first()
-    version = artifact and artifact.versions.select_related("content").filter(number=artifact.version).first()
+    version = _latest(artifact) if artifact else None
     if artifact is None or version is None:
         SearchBacklog.objects.filter(owner=owner).delete()
         return
@@ -108,6 +108,10 @@ def catch_up_with(owner: int) -> None:
         if _is_latest(artifact):
             _forget(artifact.pk, first=last % PARTS + 1)
             SearchBacklog.objects.filter(owner=owner).delete()
+
+
+def _latest(artifact: Artifact) -> ArtifactVersion | None:
+    return artifact.versions.select_related("content").filter(number=artifact.version).first()
 
 
 def _write_if_latest(artifact: Artifact, batch: list[SearchDocument]) -> bool:

@@ -22,7 +22,7 @@ TOTAL_LIMIT = 1_000
 """Where counting ends."""
 _BLOCK = 256 * 1024
 _OVERLAP = 2 * NEAR + 10_000
-"""Blocks overlap by the longest hit that there can be: a term is as long as a query at most, and seen whole by one of them."""
+"""How far blocks overlap: a term, which may be as long as a query, is seen whole in one of them with what is near."""
 
 
 @dataclass(slots=True)

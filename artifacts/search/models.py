@@ -21,7 +21,9 @@ class SearchDocument(models.Model):
     id = models.BigIntegerField(primary_key=True)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+")
-    artifact = models.ForeignKey("artifacts.Artifact", null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    artifact = models.ForeignKey(
+        "artifacts.Artifact", null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
     kind = models.CharField(max_length=16, help_text="`task`, or the kind of the artifact.")
     scope = models.CharField(max_length=200, help_text="The same facts as words, for an index that knows only words.")
     offset = models.PositiveBigIntegerField(default=0, help_text="Characters of the work before this piece.")

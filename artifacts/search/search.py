@@ -12,7 +12,7 @@ from artifacts.search.documents import PARTS
 from artifacts.search.engines import START, STOP, Place, Ranked, Within, engine
 from artifacts.search.inside import TOTAL_LIMIT, look_inside
 from artifacts.search.snippets import Snippet, snippet_of, spans_of
-from artifacts.search.words import Term, terms_of
+from artifacts.search.words import terms_of
 from tasks.errors import Invalid
 from tasks.models import Project, Task
 from tasks.services.dependencies import descendants_of

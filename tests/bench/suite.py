@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from tests.bench import artifact, http, large, loop, start, storm, uploads
+from tests.bench import artifact, http, large, loop, search, start, storm, uploads
 from tests.bench.context import Bench
 from tests.bench.figures import Figure
 
@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "work": loop.work,
     "storm": storm.storm,
     "artifact": artifact.artifact,
+    "search": search.search,
     "uploads": uploads.uploads,
     "memory": start.memory,
     "http": http.http,

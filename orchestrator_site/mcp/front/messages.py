@@ -31,7 +31,15 @@ PURE_METHODS = frozenset(
         "completion/complete",
     }
 )
-PURE_TOOLS = frozenset({"orchestrator_get_status", "orchestrator_read_artifact", "orchestrator_synthesize_results"})
+PURE_TOOLS = frozenset(
+    {
+        "orchestrator_get_status",
+        "orchestrator_list_artifacts",
+        "orchestrator_read_artifact",
+        "orchestrator_search",
+        "orchestrator_synthesize_results",
+    }
+)
 
 Key = tuple[type, Any]
 """An id as a key: 7 and "7" are different ids."""

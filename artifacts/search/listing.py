@@ -1,0 +1,123 @@
+"""Lists of delivered work: of a project, a task, a plan or a path, with a cursor that stays true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Left
+
+from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
+from artifacts.paths import normalised
+from tasks.errors import Invalid, invalid
+from tasks.models import Project, Task
+from tasks.services.dependencies import descendants_of
+
+_BELOW = 5_000
+_LAST_KEY = 2**63 - 1
+_COLUMNS = ("pk", "public_id", "task__public_id", "kind", "version", "summary")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A delivered work in its latest version; `size_chars` is None for what is no text."""
+
+    key: int
+    artifact_id: str
+    task_id: str
+    kind: str
+    version: int
+    summary: str
+    size_chars: int | None
+    size_bytes: int
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """A page of a list, the newest first, and how many there are in all."""
+
+    rows: list[Listed]
+    total: int
+    has_more: bool
+
+    def cursor_after(self, shown: int) -> str | None:
+        """Return the cursor behind that many of the rows; None where nothing follows."""
+        return str(self.rows[shown - 1].key) if shown and (self.has_more or shown < len(self.rows)) else None
+
+
+def artifacts_of(
+    project: Project,
+    *,
+    task: Task | None = None,
+    path: str | None = None,
+    kinds: Sequence[str] = (),
+    limit: int,
+    cursor: str | None = None,
+) -> Artifacts:
+    """Return what was delivered, first what is newest; `task` stands for all that is below it too.
+
+    Raises Invalid for a cursor or a path that cannot be.
+    """
+    rows = Artifact.objects.filter(project=project)
+    rows = _of_task(rows, task) if task else rows
+    rows = rows.filter(kind__in=kinds) if kinds else rows
+    before = _key(cursor) if cursor is not None else _LAST_KEY
+    if path is None:
+        found, total = list(_keys(rows.filter(pk__lt=before))[: limit + 1]), rows.count()
+    else:  # paths are in no index, so they are looked through once
+        keys = list(_keys(rows.filter(Exists(_paths_below(path)))))
+        found, total = [key for key in keys if key < before][: limit + 1], len(keys)
+    return Artifacts(_listed(found[:limit]), total, has_more=len(found) > limit)
+
+
+def _keys(rows: QuerySet[Artifact]) -> QuerySet[Artifact, int]:
+    return rows.order_by("-pk").values_list("pk", flat=True)
+
+
+def _listed(keys: list[int]) -> list[Listed]:
+    rows = Artifact.objects.filter(pk__in=keys).order_by("-pk").values_list(*_COLUMNS)
+    sizes, paths = _sizes(keys), _paths(keys)
+    return [
+        Listed(key, public_id, task_id, kind, version, summary, *sizes[key], tuple(paths.get(key, ())))
+        for key, public_id, task_id, kind, version, summary in rows
+    ]
+
+
+def _of_task(rows: QuerySet[Artifact], task: Task) -> QuerySet[Artifact]:
+    if task.is_leaf:
+        return rows.filter(task=task)
+    if task.is_plan:
+        return rows.filter(Q(task=task) | Q(task__root=task))
+    return rows.filter(task__in=[task.pk, *sorted(descendants_of([task.pk]))[:_BELOW]])
+
+
+def _paths_below(path: str) -> QuerySet[ArtifactPath]:
+    """Return the paths that are a file or lie in a folder; compared by character, as user trees are."""
+    try:
+        wanted = normalised(path)
+    except ValueError as error:
+        raise invalid([{"at": "path", "problem": str(error)}], next="Send a path as in file_paths.") from error
+    folder = f"{wanted}/"
+    lies_in = ArtifactPath.objects.annotate(start=Left("path", len(folder)))
+    return lies_in.filter(Q(path=wanted) | Q(start=folder), artifact=OuterRef("pk"))
+
+
+def _sizes(keys: list[int]) -> dict[int, tuple[int | None, int]]:
+    rows = ArtifactVersion.objects.filter(artifact__in=keys, number=F("artifact__version"))
+    found = rows.order_by().values_list("artifact_id", "content__size_chars", "content__size_bytes")
+    return {key: (chars, size) for key, chars, size in found}
+
+
+def _paths(keys: list[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for key, path in ArtifactPath.objects.filter(artifact__in=keys).order_by("id").values_list("artifact_id", "path"):
+        found.setdefault(key, []).append(path)
+    return found
+
+
+def _key(cursor: str) -> int:
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+        raise Invalid("cursor: this is no cursor of this list.", next="Send a cursor that the same call answered.")
+    return int(cursor)
