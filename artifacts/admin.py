@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content, Upload
+from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content, SearchBacklog, SearchDocument, Upload
 from tasks.admin import ReadOnlyAdmin, link_to, link_to_list
 
 
@@ -85,6 +85,26 @@ class UploadAdmin(ReadOnlyAdmin):
     @admin.display(description="task")
     def task_link(self, upload: Upload) -> SafeString | str:
         return link_to(upload.task)
+
+
+@admin.register(SearchDocument)
+class SearchDocumentAdmin(ReadOnlyAdmin):
+    list_display = ("id", "kind", "task_link", "offset")
+    list_filter = ("kind", ("project", admin.RelatedOnlyFieldListFilter))
+    search_fields = ("=task__public_id", "=artifact__public_id")
+    list_select_related = ("task",)
+    ordering = ("-id",)
+    exclude = ("scope",)
+
+    @admin.display(description="task")
+    def task_link(self, document: SearchDocument) -> SafeString | str:
+        return link_to(document.task)
+
+
+@admin.register(SearchBacklog)
+class SearchBacklogAdmin(ReadOnlyAdmin):
+    list_display = ("owner",)
+    ordering = ("-owner",)
 
 
 @admin.register(Content)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.urls import path
 
 from artifacts import views
+from artifacts.search.views import search_page
 
 urlpatterns = [
+    path("search/", search_page, name="search"),
     path("artifacts/<str:public_id>/", views.artifact, name="artifact"),
     path("artifacts/<str:public_id>/raw/", views.artifact_raw, name="artifact-raw"),
     path("artifacts/<str:public_id>/image/", views.artifact_image, name="artifact-image"),

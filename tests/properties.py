@@ -42,7 +42,7 @@ def _rows_of(model: type[Model]) -> list[dict[str, Any]]:
     """Read the rows past the models: an example asks for them at every step."""
     columns = [field.column for field in model._meta.local_fields if field.name not in _PRESENCE]
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(columns)} FROM {model._meta.db_table} ORDER BY id")
+        cursor.execute(f"SELECT {', '.join(columns)} FROM {model._meta.db_table} ORDER BY {model._meta.pk.column}")
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 

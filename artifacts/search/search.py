@@ -107,7 +107,7 @@ def search_inside(query: str, artifact: Artifact, *, limit: int = LIMIT_DEFAULT,
 
 def tasks_found(project: Project, text: str) -> list[int]:
     """Return the primary keys of the tasks that some words fit best, the last word as the beginning of one."""
-    terms = terms_of(text if text[-1].isspace() or text.endswith(("*", '"')) else f"{text}*")
+    terms = terms_of(f"{text}*" if text[-1].isalnum() else text)
     expression = engine().expression(terms, every=True)
     if not expression:
         return []

@@ -22,6 +22,8 @@ from tasks.errors import Conflict
 
 logger = logging.getLogger(__name__)
 
+_CATCHING_UP = 20.0
+"""Seconds."""
 Name = tuple[str, str]
 """A migration: its app and its name."""
 
@@ -83,6 +85,14 @@ def _migrate(connection: BaseDatabaseWrapper) -> None:
             next="Update this copy to the newer version, or set ORCHESTRATOR_HOME to another folder to start afresh.",
         )
     call_command("migrate", verbosity=0, interactive=False, database=connection.alias)
+    _catch_up()
+
+
+def _catch_up() -> None:
+    """Let search know what was there before it, for as long as a start may wait; a job does the rest."""
+    from artifacts.search.index import catch_up  # only an upgrade has use for it
+
+    catch_up(seconds=_CATCHING_UP)
 
 
 def unknown_migrations(loader: MigrationLoader) -> list[Name]:

@@ -7,6 +7,10 @@ from typing import Any
 import django_filters
 from django_filters.rest_framework import FilterSet
 
+from artifacts.api.search import KINDS as SEARCH_KINDS
+from artifacts.search.search import LIMIT as SEARCH_LIMIT
+from artifacts.search.search import LIMIT_DEFAULT as SEARCH_DEFAULT
+from artifacts.search.words import QUERY_LIMIT
 from tasks.api.events import LIMIT as EVENTS_LIMIT
 from tasks.api.events import LIMIT_DEFAULT as EVENTS_DEFAULT
 from tasks.api.tasks import BRIEF_CHARS_LIMIT
@@ -60,6 +64,21 @@ QUERY: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "string", "pattern": "^([0-9]{1,18}|now)$", "default": "0"},
         "The last event that is known: `0` for all, `now` for what is to come. Streams begin now.",
     ),
+    "q": (
+        {"type": "string", "minLength": 1, "maxLength": QUERY_LIMIT},
+        'Words; "a phrase" in quotes, begin* for a beginning.',
+    ),
+    "search.kind": (
+        {"type": "array", "items": {"type": "string", "enum": list(SEARCH_KINDS)}, "maxItems": _MOST_WORDS},
+        "Tasks, all artifacts, or one or several kinds of artifacts.",
+    ),
+    "search.limit": (
+        {"type": "integer", "minimum": 1, "maximum": SEARCH_LIMIT, "default": SEARCH_DEFAULT},
+        "How many.",
+    ),
+    "search.task": (_ID, "Of one task or plan and what is below it, by its id."),
+    "in_artifact": (_ID, "Every place in one artifact, in its order; without project, task and kind."),
+    "cursor": ({"type": "string", "maxLength": 100}, "The place after which the page begins, from `next`."),
     "project": (_ID, FILTERS["project"]),
     "task": (_ID, FILTERS["task"]),
     "verb": (
@@ -99,10 +118,10 @@ def in_path(name: str) -> Parameter:
     return {"name": name, "in": "path", "required": True, "schema": _ID, "description": about, "example": example}
 
 
-def in_query(name: str) -> Parameter:
-    """Describe a parameter that an action reads by itself."""
-    schema, about = QUERY[name]
-    return _optional(name, "query", schema, about)
+def in_query(name: str, *, action: str = "") -> Parameter:
+    """Describe a parameter that an action reads by itself; `search.limit` is the limit of the action `search`."""
+    schema, about = QUERY.get(f"{action}.{name}") or QUERY[name]
+    return {**_optional(name, "query", schema, about), "required": name == "q"}
 
 
 def in_header(name: str) -> Parameter:

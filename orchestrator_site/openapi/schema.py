@@ -104,7 +104,7 @@ class Schema(AutoSchema):
     def _get_filter_parameters(self) -> list[dict[str, Any]]:
         filtered = parameters.filters_of(getattr(self.view, "filterset_class", None)) if self.doing == "list" else []
         names = getattr(self.view, "parameters", {}).get(self.doing, ())
-        return [*filtered, *map(parameters.in_query, names)]
+        return [*filtered, *(parameters.in_query(name, action=self.doing) for name in names)]
 
     def _get_pagination_parameters(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = super()._get_pagination_parameters()

@@ -32,6 +32,8 @@ def test_a_tool_that_calls_itself_read_only_changes_nothing(ada: Assistant) -> N
         "get_status": [{}, {"task_id": ids["plan"]}, {"task_id": ids["A"]}, {"detail": "full"}],
         "synthesize_results": [{"parent_task_id": ids["plan"]}],
         "read_artifact": [{"artifact_id": artifact}],
+        "search": [{"query": "do"}, {"query": "do", "in_artifact": artifact}],
+        "list_artifacts": [{}, {"task_id": ids["plan"], "path": "src"}],
     }
     read_only = [tool.name.removeprefix("orchestrator_") for tool in registry.tools(["all"]) if tool.read_only]
     assert sorted(read_only) == sorted(arguments)
