@@ -99,8 +99,8 @@ def test_every_tool_is_described_for_the_pickiest_client(listed: dict[str, Any])
 
 def test_what_the_front_sends_twice_changes_nothing(listed: dict[str, Any]) -> None:
     load_doors()
-    assert {tool.name for tool in registry.tools() if tool.read_only} == PURE_TOOLS
-    assert {t["name"] for t in listed["old"]["tools"] if t["annotations"].get("readOnlyHint")} == PURE_TOOLS
+    assert {tool.name for tool in registry.tools(["all"]) if tool.read_only} == PURE_TOOLS
+    assert {t["name"] for t in listed["old"]["tools"] if t["annotations"].get("readOnlyHint")} < PURE_TOOLS
 
 
 def test_the_command_explains_itself() -> None:
