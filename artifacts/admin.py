@@ -109,17 +109,17 @@ class SearchBacklogAdmin(ReadOnlyAdmin):
 
 @admin.register(Content)
 class ContentAdmin(ReadOnlyAdmin):
-    list_display = ("sha256", "size_bytes", "size_chars", "codec", "is_inline", "created_at")
+    list_display = ("sha256", "size_bytes", "size_chars", "size_lines", "codec", "is_inline", "created_at")
     list_filter = ("codec",)
     search_fields = ("=sha256",)
     ordering = ("-id",)
-    exclude = ("data",)
+    exclude = ("data", "index")
     readonly_fields = ("is_inline", "versions_link")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Leave the bytes in the database; whether they are there is asked without reading them."""
         rows: QuerySet[Any] = super().get_queryset(request).annotate(in_row=Q(data__isnull=False))
-        return rows.defer("data")
+        return rows.defer("data", "index")
 
     @admin.display(description="in the row", boolean=True)
     def is_inline(self, content: Content) -> bool:

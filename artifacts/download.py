@@ -31,7 +31,7 @@ def download(request: HttpRequest, artifact: Artifact, version: ArtifactVersion)
     """Answer with the bytes of a version: 200, 206 for a range, 304 for what the client has, 416 without a body.
 
     Raises Damaged where the bytes are missing, or are small and not those that were delivered; larger ones are proven
-    while they are sent, and break off before their end.
+    while they are sent, and break off before what is damaged, or before their end.
     """
     etag = f'"{version.content.sha256}"'
     if etag in parse_etags(request.headers.get("If-None-Match", "")):
@@ -66,14 +66,18 @@ def _span(request: HttpRequest, etag: str, size: int) -> Span | None:
 
 
 def _checked(content: Content, span: Span) -> Iterator[bytes]:
-    """Hold the last piece back until the whole is proven, so that damaged bytes never arrive as a whole file."""
-    held, position = b"", 0
-    for chunk in store.chunks(content):
-        piece = chunk[max(span.start - position, 0) : max(span.stop - position, 0)]
-        position += len(chunk)
-        if piece and held:
+    """Yield a range, or the whole with its last piece held back until all is proven: no damaged file arrives whole."""
+    if span != Span(0, content.size_bytes):
+        return store.stretch(content, span.start, span.stop)
+    return _held_back(store.chunks(content))
+
+
+def _held_back(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    held = b""
+    for chunk in chunks:
+        if held:
             yield held
-        held = piece or held
+        held = chunk
     yield held
 
 

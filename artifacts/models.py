@@ -31,17 +31,23 @@ class Codec(models.TextChoices):
     """How stored bytes are packed."""
 
     IDENTITY = "identity", "As they are"
-    ZLIB = "zlib", "zlib"
+    ZLIB = "zlib", "zlib, in one stream"
+    FRAMES = "frames", "zlib, in frames"
 
 
 class Content(models.Model):
-    """Bytes, stored once per sha256: in the row, or in a file named by the sha256 where `data` is null."""
+    """Bytes, stored once per sha256: in the row, or in a file named by the sha256 where `data` is null.
+
+    Without characters it is no text. A text without lines comes from a release that did not count them.
+    """
 
     sha256 = models.CharField(max_length=64, unique=True)
     size_bytes = models.PositiveBigIntegerField()
-    size_chars = models.PositiveBigIntegerField()
+    size_chars = models.PositiveBigIntegerField(null=True, blank=True)
+    size_lines = models.PositiveBigIntegerField(null=True, blank=True)
     codec = models.CharField(max_length=16, choices=Codec.choices, default=Codec.IDENTITY)
     data = models.BinaryField(null=True, blank=True)
+    index = models.BinaryField(null=True, blank=True, help_text="Where each frame begins (artifacts/store/frames.py).")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -49,6 +55,14 @@ class Content(models.Model):
             models.CheckConstraint(condition=Q(codec__in=Codec.values), name="content_codec_is_known"),
             models.CheckConstraint(
                 condition=Q(data__isnull=True) | Q(size_bytes__lte=INLINE_LIMIT), name="content_inline_is_small"
+            ),
+            models.CheckConstraint(
+                condition=Q(codec="frames", index__isnull=False, data__isnull=True)
+                | (~Q(codec="frames") & Q(index__isnull=True)),
+                name="content_frames_have_an_index",
+            ),
+            models.CheckConstraint(
+                condition=Q(size_lines__isnull=True) | Q(size_chars__isnull=False), name="content_lines_are_of_a_text"
             ),
         ]
 

@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from django.db.models import F
 
 from artifacts import store
-from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
+from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content
+from artifacts.store import slices
 from tasks.errors import Invalid, NotFound
 from tasks.models import Project, Task
 from tasks.queries.brief import Work
 
 READ_LIMIT = 100_000
-READ_DEFAULT = 20_000
-_WORK_COLUMNS = ("artifact__public_id", "artifact__kind", "content__size_chars")
+"""Units that one answer carries, and the characters of its lines."""
+DEFAULTS = {"chars": 20_000, "lines": 500, "bytes": 20_000}
+"""Units that it carries where nobody says how many."""
+_WORK_COLUMNS = ("artifact__public_id", "artifact__kind", "content__size_chars", "content__size_bytes")
+
+
+Unit = Literal["chars", "lines", "bytes"]
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
-    """A stretch of a stored text, in characters."""
+class Slice:
+    """A stretch of a stored work; `offset`, `end` and `total` count its unit. Bytes that are no text come as base64."""
 
-    version: ArtifactVersion
+    unit: Unit
     offset: int
-    text: str
-
-    @property
-    def end(self) -> int:
-        """The offset after the last character."""
-        return self.offset + len(self.text)
+    end: int
+    total: int
+    text: str | None
+    base64: str | None = None
 
     @property
     def has_more(self) -> bool:
-        """Whether the text goes on."""
-        return self.end < self.version.content.size_chars
+        """Whether the work goes on."""
+        return self.end < self.total
 
 
 def artifact_by_id(project: Project, public_id: str) -> Artifact:
@@ -66,7 +73,7 @@ def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion
 
     Raises NotFound.
     """
-    number = number or artifact.version
+    number = artifact.version if number is None else number
     found = artifact.versions.select_related("content").filter(number=number).first()
     if found is None:
         raise NotFound(
@@ -75,20 +82,69 @@ def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion
     return found
 
 
-def read_range(version: ArtifactVersion, *, offset: int = 0, limit: int = READ_DEFAULT) -> Range:
-    """Return exactly `limit` characters of the stored text from `offset` on, fewer only at its end.
+def unit_of(version: ArtifactVersion) -> Unit:
+    """Return the unit that a work is read in where nobody asks for one: characters, or bytes of what is no text."""
+    return "bytes" if version.content.size_chars is None else "chars"
 
-    Raises Invalid for a range that cannot be, Damaged where the stored bytes are not the delivered ones.
+
+def read(version: ArtifactVersion, unit: Unit = "chars", *, offset: int = 0, limit: int | None = None) -> Slice:
+    """Return exactly `limit` units of a stored work from `offset` on, fewer only at its end.
+
+    Lines come whole, as many as have READ_LIMIT characters together. Raises Invalid for a range that cannot be or a
+    unit that the work does not have, Damaged where the stored bytes are not the delivered ones.
     """
-    total = version.content.size_chars
+    total = _total(version.content, unit)
+    limit = DEFAULTS[unit] if limit is None else limit
     if not 0 <= offset <= total:
         raise Invalid(
-            f"offset: {offset:,} is outside the text, which has {total:,} characters.",
+            f"offset: {offset:,} is outside the work, which has {total:,} {unit}.",
             next=f"Send an offset from 0 to {total}.",
         )
     if not 1 <= limit <= READ_LIMIT:
-        raise Invalid(f"limit: 1 to {READ_LIMIT:,} characters.", next="Read on with the next_offset of the answer.")
-    return Range(version, offset, store.text_of(version.content)[offset : offset + limit])
+        raise Invalid(f"limit: 1 to {READ_LIMIT:,} {unit}.", next="Read on with the next_offset of the answer.")
+    return _READERS[unit](version.content, offset, limit, total)
+
+
+def _total(content: Content, unit: Unit) -> int:
+    """Return how many units there are. Raises Invalid where a work has none of them."""
+    if unit == "bytes":
+        return content.size_bytes
+    if content.size_chars is None:
+        raise Invalid(f"unit: the work is no text and has no {unit}.", next="Read it with unit='bytes'.")
+    if unit == "chars":
+        return content.size_chars
+    return slices.count_lines(content) if content.size_lines is None else content.size_lines
+
+
+def _characters(content: Content, offset: int, limit: int, total: int) -> Slice:
+    text = slices.characters(content, offset, limit)
+    return Slice("chars", offset, offset + len(text), total, text)
+
+
+def _lines(content: Content, offset: int, limit: int, total: int) -> Slice:
+    found = slices.lines(content, offset, limit, most=READ_LIMIT)
+    if not found.count and offset < total:
+        raise Invalid(
+            f"The line at offset {offset:,} has more than {READ_LIMIT:,} characters.",
+            next=f"Read it with unit='chars' and offset={found.chars_before}; the line after it has offset {offset + 1}.",
+            details={"chars_offset": found.chars_before},
+        )
+    return Slice("lines", offset, offset + found.count, total, found.text)
+
+
+def _bytes(content: Content, offset: int, limit: int, total: int) -> Slice:
+    raw = b"".join(store.stretch(content, offset, min(offset + limit, total)))
+    try:
+        return Slice("bytes", offset, offset + len(raw), total, raw.decode())
+    except UnicodeDecodeError:
+        return Slice("bytes", offset, offset + len(raw), total, None, b64encode(raw).decode())
+
+
+_READERS: dict[Unit, Callable[[Content, int, int, int], Slice]] = {
+    "chars": _characters,
+    "lines": _lines,
+    "bytes": _bytes,
+}
 
 
 def works_of(tasks: list[Task]) -> dict[int, list[Work]]:
@@ -100,8 +156,8 @@ def works_of(tasks: list[Task]) -> dict[int, list[Work]]:
         rows = rows.filter(number=F("artifact__version")).order_by("artifact_id")
         facts = list(rows.values_list("artifact_id", "artifact__task_id", *_WORK_COLUMNS))
         paths = _paths([fact[0] for fact in facts])
-        for key, task_key, public_id, kind, size in facts:
-            found.setdefault(task_key, []).append(Work(public_id, kind, size, tuple(paths.get(key, ()))))
+        for key, task_key, *about in facts:
+            found.setdefault(task_key, []).append(Work(*about, paths=tuple(paths.get(key, ()))))
     return found
 
 

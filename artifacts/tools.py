@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from artifacts import paths, queries
+from artifacts import paths, queries, store
 from artifacts import upload_tool as upload_tool  # registers its tool
 from artifacts.answers import info_of
 from artifacts.models import Artifact
@@ -165,8 +165,10 @@ def _request(given: CompleteSubtask, prepared: Prepared | None) -> Answer:
 class ReadArtifact(Arguments):
     aliases: ClassVar[dict[str, str]] = {"id": "artifact_id"}
     artifact_id: str
-    offset: int = Field(0, description="In characters")
-    limit: int = Field(queries.READ_DEFAULT, description=f"Characters, up to {queries.READ_LIMIT}")
+    offset: int = 0
+    limit: int | None = Field(None, description=f"Up to {queries.READ_LIMIT}")
+    unit: queries.Unit | None = None
+    version: int | None = None
     session_id: str | None = None
 
 
@@ -179,18 +181,24 @@ class ReadArtifact(Arguments):
     idempotent=True,
 )
 def read_artifact(caller: Caller, given: ReadArtifact) -> Answer:
-    """Answer a range of the latest version."""
+    """Answer a range of a version, the latest by default."""
     artifact = queries.artifact_by_id(caller.session(given.session_id).project, given.artifact_id)
-    found = queries.read_range(queries.version_of(artifact), offset=given.offset, limit=given.limit)
-    content = found.version.content
+    version = queries.version_of(artifact, given.version)
+    unit = given.unit or queries.unit_of(version)
+    found = queries.read(version, unit, offset=given.offset, limit=given.limit)
+    content = version.content
+    named = "" if unit == queries.unit_of(version) else f"unit={unit!r}, "
     return {
         "text": found.text,
-        "version": found.version.number,
+        "base64": found.base64,
+        "version": version.number,
+        "unit": unit,
+        f"total_{unit}": found.total,
         "total_chars": content.size_chars,
         "total_bytes": content.size_bytes,
         "sha256": content.sha256,
         "next_offset": found.end if found.has_more else None,
-        "next": f"Read on with offset={found.end}." if found.has_more else None,
+        "next": f"Read on with {named}offset={found.end}." if found.has_more else None,
     }
 
 
@@ -198,23 +206,26 @@ def read_artifact(caller: Caller, given: ReadArtifact) -> Answer:
     "artifact://{id}",
     name="artifact",
     title="Artifact",
-    description="The whole text of a delivered work.",
+    description="The whole of a delivered work.",
     mime_type="text/plain",
     complete=lambda caller, name, typed: queries.ids_beginning(caller.project(), typed),
     project_of=lambda caller, id: _artifact(caller, id).project,
 )
-def artifact_text(caller: Caller, id: str) -> str:
-    """The latest version, up to what one message should carry.
+def artifact_whole(caller: Caller, id: str) -> str | bytes:
+    """The latest version, up to what one message should carry: a text, or the bytes of what is none.
 
     Raises Invalid for a larger one.
     """
     version = queries.version_of(_artifact(caller, id))
-    if version.content.size_chars > queries.READ_LIMIT:
+    unit = queries.unit_of(version)
+    size = version.content.size_chars if unit == "chars" else version.content.size_bytes
+    if size is not None and size > queries.READ_LIMIT:
         raise Invalid(
-            f"{id} has {version.content.size_chars:,} characters; a resource shows up to {queries.READ_LIMIT:,}.",
+            f"{id} has {size:,} {unit}; a resource shows up to {queries.READ_LIMIT:,}.",
             next="Read it by ranges with orchestrator_read_artifact.",
         )
-    return queries.read_range(version, limit=queries.READ_LIMIT).text
+    whole = b"".join(store.chunks(version.content))
+    return whole.decode() if unit == "chars" else whole
 
 
 def _artifact(caller: Caller, id: str) -> Artifact:

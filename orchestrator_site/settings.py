@@ -6,6 +6,7 @@ Every variable is listed in docs/settings.md.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -216,6 +217,11 @@ ORCHESTRATOR_MAX_DELIVERY_BYTES = env.int("ORCHESTRATOR_MAX_DELIVERY_BYTES", def
 ORCHESTRATOR_MAX_UPLOAD_BYTES = env.int("ORCHESTRATOR_MAX_UPLOAD_BYTES", default=100 * 1024 * 1024)
 ORCHESTRATOR_MAX_OPEN_UPLOADS = env.int("ORCHESTRATOR_MAX_OPEN_UPLOADS", default=200)
 ORCHESTRATOR_KEEP_FREE_BYTES = env.int("ORCHESTRATOR_KEEP_FREE_BYTES", default=64 * 1024 * 1024)
+
+# Where large content is kept: s3://bucket/prefix, or the folder of ORCHESTRATOR_HOME where it is empty.
+ORCHESTRATOR_CONTENT_URL = env.str("ORCHESTRATOR_CONTENT_URL", default="")
+if not re.fullmatch(r"(s3://[a-z0-9][a-z0-9.-]+(/[\w./-]*)?)?", ORCHESTRATOR_CONTENT_URL, re.ASCII):
+    raise ImproperlyConfigured("ORCHESTRATOR_CONTENT_URL must be s3://bucket or s3://bucket/prefix.")
 
 # How many jobs run at once; with 0 none do, and /readyz does not ask for them.
 ORCHESTRATOR_WORKERS = env.int("ORCHESTRATOR_WORKERS", default=2)

@@ -45,4 +45,4 @@ def _state(part: Part) -> str:
 
 def _line(work: Work) -> str:
     paths = f", {', '.join(work.paths[:5])}" if work.paths else ""
-    return f"- {work.artifact_id}: {work.kind}, {work.size_chars:,} characters{paths}"
+    return f"- {work.artifact_id}: {work.kind}, {work.size}{paths}"

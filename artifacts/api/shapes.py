@@ -15,7 +15,7 @@ class VersionShape(serializers.ModelSerializer[ArtifactVersion]):
 
     version = serializers.IntegerField(source="number")
     size_bytes = serializers.IntegerField(source="content.size_bytes")
-    size_chars = serializers.IntegerField(source="content.size_chars")
+    size_chars = serializers.IntegerField(source="content.size_chars", allow_null=True)
     sha256 = serializers.CharField(source="content.sha256")
     actor = serializers.CharField(source="actor_name")
     content = SerializerMethodField()

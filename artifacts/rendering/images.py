@@ -22,5 +22,5 @@ def image_type(content: Content) -> str | None:
     """Return the type of an image that is safe to show; None for everything else."""
     if content.size_chars is not None or content.size_bytes > LARGEST_BYTES:
         return None
-    begin = next(store.chunks(content), b"")[:16]
+    begin = b"".join(store.stretch(content, 0, min(16, content.size_bytes)))
     return next((name for start, more, name in _MAGIC if begin.startswith(start) and begin[8:].startswith(more)), None)

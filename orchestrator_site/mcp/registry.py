@@ -77,6 +77,7 @@ def _list_from(name: str, value: str, notes: list[str], *, of_texts: bool) -> An
 
 
 A = TypeVar("A", bound=BaseModel)
+B = TypeVar("B", bound=str | bytes)
 ToolHandler = Callable[[Any, Any], dict[str, Any]]
 """Takes the caller (`tasks.callers.Caller`) and the parsed arguments, returns the facts of the answer."""
 
@@ -104,14 +105,17 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Something to read by URI. `handler(caller, **variables)` returns its text; `uri` may hold `{variables}`."""
+    """Something to read by URI. `handler(caller, **variables)` returns its text, or bytes that are none.
+
+    `uri` may hold `{variables}`.
+    """
 
     uri: str
     name: str
     title: str
     description: str
     mime_type: str
-    handler: Callable[..., str]
+    handler: Callable[..., str | bytes]
     complete: Completer | None = None
     project_of: Callable[..., Any] | None = None
     """`project_of(caller, **variables)` returns the project that a template's resource belongs to."""
@@ -169,13 +173,13 @@ def resource(
     mime_type: str,
     complete: Completer | None = None,
     project_of: Callable[..., Any] | None = None,
-) -> Callable[[Callable[..., str]], Callable[..., str]]:
+) -> Callable[[Callable[..., B]], Callable[..., B]]:
     """Register a resource, or a template of resources where the URI holds `{variables}`.
 
     `complete` offers values for a template's variables; `project_of` names the project of one, to whoever may read it.
     """
 
-    def register(handler: Callable[..., str]) -> Callable[..., str]:
+    def register(handler: Callable[..., B]) -> Callable[..., B]:
         _add(_resources, uri, Resource(uri, name, title, description, mime_type, handler, complete, project_of))
         return handler
 

@@ -220,12 +220,13 @@ class Bridge(MCPServer[Any]):
         """
         entry, variables = self._match(str(uri))
         try:
-            text = await self._in_thread(context, _reading(lambda caller: entry.handler(caller, **variables)))
+            content = await self._in_thread(context, _reading(lambda caller: entry.handler(caller, **variables)))
         except NotFound as error:
             raise ResourceNotFoundError(error.message) from error
         except OrchestratorError as error:
             raise shapes.protocol_error(error) from error
-        return [ReadResourceContents(content=text, mime_type=entry.mime_type)]
+        mime_type = entry.mime_type if isinstance(content, str) else "application/octet-stream"
+        return [ReadResourceContents(content=content, mime_type=mime_type)]
 
     async def _complete(
         self, inner: ServerRequestContext[Any, Any], params: mcp_types.CompleteRequestParams

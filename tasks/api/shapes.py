@@ -96,7 +96,8 @@ class WorkShape(serializers.Serializer[Any]):
 
     artifact_id = serializers.CharField()
     kind = serializers.CharField()
-    size_chars = serializers.IntegerField()
+    size_chars = serializers.IntegerField(allow_null=True)
+    size_bytes = serializers.IntegerField()
     paths = serializers.ListField(child=serializers.CharField())
 
 

@@ -19,8 +19,15 @@ class Work:
 
     artifact_id: str
     kind: str
-    size_chars: int
+    size_chars: int | None
+    """None where it is no text."""
+    size_bytes: int
     paths: tuple[str, ...]
+
+    @property
+    def size(self) -> str:
+        """How large it is, in words."""
+        return f"{self.size_bytes:,} bytes" if self.size_chars is None else f"{self.size_chars:,} characters"
 
 
 WorksOf = Callable[[list[Task]], dict[int, list[Work]]]
@@ -118,7 +125,7 @@ def _delivered(task: Task, works: list[Work]) -> str:
 def _how_to_read(work: Work) -> str:
     paths = f" for {', '.join(work.paths[:5])}" if work.paths else ""
     return (
-        f"- {work.kind}{paths}, {work.size_chars:,} characters: "
+        f"- {work.kind}{paths}, {work.size}: "
         f"orchestrator_read_artifact(artifact_id={work.artifact_id!r})"
     )
 

@@ -16,7 +16,7 @@ from tasks.choices import Status
 from tasks.errors import Conflict, Invalid, NotFound, invalid
 from tasks.models import Project, Task
 from tasks.queries import counts, pages
-from tasks.queries.brief import works_of
+from tasks.queries.brief import Work, works_of
 from tasks.queries.find import id_of, task_by_id
 from tasks.queries.pages import Page
 from tasks.queries.waiting import edges_of
@@ -152,9 +152,14 @@ def _of_task(task: Task, *, full: bool) -> Answer:
         "lease_expires_at": lease.isoformat(timespec="seconds") if lease else None,
         **_counted("waits_for", [_named(*each) for each in needs], shown),
         **_counted("needed_by", [_named(*each) for each in dependents], shown),
-        **_counted("artifacts", [{"artifact_id": w.artifact_id, "size_chars": w.size_chars} for w in works], shown),
+        **_counted("artifacts", list(map(_sized, works)), shown),
         "next": _next_for(task),
     }
+
+
+def _sized(work: Work) -> Answer:
+    size = {"size_bytes": work.size_bytes} if work.size_chars is None else {"size_chars": work.size_chars}
+    return {"artifact_id": work.artifact_id, **size}
 
 
 def _counted(name: str, rows: list[Answer], shown: int) -> Answer:

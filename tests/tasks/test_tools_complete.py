@@ -86,7 +86,7 @@ def test_work_that_cannot_be_stored_completes_nothing(ada: Assistant, monkeypatc
 
     task = ada.plan("A")["A"]
     work = f"Never stored before: {uuid4()}\n" + WORK * 10
-    monkeypatch.setattr("artifacts.store.os.fsync", full)
+    monkeypatch.setattr("artifacts.store.local.os.fsync", full)
     error = ada.refused("complete_subtask", **{**completion(task), "detailed_work": work})
     assert error["code"] == "transient"
     assert error["details"]["retry_after_ms"]

@@ -1,0 +1,159 @@
+"""The format of large content: frames that are packed each for itself, and an index of where each begins.
+
+Any stretch is read by unpacking the frames that it is in, and no byte before them. The index counts what comes before
+each frame: packed bytes, delivered bytes, characters that have begun, and ends of lines; its last row counts the whole.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import struct
+import zlib
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+
+FRAME_BYTES = 256 * 1024
+"""Delivered bytes of a frame; the last one may have fewer."""
+CONTINUATION = bytes(range(0x80, 0xC0))
+"""The bytes of UTF-8 that begin no character."""
+_ROW = struct.Struct("<QQQQI")
+
+
+class BrokenFrame(Exception):
+    """A frame, or the index, is not what was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a frame begins, in each unit, and the crc32 of its delivered bytes."""
+
+    packed: int
+    raw: int
+    chars: int
+    lines: int
+    crc: int
+
+
+class Unit:
+    """What an index is looked up by."""
+
+    RAW: Callable[[Frame], int] = attrgetter("raw")
+    CHARS: Callable[[Frame], int] = attrgetter("chars")
+    LINES: Callable[[Frame], int] = attrgetter("lines")
+
+
+class Index:
+    """The frames of a content in order, and a last row that stands for its end."""
+
+    def __init__(self, rows: list[Frame]) -> None:
+        self.rows = rows
+
+    @classmethod
+    def read(cls, data: bytes) -> Index:
+        """Read an index. Raises BrokenFrame where it is none."""
+        if len(data) < 2 * _ROW.size or len(data) % _ROW.size:
+            raise BrokenFrame
+        return cls([Frame(*row) for row in _ROW.iter_unpack(data)])
+
+    def begins(self, offset: int, by: Callable[[Frame], int]) -> Frame:
+        """Return the last frame that begins at an offset or before it."""
+        return self.rows[max(bisect_right(self.rows, offset, hi=len(self.rows) - 1, key=by) - 1, 0)]
+
+    def ends(self, offset: int, by: Callable[[Frame], int]) -> Frame:
+        """Return the first row that begins at an offset or after it; the end of everything where none does."""
+        return self.rows[min(bisect_left(self.rows, offset, key=by), len(self.rows) - 1)]
+
+    def span(self, start: int, stop: int) -> list[Frame]:
+        """Return the frames that hold the bytes from `start` up to `stop`, and the row after them."""
+        first = bisect_right(self.rows, start, hi=len(self.rows) - 1, key=Unit.RAW) - 1
+        return self.rows[first : bisect_left(self.rows, stop, key=Unit.RAW) + 1]
+
+
+class Tally:
+    """What is true of bytes that go by: their sha256, how many they are and, of a text, its characters and lines."""
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self.ends = 0
+        self._last = b""
+        self._decoded = 0
+        self._digest = hashlib.sha256()
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._is_text = True
+
+    def add(self, raw: bytes) -> None:
+        """Count further bytes."""
+        self._digest.update(raw)
+        self.size_bytes += len(raw)
+        self.ends += raw.count(b"\n")
+        self._last = raw[-1:] or self._last
+        self._decode(raw)
+
+    @property
+    def begun(self) -> int:
+        """How many characters have begun; 0 where it is no text."""
+        return self._decoded + bool(self._decoder.getstate()[0]) if self._is_text else 0
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    @property
+    def size_chars(self) -> int | None:
+        """How many characters the text has; None for what is no UTF-8."""
+        return self._decoded if self._is_text and not self._decoder.getstate()[0] else None
+
+    @property
+    def size_lines(self) -> int | None:
+        """How many lines the text has, each with the \\n that ends it; None for what is no UTF-8."""
+        return None if self.size_chars is None else self.ends + (self._last not in (b"", b"\n"))
+
+    def _decode(self, raw: bytes) -> None:
+        if not self._is_text:
+            return
+        try:
+            self._decoded += len(self._decoder.decode(raw))
+        except UnicodeDecodeError:
+            self._is_text = False
+
+
+class Packer:
+    """Packs frames one after the other, and writes their index."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self._rows = bytearray()
+        self._packed = 0
+
+    def pack(self, raw: bytes) -> bytes:
+        """Return the next frame, packed."""
+        self._note(zlib.crc32(raw))
+        packed = zlib.compress(raw, level=1)
+        self._packed += len(packed)
+        self.tally.add(raw)
+        return packed
+
+    def index(self) -> bytes:
+        """Return the index of all frames so far."""
+        return bytes(self._rows) + self._row(0)
+
+    def _note(self, crc: int) -> None:
+        self._rows += self._row(crc)
+
+    def _row(self, crc: int) -> bytes:
+        return _ROW.pack(self._packed, self.tally.size_bytes, self.tally.begun, self.tally.ends, crc)
+
+
+def unpacked(packed: bytes, size: int, crc: int) -> bytes:
+    """Return the delivered bytes of a frame. Raises BrokenFrame where they are not those that were packed."""
+    unpack = zlib.decompressobj()
+    try:
+        raw = unpack.decompress(packed, size + 1)
+    except zlib.error as error:
+        raise BrokenFrame from error
+    if len(raw) != size or not unpack.eof or unpack.unused_data or zlib.crc32(raw) != crc:
+        raise BrokenFrame
+    return raw

@@ -1,0 +1,142 @@
+"""Storing: bytes of any kind and number stream in, and become safe to be named in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+
+from artifacts.models import INLINE_LIMIT, Codec, Content
+from artifacts.store.frames import FRAME_BYTES, Packer, Tally
+from artifacts.store.local import Draft
+from artifacts.store.reading import Damaged, prove
+from artifacts.store.seam import content_store
+
+_STEP = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Bytes that are safe to name in a row: small ones still in hand, larger ones already in the store.
+
+    Characters and lines are None for what is no UTF-8 text.
+    """
+
+    sha256: str
+    size_bytes: int
+    size_chars: int | None
+    size_lines: int | None
+    codec: str
+    data: bytes | None
+    index: bytes | None
+
+
+class Writer:
+    """Takes bytes in pieces of any size and holds no more than one frame of them. Use it outside any transaction.
+
+    Every method raises Transient where the disk refuses; then nothing has been stored.
+    """
+
+    def __init__(self) -> None:
+        self._packer = Packer()
+        self._frame = bytearray()
+        self._draft: Draft | None = None
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._draft is not None:
+            self._draft.discard()
+
+    def write(self, data: bytes) -> None:
+        """Take further bytes."""
+        rest = memoryview(data)
+        while rest:
+            taken = rest[: FRAME_BYTES - len(self._frame)]
+            self._frame += taken
+            rest = rest[len(taken) :]
+            if len(self._frame) == FRAME_BYTES:
+                self._pack()
+
+    def finish(self) -> Prepared:
+        """Make everything durable that was written."""
+        if self._draft is None and len(self._frame) <= INLINE_LIMIT:
+            return _inline(bytes(self._frame))
+        if self._frame:
+            self._pack()
+        return _known(self._packer.tally) or self._keep()
+
+    def _pack(self) -> None:
+        self._draft = self._draft or Draft()
+        self._draft.write(self._packer.pack(bytes(self._frame)))
+        self._frame.clear()
+
+    def _keep(self) -> Prepared:
+        assert self._draft is not None  # noqa: S101  # what is larger than a row has a frame
+        tally = self._packer.tally
+        content_store().keep(self._draft.finish(), tally.sha256)
+        return _prepared(tally, Codec.FRAMES, index=self._packer.index())
+
+
+def prepare(text: str) -> Prepared:
+    """Make a text ready to be stored. Call it outside any transaction: it packs and syncs.
+
+    Raises Transient where the disk refuses.
+    """
+    with Writer() as writer:
+        for piece in _steps(text):
+            writer.write(piece.encode())
+        return writer.finish()
+
+
+def insert(prepared: Prepared) -> Content:
+    """Name prepared bytes in a row, or find the row that already does, making its bytes good again."""
+    row = Content(
+        sha256=prepared.sha256,
+        size_bytes=prepared.size_bytes,
+        size_chars=prepared.size_chars,
+        size_lines=prepared.size_lines,
+        codec=prepared.codec,
+        data=prepared.data,
+        index=prepared.index,
+    )
+    Content.objects.bulk_create(
+        [row],
+        update_conflicts=True,
+        unique_fields=["sha256"],
+        update_fields=["size_bytes", "size_chars", "size_lines", "codec", "data", "index"],
+    )
+    return row
+
+
+def _steps(text: str) -> Iterator[str]:
+    """Cut a text so that its bytes are never there at once."""
+    return (text[start : start + _STEP] for start in range(0, len(text), _STEP))
+
+
+def _inline(raw: bytes) -> Prepared:
+    tally = Tally()
+    tally.add(raw)
+    return _prepared(tally, Codec.IDENTITY, data=raw)
+
+
+def _prepared(tally: Tally, codec: str, *, data: bytes | None = None, index: bytes | None = None) -> Prepared:
+    return Prepared(tally.sha256, tally.size_bytes, tally.size_chars, tally.size_lines, codec, data, index)
+
+
+def _known(tally: Tally) -> Prepared | None:
+    """Return how the same bytes are stored already, if they are good.
+
+    Stored bytes are not written anew: they may be packed otherwise, and the row would not fit them for a moment.
+    """
+    row = Content.objects.filter(sha256=tally.sha256, data__isnull=True).first()
+    if row is None or not content_store().touch(row.sha256):
+        return None
+    with suppress(Damaged):
+        prove(row)
+        return _prepared(tally, row.codec, index=row.index and bytes(row.index))
+    return None
