@@ -12,6 +12,7 @@ import pytest
 from django.db import OperationalError
 
 from tests.mcp.http_client import FULL, HttpClient, Served, messages, served
+from tests.mcp.stdio_client import MODERN
 
 WORK = {"summary": "Done", "detailed_work": "The work", "next_action": "complete"}
 SUBTASKS = [
@@ -273,6 +274,25 @@ def test_a_resource_is_found_by_its_id_among_all_projects_that_the_token_reaches
     for task in tasks:
         contents = client.request("resources/read", uri=f"task://{task}")["result"]["contents"]
         assert "First" in contents[0]["text"]
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\ud800"], ids=["nul", "half-a-character"])
+def test_an_id_that_cannot_be_is_not_found_and_not_completed(site: Served, odd: str) -> None:
+    client = site.client("bound")
+    for kind in ("task", "artifact"):
+        for uri in (f"{kind}://{odd}", f"{kind}://{kind}_{odd}"):
+            answer = client.request("subscriptions/listen", notifications={"resourceSubscriptions": [uri]})
+            assert "There is no" in answer["error"]["message"]
+        reference = {"type": "ref/resource", "uri": f"{kind}://{{id}}"}
+        answer = client.request("completion/complete", ref=reference, argument={"name": "id", "value": odd})
+        assert answer["result"]["completion"]["values"] == []
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\ud800"], ids=["nul", "half-a-character"])
+def test_a_client_whose_name_cannot_be_kept_is_served(site: Served, odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODERN, "io.modelcontextprotocol/clientInfo", {"name": f"raw{odd}", "version": f"1{odd}"})
+
+    assert "session_id" in site.client("bound").call("orchestrator_initialize_session")
 
 
 def test_a_database_that_does_not_answer_is_told_as_transient(monkeypatch: pytest.MonkeyPatch) -> None:
