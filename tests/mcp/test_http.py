@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import pytest
 from django.db import OperationalError
 
 from tests.mcp.http_client import FULL, HttpClient, Served, messages, served
-from tests.mcp.stdio_client import MODERN
+from tests.mcp.stdio_client import DEADLINE_SECONDS, MODERN
 
 WORK = {"summary": "Done", "detailed_work": "The work", "next_action": "complete"}
 SUBTASKS = [
@@ -197,6 +200,19 @@ def test_a_client_of_the_older_era_frees_what_it_held_when_it_takes_its_leave(si
     assert leaving.end() == 0
 
     assert staying.call("orchestrator_execute_subtask", task_id=task)["task_id"] == task
+
+
+def test_a_client_that_was_told_of_its_leave_holds_nothing_any_more(site: Served, folder: Path) -> None:
+    leaving = site.client("laptop", modern=False)
+    start(leaving, folder)
+    with closing(sqlite3.connect(site.home / "orchestrator.sqlite3", isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")  # nobody else can write
+        with ThreadPoolExecutor(1) as threads:
+            left = threads.submit(leaving.end)
+            with pytest.raises(TimeoutError):
+                left.result(timeout=0.5)
+            database.execute("ROLLBACK")
+            assert left.result(timeout=DEADLINE_SECONDS) == 0
 
 
 def test_a_session_header_of_the_newer_era_is_only_the_clients_word(site: Served, folder: Path) -> None:
