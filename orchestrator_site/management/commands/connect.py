@@ -19,6 +19,7 @@ from orchestrator_site.connect.check import try_entry
 from orchestrator_site.connect.clients import CLIENTS, SERVER, Client, Place, client_named, names
 from orchestrator_site.connect.entries import PLACEHOLDER, Stdio, http_entry, stdio_entry, this_installation
 from orchestrator_site.connect.machine import Machine, this_machine
+from orchestrator_site.management.reasons import out_of_reach
 from orchestrator_site.up.address import recall
 from tasks.errors import Invalid, OrchestratorError
 from tasks.principals import Scope
@@ -58,8 +59,8 @@ class Command(BaseCommand):
             self._dispatch()
         except OrchestratorError as error:
             raise CommandError(service.said(error)) from error
-        except DatabaseError as error:
-            raise CommandError(f"The database does not answer: {error}. Look closer: manage.py doctor") from error
+        except (DatabaseError, OSError) as error:
+            raise out_of_reach(error) from error
 
     def _dispatch(self) -> None:
         if self.options["client"] is None:
