@@ -137,6 +137,7 @@ def _database() -> dict[str, object]:
         config["OPTIONS"] = SQLITE_OPTIONS
         config["TEST"] = {"NAME": str(ORCHESTRATOR_HOME / "test.sqlite3")}
     config["CONN_MAX_AGE"] = 60
+    config["CONN_HEALTH_CHECKS"] = True  # else each thread's next request after a restart of PostgreSQL would fail
     return config
 
 

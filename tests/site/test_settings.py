@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator_site.settings import _database
 from tests.site.processes import ROOT, manage
 
 
@@ -78,6 +79,13 @@ def test_the_database_is_in_the_data_folder_whatever_that_is_called(
     assert manage("token", "list").returncode == 0
     assert (home / "orchestrator.sqlite3").is_file()
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_connection_that_the_database_has_closed_meanwhile_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://ada@db.example/orchestrator")
+    config = _database()
+    assert config["CONN_MAX_AGE"]
+    assert config["CONN_HEALTH_CHECKS"] is True
 
 
 def test_the_key_is_made_once_and_is_for_its_owner_alone(fresh_home: Path) -> None:
