@@ -16,7 +16,7 @@ from artifacts.api.shapes import ArtifactShape, VersionShape
 from artifacts.download import download
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Kind
 from tasks.errors import Invalid, NotFound
-from tasks.rest.filters import Filters, WordsFilter
+from tasks.rest.filters import SEARCH_LIMIT, Filters, WordsFilter
 from tasks.rest.problems import Problem
 from tasks.rest.views import Api
 
@@ -27,7 +27,7 @@ class ArtifactFilters(Filters):
     project = filters.CharFilter(field_name="project__slug")
     task = filters.CharFilter(field_name="task__public_id")
     kind = WordsFilter([(kind.value, kind.value) for kind in Kind], field_name="kind")
-    path = filters.CharFilter(method="with_path")
+    path = filters.CharFilter(method="with_path", max_length=SEARCH_LIMIT)
 
     def with_path(self, rows: QuerySet[Artifact], name: str, text: str) -> QuerySet[Artifact]:
         """Keep what has a path that holds a text."""
