@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
