@@ -11,7 +11,20 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
 
 site: Any = get_asgi_application()
 
-from orchestrator_site.bodies import bounded  # noqa: E402  -- its parts need Django to be set up
+# These need Django to be set up.
+from django.core.signals import request_finished  # noqa: E402
+from django.db import connection  # noqa: E402
+
+from orchestrator_site.bodies import bounded  # noqa: E402
 from orchestrator_site.mcp.mount import mounted  # noqa: E402
+
+
+def close_connection(**_: Any) -> None:
+    """Close what a request has opened. Each runs in a thread of its own, so nobody would ever use it again."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
+request_finished.connect(close_connection, dispatch_uid="close_connection")
 
 application: Any = mounted(bounded(site))
