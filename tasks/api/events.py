@@ -97,8 +97,10 @@ class EventViews(Api):
         self.headers["Cache-Control"] = "no-store"
         if self.request.method == "GET":
             found = feed.batch(wanted, after=after, limit=LIMIT)
-            answer.write(f"retry: {RETRY_MS}\nid: {found.last_id}\n\n")
+            # The last id comes after the events, so that who is cut off before the end goes on where the end was.
+            answer.write(f"retry: {RETRY_MS}\n\n")
             answer.write("".join(map(frame, found.events)))
+            answer.write(f"id: {found.last_id}\n\n")
             answer[STREAM_HEADER] = json.dumps({"after": found.last_id, **asdict(wanted)})
         return answer
 
