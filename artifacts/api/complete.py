@@ -39,7 +39,7 @@ class CompleteBody(HeldBody):
     detailed_work = Text()
     next_action = Word(OUTCOMES, required=False)
     artifact_type = Word(Kind.values, required=False)
-    file_paths = Texts(required=False)
+    file_paths = Texts(required=False, max_length=paths.PATHS_LIMIT)
 
 
 class ArtifactInfo(serializers.Serializer[Any]):
