@@ -21,6 +21,7 @@ from tasks.queries.brief import SMALLEST_CHARS, brief_of
 from tasks.queries.synthesis import headline, synthesis_of
 from tasks.report import report
 from tasks.rest.fields import Body, Text, Word
+from tasks.rest.problems import with_addresses
 from tasks.rest.renderers import MarkdownRenderer
 from tasks.rest.views import Api
 from tasks.services.edit import Changes, edit
@@ -122,7 +123,7 @@ class TaskViews(TaskApi):
         task = self.task(task_id)
         catalogue = roles.catalogue(task.project)
         made = brief_of(task, max_chars=self._max_chars(), roles=catalogue)
-        answer = {"task_id": task.public_id, "brief": made.text, "omitted": made.omitted}
+        answer = {"task_id": task.public_id, "brief": with_addresses(made.text), "omitted": made.omitted}
         return Response({**answer, "role_problems": catalogue.problems})
 
     @action(detail=True, renderer_classes=[JSONRenderer, MarkdownRenderer])
