@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from tasks.errors import Invalid, invalid
+from tasks.rest.numbers import whole_in
 from tasks.text import unstorable
 
 LIMIT_DEFAULT = 50
@@ -43,7 +44,7 @@ class CursorPaging(BasePagination):
         Raises Invalid for a limit, an ordering or a cursor that cannot be.
         """
         self._url = request.build_absolute_uri()
-        limit = _limit_in(request)
+        limit = whole_in(request, "limit", least=1, most=LIMIT) or LIMIT_DEFAULT
         self._name = _ordering_in(request, view)
         self._column = view.orderings[self._name.lstrip("-")]
         place = _place_in(request, self._name, queryset, self._column)
@@ -97,13 +98,6 @@ class CursorPaging(BasePagination):
         told = value.isoformat() if isinstance(value, datetime) else value
         packed = json.dumps([self._name, backward, told, row.pk], separators=(",", ":")).encode()
         return replace_query_param(self._url, "cursor", urlsafe_b64encode(packed).decode().rstrip("="))
-
-
-def _limit_in(request: Request) -> int:
-    text = request.query_params.get("limit", str(LIMIT_DEFAULT))
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= LIMIT):
-        raise Invalid(f"limit: a whole number from 1 to {LIMIT} is wanted.", next="Send it so, or leave it out.")
-    return int(text)
 
 
 def _ordering_in(request: Request, view: Any) -> str:
