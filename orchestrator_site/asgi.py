@@ -25,6 +25,7 @@ def close_connection(**_: Any) -> None:
         connection.close()
 
 
-request_finished.connect(close_connection, dispatch_uid="close_connection")
+# Of requests that this application served, and no others: those of Django's test client end in the test's own thread.
+request_finished.connect(close_connection, sender=type(site), dispatch_uid="close_connection")
 
 application: Any = mounted(bounded(site))
