@@ -37,6 +37,7 @@ help:
 	@echo "make test-all  the storms and the long property runs that 'make test' leaves out"
 	@echo "make test-conformance  the protocol's own suite and Inspector against the bridge; installs them, with npm"
 	@echo "make test-clients      Claude Code, Codex and Gemini CLI do a whole job; installs them, with npm (1.1 GB)"
+	@echo "make test-schema       every operation of the REST API against docs/openapi.yaml (two minutes)"
 	@echo "make lint      ruff, and migrations that are missing"
 	@echo "make type      mypy, strict"
 	@echo "make bench     the speed table, as text and as JSON"
@@ -56,7 +57,7 @@ setup: $(VENV)/dev.stamp
 
 test: $(VENV)/dev.stamp
 	@$(if $(BROWSER),echo "chromium not found: browser tests left out (install chromium to run them)")
-	$(BIN)/python -m pytest -n auto -m "not storm and not conformance and not clients $(BROWSER)" --cov --cov-report=term $(TESTS)
+	$(BIN)/python -m pytest -n auto -m "not storm and not conformance and not clients and not schema $(BROWSER)" --cov --cov-report=term $(TESTS)
 
 # One at a time: a storm needs the whole machine, and a long property run has more time than two minutes.
 test-all: $(VENV)/dev.stamp
@@ -91,6 +92,9 @@ bench: $(VENV)/dev.stamp
 
 demo: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.demo
+
+test-schema: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m schema tests/schema
 
 openapi: $(VENV)/dev.stamp
 	ORCHESTRATOR_HOME="$(CHECK_HOME)" $(BIN)/python manage.py openapi > docs/openapi.yaml

@@ -12,9 +12,13 @@ def main() -> None:
         from orchestrator_site.mcp.front import main as serve
 
         sys.exit(serve(sys.argv[2:]))
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"The settings are wrong: {error}")
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified, StreamingHttpResponse
-from django.utils.http import content_disposition_header, parse_etags
+from django.utils.http import content_disposition_header
 
 from artifacts import store
 from artifacts.models import Artifact, ArtifactVersion, Content
+from tasks.rest.conditions import is_known
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _RANGE = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII | re.IGNORECASE)
@@ -34,7 +35,7 @@ def download(request: HttpRequest, artifact: Artifact, version: ArtifactVersion)
     while they are sent, and break off before what is damaged, or before their end.
     """
     etag = f'"{version.content.sha256}"'
-    if etag in parse_etags(request.headers.get("If-None-Match", "")):
+    if is_known(request, etag):
         return HttpResponseNotModified(headers={"ETag": etag})
     size = version.content.size_bytes
     span = _span(request, etag, size)

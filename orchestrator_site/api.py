@@ -81,5 +81,5 @@ urlpatterns = [
     path("v1/", include(tokens.urls)),
     path("schema/", schema, name="api-schema"),
     path("docs/", docs, name="api-docs"),
-    re_path(r"^.*$", unknown_address),
+    re_path("", unknown_address),
 ]

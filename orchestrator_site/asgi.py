@@ -11,8 +11,22 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
 
 django.setup(set_prefix=False)
 
+# These need Django to be set up.
+from django.core.signals import request_finished  # noqa: E402
+from django.db import connection  # noqa: E402
+
 from orchestrator_site.arriving import Site  # noqa: E402
-from orchestrator_site.bodies import bounded  # noqa: E402  -- its parts need Django to be set up
+from orchestrator_site.bodies import bounded  # noqa: E402
 from orchestrator_site.mcp.mount import mounted  # noqa: E402
+
+
+def close_connection(**_: Any) -> None:
+    """Close what a request has opened. Each runs in a thread of its own, so nobody would ever use it again."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
+# Of requests that this application served, and no others: those of Django's test client end in the test's own thread.
+request_finished.connect(close_connection, sender=Site, dispatch_uid="close_connection")
 
 application: Any = mounted(bounded(Site()))

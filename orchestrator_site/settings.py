@@ -9,18 +9,41 @@ import os
 import re
 import secrets
 from pathlib import Path
+from typing import Any
 
 import environ
 import platformdirs
 from django.core.exceptions import ImproperlyConfigured
 
-env = environ.Env()
+_YES_OR_NO = ("true", "yes", "on", "1", "false", "no", "off", "0", "")
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+class _Env(environ.Env):  # type: ignore[misc]  # it has no types
+    """Names the variable whose value cannot be read. The base class does not, and takes a misspelt `true` for no."""
+
+    def get_value(self, var: str, cast: Any = None, *args: Any, **options: Any) -> Any:
+        """Return a value; raises ImproperlyConfigured."""
+        if cast is bool and self.ENVIRON.get(var, "").strip().lower() not in _YES_OR_NO:
+            raise ImproperlyConfigured(f"{var} must be true or false.")
+        try:
+            return super().get_value(var, cast, *args, **options)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var} cannot be read: {error}.") from error
+
+
+env = _Env()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ORCHESTRATOR_HOME = Path(
     env.str("ORCHESTRATOR_HOME", default="") or platformdirs.user_data_dir("mcp-task-orchestrator", appauthor=False)
 ).expanduser()
-ORCHESTRATOR_HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
+STATIC_ROOT = ORCHESTRATOR_HOME / "static"
+try:
+    ORCHESTRATOR_HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
+    STATIC_ROOT.mkdir(exist_ok=True)
+except OSError as _error:
+    raise ImproperlyConfigured(f"ORCHESTRATOR_HOME cannot be used: {_error.filename}: {_error.strerror}.") from _error
 
 
 def _secret_key() -> str:
@@ -104,17 +127,29 @@ SQLITE_OPTIONS = {
 
 
 def _database() -> dict[str, object]:
-    """Take PostgreSQL or SQLite from DATABASE_URL; without it, SQLite in ORCHESTRATOR_HOME."""
-    config: dict[str, object] = dict(
-        env.db_url("DATABASE_URL", default=f"sqlite:///{ORCHESTRATOR_HOME / 'orchestrator.sqlite3'}")
-    )
+    """Take PostgreSQL or SQLite from DATABASE_URL; without it, SQLite in ORCHESTRATOR_HOME, whatever that is called."""
+    config: dict[str, object] = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(ORCHESTRATOR_HOME / "orchestrator.sqlite3"),
+    }
+    if url := env.str("DATABASE_URL", default=""):
+        config = _database_at(url)
     if config["ENGINE"] == "django.db.backends.sqlite3":
         config["OPTIONS"] = SQLITE_OPTIONS
         config["TEST"] = {"NAME": str(ORCHESTRATOR_HOME / "test.sqlite3")}
-    elif config["ENGINE"] != "django.db.backends.postgresql":
-        raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgres://.")
     config["CONN_MAX_AGE"] = 60
+    config["CONN_HEALTH_CHECKS"] = True  # else each thread's next request after a restart of PostgreSQL would fail
     return config
+
+
+def _database_at(url: str) -> dict[str, object]:
+    """Raises ImproperlyConfigured, without the address: it may hold a password."""
+    if not url.startswith(("sqlite://", "postgres://", "postgresql://")):
+        raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgres://.")
+    try:
+        return dict(env.db_url("DATABASE_URL"))
+    except ValueError:
+        raise ImproperlyConfigured("DATABASE_URL cannot be read.") from None
 
 
 DATABASES = {"default": _database()}
@@ -146,8 +181,6 @@ USE_I18N = False
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = ORCHESTRATOR_HOME / "static"
-STATIC_ROOT.mkdir(exist_ok=True)
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
@@ -252,6 +285,14 @@ ORCHESTRATOR_TOOLSETS = env.list("ORCHESTRATOR_TOOLSETS", default=["core"])
 # Pages that may post here besides our own, such as https://orchestrator.example.org behind a proxy.
 CSRF_TRUSTED_ORIGINS = env.list("ORCHESTRATOR_TRUSTED_ORIGINS", default=[])
 
+
+def _log_level(default: str) -> str:
+    level = env.str("ORCHESTRATOR_LOG_LEVEL", default="") or default
+    if level not in _LOG_LEVELS:
+        raise ImproperlyConfigured(f"ORCHESTRATOR_LOG_LEVEL must be one of: {', '.join(_LOG_LEVELS)}.")
+    return level
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -260,7 +301,7 @@ LOGGING = {
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["hide_secrets"]},
     },
-    "root": {"handlers": ["stderr"], "level": env.str("ORCHESTRATOR_LOG_LEVEL", default="WARNING")},
+    "root": {"handlers": ["stderr"], "level": _log_level("WARNING")},
     # One line for each thing that befalls a process: the first that anybody asks for.
-    "loggers": {"orchestrator_site.up": {"level": env.str("ORCHESTRATOR_LOG_LEVEL", default="INFO")}},
+    "loggers": {"orchestrator_site.up": {"level": _log_level("INFO")}},
 }

@@ -19,6 +19,11 @@ def unstorable(text: str) -> str | None:
     return f"holds {name} at position {found.start()}, which cannot be stored; leave it out"
 
 
+def storable(text: str) -> str:
+    """Return a text with a mark in the place of each character that cannot be kept."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def within_bytes(text: str, limit: int) -> str:
     """Cut a text to `limit` bytes of UTF-8, with an ellipsis where something is left out."""
     raw = text.encode()

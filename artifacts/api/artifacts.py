@@ -16,7 +16,8 @@ from artifacts.api.shapes import ArtifactShape, VersionShape
 from artifacts.download import download
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Kind
 from tasks.errors import Invalid, NotFound
-from tasks.rest.filters import Filters, WordsFilter
+from tasks.rest.filters import SEARCH_LIMIT, Filters, WordsFilter
+from tasks.rest.numbers import whole_in
 from tasks.rest.problems import Problem
 from tasks.rest.views import Api
 
@@ -27,7 +28,7 @@ class ArtifactFilters(Filters):
     project = filters.CharFilter(field_name="project__slug")
     task = filters.CharFilter(field_name="task__public_id")
     kind = WordsFilter([(kind.value, kind.value) for kind in Kind], field_name="kind")
-    path = filters.CharFilter(method="with_path")
+    path = filters.CharFilter(method="with_path", max_length=SEARCH_LIMIT)
 
     def with_path(self, rows: QuerySet[Artifact], name: str, text: str) -> QuerySet[Artifact]:
         """Keep what has a path that holds a text."""
@@ -107,7 +108,7 @@ class ContentViews(ArtifactApi):
     def retrieve(self, request: Request, artifact_id: str) -> HttpResponseBase:
         """Read the delivered bytes, whole or a range of them: of the latest version, or of the one that is named."""
         found = self.artifact(artifact_id)
-        number = _number(request.query_params.get("version"))
+        number = whole_in(request, "version", least=1, most=_LAST_VERSION)
         answer = download(request._request, found, queries.version_of(found, number))
         if answer.status_code != 416:
             return answer
@@ -118,11 +119,3 @@ class ContentViews(ArtifactApi):
 def _versions() -> QuerySet[ArtifactVersion]:
     """Return versions with what is known of their content, without the bytes themselves."""
     return ArtifactVersion.objects.select_related("artifact", "content").defer("content__data")
-
-
-def _number(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= _LAST_VERSION):
-        raise Invalid("version: a whole number from 1 on is wanted.", next="Leave it out for the latest.")
-    return int(text)

@@ -43,7 +43,7 @@ class CompleteBody(HeldBody):
     upload_ids = Texts(required=False)
     next_action = Word(OUTCOMES, required=False)
     artifact_type = Word(Kind.values, required=False)
-    file_paths = Texts(required=False)
+    file_paths = Texts(required=False, max_length=paths.PATHS_LIMIT)
 
 
 class ArtifactInfo(serializers.Serializer[Any]):

@@ -32,7 +32,7 @@ def file_lock(path: Path, *, shared: bool = False) -> Iterator[None]:
 
     Raises Transient where somebody held it for `PATIENCE_SECONDS`.
     """
-    with FileIO(path, "a") as handle:
+    with FileIO(str(path), "a") as handle:
         _wait_for(lambda: _try_file(handle, shared))
         try:
             yield

@@ -80,7 +80,10 @@ def write(before: Snapshot, text: str, *, is_private: bool) -> Path | None:
         _sync_folder(before.target.parent)
     except OSError as error:
         why = error.strerror or str(error)
-        raise Invalid(f"{before.path} cannot be written: {why}.", next="See to its rights, then try again.") from error
+        raise Invalid(
+            f"{before.path} cannot be written: {why}.",
+            next="See to its rights and the disk, then try again.",
+        ) from error
     return backup
 
 
@@ -92,13 +95,23 @@ def _unreadable(path: Path, error: OSError | RuntimeError) -> Invalid:
 def _draft(before: Snapshot, content: bytes, *, is_private: bool) -> Path:
     path = before.target.with_name(f".{before.target.name}.{secrets.token_hex(6)}")
     mode = before.mode & (stat.S_IRWXU if is_private else 0o7777)
-    with os.fdopen(os.open(path, _NEW_FILE, _PRIVATE), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    _keep_owner(path, before.owner)
-    path.chmod(mode)
+    _put(path, content, mode, before.owner)
     return path
+
+
+def _put(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:
+    """Make a new file, whole or not at all: a full disk leaves no part of it. Nobody else can read it meanwhile."""
+    descriptor = os.open(path, _NEW_FILE, _PRIVATE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        _keep_owner(path, owner)
+        path.chmod(mode)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _keep_owner(path: Path, owner: tuple[int, int] | None) -> None:
@@ -124,12 +137,7 @@ def _back_up(before: Snapshot) -> Path | None:
     path = before.path.with_name(name)
     if path.exists():
         path = before.path.with_name(f"{name}-{secrets.token_hex(2)}")
-    with os.fdopen(os.open(path, _NEW_FILE, before.mode), "wb") as file:
-        file.write(before.content)
-        file.flush()
-        os.fsync(file.fileno())
-    _keep_owner(path, before.owner)
-    path.chmod(before.mode)
+    _put(path, before.content, before.mode, before.owner)
     return path
 
 

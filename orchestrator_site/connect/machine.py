@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.errors import Invalid
+from tasks.services.projects import find_root
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -45,6 +48,16 @@ class Machine:
     def has_command(self, *names: str) -> bool:
         """Tell whether one of these programs can be started by its name."""
         return any(shutil.which(name, path=self.environ.get("PATH", "")) for name in names)
+
+
+def project_folder(path: Path | None) -> Path | None:
+    """Return the project of a folder that a person named, None where none was; raises Invalid for what is no folder."""
+    if path is None:
+        return None
+    folder = path.expanduser().absolute()
+    if not folder.is_dir():
+        raise Invalid(f"--project: {folder} is no folder.", next="Name the folder of the project: --project DIR")
+    return find_root(explicit=str(folder), environ={}, working_directory="")
 
 
 def this_machine() -> Machine:

@@ -26,16 +26,17 @@ def probe_address(url: str, headers: Mapping[str, str], *, deadline_seconds: flo
 
     Raises NotConnected.
     """
-    if not _is_address(url):
+    if not is_address(url):
         raise NotConnected(f"{url[:200]!r} is no address.", next="Connect the assistant again.")
     began = time.monotonic()
     return discover_and_list(_Posts(url, headers, deadline_seconds), began)
 
 
-def _is_address(url: str) -> bool:
+def is_address(url: str) -> bool:
+    """Tell whether a text is the whole address of something that can be opened."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.split() == [url]
     except ValueError:
         return False
 
@@ -78,7 +79,7 @@ class _Posts(Wire):
     @property
     def _shown(self) -> str:
         """The address without what may be secret in it."""
-        return f"{self._parts.scheme}://{self._parts.hostname}:{self._parts.port or ''}{self._parts.path}"
+        return f"{self._parts.scheme}://{self._parts.netloc.rpartition('@')[2]}{self._parts.path}"
 
     def _connection(self) -> HTTPConnection:
         kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection

@@ -17,6 +17,7 @@ from orchestrator_site.connect.machine import Machine
 from orchestrator_site.connect.service import holds_secret, present_entry, token_in
 from orchestrator_site.doctor.findings import Finding, found_by, ok, problem, warning
 from orchestrator_site.up.address import recall
+from orchestrator_site.up.connect import quote
 
 
 def clients(machine: Machine, project: Path | None) -> Iterator[Finding]:
@@ -37,12 +38,14 @@ def _look(client: Client, place: Place, machine: Machine) -> Iterator[Finding]:
         return
     yield _address(client, place, entry) if place.style.url in entry else _command(client, place, entry)
     if holds_secret(entry, place) and _is_open(place.path):
-        yield warning(client.name, f"{place.path} holds a token and others can read it.", f"chmod 600 {place.path}")
+        yield warning(
+            client.name, f"{place.path} holds a token and others can read it.", quote(["chmod", "600", str(place.path)])
+        )
 
 
 def _again(client: Client, place: Place, *words: str) -> str:
     project = ("--project", str(place.project)) if place.project else ()
-    return "Connect it again: " + " ".join(["python manage.py connect", client.name, *words, *project])
+    return "Connect it again: " + quote(["python", "manage.py", "connect", client.name, *words, *project])
 
 
 def _command(client: Client, place: Place, entry: dict[str, Any]) -> Finding:

@@ -16,6 +16,7 @@ from django.conf import settings
 
 import orchestrator_site
 from orchestrator_site.doctor.findings import Finding, ok, problem, warning
+from orchestrator_site.up.connect import quote
 
 MEGABYTE = 1024 * 1024
 DISK_WARNING, DISK_PROBLEM = 1024 * MEGABYTE, 100 * MEGABYTE
@@ -74,15 +75,17 @@ def data_folder() -> Iterator[Finding]:
     """Look at the folder that holds everything, and at the key in it."""
     home = Path(settings.ORCHESTRATOR_HOME)
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
-        yield problem("data folder", f"{home} cannot be written.", f"See to its rights: ls -ld {home}")
+        yield problem("data folder", f"{home} cannot be written.", f"See to its rights: ls -ld {quote([str(home)])}")
         return
     if _is_open(home):
-        yield warning("data folder", f"{home} can be read by others.", f"Close it: chmod 700 {home}")
+        yield warning("data folder", f"{home} can be read by others.", f"Close it: chmod 700 {quote([str(home)])}")
     else:
         yield ok("data folder", f"{home}.", path=str(home))
     key = home / "secret_key"
     if key.exists() and _is_open(key):
-        yield problem("data folder", f"{key} can be read by others, who can forge sessions.", f"chmod 600 {key}")
+        yield problem(
+            "data folder", f"{key} can be read by others, who can forge sessions.", quote(["chmod", "600", str(key)])
+        )
 
 
 def _is_open(path: Path) -> bool:

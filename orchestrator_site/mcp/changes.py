@@ -14,14 +14,15 @@ from weakref import WeakKeyDictionary
 
 import anyio
 import mcp_types
+from anyio.abc import TaskGroup
 from anyio.to_thread import run_sync
 from django.db import DatabaseError, close_old_connections
-from django.db.models import Max
 from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated, ServerEvent
 
 from tasks.models import Event
+from tasks.queries import feed
 
 logger = logging.getLogger(__name__)
 
@@ -56,15 +57,49 @@ def _nothing() -> None:
 
 
 @dataclass(slots=True)
+class _Watcher:
+    """What a connection of the older era watches, and what of it has changed that it was not told yet."""
+
+    uris: set[str] = field(default_factory=set)
+    untold: dict[str, None] = field(default_factory=dict)
+    is_being_told: bool = False
+
+    def note(self, connection: Connection, uri: str, tellers: TaskGroup) -> None:
+        """Have a change told; a client that does not read holds nobody up but itself."""
+        self.untold[uri] = None
+        if not self.is_being_told:
+            self.is_being_told = True
+            tellers.start_soon(self._tell, connection)
+
+    async def _tell(self, connection: Connection) -> None:
+        while self.untold:
+            uri = next(iter(self.untold))
+            del self.untold[uri]
+            await connection.notify("notifications/resources/updated", {"uri": uri})
+        self.is_being_told = False
+
+
+@dataclass(slots=True)
 class _Watched:
     """Who watches one project: streams of the modern era by the bus, connections of the older one by their URIs."""
 
     bus: _Bus = field(default_factory=_Bus)
     listen: ListenHandler = field(init=False)
-    connections: WeakKeyDictionary[Connection, set[str]] = field(default_factory=WeakKeyDictionary)
+    connections: WeakKeyDictionary[Connection, _Watcher] = field(default_factory=WeakKeyDictionary)
 
     def __post_init__(self) -> None:
         self.listen = ListenHandler(self.bus, max_subscriptions=STREAMS_PER_PROJECT)
+
+    def watcher(self, connection: Connection) -> _Watcher:
+        """Return what a connection watches; it is forgotten when the connection ends."""
+        if connection not in self.connections:
+            self.connections[connection] = _Watcher()
+            connection.exit_stack.callback(self.connections.pop, connection, None)
+        return self.connections[connection]
+
+    def who_watches(self, uri: str) -> list[tuple[Connection, _Watcher]]:
+        """Return the connections of the older era that watch a resource."""
+        return [(connection, watcher) for connection, watcher in self.connections.items() if uri in watcher.uris]
 
 
 class Changes:
@@ -94,7 +129,7 @@ class Changes:
     async def subscribe(self, connection: Connection, uri: str, project_id: int) -> bool:
         """Remember that a client of the older era watches a resource; False where it watches too many."""
         await self._follow()
-        uris = self._of(project_id).connections.setdefault(connection, set())
+        uris = self._of(project_id).watcher(connection).uris
         if len(uris) >= WATCHED_PER_CLIENT and uri not in uris:
             return False
         uris.add(uri)
@@ -103,43 +138,47 @@ class Changes:
     def unsubscribe(self, connection: Connection, uri: str) -> None:
         """Forget it again."""
         for watched in self._watched.values():
-            watched.connections.get(connection, set()).discard(uri)
+            if watcher := watched.connections.get(connection):
+                watcher.uris.discard(uri)
 
     async def run(self) -> None:
         """Follow the events for ever, while somebody watches."""
-        while True:
-            await self._wake.wait()
-            while self._is_watched():
-                await anyio.sleep(POLL_SECONDS)
-                await self._pass_on()
-            self._is_following, self._wake = False, anyio.Event()
+        async with anyio.create_task_group() as tellers:
+            while True:
+                await self._wake.wait()
+                while self._is_watched():
+                    await anyio.sleep(POLL_SECONDS)
+                    await self._pass_on(tellers)
+                self._is_following, self._wake = False, anyio.Event()
 
     async def _follow(self) -> None:
         """Begin to follow before a watcher is told that it watches, so that nothing after that is missed."""
         self._arriving += 1
         try:
             if not self._is_following:
-                self._last = await self._ask(_last_id, self._last)
-                self._is_following = True
-                self._wake.set()
+                last = await self._ask(feed.last_id, self._last)
+                if not self._is_following:  # nobody else was faster, who must not miss what came after it
+                    self._last, self._is_following = last, True
+                    self._wake.set()
         finally:
             self._arriving -= 1  # nothing else runs between this and the caller's own note of who watches
 
     def _is_watched(self) -> bool:
         """Whether anybody is there; a stream that has gone takes itself off the bus."""
         return bool(self._arriving) or any(
-            watched.bus.listeners or any(watched.connections.values())
+            watched.bus.listeners or any(watcher.uris for watcher in watched.connections.values())
             for project_id, watched in self._watched.items()
             if project_id is not None
         )
 
-    async def _pass_on(self) -> None:
+    async def _pass_on(self, tellers: TaskGroup) -> None:
         for event_id, project_id, uris in await self._ask(lambda: _news_after(self._last), []):
             self._last = event_id
             if watched := self._watched.get(project_id):
                 for uri in uris:
                     await watched.bus.publish(ResourceUpdated(uri=uri))
-                    await _notify(watched.connections, uri)
+                    for connection, watcher in watched.who_watches(uri):
+                        watcher.note(connection, uri, tellers)
 
     async def _ask(self, question: Any, otherwise: Any) -> Any:
         """Ask the database; where it does not answer, the next round asks again."""
@@ -157,18 +196,8 @@ class Changes:
         return await run_sync(ask)
 
 
-async def _notify(connections: WeakKeyDictionary[Connection, set[str]], uri: str) -> None:
-    for connection, uris in list(connections.items()):
-        if uri in uris:
-            await connection.notify("notifications/resources/updated", {"uri": uri})
-
-
-def _last_id() -> int:
-    return Event.objects.aggregate(last=Max("id"))["last"] or 0
-
-
 def _news_after(event_id: int) -> list[tuple[int, int, list[str]]]:
-    rows = Event.objects.filter(id__gt=event_id).order_by("id")[:BATCH]
+    rows = Event.objects.filter(id__gt=event_id, id__lte=feed.last_id()).order_by("id")[:BATCH]
     columns = ("id", "project_id", "task__public_id", "task__parent__public_id", "task__root__public_id", "after")
     return [(key, project, list(_uris(ids, after))) for key, project, *ids, after in rows.values_list(*columns)]
 

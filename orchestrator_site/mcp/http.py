@@ -93,12 +93,14 @@ class HttpBridge:
             logger.exception("The database did not answer for an access token.")
             await _refuse(send, 503, "transient", "The database does not answer; send it again.", {"Retry-After": "1"})
             return
+        scope = _with_principal(scope, principal)
+        if scope["method"] == "DELETE":
+            await self._take_leave(scope, receive, send)
+            return
         answer = _Answer(send)
         async with self._while_the_token_is_good(scope, headers):
-            await self._manager.handle_request(_with_principal(scope, principal), receive, answer)
+            await self._manager.handle_request(scope, receive, answer)
         await answer.end()
-        if scope["method"] == "DELETE" and answer.status < 300:
-            await self._end_of_session(headers[SESSION_HEADER])
 
     async def _principal(self, scope: Scope, headers: Headers) -> Principal:
         address = (scope.get("client") or ("",))[0]
@@ -129,9 +131,25 @@ class HttpBridge:
             except DatabaseError:
                 logger.exception("The database did not answer for the access token of a stream; it is asked again.")
 
+    async def _take_leave(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """End a session, free what it held, and only then say so."""
+        held: list[Message] = []
+
+        async def hold(message: Message) -> None:
+            held.append(message)
+
+        answer = _Answer(hold)
+        await self._manager.handle_request(scope, receive, answer)
+        if answer.status < 300:
+            await self._end_of_session(Headers(scope=scope)[SESSION_HEADER])
+        for message in held:
+            await send(message)
+
     async def _end_of_session(self, session_id: str) -> None:
-        """Free what a client held that took its leave."""
-        await self._asked(lambda: sessions.end_connection(f"mcp:{session_id}"))
+        try:
+            await self._asked(lambda: sessions.end_connection(f"mcp:{session_id}"))
+        except DatabaseError:
+            logger.exception("The sessions of this connection stay open; their leases run out by themselves.")
 
     async def _asked(self, question: Callable[[], Result]) -> Result:
         """Ask the database beside the event loop, over a connection that is alive."""

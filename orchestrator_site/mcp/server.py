@@ -32,6 +32,7 @@ from orchestrator_site.mcp.changes import WATCHED_PER_CLIENT, Changes
 from tasks.callers import Caller
 from tasks.errors import NotFound, OrchestratorError
 from tasks.principals import Scope
+from tasks.text import unstorable
 
 logger = logging.getLogger(__name__)
 
@@ -234,7 +235,7 @@ class Bridge(MCPServer[Any]):
         """Offer ids that begin as what was typed; prompts have nothing to offer."""
         ref, argument = params.ref, params.argument
         entry = next((e for _, e in self._templates if e.uri == getattr(ref, "uri", None)), None)
-        offer = entry.complete if entry else None
+        offer = entry.complete if entry and not unstorable(argument.value) else None
         if offer is None:
             return mcp_types.CompleteResult(completion=mcp_types.Completion(values=[], total=0, has_more=False))
         found = await self._asked(inner, _reading(lambda caller: offer(caller, argument.name, argument.value)))
@@ -298,7 +299,7 @@ class Bridge(MCPServer[Any]):
                 return entry, {}
         for template, entry in self._templates:
             variables = template.match(uri)
-            if variables is not None:
+            if variables is not None and not any(unstorable(str(value)) for value in variables.values()):
                 return entry, variables
         known = ", ".join(entry.uri for entry in registry.resources())
         raise ResourceNotFoundError(f"There is no such resource. Known are: {known}.")

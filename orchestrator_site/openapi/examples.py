@@ -184,5 +184,5 @@ def _fits(value: Any, schema: Schema) -> bool:
     if isinstance(value, list) and value and "items" in schema and "$ref" in schema["items"]:
         return False
     if isinstance(value, dict) and "properties" in schema:
-        return False
+        return set(value) <= set(schema["properties"])
     return "enum" not in schema or value in schema["enum"]

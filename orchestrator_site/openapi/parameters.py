@@ -17,11 +17,10 @@ from tasks.api.tasks import BRIEF_CHARS_LIMIT
 from tasks.choices import Verb
 from tasks.queries.brief import SMALLEST_CHARS
 from tasks.rest.filters import FlagFilter, WordsFilter
+from tasks.services.idempotency import KEY_LIMIT
 
 Parameter = dict[str, Any]
 _ID = {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[A-Za-z0-9_.-]+$"}
-_TEXT = {"type": "string", "maxLength": 200}
-_MOST_WORDS = 10
 
 PATH = {
     "project": ("The slug of a project.", "ledger"),
@@ -82,28 +81,31 @@ QUERY: dict[str, tuple[dict[str, Any], str]] = {
     "project": (_ID, FILTERS["project"]),
     "task": (_ID, FILTERS["task"]),
     "verb": (
-        {"type": "array", "items": {"type": "string", "enum": Verb.values}, "maxItems": _MOST_WORDS},
+        {"type": "array", "items": {"type": "string", "enum": Verb.values}},
         "One or several verbs.",
     ),
     "limit": ({"type": "integer", "minimum": 1, "maximum": EVENTS_LIMIT, "default": EVENTS_DEFAULT}, "How many."),
 }
-_KEY = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[A-Za-z0-9._:-]+$"}
-_ETAG = {"type": "string", "pattern": '^"[0-9a-f]+"$'}
+_KEY = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": KEY_LIMIT,
+    "pattern": '^([!#-~]|[!#-~][ !#-~]*[!#-~]|"[ !#-~]*[!#-~][ !#-~]*")$',
+}
+_ANYTHING = {"type": "string"}
+_ETAGS = {"type": "string", "pattern": '^([*]|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'}
 HEADERS: dict[str, tuple[dict[str, Any], str]] = {
     "Idempotency-Key": (_KEY, "A fresh UUID for each new request: sent again with the same one, it is done once."),
     "Session-Id": (_ID, "The session of this token that the request belongs to, where it has several."),
-    "If-Match": (_ETAG, "The ETag that was read: the request is refused (412) where it has changed since."),
-    "If-None-Match": (_ETAG, "The ETag that is known: answered by 304 where nothing has changed."),
-    "Range": ({"type": "string", "pattern": "^bytes=[0-9]{1,9}-$"}, "A range of bytes, as `bytes=1000-1999`."),
-    "If-Range": (_ETAG, "The ETag of the bytes that the range is of; everything is sent where it is another."),
+    "If-Match": (_ETAGS, "The ETag that was read: the request is refused (412) where it has changed since."),
+    "If-None-Match": (_ANYTHING, "The ETag that is known: answered by 304 where nothing has changed."),
+    "Range": (_ANYTHING, "A range of bytes, as `bytes=1000-1999`."),
+    "If-Range": (_ANYTHING, "The ETag of the bytes that the range is of; everything is sent where it is another."),
     "Upload-Offset": (
         {"type": "string", "pattern": "^[0-9]{1,15}$"},
         "How many bytes are there already: where those of the body go.",
     ),
-    "Last-Event-ID": (
-        {"type": "string", "pattern": "^[0-9]{1,18}$"},
-        "Streams: the last event that was seen. Browsers send it by themselves.",
-    ),
+    "Last-Event-ID": (_ANYTHING, "Streams: the last event that was seen. Browsers send it by themselves."),
 }
 PAGING = {
     "cursor": "The place after (or before) which the page begins, from `next` or `previous`.",
@@ -132,7 +134,7 @@ def in_header(name: str) -> Parameter:
 
 def of_filter(name: str, kind: Any) -> Parameter:
     """Describe a filter of a list."""
-    return _optional(name, "query", _schema_of(kind), FILTERS[name])
+    return {**_optional(name, "query", _schema_of(kind), FILTERS[name]), "allowEmptyValue": True}
 
 
 def filters_of(filters: type[FilterSet] | None) -> list[Parameter]:
@@ -143,14 +145,15 @@ def filters_of(filters: type[FilterSet] | None) -> list[Parameter]:
 def _schema_of(kind: Any) -> dict[str, Any]:
     if isinstance(kind, WordsFilter):
         words = {"type": "string", "enum": list(kind.extra["words"])}
-        return {"type": "array", "items": words, "maxItems": _MOST_WORDS}
+        return {"type": "array", "items": words}
     if isinstance(kind, FlagFilter):
         return {"type": "boolean"}
     if isinstance(kind, django_filters.ChoiceFilter):
         return {"type": "string", "enum": [word for word, _ in kind.extra["choices"]]}
     if isinstance(kind, django_filters.IsoDateTimeFilter):
         return {"type": "string", "format": "date-time"}
-    return _TEXT
+    longest = kind.extra.get("max_length")
+    return {"type": "string", "maxLength": longest} if longest else {"type": "string"}
 
 
 def _optional(name: str, place: str, schema: dict[str, Any], about: str) -> Parameter:

@@ -12,6 +12,7 @@ from artifacts.api.uploads import MEDIA_TYPE as PART
 from orchestrator_site.openapi import parameters
 from tasks.rest.fields import Body
 from tasks.rest.permissions import needed
+from tasks.validators import LEASE_MINUTES_LIMIT
 
 _ETAG = {
     "ETag": {"schema": {"type": "string"}, "description": "Names this very state, for If-Match and If-None-Match."}
@@ -32,6 +33,17 @@ PROBLEMS = {
 """What each status is called in the document, the code that usually comes with it, and what it means."""
 _OFFSET = {"Upload-Offset": {"schema": {"type": "string"}, "description": "How many bytes are there now."}}
 _STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
+
+
+SETTINGS = {
+    "type": "object",
+    "properties": {
+        "lease_minutes": {"type": "number", "exclusiveMinimum": 0, "maximum": LEASE_MINUTES_LIMIT},
+        "review": {"type": "boolean", "description": "Whether all work is reviewed."},
+    },
+    "additionalProperties": False,
+}
+"""A project's (tasks/validators.py)."""
 
 
 class Schema(AutoSchema):
@@ -123,7 +135,7 @@ class Schema(AutoSchema):
         if not self._is_guarded() or not hasattr(self.view, "bodies"):
             return []
         if self.method != "GET":
-            names += ["Idempotency-Key", "Session-Id"]
+            names += ["Idempotency-Key", *(["Session-Id"] if self._is_in_a_session() else [])]
             names += ["If-Match"] if self.doing in self.view.conditional else []
             names += ["Upload-Offset"] if self._is_part() else []
         elif self.doing == "retrieve":
@@ -132,6 +144,10 @@ class Schema(AutoSchema):
         elif self._is_stream():
             names += ["Last-Event-ID"]
         return [parameters.in_header(name) for name in names]
+
+    def _is_in_a_session(self) -> bool:
+        body = self.get_request_serializer()
+        return "session_id" in body().fields if body else "/tasks/" in self.path
 
     # What it answers
 
@@ -152,6 +168,8 @@ class Schema(AutoSchema):
         done = super()._postprocess_serializer_schema(schema, serializer, direction)
         for each in done.get("properties", {}).values():
             each.pop("readOnly", None)
+        if "settings" in done.get("properties", {}):
+            done["properties"]["settings"] = SETTINGS
         if isinstance(serializer, Body):
             done["additionalProperties"] = False
         else:

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any
 
 import anyio
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator_site.streams.hub import Hub, Told
@@ -24,7 +24,7 @@ PATH = "/api/v1/events"
 STREAMS = 256
 HEARTBEAT_SECONDS = 15.0
 CHECK_SECONDS = 60.0
-_GONE = (401, 403, 404)
+_GONE = (401, 403, 404, 429)
 
 
 class EventStreams:
@@ -54,9 +54,6 @@ class EventStreams:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let Django answer, and go on where its answer is the beginning of a stream."""
-        if "text/event-stream" not in Headers(scope=scope).get("accept", ""):
-            await self._site(scope, receive, send)
-            return
         self._room -= 1
         try:
             begun = _Begun(send)

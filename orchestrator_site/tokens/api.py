@@ -14,7 +14,7 @@ from orchestrator_site.models import AccessToken
 from orchestrator_site.tokens.service import DEFAULT_SCOPES, NAME_LIMIT, create_token, revoke_token
 from tasks.errors import Forbidden, NotFound
 from tasks.principals import Scope
-from tasks.rest.fields import Body, Text, Word
+from tasks.rest.fields import Body, Several, Text, Word
 from tasks.rest.views import Api
 from tasks.rest.writing import Reply
 
@@ -27,7 +27,7 @@ class TokenShape(serializers.ModelSerializer[AccessToken]):
 
     token_id = serializers.CharField(source="public_id")
     owner = serializers.CharField(source="owner.username")
-    scopes = serializers.ListField(child=serializers.ChoiceField(list(Scope)))
+    scopes = Several(child=serializers.ChoiceField(list(Scope)))
     project = serializers.CharField(source="project.slug", allow_null=True, default=None)
     state = serializers.ChoiceField(STATES)
 

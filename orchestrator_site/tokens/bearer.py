@@ -48,9 +48,10 @@ def authenticate(secret: str | None, *, address: str) -> Principal:
 
     Raises Refused. Neither the answer nor the log holds any part of what was sent.
     """
+    memory = recent.memory()
     principal = principal_of(secret) if secret and len(secret) <= _LONGEST else None
     if principal is not None and secret is not None:
-        recent.note(digest_of(secret), principal)
+        recent.note(memory, digest_of(secret), principal)
         return principal
     if secret is None:
         raise Refused("An access token is needed: send Authorization: Bearer TOKEN.")

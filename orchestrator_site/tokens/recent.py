@@ -12,7 +12,14 @@ from tasks.principals import Principal
 SECONDS = 1.0
 _ROOM = 1000
 
-_proved: dict[str, tuple[float, Principal]] = {}
+Memory = dict[str, tuple[float, Principal]]
+
+_proved: Memory = {}
+
+
+def memory() -> Memory:
+    """Return what is remembered now. Take it before the look into the database whose answer is to be noted."""
+    return _proved
 
 
 def find(digest: str) -> Principal | None:
@@ -21,13 +28,14 @@ def find(digest: str) -> Principal | None:
     return principal if time.monotonic() < until else None
 
 
-def note(digest: str, principal: Principal) -> None:
-    """Remember it for a second."""
-    if len(_proved) >= _ROOM:
-        _proved.clear()
-    _proved[digest] = (time.monotonic() + SECONDS, principal)
+def note(into: Memory, digest: str, principal: Principal) -> None:
+    """Remember it for a second; not, where everything was forgotten since the look began."""
+    if len(into) >= _ROOM:
+        into.clear()
+    into[digest] = (time.monotonic() + SECONDS, principal)
 
 
 def forget() -> None:
-    """Look everybody up anew."""
-    _proved.clear()
+    """Look everybody up anew, those too whose look is under way."""
+    global _proved
+    _proved = {}

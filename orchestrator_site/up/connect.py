@@ -14,7 +14,7 @@ from orchestrator_site.connect.clients import names
 
 def claude_code_line() -> str:
     """Return the command to paste. It names this very installation, so it works from any folder."""
-    quoted = _quote([sys.executable, str(settings.BASE_DIR / "manage.py"), "mcp_serve"])
+    quoted = quote([sys.executable, str(settings.BASE_DIR / "manage.py"), "mcp_serve"])
     return " ".join(["claude mcp add", *_environment(), "--scope user task-orchestrator --", quoted])
 
 
@@ -26,7 +26,7 @@ def connect_line() -> str:
     words = [sys.executable, str(settings.BASE_DIR / "manage.py"), "connect"]
     if os.environ.get("ORCHESTRATOR_HOME") and os.name != "nt":
         words = ["env", f"ORCHESTRATOR_HOME={settings.ORCHESTRATOR_HOME.resolve()}", *words]
-    return f"{_quote(words)} CLIENT"
+    return f"{quote(words)} CLIENT"
 
 
 def connect_help() -> str:
@@ -41,11 +41,12 @@ def _environment() -> list[str]:
     """
     words = []
     if os.environ.get("ORCHESTRATOR_HOME"):
-        words += ["--env", _quote([f"ORCHESTRATOR_HOME={settings.ORCHESTRATOR_HOME.resolve()}"])]
+        words += ["--env", quote([f"ORCHESTRATOR_HOME={settings.ORCHESTRATOR_HOME.resolve()}"])]
     if os.environ.get("DATABASE_URL"):
         words += ["--env", '"DATABASE_URL=%DATABASE_URL%"' if os.name == "nt" else '"DATABASE_URL=$DATABASE_URL"']
     return words
 
 
-def _quote(words: list[str]) -> str:
+def quote(words: list[str]) -> str:
+    """Write words as this system's shell takes them."""
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

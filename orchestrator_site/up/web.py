@@ -19,9 +19,9 @@ import uvicorn
 from orchestrator_site import ending
 from orchestrator_site.up.lifeline import hold_on
 
-GRACE_SECONDS = 3
+GRACE_SECONDS = 2
 # Nothing may hold the end up for longer: neither a stream that never closes nor a view that waits in its thread.
-LAST_SECONDS = 3.5
+LAST_SECONDS = 2.5
 
 
 class Server(uvicorn.Server):

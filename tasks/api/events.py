@@ -18,6 +18,7 @@ from tasks.errors import Invalid, NotFound, Transient, invalid
 from tasks.models import Event, Task
 from tasks.queries import feed
 from tasks.queries.feed import Wanted
+from tasks.rest.numbers import whole_in
 from tasks.rest.views import Api
 
 LIMIT_DEFAULT = 100
@@ -77,7 +78,7 @@ class EventViews(Api):
 
     def feed(self, request: Request) -> HttpResponseBase:
         """Read the events after one that is known, or follow them as Server-Sent Events."""
-        wanted, limit = self._wanted(), self._limit()
+        wanted, limit = self._wanted(), whole_in(request, "limit", least=1, most=LIMIT) or LIMIT_DEFAULT
         if isinstance(request.accepted_renderer, EventStream):
             return self._stream(wanted, self._after(request.headers.get("Last-Event-ID"), otherwise="now"))
         found = feed.batch(wanted, after=self._after(None, otherwise="0"), limit=limit)
@@ -97,8 +98,10 @@ class EventViews(Api):
         self.headers["Cache-Control"] = "no-store"
         if self.request.method == "GET":
             found = feed.batch(wanted, after=after, limit=LIMIT)
-            answer.write(f"retry: {RETRY_MS}\nid: {found.last_id}\n\n")
+            # The last id comes after the events, so that who is cut off before the end goes on where the end was.
+            answer.write(f"retry: {RETRY_MS}\n\n")
             answer.write("".join(map(frame, found.events)))
+            answer.write(f"id: {found.last_id}\n\n")
             answer[STREAM_HEADER] = json.dumps({"after": found.last_id, **asdict(wanted)})
         return answer
 
@@ -129,12 +132,6 @@ class EventViews(Api):
         if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= _LAST_ID):
             place = "after" if header is None else "Last-Event-ID"
             raise Invalid(f"{place}: the id of an event is wanted, 0 for all, or now.", next="Send it so.")
-        return int(text)
-
-    def _limit(self) -> int:
-        text = self.request.query_params.get("limit", str(LIMIT_DEFAULT))
-        if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= LIMIT):
-            raise Invalid(f"limit: a whole number from 1 to {LIMIT} is wanted.", next="Send it so, or leave it out.")
         return int(text)
 
 

@@ -9,7 +9,7 @@ from django_filters import rest_framework as filters
 
 from tasks.choices import Priority, Status
 from tasks.models import Task, TaskQuerySet
-from tasks.rest.filters import Filters, FlagFilter, WordsFilter
+from tasks.rest.filters import SEARCH_LIMIT, Filters, FlagFilter, MomentFilter, WordsFilter
 
 STATUSES = [(status.value, status.value) for status in Status]
 PRIORITIES = [(priority.value, priority.label) for priority in Priority]
@@ -26,8 +26,8 @@ class PlanFilters(Filters):
         null_label=None,
         method="_archived",
     )
-    updated_after = filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gt")
-    search = filters.CharFilter(method="_search", max_length=200)
+    updated_after = MomentFilter(field_name="updated_at", lookup_expr="gt")
+    search = filters.CharFilter(method="_search", max_length=SEARCH_LIMIT)
 
     def filter_queryset(self, queryset: TaskQuerySet) -> TaskQuerySet:
         """Leave the archive out where nothing is said of it."""

@@ -26,6 +26,10 @@ from tasks.rest.parsers import LARGE_BODY
 from tasks.rest.renderers import MarkdownRenderer
 from tasks.rest.writing import Reply
 from tasks.services.plan import Plan, Subtask, plan
+from tasks.services.plan_check import DEPENDENCIES_LIMIT, SUBTASKS_LIMIT
+
+_AT_MOST: dict[str, Any] = {"max_length": SUBTASKS_LIMIT}
+"""Of the list, which the framework makes of a body with many=True; its types know nothing of that."""
 
 
 class SubtaskBody(Body):
@@ -35,7 +39,7 @@ class SubtaskBody(Body):
     description = Text(required=False)
     specialist_type = Text(required=False)
     key = Text(required=False)
-    dependencies = Texts(required=False)
+    dependencies = Texts(required=False, max_length=DEPENDENCIES_LIMIT)
     estimated_effort = Text(required=False)
     priority = Word(PRIORITIES, required=False, allow_null=True)
     complexity_level = Word(Complexity.values, required=False, allow_null=True)
@@ -44,7 +48,7 @@ class SubtaskBody(Body):
 
     def get_fields(self) -> dict[str, Any]:
         """Subtasks have subtasks of the same shape, to any depth."""
-        return {**super().get_fields(), "subtasks": SubtaskBody(many=True, required=False)}
+        return {**super().get_fields(), "subtasks": SubtaskBody(many=True, required=False, **_AT_MOST)}
 
 
 class PlanBody(Body):
@@ -52,7 +56,7 @@ class PlanBody(Body):
 
     project = Text(required=False)
     description = Text()
-    subtasks = SubtaskBody(many=True)
+    subtasks = SubtaskBody(many=True, **_AT_MOST)
     complexity_level = Word(Complexity.values, required=False)
     context = Text(required=False, allow_null=True)  # type: ignore[assignment]
     parent_task_id = Text(required=False, allow_null=True)

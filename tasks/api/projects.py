@@ -16,7 +16,7 @@ from tasks.errors import NotFound
 from tasks.models import Project
 from tasks.principals import Scope
 from tasks.rest.fields import Body, Text
-from tasks.rest.filters import Filters
+from tasks.rest.filters import SEARCH_LIMIT, Filters
 from tasks.rest.views import Api
 from tasks.rest.writing import Reply
 from tasks.services.edit_project import create_project, edit_project
@@ -35,7 +35,7 @@ class ProjectEdit(Body):
 
 
 class ProjectFilters(Filters):
-    search = filters.CharFilter(field_name="name", lookup_expr="icontains")
+    search = filters.CharFilter(field_name="name", lookup_expr="icontains", max_length=SEARCH_LIMIT)
 
 
 class ProjectViews(Api):

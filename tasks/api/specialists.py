@@ -17,13 +17,13 @@ from tasks.principals import Scope
 from tasks.rest.fields import Body, Text, Texts
 from tasks.rest.views import Api
 from tasks.rest.writing import Reply
-from tasks.services.specialists import delete_specialist, put_specialist
+from tasks.services.specialists import LINES_LIMIT, delete_specialist, put_specialist
 
 
 class SpecialistBody(Body):
     role_definition = Text()
-    expertise = Texts(required=False)
-    approach = Texts(required=False)
+    expertise = Texts(required=False, max_length=LINES_LIMIT)
+    approach = Texts(required=False, max_length=LINES_LIMIT)
     output_format = Text(required=False)
 
 

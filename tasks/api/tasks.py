@@ -21,6 +21,8 @@ from tasks.queries.brief import SMALLEST_CHARS, brief_of
 from tasks.queries.synthesis import headline, synthesis_of
 from tasks.report import report
 from tasks.rest.fields import Body, Text, Word
+from tasks.rest.numbers import whole_in
+from tasks.rest.problems import with_addresses
 from tasks.rest.renderers import MarkdownRenderer
 from tasks.rest.views import Api
 from tasks.services.edit import Changes, edit
@@ -121,22 +123,15 @@ class TaskViews(TaskApi):
         """Read the brief that a claim answers, without claiming."""
         task = self.task(task_id)
         catalogue = roles.catalogue(task.project)
-        made = brief_of(task, max_chars=self._max_chars(), roles=catalogue)
-        answer = {"task_id": task.public_id, "brief": made.text, "omitted": made.omitted}
+        room = whole_in(request, "max_chars", least=SMALLEST_CHARS, most=BRIEF_CHARS_LIMIT)
+        made = brief_of(task, max_chars=room, roles=catalogue)
+        answer = {"task_id": task.public_id, "brief": with_addresses(made.text), "omitted": made.omitted}
         return Response({**answer, "role_problems": catalogue.problems})
 
     @action(detail=True, renderer_classes=[JSONRenderer, MarkdownRenderer])
     def synthesis(self, request: Request, task_id: str) -> Response:
         """Read the report on a plan or group: `detail=full` tells more of each part."""
         return Response(synthesized(self.task(task_id), self.request.query_params.get("detail", "brief")))
-
-    def _max_chars(self) -> int | None:
-        text = self.request.query_params.get("max_chars")
-        if text is None:
-            return None
-        if text.isascii() and text.isdigit() and SMALLEST_CHARS <= int(text[:9]) <= BRIEF_CHARS_LIMIT:
-            return int(text[:9])
-        raise Invalid(f"max_chars: a number from {SMALLEST_CHARS} to {BRIEF_CHARS_LIMIT} is wanted.")
 
 
 def synthesized(task: Task, detail: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from tasks.models import Task
 from tasks.principals import Scope
 from tasks.queries.brief import SMALLEST_CHARS, brief_of
 from tasks.rest.fields import Body, Flag, Text, Whole
+from tasks.rest.problems import with_addresses
 from tasks.rest.writing import Reply
 from tasks.services import review, steer
 from tasks.services.claim import Claim, claim, claim_next
@@ -100,8 +101,9 @@ class Claims(TaskApi):
         task = self.task(made.task.public_id)
         catalogue = roles.catalogue(task.project)
         brief = brief_of(task, max_chars=self.given().get("max_chars"), roles=catalogue)
-        facts = {"renewed": made.renewed, "took_over": made.took_over, "brief": brief.text, "omitted": brief.omitted}
-        return Reply(self.shape({"task": task, **facts, "role_problems": catalogue.problems}))
+        did = {"renewed": made.renewed, "took_over": made.took_over}
+        told = {"brief": with_addresses(brief.text), "omitted": brief.omitted, "role_problems": catalogue.problems}
+        return Reply(self.shape({"task": task, **did, **told}))
 
 
 class ClaimNext(Claims):

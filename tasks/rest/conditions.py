@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from django.http import HttpRequest
 from django.utils.http import parse_etags
 from rest_framework.request import Request
 
@@ -15,13 +16,18 @@ from tasks.errors import Invalid, Stale
 Row = TypeVar("Row")
 
 
+_MOVING = ("lease_expires_at",)
+"""What every request of a lease's holder moves on, without anybody having changed anything."""
+
+
 def etag_of(body: Any) -> str:
-    """Return the strong ETag of a representation."""
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
+    """Return the strong ETag of a representation, but for what moves by itself."""
+    lasting = {name: value for name, value in body.items() if name not in _MOVING} if isinstance(body, dict) else body
+    digest = hashlib.sha256(json.dumps(lasting, sort_keys=True, default=str).encode()).hexdigest()
     return f'"{digest[:32]}"'
 
 
-def is_known(request: Request, etag: str) -> bool:
+def is_known(request: HttpRequest | Request, etag: str) -> bool:
     """Whether the client says (If-None-Match) that it has this representation."""
     header = request.headers.get("If-None-Match")
     if header is None:

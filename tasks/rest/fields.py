@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from django.core.validators import ProhibitNullCharactersValidator
@@ -13,6 +14,7 @@ from rest_framework.validators import ProhibitSurrogateCharactersValidator
 from tasks.rest.problems import allowed
 
 _ECHO_LIMIT = 80
+_NAMES_TOLD = 20
 _UNSTORABLE = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
 
 
@@ -23,9 +25,9 @@ class Body(serializers.Serializer[Any]):
         """Check the names, then the values."""
         if isinstance(data, Mapping):
             known = {name: field for name, field in self.fields.items() if not field.read_only}
-            unknown = {str(name): [allowed("is no field here", known)] for name in data if name not in known}
+            unknown = list(islice((str(name) for name in data if name not in known), _NAMES_TOLD))
             if unknown:
-                raise ValidationError(dict(list(unknown.items())[:20]))
+                raise ValidationError({name: [allowed("is no field here", known)] for name in unknown})
         return super().to_internal_value(data)
 
 
@@ -79,7 +81,17 @@ class Word(serializers.ChoiceField):
         return data
 
 
-class Texts(serializers.ListField):
+class Several(serializers.ListField):
+    """A list, whose length is looked at before what it holds."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """Refuse what is too long with one sentence, and not with one for each of a million mistakes."""
+        if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return list(super().to_internal_value(data))
+
+
+class Texts(Several):
     """A list of texts."""
 
     child = Text()

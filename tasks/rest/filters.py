@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
+from django_filters.fields import IsoDateTimeField
 
 from tasks.rest.problems import allowed
 
@@ -34,6 +36,19 @@ class _WordsField(forms.MultipleChoiceField):
                 raise forms.ValidationError(detail.replace("%", "%%"), code=detail.code)
 
 
+class _MomentField(IsoDateTimeField):  # type: ignore[misc]
+    def to_python(self, value: Any) -> datetime | None:
+        try:
+            found: datetime | None = super().to_python(value)
+            return found.astimezone(UTC) if found else None
+        except OverflowError as error:
+            raise forms.ValidationError("This moment is none of the years 1 to 9999 in UTC.", code="invalid") from error
+
+
+SEARCH_LIMIT = 200
+"""Characters of a text that is searched for; SQLite takes no pattern of any length."""
+
+
 class Filters(filters.FilterSet):  # type: ignore[misc]  # the package has no types
     """The filters of a list."""
 
@@ -53,6 +68,12 @@ class WordsFilter(filters.MultipleChoiceFilter):  # type: ignore[misc]
         if not words:
             return queryset
         return queryset.filter(**{f"{self.field_name}__in": [self._stored[word] for word in words]})
+
+
+class MomentFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]
+    """A moment in ISO 8601."""
+
+    field_class = _MomentField
 
 
 class FlagFilter(filters.TypedChoiceFilter):  # type: ignore[misc]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -16,6 +16,8 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from tasks.errors import Invalid, invalid
+from tasks.rest.numbers import whole_in
+from tasks.text import unstorable
 
 LIMIT_DEFAULT = 50
 LIMIT = 100
@@ -42,7 +44,7 @@ class CursorPaging(BasePagination):
         Raises Invalid for a limit, an ordering or a cursor that cannot be.
         """
         self._url = request.build_absolute_uri()
-        limit = _limit_in(request)
+        limit = whole_in(request, "limit", least=1, most=LIMIT) or LIMIT_DEFAULT
         self._name = _ordering_in(request, view)
         self._column = view.orderings[self._name.lstrip("-")]
         place = _place_in(request, self._name, queryset, self._column)
@@ -98,13 +100,6 @@ class CursorPaging(BasePagination):
         return replace_query_param(self._url, "cursor", urlsafe_b64encode(packed).decode().rstrip("="))
 
 
-def _limit_in(request: Request) -> int:
-    text = request.query_params.get("limit", str(LIMIT_DEFAULT))
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= LIMIT):
-        raise Invalid(f"limit: a whole number from 1 to {LIMIT} is wanted.", next="Send it so, or leave it out.")
-    return int(text)
-
-
 def _ordering_in(request: Request, view: Any) -> str:
     name = str(request.query_params.get("ordering", view.ordering))
     if name.removeprefix("-") not in view.orderings:
@@ -124,12 +119,17 @@ def _place_in(request: Request, name: str, queryset: QuerySet[Any], column: str)
         if ordering != name or not isinstance(backward, bool) or type(key) is not int or abs(key) >= _BIGGEST:
             raise ValueError
         field = queryset.model._meta.pk if column == "pk" else queryset.model._meta.get_field(column)
-        value = field.to_python(value)
-        if value is None or (isinstance(value, int) and abs(value) >= _BIGGEST):
-            raise ValueError
-    except (ValueError, TypeError, ValidationError, RecursionError) as error:
+        value = _askable(field.to_python(value))
+    except (ValueError, TypeError, OverflowError, ValidationError, RecursionError) as error:
         raise Invalid(
             "cursor: this is no cursor of this list.",
             next="Follow next and previous as they were answered, or leave the cursor out.",
         ) from error
     return _Place(backward, value, key)
+
+
+def _askable(value: Any) -> Any:
+    """Return a value that the database can compare with; another is a ValueError or an OverflowError."""
+    if value is None or unstorable(str(value)) or (isinstance(value, int) and abs(value) >= _BIGGEST):
+        raise ValueError
+    return value.astimezone(UTC) if isinstance(value, datetime) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -16,7 +17,11 @@ BODY_LIMIT = 4 * 1024 * 1024
 """Bytes that a body may have, where the view names no other limit for the action."""
 LARGE_BODY = 32 * 1024 * 1024
 """Bytes of the largest plan."""
+OBJECTS_LIMIT = 10_000
+"""JSON objects in a body, several times those of the largest plan: each costs far more to check than to send."""
 _PROBLEMS_LIMIT = 20
+_MAYBE_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+"""In JSON what cannot be stored is always written so; few bodies are worth a walk through all of their values."""
 _KEPT_AS_BYTES = ("detailed_work",)
 """Work is kept as bytes and has a check of its own."""
 
@@ -43,11 +48,12 @@ class JsonParser(BaseParser):
 def read(raw: bytes) -> dict[str, Any]:
     """Return the object that some bytes are the JSON of.
 
-    Raises Invalid.
+    Raises Invalid, and TooLarge for more than OBJECTS_LIMIT objects.
     """
     try:
-        found = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
-        problems = list(islice(_unstorable(found), _PROBLEMS_LIMIT))
+        text = raw.decode("utf-8")
+        found = json.loads(text, parse_constant=_refuse_constant, object_hook=_Counter())
+        problems = list(islice(_unstorable(found), _PROBLEMS_LIMIT)) if _MAYBE_UNSTORABLE.search(text) else []
     except (ValueError, RecursionError) as error:
         raise Invalid(f"The body is not JSON in UTF-8: {_why(error)}.", next="Send one JSON object.") from error
     if not isinstance(found, dict):
@@ -55,6 +61,19 @@ def read(raw: bytes) -> dict[str, Any]:
     if problems:
         raise invalid(problems, next="Nothing was changed. Leave these characters out.")
     return found
+
+
+class _Counter:
+    """Counts objects while they are read."""
+
+    def __init__(self) -> None:
+        self._left = OBJECTS_LIMIT
+
+    def __call__(self, found: dict[str, Any]) -> dict[str, Any]:
+        self._left -= 1
+        if self._left < 0:
+            raise TooLarge(f"The body has more than {OBJECTS_LIMIT:,} objects.", next="Send less at once.")
+        return found
 
 
 def _refuse_constant(name: str) -> None:

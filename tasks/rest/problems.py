@@ -40,7 +40,7 @@ ADDRESSES = {
     "plan_task": "POST /api/v1/plans",
     "execute_subtask": "POST /api/v1/tasks/{task_id}/claim",
     "complete_subtask": "POST /api/v1/tasks/{task_id}/complete",
-    "synthesize_results": "GET /api/v1/plans/{task_id}/synthesis",
+    "synthesize_results": "GET /api/v1/tasks/{task_id}/synthesis",
     "get_status": "GET /api/v1/projects/{project}/status",
     "update_task": "PATCH /api/v1/tasks/{task_id} or one of its actions",
     "store_artifact": "/api/v1/uploads",
@@ -48,6 +48,7 @@ ADDRESSES = {
 }
 """What stands over HTTP for the tools that services name in their advice."""
 _TOOL = re.compile(rf"orchestrator_({'|'.join(ADDRESSES)})")
+_CALL = re.compile(r"orchestrator_(read_artifact|synthesize_results)\(\w+='(\w+)'\)")
 _ALLOWED = "allowed\n"
 
 
@@ -95,6 +96,11 @@ def allowed(text: str, names: Any) -> exceptions.ErrorDetail:
 def in_rest_words(text: str) -> str:
     """Name addresses where a service names tools."""
     return _TOOL.sub(lambda found: ADDRESSES[found.group(1)], text)
+
+
+def with_addresses(brief: str) -> str:
+    """Name the address where a brief tells which call reads earlier work; every other word is the task's own."""
+    return _CALL.sub(lambda found: re.sub(r"{\w+}", found[2], ADDRESSES[found[1]]), brief)
 
 
 def handler(error: Exception, context: dict[str, Any]) -> HttpResponse:

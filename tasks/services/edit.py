@@ -55,7 +55,7 @@ def edit(
         if task.status in FINISHED or task.archived_at is not None:
             raise Conflict(
                 f"{task.public_id} is {'archived' if task.archived_at else task.status}: it is not edited any more.",
-                next="Send it back first with action='request_revision', or plan a new task.",
+                next="Request a revision of it first, or plan a new task.",
             )
         leases.require_not_anothers(task, actor)
         before = {name: getattr(task, name) for name in changes.columns}

@@ -33,7 +33,12 @@ def create_project(
     """
     actor.require(Scope.ADMIN)
     slug = slug or slugify(name)[:SLUG_LIMIT] or "project"
-    columns = {"name": name.strip(), "slug": slug, "root_path": root_path, "settings": {} if settings is None else settings}
+    columns = {
+        "name": name.strip(),
+        "slug": slug,
+        "root_path": root_path,
+        "settings": {} if settings is None else settings,
+    }
     _check(columns)
     columns["root_path"] = _folder(root_path)
     try:

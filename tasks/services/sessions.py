@@ -15,6 +15,7 @@ from tasks.errors import Conflict, NotFound
 from tasks.models import Project, Session
 from tasks.principals import Principal, Scope
 from tasks.services import leases
+from tasks.text import storable
 
 TOUCH_EVERY = timedelta(minutes=1)
 """A session's calls are noted at most this often, so that reading stays free of writing."""
@@ -37,8 +38,8 @@ def open_session(
                 connection_id=connection_id,
                 principal=principal.name[:200],
                 token_id=principal.token_id,
-                client_name=client_name[:200],
-                client_version=client_version[:100],
+                client_name=storable(client_name[:200]),
+                client_version=storable(client_version[:100]),
             )
             events.record(actor=Actor.assistant(session), verb=Verb.OPEN_SESSION, project=project)
     except IntegrityError:

@@ -91,6 +91,13 @@ def test_what_the_client_has_comes_before_the_range(client: Client, task: Task) 
     assert ask(client, artifact, Range="bytes=0-1", If_None_Match=etag).status_code == 304
 
 
+@pytest.mark.parametrize("header", ["W/{etag}", '"other", {etag}', "*"])
+def test_what_the_client_has_is_recognised_in_every_form(client: Client, task: Task, header: str) -> None:
+    artifact = make_artifact(task, TEXT)
+    etag = ask(client, artifact)["ETag"]
+    assert ask(client, artifact, If_None_Match=header.format(etag=etag)).status_code == 304
+
+
 def test_head_tells_the_size_and_sends_nothing(client: Client, task: Task) -> None:
     artifact = make_artifact(task, LARGE)
     answer = client.head(f"/artifacts/{artifact.public_id}/raw/", headers={"Range": "bytes=0-1"})

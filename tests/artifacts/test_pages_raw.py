@@ -7,11 +7,13 @@ import hashlib
 import pytest
 from django.test import AsyncClient, Client
 
+import orchestrator_site.asgi
 from artifacts.models import Artifact, ArtifactVersion, Content
 from artifacts.store import Damaged, path_of
 from tasks.models import Task
 from tests.factories import make_artifact, make_project, make_task, make_user, signed_in
 
+assert orchestrator_site.asgi  # what it does to the requests that it serves must do nothing to any others
 LARGE = "".join(f"{number:07} ü\n" for number in range(40_000))
 
 

@@ -22,10 +22,11 @@ FULL = {"scopes": ["read", "write", "review"]}
 class Served:
     """A site that runs, and the secrets of the tokens that were made for it."""
 
-    def __init__(self, port: int, process: subprocess.Popen[str], errors_file: Path) -> None:
+    def __init__(self, port: int, process: subprocess.Popen[str], home: Path) -> None:
         self.port = port
+        self.home = home
         self.process = process
-        self._errors_file = errors_file
+        self._errors_file = home.parent / "site-errors"
         assert process.stdout
         line = process.stdout.readline()
         assert line, f"the site ended: {self.errors()}"
@@ -63,7 +64,7 @@ def served(home: Path, tokens: dict[str, Any], *, trial: bool = False, **environ
             text=True,
         )
         try:
-            site = Served(listener.getsockname()[1], process, home.parent / "site-errors")
+            site = Served(listener.getsockname()[1], process, home)
             yield site
             site.hang_up()
         finally:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 from django.db import OperationalError
 
 from tests.mcp.http_client import FULL, HttpClient, Served, messages, served
+from tests.mcp.stdio_client import DEADLINE_SECONDS, MODERN
 
 WORK = {"summary": "Done", "detailed_work": "The work", "next_action": "complete"}
 SUBTASKS = [
@@ -198,6 +202,19 @@ def test_a_client_of_the_older_era_frees_what_it_held_when_it_takes_its_leave(si
     assert staying.call("orchestrator_execute_subtask", task_id=task)["task_id"] == task
 
 
+def test_a_client_that_was_told_of_its_leave_holds_nothing_any_more(site: Served, folder: Path) -> None:
+    leaving = site.client("laptop", modern=False)
+    start(leaving, folder)
+    with closing(sqlite3.connect(site.home / "orchestrator.sqlite3", isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")  # nobody else can write
+        with ThreadPoolExecutor(1) as threads:
+            left = threads.submit(leaving.end)
+            with pytest.raises(TimeoutError):
+                left.result(timeout=0.5)
+            database.execute("ROLLBACK")
+            assert left.result(timeout=DEADLINE_SECONDS) == 0
+
+
 def test_a_session_header_of_the_newer_era_is_only_the_clients_word(site: Served, folder: Path) -> None:
     holder = site.client("laptop", modern=False)
     start(holder, folder)
@@ -273,6 +290,25 @@ def test_a_resource_is_found_by_its_id_among_all_projects_that_the_token_reaches
     for task in tasks:
         contents = client.request("resources/read", uri=f"task://{task}")["result"]["contents"]
         assert "First" in contents[0]["text"]
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\ud800"], ids=["nul", "half-a-character"])
+def test_an_id_that_cannot_be_is_not_found_and_not_completed(site: Served, odd: str) -> None:
+    client = site.client("bound")
+    for kind in ("task", "artifact"):
+        for uri in (f"{kind}://{odd}", f"{kind}://{kind}_{odd}"):
+            answer = client.request("subscriptions/listen", notifications={"resourceSubscriptions": [uri]})
+            assert "There is no" in answer["error"]["message"]
+        reference = {"type": "ref/resource", "uri": f"{kind}://{{id}}"}
+        answer = client.request("completion/complete", ref=reference, argument={"name": "id", "value": odd})
+        assert answer["result"]["completion"]["values"] == []
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\ud800"], ids=["nul", "half-a-character"])
+def test_a_client_whose_name_cannot_be_kept_is_served(site: Served, odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODERN, "io.modelcontextprotocol/clientInfo", {"name": f"raw{odd}", "version": f"1{odd}"})
+
+    assert "session_id" in site.client("bound").call("orchestrator_initialize_session")
 
 
 def test_a_database_that_does_not_answer_is_told_as_transient(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,8 +153,14 @@ def test_a_project_gets_a_file_of_its_own(connect: Connect, machine: Machine, fo
 
 
 def test_a_project_that_is_not_there_is_refused(connect: Connect, tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="no such folder"):
+    with pytest.raises(CommandError, match=r"^--project: \S+/nowhere is no folder\. Name the folder of the project"):
         connect("cursor", "--project", str(tmp_path / "nowhere"), "--yes")
+
+
+def test_the_line_that_tries_a_project_can_be_pasted(connect: Connect, tmp_path: Path) -> None:
+    project = tmp_path / "my shop"
+    (project / ".git").mkdir(parents=True)
+    assert f"connect codex --project '{project}' --check" in connect("codex", "--project", str(project), "--yes")
 
 
 # What is there already is broken, hostile or strange
@@ -366,6 +372,27 @@ def test_a_name_that_another_token_of_the_owner_has_is_taken_over(connect: Conne
     file_of("cursor", machine).write_text("{}")
     connect("cursor", "--http", "--yes")
     assert AccessToken.objects.filter(revoked_at__isnull=True).count() == 1
+
+
+@pytest.mark.parametrize("url", ["board.example", "ftp://board.example/mcp", "http://", "http://a b/mcp"])
+def test_what_is_no_address_is_refused_before_a_token_is_made(connect: Connect, machine: Machine, url: str) -> None:
+    with pytest.raises(CommandError, match=r"is no address\. Write all of it: --url https://board"):
+        connect("cursor", "--url", url, "--yes")
+    assert not AccessToken.objects.exists()
+    assert not file_of("cursor", machine).exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "written"),
+    [
+        ("https://board.example", "https://board.example/mcp"),
+        ("https://board.example/", "https://board.example/mcp"),
+        ("https://board.example/orchestrator/mcp", "https://board.example/orchestrator/mcp"),
+    ],
+)
+def test_the_address_of_a_site_leads_to_its_bridge(connect: Connect, machine: Machine, url: str, written: str) -> None:
+    connect("cursor", "--url", url, "--yes")
+    assert entry_of(file_of("cursor", machine))["url"] == written
 
 
 def test_a_client_that_takes_no_addresses_says_so(connect: Connect) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -140,6 +141,23 @@ def test_nothing_is_left_behind_where_the_file_cannot_be_replaced(config: Path) 
     with pytest.raises((Invalid, Conflict)):
         files.write(before, "{}", is_private=False)
     assert sorted(config.parent.iterdir()) == sorted([config, folder])
+
+
+@pytest.mark.parametrize("room", [5, 40], ids=["for the new text", "for the backup"])
+def test_a_disk_that_is_full_leaves_everything_as_it_was(config: Path, room: int) -> None:
+    """A bound on the size of files stands for the disk; only the longer of both texts does not fit."""
+    config.write_text("{" + " " * (60 if room > 5 else 1) + "}")
+    before, names = config.read_text(), sorted(config.parent.iterdir())
+    snapshot = files.read(config)
+    bounds = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, bounds[1]))
+    try:
+        with pytest.raises(Invalid, match="File too large") as refused:
+            files.write(snapshot, '{"mcpServers": {}}', is_private=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, bounds)
+    assert "the disk" in refused.value.next
+    assert (config.read_text(), sorted(config.parent.iterdir())) == (before, names)
 
 
 def test_a_path_that_cannot_be_looked_at_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -174,8 +174,10 @@ def test_an_address_that_does_not_answer_is_given_up_in_time() -> None:
         port = listener.getsockname()[1]
         with pytest.raises(NotConnected, match="timed out"):
             probe_address(f"http://127.0.0.1:{port}/mcp", {}, deadline_seconds=0.5)
-    with pytest.raises(NotConnected, match="Nothing answers"):
+    with pytest.raises(NotConnected, match=rf"^Nothing answers at http://127\.0\.0\.1:{port}/mcp: "):
         probe_address(f"http://127.0.0.1:{port}/mcp", {})
+    with pytest.raises(NotConnected, match=r"^Nothing answers at http://nowhere\.invalid/mcp: "):
+        probe_address("http://ada:s3cret@nowhere.invalid/mcp", {})
 
 
 def test_an_answer_that_drips_is_given_up_in_time() -> None:

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
+from django.utils import timezone
 
 from orchestrator_site.accounts.owner import local_owner
 from orchestrator_site.connect.machine import Machine
@@ -92,9 +92,12 @@ def test_a_problem_makes_the_command_fail_and_is_told_with_what_to_do(fresh_home
     assert "Traceback" not in said.stderr
 
 
-def test_a_project_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="no such folder"):
-        call_command("doctor", "--project", str(tmp_path / "nowhere"))
+def test_a_project_that_is_not_there_is_refused(fresh_home: Path, tmp_path: Path) -> None:
+    said = doctor(fresh_home, "--project", str(tmp_path / "nowhere"), user=tmp_path / "nobody")
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == (
+        f"CommandError: --project: {tmp_path}/nowhere is no folder. Name the folder of the project: --project DIR\n"
+    )
 
 
 # Environment
@@ -363,6 +366,17 @@ def test_a_token_that_others_can_read_is_warned_of(machine: Machine) -> None:
     connect("cursor", "--http")
     file_of("cursor", machine).chmod(0o644)
     assert [finding.level for finding in of("cursor", machine)] == [Level.OK, Level.WARNING]
+
+
+def test_what_to_do_can_be_pasted_whatever_the_folders_are_called(machine: Machine, tmp_path: Path) -> None:
+    project = tmp_path / "my shop"
+    (project / ".git").mkdir(parents=True)
+    connect("codex", "--project", str(project), "--http")
+    (project / ".codex" / "config.toml").chmod(0o644)
+    AccessToken.objects.update(revoked_at=timezone.now())
+    advice = [finding.next for finding in clients.clients(machine, project)]
+    assert f"Connect it again: python manage.py connect codex --http --project '{project}'" in advice
+    assert f"chmod 600 '{project}/.codex/config.toml'" in advice
 
 
 def test_the_files_of_a_project_are_looked_at_too(machine: Machine, folder: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator_site.settings import _database
 from tests.site.processes import ROOT, manage
 
 
@@ -44,6 +45,47 @@ def test_a_database_that_is_not_supported_is_refused_by_name(fresh_home: Path, m
     refused = manage("check")
     assert refused.returncode == 1
     assert "DATABASE_URL must begin with sqlite:// or postgres://." in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("ORCHESTRATOR_WORKERS", "many", "ORCHESTRATOR_WORKERS cannot be read: "),
+        ("ORCHESTRATOR_TLS", "ture", "ORCHESTRATOR_TLS must be true or false."),
+        ("ORCHESTRATOR_LOG_LEVEL", "LOUD", "ORCHESTRATOR_LOG_LEVEL must be one of: DEBUG, INFO, WARNING, ERROR,"),
+        ("ORCHESTRATOR_HOME", "/dev/null/home", "ORCHESTRATOR_HOME cannot be used: /dev/null/home: Not a directory."),
+        ("DATABASE_URL", "nonsense", "DATABASE_URL must begin with sqlite:// or postgres://."),
+        ("DATABASE_URL", "postgres://ada:s3#cr/et@[db/x", "DATABASE_URL cannot be read."),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_said_in_one_line_with_its_variable(
+    fresh_home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    refused = manage("check")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith(f"The settings are wrong: {told}")
+    assert len(refused.stderr.splitlines()) == 1
+    assert variable != "DATABASE_URL" or value not in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["c++", "50%41", "who?", "no #1", 'it\'s "mine"', "$HOME"])
+def test_the_database_is_in_the_data_folder_whatever_that_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    home = tmp_path / name
+    monkeypatch.setenv("ORCHESTRATOR_HOME", str(home))
+    monkeypatch.setenv("DATABASE_URL", "")
+    assert manage("token", "list").returncode == 0
+    assert (home / "orchestrator.sqlite3").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_connection_that_the_database_has_closed_meanwhile_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://ada@db.example/orchestrator")
+    config = _database()
+    assert config["CONN_MAX_AGE"]
+    assert config["CONN_HEALTH_CHECKS"] is True
 
 
 def test_the_key_is_made_once_and_is_for_its_owner_alone(fresh_home: Path) -> None:

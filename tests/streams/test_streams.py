@@ -13,12 +13,14 @@ from django.db import DatabaseError
 from orchestrator_site.models import AccessToken
 from orchestrator_site.streams import hub
 from orchestrator_site.streams.app import EventStreams
+from orchestrator_site.tokens import bearer
 from orchestrator_site.tokens.service import create_token, revoke_token
+from orchestrator_site.tokens.throttle import FailureThrottle
 from tasks.choices import Verb
 from tasks.models import Event, Task
 from tasks.queries import feed
 from tests.factories import make_event, make_project, make_task, make_user
-from tests.streams.asgi import asked, in_database, run
+from tests.streams.asgi import DEADLINE_SECONDS, asked, in_database, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -118,6 +120,30 @@ def test_a_stream_ends_soon_after_its_token_was_revoked(secret: str, task: Task)
             await answer.until(lambda: answer.is_over)
 
     run(body, heartbeat_seconds=0.05, check_seconds=0.1)
+
+
+def test_a_revoked_token_goes_on_with_no_stream_where_bad_tokens_have_to_wait(
+    secret: str, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bearer, "failures", FailureThrottle(failures=0))
+
+    async def body(app: EventStreams) -> None:
+        async with asked(app, secret) as answer:
+            await in_database(lambda: revoke_token(token=AccessToken.objects.get()))
+            await answer.until(lambda: answer.is_over)
+
+    run(body, heartbeat_seconds=0.05, check_seconds=0.1)
+
+
+@pytest.mark.parametrize("accept", ["text/*", "Text/Event-Stream"])
+def test_a_stream_is_followed_however_it_was_asked_for(secret: str, task: Task, accept: str) -> None:
+    async def body(app: EventStreams) -> None:
+        async with asked(app, secret, accept=accept) as answer:
+            event = await in_database(make_event, task)
+            await answer.until_shown(f"id: {event.pk}\nevent: changed\n")
+            assert "orchestrator-stream" not in answer.headers
+
+    run(body)
 
 
 def test_a_stream_ends_with_the_account_behind_it(secret: str, task: Task) -> None:
@@ -236,6 +262,9 @@ def test_a_database_that_does_not_answer_for_a_while_ends_no_stream(
 
     async def body(app: EventStreams) -> None:
         async with asked(app, secret) as answer:
+            with anyio.fail_after(DEADLINE_SECONDS):
+                while len(failures) < 3:  # what happens before the first look is told without it
+                    await anyio.sleep(0.01)
             event: Event = await in_database(make_event, task)
             await answer.until_shown(f"id: {event.pk}\n")
 

@@ -158,15 +158,22 @@ def test_a_stream_begins_with_what_a_client_has_missed(ada: Client, task: Task) 
     text = answer.content.decode()
     assert answer["Content-Type"] == "text/event-stream; charset=utf-8"
     assert answer["Cache-Control"] == "no-store"
-    assert text.startswith(f"retry: 2000\nid: {second}\n\n")
-    assert f"id: {second}\nevent: changed\ndata: {{" in text
+    assert text.startswith(f"retry: 2000\n\nid: {second}\nevent: changed\ndata: {{")
     assert f"id: {first}\n" not in text
     assert streamed(ada, "after=0").content.decode().count("event: changed") == 2
 
 
+def test_who_is_cut_off_before_the_last_event_is_told_none_of_the_later_ids(ada: Client, task: Task) -> None:
+    told = [make_event(task).pk for _ in range(3)]
+    text = streamed(ada, "after=0").content.decode()
+    ids_in_order = [int(line.removeprefix("id: ")) for line in text.splitlines() if line.startswith("id: ")]
+    assert ids_in_order == sorted(ids_in_order)
+    assert set(ids_in_order) == set(told)
+
+
 def test_a_stream_of_somebody_new_begins_now(ada: Client, task: Task) -> None:
     last = make_event(task).pk
-    assert streamed(ada).content.decode() == f"retry: 2000\nid: {last}\n\n"
+    assert streamed(ada).content.decode() == f"retry: 2000\n\nid: {last}\n\n"
 
 
 def test_the_last_event_that_a_browser_saw_counts_more_than_the_address(ada: Client, task: Task) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from tasks.models import Event, Project, Task
 from tasks.services import edit as edit_service
@@ -49,6 +51,19 @@ def test_the_etag_changes_with_what_is_shown(ada: Rest, project: Project) -> Non
     before = etag(ada, f"/tasks/{ids['B']}")
     ada.post(f"/tasks/{ids['A']}/claim")
     assert etag(ada, f"/tasks/{ids['B']}") != before
+
+
+def test_a_lease_that_is_renewed_makes_no_reading_stale(ada: Rest, task: str) -> None:
+    ada.post(f"{task}/claim")
+    known = etag(ada, task)
+    Task.objects.exclude(lease_session=None).update(lease_expires_at=timezone.now() + timedelta(hours=1))
+    assert ada.send("PATCH", task, {"title": "Better"}, If_Match=known).status_code == 200
+
+
+def test_a_lease_that_goes_to_another_makes_a_reading_stale(ada: Rest, task: str) -> None:
+    known = etag(ada, task)
+    ada.post(f"{task}/claim")
+    ada.refused(412, "PATCH", task, {"title": "Better"}, If_Match=known)
 
 
 def test_an_edit_of_what_was_read_is_made(ada: Rest, task: str) -> None:

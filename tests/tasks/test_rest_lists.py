@@ -119,6 +119,30 @@ def test_a_cursor_that_is_none_is_refused(ada: Rest, given: str) -> None:
     assert "cursor" in ada.refused(400, "GET", f"/tasks?cursor={given}")["detail"]
 
 
+@pytest.mark.parametrize(
+    ("ordering", "value"),
+    [
+        ("priority", "Infinity"),
+        ("-updated_at", '"0001-01-01T00:00:00+14:00"'),
+        ("-updated_at", '"9999-12-31T23:59:59-14:00"'),
+    ],
+)
+def test_a_cursor_at_a_place_that_cannot_be_is_refused(ada: Rest, ordering: str, value: str) -> None:
+    given = cursor(f'["{ordering}", false, {value}, 1]')
+    assert "cursor" in ada.refused(400, "GET", f"/tasks?ordering={ordering}&cursor={given}")["detail"]
+
+
+@pytest.mark.parametrize("value", [r"\u0000", r"\ud800"])
+def test_a_cursor_of_a_name_that_cannot_be_stored_is_refused(ada: Rest, value: str) -> None:
+    given = cursor(f'["name", false, "{value}", 1]')
+    assert "cursor" in ada.refused(400, "GET", f"/projects?cursor={given}")["detail"]
+
+
+@pytest.mark.parametrize("address", ["/projects?search=", "/artifacts?path="])
+def test_a_text_too_long_for_any_pattern_is_refused(ada: Rest, address: str) -> None:
+    ada.refused(400, "GET", address + "x" * 60_000)
+
+
 def test_a_cursor_belongs_to_its_order(ada: Rest, project: Project) -> None:
     make_plan(project, 3)
     following = ada.get("/tasks?limit=1&ordering=priority")["next"]
@@ -197,6 +221,8 @@ def test_what_changed_since_is_found(ada: Rest, board: dict[str, Task]) -> None:
         "archived=maybe",
         "updated_after=yesterday",
         "updated_after=99999-01-01",
+        "updated_after=0001-01-01T00:00:00%2B14:00",
+        "updated_after=9999-12-31T23:59:59-14:00",
         f"search={'x' * 201}",
     ],
 )

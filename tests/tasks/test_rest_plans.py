@@ -128,3 +128,18 @@ def test_a_large_plan_is_no_large_body_for_others(ada: Rest, project: Project) -
     text = "x" * 150_000
     subtasks = [subtask(f"T{n}", context=text) for n in range(40)]
     assert len(ada.post("/plans", body(*subtasks))["subtasks"]) == 40
+
+
+def test_a_body_of_too_many_objects_is_refused_before_any_is_checked(ada: Rest, project: Project) -> None:
+    many = [{"subtasks": [{}] * 1000} for _ in range(11)]
+    problem = ada.refused(413, "POST", "/plans", body(*many))
+    assert (problem["code"], problem["detail"]) == ("too_large", "The body has more than 10,000 objects.")
+
+
+@pytest.mark.parametrize(
+    ("at", "subtasks"),
+    [("subtasks", [None] * 2001), ("subtasks[0].dependencies", [subtask("A", dependencies=[1] * 201)])],
+)
+def test_a_list_that_is_too_long_is_one_mistake(ada: Rest, project: Project, at: str, subtasks: list[object]) -> None:
+    (wrong,) = ada.refused(400, "POST", "/plans", body(*subtasks))["problems"]
+    assert wrong["at"] == at

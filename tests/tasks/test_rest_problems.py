@@ -26,7 +26,9 @@ def project() -> Project:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-@pytest.mark.parametrize("address", ["/api", "/api/", "/api/v2/tasks", "/api/v1/tusks", "/api/v1/tasks/"])
+@pytest.mark.parametrize(
+    "address", ["/api", "/api/", "/api/v2/tasks", "/api/v1/tusks", "/api/v1/tasks/", "/api/v1/tasks%0A"]
+)
 def test_an_unknown_address_is_a_problem_for_every_method(method: str, address: str) -> None:
     response = Client().generic(method, address)
     assert (response.status_code, response["Content-Type"]) == (404, "application/problem+json")

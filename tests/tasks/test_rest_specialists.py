@@ -97,3 +97,8 @@ def test_a_role_that_cannot_be_is_refused(ada: Rest, project: Project, body: dic
 
 def test_a_specialist_that_nobody_is_is_not_found(ada: Rest, project: Project) -> None:
     ada.refused(404, "GET", f"{ROLES}/wizard")
+
+
+def test_too_many_lines_are_one_mistake_whatever_they_hold(ada: Rest, project: Project) -> None:
+    wrong = ada.refused(400, "PUT", f"{ROLES}/tester", {"role_definition": "x", "expertise": [1] * 101})["problems"]
+    assert [each["at"] for each in wrong] == ["expertise"]

@@ -117,12 +117,39 @@ def test_the_brief_is_read_without_claiming(ada: Rest, project: Project) -> None
     assert text.content.decode() == brief["brief"]
 
 
+def test_a_brief_says_at_which_address_the_work_before_it_is_read(ada: Rest, project: Project) -> None:
+    group = subtask("Group", key="group", subtasks=[subtask("Part")])
+    ids = ada.plan(project, subtasks=[subtask("A"), group, subtask("B", dependencies=["A", "group"])])
+    work = {"summary": "Done", "detailed_work": "x"}
+    artifact = ada.post(f"/tasks/{ids['A']}/complete", work)["artifact_info"]["artifact_id"]
+    ada.post(f"/tasks/{ids['Part']}/complete", work)
+    read = ada.get(f"/tasks/{ids['B']}/brief")["brief"]
+    claimed = ada.post(f"/tasks/{ids['B']}/claim")["brief"]
+    for brief in (read, claimed):
+        assert f"GET /api/v1/artifacts/{artifact}/content" in brief
+        assert f"GET /api/v1/tasks/{ids['Group']}/synthesis" in brief
+        assert "orchestrator_" not in brief
+    assert ada.send("GET", f"/tasks/{ids['Group']}/synthesis").status_code == 200
+
+
+def test_what_a_task_says_itself_is_told_as_it_is(ada: Rest, project: Project) -> None:
+    task = ada.plan(project, subtasks=[subtask("A", description="Explain orchestrator_plan_task")])["A"]
+    assert "Explain orchestrator_plan_task" in ada.get(f"/tasks/{task}/brief")["brief"]
+
+
+def test_a_finished_task_is_not_edited_and_says_what_to_do_instead(ada: Rest, project: Project) -> None:
+    task = ada.plan(project, "A")["A"]
+    ada.post(f"/tasks/{task}/complete", {"summary": "Done", "detailed_work": "x"})
+    problem = ada.refused(409, "PATCH", f"/tasks/{task}", {"title": "B"})
+    assert problem["next"] == "Request a revision of it first, or plan a new task."
+
+
 def test_the_brief_keeps_to_a_length_and_names_what_it_left_out(ada: Rest, project: Project) -> None:
     task = ada.plan(project, subtasks=[subtask("A", description="word " * 2000)])["A"]
     short = ada.get(f"/tasks/{task}/brief?max_chars=1000")
     assert len(short["brief"]) <= 1000
     assert short["omitted"]
-    for wrong in ("999", "x", "", "200001", "-1", "9" * 40):
+    for wrong in ("999", "x", "", "200001", "-1", "9" * 40, "000001000" + "9" * 6):
         ada.refused(400, "GET", f"/tasks/{task}/brief?max_chars={wrong}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -18,8 +19,11 @@ from orchestrator_site.connect import diffs, documents, roles, service
 from orchestrator_site.connect.check import try_entry
 from orchestrator_site.connect.clients import CLIENTS, SERVER, Client, Place, client_named, names
 from orchestrator_site.connect.entries import PLACEHOLDER, Stdio, http_entry, stdio_entry, this_installation
-from orchestrator_site.connect.machine import Machine, this_machine
+from orchestrator_site.connect.machine import Machine, project_folder, this_machine
+from orchestrator_site.connect.probe_http import is_address
+from orchestrator_site.management.reasons import out_of_reach
 from orchestrator_site.up.address import recall
+from orchestrator_site.up.connect import quote
 from tasks.errors import Invalid, OrchestratorError
 from tasks.principals import Scope
 from tasks.services.projects import find_root, project_at
@@ -54,12 +58,12 @@ class Command(BaseCommand):
         self.options = options
         self.machine = this_machine()
         try:
-            self.project = _folder(options["project"])
+            self.project = project_folder(options["project"])
             self._dispatch()
         except OrchestratorError as error:
             raise CommandError(service.said(error)) from error
-        except DatabaseError as error:
-            raise CommandError(f"The database does not answer: {error}. Look closer: manage.py doctor") from error
+        except (DatabaseError, OSError) as error:
+            raise out_of_reach(error) from error
 
     def _dispatch(self) -> None:
         if self.options["client"] is None:
@@ -200,11 +204,11 @@ class Command(BaseCommand):
 
     @property
     def _url(self) -> str:
-        return str(self.options["url"] or f"{recall().rstrip('/')}/mcp")
+        return _bridge_at(self.options["url"] or recall())
 
     @property
     def _project_words(self) -> str:
-        return f" --project {self.options['project']}" if self.options["project"] else ""
+        return f" --project {quote([str(self.options['project'])])}" if self.options["project"] else ""
 
     def _stdio(self) -> Stdio:
         return this_installation(project=self.project, writes_secrets=self.options["write_secrets"])
@@ -217,10 +221,12 @@ class Command(BaseCommand):
         return service.Http(self._url, local_owner(), service.token_name(client, project), scopes, project)
 
 
-def _folder(path: Path | None) -> Path | None:
-    if path is None:
-        return None
-    return find_root(explicit=str(path.expanduser().absolute()), environ={}, working_directory="")
+def _bridge_at(url: str) -> str:
+    """Return where the bridge of a site is; raises Invalid for what is no address."""
+    if not is_address(url):
+        raise Invalid(f"--url: {url[:200]!r} is no address.", next="Write all of it: --url https://board.example/mcp")
+    parts = urlsplit(url)
+    return url if parts.path.strip("/") else parts._replace(path="/mcp").geturl()
 
 
 def _working_project() -> Path | None:

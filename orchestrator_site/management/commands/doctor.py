@@ -10,11 +10,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from orchestrator_site.connect.diffs import masked
-from orchestrator_site.connect.machine import this_machine
+from orchestrator_site.connect.machine import project_folder, this_machine
 from orchestrator_site.doctor.examine import examine
 from orchestrator_site.doctor.findings import Finding, Level
 from tasks.errors import OrchestratorError
-from tasks.services.projects import find_root
 
 
 class Command(BaseCommand):
@@ -32,7 +31,7 @@ class Command(BaseCommand):
         """Print every finding as soon as it is there; a problem makes the command fail."""
         levels: Counter[Level] = Counter()
         findings = []
-        for finding in examine(this_machine(), _folder(options["project"])):
+        for finding in examine(this_machine(), _project(options["project"])):
             levels[finding.level] += 1
             findings.append(finding.as_dict())
             if not options["json"]:
@@ -50,10 +49,8 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _folder(path: Path | None) -> Path | None:
-    if path is None:
-        return None
+def _project(path: Path | None) -> Path | None:
     try:
-        return find_root(explicit=str(path.expanduser().absolute()), environ={}, working_directory="")
+        return project_folder(path)
     except OrchestratorError as error:
         raise CommandError(f"{error.message} {error.next}") from error

@@ -7,10 +7,12 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.links import make_link
 from orchestrator_site.accounts.people import user_named
+from orchestrator_site.management.reasons import out_of_reach
 from orchestrator_site.up.address import recall
 from tasks.errors import OrchestratorError
 
@@ -32,6 +34,8 @@ class Command(BaseCommand):
             user = user_named(options["user"])
         except OrchestratorError as error:
             raise CommandError(f"{error.message} {error.next}".strip()) from error
+        except (DatabaseError, OSError) as error:
+            raise out_of_reach(error) from error
         address = (options["address"] or recall()).rstrip("/")
         self.stdout.write(address + make_link(user))
         if not _answers(address):

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 from django.utils import timezone
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.people import user_named
+from orchestrator_site.management.reasons import out_of_reach
 from orchestrator_site.models import AccessToken
 from orchestrator_site.tokens.service import DEFAULT_SCOPES, create_token, find_token, revoke_token, tokens_of
 from orchestrator_site.tokens.words import ALLOWS, expiry_of, project_named
@@ -58,6 +60,8 @@ class Command(BaseCommand):
             verbs[options["verb"]](**options)
         except OrchestratorError as error:
             raise CommandError(f"{error.message} {error.next}".strip()) from error
+        except (DatabaseError, OSError) as error:
+            raise out_of_reach(error) from error
 
     def _create(self, *, name: str, scopes: str, project: str | None, expires: str, **options: Any) -> None:
         token, secret = create_token(

@@ -14,6 +14,7 @@ from maintenance.schedules import run_soon
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.links import make_link
 from orchestrator_site.accounts.owner import local_owner
+from orchestrator_site.management.reasons import reason_of
 from orchestrator_site.up.address import remember
 from orchestrator_site.up.child import Child
 from orchestrator_site.up.connect import connect_help
@@ -68,7 +69,7 @@ class Command(BaseCommand):
         except OrchestratorError as error:
             raise CommandError(f"{error.message} {error.next}".strip()) from error
         except (DatabaseError, OSError) as error:
-            raise CommandError(f"The site cannot start: {error}. Mend that and start it again.") from error
+            raise CommandError(f"The site cannot start: {reason_of(error)}. Mend that and start it again.") from error
         self.stderr.write("Stopped.")
 
     def _prepare_and_serve(self, listener: socket.socket, workers: int) -> None:

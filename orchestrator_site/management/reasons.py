@@ -1,0 +1,18 @@
+"""What commands say where the data cannot be reached."""
+
+from __future__ import annotations
+
+from django.core.management.base import CommandError
+from django.db import DatabaseError
+
+
+def reason_of(error: DatabaseError | OSError) -> str:
+    """Return why the database or a file cannot be used, in one line and without a full stop."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split()).rstrip(".?")
+
+
+def out_of_reach(error: DatabaseError | OSError) -> CommandError:
+    """Return the one line in which a command fails without its data."""
+    return CommandError(f"The data cannot be reached: {reason_of(error)}. Look closer: manage.py doctor")

@@ -1,0 +1,44 @@
+"""Serve the site on a free port, with room for any number of wrong tokens: `python -m tests.schema.serve`.
+
+One of the checks sends nothing but those, and takes no answer but 401. Prints the address, then a token.
+"""
+
+from __future__ import annotations
+
+import socket
+
+import django
+
+
+def main() -> None:
+    """Serve until a signal comes."""
+    django.setup()
+    from maintenance.upgrades.ensure_schema import ensure_schema
+    from orchestrator_site.accounts.owner import local_owner
+    from orchestrator_site.tokens import bearer
+    from orchestrator_site.tokens.service import create_token
+    from orchestrator_site.tokens.throttle import FailureThrottle
+
+    ensure_schema()
+    bearer.failures = FailureThrottle(failures=1_000_000)
+    _, secret = create_token(owner=local_owner(), name="schema", scopes=["admin"])
+    django.db.connections.close_all()
+    _serve(secret)
+
+
+def _serve(secret: str) -> None:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            print(address, secret, flush=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        config = uvicorn.Config("orchestrator_site.asgi:application", log_config=None, timeout_graceful_shutdown=1)
+        Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()

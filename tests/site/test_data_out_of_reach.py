@@ -1,0 +1,35 @@
+"""Commands say in one line that their data cannot be reached, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.site.processes import manage
+
+COMMANDS = [("token", "list"), ("token", "create", "x"), ("connect", "cursor", "--yes"), ("sign_in_link",)]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_folder_that_is_not_there_is_named(
+    fresh_home: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////nowhere/at/all.sqlite3")
+    refused = manage(*words)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        "CommandError: The data cannot be reached: /nowhere/at/all.sqlite3.migrate-lock: No such file or directory. "
+        "Look closer: manage.py doctor\n"
+    )
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_file_that_is_no_database_is_said(fresh_home: Path, words: tuple[str, ...]) -> None:
+    fresh_home.mkdir()
+    (fresh_home / "orchestrator.sqlite3").write_text("not a database, but long enough to be read as one" * 20)
+    refused = manage(*words)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        "CommandError: The data cannot be reached: file is not a database. Look closer: manage.py doctor\n"
+    )
