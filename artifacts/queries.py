@@ -126,7 +126,7 @@ def _lines(content: Content, offset: int, limit: int, total: int) -> Slice:
     if not found.count and offset < total:
         raise Invalid(
             f"The line at offset {offset:,} has more than {READ_LIMIT:,} characters.",
-            next=f"Read it with unit='chars' and offset={found.chars_before}; the line after it has offset {offset + 1}.",
+            next=f"Read it with unit='chars', offset={found.chars_before}; the next line has offset {offset + 1}.",
             details={"chars_offset": found.chars_before},
         )
     return Slice("lines", offset, offset + found.count, total, found.text)

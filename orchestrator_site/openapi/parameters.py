@@ -68,7 +68,7 @@ QUERY: dict[str, tuple[dict[str, Any], str]] = {
         'Words; "a phrase" in quotes, begin* for a beginning.',
     ),
     "search.kind": (
-        {"type": "array", "items": {"type": "string", "enum": list(SEARCH_KINDS)}, "maxItems": _MOST_WORDS},
+        {"type": "array", "items": {"type": "string", "enum": list(SEARCH_KINDS)}, "maxItems": len(SEARCH_KINDS)},
         "Tasks, all artifacts, or one or several kinds of artifacts.",
     ),
     "search.limit": (

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from artifacts.search.index import reindex
+from artifacts.management.verbs import reindex
 from maintenance.upgrades.ensure_schema import ensure_schema
 from tasks.errors import OrchestratorError
+
+VERBS: dict[str, ModuleType] = {"reindex": reindex}
 
 
 class Command(BaseCommand):
@@ -19,19 +21,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Each word takes options of its own."""
-        verbs = parser.add_subparsers(dest="verb", required=True, metavar="reindex")
-        verbs.add_parser(
-            "reindex", help="write what search knows anew, from what is stored; searching goes on meanwhile"
-        )
+        words = parser.add_subparsers(dest="verb", required=True, metavar="|".join(VERBS))
+        for word, module in VERBS.items():
+            module.options(words.add_parser(word, help=module.HELP))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it, and say in a sentence what was done."""
-        verbs: dict[str, Callable[..., str]] = {"reindex": self._reindex}
+        """Do it, and say what was done."""
         try:
             ensure_schema()
-            self.stdout.write(verbs[options["verb"]](**options))
+            self.stdout.write(VERBS[options["verb"]].run(**options))
         except OrchestratorError as error:
             raise CommandError(f"{error.message} {error.next}".strip()) from error
-
-    def _reindex(self, **options: Any) -> str:
-        return f"Indexed {reindex():,} tasks and artifacts."
