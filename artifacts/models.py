@@ -6,7 +6,8 @@ Only `artifacts/services/` changes these rows.
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Replace
 from django.utils import timezone
 
 from artifacts.search.models import SearchBacklog as SearchBacklog
@@ -121,10 +122,18 @@ class ArtifactPath(models.Model):
     """Where the work belongs in the user's own tree: data, never a path of this server."""
 
     artifact = models.ForeignKey(Artifact, on_delete=models.CASCADE, related_name="paths")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     path = models.CharField(max_length=1024)
+    folder = models.GeneratedField(
+        # What is left when all characters but `/` are taken off the end: `src/app/` of `src/app/main.py`.
+        expression=Func(F("path"), Replace("path", Value("/"), Value("")), function="RTRIM"),
+        output_field=models.CharField(max_length=1024),
+        db_persist=True,
+    )
 
     class Meta:
         ordering = ["id"]
+        indexes = [models.Index(fields=["project", "folder", "path"], name="artifact_path_tree")]
         constraints = [
             models.UniqueConstraint(fields=["artifact", "path"], name="artifact_path_once"),
             models.CheckConstraint(condition=~Q(path="") & ~Q(path__startswith="/"), name="artifact_path_is_relative"),

@@ -119,7 +119,8 @@ def make_artifact(task: Task, *texts: str, paths: Iterable[str] = (), **fields: 
     artifact = Artifact.objects.create(
         public_id=f"artifact_{number:08x}", project_id=task.project_id, task=task, version=len(texts), **fields
     )
-    ArtifactPath.objects.bulk_create([ArtifactPath(artifact=artifact, path=path) for path in paths])
+    rows = [ArtifactPath(artifact=artifact, project_id=task.project_id, path=path) for path in paths]
+    ArtifactPath.objects.bulk_create(rows)
     for place, text in enumerate(texts, start=1):
         content = store.insert(store.prepare(text))
         ArtifactVersion.objects.create(artifact=artifact, number=place, content=content, actor_name="Claude Code")

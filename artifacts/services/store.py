@@ -26,7 +26,7 @@ def store_artifact(
     paths: Sequence[str] = (),
     media_type: str = "text/markdown",
 ) -> ArtifactVersion:
-    """Store prepared bytes for a task. Work for the same paths as an earlier one of the task is its next version.
+    """Store prepared bytes for a task, as the next version of the work that `_same_work` tells, or as a new one.
 
     `paths` are normalised. Call it in the transaction that the work belongs to, with the task's row locked.
     """
@@ -35,6 +35,7 @@ def store_artifact(
         artifact = _create(task, kind, summary, paths)
     else:
         _next_version(artifact, kind, summary)
+        _add_paths(artifact, paths)
     version = ArtifactVersion.objects.create(
         artifact=artifact,
         number=artifact.version,
@@ -51,16 +52,24 @@ def store_artifact(
 
 
 def _same_work(task: Task, paths: Sequence[str]) -> Artifact | None:
+    """Find the work that this is the next version of: the one for the same paths, or the only one whose paths are all
+    among these, which gets the others too.
+
+    No path is ever left showing what was not delivered for it, so one that has a further path is another work.
+    """
     wanted = set(paths)
     rows = task.artifacts.select_for_update(of=("self",)).prefetch_related("paths")
-    return next((row for row in rows if {path.path for path in row.paths.all()} == wanted), None)
+    found = {row: {path.path for path in row.paths.all()} for row in rows}
+    same = [row for row, its in found.items() if its == wanted]
+    within = [row for row, its in found.items() if its and its < wanted]
+    return same[0] if same else within[0] if len(within) == 1 else None
 
 
 def _create(task: Task, kind: str, summary: str, paths: Sequence[str]) -> Artifact:
     artifact = Artifact.objects.create(
         public_id=ids.artifact_id(), project_id=task.project_id, task=task, kind=kind, summary=summary
     )
-    ArtifactPath.objects.bulk_create([ArtifactPath(artifact=artifact, path=path) for path in paths])
+    _add_paths(artifact, paths)
     return artifact
 
 
@@ -70,3 +79,9 @@ def _next_version(artifact: Artifact, kind: str, summary: str) -> None:
     artifact.summary = summary
     artifact.updated_at = timezone.now()
     artifact.save(update_fields=["version", "kind", "summary", "updated_at"])
+
+
+def _add_paths(artifact: Artifact, paths: Sequence[str]) -> None:
+    """Add the paths that the artifact does not have yet."""
+    rows = [ArtifactPath(artifact=artifact, project_id=artifact.project_id, path=path) for path in paths]
+    ArtifactPath.objects.bulk_create(rows, ignore_conflicts=True)

@@ -74,7 +74,11 @@ def _deliver(board: Board, number: int) -> None:
             for artifact, text in zip(made, texts, strict=True)
         )
         ArtifactPath.objects.bulk_create(
-            ArtifactPath(artifact=artifact, path=f"src/team{artifact.pk % 50}/file{artifact.pk}.md")
+            ArtifactPath(
+                artifact=artifact,
+                project_id=artifact.project_id,
+                path=f"src/team{artifact.pk % 50}/file{artifact.pk}.md",
+            )
             for artifact in made
         )
         note(artifact.pk * 2 + 1 for artifact in made)

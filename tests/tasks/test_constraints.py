@@ -68,7 +68,7 @@ def test_rows_exist_once() -> None:
     content = Content.objects.create(sha256="a" * 64, size_bytes=1, size_chars=1, data=b"a")
     artifact = Artifact.objects.create(public_id="artifact_1", project=project, task=task)
     ArtifactVersion.objects.create(artifact=artifact, number=1, content=content, actor_name="x")
-    ArtifactPath.objects.create(artifact=artifact, path="a.py")
+    ArtifactPath.objects.create(artifact=artifact, project=project, path="a.py")
     IdempotencyKey.objects.create(project=project, operation="plan_task", key="k", request_sha256="0")
     twice: list[Any] = [
         Project(slug=project.slug, name="x"),
@@ -81,7 +81,7 @@ def test_rows_exist_once() -> None:
         Content(sha256="a" * 64, size_bytes=1, size_chars=1, data=b"a"),
         Artifact(public_id="artifact_1", project=project, task=task),
         ArtifactVersion(artifact=artifact, number=1, content=content, actor_name="x"),
-        ArtifactPath(artifact=artifact, path="a.py"),
+        ArtifactPath(artifact=artifact, project=project, path="a.py"),
         IdempotencyKey(project=project, operation="plan_task", key="k", request_sha256="0"),
     ]
     for row in twice:
@@ -104,8 +104,8 @@ def test_values_that_cannot_be_are_refused() -> None:
         Content(sha256="c" * 64, size_bytes=1, size_chars=1, codec="rar", data=b"a"),
         Artifact(public_id="artifact_2", project=project, task=task, kind="poem"),
         ArtifactVersion(artifact=artifact, number=0, content=content, actor_name="x"),
-        ArtifactPath(artifact=artifact, path="/etc/passwd"),
-        ArtifactPath(artifact=artifact, path=""),
+        ArtifactPath(artifact=artifact, project=project, path="/etc/passwd"),
+        ArtifactPath(artifact=artifact, project=project, path=""),
         build(actor=Actor(kind="ghost", name="x"), verb=Verb.PLAN, project=project),
     ]
     for row in wrong:
