@@ -19,6 +19,7 @@ from tasks.models import Project
 PATHLESS = "(no path)"
 """What the place of works without a path is called; no folder of a path, so it is asked for apart."""
 _TYPES = mimetypes.MimeTypes()
+_TYPES.add_type("text/markdown", ".md")
 _LAST = "\U0010ffff" * 256  # behind every name
 # From each folder to the first one behind all that is below it, so that only what is listed is looked at.
 _SUBFOLDERS = """
