@@ -52,6 +52,7 @@ class CompleteSubtask(Arguments):
     artifact_type: KindWord = "general"
     file_paths: list[str] = Field([], description="In the user's project")
     reason: str | None = Field(None, description="Needed for needs_revision, blocked")
+    expected_size: int | None = Field(None, ge=1)
     lease_number: int | None = Field(None, ge=1, description="As execute_subtask answered")
     session_id: str | None = None
     idempotency_key: str | None = None
@@ -71,7 +72,13 @@ def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
     prepared = None if given.detailed_work is None else prepare_work(given.detailed_work)
     arrived = prepare_uploads(task, [upload_by_id(actor.project, each) for each in given.upload_ids])
     uploads = [each.upload for each in arrived]
-    warnings = warnings_of(given.detailed_work, kind=given.artifact_type, paths=logical_paths, uploads=uploads)
+    warnings = warnings_of(
+        given.detailed_work,
+        kind=given.artifact_type,
+        paths=logical_paths,
+        uploads=uploads,
+        expected_size=given.expected_size,
+    )
     return run_once(
         project=actor.project,
         operation="complete_subtask",

@@ -15,6 +15,7 @@ from artifacts.models import Kind, Upload, UploadState
 from artifacts.services import upload as services
 from artifacts.services.commit import commit, prepare_upload
 from artifacts.uploads import open_uploads, upload_by_id
+from artifacts.warnings import warnings_of
 from orchestrator_site.mcp.registry import Arguments, tool
 from tasks import answers
 from tasks.actors import Actor
@@ -118,9 +119,11 @@ def _status(actor: Actor, given: StoreArtifact) -> Answer:
 
 def _commit(actor: Actor, given: StoreArtifact) -> Answer:
     upload = _upload(actor, given)
-    version = commit(arrived=prepare_upload(upload), actor=actor, lease_number=given.lease_number)
+    arrived = prepare_upload(upload)
+    warnings = warnings_of(None, uploads=[upload])
+    version = commit(arrived=arrived, actor=actor, lease_number=given.lease_number)
     done = f"End the subtask with orchestrator_complete_subtask(upload_ids=[{upload.public_id!r}]) when it is done."
-    return {"upload_id": upload.public_id, "artifact_info": info_of(version), "next": done}
+    return {"upload_id": upload.public_id, "artifact_info": info_of(version), "warnings": warnings, "next": done}
 
 
 def _abort(actor: Actor, given: StoreArtifact) -> Answer:

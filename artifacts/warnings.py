@@ -19,15 +19,17 @@ QUOTED = 40
 """How many of the last characters a warning repeats."""
 SHOWN = 6
 """Warnings in one answer, which may be about a hundred files."""
-MEASURED_BYTES = 16 * 1024 * 1024
+MEASURED_BYTES = 4 * 1024 * 1024
 """Bytes up to which work that arrived in parts is measured."""
+FAR_SHORTER = 0.75
+"""Below what share of the announced size a text is far shorter."""
 SCANNED_CODE = 1024 * 1024
 """Characters of code up to which its brackets are paired."""
 
 _MARKDOWN = {"md", "markdown", "mdx", "qmd"}
 _PYTHON = {"py", "pyi"}
-_BRACED = {"c", "h", "cc", "cpp", "hpp", "cs", "css", "dart", "go", "java", "js", "json", "jsx", "kt", "mjs", "scala"}
-_BRACED |= {"scss", "swift", "ts", "tsx"}
+_BRACED = {"c", "h", "cc", "cpp", "hpp", "cs", "dart", "go", "java", "js", "json", "jsx", "kt", "mjs", "scala"}
+_BRACED |= {"swift", "ts", "tsx"}
 _EXCERPTS = {"diff", "patch", "log", "out"}
 """Files that end anywhere."""
 _MARKER = r"[ \t]*(?:(?:>|[-*+]|\d{1,9}[.)])[ \t]+)*"
@@ -40,6 +42,8 @@ _REGEX = r"(?<=[=(,:;!&|?\[{}])[ ]*/(?![*/])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.
 _BRACKETS = r"\\.|(?P<bracket>[()\[\]{}])"
 _IN_PYTHON = re.compile(rf"{_TRIPLE}|#[^\n]*|{_STRINGS}|{_BRACKETS}", re.DOTALL)
 _IN_BRACED = re.compile(rf"{_COMMENT}|//[^\n]*|{_REGEX}|{_TEMPLATE}|{_STRINGS}|{_BRACKETS}", re.DOTALL)
+_IN_STYLES = re.compile(rf"{_COMMENT}|url\([^)\n]*\)|{_STRINGS}|{_BRACKETS}", re.DOTALL)
+_PATTERNS = dict.fromkeys(_PYTHON, _IN_PYTHON) | dict.fromkeys(_BRACED, _IN_BRACED) | {"css": _IN_STYLES}
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _PREPROCESSOR = re.compile(r"^[ \t]*#[ \t]*if", re.MULTILINE)
 _NO_PROSE = re.compile(r"[ \t]*(?:#|\||```|~~~|<|\[[^\]]+\]:| {4}|\t)")
@@ -49,17 +53,32 @@ _ENDED = re.compile("[.!?\u2026:;\u3002\uff01\uff1f\u061f\u0964\u06d4][\"'\u201d
 
 
 def warnings_of(
-    text: str | None, *, kind: str = Kind.GENERAL, paths: Sequence[str] = (), uploads: Iterable[Upload] = ()
+    text: str | None,
+    *,
+    kind: str = Kind.GENERAL,
+    paths: Sequence[str] = (),
+    uploads: Iterable[Upload] = (),
+    expected_size: int | None = None,
 ) -> list[str]:
     """Return what is odd about a delivery: of its text, or of each of its works that arrived in parts, with its name.
 
+    `expected_size` is how many bytes the text was announced to have; of uploads the commit checks it.
+
     Call it before the delivery, and outside any transaction: it reads what is staged.
     """
-    found = [text and warning_of(text, kind=kind, paths=paths)]
+    found = [text and _shorter(text, expected_size), text and warning_of(text, kind=kind, paths=paths)]
     found += [_of_upload(upload) for upload in uploads]
     facts = [fact for fact in found if fact]
     more = f"There are {len(facts) - SHOWN:,} more works like these."
     return facts if len(facts) <= SHOWN else [*facts[:SHOWN], more]
+
+
+def _shorter(text: str, expected_size: int | None) -> str | None:
+    """Name a text that is far shorter than announced; those who count characters instead of bytes are not far off."""
+    if expected_size is None or len(text) >= FAR_SHORTER * expected_size:
+        return None
+    size = len(text.encode())
+    return f"{size:,} of {expected_size:,} announced bytes arrived." if size < FAR_SHORTER * expected_size else None
 
 
 def _of_upload(upload: Upload) -> str | None:
@@ -150,10 +169,10 @@ def _open_end(text: str, suffix: str) -> str | None:
 
 def _open_bracket(text: str, suffix: str) -> str | None:
     """Name the last bracket that is never closed, unless some closed without being opened: then we misread it."""
-    if len(text) > SCANNED_CODE or suffix not in _PYTHON | _BRACED or _PREPROCESSOR.search(text):
+    if len(text) > SCANNED_CODE or suffix not in _PATTERNS or _PREPROCESSOR.search(text):
         return None
     opened: list[tuple[str, int]] = []
-    for sign, place in _signs(text, _IN_PYTHON if suffix in _PYTHON else _IN_BRACED):
+    for sign, place in _signs(text, _PATTERNS[suffix]):
         if sign not in _PAIRS:
             opened.append((sign, place))
         elif not opened or opened.pop()[0] != _PAIRS[sign]:

@@ -23,7 +23,7 @@ from tasks.errors import invalid
 from tasks.models import Task
 from tasks.queries import counts
 from tasks.queries.links import progress_of
-from tasks.rest.fields import Text, Texts, Word
+from tasks.rest.fields import Text, Texts, Whole, Word
 from tasks.rest.writing import Reply
 from tasks.services.complete import ending_problems
 
@@ -44,6 +44,7 @@ class CompleteBody(HeldBody):
     next_action = Word(OUTCOMES, required=False)
     artifact_type = Word(Kind.values, required=False)
     file_paths = Texts(required=False, max_length=paths.PATHS_LIMIT)
+    expected_size = Whole(required=False, min_value=1, max_value=2**53)
 
 
 class ArtifactInfo(serializers.Serializer[Any]):
@@ -97,7 +98,13 @@ class CompleteViews(TaskApi):
         prepared = None if work is None else prepare_work(work)
         arrived = prepare_uploads(task, [upload_by_id(task.project, each) for each in upload_ids])
         kind = given.get("artifact_type", Kind.GENERAL)
-        warnings = warnings_of(work, kind=kind, paths=logical_paths, uploads=[each.upload for each in arrived])
+        warnings = warnings_of(
+            work,
+            kind=kind,
+            paths=logical_paths,
+            uploads=[each.upload for each in arrived],
+            expected_size=given.get("expected_size"),
+        )
 
         def produce() -> Reply:
             return self._done(

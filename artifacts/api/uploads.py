@@ -18,9 +18,10 @@ from rest_framework.response import Response
 from artifacts import paths, staging
 from artifacts.answers import info_of
 from artifacts.api.complete import ArtifactInfo
-from artifacts.models import ArtifactVersion, Kind, Upload, UploadState
+from artifacts.models import Kind, Upload, UploadState
 from artifacts.services import upload as services
 from artifacts.services.commit import commit, prepare_upload
+from artifacts.warnings import warnings_of
 from tasks.api.tasks import TaskApi
 from tasks.api.verbs import LEASE_NUMBER_LIMIT, PlainBody
 from tasks.errors import Conflict, NotFound, invalid
@@ -50,6 +51,12 @@ class UploadBody(PlainBody):
 
 class CommitBody(PlainBody):
     lease_number = Whole(required=False, min_value=1, max_value=LEASE_NUMBER_LIMIT)
+
+
+class CommitAnswer(ArtifactInfo):
+    """What was stored, and what about it may mean that it was cut off."""
+
+    warnings = serializers.ListField(child=serializers.CharField())
 
 
 class UploadShape(serializers.ModelSerializer[Upload]):
@@ -103,7 +110,7 @@ class UploadViews(TaskApi):
     parser_classes = (JsonParser, Unread)
     lookup_url_kwarg = "upload_id"
     bodies = {"create": UploadBody, "commit": CommitBody}
-    answers = {"commit": ArtifactInfo}
+    answers = {"commit": CommitAnswer}
     statuses = {"create": 201, "partial_update": 204, "destroy": 204}
     conditional = ()
 
@@ -175,10 +182,13 @@ class UploadViews(TaskApi):
         lease_number = self.given().get("lease_number")
         actor = self.actor(upload.project)
         arrived = prepare_upload(upload)
-        return self.once(
-            lambda: self._stored(commit(arrived=arrived, actor=actor, lease_number=lease_number)),
-            project=upload.project,
-        )
+        warnings = warnings_of(None, uploads=[upload])
+
+        def produce() -> Reply:
+            version = commit(arrived=arrived, actor=actor, lease_number=lease_number)
+            return Reply(self.shape({**info_of(version), "warnings": warnings}))
+
+        return self.once(produce, project=upload.project)
 
     def uploads(self) -> QuerySet[Upload]:
         """Return the uploads that these credentials may see."""
@@ -195,9 +205,6 @@ class UploadViews(TaskApi):
     def rows(self) -> QuerySet[Task]:
         """Return the tasks that an upload may be for."""
         return self.visible(Task.objects.select_related("project"))
-
-    def _stored(self, version: ArtifactVersion) -> Reply:
-        return Reply(self.shape(info_of(version)))
 
 
 def _append(request: HttpRequest, upload: Upload, offset: int) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from artifacts.models import ArtifactVersion
+from artifacts.models import ArtifactVersion, Upload
+from artifacts.services.upload import append
 from tests.assistants import Assistant
 from tests.factories import make_project
 from tests.rest import rest
@@ -85,6 +86,42 @@ def test_many_warnings_are_counted(ada: Assistant) -> None:
 def test_the_largest_works_are_not_read_for_it(ada: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("artifacts.warnings.MEASURED_BYTES", 5)
     task = ada.plan("A")["A"]
-    upload = _arrived(ada, task, b"x = (\n", file_paths=["a.py"])
+    upload = _arrived(ada, task, b"x = [1\n", file_paths=["a.py"])
     answer = ada.call("complete_subtask", task_id=task, summary="Done", next_action="complete", upload_ids=[upload])
     assert "warnings" not in answer
+
+
+def test_a_commit_alone_answers_warnings_too(ada: Assistant) -> None:
+    task = ada.plan("A")["A"]
+    upload = _arrived(ada, task, b"x = [1\n", file_paths=["a.py"])
+    answer = ada.call("store_artifact", action="commit", upload_id=upload)
+    assert answer["warnings"] == ["a.py: The '[' in line 1 is not closed."]
+
+
+def test_a_commit_over_rest_answers_warnings_always() -> None:
+    caller, project = rest(), make_project("shop")
+    task = caller.plan(project, "A")["A"]
+    for work, warnings in ((b"x = [1\n", ["a.py: The '[' in line 1 is not closed."]), (b"x = 1\n", [])):
+        upload = caller.post("/uploads", {"task_id": task, "file_paths": ["a.py"]}, status=201)["upload_id"]
+        append(upload=Upload.objects.get(public_id=upload), offset=0, data=work)
+        assert caller.post(f"/uploads/{upload}/commit", {})["warnings"] == warnings
+
+
+@pytest.mark.parametrize(("sent", "announced", "is_told"), [(74, 100, True), (75, 100, False), (200, 100, False)])
+def test_a_work_far_shorter_than_announced_is_told(ada: Assistant, sent: int, announced: int, is_told: bool) -> None:
+    task = ada.plan("A")["A"]
+    answer = ada.complete(task, detailed_work="x" * sent, expected_size=announced)
+    assert answer.get("warnings") == ([f"{sent} of {announced} announced bytes arrived."] if is_told else None)
+
+
+def test_characters_announced_as_bytes_give_no_false_alarm(ada: Assistant) -> None:
+    work = "\N{HIRAGANA LETTER A}" * 100
+    for announced in (100, 300):
+        assert "warnings" not in ada.complete(ada.plan("A")["A"], detailed_work=work, expected_size=announced)
+
+
+def test_rest_takes_the_announced_size() -> None:
+    caller, project = rest(), make_project("shop")
+    task = caller.plan(project, "A")["A"]
+    body = {"summary": "Done", "detailed_work": "Short.", "expected_size": 12_534}
+    assert caller.post(f"/tasks/{task}/complete", body)["warnings"] == ["6 of 12,534 announced bytes arrived."]
