@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from artifacts.locks import free_file, try_file
 from tasks.errors import Conflict, OrchestratorError, Transient
 
 READ_CHUNK = 256 * 1024
@@ -47,7 +47,7 @@ def locked(public_id: str) -> Iterator[FileIO]:
         try:
             yield handle
         finally:
-            _free(handle)
+            free_file(handle)
 
 
 def write(handle: FileIO, offset: int, data: bytes) -> None:
@@ -157,7 +157,7 @@ def _refused(error: OSError) -> Transient:
 def _wait_for(handle: FileIO) -> None:
     """Poll rather than block, so that a holder who hangs is told of instead of hanging everybody."""
     end = time.monotonic() + PATIENCE_SECONDS
-    while not _try(handle):
+    while not try_file(handle):
         if time.monotonic() > end:
             raise Transient("Somebody else is sending a part of this upload.", next="Ask for its status, then go on.")
         time.sleep(POLL_SECONDS)
@@ -172,35 +172,3 @@ def _sync_folder() -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    # Behind every byte that an upload may have: on Windows a locked byte cannot be read by others.
-    _FAR = 2**62
-
-    def _try(handle: FileIO) -> bool:
-        handle.seek(_FAR)
-        try:
-            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _free(handle: FileIO) -> None:
-        handle.seek(_FAR)
-        msvcrt.locking(handle.fileno(), msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _try(handle: FileIO) -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def _free(handle: FileIO) -> None:
-        fcntl.flock(handle, fcntl.LOCK_UN)

@@ -1,4 +1,4 @@
-"""The tree of a project: its logical paths as folders and files, one folder at a time, whatever the size of the rest."""
+"""The tree of a project: logical paths as folders and files, one folder at a time, whatever the size of the rest."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _subfolders(project: Project, folder: str, after: str, limit: int) -> list[s
     }
     first = _FIRST_FROM.format(start="%(start)s", **words)
     following = _FIRST_FROM.format(start="%(folder)s || hop.name || '0'", **words)
-    facts = {
+    facts: dict[str, int | str] = {
         "project": project.pk,
         "folder": folder,
         "length": len(folder),
@@ -195,5 +195,5 @@ def _place(cursor: str | None) -> tuple[str, int, str]:
     key, colon, name = rest.partition(":")
     is_number = key.isascii() and key.isdigit() and len(key) <= 18
     if kind not in ("folder", "file") or not (colon and is_number) or "/" in name or "\x00" in name:
-        raise Invalid("cursor: this is no cursor of this list.", next="Follow next as it was answered, or leave it out.")
+        raise Invalid("cursor: this is no cursor of this list.", next="Follow next as it was answered.")
     return kind, int(key), name
