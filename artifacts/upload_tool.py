@@ -23,7 +23,7 @@ from tasks.callers import Caller
 from tasks.errors import TooLarge, invalid
 from tasks.queries.find import task_by_id
 from tasks.services.idempotency import run_once
-from tasks.text import shortened, unstorable
+from tasks.text import shortened, without_bytes
 
 Answer = dict[str, Any]
 PART_LIMIT = 1024 * 1024
@@ -170,7 +170,7 @@ def _part(given: StoreArtifact) -> bytes:
 
 
 def _of_text(text: str) -> bytes:
-    if why := unstorable(text.replace("\x00", "")):
+    if why := without_bytes(text):
         raise invalid([{"at": "text", "problem": why}], next="Send it as valid Unicode, or as base64.")
     return text.encode()
 

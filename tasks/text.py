@@ -12,11 +12,23 @@ def unstorable(text: str) -> str | None:
 
     PostgreSQL keeps no NUL in text, and half a surrogate pair is no character at all.
     """
-    found = _UNSTORABLE.search(text)
-    if found is None:
-        return None
-    name = "a NUL character" if found.group() == "\x00" else "half of a surrogate pair"
-    return f"holds {name} at position {found.start()}, which cannot be stored; leave it out"
+    if "\x00" in text:
+        return _cannot_be("a NUL character", text.index("\x00"))
+    return without_bytes(text)
+
+
+def without_bytes(text: str) -> str | None:
+    """Say why a text has no bytes in UTF-8, or None where it has."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            return _cannot_be("half of a surrogate pair", error.start)
+    return None
+
+
+def _cannot_be(what: str, position: int) -> str:
+    return f"holds {what} at position {position}, which cannot be stored; leave it out"
 
 
 def storable(text: str) -> str:

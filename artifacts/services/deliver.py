@@ -19,7 +19,7 @@ from tasks.errors import Invalid, TooLarge
 from tasks.models import Task
 from tasks.services.claim import locked
 from tasks.services.complete import Completion, complete_locked
-from tasks.text import unstorable
+from tasks.text import without_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def deliver(
 
 def _refuse_half_characters(text: str) -> None:
     """A work may hold a NUL, which its bytes keep; half a surrogate pair has no bytes at all."""
-    why = unstorable(text.replace("\x00", ""))
+    why = without_bytes(text)
     if why:
         raise Invalid(f"detailed_work: {why}.", next="Send the text as valid Unicode.")
 
