@@ -11,8 +11,11 @@ class ArtifactsConfig(AppConfig):
         from artifacts.queries import works_of
         from artifacts.search.index import index_tasks
         from artifacts.search.search import tasks_found
+        from artifacts.services.mirror import mirror_now
+        from tasks.mirrors import offer_mirrors
         from tasks.queries.brief import offer_works
         from tasks.words import offer_search
 
+        offer_mirrors(mirror_now)
         offer_works(works_of)
         offer_search(index_tasks, tasks_found)

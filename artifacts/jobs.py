@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from artifacts.search.index import catch_up
 from artifacts.services.abandon import abandon_uploads
+from artifacts.services.mirror import mirror_all
 from maintenance.registry import job
 
 
@@ -19,3 +20,9 @@ def abandon() -> str:
 def index_search() -> str:
     """Index the words of what was noted: long works whose delivery was cut off, and all after an upgrade."""
     return f"Indexed {catch_up(seconds=120)} tasks and artifacts."
+
+
+@job("mirror_artifacts", every=timedelta(minutes=5), timeout=timedelta(minutes=4))
+def mirror_artifacts() -> str:
+    """Mend the mirrors of delivered work: write files that are missing, and remove those of work that is gone."""
+    return mirror_all()

@@ -34,11 +34,11 @@ class Work:
     """A version that a file is made of. `place` grows with each delivery; `paths` are empty for one without any."""
 
     place: int
+    number: int
+    is_latest: bool
     artifact_id: str
     task_id: str
     kind: str
-    number: int
-    is_latest: bool
     sha256: str
     size_bytes: int
     media_type: str
@@ -77,7 +77,7 @@ class _Claim:
         names = [f"_{top}" if _key(top) in others or top.startswith(PRIVATE) else top, *below]
         self.is_changed = "/".join(names) != path
         if not work.is_latest:
-            names[-1] = _marked(names[-1], f"~v{work.number}")
+            names[-1] = marked(names[-1], f"~v{work.number}")
         self.file = "/".join(names)
 
     def at_its_place(self, used: set[str]) -> Placed | None:
@@ -88,7 +88,7 @@ class _Claim:
         """Take the place beside it."""
         folder, slash, name = self.file.rpartition("/")
         marks = (f"~{self.work.artifact_id}{f'~{number}' if number > 1 else ''}" for number in count(1))
-        tries = (self._take(folder + slash + _marked(name, mark), used) for mark in marks)
+        tries = (self._take(folder + slash + marked(name, mark), used) for mark in marks)
         return next(filter(None, tries))
 
     def _take(self, file: str, used: set[str]) -> Placed | None:
@@ -101,7 +101,7 @@ class _Claim:
 def safe_name(name: str, mark: str) -> str:
     """Return a name as every system can hold it; one that had to be changed gets the mark."""
     safe = _safe(name)
-    return safe if safe == name else _marked(safe, mark)
+    return safe if safe == name else marked(safe, mark)
 
 
 def _pathless(work: Work) -> str:
@@ -116,7 +116,7 @@ def _safe(name: str) -> str:
     return safe if len(safe.encode()) <= NAME_BYTES else _fitted(safe, "", NAME_BYTES)
 
 
-def _marked(name: str, mark: str) -> str:
+def marked(name: str, mark: str) -> str:
     """Put a mark before what ends a name, so that it still opens with the right program."""
     return _fitted(name, mark, MARKED_BYTES)
 

@@ -14,7 +14,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from tasks.errors import Invalid
+from tasks.mirrors import begin_mirror
 from tasks.models import Dependency, Event, IdempotencyKey, Project, Session, Specialist, Task
+from tasks.services.edit_project import require_mirrors_folder
 
 if TYPE_CHECKING:  # the classes are generic for the type checker alone
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -69,6 +72,10 @@ class ProjectForm(_ProjectForm):
         settings = self.cleaned_data["settings"]
         if not isinstance(settings, dict):
             raise ValidationError('Settings are a JSON object, such as {"lease_minutes": 30}.')
+        try:
+            require_mirrors_folder(settings, self.instance.settings, self.instance.root_path)
+        except Invalid as error:
+            raise ValidationError(error.message) from error
         return settings
 
 
@@ -82,6 +89,10 @@ class ProjectAdmin(ReadOnlyAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return _ModelAdmin.has_change_permission(self, request, obj)
+
+    def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        begin_mirror(obj)
 
     def view_on_site(self, obj: Project) -> str:
         return reverse("project", args=[obj.slug])

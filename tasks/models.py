@@ -26,7 +26,8 @@ class Project(models.Model):
         default=dict,
         blank=True,
         validators=[validate_project_settings],
-        help_text="lease_minutes: how long a claim holds; review: whether all work is reviewed (true or false).",
+        help_text="lease_minutes: how long a claim holds; review: whether all work is reviewed (true or false); "
+        "mirror: whether delivered work is kept as files in .task_orchestrator/artifacts/ of its folder.",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -7,20 +7,22 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 LEASE_MINUTES_LIMIT = 24 * 60
+KNOWN = ("lease_minutes", "review", "mirror")
 
 
 def validate_project_settings(value: Any) -> None:
-    """Check a project's settings: `lease_minutes` (a number of minutes, up to a day) and `review` (true or false).
+    """Check a project's settings: `lease_minutes` (minutes, up to a day), `review` and `mirror` (true or false).
 
     Raises ValidationError.
     """
     if not isinstance(value, dict):
         raise ValidationError("An object is wanted, for example {}.", code="invalid")
-    unknown = sorted(set(value) - {"lease_minutes", "review"})
+    unknown = sorted(set(value) - set(KNOWN))
     if unknown:
-        raise ValidationError(f"Unknown: {', '.join(unknown)}. Known are lease_minutes and review.", code="invalid")
+        raise ValidationError(f"Unknown: {', '.join(unknown)}. Known are {', '.join(KNOWN)}.", code="invalid")
     minutes = value.get("lease_minutes", 1)
     if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes <= LEASE_MINUTES_LIMIT:
         raise ValidationError(f"lease_minutes: a number up to {LEASE_MINUTES_LIMIT} is wanted.", code="invalid")
-    if not isinstance(value.get("review", False), bool):
-        raise ValidationError("review: true or false is wanted.", code="invalid")
+    for name in ("review", "mirror"):
+        if not isinstance(value.get(name, False), bool):
+            raise ValidationError(f"{name}: true or false is wanted.", code="invalid")

@@ -16,6 +16,7 @@ from artifacts.services.upload import require_may_store, require_open, wrong_off
 from artifacts.store import Prepared
 from tasks.actors import Actor
 from tasks.errors import Conflict, Invalid
+from tasks.mirrors import begin_mirror
 from tasks.models import Task
 from tasks.services.claim import locked
 
@@ -58,6 +59,7 @@ def commit(*, arrived: Arrived, actor: Actor, lease_number: int | None = None) -
         task = locked(arrived.upload.task)
         if arrived.prepared is not None:
             require_may_store(task, actor, lease_number)
+            begin_mirror(task.project)
         return commit_locked(arrived=arrived, task=task, actor=actor)
 
 

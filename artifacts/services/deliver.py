@@ -16,6 +16,7 @@ from artifacts.store import Prepared
 from tasks.actors import Actor
 from tasks.choices import Status
 from tasks.errors import Invalid, TooLarge
+from tasks.mirrors import begin_mirror
 from tasks.models import Task
 from tasks.services.claim import locked
 from tasks.services.complete import Completion, complete_locked
@@ -86,6 +87,7 @@ def deliver(
     """
     with transaction.atomic():
         task = locked(task)
+        begin_mirror(task.project)
         versions = [commit_locked(arrived=each, task=task, actor=actor, summary=summary) for each in uploads]
         if prepared is not None:
             versions.append(

@@ -40,6 +40,10 @@ SETTINGS = {
     "properties": {
         "lease_minutes": {"type": "number", "exclusiveMinimum": 0, "maximum": LEASE_MINUTES_LIMIT},
         "review": {"type": "boolean", "description": "Whether all work is reviewed."},
+        "mirror": {
+            "type": "boolean",
+            "description": "Whether delivered work is kept as files in the project's folder.",
+        },
     },
     "additionalProperties": False,
 }

@@ -14,6 +14,7 @@ from tasks import events
 from tasks.actors import Actor
 from tasks.choices import Verb
 from tasks.errors import Conflict, Invalid, invalid
+from tasks.mirrors import begin_mirror
 from tasks.models import Project
 from tasks.principals import Scope
 from tasks.services.texts import check_texts
@@ -33,7 +34,7 @@ def create_project(
     """
     actor.require(Scope.ADMIN)
     slug = slug or slugify(name)[:SLUG_LIMIT] or "project"
-    columns = {
+    columns: dict[str, Any] = {
         "name": name.strip(),
         "slug": slug,
         "root_path": root_path,
@@ -41,10 +42,12 @@ def create_project(
     }
     _check(columns)
     columns["root_path"] = _folder(root_path)
+    require_mirrors_folder(columns["settings"], {}, columns["root_path"])
     try:
         with transaction.atomic():
             project = Project.objects.create(**columns)
             events.record(actor=actor, verb=Verb.CREATE_PROJECT, project=project, after=columns)
+            begin_mirror(project)
     except IntegrityError as error:
         raise Conflict(
             "There is a project of this slug or folder already.", next="Use that one, or send another slug or folder."
@@ -67,12 +70,26 @@ def edit_project(
         if guard:
             guard(project)
         before = {name: getattr(project, name) for name in columns}
+        require_mirrors_folder(columns.get("settings", {}), project.settings, project.root_path)
         for name, value in columns.items():
             setattr(project, name, value)
         if columns:
             project.save(update_fields=list(columns))
             events.record(actor=actor, verb=Verb.EDIT_PROJECT, project=project, before=before, after=columns)
+            begin_mirror(project)
     return project
+
+
+def require_mirrors_folder(settings: dict[str, Any], before: dict[str, Any], root_path: str) -> None:
+    """Check that a mirror which is switched on has a folder to lie in.
+
+    Raises Invalid.
+    """
+    if settings.get("mirror") and not before.get("mirror") and not (root_path and Path(root_path).is_dir()):
+        raise invalid(
+            [{"at": "settings.mirror", "problem": "the project has no folder on this machine to keep the files in"}],
+            next="Nothing was changed. Run this where the project's folder is, or use `manage.py artifacts export`.",
+        )
 
 
 def _check(columns: dict[str, Any]) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from artifacts.management.verbs import reindex
+from artifacts.management.verbs import export, reindex
 from maintenance.upgrades.ensure_schema import ensure_schema
 from tasks.errors import OrchestratorError
 
-VERBS: dict[str, ModuleType] = {"reindex": reindex}
+VERBS: dict[str, ModuleType] = {"export": export, "reindex": reindex}
 
 
 class Command(BaseCommand):

@@ -1,0 +1,137 @@
+"""Export: write delivered work as plain files, each in its project's folder and at its logical path."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.conf import settings
+
+from artifacts import manifest
+from artifacts.layout import Placed, Work, laid_out, safe_name
+from artifacts.manifest import Manifest, NotOurs
+from artifacts.models import ArtifactVersion
+from artifacts.plain import InTheWay, Root
+from artifacts.store import Damaged
+from artifacts.works import chunks_of
+from tasks.errors import Conflict, Invalid, Transient
+from tasks.models import Project
+
+PATIENCE_SECONDS = 10.0
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Report:
+    """What was written, what was as it should be already, and what was left out, with the reason for each."""
+
+    written: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def __add__(self, other: Report) -> Report:
+        """Return what both did."""
+        return Report(
+            self.written + other.written,
+            self.unchanged + other.unchanged,
+            self.removed + other.removed,
+            self.problems + other.problems,
+        )
+
+
+def export(*, project: Project, works: Iterable[Work], folder: Path) -> Report:
+    """Write works to `<folder>/<slug>/`. A file that is as it should be is left; one that is not ours is never touched.
+
+    Raises Invalid for a folder that cannot be, Conflict where another `artifacts.json` or a link is in the way,
+    Transient where the disk is full or somebody else exports there.
+    """
+    name = safe_name(project.slug, "~project")
+    require_apart(folder, folder / name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with Root.at(folder.resolve(), name) as root, root.locked(PATIENCE_SECONDS):
+            known = Manifest.read(root, project)
+            report = _write_all(root, laid_out(works, taken=[manifest.NAME]), known)
+            known.write(root)
+            return report
+    except NotOurs as error:
+        raise Conflict(
+            f"{folder / name / manifest.NAME} is in the way and was not written by an export.",
+            next="Move it away, or export to another folder.",
+        ) from error
+    except InTheWay as error:
+        raise Conflict(f"{folder / name}: {error}.", next="Export to another folder.") from error
+    except OSError as error:
+        raise refused(error, str(folder)) from error
+
+
+def _write_all(root: Root, placed: Iterable[Placed], known: Manifest) -> Report:
+    """Write files, each where it is not as it should be, and note them. Raises OSError where the disk is full."""
+    report = Report()
+    for each in placed:
+        try:
+            found = root.sha256(each.file)
+            if found == each.work.sha256:
+                report.unchanged += 1
+            elif found is None or is_ours(known, each.file, found):
+                write(root, each)
+                report.written += 1
+            else:
+                raise InTheWay(each.file, "a file that was not exported, or was changed since,")
+            known.note(each)
+        except (InTheWay, Damaged, OSError) as error:
+            report.problems.append(problem_of(error, each))
+    return report
+
+
+def write(root: Root, placed: Placed) -> None:
+    """Write one file whose bytes are proven while they are written. Raises Damaged, InTheWay, OSError."""
+    root.write(placed.file, chunks_of(placed.work), moment_of(placed.work))
+
+
+def moment_of(work: Work) -> int:
+    """Return when a work was delivered as its file tells it, in nanoseconds since the epoch."""
+    since = work.delivered_at - _EPOCH
+    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
+
+
+def is_ours(known: Manifest, file: str, sha256: str) -> bool:
+    """Whether these bytes may be replaced: we wrote them there, or the project's store has them as well."""
+    if known.sha256(file) == sha256:
+        return True
+    return ArtifactVersion.objects.filter(artifact__project=known.project, content__sha256=sha256).exists()
+
+
+def problem_of(error: InTheWay | Damaged | OSError, placed: Placed) -> str:
+    """Say why a file was left out. Raises the error itself where the disk is full, as then nothing else goes on."""
+    if isinstance(error, OSError):
+        if error.errno in _FULL:
+            raise error
+        return f"{placed.file}: {error.strerror}"
+    if isinstance(error, Damaged):
+        return (
+            f"{placed.file}: {placed.work.artifact_id} version {placed.work.number} is damaged or missing in the store"
+        )
+    return str(error)
+
+
+def require_apart(folder: Path, target: Path) -> None:
+    """Refuse a folder that lies in the product's own, or holds it. Raises Invalid."""
+    home = Path(settings.ORCHESTRATOR_HOME).resolve()
+    inside = any(home in (each, *each.parents) for each in (folder.resolve(), target.resolve()))
+    if inside or target.resolve() in home.parents:
+        raise Invalid(f"{folder} belongs to the product's own data folder.", next="Name a folder outside of it.")
+
+
+def refused(error: OSError, where: str) -> Transient | Invalid:
+    """Say what the system refused: a full disk passes, the rest has to be mended first."""
+    if error.errno in _FULL:
+        return Transient(
+            f"{where}: the disk is full.", retry_after_ms=60_000, next="Free space, then do it again: it goes on."
+        )
+    return Invalid(f"{where}: {error.strerror}.", next="Name a folder that can be written to.")
