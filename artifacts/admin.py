@@ -109,7 +109,7 @@ class SearchBacklogAdmin(ReadOnlyAdmin):
 
 @admin.register(Content)
 class ContentAdmin(ReadOnlyAdmin):
-    list_display = ("sha256", "size_bytes", "size_chars", "size_lines", "codec", "is_inline", "created_at")
+    list_display = ("sha256", "size_bytes", "size_chars", "size_lines", "codec", "is_inline", "stored_at")
     list_filter = ("codec",)
     search_fields = ("=sha256",)
     ordering = ("-id",)

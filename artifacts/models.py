@@ -37,7 +37,7 @@ class Codec(models.TextChoices):
 
 
 class Content(models.Model):
-    """Bytes, stored once per sha256: in the row, or in a file named by the sha256 where `data` is null.
+    """Bytes, stored once per sha256: in the row, or where `data` is null by the content store, under `kept_as`.
 
     Without characters it is no text. A text without lines comes from a release that did not count them.
     """
@@ -49,7 +49,8 @@ class Content(models.Model):
     codec = models.CharField(max_length=16, choices=Codec.choices, default=Codec.IDENTITY)
     data = models.BinaryField(null=True, blank=True)
     index = models.BinaryField(null=True, blank=True, help_text="Where each frame begins (artifacts/store/frames.py).")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    stored_as = models.CharField(max_length=80, blank=True, help_text="Empty: in the row, or named by its sha256.")
+    stored_at = models.DateTimeField(default=timezone.now, editable=False, help_text="When it was last delivered.")
 
     class Meta:
         constraints = [
@@ -69,6 +70,11 @@ class Content(models.Model):
 
     def __str__(self) -> str:
         return self.sha256
+
+    @property
+    def kept_as(self) -> str:
+        """Its name in the content store."""
+        return self.stored_as or self.sha256
 
 
 class Artifact(models.Model):

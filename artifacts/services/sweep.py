@@ -1,71 +1,79 @@
-"""Remove stored files that no row names: what a crash between the file and its row has left."""
+"""Remove what nothing names: content of artifacts that are gone, and what a crash between bytes and row has left."""
 
 from __future__ import annotations
 
-import re
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from itertools import islice
-from pathlib import Path
 
-from artifacts import store
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
 from artifacts.models import Content
+from artifacts.store.local import drafts_left, remove_draft
+from artifacts.store.seam import Stored, content_store
 
 KEEP = timedelta(days=1)
-"""How old a file must be. Its row comes moments after it, and storing the same bytes again makes the file new."""
+"""How old it must be: rows follow their bytes within moments, and a delivery of the same bytes renews their row."""
 BATCH = 500
-_ASIDE = ".aside"
-_STORED = re.compile(r"[0-9a-f]{64}")
-_DRAFT = re.compile(r"\.[0-9a-f]{64}\.\d+\.[0-9a-f]{8}")
 
 
 def remove_orphans() -> int:
-    """Remove files of content that no row names, and drafts that were never finished; returns how many."""
-    removed = 0
-    files = (path for path in store.folder().glob("*/*/*") if path.name.endswith(_ASIDE) or _is_old(path))
-    while some := list(islice(files, BATCH)):
-        named = set(Content.objects.filter(sha256__in=[path.name for path in some]).values_list("sha256", flat=True))
-        removed += sum(_tidy(path) for path in some if path.name not in named)
-    return removed
+    """Remove content that no version names, bytes that no row names and drafts of dead processes; returns how many.
 
-
-def _is_old(path: Path) -> bool:
-    with suppress(FileNotFoundError):
-        return time.time() - path.stat().st_mtime > KEEP.total_seconds()
-    return False
-
-
-def _tidy(path: Path) -> bool:
-    """Remove a file if it is one of ours; tells whether it was."""
-    if path.name.endswith(_ASIDE):  # an earlier sweep was killed
-        return _settle(path, path.with_name(path.name[1 : -len(_ASIDE)]))
-    if _STORED.fullmatch(path.name):
-        return _remove(path)
-    if _DRAFT.fullmatch(path.name):
-        path.unlink(missing_ok=True)
-        return True
-    return False
-
-
-def _remove(path: Path) -> bool:
-    """Put a file aside, look again, and only then remove it.
-
-    Somebody may be storing the same bytes right now. If they found the file before it was put aside, they made it new,
-    and it is put back; if they came later, they write one of their own.
+    Raises Transient where the store refuses or cannot be reached.
     """
-    aside = path.with_name(f".{path.name}{_ASIDE}")
-    with suppress(FileNotFoundError, PermissionError):
-        path.rename(aside)
-        return _settle(aside, path)
-    return False
+    removed = _remove_rows() + _remove_old(unnamed_bytes(), content_store().remove)
+    return removed + _remove_old(drafts_left(), remove_draft)
 
 
-def _settle(aside: Path, path: Path) -> bool:
-    """Remove a file that was put aside, or put it back where it is needed; tells whether it was removed."""
-    needed = not _is_old(aside) or Content.objects.filter(sha256=path.name).exists()
-    if needed and not path.exists():
-        aside.replace(path)
-        return False
-    aside.unlink(missing_ok=True)
-    return not needed
+def unnamed_rows() -> QuerySet[Content]:
+    """Content that no version names."""
+    return Content.objects.filter(versions=None)
+
+
+def unnamed_bytes() -> Iterator[Stored]:
+    """Yield what the store keeps and no row names."""
+    everything = content_store().stored()
+    while some := list(islice(everything, BATCH)):
+        named = _named(some)
+        yield from (each for each in some if each.name not in named)
+
+
+def is_old(modified: float) -> bool:
+    """Whether something was last written before anybody now relies on it."""
+    return time.time() - modified > KEEP.total_seconds()
+
+
+def remove_row(key: int) -> bool:
+    """Remove a row that no version names and that was not delivered for a day; tells whether it did.
+
+    Where a delivery is about to name it, one of the two waits for the other. The delivery comes first: the row is
+    young, or has its version. The removal comes first: the delivery makes a row anew.
+    """
+    with transaction.atomic():
+        skip = connection.features.has_select_for_update_skip_locked
+        rows = Content.objects.select_for_update(skip_locked=skip)
+        if not rows.filter(pk=key, stored_at__lt=timezone.now() - KEEP).values_list("pk"):
+            return False
+        # A statement of its own, since it sees what was committed before the lock was got.
+        return bool(unnamed_rows().filter(pk=key).delete()[0])
+
+
+def _remove_rows() -> int:
+    old = unnamed_rows().filter(stored_at__lt=timezone.now() - KEEP)
+    return sum(remove_row(key) for key in list(old.values_list("pk", flat=True)))
+
+
+def _remove_old(found: Iterable[Stored], remove: Callable[[str], None]) -> int:
+    names = [each.name for each in found if is_old(each.modified)]
+    for name in names:
+        remove(name)
+    return len(names)
+
+
+def _named(some: Iterable[Stored]) -> set[str]:
+    rows = Content.objects.filter(sha256__in={each.name[:64] for each in some}, data=None)
+    return {row.kept_as for row in rows.only("sha256", "stored_as")}

@@ -1,7 +1,8 @@
 """The format of large content: frames that are packed each for itself, and an index of where each begins.
 
-Any stretch is read by unpacking the frames that it is in, and no byte before them. The index counts what comes before
-each frame: packed bytes, delivered bytes, characters that have begun, and ends of lines; its last row counts the whole.
+Each frame is a stream of zlib, compressed or as it is. Any stretch is read by unpacking the frames that it is in, and no
+byte before them. The index counts what comes before each frame: packed bytes, delivered bytes, characters that have
+begun, and ends of lines; its last row counts the whole.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import hashlib
 import struct
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass
 from operator import attrgetter
+from typing import Any
 
 FRAME_BYTES = 256 * 1024
 """Delivered bytes of a frame; the last one may have fewer."""
 CONTINUATION = bytes(range(0x80, 0xC0))
 """The bytes of UTF-8 that begin no character."""
+_LARGEST = 4 * 1024 * 1024  # no frame was ever larger; damaged ones could unpack to anything
 _ROW = struct.Struct("<QQQQI")
 
 
@@ -57,6 +60,10 @@ class Index:
         if len(data) < 2 * _ROW.size or len(data) % _ROW.size:
             raise BrokenFrame
         return cls([Frame(*row) for row in _ROW.iter_unpack(data)])
+
+    def written(self) -> bytes:
+        """Return the bytes that `read` takes."""
+        return b"".join(_ROW.pack(*astuple(frame)) for frame in self.rows)
 
     def begins(self, offset: int, by: Callable[[Frame], int]) -> Frame:
         """Return the last frame that begins at an offset or before it."""
@@ -114,37 +121,18 @@ class Tally:
     def _decode(self, raw: bytes) -> None:
         if not self._is_text:
             return
+        if raw.isascii() and not self._decoder.getstate()[0]:
+            self._decoded += len(raw)
+            return
         try:
             self._decoded += len(self._decoder.decode(raw))
         except UnicodeDecodeError:
             self._is_text = False
 
 
-class Packer:
-    """Packs frames one after the other, and writes their index."""
-
-    def __init__(self) -> None:
-        self.tally = Tally()
-        self._rows = bytearray()
-        self._packed = 0
-
-    def pack(self, raw: bytes) -> bytes:
-        """Return the next frame, packed."""
-        self._note(zlib.crc32(raw))
-        packed = zlib.compress(raw, level=1)
-        self._packed += len(packed)
-        self.tally.add(raw)
-        return packed
-
-    def index(self) -> bytes:
-        """Return the index of all frames so far."""
-        return bytes(self._rows) + self._row(0)
-
-    def _note(self, crc: int) -> None:
-        self._rows += self._row(crc)
-
-    def _row(self, crc: int) -> bytes:
-        return _ROW.pack(self._packed, self.tally.size_bytes, self.tally.begun, self.tally.ends, crc)
+def row(packed: int, tally: Tally, crc: int = 0) -> Frame:
+    """Return the row of a frame that begins after `packed` bytes and what a tally has counted."""
+    return Frame(packed, tally.size_bytes, tally.begun, tally.ends, crc)
 
 
 def unpacked(packed: bytes, size: int, crc: int) -> bytes:
@@ -157,3 +145,31 @@ def unpacked(packed: bytes, size: int, crc: int) -> bytes:
     if len(raw) != size or not unpack.eof or unpack.unused_data or zlib.crc32(raw) != crc:
         raise BrokenFrame
     return raw
+
+
+def frames_in(packed: Iterator[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Yield the delivered bytes of each frame and its packed size without an index: zlib knows where each ends.
+
+    Raises BrokenFrame.
+    """
+    unpack, raw, size, rest = zlib.decompressobj(), b"", 0, b""
+    for chunk in packed:
+        rest = chunk
+        while rest:
+            raw += _inflated(unpack, rest)
+            if len(raw) > _LARGEST:
+                raise BrokenFrame
+            left = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
+            size, rest = size + len(rest) - len(left), left
+            if unpack.eof:
+                yield raw, size
+                unpack, raw, size = zlib.decompressobj(), b"", 0
+    if size:
+        raise BrokenFrame
+
+
+def _inflated(unpack: Any, packed: bytes) -> bytes:
+    try:
+        return bytes(unpack.decompress(packed, FRAME_BYTES + 1))
+    except zlib.error as error:
+        raise BrokenFrame from error

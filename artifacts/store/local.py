@@ -1,22 +1,20 @@
-"""The local folder: a file for each sha256, written aside, synced and renamed, so that it is there whole or not."""
+"""The local folder: files that are written aside, synced and renamed, so that each is there whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
 
-from artifacts.store.seam import IsNeeded, Readable, Stored
+from artifacts.models import Content
+from artifacts.store.seam import NAME, Readable, Stored, new_name, place_of
 from tasks.errors import Transient
 
-_ASIDE = ".aside"
-_STORED = re.compile(r"[0-9a-f]{64}")
-_OLD_DRAFT = re.compile(r"\.[0-9a-f]{64}\.\d+\.[0-9a-f]{8}")
 _DRAFT = re.compile(r"\d+\.[0-9a-f]{16}")
 
 
@@ -31,8 +29,9 @@ def drafts() -> Path:
 
 
 def path_of(sha256: str) -> Path:
-    """The local file of some content; the name is a hash, never a caller's text."""
-    return _place(folder(), sha256)
+    """The local file of some content; its name begins with the hash and holds no text of a caller."""
+    row = Content.objects.filter(sha256=sha256).only("sha256", "stored_as").first()
+    return folder() / place_of(row.kept_as if row else sha256)
 
 
 @contextmanager
@@ -83,92 +82,62 @@ class Draft:
 
 
 class LocalStore:
-    """Files in a folder and two levels below it."""
+    """Files in a folder, two levels below it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def keep(self, draft: Path, name: str) -> None:
+    def keep(self, draft: Path, sha256: str) -> str:
         """Rename the draft to its place, and make that durable."""
-        path = _place(self._folder, name)
+        name = new_name(sha256)
         with storing():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft.replace(path)
-            _sync_folder(path.parent)
+            _move(draft, self._folder / place_of(name))
+        return name
 
     @contextmanager
     def open(self, name: str, start: int = 0, stop: int | None = None) -> Iterator[Readable]:
-        """Open the file. Whoever reads knows how much belongs to it, so `stop` changes nothing."""
-        with _place(self._folder, name).open("rb") as handle:
+        """Open the file."""
+        with (self._folder / place_of(name)).open("rb") as handle:
             handle.seek(start)
             yield handle
 
-    def touch(self, name: str) -> bool:
-        """Set the file's time to now."""
-        with suppress(FileNotFoundError, PermissionError):  # a file of somebody else is replaced by one of ours
-            os.utime(_place(self._folder, name))
-            return True
-        return False
-
     def stored(self) -> Iterator[Stored]:
-        """Yield the files whose names are hashes."""
-        for path in self._folder.glob("??/??/*"):
-            with suppress(FileNotFoundError):
-                if _STORED.fullmatch(path.name):
-                    yield Stored(path.name, path.stat().st_mtime)
+        """Yield the files whose names are ours."""
+        return _files(self._folder.glob("??/??/*"), NAME)
 
-    def remove(self, name: str, *, before: float, is_needed: IsNeeded) -> bool:
-        """Put the file aside, look again, and only then remove it.
+    def remove(self, name: str) -> None:
+        """Remove the file."""
+        with storing():
+            (self._folder / place_of(name)).unlink(missing_ok=True)
 
-        Whoever found it before it was put aside made it new, and it is put back; whoever comes later writes a new one.
-        """
-        path = _place(self._folder, name)
-        aside = path.with_name(f".{name}{_ASIDE}")
-        with suppress(FileNotFoundError, PermissionError):
-            path.rename(aside)
-            return _settle(aside, path, before, is_needed)
-        return False
-
-    def tidy(self, *, before: float, is_needed: IsNeeded) -> int:
-        """Settle what killed sweeps put aside, and remove drafts that nobody writes any more."""
-        asides = [path for path in self._folder.glob("??/??/.*") if path.name.endswith(_ASIDE)]
-        removed = sum(
-            _settle(path, path.with_name(path.name[1 : -len(_ASIDE)]), before, is_needed) for path in asides
-        )
-        left = (path for path in self._folder.glob("??/??/.*") if _OLD_DRAFT.fullmatch(path.name))
-        return removed + _remove_old(left, before) + remove_drafts(before)
+    def put_aside(self, name: str) -> None:
+        """Move the file to the folder `damaged`."""
+        with storing(), suppress(FileNotFoundError):
+            _move(self._folder / place_of(name), self._folder / "damaged" / name)
 
 
-def remove_drafts(before: float) -> int:
-    """Remove drafts that were last written before a time; returns how many."""
-    return _remove_old((path for path in drafts().glob("*") if _DRAFT.fullmatch(path.name)), before)
+def drafts_left() -> Iterator[Stored]:
+    """Yield what is being written, or was when its process died."""
+    return _files(drafts().glob("*"), _DRAFT)
 
 
-def _remove_old(paths: Iterator[Path], before: float) -> int:
-    old = [path for path in paths if _is_older(path, before)]
-    for path in old:
-        path.unlink(missing_ok=True)
-    return len(old)
+def remove_draft(name: str) -> None:
+    """Remove a draft that nobody writes any more."""
+    (drafts() / name).unlink(missing_ok=True)
 
 
-def _settle(aside: Path, path: Path, before: float, is_needed: IsNeeded) -> bool:
-    """Remove a file that was put aside, or put it back where it is needed; tells whether it was removed."""
-    needed = not _is_older(aside, before) or is_needed(path.name)
-    if needed and not path.exists():
-        aside.replace(path)
-        return False
-    aside.unlink(missing_ok=True)
-    return not needed
+def _files(paths: Iterable[Path], pattern: re.Pattern[str]) -> Iterator[Stored]:
+    for path in paths:
+        with suppress(FileNotFoundError):  # it was removed meanwhile
+            if pattern.fullmatch(path.name):
+                about = path.stat()
+                yield Stored(path.name, about.st_size, about.st_mtime)
 
 
-def _is_older(path: Path, before: float) -> bool:
-    with suppress(FileNotFoundError):
-        return path.stat().st_mtime < before
-    return False
-
-
-def _place(folder: Path, name: str) -> Path:
-    return folder / name[:2] / name[2:4] / name
+def _move(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(target)
+    _sync_folder(target.parent)
 
 
 def _sync_folder(path: Path) -> None:

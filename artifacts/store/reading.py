@@ -23,13 +23,17 @@ class Damaged(OrchestratorError):
     status = 500
 
 
+class Missing(Damaged):
+    """There are no stored bytes."""
+
+
 def chunks(content: Content) -> Iterator[bytes]:
     """Yield the delivered bytes in order, up to a frame at once.
 
     Raises Damaged, at the end at the latest, where they are not the ones that were delivered.
     """
     digest = hashlib.sha256()
-    for chunk in _all(content):
+    for chunk in unproven(content):
         digest.update(chunk)
         yield chunk
     if digest.hexdigest() != content.sha256:
@@ -62,7 +66,7 @@ def stretch(content: Content, start: int, stop: int) -> Iterator[bytes]:
         position, pieces = rows[0].raw, _unpacked_frames(content, rows)
     else:
         prove(content)
-        position, pieces = 0, _all(content)
+        position, pieces = 0, unproven(content)
     for piece in pieces:
         if wanted := piece[max(start - position, 0) : stop - position]:
             yield wanted
@@ -84,16 +88,17 @@ def index_of(content: Content) -> Index:
         raise damaged(content) from error
 
 
-def damaged(content: Content) -> Damaged:
+def damaged(content: Content, kind: type[Damaged] = Damaged) -> Damaged:
     """The refusal to show what was not delivered."""
-    return Damaged(
+    return kind(
         "The stored bytes are missing or damaged.",
         next="Restore them from a backup of ORCHESTRATOR_HOME, or deliver the work again.",
         details={"sha256": content.sha256},
     )
 
 
-def _all(content: Content) -> Iterator[bytes]:
+def unproven(content: Content) -> Iterator[bytes]:
+    """Yield stored bytes as they are found. Raises Damaged where they are none that could have been delivered."""
     if content.data is not None:
         return iter([bytes(content.data)])
     if content.codec == Codec.FRAMES:
@@ -104,21 +109,25 @@ def _all(content: Content) -> Iterator[bytes]:
 def _unpacked_frames(content: Content, rows: list[Frame]) -> Iterator[bytes]:
     """Unpack consecutive frames; the last row tells where they end."""
     try:
-        with content_store().open(content.sha256, rows[0].packed, rows[-1].packed) as handle:
+        with content_store().open(content.kept_as, rows[0].packed, rows[-1].packed) as handle:
             for frame, following in pairwise(rows):
                 packed = _exactly(handle, following.packed - frame.packed)
                 yield unpacked(packed, following.raw - frame.raw, frame.crc)
-    except (FileNotFoundError, BrokenFrame) as error:
+    except FileNotFoundError as error:
+        raise damaged(content, Missing) from error
+    except BrokenFrame as error:
         raise damaged(content) from error
 
 
 def _unpacked_stream(content: Content) -> Iterator[bytes]:
     """Read content that earlier releases stored: as it is, or as one stream of zlib."""
     try:
-        with content_store().open(content.sha256) as handle:
+        with content_store().open(content.kept_as) as handle:
             packed = iter(lambda: handle.read(READ_CHUNK), b"")
             yield from _inflated(packed) if content.codec == Codec.ZLIB else packed
-    except (FileNotFoundError, zlib.error) as error:
+    except FileNotFoundError as error:
+        raise damaged(content, Missing) from error
+    except zlib.error as error:
         raise damaged(content) from error
 
 

@@ -1,14 +1,24 @@
-"""Where packed bytes are kept, whatever keeps them: the local folder, or an object store."""
+"""Where packed bytes are kept, whatever keeps them: the local folder, or an object store.
+
+What is kept gets a new name each time, a sha256 with something random, and is never changed. So whoever removes what no
+row names and nobody wrote within a day takes it from no one, without any lock: nobody comes to know an old name but by
+its row, and whoever finds a row renews it before relying on it (docs/architecture.md, "Content").
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+import secrets
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from django.conf import settings
+
+NAME = re.compile(r"[0-9a-f]{64}(-[0-9a-f]{8})?")
+"""What is kept; earlier releases had names without the random part."""
 
 
 class Readable(Protocol):
@@ -19,42 +29,43 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Something that is kept, and when it was written or touched, in seconds since the epoch."""
+    """Something that is kept, its packed bytes, and when it was written, in seconds since the epoch."""
 
     name: str
+    size: int
     modified: float
 
 
-IsNeeded = Callable[[str], bool]
-"""Tells whether a row names some content at this moment."""
-
-
 class ContentStore(Protocol):
-    """Keeps packed bytes under a name that is a sha256. What it keeps is durable when `keep` returns.
+    """Keeps packed bytes under names. What it keeps is durable when `keep` returns.
 
     Every method raises Transient where the store refuses or cannot be reached.
     """
 
-    def keep(self, draft: Path, name: str) -> None:
-        """Take a whole and synced draft as the bytes of a name, in place of what is there. The draft is gone then."""
+    def keep(self, draft: Path, sha256: str) -> str:
+        """Keep a whole and synced draft, and return its name. The draft may be gone then."""
 
     def open(self, name: str, start: int = 0, stop: int | None = None) -> AbstractContextManager[Readable]:
-        """Open the packed bytes from `start` up to `stop`. Raises FileNotFoundError."""
-
-    def touch(self, name: str) -> bool:
-        """Make a name count as new, since a row will name it; False where it is not there."""
+        """Open the packed bytes from `start` on; those from `stop` on need not be there. Raises FileNotFoundError."""
 
     def stored(self) -> Iterator[Stored]:
         """Yield all that is kept."""
 
-    def remove(self, name: str, *, before: float, is_needed: IsNeeded) -> bool:
-        """Remove a name that nobody has written or touched since `before` and no row needs; tells whether it did.
+    def remove(self, name: str) -> None:
+        """Remove what is kept under a name, if it is there."""
 
-        Somebody may be storing the same bytes at this moment.
-        """
+    def put_aside(self, name: str) -> None:
+        """Move what is damaged to `damaged`, if it is there, where a person may look at it."""
 
-    def tidy(self, *, before: float, is_needed: IsNeeded) -> int:
-        """Finish what killed processes left; returns how many things were removed."""
+
+def new_name(sha256: str) -> str:
+    """Return a name that nothing was kept under before."""
+    return f"{sha256}-{secrets.token_hex(4)}"
+
+
+def place_of(name: str) -> str:
+    """Where a name is kept, with two levels of folders above it."""
+    return f"{name[:2]}/{name[2:4]}/{name}"
 
 
 def content_store() -> ContentStore:

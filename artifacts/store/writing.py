@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
+from django.utils import timezone
+
 from artifacts.models import INLINE_LIMIT, Codec, Content
-from artifacts.store.frames import FRAME_BYTES, Packer, Tally
+from artifacts.store import frames
+from artifacts.store.frames import Tally
 from artifacts.store.local import Draft
+from artifacts.store.packing import Packer
 from artifacts.store.reading import Damaged, prove
 from artifacts.store.seam import content_store
 
 _STEP = 1024 * 1024
+_RENEWED = ["size_bytes", "size_chars", "size_lines", "codec", "data", "index", "stored_as", "stored_at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,11 @@ class Prepared:
     codec: str
     data: bytes | None
     index: bytes | None
+    stored_as: str
 
 
 class Writer:
-    """Takes bytes in pieces of any size and holds no more than one frame of them. Use it outside any transaction.
+    """Takes bytes in pieces of any size and holds no more than some frames of them. Use it outside any transaction.
 
     Every method raises Transient where the disk refuses; then nothing has been stored.
     """
@@ -49,6 +55,7 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._packer.close()
         if self._draft is not None:
             self._draft.discard()
 
@@ -56,10 +63,10 @@ class Writer:
         """Take further bytes."""
         rest = memoryview(data)
         while rest:
-            taken = rest[: FRAME_BYTES - len(self._frame)]
+            taken = rest[: frames.FRAME_BYTES - len(self._frame)]
             self._frame += taken
             rest = rest[len(taken) :]
-            if len(self._frame) == FRAME_BYTES:
+            if len(self._frame) == frames.FRAME_BYTES:
                 self._pack()
 
     def finish(self) -> Prepared:
@@ -71,15 +78,19 @@ class Writer:
         return _known(self._packer.tally) or self._keep()
 
     def _pack(self) -> None:
-        self._draft = self._draft or Draft()
-        self._draft.write(self._packer.pack(bytes(self._frame)))
+        self._add(self._packer.add(bytes(self._frame)))
         self._frame.clear()
 
+    def _add(self, packed: Iterable[bytes]) -> Draft:
+        self._draft = self._draft or Draft()
+        for frame in packed:
+            self._draft.write(frame)
+        return self._draft
+
     def _keep(self) -> Prepared:
-        assert self._draft is not None  # noqa: S101  # what is larger than a row has a frame
-        tally = self._packer.tally
-        content_store().keep(self._draft.finish(), tally.sha256)
-        return _prepared(tally, Codec.FRAMES, index=self._packer.index())
+        draft, tally = self._add(self._packer.rest()), self._packer.tally
+        name = content_store().keep(draft.finish(), tally.sha256)
+        return _prepared(tally, Codec.FRAMES, index=self._packer.index(), stored_as=name)
 
 
 def prepare(text: str) -> Prepared:
@@ -103,13 +114,10 @@ def insert(prepared: Prepared) -> Content:
         codec=prepared.codec,
         data=prepared.data,
         index=prepared.index,
+        stored_as=prepared.stored_as,
+        stored_at=timezone.now(),
     )
-    Content.objects.bulk_create(
-        [row],
-        update_conflicts=True,
-        unique_fields=["sha256"],
-        update_fields=["size_bytes", "size_chars", "size_lines", "codec", "data", "index"],
-    )
+    Content.objects.bulk_create([row], update_conflicts=True, unique_fields=["sha256"], update_fields=_RENEWED)
     return row
 
 
@@ -124,19 +132,23 @@ def _inline(raw: bytes) -> Prepared:
     return _prepared(tally, Codec.IDENTITY, data=raw)
 
 
-def _prepared(tally: Tally, codec: str, *, data: bytes | None = None, index: bytes | None = None) -> Prepared:
-    return Prepared(tally.sha256, tally.size_bytes, tally.size_chars, tally.size_lines, codec, data, index)
+def _prepared(
+    tally: Tally, codec: str, *, data: bytes | None = None, index: bytes | None = None, stored_as: str = ""
+) -> Prepared:
+    facts = (tally.sha256, tally.size_bytes, tally.size_chars, tally.size_lines)
+    return Prepared(*facts, codec, data, index, stored_as)
 
 
 def _known(tally: Tally) -> Prepared | None:
     """Return how the same bytes are stored already, if they are good.
 
-    Stored bytes are not written anew: they may be packed otherwise, and the row would not fit them for a moment.
+    The row is renewed first: one that no version names is removed when it is a day old, and its bytes with it.
     """
-    row = Content.objects.filter(sha256=tally.sha256, data__isnull=True).first()
-    if row is None or not content_store().touch(row.sha256):
-        return None
+    rows = Content.objects.filter(sha256=tally.sha256, data__isnull=True)
+    row = rows.first() if rows.update(stored_at=timezone.now()) else None
     with suppress(Damaged):
-        prove(row)
-        return _prepared(tally, row.codec, index=row.index and bytes(row.index))
+        if row is not None:
+            prove(row)
+            index = None if row.index is None else bytes(row.index)
+            return _prepared(tally, row.codec, index=index, stored_as=row.stored_as)
     return None

@@ -1,18 +1,24 @@
-"""Files that no row names are swept away, and no others, whatever happens at the same moment."""
+"""What nothing names is swept away, and nothing else, whatever happens at the same moment."""
 
 from __future__ import annotations
 
 import os
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 from pytest_django import Settings
 
 from artifacts import store
-from artifacts.models import INLINE_LIMIT
+from artifacts.models import INLINE_LIMIT, Artifact, Content
 from artifacts.services import sweep
-from artifacts.services.sweep import remove_orphans
+from artifacts.services.sweep import remove_orphans, remove_row
+from artifacts.store.local import drafts
+from artifacts.store.seam import place_of
+from tests.factories import make_artifact, make_project, make_task
 
 pytestmark = pytest.mark.django_db
 WORK = "ab" * INLINE_LIMIT
@@ -26,13 +32,21 @@ def empty_store(settings: Settings, tmp_path: Path) -> None:
 
 def stored(text: str = WORK, *, days: float = 2) -> Path:
     """Store a work without naming it, some days ago."""
-    path = store.path_of(store.prepare(text).sha256)
-    return aged(path, days=days)
+    return aged(store.folder() / place_of(store.prepare(text).stored_as), days=days)
 
 
 def aged(path: Path, *, days: float = 2) -> Path:
     os.utime(path, (time.time() - days * DAY,) * 2)
     return path
+
+
+def named(text: str = WORK, *, days: float = 2) -> Content:
+    """Name a work in a row, as a delivery some days ago did, whose artifact is gone."""
+    content = store.insert(store.prepare(text))
+    Content.objects.update(stored_at=timezone.now() - timedelta(days=days))
+    if content.data is None:
+        aged(store.path_of(content.sha256), days=days)
+    return content
 
 
 def test_an_old_file_that_no_row_names_is_removed() -> None:
@@ -48,9 +62,26 @@ def test_a_young_one_is_kept_since_its_row_may_be_on_its_way() -> None:
     assert path.exists()
 
 
-def test_a_file_with_a_row_is_kept_however_old() -> None:
-    content = store.insert(store.prepare(WORK))
-    aged(store.path_of(content.sha256), days=400)
+def test_a_file_with_a_version_is_kept_however_old() -> None:
+    artifact = make_artifact(make_task(make_project()), WORK)
+    Content.objects.update(stored_at=timezone.now() - timedelta(days=400))
+    aged(store.path_of(Content.objects.get().sha256), days=400)
+    assert remove_orphans() == 0
+    assert store.text_of(artifact.versions.get().content) == WORK
+
+
+@pytest.mark.parametrize(("text", "things"), [(WORK, 2), ("Small", 1)])
+def test_content_that_no_version_names_any_more_goes_with_its_bytes(text: str, things: int) -> None:
+    artifact = make_artifact(make_task(make_project()), text)
+    named(text)
+    Artifact.objects.filter(pk=artifact.pk).delete()
+    assert remove_orphans() == things
+    assert not Content.objects.exists()
+    assert [path for path in store.folder().rglob("*") if path.is_file()] == []
+
+
+def test_content_that_was_delivered_within_a_day_is_kept() -> None:
+    content = named(days=0.9)
     assert remove_orphans() == 0
     assert store.text_of(content) == WORK
 
@@ -71,55 +102,69 @@ def test_many_files_are_looked_up_some_at_a_time(monkeypatch: pytest.MonkeyPatch
 
 def test_old_drafts_go_and_what_is_not_ours_stays() -> None:
     path = stored()
-    draft = path.with_name(f".{path.name}.123.0123abcd")
-    theirs = path.with_name("notes.txt")
-    for file in (draft, theirs):
+    draft, young, theirs = drafts() / f"123.{'0' * 16}", drafts() / f"124.{'0' * 16}", path.with_name("notes.txt")
+    for file in (draft, young, theirs):
         file.write_text("half")
-        aged(file)
+    aged(draft)
+    aged(theirs)
     assert remove_orphans() == 2
     assert list(path.parent.iterdir()) == [theirs]
+    assert list(drafts().iterdir()) == [young]
 
 
-def test_storing_the_same_bytes_again_makes_an_old_file_new() -> None:
-    path = stored()
+def test_what_an_earlier_release_stored_is_swept_and_kept_by_the_same_rules() -> None:
+    kept, gone = (store.insert(store.prepare(text + WORK)) for text in ("kept", "gone"))
+    for content in (kept, gone):
+        plain = store.folder() / place_of(content.sha256)
+        store.path_of(content.sha256).rename(plain)
+        aged(plain)
+    Content.objects.update(stored_as="")
+    gone.delete()
+    assert remove_orphans() == 1
+    assert store.text_of(Content.objects.get()) == "kept" + WORK
+
+
+def test_bytes_that_are_stored_again_during_the_sweep_are_there_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other process stores them after the sweep has found that no row names them, and names them in one."""
+    path, remove = stored(), Path.unlink
+
+    def stored_meanwhile(self: Path, missing_ok: bool = False) -> None:
+        if self == path:
+            store.insert(store.prepare(WORK))
+        remove(self, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", stored_meanwhile)
+    assert remove_orphans() == 1
+    assert store.text_of(Content.objects.get()) == WORK
+
+
+def test_a_row_that_is_found_by_a_delivery_is_not_removed_before_the_delivery_names_it() -> None:
+    content = named()
     prepared = store.prepare(WORK)
+    assert prepared.stored_as == Content.objects.get().stored_as
+    assert not remove_row(content.pk)
     assert remove_orphans() == 0
     assert store.text_of(store.insert(prepared)) == WORK
-    assert path.exists()
 
 
-def test_bytes_that_are_stored_again_during_the_sweep_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other process finds the file after the sweep has looked at it, and before it is put aside."""
-    path, look = stored(), Path.rename
-
-    def stored_meanwhile(self: Path, target: Path) -> Path:
-        assert store.prepare(WORK).sha256 == path.name
-        return look(self, target)
-
-    monkeypatch.setattr(Path, "rename", stored_meanwhile)
-    assert remove_orphans() == 0
-    assert list(path.parent.iterdir()) == [path]
+def test_a_row_that_is_removed_before_a_delivery_finds_it_is_made_anew() -> None:
+    before = named()
+    assert remove_row(before.pk)
+    after = store.insert(store.prepare(WORK))
+    assert after.stored_as != before.stored_as
+    assert remove_orphans() == 1
+    assert store.text_of(Content.objects.get()) == WORK
 
 
-def test_bytes_that_are_stored_again_while_the_file_is_aside_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    path, look = stored(), Path.rename
-
-    def stored_afterwards(self: Path, target: Path) -> Path:
-        moved = look(self, target)
-        store.insert(store.prepare(WORK))
-        return moved
-
-    monkeypatch.setattr(Path, "rename", stored_afterwards)
-    assert remove_orphans() == 0
-    assert list(path.parent.iterdir()) == [path]
+def test_a_row_whose_version_came_meanwhile_is_not_removed() -> None:
+    content = named()
+    make_artifact(make_task(make_project()), "Other").versions.update(content=content)
+    assert not remove_row(content.pk)
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_what_a_killed_sweep_put_aside_is_put_back_or_removed(named: bool) -> None:
-    path = stored()
-    if named:
-        store.insert(store.prepare(WORK))
-        aged(path)
-    path.rename(path.with_name(f".{path.name}.aside"))
-    assert remove_orphans() == (0 if named else 1)
-    assert list(path.parent.iterdir()) == ([path] if named else [])
+def test_the_row_is_locked_where_the_database_can() -> None:
+    with connection.execute_wrapper(lambda execute, sql, *rest: (statements.append(sql), execute(sql, *rest))[1]):
+        statements: list[str] = []
+        remove_row(named().pk)
+    locking = [sql for sql in statements if "FOR UPDATE" in sql]
+    assert len(locking) == connection.features.has_select_for_update

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import struct
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,20 +81,24 @@ class Audit:
 
     def check_works(self) -> None:
         """Every stored work can be read and is the one that its sha256 names; every version is there."""
-        for sha256, size, codec, data in self.rows("SELECT sha256, size_bytes, codec, data FROM artifacts_content"):
+        for sha256, size, chars, lines, codec, data, index, name in self.rows(
+            'SELECT sha256, size_bytes, size_chars, size_lines, codec, data, "index", stored_as FROM artifacts_content'
+        ):
             assert (data is None) == (size > 64 * 1024)
-            stored = self._file(sha256).read_bytes() if data is None else data
-            content = zlib.decompress(stored) if codec == "zlib" else stored
+            assert (data is not None and not name) or name.startswith(f"{sha256}-")
+            stored = self._file(name).read_bytes() if data is None else data
+            content = _from_frames(stored, index) if codec == "frames" else stored
             assert len(content) == size
             assert hashlib.sha256(content).hexdigest() == sha256
+            assert (chars, lines) == _counts(content)
         versions: defaultdict[int, list[int]] = defaultdict(list)
         for artifact, number in self.rows("SELECT artifact_id, number FROM artifacts_artifactversion ORDER BY number"):
             versions[artifact].append(number)
         latest = dict(self.rows("SELECT id, version FROM artifacts_artifact"))
         assert {artifact: list(range(1, last + 1)) for artifact, last in latest.items()} == versions
 
-    def _file(self, sha256: str) -> Path:
-        return self.home / "content" / sha256[:2] / sha256[2:4] / sha256
+    def _file(self, name: str) -> Path:
+        return self.home / "content" / name[:2] / name[2:4] / name
 
     def check_plans(self) -> None:
         """A plan or group is completed exactly when all below it is, and was finished once for each time."""
@@ -131,6 +137,28 @@ class Audit:
                 "SELECT t.public_id FROM tasks_event e JOIN tasks_task t ON t.id = e.task_id WHERE e.verb = 'complete'"
             )
         )
+
+
+def _from_frames(stored: bytes, index: bytes) -> bytes:
+    """Unpack streams of zlib that stand one after the other where the index says, and count what each row counts."""
+    rows = list(struct.iter_unpack("<QQQQI", index))
+    content = b""
+    for (packed, raw, _, ends, crc), (stop, *_) in pairwise(rows):
+        assert (raw, ends) == (len(content), content.count(b"\n"))
+        frame = zlib.decompress(stored[packed:stop])
+        assert zlib.crc32(frame) == crc
+        content += frame
+    assert (len(stored), len(content)) == rows[-1][:2]
+    return content
+
+
+def _counts(content: bytes) -> tuple[int | None, int | None]:
+    """Count characters and lines, None of what is no text."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return None, None
+    return len(text), text.count("\n") + (text != "" and not text.endswith("\n"))
 
 
 @contextmanager
