@@ -51,6 +51,11 @@ def download(request: HttpRequest, artifact: Artifact, version: ArtifactVersion)
     return StreamingHttpResponse(stream, status=status, content_type=media_type, headers=headers)
 
 
+def streamed(request: HttpRequest, chunks: Iterator[bytes]) -> Iterator[bytes] | AsyncIterator[bytes]:
+    """Return chunks as an answer streams them, of which there is one at least; what fails at once fails here."""
+    return _stream(request, next(chunks), chunks)
+
+
 def _span(request: HttpRequest, etag: str, size: int) -> Span | None:
     """Read the range that is asked for; None where all is: without one, several, nonsense, or one of other bytes."""
     if request.method != "GET" or request.headers.get("If-Range", etag) != etag:

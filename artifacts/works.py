@@ -10,6 +10,7 @@ from django.db.models.functions import Left
 from artifacts import store
 from artifacts.layout import Work
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content
+from artifacts.tree import folder_at
 from tasks.models import Project, Task
 from tasks.services.dependencies import descendants_of
 
@@ -37,6 +38,20 @@ def pathless_in(project: Project, *, all_versions: bool = False) -> list[Work]:
     """Return the works of a project that have no path."""
     versions = ArtifactVersion.objects.filter(artifact__project=project, artifact__paths__isnull=True)
     return list(_works(versions, ArtifactPath.objects.none(), all_versions))
+
+
+def folder_works(
+    project: Project, path: str, *, is_pathless: bool = False, all_versions: bool = False
+) -> tuple[list[Work], str]:
+    """Return what lies in a folder of the tree and below it, and what all of that may be called.
+
+    Raises Invalid for a path that cannot be.
+    """
+    if is_pathless:
+        return pathless_in(project, all_versions=all_versions), f"{project.slug}-no-path"
+    folder = folder_at(path)
+    name = "-".join([project.slug, *folder.split("/")[:-1][-1:]])
+    return works_in(project, folder=folder, all_versions=all_versions), name
 
 
 def works_of(task: Task, *, all_versions: bool = False) -> list[Work]:

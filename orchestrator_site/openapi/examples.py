@@ -65,6 +65,8 @@ WORDS: dict[str, Any] = {
     "output_format": "A patch, and what was tested.",
     "owner": "ada",
     "parent_task_id": "task_9d03b1aa",
+    "path": "src/ledger/",
+    "pathless": False,
     "paths": ["src/ledger/parser.py"],
     "plan": "task_9d03b1aa",
     "position": 2,

@@ -97,7 +97,7 @@ class Schema(AutoSchema):
         return inspect.getdoc(getattr(self.view, self.doing)) or ""
 
     def _nouns(self) -> list[str]:
-        parts = [part.replace("-", "_") for part in self.path.removeprefix("/api/v1/").split("/")]
+        parts = [part.replace("-", "_").replace(".", "_") for part in self.path.removeprefix("/api/v1/").split("/")]
         return [part for part in parts if part and not part.startswith("{")]
 
     # Who may call it
@@ -159,6 +159,8 @@ class Schema(AutoSchema):
         """Return what the action answers by the status that it has when all went well."""
         if self._is_bytes():
             return {"200": OpenApiResponse({}, "The bytes."), "206": OpenApiResponse({}, "A range of the bytes.")}
+        if self._is_zip():
+            return {"200": OpenApiResponse({}, "The zip, made while it is sent.")}
         status = getattr(self.view, "statuses", {}).get(self.doing, 200)
         answers = getattr(self.view, "answers", {})
         serializer = answers.get(self.doing) or getattr(self.view, "serializer_class", None)
@@ -183,6 +185,9 @@ class Schema(AutoSchema):
     def _is_bytes(self) -> bool:
         return self.path.endswith("/content")
 
+    def _is_zip(self) -> bool:
+        return self.path.endswith(".zip")
+
     def _is_part(self) -> bool:
         return self.path.startswith("/api/v1/uploads/") and self.method == "PATCH"
 
@@ -199,6 +204,8 @@ class Schema(AutoSchema):
                 content.update(_STREAM)
             if self._is_bytes():
                 response["content"] = {"*/*": {"schema": {}}}
+            if self._is_zip():
+                response["content"] = {"application/zip": {"schema": {}}}
             if self._is_part():
                 response["headers"] = _OFFSET
             elif self.doing in ("retrieve", "create", "partial_update", "update"):
