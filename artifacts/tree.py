@@ -105,7 +105,8 @@ def folder_of(project: Project, path: str, *, limit: int, cursor: str | None = N
         raise NotFound(f"There is no folder {folder[:300]!r} in project {project.slug}.", next="List the one above it.")
     more = _cursor(folders[:limit], rows[: max(room, 0)]) if len(folders) + len(rows) > limit else None
     has_pathless = not folder and cursor is None and _pathless(project).exists()
-    return Listing(folder, folders[:limit], rows[: max(room, 0)], more, has_pathless)
+    # The index has `src-old/` before `src/`; people look for it behind.
+    return Listing(folder, sorted(folders[:limit]), rows[: max(room, 0)], more, has_pathless)
 
 
 def pathless_of(project: Project, *, limit: int, cursor: str | None = None) -> Listing:
