@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +256,10 @@ ORCHESTRATOR_KEEP_FREE_BYTES = env.int("ORCHESTRATOR_KEEP_FREE_BYTES", default=6
 ORCHESTRATOR_CONTENT_URL = env.str("ORCHESTRATOR_CONTENT_URL", default="")
 if not re.fullmatch(r"(s3://[a-z0-9][a-z0-9.-]+(/[\w./-]*)?)?", ORCHESTRATOR_CONTENT_URL, re.ASCII):
     raise ImproperlyConfigured("ORCHESTRATOR_CONTENT_URL must be s3://bucket or s3://bucket/prefix.")
+if ORCHESTRATOR_CONTENT_URL and not all(map(find_spec, ("storages", "boto3"))):
+    raise ImproperlyConfigured(
+        "ORCHESTRATOR_CONTENT_URL needs the extra s3: install it with pip install 'mcp-task-orchestrator[s3]'."
+    )
 
 # How many jobs run at once; with 0 none do, and /readyz does not ask for them.
 ORCHESTRATOR_WORKERS = env.int("ORCHESTRATOR_WORKERS", default=2)
