@@ -135,7 +135,7 @@ def _inflated(packed: Iterator[bytes]) -> Iterator[bytes]:
     """Unpack a little at a time: a chunk may hold a thousand times its size."""
     unpack = zlib.decompressobj()
     for chunk in packed:
-        while chunk:
+        while chunk and not unpack.eof:  # behind its end a stream takes nothing and would ask for ever
             yield unpack.decompress(chunk, READ_CHUNK)
             chunk = unpack.unconsumed_tail
     yield unpack.flush()

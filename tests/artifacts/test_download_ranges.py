@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from artifacts.download import Span, _checked
 from artifacts.models import Artifact, Content
-from artifacts.store import READ_CHUNK, prepare
+from artifacts.store import insert, prepare
+from artifacts.store.frames import FRAME_BYTES
 from tasks.models import Task
 from tests.factories import make_artifact, make_project, make_task, signed_in
 
@@ -107,7 +108,7 @@ def test_head_tells_the_size_and_sends_nothing(client: Client, task: Task) -> No
 @given(start=st.integers(0, len(LARGE.encode())), length=st.integers(1, 200_000))
 @pytest.mark.django_db
 def test_any_range_of_a_packed_file_is_the_same_stretch_of_what_was_delivered(start: int, length: int) -> None:
-    content = Content(sha256=prepare(LARGE).sha256, size_bytes=len(LARGE.encode()), codec="zlib")
+    content = insert(prepare(LARGE))
     found = b"".join(_checked(content, Span(start, start + length)))
     assert found == LARGE.encode()[start : start + length]
 
@@ -122,5 +123,5 @@ def test_no_piece_is_large_however_well_the_whole_was_packed(client: Client, tas
     text = "x" * 5_000_000
     content = make_artifact(task, text).versions.get().content
     pieces = list(_checked(content, Span(1, len(text))))
-    assert max(map(len, pieces)) <= READ_CHUNK
+    assert max(map(len, pieces)) <= FRAME_BYTES
     assert b"".join(pieces) == text[1:].encode()
