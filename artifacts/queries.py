@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from django.db.models import F
@@ -66,6 +67,13 @@ def ids_beginning(project: Project, start: str, *, limit: int = 101) -> list[str
     """Return ids of a project's artifacts that begin so, the newest first."""
     rows = Artifact.objects.filter(project=project, public_id__startswith=start.replace("\x00", ""))
     return list(rows.order_by("-id").values_list("public_id", flat=True)[:limit])
+
+
+def versions_beginning(project: Project, public_id: str, start: str, *, limit: int = 101) -> list[str]:
+    """Return numbers of an artifact's versions that begin so, the latest first."""
+    found = Artifact.objects.filter(project=project, public_id=public_id).first()
+    numbers = map(str, range(found.version if found else 0, 0, -1))
+    return list(islice((number for number in numbers if number.startswith(start)), limit))
 
 
 def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion:

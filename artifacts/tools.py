@@ -9,7 +9,7 @@ from pydantic import Field
 from artifacts import paths, queries, store
 from artifacts import upload_tool as upload_tool  # registers its tool
 from artifacts.answers import info_of
-from artifacts.models import Artifact
+from artifacts.models import Artifact, ArtifactVersion
 from artifacts.search import tools as search_tools  # noqa: F401  # registers its tools
 from artifacts.services.commit import Arrived
 from artifacts.services.deliver import Delivery, deliver, prepare_uploads, prepare_work
@@ -21,7 +21,7 @@ from tasks import answers
 from tasks.actors import Actor
 from tasks.callers import Caller
 from tasks.choices import Status
-from tasks.errors import Invalid, invalid
+from tasks.errors import Invalid, NotFound, invalid
 from tasks.models import Task
 from tasks.queries.find import task_by_id
 from tasks.services.complete import ending_problems
@@ -215,7 +215,7 @@ def read_artifact(caller: Caller, given: ReadArtifact) -> Answer:
     title="Artifact",
     description="The whole of a delivered work.",
     mime_type="text/plain",
-    complete=lambda caller, name, typed: queries.ids_beginning(caller.project(), typed),
+    complete=lambda caller, name, typed, chosen: queries.ids_beginning(caller.project(), typed),
     project_of=lambda caller, id: _artifact(caller, id).project,
 )
 def artifact_whole(caller: Caller, id: str) -> str | bytes:
@@ -223,16 +223,47 @@ def artifact_whole(caller: Caller, id: str) -> str | bytes:
 
     Raises Invalid for a larger one.
     """
-    version = queries.version_of(_artifact(caller, id))
+    return _whole(queries.version_of(_artifact(caller, id)))
+
+
+@resource(
+    "artifact://{id}/v{n}",
+    name="artifact version",
+    title="Version of an artifact",
+    description="The whole of a work as it was delivered once.",
+    mime_type="text/plain",
+    complete=lambda caller, name, typed, chosen: _versions_or_ids(caller, name, typed, chosen),
+    project_of=lambda caller, id, n: _version(caller, id, n).artifact.project,
+)
+def version_whole(caller: Caller, id: str, n: str) -> str | bytes:
+    """Any version, as `artifact_whole` shows the latest. Raises NotFound for one that is none."""
+    return _whole(_version(caller, id, n))
+
+
+def _whole(version: ArtifactVersion) -> str | bytes:
     unit = queries.unit_of(version)
     size = version.content.size_chars if unit == "chars" else version.content.size_bytes
     if size is not None and size > queries.READ_LIMIT:
         raise Invalid(
-            f"{id} has {size:,} {unit}; a resource shows up to {queries.READ_LIMIT:,}.",
+            f"{version.artifact.public_id} has {size:,} {unit}; a resource shows up to {queries.READ_LIMIT:,}.",
             next="Read it by ranges with orchestrator_read_artifact.",
         )
     whole = b"".join(store.chunks(version.content))
     return whole.decode() if unit == "chars" else whole
+
+
+def _version(caller: Caller, id: str, n: str) -> ArtifactVersion:
+    artifact = _artifact(caller, id)
+    if not (n.isascii() and n.isdigit() and len(n) <= 9):
+        raise NotFound(f"{id} has no version {n[:64]!r}.", next=f"Versions 1 to {artifact.version} are there.")
+    return queries.version_of(artifact, int(n))
+
+
+def _versions_or_ids(caller: Caller, name: str, typed: str, chosen: dict[str, str]) -> list[str]:
+    """Offer ids, and the versions of the one that was chosen."""
+    if name != "n":
+        return queries.ids_beginning(caller.project(), typed)
+    return queries.versions_beginning(caller.project(), chosen.get("id", ""), typed)
 
 
 def _artifact(caller: Caller, id: str) -> Artifact:

@@ -82,8 +82,11 @@ ToolHandler = Callable[[Any, Any], dict[str, Any]]
 """Takes the caller (`tasks.callers.Caller`) and the parsed arguments, returns the facts of the answer."""
 
 
-Completer = Callable[[Any, str, str], list[str]]
-"""Takes the caller, the name of a variable and what was typed of it, returns values that begin so."""
+Completer = Callable[[Any, str, str, dict[str, str]], list[str]]
+"""Takes the caller, the name of a variable, what was typed of it and the variables that are chosen already.
+
+Returns values that begin so.
+"""
 
 
 @dataclass(frozen=True, slots=True)

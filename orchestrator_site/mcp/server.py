@@ -234,11 +234,13 @@ class Bridge(MCPServer[Any]):
     ) -> mcp_types.CompleteResult:
         """Offer ids that begin as what was typed; prompts have nothing to offer."""
         ref, argument = params.ref, params.argument
+        chosen = (params.context and params.context.arguments) or {}
         entry = next((e for _, e in self._templates if e.uri == getattr(ref, "uri", None)), None)
-        offer = entry.complete if entry and not unstorable(argument.value) else None
+        is_askable = not any(map(unstorable, [argument.value, *chosen.values()]))
+        offer = entry.complete if entry and is_askable else None
         if offer is None:
             return mcp_types.CompleteResult(completion=mcp_types.Completion(values=[], total=0, has_more=False))
-        found = await self._asked(inner, _reading(lambda caller: offer(caller, argument.name, argument.value)))
+        found = await self._asked(inner, _reading(lambda caller: offer(caller, argument.name, argument.value, chosen)))
         shown = found[:COMPLETIONS]
         completion = mcp_types.Completion(values=shown, has_more=len(found) > len(shown))
         return mcp_types.CompleteResult(completion=completion)

@@ -41,7 +41,7 @@ def project_status(caller: Caller) -> str:
     title="Task",
     description="A task's working brief, or a plan's report, as Markdown.",
     mime_type="text/markdown",
-    complete=lambda caller, name, typed: ids_beginning(caller.project(), typed),
+    complete=lambda caller, name, typed, chosen: ids_beginning(caller.project(), typed),
     project_of=lambda caller, id: _task(caller, id).project,
 )
 def task_text(caller: Caller, id: str) -> str:

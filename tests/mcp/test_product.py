@@ -53,7 +53,11 @@ def test_the_sdks_client_is_served_in_every_mode(home: Path, tmp_path: Path, mod
         assert {prompt.name for prompt in (await client.list_prompts()).prompts} == {"plan", "resume"}
         assert [str(one.uri) for one in (await client.list_resources()).resources] == ["project://status"]
         templates = (await client.list_resource_templates()).resource_templates
-        assert {one.uri_template for one in templates} == {"task://{id}", "artifact://{id}"}
+        assert {one.uri_template for one in templates} == {
+            "task://{id}",
+            "artifact://{id}",
+            "artifact://{id}/v{n}",
+        }
         begun = await client.call_tool("orchestrator_initialize_session", {"project_dir": str(tmp_path)})
         assert not begun.is_error
         assert (await client.read_resource("project://status")).contents

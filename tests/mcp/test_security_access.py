@@ -219,7 +219,8 @@ def test_the_handle_of_another_tokens_session_is_unknown(site: SecuredSite, sout
 
 def test_a_resource_of_another_project_is_not_found(site: SecuredSite, south: dict[str, str], modern: bool) -> None:
     client = site.client("north", modern=modern)
-    for uri in (f"task://{south['task']}", f"task://{south['plan']}", f"artifact://{south['artifact']}"):
+    work = f"artifact://{south['artifact']}"
+    for uri in (f"task://{south['task']}", f"task://{south['plan']}", work, f"{work}/v1"):
         for method in ("resources/read", *(() if modern else ("resources/subscribe",))):
             answer = client.request(method, uri=uri)
             assert "result" not in answer
@@ -227,7 +228,8 @@ def test_a_resource_of_another_project_is_not_found(site: SecuredSite, south: di
 
 
 def test_a_stream_does_not_tell_of_another_project(site: SecuredSite, south: dict[str, str]) -> None:
-    for uri in (f"task://{south['task']}", f"artifact://{south['artifact']}"):
+    work = f"artifact://{south['artifact']}"
+    for uri in (f"task://{south['task']}", work, f"{work}/v1"):
         answer = site.client("north").request("subscriptions/listen", notifications={"resourceSubscriptions": [uri]})
         assert answer["error"]["data"]["code"] == "not_found"
 

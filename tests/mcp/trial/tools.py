@@ -77,7 +77,7 @@ def crash(caller: Caller, arguments: Arguments) -> dict[str, Any]:
     raise RuntimeError(CRASH)
 
 
-def crash_while_completing(caller: Caller, name: str, typed: str) -> list[str]:
+def crash_while_completing(caller: Caller, name: str, typed: str, chosen: dict[str, str]) -> list[str]:
     raise RuntimeError(CRASH)
 
 
