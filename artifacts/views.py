@@ -32,6 +32,7 @@ def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
         "versions": found.versions.select_related("content")
         .defer("content__data")
         .order_by("-number")[:SHOWN_VERSIONS],
+        "numbers": _numbers(found),
         **_shown(request, found, version.content),
     }
     return render(request, "artifacts/artifact.html", context)
@@ -67,7 +68,7 @@ def artifact_diff(request: HttpRequest, public_id: str) -> HttpResponse:
         "artifact": found,
         "old": old,
         "new": new,
-        "numbers": range(found.version, max(found.version - SHOWN_VERSIONS, 0), -1),
+        "numbers": _numbers(found),
         **_compared(old.content, new.content),
         "layout": layout if layout in LAYOUTS else LAYOUTS[0],
         "layouts": LAYOUTS,
@@ -96,6 +97,11 @@ def _compared(old: Content, new: Content) -> dict[str, Any]:
         return {"difference": None}
     before, after = (excerpt_of(content, 0, COMPARED_CHARACTERS + 1).text for content in (old, new))
     return {"difference": difference(old, new, before, after), "turns_text": turns_text(before + after)}
+
+
+def _numbers(found: Artifact) -> range | None:
+    """The versions to choose from; None where they are too many for a list, and are asked for by number."""
+    return range(found.version, 0, -1) if found.version <= SHOWN_VERSIONS else None
 
 
 def _find(public_id: str) -> Artifact:
