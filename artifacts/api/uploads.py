@@ -33,7 +33,7 @@ from tasks.rest.problems import Problem
 from tasks.rest.writing import Reply
 
 MEDIA_TYPE = "application/offset+octet-stream"
-PIECE = 1024 * 1024
+PIECE = 4 * 1024 * 1024
 """Bytes that are acknowledged at once."""
 _LARGEST = 2**53
 
