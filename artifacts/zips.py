@@ -19,6 +19,8 @@ from artifacts.works import chunks_of
 
 PIECE = 128 * 1024
 """Bytes of the zip that are sent at once, at least."""
+QUICKLY = 1
+"""How hard zlib tries, of 9: a zip is made while somebody waits for it."""
 MEDIA_TYPE = "application/zip"
 _PACKED = ("image/", "video/", "audio/", "application/zip", "application/gzip", "application/x-", "application/vnd.")
 _ENDINGS = (
@@ -93,6 +95,7 @@ def _info(placed: Placed) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(placed.file, moment.timetuple()[:6])
     is_packed = work.media_type.startswith(_PACKED) or placed.file.lower().endswith(_ENDINGS)
     info.compress_type = zipfile.ZIP_STORED if is_packed else zipfile.ZIP_DEFLATED
+    info._compresslevel = QUICKLY  # type: ignore[attr-defined]  # public from Python 3.13 on; this name stays
     info.create_system, info.external_attr, info.file_size = _UNIX, _PLAIN_FILE, work.size_bytes
     return info
 
