@@ -29,4 +29,5 @@ def close_connection(**_: Any) -> None:
 # Of requests that this application served, and no others: those of Django's test client end in the test's own thread.
 request_finished.connect(close_connection, sender=Site, dispatch_uid="close_connection")
 
-application: Any = mounted(bounded(Site()))
+site: Any = Site()
+application: Any = mounted(bounded(site))

@@ -41,8 +41,9 @@ def all_rows() -> Rows:
 def _rows_of(model: type[Model]) -> list[dict[str, Any]]:
     """Read the rows past the models: an example asks for them at every step."""
     columns = [field.column for field in model._meta.local_fields if field.name not in _PRESENCE]
+    quoted = map(connection.ops.quote_name, columns)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(columns)} FROM {model._meta.db_table} ORDER BY {model._meta.pk.column}")
+        cursor.execute(f"SELECT {', '.join(quoted)} FROM {model._meta.db_table} ORDER BY {model._meta.pk.column}")
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 

@@ -71,7 +71,14 @@ UPDATE = st.tuples(
         },
     ),
 )
-CALLS: st.SearchStrategy[Call] = st.one_of(INITIALIZE, PLAN, EXECUTE, COMPLETE, UPDATE)
+STORE = st.tuples(
+    st.just("store_artifact"),
+    st.fixed_dictionaries(
+        {"action": st.just("begin"), "task_id": NUMBERS},
+        optional={"summary": TEXTS, "file_paths": st.lists(TEXTS, max_size=2), "expected_size": st.integers(0, 3)},
+    ),
+)
+CALLS: st.SearchStrategy[Call] = st.one_of(INITIALIZE, PLAN, EXECUTE, COMPLETE, UPDATE, STORE)
 
 
 @pytest.fixture(scope="module")
@@ -192,5 +199,6 @@ def writing_tools() -> Iterator[registry.Tool]:
 
 def test_every_tool_that_writes_is_among_these_calls() -> None:
     strategies = {"initialize_session", "plan_task", "execute_subtask", "complete_subtask", "update_task"}
+    strategies.add("store_artifact")
     assert {tool.name.removeprefix("orchestrator_") for tool in writing_tools()} == strategies
     assert all("idempotency_key" in tool.arguments.model_fields for tool in writing_tools())
