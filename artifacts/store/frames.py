@@ -1,8 +1,8 @@
 """The format of large content: frames that are packed each for itself, and an index of where each begins.
 
-Each frame is a stream of zlib, compressed or as it is. Any stretch is read by unpacking the frames that it is in, and no
-byte before them. The index counts what comes before each frame: packed bytes, delivered bytes, characters that have
-begun, and ends of lines; its last row counts the whole.
+Each frame is a stream of zlib, compressed or as it is. Any stretch is read by unpacking the frames that it is in, and
+no byte before them. The index counts what comes before each frame: packed bytes, delivered bytes, characters that have
+begun, and ends of lines; its last row counts the whole, and holds the crc32 of the index and of whose it is.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ CONTINUATION = bytes(range(0x80, 0xC0))
 """The bytes of UTF-8 that begin no character."""
 _LARGEST = 4 * 1024 * 1024  # no frame was ever larger; damaged ones could unpack to anything
 _ROW = struct.Struct("<QQQQI")
+_CRC = struct.Struct("<I")
 
 
 class BrokenFrame(Exception):
@@ -55,15 +56,16 @@ class Index:
         self.rows = rows
 
     @classmethod
-    def read(cls, data: bytes) -> Index:
-        """Read an index. Raises BrokenFrame where it is none."""
-        if len(data) < 2 * _ROW.size or len(data) % _ROW.size:
+    def read(cls, data: bytes, sha256: str) -> Index:
+        """Read the index of a content. Raises BrokenFrame where it is none, or not of this one."""
+        if len(data) < 2 * _ROW.size or len(data) % _ROW.size or data[-_CRC.size :] != _seal(data, sha256):
             raise BrokenFrame
         return cls([Frame(*row) for row in _ROW.iter_unpack(data)])
 
-    def written(self) -> bytes:
+    def written(self, sha256: str) -> bytes:
         """Return the bytes that `read` takes."""
-        return b"".join(_ROW.pack(*astuple(frame)) for frame in self.rows)
+        data = b"".join(_ROW.pack(*astuple(frame)) for frame in self.rows)
+        return data[: -_CRC.size] + _seal(data, sha256)
 
     def begins(self, offset: int, by: Callable[[Frame], int]) -> Frame:
         """Return the last frame that begins at an offset or before it."""
@@ -77,6 +79,10 @@ class Index:
         """Return the frames that hold the bytes from `start` up to `stop`, and the row after them."""
         first = bisect_right(self.rows, start, hi=len(self.rows) - 1, key=Unit.RAW) - 1
         return self.rows[first : bisect_left(self.rows, stop, key=Unit.RAW) + 1]
+
+
+def _seal(data: bytes, sha256: str) -> bytes:
+    return _CRC.pack(zlib.crc32(data[: -_CRC.size], zlib.crc32(sha256.encode())))
 
 
 class Tally:

@@ -53,7 +53,7 @@ class Packer:
 
     def index(self) -> bytes:
         """Return the index of all frames that came out."""
-        return Index([*self._rows, row(self._packed, self.tally)]).written()
+        return Index([*self._rows, row(self._packed, self.tally)]).written(self.tally.sha256)
 
     def close(self) -> None:
         """Let the threads go, and whatever they have not done."""

@@ -83,7 +83,7 @@ def index_of(content: Content) -> Index:
     if content.codec != Codec.FRAMES:
         return Index([Frame(0, 0, 0, 0, 0), Frame(0, content.size_bytes, content.size_chars or 0, 0, 0)])
     try:
-        return Index.read(bytes(content.index or b""))
+        return Index.read(bytes(content.index or b""), content.sha256)
     except BrokenFrame as error:
         raise damaged(content) from error
 

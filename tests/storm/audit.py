@@ -87,7 +87,7 @@ class Audit:
             assert (data is None) == (size > 64 * 1024)
             assert (data is not None and not name) or name.startswith(f"{sha256}-")
             stored = self._file(name).read_bytes() if data is None else data
-            content = _from_frames(stored, index) if codec == "frames" else stored
+            content = _from_frames(sha256, stored, index) if codec == "frames" else stored
             assert len(content) == size
             assert hashlib.sha256(content).hexdigest() == sha256
             assert (chars, lines) == _counts(content)
@@ -139,7 +139,7 @@ class Audit:
         )
 
 
-def _from_frames(stored: bytes, index: bytes) -> bytes:
+def _from_frames(sha256: str, stored: bytes, index: bytes) -> bytes:
     """Unpack streams of zlib that stand one after the other where the index says, and count what each row counts."""
     rows = list(struct.iter_unpack("<QQQQI", index))
     content = b""
@@ -149,6 +149,7 @@ def _from_frames(stored: bytes, index: bytes) -> bytes:
         assert zlib.crc32(frame) == crc
         content += frame
     assert (len(stored), len(content)) == rows[-1][:2]
+    assert rows[-1][-1] == zlib.crc32(index[:-4], zlib.crc32(sha256.encode()))
     return content
 
 

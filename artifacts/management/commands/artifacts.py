@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from artifacts.management.verbs import export, reindex
+from artifacts.management.verbs import export, reindex, verify
 from maintenance.upgrades.ensure_schema import ensure_schema
 from tasks.errors import OrchestratorError
 
-VERBS: dict[str, ModuleType] = {"export": export, "reindex": reindex}
+VERBS: dict[str, ModuleType] = {"export": export, "reindex": reindex, "verify": verify}
 
 
 class Command(BaseCommand):
@@ -29,6 +29,6 @@ class Command(BaseCommand):
         """Do it, and say what was done."""
         try:
             ensure_schema()
-            self.stdout.write(VERBS[options["verb"]].run(**options))
+            self.stdout.write(VERBS[options["verb"]].run(say=self.stdout.write, **options))
         except OrchestratorError as error:
             raise CommandError(f"{error.message} {error.next}".strip()) from error

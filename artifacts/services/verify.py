@@ -1,0 +1,134 @@
+"""Verify: read everything that is stored, tell what is wrong with it, and mend what can be mended.
+
+Others may deliver meanwhile. What is young is theirs; what is found to be wrong is looked at once more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from artifacts.models import ArtifactVersion, Content
+from artifacts.services.sweep import KEEP, is_old, remove_row, unnamed_bytes, unnamed_rows
+from artifacts.store.examination import Examined, State, examine
+from artifacts.store.local import drafts_left, remove_draft
+from artifacts.store.seam import content_store
+
+_HARMS = {State.MISSING, State.DAMAGED, State.UNREADABLE, State.MISCOUNTED}
+_HURT = ("artifact__public_id", "number")
+_PAGE = 50
+_GONE = {State.MISSING, State.DAMAGED}
+_ROW, _BYTES, _DRAFT = "row without a version", "bytes without a row", "draft that nobody writes"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be, its size, the versions that it hurts, and what was done about it.
+
+    `is_harm` tells that something which was delivered cannot be read, or is read wrongly, still.
+    """
+
+    what: str
+    name: str
+    size_bytes: int
+    hurts: tuple[str, ...] = ()
+    done: str = ""
+    is_harm: bool = False
+
+
+@dataclass(slots=True)
+class Totals:
+    """How much was read, how often each thing was found and harms stay, and what is too young to be judged."""
+
+    contents: int = 0
+    size_bytes: int = 0
+    found: Counter[str] = field(default_factory=Counter)
+    harms: int = 0
+    young: int = 0
+
+
+def verify(*, repair: bool = False, tell: Callable[[Finding], object]) -> Totals:
+    """Re-hash every content, tell each thing that is wrong, and return the totals.
+
+    With `repair`, rows are mended from good bytes, damaged bytes are put aside, and what nothing has named for a day is
+    removed. Raises Transient where the store refuses or cannot be reached.
+    """
+    totals = Totals()
+    for finding in chain(_rows(totals, repair), _contents(totals, repair), _unnamed(totals, repair)):
+        totals.found[finding.what] += 1
+        totals.harms += finding.is_harm
+        tell(finding)
+    return totals
+
+
+def _rows(totals: Totals, repair: bool) -> Iterator[Finding]:
+    for content in _each(unnamed_rows().defer("data", "index")):
+        if timezone.now() - content.stored_at < KEEP:
+            totals.young += 1
+            continue
+        removed = repair and remove_row(content.pk)
+        yield Finding(_ROW, content.sha256, content.size_bytes, done="removed" if removed else "")
+
+
+def _contents(totals: Totals, repair: bool) -> Iterator[Finding]:
+    for content in _each(Content.objects.all()):
+        totals.contents += 1
+        totals.size_bytes += content.size_bytes
+        if examine(content).state is not State.SOUND and (current := _as_it_is_now(content)):
+            found = examine(current)
+            if found.state is not State.SOUND:
+                yield _told(current, found, _mend(current, found) if repair else "")
+
+
+def _each(rows: QuerySet[Content]) -> Iterator[Content]:
+    """Yield rows in pages: one long read would keep the database from tidying up after those who write."""
+    last = 0
+    while page := list(rows.filter(pk__gt=last).order_by("pk")[:_PAGE]):
+        yield from page
+        last = page[-1].pk
+
+
+def _as_it_is_now(content: Content) -> Content | None:
+    """Look again: it may have been delivered anew, or removed, since its row was read."""
+    return Content.objects.filter(pk=content.pk).first()
+
+
+def _told(content: Content, found: Examined, done: str) -> Finding:
+    versions = ArtifactVersion.objects.filter(content=content).order_by("pk")
+    hurts = tuple(f"{public_id} v{number}" for public_id, number in versions.values_list(*_HURT))
+    is_harm = found.state in _HARMS and done != "mended"
+    return Finding(found.state.value, content.sha256, content.size_bytes, hurts, done, is_harm)
+
+
+def _mend(content: Content, found: Examined) -> str:
+    """Mend a row whose bytes are good, put damaged bytes aside; returns what was done."""
+    if found.state in _GONE:
+        return _put_aside(content) if found.state is State.DAMAGED and content.data is None else ""
+    tally = found.tally
+    same = Content.objects.filter(pk=content.pk, stored_as=content.stored_as, codec=content.codec)
+    mended = same.update(
+        size_bytes=tally.size_bytes, size_chars=tally.size_chars, size_lines=tally.size_lines, index=found.index
+    )
+    return "mended" if mended else ""
+
+
+def _put_aside(content: Content) -> str:
+    content_store().put_aside(content.kept_as)
+    return "put aside"
+
+
+def _unnamed(totals: Totals, repair: bool) -> Iterator[Finding]:
+    sources = ((_BYTES, unnamed_bytes(), content_store().remove), (_DRAFT, drafts_left(), remove_draft))
+    for what, found, remove in sources:
+        for each in found:
+            if not is_old(each.modified):
+                totals.young += 1
+                continue
+            if repair:
+                remove(each.name)
+            yield Finding(what, each.name, each.size, done="removed" if repair else "")
