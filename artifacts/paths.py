@@ -1,4 +1,4 @@
-"""Logical paths: where a work belongs in the user's own tree. They are data and never reach the file system."""
+"""Logical paths: where a work belongs in the user's own tree. They are data; `layout.py` makes file names of them."""
 
 from __future__ import annotations
 
