@@ -59,7 +59,8 @@ def test_each_version_is_read_and_the_latest_by_default(client: HttpClient, arti
 
 
 @pytest.mark.parametrize(
-    "odd", ["v0", "v3", "v", "v-1", "v1x", "v%D9%A3", "v" + "9" * 40, "v1/../v2", "v%00", "V1", "v1%2F", "v 1", "v1?x=1"]
+    "odd",
+    ["v0", "v3", "v", "v-1", "v1x", "v%D9%A3", "v" + "9" * 40, "v1/../v2", "v%00", "V1", "v1%2F", "v 1", "v1?x=1"],
 )
 def test_a_version_that_is_none_is_not_found(client: HttpClient, artifact: str, odd: str) -> None:
     answer = client.request("resources/read", uri=f"artifact://{artifact}/{odd}")
