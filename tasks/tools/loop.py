@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, WithJsonSchema
 
 from orchestrator_site.mcp.registry import Arguments, tool
+from orchestrator_site.mcp.schema import HIDDEN
 from tasks import answers, roles
 from tasks.actors import Actor
 from tasks.callers import Caller
@@ -105,7 +106,7 @@ class SubtaskArguments(Arguments):
     dependencies: list[str] = Field([], description="Keys, titles or task ids")
     estimated_effort: str = ""
     priority: Urgency | None = None
-    complexity_level: Level | None = None
+    complexity_level: Level | None = Field(None, json_schema_extra={HIDDEN: True})
     context: str = ""
     review: bool | None = Field(None, description="Its work waits for approval")
     subtasks: Annotated[list[SubtaskArguments], WithJsonSchema({"type": "array", "items": {"type": "object"}})] = Field(

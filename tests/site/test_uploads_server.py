@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from artifacts.api.uploads import MEDIA_TYPE
+from artifacts.api.uploads import MEDIA_TYPE, PIECE
 from tests.mcp.http_client import Served, served
 from tests.mcp.stdio_client import wait_for
 from tests.rest import ALL, API, subtask
@@ -71,9 +71,9 @@ def test_a_body_of_unknown_length_is_taken(site: Served, upload: str) -> None:
 
 
 def test_bytes_are_stored_before_the_body_has_ended(site: Served, upload: str) -> None:
-    with begun(site, upload, 3 * MIB) as client:
-        client.sendall(b"a" * (2 * MIB + 5))
-        wait_for(lambda: offset_of(site, upload) == 2 * MIB, "the first pieces")
+    with begun(site, upload, 3 * PIECE) as client:
+        client.sendall(b"a" * (2 * PIECE + 5))
+        wait_for(lambda: offset_of(site, upload) == 2 * PIECE, "the first pieces")
 
 
 def test_of_a_connection_that_breaks_every_byte_that_came_is_kept(site: Served, upload: str) -> None:
