@@ -5,7 +5,6 @@ Others may deliver meanwhile. What is young is theirs; what is found to be wrong
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -47,7 +46,7 @@ class Totals:
 
     contents: int = 0
     size_bytes: int = 0
-    found: Counter[str] = field(default_factory=Counter)
+    found: dict[str, int] = field(default_factory=dict)
     harms: int = 0
     young: int = 0
 
@@ -60,7 +59,7 @@ def verify(*, repair: bool = False, tell: Callable[[Finding], object]) -> Totals
     """
     totals = Totals()
     for finding in chain(_rows(totals, repair), _contents(totals, repair), _unnamed(totals, repair)):
-        totals.found[finding.what] += 1
+        totals.found[finding.what] = totals.found.get(finding.what, 0) + 1
         totals.harms += finding.is_harm
         tell(finding)
     return totals

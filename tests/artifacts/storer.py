@@ -1,0 +1,87 @@
+"""Works that come and go, in a process of its own: `python -m tests.artifacts.storer deliver|churn|sweep SECONDS`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import timedelta
+
+import django
+
+
+def deliver(until: float) -> int:
+    """Deliver the same works as others and some of one's own, small and large, and remove some again."""
+    from artifacts.models import Artifact
+
+    rounds = 0
+    while time.monotonic() < until:
+        rounds += 1
+        for text in (f"small {rounds}", f"common {rounds % 7} " * 9000, f"{os.getpid()} {rounds} " * 9000):
+            artifact = _store(text)
+            if rounds % 3 == 0:
+                Artifact.objects.get(pk=artifact).delete()
+    return rounds
+
+
+def churn(until: float) -> int:
+    """Deliver one work again and again; each time its artifact is removed, and what is left of it is two days old."""
+    from artifacts import store
+    from artifacts.models import Artifact, Content
+
+    rounds, text = 0, "The same. " * 9000
+    while time.monotonic() < until:
+        artifact = _store(text)
+        for _ in range(3):
+            assert store.text_of(Content.objects.get(versions__artifact=artifact)) == text
+        Artifact.objects.get(pk=artifact).delete()
+        _age()
+        rounds += 1
+    assert _store(text)
+    return rounds
+
+
+def sweep(until: float) -> int:
+    """Sweep without a break."""
+    from artifacts.services.sweep import remove_orphans
+
+    removed = 0
+    while time.monotonic() < until:
+        removed += remove_orphans()
+    return removed
+
+
+def _store(text: str) -> int:
+    from django.db import transaction
+
+    from artifacts import store
+    from artifacts.services.store import store_artifact
+    from tasks.actors import Actor
+    from tasks.models import Task
+    from tests.factories import make_project, make_task
+
+    task = Task.objects.first() or make_task(make_project())
+    prepared = store.prepare(text)
+    with transaction.atomic():
+        return store_artifact(
+            task=task, actor=Actor.system(), prepared=prepared, paths=[os.urandom(8).hex()]
+        ).artifact.pk
+
+
+def _age() -> None:
+    from contextlib import suppress
+
+    from django.utils import timezone
+
+    from artifacts import store
+    from artifacts.models import Content
+
+    Content.objects.filter(versions=None).update(stored_at=timezone.now() - timedelta(days=2))
+    for path in store.folder().glob("??/??/*"):
+        with suppress(FileNotFoundError):
+            os.utime(path, (time.time() - 200_000,) * 2)
+
+
+if __name__ == "__main__":
+    django.setup()
+    print(globals()[sys.argv[1]](time.monotonic() + float(sys.argv[2])), flush=True)

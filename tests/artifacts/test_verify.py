@@ -1,0 +1,243 @@
+"""`manage.py artifacts verify`: finds what is wrong and nothing else, and mends what can be mended."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from artifacts import queries, store
+from artifacts.models import Artifact, Content
+from artifacts.services import sweep, verify
+from artifacts.store.local import drafts
+from tests.artifacts.old_rows import make_old
+from tests.artifacts.shelf import Shelf
+from tests.factories import make_artifact, make_project, make_task
+from tests.mcp.stdio_client import ROOT, environment
+
+TEXT = "".join(f"{number}: ünïcödé 漢字 🎉\r\n" for number in range(3000))
+
+
+def told(*, repair: bool = False) -> tuple[int, list[dict[str, Any]], dict[str, Any]]:
+    """Run the command; returns its exit code, what it found, and its totals."""
+    out, code = io.StringIO(), 0
+    try:
+        call_command("artifacts", "verify", "--json", *(["--repair"] if repair else []), stdout=out)
+    except SystemExit as end:
+        code = int(end.code or 0)
+    *found, totals = [json.loads(line) for line in out.getvalue().splitlines()]
+    return code, found, totals
+
+
+def aged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let everything count as more than a day old."""
+    monkeypatch.setattr(sweep, "KEEP", timedelta(seconds=-10))
+    monkeypatch.setattr(verify, "KEEP", timedelta(seconds=-10))
+
+
+def kept(text: str = TEXT) -> tuple[Artifact, Content]:
+    artifact = make_artifact(make_task(make_project()), text)
+    return artifact, Content.objects.get(versions__artifact=artifact)
+
+
+@pytest.mark.django_db
+def test_what_is_sound_is_counted_and_nothing_is_told(shelf: Shelf) -> None:
+    kept()
+    kept("Small")
+    code, found, totals = told()
+    assert (code, found) == (0, [])
+    assert (totals["contents"], totals["size_bytes"]) == (2, len(TEXT.encode()) + 5)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("repair", [False, True])
+def test_missing_bytes_are_told_with_what_they_hurt_and_stay_missing(shelf: Shelf, repair: bool) -> None:
+    artifact, content = kept()
+    shelf.remove(content.stored_as)
+    for _ in range(2):
+        code, [finding], totals = told(repair=repair)
+        assert (code, totals["harms"]) == (1, 1)
+        assert (finding["what"], finding["name"], finding["size_bytes"], finding["hurts"]) == (
+            "missing", content.sha256, len(TEXT.encode()), [f"{artifact.public_id} v1"],
+        )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_damaged_bytes_are_put_aside_and_a_new_delivery_heals_every_version(shelf: Shelf) -> None:
+    artifact, content = kept()
+    shelf.write(content.stored_as, shelf.read(content.stored_as)[:-1])
+    assert told()[1][0]["what"] == "damaged"
+    assert shelf.aside() == []
+    code, [finding], _ = told(repair=True)
+    assert (code, finding["done"]) == (1, "put aside")
+    assert (shelf.names(), shelf.aside()) == ([], [content.stored_as])
+    make_artifact(make_task(make_project()), TEXT)
+    assert told()[:2] == (0, [])
+    assert store.text_of(artifact.versions.get().content) == TEXT
+
+
+@pytest.mark.django_db
+def test_damage_in_a_row_is_told() -> None:
+    artifact, _ = kept("Good")
+    Content.objects.update(data=b"Evil")
+    code, [finding], _ = told(repair=True)
+    assert (code, finding["what"], finding["hurts"]) == (1, "damaged", [f"{artifact.public_id} v1"])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("what", "wrong"),
+    [
+        ("damaged index", {"index": b"nonsense"}),
+        ("wrong counts", {"size_bytes": 7}),
+        ("wrong counts", {"size_chars": 7}),
+        ("wrong counts", {"size_lines": 7}),
+        ("wrong counts", {"size_chars": None, "size_lines": None}),
+    ],
+)
+def test_a_row_is_mended_from_good_bytes(shelf: Shelf, what: str, wrong: dict[str, Any]) -> None:
+    artifact, before = kept()
+    Content.objects.update(**wrong)
+    code, [finding], _ = told()
+    assert (code, finding["what"]) == (1, what)
+    code, [finding], _ = told(repair=True)
+    assert (code, finding["what"], finding["done"]) == (0, what, "mended")
+    assert told()[:2] == (0, [])
+    after = Content.objects.get()
+    assert (after.size_bytes, after.size_chars, after.size_lines) == (len(TEXT.encode()), len(TEXT), 3000)
+    assert bytes(after.index or b"") == bytes(before.index or b"")
+    assert queries.read(queries.version_of(artifact), "lines", offset=2999).text == TEXT.splitlines(True)[-1]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("codec", ["identity", "zlib"])
+def test_lines_that_an_earlier_release_did_not_count_are_no_harm_and_are_counted(shelf: Shelf, codec: str) -> None:
+    content = make_old(TEXT, codec, shelf).content
+    code, [finding], _ = told()
+    assert (code, finding["what"]) == (0, "uncounted lines")
+    told(repair=True)
+    content.refresh_from_db()
+    assert content.size_lines == 3000
+    assert told()[:2] == (0, [])
+
+
+@pytest.mark.django_db
+def test_what_nothing_names_is_told_and_removed_when_it_is_a_day_old(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, content = kept()
+    gone.delete()
+    left = store.prepare("left " + TEXT)
+    drafts().mkdir(parents=True, exist_ok=True)
+    (drafts() / f"1.{'0' * 16}").write_bytes(b"half")
+    assert told(repair=True) == (0, [], told()[2])
+    assert told()[2]["young"] == 3
+    aged(monkeypatch)
+    wanted = {
+        "row without a version": content.sha256,
+        "bytes without a row": left.stored_as,
+        "draft that nobody writes": f"1.{'0' * 16}",
+    }
+    assert {each["what"]: each["name"] for each in told()[1]} == wanted
+    code, found, _ = told(repair=True)
+    assert code == 0
+    assert {each["done"] for each in found} == {"removed"}
+    assert told()[:2] == (0, [])
+    assert shelf.names() == []
+
+
+@pytest.mark.django_db
+def test_people_are_told_in_lines_and_a_last_one_with_totals(folder_shelf: Shelf) -> None:
+    artifact, content = kept()
+    folder_shelf.remove(content.stored_as)
+    out = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command("artifacts", "verify", stdout=out)
+    size = f"{len(TEXT.encode()):,} bytes"
+    assert out.getvalue().splitlines() == [
+        f"missing: {content.sha256}, {size}, hurts {artifact.public_id} v1",
+        f"1 contents, {size}: 1 missing.",
+    ]
+
+
+@pytest.mark.django_db
+def test_a_content_that_is_delivered_anew_while_it_is_looked_at_is_not_told(
+    folder_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, content = kept()
+    folder_shelf.remove(content.stored_as)
+    look = verify._as_it_is_now
+
+    def delivered_meanwhile(content: Content) -> Content | None:
+        make_artifact(make_task(make_project()), TEXT)
+        return look(content)
+
+    monkeypatch.setattr(verify, "_as_it_is_now", delivered_meanwhile)
+    assert told()[:2] == (0, [])
+
+
+@pytest.mark.django_db
+def test_it_holds_little_however_large_the_work(folder_shelf: Shelf) -> None:
+    import tracemalloc
+
+    with store.Writer() as writer:
+        for number in range(40):
+            writer.write(f"{number:07} words\n".encode() * 80_000)
+        content = store.insert(writer.finish())
+    tracemalloc.start()
+    try:
+        code, found, totals = told()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (code, found, totals["size_bytes"]) == (0, [], content.size_bytes)
+    assert content.size_bytes > 40_000_000
+    assert peak < 8_000_000
+
+
+def storer(home: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.artifacts.storer", *arguments]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment(home, trial=False), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def manage(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment(home, trial=False), capture_output=True, text=True)
+
+
+def finished(process: subprocess.Popen[str]) -> int:
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    return int(out)
+
+
+def test_while_others_deliver_and_remove_nothing_false_is_told(fresh_home: Path) -> None:
+    assert manage(fresh_home, "artifacts", "verify").returncode == 0
+    with storer(fresh_home, "deliver", "8") as first, storer(fresh_home, "deliver", "8") as second:
+        while first.poll() is None:
+            for repair in ([], ["--repair"]):
+                done = manage(fresh_home, "artifacts", "verify", "--json", *repair)
+                assert (done.returncode, len(done.stdout.splitlines())) == (0, 1), done
+        assert finished(first) > 5
+        assert finished(second) > 5
+    done = manage(fresh_home, "artifacts", "verify", "--json")
+    assert json.loads(done.stdout)["contents"] > 20
+
+
+def test_a_sweep_never_takes_what_is_being_delivered_again(fresh_home: Path) -> None:
+    """Whatever is left of a work counts as two days old, so the sweep goes for it while it is stored anew."""
+    assert manage(fresh_home, "artifacts", "verify").returncode == 0
+    with storer(fresh_home, "sweep", "6") as sweeping, storer(fresh_home, "churn", "6") as churning:
+        assert finished(churning) > 10
+        assert finished(sweeping) > 10
+    done = manage(fresh_home, "artifacts", "verify", "--json")
+    assert (done.returncode, json.loads(done.stdout.splitlines()[-1])["harms"]) == (0, 0)
