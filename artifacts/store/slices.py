@@ -55,11 +55,9 @@ def lines(content: Content, offset: int, limit: int, *, most: int) -> Lines:
     stop = index.ends(offset + limit, Unit.LINES).raw
     skip, before, position, raw = offset - begin.lines, begin.chars, begin.raw, bytearray()
     for piece in stretch(content, begin.raw, stop):
-        *skipped, rest = piece.split(b"\n", skip)
-        skip -= len(skipped)
-        kept = b"" if skip else rest
-        before += _begun(piece[: len(piece) - len(kept)])
-        raw += kept
+        behind, skip = _behind(piece, skip)
+        before += _begun(piece[:behind])
+        raw += piece[behind:]
         position += len(piece)
         if raw.count(b"\n") >= limit or len(raw) > 4 * most:
             break
@@ -79,8 +77,8 @@ def count_lines(content: Content) -> int:
 
 def _fitting(raw: bytes, limit: int, most: int, *, at_end: bool) -> tuple[str, int]:
     """Return the whole lines that fit, and how many they are. The last part is a line only at the end of the text."""
-    *ended, last = raw.split(b"\n")
-    found = [line + b"\n" for line in ended[:limit]] + ([last] if at_end and last and len(ended) < limit else [])
+    *ended, last = raw.split(b"\n", limit)
+    found = [line + b"\n" for line in ended] + ([last] if at_end and last and len(ended) < limit else [])
     chosen: list[str] = []
     for line in found:
         text = line.decode()
@@ -89,6 +87,19 @@ def _fitting(raw: bytes, limit: int, most: int, *, at_end: bool) -> tuple[str, i
             break
         chosen.append(text)
     return "".join(chosen), len(chosen)
+
+
+def _behind(raw: bytes, ends: int) -> tuple[int, int]:
+    """Return where it goes on behind so many ends of lines, and how many of them are not in these bytes."""
+    there = raw.count(b"\n")
+    if there < ends:
+        return len(raw), ends - there
+    start, stop = 0, len(raw)
+    while ends and stop - start > 1:
+        middle = (start + stop) // 2
+        count = raw.count(b"\n", start, middle)
+        start, stop, ends = (middle, stop, ends - count) if count < ends else (start, middle, ends)
+    return (stop if ends else 0), 0
 
 
 def _begun(raw: bytes) -> int:
