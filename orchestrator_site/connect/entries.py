@@ -16,6 +16,7 @@ from orchestrator_site.connect.clients import Style
 from tasks.errors import Invalid
 
 PLACEHOLDER = "YOUR-TOKEN"
+TOOLSETS = "--toolsets"
 OWN_VARIABLES = ("ORCHESTRATOR_HOME", "DATABASE_URL", "ORCHESTRATOR_PROJECT_DIR")
 _STDIO_KEYS = ("type", "command", "args", "env", "env_vars", "cwd")
 _HTTP_KEYS = ("transport", "url", "serverUrl", "httpUrl", "headers", "http_headers", "bearer_token_env_var")
@@ -38,11 +39,12 @@ class Stdio:
     writes_secrets: bool = False
 
 
-def this_installation(*, project: Path | None = None, writes_secrets: bool = False) -> Stdio:
+def this_installation(*, project: Path | None = None, writes_secrets: bool = False, toolsets: str = "") -> Stdio:
     """Return the command that starts the bridge of this very installation on this very data."""
+    options = (TOOLSETS, toolsets) if toolsets else ()
     return Stdio(
         command=sys.executable,
-        arguments=(str(Path(settings.BASE_DIR) / "manage.py"), "mcp_serve"),
+        arguments=(str(Path(settings.BASE_DIR) / "manage.py"), "mcp_serve", *options),
         home=str(Path(settings.ORCHESTRATOR_HOME).resolve()),
         database_url=os.environ.get("DATABASE_URL", ""),
         scopes=os.environ.get("ORCHESTRATOR_STDIO_SCOPES", ""),
@@ -127,8 +129,11 @@ def changes(present: object, wanted: Mapping[str, Any], path: tuple[str, ...]) -
 
 
 def _with_added_options(present: object, wanted: list[str]) -> list[str]:
-    """Keep what the user added behind `mcp_serve`, such as other toolsets."""
+    """Keep what the user added behind `mcp_serve`, such as other toolsets where none are asked for now."""
     added = present[2:] if isinstance(present, list) and present[1:2] == wanted[1:2] else []
+    if TOOLSETS in wanted and TOOLSETS in added:
+        place = added.index(TOOLSETS)
+        added = added[:place] + added[place + 2 :]
     return [*wanted, *added]
 
 

@@ -117,6 +117,26 @@ def test_where_nobody_can_be_asked_the_change_is_shown_and_not_made(connect: Con
     assert not file_of("claude-code", machine).exists()
 
 
+def test_toolsets_are_asked_for_and_stay_until_others_are(connect: Connect, machine: Machine) -> None:
+    def options() -> list[str]:
+        entry: list[str] = json.loads(machine.home.joinpath(".claude.json").read_text())["mcpServers"][
+            "task-orchestrator"
+        ]["args"]
+        return entry[1:]
+
+    connect("claude-code", "--yes", "--toolsets", "core,artifacts")
+    assert options() == ["mcp_serve", "--toolsets", "core,artifacts"]
+    connect("claude-code", "--yes")
+    assert options() == ["mcp_serve", "--toolsets", "core,artifacts"]
+    connect("claude-code", "--yes", "--toolsets", "all")
+    assert options() == ["mcp_serve", "--toolsets", "all"]
+
+
+def test_an_unknown_toolset_is_refused_with_the_known_ones(connect: Connect) -> None:
+    with pytest.raises(CommandError, match="'nothing' is no toolset; there are core, artifacts, all"):
+        connect("claude-code", "--yes", "--toolsets", "nothing")
+
+
 def test_taking_away_what_is_not_there_is_no_error(connect: Connect, machine: Machine) -> None:
     assert "is not connected" in connect("codex", "--remove")
     assert not file_of("codex", machine).exists()

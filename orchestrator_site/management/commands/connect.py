@@ -22,6 +22,7 @@ from orchestrator_site.connect.entries import PLACEHOLDER, Stdio, http_entry, st
 from orchestrator_site.connect.machine import Machine, project_folder, this_machine
 from orchestrator_site.connect.probe_http import is_address
 from orchestrator_site.management.reasons import out_of_reach
+from orchestrator_site.mcp.front import known_toolsets
 from orchestrator_site.up.address import recall
 from orchestrator_site.up.connect import quote
 from tasks.errors import Invalid, OrchestratorError
@@ -45,6 +46,7 @@ class Command(BaseCommand):
         add("--http", action="store_true", help="by the address of the running site, with a token of its own")
         add("--url", help="the address, where it is not that of the site that started last; means --http")
         add("--scopes", default="read,write", help=f"what the token may do: {', '.join(Scope)} (default: read,write)")
+        add("--toolsets", type=known_toolsets, help="which tools to offer, as core,artifacts (default: core)")
         add("--project", metavar="DIR", type=Path, help="for one project: its own file, its own token")
         add("--yes", action="store_true", help="write without asking")
         add("--print", action="store_true", help="only print the entry, to be put in by hand")
@@ -211,7 +213,11 @@ class Command(BaseCommand):
         return f" --project {quote([str(self.options['project'])])}" if self.options["project"] else ""
 
     def _stdio(self) -> Stdio:
-        return this_installation(project=self.project, writes_secrets=self.options["write_secrets"])
+        return this_installation(
+            project=self.project,
+            writes_secrets=self.options["write_secrets"],
+            toolsets=self.options["toolsets"] or "",
+        )
 
     def _wanted(self, client: Client) -> Stdio | service.Http:
         if not self._is_http:

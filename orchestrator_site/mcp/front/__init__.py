@@ -193,12 +193,13 @@ def add_options(parser: ArgumentParser) -> None:
         "--toolsets",
         default="core",
         metavar="NAMES",
-        type=_known_toolsets,
+        type=known_toolsets,
         help=f"toolsets to offer, separated by commas: {', '.join(TOOLSETS)} (default: core)",
     )
 
 
-def _known_toolsets(names: str) -> str:
+def known_toolsets(names: str) -> str:
+    """Return names of toolsets as they were given; raises ArgumentTypeError for one that there is not."""
     from argparse import ArgumentTypeError  # only where there is something to parse
 
     for name in names.split(","):
