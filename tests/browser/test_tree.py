@@ -1,0 +1,34 @@
+"""The tree of files as a person sees it: on a phone, in the dark, and without scripts."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.conftest import Open
+from tests.factories import make_artifact, make_project, make_task
+
+LONG = "a-name-that-goes-on-and-on-" * 8 + ".py"
+WINDOWS = [{"width": 390, "height": 700}, {"width": 1280, "height": 800}]
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=["phone", "desk"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_folders_lead_down_and_back_up_without_a_script(open_page: Open, window: dict[str, int], scheme: str) -> None:
+    task = make_task(make_project("shop", name="Shop"), title="Build " * 40)
+    make_artifact(task, "x", paths=[f"src/größe #1/{LONG}"], kind="code")
+    page = open_page("/projects/shop/", viewport=window, color_scheme=scheme, java_script_enabled=False)
+    page.get_by_role("link", name="Files").click()
+    page.get_by_role("link", name="src/").click()
+    page.get_by_role("link", name="größe #1/").click()
+    assert page.get_by_role("heading", name="größe #1").is_visible()
+    file = page.get_by_role("link", name=LONG)
+    box = file.bounding_box()
+    assert box and box["x"] + box["width"] <= window["width"]
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download as a zip").click()
+    assert download.value.suggested_filename == "shop-größe #1.zip"
+    page.get_by_role("navigation", name="Breadcrumbs").get_by_role("link", name="src").click()
+    assert page.get_by_role("link", name="größe #1/").is_visible()
+    page.get_by_role("link", name="größe #1/").click()
+    page.get_by_role("link", name=LONG).click()
+    assert page.get_by_role("heading", name="Code for").is_visible()
