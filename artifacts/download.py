@@ -134,4 +134,9 @@ def _file_name(artifact: Artifact, version: ArtifactVersion) -> str:
     """Name the file as its first path does, without characters that would hide what it is."""
     paths = [path.path for path in artifact.paths.all()]
     name = paths[0].rsplit("/", 1)[-1] if paths else f"{artifact.public_id}-v{version.number}.md"
-    return "".join(char for char in name if unicodedata.category(char)[0] != "C") or artifact.public_id
+    return plain_name(name) or artifact.public_id
+
+
+def plain_name(name: str) -> str:
+    """Leave out what would hide how a file is called, such as characters that turn text around."""
+    return "".join(char for char in name if unicodedata.category(char)[0] != "C")

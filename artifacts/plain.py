@@ -27,6 +27,8 @@ _WRITING = f"{PRIVATE}writing-"
 _LOCK = f"{PRIVATE}lock"
 _HOLDS_FOLDERS = os.open in os.supports_dir_fd
 _SAFELY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_JUNCTION = 0xA0000003
+"""What Windows calls a link between folders that is none of its symbolic links."""
 _UNBLOCKED = getattr(os, "O_NONBLOCK", 0)
 
 
@@ -55,7 +57,8 @@ class Held:
         if make:
             with suppress(FileExistsError):
                 os.mkdir(self._at(name), dir_fd=self.fd)
-        if not stat.S_ISDIR(self.stat(name).st_mode):
+        found = self.stat(name)
+        if not stat.S_ISDIR(found.st_mode) or getattr(found, "st_reparse_tag", 0) == _JUNCTION:
             raise NotADirectoryError(name)
         fd = os.open(name, _SAFELY | os.O_DIRECTORY, dir_fd=self.fd) if _HOLDS_FOLDERS else None
         return Held(fd, self.path / name)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
-from artifacts.download import streamed
+from artifacts.download import plain_name, streamed
 from artifacts.layout import Placed, Work, laid_out
 from artifacts.store import Damaged
 from artifacts.works import chunks_of
@@ -48,7 +48,7 @@ DAMAGED = "This work could not be put into the zip: what is stored of it is miss
 def zip_answer(request: HttpRequest, works: Iterable[Work], name: str) -> HttpResponseBase:
     """Answer with a zip of works, to be saved under a name."""
     headers = {
-        "Content-Disposition": content_disposition_header(True, f"{name}.zip") or "attachment",
+        "Content-Disposition": content_disposition_header(True, plain_name(f"{name}.zip")) or "attachment",
         "Content-Security-Policy": "sandbox",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "private, no-store",

@@ -86,7 +86,8 @@ def _brought_up(root: Root, project: Project, look_at_all: bool) -> Report:
     known = _known(root, project)
     before = dict(known.files)
     placed = laid_out(works_in(project), taken=_TAKEN)
-    report = Report(removed=_remove_gone(root, placed, known))
+    report = Report()
+    _remove_gone(root, placed, known, report)
     for each in placed:
         _bring(root, each, known, report, look_at_all)
     if known.files != before or not root.is_there(manifest.NAME):
@@ -107,18 +108,19 @@ def _known(root: Root, project: Project) -> Manifest:
         return Manifest(project, {})
 
 
-def _remove_gone(root: Root, placed: Iterable[Placed], known: Manifest) -> int:
-    """Remove files of works that are gone or lie elsewhere now, unless somebody changed them; returns how many."""
-    removed = 0
-    for file in set(known.files) - {each.file for each in placed}:
+def _remove_gone(root: Root, placed: Iterable[Placed], known: Manifest, report: Report) -> None:
+    """Remove files of works that are gone or lie elsewhere now, unless somebody changed them."""
+    for file in sorted(set(known.files) - {each.file for each in placed}):
         try:
             if root.sha256(file) == known.sha256(file):
                 root.remove(file)
-                removed += 1
+                report.removed += 1
         except InTheWay:
             pass  # it is not ours any more
+        except OSError as error:
+            report.problems.append(f"{file}: it could not be removed: {error.strerror}")
+            continue
         del known.files[file]
-    return removed
 
 
 def _bring(root: Root, placed: Placed, known: Manifest, report: Report, look_at_all: bool) -> None:

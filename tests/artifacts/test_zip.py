@@ -105,6 +105,9 @@ def test_a_folder_is_downloaded_with_what_is_below_it_and_nothing_beside(project
     assert names("?path=/src/b") == {"src/b/c"}
     assert names("?pathless=true") == {f"{task.public_id}/{pathless.public_id}.md"}
     assert len(names("")) == 6
+    make_artifact(task, "x", paths=["e\u202ecod/f"])
+    answer = ada.send("GET", "/projects/shop/files.zip?path=e\u202ecod/")
+    assert answer["Content-Disposition"] == 'attachment; filename="shop-ecod.zip"'
     ada.refused(404, "GET", "/projects/shop/files.zip?path=none/")
     ada.refused(400, "GET", "/projects/shop/files.zip?path=none/&pathless=true")
 
