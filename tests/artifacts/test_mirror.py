@@ -131,6 +131,23 @@ def test_files_of_works_that_are_gone_go_and_their_empty_folders_with_them(task:
     assert files(place) == {"kept.txt": "kept"} and not (place / "deep").exists()
 
 
+def test_a_file_that_cannot_be_removed_holds_up_no_other_and_is_tried_again(
+    task: Task, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(task, "gone", "gone.txt").delete()
+
+    def refuse(*_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("artifacts.plain.Root.remove", refuse)
+        deliver(task, "new", "new.txt")
+        assert "gone.txt: it could not be removed: Permission denied" in mirror_all()
+    assert files(place) == {"gone.txt": "gone", "new.txt": "new"}
+    mirror_all()
+    assert files(place) == {"new.txt": "new"}
+
+
 def test_a_file_that_becomes_a_folder_makes_room(task: Task, place: Path) -> None:
     first = deliver(task, "file", "a")
     deliver(task, "below", "a/b")
