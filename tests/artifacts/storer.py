@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from datetime import timedelta
+from typing import Any
 
 import django
 
@@ -29,13 +30,14 @@ def churn(until: float) -> int:
     from artifacts import store
     from artifacts.models import Artifact, Content
 
-    rounds, text = 0, "The same. " * 9000
+    rounds, text = 0, f"The same, {os.getpid()}. " * 9000
     while time.monotonic() < until:
         artifact = _store(text)
         for _ in range(3):
             assert store.text_of(Content.objects.get(versions__artifact=artifact)) == text
+        content = Content.objects.get(versions__artifact=artifact)
         Artifact.objects.get(pk=artifact).delete()
-        _age()
+        _age(content)
         rounds += 1
     assert _store(text)
     return rounds
@@ -68,18 +70,16 @@ def _store(text: str) -> int:
         ).artifact.pk
 
 
-def _age() -> None:
-    from contextlib import suppress
-
+def _age(content: Any) -> None:
+    """Let a content that only this process stores be two days old, in the database and in the folder."""
     from django.utils import timezone
 
     from artifacts import store
     from artifacts.models import Content
+    from artifacts.store.seam import place_of
 
-    Content.objects.filter(versions=None).update(stored_at=timezone.now() - timedelta(days=2))
-    for path in store.folder().glob("??/??/*"):
-        with suppress(FileNotFoundError):
-            os.utime(path, (time.time() - 200_000,) * 2)
+    os.utime(store.folder() / place_of(content.stored_as), (time.time() - 200_000,) * 2)
+    Content.objects.filter(pk=content.pk).update(stored_at=timezone.now() - timedelta(days=2))
 
 
 if __name__ == "__main__":

@@ -54,6 +54,17 @@ def test_a_database_that_is_not_supported_is_refused_by_name(fresh_home: Path, m
         ("ORCHESTRATOR_TLS", "ture", "ORCHESTRATOR_TLS must be true or false."),
         ("ORCHESTRATOR_LOG_LEVEL", "LOUD", "ORCHESTRATOR_LOG_LEVEL must be one of: DEBUG, INFO, WARNING, ERROR,"),
         ("ORCHESTRATOR_HOME", "/dev/null/home", "ORCHESTRATOR_HOME cannot be used: /dev/null/home: Not a directory."),
+        (
+            "ORCHESTRATOR_CONTENT_URL",
+            "https://works",
+            "ORCHESTRATOR_CONTENT_URL must be s3://bucket or s3://bucket/prefix.",
+        ),
+        ("ORCHESTRATOR_CONTENT_URL", "s3://", "ORCHESTRATOR_CONTENT_URL must be s3://bucket or s3://bucket/prefix."),
+        (
+            "ORCHESTRATOR_CONTENT_URL",
+            "s3://b/a b",
+            "ORCHESTRATOR_CONTENT_URL must be s3://bucket or s3://bucket/prefix.",
+        ),
         ("DATABASE_URL", "nonsense", "DATABASE_URL must begin with sqlite:// or postgres://."),
         ("DATABASE_URL", "postgres://ada:s3#cr/et@[db/x", "DATABASE_URL cannot be read."),
     ],
@@ -67,6 +78,19 @@ def test_a_value_that_cannot_be_read_is_said_in_one_line_with_its_variable(
     assert refused.stderr.startswith(f"The settings are wrong: {told}")
     assert len(refused.stderr.splitlines()) == 1
     assert variable != "DATABASE_URL" or value not in refused.stderr
+
+
+def test_an_object_store_without_its_packages_is_refused_at_the_start_with_what_to_install(
+    fresh_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['storages'] = None\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert manage("check").returncode == 0
+    monkeypatch.setenv("ORCHESTRATOR_CONTENT_URL", "s3://works/all")
+    refused = manage("check")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("The settings are wrong: ORCHESTRATOR_CONTENT_URL needs the extra s3: install it")
+    assert len(refused.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["c++", "50%41", "who?", "no #1", 'it\'s "mine"', "$HOME"])
