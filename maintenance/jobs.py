@@ -52,5 +52,5 @@ def forget_old_rows() -> str:
 
 @job("sweep_content", every=timedelta(days=1), timeout=timedelta(minutes=4))
 def sweep_content() -> str:
-    """Remove stored files, older than a day, that no row names."""
-    return f"Removed {remove_orphans()} files that nothing named."
+    """Remove content that no artifact names any more, and stored files that no row names, older than a day."""
+    return f"Removed {remove_orphans()} contents and files that nothing named."
