@@ -13,7 +13,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
 from artifacts.paths import normalised
-from tasks.errors import Invalid, NotFound, invalid
+from tasks.errors import Invalid, NotFound
 from tasks.models import Project
 
 PATHLESS = "(no path)"
@@ -82,19 +82,20 @@ def extension_of(media_type: str) -> str:
 
 
 def folder_at(path: str) -> str:
-    """Return a folder as paths in it begin: empty for the top, else with a `/` at the end. Raises Invalid."""
-    if not path.strip("/"):
-        return ""
+    """Return a folder as paths in it begin: empty for the top, else with a `/` at the end.
+
+    Raises NotFound for what no path can be.
+    """
     try:
-        return f"{normalised(path)}/"
+        return normalised(f"{path}/x")[:-1]
     except ValueError as error:
-        raise invalid([{"at": "path", "problem": str(error)}], next="Send a folder, as src/app/.") from error
+        raise NotFound(f"There is no such folder: the path {error}.", next="Send a folder, as src/app/.") from error
 
 
 def folder_of(project: Project, path: str, *, limit: int, cursor: str | None = None) -> Listing:
     """List a folder: what lies right in it, folders first, each by its name.
 
-    Raises Invalid for a path or a cursor that cannot be, NotFound where there is no such folder.
+    Raises Invalid for a cursor that cannot be, NotFound where there is no such folder.
     """
     folder = folder_at(path)
     kind, key, name = _place(cursor)

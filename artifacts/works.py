@@ -45,7 +45,7 @@ def folder_works(
 ) -> tuple[list[Work], str]:
     """Return what lies in a folder of the tree and below it, and what all of that may be called.
 
-    Raises Invalid for a path that cannot be.
+    Raises NotFound for a path that cannot be.
     """
     if is_pathless:
         return pathless_in(project, all_versions=all_versions), f"{project.slug}-no-path"

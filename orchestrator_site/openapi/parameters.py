@@ -10,7 +10,6 @@ from django_filters.rest_framework import FilterSet
 from artifacts.api.files import LIMIT as FILES_LIMIT
 from artifacts.api.files import LIMIT_DEFAULT as FILES_DEFAULT
 from artifacts.api.search import KINDS as SEARCH_KINDS
-from artifacts.paths import PATH_LIMIT
 from artifacts.search.search import LIMIT as SEARCH_LIMIT
 from artifacts.search.search import LIMIT_DEFAULT as SEARCH_DEFAULT
 from artifacts.search.words import QUERY_LIMIT
@@ -81,10 +80,7 @@ QUERY: dict[str, tuple[dict[str, Any], str]] = {
     "search.task": (_ID, "Of one task or plan and what is below it, by its id."),
     "in_artifact": (_ID, "Every place in one artifact, in its order; without project, task and kind."),
     "cursor": ({"type": "string", "maxLength": 100}, "The place after which the page begins, from `next`."),
-    "path": (
-        {"type": "string", "maxLength": PATH_LIMIT + 1, "default": ""},
-        "A folder, as `src/app/`; without it, the top.",
-    ),
+    "path": ({"type": "string", "default": ""}, "A folder, as `src/app/`; without it, the top."),
     "pathless": (
         {"type": "string", "enum": ["true", "false"], "default": "false"},
         "The works without a path instead of a folder.",

@@ -96,8 +96,11 @@ def test_a_folder_that_is_none_and_a_cursor_that_is_none_are_refused(project: Pr
     for cursor in ("", "x", "file", "file:x:y", "folder:1", "folder:-1:a", "folder:1:a/b", "file:" + "9" * 30 + ":a"):
         with pytest.raises(Invalid):
             tree.folder_of(project, "", limit=9, cursor=cursor)
-    with pytest.raises(Invalid):
-        tree.folder_of(project, "a\x00b", limit=9)
+    for path in ("a\x00b", "a" * 256, "a/" * 600):
+        with pytest.raises(NotFound):
+            tree.folder_of(project, path, limit=9)
+    for path in ("", "/", "..", "a/..", "./", "C:"):
+        assert tree.folder_of(project, path, limit=9).folders == ["src"]
 
 
 NAMES = st.text(st.sampled_from("ab0/.%_ \U0010ffff\ue000ä~-A"), min_size=1, max_size=12)

@@ -9,8 +9,13 @@ import schemathesis
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """A cursor is what a page answered and cannot be made up; a session is named once, in the header or in the body."""
+    """A cursor is what a page answered and cannot be made up; a session is named once, in the header or in the body.
+
+    Works without a path lie in no folder.
+    """
     if case.query:
         case.query.pop("cursor", None)
+    if case.query and case.query.get("pathless") == "true":
+        case.query.pop("path", None)
     if isinstance(case.body, dict) and case.headers and "Session-Id" in case.headers:
         case.body.pop("session_id", None)
