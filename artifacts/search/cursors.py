@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import isfinite
 from zlib import crc32
 
 from artifacts.search.engines import Place
@@ -33,7 +34,7 @@ def read(text: str | None, question: str) -> Cursor | None:
     if text is None:
         return None
     form = _FORM.fullmatch(text)
-    if form is None or form[2] != _sum(question):
+    if form is None or form[2] != _sum(question) or not isfinite(float(form[3])):
         raise Invalid(
             "cursor: this is no cursor of this search.", next="Send a cursor that the same search answered, or none."
         )

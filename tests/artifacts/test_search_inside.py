@@ -84,3 +84,12 @@ def test_answers_are_small(ada: Assistant) -> None:
 def test_it_goes_without_other_filters(ada: Assistant) -> None:
     artifact = deliver(ada, "needle")
     assert ada.refused("search", query="needle", in_artifact=artifact, kinds=["code"])["code"] == "invalid"
+
+
+@pytest.mark.parametrize("place", ["9e999", "-9e999"])
+def test_a_cursor_that_names_no_place_is_refused(ada: Assistant, place: str) -> None:
+    artifact = deliver(ada, f"needle{'.' * 3000}needle")
+    first = ada.call("search", query="needle", in_artifact=artifact, limit=1)["cursor"]
+    every, question, _, owner = first.split(":")
+    made_up = f"{every}:{question}:{place}:{owner}"
+    assert ada.refused("search", query="needle", in_artifact=artifact, cursor=made_up)["code"] == "invalid"
