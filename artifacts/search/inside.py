@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from artifacts import store
@@ -57,12 +57,13 @@ def look_inside(content: Content, terms: Sequence[Term], *, every: bool, after: 
 def _groups(content: Content, texts: Sequence[str], every: bool) -> Iterator[tuple[int, str, list[Span]]]:
     """Yield hits: where the block begins that holds one, its text, and the spans of the hit in it."""
     pattern = re.compile("|".join(map(re.escape, sorted(texts, key=len, reverse=True))), re.IGNORECASE)
+    folded = {text.casefold(): text for text in texts}
     done = 0
     for block in _blocks(content):
-        lowered = block.text.lower()
-        if not _may_hold(lowered, texts, every):
+        whole = block.text.casefold()
+        if not _may_hold(whole, folded, every):
             continue
-        rarest = re.compile(re.escape(min(texts, key=lowered.count)), re.IGNORECASE) if every else pattern
+        rarest = re.compile(re.escape(folded[min(folded, key=whole.count)]), re.IGNORECASE) if every else pattern
         for found in rarest.finditer(block.text, block.first):
             if found.start() >= block.last:
                 break
@@ -70,15 +71,15 @@ def _groups(content: Content, texts: Sequence[str], every: bool) -> Iterator[tup
                 continue
             begin = max(found.start() - NEAR // 2, done - block.offset, 0)
             end = max(found.start() + NEAR // 2, found.end())
-            if _may_hold(block.text[begin:end].lower(), texts, every):
+            if _may_hold(block.text[begin:end].casefold(), folded, every):
                 spans = [each.span() for each in pattern.finditer(block.text, begin, end)]
                 yield block.offset, block.text, spans or [found.span()]
                 done = block.offset + end
 
 
-def _may_hold(lowered: str, texts: Sequence[str], every: bool) -> bool:
-    """Whether the terms are there at all; this is twenty times as fast as telling where."""
-    found = (text in lowered for text in texts)
+def _may_hold(folded: str, terms: Iterable[str], every: bool) -> bool:
+    """Whether the terms are there at all, all in folded case; this is twenty times as fast as telling where."""
+    found = (term in folded for term in terms)
     return all(found) if every else any(found)
 
 

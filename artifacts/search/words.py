@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import punctuation
 
 from tasks.errors import Invalid
 from tasks.text import unstorable
@@ -13,14 +14,18 @@ QUERY_LIMIT = 10_000
 TERMS = 32
 """Terms that count; more of them find nothing better."""
 _WORDS_OF_TERM = 16
-_WORD_LENGTH = 100
 _TERM = re.compile(r'"([^"]+)"|(\S+)')
-_WORD = re.compile(r"[^\W_]+")
+_SIGNS = str.maketrans(dict.fromkeys(punctuation, " "))
+"""What no word holds in any database."""
+_HAS_WORD = re.compile(r"[^\W_]")
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word, or several in a row where they were quoted or written as one; `begins` with a star behind it."""
+    """A word, or several in a row where they were quoted or written as one; `begins` with a star behind it.
+
+    Words are as they were written: only the database that took apart the documents knows where they end.
+    """
 
     text: str
     words: tuple[str, ...]
@@ -42,8 +47,8 @@ def terms_of(query: str) -> list[Term]:
     for quoted, bare in _TERM.findall(query):
         if len(found) == TERMS:
             break
-        text = (quoted.strip() or bare).lower()
-        found.setdefault(text, _term(text, begins=bool(bare) and bare.endswith("*")))
+        text = quoted.strip() or bare
+        found.setdefault(text.casefold(), _term(text, begins=bool(bare) and bare.endswith("*")))
     return list(found.values())
 
 
@@ -65,5 +70,5 @@ def _phrase(term: Term) -> str:
 
 
 def _term(text: str, *, begins: bool) -> Term:
-    words = [word[:_WORD_LENGTH] for word in _WORD.findall(text)[:_WORDS_OF_TERM]]
-    return Term(text.rstrip("*") or text, tuple(words), begins)
+    words = [word for word in text.translate(_SIGNS).split() if _HAS_WORD.search(word)]
+    return Term(text.rstrip("*") or text, tuple(words[:_WORDS_OF_TERM]), begins)

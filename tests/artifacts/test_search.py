@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 from django.db import connection
@@ -88,6 +89,19 @@ def test_phrases_beginnings_and_other_forms_of_a_word(ada: Assistant) -> None:
     assert found(ada, '"webhooks slow"') == []
     # Only SQLite's tokenizer knows letters without their accents; docs/tools.md says so.
     assert found(ada, "naive") == ([artifact] if connection.vendor == "sqlite" else [])
+
+
+@pytest.mark.parametrize(
+    "word",
+    [normalize("NFD", "café"), normalize("NFD", "Việt"), "ab12" * 32, "İstanbul", "हिन्दी", "السَّلَامُ", "שָׁלוֹם", "don’t"],
+    ids=["marks", "two marks", "long", "dotted", "hindi", "arabic", "hebrew", "apostrophe"],
+)
+def test_a_word_is_found_as_it_is_written(ada: Assistant, word: str) -> None:
+    artifact = deliver(ada, f"There is {word} in it.")
+    for query in (word, f'"is {word}"', f"there {word}"):
+        answer = ada.call("search", query=query)
+        assert [row.get("artifact_id") for row in answer.get("hits", [])] == [artifact] and "next" not in answer, query
+        assert ada.call("search", query=query, in_artifact=artifact)["total"] == 1, query
 
 
 @pytest.mark.django_db(transaction=True)
