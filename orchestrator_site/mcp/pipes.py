@@ -7,10 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Lock
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 # The key of the lines that a worker writes for the front alone, each holding the id of a request that it begins.
 RECEIPT = "orchestrator-receipt"
 LINE_LIMIT = 32 * 1024 * 1024
-_CHUNK = 64 * 1024
+_CHUNK = 256 * 1024
+_PIPE_BYTES = 1024 * 1024
 
 
 def private_copy(fd: int) -> int:
@@ -23,6 +29,13 @@ def private_copy(fd: int) -> int:
     return copies[-1]
 
 
+def widen(fd: int) -> None:
+    """Let a pipe hold a large line at once, where the system can: its two ends then wait for each other less often."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):  # no pipe, or more than this user may have
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
 def claim_standard_streams() -> tuple[int, int]:
     """Take standard input and output as a private wire, so that no stray print and no child can touch it.
 
@@ -30,6 +43,7 @@ def claim_standard_streams() -> tuple[int, int]:
     """
     _ensure_standard_error()
     wire = private_copy(0), private_copy(1)
+    widen(wire[0])
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from orchestrator_site.mcp.pipes import LINE_LIMIT, LineWriter, log, read_lines
+from orchestrator_site.mcp.pipes import LINE_LIMIT, LineWriter, log, read_lines, widen
 
 WORKER_MODULE = "orchestrator_site.mcp.worker"
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))  # noqa: PTH100, PTH120
@@ -109,6 +109,7 @@ def _start_with_private_wire(
 ) -> tuple[subprocess.Popen[bytes], LineWriter, int]:
     """Start it with the wire on descriptors of its own: what it prints goes to standard error from the first byte."""
     their_input, our_output = os.pipe()
+    widen(our_output)
     our_input, their_output = os.pipe()
     environment["ORCHESTRATOR_WIRE"] = f"{their_input},{their_output}"
     try:
