@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from artifacts import store
+from artifacts.api.uploads import MEDIA_TYPE
 from artifacts.models import Artifact, Content
 from artifacts.services.mirror import mirror, mirror_all, mirror_now
 from artifacts.services.store import store_artifact
@@ -24,7 +25,7 @@ from tasks.models import Project, Task
 from tasks.services.claim import locked
 from tests.assistants import Assistant
 from tests.factories import make_artifact, make_project, make_task, make_user
-from tests.rest import rest
+from tests.rest import API, rest
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OURS = (".artifacts-lock", ".gitignore", "ARTIFACTS.md", "artifacts.json")
@@ -73,6 +74,18 @@ def test_a_delivery_of_an_assistant_is_in_the_mirror_when_it_is_answered(ada: As
     ada.call("complete_subtask", task_id=task, **done)
     assert (place / "docs/a.md").read_bytes() == b"# Exact\r\n"
     assert sorted(path.name for path in place.iterdir() if path.is_file()) == sorted(OURS)
+
+
+def test_an_upload_of_bytes_is_in_the_mirror_when_its_commit_is_answered(folder: Path, place: Path) -> None:
+    ada = rest()
+    made = ada.post("/projects", {"name": "Shop", "root_path": str(folder), "settings": {"mirror": True}})
+    task = ada.plan(Project.objects.get(slug=made["slug"]), "A")["A"]
+    upload = ada.post("/uploads", {"task_id": task, "file_paths": ["dist/till.bin"]})["upload_id"]
+    address, data = f"{API}/uploads/{upload}", bytes(range(256)) * 1_000
+    ada.client.generic("PATCH", address, data, content_type=MEDIA_TYPE, headers={"Upload-Offset": "0"})
+    assert not (place / "dist").exists()
+    ada.post(f"/uploads/{upload}/commit")
+    assert (place / "dist/till.bin").read_bytes() == data
 
 
 def test_without_the_switch_nothing_is_written(task: Task, project: Project, folder: Path) -> None:
