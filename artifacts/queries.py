@@ -164,8 +164,8 @@ def works_of(tasks: list[Task]) -> dict[int, list[Work]]:
         rows = rows.filter(number=F("artifact__version")).order_by("artifact_id")
         facts = list(rows.values_list("artifact_id", "artifact__task_id", *_WORK_COLUMNS))
         paths = _paths([fact[0] for fact in facts])
-        for key, task_key, *about in facts:
-            found.setdefault(task_key, []).append(Work(*about, paths=tuple(paths.get(key, ()))))
+        for key, task_key, public_id, kind, chars, size in facts:
+            found.setdefault(task_key, []).append(Work(public_id, kind, chars, size, tuple(paths.get(key, ()))))
     return found
 
 

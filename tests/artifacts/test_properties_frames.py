@@ -121,7 +121,7 @@ def test_bytes_that_are_no_text_come_back_exactly(data: bytes, frame: int, limit
         assert read_through(version, "bytes", limits) == data
         assert (version.content.size_chars is None) == (not is_text(data))
         if not is_text(data):
-            with pytest.raises(Invalid, match="unit='bytes'|no text"):
+            with pytest.raises(Invalid, match="is no text"):
                 queries.read(version, "chars")
 
 
@@ -220,7 +220,7 @@ def test_a_line_of_just_the_limit_is_read(size: int, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("unit", ["chars", "lines", "bytes"])
 @pytest.mark.parametrize(("offset", "limit"), [(-1, 1), (10**9, 1), (0, 0), (0, queries.READ_LIMIT + 1)])
 def test_a_range_that_cannot_be_is_refused(unit: queries.Unit, offset: int, limit: int) -> None:
-    with undone(), pytest.raises(Invalid, match="offset|limit"):
+    with undone(), pytest.raises(Invalid, match=r"offset|limit"):
         queries.read(delivered(b"abc\n"), unit, offset=offset, limit=limit)
 
 
