@@ -102,14 +102,16 @@ def test_damaged_bytes_never_arrive_whole(client: Client, task: Task) -> None:
     artifact = make_artifact(task, "good words")
     Content.objects.update(data=b"evil words")
     assert _raw(client, artifact).status_code == 500
-    large = make_artifact(task, LARGE)
-    Content.objects.filter(data__isnull=True).update(sha256="f" * 64)
-    path_of("f" * 64).parent.mkdir(parents=True)
-    path_of(hashlib.sha256(LARGE.encode()).hexdigest()).rename(path_of("f" * 64))
+    text = "".join(f"{number}\n" for number in range(100_000))
+    large = make_artifact(task, text)
+    path = path_of(hashlib.sha256(text.encode()).hexdigest())
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
     received = []
     with pytest.raises(Damaged):
         received.extend(_raw(client, large).streaming_content)
-    assert len(b"".join(received)) < len(LARGE.encode())
+    assert 0 < len(b"".join(received)) < len(text.encode())
+    path.unlink()
+    assert _raw(client, large).status_code == 500
 
 
 @pytest.mark.django_db(transaction=True)
