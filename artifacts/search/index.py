@@ -34,7 +34,19 @@ _READ_FOR_TASK = ("public_id", "project", "root", "title", "description", "conte
 
 def index_tasks(tasks: Sequence[Task]) -> None:
     """Write the words of tasks. Call it in the transaction of the change, with their rows locked."""
-    _write([documents.of_task(task) for task in tasks])
+    rows = [documents.of_task(task) for task in tasks]
+    known = dict(SearchDocument.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", "title"))
+    _write(rows)
+    if renamed := [row.task_id for row in rows if known.get(row.pk, row.title) != row.title]:
+        _index_works_of(renamed)
+
+
+def _index_works_of(tasks: Sequence[int]) -> None:
+    """Index the works of tasks anew, which are found by the names of their tasks too, once the change holds."""
+    owners = [owner_of(artifact=key) for key in Artifact.objects.filter(task__in=tasks).values_list("pk", flat=True)]
+    note(owners)
+    for owner in owners:
+        transaction.on_commit(partial(catch_up_with, owner), robust=True)
 
 
 def index_artifact(version: ArtifactVersion, *, task: Task, paths: Sequence[str]) -> None:

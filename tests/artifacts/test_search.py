@@ -93,8 +93,8 @@ def test_phrases_beginnings_and_other_forms_of_a_word(ada: Assistant) -> None:
 
 @pytest.mark.parametrize(
     "word",
-    [normalize("NFD", "café"), normalize("NFD", "Việt"), "ab12" * 32, "İstanbul", "हिन्दी", "السَّلَامُ", "שָׁלוֹם", "don’t"],
-    ids=["marks", "two marks", "long", "dotted", "hindi", "arabic", "hebrew", "apostrophe"],
+    [normalize("NFD", "Việt"), "ab12" * 32, "İstanbul", "हिन्दी", "السَّلَامُ", "שָׁלוֹם", "don\u2019t"],
+    ids=["marks", "long", "dotted", "hindi", "arabic", "hebrew", "apostrophe"],
 )
 def test_a_word_is_found_as_it_is_written(ada: Assistant, word: str) -> None:
     artifact = deliver(ada, f"There is {word} in it.")

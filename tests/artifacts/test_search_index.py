@@ -76,6 +76,18 @@ def test_a_work_that_shrinks_leaves_no_words_behind(ada: Assistant) -> None:
     assert SearchDocument.objects.filter(artifact__isnull=False).count() == 2
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_task_that_is_renamed_gives_its_work_the_new_name(ada: Assistant, size: int) -> None:
+    task = ada.plan("Zebras and giraffes")["Zebras and giraffes"]
+    artifact = ada.complete(task, detailed_work="x" * size, file_paths=["a.md"])["artifact_info"]["artifact_id"]
+    ada.call("update_task", task_id=task, action="request_revision", reason="Mend it")
+    ada.call("update_task", task_id=task, title="Giraffes", description="Tall ones")
+    hits = ada.call("search", query="giraffes", kinds=["artifact"])["hits"]
+    assert [row["artifact_id"] for row in hits] == [artifact]
+    assert total("a.md") == 1 and total("zebras") == 0
+
+
 def test_the_words_behind_a_million_characters_are_found_inside_alone(ada: Assistant) -> None:
     done = ada.complete(ada.plan("A")["A"], detailed_work=f"{'x ' * (PIECE * PIECES // 2)} needle")
     index.catch_up()
