@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -110,6 +111,25 @@ def test_frames_that_come_too_fast_are_kept_as_they_are(shelf: Shelf, monkeypatc
     content = stored(TEXT.encode())
     assert len(shelf.read(content.stored_as)) > len(TEXT.encode())
     assert store.text_of(content) == TEXT
+
+
+@pytest.mark.parametrize("kind", ["noise", "prose"])
+def test_a_large_work_is_stored_and_read_in_little_memory(
+    folder_shelf: Shelf, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames, "FRAME_BYTES", 256 * 1024)
+    piece = random.Random(1).randbytes(2**20) if kind == "noise" else TEXT.encode() * 10
+    tracemalloc.start()
+    try:
+        with store.Writer() as writer:
+            for _ in range(64):
+                writer.write(piece)
+            content = store.insert(writer.finish())
+        assert sum(map(len, store.chunks(content))) == 64 * len(piece)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 24 * 2**20
 
 
 @pytest.mark.parametrize("harm", HARMS)
