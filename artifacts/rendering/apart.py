@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pickle
 import subprocess
 import sys
 import zlib
@@ -28,6 +29,11 @@ KEPT_SECONDS = 30 * 24 * 3600
 FAILURE_KEPT_SECONDS = 600
 """How long it is remembered that something could not be rendered, which costs the most."""
 FAILED = "failed"
+_DAMAGE = (
+    OSError, EOFError, zlib.error, pickle.UnpicklingError, ArithmeticError, AttributeError, ImportError, LookupError,
+    MemoryError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
+"""What reading a file may end in that is not what was written: unpickling promises no error of its own."""
 
 _places = BoundedSemaphore(2)
 
@@ -56,7 +62,7 @@ def _run(task: dict[str, Any]) -> str:
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "artifacts.rendering.process"],
-            input=json.dumps(task).encode(),
+            input=json.dumps({"most": OUTPUT_BYTES, **task}).encode(),
             capture_output=True,
             timeout=SECONDS,
             check=True,
@@ -66,15 +72,21 @@ def _run(task: dict[str, Any]) -> str:
         logger.warning("Rendering %s took longer than %s s; the text is shown plainly.", task["what"], SECONDS)
         return FAILED
     except subprocess.CalledProcessError as error:
-        logger.warning("Rendering %s failed; the text is shown plainly: %s", task["what"], error.stderr[-300:].decode())
+        reason = error.stderr[-300:].decode(errors="replace")
+        logger.warning("Rendering %s failed; the text is shown plainly: %s", task["what"], reason)
         return FAILED
-    return done.stdout.decode() if len(done.stdout) <= OUTPUT_BYTES else FAILED
+    except OSError as error:
+        logger.warning("Rendering %s could not begin; the text is shown plainly: %s", task["what"], error)
+        return FAILED
+    return done.stdout.decode()
 
 
 def _read(name: str) -> str | None:
     """A file that cannot be read is no reason to show nothing."""
-    with suppress(OSError, EOFError, zlib.error):
+    with suppress(*_DAMAGE):
         found: str | None = caches["rendered"].get(name)
+        if found is not None and found != FAILED:
+            json.loads(found)
         return found
     return None
 

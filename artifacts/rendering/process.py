@@ -15,10 +15,14 @@ PROCESSOR_SECONDS = 20
 
 
 def main() -> None:
-    """Do one task."""
+    """Do one task; an answer of more than `most` bytes never leaves this process."""
     _limit()
     task = json.load(sys.stdin)
-    json.dump(_TASKS[task.pop("what")](**task), sys.stdout)
+    most = task.pop("most")
+    answer = json.dumps(_TASKS[task.pop("what")](**task))
+    if len(answer) > most:
+        sys.exit(f"The answer has {len(answer):,} bytes; {most:,} are allowed.")
+    sys.stdout.write(answer)
 
 
 def _limit() -> None:

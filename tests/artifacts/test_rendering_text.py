@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import re
 import subprocess
 import sys
 import time
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core.cache import caches
@@ -211,6 +215,21 @@ def test_a_result_that_is_too_large_is_not_shown(monkeypatch: pytest.MonkeyPatch
     assert kept(("large",), "markdown", text="a" * 20) is None
 
 
+def test_the_process_itself_says_nothing_where_that_is_too_much() -> None:
+    bomb = f"[a]: http://x.y/{'u' * 1000}\n\n{'[a]' * 20_000}"
+    task = json.dumps({"what": "markdown", "most": 10_000, "text": bomb})
+    command = [sys.executable, "-m", "artifacts.rendering.process"]
+    done = subprocess.run(command, cwd=ROOT, input=task.encode(), capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, b"") and b"are allowed" in done.stderr
+
+
+def test_an_error_may_say_anything_and_a_process_may_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons = [subprocess.CalledProcessError(1, "x", b"", "é".encode() * 200 + b"x"), BlockingIOError(11, "No more")]
+    for number, reason in enumerate(reasons):
+        monkeypatch.setattr("artifacts.rendering.apart.subprocess.run", Mock(side_effect=reason))
+        assert kept(("unlucky", str(number)), "markdown", text="a") is None
+
+
 def test_a_process_that_fails_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     assert kept(("wrong",), "markdown", wrong="a") is None
     assert "TypeError" in caplog.text
@@ -233,11 +252,22 @@ def test_what_was_rendered_is_kept_by_its_content(monkeypatch: pytest.MonkeyPatc
     assert rendered(content, "# A", View.RENDERED, "a.md").html == "anew"
 
 
-def test_a_damaged_cache_is_no_loss() -> None:
+def _cached(value: object, *, until: object = None) -> bytes:
+    """Return a file of the cache as Django writes it."""
+    return pickle.dumps(until) + zlib.compress(pickle.dumps(value))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", _cached('"kept"')[:12], _cached('"kept"')[:-9], bytes(400), b"no" * 50, b"\x80\x04.", b"\x80\x04c\nx\n.",
+     _cached(5), _cached("no JSON"), _cached('"kept"', until="never"), pickle.dumps(None) + zlib.compress(b"x" * 9)],
+)  # fmt: skip
+def test_a_damaged_cache_is_no_loss(raw: bytes) -> None:
     kept(("damaged",), "markdown", text="a")
     for path in Path(caches["rendered"]._dir).glob("*.djcache"):  # type: ignore[attr-defined]
-        path.write_bytes(path.read_bytes()[:40])
-    assert kept(("damaged",), "markdown", text="a") == "<p>a</p>\n"
+        path.write_bytes(raw)
+    for _ in range(2):
+        assert kept(("damaged",), "markdown", text="a") == "<p>a</p>\n"
 
 
 def test_the_cache_holds_a_bounded_number_of_files() -> None:
