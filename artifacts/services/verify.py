@@ -13,12 +13,14 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from artifacts.models import ArtifactVersion, Content
+from artifacts.services.heal import heal
 from artifacts.services.sweep import KEEP, is_old, remove_row, unnamed_bytes, unnamed_rows
 from artifacts.store.examination import Examined, State, examine
 from artifacts.store.local import drafts_left, remove_draft
 from artifacts.store.seam import content_store
 
 _HARMS = {State.MISSING, State.DAMAGED, State.UNREADABLE, State.MISCOUNTED}
+_MENDED, _HEALED = "mended", "healed from a mirror"
 _HURT = ("artifact__public_id", "number")
 _PAGE = 50
 _GONE = {State.MISSING, State.DAMAGED}
@@ -54,8 +56,8 @@ class Totals:
 def verify(*, repair: bool = False, tell: Callable[[Finding], object]) -> Totals:
     """Re-hash every content, tell each thing that is wrong, and return the totals.
 
-    With `repair`, rows are mended from good bytes, damaged bytes are put aside, and what nothing has named for a day is
-    removed. Raises Transient where the store refuses or cannot be reached.
+    With `repair`, rows are mended from good bytes, damaged bytes are put aside and brought back from a mirror that has
+    them, and what nothing has named for a day is removed. Raises Transient where the store refuses.
     """
     totals = Totals()
     for finding in chain(_rows(totals, repair), _contents(totals, repair), _unnamed(totals, repair)):
@@ -100,25 +102,29 @@ def _as_it_is_now(content: Content) -> Content | None:
 def _told(content: Content, found: Examined, done: str) -> Finding:
     versions = ArtifactVersion.objects.filter(content=content).order_by("pk")
     hurts = tuple(f"{public_id} v{number}" for public_id, number in versions.values_list(*_HURT))
-    is_harm = found.state in _HARMS and done != "mended"
+    is_harm = found.state in _HARMS and done not in (_MENDED, _HEALED)
     return Finding(found.state.value, content.sha256, content.size_bytes, hurts, done, is_harm)
 
 
 def _mend(content: Content, found: Examined) -> str:
-    """Mend a row whose bytes are good, put damaged bytes aside; returns what was done."""
+    """Mend a row whose bytes are good, put damaged ones aside and look for others; returns what was done."""
     if found.state in _GONE:
-        return _put_aside(content) if found.state is State.DAMAGED and content.data is None else ""
+        return _bring_back(content, found.state)
     tally = found.tally
     same = Content.objects.filter(pk=content.pk, stored_as=content.stored_as, codec=content.codec)
     mended = same.update(
         size_bytes=tally.size_bytes, size_chars=tally.size_chars, size_lines=tally.size_lines, index=found.index
     )
-    return "mended" if mended else ""
+    return _MENDED if mended else ""
 
 
-def _put_aside(content: Content) -> str:
-    content_store().put_aside(content.kept_as)
-    return "put aside"
+def _bring_back(content: Content, state: State) -> str:
+    is_kept = state is State.DAMAGED and content.data is None
+    if is_kept:
+        content_store().put_aside(content.kept_as)
+    if heal(content=content):
+        return _HEALED
+    return "put aside" if is_kept else ""
 
 
 def _unnamed(totals: Totals, repair: bool) -> Iterator[Finding]:

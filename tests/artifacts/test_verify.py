@@ -17,6 +17,7 @@ from artifacts import queries, store
 from artifacts.models import Artifact, Content
 from artifacts.services import sweep, verify
 from artifacts.store.local import drafts
+from tasks.models import Project
 from tests.artifacts.old_rows import make_old
 from tests.artifacts.shelf import Shelf
 from tests.factories import make_artifact, make_project, make_task
@@ -81,6 +82,49 @@ def test_damaged_bytes_are_put_aside_and_a_new_delivery_heals_every_version(shel
     make_artifact(make_task(make_project()), TEXT)
     assert told()[:2] == (0, [])
     assert store.text_of(artifact.versions.get().content) == TEXT
+
+
+def mirrored(artifact: Artifact, folder: Path, data: bytes, *, on: bool = True) -> Path:
+    """Put a file into the mirror of an artifact's project."""
+    path = folder / ".task_orchestrator" / "artifacts" / "src" / "a.txt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
+    Project.objects.filter(pk=artifact.project_id).update(root_path=str(folder), settings={"mirror": on})
+    return path
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("harm", ["gone", "damaged", "in the row"])
+def test_a_mirror_that_has_the_same_bytes_heals_them(shelf: Shelf, folder: Path, harm: str) -> None:
+    text = "Small" if harm == "in the row" else TEXT
+    artifact, content = kept(text)
+    if harm == "gone":
+        shelf.remove(content.stored_as)
+    elif harm == "damaged":
+        shelf.write(content.stored_as, b"damaged")
+    else:
+        Content.objects.update(data=b"Evil!")
+    mirrored(artifact, folder, text.encode())
+    code, [finding], totals = told(repair=True)
+    assert (code, finding["done"], totals["harms"]) == (0, "healed from a mirror", 0)
+    assert told()[:2] == (0, [])
+    assert store.text_of(artifact.versions.get().content) == text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("other", ["other bytes", "a link", "switched off", "no folder"])
+def test_a_mirror_with_anything_else_heals_nothing(folder_shelf: Shelf, folder: Path, other: str) -> None:
+    artifact, content = kept()
+    folder_shelf.remove(content.stored_as)
+    same_size = TEXT.encode()[::-1] if other == "other bytes" else TEXT.encode()
+    path = mirrored(artifact, folder, same_size, on=other != "switched off")
+    if other == "a link":
+        path.symlink_to(path.rename(folder / "elsewhere.txt"))
+    if other == "no folder":
+        Project.objects.update(root_path=str(folder / "gone"))
+    code, [finding], _ = told(repair=True)
+    assert (code, finding["what"], finding["done"]) == (1, "missing", "")
+    assert folder_shelf.names() == []
 
 
 @pytest.mark.django_db
