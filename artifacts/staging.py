@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
@@ -125,8 +125,9 @@ def require_room(size: int) -> None:
 
 
 def discard(public_id: str) -> None:
-    """Remove the file of an upload that has ended."""
-    path_of(public_id).unlink(missing_ok=True)
+    """Remove the file of an upload that has ended. What cannot be removed now is left to the next sweep."""
+    with suppress(OSError):
+        path_of(public_id).unlink(missing_ok=True)
 
 
 def names() -> list[str]:

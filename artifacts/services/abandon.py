@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
 from artifacts import staging
 from artifacts.models import Upload, UploadState
+from artifacts.services.upload import DONE
 
 KEEP_OPEN = timedelta(hours=24)
 """How long after its last part an upload may be gone on with."""
 REMEMBER = timedelta(days=7)
-"""How long it is told what became of an upload."""
+"""How long it is told what became of an upload; of one that was committed, until its task can be completed with it."""
 BATCH = 500
 
 
@@ -42,5 +44,7 @@ def _forget(before: datetime) -> None:
 
 
 def _ended(before: datetime) -> list[int]:
-    rows = Upload.objects.exclude(state=UploadState.OPEN).filter(last_append_at__lt=before)
+    """Return some uploads that ended before a moment, but those that their unfinished tasks may still be ended with."""
+    needed = Q(state=UploadState.COMMITTED) & ~Q(task__status__in=DONE)
+    rows = Upload.objects.exclude(state=UploadState.OPEN).exclude(needed).filter(last_append_at__lt=before)
     return list(rows.values_list("pk", flat=True)[:BATCH])

@@ -12,7 +12,7 @@ from django.utils import timezone
 from artifacts import staging, store
 from artifacts.models import ArtifactVersion, Upload, UploadState
 from artifacts.services.store import store_artifact
-from artifacts.services.upload import require_may_store, require_open, wrong_offset
+from artifacts.services.upload import read_again, require_may_store, require_open, wrong_offset
 from artifacts.store import Prepared
 from tasks.actors import Actor
 from tasks.errors import Conflict, Invalid
@@ -35,17 +35,21 @@ def prepare_upload(upload: Upload) -> Arrived:
     """Check a whole upload and make its bytes ready to be stored. Call it outside any transaction: it packs and syncs.
 
     Raises Conflict where it has ended, is not whole, or has another sha256 than was announced; Invalid where it is
-    empty, Transient where the disk refuses.
+    empty, NotFound where it is gone, Transient where the disk refuses.
     """
-    upload.refresh_from_db()
+    read_again(upload)
     if upload.state == UploadState.COMMITTED:
         return Arrived(upload, None)
     require_open(upload)
     _require_whole(upload)
-    with store.Writer() as writer:
-        for chunk in staging.chunks(upload.public_id, upload.received):
-            writer.write(chunk)
-        prepared = writer.finish()
+    staging.require_room(upload.received)
+    try:
+        prepared = _packed(upload)
+    except Conflict:  # the bytes are gone: another call may have ended it and removed them
+        read_again(upload)
+        if upload.state == UploadState.OPEN:
+            raise
+        return prepare_upload(upload)
     _require_announced(upload, prepared)
     return Arrived(upload, prepared)
 
@@ -69,7 +73,7 @@ def commit_locked(*, arrived: Arrived, task: Task, actor: Actor, summary: str = 
     `summary` stands for the one that the upload did not bring.
     """
     upload = arrived.upload
-    upload.refresh_from_db()  # the same commit may have been faster
+    read_again(upload)  # the same commit may have been faster
     if upload.state == UploadState.COMMITTED:
         return _version(upload)
     require_open(upload)
@@ -86,6 +90,13 @@ def commit_locked(*, arrived: Arrived, task: Task, actor: Actor, summary: str = 
     )
     _end(upload, version)
     return version
+
+
+def _packed(upload: Upload) -> Prepared:
+    with store.Writer() as writer:
+        for chunk in staging.chunks(upload.public_id, upload.received):
+            writer.write(chunk)
+        return writer.finish()
 
 
 def _end(upload: Upload, version: ArtifactVersion) -> None:

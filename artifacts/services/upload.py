@@ -19,14 +19,14 @@ from artifacts.models import Kind, Upload, UploadState
 from tasks import ids
 from tasks.actors import Actor
 from tasks.choices import Status
-from tasks.errors import Conflict, Invalid, TooLarge, invalid
+from tasks.errors import Conflict, Invalid, NotFound, TooLarge, invalid
 from tasks.models import Project, Task
 from tasks.services import leases
 from tasks.services.texts import check_texts
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
-_DONE = (Status.COMPLETED, Status.IN_REVIEW, Status.CANCELLED)
+DONE = (Status.COMPLETED, Status.IN_REVIEW, Status.CANCELLED)
 
 
 def begin(
@@ -71,11 +71,13 @@ def append(*, upload: Upload, offset: int, data: bytes) -> Upload:
     """Take in a part, and return the upload with what it has then. What is there already is not written again.
 
     Raises Conflict, with the right offset, for a wrong one and for bytes that differ from those that are there, and
-    where the upload has ended; TooLarge or Invalid beyond its size, Transient where the disk refuses.
+    where the upload has ended; TooLarge or Invalid beyond its size, NotFound where it is gone, Transient where the disk
+    refuses.
     """
+    require_open(upload)  # before a file is made for one that has ended
     staging.require_room(len(data))
     with staging.locked(upload.public_id) as handle:
-        upload.refresh_from_db(fields=["received", "state"])
+        read_again(upload, "received", "state")
         require_fits(upload, offset, len(data))
         staging.require_bytes(handle, upload.public_id, upload.received)
         fresh = _what_is_new(upload, handle, offset, data)
@@ -88,14 +90,27 @@ def append(*, upload: Upload, offset: int, data: bytes) -> Upload:
 def abort(*, upload: Upload) -> Upload:
     """Throw an upload away; once more is harmless.
 
-    Raises Conflict for one that was committed.
+    Raises Conflict for one that was committed, NotFound for one that is gone.
     """
     ended = Upload.objects.filter(pk=upload.pk, state=UploadState.OPEN).update(state=UploadState.ABORTED)
-    upload.refresh_from_db(fields=["received", "state"])
+    read_again(upload, "received", "state")
     if not ended and upload.state == UploadState.COMMITTED:
         require_open(upload)
     staging.discard(upload.public_id)
     return upload
+
+
+def read_again(upload: Upload, *fields: str) -> None:
+    """Bring an upload up to date, or these fields of it.
+
+    Raises NotFound where it went meanwhile: what became of it was forgotten, or its task is gone.
+    """
+    try:
+        upload.refresh_from_db(fields=fields or None)
+    except Upload.DoesNotExist as error:
+        raise NotFound(
+            f"{upload.public_id} is not there any more.", next="Look whether its task is, then begin a new upload."
+        ) from error
 
 
 def require_may_store(task: Task, actor: Actor, lease_number: int | None = None) -> None:
@@ -105,7 +120,7 @@ def require_may_store(task: Task, actor: Actor, lease_number: int | None = None)
     """
     task.refresh_from_db(fields=["status", "lease_number", "lease_session", "lease_expires_at", "lease_holder"])
     leases.require_holder(task, actor, lease_number=lease_number)
-    if task.status in _DONE:
+    if task.status in DONE:
         raise Conflict(
             f"{task.public_id} is {task.status}: its work is not changed any more.",
             next="Have it sent back first (request_revision), or store the work with another task.",
@@ -121,7 +136,9 @@ def require_open(upload: Upload) -> None:
     if upload.state != UploadState.OPEN:
         raise Conflict(
             f"{upload.public_id} was {upload.state}.",
-            next="Nothing is left to do." if upload.state == UploadState.COMMITTED else "Begin a new upload.",
+            next="Its status names the artifact. Further work needs a new upload."
+            if upload.state == UploadState.COMMITTED
+            else "Begin a new upload.",
             details={"state": upload.state},
         )
 
@@ -196,7 +213,7 @@ def _acknowledge(upload: Upload, size: int) -> None:
     before, upload.received = upload.received, upload.received + size
     open_one = Upload.objects.filter(pk=upload.pk, state=UploadState.OPEN, received=before)
     if not open_one.update(received=upload.received, last_append_at=timezone.now()):
-        upload.refresh_from_db()
+        read_again(upload)
         require_open(upload)
         raise wrong_offset(upload, "Somebody else sent a part.")
 

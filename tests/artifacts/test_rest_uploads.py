@@ -63,6 +63,7 @@ def test_an_upload_goes_from_the_beginning_to_the_commit(ada: Rest, task: str) -
         assert (answer.status_code, answer.content) == (204, b"")
         assert answer["Upload-Offset"] == str(min(start + 1_500_000, len(data)))
     info = ada.post(f"/uploads/{upload}/commit")
+    assert info.pop("warnings") == []
     assert (info["sha256"], info["size_bytes"], info["version"]) == (sha256(data).hexdigest(), len(data), 1)
     artifact = Artifact.objects.get(public_id=info["artifact_id"])
     assert (artifact.task.public_id, artifact.kind, artifact.summary) == (task, "test", "Bytes")

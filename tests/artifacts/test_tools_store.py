@@ -292,10 +292,11 @@ def test_what_became_of_an_upload_is_forgotten_after_a_week(ada: Assistant, task
     for upload in (old, young):
         append(ada, upload, 0, f"Work of {upload}")
         commit(ada, upload)
+    ada.complete(task)
     Upload.objects.filter(public_id=old).update(last_append_at=timezone.now() - timedelta(days=8))
     assert abandon_uploads() == 0
     assert set(Upload.objects.values_list("public_id", flat=True)) == {young, still_open}
-    assert ArtifactVersion.objects.count() == 2
+    assert ArtifactVersion.objects.count() == 3
 
 
 def test_staged_bytes_that_somebody_removed_are_told(ada: Assistant, task: str) -> None:

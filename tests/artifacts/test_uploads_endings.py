@@ -1,0 +1,153 @@
+"""Uploads that end while somebody still works on them, or leave something behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from artifacts import staging
+from artifacts.models import ArtifactVersion, Upload
+from artifacts.services import upload as services
+from artifacts.services.abandon import abandon_uploads
+from artifacts.services.commit import commit, prepare_upload
+from tasks.actors import Actor
+from tasks.errors import Conflict, NotFound, Transient
+from tests.artifacts.test_tools_store import append, begin
+from tests.artifacts.test_tools_store import commit as commit_by_tool
+from tests.assistants import Assistant
+
+
+@pytest.fixture(autouse=True)
+def empty_staging(settings: Settings, tmp_path: Path) -> None:
+    settings.ORCHESTRATOR_HOME = tmp_path
+
+
+@pytest.fixture
+def task(ada: Assistant) -> str:
+    """Return the id of a task that ada works on."""
+    task_id = ada.plan("Write")["Write"]
+    ada.call("execute_subtask", task_id=task_id)
+    return task_id
+
+
+def row(upload: str) -> Upload:
+    return Upload.objects.select_related("task", "project").get(public_id=upload)
+
+
+def before_the_bytes_are_read(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
+    """Have something happen between the look at an upload and the look at its staged bytes."""
+    chunks = staging.chunks
+
+    def late(public_id: str, size: int) -> Iterator[bytes]:
+        monkeypatch.setattr(staging, "chunks", chunks)
+        act()
+        return chunks(public_id, size)
+
+    monkeypatch.setattr(staging, "chunks", late)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_commit_that_comes_second_finds_the_version_where_the_bytes_were(
+    ada: Assistant, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = begin(ada, task)
+    append(ada, upload, 0, "The work")
+    before_the_bytes_are_read(monkeypatch, lambda: commit(arrived=prepare_upload(row(upload)), actor=Actor.system()))
+    assert commit(arrived=prepare_upload(row(upload)), actor=Actor.system()).number == 1
+    assert ArtifactVersion.objects.count() == 1
+
+
+def test_a_commit_of_what_was_aborted_meanwhile_says_so(
+    ada: Assistant, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = begin(ada, task)
+    append(ada, upload, 0, "The work")
+    before_the_bytes_are_read(monkeypatch, lambda: services.abort(upload=row(upload)))
+    with pytest.raises(Conflict, match="was aborted"):
+        prepare_upload(row(upload))
+
+
+def test_a_part_for_an_upload_that_is_gone_meanwhile_is_not_found(ada: Assistant, task: str) -> None:
+    known = row(begin(ada, task))
+    append(ada, known.public_id, 0, "some")
+    Upload.objects.all().delete()
+    with pytest.raises(NotFound, match=known.public_id):
+        services.append(upload=known, offset=4, data=b"more")
+    with pytest.raises(NotFound, match=known.public_id):
+        prepare_upload(known)
+    with pytest.raises(NotFound, match=known.public_id):
+        services.abort(upload=known)
+
+
+def test_an_upload_that_goes_while_a_part_is_written_is_not_found(
+    ada: Assistant, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, write = row(begin(ada, task)), staging.write
+
+    def and_gone(*given: Any) -> None:
+        write(*given)
+        Upload.objects.all().delete()
+
+    monkeypatch.setattr(staging, "write", and_gone)
+    with pytest.raises(NotFound):
+        services.append(upload=known, offset=0, data=b"some")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_part_that_comes_too_late_leaves_no_file_and_is_told_that_it_was_not_stored(
+    ada: Assistant, task: str
+) -> None:
+    upload = begin(ada, task)
+    append(ada, upload, 0, "The work")
+    commit_by_tool(ada, upload)
+    refusal = ada.refused("store_artifact", action="append", upload_id=upload, offset=8, text=" and more")
+    assert (refusal["code"], refusal["details"]) == ("conflict", {"state": "committed"})
+    assert "new upload" in refusal["next"]
+    assert staging.names() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_staged_bytes_that_cannot_be_removed_do_not_fail_the_commit(ada: Assistant, task: str) -> None:
+    upload = begin(ada, task)
+    append(ada, upload, 0, "The work")
+    arrived = prepare_upload(row(upload))
+    staging.path_of(upload).unlink()
+    staging.path_of(upload).mkdir()  # nobody unlinks a folder
+    assert commit(arrived=arrived, actor=Actor.system()).number == 1
+
+
+def test_staged_bytes_that_cannot_be_removed_hold_up_no_sweep(ada: Assistant, task: str) -> None:
+    upload = begin(ada, task)
+    append(ada, upload, 0, "The work")
+    (staging.folder() / "upload_000000000000").mkdir()
+    (staging.folder() / "upload_zzzzzzzzzzzz").touch()
+    assert abandon_uploads() == 0
+    assert staging.names() == ["upload_000000000000", upload]
+
+
+def test_a_commit_leaves_the_disk_what_the_site_needs(ada: Assistant, task: str, settings: Settings) -> None:
+    upload = begin(ada, task)
+    append(ada, upload, 0, "The work")
+    settings.ORCHESTRATOR_KEEP_FREE_BYTES = 2**60
+    with pytest.raises(Transient, match="nearly full"):
+        prepare_upload(row(upload))
+    settings.ORCHESTRATOR_KEEP_FREE_BYTES = 0
+    assert prepare_upload(row(upload)).prepared
+
+
+def test_what_was_committed_ends_its_task_however_late(ada: Assistant, task: str) -> None:
+    upload = begin(ada, task)
+    append(ada, upload, 0, "The work")
+    commit_by_tool(ada, upload)
+    Upload.objects.update(last_append_at=timezone.now() - timedelta(days=30))
+    abandon_uploads()
+    completion = {"task_id": task, "summary": "Done", "next_action": "complete", "upload_ids": [upload]}
+    assert ada.call("complete_subtask", **completion)["status"] == "completed"
+    abandon_uploads()
+    assert not Upload.objects.exists()
