@@ -113,6 +113,7 @@ class UploadViews(TaskApi):
     answers = {"commit": CommitAnswer}
     statuses = {"create": 201, "partial_update": 204, "destroy": 204}
     conditional = ()
+    keyless = ("partial_update", "destroy")
 
     def list(self, request: Request) -> Response:
         """List uploads."""

@@ -145,7 +145,7 @@ def in_query(name: str, *, action: str = "") -> Parameter:
 def in_header(name: str) -> Parameter:
     """Describe a header."""
     schema, about = HEADERS[name]
-    return _optional(name, "header", schema, about)
+    return {**_optional(name, "header", schema, about), "required": name == "Upload-Offset"}
 
 
 def of_filter(name: str, kind: Any) -> Parameter:

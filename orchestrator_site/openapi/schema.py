@@ -139,7 +139,8 @@ class Schema(AutoSchema):
         if not self._is_guarded() or not hasattr(self.view, "bodies"):
             return []
         if self.method != "GET":
-            names += ["Idempotency-Key", *(["Session-Id"] if self._is_in_a_session() else [])]
+            names += ["Idempotency-Key"] if self.doing not in self.view.keyless else []
+            names += ["Session-Id"] if self._is_in_a_session() else []
             names += ["If-Match"] if self.doing in self.view.conditional else []
             names += ["Upload-Offset"] if self._is_part() else []
         elif self.doing == "retrieve":

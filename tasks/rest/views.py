@@ -44,6 +44,8 @@ class Api(GenericViewSet[Any]):
     """Bytes that the body of an action may have, where it is not BODY_LIMIT."""
     conditional: ClassVar[tuple[str, ...]] = ("update", "partial_update", "destroy")
     """Actions that keep to If-Match."""
+    keyless: ClassVar[tuple[str, ...]] = ()
+    """Writing actions that are the same once or twice by themselves, and look at no Idempotency-Key."""
     orderings: ClassVar[dict[str, str]] = {"created_at": "pk"}
     ordering: ClassVar[str] = "-created_at"
 

@@ -32,6 +32,7 @@ class Board:
         spare = self.call("POST", "/tokens", {"name": "spare", "scopes": ["read"]})["token_id"]
         plan, tasks = self._plan()
         artifact = self.call("POST", f"/tasks/{tasks[0]}/complete", _work())["artifact_info"]["artifact_id"]
+        uploads = [self.call("POST", "/uploads", {"task_id": task})["upload_id"] for task in tasks[5:8]]
         self._do(tasks[1], "claim")
         self._do(tasks[2], "block", reason="The password is missing.")
         self._do(tasks[3], "claim")
@@ -43,6 +44,7 @@ class Board:
             "needed_id": tasks[:2],
             "session_id": [session],
             "artifact_id": [artifact],
+            "upload_id": uploads,
             "token_id": [spare],
             "name": ["implementer", SPECIALIST],
             "code": ["conflict"],
