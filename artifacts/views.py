@@ -13,6 +13,7 @@ from artifacts.rendering.difference import COMPARED_CHARACTERS, difference
 from artifacts.rendering.excerpts import excerpt_of
 from artifacts.rendering.images import image_type
 from artifacts.rendering.views_of import RENDERED_CHARACTERS, View, name_of, rendered, views_of
+from artifacts.store import Damaged
 from tasks.templatetags.board import turns_text
 from tasks.views import number_in, page
 
@@ -26,6 +27,7 @@ LAYOUTS = ("unified", "split")
 def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
     found = _find(public_id)
     version = _version(request, found, "version", found.version)
+    shown, status = _shown_or_damaged(request, found, version.content)
     context = {
         "artifact": found,
         "version": version,
@@ -33,9 +35,9 @@ def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
         .defer("content__data")
         .order_by("-number")[:SHOWN_VERSIONS],
         "numbers": _numbers(found),
-        **_shown(request, found, version.content),
+        **shown,
     }
-    return render(request, "artifacts/artifact.html", context)
+    return render(request, "artifacts/artifact.html", context, status=status)
 
 
 @page
@@ -74,6 +76,14 @@ def artifact_diff(request: HttpRequest, public_id: str) -> HttpResponse:
         "layouts": LAYOUTS,
     }
     return render(request, "artifacts/diff.html", context)
+
+
+def _shown_or_damaged(request: HttpRequest, found: Artifact, content: Content) -> tuple[dict[str, Any], int]:
+    """Say of damaged bytes that they are; what is known beside them, and the other versions, can still be reached."""
+    try:
+        return _shown(request, found, content), 200
+    except Damaged as error:
+        return {"damage": error}, error.status
 
 
 def _shown(request: HttpRequest, found: Artifact, content: Content) -> dict[str, Any]:

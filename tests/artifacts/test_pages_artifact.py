@@ -119,6 +119,16 @@ def test_bytes_that_went_missing_are_said_to_be_missing(client: Client, task: Ta
     assert "missing or damaged" in answer.content.decode()
 
 
+def test_beside_damaged_bytes_all_else_can_still_be_reached(client: Client, task: Task) -> None:
+    artifact = make_artifact(task, "the first", "the second", paths=["a.md"])
+    Content.objects.filter(data=b"the second").update(data=b"not it")
+    answer = client.get(f"/artifacts/{artifact.public_id}/")
+    page = answer.content.decode()
+    assert answer.status_code == 500 and "missing or damaged" in page and "not it" not in page
+    assert f"/tasks/{task.public_id}/" in page and "a.md" in page and 'href="?version=1"' in page
+    assert "the first" in html_of(client.get(f"/artifacts/{artifact.public_id}/?version=1"))
+
+
 @pytest.mark.parametrize("versions", [2, 20])
 def test_it_takes_as_many_queries_however_many_versions_there_are(
     client: Client, task: Task, django_assert_num_queries: DjangoAssertNumQueries, versions: int
