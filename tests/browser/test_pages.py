@@ -45,6 +45,7 @@ def addresses(transactional_db: None) -> dict[str, str]:
     make_dependency(leaf, Task.objects.filter(parent=plan).order_by("id")[0], inherited_from=group)
     make_event(leaf, Verb.CLAIM, actor_name=EVIL, before={"status": "pending"}, after={"status": "active"})
     artifact = make_artifact(leaf, "x" * 5000, REPORT, paths=["src/" + "deep/" * 60 + "a.md", EVIL[:200]])
+    long = make_artifact(leaf, f"{'word ' * 20}\n" * 11_000, paths=["long.txt"])
     return {
         "projects": "/",
         "project": "/projects/ledger/",
@@ -56,6 +57,8 @@ def addresses(transactional_db: None) -> dict[str, str]:
         "plain": f"/artifacts/{artifact.public_id}/?view=plain",
         "difference": f"/artifacts/{artifact.public_id}/diff/",
         "side by side": f"/artifacts/{artifact.public_id}/diff/?layout=split",
+        "long": f"/artifacts/{long.public_id}/",
+        "search": "/search/?q=work",
     }
 
 
