@@ -31,7 +31,7 @@ _HEADINGS = {"h3", "h4", "h5", "h6"}
 _CLEANER = nh3.Cleaner(
     tags=_TEXT_TAGS | _TABLE_TAGS | _HEADINGS,
     clean_content_tags={"script", "style"},
-    attributes={"a": {"href", "title"}, "ol": {"start"}, **{tag: {"id"} for tag in _HEADINGS}},
+    attributes={"a": {"href", "title"}, "ol": {"start"}, "div": {"tabindex"}, **{tag: {"id"} for tag in _HEADINGS}},
     attribute_filter=lambda tag, name, value: _checked(tag, name, value),
     allowed_classes={
         "span": {name for name in STANDARD_TYPES.values() if name},
@@ -108,6 +108,6 @@ _RULES = {
     "fence": _code,
     "code_block": _code,
     "image": _image,
-    "table_open": lambda *_: '<div class="sideways"><table>\n',
+    "table_open": lambda *_: '<div class="sideways" tabindex="0"><table>\n',
     "table_close": lambda *_: "</table></div>\n",
 }

@@ -32,7 +32,7 @@ ALLOWED = {
     "p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a", "span", "div", "table",
     "thead", "tbody", "tr", "th", "td", "h3", "h4", "h5", "h6",
 }  # fmt: skip
-ATTRIBUTES = {"href", "title", "class", "id", "start", "rel"}
+ATTRIBUTES = {"href", "title", "class", "id", "start", "rel", "tabindex"}
 
 
 class Seen(HTMLParser):
@@ -132,6 +132,10 @@ def test_markdown_reads_as_it_should() -> None:
         'href="#md-top"' in html
         and '<a href="https://x/y.png" rel="noopener noreferrer nofollow">[image: e]</a>' in html
     )
+
+
+def test_a_wide_table_can_be_scrolled_by_keyboard() -> None:
+    assert markdown("| a |\n|---|\n").startswith('<div class="sideways" tabindex="0"><table>')
 
 
 def test_headings_of_one_name_are_told_apart() -> None:
