@@ -6,7 +6,6 @@ from typing import Any
 
 import schemathesis
 
-
 # The bytes of an upload go as they are.
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
