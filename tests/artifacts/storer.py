@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import django
@@ -59,15 +60,22 @@ def _store(text: str) -> int:
     from artifacts import store
     from artifacts.services.store import store_artifact
     from tasks.actors import Actor
-    from tasks.models import Task
-    from tests.factories import make_project, make_task
 
-    task = Task.objects.first() or make_task(make_project())
     prepared = store.prepare(text)
     with transaction.atomic():
+        task = _task()
         return store_artifact(
             task=task, actor=Actor.system(), prepared=prepared, paths=[os.urandom(8).hex()]
         ).artifact.pk
+
+
+@cache
+def _task() -> Any:
+    """Make the task of this process."""
+    from tests.factories import make_project, make_task
+
+    project = make_project(f"project-{os.urandom(6).hex()}")
+    return make_task(project, public_id=f"task_{os.urandom(4).hex()}")
 
 
 def _age(content: Any) -> None:
