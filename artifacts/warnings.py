@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import PurePosixPath
 
 from artifacts import staging
@@ -17,14 +18,16 @@ from tasks.text import shortened
 
 QUOTED = 40
 """How many of the last characters a warning repeats."""
-SHOWN = 6
-"""Warnings in one answer, which may be about a hundred files."""
+SHOWN, SHOWN_BYTES = 6, 450
+"""Warnings in one answer, which may be about a hundred files, and their bytes where there are several."""
 MEASURED_BYTES = 4 * 1024 * 1024
 """Bytes up to which work that arrived in parts is measured."""
 FAR_SHORTER = 0.75
 """Below what share of the announced size a text is far shorter."""
 SCANNED_CODE = 1024 * 1024
 """Characters of code up to which its brackets are paired."""
+SCANNED_TWICE = 8 * 1024 * 1024
+"""Characters up to which the rest of a line is read again, all lines together: long ones may be meant to be slow."""
 
 _MARKDOWN = {"md", "markdown", "mdx", "qmd"}
 _PYTHON = {"py", "pyi"}
@@ -42,6 +45,8 @@ _REGEX = r"(?<=[=(,:;!&|?\[{}])[ ]*/(?![*/])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.
 _BRACKETS = r"\\.|(?P<bracket>[()\[\]{}])"
 _IN_PYTHON = re.compile(rf"{_TRIPLE}|#[^\n]*|{_STRINGS}|{_BRACKETS}", re.DOTALL)
 _IN_BRACED = re.compile(rf"{_COMMENT}|//[^\n]*|{_REGEX}|{_TEMPLATE}|{_STRINGS}|{_BRACKETS}", re.DOTALL)
+_TO_THE_LINES_END = re.compile(r"[=(,:;!&|?\[{}][ ]*/|url\(")
+"""What may be read to the end of its line in vain, once for each that stands there."""
 _IN_STYLES = re.compile(rf"{_COMMENT}|url\([^)\n]*\)|{_STRINGS}|{_BRACKETS}", re.DOTALL)
 _PATTERNS = dict.fromkeys(_PYTHON, _IN_PYTHON) | dict.fromkeys(_BRACED, _IN_BRACED) | {"css": _IN_STYLES}
 _PAIRS = {")": "(", "]": "[", "}": "{"}
@@ -69,8 +74,13 @@ def warnings_of(
     found = [text and _shorter(text, expected_size), text and warning_of(text, kind=kind, paths=paths)]
     found += [_of_upload(upload) for upload in uploads]
     facts = [fact for fact in found if fact]
-    more = f"There are {len(facts) - SHOWN:,} more works like these."
-    return facts if len(facts) <= SHOWN else [*facts[:SHOWN], more]
+    shown = _first(facts)
+    return facts if len(shown) == len(facts) else [*shown, f"There are {len(facts) - len(shown):,} more like these."]
+
+
+def _first(facts: list[str]) -> list[str]:
+    ends = accumulate(len(fact.encode()) for fact in facts[:SHOWN])
+    return facts[: max(1, sum(end <= SHOWN_BYTES for end in ends))]
 
 
 def _shorter(text: str, expected_size: int | None) -> str | None:
@@ -169,7 +179,7 @@ def _open_end(text: str, suffix: str) -> str | None:
 
 def _open_bracket(text: str, suffix: str) -> str | None:
     """Name the last bracket that is never closed, unless some closed without being opened: then we misread it."""
-    if len(text) > SCANNED_CODE or suffix not in _PATTERNS or _PREPROCESSOR.search(text):
+    if len(text) > SCANNED_CODE or suffix not in _PATTERNS or _PREPROCESSOR.search(text) or _is_slow(text):
         return None
     opened: list[tuple[str, int]] = []
     for sign, place in _signs(text, _PATTERNS[suffix]):
@@ -182,6 +192,11 @@ def _open_bracket(text: str, suffix: str) -> str | None:
     sign, place = opened[-1]
     what = "string or comment" if sign == "open" else repr(sign)
     return f"The {what} in line {text.count(chr(10), 0, place) + 1:,} is not closed."
+
+
+def _is_slow(text: str) -> bool:
+    lines = text.replace("\\\n", "").split("\n")  # a line goes on behind a backslash
+    return sum(len(line) * len(_TO_THE_LINES_END.findall(line)) for line in lines) > SCANNED_TWICE
 
 
 def _signs(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, int]]:

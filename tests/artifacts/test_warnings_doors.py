@@ -80,7 +80,17 @@ def test_many_warnings_are_counted(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     uploads = [_arrived(ada, task, b"x = (\n", file_paths=[f"{number}.py"]) for number in range(40)]
     answer = ada.call("complete_subtask", task_id=task, summary="Done", next_action="complete", upload_ids=uploads)
-    assert len(answer["warnings"]) == 7 and answer["warnings"][-1] == "There are 34 more works like these."
+    assert len(answer["warnings"]) == 7 and answer["warnings"][-1] == "There are 34 more like these."
+
+
+def test_many_long_warnings_keep_the_answer_small(ada: Assistant) -> None:
+    task = ada.plan("A", "\u6f22" * 100)["A"]
+    paths = ["\u6f22" * 200 + f"/{number}.py" for number in range(40)]
+    uploads = [_arrived(ada, task, ("\u6f22" * 50 + " (").encode(), file_paths=[path]) for path in paths]
+    call = {"task_id": task, "summary": "Done", "next_action": "complete", "upload_ids": uploads}
+    outcome = ada.send("complete_subtask", **call)
+    assert outcome.payload["warnings"][-1] == "There are 39 more like these."
+    assert len(outcome.text.encode()) < 2000
 
 
 def test_the_largest_works_are_not_read_for_it(ada: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
