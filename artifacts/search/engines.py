@@ -5,7 +5,8 @@ Both answer owners by rank (smaller is better), each with its best document. Onl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -56,10 +57,14 @@ class Engine(Protocol):
     def ranked(self, expression: str, within: Within, *, after: Place | None, limit: int) -> list[Ranked]:
         """Return what fits best, the best first."""
 
-    def marked(self, expression: str, documents: Sequence[int]) -> dict[int, str]:
-        """Return the bodies of some documents, hits between START and STOP."""
+    def marked(self, expression: str, bodies: Mapping[int, str]) -> dict[int, str]:
+        """Return the bodies of some documents, hits between START and STOP, all else in its place."""
 
 
+_LONGEST_WORD = 2_047
+"""Bytes of UTF-8 from which on PostgreSQL leaves out a word, or what is between two of them."""
+_LONG = re.compile(r"\w{512,}|\W{512,}")
+_FILLING = "\N{LATIN LETTER SINOLOGICAL DOT}".ljust(512)
 _PAGE = """
     hits AS MATERIALIZED ({best})
     SELECT id, owner, rank, (SELECT count(*) FROM hits) AS total FROM hits WHERE {after}
@@ -92,14 +97,14 @@ class Sqlite:
         asked = " AND ".join([*_scopes(within), f"{{title body}} : ({expression})"])
         return _page(found, best, [asked], after, limit)
 
-    def marked(self, expression: str, documents: Sequence[int]) -> dict[int, str]:
+    def marked(self, expression: str, bodies: Mapping[int, str]) -> dict[int, str]:
         """Look each document up by its key; there is a page of them."""
         statement = """
             SELECT rowid, highlight(artifacts_searchindex, 2, char(2), char(3))
             FROM artifacts_searchindex WHERE artifacts_searchindex MATCH %s AND rowid = %s
         """
         asked = f"{{title body}} : ({expression})"
-        return dict(row for document in documents for row in _rows(statement, [asked, document]))
+        return dict(row for document in bodies for row in _rows(statement, [asked, document]))
 
 
 class Postgresql:
@@ -120,20 +125,26 @@ class Postgresql:
         best = "SELECT DISTINCT ON (owner) id, owner, rank FROM found ORDER BY owner, rank, id"
         return _page(found, best, [expression, *values], after, limit)
 
-    def marked(self, expression: str, documents: Sequence[int]) -> dict[int, str]:
-        """Mark all words; what stood for signs in the index stands as spaces here, each in its place."""
+    def marked(self, expression: str, bodies: Mapping[int, str]) -> dict[int, str]:
+        """Mark all words; signs stand as spaces here, each in its place."""
         statement = """
-            SELECT id, ts_headline('orchestrator_words', orchestrator_plain(body),
-                                   to_tsquery('orchestrator_words', %s), %s)
-            FROM artifacts_searchdocument WHERE id = ANY(%s)
+            SELECT id, ts_headline('orchestrator_words', body, to_tsquery('orchestrator_words', %s), %s)
+            FROM unnest(%s::bigint[], %s::text[]) AS given (id, body)
         """
         options = f'HighlightAll=true, StartSel="{START}", StopSel="{STOP}"'
-        return dict(_rows(statement, [expression, options, list(documents)]))
+        shown = [_LONG.sub(_filled, words.without_signs(body)) for body in bodies.values()]
+        return dict(_rows(statement, [expression, options, list(bodies), shown]))
 
 
 def engine() -> Engine:
     """Return the index of the database that is used."""
     return Sqlite() if connection.vendor == "sqlite" else Postgresql()
+
+
+def _filled(found: re.Match[str]) -> str:
+    """Put a letter that nobody looks for and spaces in the place of what would be left out, so all else keeps its."""
+    size = len(found[0])
+    return found[0] if len(found[0].encode()) < _LONGEST_WORD else (_FILLING * (size // 512 + 1))[:size]
 
 
 def _scopes(within: Within) -> list[str]:

@@ -129,7 +129,7 @@ def _found(question: str, expression: str, ranked: list[Ranked], limit: int, eve
     rows, total = ranked[:limit], ranked[0].total
     documents = SearchDocument.objects.select_related("task", "task__project", "artifact")
     by_key = documents.in_bulk([row.document for row in rows])
-    marked = engine().marked(expression, list(by_key))
+    marked = engine().marked(expression, {key: document.body for key, document in by_key.items()})
     # What was removed between the two questions is left out.
     there = [row for row in rows if row.document in by_key]
     hits = [_hit(by_key[row.document], marked.get(row.document, "")) for row in there]

@@ -64,11 +64,16 @@ def for_postgresql(terms: Sequence[Term], *, every: bool) -> str:
     return (" & " if every else " | ").join(parts)
 
 
+def without_signs(text: str) -> str:
+    """Put spaces in the places of signs."""
+    return text.translate(_SIGNS)
+
+
 def _phrase(term: Term) -> str:
     words = " <-> ".join(f"'{word}'" for word in term.words)
     return f"({words}{':*' * term.begins})"
 
 
 def _term(text: str, *, begins: bool) -> Term:
-    words = [word for word in text.translate(_SIGNS).split() if _HAS_WORD.search(word)]
+    words = [word for word in without_signs(text).split() if _HAS_WORD.search(word)]
     return Term(text.rstrip("*") or text, tuple(words[:_WORDS_OF_TERM]), begins)

@@ -68,6 +68,16 @@ def test_reading_from_the_offset_of_a_hit_shows_it(ada: Assistant, place: int) -
     assert " ".join(text.split()).startswith(only["snippet"].strip("…").strip()[:60])
 
 
+@pytest.mark.parametrize(
+    "run",
+    ["\u6f22\u5b57" * 1500, "x" * 3000, "-" * 3000, "\U0001f600" * 1500],
+    ids=["han", "a letter", "a sign", "a picture"],
+)
+def test_behind_a_run_without_spaces_a_hit_is_shown_where_it_is(ada: Assistant, run: str) -> None:
+    deliver(ada, f"{run} the needle is here")
+    assert "needle" in hit(ada, "needle")["snippet"]
+
+
 def test_a_title_counts_for_more_than_a_text(ada: Assistant) -> None:
     ids = ada.plan("Paint the boat", "Sweep the floor")
     ada.call("update_task", task_id=ids["Sweep the floor"], description="Not in the boat. Near the quay, with a broom.")
