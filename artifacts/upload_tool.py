@@ -20,7 +20,7 @@ from orchestrator_site.mcp.registry import Arguments, tool
 from tasks import answers
 from tasks.actors import Actor
 from tasks.callers import Caller
-from tasks.errors import TooLarge, invalid
+from tasks.errors import Invalid, OrchestratorError, TooLarge, invalid
 from tasks.queries.find import task_by_id
 from tasks.services.idempotency import run_once
 from tasks.text import shortened, without_bytes
@@ -29,7 +29,9 @@ Answer = dict[str, Any]
 PART_LIMIT = 1024 * 1024
 """Bytes that one call brings."""
 PATH_LENGTH = 120
-GO_ON = "Append from offset={} on; then commit, or complete the subtask with upload_ids=[{!r}]."
+PAGE = 20
+NOTHING_CHANGED = "Nothing was changed. Mend these and send the call again."
+WHAT_THEN = "commit (the task goes on), or end it with this: orchestrator_complete_subtask(upload_ids=[{!r}])."
 
 
 class StoreArtifact(Arguments):
@@ -43,8 +45,8 @@ class StoreArtifact(Arguments):
     task_id: str | None = Field(None, description="begin: whose work it is; status: only its uploads")
     upload_id: str | None = Field(None, description="As begin answered. status without it lists what is open")
     offset: int | None = Field(None, description="append: bytes stored so far, as the last answer says")
-    text: str | None = Field(None, description="append: the next part, up to 1 MiB")
-    base64: str | None = Field(None, description="append: the same for bytes that are no text")
+    text: str | None = Field(None, description="begin, append: the first or next part, up to 1 MiB")
+    base64: str | None = Field(None, description="The same for bytes that are no text")
     summary: str = ""
     artifact_type: Literal["code", "documentation", "analysis", "design", "test", "config", "general"] = "general"
     file_paths: list[str] = Field([], description="Where it belongs in the user's project")
@@ -52,6 +54,7 @@ class StoreArtifact(Arguments):
     expected_size: int | None = Field(None, description="In bytes, checked at commit")
     expected_sha256: str = ""
     lease_number: int | None = Field(None, ge=1)
+    cursor: str | None = None
     session_id: str | None = None
     idempotency_key: str | None = None
 
@@ -59,7 +62,8 @@ class StoreArtifact(Arguments):
 @tool(
     "orchestrator_store_artifact",
     title="Store an artifact in parts",
-    description="Store large or binary work: begin, append part by part, commit. After a crash ask status and go on. "
+    description="Store large or binary work: begin (with the first part), append the others, commit. After a crash ask "
+    "status and go on. "
     "To end the subtask with it, pass upload_ids to complete_subtask instead of committing.",
     arguments=StoreArtifact,
     toolset="artifacts",
@@ -74,9 +78,12 @@ def store_artifact(caller: Caller, given: StoreArtifact) -> Answer:
 
 def _begin(actor: Actor, given: StoreArtifact) -> Answer:
     task = task_by_id(actor.project, given.task_id or "")
+    part = _part(given)
     logical_paths, problems = paths.all_normalised(given.file_paths)
+    if given.expected_size is not None and len(part) > given.expected_size:
+        problems.append({"at": "expected_size", "problem": f"the first part alone has {len(part):,} bytes"})
     if problems:
-        raise invalid(problems, next="Nothing was changed. Mend these and send the call again.")
+        raise invalid(problems, next=NOTHING_CHANGED)
 
     def produce() -> Answer:
         upload = services.begin(
@@ -91,20 +98,29 @@ def _begin(actor: Actor, given: StoreArtifact) -> Answer:
             lease_number=given.lease_number,
         )
         repaired = answers.short_id(given.task_id, task)
-        return {**_standing(upload), "part_limit_bytes": PART_LIMIT, "repaired": repaired}
+        return {"upload_id": upload.public_id, "part_limit_bytes": PART_LIMIT, "repaired": repaired}
 
-    return run_once(
-        project=actor.project,
-        operation="store_artifact",
-        key=given.idempotency_key,
-        request=answers.request_of(given),
-        produce=produce,
-    )
+    begun = _once(actor, given, produce)
+    upload = upload_by_id(actor.project, begun["upload_id"])
+    if part and upload.state == UploadState.OPEN:
+        _append_first(upload, part)
+    return {**begun, **_standing(upload)}
+
+
+def _append_first(upload: Upload, part: bytes) -> None:
+    """Store what came with begin, behind its transaction. A refusal tells of the upload, which is open already."""
+    try:
+        services.append(upload=upload, offset=0, data=part)
+    except OrchestratorError as refusal:
+        refusal.details |= {"upload_id": upload.public_id}
+        refusal.next = f"{upload.public_id} is open; its first part is missing. {refusal.next}"
+        raise
 
 
 def _append(actor: Actor, given: StoreArtifact) -> Answer:
     upload = services.append(upload=_upload(actor, given), offset=given.offset or 0, data=_part(given))
-    return {"upload_id": upload.public_id, "offset": upload.received}
+    then = _goes_on(upload) if upload.received == upload.expected_size else None
+    return {"upload_id": upload.public_id, "offset": upload.received, "next": then}
 
 
 def _status(actor: Actor, given: StoreArtifact) -> Answer:
@@ -114,21 +130,47 @@ def _status(actor: Actor, given: StoreArtifact) -> Answer:
         return {**_row(upload), **stored, **_standing(upload)}
     task = task_by_id(actor.project, given.task_id) if given.task_id else None
     found = open_uploads(actor.project, task)
-    return {"uploads": answers.within(found[:20], _row), "total": found.count()}
+    page = list(found.filter(pk__gt=_after(given.cursor))[: PAGE + 1])
+    rows = answers.within(page[:PAGE], _row)
+    more = {"cursor": str(page[len(rows) - 1].pk), "next": "Send the cursor for more."} if len(rows) < len(page) else {}
+    return {"uploads": rows, "total": found.count(), **more}
+
+
+def _after(cursor: str | None) -> int:
+    """Return the key that a page comes behind. Raises Invalid."""
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+        raise Invalid("cursor: this is no cursor of this list.", next="Send a cursor that the same call answered.")
+    return int(cursor)
 
 
 def _commit(actor: Actor, given: StoreArtifact) -> Answer:
     upload = _upload(actor, given)
     arrived = prepare_upload(upload)
     warnings = warnings_of(None, uploads=[upload])
-    version = commit(arrived=arrived, actor=actor, lease_number=given.lease_number)
-    done = f"End the subtask with orchestrator_complete_subtask(upload_ids=[{upload.public_id!r}]) when it is done."
-    return {"upload_id": upload.public_id, "artifact_info": info_of(version), "warnings": warnings, "next": done}
+    then = f"Stored; the task is not ended: orchestrator_complete_subtask(upload_ids=[{upload.public_id!r}]) does that."
+
+    def produce() -> Answer:
+        info = info_of(commit(arrived=arrived, actor=actor, lease_number=given.lease_number))
+        return {"upload_id": upload.public_id, "artifact_info": info, "warnings": warnings, "next": then}
+
+    return _once(actor, given, produce)
 
 
 def _abort(actor: Actor, given: StoreArtifact) -> Answer:
     upload = services.abort(upload=_upload(actor, given))
     return {"upload_id": upload.public_id, "state": upload.state}
+
+
+def _once(actor: Actor, given: StoreArtifact, produce: Callable[[], Answer]) -> Answer:
+    return run_once(
+        project=actor.project,
+        operation="store_artifact",
+        key=given.idempotency_key,
+        request=answers.request_of(given),
+        produce=produce,
+    )
 
 
 _ACTIONS: dict[str, Callable[[Actor, StoreArtifact], Answer]] = {
@@ -139,15 +181,28 @@ _ACTIONS: dict[str, Callable[[Actor, StoreArtifact], Answer]] = {
     "abort": _abort,
 }
 _NEEDED = {"begin": ("task_id",), "append": ("upload_id", "offset"), "commit": ("upload_id",), "abort": ("upload_id",)}
+_FACTS = {"summary", "artifact_type", "file_paths", "media_type", "expected_size", "expected_sha256"}
+_TAKEN = {"begin": {*_FACTS, "text", "base64"}, "append": {"offset", "text", "base64"}, "status": {"cursor"}}
+_LIMITED = {*_FACTS, "offset", "text", "base64", "cursor"}
+"""What some actions would not look at, and whoever sent it would take for heard."""
 
 
 def _require_arguments(given: StoreArtifact) -> None:
+    """Check that what the action needs is there, and nothing that it would pass over. Raises Invalid."""
     missing = [name for name in _NEEDED.get(given.action, ()) if getattr(given, name) is None]
     problems: list[dict[str, Any]] = [{"at": name, "problem": f"{given.action} needs it"} for name in missing]
-    if given.action == "append" and (given.text is None) == (given.base64 is None):
-        problems.append({"at": "text", "problem": "append needs either text or base64"})
+    parts = (given.text is not None) + (given.base64 is not None)
+    if parts > 1 or (given.action == "append" and not parts):
+        problems.append({"at": "text", "problem": f"{given.action} takes either text or base64"})
+    problems += [{"at": name, "problem": f"{given.action} does not take it"} for name in _passed_over(given)]
     if problems:
-        raise invalid(problems, next="Nothing was changed. Mend these and send the call again.")
+        raise invalid(problems, next=NOTHING_CHANGED)
+
+
+def _passed_over(given: StoreArtifact) -> list[str]:
+    others = sorted(_LIMITED - _TAKEN.get(given.action, set()))
+    said = given.model_dump(include=set(others), exclude_defaults=True)
+    return [name for name in others if said.get(name)]
 
 
 def _upload(actor: Actor, given: StoreArtifact) -> Upload:
@@ -155,9 +210,9 @@ def _upload(actor: Actor, given: StoreArtifact) -> Upload:
 
 
 def _part(given: StoreArtifact) -> bytes:
-    """Return the bytes of a part.
+    """Return the bytes of a part, none where no part is brought.
 
-    Raises Invalid for what has none, TooLarge above the limit.
+    Raises Invalid for what has none in UTF-8 or is no base64, TooLarge above the limit.
     """
     part = _of_text(given.text) if given.text is not None else _of_base64(given.base64 or "")
     if len(part) > PART_LIMIT:
@@ -177,7 +232,7 @@ def _of_text(text: str) -> bytes:
 
 def _of_base64(text: str) -> bytes:
     try:
-        return b64decode(text, validate=True)
+        return b64decode("".join(text.split()), validate=True)  # it mostly comes in lines
     except (binascii.Error, ValueError) as error:
         raise invalid(
             [{"at": "base64", "problem": f"is no base64: {error}"}], next="Mend it and send it again."
@@ -186,8 +241,15 @@ def _of_base64(text: str) -> bytes:
 
 def _standing(upload: Upload) -> Answer:
     """Where an upload stands and how it goes on."""
-    goes_on = GO_ON.format(upload.received, upload.public_id) if upload.state == UploadState.OPEN else None
+    goes_on = _goes_on(upload) if upload.state == UploadState.OPEN else None
     return {"upload_id": upload.public_id, "state": upload.state, "offset": upload.received, "next": goes_on}
+
+
+def _goes_on(upload: Upload) -> str:
+    then = WHAT_THEN.format(upload.public_id)
+    if upload.received == upload.expected_size:
+        return f"It is whole: {then}"
+    return f"Append from offset={upload.received} on; when it is whole, {then}"
 
 
 def _row(upload: Upload) -> Answer:
