@@ -105,9 +105,11 @@ def difference(old: Content, new: Content, old_text: str, new_text: str, *, cont
 
 def _fine(old: Content, new: Content, before: list[str], after: list[str]) -> list[Opcode] | None:
     """Return what moved and what stayed; None where there is too much of it, or it takes too long."""
-    if before == after:
-        return plain_opcodes(before, after)
-    if max(_changed(plain_opcodes(before, after))) > COMPARED_LINES:
+    plain = plain_opcodes(before, after)
+    changed = _changed(plain)
+    if min(changed) == 0:  # nothing can have moved
+        return plain
+    if max(changed) > COMPARED_LINES:
         return None
     key = (old.sha256, new.sha256, str(len(before)), str(len(after)))
     found = kept(key, "opcodes", old=before, new=after)

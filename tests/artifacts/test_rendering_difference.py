@@ -123,6 +123,14 @@ def test_a_small_change_in_a_long_text_is_found_exactly() -> None:
     assert (found.added, found.removed, found.is_rough) == (1, 1, False)
 
 
+@pytest.mark.parametrize("old, new", [("", "x\n" * 9000), ("a\nb\n", "a\n" + "x\n" * 9000 + "b\n"), ("x\n" * 9000, "")])
+def test_what_only_came_or_only_went_is_exact_however_much_it_is(old: str, new: str) -> None:
+    for one, other in ((old, new), (new, old)):
+        found = compare(one, other)
+        assert not found.is_rough
+        assert {found.added, found.removed} == {0, 9000}
+
+
 def test_of_a_very_long_text_the_beginning_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rooms, "COMPARED_CHARACTERS", 10)
     assert compare("a" * 11, "b" * 11).compared == 10
