@@ -35,6 +35,7 @@ class Arriving:
         self._has_ended = asyncio.Event()
         self._rest = bytearray()
         self._is_broken = False
+        self._ahead: asyncio.Task[None] | None = None
 
     async def __call__(self) -> Any:
         await self._has_ended.wait()
@@ -43,19 +44,21 @@ class Arriving:
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes, fewer only at the end or where the connection broke.
 
-        Raises OSError where nothing more comes although the body has not ended.
+        While the caller works on them, as many more are taken in. Raises OSError where nothing more comes although the
+        body has not ended.
         """
         return asyncio.run_coroutine_threadsafe(self._take(size), self._loop).result()
 
     def close(self) -> None:
-        """Let go of what nobody read."""
-        self._rest.clear()
+        """Let go of what nobody read; called from any thread."""
+        self._loop.call_soon_threadsafe(self._let_go)
 
     async def has_come_whole(self) -> bool:
         """Whether the body has ended, or ends soon: what a refusal leaves unread is thrown away up to a limit.
 
         A client that hears the refusal only after it has sent all would otherwise never hear it.
         """
+        await self._stop_ahead()
         thrown_away = 0
         while thrown_away < UNREAD_LIMIT and not self._has_ended.is_set() and not self._is_broken:
             await self._wait_for_more(UNREAD_SECONDS)
@@ -64,13 +67,28 @@ class Arriving:
         return self._has_ended.is_set()
 
     async def _take(self, size: int) -> bytes:
-        while len(self._rest) < size and not self._has_ended.is_set() and not self._is_broken:
-            await self._wait_for_more(STALLED_SECONDS)
+        await (self._ahead or self._fill(size))
         if self._is_broken and not self._rest:
             raise OSError("The connection broke in the middle of the body.")
-        taken = bytes(self._rest[:size])
+        with memoryview(self._rest) as rest:
+            taken = bytes(rest[:size])
         del self._rest[:size]
+        self._ahead = self._loop.create_task(self._fill(size))
         return taken
+
+    async def _fill(self, size: int) -> None:
+        while len(self._rest) < size and not self._has_ended.is_set() and not self._is_broken:
+            await self._wait_for_more(STALLED_SECONDS)
+
+    async def _stop_ahead(self) -> None:
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.wait([self._ahead])
+
+    def _let_go(self) -> None:
+        if self._ahead is not None:
+            self._ahead.cancel()
+        self._rest.clear()
 
     async def _wait_for_more(self, seconds: float) -> None:
         try:
