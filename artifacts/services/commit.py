@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -55,7 +56,7 @@ def prepare_upload(upload: Upload) -> Arrived:
 
 
 def commit(*, arrived: Arrived, actor: Actor, lease_number: int | None = None) -> ArtifactVersion:
-    """Store a prepared upload as an artifact of its task; once more answers the same version.
+    """Store a prepared upload as an artifact of its task, its own where it has no paths; once more answers the same.
 
     Raises Conflict where the task takes no work from this actor, or the upload went on or ended meanwhile.
     """
@@ -64,13 +65,16 @@ def commit(*, arrived: Arrived, actor: Actor, lease_number: int | None = None) -
         if arrived.prepared is not None:
             require_may_store(task, actor, lease_number)
             begin_mirror(task.project)
-        return commit_locked(arrived=arrived, task=task, actor=actor)
+        others = () if arrived.upload.paths else tuple(task.artifacts.values_list("pk", flat=True))
+        return commit_locked(arrived=arrived, task=task, actor=actor, beside=others)
 
 
-def commit_locked(*, arrived: Arrived, task: Task, actor: Actor, summary: str = "") -> ArtifactVersion:
+def commit_locked(
+    *, arrived: Arrived, task: Task, actor: Actor, summary: str = "", beside: Collection[int] = ()
+) -> ArtifactVersion:
     """Do what `commit` does for a task whose row is locked by the transaction that this is a part of.
 
-    `summary` stands for the one that the upload did not bring.
+    `summary` stands for the one that the upload did not bring; `beside` is as `store_artifact` has it.
     """
     upload = arrived.upload
     read_again(upload)  # the same commit may have been faster
@@ -87,6 +91,7 @@ def commit_locked(*, arrived: Arrived, task: Task, actor: Actor, summary: str = 
         summary=upload.summary or summary,
         paths=upload.paths,
         media_type=_media_type(upload, arrived.prepared),
+        beside=beside,
     )
     _end(upload, version)
     return version

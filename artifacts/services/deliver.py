@@ -88,7 +88,7 @@ def deliver(
     with transaction.atomic():
         task = locked(task)
         begin_mirror(task.project)
-        versions = [commit_locked(arrived=each, task=task, actor=actor, summary=summary) for each in uploads]
+        versions = _committed(task, actor, uploads, summary)
         if prepared is not None:
             versions.append(
                 store_artifact(task=task, actor=actor, prepared=prepared, kind=kind, summary=summary, paths=paths)
@@ -97,6 +97,16 @@ def deliver(
             task=task, actor=actor, summary=summary, outcome=outcome, reason=reason, lease_number=lease_number
         )
     return Delivery(versions, completion)
+
+
+def _committed(task: Task, actor: Actor, uploads: Sequence[Arrived], summary: str) -> list[ArtifactVersion]:
+    """Commit uploads so that none becomes a version of another."""
+    beside = {each.upload.version.artifact_id for each in uploads if each.upload.version}
+    versions: list[ArtifactVersion] = []
+    for each in uploads:
+        versions.append(commit_locked(arrived=each, task=task, actor=actor, summary=summary, beside=beside))
+        beside.add(versions[-1].artifact_id)
+    return versions
 
 
 def _refuse_half_characters(text: str) -> None:

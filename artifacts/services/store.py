@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.utils import timezone
 
@@ -25,12 +25,14 @@ def store_artifact(
     summary: str = "",
     paths: Sequence[str] = (),
     media_type: str = "text/markdown",
+    beside: Collection[int] = (),
 ) -> ArtifactVersion:
     """Store prepared bytes for a task, as the next version of the work that `_same_work` tells, or as a new one.
 
-    `paths` are normalised. Call it in the transaction that the work belongs to, with the task's row locked.
+    `paths` are normalised; `beside` are the keys of artifacts that this is delivered together with. Call it in the
+    transaction that the work belongs to, with the task's row locked.
     """
-    artifact = _same_work(task, paths)
+    artifact = _same_work(task, paths, beside)
     if artifact is None:
         artifact = _create(task, kind, summary, paths)
     else:
@@ -51,17 +53,18 @@ def store_artifact(
     return version
 
 
-def _same_work(task: Task, paths: Sequence[str]) -> Artifact | None:
+def _same_work(task: Task, paths: Sequence[str], beside: Collection[int]) -> Artifact | None:
     """Find the work that this is the next version of: the one for the same paths, or the only one whose paths are all
     among these, which gets the others too.
 
-    No path is ever left showing what was not delivered for it, so one that has a further path is another work.
+    No path is ever left showing what was not delivered for it, so one that has a further path is another work. So is
+    one that is delivered beside this one, unless it was delivered for the very same paths.
     """
     wanted = set(paths)
     rows = task.artifacts.select_for_update(of=("self",)).prefetch_related("paths")
     found = {row: {path.path for path in row.paths.all()} for row in rows}
-    same = [row for row, its in found.items() if its == wanted]
-    within = [row for row, its in found.items() if its and its < wanted]
+    same = [row for row, its in found.items() if its == wanted and (its or row.pk not in beside)]
+    within = [row for row, its in found.items() if its and its < wanted and row.pk not in beside]
     return same[0] if same else within[0] if len(within) == 1 else None
 
 
