@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.test import AsyncClient, Client
 
 import orchestrator_site.asgi
@@ -116,8 +117,6 @@ def test_damaged_bytes_never_arrive_whole(client: Client, task: Task) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_under_asgi_the_bytes_are_streamed_too() -> None:
-    import asyncio
-
     artifact, user = make_artifact(make_task(make_project()), LARGE), make_user()
 
     async def download() -> bytes:
@@ -126,4 +125,4 @@ def test_under_asgi_the_bytes_are_streamed_too() -> None:
         answer = await client.get(f"/artifacts/{artifact.public_id}/raw/")
         return b"".join([chunk async for chunk in answer.streaming_content])
 
-    assert asyncio.run(download()) == LARGE.encode()
+    assert async_to_sync(download)() == LARGE.encode()
