@@ -31,7 +31,7 @@ PART_LIMIT = 1024 * 1024
 PATH_LENGTH = 120
 PAGE = 20
 NOTHING_CHANGED = "Nothing was changed. Mend these and send the call again."
-WHAT_THEN = "commit (the task goes on), or end it with this: orchestrator_complete_subtask(upload_ids=[{!r}])."
+WHAT_THEN = "commit it (the task goes on), or end the task with it: orchestrator_complete_subtask(upload_ids=[{!r}])."
 
 
 class StoreArtifact(Arguments):
@@ -118,7 +118,10 @@ def _append_first(upload: Upload, part: bytes) -> None:
 
 
 def _append(actor: Actor, given: StoreArtifact) -> Answer:
-    upload = services.append(upload=_upload(actor, given), offset=given.offset or 0, data=_part(given))
+    upload = _upload(actor, given)
+    if given.lease_number is not None:  # whoever goes on with an upload after a crash has none
+        services.require_holder(upload.task, actor, given.lease_number)
+    services.append(upload=upload, offset=given.offset or 0, data=_part(given))
     then = _goes_on(upload) if upload.received == upload.expected_size else None
     return {"upload_id": upload.public_id, "offset": upload.received, "next": then}
 
@@ -159,7 +162,7 @@ def _commit(actor: Actor, given: StoreArtifact) -> Answer:
 
 
 def _abort(actor: Actor, given: StoreArtifact) -> Answer:
-    upload = services.abort(upload=_upload(actor, given))
+    upload = services.abort(upload=_upload(actor, given), actor=actor, lease_number=given.lease_number)
     return {"upload_id": upload.public_id, "state": upload.state}
 
 

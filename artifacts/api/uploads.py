@@ -161,6 +161,8 @@ class UploadViews(TaskApi):
         """
         if request.content_type.partition(";")[0].strip() != MEDIA_TYPE:
             raise UnsupportedMediaType(request.content_type or "none")
+        if (coding := request.headers.get("Content-Encoding", "identity")) != "identity":
+            raise UnsupportedMediaType(coding, f"Content-Encoding {coding[:40]!r}: bytes are stored as they come.")
         upload = self.upload(upload_id)
         self.actor(upload.project)
         try:
@@ -173,8 +175,7 @@ class UploadViews(TaskApi):
     def destroy(self, request: Request, upload_id: str) -> Response:
         """Throw an upload away."""
         upload = self.upload(upload_id)
-        self.actor(upload.project)
-        services.abort(upload=upload)
+        services.abort(upload=upload, actor=self.actor(upload.project))
         return Response(status=204)
 
     def commit(self, request: Request, upload_id: str) -> Response:

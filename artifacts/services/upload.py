@@ -87,11 +87,13 @@ def append(*, upload: Upload, offset: int, data: bytes) -> Upload:
     return upload
 
 
-def abort(*, upload: Upload) -> Upload:
+def abort(*, upload: Upload, actor: Actor, lease_number: int | None = None) -> Upload:
     """Throw an upload away; once more is harmless.
 
-    Raises Conflict for one that was committed, NotFound for one that is gone.
+    Raises Conflict for one that was committed, or whose task another assistant holds; NotFound for one that is gone.
     """
+    if upload.state == UploadState.OPEN:
+        require_holder(upload.task, actor, lease_number)
     ended = Upload.objects.filter(pk=upload.pk, state=UploadState.OPEN).update(state=UploadState.ABORTED)
     read_again(upload, "received", "state")
     if not ended and upload.state == UploadState.COMMITTED:
@@ -118,14 +120,22 @@ def require_may_store(task: Task, actor: Actor, lease_number: int | None = None)
 
     Raises Conflict where another assistant holds it, or where its work was handed in already.
     """
-    task.refresh_from_db(fields=["status", "lease_number", "lease_session", "lease_expires_at", "lease_holder"])
-    leases.require_holder(task, actor, lease_number=lease_number)
+    require_holder(task, actor, lease_number)
     if task.status in DONE:
         raise Conflict(
             f"{task.public_id} is {task.status}: its work is not changed any more.",
             next="Have it sent back first (request_revision), or store the work with another task.",
             details={"status": task.status},
         )
+
+
+def require_holder(task: Task, actor: Actor, lease_number: int | None = None) -> None:
+    """Check that no other assistant holds a task now.
+
+    Raises Conflict.
+    """
+    task.refresh_from_db(fields=["status", "lease_number", "lease_session", "lease_expires_at", "lease_holder"])
+    leases.require_holder(task, actor, lease_number=lease_number)
 
 
 def require_open(upload: Upload) -> None:

@@ -103,6 +103,13 @@ def test_a_part_is_of_the_type_that_tus_names(ada: Rest, upload: str, media_type
     assert Upload.objects.get().received == 0
 
 
+def test_packed_bytes_are_not_taken_for_the_work(ada: Rest, upload: str) -> None:
+    address, headers = f"{API}/uploads/{upload}", {"Upload-Offset": "0", "Content-Encoding": "gzip"}
+    answer = ada.client.generic("PATCH", address, b"x", content_type=MEDIA_TYPE, headers=headers)
+    assert (answer.status_code, "gzip" in answer.json()["detail"]) == (415, True)
+    assert Upload.objects.get().received == 0
+
+
 def test_more_than_an_upload_may_have_is_413_before_a_byte_is_kept(ada: Rest, upload: str, settings: Settings) -> None:
     settings.ORCHESTRATOR_MAX_UPLOAD_BYTES = 10
     answer = patch(ada, upload, 0, b"x" * 11)

@@ -68,7 +68,7 @@ def test_a_commit_of_what_was_aborted_meanwhile_says_so(
 ) -> None:
     upload = begin(ada, task)
     append(ada, upload, 0, "The work")
-    before_the_bytes_are_read(monkeypatch, lambda: services.abort(upload=row(upload)))
+    before_the_bytes_are_read(monkeypatch, lambda: services.abort(upload=row(upload), actor=Actor.system()))
     with pytest.raises(Conflict, match="was aborted"):
         prepare_upload(row(upload))
 
@@ -82,7 +82,7 @@ def test_a_part_for_an_upload_that_is_gone_meanwhile_is_not_found(ada: Assistant
     with pytest.raises(NotFound, match=known.public_id):
         prepare_upload(known)
     with pytest.raises(NotFound, match=known.public_id):
-        services.abort(upload=known)
+        services.abort(upload=known, actor=Actor.system())
 
 
 def test_an_upload_that_goes_while_a_part_is_written_is_not_found(
@@ -151,3 +151,21 @@ def test_what_was_committed_ends_its_task_however_late(ada: Assistant, task: str
     assert ada.call("complete_subtask", **completion)["status"] == "completed"
     abandon_uploads()
     assert not Upload.objects.exists()
+
+
+def test_an_upload_for_what_another_holds_is_not_thrown_away(ada: Assistant, bob: Assistant, task: str) -> None:
+    upload = begin(ada, task)
+    append(ada, upload, 0, "The work")
+    outcome = bob.send("store_artifact", action="abort", upload_id=upload)
+    assert (outcome.payload["code"], row(upload).state) == ("conflict", "open")
+    assert ada.call("store_artifact", action="abort", upload_id=upload)["state"] == "aborted"
+    assert bob.call("store_artifact", action="abort", upload_id=upload)["state"] == "aborted"  # once more is harmless
+
+
+@pytest.mark.parametrize("action", ["append", "abort"])
+def test_who_was_replaced_changes_no_upload(ada: Assistant, bob: Assistant, task: str, action: str) -> None:
+    upload = begin(ada, task, lease_number=1)
+    bob.call("execute_subtask", task_id=task, take_over=True)
+    part = {"offset": 0, "text": "late"} if action == "append" else {}
+    refusal = ada.refused("store_artifact", action=action, upload_id=upload, lease_number=1, **part)
+    assert (refusal["code"], "was replaced" in refusal["message"]) == ("conflict", True)

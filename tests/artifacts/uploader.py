@@ -125,8 +125,9 @@ def commit(upload: str) -> Answer:
 
 def abort(upload: str) -> Answer:
     from artifacts.services.upload import abort
+    from tasks.actors import Actor
 
-    return {"state": abort(upload=_find(upload)).state}
+    return {"state": abort(upload=_find(upload), actor=Actor.system()).state}
 
 
 def read(upload: str) -> Answer:
