@@ -70,7 +70,8 @@ def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
     task = task_by_id(actor.project, given.task_id, only=["public_id", "project"])
     logical_paths = _checked(given)
     prepared = None if given.detailed_work is None else prepare_work(given.detailed_work)
-    arrived = prepare_uploads(task, [upload_by_id(actor.project, each) for each in given.upload_ids])
+    found = [upload_by_id(actor.project, each) for each in given.upload_ids]
+    arrived = prepare_uploads(task, found, actor=actor, lease_number=given.lease_number)
     uploads = [each.upload for each in arrived]
     warnings = warnings_of(
         given.detailed_work,
@@ -243,9 +244,9 @@ def version_whole(caller: Caller, id: str, n: str) -> str | bytes:
 def _whole(version: ArtifactVersion) -> str | bytes:
     unit = queries.unit_of(version)
     size = version.content.size_chars if unit == "chars" else version.content.size_bytes
-    if size is not None and size > queries.READ_LIMIT:
+    if size is not None and size > queries.SHOWN_LIMIT:
         raise Invalid(
-            f"{version.artifact.public_id} has {size:,} {unit}; a resource shows up to {queries.READ_LIMIT:,}.",
+            f"{version.artifact.public_id} has {size:,} {unit}; a resource shows up to {queries.SHOWN_LIMIT:,}.",
             next="Read it by ranges with orchestrator_read_artifact.",
         )
     whole = b"".join(store.chunks(version.content))

@@ -150,7 +150,7 @@ def _after(cursor: str | None) -> int:
 
 def _commit(actor: Actor, given: StoreArtifact) -> Answer:
     upload = _upload(actor, given)
-    arrived = prepare_upload(upload)
+    arrived = prepare_upload(upload, actor=actor, lease_number=given.lease_number)
     warnings = warnings_of(None, uploads=[upload])
     then = f"Stored; the task is not ended: orchestrator_complete_subtask(upload_ids=[{upload.public_id!r}]) does that."
 

@@ -96,7 +96,8 @@ class CompleteViews(TaskApi):
             raise invalid(problems, next="Nothing was stored or changed. Mend these and send it again.")
         actor = self.actor(task.project)
         prepared = None if work is None else prepare_work(work)
-        arrived = prepare_uploads(task, [upload_by_id(task.project, each) for each in upload_ids])
+        found = [upload_by_id(task.project, each) for each in upload_ids]
+        arrived = prepare_uploads(task, found, actor=actor, lease_number=given.get("lease_number"))
         kind = given.get("artifact_type", Kind.GENERAL)
         warnings = warnings_of(
             work,

@@ -183,7 +183,7 @@ class UploadViews(TaskApi):
         upload = self.upload(upload_id)
         lease_number = self.given().get("lease_number")
         actor = self.actor(upload.project)
-        arrived = prepare_upload(upload)
+        arrived = prepare_upload(upload, actor=actor, lease_number=lease_number)
         warnings = warnings_of(None, uploads=[upload])
 
         def produce() -> Reply:

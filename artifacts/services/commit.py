@@ -6,6 +6,7 @@ import mimetypes
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 
 from django.db import transaction
 from django.utils import timezone
@@ -32,27 +33,29 @@ class Arrived:
     prepared: Prepared | None
 
 
-def prepare_upload(upload: Upload) -> Arrived:
+def prepare_upload(upload: Upload, *, actor: Actor | None = None, lease_number: int | None = None) -> Arrived:
     """Check a whole upload and make its bytes ready to be stored. Call it outside any transaction: it packs and syncs.
 
-    Raises Conflict where it has ended, is not whole, or has another sha256 than was announced; Invalid where it is
-    empty, NotFound where it is gone, Transient where the disk refuses.
+    Where an actor is told, the task is looked at first: what is refused later leaves bytes that only the sweep removes.
+
+    Raises Conflict where it has ended, is not whole, or has another sha256 than was announced, or where the task takes
+    no work from the actor; Invalid where it is empty, NotFound where it is gone, Transient where the disk refuses.
     """
     read_again(upload)
     if upload.state == UploadState.COMMITTED:
         return Arrived(upload, None)
     require_open(upload)
+    if actor is not None:
+        require_may_store(upload.task, actor, lease_number)
     _require_whole(upload)
     staging.require_room(upload.received)
     try:
-        prepared = _packed(upload)
-    except Conflict:  # the bytes are gone: another call may have ended it and removed them
+        return Arrived(upload, _packed(upload))
+    except Conflict:  # where the bytes are gone, another call may have ended it and removed them
         read_again(upload)
         if upload.state == UploadState.OPEN:
             raise
         return prepare_upload(upload)
-    _require_announced(upload, prepared)
-    return Arrived(upload, prepared)
 
 
 def commit(*, arrived: Arrived, actor: Actor, lease_number: int | None = None) -> ArtifactVersion:
@@ -98,9 +101,13 @@ def commit_locked(
 
 
 def _packed(upload: Upload) -> Prepared:
+    digest = sha256()
     with store.Writer() as writer:
         for chunk in staging.chunks(upload.public_id, upload.received):
             writer.write(chunk)
+            if upload.expected_sha256:
+                digest.update(chunk)
+        _require_announced(upload, digest.hexdigest())
         return writer.finish()
 
 
@@ -126,12 +133,12 @@ def _require_whole(upload: Upload) -> None:
         raise Invalid(f"{upload.public_id} is empty.", next="Append the work first, from offset=0 on.")
 
 
-def _require_announced(upload: Upload, prepared: Prepared) -> None:
-    if upload.expected_sha256 not in ("", prepared.sha256):
+def _require_announced(upload: Upload, found: str) -> None:
+    if upload.expected_sha256 not in ("", found):
         raise Conflict(
-            f"What arrived in {upload.public_id} is not what was announced: its sha256 is {prepared.sha256}.",
+            f"What arrived in {upload.public_id} is not what was announced: its sha256 is {found}.",
             next="Abort it and begin anew.",
-            details={"sha256": prepared.sha256, "expected_sha256": upload.expected_sha256},
+            details={"sha256": found, "expected_sha256": upload.expected_sha256},
         )
 
 

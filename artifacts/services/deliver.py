@@ -54,7 +54,9 @@ def prepare_work(text: str) -> Prepared:
     return store.prepare(text)
 
 
-def prepare_uploads(task: Task, uploads: Sequence[Upload]) -> list[Arrived]:
+def prepare_uploads(
+    task: Task, uploads: Sequence[Upload], *, actor: Actor | None = None, lease_number: int | None = None
+) -> list[Arrived]:
     """Make works that arrived in parts ready to be stored. Call it outside any transaction.
 
     Raises Invalid for an upload of another task, and what `prepare_upload` raises.
@@ -65,7 +67,7 @@ def prepare_uploads(task: Task, uploads: Sequence[Upload]) -> list[Arrived]:
                 f"upload_ids: {upload.public_id} belongs to {upload.task.public_id}.",
                 next="Name the uploads of this task alone.",
             )
-    return [prepare_upload(upload) for upload in uploads]
+    return [prepare_upload(upload, actor=actor, lease_number=lease_number) for upload in uploads]
 
 
 def deliver(

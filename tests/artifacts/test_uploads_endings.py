@@ -16,6 +16,7 @@ from artifacts.models import ArtifactVersion, Upload
 from artifacts.services import upload as services
 from artifacts.services.abandon import abandon_uploads
 from artifacts.services.commit import commit, prepare_upload
+from artifacts.store import local
 from tasks.actors import Actor
 from tasks.errors import Conflict, NotFound, Transient
 from tests.artifacts.test_tools_store import append, begin
@@ -169,3 +170,27 @@ def test_who_was_replaced_changes_no_upload(ada: Assistant, bob: Assistant, task
     part = {"offset": 0, "text": "late"} if action == "append" else {}
     refusal = ada.refused("store_artifact", action=action, upload_id=upload, lease_number=1, **part)
     assert (refusal["code"], "was replaced" in refusal["message"]) == ("conflict", True)
+
+
+def kept() -> list[Path]:
+    """Return the files of stored content, also of what no row names."""
+    return [path for path in local.folder().rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("way", ["commit", "complete"])
+def test_a_refused_delivery_leaves_no_bytes_behind(ada: Assistant, bob: Assistant, task: str, way: str) -> None:
+    wrong = begin(ada, task, expected_sha256="0" * 64)
+    right = begin(ada, task)
+    for upload in (wrong, right):
+        append(ada, upload, 0, "".join(map(chr, range(0x4E00, 0x9FFF))) * 5)
+
+    def deliver(who: Assistant, upload: str) -> str:
+        if way == "commit":
+            return str(who.send("store_artifact", action="commit", upload_id=upload).payload.get("code"))
+        call = {"task_id": task, "summary": "Done", "next_action": "complete", "upload_ids": [upload]}
+        return str(who.send("complete_subtask", **call).payload.get("code"))
+
+    assert (deliver(ada, wrong), deliver(bob, right), kept()) == ("conflict", "conflict", [])
+    assert (deliver(ada, right), len(kept())) == ("None", 1)
+    ada.send("complete_subtask", task_id=task, summary="Done", next_action="complete", upload_ids=[right])
+    assert (deliver(ada, wrong), len(kept())) == ("conflict", 1)
