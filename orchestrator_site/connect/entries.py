@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -17,7 +17,13 @@ from tasks.errors import Invalid
 
 PLACEHOLDER = "YOUR-TOKEN"
 TOOLSETS = "--toolsets"
-OWN_VARIABLES = ("ORCHESTRATOR_HOME", "DATABASE_URL", "ORCHESTRATOR_PROJECT_DIR")
+OWN_VARIABLES = ("ORCHESTRATOR_HOME", "DATABASE_URL", "ORCHESTRATOR_CONTENT_URL", "ORCHESTRATOR_PROJECT_DIR")
+STORE_VARIABLES = (
+    *("ORCHESTRATOR_CONTENT_URL", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"),
+    *("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+)
+"""What an object store is reached by."""
+_SECRET_VARIABLES = frozenset({"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"})
 _STDIO_KEYS = ("type", "command", "args", "env", "env_vars", "cwd")
 _HTTP_KEYS = ("transport", "url", "serverUrl", "httpUrl", "headers", "http_headers", "bearer_token_env_var")
 _OWN_KEYS = (*_STDIO_KEYS, *_HTTP_KEYS)
@@ -27,13 +33,15 @@ _OWN_KEYS = (*_STDIO_KEYS, *_HTTP_KEYS)
 class Stdio:
     """This installation as a command.
 
-    `database_url` is empty where the data is in the data folder, `scopes` where the pipe may do everything.
+    `database_url` is empty where the data is in the data folder, `scopes` where the pipe may do everything. `store`
+    holds the variables of an object store.
     """
 
     command: str
     arguments: tuple[str, ...]
     home: str
     database_url: str = ""
+    store: Mapping[str, str] = field(default_factory=dict)
     scopes: str = ""
     project: Path | None = None
     writes_secrets: bool = False
@@ -47,26 +55,41 @@ def this_installation(*, project: Path | None = None, writes_secrets: bool = Fal
         arguments=(str(Path(settings.BASE_DIR) / "manage.py"), "mcp_serve", *options),
         home=str(Path(settings.ORCHESTRATOR_HOME).resolve()),
         database_url=os.environ.get("DATABASE_URL", ""),
+        store=store_variables(),
         scopes=os.environ.get("ORCHESTRATOR_STDIO_SCOPES", ""),
         project=project,
         writes_secrets=writes_secrets,
     )
 
 
+def store_variables() -> dict[str, str]:
+    """Return the variables that are set for an object store; none where content is in the data folder."""
+    if not os.environ.get("ORCHESTRATOR_CONTENT_URL"):
+        return {}
+    return {name: os.environ[name] for name in STORE_VARIABLES if os.environ.get(name)}
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Tell whether a variable holds what only its owner may see."""
+    return name in _SECRET_VARIABLES or (name == "DATABASE_URL" and has_secret(value))
+
+
 def stdio_entry(wanted: Stdio, style: Style) -> dict[str, Any]:
     """Return the entry that starts a command.
 
-    The data folder is always named: a client may start its servers with another environment than yours. A database's
-    password is never written where the client can take it from its environment; raises Invalid where it cannot.
+    The data folder is always named: a client may start its servers with another environment than yours. A password is
+    never written where the client can take it from its environment; raises Invalid where it cannot.
     """
     environment = {"ORCHESTRATOR_HOME": wanted.home}
     forwarded: list[str] = []
-    if wanted.database_url and (wanted.writes_secrets or not has_secret(wanted.database_url)):
-        environment["DATABASE_URL"] = wanted.database_url
-    elif wanted.database_url and style.reference == "env_vars":
-        forwarded.append("DATABASE_URL")
-    elif wanted.database_url:
-        environment["DATABASE_URL"] = _by_name("DATABASE_URL", style)
+    database = {"DATABASE_URL": wanted.database_url} if wanted.database_url else {}
+    for name, value in {**database, **wanted.store}.items():
+        if wanted.writes_secrets or not is_secret(name, value):
+            environment[name] = value
+        elif style.reference == "env_vars":
+            forwarded.append(name)
+        else:
+            environment[name] = _by_name(name, style)
     if wanted.scopes:
         environment["ORCHESTRATOR_STDIO_SCOPES"] = wanted.scopes
     if wanted.project is not None:

@@ -10,6 +10,7 @@ import sys
 from django.conf import settings
 
 from orchestrator_site.connect.clients import names
+from orchestrator_site.connect.entries import is_secret, store_variables
 
 
 def claude_code_line() -> str:
@@ -43,8 +44,14 @@ def _environment() -> list[str]:
     if os.environ.get("ORCHESTRATOR_HOME"):
         words += ["--env", quote([f"ORCHESTRATOR_HOME={settings.ORCHESTRATOR_HOME.resolve()}"])]
     if os.environ.get("DATABASE_URL"):
-        words += ["--env", '"DATABASE_URL=%DATABASE_URL%"' if os.name == "nt" else '"DATABASE_URL=$DATABASE_URL"']
+        words += ["--env", _by_name("DATABASE_URL")]
+    for name, value in store_variables().items():
+        words += ["--env", _by_name(name) if is_secret(name, value) else quote([f"{name}={value}"])]
     return words
+
+
+def _by_name(variable: str) -> str:
+    return f'"{variable}=%{variable}%"' if os.name == "nt" else f'"{variable}=${variable}"'
 
 
 def quote(words: list[str]) -> str:

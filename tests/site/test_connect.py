@@ -29,6 +29,14 @@ def test_the_data_folder_is_passed_on_where_it_was_chosen(monkeypatch: pytest.Mo
 def test_the_database_is_passed_on_without_showing_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://ada:secret@db.example/orchestrator")
     assert '--env "DATABASE_URL=$DATABASE_URL"' in claude_code_line()
+
+
+def test_an_object_store_is_passed_on_by_the_line_to_paste(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_CONTENT_URL", "s3://work")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+    line = claude_code_line()
+    assert "--env ORCHESTRATOR_CONTENT_URL=s3://work" in line
+    assert '--env "AWS_SECRET_ACCESS_KEY=$AWS_SECRET_ACCESS_KEY"' in line and "hidden" not in line
     assert "secret" not in claude_code_line()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator_site.connect import documents
 from orchestrator_site.connect.clients import CLIENTS, Style, client_named
-from orchestrator_site.connect.entries import Stdio, changes, has_secret, http_entry, stdio_entry
+from orchestrator_site.connect.entries import Stdio, changes, has_secret, http_entry, stdio_entry, this_installation
 from tasks.errors import Invalid, NotFound
 from tests.site.machines import PLATFORMS, file_of, install, machine_at
 
@@ -313,3 +313,18 @@ approval_mode = "approve"
 def test_a_mark_at_the_beginning_stays() -> None:
     changed = documents.changed('\ufeff{"a": 1}', Style(), [(("a",), 2)])
     assert changed == '\ufeff{"a": 2}'
+
+
+def test_an_object_store_is_passed_on_and_its_secret_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("ORCHESTRATOR_CONTENT_URL", "s3://work/content"),
+        ("AWS_ENDPOINT_URL_S3", "http://minio.example"),
+        ("AWS_SECRET_ACCESS_KEY", "hidden"),
+    ):
+        monkeypatch.setenv(name, value)
+    written = stdio_entry(this_installation(), Style(reference="${%s}"))["env"]
+    assert written["ORCHESTRATOR_CONTENT_URL"] == "s3://work/content"
+    assert written["AWS_ENDPOINT_URL_S3"] == "http://minio.example"
+    assert written["AWS_SECRET_ACCESS_KEY"] == "${AWS_SECRET_ACCESS_KEY}"
+    monkeypatch.delenv("ORCHESTRATOR_CONTENT_URL")
+    assert not any(name.startswith("AWS") for name in stdio_entry(this_installation(), Style())["env"])

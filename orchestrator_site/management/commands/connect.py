@@ -178,8 +178,9 @@ class Command(BaseCommand):
                 self.stderr.write(f"Nothing answers at {wanted.url} now. Start the site: python manage.py up")
             if self.project is not None:
                 self.stderr.write("The file will hold a token: keep it out of version control.")
-        elif wanted.database_url and not wanted.writes_secrets:
-            self.stderr.write("The assistant's environment must have DATABASE_URL too, where that holds a password.")
+        elif (wanted.database_url or wanted.store) and not wanted.writes_secrets:
+            names = " and ".join(filter(None, (wanted.database_url and "DATABASE_URL", wanted.store and "AWS_*")))
+            self.stderr.write(f"The assistant's environment must have {names} too, where that holds a password.")
 
     def _say_done(self, backups: Iterable[Path], planned: Iterable[service.Planned]) -> None:
         for each in planned:
