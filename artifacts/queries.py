@@ -17,8 +17,10 @@ from tasks.errors import Invalid, NotFound
 from tasks.models import Project, Task
 from tasks.queries.brief import Work
 
-READ_LIMIT = 100_000
-"""Units that one answer carries, and the characters of its lines."""
+READ_LIMIT = 1024 * 1024
+"""Characters or bytes that one answer carries, for programs that fetch a whole work."""
+SHOWN_LIMIT = 100_000
+"""Characters that an answer carries where nobody said so many: of lines, and of a resource."""
 DEFAULTS = {"chars": 20_000, "lines": 500, "bytes": 20_000}
 """Units that it carries where nobody says how many."""
 _WORK_COLUMNS = ("artifact__public_id", "artifact__kind", "content__size_chars", "content__size_bytes")
@@ -98,7 +100,7 @@ def unit_of(version: ArtifactVersion) -> Unit:
 def read(version: ArtifactVersion, unit: Unit = "chars", *, offset: int = 0, limit: int | None = None) -> Slice:
     """Return exactly `limit` units of a stored work from `offset` on, fewer only at its end.
 
-    Lines come whole, as many as have READ_LIMIT characters together. Raises Invalid for a range that cannot be or a
+    Lines come whole, as many as have SHOWN_LIMIT characters together. Raises Invalid for a range that cannot be or a
     unit that the work does not have, Damaged where the stored bytes are not the delivered ones.
     """
     total = _total(version.content, unit)
@@ -130,10 +132,10 @@ def _characters(content: Content, offset: int, limit: int, total: int) -> Slice:
 
 
 def _lines(content: Content, offset: int, limit: int, total: int) -> Slice:
-    found = slices.lines(content, offset, limit, most=READ_LIMIT)
+    found = slices.lines(content, offset, limit, most=SHOWN_LIMIT)
     if not found.count and offset < total:
         raise Invalid(
-            f"The line at offset {offset:,} has more than {READ_LIMIT:,} characters.",
+            f"The line at offset {offset:,} has more than {SHOWN_LIMIT:,} characters.",
             next=f"Read it with unit='chars', offset={found.chars_before}; the next line has offset {offset + 1}.",
             details={"chars_offset": found.chars_before},
         )

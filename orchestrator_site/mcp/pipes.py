@@ -43,7 +43,8 @@ def claim_standard_streams() -> tuple[int, int]:
     """
     _ensure_standard_error()
     wire = private_copy(0), private_copy(1)
-    widen(wire[0])
+    for end in wire:
+        widen(end)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)

@@ -192,7 +192,7 @@ def test_at_the_edge_of_a_frame_every_range_is_exact(edge: str, unit: queries.Un
 
 
 def test_a_line_that_is_too_long_tells_where_to_read_it_in_characters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "READ_LIMIT", 50)
+    monkeypatch.setattr(queries, "SHOWN_LIMIT", 50)
     for frame in (7, 64, 4096):
         with framed(frame):
             version = delivered(("é\n" * 3 + "漢" * 51 + "\n" + "end\n").encode())
@@ -207,7 +207,7 @@ def test_a_line_that_is_too_long_tells_where_to_read_it_in_characters(monkeypatc
 
 @pytest.mark.parametrize("size", [50, 51])
 def test_a_line_of_just_the_limit_is_read(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "READ_LIMIT", 50)
+    monkeypatch.setattr(queries, "SHOWN_LIMIT", 50)
     with framed(16):
         version = delivered(("漢" * (size - 1) + "\n").encode())
         if size == 50:

@@ -109,8 +109,9 @@ def _start_with_private_wire(
 ) -> tuple[subprocess.Popen[bytes], LineWriter, int]:
     """Start it with the wire on descriptors of its own: what it prints goes to standard error from the first byte."""
     their_input, our_output = os.pipe()
-    widen(our_output)
     our_input, their_output = os.pipe()
+    for end in (our_output, our_input):
+        widen(end)
     environment["ORCHESTRATOR_WIRE"] = f"{their_input},{their_output}"
     try:
         process = subprocess.Popen(
