@@ -37,6 +37,21 @@ for version in ArtifactVersion.objects.select_related("artifact", "content"):
 abandon_uploads()
 print(json.dumps(found))
 """
+SWEEP = """
+import django, os, time
+from datetime import timedelta
+django.setup()
+from django.utils import timezone
+from artifacts.models import Content
+from artifacts.services.sweep import remove_orphans
+from artifacts.store import folder
+two_days_ago = time.time() - 2 * 86400
+for path in folder().rglob("*"):
+    if path.is_file():
+        os.utime(path, (two_days_ago, two_days_ago))
+Content.objects.update(stored_at=timezone.now() - timedelta(days=2))
+print(remove_orphans())
+"""
 
 
 def test_eight_servers_that_are_killed_lose_nothing_that_was_stored(
@@ -82,16 +97,7 @@ def kill_some(assistants: list[UploadingAssistant], seconds: float) -> int:
 
 def check(home: Path, assistants: list[UploadingAssistant]) -> None:
     """Compare what was acknowledged with what is there, byte by byte."""
-    read = subprocess.run(
-        [sys.executable, "-c", READ],
-        cwd=ROOT,
-        env=environment(home, trial=False) | {"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert read.returncode == 0, read.stderr
-    found = json.loads(read.stdout)
+    found = json.loads(run(home, "-c", READ))
     acknowledged = {name: digest for each in assistants for name, digest in each.stored.items()}
     assert len(acknowledged) == sum(len(each.stored) for each in assistants) > ASSISTANTS
     assert acknowledged == found
@@ -101,3 +107,20 @@ def check(home: Path, assistants: list[UploadingAssistant]) -> None:
         states = dict(database.rows("SELECT state, count(*) FROM artifacts_upload GROUP BY state"))
     assert states.get("committed", 0) == len(acknowledged)
     assert {path.name for path in (home / "staging").iterdir()} <= open_ones
+    run(home, "-c", SWEEP)
+    verified = json.loads(run(home, "manage.py", "artifacts", "verify", "--json").splitlines()[-1])
+    assert (verified["found"], verified["young"], verified["contents"]) == ({}, 0, len(set(acknowledged.values())))
+
+
+def run(home: Path, *words: str) -> str:
+    """Run Python on the data that the storm left; returns what it printed."""
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=ROOT,
+        env=environment(home, trial=False) | {"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
