@@ -96,7 +96,7 @@ def _checked(given: CompleteSubtask) -> list[str]:
     """
     logical_paths, problems = paths.all_normalised(given.file_paths)
     problems += ending_problems(given.summary, OUTCOMES[given.next_action], given.reason or "")
-    problems += uploads_problems(given.detailed_work, given.upload_ids, given.file_paths)
+    problems += uploads_problems(given.detailed_work, given.upload_ids, given.file_paths, given.expected_size)
     if problems:
         raise invalid(problems, next="Nothing was stored or changed. Mend these and send the call again.")
     return logical_paths

@@ -72,7 +72,7 @@ def warnings_of(
     Call it before the delivery, and outside any transaction: it reads what is staged.
     """
     found = [text and _shorter(text, expected_size), text and warning_of(text, kind=kind, paths=paths)]
-    found += [_of_upload(upload) for upload in uploads]
+    found += [_of_upload(upload, kind) for upload in uploads]
     facts = [fact for fact in found if fact]
     shown = _first(facts)
     return facts if len(shown) == len(facts) else [*shown, f"There are {len(facts) - len(shown):,} more like these."]
@@ -91,14 +91,14 @@ def _shorter(text: str, expected_size: int | None) -> str | None:
     return f"{size:,} of {expected_size:,} announced bytes arrived." if size < FAR_SHORTER * expected_size else None
 
 
-def _of_upload(upload: Upload) -> str | None:
+def _of_upload(upload: Upload, kind: str) -> str | None:
     if upload.state != UploadState.OPEN or upload.received > MEASURED_BYTES:
         return None
     try:
         text = b"".join(staging.chunks(upload.public_id, upload.received)).decode()
     except (UnicodeDecodeError, Conflict):  # no text, or delivered by another call meanwhile
         return None
-    fact = warning_of(text, kind=upload.kind, paths=upload.paths)
+    fact = warning_of(text, kind=kind if upload.kind == Kind.GENERAL else upload.kind, paths=upload.paths)
     return fact and f"{shortened(upload.paths[0] if upload.paths else upload.public_id, 80)}: {fact}"
 
 

@@ -91,7 +91,7 @@ class CompleteViews(TaskApi):
         logical_paths, problems = paths.all_normalised(given.get("file_paths", []))
         problems += ending_problems(given["summary"], outcome, given.get("reason", ""))
         work, upload_ids = given.get("detailed_work"), given.get("upload_ids", [])
-        problems += uploads_problems(work, upload_ids, logical_paths)
+        problems += uploads_problems(work, upload_ids, logical_paths, given.get("expected_size"))
         if problems:
             raise invalid(problems, next="Nothing was stored or changed. Mend these and send it again.")
         actor = self.actor(task.project)

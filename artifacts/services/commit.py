@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from artifacts import staging, store
-from artifacts.models import ArtifactVersion, Upload, UploadState
+from artifacts.models import ArtifactVersion, Kind, Upload, UploadState
 from artifacts.services.store import store_artifact
 from artifacts.services.upload import read_again, require_may_store, require_open, wrong_offset
 from artifacts.store import Prepared
@@ -73,11 +73,17 @@ def commit(*, arrived: Arrived, actor: Actor, lease_number: int | None = None) -
 
 
 def commit_locked(
-    *, arrived: Arrived, task: Task, actor: Actor, summary: str = "", beside: Collection[int] = ()
+    *,
+    arrived: Arrived,
+    task: Task,
+    actor: Actor,
+    summary: str = "",
+    kind: str = Kind.GENERAL,
+    beside: Collection[int] = (),
 ) -> ArtifactVersion:
     """Do what `commit` does for a task whose row is locked by the transaction that this is a part of.
 
-    `summary` stands for the one that the upload did not bring; `beside` is as `store_artifact` has it.
+    `summary` and `kind` stand for those that the upload did not bring; `beside` is as `store_artifact` has it.
     """
     upload = arrived.upload
     read_again(upload)  # the same commit may have been faster
@@ -90,7 +96,7 @@ def commit_locked(
         task=task,
         actor=actor,
         prepared=arrived.prepared,
-        kind=upload.kind,
+        kind=kind if upload.kind == Kind.GENERAL else upload.kind,
         summary=upload.summary or summary,
         paths=upload.paths,
         media_type=_media_type(upload, arrived.prepared),

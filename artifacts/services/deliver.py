@@ -83,14 +83,16 @@ def deliver(
     paths: Sequence[str] = (),
     lease_number: int | None = None,
 ) -> Delivery:
-    """Store prepared work for a task and end the task with it; `kind` and `paths`, normalised, are of `prepared` alone.
+    """Store prepared work for a task and end the task with it; `paths`, normalised, are of `prepared` alone.
+
+    `summary` and `kind` stand for those that an upload did not bring.
 
     Raises what `tasks.services.complete.complete` and `commit` raise; then nothing is stored either.
     """
     with transaction.atomic():
         task = locked(task)
         begin_mirror(task.project)
-        versions = _committed(task, actor, uploads, summary)
+        versions = _committed(task, actor, uploads, summary, kind)
         if prepared is not None:
             versions.append(
                 store_artifact(task=task, actor=actor, prepared=prepared, kind=kind, summary=summary, paths=paths)
@@ -101,12 +103,12 @@ def deliver(
     return Delivery(versions, completion)
 
 
-def _committed(task: Task, actor: Actor, uploads: Sequence[Arrived], summary: str) -> list[ArtifactVersion]:
+def _committed(task: Task, actor: Actor, uploads: Sequence[Arrived], summary: str, kind: str) -> list[ArtifactVersion]:
     """Commit uploads so that none becomes a version of another."""
     beside = {each.upload.version.artifact_id for each in uploads if each.upload.version}
     versions: list[ArtifactVersion] = []
     for each in uploads:
-        versions.append(commit_locked(arrived=each, task=task, actor=actor, summary=summary, beside=beside))
+        versions.append(commit_locked(arrived=each, task=task, actor=actor, summary=summary, kind=kind, beside=beside))
         beside.add(versions[-1].artifact_id)
     return versions
 

@@ -63,3 +63,18 @@ def test_each_commit_without_a_path_is_an_artifact_of_its_own(ada: Assistant, ta
     assert commit(ada, first)["artifact_id"] != commit(ada, second)["artifact_id"]
     complete(ada, task, first, begin(ada, task, "three"), second)
     assert versions(task) == [1, 1, 1]
+
+
+def test_the_kind_of_a_completion_is_that_of_works_that_brought_none(ada: Assistant, task: str) -> None:
+    uploads = [begin(ada, task, "x = 1\n", "a.py")]
+    told = ada.call("store_artifact", action="begin", task_id=task, text="y", artifact_type="test", file_paths=["b.py"])
+    uploads.append(told["upload_id"])
+    call = {"task_id": task, "summary": "Done", "next_action": "complete", "upload_ids": uploads}
+    ada.call("complete_subtask", **call, artifact_type="code")
+    assert list(Artifact.objects.order_by("pk").values_list("kind", flat=True)) == ["code", "test"]
+
+
+def test_a_size_that_a_completion_with_uploads_would_not_look_at_is_refused(ada: Assistant, task: str) -> None:
+    call = {"task_id": task, "summary": "Done", "next_action": "complete", "upload_ids": [begin(ada, task, "x")]}
+    refusal = ada.refused("complete_subtask", **call, expected_size=5)
+    assert [problem["at"] for problem in refusal["details"]["problems"]] == ["expected_size"]
