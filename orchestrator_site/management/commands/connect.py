@@ -179,7 +179,7 @@ class Command(BaseCommand):
             if self.project is not None:
                 self.stderr.write("The file will hold a token: keep it out of version control.")
         elif (wanted.database_url or wanted.store) and not wanted.writes_secrets:
-            names = " and ".join(filter(None, (wanted.database_url and "DATABASE_URL", wanted.store and "AWS_*")))
+            names = " and ".join(["DATABASE_URL"] * bool(wanted.database_url) + ["AWS_*"] * bool(wanted.store))
             self.stderr.write(f"The assistant's environment must have {names} too, where that holds a password.")
 
     def _say_done(self, backups: Iterable[Path], planned: Iterable[service.Planned]) -> None:
