@@ -123,6 +123,7 @@ def _refuse_half_characters(text: str) -> None:
 def _too_large(size: int, limit: int) -> TooLarge:
     return TooLarge(
         f"detailed_work: {size:,} bytes; one call carries up to {limit:,}.",
-        next="Split the task and deliver the parts, each with its own subtask.",
+        next="Send it in parts (orchestrator_store_artifact of the toolset artifacts, or POST /api/v1/uploads), then "
+        "complete with its upload_ids.",
         details={"limit_bytes": limit},
     )

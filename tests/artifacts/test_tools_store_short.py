@@ -164,3 +164,11 @@ def test_the_answers_tell_a_commit_from_an_end(ada: Assistant, task: str) -> Non
     send(ada, "append", upload_id=begun["upload_id"], offset=0, text="x")
     stored = send(ada, "commit", upload_id=begun["upload_id"])
     assert "the task is not ended" in stored["next"]
+
+
+def test_a_text_too_large_for_one_call_is_sent_on_to_parts(ada: Assistant, task: str, settings: Settings) -> None:
+    settings.ORCHESTRATOR_MAX_DELIVERY_BYTES = 10
+    call = {"task_id": task, "summary": "Done", "next_action": "complete", "detailed_work": "x" * 11}
+    refusal = ada.refused("complete_subtask", **call)
+    assert refusal["code"] == "too_large"
+    assert "orchestrator_store_artifact" in refusal["next"] and "upload_ids" in refusal["next"]
