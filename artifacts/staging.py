@@ -77,7 +77,7 @@ def is_there(handle: FileIO, offset: int, data: bytes) -> bool:
 def chunks(public_id: str, size: int) -> Iterator[bytes]:
     """Yield the first `size` bytes of an upload in order.
 
-    Raises Conflict where they are gone.
+    Raises Conflict where they are gone, Transient where the disk does not read them.
     """
     left = size
     try:
@@ -87,6 +87,8 @@ def chunks(public_id: str, size: int) -> Iterator[bytes]:
                 yield chunk
     except FileNotFoundError as error:
         raise lost(public_id) from error
+    except OSError as error:
+        raise _refused(error) from error
     if left:
         raise lost(public_id)
 
@@ -152,7 +154,7 @@ def _read_fully(handle: FileIO, size: int) -> bytes:
 
 
 def _refused(error: OSError) -> Transient:
-    return Transient(f"The part could not be stored: {error.strerror}.", retry_after_ms=5000, next=_FULL_NEXT)
+    return Transient(f"The disk refused: {error.strerror}.", retry_after_ms=5000, next=_FULL_NEXT)
 
 
 def _wait_for(handle: FileIO) -> None:

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from artifacts import staging
 from artifacts.models import Kind, Upload, UploadState
-from tasks.errors import Conflict
+from tasks.errors import Conflict, Transient
 from tasks.text import shortened
 
 QUOTED = 40
@@ -96,7 +96,11 @@ def _of_upload(upload: Upload, kind: str) -> str | None:
         return None
     try:
         text = b"".join(staging.chunks(upload.public_id, upload.received)).decode()
-    except (UnicodeDecodeError, Conflict):  # no text, or delivered by another call meanwhile
+    except (
+        UnicodeDecodeError,
+        Conflict,
+        Transient,
+    ):  # no text, delivered by another call meanwhile, or not to be read now
         return None
     fact = warning_of(text, kind=kind if upload.kind == Kind.GENERAL else upload.kind, paths=upload.paths)
     return fact and f"{shortened(upload.paths[0] if upload.paths else upload.public_id, 80)}: {fact}"

@@ -17,6 +17,7 @@ from artifacts.services import upload as services
 from artifacts.services.abandon import abandon_uploads
 from artifacts.services.commit import commit, prepare_upload
 from artifacts.store import local
+from artifacts.warnings import warnings_of
 from tasks.actors import Actor
 from tasks.errors import Conflict, NotFound, Transient
 from tests.artifacts.test_tools_store import append, begin
@@ -194,3 +195,13 @@ def test_a_refused_delivery_leaves_no_bytes_behind(ada: Assistant, bob: Assistan
     assert (deliver(ada, right), len(kept())) == ("None", 1)
     ada.send("complete_subtask", task_id=task, summary="Done", next_action="complete", upload_ids=[right])
     assert (deliver(ada, wrong), len(kept())) == ("conflict", 1)
+
+
+def test_staged_bytes_that_the_disk_does_not_read_are_a_passing_error(ada: Assistant, task: str) -> None:
+    upload = begin(ada, task)
+    append(ada, upload, 0, "The work")
+    staging.path_of(upload).unlink()
+    staging.path_of(upload).mkdir()  # no folder is read as a file
+    with pytest.raises(Transient, match="disk refused"):
+        prepare_upload(row(upload))
+    assert warnings_of(None, uploads=[row(upload)]) == []
