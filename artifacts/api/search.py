@@ -27,6 +27,7 @@ class HitShape(serializers.Serializer[Hit]):
     title = serializers.CharField(source="task.title")
     status = serializers.CharField(source="task.status")
     artifact_id = serializers.CharField(source="artifact.public_id", allow_null=True, default=None)
+    path = serializers.CharField(allow_null=True)
     offset = serializers.IntegerField(source="snippet.offset")
     snippet = serializers.CharField(source="snippet.text")
 

@@ -40,6 +40,11 @@ class Hit:
         """`task`, or the kind of the artifact."""
         return self.artifact.kind if self.artifact else "task"
 
+    @property
+    def path(self) -> str | None:
+        """The first path of the artifact, which tells it from others of its task; None where it has none."""
+        return next((each.path for each in self.artifact.paths.all()), None) if self.artifact else None
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -128,7 +133,7 @@ def _within(project: Project | None, task: Task | None, kinds: Sequence[str]) ->
 def _found(question: str, expression: str, ranked: list[Ranked], limit: int, every: bool) -> Found:
     rows, total = ranked[:limit], ranked[0].total
     documents = SearchDocument.objects.select_related("task", "task__project", "artifact")
-    by_key = documents.in_bulk([row.document for row in rows])
+    by_key = documents.prefetch_related("artifact__paths").in_bulk([row.document for row in rows])
     marked = engine().marked(expression, {key: document.body for key, document in by_key.items()})
     # What was removed between the two questions is left out.
     there = [row for row in rows if row.document in by_key]

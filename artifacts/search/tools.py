@@ -82,7 +82,8 @@ def _hit(hit: Hit) -> Answer:
     if hit.artifact is None:
         facts |= {"title": shortened(hit.task.title, answers.TITLE_LENGTH), "status": hit.task.status}
     else:
-        facts |= {"artifact_id": hit.artifact.public_id, "offset": hit.snippet.offset}
+        path = _short_path(hit.path) if hit.path else None
+        facts |= {"artifact_id": hit.artifact.public_id, "path": path, "offset": hit.snippet.offset}
     return {**facts, "snippet": within_bytes(hit.snippet.text, SNIPPET_BYTES)}
 
 
@@ -147,5 +148,9 @@ def _row(row: Listed) -> Answer:
 
 
 def _shown(paths: Sequence[str]) -> list[str]:
-    """Some of the paths; the end of a long one says more than its beginning."""
-    return [path if len(path) <= PATH_LENGTH else f"…{path[1 - PATH_LENGTH :]}" for path in paths[:PATHS]]
+    return [_short_path(path) for path in paths[:PATHS]]
+
+
+def _short_path(path: str) -> str:
+    """The end of a long path says more than its beginning."""
+    return path if len(path) <= PATH_LENGTH else f"…{path[1 - PATH_LENGTH :]}"

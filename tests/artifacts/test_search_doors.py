@@ -90,6 +90,19 @@ def test_without_credentials_nothing_is_told(client: Client, db: None) -> None:
     assert client.get("/search/?q=x").status_code == 302
 
 
+def test_works_of_one_task_are_told_apart_by_their_paths(ada: Assistant, client: Client) -> None:
+    task = ada.plan("A")["A"]
+    for path in ("src/a.py", "<b>/b.py"):
+        ada.call("store_artifact", action="begin", task_id=task, file_paths=[path], text="needle\n")
+    uploads = [row["upload_id"] for row in ada.call("store_artifact", action="status")["uploads"]]
+    ada.call("complete_subtask", task_id=task, summary="Done", next_action="complete", upload_ids=uploads)
+    paths = {"src/a.py", "<b>/b.py"}
+    assert {hit["path"] for hit in ada.call("search", query="needle")["hits"]} == paths
+    assert {row["path"] for row in asked(client_for("eve"), q="needle")["results"]} == paths
+    page = html_of(signed_in(client).get("/search/?q=needle"))
+    assert "src/a.py" in page and "&lt;b&gt;/b.py" in page and "<b>" not in page
+
+
 def test_the_page_marks_hits_and_escapes_everything_else(ada: Assistant, client: Client) -> None:
     artifact = deliver(ada, f"{'a ' * 500}{NASTY}", title="<i>Title</i>")
     page = html_of(signed_in(client).get("/search/", {"q": f"needle {NASTY}"}))
