@@ -124,10 +124,7 @@ def _delivered(task: Task, works: list[Work]) -> str:
 
 def _how_to_read(work: Work) -> str:
     paths = f" for {', '.join(work.paths[:5])}" if work.paths else ""
-    return (
-        f"- {work.kind}{paths}, {work.size}: "
-        f"orchestrator_read_artifact(artifact_id={work.artifact_id!r})"
-    )
+    return f"- {work.kind}{paths}, {work.size}: orchestrator_read_artifact(artifact_id={work.artifact_id!r})"
 
 
 def _line_of_parents(task: Task) -> list[tuple[str, str]]:
