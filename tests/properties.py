@@ -15,8 +15,8 @@ from tasks.choices import Status
 from tasks.models import Dependency, Task
 
 Rows = dict[str, list[dict[str, Any]]]
-# When somebody was last seen is no change of the board.
-_PRESENCE = frozenset({"last_seen_at"})
+# When somebody was last seen, or bytes were last sent, is no change of the board.
+_PRESENCE = frozenset({"last_seen_at", "stored_at"})
 
 
 def one_in(part: int, **options: Any) -> settings:
