@@ -14,6 +14,7 @@ from tasks.models import Project
 NAME = "artifacts.json"
 _LIMIT = 256 * 1024 * 1024
 _FACTS = ("path", "artifact_id", "version", "task_id", "kind", "sha256", "size_bytes", "delivered_at")
+_NUMBERS = ("version", "size_bytes")
 
 
 class NotOurs(Exception):
@@ -39,8 +40,7 @@ class Manifest:
         try:
             said = json.loads(data)
             rows = said["files"] if said["project_since"] == project.created_at.isoformat() else []
-            files = {row["file"]: {name: row[name] for name in _FACTS} for row in rows if _is_below(row["file"])}
-            return cls(project, files)
+            return cls(project, {row["file"]: _facts(row) for row in rows if _is_below(row["file"])})
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise NotOurs from error
 
@@ -73,6 +73,17 @@ def facts_of(placed: Placed) -> dict[str, Any]:
     return dict(zip(_FACTS, values, strict=True))
 
 
+def _facts(row: dict[str, Any]) -> dict[str, Any]:
+    """Read what is told of a file. Raises ValueError for what we would not have written, and cannot write again."""
+    facts = {name: row[name] for name in _FACTS}
+    if any(type(value) is not (int if name in _NUMBERS else str) for name, value in facts.items()):
+        raise ValueError("a fact of another type")
+    json.dumps(facts, ensure_ascii=False).encode()
+    return facts
+
+
 def _is_below(file: str) -> bool:
-    """Whether a name that somebody may have written leads to a file below the folder."""
+    """Whether a name that somebody may have written leads to a file below the folder. Raises ValueError for no name."""
+    if b"\x00" in file.encode():
+        raise ValueError("no name of a file")
     return "\\" not in file and all(name not in ("", ".", "..") for name in file.split("/"))

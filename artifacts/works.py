@@ -65,7 +65,10 @@ def works_of(task: Task, *, all_versions: bool = False) -> list[Work]:
 
 def chunks_of(work: Work) -> Iterator[bytes]:
     """Yield the delivered bytes of a work. Raises Damaged, at the end at the latest; then none of it is good."""
-    return store.chunks(Content.objects.get(pk=work.content_id))
+    content = Content.objects.filter(pk=work.content_id).first()
+    if content is None:
+        raise store.Damaged("The work was removed meanwhile.", next="Look at what its task has now.")
+    return store.chunks(content)
 
 
 def _of(wanted: Q, all_versions: bool) -> list[Work]:

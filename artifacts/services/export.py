@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -122,9 +123,9 @@ def problem_of(error: InTheWay | Damaged | OSError, placed: Placed) -> str:
 
 def require_apart(folder: Path, target: Path) -> None:
     """Refuse a folder that lies in the product's own, or holds it. Raises Invalid."""
-    home = Path(settings.ORCHESTRATOR_HOME).resolve()
-    inside = any(home in (each, *each.parents) for each in (folder.resolve(), target.resolve()))
-    if inside or target.resolve() in home.parents:
+    # Not Path.resolve: links that lead to each other make it raise RuntimeError.
+    home, *places = (Path(os.path.realpath(each)) for each in (settings.ORCHESTRATOR_HOME, folder, target))
+    if any(home in (each, *each.parents) for each in places) or places[-1] in home.parents:
         raise Invalid(f"{folder} belongs to the product's own data folder.", next="Name a folder outside of it.")
 
 

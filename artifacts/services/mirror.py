@@ -13,7 +13,7 @@ from artifacts.plain import InTheWay, Root
 from artifacts.services.export import Report, is_ours, moment_of, problem_of, refused, require_apart, write
 from artifacts.store import Damaged
 from artifacts.works import works_in
-from tasks.errors import Conflict, OrchestratorError
+from tasks.errors import Conflict, Invalid, OrchestratorError
 from tasks.models import Project
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,8 @@ def mirror(*, project: Project, look_at_all: bool = False) -> Report:
     or a file is in the way of the folder, Invalid where there is no folder, Transient where the disk is full or
     somebody else holds the mirror for long.
     """
+    if not project.root_path:
+        raise Invalid("The project has no folder.", next="Switch its mirror off, or export its work.")
     top = Path(project.root_path)
     where = "/".join(PLACE)
     require_apart(top.joinpath(*PLACE), top.joinpath(*PLACE))

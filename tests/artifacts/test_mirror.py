@@ -18,6 +18,7 @@ from artifacts.api.uploads import MEDIA_TYPE
 from artifacts.models import Artifact, Content
 from artifacts.services.mirror import mirror, mirror_all, mirror_now
 from artifacts.services.store import store_artifact
+from artifacts.works import works_in
 from tasks.actors import Actor
 from tasks.errors import Conflict, Invalid, Transient
 from tasks.mirrors import begin_mirror
@@ -375,3 +376,67 @@ def test_a_project_folder_that_was_swapped_for_a_link_is_refused(
     with pytest.raises((Conflict, Invalid)):
         mirror(project=project)
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+# What lies in the folder is anybody's
+
+ROW = {
+    "file": "gone.txt",
+    "path": "gone.txt",
+    "artifact_id": "a",
+    "version": 1,
+    "task_id": "t",
+    "kind": "text",
+    "sha256": "0" * 64,
+    "size_bytes": 1,
+    "delivered_at": "now",
+}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"file": "a\x00b"}, {"file": "\ud800"}, {"file": "x" * 300 + "\udc80"}, {"path": "\ud800"}, {"version": [[1]]}],
+)
+def test_a_manifest_with_what_no_manifest_holds_is_kept_beside_and_stops_nothing(
+    task: Task, place: Path, wrong: dict[str, Any]
+) -> None:
+    deliver(task, "x", "a.txt")
+    said = json.loads((place / "artifacts.json").read_text())
+    said["files"].append({**ROW, **wrong})
+    (place / "artifacts.json").write_text(json.dumps(said))
+    mirror_all()
+    assert [row["file"] for row in json.loads((place / "artifacts.json").read_text())["files"]] == ["a.txt"]
+    assert len(list(place.glob("artifacts~changed-*.json"))) == 1
+
+
+def test_links_that_lead_to_themselves_are_in_the_way_of_their_project_alone(
+    task: Task, folder: Path, tmp_path: Path
+) -> None:
+    (folder / ".task_orchestrator").symlink_to(".task_orchestrator")
+    (tmp_path / "second").mkdir()
+    second = make_project("second", root_path=str(tmp_path / "second"), settings={"mirror": True})
+    deliver(make_task(second), "y", "b.txt")
+    (tmp_path / "second/.task_orchestrator/artifacts/b.txt").unlink()
+    assert "shop: .task_orchestrator/artifacts: .task_orchestrator: a link" in mirror_all()
+    assert (tmp_path / "second/.task_orchestrator/artifacts/b.txt").read_text() == "y"
+
+
+def test_a_project_without_a_folder_is_mirrored_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_artifact(make_task(make_project("shop", settings={"mirror": True})), "x", paths=["a.txt"])
+    assert "shop: The project has no folder" in mirror_all()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_work_that_is_removed_while_it_is_written_holds_up_no_other(
+    task: Task, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from artifacts.services import mirror as module
+
+    make_artifact(task, "x", paths=["a.txt"])
+    make_artifact(task, "y", paths=["b.txt"])
+    works = works_in(task.project)
+    Artifact.objects.filter(paths__path="a.txt").delete()
+    Content.objects.filter(versions=None).delete()
+    monkeypatch.setattr(module, "works_in", lambda project: works)
+    assert "a.txt" in mirror_all() and files(place) == {"b.txt": "y"}
