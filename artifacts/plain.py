@@ -98,6 +98,21 @@ class Held:
         return name if self.fd is not None else str(self.path / name)
 
 
+Mark = tuple[int, ...]
+"""By what a file is told from what it was before; empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was found under a name: the hash of its bytes, None where there is no file, and what it was known by."""
+
+    sha256: str | None
+    mark: Mark
+
+
+NOTHING = Seen(None, ())
+
+
 class Root:
     """The one folder. Names of files are relative to it and hold no `..`; methods raise InTheWay and OSError."""
 
@@ -125,16 +140,19 @@ class Root:
             finally:
                 free_file(handle)
 
+    def look(self, file: str) -> Seen:
+        """Read a file that may be there. What changes while it is read is another file to those who are told of it."""
+        try:
+            with self._folder(file, make=False) as (held, name):
+                mark = _require_file(held, name, file)
+                with _regular(held, name, file) as handle:
+                    return Seen(hashlib.file_digest(handle, "sha256").hexdigest(), mark)
+        except FileNotFoundError:
+            return NOTHING
+
     def sha256(self, file: str) -> str | None:
         """Return the hash of a file's bytes; None where there is none."""
-        try:
-            with self._folder(file, make=False) as (held, name), _regular(held, name, file) as handle:
-                digest = hashlib.sha256()
-                while chunk := handle.read(CHUNK):
-                    digest.update(chunk)
-                return digest.hexdigest()
-        except FileNotFoundError:
-            return None
+        return self.look(file).sha256
 
     def read(self, file: str, limit: int) -> bytes | None:
         """Return a file's bytes, up to a limit; None where there is no file."""
@@ -166,8 +184,11 @@ class Root:
             return False
         return True
 
-    def write(self, file: str, chunks: Iterable[bytes], moment: int | None = None) -> None:
-        """Write a file aside, sync it, and rename it to its place, over a file that is there; all of it or nothing."""
+    def write(self, file: str, chunks: Iterable[bytes], moment: int | None = None, *, over: Seen | None = None) -> None:
+        """Write a file aside, sync it, and rename it to its place, over a file that is there; all of it or nothing.
+
+        Raises InTheWay where `over` is given, and what is there by then is not what was seen.
+        """
         draft = f"{_WRITING}{secrets.token_hex(8)}"
         with self._folder(file, make=True) as (held, name):
             try:
@@ -177,7 +198,7 @@ class Root:
                     os.fsync(handle.fileno())
                 if moment is not None:
                     self._held.set_time(draft, moment)
-                _require_file(held, name, file)
+                _require_same(held, name, file, over)
                 self._held.rename(draft, held, name)
             except BaseException:
                 with suppress(FileNotFoundError):
@@ -194,9 +215,10 @@ class Root:
         with self._folder(file, make=False) as (held, name):
             held.set_time(name, moment)
 
-    def remove(self, file: str) -> None:
-        """Remove a file, and the folders that are empty then."""
+    def remove(self, file: str, seen: Seen) -> None:
+        """Remove a file that is as it was seen, and the folders that are empty then."""
         with self._folder(file, make=False) as (held, name):
+            _require_same(held, name, file, seen)
             held.unlink(name)
         folder = file.rpartition("/")[0]
         while folder:
@@ -249,15 +271,28 @@ def _regular(held: Held, name: str, file: str, flags: int = os.O_RDONLY) -> Iter
         yield handle
 
 
-def _require_file(held: Held, name: str, file: str) -> None:
-    """Check that a name is a plain file, or nothing yet. Raises InTheWay."""
+def _require_same(held: Held, name: str, file: str, seen: Seen | None) -> None:
+    """Check that a name is a plain file or nothing, and what was seen there. Raises InTheWay."""
+    mark = _require_file(held, name, file)
+    if seen is not None and mark != seen.mark:
+        raise InTheWay(file, "a file that is being changed")
+
+
+def _mark(found: os.stat_result) -> Mark:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _require_file(held: Held, name: str, file: str) -> Mark:
+    """Check that a name is a plain file, or nothing yet, and return its mark. Raises InTheWay."""
     try:
-        mode = held.stat(name).st_mode
+        found = held.stat(name)
     except FileNotFoundError:
-        return
+        return ()
+    mode = found.st_mode
     if not stat.S_ISREG(mode):
         what = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "no plain file"
         raise InTheWay(file, what)
+    return _mark(found)
 
 
 def _wait_for(handle: FileIO, patience_seconds: float) -> None:

@@ -15,7 +15,7 @@ from artifacts import manifest
 from artifacts.layout import Placed, Work, laid_out, safe_name
 from artifacts.manifest import Manifest, NotOurs
 from artifacts.models import ArtifactVersion
-from artifacts.plain import InTheWay, Root
+from artifacts.plain import InTheWay, Root, Seen
 from artifacts.store import Damaged
 from artifacts.works import chunks_of
 from tasks.errors import Conflict, Invalid, Transient
@@ -76,11 +76,11 @@ def _write_all(root: Root, placed: Iterable[Placed], known: Manifest) -> Report:
     report = Report()
     for each in placed:
         try:
-            found = root.sha256(each.file)
-            if found == each.work.sha256:
+            seen = root.look(each.file)
+            if seen.sha256 == each.work.sha256:
                 report.unchanged += 1
-            elif found is None or is_ours(known, each.file, found):
-                write(root, each)
+            elif seen.sha256 is None or is_ours(known, each.file, seen.sha256):
+                write(root, each, seen)
                 report.written += 1
             else:
                 raise InTheWay(each.file, "a file that was not exported, or was changed since,")
@@ -90,9 +90,9 @@ def _write_all(root: Root, placed: Iterable[Placed], known: Manifest) -> Report:
     return report
 
 
-def write(root: Root, placed: Placed) -> None:
-    """Write one file whose bytes are proven while they are written. Raises Damaged, InTheWay, OSError."""
-    root.write(placed.file, chunks_of(placed.work), moment_of(placed.work))
+def write(root: Root, placed: Placed, over: Seen) -> None:
+    """Write one file over what was seen there; its bytes are proven meanwhile. Raises Damaged, InTheWay, OSError."""
+    root.write(placed.file, chunks_of(placed.work), moment_of(placed.work), over=over)
 
 
 def moment_of(work: Work) -> int:

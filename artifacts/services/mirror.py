@@ -9,7 +9,7 @@ from pathlib import Path
 from artifacts import manifest
 from artifacts.layout import Placed, laid_out, marked
 from artifacts.manifest import Manifest, NotOurs, facts_of
-from artifacts.plain import InTheWay, Root
+from artifacts.plain import NOTHING, InTheWay, Root
 from artifacts.services.export import Report, is_ours, moment_of, problem_of, refused, require_apart, write
 from artifacts.store import Damaged
 from artifacts.works import works_in
@@ -114,8 +114,9 @@ def _remove_gone(root: Root, placed: Iterable[Placed], known: Manifest, report: 
     """Remove files of works that are gone or lie elsewhere now, unless somebody changed them."""
     for file in sorted(set(known.files) - {each.file for each in placed}):
         try:
-            if root.sha256(file) == known.sha256(file):
-                root.remove(file)
+            seen = root.look(file)
+            if seen.sha256 == known.sha256(file):
+                root.remove(file, seen)
                 report.removed += 1
         except InTheWay:
             pass  # it is not ours any more
@@ -133,14 +134,15 @@ def _bring(root: Root, placed: Placed, known: Manifest, report: Report, look_at_
         if is_told and (not look_at_all or root.is_as(file, work.size_bytes, moment_of(work))):
             report.unchanged += 1
             return
-        found = root.sha256(file)
-        if found == work.sha256:
+        seen = root.look(file)
+        if seen.sha256 == work.sha256:
             root.set_time(file, moment_of(work))
             report.unchanged += 1
         else:
-            if found is not None and not is_ours(known, file, found):
+            if seen.sha256 is not None and not is_ours(known, file, seen.sha256):
                 _keep_beside(root, file)
-            write(root, placed)
+                seen = NOTHING
+            write(root, placed, seen)
             report.written += 1
         known.note(placed)
     except (InTheWay, Damaged, OSError) as error:

@@ -440,3 +440,49 @@ def test_work_that_is_removed_while_it_is_written_holds_up_no_other(
     Content.objects.filter(versions=None).delete()
     monkeypatch.setattr(module, "works_in", lambda project: works)
     assert "a.txt" in mirror_all() and files(place) == {"b.txt": "y"}
+
+
+@pytest.mark.parametrize("before", ["delivered", "nothing"])
+@pytest.mark.parametrize("by", ["writing into it", "putting another in its place"])
+def test_what_a_person_writes_while_a_delivery_is_written_is_not_lost(
+    task: Task, place: Path, monkeypatch: pytest.MonkeyPatch, before: str, by: str
+) -> None:
+    from artifacts.services import export as module
+
+    if before == "delivered":
+        deliver(task, "one", "a.txt")
+    else:
+        deliver(task, "other", "b.txt")
+
+    def meanwhile(work: Any) -> Any:
+        monkeypatch.undo()
+        yield from module.chunks_of(work)
+        if by == "writing into it":
+            (place / "a.txt").write_text("mine")
+        else:
+            (place / "mine").write_text("mine")
+            (place / "mine").replace(place / "a.txt")
+
+    monkeypatch.setattr(module, "chunks_of", meanwhile)
+    deliver(task, "two", "a.txt")
+    assert files(place)["a.txt"] == "mine"
+    mirror_all()
+    assert changed(place) == ["mine"] and files(place)["a.txt"] == "two"
+
+
+def test_what_a_person_writes_while_a_file_is_removed_is_not_lost(
+    task: Task, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from artifacts.plain import Root
+
+    deliver(task, "one", "a.txt")
+    Artifact.objects.all().delete()
+    entered = Root.remove
+
+    def meanwhile(root: Root, file: str, *seen: Any) -> None:
+        (place / "a.txt").write_text("mine")
+        entered(root, file, *seen)
+
+    monkeypatch.setattr(Root, "remove", meanwhile)
+    mirror_all()
+    assert files(place) == {"a.txt": "mine"}
