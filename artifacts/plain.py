@@ -244,6 +244,13 @@ class Root:
 
 
 @contextmanager
+def opened(path: Path) -> Iterator[FileIO]:
+    """Open what is a plain file by now, never a link, a pipe or a device. Raises InTheWay, OSError."""
+    with _entered(Held.open(path.parent), [], make=False) as held, _regular(held, path.name, path.name) as handle:
+        yield handle
+
+
+@contextmanager
 def _entered(held: Held, folders: list[str], *, make: bool, keep: Held | None = None) -> Iterator[Held]:
     """Go down into folders, one after the other; only the one that is worked in stays open, and `keep`."""
     try:

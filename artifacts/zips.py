@@ -14,7 +14,7 @@ from django.utils.http import content_disposition_header
 
 from artifacts.download import plain_name, streamed
 from artifacts.layout import Placed, Work, laid_out
-from artifacts.store import Damaged
+from artifacts.store import Damaged, Unreadable
 from artifacts.works import chunks_of
 
 PIECE = 128 * 1024
@@ -78,7 +78,7 @@ def _added(archive: zipfile.ZipFile, out: _Pieces, placed: Placed) -> Iterator[b
         for _ in chunks_of(placed.work):
             pass
         chunks = chunks_of(placed.work)
-    except Damaged:
+    except (Damaged, Unreadable):
         info.filename, info.file_size = f"{info.filename}.DAMAGED.txt", 0
         chunks = iter([DAMAGED.encode()])
     with archive.open(info, "w") as entry:

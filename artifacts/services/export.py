@@ -16,7 +16,7 @@ from artifacts.layout import Placed, Work, laid_out, safe_name
 from artifacts.manifest import Manifest, NotOurs
 from artifacts.models import ArtifactVersion
 from artifacts.plain import InTheWay, Root, Seen
-from artifacts.store import Damaged
+from artifacts.store import Damaged, Unreadable
 from artifacts.works import chunks_of
 from tasks.errors import Conflict, Invalid, Transient
 from tasks.models import Project
@@ -85,7 +85,7 @@ def _write_all(root: Root, placed: Iterable[Placed], known: Manifest) -> Report:
             else:
                 raise InTheWay(each.file, "a file that was not exported, or was changed since,")
             known.note(each)
-        except (InTheWay, Damaged, OSError) as error:
+        except (InTheWay, Damaged, Unreadable, OSError) as error:
             report.problems.append(problem_of(error, each))
     return report
 
@@ -108,7 +108,7 @@ def is_ours(known: Manifest, file: str, sha256: str) -> bool:
     return ArtifactVersion.objects.filter(artifact__project=known.project, content__sha256=sha256).exists()
 
 
-def problem_of(error: InTheWay | Damaged | OSError, placed: Placed) -> str:
+def problem_of(error: InTheWay | Damaged | Unreadable | OSError, placed: Placed) -> str:
     """Say why a file was left out. Raises the error itself where the disk is full, as then nothing else goes on."""
     if isinstance(error, OSError):
         if error.errno in _FULL:
@@ -118,6 +118,8 @@ def problem_of(error: InTheWay | Damaged | OSError, placed: Placed) -> str:
         return (
             f"{placed.file}: {placed.work.artifact_id} version {placed.work.number} is damaged or missing in the store"
         )
+    if isinstance(error, Unreadable):
+        return f"{placed.file}: {error.message}"
     return str(error)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from artifacts import store
 from artifacts.models import Content
+from artifacts.plain import InTheWay, opened
 from artifacts.services.mirror import PLACE
 from tasks.models import Project
 
@@ -38,7 +39,7 @@ def _candidates(content: Content) -> Iterator[Path]:
 
 
 def _stored_from(path: Path, content: Content) -> bool:
-    with suppress(OSError), path.open("rb") as handle:  # it is a user's folder: files come and go
+    with suppress(OSError, InTheWay), opened(path) as handle:  # it is a user's folder: files come and go
         if hashlib.file_digest(handle, "sha256").hexdigest() == content.sha256:
             handle.seek(0)
             return _stored(iter(lambda: handle.read(_CHUNK), b""), content)

@@ -11,7 +11,7 @@ from artifacts.layout import Placed, laid_out, marked
 from artifacts.manifest import Manifest, NotOurs, facts_of
 from artifacts.plain import NOTHING, InTheWay, Root
 from artifacts.services.export import Report, is_ours, moment_of, problem_of, refused, require_apart, write
-from artifacts.store import Damaged
+from artifacts.store import Damaged, Unreadable
 from artifacts.works import works_in
 from tasks.errors import Conflict, Invalid, OrchestratorError
 from tasks.models import Project
@@ -145,7 +145,7 @@ def _bring(root: Root, placed: Placed, known: Manifest, report: Report, look_at_
             write(root, placed, seen)
             report.written += 1
         known.note(placed)
-    except (InTheWay, Damaged, OSError) as error:
+    except (InTheWay, Damaged, Unreadable, OSError) as error:
         report.problems.append(problem_of(error, placed))
 
 

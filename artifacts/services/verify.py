@@ -19,11 +19,11 @@ from artifacts.store.examination import Examined, State, examine
 from artifacts.store.local import drafts_left, remove_draft
 from artifacts.store.seam import content_store
 
-_HARMS = {State.MISSING, State.DAMAGED, State.UNREADABLE, State.MISCOUNTED}
+_HARMS = {State.MISSING, State.DAMAGED, State.REFUSED, State.UNREADABLE, State.MISCOUNTED}
 _MENDED, _HEALED = "mended", "healed from a mirror"
 _HURT = ("artifact__public_id", "number")
 _PAGE = 50
-_GONE = {State.MISSING, State.DAMAGED}
+_GONE = {State.MISSING, State.DAMAGED, State.REFUSED}
 _ROW, _BYTES, _DRAFT = "row without a version", "bytes without a row", "draft that nobody writes"
 
 

@@ -11,6 +11,7 @@ from artifacts.store.reading import Damaged as Damaged
 from artifacts.store.reading import chunks as chunks
 from artifacts.store.reading import stretch as stretch
 from artifacts.store.reading import text_of as text_of
+from artifacts.store.seam import Unreadable as Unreadable
 from artifacts.store.writing import Prepared as Prepared
 from artifacts.store.writing import Writer as Writer
 from artifacts.store.writing import insert as insert

@@ -11,7 +11,7 @@ from enum import Enum
 from artifacts.models import Codec, Content
 from artifacts.store.frames import BrokenFrame, Frame, Index, Tally, frames_in, row
 from artifacts.store.reading import READ_CHUNK, Damaged, Missing, damaged, unproven
-from artifacts.store.seam import content_store
+from artifacts.store.seam import Unreadable, content_store
 
 
 class State(Enum):
@@ -20,6 +20,8 @@ class State(Enum):
     SOUND = "sound"
     MISSING = "missing"
     DAMAGED = "damaged"
+    REFUSED = "not readable"
+    """The system does not read the bytes; they may be good."""
     UNREADABLE = "damaged index"
     """The bytes are good, and the index is not theirs."""
     MISCOUNTED = "wrong counts"
@@ -47,6 +49,8 @@ def examine(content: Content) -> Examined:
                 packed += size
     except Missing:
         return Examined(State.MISSING, tally)
+    except Unreadable:
+        return Examined(State.REFUSED, tally)
     except Damaged:
         return Examined(State.DAMAGED, tally)
     rows.append(row(packed, tally))

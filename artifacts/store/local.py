@@ -12,7 +12,7 @@ from pathlib import Path
 from django.conf import settings
 
 from artifacts.models import Content
-from artifacts.store.seam import NAME, Readable, Stored, new_name, place_of
+from artifacts.store.seam import NAME, Readable, Stored, Unreadable, new_name, place_of
 from tasks.errors import Transient
 
 _DRAFT = re.compile(r"\d+\.[0-9a-f]{16}")
@@ -41,6 +41,21 @@ def storing() -> Iterator[None]:
         yield
     except OSError as error:
         raise refused(error.strerror or "the disk refused it") from error
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Turn what a disk does not read into Unreadable; what is not there stays FileNotFoundError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unreadable(
+            f"The stored work cannot be read: {error.strerror or 'the disk refused it'}.",
+            retry_after_ms=5000,
+            next="Try again; if it goes on, ask the person who runs the server to look at ORCHESTRATOR_HOME/content.",
+        ) from error
 
 
 def refused(why: str) -> Transient:
@@ -97,7 +112,7 @@ class LocalStore:
     @contextmanager
     def open(self, name: str, start: int = 0, stop: int | None = None) -> Iterator[Readable]:
         """Open the file."""
-        with (self._folder / place_of(name)).open("rb") as handle:
+        with _reading(), (self._folder / place_of(name)).open("rb") as handle:
             handle.seek(start)
             yield handle
 
@@ -123,7 +138,8 @@ def drafts_left() -> Iterator[Stored]:
 
 def remove_draft(name: str) -> None:
     """Remove a draft that nobody writes any more."""
-    (drafts() / name).unlink(missing_ok=True)
+    with storing():
+        (drafts() / name).unlink(missing_ok=True)
 
 
 def _files(paths: Iterable[Path], pattern: re.Pattern[str]) -> Iterator[Stored]:

@@ -17,8 +17,14 @@ from typing import Protocol
 
 from django.conf import settings
 
+from tasks.errors import Transient
+
 NAME = re.compile(r"[0-9a-f]{64}(-[0-9a-f]{8})?")
 """What is kept; earlier releases had names without the random part."""
+
+
+class Unreadable(Transient):
+    """The system does not read some bytes; others it may read."""
 
 
 class Readable(Protocol):
@@ -46,7 +52,10 @@ class ContentStore(Protocol):
         """Keep a whole and synced draft, and return its name. The draft may be gone then."""
 
     def open(self, name: str, start: int = 0, stop: int | None = None) -> AbstractContextManager[Readable]:
-        """Open the packed bytes from `start` on; those from `stop` on need not be there. Raises FileNotFoundError."""
+        """Open the packed bytes from `start` on; those from `stop` on need not be there.
+
+        Raises FileNotFoundError, and Unreadable, also later, where the system refuses these bytes.
+        """
 
     def stored(self) -> Iterator[Stored]:
         """Yield all that is kept."""

@@ -15,7 +15,7 @@ from artifacts.store.frames import Tally
 from artifacts.store.local import Draft
 from artifacts.store.packing import Packer
 from artifacts.store.reading import Damaged, prove
-from artifacts.store.seam import content_store
+from artifacts.store.seam import Unreadable, content_store
 
 _STEP = 1024 * 1024
 _RENEWED = ["size_bytes", "size_chars", "size_lines", "codec", "data", "index", "stored_as", "stored_at"]
@@ -140,13 +140,13 @@ def _prepared(
 
 
 def _known(tally: Tally) -> Prepared | None:
-    """Return how the same bytes are stored already, if they are good.
+    """Return how the same bytes are stored already, if they can be read and are good.
 
     The row is renewed first: one that no version names is removed when it is a day old, and its bytes with it.
     """
     rows = Content.objects.filter(sha256=tally.sha256, data__isnull=True)
     row = rows.first() if rows.update(stored_at=timezone.now()) else None
-    with suppress(Damaged):
+    with suppress(Damaged, Unreadable):
         if row is not None:
             prove(row)
             index = None if row.index is None else bytes(row.index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from datetime import timedelta
@@ -17,6 +18,7 @@ from artifacts import queries, store
 from artifacts.models import Artifact, Content
 from artifacts.services import sweep, verify
 from artifacts.store.local import drafts
+from tasks.errors import Transient
 from tasks.models import Project
 from tests.artifacts.old_rows import make_old
 from tests.artifacts.shelf import Shelf
@@ -285,3 +287,53 @@ def test_a_sweep_never_takes_what_is_being_delivered_again(fresh_home: Path) -> 
         assert finished(sweeping) > 3
     done = manage(fresh_home, "artifacts", "verify", "--json")
     assert (done.returncode, json.loads(done.stdout.splitlines()[-1])["harms"]) == (0, 0)
+
+
+@pytest.mark.django_db
+def test_a_file_that_the_system_does_not_read_is_told_and_the_others_are_read(folder_shelf: Shelf) -> None:
+    _, unread = kept(TEXT)
+    _, missing = kept(TEXT[::-1])
+    path = store.path_of(unread.sha256)
+    path.unlink()
+    path.mkdir()
+    folder_shelf.remove(missing.stored_as)
+    for repair in (False, True):
+        code, findings, totals = told(repair=repair)
+        assert [(each["what"], each["done"]) for each in findings] == [("not readable", ""), ("missing", "")]
+        assert (code, totals["contents"], totals["harms"]) == (1, 2, 2)
+    assert path.is_dir()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("other", ["a pipe", "a link"])
+def test_a_file_of_a_mirror_that_is_swapped_while_it_is_looked_at_is_not_opened(
+    folder_shelf: Shelf, folder: Path, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    from artifacts.services import heal as module
+
+    artifact, content = kept()
+    folder_shelf.remove(content.stored_as)
+    path = mirrored(artifact, folder, TEXT.encode())
+    candidates = module._candidates
+
+    def swapped(content: Content) -> Any:
+        for found in candidates(content):
+            found.unlink()
+            os.mkfifo(found) if other == "a pipe" else found.symlink_to("/dev/zero")
+            yield found
+
+    monkeypatch.setattr(module, "_candidates", swapped)
+    assert told(repair=True)[1][0]["done"] == ""
+    assert path.is_fifo() or path.is_symlink()
+
+
+@pytest.mark.django_db
+def test_what_the_system_does_not_read_is_refused_as_passing_and_stored_anew(folder_shelf: Shelf) -> None:
+    artifact, content = kept()
+    path = store.path_of(content.sha256)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(Transient, match="cannot be read: Is a directory"):
+        store.text_of(content)
+    make_artifact(make_task(make_project()), TEXT)
+    assert store.text_of(artifact.versions.get().content) == TEXT
