@@ -74,7 +74,7 @@ class _Claim:
         self.work = work
         self.path = path
         top, *below = [_safe(name) for name in path.split("/")]
-        names = [f"_{top}" if _key(top) in others or top.startswith(PRIVATE) else top, *below]
+        names = [f"_{top}" if _key(top) in others or _key(top).startswith(PRIVATE) else top, *below]
         self.is_changed = "/".join(names) != path
         if not work.is_latest:
             names[-1] = marked(names[-1], f"~v{work.number}")

@@ -103,6 +103,11 @@ def test_names_that_are_taken_at_the_top_are_left_to_others_there_alone() -> Non
     }
 
 
+def test_names_of_what_is_no_work_are_left_alone_in_whatever_case() -> None:
+    lock = work(".Artifacts-LOCK")
+    assert files(lock) == {f"_~{lock.artifact_id}.Artifacts-LOCK": lock.artifact_id}
+
+
 def test_older_versions_lie_beside_the_latest() -> None:
     old = work("src/a.py", number=1, is_latest=False, artifact_id="artifact_1")
     new = work("src/a.py", number=2, artifact_id="artifact_1")
