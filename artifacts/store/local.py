@@ -93,7 +93,8 @@ class Draft:
         """Remove the file, unless a store has taken it."""
         with suppress(OSError):  # what a full disk did not take is not wanted any more
             self._handle.close()
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # the sweep removes what cannot be removed now
+            self.path.unlink()
 
 
 class LocalStore:

@@ -16,7 +16,7 @@ from artifacts import store
 from artifacts.models import INLINE_LIMIT, Artifact, Content
 from artifacts.services import sweep
 from artifacts.services.sweep import remove_orphans, remove_row
-from artifacts.store.local import drafts
+from artifacts.store.local import Draft, drafts
 from artifacts.store.seam import place_of
 from tests.factories import make_artifact, make_project, make_task
 
@@ -168,3 +168,11 @@ def test_the_row_is_locked_where_the_database_can() -> None:
         remove_row(named().pk)
     locking = [sql for sql in statements if "FOR UPDATE" in sql]
     assert len(locking) == connection.features.has_select_for_update
+
+
+def test_a_draft_that_cannot_be_removed_now_hides_no_other_error() -> None:
+    draft = Draft()
+    draft.path.unlink()
+    draft.path.mkdir()
+    draft.discard()
+    draft.path.rmdir()
