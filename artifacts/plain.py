@@ -27,6 +27,9 @@ _WRITING = f"{PRIVATE}writing-"
 _LOCK = f"{PRIVATE}lock"
 _HOLDS_FOLDERS = os.open in os.supports_dir_fd
 _SAFELY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_PASSED = _SAFELY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", 0)
+_NO_LINKS = getattr(os, "O_NOFOLLOW_ANY", 0)
+"""What macOS knows against links anywhere in a path; on Linux each name is opened from the one before."""
 _JUNCTION = 0xA0000003
 """What Windows calls a link between folders that is none of its symbolic links."""
 _UNBLOCKED = getattr(os, "O_NONBLOCK", 0)
@@ -49,8 +52,8 @@ class Held:
 
     @classmethod
     def open(cls, path: Path) -> Held:
-        """Hold a folder. Raises OSError."""
-        return cls(os.open(path, _SAFELY | os.O_DIRECTORY) if _HOLDS_FOLDERS else None, path)
+        """Hold a folder by its absolute path. Raises OSError, InTheWay where a link leads there."""
+        return cls(_reached(path) if _HOLDS_FOLDERS else None, path)
 
     def enter(self, name: str, *, make: bool) -> Held:
         """Hold a folder in this one, which may be made. Raises OSError, NotADirectoryError for a link too."""
@@ -238,9 +241,29 @@ class Root:
 
     def _tidy(self) -> None:
         with os.scandir(self._held.path if self._held.fd is None else self._held.fd) as entries:
-            left = [entry.name for entry in entries if entry.name.startswith(_WRITING)]
+            left = [entry.name for entry in entries if _is_draft(entry)]
         for name in left:
             self._held.unlink(name)
+
+
+def _is_draft(entry: os.DirEntry[str]) -> bool:
+    return entry.name.startswith(_WRITING) and entry.is_file(follow_symlinks=False)
+
+
+def _reached(path: Path) -> int:
+    """Open a folder, and no link on the way to it. Raises OSError, InTheWay for a link."""
+    if _NO_LINKS:
+        return os.open(path, _SAFELY | os.O_DIRECTORY | _NO_LINKS)
+    fd = os.open(path.anchor, _PASSED)
+    for place, name in enumerate(path.parts[1:], start=2):
+        above = fd
+        try:
+            fd = os.open(name, _PASSED if place < len(path.parts) else _SAFELY | os.O_DIRECTORY, dir_fd=above)
+        except NotADirectoryError as error:
+            raise InTheWay(str(Path(*path.parts[:place])), "a link or a file") from error
+        finally:
+            os.close(above)
+    return fd
 
 
 @contextmanager

@@ -486,3 +486,19 @@ def test_what_a_person_writes_while_a_file_is_removed_is_not_lost(
     monkeypatch.setattr(Root, "remove", meanwhile)
     mirror_all()
     assert files(place) == {"a.txt": "mine"}
+
+
+def test_a_folder_above_the_projects_that_was_swapped_for_a_link_is_refused(task: Task, tmp_path: Path) -> None:
+    (tmp_path / "above/inner").mkdir(parents=True)
+    Project.objects.filter(pk=task.project_id).update(root_path=str(tmp_path / "above/inner"))
+    (tmp_path / "above").rename(tmp_path / "elsewhere")
+    (tmp_path / "above").symlink_to(tmp_path / "elsewhere")
+    deliver(task, "x", "a.txt")
+    assert "above: a link or a file is in the way" in mirror_all()
+    assert list((tmp_path / "elsewhere/inner").iterdir()) == []
+
+
+def test_a_folder_named_as_what_is_being_written_stops_nothing(task: Task, place: Path) -> None:
+    (place / ".artifacts-writing-mine").mkdir(parents=True)
+    deliver(task, "x", "a.txt")
+    assert files(place) == {"a.txt": "x"} and (place / ".artifacts-writing-mine").is_dir()
