@@ -68,7 +68,15 @@ def export(*, project: Project, works: Iterable[Work], folder: Path) -> Report:
     except InTheWay as error:
         raise Conflict(f"{folder / name}: {error}.", next="Export to another folder.") from error
     except OSError as error:
-        raise refused(error, str(folder)) from error
+        raise _left_out(error, folder, name) from error
+
+
+def _left_out(error: OSError, folder: Path, name: str) -> Transient | Invalid | Conflict:
+    """Say what the system refused: all of a folder, or one project's in it, which stands in the way of no other."""
+    found = refused(error, str(folder))
+    if isinstance(found, Transient) or not folder.is_dir():
+        return found
+    return Conflict(f"{folder / name}: {error.strerror}.", next="Mend that, or export to another folder.")
 
 
 def _write_all(root: Root, placed: Iterable[Placed], known: Manifest) -> Report:

@@ -53,7 +53,7 @@ def mirror_all() -> str:
         try:
             report = mirror(project=project, look_at_all=True)
         except OrchestratorError as error:
-            report = Report(problems=[error.message])
+            report = Report(problems=[error.message.rstrip(".")])
         done += report
         problems += [f"{project.slug}: {problem}" for problem in report.problems[:3]]
     told = f"Wrote {done.written} and removed {done.removed} files of {len(projects)} mirrors."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -14,7 +15,7 @@ from django.core.management import CommandError, call_command
 
 from artifacts import store
 from artifacts.models import Artifact, Content
-from artifacts.plain import Root
+from artifacts.plain import Held, Root
 from tasks.models import Project, Task
 from tests.factories import make_artifact, make_plan, make_project, make_task
 
@@ -270,3 +271,20 @@ def test_without_held_folders_links_are_refused_all_the_same(
     (out / "shop/folder").symlink_to(tmp_path)
     assert "folder: a link" in refused(out)
     assert files(out / "shop") == {"b/c/d": "b"} and not (tmp_path / "a").exists()
+
+
+def test_a_project_whose_folder_the_system_refuses_is_told_and_the_others_are_exported(
+    task: Task, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_artifact(task, "a", paths=["a.txt"])
+    make_artifact(make_task(make_project("other")), "b", paths=["b.txt"])
+    entered = Held.enter
+
+    def refusing(held: Held, name: str, *, make: bool) -> Held:
+        if name == "shop":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return entered(held, name, make=make)
+
+    monkeypatch.setattr(Held, "enter", refusing)
+    assert f"{out}/shop: Permission denied" in refused(out)
+    assert files(out / "other") == {"b.txt": "b"}
