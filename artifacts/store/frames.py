@@ -17,6 +17,8 @@ from dataclasses import astuple, dataclass
 from operator import attrgetter
 from typing import Any
 
+from artifacts.store import deflate
+
 FRAME_BYTES = 256 * 1024
 """Delivered bytes of a frame; the last one may have fewer."""
 CONTINUATION = bytes(range(0x80, 0xC0))
@@ -143,12 +145,12 @@ def row(packed: int, tally: Tally, crc: int = 0) -> Frame:
 
 def unpacked(packed: bytes, size: int, crc: int) -> bytes:
     """Return the delivered bytes of a frame. Raises BrokenFrame where they are not those that were packed."""
-    unpack = zlib.decompressobj()
+    unpack = deflate.decompressobj()
     try:
         raw = unpack.decompress(packed, size + 1)
-    except zlib.error as error:
+    except deflate.error as error:
         raise BrokenFrame from error
-    if len(raw) != size or not unpack.eof or unpack.unused_data or zlib.crc32(raw) != crc:
+    if len(raw) != size or not unpack.eof or unpack.unused_data or deflate.crc32(raw) != crc:
         raise BrokenFrame
     return raw
 

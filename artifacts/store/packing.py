@@ -1,7 +1,4 @@
-"""Packing: threads compress frames while others are hashed and written; they come out in order.
-
-ISA-L writes the format of zlib three times as fast as zlib does, and as small; zlib reads it.
-"""
+"""Packing: threads compress frames while others are hashed and written; they come out in order."""
 
 from __future__ import annotations
 
@@ -11,12 +8,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
+from artifacts.store.deflate import compress, crc32
 from artifacts.store.frames import Frame, Index, Tally, row
-
-try:
-    from isal.isal_zlib import compress
-except ImportError:  # a machine that nobody makes it for
-    from zlib import compress
 
 _THREADS = 2
 _HELD = 8
@@ -82,7 +75,7 @@ def as_is(raw: bytes) -> bytes:
 
 
 def _pack(raw: bytes) -> _Packed:
-    return _Packed(compress(raw, level=1) if _shrinks(raw) else as_is(raw), zlib.crc32(raw))
+    return _Packed(compress(raw, level=1) if _shrinks(raw) else as_is(raw), crc32(raw))
 
 
 def _shrinks(raw: bytes) -> bool:
