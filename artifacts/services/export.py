@@ -52,8 +52,8 @@ def export(*, project: Project, works: Iterable[Work], folder: Path) -> Report:
     Transient where the disk is full or somebody else exports there.
     """
     name = safe_name(project.slug, "~project")
-    require_apart(folder, folder / name)
     try:
+        require_apart(folder, folder / name)
         folder.mkdir(parents=True, exist_ok=True)
         with Root.at(folder.resolve(), name) as root, root.locked(PATIENCE_SECONDS):
             known = Manifest.read(root, project)
@@ -132,7 +132,7 @@ def problem_of(error: InTheWay | Damaged | Unreadable | OSError, placed: Placed)
 
 
 def require_apart(folder: Path, target: Path) -> None:
-    """Refuse a folder that lies in the product's own, or holds it. Raises Invalid."""
+    """Refuse a folder that lies in the product's own, or holds it. Raises Invalid, OSError for links that go meanwhile."""
     # Not Path.resolve: links that lead to each other make it raise RuntimeError.
     home, *places = (Path(os.path.realpath(each)) for each in (settings.ORCHESTRATOR_HOME, folder, target))
     if any(home in (each, *each.parents) for each in places) or places[-1] in home.parents:

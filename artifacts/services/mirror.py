@@ -74,8 +74,8 @@ def mirror(*, project: Project, look_at_all: bool = False) -> Report:
         raise Invalid("The project has no folder.", next="Switch its mirror off, or export its work.")
     top = Path(project.root_path)
     where = "/".join(PLACE)
-    require_apart(top.joinpath(*PLACE), top.joinpath(*PLACE))
     try:
+        require_apart(top.joinpath(*PLACE), top.joinpath(*PLACE))
         with Root.at(top, *PLACE) as root, root.locked(PATIENCE_SECONDS):
             return _brought_up(root, project, look_at_all)
     except InTheWay as error:

@@ -502,3 +502,14 @@ def test_a_folder_named_as_what_is_being_written_stops_nothing(task: Task, place
     (place / ".artifacts-writing-mine").mkdir(parents=True)
     deliver(task, "x", "a.txt")
     assert files(place) == {"a.txt": "x"} and (place / ".artifacts-writing-mine").is_dir()
+
+
+def test_a_link_that_goes_while_it_is_followed_is_in_the_way_of_its_project_alone(
+    task: Task, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(path: str, **where: Any) -> str:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    (folder / ".task_orchestrator").symlink_to(folder)
+    monkeypatch.setattr(os, "readlink", gone)
+    assert "shop: .task_orchestrator/artifacts: No such file or directory" in mirror_all()
