@@ -132,7 +132,10 @@ def problem_of(error: InTheWay | Damaged | Unreadable | OSError, placed: Placed)
 
 
 def require_apart(folder: Path, target: Path) -> None:
-    """Refuse a folder that lies in the product's own, or holds it. Raises Invalid, OSError for links that go meanwhile."""
+    """Refuse a folder that lies in the product's own, or holds it.
+
+    Raises Invalid, and OSError for links that go meanwhile.
+    """
     # Not Path.resolve: links that lead to each other make it raise RuntimeError.
     home, *places = (Path(os.path.realpath(each)) for each in (settings.ORCHESTRATOR_HOME, folder, target))
     if any(home in (each, *each.parents) for each in places) or places[-1] in home.parents:
