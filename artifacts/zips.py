@@ -42,7 +42,7 @@ _ENDINGS = (
 _FIRST, _LAST = datetime(1980, 1, 1, tzinfo=UTC), datetime(2107, 12, 31, 23, 59, 58, tzinfo=UTC)
 _PLAIN_FILE = 0o100644 << 16
 _UNIX = 3
-DAMAGED = "This work could not be put into the zip: what is stored of it is missing or damaged.\n"
+DAMAGED = "This work could not be put into the zip: what is stored of it is missing, damaged or cannot be read.\n"
 
 
 def zip_answer(request: HttpRequest, works: Iterable[Work], name: str) -> HttpResponseBase:

@@ -288,3 +288,13 @@ def test_a_project_whose_folder_the_system_refuses_is_told_and_the_others_are_ex
     monkeypatch.setattr(Held, "enter", refusing)
     assert f"{out}/shop: Permission denied" in refused(out)
     assert files(out / "other") == {"b.txt": "b"}
+
+
+def test_work_that_the_system_does_not_read_is_told_and_the_rest_is_exported(task: Task, out: Path) -> None:
+    large = make_artifact(task, "large " * 20_000, paths=["a.txt"])
+    make_artifact(task, "b", paths=["b.txt"])
+    path = store.path_of(large.versions.get().content.sha256)
+    path.unlink()
+    path.mkdir()
+    assert "a.txt: The stored work cannot be read: Is a directory" in refused(out)
+    assert files(out / "shop") == {"b.txt": "b"}

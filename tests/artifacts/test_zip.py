@@ -152,11 +152,15 @@ def test_damaged_work_is_replaced_by_a_file_that_says_so(task: Task) -> None:
     spoilt = make_artifact(task, "spoilt", paths=["m/spoilt.txt"])
     large = make_artifact(task, LARGE, paths=["large.txt"])
     Content.objects.filter(versions__artifact=spoilt).update(data=b"something else")
-    store.path_of(large.versions.get().content.sha256).unlink()
+    unread = make_artifact(task, LARGE[::-1], paths=["unread.txt"])
+    for path in (store.path_of(each.versions.get().content.sha256) for each in (large, unread)):
+        path.unlink()
+    path.mkdir()
     assert texts(of_task(task)) == {
         "a.txt": "a.txt",
         "large.txt.DAMAGED.txt": zips.DAMAGED,
         "m/spoilt.txt.DAMAGED.txt": zips.DAMAGED,
+        "unread.txt.DAMAGED.txt": zips.DAMAGED,
         "z.txt": "z.txt",
     }
 
