@@ -15,7 +15,7 @@ from artifacts import store
 from artifacts.models import Artifact, ArtifactVersion, Content, SearchBacklog, SearchDocument
 from artifacts.search import documents
 from artifacts.search.documents import PARTS, Work, owner_of
-from artifacts.store import Damaged
+from artifacts.store import Damaged, Unreadable
 from tasks.models import Task
 
 logger = logging.getLogger(__name__)
@@ -161,8 +161,8 @@ def _pieces(work: Work, version: ArtifactVersion) -> Iterator[tuple[int, int, st
     yield documents.head_of(work)
     try:
         yield from documents.cut(_texts(version.content))
-    except (Damaged, UnicodeDecodeError):  # told by those who read or verify it; what it is about is found still
-        logger.warning("The text of %s could not be indexed: its stored bytes are damaged.", work.public_id)
+    except (Damaged, Unreadable, UnicodeDecodeError):  # told by who reads or verifies it; what it is about is found
+        logger.warning("The text of %s could not be indexed: its stored bytes cannot be read.", work.public_id)
 
 
 def _texts(content: Content) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
@@ -14,6 +15,9 @@ from django.utils import timezone
 from artifacts.models import Content
 from artifacts.store.local import drafts_left, remove_draft
 from artifacts.store.seam import Stored, content_store
+from tasks.errors import Transient
+
+logger = logging.getLogger(__name__)
 
 KEEP = timedelta(days=1)
 """How old it must be: rows follow their bytes within moments, and a delivery of the same bytes renews their row."""
@@ -23,7 +27,7 @@ BATCH = 500
 def remove_orphans() -> int:
     """Remove content that no version names, bytes that no row names and drafts of dead processes; returns how many.
 
-    Raises Transient where the store refuses or cannot be reached.
+    What cannot be removed is left. Raises Transient where the store cannot be reached.
     """
     removed = _remove_rows() + _remove_old(unnamed_bytes(), content_store().remove)
     return removed + _remove_old(drafts_left(), remove_draft)
@@ -68,10 +72,17 @@ def _remove_rows() -> int:
 
 
 def _remove_old(found: Iterable[Stored], remove: Callable[[str], None]) -> int:
-    names = [each.name for each in found if is_old(each.modified)]
-    for name in names:
+    return sum(_is_removed(name, remove) for name in [each.name for each in found if is_old(each.modified)])
+
+
+def _is_removed(name: str, remove: Callable[[str], None]) -> bool:
+    """Remove something, unless the system refuses: then it stays until the next sweep, and holds nothing else up."""
+    try:
         remove(name)
-    return len(names)
+    except Transient as refusal:
+        logger.warning("%s, which nothing names, is left: %s", name, refusal.message)
+        return False
+    return True
 
 
 def _named(some: Iterable[Stored]) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 from django.utils import timezone
@@ -36,6 +36,8 @@ class Prepared:
     data: bytes | None
     index: bytes | None
     stored_as: str
+    is_known: bool = False
+    """Whether a row has named these very bytes already."""
 
 
 class Writer:
@@ -105,7 +107,10 @@ def prepare(text: str) -> Prepared:
 
 
 def insert(prepared: Prepared) -> Content:
-    """Name prepared bytes in a row, or find the row that already does, making its bytes good again."""
+    """Name prepared bytes in a row, or find the row that already does, making its bytes good again.
+
+    What was known stays as its row says now: somebody may have found it damaged and stored it anew since.
+    """
     row = Content(
         sha256=prepared.sha256,
         size_bytes=prepared.size_bytes,
@@ -117,7 +122,8 @@ def insert(prepared: Prepared) -> Content:
         stored_as=prepared.stored_as,
         stored_at=timezone.now(),
     )
-    Content.objects.bulk_create([row], update_conflicts=True, unique_fields=["sha256"], update_fields=_RENEWED)
+    renewed = ["stored_at"] if prepared.is_known else _RENEWED
+    Content.objects.bulk_create([row], update_conflicts=True, unique_fields=["sha256"], update_fields=renewed)
     return row
 
 
@@ -150,5 +156,5 @@ def _known(tally: Tally) -> Prepared | None:
         if row is not None:
             prove(row)
             index = None if row.index is None else bytes(row.index)
-            return _prepared(tally, row.codec, index=index, stored_as=row.stored_as)
+            return replace(_prepared(tally, row.codec, index=index, stored_as=row.stored_as), is_known=True)
     return None

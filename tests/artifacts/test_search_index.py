@@ -112,6 +112,18 @@ def test_damaged_work_is_still_found_by_what_it_is_about(ada: Assistant) -> None
     assert not SearchBacklog.objects.exists()
 
 
+def test_work_that_the_system_does_not_read_holds_up_no_other(ada: Assistant) -> None:
+    from artifacts.store import path_of
+
+    artifact = Artifact.objects.get(public_id=long_work(ada))
+    path = path_of(artifact.versions.get().content.sha256)
+    path.unlink()
+    path.mkdir()
+    index.catch_up()
+    assert total(artifact.public_id) == 1
+    assert not SearchBacklog.objects.exists()
+
+
 def test_everything_is_indexed_anew_by_a_command(ada: Assistant, capsys: pytest.CaptureFixture[str]) -> None:
     ada.complete(ada.plan("Okapi")["Okapi"], detailed_work="needle")
     SearchDocument.objects.all().delete()

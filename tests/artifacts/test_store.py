@@ -16,7 +16,7 @@ from artifacts.services import sweep
 from artifacts.services.sweep import remove_orphans
 from artifacts.services.verify import Finding, verify
 from artifacts.store import deflate, frames, packing
-from artifacts.store.seam import content_store
+from artifacts.store.seam import content_store, place_of
 from tasks.errors import Transient
 from tests.artifacts.shelf import ObjectShelf, Shelf
 from tests.factories import make_artifact, make_project, make_task
@@ -96,6 +96,16 @@ def test_two_who_store_the_same_new_bytes_both_find_them_whole(shelf: Shelf) -> 
     assert len(shelf.names()) == 2
     for prepared in (first, second, first):
         assert store.text_of(store.insert(prepared)) == TEXT
+
+
+def test_whoever_found_the_bytes_does_not_undo_what_healed_them_since(folder_shelf: Shelf) -> None:
+    first = stored(TEXT.encode())
+    found = store.prepare(TEXT)  # proven good here
+    (store.folder() / place_of(first.stored_as)).write_bytes(b"rotten")
+    healed = stored(TEXT.encode())
+    assert healed.stored_as != first.stored_as
+    store.insert(found)
+    assert store.text_of(Content.objects.get()) == TEXT
 
 
 def test_what_does_not_shrink_is_kept_as_it_is_and_what_does_is_packed(shelf: Shelf) -> None:

@@ -16,7 +16,7 @@ from artifacts import store
 from artifacts.models import INLINE_LIMIT, Artifact, Content
 from artifacts.services import sweep
 from artifacts.services.sweep import remove_orphans, remove_row
-from artifacts.store.local import Draft, drafts
+from artifacts.store.local import Draft, LocalStore, drafts, refused
 from artifacts.store.seam import place_of
 from tests.factories import make_artifact, make_project, make_task
 
@@ -176,3 +176,17 @@ def test_a_draft_that_cannot_be_removed_now_hides_no_other_error() -> None:
     draft.path.mkdir()
     draft.discard()
     draft.path.rmdir()
+
+
+def test_a_file_that_cannot_be_removed_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [stored(WORK + letter) for letter in "abc"]
+    kept, remove = paths[1].name, LocalStore.remove
+
+    def refusing(self: LocalStore, name: str) -> None:
+        if name == kept:
+            raise refused("Operation not permitted")
+        remove(self, name)
+
+    monkeypatch.setattr(LocalStore, "remove", refusing)
+    assert remove_orphans() == 2
+    assert [path.exists() for path in paths] == [False, True, False]
