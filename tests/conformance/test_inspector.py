@@ -110,8 +110,8 @@ def test_every_tool_is_described_strictly_and_answers(inspector: Inspector) -> N
     part = {"action": "begin", "task_id": three, "file_paths": ["a.md"], "text": "A needle."}
     upload = inspector.call("store_artifact", **part)["upload_id"]
     stored = inspector.call("store_artifact", action="commit", upload_id=upload)["artifact_info"]["artifact_id"]
-    assert inspector.call("search", query="needle")["hits"][0]["artifact_id"] == stored
-    assert inspector.call("list_artifacts", path="a.md")["total"] == 1
+    assert stored in [hit["artifact_id"] for hit in inspector.call("search", query="needle")["hits"]]
+    assert inspector.call("list_artifacts", path="a.md")["artifacts"][0]["artifact_id"] == stored
     assert inspector.call("update_task", task_id=three, action="cancel")
     assert inspector.call("get_status")
     assert inspector.call("synthesize_results", parent_task_id=plan["parent_task_id"])
