@@ -33,7 +33,7 @@ endef
 help:
 	@echo "make run       start the site on http://127.0.0.1:$(PORT)/"
 	@echo "make link      a fresh sign-in link for the site that runs"
-	@echo "make test      the tests, with coverage (at most 5 minutes on 2 cores)"
+	@echo "make test      the tests, with coverage (about ten minutes on 2 cores)"
 	@echo "make test-all  the storms and the long property runs that 'make test' leaves out"
 	@echo "make test-conformance  the protocol's own suite and Inspector against the bridge; installs them, with npm"
 	@echo "make test-clients      Claude Code, Codex and Gemini CLI do a whole job; installs them, with npm (1.1 GB)"
