@@ -203,10 +203,9 @@ class Root:
                     self._held.set_time(draft, moment)
                 _require_same(held, name, file, over)
                 self._held.rename(draft, held, name)
-            except BaseException:
-                with suppress(FileNotFoundError):
+            finally:
+                with suppress(FileNotFoundError):  # where it was renamed
                     self._held.unlink(draft)
-                raise
 
     def rename(self, file: str, new_file: str) -> None:
         """Give a file another name in its folder."""
