@@ -207,8 +207,8 @@ def test_only_a_password_makes_a_databases_address_a_secret(url: str, secret: bo
 
 
 def test_a_project_is_named_in_the_entry() -> None:
-    entry = stdio_entry(Stdio("python", (), home="/data", project=Path("/work/shop")), Style())
-    assert entry["env"]["ORCHESTRATOR_PROJECT_DIR"] == "/work/shop"
+    entry = stdio_entry(Stdio("python", (), home="/data", project=Path("/projects/shop")), Style())
+    assert entry["env"]["ORCHESTRATOR_PROJECT_DIR"] == "/projects/shop"
 
 
 # Putting an entry into what is there
@@ -317,13 +317,13 @@ def test_a_mark_at_the_beginning_stays() -> None:
 
 def test_an_object_store_is_passed_on_and_its_secret_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (
-        ("ORCHESTRATOR_CONTENT_URL", "s3://work/content"),
+        ("ORCHESTRATOR_CONTENT_URL", "s3://bucket/content"),
         ("AWS_ENDPOINT_URL_S3", "http://minio.example"),
         ("AWS_SECRET_ACCESS_KEY", "hidden"),
     ):
         monkeypatch.setenv(name, value)
     written = stdio_entry(this_installation(), Style(reference="${%s}"))["env"]
-    assert written["ORCHESTRATOR_CONTENT_URL"] == "s3://work/content"
+    assert written["ORCHESTRATOR_CONTENT_URL"] == "s3://bucket/content"
     assert written["AWS_ENDPOINT_URL_S3"] == "http://minio.example"
     assert written["AWS_SECRET_ACCESS_KEY"] == "${AWS_SECRET_ACCESS_KEY}"
     monkeypatch.delenv("ORCHESTRATOR_CONTENT_URL")
