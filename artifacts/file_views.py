@@ -14,7 +14,7 @@ from artifacts.works import folder_works, works_of
 from artifacts.zips import zip_answer
 from tasks.errors import NotFound
 from tasks.models import Project, Task
-from tasks.views import page
+from tasks.views.page import page
 
 PER_PAGE = 100
 

@@ -15,7 +15,7 @@ from artifacts.rendering.images import image_type
 from artifacts.rendering.views_of import RENDERED_CHARACTERS, View, name_of, rendered, views_of
 from artifacts.store import Damaged
 from tasks.templatetags.board import turns_text
-from tasks.views import number_in, page
+from tasks.views.page import number_in, page
 
 SHOWN_CHARACTERS = 200_000
 SHOWN_VERSIONS = 50

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from orchestrator_site.frame import theme
 from tasks.rest.problems import unknown_address
 
 handler400 = "tasks.rest.problems.bad_request"
@@ -10,6 +11,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api", unknown_address),
     path("api/", include("orchestrator_site.api")),
+    path("theme/", theme, name="theme"),
     path("", include("maintenance.health.urls")),
     path("", include("orchestrator_site.accounts.urls")),
     path("", include("orchestrator_site.tokens.urls")),

@@ -49,6 +49,7 @@ class Verb(models.TextChoices):
     OPEN_SESSION = "open_session", "opened a session"
     END_SESSION = "end_session", "ended a session"
     DELIVER = "deliver", "delivered an artifact"
+    COMMENT = "comment", "left a comment"
 
     CREATE_PROJECT = "create_project", "created the project"
     EDIT_PROJECT = "edit_project", "edited the project"

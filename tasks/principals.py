@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.contrib.auth.models import AnonymousUser, User
+
 from tasks.errors import Forbidden, NotFound
 from tasks.models import Project
 
@@ -69,6 +71,20 @@ class Principal:
                 "This access token is for another project.",
                 next="Leave the project out, or ask the person who runs the server for a token for it.",
             )
+
+
+def scopes_of(user: User | AnonymousUser) -> frozenset[Scope]:
+    """Return what a person may do: a superuser everything, staff work and review, everybody else look."""
+    if not user.is_active:
+        return frozenset()
+    if user.is_superuser:
+        return EVERYTHING
+    return with_included([Scope.WRITE, Scope.REVIEW] if user.is_staff else [Scope.READ])
+
+
+def person(user: User) -> Principal:
+    """Return a person who signed in as a principal."""
+    return Principal(name=user.get_username(), scopes=scopes_of(user), user_id=user.pk)
 
 
 def require(scopes: frozenset[Scope], scope: Scope) -> None:

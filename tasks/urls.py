@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks import views
+from tasks.views import act, home, project, task
 
 urlpatterns = [
-    path("", views.projects, name="projects"),
-    path("projects/<slug:slug>/", views.project, name="project"),
-    path("projects/<slug:slug>/tasks/", views.tasks, name="tasks"),
-    path("tasks/<str:public_id>/", views.task, name="task"),
+    path("", home.projects, name="projects"),
+    path("projects/<slug:slug>/", project.project, name="project"),
+    path("projects/<slug:slug>/tasks/", project.tasks, name="tasks"),
+    path("tasks/<str:public_id>/", task.task, name="task"),
+    path("tasks/<str:public_id>/act/", act.menu, name="act"),
+    path("tasks/<str:public_id>/act/<str:verb>/", act.do, name="act-verb"),
 ]

@@ -9,7 +9,7 @@ from artifacts.models import Kind
 from artifacts.search.search import Found, search
 from tasks.errors import Invalid
 from tasks.models import Project
-from tasks.views import SEARCH_CHARACTERS, page
+from tasks.views.page import SEARCH_CHARACTERS, page
 
 KINDS = {"task": "Tasks", "artifact": "All delivered work", **dict(Kind.choices)}
 PER_PAGE = 20

@@ -10,8 +10,7 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.request import Request
 
 from orchestrator_site.tokens.bearer import Refused, authenticate, bearer_of
-from orchestrator_site.tokens.service import person
-from tasks.principals import Principal
+from tasks.principals import Principal, person
 from tasks.rest.problems import Refusal
 
 

@@ -17,7 +17,7 @@ from orchestrator_site.models import AccessToken
 from orchestrator_site.tokens import recent
 from tasks.errors import Conflict, Forbidden, Invalid, NotFound
 from tasks.models import Project
-from tasks.principals import EVERYTHING, Principal, Scope, in_order, with_included
+from tasks.principals import Principal, Scope, in_order, person, scopes_of, with_included
 from tasks.text import unstorable
 
 PREFIX = "mto_"
@@ -126,18 +126,6 @@ def principal_of(secret: str) -> Principal | None:
         token_id=token.public_id,
         project_id=token.project_id,
     )
-
-
-def scopes_of(user: User) -> frozenset[Scope]:
-    """Return what a person may do: a superuser everything, staff work and review, everybody else look."""
-    if user.is_superuser:
-        return EVERYTHING
-    return with_included([Scope.WRITE, Scope.REVIEW] if user.is_staff else [Scope.READ])
-
-
-def person(user: User) -> Principal:
-    """Return a person who signed in as a principal."""
-    return Principal(name=user.get_username(), scopes=scopes_of(user), user_id=user.pk)
 
 
 def digest_of(secret: str) -> str:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from orchestrator_site.tokens.forms import TokenForm
 from orchestrator_site.tokens.service import find_token, revoke_token, tokens_of
 from tasks.queries.board import page_of
-from tasks.views import LAST_PAGE, Page, number_in, with_errors_shown
+from tasks.views.page import LAST_PAGE, Page, number_in, with_errors_shown
 
 TOKENS_PER_PAGE = 50
 

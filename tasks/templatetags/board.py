@@ -22,7 +22,7 @@ SHOWN_TEXT = 20_000
 SHOWN_VALUE = 160
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 _FAR = timedelta(days=30)
-_HAS_ITS_OBJECT = (Verb.OPEN_SESSION, Verb.END_SESSION, Verb.DELIVER)
+_HAS_ITS_OBJECT = (Verb.OPEN_SESSION, Verb.END_SESSION, Verb.DELIVER, Verb.COMMENT)
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ISOLATE, _POP = "\u2068", "\u2069"
 

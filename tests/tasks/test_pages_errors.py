@@ -10,8 +10,8 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.test import Client
 
-from tasks import views
 from tasks.errors import Transient
+from tasks.views import home
 from tests.factories import signed_in
 
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
@@ -40,7 +40,7 @@ def test_every_kind_of_failure_has_its_page(
     def fails(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr(views.board, "projects", fails)
+    monkeypatch.setattr(home.board, "projects", fails)
     client.raise_request_exception = False
     answer = signed_in(client).get("/")
     page = answer.content.decode()

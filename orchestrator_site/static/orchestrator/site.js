@@ -1,0 +1,182 @@
+/* What the pages do beyond links and forms: they follow what happens, open forms in place, and listen to keys.
+   Everything here is an addition: without it, each link leads to a page and each form posts to one. */
+"use strict";
+
+(() => {
+  const one = (selector, root = document) => root.querySelector(selector);
+  const main = () => one("#main");
+  const here = () => location.pathname + location.search;
+
+  /* Following: the stream says that something changed, then this page is fetched again and laid over itself. */
+
+  const SHORTEST_MS = 400, POLL_MS = 10000, RETRY_MS = 30000;
+  let last = 0, timer = 0, running = false, again = false;
+
+  async function refresh() {
+    timer = 0;
+    if (running) { again = true; return; }
+    running = true;
+    last = Date.now();
+    try {
+      const answer = await fetch(here(), { credentials: "same-origin" });
+      if (answer.redirected) location.reload(); // signed out meanwhile
+      else if (answer.ok) lay(new DOMParser().parseFromString(await answer.text(), "text/html"), "#main", "#main");
+    } catch { /* the server is away; the stream says so, and the next change asks again */
+    } finally {
+      running = false;
+      if (again) { again = false; changed(); }
+    }
+  }
+
+  function changed() {
+    if (!timer) timer = setTimeout(refresh, Math.max(0, last + SHORTEST_MS - Date.now()));
+  }
+
+  const SAYS = { on: "Live", off: "Connecting", lost: "Connection lost, trying again", poll: "Looking every 10 seconds" };
+  let polling = 0, retrying = 0;
+
+  function say(state) {
+    const live = one("#live");
+    if (!live) return;
+    live.dataset.state = state;
+    live.hidden = false;
+    one("[data-says]", live).textContent = SAYS[state];
+  }
+
+  function follows() {
+    clearInterval(polling); clearInterval(retrying);
+    if (polling) changed(); // what happened while nobody told us
+    polling = retrying = 0;
+    say("on");
+  }
+
+  function refused() { // there is no stream to be had: look now and then, and ask for one again
+    if (!polling) polling = setInterval(changed, POLL_MS);
+    if (!retrying) retrying = setInterval(() => htmx.trigger(one("#live"), "reconnect"), RETRY_MS);
+    say("poll");
+  }
+
+  const isLive = (event) => event.target.id === "live";
+  document.addEventListener("changed", (event) => { if (isLive(event)) changed(); });
+  document.addEventListener("htmx:sse:after:connection", (event) => { if (isLive(event)) follows(); });
+  document.addEventListener("htmx:sse:error", (event) => { if (isLive(event)) say("lost"); });
+  document.addEventListener("htmx:sse:close", (event) => { if (isLive(event)) refused(); });
+  document.addEventListener("htmx:response:error", (event) => { if (isLive(event)) refused(); });
+  document.addEventListener("htmx:error", (event) => { if (isLive(event)) refused(); });
+
+  /* What a person has opened stays open when a page is laid over itself, and what a page told stays told. */
+
+  htmx.registerExtension("site", {
+    htmx_before_morph_attr: (element, detail) => detail.attrName !== "open",
+    htmx_before_morph_node: (element, detail) => !(element.id === "messages" && !detail.newNode.firstElementChild),
+  });
+
+  /* Forms of verbs open in a dialog; what comes of them is laid over the page one stands on. */
+
+  document.addEventListener("click", async (event) => {
+    const link = event.target.closest("a[data-dialog]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) {
+      if (event.target.closest("#dialog [data-close]")) { event.preventDefault(); one("#dialog").close(); }
+      return;
+    }
+    event.preventDefault();
+    const address = new URL(link.href);
+    address.searchParams.set("next", here());
+    await htmx.ajax("GET", address.pathname + address.search, {
+      source: link, target: "#dialog-body", select: "#act", swap: "innerHTML",
+    });
+    const dialog = one("#dialog");
+    if (!dialog.open) dialog.showModal();
+    one("[autofocus], button, a", one("#dialog-body"))?.focus();
+  });
+
+  document.addEventListener("submit", async (event) => {
+    const form = event.target.closest("form[data-act]");
+    if (!form || event.defaultPrevented) return;
+    event.preventDefault();
+    const sender = event.submitter;
+    const values = new FormData(form, sender);
+    if (values.has("next") && !values.get("next")) values.set("next", here());
+    const answer = await fetch(form.action, { method: "POST", body: values, credentials: "same-origin" });
+    const text = await answer.text();
+    const page = new DOMParser().parseFromString(text, "text/html");
+    if (answer.status === 400 && form.closest("#dialog")) {
+      lay(page, "#act", "#dialog-body");
+      return;
+    }
+    one("#dialog").close();
+    if (answer.redirected && new URL(answer.url).pathname !== location.pathname) { location.assign(answer.url); return; }
+    lay(page, "#main", "#main");
+    main().focus({ preventScroll: true });
+  });
+
+  function lay(page, from, over) {
+    const found = one(from, page), place = one(over);
+    if (!found) { location.reload(); return; }
+    const swap = over === "#main" ? "outerMorph" : "innerHTML";
+    htmx.swap({ text: found.outerHTML, target: place, swap, sourceElement: place });
+  }
+
+  /* Keys: an element names its key, and the key presses it. They can be switched off (WCAG 2.1.4). */
+
+  const KEYS_OFF = "keys-off";
+  const typing = (target) => target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+  const reachable = (element) => element.offsetParent !== null || element.closest(".menu");
+  const named = (key) => [...document.querySelectorAll("[data-key]")].filter((each) => each.dataset.key === key && reachable(each));
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (typing(event.target) || one("dialog[open]")) return;
+    if (event.key === "?") { event.preventDefault(); showKeys(); return; }
+    if (localStorage.getItem(KEYS_OFF)) return;
+    const found = named(event.key).pop();
+    if (!found) return;
+    event.preventDefault();
+    if (typing(found)) { found.focus(); found.select?.(); } else found.click();
+  });
+
+  function showKeys() {
+    const list = one("#keys dl");
+    list.replaceChildren();
+    for (const each of document.querySelectorAll("[data-key]")) {
+      const key = document.createElement("dt"), what = document.createElement("dd"), kbd = document.createElement("kbd");
+      kbd.textContent = each.dataset.key;
+      key.append(kbd);
+      what.textContent = each.dataset.keySays || each.getAttribute("aria-label") || each.textContent.trim();
+      list.append(key, what);
+    }
+    one("[data-keys-on]").checked = !localStorage.getItem(KEYS_OFF);
+    one("#keys").showModal();
+  }
+
+  /* Small things */
+
+  document.addEventListener("click", (event) => {
+    const target = event.target;
+    if (target.closest("[data-keys]")) showKeys();
+    const copy = target.closest("[data-copy]");
+    if (copy) copyFrom(copy);
+    for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(target)) menu.open = false;
+  });
+
+  async function copyFrom(button) {
+    const source = one(button.dataset.copy);
+    await navigator.clipboard.writeText(source.value ?? source.textContent);
+    const says = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = says; }, 1500);
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const open = one("details.menu[open]");
+    if (open) { open.open = false; one("summary", open).focus(); }
+  });
+
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-keys-on]")) return;
+    if (event.target.checked) localStorage.removeItem(KEYS_OFF); else localStorage.setItem(KEYS_OFF, "1");
+  });
+
+  for (const each of document.querySelectorAll("[data-keys], [data-copy]")) each.hidden = false;
+})();

@@ -1,0 +1,57 @@
+"""Do what a person asked for on a page, as long as the task still stands as the page showed it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+
+from tasks.actors import Actor
+from tasks.choices import Status, Verb
+from tasks.errors import Conflict
+from tasks.models import Event, Task
+from tasks.services import review, steer
+from tasks.services.claim import claim, locked
+
+Do = Callable[[Task, Actor, str], Any]
+_DOING: dict[Verb, Do] = {
+    Verb.APPROVE: lambda task, actor, reason: review.approve(task=task, actor=actor, comment=reason),
+    Verb.REQUEST_REVISION: lambda task, actor, reason: review.request_revision(task=task, actor=actor, comment=reason),
+    Verb.CLAIM: lambda task, actor, reason: claim(task=task, actor=actor),
+    Verb.RELEASE: lambda task, actor, reason: steer.release(task=task, actor=actor, reason=reason),
+    Verb.UNBLOCK: lambda task, actor, reason: steer.unblock(task=task, actor=actor),
+    Verb.RETRY: lambda task, actor, reason: steer.retry(task=task, actor=actor),
+    Verb.BLOCK: lambda task, actor, reason: steer.block(task=task, actor=actor, reason=reason),
+    Verb.FAIL: lambda task, actor, reason: steer.fail(task=task, actor=actor, reason=reason),
+    Verb.CANCEL: lambda task, actor, reason: steer.cancel(task=task, actor=actor, reason=reason),
+}
+
+
+def ask(*, task: Task, verb: Verb, actor: Actor, reason: str = "", seen: str = "") -> Task:
+    """Do a verb; returns the task as it stands then.
+
+    `seen` is the state in which the person saw the task, and the number of its lease: `active:3`. Raises Conflict,
+    naming who was faster, where it stands in another one by now, and what the verb's own service raises.
+    """
+    with transaction.atomic():
+        task = locked(task)
+        if seen and seen != seen_as(task):
+            raise _lost(task)
+        _DOING[verb](task, actor, reason)
+    return Task.objects.select_related("project").get(pk=task.pk)
+
+
+def seen_as(task: Task) -> str:
+    """Return what a page remembers of a task to tell whether it has moved since."""
+    return f"{task.status}:{task.lease_number}"
+
+
+def _lost(task: Task) -> Conflict:
+    last = Event.objects.filter(task=task).order_by("-id").first()
+    who = f"{last.actor_name} was faster: {Verb(last.verb).label} it" if last else "Somebody was faster"
+    return Conflict(
+        f"{who}. “{task.title}” is {Status(task.status).label.lower()} now.",
+        next="Nothing was changed. Look at it as it stands, and decide anew.",
+        details={"status": task.status},
+    )

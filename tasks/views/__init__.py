@@ -1,0 +1,1 @@
+"""The browser's door: one module per family of pages."""

@@ -1,0 +1,124 @@
+"""What every page is made with: who may see it, what a form may do, and how an address is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import cast
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from tasks.actors import Actor
+from tasks.errors import OrchestratorError
+from tasks.models import Project, Task
+from tasks.principals import Scope, require, scopes_of
+
+LAST_PAGE = 1_000_000
+SEARCH_CHARACTERS = 200
+
+Page = Callable[..., HttpResponseBase]
+
+
+def page(view: Page) -> Page:
+    """Make a page: for people who signed in, read-only, with our own errors shown as a page."""
+    return login_required(require_safe(with_errors_shown(view)))
+
+
+def form(scope: Scope) -> Callable[[Page], Page]:
+    """Make a page with a form on it, for those whose scopes allow what it does; others do not see it either."""
+
+    def made(view: Page) -> Page:
+        allowed = require_http_methods(["GET", "HEAD", "POST"])
+        return login_required(allowed(with_errors_shown(_for(scope, view))))
+
+    return made
+
+
+def deed(scope: Scope) -> Callable[[Page], Page]:
+    """Make an address that only does something and then leads on to a page."""
+
+    def made(view: Page) -> Page:
+        return login_required(require_POST(with_errors_shown(_for(scope, view))))
+
+    return made
+
+
+def _for(scope: Scope, view: Page) -> Page:
+    @wraps(view)
+    def checked(request: HttpRequest, **address: str) -> HttpResponseBase:
+        require(scopes_of(request.user), scope)
+        return view(request, **address)
+
+    return checked
+
+
+def with_errors_shown(view: Page) -> Page:
+    """Show our own errors as a page."""
+
+    @wraps(view)
+    def shown(request: HttpRequest, **address: str) -> HttpResponseBase:
+        try:
+            return view(request, **address)
+        except OrchestratorError as error:
+            return error_page(request, error)
+
+    return shown
+
+
+def error_page(request: HttpRequest, error: OrchestratorError) -> HttpResponse:
+    """Return the page of an error that nothing better can be made of."""
+    context = {"error": error, "status": error.status, "title": error.code.replace("_", " ").capitalize()}
+    return render(request, "error.html", context, status=error.status)
+
+
+def user_of(request: HttpRequest) -> User:
+    """Return the person; pages are made for those who signed in."""
+    return cast(User, request.user)
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Return the person as whoever acts, with what they may do."""
+    return Actor.person(request.user, scopes_of(request.user))
+
+
+def came_from(request: HttpRequest, otherwise: str) -> HttpResponse:
+    """Lead on to the page that a form was sent from (`next`), which is one of ours, or to another one."""
+    target = request.POST.get("next") or request.GET.get("next") or ""
+    is_ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
+    return redirect(target if is_ours else otherwise)
+
+
+def find_project(slug: str) -> Project:
+    """Return a project. Raises Http404."""
+    return get_object_or_404(Project, slug=slug)
+
+
+def find_task(public_id: str) -> Task:
+    """Return a task with its project, plan, parent and holder. Raises Http404."""
+    if "\x00" in public_id:  # PostgreSQL refuses to compare with it
+        raise Http404
+    tasks = Task.objects.select_related("project", "root", "parent", "lease_session")
+    return get_object_or_404(tasks, public_id=public_id)
+
+
+def number_in(request: HttpRequest, name: str, *, least: int, most: int) -> int:
+    """Read a whole number from the address; nonsense counts as the least."""
+    text = request.GET.get(name, "")
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(most)):
+        return least
+    return min(max(int(text), least), most)
+
+
+def page_number(request: HttpRequest) -> int:
+    """Read which page of a list is asked for."""
+    return number_in(request, "page", least=1, most=LAST_PAGE)
+
+
+def text_in(request: HttpRequest, name: str) -> str:
+    """Read a short text from the address."""
+    return request.GET.get(name, "").replace("\x00", "").strip()[:SEARCH_CHARACTERS]
