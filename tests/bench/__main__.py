@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.bench import figures
 
 NAMES = ("start", "lists", "plan", "work", "storm", "artifact", "search", "memory", "http", "status", "welcome", "next")
-NAMES += ("uploads", "work-on-large", "memory-on-large")
+NAMES += ("uploads", "pages", "work-on-large", "memory-on-large")
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ def search(bench: Bench) -> Iterator[Figure]:
     board = bench.board(1000)
     number = ARTIFACTS // (10 if bench.quick else 1)
     with transaction.atomic():
-        _deliver(board, number)
+        deliver(board, number)
     with doors.both(bench.home, board.folder, toolsets="core,artifacts") as ways:
         for name, call in ways:
             yield from _measured(f"{number:,} artifacts, {name}", call, bench.runs(20), is_goal=name == "pipe")
@@ -55,7 +55,7 @@ def _check(call: Call) -> None:
         raise Failed("The search does not find what is there.")
 
 
-def _deliver(board: Board, number: int) -> None:
+def deliver(board: Board, number: int) -> None:
     """Store works directly, their words by the index's own way."""
     tasks = list(Task.objects.filter(project=board.project))
     index_tasks(tasks)
@@ -88,5 +88,9 @@ def _deliver(board: Board, number: int) -> None:
 def _artifact(board: Board, task: Task, number: int) -> Artifact:
     summary = f"Work number {number}, as was asked for."
     return Artifact(
-        public_id=f"artifact_{number:08x}", project=board.project, task=task, kind=Kind.CODE, summary=summary
+        public_id=f"artifact_{board.project.pk:02x}{number:06x}",
+        project=board.project,
+        task=task,
+        kind=Kind.CODE,
+        summary=summary,
     )
