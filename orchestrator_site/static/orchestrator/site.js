@@ -61,8 +61,9 @@
   document.addEventListener("htmx:sse:after:connection", (event) => { if (isLive(event)) follows(); });
   document.addEventListener("htmx:sse:error", (event) => { if (isLive(event)) say("lost"); });
   document.addEventListener("htmx:sse:close", (event) => { if (isLive(event)) refused(); });
-  document.addEventListener("htmx:response:error", (event) => { if (isLive(event)) refused(); });
-  document.addEventListener("htmx:error", (event) => { if (isLive(event)) refused(); });
+  document.addEventListener("htmx:finally:request", (event) => {
+    if (isLive(event) && event.target.dataset.state !== "on") refused(); // it came to no stream, whatever it came to
+  });
 
   /* What a person has opened stays open when a page is laid over itself, and what a page told stays told. */
 

@@ -1,0 +1,128 @@
+"""Pages that follow what happens: a site as `manage.py up` runs it, and assistants at work beside it."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.live import LiveSite, live_site
+from tests.demo.assistant import Assistant
+from tests.site.processes import start
+
+WITHIN_SECONDS = 1.0
+TIMES = 5
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[LiveSite]:
+    """A site for all tests of this file; each plans a job of its own."""
+    with live_site() as running:
+        yield running
+
+
+@pytest.fixture
+def page(site: LiveSite, browser: Browser) -> Iterator[Page]:
+    """A page of the owner, which has to be without a complaint."""
+    complaints: list[str] = []
+    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+        opened = site.sign_in(context)
+        opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        yield opened
+    assert complaints == []
+
+
+async def _plan(assistant: Assistant, *titles: str) -> dict[str, Any]:
+    subtasks = [{"title": each, "description": "Do it", "specialist_type": "implementer"} for each in titles]
+    return await assistant.call("plan_task", description=f"A job of {titles[0]}", subtasks=subtasks)
+
+
+def _planned(site: LiveSite, *titles: str) -> list[str]:
+    made = site.assistant(lambda assistant: _plan(assistant, *titles))
+    return [row["task_id"] for row in made["subtasks"]]
+
+
+def _open(site: LiveSite, page: Page, address: str) -> None:
+    page.goto(site.site.address + address)
+    expect(page.locator("#live")).to_have_attribute("data-state", "on")
+
+
+def test_what_an_assistant_does_appears_within_a_second_and_without_a_reload(site: LiveSite, page: Page) -> None:
+    tasks = _planned(site, *(f"Part {number} to be seen" for number in range(TIMES)))
+    _open(site, page, f"/tasks/{tasks[0]}/")
+    page.evaluate("window.mark = 'the same document'")
+    acknowledged: list[float] = []
+
+    async def work(assistant: Assistant) -> None:
+        for number in range(TIMES):
+            verb = {"action": "block", "reason": f"Reason {number}"} if number % 2 == 0 else {"action": "unblock"}
+            await assistant.call("update_task", task_id=tasks[0], **verb)
+            acknowledged.append(time.monotonic())
+            time.sleep(1.2)
+
+    seen: list[float] = []
+    working = site.begin(work)
+    for number in range(TIMES):
+        expect(page.locator("h1 + p .state")).to_have_text("Blocked" if number % 2 == 0 else "Pending", timeout=20_000)
+        seen.append(time.monotonic())
+    working.result(60)
+    late = [there - done for there, done in zip(seen, acknowledged, strict=True)]
+    assert statistics.median(late) <= WITHIN_SECONDS, late
+    assert page.evaluate("window.mark") == "the same document"
+
+
+def test_focus_scroll_and_typed_text_stay_while_the_page_changes(site: LiveSite, page: Page) -> None:
+    tasks = _planned(site, *(f"Row {number}" for number in range(40)))
+    _open(site, page, "/projects/shop/tasks/")
+    field = page.get_by_role("searchbox", name="Search").last
+    field.fill("half a wo")
+    page.evaluate("document.querySelector('.menu').open = true")
+    page.evaluate("window.scrollTo(0, 120)")
+    site.assistant(lambda it: it.call("update_task", task_id=tasks[-1], action="block", reason="A reason"))
+    expect(page.locator("main tbody").get_by_text("Blocked").last).to_be_visible()
+    expect(field).to_have_value("half a wo")
+    expect(field).to_be_focused()
+    assert page.evaluate("[window.scrollY, document.querySelector('.menu').open]") == [120, True]
+
+
+def test_where_there_is_no_stream_the_page_looks_now_and_then_and_says_so(site: LiveSite, page: Page) -> None:
+    (task,) = _planned(site, "Without a stream")
+    page.clock.install()
+    page.route("**/api/v1/events*", lambda route: route.fulfill(body="no stream", content_type="text/plain"))
+    page.goto(f"{site.site.address}/tasks/{task}/")
+    expect(page.locator("#live")).to_have_attribute("data-state", "poll")
+    expect(page.locator("#live")).to_contain_text("Looking every 10 seconds")
+    site.assistant(lambda it: it.call("update_task", task_id=task, action="block", reason="Nobody told"))
+    page.clock.run_for(11_000)
+    expect(page.locator("h1 + p .state")).to_have_text("Blocked")
+
+
+def test_a_page_goes_to_sign_in_once_its_person_has_left_elsewhere(site: LiveSite, page: Page) -> None:
+    (task,) = _planned(site, "Left elsewhere")
+    _open(site, page, f"/tasks/{task}/")
+    page.context.clear_cookies(name="sessionid")
+    site.assistant(lambda it: it.call("update_task", task_id=task, action="block", reason="Seen by nobody"))
+    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
+
+
+def test_a_lost_connection_is_shown_and_heals_itself(browser: Browser, tmp_path: Path) -> None:
+    with live_site() as site, browser.new_context() as context:
+        (task,) = _planned(site, "Survives a restart")
+        page = site.sign_in(context)
+        _open(site, page, f"/tasks/{task}/")
+        site.site.end()
+        expect(page.locator("#live")).to_contain_text("Connection lost", timeout=15_000)
+        site.assistant(lambda it: it.call("update_task", task_id=task, action="block", reason="While away"))
+        port = site.site.address.rpartition(":")[2]
+        with start(tmp_path / "again", "manage.py", "up", "--no-worker", "--port", port) as again:
+            again.wait_until_greeted()
+            expect(page.locator("h1 + p .state")).to_have_text("Blocked", timeout=40_000)
+            expect(page.locator("#live")).to_have_attribute("data-state", "on")
+            page.close()
+            again.end()
