@@ -102,7 +102,7 @@ def _check(client: Client, address: str) -> None:
 
 
 def _owner() -> Client:
-    client = Client()
+    client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.create_superuser("bench-owner"))
     return client
 

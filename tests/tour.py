@@ -1,0 +1,136 @@
+"""Every page of the site, with something to show on each: for what has to hold on all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from artifacts.models import Artifact
+from tasks.choices import Status, Verb
+from tasks.models import Project, Session, Task
+from tests.factories import (
+    make_artifact,
+    make_dependency,
+    make_event,
+    make_plan,
+    make_project,
+    make_session,
+    make_task,
+)
+
+OUTSIDE = ("admin", "api", "healthz", "readyz", "sign-in", "sign-out", "api-docs")
+"""Families of addresses that are no pages of the board: they have tests of their own."""
+PLAIN = "A plain text"
+HOSTILE = (
+    "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
+    "[a](javascript:alert(1)) \u202etxet desrever\u202c \U0001f469\u200d\U0001f4bb "
+)
+LONG = "w" * 200
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the pages are about."""
+
+    project: Project
+    plan: Task
+    review: Task
+    artifact: Artifact
+    session: Session
+
+    @property
+    def words(self) -> dict[str, tuple[str, ...]]:
+        """What stands in the addresses of pages, by their names."""
+        slug, plan = (self.project.slug,), (self.plan.public_id,)
+        task, artifact = (self.review.public_id,), (self.artifact.public_id,)
+        return {
+            "project": slug, "board": slug, "tasks": slug, "files": slug, "specialists": slug, "project-settings": slug,
+            "specialist": (*slug, "tester"), "task": plan, "graph": plan, "timeline": plan, "synthesis": plan,
+            "synthesis-markdown": plan, "task-zip": plan, "files-zip": slug, "folder": (*slug, "src"),
+            "act": task, "act-verb": (*task, Verb.CANCEL), "task-edit": task, "task-complete": task, "review": task,
+            "artifact": artifact, "artifact-diff": artifact, "artifact-raw": artifact, "artifact-image": artifact,
+            "session": (self.session.public_id,),
+        }  # fmt: skip
+
+    def address(self, name: str) -> str:
+        """Return the address of a page."""
+        return reverse(name, args=self.words.get(name, ()))
+
+
+def make_world(text: str = PLAIN) -> World:
+    """Make a project in which every page has something to show, and all that an assistant can write is this text."""
+    project = make_project("tour", name=text[:200], root_path=f"/srv/{text}"[:200].replace("\n", " "))
+    session = make_session(project, client_name=text[:200], client_version=text[:100], principal=text[:200])
+    plan = make_plan(project, 0, title=f"{text}"[:300], description=text, context=text)
+    group = make_task(project, parent=plan, title=text[:300], position=1, is_leaf=False)
+    leaves = [
+        make_task(project, parent=group, status=status, title=text[:300], position=place, **_texts(text, status))
+        for place, status in enumerate(Status, start=2)
+    ]
+    for task, need in zip(leaves[1:], leaves, strict=False):
+        make_dependency(task, need)
+    for task in leaves:
+        make_event(task, Verb.CLAIM, session=session, actor_name=text[:200], after={"lease_number": 1})
+        make_event(
+            task, Verb.COMPLETE, session=session, actor_name=text[:200], after={"summary": text, text[:40]: text}
+        )
+    review = next(task for task in leaves if task.status == Status.IN_REVIEW)
+    artifact = make_artifact(
+        review, f"# {text}\n\n{text}\n", f"# {text}\n\n{text} and more\n", paths=[f"src/{_path(text)}.md"], summary=text
+    )
+    make_artifact(review, f"print('{text}')\n", paths=[f"src/deep/{_path(text)}.py"], summary=text)
+    return World(project, plan, review, artifact, session)
+
+
+def grow(world: World, number: int) -> None:
+    """Give every page of a world more rows: tasks, plans, dependencies, work with versions, events and sessions."""
+    group = Task.objects.get(parent=world.plan)
+    for place in range(number):
+        session = make_session(world.project, client_name=f"client-{place % 3}")
+        status = list(Status)[place % len(Status)]
+        task = make_task(world.project, parent=group, status=status, title=f"More {place}", position=100 + place)
+        make_dependency(world.review, task)
+        make_dependency(task, Task.objects.filter(parent=group).exclude(pk__in=[task.pk, world.review.pk])[0])
+        make_event(world.review, Verb.EDIT, session=session, before={"title": "Old"}, after={"title": f"New {place}"})
+        make_event(task, Verb.CLAIM, session=session, after={"status": "active", "lease_number": 1})
+        make_artifact(task, f"Text {place}", f"Text {place} again", paths=[f"src/more/{place}.md"])
+        make_artifact(world.review, f"Text {place}", paths=[f"src/{place}.py"])
+        make_plan(world.project, 2, title=f"Plan {place}")
+        make_task(make_project(), status=Status.IN_REVIEW)
+
+
+def _texts(text: str, status: str) -> dict[str, str]:
+    fields = {"description": text, "context": text, "effort": text[:200]}
+    required: dict[str, dict[str, str]] = {
+        Status.BLOCKED: {"reason": text},
+        Status.FAILED: {"reason": text},
+        Status.NEEDS_REVISION: {"review_comment": text},
+        Status.COMPLETED: {"summary": text},
+        Status.IN_REVIEW: {"summary": text},
+        Status.ACTIVE: {"lease_holder": text[:200]},
+    }
+    return {**fields, **required.get(status, {})}
+
+
+def _path(text: str) -> str:
+    return text[:150].replace("/", "-").replace("\n", " ")
+
+
+def named_pages() -> set[str]:
+    """Return the names of all addresses of the site, less the families outside."""
+    return {
+        name
+        for name in _names(get_resolver())
+        if not any(name == each or name.startswith(f"{each}-") for each in OUTSIDE)
+    }
+
+
+def _names(resolver: URLResolver) -> Iterator[str]:
+    for each in resolver.url_patterns:
+        if isinstance(each, URLResolver):
+            if each.app_name != "admin":
+                yield from _names(each)
+        elif isinstance(each, URLPattern) and each.name:
+            yield each.name
