@@ -1,0 +1,214 @@
+"""A graph of tasks as SVG: links that the keyboard reaches, states by colour and by shape, the critical path by stroke.
+
+Colours come from the style sheet by class; no text gets into it but escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from tasks.choices import Status
+from tasks.drawing import labels
+from tasks.drawing.critical import critical_path
+from tasks.drawing.layout import Box, Layout, Line, Size, lay_out
+
+EDGE = 12
+"""Pixels around the drawing, for strokes and focus."""
+NAMED = 3
+_ISOLATED = "\u2068{}\u2069"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A size in which a graph can be drawn: `lines` of a title, `letters` in each, the specialist below or not."""
+
+    name: str
+    size: Size
+    lines: int
+    letters: float
+    with_specialist: bool
+
+
+LARGE = Step("large", Size(width=212, height=66, gap=18, column_gap=60), lines=2, letters=24, with_specialist=True)
+MEDIUM = Step("medium", Size(width=172, height=44, gap=12, column_gap=48), lines=1, letters=21, with_specialist=True)
+SMALL = Step("small", Size(width=104, height=20, gap=6, column_gap=36), lines=1, letters=14, with_specialist=False)
+STEPS = {step.name: step for step in (SMALL, MEDIUM, LARGE)}
+_LARGE_UP_TO, _MEDIUM_UP_TO = 40, 160
+
+
+def step_for(number: int) -> Step:
+    """Return the size in which so many tasks stay readable."""
+    return LARGE if number <= _LARGE_UP_TO else MEDIUM if number <= _MEDIUM_UP_TO else SMALL
+
+
+@dataclass(frozen=True, slots=True)
+class Vertex:
+    """A task as it is drawn. `weight` is how much of the critical path it takes; `part` the group that it is in."""
+
+    public_id: str
+    title: str
+    status: str
+    specialist: str = ""
+    weight: int = 1
+    is_group: bool = False
+    is_outside: bool = False
+    part: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still has to be done."""
+        return self.status not in (Status.COMPLETED, Status.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Tasks by their keys, and what each of them waits for among these."""
+
+    vertices: dict[int, Vertex]
+    needs: dict[int, list[int]]
+
+    def waits_for(self, node: int) -> list[Vertex]:
+        """What a task still waits for."""
+        found = [self.vertices[need] for need in self.needs[node]]
+        return [vertex for vertex in found if vertex.status != Status.COMPLETED]
+
+    def critical(self) -> list[int]:
+        """The longest chain of unfinished work."""
+        return critical_path(self.needs, {key: each.weight for key, each in self.vertices.items() if each.is_open})
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawn graph, with what its legend says."""
+
+    svg: SafeString
+    critical: list[Vertex]
+    has_blocks: bool
+    width: int
+    height: int
+
+
+def picture(graph: Graph, step: Step, address: Callable[[str], str], *, here: int | None = None) -> Picture:
+    """Draw a graph; `address` gives the page of a task by its id, `here` is the task that the page is about."""
+    layout = lay_out(graph.needs, step.size)
+    path = graph.critical()
+    width, height = layout.width + 2 * EDGE, layout.height + 2 * EDGE
+    svg = format_html(
+        '<svg class="graph {}" id="graph" role="group" aria-label="Dependencies" width="{}" height="{}" '
+        'viewBox="{} {} {} {}">{}{}{}{}</svg>',
+        step.name, width, height, -EDGE, -EDGE, width, height,
+        _ARROWS, _frames(layout), _lines(layout.lines, graph, path), _nodes(graph, layout, step, address, path, here),
+    )  # fmt: skip
+    return Picture(svg, [graph.vertices[node] for node in path], bool(layout.frames), width, height)
+
+
+_ARROWS = format_html_join(
+    "",
+    '<marker id="{0}" class="{0}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="{1}" markerHeight="{1}" '
+    'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 .5 8 4 0 7.5z"/></marker>',
+    [("arrow", 8), ("arrow-critical", 12)],
+)
+
+
+def _frames(layout: Layout) -> SafeString:
+    rows = ((box.x, box.y, box.width, box.height) for box in layout.frames)
+    return format_html_join("", '<rect class="frame" x="{}" y="{}" width="{}" height="{}" rx="10"/>', rows)
+
+
+def _lines(lines: Iterable[Line], graph: Graph, path: list[int]) -> SafeString:
+    """Draw the critical lines last, above the others."""
+    steps = set(pairwise(path))
+    drawn = sorted((_line_class(line, graph, steps), _curve(line)) for line in lines)
+    rows = [(kind, curve, "arrow-critical" if kind == "line-3" else "arrow") for kind, curve in drawn]
+    return format_html_join("", '<path class="{}" d="{}" marker-end="url(#{})"/>', rows)
+
+
+def _line_class(line: Line, graph: Graph, steps: set[tuple[int, int]]) -> str:
+    """Say whether a line is over (1), still holds something back (2), or is on the critical path (3)."""
+    if any((source, target) in steps for source in line.sources for target in line.targets):
+        return "line-3"
+    is_over = all(graph.vertices[source].status == Status.COMPLETED for source in line.sources)
+    return "line-1" if is_over else "line-2"
+
+
+def _curve(line: Line) -> str:
+    """Lead a line straight across columns, and in a curve from one to the next."""
+    (x, y), *rest = line.points
+    drawn = [f"M{x} {y}"]
+    for left, top in rest:
+        middle = (x + left) // 2
+        drawn.append(f"H{left}" if top == y else f"C{middle} {y} {middle} {top} {left} {top}")
+        x, y = left, top
+    return "".join(drawn)
+
+
+def _nodes(
+    graph: Graph, layout: Layout, step: Step, address: Callable[[str], str], path: list[int], here: int | None
+) -> SafeString:
+    """Draw the tasks in the order in which the keyboard walks through them: as the eye does, by columns."""
+    critical = set(path)
+    order = sorted(layout.boxes, key=lambda node: (layout.boxes[node].x, layout.boxes[node].y))
+    rows = []
+    for node in order:
+        vertex, box = graph.vertices[node], layout.boxes[node]
+        rows.append((
+            address(vertex.public_id), vertex.public_id, _node_class(vertex, node in critical, node == here),
+            said(graph, node, is_critical=node in critical), box.x, box.y, box.width, box.height,
+            box.height // 2 if vertex.is_group else 6, vertex.status, _texts(vertex, box, step),
+            box.x + 6, box.y + (box.height - _ICON) // 2,
+        ))  # fmt: skip
+    return format_html_join("", _NODE, rows)
+
+
+_ICON = 14
+_NODE = (
+    '<a href="{0}" id="node-{1}" class="node {2}" aria-label="{3}"><title>{3}</title>'
+    '<rect x="{4}" y="{5}" width="{6}" height="{7}" rx="{8}"/>'
+    '<use href="#shape-{9}" x="{11}" y="{12}" width="14" height="14"/>{10}</a>'
+)
+
+
+def _node_class(vertex: Vertex, is_critical: bool, is_here: bool) -> str:
+    marks = {"group": vertex.is_group, "outside": vertex.is_outside, "critical": is_critical, "here": is_here}
+    return " ".join([vertex.status, *(name for name, holds in marks.items() if holds)])
+
+
+def _texts(vertex: Vertex, box: Box, step: Step) -> SafeString:
+    title = labels.lines(vertex.title, step.letters, step.lines)
+    below = labels.fitted(vertex.specialist or ("group" if vertex.is_group else ""), step.letters)
+    rows = [("what", line) for line in title]
+    if step.with_specialist and below:
+        rows.append(("who", below))
+    first = box.y + box.height // 2 - 8 * (len(rows) - 1) + 4
+    placed = (
+        (kind, box.x + 26, first + 16 * number, _ISOLATED.format(text)) for number, (kind, text) in enumerate(rows)
+    )
+    return format_html_join("", '<text class="{}" x="{}" y="{}">{}</text>', placed)
+
+
+def said(graph: Graph, node: int, *, is_critical: bool = False) -> str:
+    """Say in words what a drawn task shows: its title, state, specialist, and what it still waits for."""
+    vertex = graph.vertices[node]
+    words = [f"{_ISOLATED.format(vertex.title)}: {Status(vertex.status).label.lower()}"]
+    if vertex.is_group:
+        words.append("a group of subtasks")
+    if vertex.specialist:
+        words.append(f"by {vertex.specialist}")
+    if vertex.part:
+        words.append(f"in {_ISOLATED.format(labels.fitted(vertex.part, 60))}")
+    if vertex.is_open and (waited_for := graph.waits_for(node)):
+        words.append(f"waits for {_named(waited_for)}")
+    if is_critical:
+        words.append("on the critical path")
+    return ", ".join(words)
+
+
+def _named(vertices: list[Vertex]) -> str:
+    names = [_ISOLATED.format(labels.fitted(vertex.title, 60)) for vertex in vertices[:NAMED]]
+    more = len(vertices) - len(names)
+    return f"{', '.join(names)} and {more:,} more" if more else " and ".join(names)

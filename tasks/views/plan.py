@@ -1,0 +1,77 @@
+"""Pages of a plan, a group or a task as a whole: who waits for whom, who worked when, what came of it."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from tasks.choices import Status
+from tasks.drawing import picture
+from tasks.graph import in_dependency_order
+from tasks.models import Task
+from tasks.queries import graph as graphs
+from tasks.views.page import find_task, number_in, page, text_in
+
+FIT = "fit"
+ZOOMS = {FIT: "Fit", "small": "Small", "medium": "Medium", "large": "Large"}
+DEPTH = 2
+
+
+@page
+def graph(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Show what waits for what: all below a plan or group, or what is near one task (`around`, or a task itself)."""
+    top = find_task(public_id)
+    centre = _centre(request, top)
+    depth = number_in(request, "depth", least=1, most=graphs.DEPTHS[-1]) if "depth" in request.GET else DEPTH
+    part = "open" if request.GET.get("part") == "open" else ""
+    drawn = graphs.near(centre, depth) if centre else graphs.of_plan(top, only_unfinished=bool(part))
+    step, zoom = _zoom(request, len(drawn.graph.vertices))
+    context = {
+        "task": top,
+        "centre": centre,
+        "depth": depth,
+        "depths": graphs.DEPTHS,
+        "part": part,
+        "drawn": drawn,
+        "picture": picture.picture(drawn.graph, step, _address, here=centre.pk if centre else None),
+        "states": _states(drawn.graph),
+        "zoom": zoom,
+        "zooms": ZOOMS,
+        "steps": _in_words(drawn.graph),
+    }
+    return render(request, "tasks/graph.html", context)
+
+
+def _centre(request: HttpRequest, top: Task) -> Task | None:
+    """The task whose neighbourhood is asked for: a leaf's own, or that of a task of the same project."""
+    around = text_in(request, "around")
+    if not around or around == top.public_id:
+        return top if top.is_leaf else None
+    found = find_task(around)
+    if found.project_id != top.project_id:
+        raise Http404
+    return found
+
+
+def _zoom(request: HttpRequest, number: int) -> tuple[picture.Step, str]:
+    """The size that is asked for, or one in which so many tasks stay readable."""
+    asked = request.GET.get("zoom", "")
+    step = picture.STEPS.get(asked) or picture.step_for(number)
+    return step, asked if asked in ZOOMS else step.name
+
+
+def _address(public_id: str) -> str:
+    return reverse("task", args=[public_id])
+
+
+def _states(graph: picture.Graph) -> list[str]:
+    """The states that occur, in the order of their life."""
+    seen = {vertex.status for vertex in graph.vertices.values()}
+    return [status for status in Status.values if status in seen]
+
+
+def _in_words(graph: picture.Graph) -> list[tuple[picture.Vertex, list[picture.Vertex]]]:
+    """Each task after what it waits for, with what it still waits for."""
+    order = in_dependency_order(graph.needs)
+    return [(graph.vertices[node], graph.waits_for(node)) for node in order]
