@@ -20,7 +20,7 @@
     try {
       const answer = await fetch(here(), { credentials: "same-origin" });
       if (answer.redirected) location.reload(); // signed out meanwhile
-      else if (answer.ok) lay(new DOMParser().parseFromString(await answer.text(), "text/html"), "#main", "#main");
+      else if (answer.ok) lay(parsed(await answer.text()));
     } catch { /* the server is away; the stream says so, and the next change asks again */
     } finally {
       running = false;
@@ -83,9 +83,8 @@
     event.preventDefault();
     const address = new URL(link.href);
     address.searchParams.set("next", here());
-    await htmx.ajax("GET", address.pathname + address.search, {
-      source: link, target: "#dialog-body", select: "#act", swap: "innerHTML",
-    });
+    const answer = await fetch(address, { credentials: "same-origin" });
+    if (!answer.ok || answer.redirected || !fill(parsed(await answer.text()))) { location.assign(link.href); return; }
     const dialog = one("#dialog");
     if (!dialog.open) dialog.showModal();
     one("[autofocus], button, a", one("#dialog-body"))?.focus();
@@ -99,23 +98,27 @@
     const values = new FormData(form, sender);
     if (values.has("next") && !values.get("next")) values.set("next", here());
     const answer = await fetch(form.action, { method: "POST", body: values, credentials: "same-origin" });
-    const text = await answer.text();
-    const page = new DOMParser().parseFromString(text, "text/html");
-    if (answer.status === 400 && form.closest("#dialog")) {
-      lay(page, "#act", "#dialog-body");
-      return;
-    }
+    const page = parsed(await answer.text());
+    if (answer.status === 400 && form.closest("#dialog") && fill(page)) return;
     one("#dialog").close();
     if (answer.redirected && new URL(answer.url).pathname !== location.pathname) { location.assign(answer.url); return; }
-    lay(page, "#main", "#main");
+    lay(page);
     main().focus({ preventScroll: true });
   });
 
-  function lay(page, from, over) {
-    const found = one(from, page), place = one(over);
+  const parsed = (text) => new DOMParser().parseFromString(text, "text/html");
+
+  function fill(page) { // the dialog, with what is to be done on a page
+    const found = one("#act", page);
+    if (found) one("#dialog-body").replaceChildren(...found.childNodes);
+    return found;
+  }
+
+  function lay(page) { // a page over this one
+    const found = one("#main", page);
     if (!found) { location.reload(); return; }
-    const swap = over === "#main" ? "outerMorph" : "innerHTML";
-    htmx.swap({ text: found.outerHTML, target: place, swap, sourceElement: place });
+    htmx.swap({ text: found.outerHTML, target: main(), swap: "outerMorph", sourceElement: main() });
+    for (const each of main().querySelectorAll("[data-keys], [data-copy]")) each.hidden = false;
   }
 
   /* Keys: an element names its key, and the key presses it. They can be switched off (WCAG 2.1.4). */
