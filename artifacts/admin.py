@@ -10,7 +10,16 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content, SearchBacklog, SearchDocument, Upload
+from artifacts.models import (
+    Artifact,
+    ArtifactPath,
+    ArtifactVersion,
+    Content,
+    ReviewComment,
+    SearchBacklog,
+    SearchDocument,
+    Upload,
+)
 from tasks.admin import ReadOnlyAdmin, link_to, link_to_list
 
 
@@ -72,6 +81,24 @@ class ArtifactPathAdmin(ReadOnlyAdmin):
     @admin.display(description="artifact")
     def artifact_link(self, path: ArtifactPath) -> SafeString | str:
         return link_to(path.artifact)
+
+
+@admin.register(ReviewComment)
+class ReviewCommentAdmin(ReadOnlyAdmin):
+    list_display = ("id", "task_link", "version_link", "lines", "author", "created_at", "sent_at")
+    list_filter = (("task__project", admin.RelatedOnlyFieldListFilter), ("sent_at", admin.EmptyFieldListFilter))
+    search_fields = ("=task__public_id", "=version__artifact__public_id", "author", "text")
+    list_select_related = ("task", "version")
+    ordering = ("-id",)
+    linked_by = ("task__id__exact",)
+
+    @admin.display(description="task")
+    def task_link(self, comment: ReviewComment) -> SafeString | str:
+        return link_to(comment.task)
+
+    @admin.display(description="version")
+    def version_link(self, comment: ReviewComment) -> SafeString | str:
+        return link_to(comment.version)
 
 
 @admin.register(Upload)

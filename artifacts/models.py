@@ -199,3 +199,56 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+
+class ReviewCommentQuerySet(models.QuerySet["ReviewComment"]):
+    def unsent(self, task: Task) -> ReviewCommentQuerySet:
+        """What the next verdict on a task takes along, in the order in which it was said."""
+        return self.filter(task=task, sent_at__isnull=True).order_by("id")
+
+
+class ReviewComment(models.Model):
+    """What a reviewer says of delivered work: of lines of a version, of a version, or of all that a task delivered.
+
+    It is a draft until a verdict on the task takes it along; from then on nobody changes it.
+    """
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="review_comments")
+    version = models.ForeignKey(
+        ArtifactVersion, null=True, blank=True, on_delete=models.CASCADE, related_name="review_comments"
+    )
+    line = models.PositiveIntegerField(null=True, blank=True, help_text="The first line that it is about.")
+    end_line = models.PositiveIntegerField(null=True, blank=True, help_text="The last one; the same for one line.")
+    quote = models.CharField(max_length=200, blank=True, help_text="How the first line begins.")
+    text = models.TextField()
+    author = models.CharField(max_length=200)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="When a verdict took it along; empty for a draft.")
+
+    objects = ReviewCommentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(text=""), name="review_comment_says_something"),
+            models.CheckConstraint(condition=~Q(author=""), name="review_comment_has_an_author"),
+            models.CheckConstraint(
+                condition=Q(line__isnull=True, end_line__isnull=True, quote="")
+                | Q(line__isnull=False, end_line__isnull=False, version__isnull=False),
+                name="review_comment_lines_are_of_a_version",
+            ),
+            models.CheckConstraint(
+                condition=Q(line__isnull=True) | Q(line__gte=1, end_line__gte=F("line")),
+                name="review_comment_lines_are_in_order",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.author} on {self.task_id}"
+
+    @property
+    def lines(self) -> str:
+        """The lines in short: `line 12` or `lines 12-14`; empty without any."""
+        if self.line is None:
+            return ""
+        return f"line {self.line}" if self.line == self.end_line else f"lines {self.line}-{self.end_line}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
+from tasks import remarks
 from tasks.actors import Actor
 from tasks.choices import Status, Verb
 from tasks.errors import Invalid
@@ -14,7 +16,7 @@ from tasks.principals import Scope
 from tasks.services import parents, transitions
 from tasks.services.claim import locked
 from tasks.services.complete import became_ready
-from tasks.services.texts import require_texts
+from tasks.services.texts import LIMITS, require_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Review:
 
 
 def approve(*, task: Task, actor: Actor, comment: str = "") -> Review:
-    """Accept delivered work.
+    """Accept delivered work; comments that were not sent stay with the approval.
 
     Raises Forbidden for an actor that may not review, Conflict where there is none to accept.
     """
@@ -35,7 +37,7 @@ def approve(*, task: Task, actor: Actor, comment: str = "") -> Review:
     require_texts(reason=comment)
     with transaction.atomic():
         task = locked(task)
-        note = {"comment": comment} if comment else {}
+        note = _note(comment, remarks.take_along(task, comment)[1])
         transitions.move(task, Verb.APPROVE, to=Status.COMPLETED, actor=actor, note=note, review_comment="", reason="")
         changed = parents.settle(task, actor=actor)
         done = [ended for ended in (task, *changed) if ended.status == Status.COMPLETED]
@@ -43,28 +45,45 @@ def approve(*, task: Task, actor: Actor, comment: str = "") -> Review:
 
 
 def request_revision(*, task: Task, actor: Actor, comment: str) -> Review:
-    """Send delivered work back; the comment is the first thing that the next execute shows.
+    """Send delivered work back; the comment, with those on its lines, is the first thing that the next execute shows.
 
-    Raises Forbidden for an actor that may not review, Invalid without a comment, Conflict where nothing was delivered
-    or its plan was cancelled.
+    Raises Forbidden for an actor that may not review, Invalid without any comment or for more than one brief holds,
+    Conflict where nothing was delivered or its plan was cancelled.
     """
     actor.require(Scope.REVIEW)
-    if not comment.strip():
-        raise Invalid("reason: say what to mend.", next="Send the call again with a reason.")
     require_texts(reason=comment)
     with transaction.atomic():
         task = locked(task)
+        whole, number = remarks.take_along(task, comment)
+        _require_words(whole, number)
         parents.require_alive(task)
         transitions.move(
             task,
             Verb.REQUEST_REVISION,
             to=Status.NEEDS_REVISION,
             actor=actor,
-            note={"comment": comment},
-            review_comment=comment,
+            note=_note(comment, number),
+            review_comment=whole,
         )
         parents.settle(task, actor=actor)
         return Review(task, [], _built_on(task))
+
+
+def _note(words: str, comments: int) -> dict[str, Any]:
+    """What the event tells of what was said: the words, and how many comments on the work went with them."""
+    return {**({"comment": words} if words else {}), **({"comments": comments} if comments else {})}
+
+
+def _require_words(whole: str, comments: int) -> None:
+    """Check that something is said, and no more than one brief holds; nothing is lost where it is refused."""
+    if not whole.strip():
+        raise Invalid("reason: say what to mend.", next="Send the call again with a reason.")
+    if len(whole) > LIMITS["reason"] and comments:
+        raise Invalid(
+            f"reason: the words and the {comments} comments on the work have {len(whole):,} characters together; "
+            f"{LIMITS['reason']:,} are allowed.",
+            next="Nothing was sent. Say it in fewer words, or withdraw a comment.",
+        )
 
 
 def _built_on(task: Task) -> list[Task]:

@@ -152,6 +152,8 @@ def pager(context: template.Context, rows: Any, noun: str, parameter: str = "pag
 @register.filter
 def happened(event: Event) -> str:
     """Say what an event did to the task of the page: `claimed this`, `sent this back for revision`."""
+    if event.verb == Verb.COMMENT and event.before:
+        return "withdrew a comment"
     words = Verb(event.verb).label if event.verb in Verb.values else event.verb
     if event.verb in _HAS_ITS_OBJECT:
         return words

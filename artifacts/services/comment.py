@@ -1,0 +1,131 @@
+"""Say something about delivered work, as a draft until a verdict takes it along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from artifacts.models import ArtifactVersion, ReviewComment
+from artifacts.services.send_back import ROOM, composed
+from artifacts.store import slices
+from tasks import events
+from tasks.actors import Actor
+from tasks.choices import Verb
+from tasks.errors import Conflict, Forbidden, Invalid
+from tasks.models import Task
+from tasks.principals import Scope
+from tasks.services.claim import locked
+from tasks.services.texts import require_texts
+from tasks.text import shortened, storable
+
+_QUOTED = 200
+_LONGEST_LINE = 100_000
+_TOLD = 200
+
+
+def comment(
+    *,
+    task: Task,
+    actor: Actor,
+    text: str,
+    version: ArtifactVersion | None = None,
+    line: int | None = None,
+    end_line: int | None = None,
+) -> ReviewComment:
+    """Keep a comment on a task's work, on a version of it, or on its lines from `line` to `end_line`, counted from 1.
+
+    Raises Forbidden for an actor that may not review; Invalid for no text, for more than one sending back carries,
+    and for lines that are not there; Conflict where the task is archived.
+    """
+    actor.require(Scope.REVIEW)
+    text = text.strip().replace("\r\n", "\n")
+    if not text:
+        raise Invalid("text: say what you think of it.", next="Write a comment and send it again.")
+    require_texts(reason=text)
+    line, end_line = _lines(task, version, line, end_line)
+    quote = _quote(version, line) if version is not None and line is not None else ""
+    with transaction.atomic():
+        held = locked(task)
+        if held.archived_at is not None:
+            raise Conflict(f"{held.public_id} is archived.", next="Restore it first.")
+        made = ReviewComment(
+            task=held, version=version, line=line, end_line=end_line, quote=quote, text=text, author=actor.name
+        )
+        _require_room([*_unsent(held), made])
+        made.save(force_insert=True)
+        events.record(actor=actor, verb=Verb.COMMENT, project=held.project_id, task=held, after=_told(made))
+    return made
+
+
+def withdraw_comment(*, comment: ReviewComment, actor: Actor) -> None:
+    """Take an own comment back, as long as no verdict has taken it along.
+
+    Raises Forbidden for an actor that may not review or did not write it, Conflict where it was sent or is gone.
+    """
+    actor.require(Scope.REVIEW)
+    if comment.author != actor.name:
+        raise Forbidden(f"This comment is {comment.author}'s.", next="Ask its author to withdraw it.")
+    with transaction.atomic():
+        task = locked(comment.task)
+        gone, _ = ReviewComment.objects.filter(pk=comment.pk, sent_at__isnull=True).delete()
+        if not gone:
+            raise Conflict(
+                "The comment was sent or withdrawn meanwhile.", next="What was sent stays; say more in a new comment."
+            )
+        events.record(actor=actor, verb=Verb.COMMENT, project=task.project_id, task=task, before=_told(comment))
+
+
+def _lines(
+    task: Task, version: ArtifactVersion | None, line: int | None, end_line: int | None
+) -> tuple[int | None, int | None]:
+    """Check that the version is of the task and that it has the lines; one that is alone is both ends."""
+    if version is not None and version.artifact.task_id != task.pk:
+        raise Invalid(f"{version.artifact.public_id} is no work of {task.public_id}.", next="Comment on its own task.")
+    line = end_line if line is None else line
+    if line is None:
+        return None, None
+    end_line = line if end_line is None else end_line
+    total = _count(version)
+    if not 1 <= line <= end_line <= total:
+        said = f"lines {line:,} to {end_line:,}: " if line != end_line else f"line {line:,}: "
+        raise Invalid(
+            f"{said}the work has {total:,} lines." if total else f"{said}this work has no lines.",
+            next="Name lines that are there, the first one first; or none, to comment on the whole.",
+        )
+    return line, end_line
+
+
+def _count(version: ArtifactVersion | None) -> int:
+    if version is None or version.content.size_chars is None:
+        return 0
+    known = version.content.size_lines
+    return slices.count_lines(version.content) if known is None else known
+
+
+def _quote(version: ArtifactVersion, line: int) -> str:
+    """Return how a line begins; nothing of one that is too long to be read for it."""
+    text = slices.lines(version.content, line - 1, 1, most=_LONGEST_LINE).text
+    return storable(text.strip())[:_QUOTED]
+
+
+def _unsent(task: Task) -> list[ReviewComment]:
+    return list(ReviewComment.objects.unsent(task).prefetch_related("version__artifact__paths"))
+
+
+def _require_room(comments: list[ReviewComment]) -> None:
+    """Check that comments can be sent together, so that none is kept that no verdict could take along."""
+    size = len(composed("", comments))
+    if size > ROOM:
+        raise Invalid(
+            f"text: the comments that wait would have {size:,} characters together; {ROOM:,} can be sent at once.",
+            next="Nothing was kept. Say it in fewer words, withdraw a comment, or send the work back first.",
+        )
+
+
+def _told(comment: ReviewComment) -> dict[str, Any]:
+    """What an event tells of a comment."""
+    facts: dict[str, Any] = {"comment": shortened(comment.text, _TOLD)}
+    if comment.version is not None:
+        facts["artifact"] = f"{comment.version.artifact.public_id} v{comment.version.number}"
+    return {**facts, "lines": comment.lines} if comment.lines else facts
