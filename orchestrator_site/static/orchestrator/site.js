@@ -115,9 +115,10 @@
   }
 
   function lay(page) { // a page over this one
-    const found = one("#main", page);
-    if (!found) { location.reload(); return; }
-    htmx.swap({ text: found.outerHTML, target: main(), swap: "outerMorph", sourceElement: main() });
+    if (!one("#main", page) || !one("#site-nav", page)) { location.reload(); return; }
+    for (const part of ["#site-nav", "#main"]) {
+      htmx.swap({ text: one(part, page).outerHTML, target: one(part), swap: "outerMorph", sourceElement: one(part) });
+    }
     for (const each of main().querySelectorAll("[data-keys], [data-copy]")) each.hidden = false;
   }
 
