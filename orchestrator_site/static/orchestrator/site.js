@@ -94,17 +94,35 @@
     const form = event.target.closest("form[data-act]");
     if (!form || event.defaultPrevented) return;
     event.preventDefault();
-    const sender = event.submitter;
-    const values = new FormData(form, sender);
+    if (form.dataset.sent) return; // a second click is no second wish
+    form.dataset.sent = "true";
+    const values = new FormData(form, event.submitter);
     if (values.has("next") && !values.get("next")) values.set("next", here());
-    const answer = await fetch(form.action, { method: "POST", body: values, credentials: "same-origin" });
-    const page = parsed(await answer.text());
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: values, credentials: "same-origin" });
+      came(form, answer, parsed(await answer.text()));
+    } catch {
+      tell("No answer came from the server. See how it stands before you try again.");
+    } finally {
+      delete form.dataset.sent;
+    }
+  });
+
+  function came(form, answer, page) {
     if (answer.status === 400 && form.closest("#dialog") && fill(page)) return;
     one("#dialog").close();
     if (answer.redirected && new URL(answer.url).pathname !== location.pathname) { location.assign(answer.url); return; }
     lay(page);
     main().focus({ preventScroll: true });
-  });
+  }
+
+  function tell(words) {
+    const said = document.createElement("li");
+    said.className = "note error";
+    said.textContent = words;
+    one("#messages").replaceChildren(said);
+    one("#dialog").close();
+  }
 
   const parsed = (text) => new DOMParser().parseFromString(text, "text/html");
 
@@ -153,6 +171,12 @@
     one("[data-keys-on]").checked = !localStorage.getItem(KEYS_OFF);
     one("#keys").showModal();
   }
+
+  document.addEventListener("keydown", (event) => { // from within a text, too
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.target.tagName !== "TEXTAREA") return;
+    event.preventDefault();
+    event.target.form?.requestSubmit();
+  });
 
   /* Small things */
 
