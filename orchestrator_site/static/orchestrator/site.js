@@ -111,18 +111,28 @@
   function came(form, answer, page) {
     if (answer.status === 400 && form.closest("#dialog") && fill(page)) return;
     one("#dialog").close();
-    if (answer.redirected && new URL(answer.url).pathname !== location.pathname) { location.assign(answer.url); return; }
+    if (answer.redirected && new URL(answer.url).pathname !== location.pathname) {
+      const told = [...page.querySelectorAll("#messages li")].map((each) => [each.className, each.textContent]);
+      sessionStorage.setItem(TOLD, JSON.stringify(told)); // the server tells a thing once, and has told it here
+      location.assign(answer.url);
+      return;
+    }
     lay(page);
     main().focus({ preventScroll: true });
   }
 
-  function tell(words) {
+  const TOLD = "told";
+
+  function tell(words, kind = "note error") {
     const said = document.createElement("li");
-    said.className = "note error";
+    said.className = kind;
     said.textContent = words;
-    one("#messages").replaceChildren(said);
-    one("#dialog").close();
+    one("#messages").append(said);
+    one("#dialog")?.close();
   }
+
+  for (const [kind, words] of JSON.parse(sessionStorage.getItem(TOLD) ?? "[]")) tell(words, kind);
+  sessionStorage.removeItem(TOLD);
 
   const parsed = (text) => new DOMParser().parseFromString(text, "text/html");
 
