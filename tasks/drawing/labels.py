@@ -4,13 +4,37 @@ from __future__ import annotations
 
 import unicodedata
 
-_NARROW, _BROAD = frozenset(" ijlftrI.,:;'|!()[]-"), frozenset("mwMW@%—…")
+_NARROW, _BROAD = " ijlftrI.,:;'|!()[]-", "mwMW@%—…"
 _ELLIPSIS = "…"
+_BROADEST = 2.0
+
+
+class _Widths(dict[str, float]):
+    """The width of each character that was met."""
+
+    def __missing__(self, character: str) -> float:
+        self[character] = found = _estimate(character)
+        return found
+
+
+def _estimate(character: str) -> float:
+    if character in _NARROW:
+        return 0.55
+    if character in _BROAD:
+        return 1.5
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0.0
+    if unicodedata.east_asian_width(character) in "WF":
+        return _BROADEST
+    return 1.25 if character.isupper() else 1.0 if character.isascii() else 1.2
+
+
+_widths = _Widths()
 
 
 def width(text: str) -> float:
     """Estimate how wide a text is, in widths of a common letter."""
-    return sum(map(_width_of, text))
+    return sum(map(_widths.__getitem__, text))
 
 
 def lines(text: str, room: float, count: int) -> list[str]:
@@ -28,10 +52,12 @@ def lines(text: str, room: float, count: int) -> list[str]:
 
 def fitted(text: str, room: float) -> str:
     """Cut a text to a width, with an ellipsis where something is left out."""
+    if len(text) * _BROADEST <= room:
+        return text
     used = 0.0
     kept = 0
     for place, character in enumerate(text):
-        used += _width_of(character)
+        used += _widths[character]
         if used > room:
             return text[:kept].rstrip() + _ELLIPSIS
         if used <= room - 1:
@@ -41,17 +67,9 @@ def fitted(text: str, room: float) -> str:
 
 def _fitting(words: list[str], room: float) -> int:
     """How many of the first words fit on a line."""
-    used = -_width_of(" ")
+    used = -_widths[" "]
     for number, word in enumerate(words):
-        used += _width_of(" ") + width(word)
+        used += _widths[" "] + width(word)
         if used > room:
             return number
     return len(words)
-
-
-def _width_of(character: str) -> float:
-    if character.isascii():
-        return 0.55 if character in _NARROW else 1.5 if character in _BROAD else 1.25 if character.isupper() else 1.0
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0.0
-    return 2.0 if unicodedata.east_asian_width(character) in "WF" else 1.2

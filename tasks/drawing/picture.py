@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 from django.utils.html import format_html, format_html_join
@@ -16,10 +17,15 @@ from tasks.choices import Status
 from tasks.drawing import labels
 from tasks.drawing.critical import critical_path
 from tasks.drawing.layout import Box, Layout, Line, Size, lay_out
+from tasks.graph import in_dependency_order
+from tasks.text import shortened
+
+Address = Callable[[str], str]
+"""Gives the page of a task by its id."""
 
 EDGE = 12
 """Pixels around the drawing, for strokes and focus."""
-NAMED = 3
+NAMED, SAID_CHARACTERS = 3, 60
 _ISOLATED = "\u2068{}\u2069"
 
 
@@ -93,8 +99,8 @@ class Picture:
     height: int
 
 
-def picture(graph: Graph, step: Step, address: Callable[[str], str], *, here: int | None = None) -> Picture:
-    """Draw a graph; `address` gives the page of a task by its id, `here` is the task that the page is about."""
+def picture(graph: Graph, step: Step, address: Address, *, here: int | None = None) -> Picture:
+    """Draw a graph; `here` is the task that the page is about."""
     layout = lay_out(graph.needs, step.size)
     path = graph.critical()
     width, height = layout.width + 2 * EDGE, layout.height + 2 * EDGE
@@ -147,48 +153,58 @@ def _curve(line: Line) -> str:
     return "".join(drawn)
 
 
-def _nodes(
-    graph: Graph, layout: Layout, step: Step, address: Callable[[str], str], path: list[int], here: int | None
-) -> SafeString:
+def _nodes(graph: Graph, layout: Layout, step: Step, address: Address, path: list[int], here: int | None) -> SafeString:
     """Draw the tasks in the order in which the keyboard walks through them: as the eye does, by columns."""
     critical = set(path)
     order = sorted(layout.boxes, key=lambda node: (layout.boxes[node].x, layout.boxes[node].y))
-    rows = []
-    for node in order:
-        vertex, box = graph.vertices[node], layout.boxes[node]
-        rows.append((
-            address(vertex.public_id), vertex.public_id, _node_class(vertex, node in critical, node == here),
-            said(graph, node, is_critical=node in critical), box.x, box.y, box.width, box.height,
-            box.height // 2 if vertex.is_group else 6, vertex.status, _texts(vertex, box, step),
-            box.x + 6, box.y + (box.height - _ICON) // 2,
-        ))  # fmt: skip
-    return format_html_join("", _NODE, rows)
+    drawn = (_node(graph, node, layout.boxes[node], step, address, _marks(node, critical, here)) for node in order)
+    return format_html_join("", "{}", ((node,) for node in drawn))
+
+
+def _marks(node: int, critical: set[int], here: int | None) -> str:
+    return f"{' critical' if node in critical else ''}{' here' if node == here else ''}"
+
+
+def _node(graph: Graph, node: int, box: Box, step: Step, address: Address, marks: str) -> SafeString:
+    vertex = graph.vertices[node]
+    title = labels.lines(vertex.title, step.letters, step.lines)
+    below = vertex.specialist or ("group" if vertex.is_group else "")
+    texts = [*title, labels.fitted(below, step.letters)] if step.with_specialist and below else title
+    return format_html(
+        _shape_of(step, len(title), len(texts) > len(title)),
+        address(vertex.public_id), vertex.public_id, vertex.status, f"{_kind(vertex)}{marks}",
+        said(graph, node, is_critical="critical" in marks), f"{box.x} {box.y}", *texts,
+    )  # fmt: skip
+
+
+def _kind(vertex: Vertex) -> str:
+    return f"{' group' if vertex.is_group else ''}{' outside' if vertex.is_outside else ''}"
+
+
+@cache
+def _shape_of(step: Step, titles: int, with_specialist: bool) -> str:
+    """Return how a task with so many lines of title is drawn, for its texts to be put in."""
+    width, height = step.size.width, step.size.height
+    rows = titles + with_specialist
+    first = height // 2 - 8 * (rows - 1) + 4
+    texts = "".join(
+        f'<text class="{"what" if row < titles else "who"}" x="26" y="{first + 16 * row}">{{{6 + row}}}</text>'
+        for row in range(rows)
+    )
+    return (
+        '<a href="{0}" id="node-{1}" class="node {2}{3}" aria-label="{4}" transform="translate({5})"><title>{4}</title>'
+        f'<rect width="{width}" height="{height}" rx="6"/>'
+        f'<use href="#shape-{{2}}" x="6" y="{(height - _ICON) // 2}" width="{_ICON}" height="{_ICON}"/>{texts}</a>'
+    )
 
 
 _ICON = 14
-_NODE = (
-    '<a href="{0}" id="node-{1}" class="node {2}" aria-label="{3}"><title>{3}</title>'
-    '<rect x="{4}" y="{5}" width="{6}" height="{7}" rx="{8}"/>'
-    '<use href="#shape-{9}" x="{11}" y="{12}" width="14" height="14"/>{10}</a>'
-)
 
 
-def _node_class(vertex: Vertex, is_critical: bool, is_here: bool) -> str:
-    marks = {"group": vertex.is_group, "outside": vertex.is_outside, "critical": is_critical, "here": is_here}
-    return " ".join([vertex.status, *(name for name, holds in marks.items() if holds)])
-
-
-def _texts(vertex: Vertex, box: Box, step: Step) -> SafeString:
-    title = labels.lines(vertex.title, step.letters, step.lines)
-    below = labels.fitted(vertex.specialist or ("group" if vertex.is_group else ""), step.letters)
-    rows = [("what", line) for line in title]
-    if step.with_specialist and below:
-        rows.append(("who", below))
-    first = box.y + box.height // 2 - 8 * (len(rows) - 1) + 4
-    placed = (
-        (kind, box.x + 26, first + 16 * number, _ISOLATED.format(text)) for number, (kind, text) in enumerate(rows)
-    )
-    return format_html_join("", '<text class="{}" x="{}" y="{}">{}</text>', placed)
+def in_words(graph: Graph, address: Address) -> SafeString:
+    """List the tasks, each after what it waits for, for those who do not see the drawing."""
+    rows = ((address(graph.vertices[node].public_id), said(graph, node)) for node in in_dependency_order(graph.needs))
+    return format_html_join("\n", '<li><a href="{}">{}</a></li>', rows)
 
 
 def said(graph: Graph, node: int, *, is_critical: bool = False) -> str:
@@ -200,7 +216,7 @@ def said(graph: Graph, node: int, *, is_critical: bool = False) -> str:
     if vertex.specialist:
         words.append(f"by {vertex.specialist}")
     if vertex.part:
-        words.append(f"in {_ISOLATED.format(labels.fitted(vertex.part, 60))}")
+        words.append(f"in {_ISOLATED.format(shortened(vertex.part, SAID_CHARACTERS))}")
     if vertex.is_open and (waited_for := graph.waits_for(node)):
         words.append(f"waits for {_named(waited_for)}")
     if is_critical:
@@ -209,6 +225,6 @@ def said(graph: Graph, node: int, *, is_critical: bool = False) -> str:
 
 
 def _named(vertices: list[Vertex]) -> str:
-    names = [_ISOLATED.format(labels.fitted(vertex.title, 60)) for vertex in vertices[:NAMED]]
+    names = [_ISOLATED.format(shortened(vertex.title, SAID_CHARACTERS)) for vertex in vertices[:NAMED]]
     more = len(vertices) - len(names)
     return f"{', '.join(names)} and {more:,} more" if more else " and ".join(names)

@@ -1,12 +1,10 @@
-"""What the pages of a plan need beyond `board`: links that change one thing of their address, and plain words."""
+"""What the pages of a plan need beyond `board`: links that change one thing of their address."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import template
-
-from tasks.choices import Status
 
 register = template.Library()
 
@@ -20,9 +18,3 @@ def with_query(context: template.Context, **changed: Any) -> str:
         if value != "":
             query[name] = str(value)
     return f"?{query.urlencode()}"
-
-
-@register.filter
-def state_word(status: str) -> str:
-    """Say a state in plain words, within a sentence."""
-    return Status(status).label.lower()
