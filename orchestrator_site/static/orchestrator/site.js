@@ -9,7 +9,7 @@
 
   /* Following: the stream says that something changed, then this page is fetched again and laid over itself. */
 
-  const SHORTEST_MS = 400, POLL_MS = 10000, RETRY_MS = 30000;
+  const SHORTEST_MS = 400, POLL_MS = 10000, RETRY_MS = 30000, MINUTE_MS = 60000;
   let last = 0, timer = 0, running = false, again = false;
 
   async function refresh() {
@@ -55,6 +55,9 @@
     if (!retrying) retrying = setInterval(() => htmx.trigger(one("#live"), "reconnect"), RETRY_MS);
     say("poll");
   }
+
+  // Times grow old and leases run out without anybody doing anything.
+  setInterval(() => { if (one("#live") && !document.hidden) changed(); }, MINUTE_MS);
 
   const isLive = (event) => event.target.id === "live";
   document.addEventListener("changed", (event) => { if (isLive(event)) changed(); });
