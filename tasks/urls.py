@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks.views import act, board, home, plan, project, task
+from tasks.views import act, board, home, plan, project, settings, specialists, task
 
 urlpatterns = [
     path("", home.projects, name="projects"),
     path("projects/<slug:slug>/", project.project, name="project"),
     path("projects/<slug:slug>/board/", board.board, name="board"),
     path("projects/<slug:slug>/tasks/", project.tasks, name="tasks"),
+    path("projects/<slug:slug>/settings/", settings.settings, name="project-settings"),
+    path("projects/<slug:slug>/new-specialist/", specialists.new, name="specialist-new"),
+    path("projects/<slug:slug>/specialists/", specialists.specialists, name="specialists"),
+    path("projects/<slug:slug>/specialists/<str:name>/", specialists.specialist, name="specialist"),
+    path("projects/<slug:slug>/specialists/<str:name>/edit/", specialists.edit, name="specialist-edit"),
+    path("projects/<slug:slug>/specialists/<str:name>/reset/", specialists.reset, name="specialist-reset"),
     path("tasks/<str:public_id>/", task.task, name="task"),
     path("tasks/<str:public_id>/act/", act.menu, name="act"),
     path("tasks/<str:public_id>/act/<str:verb>/", act.do, name="act-verb"),

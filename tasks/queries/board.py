@@ -21,9 +21,9 @@ TREE_ROWS, TREE_LEVELS = 400, 12
 SUGGESTIONS_FROM = 500
 
 WAITS_FOR_A_PERSON = (Status.IN_REVIEW, Status.BLOCKED, Status.FAILED)
-_ROW_FIELDS = (
+ROW_FIELDS = (
     "public_id", "title", "status", "specialist", "is_leaf", "parent_id", "root_id", "project_id", "position",
-    "priority", "lease_holder", "lease_expires_at", "updated_at", "created_at",
+    "priority", "is_ready", "lease_holder", "lease_expires_at", "updated_at", "created_at", "archived_at",
 )  # fmt: skip
 
 Row = TypeVar("Row")
@@ -150,7 +150,7 @@ def plans(project: Project, *, filters: Filters, page: int) -> Rows[PlanRow]:
         found = found.filter(status=filters.status)
     if filters.specialist:
         found = found.filter(_has_work_of(filters.specialist))
-    shown = found.only(*_ROW_FIELDS).order_by("-id")
+    shown = found.only(*ROW_FIELDS).order_by("-id")
     total = None if filters.any else _count_of(shown)
     rows = page_of(shown, page=page, size=PLANS_PER_PAGE, total=total)
     items = [PlanRow(task, counts) for task, counts in _with_progress(rows.items)]
@@ -181,7 +181,7 @@ def waiting(project: Project) -> list[Task]:
     """
     found: list[Task] = []
     for status in WAITS_FOR_A_PERSON:
-        rows = Task.objects.filter(project=project, status=status).on_board().only(*_ROW_FIELDS, "reason")
+        rows = Task.objects.filter(project=project, status=status).on_board().only(*ROW_FIELDS, "reason")
         found += rows.order_by("-updated_at")[:PANEL_ROWS]
     return sorted(found, key=lambda task: task.updated_at, reverse=True)[:PANEL_ROWS]
 
@@ -205,7 +205,7 @@ def _with_size(artifacts: QuerySet[Any]) -> QuerySet[Any]:
 def tasks(project: Project, *, filters: Filters, page: int) -> Rows[Task]:
     """Return a project's tasks: by last change where one state is asked for (its index), else newest first."""
     found = _narrowed(_of_plan(project, filters.plan), project, filters)
-    shown = found.select_related("root").only(*_ROW_FIELDS, "root__public_id", "root__title")
+    shown = found.select_related("root").only(*ROW_FIELDS, "root__public_id", "root__title")
     order = ("-updated_at", "-id") if filters.status else ("-id",)
     return page_of(shown.order_by(*order), page=page, size=TASKS_PER_PAGE, total=_total(found, filters))
 
@@ -279,7 +279,7 @@ def _levels_below(top: Task) -> tuple[dict[int, list[Task]], bool]:
     children: dict[int, list[Task]] = {}
     parents, room = [top.pk], TREE_ROWS
     for _ in range(TREE_LEVELS):
-        level = Task.objects.on_board().filter(parent_id__in=parents).only(*_ROW_FIELDS)
+        level = Task.objects.on_board().filter(parent_id__in=parents).only(*ROW_FIELDS)
         found = list(level.order_by("parent_id", "position", "id")[: room + 1])
         for task in found[:room]:
             children.setdefault(task.parent_id or 0, []).append(task)

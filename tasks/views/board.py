@@ -1,0 +1,70 @@
+"""The board of a project or of one of its plans: a column for each state."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from tasks.choices import Priority, Status
+from tasks.models import Project
+from tasks.principals import scopes_of
+from tasks.queries import cards
+from tasks.queries.board import specialists_seen
+from tasks.views.page import find_project, number_in, page, text_in
+
+KEYS = (
+    ("j", "Next card (or ↓)"),
+    ("k", "Card before (or ↑)"),
+    ("l", "Column to the right (or →)"),
+    ("h", "Column to the left (or ←)"),
+    ("m", "Act on the card"),
+    ("Enter", "Open the card"),
+)
+"""What board.js listens to, for the list of keys."""
+PRIORITIES = {level.value: level.label.capitalize() for level in reversed(Priority)}
+
+
+@page
+def board(request: HttpRequest, slug: str) -> HttpResponse:
+    found = find_project(slug)
+    filters = _filters(request)
+    shown = {status: number_in(request, status, least=cards.CARDS, most=cards.MOST_CARDS) for status in Status.values}
+    made = cards.board_of(found, filters=filters, shown=shown, scopes=scopes_of(request.user))
+    context = {
+        "project": found,
+        "board": made,
+        "filters": filters,
+        "columns": [(column, _more(request, column), _table(found, filters, column)) for column in made.columns],
+        "keys": KEYS,
+        "priorities": PRIORITIES,
+        "specialists": specialists_seen(found),
+        "holders": cards.holders_seen(found),
+        "plans": cards.plans_seen(found),
+    }
+    return render(request, "tasks/board.html", context)
+
+
+def _filters(request: HttpRequest) -> cards.CardFilters:
+    """Read filters from the address; priorities that do not exist are no filter."""
+    texts = {name: text_in(request, name) for name in ("q", "specialist", "plan", "holder")}
+    priority = number_in(request, "priority", least=0, most=9)
+    known = priority if priority in Priority.values else 0
+    return cards.CardFilters(**texts, priority=known, ready=bool(request.GET.get("ready")))
+
+
+def _more(request: HttpRequest, column: cards.Column) -> str:
+    """Return the address of the same board with more cards in a column; empty where there are no more to show."""
+    if not column.more:
+        return ""
+    query = request.GET.copy()
+    query[column.status.value] = str(column.more)
+    return f"?{query.urlencode()}"
+
+
+def _table(project: Project, filters: cards.CardFilters, column: cards.Column) -> str:
+    """Return the address of a column as a table, with the filters that tables know as well."""
+    given = {name: value for name, value in asdict(filters).items() if value and name in ("q", "specialist", "plan")}
+    return reverse("tasks", args=[project.slug], query={"kind": "leaf", "status": column.status.value, **given})
