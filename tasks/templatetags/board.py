@@ -98,7 +98,7 @@ def state_shape(status: str) -> SafeString:
 
 
 def _shape(status: str) -> SafeString:
-    return format_html('<svg aria-hidden="true"><use href="#shape-{}"/></svg>', status)
+    return format_html('<svg aria-hidden="true" width="16" height="16"><use href="#shape-{}"/></svg>', status)
 
 
 def _word(status: str) -> str:
