@@ -106,6 +106,8 @@ def _listed(title: str, items: tuple[str, ...]) -> str:
 
 
 def _dependencies(task: Task) -> list[tuple[str, str]]:
+    if task._state.adding:
+        return []  # a made-up one, for a preview
     rows = Task.objects.filter(dependents__task=task).distinct().order_by("id")
     needs = list(rows.only("public_id", "title", "status", "summary", "is_leaf"))
     works = works_of(needs)

@@ -18,7 +18,7 @@ from tasks.mirrors import begin_mirror
 from tasks.models import Project
 from tasks.principals import Scope
 from tasks.services.texts import check_texts
-from tasks.validators import validate_project_settings
+from tasks.validators import KNOWN, validate_project_settings
 
 NAME_LIMIT = 200
 SLUG_LIMIT = 80
@@ -64,7 +64,7 @@ def edit_project(
     Invalid for values that cannot be, and what `guard` raises.
     """
     actor.require(Scope.ADMIN)
-    _check(columns)
+    _check(columns, kept=project.settings)
     with transaction.atomic():
         project = Project.objects.select_for_update().get(pk=project.pk)
         if guard:
@@ -92,19 +92,23 @@ def require_mirrors_folder(settings: dict[str, Any], before: dict[str, Any], roo
         )
 
 
-def _check(columns: dict[str, Any]) -> None:
+def _check(columns: dict[str, Any], *, kept: dict[str, Any] | None = None) -> None:
     problems = check_texts({name: columns[name] for name in ("name", "slug", "root_path") if name in columns})
     if "name" in columns and not 1 <= len(columns["name"].strip()) <= NAME_LIMIT:
         problems.append({"at": "name", "problem": f"a name of 1 to {NAME_LIMIT} characters is wanted"})
     if "slug" in columns and (slugify(columns["slug"]) != columns["slug"] or len(columns["slug"]) > SLUG_LIMIT):
         problems.append({"at": "slug", "problem": f"up to {SLUG_LIMIT} letters a-z, digits, - and _ are wanted"})
     if "settings" in columns:
-        problems += _settings_problems(columns["settings"])
+        problems += _settings_problems(columns["settings"], kept or {})
     if problems:
         raise invalid(problems, next="Nothing was changed. Mend these and send it again.")
 
 
-def _settings_problems(settings: Any) -> list[dict[str, Any]]:
+def _settings_problems(settings: Any, kept: dict[str, Any]) -> list[dict[str, Any]]:
+    """Unknown settings that are there already, perhaps of a newer version, may stay as they are."""
+    if isinstance(settings, dict):
+        unknown = {name for name in kept if name not in KNOWN}
+        settings = {name: settings[name] for name in settings if name not in unknown or settings[name] != kept[name]}
     try:
         validate_project_settings(settings)
     except ValidationError as error:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from tasks import events
 from tasks.actors import Actor
 from tasks.choices import Verb
-from tasks.errors import Conflict, Invalid, NotFound, invalid
+from tasks.errors import Conflict, NotFound, invalid
 from tasks.models import Project, Specialist
 from tasks.principals import Scope
 from tasks.roles import NAME, Role, catalogue
@@ -90,9 +90,10 @@ def _record(actor: Actor, verb: Verb, project: Project, name: str) -> None:
 
 
 def _check(name: str, columns: dict[str, Any]) -> None:
+    problems: list[dict[str, Any]] = []
     if not NAME.fullmatch(name):
-        raise Invalid("name: a role's name is lower-case letters, digits, - and _, at most 64.")
-    problems = check_texts({key: columns[key] for key in ("role_definition", "output_format")})
+        problems.append({"at": "name", "problem": "a role's name is lower-case letters, digits, - and _, at most 64."})
+    problems += check_texts({key: columns[key] for key in ("role_definition", "output_format")})
     if not columns["role_definition"].strip():
         problems.append({"at": "role_definition", "problem": "say what the specialist is and does"})
     for key in ("expertise", "approach"):

@@ -1,0 +1,143 @@
+"""The page of a project's settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings as site
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+
+from tasks.errors import Invalid, Stale
+from tasks.models import Project
+from tasks.principals import Scope
+from tasks.services.edit_project import NAME_LIMIT, edit_project
+from tasks.validators import KNOWN, LEASE_MINUTES_LIMIT
+from tasks.views.page import actor_of, find_project, form
+
+MIRROR_FOLDER = Path(".task_orchestrator") / "artifacts"
+Values = dict[str, Any]
+
+
+@form(Scope.ADMIN)
+def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """Show what a project is called and how it works on GET, change it on POST."""
+    found = find_project(slug)
+    if request.method != "POST":
+        return _form(request, found, _values_of(found))
+    typed = _typed(request)
+    try:
+        has_changed = _save(request, found, typed)
+    except Stale as error:
+        found.refresh_from_db()
+        return _form(request, found, typed, error=error)
+    except Invalid as error:
+        return _form(request, found, typed, error=error, seen=request.POST.get("seen", ""))
+    messages.success(request, "The settings are saved." if has_changed else "The settings are as they were.")
+    return redirect("project-settings", slug=slug)
+
+
+def _values_of(project: Project) -> Values:
+    kept = project.settings
+    minutes = kept.get("lease_minutes")
+    return {
+        "name": project.name,
+        "lease_minutes": "" if minutes is None else str(minutes),
+        "review": bool(kept.get("review")),
+        "mirror": bool(kept.get("mirror")),
+    }
+
+
+def _typed(request: HttpRequest) -> Values:
+    sent = request.POST
+    return {
+        "name": sent.get("name", "").strip(),
+        "lease_minutes": sent.get("lease_minutes", "").strip(),
+        "review": "review" in sent,
+        "mirror": "mirror" in sent,
+    }
+
+
+def _save(request: HttpRequest, project: Project, typed: Values) -> bool:
+    """Write what differs; returns whether anything did."""
+    seen = request.POST.get("seen", "")
+
+    def unchanged(now: Project) -> None:
+        if _fingerprint(now) != seen:
+            raise Stale("Somebody else changed these settings while this form was open.")
+
+    columns = _columns(project, typed)
+    if columns or _fingerprint(project) != seen:
+        edit_project(project=project, actor=actor_of(request), columns=columns, guard=unchanged)
+    return bool(columns)
+
+
+def _columns(project: Project, typed: Values) -> Values:
+    differs = {name for name, value in _values_of(project).items() if typed[name] != value}
+    columns: Values = {"name": typed["name"]} if "name" in differs else {}
+    return columns | {"settings": _settings(project, typed)} if differs - {"name"} else columns
+
+
+def _settings(project: Project, typed: Values) -> Values:
+    """Return the settings as they are to be kept: what this page does not know stays, what is as usual is left out."""
+    chosen = {"lease_minutes": _minutes(typed["lease_minutes"]), "review": typed["review"], "mirror": typed["mirror"]}
+    others = {name: value for name, value in project.settings.items() if name not in KNOWN}
+    return others | {name: value for name, value in chosen.items() if value is not None and value is not False}
+
+
+def _minutes(text: str) -> int | float | str | None:
+    """Read a number of minutes; a text that is none stays one, for the service to refuse."""
+    if not text:
+        return None
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        return text
+
+
+def _fingerprint(project: Project) -> str:
+    told = json.dumps([project.name, project.settings], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+def _form(
+    request: HttpRequest, project: Project, values: Values, *, error: Stale | Invalid | None = None, seen: str = ""
+) -> HttpResponse:
+    """Show the form. After a lost race it remembers what holds now, which a second save writes over."""
+    context = {
+        "project": project,
+        "values": values,
+        "errors": _by_field(error) if isinstance(error, Invalid) else {},
+        "now": _values_of(project) if isinstance(error, Stale) else None,
+        "seen": seen or _fingerprint(project),
+        "name_limit": NAME_LIMIT,
+        "lease_default": site.ORCHESTRATOR_LEASE_MINUTES,
+        "lease_limit": LEASE_MINUTES_LIMIT,
+        "mirror_folder": MIRROR_FOLDER,
+        "has_folder": _has_folder(project),
+        "others": sorted(name for name in project.settings if name not in KNOWN),
+    }
+    return render(request, "tasks/settings.html", context, status=error.status if error else 200)
+
+
+def _by_field(error: Invalid) -> dict[str, list[str]]:
+    """Return what is wrong by field; what belongs to none stands by itself."""
+    found: dict[str, list[str]] = {}
+    for problem in error.details.get("problems", []):
+        place, text = str(problem.get("at", "")).removeprefix("settings."), str(problem["problem"])
+        name, _, why = text.partition(": ")
+        if place == "settings" and name in KNOWN:
+            place, text = name, why
+        found.setdefault(place, []).append(text)
+    return found
+
+
+def _has_folder(project: Project) -> bool:
+    try:
+        return bool(project.root_path) and Path(project.root_path).is_dir()
+    except (OSError, ValueError):
+        return False  # a name that no system has

@@ -1,0 +1,242 @@
+"""Pages of a project's specialists: read them, and for who rules the site, write them and see the brief at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from tasks.errors import Conflict, NotFound, OrchestratorError, Stale
+from tasks.models import Project
+from tasks.principals import Scope
+from tasks.queries import specialists as query
+from tasks.roles import NAME, Role, catalogue
+from tasks.services.specialists import delete_specialist, put_specialist
+from tasks.views.page import actor_of, find_project, form, page, text_in
+
+Errors = dict[str, list[str]]
+_TEXTS = ("role_definition", "expertise", "approach", "output_format")
+
+
+@page
+def specialists(request: HttpRequest, slug: str) -> HttpResponse:
+    """List every role that holds for a project."""
+    found = find_project(slug)
+    roles, uses = catalogue(found), query.uses_of(found)
+    context = {
+        "project": found,
+        "rows": query.described(roles, uses),
+        "problems": roles.problems,
+        "unknown": [(name, uses[name]) for name in sorted(uses) if name not in roles.roles],
+    }
+    return render(request, "tasks/specialists.html", context)
+
+
+@page
+def specialist(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+    """Show a role whole."""
+    found = find_project(slug)
+    role = _role(found, name)
+    context = {
+        "project": found,
+        "row": query.Described(role, query.use_of(found, name)),
+        "tasks": query.tasks_of(found, name),
+        "own": query.own_row(found, name),
+    }
+    return render(request, "tasks/specialist.html", context)
+
+
+@form(Scope.ADMIN)
+def edit(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
+    """Edit a role: a form on GET; a POST shows the brief with what was typed, or saves it."""
+    found = find_project(slug)
+    role = catalogue(found).roles.get(name)
+    if request.method == "POST":
+        return _sent(request, found, _Draft.typed(request, name), role)
+    if role is None:
+        raise Http404
+    if query.Described(role).is_file:
+        return redirect("specialist", slug=slug, name=name)
+    return _form(request, found, _Draft.of(role), role)
+
+
+@form(Scope.ADMIN)
+def new(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """Write a specialist that there is not yet."""
+    found = find_project(slug)
+    if request.method == "POST":
+        return _sent(request, found, _Draft.typed(request, request.POST.get("name", "").strip()), None)
+    return _form(request, found, _Draft(name=text_in(request, "name")), None)
+
+
+@form(Scope.ADMIN)
+def reset(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
+    """Ask on GET, and on POST remove what the project wrote, so that the packaged or the site's role holds again."""
+    found = find_project(slug)
+    role = _role(found, name)
+    if request.method != "POST":
+        return _ask_to_reset(request, found, role)
+    try:
+        seen = request.POST.get("seen", "")
+        delete_specialist(project=found, actor=actor_of(request), name=name, guard=_unchanged_since(seen))
+    except (Stale, NotFound) as error:
+        messages.error(request, f"{error.message} Nothing was changed.")
+        return redirect("specialist", slug=slug, name=name)
+    if name in catalogue(found).roles:
+        messages.success(request, f"{name} is as it was again. The next brief uses it.")
+        return redirect("specialist", slug=slug, name=name)
+    messages.success(request, f"{name} is removed.")
+    return redirect("specialists", slug=slug)
+
+
+def _ask_to_reset(request: HttpRequest, project: Project, role: Role) -> HttpResponse:
+    context = {"project": project, "role": role, "seen": query.fingerprint(role)}
+    context["below"] = _below(role.name)
+    return render(request, "tasks/specialist_reset.html", context)
+
+
+def _below(name: str) -> Role | None:
+    """Return the role that holds where a project has none of its own; its files would win in any case."""
+    return catalogue(None).roles.get(name)
+
+
+def _role(project: Project, name: str) -> Role:
+    role = catalogue(project).roles.get(name)
+    if role is None:
+        raise Http404
+    return role
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A role as it stands in the fields: lists with a line for each item."""
+
+    name: str = ""
+    role_definition: str = ""
+    expertise: str = ""
+    approach: str = ""
+    output_format: str = ""
+
+    @classmethod
+    def of(cls, role: Role) -> _Draft:
+        """Return the fields of a role."""
+        lists = "\n".join(role.expertise), "\n".join(role.approach)
+        return cls(role.name, role.role_definition, *lists, role.output_format)
+
+    @classmethod
+    def typed(cls, request: HttpRequest, name: str) -> _Draft:
+        """Return the fields as they were sent."""
+        return cls(name, **{each: request.POST.get(each, "").replace("\r\n", "\n") for each in _TEXTS})
+
+    def as_role(self) -> Role:
+        """Return the role that this would be."""
+        lists = _items(self.expertise), _items(self.approach)
+        return Role(self.name, self.role_definition.strip(), *lists, self.output_format.strip())
+
+
+def _items(lines: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in lines.split("\n") if line.strip())
+
+
+def _sent(request: HttpRequest, project: Project, draft: _Draft, role: Role | None) -> HttpResponseBase:
+    """Show the brief of what was typed, or save it."""
+    seen = request.POST.get("seen", "")
+    if request.POST.get("do") == "preview":
+        return _form(request, project, draft, role, seen=seen)
+    try:
+        _save(request, project, draft)
+    except Stale as error:
+        return _form(request, project, draft, role, error=error)
+    except OrchestratorError as error:
+        return _form(request, project, draft, role, error=error, seen=seen)
+    messages.success(request, f"{draft.name} is saved. The next brief uses it.")
+    return redirect("specialist", slug=project.slug, name=draft.name)
+
+
+def _save(request: HttpRequest, project: Project, draft: _Draft) -> None:
+    values = draft.as_role()
+    put_specialist(
+        project=project,
+        actor=actor_of(request),
+        name=draft.name,
+        role_definition=values.role_definition,
+        expertise=values.expertise,
+        approach=values.approach,
+        output_format=values.output_format,
+        guard=_is_free if _is_new(request) else _unchanged_since(request.POST.get("seen", "")),
+    )
+
+
+def _is_new(request: HttpRequest) -> bool:
+    return request.resolver_match is not None and request.resolver_match.url_name == "specialist-new"
+
+
+def _is_free(role: Role | None) -> None:
+    if role is not None:
+        taken = {"at": "name", "problem": "There is a specialist of this name already."}
+        raise Conflict(taken["problem"], next="Edit that one.", details={"problems": [taken]})
+
+
+def _unchanged_since(seen: str) -> Callable[[Role | None], None]:
+    """Return what a service asks before it writes: whether the role is still the one that the form was made of."""
+
+    def check(role: Role | None) -> None:
+        if query.fingerprint(role) != seen:
+            raise Stale("Somebody else wrote this specialist while this form was open.")
+
+    return check
+
+
+def _form(
+    request: HttpRequest,
+    project: Project,
+    draft: _Draft,
+    role: Role | None,
+    *,
+    error: OrchestratorError | None = None,
+    seen: str = "",
+) -> HttpResponse:
+    """Show the form with a brief. After a lost race it remembers what holds now, which a second save writes over."""
+    is_new = _is_new(request)
+    is_known = NAME.fullmatch(draft.name) is not None
+    task_id = request.POST.get("task", "")
+    tasks = query.tasks_of(project, draft.name) if is_known else []
+    if request.method != "POST" and tasks:
+        task_id = tasks[0].public_id
+    problems, note = _told(error)
+    context: dict[str, Any] = {
+        "project": project,
+        "draft": draft,
+        "is_new": is_new,
+        "role": role,
+        "seen": seen or query.fingerprint(role),
+        "tasks": tasks,
+        "task_id": task_id,
+        "brief": query.preview(project, draft.as_role(), task_id),
+        "errors": problems,
+        "note": note,
+        "lost": query.last_editor(project, draft.name) or "somebody" if isinstance(error, Stale) else "",
+        "back": reverse("specialists", args=[project.slug]) if is_new else _address(project, draft.name),
+    }
+    return render(request, "tasks/specialist_edit.html", context, status=error.status if error else 200)
+
+
+def _address(project: Project, name: str) -> str:
+    return reverse("specialist", args=[project.slug, name])
+
+
+def _told(error: OrchestratorError | None) -> tuple[Errors, str]:
+    """Return what is wrong by field, and what stands above the form."""
+    if error is None or isinstance(error, Stale):
+        return {}, ""
+    found: Errors = {}
+    for problem in error.details.get("problems", []):
+        name, _, line = str(problem.get("at", "")).partition("[")
+        where = f"line {int(line[:-1]) + 1}: " if line else ""
+        found.setdefault(name, []).append(f"{where}{problem['problem']}")
+    return found, "Nothing was saved yet. Mend what is marked below." if found else f"{error.message} {error.next}"
