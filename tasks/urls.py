@@ -21,4 +21,5 @@ urlpatterns = [
     path("tasks/<str:public_id>/act/", act.menu, name="act"),
     path("tasks/<str:public_id>/act/<str:verb>/", act.do, name="act-verb"),
     path("tasks/<str:public_id>/graph/", plan.graph, name="graph"),
+    path("tasks/<str:public_id>/timeline/", plan.timeline, name="timeline"),
 ]

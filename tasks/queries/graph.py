@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tasks.choices import FINISHED, Complexity
 from tasks.drawing.picture import Graph, Vertex
-from tasks.models import Dependency, Task
+from tasks.models import Dependency, Task, TaskQuerySet
 from tasks.queries import counts
 
 NODES = 1_000
@@ -36,10 +36,8 @@ class Drawn:
 
 def of_plan(top: Task, *, only_unfinished: bool = False) -> Drawn:
     """Return the leaves below a plan or group; above `NODES` only the unfinished ones, in the order of the plan."""
-    groups = _groups_below(top)
-    leaves = Task.objects.within(top).on_board().leaves()
-    if not top.is_plan:
-        leaves = leaves.filter(parent_id__in=[top.pk, *(group.pk for group in groups)])
+    groups = groups_below(top)
+    leaves = _leaves_of(top, groups)
     number = counts.by_status(leaves)
     total = sum(number.values())
     unfinished = total - sum(number.get(status, 0) for status in FINISHED)
@@ -52,7 +50,19 @@ def of_plan(top: Task, *, only_unfinished: bool = False) -> Drawn:
     return Drawn(graph, len(shown), total, unfinished, only_unfinished, is_cut)
 
 
-def _groups_below(top: Task) -> list[Task]:
+def leaves_below(top: Task) -> TaskQuerySet:
+    """The leaves below a plan or group; a leaf stands for itself."""
+    if top.is_leaf:
+        return Task.objects.filter(pk=top.pk)
+    return _leaves_of(top, [] if top.is_plan else groups_below(top))
+
+
+def _leaves_of(top: Task, groups: list[Task]) -> TaskQuerySet:
+    leaves = Task.objects.within(top).on_board().leaves()
+    return leaves if top.is_plan else leaves.filter(parent_id__in=[top.pk, *(group.pk for group in groups)])
+
+
+def groups_below(top: Task) -> list[Task]:
     """The groups below a task, from the outermost to the innermost."""
     rows = Task.objects.within(top).on_board().filter(is_leaf__in=[False]).exclude(pk=top.pk)
     below = {top.pk}
@@ -148,7 +158,9 @@ def near(task: Task, depth: int) -> Drawn:
             needs[pk].append(need)
     vertices = {pk: _vertex(each, is_outside=each.plan_id != task.plan_id) for pk, each in found.items()}
     beyond = {pk for pair in pairs for pk in pair} - found.keys()
-    return Drawn(Graph(vertices, needs), len(found), len(found) + len(beyond), is_cut=len(found) > NEARBY and bool(beyond))
+    return Drawn(
+        Graph(vertices, needs), len(found), len(found) + len(beyond), is_cut=len(found) > NEARBY and bool(beyond)
+    )
 
 
 Pair = tuple[int, int]

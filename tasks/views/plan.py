@@ -12,8 +12,10 @@ from tasks.choices import Status
 from tasks.drawing import picture
 from tasks.models import Task
 from tasks.queries import graph as graphs
-from tasks.views.page import find_task, number_in, page, text_in
+from tasks.queries import timeline as timelines
+from tasks.views.page import find_task, number_in, page, page_number, text_in
 
+BY = {"task": "By task", "worker": "By worker"}
 FIT = "fit"
 ZOOMS = {FIT: "Fit", "small": "Small", "medium": "Medium", "large": "Large"}
 DEPTH = 2
@@ -43,6 +45,17 @@ def graph(request: HttpRequest, public_id: str) -> HttpResponse:
         "in_words": picture.in_words(drawn.graph, address),
     }
     return render(request, "tasks/graph.html", context)
+
+
+@page
+def timeline(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Show who worked when, a row for each task or (`by=worker`) for each worker."""
+    found = find_task(public_id)
+    by = request.GET.get("by", "")
+    by = by if by in BY else "task"
+    shown = timelines.of(found, by_worker=by == "worker", page=page_number(request))
+    context = {"task": found, "by": by, "ways": BY, "timeline": shown, "most": timelines.EVENTS}
+    return render(request, "tasks/timeline.html", context)
 
 
 def _centre(request: HttpRequest, top: Task) -> Task | None:

@@ -1,0 +1,94 @@
+"""A line of time: where on it something stands, which moments it names, and what runs beside what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+MOST_TICKS = 7
+_SHORTEST = timedelta(minutes=1)
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_STEPS = (
+    *(number * _MINUTE for number in (1, 2, 5, 10, 15, 30)),
+    *(number * _HOUR for number in (1, 2, 3, 6, 12)),
+    *(number * _DAY for number in (1, 2, 7, 14, 30, 90, 180, 365)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A moment that the line names."""
+
+    moment: datetime
+    percent: float
+    label: str
+    is_day: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The time between two moments, which lie a minute apart at least."""
+
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def around(cls, start: datetime, end: datetime) -> Axis:
+        """The axis on which both moments lie."""
+        return cls(start.astimezone(UTC), max(end, start + _SHORTEST).astimezone(UTC))
+
+    def percent(self, moment: datetime) -> float:
+        """How far along a moment lies, from 0 to 100."""
+        share = (moment - self.start) / (self.end - self.start)
+        return 100 * min(max(share, 0.0), 1.0)
+
+    def ticks(self) -> list[Tick]:
+        """Return a few round moments: minutes, hours or days, by how long the line is."""
+        step = self._step()
+        first = -(-int(self.start.timestamp()) // step) * step
+        moments = [datetime.fromtimestamp(at, UTC) for at in range(first, int(self.end.timestamp()) + 1, step)]
+        return [Tick(at, self.percent(at), *_label(at, step)) for at in moments]
+
+    def _step(self) -> int:
+        """Seconds between ticks."""
+        span = (self.end - self.start).total_seconds()
+        longer = next((step for step in _STEPS if span / step <= MOST_TICKS), 0)
+        return longer or -(-int(span / MOST_TICKS) // _STEPS[-1]) * _STEPS[-1]
+
+
+def _label(moment: datetime, step: int) -> tuple[str, bool]:
+    """Name a moment; a midnight among hours names its day."""
+    if step >= _STEPS[-3]:
+        return f"{moment:%b %Y}", True
+    if step >= _DAY or (moment.hour, moment.minute) == (0, 0):
+        return f"{moment.day} {moment:%b}", True
+    return f"{moment:%H:%M}", False
+
+
+def tracks(spans: Sequence[tuple[datetime, datetime]]) -> list[int]:
+    """Return for each span, in order of their starts, the first track on which nothing runs at its time."""
+    free_at: list[datetime] = []
+    found = []
+    for start, end in spans:
+        track = next((number for number, free in enumerate(free_at) if free <= start), len(free_at))
+        free_at[track : track + 1] = [end]
+        found.append(track)
+    return found
+
+
+def lasting(span: timedelta) -> str:
+    """Say how long something took, in its two largest units."""
+    seconds = int(span.total_seconds())
+    if seconds < _MINUTE:
+        return f"{seconds} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min"
+    if seconds < _DAY:
+        return _two(seconds // _HOUR, "h", seconds % _HOUR // _MINUTE, "min")
+    days = seconds // _DAY
+    return _two(days, "day" if days == 1 else "days", seconds % _DAY // _HOUR, "h")
+
+
+def _two(large: int, unit: str, small: int, smaller: str) -> str:
+    return f"{large:,} {unit} {small} {smaller}" if small else f"{large:,} {unit}"
