@@ -174,7 +174,8 @@
   function showKeys() {
     const list = one("#keys dl");
     list.replaceChildren();
-    for (const each of document.querySelectorAll("[data-key]")) {
+    const keys = new Set([...document.querySelectorAll("[data-key]")].map((each) => each.dataset.key));
+    for (const each of [...keys].map((key) => named(key).pop()).filter(Boolean)) {
       const key = document.createElement("dt"), what = document.createElement("dd"), kbd = document.createElement("kbd");
       kbd.textContent = each.dataset.key;
       key.append(kbd);
