@@ -9,22 +9,28 @@ from tasks.text import shortened
 
 BRIEF_CHARS = 8_000
 FULL_CHARS = 100_000
+FILE_CHARS = 50_000_000
 _BRIEF_SUMMARY = 300
 _MARKS = {Status.COMPLETED: "✓", Status.CANCELLED: "✗"}
 
 
-def report(synthesis: Synthesis, *, full: bool = False) -> tuple[str, int]:
-    """Return the report, and how many parts did not fit into it."""
-    plan = synthesis.plan
-    text = f"# {plan.title}\n\n{headline(synthesis)}\n"
-    room = (FULL_CHARS if full else BRIEF_CHARS) - len(text)
+def report(synthesis: Synthesis, *, full: bool = False, most: int | None = None) -> tuple[str, int]:
+    """Return the report, and how many parts did not fit into it: into `most` characters, or what is usual."""
+    text = [f"# {synthesis.plan.title}\n\n{headline(synthesis)}\n"]
+    room = (most or (FULL_CHARS if full else BRIEF_CHARS)) - len(text[0])
     for number, part in enumerate(synthesis.parts):
         section = _section(part, full)
         if len(section) > room:
-            return text, len(synthesis.parts) - number
-        text += section
+            return "".join(text), len(synthesis.parts) - number
+        text.append(section)
         room -= len(section)
-    return text, 0
+    return "".join(text), 0
+
+
+def whole(synthesis: Synthesis) -> str:
+    """Return the report with every part, for a file; what is beyond `FILE_CHARS` is named at its end."""
+    text, left_out = report(synthesis, full=True, most=FILE_CHARS)
+    return f"{text}\n{left_out:,} more parts did not fit into this file.\n" if left_out else text
 
 
 def _section(part: Part, full: bool) -> str:

@@ -22,4 +22,6 @@ urlpatterns = [
     path("tasks/<str:public_id>/act/<str:verb>/", act.do, name="act-verb"),
     path("tasks/<str:public_id>/graph/", plan.graph, name="graph"),
     path("tasks/<str:public_id>/timeline/", plan.timeline, name="timeline"),
+    path("tasks/<str:public_id>/synthesis/", plan.synthesis, name="synthesis"),
+    path("tasks/<str:public_id>/synthesis.md", plan.synthesis_markdown, name="synthesis-markdown"),
 ]

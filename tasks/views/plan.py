@@ -7,12 +7,15 @@ from urllib.parse import quote
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.http import content_disposition_header
 
 from tasks.choices import Status
 from tasks.drawing import picture
 from tasks.models import Task
 from tasks.queries import graph as graphs
 from tasks.queries import timeline as timelines
+from tasks.queries.synthesis import parts_page, synthesis_of
+from tasks.report import whole
 from tasks.views.page import find_task, number_in, page, page_number, text_in
 
 BY = {"task": "By task", "worker": "By worker"}
@@ -56,6 +59,26 @@ def timeline(request: HttpRequest, public_id: str) -> HttpResponse:
     shown = timelines.of(found, by_worker=by == "worker", page=page_number(request))
     context = {"task": found, "by": by, "ways": BY, "timeline": shown, "most": timelines.EVENTS}
     return render(request, "tasks/timeline.html", context)
+
+
+@page
+def synthesis(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Show the parts of a plan put together, in the order in which they build on each other."""
+    found = find_task(public_id)
+    context = {
+        "task": found,
+        "report": parts_page(found, page=page_number(request)),
+    }
+    return render(request, "tasks/synthesis.html", context)
+
+
+@page
+def synthesis_markdown(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Send the whole synthesis as a Markdown file."""
+    found = find_task(public_id)
+    name = content_disposition_header(True, f"{found.public_id}.md") or "attachment"
+    headers = {"Content-Disposition": name, "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(whole(synthesis_of(found)), content_type="text/markdown; charset=utf-8", headers=headers)
 
 
 def _centre(request: HttpRequest, top: Task) -> Task | None:
