@@ -13,6 +13,8 @@ Index = Callable[[Sequence[Task]], None]
 """Writes the words of tasks anew, in the transaction that it is called in."""
 Find = Callable[[Project, str], list[int]]
 """Returns the primary keys of the tasks of a project that some words fit best."""
+MOST_FOUND = 1_000
+"""How many tasks a list is narrowed to by words, at most; the best ones."""
 COLUMNS = frozenset({"title", "description", "context", "summary"})
 """What of a task is looked for."""
 

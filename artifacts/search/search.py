@@ -16,11 +16,10 @@ from artifacts.search.words import terms_of
 from tasks.errors import Invalid
 from tasks.models import Project, Task
 from tasks.services.dependencies import descendants_of
+from tasks.words import MOST_FOUND
 
 LIMIT = 50
 LIMIT_DEFAULT = 10
-TASKS_LIMIT = 1_000
-"""How many tasks a list is narrowed to by words; the best ones."""
 _BELOW = 500
 
 
@@ -116,7 +115,7 @@ def tasks_found(project: Project, text: str) -> list[int]:
     expression = engine().expression(terms, every=True)
     if not expression:
         return []
-    ranked = engine().ranked(expression, Within(project.pk, kinds=("task",)), after=None, limit=TASKS_LIMIT)
+    ranked = engine().ranked(expression, Within(project.pk, kinds=("task",)), after=None, limit=MOST_FOUND)
     return [row.owner // 2 for row in ranked]
 
 

@@ -14,12 +14,13 @@ from tasks import words
 from tasks.choices import FINISHED, Status
 from tasks.models import Dependency, Project, Task, TaskQuerySet
 from tasks.principals import Scope
-from tasks.queries.board import ROW_FIELDS, Counts
+from tasks.queries.board import ROW_FIELDS
 from tasks.queries.offers import offers_for
 
 CARDS, MORE_CARDS, MOST_CARDS = 20, 40, 200
 """Cards of a column at first, how many more a click shows, and how many at most."""
-IDS_FOUND = 200
+IDS_FOUND, BEST = 200, 100
+"""How many tasks the beginning of an id finds, and how many of the best are kept where words find too many."""
 HOLDERS, PLANS = 50, 50
 
 _ALWAYS_OPEN = (Status.PENDING, Status.ACTIVE, Status.IN_REVIEW, Status.COMPLETED)
@@ -81,24 +82,23 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class CardBoard:
+    """`is_cut`: the words that were looked for are too common for all that they fit to be on it."""
+
     columns: list[Column]
     plan: Task | None
+    is_cut: bool = False
 
     @property
     def total(self) -> int:
         """All leaves that the filters leave."""
         return sum(column.total for column in self.columns)
 
-    @property
-    def counts(self) -> Counts:
-        """The same by state, for the progress."""
-        return Counts({str(column.status): column.total for column in self.columns})
-
 
 def board_of(project: Project, *, filters: CardFilters, shown: Mapping[str, int], scopes: Iterable[Scope]) -> CardBoard:
     """Return a project's leaves by state. `shown` says how many cards of a state, where it is not the usual number."""
     plan = _plan(project, filters.plan)
-    found = _matching(project, plan, filters)
+    keys = _found(project, filters.q) if filters.q else None
+    found = _matching(project, plan, filters, keys)
     totals: dict[str, int] = dict(found.order_by().values_list("status").annotate(Count("pk")))
     rows = {
         status: _rows(found, filters, status, shown.get(status, CARDS)) if totals.get(status) else []
@@ -106,14 +106,14 @@ def board_of(project: Project, *, filters: CardFilters, shown: Mapping[str, int]
     }
     cards = _cards([task for of_status in rows.values() for task in of_status], frozenset(scopes))
     columns = [Column(status, [cards[task.pk] for task in rows[status]], totals.get(status, 0)) for status in Status]
-    return CardBoard(columns, plan)
+    return CardBoard(columns, plan, is_cut=keys is not None and len(keys) >= words.MOST_FOUND)
 
 
 def _plan(project: Project, public_id: str) -> Task | None:
     return Task.objects.plans().filter(project=project, public_id=public_id).first() if public_id else None
 
 
-def _matching(project: Project, plan: Task | None, filters: CardFilters) -> TaskQuerySet:
+def _matching(project: Project, plan: Task | None, filters: CardFilters, keys: list[int] | None) -> TaskQuerySet:
     """Narrow the leaves on the board; a plan by its key, looked up first, so that its own index is used."""
     if filters.plan and plan is None:
         return Task.objects.none()
@@ -127,11 +127,19 @@ def _matching(project: Project, plan: Task | None, filters: CardFilters) -> Task
         found = found.filter(priority=filters.priority)
     if filters.ready:
         found = found.filter(is_ready=True)
-    return found.filter(pk__in=_found(project, filters.q)) if filters.q else found
+    return found if keys is None else _with_words(found, keys)
 
 
 def _of_plan(plan: Task) -> TaskQuerySet:
     return Task.objects.filter(pk=plan.pk) if plan.is_leaf else Task.objects.filter(root=plan)
+
+
+def _with_words(found: TaskQuerySet, keys: list[int]) -> TaskQuerySet:
+    """Keep what some words fit. Where they are too common, the best is often a plan, so that its cards count, too."""
+    if len(keys) < words.MOST_FOUND:
+        return found.filter(pk__in=keys)
+    best = keys[:BEST]
+    return found.filter(Q(pk__in=best) | Q(root__in=best))
 
 
 def _found(project: Project, text: str) -> list[int]:
@@ -141,8 +149,8 @@ def _found(project: Project, text: str) -> list[int]:
     """
     keys = words.find(project, text)
     if "_" in text and " " not in text:
-        named = Task.objects.filter(project=project, public_id__startswith=text)
-        keys = [*keys, *named.values_list("pk", flat=True)[:IDS_FOUND]]
+        named = Task.objects.filter(project=project, public_id__startswith=text).order_by()
+        keys = [*named.values_list("pk", flat=True)[:IDS_FOUND], *keys]
     return keys
 
 

@@ -296,3 +296,14 @@ def test_it_takes_as_many_queries_for_many_cards_as_for_few(
     # session, user, project, counts, 8 columns and what is ready, 3 x marks, specialists, holders, plans
     with django_assert_num_queries(19):
         client.get("/projects/ledger/board/")
+
+
+def test_words_that_stand_in_too_many_tasks_show_the_best_and_the_cards_of_plans_among_them(
+    client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(project, 2, title="Lemons")
+    make_task(project, title="Elsewhere")
+    monkeypatch.setattr("tasks.words.MOST_FOUND", 1)
+    page = _page(signed_in(client), "q=lemons")
+    assert set(_titles(page, "pending")) == {child.title for child in plan.children.all()}
+    assert "stands in very many tasks" in page
