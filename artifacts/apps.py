@@ -7,7 +7,7 @@ class ArtifactsConfig(AppConfig):
     name = "artifacts"
 
     def ready(self) -> None:
-        """Plug into `tasks`, which may not import this app: works in briefs, search, mirrors, comments with verdicts."""
+        """Plug into `tasks`, which may not import this app: works in briefs, search, mirrors, comments of reviewers."""
         from artifacts.queries import works_of
         from artifacts.search.index import index_tasks
         from artifacts.search.search import tasks_found

@@ -1,0 +1,152 @@
+/* Reviews by keyboard and mouse: from row to row, from change to change, and a form below the line it is about.
+   Without it, each line's number leads to the form, and each form posts. */
+"use strict";
+
+(() => {
+  const one = (selector, root = document) => root.querySelector(selector);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const lines = () => all(".lines a[data-line]");
+  const row = (line) => line.closest("tr");
+  let last = null; // the line that had the focus
+
+  function focus(element, block = "center") {
+    element.focus({ preventScroll: true });
+    element.scrollIntoView({ block });
+  }
+
+  /* The inbox: from one row to the next. */
+
+  function move(by) {
+    const rows = all("[data-row]"), at = rows.indexOf(document.activeElement);
+    const next = rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + by, 0), rows.length - 1)];
+    if (next) focus(next, "nearest");
+  }
+
+  /* A review: from one change to the next, or from one work to the next where nothing is marked as changed. */
+
+  const changes = () => all(".work").flatMap((work) => {
+    const first = [], found = lines().filter((line) => work.contains(line));
+    const changed = (line) => row(line).classList.contains("came") || one("td.came", row(line));
+    found.forEach((line, at) => { if (changed(line) && !(at && changed(found[at - 1]))) first.push(line); });
+    return first.length ? first : found.length ? [found[0]] : [one("h2 a", work)];
+  });
+
+  function step(by) {
+    const from = last?.isConnected ? last : null;
+    const before = (each) => from && each.compareDocumentPosition(from) & Node.DOCUMENT_POSITION_FOLLOWING;
+    const places = changes();
+    const behind = places.filter((each) => each !== from && !before(each));
+    const found = by > 0 ? behind[0] : places.filter(before).pop();
+    if (found) { last = found; focus(found); }
+  }
+
+  /* Comments: the work's own form moves below the line; shift-click makes it a range. */
+
+  const form = (work) => one("form[data-remark]", work);
+
+  function say(line, end) {
+    const work = line.closest(".work"), found = form(work);
+    if (!found) return;
+    const field = (name) => one(`[name="${name}"]`, found);
+    if (end) {
+      const ends = [Number(field("line").value || line.dataset.line), Number(line.dataset.line)].sort((a, b) => a - b);
+      field("line").value = ends[0];
+      field("to").value = ends[1];
+    } else {
+      field("line").value = line.dataset.line;
+      field("to").value = "";
+    }
+    settle(found, lastLine(work, Number(field("to").value || field("line").value)) || line);
+    choose(work, Number(field("line").value), Number(field("to").value || field("line").value));
+    field("text").focus();
+  }
+
+  const lastLine = (work, number) => one(`a[data-line="${number}"]`, work);
+
+  function settle(found, line) {
+    const work = line.closest(".work");
+    one("tr.here", work)?.remove();
+    const place = document.createElement("tr"), cell = document.createElement("td");
+    place.className = "said here";
+    cell.colSpan = all("col", line.closest("table")).length;
+    cell.append(found);
+    place.append(cell);
+    const after = row(line).nextElementSibling?.classList.contains("said") ? row(line).nextElementSibling : row(line);
+    after.after(place);
+    one("[data-leave]", found).hidden = false;
+  }
+
+  function choose(work, from, to) {
+    for (const each of all("tr.chosen")) each.classList.remove("chosen");
+    for (const line of all("a[data-line]", work)) {
+      const number = Number(line.dataset.line);
+      row(line).classList.toggle("chosen", number >= from && number <= to);
+    }
+  }
+
+  function leave(found) {
+    const work = found.closest(".work"), place = found.closest("tr.here");
+    for (const each of all("tr.chosen")) each.classList.remove("chosen");
+    if (!place) { found.closest("details").open = false; return; }
+    const line = one("a[data-line]", place.previousElementSibling) || last;
+    one(".say .body", work).append(found);
+    one("[data-leave]", found).hidden = true;
+    place.remove();
+    line?.focus({ preventScroll: true });
+  }
+
+  function comment() { // on the line that had the focus, else on the work in sight
+    if (last?.isConnected && last.dataset.line) { say(last, false); return; }
+    const works = all(".work");
+    const work = works.find((each) => each.getBoundingClientRect().bottom > 100) || works[0];
+    const details = one("details.say", work || document);
+    if (!details) return;
+    details.open = true;
+    focus(one("textarea", details));
+  }
+
+  document.addEventListener("click", (event) => {
+    const at = (selector) => event.target.closest(selector);
+    if (at("[data-move]")) move(Number(at("[data-move]").dataset.move));
+    if (at("[data-step]")) step(Number(at("[data-step]").dataset.step));
+    if (at("[data-say]")) comment();
+    if (at(".remark [data-leave]") && at(".remark").dataset.remark && !at("a")) { event.preventDefault(); at(".remark").reset(); leave(at(".remark")); }
+    const line = at(".lines a[data-line]");
+    if (line && !event.ctrlKey && !event.metaKey && !event.button) {
+      event.preventDefault();
+      last = line;
+      say(line, event.shiftKey);
+    }
+  });
+
+  document.addEventListener("focusin", (event) => {
+    if (event.target.matches(".lines a[data-line]")) last = event.target;
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const line = event.target.closest(".lines a[data-line]"), way = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (line && way) {
+      const found = lines()[lines().indexOf(line) + way];
+      if (found) { event.preventDefault(); focus(found, "nearest"); }
+    }
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches(".remark textarea, .verdict textarea")) {
+      event.preventDefault();
+      const sent = event.target.form;
+      sent.requestSubmit(one("[data-back]", sent) || one("button.primary", sent));
+    }
+    if (event.key === "Escape" && event.target.closest(".remark[data-remark]")) leave(event.target.closest(".remark"));
+    if (event.key === "Escape" && event.target.closest(".verdict")) event.target.blur();
+  });
+
+  /* Words for the whole are kept while one comments, which leads to the page anew. */
+
+  const words = one(".verdict textarea"), kept = `words ${location.pathname}`;
+  if (words) {
+    if (!words.value) words.value = sessionStorage.getItem(kept) || "";
+    words.addEventListener("input", () => sessionStorage.setItem(kept, words.value));
+    words.form.addEventListener("submit", () => sessionStorage.removeItem(kept));
+  }
+
+  for (const each of all(".moves [hidden]")) each.hidden = false;
+  for (const work of all(".work")) one("a[data-line]", work)?.setAttribute("tabindex", "0");
+})();
