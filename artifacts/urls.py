@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from artifacts import file_views, views
+from artifacts.reviews import views as review_views
 from artifacts.search.views import search_page
 
 urlpatterns = [
@@ -13,6 +14,8 @@ urlpatterns = [
     path("projects/<slug:slug>/files/<path:path>/", file_views.folder, name="folder"),
     path("projects/<slug:slug>/files.zip", file_views.folder_zip, name="files-zip"),
     path("tasks/<str:public_id>/artifacts.zip", file_views.task_zip, name="task-zip"),
+    path("reviews/", review_views.reviews, name="reviews"),
+    path("tasks/<str:public_id>/review/", review_views.review, name="review"),
     path("artifacts/<str:public_id>/", views.artifact, name="artifact"),
     path("artifacts/<str:public_id>/raw/", views.artifact_raw, name="artifact-raw"),
     path("artifacts/<str:public_id>/image/", views.artifact_image, name="artifact-image"),
