@@ -56,6 +56,13 @@ class Verb(models.TextChoices):
     EDIT_SPECIALIST = "edit_specialist", "edited a specialist"
     DELETE_SPECIALIST = "delete_specialist", "deleted a specialist"
 
+    def done_to(self, what: str) -> str:
+        """Say what was done to something: `sent it back for revision`; some verbs name what they are done to."""
+        first, _, rest = self.label.partition(" ")
+        if rest.split(" ")[0] in ("a", "an", "the"):
+            return self.label
+        return f"{first} {what} {rest}".rstrip()
+
 
 class Complexity(models.TextChoices):
     SIMPLE = "simple", "Simple"

@@ -26,6 +26,8 @@ _DOING: dict[Verb, Do] = {
     Verb.FAIL: lambda task, actor, reason: steer.fail(task=task, actor=actor, reason=reason),
     Verb.CANCEL: lambda task, actor, reason: steer.cancel(task=task, actor=actor, reason=reason),
 }
+_LOOKED_AT = 20
+"""Newest events among which the one that moved a task is looked for."""
 
 
 def ask(*, task: Task, verb: Verb, actor: Actor, reason: str = "", seen: str = "") -> Task:
@@ -36,8 +38,7 @@ def ask(*, task: Task, verb: Verb, actor: Actor, reason: str = "", seen: str = "
     """
     with transaction.atomic():
         task = locked(task)
-        if seen and seen != seen_as(task):
-            raise _lost(task)
+        require_seen(task, seen)
         _DOING[verb](task, actor, reason)
     return Task.objects.select_related("project").get(pk=task.pk)
 
@@ -47,11 +48,25 @@ def seen_as(task: Task) -> str:
     return f"{task.status}:{task.lease_number}"
 
 
-def _lost(task: Task) -> Conflict:
-    last = Event.objects.filter(task=task).order_by("-id").first()
-    who = f"{last.actor_name} was faster: {Verb(last.verb).label} it" if last else "Somebody was faster"
-    return Conflict(
-        f"{who}. “{task.title}” is {Status(task.status).label.lower()} now.",
-        next="Nothing was changed. Look at it as it stands, and decide anew.",
-        details={"status": task.status},
-    )
+def require_seen(task: Task, seen: str) -> None:
+    """Check that a task, whose row is locked, still stands as somebody saw it; an empty `seen` asks nothing.
+
+    Raises Conflict, naming who was faster.
+    """
+    if seen and seen != seen_as(task):
+        raise Conflict(
+            f"{_who_was_faster(task)} “{task.title}” is {Status(task.status).label.lower()} now.",
+            next="Nothing was changed. Look at it as it stands, and decide anew.",
+            details={"status": task.status},
+        )
+
+
+def _who_was_faster(task: Task) -> str:
+    """Name who moved a task last, and how; what only wrote on it has not moved it."""
+    newest = Event.objects.filter(task=task).select_related("session").order_by("-id")[:_LOOKED_AT]
+    moved = next((event for event in newest if "status" in event.after), None)
+    if moved is None:
+        return "Somebody was faster."
+    client = moved.session.client_name if moved.session else ""
+    what = Verb(moved.verb).done_to("it") if moved.verb in Verb.values else moved.verb
+    return f"{moved.actor_name}{f' with {client}' if client else ''} was faster and {what}."

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from tasks.choices import Status, Verb
+from tasks.choices import Complexity, Priority, Status, Verb
 from tasks.models import Event
 from tasks.queries.board import Counts
 from tasks.text import shortened
@@ -22,7 +22,15 @@ SHOWN_TEXT = 20_000
 SHOWN_VALUE = 160
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 _FAR = timedelta(days=30)
-_HAS_ITS_OBJECT = (Verb.OPEN_SESSION, Verb.END_SESSION, Verb.DELIVER, Verb.COMMENT)
+_NAMED = {
+    "added_dependencies": "now waits for",
+    "removed_dependencies": "no longer waits for",
+    "artifact_id": "artifact",
+    "requires_review": "asks for review",
+    "sha256": "SHA-256",
+}
+"""What events call the facts of a change, where another word is plainer."""
+_SHORT_HASH = 12
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ISOLATE, _POP = "\u2068", "\u2069"
 
@@ -154,11 +162,7 @@ def happened(event: Event) -> str:
     """Say what an event did to the task of the page: `claimed this`, `sent this back for revision`."""
     if event.verb == Verb.COMMENT and event.before:
         return "withdrew a comment"
-    words = Verb(event.verb).label if event.verb in Verb.values else event.verb
-    if event.verb in _HAS_ITS_OBJECT:
-        return words
-    first, _, rest = words.partition(" ")
-    return f"{first} this {rest}".rstrip()
+    return Verb(event.verb).done_to("this") if event.verb in Verb.values else f"{event.verb} this"
 
 
 @register.filter
@@ -166,14 +170,30 @@ def changes(event: Event) -> list[tuple[str, str, str]]:
     """Name what an event changed, with the values before and after in short."""
     names = [*event.before, *(name for name in event.after if name not in event.before)]
     found = [(name, _value(name, event.before.get(name)), _value(name, event.after.get(name))) for name in names]
-    return [(name.replace("_", " "), before, after) for name, before, after in found if before != after]
+    return [(_named(name), before, after) for name, before, after in found if before != after]
+
+
+def _named(fact: str) -> str:
+    return _NAMED.get(fact, fact.replace("_", " "))
 
 
 def _value(name: str, value: Any) -> str:
     if value is None or value == "" or value == []:
         return ""
-    if name == "status":
-        return _word(str(value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (str, int)) and value in _WORDS.get(name, {}):
+        return _WORDS[name][value]
+    if name == "sha256":
+        return str(value)[:_SHORT_HASH]
     if isinstance(value, list):
         return shortened(", ".join(map(str, value)), SHOWN_VALUE)
     return shortened(str(value), SHOWN_VALUE)
+
+
+_WORDS: dict[str, dict[Any, str]] = {
+    "status": dict(Status.choices),
+    "priority": dict(Priority.choices),
+    "complexity": {value: label.lower() for value, label in Complexity.choices},
+}
+"""The words for what is stored as a code."""

@@ -7,27 +7,35 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
-from tasks.choices import Verb
-from tasks.errors import Conflict, Invalid, NotReady
+from tasks.errors import Conflict, Invalid, NotReady, OrchestratorError
 from tasks.models import Task
 from tasks.principals import Scope, require, scopes_of
-from tasks.queries.offers import BY_VERB, Offer, offers_for
+from tasks.queries.offers import BY_VERB, Offer, may_complete, offers_for
 from tasks.services.ask import ask, seen_as
 from tasks.views.page import actor_of, came_from, find_task, form, page
+
+_FOR_ASSISTANTS = "orchestrator_"
+"""Advice that names a tool helps nobody on a page."""
 
 
 @page
 def menu(request: HttpRequest, public_id: str) -> HttpResponse:
     """Show what may be done with a task now, for the menus of cards and rows."""
-    found = find_task(public_id)
-    context = {"task": found, "seen": seen_as(found), "next": request.GET.get("next", "")}
-    return render(request, "tasks/act.html", {**context, "offers": offers_for(found, scopes_of(request.user))})
+    found, scopes = find_task(public_id), scopes_of(request.user)
+    context = {
+        "task": found,
+        "offers": offers_for(found, scopes),
+        "may_complete": may_complete(found, scopes),
+        "seen": seen_as(found),
+        "next": request.GET.get("next", ""),
+    }
+    return render(request, "tasks/act.html", context)
 
 
 @form(Scope.READ)
 def do(request: HttpRequest, public_id: str, verb: str) -> HttpResponseBase:
     """Ask for the words that a verb needs on GET, do it on POST."""
-    offer = next((each for each in BY_VERB.values() if each.verb == verb), None)
+    offer = BY_VERB.get(verb)
     if offer is None:
         raise Http404
     require(scopes_of(request.user), offer.scope)
@@ -38,16 +46,27 @@ def do(request: HttpRequest, public_id: str, verb: str) -> HttpResponseBase:
 
 
 def _do(request: HttpRequest, task: Task, offer: Offer) -> HttpResponseBase:
-    seen, reason = request.POST.get("seen", ""), request.POST.get("reason", "")
+    seen = request.POST.get("seen", "")
     try:
-        ask(task=task, verb=offer.verb, actor=actor_of(request), reason=reason, seen=seen)
+        ask(task=task, verb=offer.verb, actor=actor_of(request), reason=_reason(request), seen=seen)
     except Invalid as error:
         return _form(request, task, offer, error)
     except (Conflict, NotReady) as error:
-        messages.error(request, f"{error.message} {error.next}" if isinstance(error, NotReady) else error.message)
+        messages.error(request, in_words(error))
     else:
-        messages.success(request, f"“{task.title}”: {Verb(offer.verb).label}.")
+        messages.success(request, f"You {offer.verb.done_to(f'“{task.title}”')}.")
     return came_from(request, reverse("task", args=[task.public_id]))
+
+
+def in_words(error: OrchestratorError) -> str:
+    """Say an error to a person, with its advice where that is for people."""
+    advice = "" if _FOR_ASSISTANTS in error.next else error.next
+    return f"{error.message} {advice}".rstrip()
+
+
+def _reason(request: HttpRequest) -> str:
+    """Return the words as they were typed; a form sends line ends of its own."""
+    return request.POST.get("reason", "").replace("\r\n", "\n")
 
 
 def _form(request: HttpRequest, task: Task, offer: Offer, error: Invalid | None = None) -> HttpResponse:
@@ -55,7 +74,8 @@ def _form(request: HttpRequest, task: Task, offer: Offer, error: Invalid | None 
         "task": task,
         "offer": offer,
         "error": error,
-        "reason": request.POST.get("reason", ""),
+        "is_possible": offer in offers_for(task, scopes_of(request.user)),
+        "reason": _reason(request),
         "seen": request.POST.get("seen") or seen_as(task),
         "next": request.POST.get("next") or request.GET.get("next", ""),
     }

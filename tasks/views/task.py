@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from tasks.models import Task
+from tasks.principals import Scope, scopes_of
 from tasks.queries import board
 from tasks.queries.brief import brief_of
+from tasks.queries.conversation import conversation
+from tasks.queries.now import now
+from tasks.queries.offers import may_complete, may_edit, offers_for
+from tasks.services.ask import seen_as
 from tasks.views.page import find_task, page, page_number
 
 
@@ -19,12 +27,28 @@ def task(request: HttpRequest, public_id: str) -> HttpResponse:
         "task": found,
         "tree": tree,
         "counts": board.progress(found, tree),
+        "now": None if found.is_leaf else now(found, tree),
         "brief": brief_of(found) if found.is_leaf else None,
         "needs": board.needs(found),
         "needed_by": board.needed_by(found),
         "artifacts": board.artifacts_of(found),
         "artifacts_shown": board.LINK_ROWS,
         "lease_is_over": found.lease_is_over(timezone.now()),
+        "conversation": conversation(found),
         "history": board.history(found, page=page_number(request)),
+        **_verbs(found, scopes_of(request.user), request.get_full_path()),
     }
     return render(request, "tasks/task.html", context)
+
+
+def _verbs(task: Task, scopes: frozenset[Scope], address: str) -> dict[str, Any]:
+    """What somebody may do with the task now: what brings it on as buttons, the rest in a menu."""
+    offers = offers_for(task, scopes)
+    return {
+        "offers": [offer for offer in offers if offer.moves_on],
+        "more_offers": [offer for offer in offers if not offer.moves_on],
+        "may_complete": may_complete(task, scopes),
+        "may_edit": may_edit(task, scopes),
+        "seen": seen_as(task),
+        "next": address,
+    }

@@ -55,7 +55,8 @@ def test_a_plan_shows_its_tree_depth_first_with_states_and_progress(client: Clie
     make_task(project, parent=plan, title="First part", position=1, status=Status.COMPLETED)
     make_task(project, parent=group, title="Inner part", position=3, status=Status.BLOCKED)
     page = _page(client, plan)
-    places = [page.index(f"<bdi>{name} part</bdi>") for name in ("First", "Middle", "Inner", "Last")]
+    shown = page.partition('<ul class="tree">')[2]
+    places = [shown.index(f"<bdi>{name} part</bdi>") for name in ("First", "Middle", "Inner", "Last")]
     assert places == sorted(places)
     assert "1 of 3" in page and "33 %" in page and "0 of 1" in page
     assert "Why we do it" in page and "Python 3.12" in page
@@ -142,7 +143,7 @@ def test_dependencies_are_shown_both_ways_with_states_and_where_they_come_from(
     needs = _page(client, inner).partition("<h2>Needs</h2>")[2]
     assert "First" in needs and "Pending" in needs and f"inherited through {group.public_id}" in needs
     needed_by = _page(client, first).partition("<h2>Needed by</h2>")[2]
-    assert needed_by.count("<li>") == 2
+    assert needed_by.count("<li ") == 2
 
 
 def test_artifacts_are_listed_with_their_paths(client: Client, project: Project) -> None:
@@ -214,13 +215,13 @@ def test_a_description_of_a_megabyte_is_cut_with_a_note(client: Client, project:
 
 @pytest.mark.parametrize("size", [3, 60])
 def test_a_plan_takes_as_many_queries_whatever_its_size(
-    client: Client, project: Project, django_assert_num_queries: DjangoAssertNumQueries, size: int
+    client: Client, project: Project, django_assert_max_num_queries: DjangoAssertNumQueries, size: int
 ) -> None:
     plan = make_plan(project, size)
     for task in plan.children.all():
         make_artifact(task)
-    # session, user, task, tree, artifact counts, counts, needs, needed by, artifacts, events
-    with django_assert_num_queries(10):
+    # session, user, task, tree, artifact counts, counts, needs, needed by, artifacts, turns, comments, events, to review
+    with django_assert_max_num_queries(13):
         client.get(f"/tasks/{plan.public_id}/")
 
 
@@ -237,5 +238,5 @@ def test_a_piece_of_work_takes_as_many_queries_however_much_hangs_on_it(
     for _ in range(size):
         make_artifact(task, paths=["a.md"])
         make_event(task)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(18):
         client.get(f"/tasks/{task.public_id}/")

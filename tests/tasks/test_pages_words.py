@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -46,8 +47,41 @@ def test_numbers_have_their_thousands_apart_and_their_noun_in_number() -> None:
 
 @pytest.mark.parametrize("verb", Verb.values)
 def test_every_verb_makes_a_sentence(verb: str) -> None:
-    words = board.happened(Event(verb=verb))
-    assert " this" in words or words.split()[1] in ("a", "an")
+    first, second, *_ = board.happened(Event(verb=verb)).split()
+    assert first.islower() and second in ("this", "a", "an", "the")
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        (Verb.CLAIM, "claimed it"),
+        (Verb.REQUEST_REVISION, "sent it back for revision"),
+        (Verb.FAIL, "marked it failed"),
+        (Verb.RETRY, "put it up for another try"),
+        (Verb.OPEN_SESSION, "opened a session"),
+        (Verb.CREATE_PROJECT, "created the project"),
+    ],
+)
+def test_a_verb_takes_what_it_is_done_to_where_english_wants_it(verb: Verb, words: str) -> None:
+    assert verb.done_to("it") == words
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({"status": "in_review"}, {"status": "needs_revision"}, ("status", "In review", "Needs revision")),
+        ({"priority": 2}, {"priority": 4}, ("priority", "normal", "urgent")),
+        ({"complexity": "simple"}, {"complexity": "very_complex"}, ("complexity", "simple", "very complex")),
+        ({"requires_review": False}, {"requires_review": True}, ("asks for review", "no", "yes")),
+        ({}, {"added_dependencies": ["a_1", "b_2"]}, ("now waits for", "", "a_1, b_2")),
+        ({}, {"removed_dependencies": ["a_1"]}, ("no longer waits for", "", "a_1")),
+        ({}, {"sha256": "0123456789abcdef"}, ("SHA-256", "", "0123456789ab")),
+        ({"effort": "2 h"}, {"effort": ""}, ("effort", "2 h", "")),
+        ({"priority": 77}, {"priority": {"odd": 1}}, ("priority", "77", "{'odd': 1}")),
+    ],
+)
+def test_what_changed_is_said_in_words(before: dict[str, Any], after: dict[str, Any], said: tuple[str, ...]) -> None:
+    assert board.changes(Event(verb=Verb.EDIT, before=before, after=after)) == [said]
 
 
 def test_a_verb_of_the_future_is_shown_as_it_is() -> None:

@@ -1,0 +1,86 @@
+"""What workers and reviewers said to each other about a task: deliveries, hand-backs, revisions and approvals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.choices import Verb
+from tasks.models import Event, Task
+
+TURNS = 40
+"""Turns of one page; the history has them all."""
+_COMMENTS = 500
+_VERDICTS = (Verb.REQUEST_REVISION, Verb.APPROVE)
+_ENDINGS = (Verb.COMPLETE, Verb.HAND_BACK, Verb.FINISH)
+_SAYS = {Verb.COMPLETE: "summary"}
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one side said at once: a delivery with its works, or a verdict with its comments on lines.
+
+    `works` are ids of artifacts with the number of the version. A turn without an event are comments that wait for a
+    verdict to take them along.
+    """
+
+    event: Event | None
+    text: str = ""
+    works: list[tuple[str, int]] = field(default_factory=list)
+    comments: list[Any] = field(default_factory=list)
+
+    @property
+    def is_verdict(self) -> bool:
+        """Whether a reviewer speaks."""
+        return self.event is None or self.event.verb in _VERDICTS
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    turns: list[Turn]
+    is_cut: bool = False
+
+
+def conversation(task: Task) -> Conversation:
+    """Return the newest turns about a task, the oldest of them first."""
+    rows = task.events.filter(verb__in=[*_VERDICTS, *_ENDINGS, Verb.DELIVER]).select_related("session")
+    newest = list(rows.order_by("-id")[: TURNS + 1])
+    is_cut = len(newest) > TURNS
+    turns = list(_turns(reversed(newest[:TURNS])))
+    waiting = _with_comments(turns, _comments(task))
+    return Conversation([*turns, Turn(None, comments=waiting)] if waiting else turns, is_cut)
+
+
+def _turns(events: Iterable[Event]) -> Iterable[Turn]:
+    """Make a turn of each event; works are delivered right before the event that ends the work."""
+    works: list[tuple[str, int]] = []
+    for event in events:
+        if event.verb == Verb.DELIVER:
+            if "artifact_id" in event.after:
+                works.append((str(event.after["artifact_id"]), event.after.get("version", 1)))
+            continue
+        told = event.after.get(_SAYS.get(Verb(event.verb), "comment"), "")
+        yield Turn(event, str(told), works if event.verb in _ENDINGS else [])
+        if event.verb in _ENDINGS:
+            works = []
+
+
+def _comments(task: Task) -> list[Any]:
+    """Return what was said of the work itself, where the app that keeps work keeps such comments."""
+    comments = getattr(task, "review_comments", None)
+    if comments is None:
+        return []
+    return list(comments.select_related("version__artifact").order_by("id")[:_COMMENTS])
+
+
+def _with_comments(turns: list[Turn], comments: list[Any]) -> list[Any]:
+    """Put each comment to the verdict that took it along; returns those that still wait for one."""
+    verdicts = [turn for turn in turns if turn.is_verdict]
+    for comment in comments:
+        if comment.sent_at is None:
+            continue
+        taken = next((turn for turn in verdicts if turn.event and turn.event.created_at >= comment.sent_at), None)
+        if taken is not None:
+            taken.comments.append(comment)
+    return [comment for comment in comments if comment.sent_at is None]
