@@ -98,13 +98,13 @@ class Sqlite:
         return _page(found, best, [asked], after, limit)
 
     def marked(self, expression: str, bodies: Mapping[int, str]) -> dict[int, str]:
-        """Look each document up by its key; there is a page of them."""
-        statement = """
+        """Look the documents up by their keys; there is a page of them."""
+        places = ", ".join(["%s"] * len(bodies))
+        statement = f"""
             SELECT rowid, highlight(artifacts_searchindex, 2, char(2), char(3))
-            FROM artifacts_searchindex WHERE artifacts_searchindex MATCH %s AND rowid = %s
-        """
-        asked = f"{{title body}} : ({expression})"
-        return dict(row for document in bodies for row in _rows(statement, [asked, document]))
+            FROM artifacts_searchindex WHERE artifacts_searchindex MATCH %s AND rowid IN ({places})
+        """  # noqa: S608  # placeholders
+        return dict(_rows(statement, [f"{{title body}} : ({expression})", *bodies]))
 
 
 class Postgresql:

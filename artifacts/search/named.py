@@ -1,0 +1,135 @@
+"""What is found by its name or its id: projects, specialists, sessions, and anything whose whole id was given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Model, Q, QuerySet
+
+from artifacts.models import Artifact
+from tasks.models import Project, Session, Specialist, Task
+from tasks.roles import NAME, Role, catalogue
+
+KINDS = {"project": "Projects", "specialist": "Specialists", "session": "Sessions"}
+FEW, MANY, COUNTED = 5, 50, 1_000
+"""Rows beside what words found, rows where only this kind is asked for, and how far is counted."""
+_ID = re.compile(r"[A-Za-z][\w-]{3,99}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Expert:
+    """A specialist and a project that has it."""
+
+    role: Role
+    project: Project
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether every project has it, unless one says otherwise."""
+        return self.role.source in ("default", "site")
+
+
+@dataclass(frozen=True, slots=True)
+class Few:
+    """Some rows of a kind, and how many there are; so many or more where `is_least`."""
+
+    items: list[Any] = field(default_factory=list)
+    total: int = 0
+    is_least: bool = False
+
+    @property
+    def more(self) -> int:
+        """How many are not shown."""
+        return self.total - len(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a text is the name or the id of."""
+
+    exact: list[Any] = field(default_factory=list)
+    projects: Few = field(default_factory=Few)
+    specialists: Few = field(default_factory=Few)
+    sessions: Few = field(default_factory=Few)
+
+    @property
+    def total(self) -> int:
+        """How many rows there are, what was named exactly left aside."""
+        return self.projects.total + self.specialists.total + self.sessions.total
+
+
+def named(text: str, *, project: Project | None, kind: str) -> Named:
+    """Return what bears some text in its name, in one project or in all; `kind` is one of KINDS, empty for all."""
+    asked = [kind] if kind else list(KINDS)
+    size = MANY if kind else FEW
+    return Named(
+        projects=_few(_projects(text, project), size) if "project" in asked else Few(),
+        specialists=_experts(text, project, size) if "specialist" in asked else Few(),
+        sessions=_few(_sessions(text, project), size) if "session" in asked else Few(),
+    )
+
+
+def by_id(text: str, project: Project | None) -> list[dict[str, Model]]:
+    """Return what has exactly this id: a task, an artifact or a session, under the name of its kind."""
+    if not _ID.fullmatch(text):
+        return []
+    found: Iterable[tuple[str, QuerySet[Any]]] = (
+        ("task", Task.objects.select_related("project")),
+        ("artifact", Artifact.objects.select_related("project", "task").prefetch_related("paths")),
+        ("session", Session.objects.select_related("project")),
+    )
+    return [
+        {kind: row} for kind, rows in found for row in _within(rows, project).filter(public_id__in={text, text.lower()})
+    ]
+
+
+def _within(rows: QuerySet[Any], project: Project | None) -> QuerySet[Any]:
+    return rows.filter(project=project) if project else rows
+
+
+def _few(rows: QuerySet[Any], size: int) -> Few:
+    found = list(rows[: size + 1])
+    if len(found) <= size:
+        return Few(found, len(found))
+    total = rows.order_by()[: COUNTED + 1].count()
+    return Few(found[:size], min(total, COUNTED), total > COUNTED)
+
+
+def _projects(text: str, project: Project | None) -> QuerySet[Any]:
+    rows = Project.objects.filter(Q(name__icontains=text) | Q(slug__icontains=text)).order_by("name", "id")
+    return rows.filter(pk=project.pk) if project else rows
+
+
+def _sessions(text: str, project: Project | None) -> QuerySet[Any]:
+    bears = Q(client_name__icontains=text) | Q(public_id__startswith=text)
+    return _within(Session.objects.filter(bears), project).select_related("project").order_by("-id")
+
+
+def _experts(text: str, project: Project | None, size: int) -> Few:
+    word = text.casefold()
+    if not NAME.fullmatch(word):
+        return Few()
+    found = _experts_of(project, word) if project else _experts_anywhere(word)
+    return Few(found[:size], len(found))
+
+
+def _experts_of(project: Project, word: str) -> list[Expert]:
+    roles = catalogue(project).roles
+    return [Expert(roles[name], project) for name in sorted(roles) if word in name]
+
+
+def _experts_anywhere(word: str) -> list[Expert]:
+    """Return what all projects have, by the newest of them, and what projects wrote; files are read for one alone."""
+    newest = Project.objects.order_by("-id").first()
+    if newest is None:
+        return []
+    roles = catalogue(None).roles
+    common = [Expert(roles[name], newest) for name in sorted(roles) if word in name]
+    rows = Specialist.objects.filter(name__contains=word, project__isnull=False).select_related("project")
+    own = [
+        Expert(Role(row.name, row.role_definition, source="project"), row.project) for row in rows[:MANY] if row.project
+    ]
+    return [*common, *own]

@@ -1,0 +1,157 @@
+"""The page of search: ids first, then names, then words; filters in the address; hints where nothing is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import DjangoAssertNumQueries
+
+from tasks import words
+from tasks.choices import Status
+from tasks.models import Project, Specialist
+from tests.factories import html_of, make_artifact, make_project, make_session, make_task, signed_in
+
+pytestmark = pytest.mark.django_db
+
+EVIL = "<script>alert(1)</script>\u202e"
+
+
+@pytest.fixture
+def project() -> Project:
+    return make_project("ledger", name="The okapi ledger")
+
+
+@pytest.fixture
+def reader(client: Client) -> Client:
+    return signed_in(client)
+
+
+def found(client: Client, **query: str) -> str:
+    """Return what is shown below the form."""
+    page = html_of(client.get("/search/", query))
+    return page[page.index("</form>", page.index('role="search" aria-label="All of it"')) :]
+
+
+def headings(page: str) -> list[str]:
+    return re.findall(r"<h2 id=[^>]*>(.*?)</h2>", page[: page.find("<dialog")])
+
+
+def test_a_name_finds_projects_specialists_and_sessions_before_words(reader: Client, project: Project) -> None:
+    task = make_task(project, title="Feed the okapi")
+    session = make_session(project, client_name="Okapi Code")
+    Specialist.objects.create(project=project, name="okapi-keeper", role_definition="You keep okapis.")
+    page = found(reader, q="okapi")
+    assert headings(page) == ["Projects", "Specialists", "Sessions", "Tasks and delivered work"]
+    for address in (
+        "/projects/ledger/",
+        "/projects/ledger/specialists/okapi-keeper/",
+        session.public_id,
+        f"/tasks/{task.public_id}/",
+    ):
+        assert address in page
+
+
+def test_a_packaged_specialist_is_found_and_said_to_be_everywhere(reader: Client, project: Project) -> None:
+    page = found(reader, q="Debug")
+    assert "/projects/ledger/specialists/debugger/" in page and "In every project" in page
+
+
+def test_without_a_project_there_are_no_specialists_to_lead_to(reader: Client) -> None:
+    assert "Nothing was found." in found(reader, q="debugger")
+
+
+def test_an_exact_id_jumps_to_the_top(reader: Client, project: Project) -> None:
+    task = make_task(project, specialist="tester", title="Weigh it")
+    artifact = make_artifact(task, paths=["a/b.md"])
+    session = make_session(project)
+    make_task(project, title=f"About {task.public_id}")
+    for public_id, leads_to in (
+        (task.public_id, f"/tasks/{task.public_id}/"),
+        (task.public_id.upper(), f"/tasks/{task.public_id}/"),
+        (artifact.public_id, f"/artifacts/{artifact.public_id}/"),
+        (session.public_id, session.public_id),
+    ):
+        page = found(reader, q=public_id)
+        assert headings(page)[0] == "Exactly this id"
+        assert leads_to in page[: page.index("</section>", page.index('id="exact"'))]
+
+
+def test_an_id_of_another_project_is_not_found_in_this_one(reader: Client, project: Project) -> None:
+    task = make_task(make_project("other"))
+    assert "Exactly this id" not in found(reader, q=task.public_id, project="ledger")
+    assert "Exactly this id" in found(reader, q=task.public_id, project="other")
+
+
+def test_the_kind_narrows_it(reader: Client, project: Project) -> None:
+    make_task(project, title="Feed the okapi")
+    make_session(project, client_name="Okapi Code")
+    assert headings(found(reader, q="okapi", kind="session")) == ["Sessions"]
+    assert headings(found(reader, q="okapi", kind="task")) == ["Tasks and delivered work"]
+    assert headings(found(reader, q="okapi", kind="project")) == ["Projects"]
+    assert len(headings(found(reader, q="okapi", kind="nonsense"))) == 3
+
+
+def test_the_project_narrows_it(reader: Client, project: Project) -> None:
+    other = make_project("other", name="Another okapi")
+    make_session(other, client_name="Okapi Code")
+    make_task(other, title="Feed the okapi")
+    assert headings(found(reader, q="okapi", project="ledger")) == ["Projects"]
+
+
+def test_many_of_a_kind_are_counted_and_led_to(reader: Client, project: Project) -> None:
+    for _ in range(7):
+        make_session(project, client_name="Okapi Code")
+    page = found(reader, q="okapi code")
+    assert page.count('<span class="id">session_') == 5
+    assert '<p class="muted number">7</p>' in page and "kind=session" in page
+    assert found(reader, q="okapi code", kind="session").count('<span class="id">session_') == 7
+
+
+def test_archived_work_says_so(reader: Client, project: Project) -> None:
+    archived = make_task(project, title="Feed the okapi", archived_at="2026-01-01T00:00Z", specialist="tester")
+    make_task(project, title="Wash the okapi")
+    assert found(reader, q="okapi", kind="task").count(">Archived<") == 1
+    assert found(reader, q=archived.public_id).count(">Archived<") == 2  # exactly, and by its words
+
+
+def test_nothing_found_leads_on(reader: Client, project: Project) -> None:
+    page = found(reader, q="unicor", project="ledger", kind="task")
+    assert "unicor*" in page and "Look everywhere" in page and "among tasks" in page
+    assert "There is no such project." in found(reader, q="x", project="nowhere")
+    assert "leads here" in found(reader)
+
+
+def test_the_field_is_ready_to_type_in_where_nothing_was_asked(reader: Client) -> None:
+    assert "autofocus" in html_of(reader.get("/search/"))
+    assert "autofocus" not in html_of(reader.get("/search/?q=x"))
+
+
+@pytest.mark.parametrize("text", [EVIL, "%", "_", "'", '"', "\\", "a\x00b", "٣", "x" * 5000, "task_", "(((", "NOT"])
+def test_no_text_breaks_it(reader: Client, project: Project, text: str) -> None:
+    make_session(project, client_name=EVIL)
+    make_task(project, title=EVIL)
+    page = html_of(reader.get("/search/", {"q": text, "project": "", "kind": text}))
+    assert "<script>alert" not in page
+    html_of(reader.get("/search/", {"q": text, "project": "ledger"}))
+
+
+def test_a_sign_of_patterns_is_no_pattern(reader: Client, project: Project) -> None:
+    make_session(project, client_name="Okapi Code")
+    assert "Nothing was found." in found(reader, q="ok%pi")
+
+
+def test_it_costs_the_same_however_much_is_found(
+    reader: Client, project: Project, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(60):
+        task = make_task(project, title="Feed the okapi", status=Status.PENDING)
+        make_artifact(task, paths=[f"okapi/{number}.md"])
+        make_session(project, client_name="Okapi Code")
+        make_project(name=f"Okapi {number}")
+        Specialist.objects.create(project=project, name=f"okapi-{number}", role_definition="x")
+        if number in (8, 59):
+            words.index([task])
+            with django_assert_num_queries(17):
+                reader.get("/search/?q=okapi")
