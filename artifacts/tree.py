@@ -18,6 +18,8 @@ from tasks.models import Project
 
 PATHLESS = "(no path)"
 """What the place of works without a path is called; no folder of a path, so it is asked for apart."""
+BESIDE = 60
+"""Folders and files that are listed beside a work."""
 _TYPES = mimetypes.MimeTypes()
 _TYPES.add_type("text/markdown", ".md")
 _LAST = "\U0010ffff" * 256  # behind every name
@@ -121,6 +123,18 @@ def pathless_of(project: Project, *, limit: int, cursor: str | None = None) -> L
     facts = _facts(keys[:limit])
     files = [_file(facts[key], None) for key in keys[:limit]]
     return Listing("", [], files, f"file:{files[-1].key}:" if len(keys) > limit else None)
+
+
+def beside(artifact: Artifact) -> Listing:
+    """List the folder of an artifact's first path, from the artifact on where there is much; the top without a path."""
+    paths = artifact.paths.all()
+    if not paths:
+        return folder_of(artifact.project, "", limit=BESIDE)
+    folder, _, name = paths[0].path.rpartition("/")
+    listing = folder_of(artifact.project, folder, limit=BESIDE)
+    if listing.cursor is None or any(file.artifact_id == artifact.public_id for file in listing.files):
+        return listing
+    return folder_of(artifact.project, folder, limit=BESIDE, cursor=f"file:{artifact.pk - 1}:{name}")
 
 
 def _subfolders(project: Project, folder: str, after: str, limit: int) -> list[str]:

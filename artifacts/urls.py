@@ -17,6 +17,7 @@ urlpatterns = [
     path("reviews/", review_views.reviews, name="reviews"),
     path("tasks/<str:public_id>/review/", review_views.review, name="review"),
     path("artifacts/<str:public_id>/", views.artifact, name="artifact"),
+    path("artifacts/<str:public_id>/part/", views.artifact_part, name="artifact-part"),
     path("artifacts/<str:public_id>/raw/", views.artifact_raw, name="artifact-raw"),
     path("artifacts/<str:public_id>/image/", views.artifact_image, name="artifact-image"),
     path("artifacts/<str:public_id>/diff/", views.artifact_diff, name="artifact-diff"),

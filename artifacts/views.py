@@ -5,26 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 
 from artifacts.download import download
 from artifacts.models import Artifact, ArtifactVersion, Content
-from artifacts.rendering.difference import COMPARED_CHARACTERS, difference
+from artifacts.part_views import LINES, PLACES, found_inside, fragment, source_parts
+from artifacts.rendering.difference import COMPARED_CHARACTERS, CONTEXT, difference
 from artifacts.rendering.excerpts import excerpt_of
 from artifacts.rendering.images import image_type
 from artifacts.rendering.views_of import RENDERED_CHARACTERS, View, name_of, rendered, views_of
 from artifacts.store import Damaged
+from artifacts.tree import beside
 from tasks.templatetags.board import turns_text
 from tasks.views.page import number_in, page
 
 SHOWN_CHARACTERS = 200_000
 SHOWN_VERSIONS = 50
+COPIED_BYTES = 1024 * 1024
+"""Up to here a work can be copied with a button; it is downloaded beyond."""
 LAST_NUMBER = 2**31 - 1
+CONTEXTS = (CONTEXT, 10, 50)
+MOST_CONTEXT = 1_000
 LAYOUTS = ("unified", "split")
 
 
 @page
 def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
+    if going := _going(request):
+        return redirect(going)
     found = _find(public_id)
     version = _version(request, found, "version", found.version)
     shown, status = _shown_or_damaged(request, found, version.content)
@@ -35,9 +44,20 @@ def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
         .defer("content__data")
         .order_by("-number")[:SHOWN_VERSIONS],
         "numbers": _numbers(found),
+        "beside": beside(found),
         **shown,
     }
     return render(request, "artifacts/artifact.html", context, status=status)
+
+
+@page
+def artifact_part(request: HttpRequest, public_id: str) -> HttpResponse:
+    """One part of the source by itself, for a page that is scrolled to it."""
+    found = _find(public_id)
+    content = _version(request, found, "version", found.version).content
+    if not content.size_chars:
+        raise Http404
+    return HttpResponse(fragment(request, content, name_of(found)))
 
 
 @page
@@ -66,16 +86,21 @@ def artifact_diff(request: HttpRequest, public_id: str) -> HttpResponse:
     new = _version(request, found, "to", found.version)
     old = _version(request, found, "from", max(new.number - 1, 1))
     layout = request.GET.get("layout")
-    context = {
+    context = number_in(request, "context", least=CONTEXT, most=MOST_CONTEXT)
+    shown = {
         "artifact": found,
         "old": old,
         "new": new,
+        "context": context,
+        "old_lines": _lines_of(old),
+        "new_lines": _lines_of(new),
+        "contexts": sorted({*CONTEXTS, context}),
         "numbers": _numbers(found),
-        **_compared(old.content, new.content),
+        **_compared(old.content, new.content, context),
         "layout": layout if layout in LAYOUTS else LAYOUTS[0],
         "layouts": LAYOUTS,
     }
-    return render(request, "artifacts/diff.html", context)
+    return render(request, "artifacts/diff.html", shown)
 
 
 def _shown_or_damaged(request: HttpRequest, found: Artifact, content: Content) -> tuple[dict[str, Any], int]:
@@ -87,26 +112,59 @@ def _shown_or_damaged(request: HttpRequest, found: Artifact, content: Content) -
 
 
 def _shown(request: HttpRequest, found: Artifact, content: Content) -> dict[str, Any]:
-    """Choose how to show a content: as an image, rendered, in plain parts, or only by its facts."""
+    """Choose how to show a content: as an image, rendered, in coloured or plain parts, or only by its facts."""
     if content.size_chars is None:
         return {"is_image": image_type(content) is not None}
+    begin = excerpt_of(content, 0, RENDERED_CHARACTERS)
+    views = views_of(name_of(found), found.kind, begin.text)
     offset = number_in(request, "offset", least=0, most=LAST_NUMBER)
-    excerpt = excerpt_of(content, offset, RENDERED_CHARACTERS)
-    views = views_of(name_of(found), found.kind, excerpt.text)
+    view = _view(request, views, is_empty=offset >= content.size_chars)
+    facts = {"views": views, "is_copied": content.size_bytes <= COPIED_BYTES, **found_inside(request, content)}
+    if view == View.SOURCE:
+        return {**facts, "view": view, **source_parts(request, content, name_of(found))}
+    if view == View.PLAIN:
+        excerpt = excerpt_of(content, offset, SHOWN_CHARACTERS)
+        return {**facts, "view": view, "excerpt": excerpt, "turns_text": turns_text(excerpt.text)}
+    facts |= {"excerpt": begin.shortened(SHOWN_CHARACTERS), "turns_text": turns_text(begin.text)}
+    rendering = rendered(content, begin.text, view, name_of(found))
+    if rendering.html is None:
+        return {**facts, "failed": True, "view": View.PLAIN}
+    return {**facts, "view": view, "rendering": rendering}
+
+
+def _view(request: HttpRequest, views: list[View], *, is_empty: bool) -> View:
+    """Return the view that is asked for, else the best; a place in a rendered text is looked for in its source."""
     chosen = next((view for view in views if view == request.GET.get("view")), views[0])
-    facts: dict[str, Any] = {"views": views, "view": View.PLAIN, "excerpt": excerpt.shortened(SHOWN_CHARACTERS)}
-    facts["turns_text"] = turns_text(excerpt.text)
-    if chosen == View.PLAIN or offset or not excerpt.text:
-        return facts
-    rendering = rendered(content, excerpt.text, chosen, name_of(found))
-    return {**facts, "failed": True} if rendering.html is None else {**facts, "view": chosen, "rendering": rendering}
+    if is_empty:
+        return View.PLAIN
+    return View.SOURCE if chosen == View.RENDERED and PLACES & set(request.GET) else chosen
 
 
-def _compared(old: Content, new: Content) -> dict[str, Any]:
+def _going(request: HttpRequest) -> str | None:
+    """Return where a form leads that asks for lines: only an address can have them in sight."""
+    lines = LINES.fullmatch(request.GET.get("go", ""))
+    if lines is None:
+        return None
+    query = request.GET.copy()
+    for name in ("go", "part", "offset"):
+        query.pop(name, None)
+    query["line"] = lines[0]
+    return f"{request.path}?{query.urlencode()}#L{lines[1]}"
+
+
+def _lines_of(version: ArtifactVersion) -> str:
+    """The address of a version's lines, up to the number of a line."""
+    return f"{reverse('artifact', args=[version.artifact.public_id])}?version={version.number}&view=source&line="
+
+
+def _compared(old: Content, new: Content, context: int) -> dict[str, Any]:
     if old.size_chars is None or new.size_chars is None:
         return {"difference": None}
     before, after = (excerpt_of(content, 0, COMPARED_CHARACTERS + 1).text for content in (old, new))
-    return {"difference": difference(old, new, before, after), "turns_text": turns_text(before + after)}
+    return {
+        "difference": difference(old, new, before, after, context=context),
+        "turns_text": turns_text(before + after),
+    }
 
 
 def _numbers(found: Artifact) -> range | None:

@@ -47,13 +47,24 @@ def _source(text: str, name: str) -> str:
     return source(text, name)
 
 
+def _part(**task: Any) -> str:
+    from artifacts.rendering.source import source_part
+
+    return source_part(**task)
+
+
 def _opcodes(old: list[str], new: list[str]) -> list[Any]:
     from artifacts.rendering.opcodes import opcodes
 
     return opcodes(old, new)
 
 
-_TASKS: dict[str, Callable[..., Any]] = {"markdown": _markdown, "source": _source, "opcodes": _opcodes}
+_TASKS: dict[str, Callable[..., Any]] = {
+    "markdown": _markdown,
+    "source": _source,
+    "part": _part,
+    "opcodes": _opcodes,
+}
 
 if __name__ == "__main__":
     main()

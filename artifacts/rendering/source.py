@@ -12,9 +12,11 @@ from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
 from pygments.lexers.special import TextLexer
 from pygments.util import ClassNotFound
 
+from artifacts.rendering.lines import KNOWN_BY, numbered, visible
+
 _OPTIONS = {"stripnl": False}
 _FORMATTER = HtmlFormatter(nowrap=True)
-_PICTURES = {number: 0x2400 + number for number in range(32) if chr(number) not in "\t\n\r"} | {0x7F: 0x2421}
+_BEGINS_JSON = re.compile(r'\s*(?:\{\s*"|\[\s*[\[{"\d-])')
 _SIGNS = (
     (r"#!.*\bpython", "python"),
     (r"#!.*\b(?:ba|da|z|k)?sh\b", "bash"),
@@ -32,10 +34,12 @@ _SIGNS = (
 
 def source(text: str, name: str) -> str:
     """Return a text in lines, each with its number as an anchor; the name of its file tells the language."""
-    lines = _html(text, _lexer(text, name)).split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    return "".join(f'<span id="L{number}">{_ANCHOR % number}{line}\n</span>' for number, line in enumerate(lines, 1))
+    return numbered(_html(text, _lexer(text, name)))
+
+
+def source_part(text: str, name: str, begin: str, first: int, goes_on: bool) -> str:
+    """Return a part of a text in lines from number `first` on; how the whole begins tells the language as well."""
+    return numbered(_html(text, _lexer(begin, name)), first, goes_on=goes_on)
 
 
 def coloured(text: str, language: str) -> str:
@@ -47,13 +51,8 @@ def coloured(text: str, language: str) -> str:
     return _html(text, lexer)
 
 
-_ANCHOR = '<a href="#L%d" tabindex="-1" aria-hidden="true"></a>'
-
-
 def _html(text: str, lexer: Lexer) -> str:
-    """Show characters without a shape by their pictures: a lone CR would otherwise count as a line."""
-    shown = text.replace("\r\n", "\n").replace("\r", "\u240d").translate(_PICTURES)
-    return str(highlight(shown, lexer, _FORMATTER))
+    return str(highlight(visible(text), lexer, _FORMATTER))
 
 
 def _lexer(text: str, name: str) -> Lexer:
@@ -70,6 +69,9 @@ def _language(text: str) -> str:
 
 
 def _is_json(text: str) -> bool:
+    """Whether it is JSON; of a longer one, which is known by its beginning, whether it looks so."""
+    if len(text) == KNOWN_BY:
+        return bool(_BEGINS_JSON.match(text))
     try:
         json.loads(text)
     except (ValueError, RecursionError):

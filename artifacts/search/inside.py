@@ -59,9 +59,9 @@ def _groups(content: Content, texts: Sequence[str], every: bool) -> Iterator[tup
     pattern = re.compile("|".join(map(re.escape, sorted(texts, key=len, reverse=True))), re.IGNORECASE)
     folded = {text.casefold(): text for text in texts}
     done = 0
-    for block in _blocks(content):
+    for block in blocks(content):
         whole = block.text.casefold()
-        if not _may_hold(whole, folded, every):
+        if not may_hold(whole, folded, every):
             continue
         rarest = re.compile(re.escape(folded[min(folded, key=whole.count)]), re.IGNORECASE) if every else pattern
         for found in rarest.finditer(block.text, block.first):
@@ -71,20 +71,20 @@ def _groups(content: Content, texts: Sequence[str], every: bool) -> Iterator[tup
                 continue
             begin = max(found.start() - NEAR // 2, done - block.offset, 0)
             end = max(found.start() + NEAR // 2, found.end())
-            if _may_hold(block.text[begin:end].casefold(), folded, every):
+            if may_hold(block.text[begin:end].casefold(), folded, every):
                 spans = [each.span() for each in pattern.finditer(block.text, begin, end)]
                 yield block.offset, block.text, spans or [found.span()]
                 done = block.offset + end
 
 
-def _may_hold(folded: str, terms: Iterable[str], every: bool) -> bool:
+def may_hold(folded: str, terms: Iterable[str], every: bool) -> bool:
     """Whether the terms are there at all, all in folded case; this is twenty times as fast as telling where."""
     found = (term in folded for term in terms)
     return all(found) if every else any(found)
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class Block:
     """A stretch of a text. It overlaps with its neighbours; hits are looked for from `first` to `last`."""
 
     offset: int
@@ -93,13 +93,15 @@ class _Block:
     last: int
 
 
-def _blocks(content: Content) -> Iterator[_Block]:
+def blocks(content: Content, most: int | None = None) -> Iterator[Block]:
+    """Yield a text in blocks, up to about `most` bytes of it. Raises Damaged."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     offset, text = 0, ""
-    for chunk in store.chunks(content):
+    chunks = store.chunks(content) if most is None else store.stretch(content, 0, min(most, content.size_bytes))
+    for chunk in chunks:
         text += decoder.decode(chunk)
         if len(text) > _BLOCK + _OVERLAP:
             # What begins before `last` is there to its end; the next block knows what stands before it.
-            yield _Block(offset, text, NEAR * bool(offset), len(text) - _OVERLAP + NEAR)
+            yield Block(offset, text, NEAR * bool(offset), len(text) - _OVERLAP + NEAR)
             offset, text = offset + len(text) - _OVERLAP, text[-_OVERLAP:]
-    yield _Block(offset, text, NEAR * bool(offset), len(text))
+    yield Block(offset, text, NEAR * bool(offset), len(text))

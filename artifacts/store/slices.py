@@ -64,6 +64,21 @@ def lines(content: Content, offset: int, limit: int, *, most: int) -> Lines:
     return Lines(*_fitting(bytes(raw), limit, most, at_end=position == content.size_bytes), before)
 
 
+def ends_before(content: Content, offset: int) -> int:
+    """Count the lines that have ended in the first `offset` characters, reading no frame but the one they end in.
+
+    Raises Damaged.
+    """
+    index = index_of(content)
+    begin = index.begins(offset, Unit.CHARS)
+    stop = min(index.ends(offset, Unit.CHARS).raw + 3, content.size_bytes)
+    ends, left, decoder = begin.lines, offset - begin.chars, codecs.getincrementaldecoder("utf-8")()
+    for number, piece in enumerate(stretch(content, begin.raw, stop)):
+        text = decoder.decode(piece if number else piece.lstrip(CONTINUATION))[:left]
+        ends, left = ends + text.count("\n"), left - len(text)
+    return ends
+
+
 def count_lines(content: Content) -> int:
     """Count the lines of a text that was stored before they were counted.
 

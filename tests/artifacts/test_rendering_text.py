@@ -113,7 +113,7 @@ def test_source_keeps_every_character_and_counts_lines(text: str, name: str) -> 
     html = source(text, name)
     seen = Seen(html)
     assert seen.tags <= {"span", "a"}
-    assert {name for name, _ in seen.attributes} <= {"class", "id", "href", "tabindex", "aria-hidden"}
+    assert {name for name, _ in seen.attributes} <= {"class", "id", "href", "data-line", "tabindex", "aria-hidden"}
     plain = text.removeprefix("\ufeff").replace("\r\n", "\n")
     assert html.count('id="L') == plain.count("\n") + (plain[-1:] != "\n")
     shown = {0x2400 + number: number for number in range(32)} | {0x2421: 0x7F}

@@ -1,0 +1,142 @@
+"""A text of any size in parts that are coloured, kept and sent each by itself.
+
+Parts begin near multiples of PART_CHARACTERS, so where any of them begins is known from the text around that place
+alone: behind a blank line if there is one, else at the next line, and in the middle of a line that is too long.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from django.utils.safestring import SafeString, mark_safe
+
+from artifacts.models import Content
+from artifacts.rendering.apart import kept
+from artifacts.rendering.lines import KNOWN_BY, marked, plain_lines
+from artifacts.store import slices
+
+PART_CHARACTERS = 64 * 1024
+PARTS_PER_PAGE = 16
+SLACK = 8 * 1024
+"""Characters behind a multiple in which a part may begin."""
+LONGEST_COLOURED = 10_000
+"""Characters of a line from which on its part has no colours: a browser takes seconds to lay out such a line."""
+_BREAKS = (re.compile(r"\n\r?\n(?=[^\s})\]])"), re.compile(r"\n"))
+"""Where a text is cut best, and second best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Characters `begin` to `end` of a text; `number` counts from 1, as lines do."""
+
+    number: int
+    begin: int
+    end: int
+    text: str
+    first: int
+    """The number of its first line."""
+    goes_on: bool
+    """Whether that line began in the part before."""
+
+    @property
+    def lines(self) -> int:
+        """How many lines it shows."""
+        return self.text.count("\n") + (self.text[-1:] not in ("\n", ""))
+
+    @property
+    def last(self) -> int:
+        """The number of its last line."""
+        return self.first + max(self.lines, 1) - 1
+
+    @property
+    def longest(self) -> int:
+        """How many characters its longest line has."""
+        return max(map(len, self.text.split("\n")))
+
+
+@dataclass(frozen=True, slots=True)
+class Coloured:
+    """A part as HTML that is safe to stand in a page; without colours where these could not be made."""
+
+    html: SafeString
+    why_plain: str = ""
+
+
+def count_parts(content: Content) -> int:
+    """How many parts a text has, at least one."""
+    return max(-(-((content.size_chars or 0) - SLACK) // PART_CHARACTERS), 1)
+
+
+def parts_of(content: Content, first: int, count: int = 1) -> list[Part]:
+    """Read up to `count` parts from number `first` on; fewer only at the end of the text.
+
+    Raises Damaged.
+    """
+    stop = min(first + count, count_parts(content) + 1)
+    is_end = stop > count_parts(content)
+    # One character before tells whether a line begins there.
+    offset = max((first - 1) * PART_CHARACTERS - 1, 0)
+    end = content.size_chars or 0 if is_end else (stop - 1) * PART_CHARACTERS + SLACK
+    text = slices.characters(content, offset, end - offset)
+    cuts = [_cut(text, (number - 1) * PART_CHARACTERS - offset) for number in range(first, stop + (not is_end))]
+    return list(
+        _parted(text, cuts + [len(text)] * is_end, offset, first, slices.ends_before(content, offset + cuts[0]))
+    )
+
+
+def _parted(text: str, cuts: list[int], offset: int, first: int, ends: int) -> Iterator[Part]:
+    """Yield the parts between some cuts of a text, before which `ends` lines have ended."""
+    for number, (begin, end) in enumerate(pairwise(cuts), first):
+        goes_on = begin > 0 and text[begin - 1] != "\n"
+        yield Part(number, offset + begin, offset + end, text[begin:end], ends + 1, goes_on)
+        ends += text.count("\n", begin, end)
+
+
+def part_at(content: Content, offset: int) -> int:
+    """Return the number of the part that holds a character; the last one's for a place behind the end.
+
+    Raises Damaged.
+    """
+    number = min(max(offset, 0) // PART_CHARACTERS + 1, count_parts(content))
+    return number - 1 if number > 1 and parts_of(content, number)[0].begin > offset else number
+
+
+def part_of_line(content: Content, line: int) -> int:
+    """Return the number of the part that a line begins in; the last one's for a line behind the end.
+
+    Raises Damaged.
+    """
+    found = slices.lines(content, max(line - 1, 0), 1, most=1)
+    return part_at(content, found.chars_before)
+
+
+def coloured(content: Content, part: Part, name: str, here: tuple[int, int] | None = None) -> Coloured:
+    """Return a part as HTML, with the lines of `here` marked. Call it outside any transaction."""
+    if part.longest > LONGEST_COLOURED:
+        html, why = None, f"A line of more than {LONGEST_COLOURED:,} characters has no colours, nor have those near it."
+    else:
+        html, why = _html(content, part, name), "These lines could not be coloured in the time that there is for it."
+    shown = plain_lines(part.text, part.first, goes_on=part.goes_on) if html is None else html
+    if here:
+        shown = marked(shown, max(here[0], part.first), min(here[1], part.last))
+    return Coloured(mark_safe(shown), why if html is None else "")  # noqa: S308 -- escaped
+
+
+def _html(content: Content, part: Part, name: str) -> str | None:
+    begin = part.text[:KNOWN_BY] if part.number == 1 else slices.characters(content, 0, KNOWN_BY)
+    where = (str(part.begin), str(part.end), str(part.first), str(part.goes_on))
+    task = {"text": part.text, "name": name, "begin": begin, "first": part.first, "goes_on": part.goes_on}
+    return kept((content.sha256, *where, name), "part", **task)
+
+
+def _cut(text: str, place: int) -> int:
+    """Return where the part begins that would begin at a place of a text, or a little behind it."""
+    if place == 0:
+        return 0
+    for pattern in _BREAKS:
+        if found := pattern.search(text, place - 1, place + SLACK):
+            return found.end()
+    return place

@@ -1,0 +1,186 @@
+/* The page of delivered work: the parts of its text as they are scrolled to, lines that are pointed at, and copying.
+   Without it each part is a page of its own, and a line is pointed at by the address. */
+"use strict";
+
+(() => {
+  const box = document.querySelector("#source");
+  const LOADED_AT_ONCE = 2, AHEAD = "1500px";
+
+  /* Parts: a link to a part becomes a place of its height, and is filled when it comes near. The nearest comes first:
+     whoever drags the bar down passes by many that nobody looks at. */
+
+  const near = new Set(), loading = new Map();
+  const watch = box && new IntersectionObserver(noted, { root: box, rootMargin: `${AHEAD} 0px` });
+
+  function noted(entries) {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) near.add(target); else near.delete(target);
+    }
+    fill();
+  }
+
+  function fill() {
+    while (loading.size < LOADED_AT_ONCE && near.size) {
+      const part = [...near].pop();
+      near.delete(part);
+      load(part);
+    }
+  }
+
+  function load(part) {
+    if (!part.dataset.src) return Promise.resolve();
+    if (!loading.has(part)) loading.set(part, fetched(part).finally(() => { loading.delete(part); fill(); }));
+    return loading.get(part);
+  }
+
+  async function fetched(part) {
+    watch.unobserve(part);
+    try {
+      const answer = await fetch(part.dataset.src, { credentials: "same-origin" });
+      if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+      part.innerHTML = await answer.text();
+      part.classList.remove("unread");
+      part.style.minHeight = "";
+      delete part.dataset.src;
+      mark();
+    } catch { refused(part); }
+  }
+
+  function refused(part) {
+    const again = document.createElement("button");
+    again.type = "button";
+    again.textContent = "These lines did not arrive. Try again";
+    again.addEventListener("click", () => { part.replaceChildren(); load(part); });
+    part.replaceChildren(again);
+  }
+
+  function heightOf(part, columns) {
+    const { first, last, characters } = part.dataset;
+    const lines = last - first + 1;
+    const rows = columns ? Math.max(lines, Math.round(lines / 2 + characters / columns)) : lines;
+    return rows * parseFloat(getComputedStyle(box).lineHeight);
+  }
+
+  function columnsOf() {
+    if (!box.classList.contains("wrapped")) return 0;
+    const ruler = document.createElement("span");
+    ruler.className = "ruler";
+    ruler.textContent = "0".repeat(100);
+    box.append(ruler);
+    const width = ruler.getBoundingClientRect().width / 100;
+    ruler.remove();
+    return Math.max(1, Math.floor((box.clientWidth - 5 * 16) / width));
+  }
+
+  function prepare() {
+    const columns = columnsOf();
+    for (const link of box.querySelectorAll("a.unread")) {
+      const part = document.createElement("pre");
+      part.className = link.className;
+      part.id = link.id;
+      Object.assign(part.dataset, link.dataset);
+      part.style.minHeight = `${heightOf(part, columns)}px`;
+      part.style.containIntrinsicBlockSize = `auto ${part.style.minHeight}`;
+      link.replaceWith(part);
+      watch.observe(part);
+    }
+    const shown = box.querySelector("pre.part:not(.unread)");
+    if (shown) shown.style.containIntrinsicBlockSize = `auto ${heightOf(shown, columns)}px`;
+  }
+
+  /* Lines: #L5 and #L5-L9 point at them, wherever they are. */
+
+  function pointed() {
+    const found = /^#L(\d+)(?:-L?(\d+))?$/.exec(location.hash);
+    if (!found) return null;
+    const first = Number(found[1]);
+    return { first, last: Math.max(first, Number(found[2] ?? first)) };
+  }
+
+  function mark() {
+    const lines = pointed();
+    if (!lines) return;
+    for (const line of box.querySelectorAll(".here")) line.classList.remove("here");
+    for (let number = lines.first; number <= Math.min(lines.last, lines.first + 2000); number += 1) {
+      document.getElementById(`L${number}`)?.classList.add("here");
+    }
+  }
+
+  const holds = (part, number) => Number(part.dataset.first) <= number && number <= Number(part.dataset.last);
+
+  async function show() {
+    const lines = pointed();
+    if (!lines) return;
+    const part = [...box.querySelectorAll(".part")].find((each) => holds(each, lines.first));
+    if (!part) { elsewhere(lines); return; }
+    await load(part);
+    mark();
+    const line = document.getElementById(`L${lines.first}`);
+    if (line) inSight(line);
+  }
+
+  function elsewhere(lines) { // on another page of a long text, unless there is no such line
+    const address = new URL(location.href), asked = `${lines.first}-${lines.last}`;
+    if (address.searchParams.get("line") === asked) return;
+    address.searchParams.set("line", asked);
+    for (const name of ["part", "offset"]) address.searchParams.delete(name);
+    location.replace(address);
+  }
+
+  function inSight(line) {
+    line.scrollIntoView({ block: "center", inline: "nearest" });
+    box.scrollLeft = 0;
+  }
+
+  function begin() {
+    prepare();
+    addEventListener("hashchange", show);
+    box.addEventListener("click", (event) => {
+      const link = event.target.closest("a[data-line]");
+      if (!link) return;
+      event.preventDefault();
+      const number = Number(link.dataset.line), from = event.shiftKey && pointed();
+      const ends = from ? [from.first, number].sort((one, other) => one - other) : [number];
+      getSelection().removeAllRanges();
+      history.replaceState(null, "", `#${ends.map((each) => `L${each}`).join("-")}`);
+      mark();
+    });
+    const start = location.hash ? null : box.querySelector(".here") ?? box.querySelector(".part:not(.unread)");
+    if (start && start !== box.firstElementChild) inSight(start);
+    show();
+  }
+
+  if (box) begin();
+
+  /* Copying: the exact text, as it was delivered. */
+
+  for (const button of document.querySelectorAll("[data-copy-work]")) {
+    if (!navigator.clipboard) continue;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const says = button.textContent;
+      try {
+        const answer = await fetch(button.dataset.copyWork, { credentials: "same-origin" });
+        if (!answer.ok) throw new Error(String(answer.status));
+        const raw = new TextDecoder("utf-8", { ignoreBOM: true }).decode(await answer.arrayBuffer());
+        await navigator.clipboard.writeText(raw);
+        button.textContent = "Copied";
+      } catch { button.textContent = "Not copied"; }
+      setTimeout(() => { button.textContent = says; }, 1500);
+    });
+  }
+
+  /* A version that arrives meanwhile is told, and does not push away the one that is read: before the page is fetched
+     anew, its address names the version that is shown. */
+
+  function pin(event) {
+    const shown = document.querySelector("[data-version]"), address = new URL(location.href);
+    if (event.target.id !== "live" || !shown || address.searchParams.has("version")) return;
+    address.searchParams.set("version", shown.dataset.version);
+    history.replaceState(null, "", address);
+  }
+
+  for (const name of ["changed", "htmx:sse:error", "htmx:sse:close", "htmx:response:error", "htmx:error"]) {
+    document.addEventListener(name, pin, { capture: true });
+  }
+})();
