@@ -40,9 +40,9 @@ class Step:
     with_specialist: bool
 
 
-LARGE = Step("large", Size(width=212, height=66, gap=18, column_gap=60), lines=2, letters=24, with_specialist=True)
-MEDIUM = Step("medium", Size(width=172, height=44, gap=12, column_gap=48), lines=1, letters=21, with_specialist=True)
-SMALL = Step("small", Size(width=104, height=20, gap=6, column_gap=36), lines=1, letters=14, with_specialist=False)
+LARGE = Step("large", Size(width=212, height=66, gap=18, column_gap=60), lines=2, letters=22, with_specialist=True)
+MEDIUM = Step("medium", Size(width=184, height=44, gap=12, column_gap=48), lines=1, letters=18.5, with_specialist=True)
+SMALL = Step("small", Size(width=116, height=20, gap=6, column_gap=36), lines=1, letters=12.5, with_specialist=False)
 STEPS = {step.name: step for step in (SMALL, MEDIUM, LARGE)}
 _LARGE_UP_TO, _MEDIUM_UP_TO = 40, 160
 
@@ -108,9 +108,21 @@ def picture(graph: Graph, step: Step, address: Address, *, here: int | None = No
         '<svg class="graph {}" id="graph" role="group" aria-label="Dependencies" width="{}" height="{}" '
         'viewBox="{} {} {} {}">{}{}{}{}</svg>',
         step.name, width, height, -EDGE, -EDGE, width, height,
-        _ARROWS, _frames(layout), _lines(layout.lines, graph, path), _nodes(graph, layout, step, address, path, here),
+        _defined(step), _frames(layout), _lines(layout.lines, graph, path), _nodes(graph, layout, step, address, path, here),
     )  # fmt: skip
-    return Picture(svg, [graph.vertices[node] for node in path], bool(layout.frames), width, height)
+    return Picture(
+        svg,
+        [graph.vertices[node] for node in path if not graph.vertices[node].is_group],
+        bool(layout.frames),
+        width,
+        height,
+    )
+
+
+def _defined(step: Step) -> SafeString:
+    """The heads of lines, and the edge at which a text ends that is wider than it was estimated."""
+    clip = '<clipPath id="within"><rect width="{}" height="{}"/></clipPath>'
+    return format_html("{}{}", _ARROWS, format_html(clip, step.size.width - 4, step.size.height))
 
 
 _ARROWS = format_html_join(
@@ -188,7 +200,7 @@ def _shape_of(step: Step, titles: int, with_specialist: bool) -> str:
     rows = titles + with_specialist
     first = height // 2 - 8 * (rows - 1) + 4
     texts = "".join(
-        f'<text class="{"what" if row < titles else "who"}" x="26" y="{first + 16 * row}">{{{6 + row}}}</text>'
+        f'<text class="{"what" if row < titles else "who"}" x="26" y="{first + 16 * row}" clip-path="url(#within)">{{{6 + row}}}</text>'
         for row in range(rows)
     )
     return (

@@ -17,7 +17,7 @@ from tasks.queries.board import Counts, Rows
 from tasks.queries.brief import Work, works_of
 from tasks.services.dependencies import descendants_of
 
-PARTS_PER_PAGE, MISSING = 40, 20
+PARTS_PER_PAGE, MISSING = 40, 12
 _CHUNK = 500
 
 
@@ -100,11 +100,6 @@ class PartsPage:
     def counts(self) -> Counts:
         """How many parts stand in each state, as a bar takes them."""
         return Counts(self.report.counts)
-
-    @property
-    def headline(self) -> str:
-        """How much of the work is there, in one sentence."""
-        return headline(self.report)
 
 
 def parts_page(plan: Task, *, page: int) -> PartsPage:
