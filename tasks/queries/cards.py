@@ -14,7 +14,7 @@ from tasks import words
 from tasks.choices import FINISHED, Status
 from tasks.models import Dependency, Project, Task, TaskQuerySet
 from tasks.principals import Scope
-from tasks.queries.board import ROW_FIELDS
+from tasks.queries.board import PANEL_ROWS, ROW_FIELDS
 from tasks.queries.offers import offers_for
 
 CARDS, MORE_CARDS, MOST_CARDS = 20, 40, 200
@@ -214,10 +214,12 @@ def with_offers(tasks: Iterable[Task], scopes: Iterable[Scope]) -> set[int]:
     return {task.pk for task in tasks if offers_for(task, granted)}
 
 
-def moving(project: Project, *, most: int) -> list[Task]:
-    """Return what somebody works on, what was begun last first."""
+def moving(project: Project, scopes: Iterable[Scope]) -> list[Card]:
+    """Return what somebody works on, what changed last first; without the marks of a board's cards."""
     active = Task.objects.filter(project=project, status=Status.ACTIVE).on_board().leaves()
-    return list(active.select_related("root").only(*_CARD_FIELDS).order_by("-updated_at", "-id")[:most])
+    found = active.select_related("root").only(*_CARD_FIELDS).order_by("-updated_at", "-id")[:PANEL_ROWS]
+    now, granted = timezone.now(), frozenset(scopes)
+    return [_card(task, now, granted) for task in found]
 
 
 def holders_seen(project: Project) -> list[str]:

@@ -7,7 +7,8 @@ from django.shortcuts import render
 
 from tasks.choices import Status
 from tasks.models import Project
-from tasks.queries import board
+from tasks.principals import scopes_of
+from tasks.queries import board, cards
 from tasks.views.page import find_project, page, page_number, text_in
 
 KINDS = {"leaf": "Work only", "plan": "Plans only"}
@@ -17,11 +18,15 @@ KINDS = {"leaf": "Work only", "plan": "Plans only"}
 def project(request: HttpRequest, slug: str) -> HttpResponse:
     found = find_project(slug)
     filters = _filters(request, "status", "specialist", "q")
+    rows = board.plans(found, filters=filters, page=page_number(request))
+    waiting, scopes = board.waiting(found), scopes_of(request.user)
     context = {
         **_list_context(found, filters),
-        "rows": board.plans(found, filters=filters, page=page_number(request)),
+        "rows": rows,
         "counts": board.count_by("project_id", [found.pk])[found.pk],
-        "waiting": board.waiting(found),
+        "moving": cards.moving(found, scopes),
+        "waiting": waiting,
+        "acts": cards.with_offers([*(row.task for row in rows.items), *waiting], scopes),
         "artifacts": board.recent_artifacts(found),
     }
     return render(request, "tasks/project.html", context)
@@ -31,9 +36,11 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
 def tasks(request: HttpRequest, slug: str) -> HttpResponse:
     found = find_project(slug)
     filters = _filters(request, "status", "specialist", "plan", "kind", "q")
+    rows = board.tasks(found, filters=filters, page=page_number(request))
     context = {
         **_list_context(found, filters),
-        "rows": board.tasks(found, filters=filters, page=page_number(request)),
+        "rows": rows,
+        "acts": cards.with_offers(rows.items, scopes_of(request.user)),
         "kinds": KINDS,
     }
     return render(request, "tasks/tasks.html", context)

@@ -293,8 +293,9 @@ def test_it_takes_as_many_queries_for_many_cards_as_for_few(
     for task in tasks[:20]:
         make_artifact(task)
     signed_in(client)
-    # session, user, project, counts, 8 columns and what is ready, 3 x marks, specialists, holders, plans
-    with django_assert_num_queries(19):
+    # session, user, project, counts, 8 columns and what is ready, 3 x marks, specialists, holders, plans,
+    # and how much is to review
+    with django_assert_num_queries(20):
         client.get("/projects/ledger/board/")
 
 

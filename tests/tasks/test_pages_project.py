@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from tasks.choices import Status
@@ -66,7 +70,7 @@ def test_plans_are_narrowed_by_state_specialist_and_text(client: Client) -> None
 
 
 def _plans(client: Client, query: str) -> str:
-    return html_of(client.get(f"/projects/ledger/?{query}")).partition("<h2>Plans</h2>")[2]
+    return html_of(client.get(f"/projects/ledger/?{query}")).partition(">Plans</h2>")[2]
 
 
 def test_a_plan_is_found_by_its_id(client: Client) -> None:
@@ -99,8 +103,8 @@ def test_what_waits_for_a_person_is_shown_with_the_reason(client: Client) -> Non
     project = make_project("ledger")
     make_plan(project, 4, statuses=[Status.IN_REVIEW, Status.BLOCKED, Status.FAILED, Status.PENDING])
     page = html_of(signed_in(client).get("/projects/ledger/"))
-    waits = page.partition("Waits for a person")[2].partition("<h2>Plans</h2>")[0]
-    assert waits.count("<li>") == 3
+    waits = page.partition("Waits for a person")[2].partition(">Plans</h2>")[0]
+    assert waits.count('<li id="waits-') == 3
     assert "The password of the staging server is missing." in waits
 
 
@@ -109,6 +113,43 @@ def test_the_latest_deliveries_are_shown_with_path_and_size(client: Client) -> N
     make_artifact(task, "first", "second edition", paths=["docs/count.md"], kind="analysis")
     page = html_of(signed_in(client).get("/projects/ledger/")).partition("Delivered last")[2]
     assert "docs/count.md" in page and "14\xa0bytes" in page and "version 2" in page and "Analysis" in page
+
+
+def test_what_moves_now_is_shown_with_who_and_since_when(client: Client) -> None:
+    project, now = make_project("ledger"), timezone.now()
+    times = {"updated_at": now - timedelta(hours=2), "lease_expires_at": now + timedelta(minutes=20, seconds=30)}
+    make_task(project, title="Weigh it", status=Status.ACTIVE, lease_holder="Claude Code", **times)
+    late = {"status": Status.ACTIVE, "lease_expires_at": now - timedelta(minutes=1, seconds=5)}
+    make_task(project, title="Left alone", **late)
+    moves = _panel(signed_in(client), "moving")
+    assert "Weigh it" in moves and "Claude Code" in moves and "2 hours ago" in moves and "in 20 minutes" in moves
+    assert re.search(r"lease ran out <time [^>]*>1 minute ago", moves)
+    assert 'href="/projects/ledger/board/#column-active">2 tasks on the board' in moves
+
+
+def test_where_nothing_moves_it_says_so(client: Client) -> None:
+    make_plan(make_project("ledger"), 2)
+    assert "Nobody is at work now." in _panel(signed_in(client), "moving")
+
+
+def test_a_reader_is_offered_no_verbs_and_a_reviewer_those_that_are_possible(client: Client) -> None:
+    project = make_project("ledger")
+    make_plan(project, 3, statuses=[Status.ACTIVE, Status.IN_REVIEW, Status.COMPLETED], title="Alpha")
+    assert "/act/" not in html_of(signed_in(client, name="reader").get("/projects/ledger/"))
+    page = html_of(signed_in(client, is_staff=True).get("/projects/ledger/"))
+    assert page.count("act/?next=/projects/ledger/") == 3  # what moves, what waits, and the plan
+
+
+def test_a_plan_leads_to_its_own_board(client: Client) -> None:
+    plan = make_plan(make_project("ledger"), 2)
+    assert f'href="/projects/ledger/board/?plan={plan.public_id}"' in html_of(
+        signed_in(client).get("/projects/ledger/")
+    )
+
+
+def _panel(client: Client, name: str) -> str:
+    page = html_of(client.get("/projects/ledger/"))
+    return page.partition(f'aria-labelledby="{name}"')[2].partition("</section>")[0]
 
 
 @pytest.mark.parametrize("size", [2, 20])
@@ -121,6 +162,7 @@ def test_it_takes_as_many_queries_for_a_large_board_as_for_a_small_one(
         for task in plan.children.all()[:2]:
             make_artifact(task, paths=["a.md", "b.md"])
     signed_in(client)
-    # session, user, project, specialists, plans and total, counts of plans and project, 3 x waiting, artifacts, paths
-    with django_assert_num_queries(13):
+    # session, user, project, specialists, plans and total, counts of plans and project, moving,
+    # 3 x waiting, artifacts, paths, and how much is to review
+    with django_assert_num_queries(15):
         client.get("/projects/ledger/")

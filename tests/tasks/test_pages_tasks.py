@@ -99,11 +99,19 @@ def test_a_page_beyond_the_end_leads_back(client: Client, board: Task) -> None:
     assert "Nothing on this page." in page and "?page=39" in page
 
 
+def test_rows_have_menus_for_those_who_may_act_only(client: Client, board: Task) -> None:
+    assert "/act/" not in _page(client)
+    make_task(board.project, title="Dropped", status=Status.CANCELLED)
+    page = _page(signed_in(client, name="bob", is_staff=True))
+    found = Task.objects.filter(public_id__in=re.findall("/tasks/([^/]+)/act/", page))
+    assert sorted(task.title for task in found) == ["Alpha", "Beta", "Weigh it"]
+
+
 @pytest.mark.parametrize("size", [3, 50])
 def test_it_takes_as_many_queries_for_fifty_tasks_as_for_three(
     client: Client, django_assert_num_queries: DjangoAssertNumQueries, size: int
 ) -> None:
     make_plan(make_project("ledger"), size)
     signed_in(client)
-    with django_assert_num_queries(6):  # session, user, project, specialists, total, rows
+    with django_assert_num_queries(7):  # session, user, project, specialists, total, rows, how much is to review
         client.get("/projects/ledger/tasks/")
