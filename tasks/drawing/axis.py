@@ -50,6 +50,11 @@ class Axis:
         moments = [datetime.fromtimestamp(at, UTC) for at in range(first, int(self.end.timestamp()) + 1, step)]
         return [Tick(at, self.percent(at), *_label(at, step)) for at in moments]
 
+    @property
+    def has_days(self) -> bool:
+        """Whether more than one of the ticks names a day."""
+        return sum(tick.is_day for tick in self.ticks()) > 1
+
     def _step(self) -> int:
         """Seconds between ticks."""
         span = (self.end - self.start).total_seconds()

@@ -49,10 +49,20 @@ def _spread(start: int, neighbours: list[list[int]], part_of: list[int], number:
 
 
 def ranks(needs: Sequence[Sequence[int]]) -> list[int]:
-    """Return the layer of each unit: one after the last of what it waits for."""
+    """Return the layer of each unit: one after the last of what it waits for.
+
+    What waits for nothing stands right before the first that waits for it, so that lines are short.
+    """
     found = [0] * len(needs)
     for unit in in_dependency_order(dict(enumerate(needs))):
         found[unit] = max((found[need] + 1 for need in needs[unit]), default=0)
+    first_after: dict[int, int] = {}
+    for unit, waited_for in enumerate(needs):
+        for need in waited_for:
+            if not needs[need]:
+                first_after[need] = min(found[unit], first_after.get(need, found[unit]))
+    for need, after in first_after.items():
+        found[need] = after - 1
     return found
 
 

@@ -108,7 +108,8 @@ def picture(graph: Graph, step: Step, address: Address, *, here: int | None = No
         '<svg class="graph {}" id="graph" role="group" aria-label="Dependencies" width="{}" height="{}" '
         'viewBox="{} {} {} {}">{}{}{}{}</svg>',
         step.name, width, height, -EDGE, -EDGE, width, height,
-        _defined(step), _frames(layout), _lines(layout.lines, graph, path), _nodes(graph, layout, step, address, path, here),
+        _defined(step), _frames(layout), _lines(layout.lines, graph, path),
+        _nodes(graph, layout, step, address, path, here),
     )  # fmt: skip
     return Picture(
         svg,
@@ -199,14 +200,15 @@ def _shape_of(step: Step, titles: int, with_specialist: bool) -> str:
     width, height = step.size.width, step.size.height
     rows = titles + with_specialist
     first = height // 2 - 8 * (rows - 1) + 4
-    texts = "".join(
-        f'<text class="{"what" if row < titles else "who"}" x="26" y="{first + 16 * row}" clip-path="url(#within)">{{{6 + row}}}</text>'
-        for row in range(rows)
+    kinds = ["what"] * titles + ["who"] * with_specialist
+    placed = "".join(
+        f'<text class="{kind}" x="26" y="{first + 16 * row}" clip-path="url(#within)">{{{6 + row}}}</text>'
+        for row, kind in enumerate(kinds)
     )
     return (
         '<a href="{0}" id="node-{1}" class="node {2}{3}" aria-label="{4}" transform="translate({5})"><title>{4}</title>'
         f'<rect width="{width}" height="{height}" rx="6"/>'
-        f'<use href="#shape-{{2}}" x="6" y="{(height - _ICON) // 2}" width="{_ICON}" height="{_ICON}"/>{texts}</a>'
+        f'<use href="#shape-{{2}}" x="6" y="{(height - _ICON) // 2}" width="{_ICON}" height="{_ICON}"/>{placed}</a>'
     )
 
 

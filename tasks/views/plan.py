@@ -30,8 +30,8 @@ def graph(request: HttpRequest, public_id: str) -> HttpResponse:
     top = find_task(public_id)
     centre = _centre(request, top)
     depth = number_in(request, "depth", least=1, most=graphs.DEPTHS[-1]) if "depth" in request.GET else DEPTH
-    part = "open" if request.GET.get("part") == "open" else ""
-    drawn = graphs.near(centre, depth) if centre else graphs.of_plan(top, only_unfinished=bool(part))
+    only_unfinished = request.GET.get("part") == "open"
+    drawn = graphs.near(centre, depth) if centre else graphs.of_plan(top, only_unfinished=only_unfinished)
     address = _addresses()
     step, zoom = _zoom(request, len(drawn.graph.vertices))
     context = {
@@ -39,7 +39,7 @@ def graph(request: HttpRequest, public_id: str) -> HttpResponse:
         "centre": centre,
         "depth": depth,
         "depths": graphs.DEPTHS,
-        "part": part,
+        "fits": drawn.total <= graphs.NODES,
         "drawn": drawn,
         "picture": picture.picture(drawn.graph, step, address, here=centre.pk if centre else None),
         "states": _states(drawn.graph),
