@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django import template
 
-from orchestrator_site.up.connect import claude_code_line
+from orchestrator_site.connect.clients import CLIENTS
+from orchestrator_site.up.connect import claude_code_line, connect_line
 
 register = template.Library()
 register.simple_tag(claude_code_line)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What connects one assistant: a command to paste, and what is to be done then."""
+
+    name: str
+    title: str
+    command: str
+    afterwards: str
+
+
+@register.simple_tag
+def connect_lines() -> list[Line]:
+    """Return a line for every assistant that this site can connect."""
+    return [Line(each.name, each.title, connect_line(each.name), each.afterwards) for each in CLIENTS]

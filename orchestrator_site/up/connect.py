@@ -19,15 +19,15 @@ def claude_code_line() -> str:
     return " ".join(["claude mcp add", *_environment(), "--scope user task-orchestrator --", quoted])
 
 
-def connect_line() -> str:
-    """Return the command that connects any assistant by name, to be completed by that name.
+def connect_line(client: str = "CLIENT") -> str:
+    """Return the command that connects an assistant by name; without one, it is to be completed by it.
 
     It is pasted into another terminal, which does not know where the data of this site is unless it is told.
     """
     words = [sys.executable, str(settings.BASE_DIR / "manage.py"), "connect"]
     if os.environ.get("ORCHESTRATOR_HOME") and os.name != "nt":
         words = ["env", f"ORCHESTRATOR_HOME={settings.ORCHESTRATOR_HOME.resolve()}", *words]
-    return f"{quote(words)} CLIENT"
+    return f"{quote(words)} {client}"
 
 
 def connect_help() -> str:

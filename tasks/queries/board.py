@@ -188,15 +188,15 @@ def waiting(project: Project) -> list[Task]:
 
 def recent_artifacts(project: Project) -> list[Any]:
     """Return what was delivered last, each with `size_bytes` of its latest version."""
-    return list(_with_size(project.artifacts.order_by("-updated_at"))[:PANEL_ROWS])
+    return list(with_size(project.artifacts.order_by("-updated_at"))[:PANEL_ROWS])
 
 
 def artifacts_of(task: Task) -> list[Any]:
     """Return the newest artifacts of a task, one more than a page shows."""
-    return list(_with_size(task.artifacts.order_by("-id"))[: LINK_ROWS + 1])
+    return list(with_size(task.artifacts.order_by("-id"))[: LINK_ROWS + 1])
 
 
-def _with_size(artifacts: QuerySet[Any]) -> QuerySet[Any]:
+def with_size(artifacts: QuerySet[Any]) -> QuerySet[Any]:
     latest = artifacts.filter(versions__number=F("version"))
     sized: QuerySet[Any] = latest.annotate(size_bytes=F("versions__content__size_bytes"))
     return sized.select_related("task").prefetch_related("paths")

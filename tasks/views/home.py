@@ -1,15 +1,21 @@
-"""The home page: every project at a glance."""
+"""The home page: every project at a glance, what moves, and what waits for a person."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
-from tasks.queries import board
+from tasks.principals import Scope, scopes_of
+from tasks.queries import board, home
 from tasks.views.page import page, page_number
 
 
 @page
 def projects(request: HttpRequest) -> HttpResponse:
+    """Show the projects, and across them what is to be known at a glance; without any, how to begin."""
     rows = board.projects(page=page_number(request))
-    return render(request, "tasks/projects.html", {"rows": rows})
+    facts = {"rows": rows, "is_owner": Scope.ADMIN in scopes_of(request.user)}
+    if not rows.items and rows.page == 1:
+        return render(request, "tasks/welcome.html", facts)
+    return render(request, "tasks/home.html", {**facts, "glance": home.glance(), "now": timezone.now()})

@@ -78,5 +78,5 @@ def test_it_takes_as_many_queries_for_two_projects_as_for_twenty(
     for _ in range(projects):
         make_event(make_plan(make_project(), 3))
     signed_in(client)
-    with django_assert_num_queries(4):  # session, user, projects, counts
+    with django_assert_num_queries(16):  # session, user, projects 2, reach, 4 lists, 4 counts, works, sample, reviews
         client.get("/")

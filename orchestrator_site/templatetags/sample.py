@@ -1,0 +1,10 @@
+"""Whether the sample project is here, for the pages that offer it."""
+
+from __future__ import annotations
+
+from django import template
+
+from orchestrator_site.sample.load import sample_project
+
+register = template.Library()
+register.simple_tag(sample_project)
