@@ -47,7 +47,8 @@ class World:
         task, artifact = (self.review.public_id,), (self.artifact.public_id,)
         return {
             "project": slug, "board": slug, "tasks": slug, "files": slug, "specialists": slug, "project-settings": slug,
-            "specialist": (*slug, "tester"), "task": plan, "graph": plan, "timeline": plan, "synthesis": plan,
+            "specialist": (*slug, "tester"), "specialist-edit": (*slug, "tester"),
+            "specialist-reset": (*slug, "tester"), "specialist-new": slug, "task": plan, "graph": plan, "timeline": plan, "synthesis": plan,
             "synthesis-markdown": plan, "task-zip": plan, "files-zip": slug, "folder": (*slug, "src"),
             "act": task, "act-verb": (*task, Verb.CANCEL), "task-edit": task, "task-complete": task, "review": task,
             "artifact": artifact, "artifact-diff": artifact, "artifact-raw": artifact, "artifact-image": artifact,

@@ -115,7 +115,7 @@
     if (answer.status === 400 && form.closest("#dialog") && fill(page)) return;
     one("#dialog").close();
     if (answer.redirected && new URL(answer.url).pathname !== location.pathname) {
-      const told = [...page.querySelectorAll("#messages li")].map((each) => [each.className, each.textContent]);
+      const told = [...page.querySelectorAll("#messages .note")].map((each) => [each.className, each.textContent]);
       sessionStorage.setItem(TOLD, JSON.stringify(told)); // the server tells a thing once, and has told it here
       location.assign(answer.url);
       return;
@@ -127,7 +127,7 @@
   const TOLD = "told";
 
   function tell(words, kind = "note error") {
-    const said = document.createElement("li");
+    const said = document.createElement("p");
     said.className = kind;
     said.textContent = words;
     one("#messages").append(said);

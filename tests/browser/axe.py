@@ -1,0 +1,33 @@
+"""What axe-core finds wrong with a page for those who cannot see, hear or point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
+from playwright.sync_api import Page
+
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice")
+"""WCAG 2.2, levels A and AA, and what is good to do beyond it."""
+_RUN = "options => axe.run(document, options)"
+_OPTIONS = {
+    "runOnly": {"type": "tag", "values": list(RULES)},
+    "rules": {"target-size": {"enabled": True}},
+    "resultTypes": ["violations"],
+}
+
+
+def violations(page: Page) -> list[str]:
+    """Return a line for each element that breaks a rule: the rule, what it asks for, where, and what is there.
+
+    The script comes in by the browser's own door for debuggers, which no policy of the page closes.
+    """
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(AXE_SCRIPT)
+    found = page.evaluate(_RUN, _OPTIONS)
+    return [_line(rule, node) for rule in found["violations"] for node in rule["nodes"]]
+
+
+def _line(rule: dict[str, Any], node: dict[str, Any]) -> str:
+    why = " ".join(check["message"] for check in (*node["any"], *node["all"], *node["none"]))
+    return f"{rule['id']}: {rule['help']}: {' '.join(map(str, node['target']))}: {node['html'][:120]}: {why[:300]}"
