@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks.views import act, board, home, plan, project, settings, specialists, task
+from tasks.views import act, board, edit, home, plan, project, settings, specialists, task
 
 urlpatterns = [
     path("", home.projects, name="projects"),
@@ -18,6 +18,7 @@ urlpatterns = [
     path("projects/<slug:slug>/specialists/<str:name>/edit/", specialists.edit, name="specialist-edit"),
     path("projects/<slug:slug>/specialists/<str:name>/reset/", specialists.reset, name="specialist-reset"),
     path("tasks/<str:public_id>/", task.task, name="task"),
+    path("tasks/<str:public_id>/edit/", edit.edit, name="task-edit"),
     path("tasks/<str:public_id>/act/", act.menu, name="act"),
     path("tasks/<str:public_id>/act/<str:verb>/", act.do, name="act-verb"),
     path("tasks/<str:public_id>/graph/", plan.graph, name="graph"),

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tasks import events, words
 from tasks.actors import Actor
-from tasks.choices import FINISHED, Priority, Verb
+from tasks.choices import FINISHED, Complexity, Priority, Verb
 from tasks.errors import Conflict, invalid
 from tasks.models import Task
 from tasks.roles import Catalogue
@@ -76,6 +76,8 @@ def _check(columns: dict[str, Any], catalogue: Catalogue) -> None:
         problems += catalogue.problems_with(columns["specialist"], at="specialist_type")
     if columns.get("priority", Priority.NORMAL) not in Priority.values:
         problems.append({"at": "priority", "problem": "unknown priority", "allowed": list(Priority.labels)})
+    if columns.get("complexity", Complexity.MODERATE) not in Complexity.values:
+        problems.append({"at": "complexity", "problem": "unknown complexity", "allowed": Complexity.values})
     if problems:
         raise invalid(problems, next="Nothing was changed. Send the call again without these.")
 

@@ -220,7 +220,8 @@ def test_a_plan_takes_as_many_queries_whatever_its_size(
     plan = make_plan(project, size)
     for task in plan.children.all():
         make_artifact(task)
-    # session, user, task, tree, artifact counts, counts, needs, needed by, artifacts, turns, comments, events, to review
+    # session, user, to review, task, tree, artifact counts, counts, needs, needed by, artifacts, turns,
+    # comments, events
     with django_assert_max_num_queries(13):
         client.get(f"/tasks/{plan.public_id}/")
 

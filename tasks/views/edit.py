@@ -1,0 +1,133 @@
+"""Editing a task: a form that overwrites nothing which its person has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+
+from tasks import roles
+from tasks.errors import Conflict, Invalid, OrchestratorError, Stale, invalid
+from tasks.models import Event, Task
+from tasks.principals import Scope, scopes_of
+from tasks.queries import board
+from tasks.queries.candidates import candidates, chosen
+from tasks.queries.offers import may_edit
+from tasks.services.edit import Changes
+from tasks.services.edit import edit as change
+from tasks.views import edit_form
+from tasks.views.edit_form import Typed
+from tasks.views.page import actor_of, came_from, find_task, form
+
+EVENTS_TOLD = 10
+
+
+@form(Scope.WRITE)
+def edit(request: HttpRequest, public_id: str) -> HttpResponseBase:
+    """Show the form on GET; on POST find tasks to wait for (`look`), or save."""
+    found = find_task(public_id)
+    if request.method != "POST":
+        return _form(request, found, edit_form.shown(found))
+    typed = edit_form.read(request.POST)
+    if "look" in request.POST:
+        return _form(request, found, typed)
+    return _save(request, found, typed)
+
+
+def _save(request: HttpRequest, task: Task, typed: Typed) -> HttpResponseBase:
+    try:
+        changes = _changes(task, typed)
+        if changes:
+            catalogue = roles.catalogue(task.project)
+            change(
+                task=task,
+                actor=actor_of(request),
+                changes=changes,
+                catalogue=catalogue,
+                guard=lambda row: _guard(row, typed),
+            )
+    except Invalid as error:
+        return _form(request, task, typed, error, edit_form.places_of(error))
+    except Conflict as error:
+        return _overtaken(request, find_task(task.public_id), typed, error)
+    messages.success(request, "Saved." if changes else "There was nothing to change.")
+    return came_from(request, reverse("task", args=[task.public_id]))
+
+
+def _changes(task: Task, typed: Typed) -> Changes:
+    """Return what to change. Raises Invalid for words where ids are wanted: a person has to choose."""
+    unknown = [part for part in typed.wanted if not chosen(task, [part])]
+    if unknown:
+        raise invalid([{"at": "find", "problem": f"“{unknown[0]}” is no id of a task here: tick the ones you mean"}])
+    add = chosen(task, [*typed.add, *typed.wanted])
+    return Changes(edit_form.changed(task, typed), add, chosen(task, typed.drop))
+
+
+def _guard(row: Task, typed: Typed) -> None:
+    """Refuse to overwrite what the person has not seen. Raises Stale."""
+    if edit_form.seen_of(row) != typed.seen:
+        raise Stale("It was changed while you wrote.", next="Look at what is new, then save once more.")
+
+
+def _overtaken(request: HttpRequest, task: Task, typed: Typed, error: Conflict) -> HttpResponse:
+    """Show the form again with what the person typed, beside what others did since."""
+    told = _events_since(task, typed.seen)
+    typed, against = edit_form.brought_up_to_date(task, typed)
+    return _form(request, task, typed, error, now=against, more={"events": told})
+
+
+def _events_since(task: Task, seen: str) -> list[Event]:
+    """Return what happened after the change that was seen last, the newest first; nothing where that is nonsense."""
+    try:
+        since = datetime.fromisoformat(seen)
+    except ValueError:
+        return []
+    if since.tzinfo is None:
+        return []
+    events = Event.objects.filter(task=task, created_at__gt=since).select_related("session")
+    return list(events.order_by("-id")[:EVENTS_TOLD])
+
+
+def _form(
+    request: HttpRequest,
+    task: Task,
+    typed: Typed,
+    error: OrchestratorError | None = None,
+    problems: Mapping[str, str] | None = None,
+    now: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> HttpResponse:
+    needs = board.needs(task)
+    ticked = chosen(task, typed.add)
+    context = {
+        "task": task,
+        "typed": typed,
+        "fields": edit_form.fields(task, typed, roles.catalogue(task.project), problems or {}, now or {}),
+        "is_open": may_edit(task, scopes_of(request.user)),
+        "error": error,
+        "find_problem": (problems or {}).get("find", ""),
+        "own_needs": [link for link in needs if link.is_own],
+        "inherited_needs": [link for link in needs if not link.is_own],
+        "ticked": ticked,
+        "candidates": [each for each in _found(task, typed) if each not in ticked],
+        "looked": bool(typed.wanted),
+        "next": request.POST.get("next") or request.GET.get("next", ""),
+        **(more or {}),
+    }
+    return render(request, "tasks/edit.html", context, status=_status(error))
+
+
+def _found(task: Task, typed: Typed) -> list[Task]:
+    """Return what each part of the search fits, each task once."""
+    return list(dict.fromkeys(found for part in typed.wanted[:5] for found in candidates(task, part)))
+
+
+def _status(error: OrchestratorError | None) -> int:
+    if error is None:
+        return 200
+    return Conflict.status if isinstance(error, Stale) else error.status

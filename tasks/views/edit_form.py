@@ -1,0 +1,180 @@
+"""The form that edits a task: what was typed, what the person had seen, and what is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+
+from tasks.choices import Complexity, Priority
+from tasks.errors import Invalid
+from tasks.models import Task
+from tasks.roles import Catalogue
+from tasks.services.texts import LIMITS
+
+SEVERAL = 100
+"""Dependencies that one form adds or removes."""
+_APART = re.compile(r"[\n,]+")
+_PLACES = {"specialist_type": "specialist"}
+"""What a service calls a place that the form calls otherwise."""
+_FIELDS: tuple[tuple[str, str, str, str], ...] = (
+    ("title", "Title", "line", ""),
+    ("description", "Description", "text", "What is to be done; a part of the brief."),
+    ("context", "Context", "text", "What one has to know to do it; subtasks inherit it."),
+    ("specialist", "Specialist", "choice", ""),
+    ("priority", "Priority", "choice", ""),
+    ("complexity", "Complexity", "choice", ""),
+    ("effort", "Effort", "line", "In words, such as “2 hours”."),
+    ("requires_review", "Ask a person for a review before it counts as completed", "check", ""),
+)
+
+
+@dataclass(slots=True)
+class Field:
+    """A field as the page shows it. `was` stands for what the person saw; `now` is what somebody else wrote since."""
+
+    name: str
+    label: str
+    kind: str
+    hint: str
+    value: str
+    was: str
+    limit: int | None = None
+    choices: list[tuple[str, str]] = field(default_factory=list)
+    problem: str = ""
+    now: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What a person sent. `seen` is the moment of the change that they had seen last."""
+
+    values: dict[str, str]
+    was: dict[str, str]
+    seen: str
+    add: list[str] = field(default_factory=list)
+    drop: list[str] = field(default_factory=list)
+    find: str = ""
+
+    @property
+    def wanted(self) -> list[str]:
+        """The parts of what was typed to find further dependencies."""
+        return [part.strip() for part in _APART.split(self.find) if part.strip()][:SEVERAL]
+
+
+def read(post: QueryDict) -> Typed:
+    """Read what was sent; a checkbox that is not there is off."""
+    return Typed(
+        values={name: _one_kind_of_line_end(post.get(name, "")) for name, *_ in _FIELDS},
+        was={name: post.get(f"was-{name}", "") for name, *_ in _FIELDS},
+        seen=post.get("seen", ""),
+        add=_ids(post, "add"),
+        drop=_ids(post, "drop"),
+        find=_one_kind_of_line_end(post.get("find", "")).replace("\x00", ""),
+    )
+
+
+def shown(task: Task) -> Typed:
+    """Return a form that holds what the task says now."""
+    values = values_of(task)
+    return Typed(values, {name: digest(value) for name, value in values.items()}, seen_of(task))
+
+
+def seen_of(task: Task) -> str:
+    """Return what a form remembers of the last change of a task."""
+    return task.updated_at.isoformat()
+
+
+def values_of(task: Task) -> dict[str, str]:
+    """Return what a browser sends back for a task whose form nobody touched."""
+    line_ends = re.compile(r"[\r\n]")
+    return {
+        "title": line_ends.sub("", task.title),
+        "description": _one_kind_of_line_end(task.description),
+        "context": _one_kind_of_line_end(task.context),
+        "specialist": task.specialist,
+        "priority": str(task.priority),
+        "complexity": task.complexity,
+        "effort": line_ends.sub("", task.effort),
+        "requires_review": "on" if task.requires_review else "",
+    }
+
+
+def changed(task: Task, typed: Typed) -> dict[str, Any]:
+    """Return the columns that the person wants otherwise than they are."""
+    current = values_of(task)
+    return {name: _column(name, value) for name, value in typed.values.items() if value != current[name]}
+
+
+def brought_up_to_date(task: Task, typed: Typed) -> tuple[Typed, dict[str, str]]:
+    """Take over what others wrote where the person touched nothing; returns the form, and what now stands elsewhere.
+
+    What the person typed is kept; saving once more overwrites what it stands against, knowingly.
+    """
+    current = shown(task)
+    values, against = dict(typed.values), {}
+    for name, value in typed.values.items():
+        if digest(value) == typed.was[name]:
+            values[name] = current.values[name]
+        elif typed.was[name] != current.was[name] and value != current.values[name]:
+            against[name] = current.values[name]
+    return Typed(values, current.was, current.seen, typed.add, typed.drop, typed.find), against
+
+
+def fields(
+    task: Task, typed: Typed, roles: Catalogue, problems: Mapping[str, str], now: Mapping[str, str]
+) -> list[Field]:
+    """Return the fields in their order."""
+    choices = _choices(task, roles)
+    return [
+        Field(
+            name, label, kind, hint, typed.values[name], typed.was[name], LIMITS.get(name), choices.get(name, []),
+            problems.get(name, ""), now.get(name),
+        )
+        for name, label, kind, hint in _FIELDS
+    ]  # fmt: skip
+
+
+def places_of(error: Invalid) -> dict[str, str]:
+    """Return what is wrong by the name of its field; what has none belongs to the dependencies."""
+    problems: Iterable[dict[str, Any]] = error.details.get("problems") or [{"at": "find", "problem": error.message}]
+    found: dict[str, str] = {}
+    for problem in problems:
+        place = str(problem.get("at", "")).partition("[")[0]
+        found.setdefault(_PLACES.get(place, place), str(problem["problem"]))
+    return found
+
+
+def digest(value: str) -> str:
+    """Stand for a text, however long it is."""
+    return hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _column(name: str, value: str) -> Any:
+    if name == "requires_review":
+        return bool(value)
+    if name == "priority":
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 4 else value
+    return value
+
+
+def _choices(task: Task, roles: Catalogue) -> dict[str, list[tuple[str, str]]]:
+    names = sorted({*roles.roles, task.specialist})
+    return {
+        "specialist": [(name, name or "nobody in particular") for name in names],
+        "priority": [(str(value), label.capitalize()) for value, label in Priority.choices],
+        "complexity": list(Complexity.choices),
+    }
+
+
+def _ids(post: QueryDict, name: str) -> list[str]:
+    return [each.replace("\x00", "") for each in post.getlist(name)[:SEVERAL]]
+
+
+def _one_kind_of_line_end(text: str) -> str:
+    """Browsers send `\\r\\n` for every line end of a text, whatever stood there before."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
