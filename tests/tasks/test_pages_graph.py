@@ -1,0 +1,299 @@
+"""The dependency graph, `/tasks/<public_id>/graph/`: of a plan, of a group, and around one task."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from tasks.choices import Complexity, Status
+from tasks.models import Project, Task
+from tasks.queries import graph
+from tests.factories import html_of, make_dependency, make_plan, make_project, make_task, signed_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project(client: Client) -> Project:
+    signed_in(client)
+    return make_project("ledger", name="The ledger")
+
+
+def _page(client: Client, task: Task, query: str = "") -> str:
+    return html_of(client.get(f"/tasks/{task.public_id}/graph/?{query}"))
+
+
+def _nodes(page: str) -> dict[str, str]:
+    """The classes of each drawn task, by its accessible name."""
+    found = re.findall(r'<a href="[^"]+" id="node-[^"]+" class="node ([^"]+)" aria-label="([^"]+)"', page)
+    return {name: classes for classes, name in found}
+
+
+def _lines(page: str) -> list[str]:
+    return re.findall(r'<path class="(line-\d)" d=', page.partition('id="graph-box"')[2])
+
+
+def _chain(project: Project, *titles: str, **fields: str) -> tuple[Task, list[Task]]:
+    """A plan whose subtasks wait for each other, one after the other."""
+    plan = make_plan(project, 0, title="The plan")
+    tasks = [
+        make_task(project, parent=plan, title=title, position=place, **fields) for place, title in enumerate(titles)
+    ]
+    for need, task in pairwise(tasks):
+        make_dependency(task, need)
+    return plan, tasks
+
+
+def test_a_stranger_is_sent_to_sign_in(client: Client) -> None:
+    assert client.get(f"/tasks/{make_plan(make_project()).public_id}/graph/").status_code == 302
+
+
+def test_an_unknown_task_has_no_graph(client: Client, project: Project) -> None:
+    assert client.get("/tasks/task_00000000/graph/").status_code == 404
+
+
+def test_a_plan_shows_its_tasks_as_links_that_say_state_specialist_and_what_they_wait_for(
+    client: Client, project: Project
+) -> None:
+    plan, tasks = _chain(project, "Design", "Build", specialist="architect")
+    page = _page(client, plan)
+    assert f'<a href="/tasks/{tasks[1].public_id}/" id="node-{tasks[1].public_id}"' in page
+    assert set(_nodes(page)) == {
+        "\u2068Design\u2069: pending, by architect, on the critical path",
+        "\u2068Build\u2069: pending, by architect, waits for \u2068Design\u2069, on the critical path",
+    }
+
+
+def test_states_are_told_by_shape_and_in_the_legend(client: Client, project: Project) -> None:
+    page = _page(client, make_plan(project, 8, statuses=list(Status)))
+    drawing, legend = page.partition('id="graph-box"')[2], page.partition('class="legend"')[2].partition("</ul>")[0]
+    for status in Status:
+        assert f'<use href="#shape-{status}"' in drawing and status.label in legend
+
+
+def test_the_critical_path_is_marked_and_weighted_by_complexity(client: Client, project: Project) -> None:
+    plan, (first, last) = _chain(project, "First", "Last")
+    light = make_task(project, parent=plan, title="Light", complexity=Complexity.SIMPLE)
+    heavy = make_task(project, parent=plan, title="Heavy", complexity=Complexity.VERY_COMPLEX)
+    for middle in (light, heavy):
+        make_dependency(middle, first)
+        make_dependency(last, middle)
+    page = _page(client, plan)
+    critical = {name.split("\u2069")[0][1:] for name, classes in _nodes(page).items() if "critical" in classes}
+    assert critical == {"First", "Heavy", "Last"}
+    assert "Critical path: 3 steps" in page and _lines(page).count("line-3") == 2
+
+
+def test_finished_work_is_on_no_critical_path(client: Client, project: Project) -> None:
+    plan, _ = _chain(project, "First", "Last", status=Status.COMPLETED)
+    page = _page(client, plan)
+    assert "Critical path" not in page and _lines(page) == ["line-1"]
+
+
+def test_what_a_group_waits_for_is_drawn_once_and_not_for_each_of_its_subtasks(
+    client: Client, project: Project
+) -> None:
+    plan = make_plan(project, 0)
+    need = make_task(project, parent=plan, title="Need")
+    group = make_task(project, parent=plan, title="Group", is_leaf=False)
+    make_dependency(group, need)
+    begin, end = (make_task(project, parent=group, title=title) for title in ("Begin", "End"))
+    make_dependency(end, begin)
+    for leaf in (begin, end):
+        make_dependency(leaf, need, inherited_from=group)
+    page = _page(client, plan)
+    names = " ".join(_nodes(page))
+    assert "\u2068Begin\u2069: pending, by implementer, in \u2068Group\u2069, waits for \u2068Need\u2069" in names
+    assert "\u2068End\u2069: pending, by implementer, in \u2068Group\u2069, waits for \u2068Begin\u2069" in names
+    assert len(_lines(page)) == 2
+
+
+def test_a_group_that_is_waited_for_stands_in_the_graph_after_its_last_subtasks(
+    client: Client, project: Project
+) -> None:
+    plan = make_plan(project, 0)
+    group = make_task(project, parent=plan, title="Group", specialist="", is_leaf=False)
+    begin, end = (make_task(project, parent=group, title=title) for title in ("Begin", "End"))
+    make_dependency(end, begin)
+    after = make_task(project, parent=plan, title="After")
+    make_dependency(after, group)
+    names = " ".join(_nodes(_page(client, plan)))
+    assert "\u2068Group\u2069: pending, a group of subtasks, waits for \u2068End\u2069" in names
+    assert "\u2068After\u2069: pending, by implementer, waits for \u2068Group\u2069" in names
+
+
+def test_a_group_has_a_graph_of_its_own_with_what_it_waits_for_outside(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0)
+    need = make_task(project, parent=plan, title="Outside need")
+    group = make_task(project, parent=plan, title="Group", is_leaf=False)
+    make_dependency(group, need)
+    deep = make_task(project, parent=group, title="Inner group", is_leaf=False)
+    inner = make_task(project, parent=deep, title="Inner")
+    make_dependency(inner, need, inherited_from=group)
+    make_task(project, parent=plan, title="Elsewhere")
+    nodes = _nodes(_page(client, group))
+    assert len(nodes) == 2 and "Elsewhere" not in " ".join(nodes)
+    assert [classes for name, classes in nodes.items() if name.startswith("\u2068Outside")] == [
+        "pending outside critical"
+    ]
+    assert "waits for \u2068Outside need\u2069" in " ".join(nodes)
+
+
+def test_archived_tasks_are_not_drawn(client: Client, project: Project) -> None:
+    plan = make_plan(project, 1)
+    make_task(project, parent=plan, title="Put away", archived_at=plan.created_at)
+    assert "Put away" not in _page(client, plan)
+
+
+def test_only_unfinished_tasks_when_asked_for(client: Client, project: Project) -> None:
+    plan, (first, _) = _chain(project, "First", "Last")
+    Task.objects.filter(pk=first.pk).update(status=Status.COMPLETED, completed_at=plan.created_at)
+    page = _page(client, plan, "part=open")
+    assert len(_nodes(page)) == 1 and "1 of 1 unfinished task" in page
+
+
+def test_a_plan_that_is_finished_says_so_instead_of_nothing(client: Client, project: Project) -> None:
+    page = _page(client, make_plan(project, 3, statuses=[Status.COMPLETED]), "part=open")
+    assert "All 3 tasks are finished" in page
+
+
+def test_a_plan_too_large_shows_its_unfinished_part_and_says_so(
+    client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph, "NODES", 5)
+    page = _page(client, make_plan(project, 9, statuses=[Status.COMPLETED, Status.PENDING, Status.BLOCKED]))
+    assert "This plan has 9 tasks" in page and len(_nodes(page)) == 5
+    assert "5 of 6 unfinished tasks" in page and "Drawn are the first 5" in page
+
+
+def test_an_empty_plan_says_what_to_do(client: Client, project: Project) -> None:
+    assert "Ask an assistant to plan subtasks" in _page(client, make_plan(project, 0))
+
+
+def test_tasks_alike_share_a_frame_with_one_line(client: Client, project: Project) -> None:
+    plan = make_plan(project, 12)
+    last = make_task(project, parent=plan, title="Last")
+    for task in plan.children.exclude(pk=last.pk):
+        make_dependency(last, task)
+    page = _page(client, plan)
+    assert page.count('<rect class="frame"') == 2 and len(_lines(page)) == 1  # the drawing's, and the legend's
+    assert "A frame: tasks that wait for the same" in page
+
+
+@pytest.mark.parametrize(("size", "step"), [(8, "large"), (80, "medium"), (300, "small")])
+def test_tasks_are_drawn_as_large_as_stays_readable(client: Client, project: Project, size: int, step: str) -> None:
+    page = _page(client, make_plan(project, size))
+    assert f'<svg class="graph {step}"' in page and len(_nodes(page)) == size
+    assert ('class="who"' in page) == (step != "small")
+
+
+@pytest.mark.parametrize(
+    ("asked", "step"), [("small", "small"), ("large", "large"), ("fit", "medium"), ("x", "medium")]
+)
+def test_another_size_can_be_asked_for(client: Client, project: Project, asked: str, step: str) -> None:
+    page = _page(client, make_plan(project, 80), f"zoom={asked}&around=")
+    assert f'<svg class="graph {step}"' in page
+    assert f'data-zoom="{asked if asked != "x" else "medium"}"' in page
+
+
+def test_the_same_stands_below_in_words_in_the_order_of_work(client: Client, project: Project) -> None:
+    plan, _ = _chain(project, "Design", "Build", "Test")
+    words = _page(client, plan).partition('id="in-words"')[2].partition("</details>")[0]
+    names = re.findall("\u2068(\\w+)\u2069: pending", words)
+    assert names == ["Design", "Build", "Test"] and "waits for \u2068Build\u2069" in words
+
+
+def test_a_task_shows_what_is_near_it_on_both_sides(client: Client, project: Project) -> None:
+    _, tasks = _chain(project, "One", "Two", "Three", "Four", "Five", "Six", "Seven")
+    for depth, shown in (
+        (1, "Three Four Five"),
+        (2, "Two Three Four Five Six"),
+        (3, "One Two Three Four Five Six Seven"),
+    ):
+        nodes = _nodes(_page(client, tasks[3], f"depth={depth}"))
+        assert {name.split("\u2069")[0][1:] for name in nodes} == set(shown.split())
+    assert next(name for name, classes in nodes.items() if "here" in classes).startswith("\u2068Four\u2069")
+
+
+@pytest.mark.parametrize("query", ["depth=0", "depth=99", "depth=-1", "depth=x", "zoom=%00", "part=x", "around=%00"])
+def test_nonsense_in_the_address_breaks_nothing(client: Client, project: Project, query: str) -> None:
+    _, tasks = _chain(project, "One", "Two")
+    assert client.get(f"/tasks/{tasks[0].public_id}/graph/?{query}").status_code in (200, 404)
+
+
+def test_near_a_task_stand_the_needs_that_it_inherits_and_who_waits_for_its_group(
+    client: Client, project: Project
+) -> None:
+    plan = make_plan(project, 0)
+    need = make_task(project, parent=plan, title="Need")
+    group = make_task(project, parent=plan, title="Group", is_leaf=False)
+    make_dependency(group, need)
+    leaf = make_task(project, parent=group, title="Leaf")
+    make_dependency(leaf, need, inherited_from=group)
+    after = make_task(project, parent=plan, title="After")
+    make_dependency(after, group)
+    nodes = _nodes(_page(client, leaf, "depth=2"))
+    assert {name.split("\u2069")[0][1:] for name in nodes} == {"Need", "Leaf", "Group", "After"}
+
+
+def test_the_neighbourhood_of_a_task_is_reached_from_its_plan(client: Client, project: Project) -> None:
+    plan, tasks = _chain(project, "One", "Two", "Three", "Four")
+    page = _page(client, plan, f"around={tasks[0].public_id}&depth=1")
+    assert len(_nodes(page)) == 2 and "What stands around" in page
+    stranger = make_task(make_project())
+    assert client.get(f"/tasks/{plan.public_id}/graph/?around={stranger.public_id}").status_code == 404
+
+
+def test_a_neighbourhood_too_large_is_cut_and_says_so(
+    client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph, "NEARBY", 3)
+    plan = make_plan(project, 9)
+    first, *others = plan.children.all()
+    for other in others:
+        make_dependency(other, first)
+    page = _page(client, first)
+    assert len(_nodes(page)) == 4 and "Drawn are the first 4" in page
+
+
+def test_hostile_titles_show_as_text(client: Client, project: Project) -> None:
+    evil = '<script>alert(1)</script>"><img src=x onerror=alert(2)>\u202e🎉'
+    plan = make_plan(project, 0, title=evil)
+    first = make_task(project, parent=plan, title=evil, specialist="<i>x</i>", public_id="evil_1")
+    make_dependency(make_task(project, parent=plan, title="]]>&amp;" + "x" * 280), first)
+    page = _page(client, plan, "zoom=large")
+    assert "<script>alert" not in page and "<img src=x" not in page and "<i>x" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+@pytest.mark.parametrize("size", [3, 30])
+def test_a_graph_takes_as_many_queries_whatever_its_size(
+    client: Client, project: Project, django_assert_num_queries: DjangoAssertNumQueries, size: int
+) -> None:
+    plan = make_plan(project, 0)
+    outside = make_task(project)
+    for number in range(size):
+        group = make_task(project, parent=plan, is_leaf=False, position=number)
+        leaves = [make_task(project, parent=group) for _ in range(2)]
+        make_dependency(*leaves)
+        make_dependency(leaves[1], outside)
+    # session, user, what waits for review, task; then groups, counts, leaves, dependencies, what stands outside
+    with django_assert_num_queries(9):
+        client.get(f"/tasks/{plan.public_id}/graph/")
+
+
+@pytest.mark.parametrize("size", [3, 30])
+def test_a_neighbourhood_takes_as_many_queries_whatever_is_there(
+    client: Client, project: Project, django_assert_num_queries: DjangoAssertNumQueries, size: int
+) -> None:
+    plan = make_plan(project, 2 * size + 1)
+    task, *others = plan.children.all()
+    for number, other in enumerate(others):
+        make_dependency(*((task, other) if number % 2 else (other, task)))
+    # session, user, what waits for review, task; first what is needed and its tasks; what needs it, groups, and their tasks
+    with django_assert_num_queries(12):
+        client.get(f"/tasks/{task.public_id}/graph/?depth=2")
