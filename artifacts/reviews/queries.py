@@ -143,13 +143,12 @@ def conversation(task: Task) -> Conversation:
     """Return the turns of a task's reviews."""
     events = Event.objects.filter(task=task, verb__in=_TOLD).select_related("session").order_by("-id")
     rounds = [Round(event) for event in events[:ROUNDS]]
-    comments = list(
-        ReviewComment.objects.filter(task=task).select_related("version__artifact").order_by("-id")[:COMMENTS]
-    )[::-1]
-    sent = [comment for comment in comments if comment.sent_at]
+    comments = ReviewComment.objects.filter(task=task).prefetch_related("version__artifact__paths")
+    newest = list(comments.order_by("-id")[:COMMENTS])[::-1]
+    sent = [comment for comment in newest if comment.sent_at]
     for comment in sent:
         _went_with(comment, rounds)
-    return Conversation(rounds, [comment for comment in comments if not comment.sent_at], sent)
+    return Conversation(rounds, [comment for comment in newest if not comment.sent_at], sent)
 
 
 def _went_with(comment: ReviewComment, rounds: list[Round]) -> None:

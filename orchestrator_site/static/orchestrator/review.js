@@ -24,7 +24,7 @@
 
   /* A review: from one change to the next, or from one work to the next where nothing is marked as changed. */
 
-  const changes = () => all(".work").flatMap((work) => {
+  const changes = () => all(".reviewed").flatMap((work) => {
     const first = [], found = lines().filter((line) => work.contains(line));
     const changed = (line) => row(line).classList.contains("came") || one("td.came", row(line));
     found.forEach((line, at) => { if (changed(line) && !(at && changed(found[at - 1]))) first.push(line); });
@@ -45,7 +45,7 @@
   const form = (work) => one("form[data-remark]", work);
 
   function say(line, end) {
-    const work = line.closest(".work"), found = form(work);
+    const work = line.closest(".reviewed"), found = form(work);
     if (!found) return;
     const field = (name) => one(`[name="${name}"]`, found);
     if (end) {
@@ -64,7 +64,7 @@
   const lastLine = (work, number) => one(`a[data-line="${number}"]`, work);
 
   function settle(found, line) {
-    const work = line.closest(".work");
+    const work = line.closest(".reviewed");
     one("tr.here", work)?.remove();
     const place = document.createElement("tr"), cell = document.createElement("td");
     place.className = "said here";
@@ -85,7 +85,7 @@
   }
 
   function leave(found) {
-    const work = found.closest(".work"), place = found.closest("tr.here");
+    const work = found.closest(".reviewed"), place = found.closest("tr.here");
     for (const each of all("tr.chosen")) each.classList.remove("chosen");
     if (!place) { found.closest("details").open = false; return; }
     const line = one("a[data-line]", place.previousElementSibling) || last;
@@ -97,7 +97,7 @@
 
   function comment() { // on the line that had the focus, else on the work in sight
     if (last?.isConnected && last.dataset.line) { say(last, false); return; }
-    const works = all(".work");
+    const works = all(".reviewed");
     const work = works.find((each) => each.getBoundingClientRect().bottom > 100) || works[0];
     const details = one("details.say", work || document);
     if (!details) return;
@@ -148,5 +148,5 @@
   }
 
   for (const each of all(".moves [hidden]")) each.hidden = false;
-  for (const work of all(".work")) one("a[data-line]", work)?.setAttribute("tabindex", "0");
+  for (const work of all(".reviewed")) one("a[data-line]", work)?.setAttribute("tabindex", "0");
 })();

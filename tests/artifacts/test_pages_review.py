@@ -1,0 +1,372 @@
+"""The inbox of reviews, `/reviews/`, and the review of one task, `/tasks/<public_id>/review/`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from artifacts.models import Artifact, ArtifactVersion, ReviewComment
+from artifacts.queries import version_of
+from artifacts.reviews import files
+from artifacts.services.comment import comment
+from tasks.actors import Actor
+from tasks.choices import Status, Verb
+from tasks.models import Project, Task
+from tests.factories import (
+    html_of,
+    make_artifact,
+    make_event,
+    make_plan,
+    make_project,
+    make_session,
+    make_task,
+    make_user,
+    signed_in,
+)
+
+pytestmark = pytest.mark.django_db
+
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\u202e[a](javascript:alert(1)) 👩‍🚀"
+ADA = Actor(kind="person", name="ada")
+OLD, NEW = "one\ntwo\nthree\nfour\n", "one\n2\nthree\nfour\nfive\n"
+
+
+@pytest.fixture
+def project(client: Client) -> Project:
+    signed_in(client, is_staff=True)
+    return make_project("ledger", name="The ledger")
+
+
+@pytest.fixture
+def task(project: Project) -> Task:
+    plan = make_plan(project, 0, title="The plan")
+    task = make_task(project, parent=plan, title="The work", status=Status.IN_REVIEW, description="Do it so")
+    make_event(task, Verb.COMPLETE, session=make_session(project, client_name="Cursor"))
+    return task
+
+
+@pytest.fixture
+def work(task: Task) -> Artifact:
+    return make_artifact(task, OLD, NEW, paths=["src/a.py"], kind="code")
+
+
+def _waiting(project: Project, title: str, minutes: int = 0, **fields: Any) -> Task:
+    at = timezone.now() - timedelta(minutes=minutes)
+    return make_task(project, title=title, status=Status.IN_REVIEW, updated_at=at, **fields)
+
+
+def _review(client: Client, task: Task, query: str = "") -> str:
+    return html_of(client.get(f"/tasks/{task.public_id}/review/?{query}"))
+
+
+def _post(client: Client, task: Task, query: str = "", **given: Any) -> Any:
+    return client.post(f"/tasks/{task.public_id}/review/?{query}", given)
+
+
+# The inbox
+
+
+def test_the_inbox_shows_what_waits_in_every_project_the_oldest_first(client: Client, project: Project) -> None:
+    for name, minutes in (("Second", 5), ("Third", 1), ("First", 90)):
+        _waiting(make_project(), name, minutes)
+    make_task(project, title="At work", status=Status.ACTIVE)
+    page = html_of(client.get("/reviews/"))
+    places = [page.index(f"<bdi>{name}</bdi>") for name in ("First", "Second", "Third")]
+    assert places == sorted(places) and "At work" not in page
+
+
+def test_a_row_says_who_delivered_what_and_how_often_it_came_back(client: Client, task: Task, work: Artifact) -> None:
+    for _ in range(2):
+        make_event(task, Verb.REQUEST_REVISION)
+    page = html_of(client.get("/reviews/"))
+    assert "The plan" in page and "The ledger" in page and "Claude Code" in page and "with <bdi>Cursor</bdi>" in page
+    assert "1 artifact" in page and "version 2" in page and "sent back 2 times" in page
+
+
+def test_the_inbox_can_be_narrowed_to_a_project_and_the_reviews_keep_it(client: Client, project: Project) -> None:
+    mine, other = _waiting(project, "Mine"), _waiting(make_project("other"), "Other")
+    page = html_of(client.get("/reviews/?project=ledger"))
+    assert f"/tasks/{mine.public_id}/review/?project=ledger" in page and other.public_id not in page
+    assert "Other" in html_of(client.get("/reviews/?project=nonsense"))
+
+
+def test_an_empty_inbox_says_how_to_ask_for_review(client: Client, project: Project) -> None:
+    page = html_of(client.get("/reviews/"))
+    assert "Nothing waits for a review" in page and "<code>review</code>" in page
+
+
+def test_what_is_blocked_or_failed_waits_for_a_person_as_well(client: Client, project: Project) -> None:
+    blocked = make_task(project, title="Stuck", status=Status.BLOCKED)
+    for number in range(12):
+        make_task(project, title=f"Failed {number}", status=Status.FAILED)
+    page = html_of(client.get("/reviews/"))
+    assert f"/tasks/{blocked.public_id}/" in page and "The password of the staging server is missing." in page
+    assert page.count('id="other-') == 11 and "Shown are the 10 that changed last." in page
+
+
+def test_archived_work_waits_for_nobody(client: Client, project: Project) -> None:
+    _waiting(project, "Put away", archived_at=timezone.now())
+    assert "Put away" not in html_of(client.get("/reviews/"))
+
+
+def test_the_inbox_is_paged(client: Client, project: Project) -> None:
+    for number in range(27):
+        _waiting(project, f"Number {number}", 100 - number)
+    assert "<bdi>Number 25</bdi>" in html_of(client.get("/reviews/?page=2"))
+
+
+def test_the_inbox_asks_as_often_for_many_as_for_few(client: Client, project: Project) -> None:
+    counts = []
+    for number in range(24):
+        task = _waiting(make_project(), f"Number {number}", parent=make_plan(project, 0))
+        make_event(task, Verb.COMPLETE, session=make_session(project))
+        make_artifact(task)
+        make_task(project, status=Status.BLOCKED)
+        if number in (2, 23):
+            with CaptureQueriesContext(connection) as seen:
+                client.get("/reviews/")
+            counts.append(len(seen))
+    assert counts[0] == counts[1] <= 14
+
+
+# The review of one task
+
+
+def test_a_review_shows_what_changed_and_what_was_asked_for(client: Client, task: Task, work: Artifact) -> None:
+    page = _review(client, task)
+    assert "<del><b>two</b></del>" in page or "<del>two" in page
+    assert "<ins>" in page and "2 lines added, 1 removed" in page and "from version 1 to 2" in page
+    assert "Do it so" in page and "with <bdi>Cursor</bdi>" in page
+
+
+@pytest.mark.parametrize("query", ["layout=split", "show=source", "show=rendered", "show=nonsense", "file=nonsense"])
+def test_a_review_can_be_looked_at_in_several_ways(client: Client, task: Task, work: Artifact, query: str) -> None:
+    page = _review(client, task, query)
+    assert "five" in page
+    assert ("<del>" in page) == (query != "show=source")
+
+
+def test_a_first_version_is_shown_in_numbered_lines(client: Client, task: Task) -> None:
+    work = make_artifact(task, "def go():\n    pass\n", paths=["a.py"])
+    page = _review(client, task)
+    assert f'id="{work.public_id}-2"' in page and '<span class="nf">go</span>' in page
+    assert f"on={work.public_id}&amp;line=2#remark" in page
+
+
+def test_markdown_can_be_read_rendered_and_its_lines_in_source(client: Client, task: Task) -> None:
+    make_artifact(task, "# Head\n\nSome *words*\n", paths=["a.md"])
+    page = _review(client, task, "show=rendered")
+    assert "<em>words</em>" in page and "look at the source" in page
+    assert "data-line" not in page
+
+
+def test_a_work_is_held_against_what_was_reviewed_before_not_against_a_draft(client: Client, task: Task) -> None:
+    work = make_artifact(task, "one\n", "draft\n", "last\n")
+    ArtifactVersion.objects.filter(artifact=work, number=1).update(created_at=timezone.now() - timedelta(hours=2))
+    make_event(task, Verb.REQUEST_REVISION, created_at=timezone.now() - timedelta(hours=1))
+    make_event(task, Verb.COMPLETE)
+    page = _review(client, task)
+    assert "from version 1 to 3" in page and "draft" not in page
+
+
+def test_what_did_not_change_since_is_named_and_not_shown(client: Client, task: Task, work: Artifact) -> None:
+    same = make_artifact(task, "as it was\n", paths=["same.txt"])
+    ArtifactVersion.objects.filter(artifact=same).update(created_at=timezone.now() - timedelta(hours=2))
+    make_event(task, Verb.REQUEST_REVISION, created_at=timezone.now() - timedelta(hours=1))
+    make_event(task, Verb.COMPLETE)
+    page = _review(client, task)
+    assert "same.txt" in page and "as it was" not in page
+    assert "as it was" in _review(client, task, f"file={same.public_id}")
+
+
+def test_images_and_bytes_are_shown_as_what_they_are(client: Client, task: Task) -> None:
+    pixels, raw = (make_artifact(task, text) for text in ("\x89PNG\r\n", "raw"))
+    for work in (pixels, raw):
+        content = version_of(work).content
+        type(content).objects.filter(pk=content.pk).update(size_chars=None, size_lines=None)
+    page = _review(client, task)
+    assert "This work is no text." in page and "Comment on this work" in page
+
+
+def test_a_large_work_shows_its_first_part_and_leads_to_the_rest(
+    client: Client, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "ROWS_TOGETHER", 3)
+    work = make_artifact(task, "".join(f"line {number}\n" for number in range(9)), paths=["a.txt"])
+    page = _review(client, task)
+    assert "<td>line 2</td>" in page and "<td>line 3</td>" not in page and f"file={work.public_id}" in page
+    assert "<td>line 8</td>" in _review(client, task, f"file={work.public_id}")
+
+
+def test_of_many_works_some_are_shown_and_all_are_named(
+    client: Client, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "SHOWN_FILES", 2)
+    for number in range(4):
+        make_artifact(task, paths=[f"{number}.md"])
+    page = _review(client, task)
+    assert page.count('id="work-') == 2 and "3.md" in page and "4 works" in page
+
+
+def test_a_review_without_work_says_so(client: Client, project: Project) -> None:
+    assert "Nothing has been delivered" in _review(client, make_task(project))
+    plan = make_plan(project, 1, status=Status.IN_REVIEW)
+    page = _review(client, plan)
+    assert "A plan has no work of its own" in page and 'value="approve"' in page and "request_revision" not in page
+
+
+def test_reviews_lead_to_the_ones_before_and_after(client: Client, project: Project) -> None:
+    first, middle, last = (_waiting(project, name, minutes) for name, minutes in (("A", 9), ("B", 5), ("C", 1)))
+    _waiting(make_project(), "Elsewhere", 3)
+    page = _review(client, middle, "project=ledger")
+    assert f'rel="prev" href="/tasks/{first.public_id}/review/?project=ledger"' in page
+    assert f'rel="next" href="/tasks/{last.public_id}/review/?project=ledger"' in page
+    assert 'rel="prev"' not in _review(client, first) and 'rel="next"' not in _review(client, last)
+
+
+def test_a_review_asks_as_often_for_many_comments_as_for_few(client: Client, task: Task, work: Artifact) -> None:
+    counts = []
+    for number in range(30):
+        comment(task=task, actor=ADA, text=f"Number {number}", version=version_of(work), line=1 + number % 5)
+        make_event(task, Verb.REQUEST_REVISION, session=make_session(task.project))
+        if number in (2, 29):
+            with CaptureQueriesContext(connection) as seen:
+                _review(client, task)
+            counts.append(len(seen))
+    assert counts[0] == counts[1] <= 20
+
+
+# Comments and verdicts
+
+
+def test_a_comment_on_a_line_stands_below_it_and_can_be_withdrawn(client: Client, task: Task, work: Artifact) -> None:
+    answer = _post(client, task, do="comment", on=work.public_id, version=2, line=5, text="Why five?")
+    made = ReviewComment.objects.get()
+    assert answer["Location"] == f"/tasks/{task.public_id}/review/#comment-{made.pk}"
+    row = _review(client, task).partition(f'id="{work.public_id}-5"')[2].partition("</article>")[0]
+    assert row.count("<tr") == 1 and "Why five?" in row and "not sent yet" in row and "Withdraw" in row
+    _post(client, task, do="withdraw", comment=made.pk)
+    assert not ReviewComment.objects.exists()
+
+
+def test_the_form_for_a_line_stands_below_it_without_javascript(client: Client, task: Task, work: Artifact) -> None:
+    page = _review(client, task, f"on={work.public_id}&line=2&layout=split")
+    form = page.partition(f'id="{work.public_id}-2"')[2].partition("</form>")[0]
+    assert 'id="remark"' in form and 'name="line" min="1" max="5" value="2"' in form
+    assert f'action="/tasks/{task.public_id}/review/?layout=split"' in form
+
+
+def test_a_comment_on_an_earlier_version_stands_at_its_old_line(client: Client, task: Task, work: Artifact) -> None:
+    comment(task=task, actor=ADA, text="Not this", version=version_of(work, 1), line=2)
+    page = _review(client, task)
+    assert re.search(r"two.*?</tr>\s*<tr class=\"said\">.*?Not this", page, re.DOTALL)
+    assert "line 2 of version 1" in page
+
+
+def test_a_comment_on_lines_that_are_not_shown_stands_above(client: Client, task: Task) -> None:
+    text = "".join(f"{number}\n" for number in range(50))
+    work = make_artifact(task, text, text + "more\n")
+    comment(task=task, actor=ADA, text="Far away", version=version_of(work), line=3)
+    assert "Far away" in _review(client, task).partition('class="loose"')[2].partition("<table")[0]
+
+
+def test_a_comment_that_is_refused_keeps_its_text_and_place(client: Client, task: Task, work: Artifact) -> None:
+    answer = _post(client, task, do="comment", on=work.public_id, version=2, line=99, text="Where?")
+    page = answer.content.decode()
+    assert answer.status_code == 400 and "the work has 5 lines" in page and ">Where?</textarea>" in page
+    assert _post(client, task, do="comment", on=work.public_id, line="x", text="Hm").status_code == 400
+    assert _post(client, task, do="comment", on="nonsense", text="Hm").status_code == 404
+    assert _post(client, task, do="nonsense").status_code == 404
+
+
+def test_sending_back_leads_to_the_next_review_and_says_what_was_done(client: Client, task: Task) -> None:
+    following = _waiting(task.project, "The next one", -5)
+    comment(task=task, actor=ADA, text="See here")
+    answer = client.post(
+        f"/tasks/{task.public_id}/review/",
+        {"do": "request_revision", "words": "Mend", "seen": "in_review:0"},
+        follow=True,
+    )
+    assert answer.redirect_chain == [(f"/tasks/{following.public_id}/review/", 302)]
+    assert "“The work”: sent back for revision." in answer.content.decode()
+    task.refresh_from_db()
+    assert (task.status, task.review_comment) == (Status.NEEDS_REVISION, "Mend\n\nSee here")
+    talk = _review(client, task).partition("Conversation")[2]
+    assert "Mend" in talk and "See here" in talk and "Not sent yet" not in talk
+
+
+def test_the_last_approval_leads_to_the_inbox(client: Client, task: Task) -> None:
+    answer = _post(client, task, "project=ledger", do="approve", seen="in_review:0")
+    assert answer["Location"] == "/reviews/?project=ledger"
+    task.refresh_from_db()
+    assert task.status == Status.COMPLETED
+    assert "it can still be sent back" in _review(client, task)
+
+
+def test_who_was_slower_keeps_the_words_and_hears_who_was_faster(client: Client, task: Task) -> None:
+    make_event(task, Verb.APPROVE, actor_name="bo", after={"status": "completed"})
+    answer = _post(client, task, do="request_revision", words="My words", seen="in_review:7")
+    page = answer.content.decode()
+    assert answer.status_code == 409 and "bo was faster" in page and ">My words</textarea>" in page
+
+
+def test_sending_back_needs_words_or_a_comment(client: Client, task: Task) -> None:
+    answer = _post(client, task, do="request_revision", words=" ", seen="in_review:0")
+    assert answer.status_code == 400 and "say what to mend" in answer.content.decode()
+    comment(task=task, actor=ADA, text="Here")
+    assert _post(client, task, do="request_revision", words="", seen="in_review:0").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("fields", "reads", "reviews"),
+    [({}, 200, 403), ({"is_staff": True}, 200, 302), ({"is_staff": True, "is_superuser": True}, 200, 302)],
+    ids=["reader", "reviewer", "owner"],
+)
+def test_who_may_do_what(fields: dict[str, bool], reads: int, reviews: int) -> None:
+    client = Client()
+    task = make_task(make_project(), status=Status.IN_REVIEW)
+    work = make_artifact(task)
+    make_event(task, Verb.COMPLETE)
+    client.force_login(make_user("bo", **fields))
+    page = client.get(f"/tasks/{task.public_id}/review/")
+    assert (page.status_code, client.get("/reviews/").status_code) == (reads, reads)
+    assert (b'class="verdict"' in page.content) == (b"data-remark" in page.content) == (reviews == 302)
+    assert _post(client, task, do="comment", on=work.public_id, text="Hm").status_code == reviews
+    assert _post(client, task, do="approve", seen="in_review:0").status_code == reviews
+
+
+def test_a_stranger_is_sent_to_sign_in(client: Client) -> None:
+    task = make_task(make_project(), status=Status.IN_REVIEW)
+    for address in ("/reviews/", f"/tasks/{task.public_id}/review/"):
+        assert client.get(address)["Location"].startswith("/sign-in/")
+    assert _post(client, task, do="approve")["Location"].startswith("/sign-in/")
+
+
+@pytest.mark.parametrize("public_id", ["task_00000000", "%00", "a%20b"])
+def test_a_task_that_is_not_there_is_not_found(client: Client, project: Project, public_id: str) -> None:
+    assert client.get(f"/tasks/{public_id}/review/").status_code == 404
+
+
+def test_a_form_of_another_site_is_refused(task: Task) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(make_user("eve", is_staff=True))
+    assert _post(client, task, do="approve", seen="in_review:0").status_code == 403
+
+
+@pytest.mark.parametrize("query", ["", "show=source", "show=rendered", "layout=split"])
+def test_hostile_text_is_shown_as_text(client: Client, project: Project, query: str) -> None:
+    task = _waiting(project, EVIL, description=EVIL, summary=EVIL, context=EVIL)
+    work = make_artifact(task, f"a\n{EVIL}\n", f"b\n{EVIL} more\n", paths=[f"src/{EVIL}.md"[:200]])
+    make_event(task, Verb.COMPLETE, actor_name=EVIL[:200])
+    comment(task=task, actor=Actor(kind="person", name=EVIL), text=EVIL, version=version_of(work), line=2)
+    comment(task=task, actor=ADA, text=EVIL)
+    for page in (_review(client, task, query), html_of(client.get("/reviews/"))):
+        assert "<script>alert" not in page and "<img src=x" not in page and 'href="javascript' not in page
+        assert "&lt;script&gt;" in page
