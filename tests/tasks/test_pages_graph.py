@@ -294,6 +294,6 @@ def test_a_neighbourhood_takes_as_many_queries_whatever_is_there(
     task, *others = plan.children.all()
     for number, other in enumerate(others):
         make_dependency(*((task, other) if number % 2 else (other, task)))
-    # session, user, what waits for review, task; first what is needed and its tasks; what needs it, groups, and their tasks
+    # session, user, reviews, task; then what is needed, its tasks, what needs it, groups, and their tasks
     with django_assert_num_queries(12):
         client.get(f"/tasks/{task.public_id}/graph/?depth=2")

@@ -1,0 +1,138 @@
+"""The synthesis of a plan, `/tasks/<public_id>/synthesis/`, and as a file."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from tasks import report
+from tasks.choices import Status
+from tasks.models import Project, Task
+from tasks.queries import synthesis
+from tests.factories import (
+    html_of,
+    make_artifact,
+    make_dependency,
+    make_plan,
+    make_project,
+    make_task,
+    signed_in,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project(client: Client) -> Project:
+    signed_in(client)
+    return make_project("ledger", name="The ledger")
+
+
+def _page(client: Client, task: Task, query: str = "") -> str:
+    return html_of(client.get(f"/tasks/{task.public_id}/synthesis/?{query}"))
+
+
+def _done(project: Project, plan: Task, title: str, **fields: str) -> Task:
+    return make_task(project, parent=plan, title=title, status=Status.COMPLETED, **fields)
+
+
+@pytest.mark.parametrize("address", ["synthesis/", "synthesis.md"])
+def test_a_stranger_is_sent_to_sign_in(client: Client, address: str) -> None:
+    assert client.get(f"/tasks/{make_plan(make_project()).public_id}/{address}").status_code == 302
+
+
+@pytest.mark.parametrize("address", ["synthesis/", "synthesis.md"])
+def test_an_unknown_task_has_no_synthesis(client: Client, project: Project, address: str) -> None:
+    assert client.get(f"/tasks/task_00000000/{address}").status_code == 404
+
+
+def test_parts_stand_in_the_order_in_which_they_build_on_each_other(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0, title="The plan")
+    last = _done(project, plan, "Last", summary="It holds.")
+    first = _done(project, plan, "First", summary="It stands.")
+    make_dependency(last, first)
+    page = _page(client, plan)
+    assert re.findall(r"<h3><a[^>]*><bdi>(\w+)</bdi>", page) == ["First", "Last"]
+    assert "2 of 2 parts are completed" in page and "It stands." in page and "Still missing" not in page
+
+
+def test_what_is_missing_is_named_with_the_reason(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0)
+    _done(project, plan, "There")
+    make_task(project, parent=plan, title="Stopped", status=Status.BLOCKED, reason="No password")
+    make_task(project, parent=plan, title="Sent back", status=Status.NEEDS_REVISION, review_comment="Say why")
+    make_task(project, parent=plan, title="Dropped", status=Status.CANCELLED)
+    missing = _page(client, plan).partition('id="missing"')[2].partition("</section>")[0]
+    assert "Still missing: 2 parts" in missing and "No password" in missing and "Say why" in missing
+    assert "There" not in missing and "Dropped" not in missing
+
+
+def test_a_part_links_to_what_it_delivered(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0)
+    part = _done(project, plan, "Part", summary="Done")
+    artifact = make_artifact(part, "text", paths=["src/app.py", "docs/app.md"])
+    page = _page(client, plan)
+    assert f'<a href="/artifacts/{artifact.public_id}/"><bdi>' in page and "and 1 more path" in page
+    assert f'href="/tasks/{plan.public_id}/synthesis.md"' in page and "artifacts.zip" in page
+
+
+def test_a_plan_without_parts_says_what_to_do(client: Client, project: Project) -> None:
+    assert "Ask an assistant to plan subtasks" in _page(client, make_plan(project, 0))
+
+
+def test_parts_go_by_pages(client: Client, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synthesis, "PARTS_PER_PAGE", 2)
+    plan = make_plan(project, 5)
+    assert _page(client, plan).count('class="card part"') == 2
+    assert _page(client, plan, "page=3").count('class="card part"') == 1
+    assert "There are no parts this far" in _page(client, plan, "page=9")
+
+
+def test_texts_of_assistants_show_as_text_and_are_cut(client: Client, project: Project) -> None:
+    evil = '<script>alert(1)</script>"><img src=x onerror=alert(2)> [x](javascript:alert(3)) \u202e'
+    plan = make_plan(project, 0, title=evil)
+    part = _done(project, plan, evil, summary=evil + "y" * 100_000, public_id="evil_1", specialist="<i>x</i>")
+    make_artifact(part, paths=[evil])
+    page = _page(client, plan)
+    assert "<script>alert" not in page and "<img src=x" not in page and "<i>x" not in page
+    assert "&lt;script&gt;alert(1)" in page and len(page) < 60_000
+
+
+def test_the_file_holds_every_word_of_every_part(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0, title="The plan")
+    for number in range(3):
+        _done(project, plan, f"Part {number}", summary=f"{number}" * 90_000)
+    answer = client.get(f"/tasks/{plan.public_id}/synthesis.md")
+    text = answer.content.decode()
+    assert answer["Content-Type"] == "text/markdown; charset=utf-8"
+    assert answer["Content-Disposition"] == f'attachment; filename="{plan.public_id}.md"'
+    assert text.startswith("# The plan\n\n3 of 3 parts are completed")
+    assert all(f"{number}" * 90_000 in text for number in range(3))
+
+
+def test_a_file_that_cannot_hold_everything_says_so(
+    client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "FILE_CHARS", 1_000)
+    plan = make_plan(project, 0)
+    for number in range(3):
+        _done(project, plan, f"Part {number}", summary="x" * 500)
+    assert (
+        "2 more parts did not fit into this file."
+        in client.get(f"/tasks/{plan.public_id}/synthesis.md").content.decode()
+    )
+
+
+@pytest.mark.parametrize("size", [3, 30])
+def test_a_synthesis_takes_as_many_queries_whatever_its_size(
+    client: Client, project: Project, django_assert_num_queries: DjangoAssertNumQueries, size: int
+) -> None:
+    plan = make_plan(project, size, statuses=[Status.COMPLETED, Status.PENDING])
+    for task in plan.children.all():
+        make_artifact(task, paths=["a.md"])
+    # session, user, reviews, task; then the order (2), the parts, what they delivered (2), counts, what is missing
+    with django_assert_num_queries(11):
+        client.get(f"/tasks/{plan.public_id}/synthesis/")
