@@ -16,14 +16,13 @@ from tasks.queries.board import specialists_seen
 from tasks.views.page import find_project, number_in, page, text_in
 
 KEYS = (
-    ("j", "Next card (or ↓)"),
-    ("k", "Card before (or ↑)"),
-    ("l", "Column to the right (or →)"),
-    ("h", "Column to the left (or ←)"),
+    ("j", "Next card, also ↓ (Enter opens it)"),
+    ("k", "Card before, also ↑"),
+    ("l", "Column to the right, also →"),
+    ("h", "Column to the left, also ←"),
     ("m", "Act on the card"),
-    ("Enter", "Open the card"),
 )
-"""What board.js listens to, for the list of keys."""
+"""What the board does by keys; board.js does it, site.js lists and presses them."""
 PRIORITIES = {level.value: level.label.capitalize() for level in reversed(Priority)}
 
 

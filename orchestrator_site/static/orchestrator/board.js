@@ -8,7 +8,6 @@
   };
   const board = () => document.querySelector("#board");
   const cardsOf = (column) => [...column.querySelectorAll(".task")];
-  const typing = (target) => target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
   let last = ""; // the card that had the focus: it is taken up again where a change took the focus away
 
   function current() {
@@ -29,21 +28,25 @@
     return next && cardsOf(next)[Math.min(place, cardsOf(next).length - 1)];
   }
 
+  /* Letters are pressed by site.js, as all keys of pages are; arrows scroll, unless a card has the focus. */
+
+  function go(key) {
+    const card = current(), from = card ?? document.getElementById(last);
+    const to = card ? beside(card, STEPS[key]) : from ?? board().querySelector(".task");
+    if (to) focus(to);
+  }
+
+  document.addEventListener("click", (event) => {
+    const key = event.target.closest("#board-keys [data-key]")?.dataset.key;
+    if (key === "m") current()?.querySelector(".act-on")?.click();
+    else if (key) go(key);
+  });
+
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !board()) return;
-    if (typing(event.target) || document.querySelector("dialog[open]")) return;
-    const isLetter = event.key.length === 1;
-    if (isLetter && localStorage.getItem("keys-off")) return;
-    const card = current();
-    if (event.key === "m" && card) {
-      event.preventDefault();
-      card.querySelector(".act-on")?.click();
-    } else if (STEPS[event.key] && (card || isLetter)) {
-      event.preventDefault();
-      const from = card ?? document.getElementById(last);
-      const to = from ? (card ? beside(from, STEPS[event.key]) : from) : board().querySelector(".task");
-      if (to) focus(to);
-    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.defaultPrevented) return;
+    if (!event.key.startsWith("Arrow") || !current() || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    go(event.key);
   });
 
   document.addEventListener("focusin", () => {

@@ -1,0 +1,164 @@
+"""The board as a person works with it: by mouse, keyboard and touch, wide and narrow, against somebody else."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tasks.actors import Actor
+from tasks.choices import Status
+from tasks.models import Project, Task
+from tasks.services.claim import claim
+from tests.browser.conftest import Open
+from tests.factories import make_dependency, make_plan, make_project, make_task
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+ADDRESS = "/projects/ledger/board/"
+
+
+@pytest.fixture
+def project(transactional_db: None) -> Project:
+    """A board with cards in all states, two of them ready to be taken."""
+    project = make_project("ledger")
+    plan = make_plan(project, 16, statuses=Status.values, title="Count it all")
+    for title in ("Wanted", "Other"):
+        make_task(project, parent=plan, title=title, is_ready=True)
+    last = make_task(project, parent=plan, title="Last")
+    make_dependency(last, Task.objects.get(title="Wanted"))
+    return project
+
+
+def _card(page: Page, title: str) -> str:
+    return f"#task-{Task.objects.get(title=title).public_id}"
+
+
+def _focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.closest('.task')?.querySelector('h3').textContent ?? ''"))
+
+
+def _column(page: Page, status: str) -> list[str]:
+    return page.locator(f"#cards-{status} h3").all_text_contents()
+
+
+def test_a_card_is_moved_by_mouse_from_its_menu(open_page: Open, project: Project) -> None:
+    page = open_page(ADDRESS)
+    page.get_by_role("link", name="Act on ⁨Wanted⁩").click()
+    page.locator("#dialog").get_by_role("button", name="Take it").click()
+    expect(page.locator("#cards-active").locator(_card(page, "Wanted"))).to_be_visible()
+    expect(page.locator("#cards-pending").locator(_card(page, "Wanted"))).to_have_count(0)
+    assert page.url.endswith(ADDRESS)
+
+
+def test_a_card_is_moved_by_keys_alone(open_page: Open, project: Project) -> None:
+    page = open_page(ADDRESS)
+    page.keyboard.press("j")
+    assert _focused(page) == "Wanted"
+    page.keyboard.press("m")
+    dialog = page.locator("#dialog")
+    expect(dialog.get_by_role("button", name="Take it")).to_be_visible()
+    dialog.get_by_role("button", name="Take it").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#cards-active").locator(_card(page, "Wanted"))).to_be_visible()
+    page.keyboard.press("j")
+    assert _focused(page) == "Wanted"
+
+
+def test_keys_go_from_card_to_card_and_from_column_to_column(open_page: Open, project: Project) -> None:
+    page = open_page(ADDRESS)
+    places = []
+    for key in ("j", "j", "k", "ArrowDown", "l", "ArrowRight", "h", "ArrowLeft", "ArrowUp"):
+        page.keyboard.press(key)
+        column = page.evaluate("document.activeElement.closest('.column').id")
+        places.append((column, page.evaluate(PLACE)))
+    pending, active, review = "column-pending", "column-active", "column-in_review"
+    assert places == [
+        (pending, 0), (pending, 1), (pending, 0), (pending, 1), (active, 1), (review, 1), (active, 1), (pending, 1),
+        (pending, 0),
+    ]  # fmt: skip
+
+
+PLACE = "[...document.activeElement.closest('.cards').children].indexOf(document.activeElement.closest('.task'))"
+
+
+def test_enter_opens_the_card(open_page: Open, project: Project) -> None:
+    page = open_page(ADDRESS)
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Wanted")
+
+
+def test_keys_do_nothing_while_somebody_types_or_has_switched_them_off(open_page: Open, project: Project) -> None:
+    page = open_page(ADDRESS)
+    page.get_by_role("searchbox", name="Search", exact=True).last.focus()
+    page.keyboard.type("jlm")
+    assert page.get_by_role("searchbox", name="Search", exact=True).last.input_value() == "jlm"
+    page.evaluate("localStorage.setItem('keys-off', '1')")
+    page.reload()
+    page.keyboard.press("j")
+    assert _focused(page) == ""
+
+
+def test_the_keys_of_the_board_are_listed(open_page: Open, project: Project) -> None:
+    page = open_page(ADDRESS)
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_contain_text("Act on the card")
+
+
+def test_a_lost_race_says_who_was_faster_and_shows_the_card_as_it_stands(open_page: Open, project: Project) -> None:
+    page = open_page(ADDRESS)
+    page.get_by_role("link", name="Act on ⁨Wanted⁩").click()
+    take = page.locator("#dialog").get_by_role("button", name="Take it")
+    expect(take).to_be_visible()
+    claim(task=Task.objects.get(title="Wanted"), actor=Actor.system())
+    take.click()
+    expect(page.locator("#messages, #dialog")).to_contain_text(["was faster"])
+
+
+def test_more_cards_come_in_place_and_stay(open_page: Open, project: Project) -> None:
+    make_plan(project, 90, statuses=[Status.COMPLETED])
+    page = open_page(ADDRESS)
+    assert len(_column(page, "completed")) == 20
+    page.get_by_role("link", name="Show more of what is completed").click()
+    expect(page.locator("#cards-completed > li")).to_have_count(60)
+    assert page.url.endswith("?completed=60")
+    assert page.evaluate(PLACE) == 20  # the first new card has the focus
+
+
+def test_without_javascript_more_cards_are_a_page_and_a_menu_is_one(open_page: Open, project: Project) -> None:
+    make_plan(project, 30, statuses=[Status.COMPLETED])
+    page = open_page(ADDRESS, java_script_enabled=False)
+    page.get_by_role("link", name="Show more of what is completed").click()
+    assert len(_column(page, "completed")) == 32
+    page.get_by_role("link", name="Act on ⁨Wanted⁩").click()
+    page.get_by_role("button", name="Take it").click()
+    assert "Wanted" in _column(page, "active")
+    assert page.url.endswith(ADDRESS + "?completed=60")
+
+
+def test_on_a_phone_columns_are_reached_by_links_and_cards_moved_by_touch(open_page: Open, project: Project) -> None:
+    page = open_page(ADDRESS, **PHONE)
+    sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(sideways) <= 0
+    page.get_by_role("navigation", name="Columns").get_by_role("link", name="Completed").tap()
+    expect(page.locator("#column-completed h2")).to_be_in_viewport()
+    page.get_by_role("link", name="Act on ⁨Wanted⁩").tap()
+    page.locator("#dialog").get_by_role("button", name="Take it").tap()
+    expect(page.locator("#cards-active").locator(_card(page, "Wanted"))).to_have_count(1)
+    assert page.evaluate(sideways) <= 0
+
+
+@pytest.mark.parametrize("width", [390, 800, 1280, 2560])
+def test_the_page_itself_never_scrolls_sideways_whatever_stands_on_the_cards(
+    open_page: Open, project: Project, width: int
+) -> None:
+    evil = "<b>\u202e" + "w" * 280
+    make_task(project, title=evil, specialist="w" * 64, public_id="x_1", status=Status.ACTIVE, lease_holder="w" * 200)
+    page = open_page(ADDRESS, viewport={"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    wide = "(card) => [...document.querySelectorAll('.task')].filter((each) => each.scrollWidth > each.clientWidth + 1)"
+    assert page.evaluate(f"({wide})().map((each) => each.textContent)") == []
+
+
+def test_a_wide_screen_shows_all_columns_at_once(open_page: Open, project: Project) -> None:
+    page = open_page(ADDRESS, viewport={"width": 2560, "height": 1300})
+    assert page.evaluate("document.querySelector('#board').scrollWidth <= document.querySelector('#board').clientWidth")
