@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,11 +17,22 @@ from tasks.rest.problems import MEDIA_TYPE, TITLES, TYPE
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
+_WITH_A_FILE = re.compile(r"/tasks/[^/]+/complete/")
+"""The form that takes in a whole file; what it is sent has the limit of an upload."""
+
 
 def largest_body() -> int:
     """Return how many bytes the largest request may have: a delivery with every second character escaped, or a plan."""
     delivery: int = settings.ORCHESTRATOR_MAX_DELIVERY_BYTES
     return max(LARGE_BODY, 2 * delivery + LARGE_BODY // 16)
+
+
+def body_limit(scope: Any) -> int:
+    """Return how many bytes the body of a request may have."""
+    if scope["method"] == "POST" and _WITH_A_FILE.fullmatch(scope["path"]):
+        with_a_file: int = settings.ORCHESTRATOR_MAX_UPLOAD_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return max(largest_body(), with_a_file)
+    return largest_body()
 
 
 def bounded(site: Any) -> Any:
@@ -34,7 +46,7 @@ def bounded(site: Any) -> Any:
             arriving = Arriving(receive)
             await site(scope, arriving, ending(arriving, send))
             return
-        limit = largest_body()
+        limit = body_limit(scope)
         if _told_length(scope) > limit:
             await _refuse(send, limit)
             return

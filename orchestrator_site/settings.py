@@ -248,6 +248,8 @@ if ORCHESTRATOR_TLS:
 ORCHESTRATOR_LEASE_MINUTES = env.int("ORCHESTRATOR_LEASE_MINUTES", default=30)
 # The largest work that one call may deliver, in bytes of UTF-8.
 ORCHESTRATOR_MAX_DELIVERY_BYTES = env.int("ORCHESTRATOR_MAX_DELIVERY_BYTES", default=16 * 1024 * 1024)
+# A form may hold such a work as a text, too.
+DATA_UPLOAD_MAX_MEMORY_SIZE = ORCHESTRATOR_MAX_DELIVERY_BYTES + 1024 * 1024
 # The largest work that arrives in parts, in bytes; how many may arrive at once in a project; and what they leave free.
 ORCHESTRATOR_MAX_UPLOAD_BYTES = env.int("ORCHESTRATOR_MAX_UPLOAD_BYTES", default=100 * 1024 * 1024)
 ORCHESTRATOR_MAX_OPEN_UPLOADS = env.int("ORCHESTRATOR_MAX_OPEN_UPLOADS", default=200)
