@@ -148,5 +148,4 @@
   }
 
   for (const each of all(".moves [hidden]")) each.hidden = false;
-  for (const work of all(".reviewed")) one("a[data-line]", work)?.setAttribute("tabindex", "0");
 })();

@@ -1,0 +1,188 @@
+"""Reviewing in Chromium: the whole way of a work there and back, by keyboard alone, and without JavaScript."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from artifacts.models import ReviewComment
+from artifacts.queries import version_of
+from artifacts.services.comment import comment
+from tasks.actors import Actor
+from tasks.choices import Status, Verb
+from tasks.models import Task
+from tests.assistants import Assistant, subtask
+from tests.browser.axe import violations
+from tests.browser.conftest import Open
+from tests.factories import make_artifact, make_event, make_project, make_task
+
+PHONE = {"viewport": {"width": 390, "height": 844}}
+EVIL = "<script>document.title = 'taken'</script><img src=x onerror=alert(1)>\u202e" + "w" * 150
+FIRST = "".join(f"step_{number} = {number}\n" for number in range(1, 31))
+SECOND = FIRST.replace("step_7 = 7", "step_7 = seven()").replace("step_25 = 25", "step_25 = last()")
+
+
+@pytest.fixture
+def tasks(ada: Assistant) -> list[Task]:
+    """Two tasks in review, each delivered by an assistant, the older first."""
+    steps = [subtask(title, review=True) for title in ("Count the steps", "Name the steps")]
+    made = ada.call("plan_task", description="A job", subtasks=steps)
+    found = [Task.objects.get(public_id=row["task_id"]) for row in made["subtasks"]]
+    for task in found:
+        ada.complete(task.public_id, detailed_work=FIRST, file_paths=[f"src/{task.pk}.py"], artifact_type="code")
+    return found
+
+
+def _status(task: Task) -> str:
+    return Task.objects.get(pk=task.pk).status
+
+
+def _focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.dataset.line || document.activeElement.textContent.trim()"))
+
+
+def test_a_work_goes_back_with_comments_and_comes_again(open_page: Open, ada: Assistant, tasks: list[Task]) -> None:
+    task = tasks[0]
+    page = open_page("/reviews/")
+    page.get_by_role("link", name="Count the steps").click()
+    page.get_by_role("link", name="Comment on line 7").click()
+    page.get_by_label("Comment", exact=True).first.fill("Seven is a magic number.")
+    page.get_by_role("button", name="Comment", exact=True).first.click()
+    expect(page.locator("article.draft")).to_contain_text("Seven is a magic number.")
+    page.get_by_label("Words on the whole").fill("Name your numbers.")
+    page.get_by_role("button", name="Send back with 1 comment").click()
+    expect(page.get_by_role("status").get_by_text("sent back for revision")).to_be_visible()
+    expect(page).to_have_title(re.compile("Name the steps"))
+
+    brief = ada.call("execute_subtask", task_id=task.public_id)["brief"]
+    first = brief.partition("## Task")[0]
+    assert "Name your numbers." in first and "line 7: `step_7 = 7`\n  Seven is a magic number." in first
+    path = task.artifacts.get(paths__path__startswith="src/").paths.get().path
+    ada.complete(task.public_id, detailed_work=SECOND, file_paths=[path], artifact_type="code")
+
+    page.goto(page.url.replace(tasks[1].public_id, task.public_id))
+    expect(page.get_by_text("2 lines added, 2 removed from version 1 to 2")).to_be_visible()
+    expect(page.locator("ins").first).to_have_text("step_7 = seven()")
+    said = page.locator("tr.said article")
+    expect(said).to_contain_text("Seven is a magic number.")
+    expect(said).to_contain_text("on line 7 of version 1")
+    expect(page.get_by_role("region", name="Conversation")).to_contain_text("Name your numbers.")
+    page.get_by_role("button", name="Approve").click()
+    expect(page).to_have_title(re.compile("Name the steps"))
+    assert _status(task) == Status.COMPLETED
+
+
+def test_two_reviews_are_done_by_keyboard_alone(open_page: Open, tasks: list[Task]) -> None:
+    page = open_page("/reviews/")
+    for key, title in (("j", "Count the steps"), ("j", "Name the steps"), ("k", "Count the steps")):
+        page.keyboard.press(key)
+        expect(page.get_by_role("link", name=title)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page).to_have_title(re.compile("Review: .Count the steps"))
+    page.keyboard.press("j")
+    expect(page).to_have_title(re.compile("Name the steps"))
+    page.keyboard.press("k")
+    expect(page).to_have_title(re.compile("Count the steps"))
+    page.keyboard.press("n")
+    page.keyboard.press("ArrowDown")
+    assert _focused(page) == "2"
+    page.keyboard.press("c")
+    page.keyboard.type("a, j and n are only letters here")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("article.draft")).to_contain_text("only letters")
+    page.keyboard.press("r")
+    page.keyboard.type("Mend")
+    page.keyboard.press("Control+Enter")
+    expect(page).to_have_title(re.compile("Name the steps"))
+    page.keyboard.press("a")
+    expect(page).to_have_title(re.compile("^Reviews"))
+    assert [_status(task) for task in tasks] == [Status.NEEDS_REVISION, Status.COMPLETED]
+    assert ReviewComment.objects.get().line == 2
+
+
+def test_keys_go_from_change_to_change(open_page: Open, tasks: list[Task]) -> None:
+    make_artifact(tasks[0], FIRST, SECOND, paths=["a.py"])
+    page = open_page(f"/tasks/{tasks[0].public_id}/review/")
+    places = []
+    for key in "nnnpp":
+        page.keyboard.press(key)
+        places.append(_focused(page))
+    assert places == ["7", "25", "1", "25", "7"]
+    page.keyboard.press("?")
+    for words in ("The next change or work", "Approve", "The next review", "Comment on the line"):
+        expect(page.get_by_role("dialog")).to_contain_text(words)
+
+
+def test_shift_and_a_click_make_a_range_and_escape_leaves_it(open_page: Open, tasks: list[Task]) -> None:
+    page = open_page(f"/tasks/{tasks[0].public_id}/review/")
+    page.get_by_role("link", name="Comment on line 9", exact=True).click()
+    page.get_by_role("link", name="Comment on line 4", exact=True).click(modifiers=["Shift"])
+    assert [page.get_by_label(name).first.input_value() for name in ("From line", "to line")] == ["4", "9"]
+    assert page.locator("tr.chosen").count() == 6
+    page.keyboard.press("Escape")
+    expect(page.locator("tr.chosen, tr.here")).to_have_count(0)
+    expect(page.get_by_role("link", name="Comment on line 9", exact=True)).to_be_focused()
+
+
+def test_words_are_kept_while_one_comments(open_page: Open, tasks: list[Task]) -> None:
+    page = open_page(f"/tasks/{tasks[0].public_id}/review/")
+    page.get_by_label("Words on the whole").fill("Half a thought")
+    page.get_by_role("link", name="Comment on line 3", exact=True).click()
+    page.keyboard.type("Hm")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("article.draft")).to_be_visible()
+    expect(page.get_by_label("Words on the whole")).to_have_value("Half a thought")
+
+
+def test_a_review_is_done_without_javascript(open_page: Open, tasks: list[Task]) -> None:
+    page = open_page("/reviews/", java_script_enabled=False)
+    page.get_by_role("link", name="Count the steps").click()
+    page.get_by_role("link", name="Comment on line 7", exact=True).click()
+    form = page.locator("tr.said form")
+    expect(form.get_by_label("From line")).to_have_value("7")
+    form.get_by_label("to line").fill("8")
+    form.get_by_label("Comment", exact=True).fill("Both of them")
+    form.get_by_role("button", name="Comment").click()
+    expect(page.locator("article.draft")).to_contain_text("on lines 7-8")
+    page.get_by_role("button", name="Send back with 1 comment").click()
+    assert _status(tasks[0]) == Status.NEEDS_REVISION
+
+
+@pytest.fixture
+def hostile(transactional_db: None) -> list[str]:
+    """The addresses of reviews whose every text tries to break out."""
+    project = make_project("ledger", name=EVIL)
+    task = make_task(project, title=EVIL, status=Status.IN_REVIEW, description=EVIL * 20, summary=EVIL * 20)
+    make_event(task, Verb.COMPLETE, actor_name=EVIL[:200])
+    work = make_artifact(task, f"a\n{EVIL * 9}\n", f"b\n{EVIL * 9} c\n", paths=["src/" + "deep/" * 60 + "a.md"])
+    comment(task=task, actor=Actor.system(EVIL), text=EVIL * 9, version=version_of(work), line=2)
+    make_event(task, Verb.REQUEST_REVISION, actor_name=EVIL[:200], after={"comment": EVIL * 9})
+    make_event(task, Verb.COMPLETE)
+    make_task(project, title=EVIL, status=Status.FAILED, reason=EVIL * 9)
+    address = f"/tasks/{task.public_id}/review/"
+    return ["/reviews/", address, *(f"{address}?{query}" for query in ("layout=split", "show=source", "show=rendered"))]
+
+
+def test_hostile_text_breaks_nothing_on_any_screen(open_page: Open, hostile: list[str]) -> None:
+    for address in hostile:
+        for width in (390, 2560):
+            page = open_page(address, viewport={"width": width, "height": 844})
+            assert page.title() != "taken"
+            wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wider <= 0, (address, width)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_reviews_hold_to_what_axe_knows(open_page: Open, tasks: list[Task], scheme: str) -> None:
+    task = tasks[0]
+    work = make_artifact(task, FIRST, SECOND, paths=["a.py"])
+    comment(task=task, actor=Actor.system("root"), text="Hm", version=version_of(work), line=7)
+    make_artifact(task, "# Words\n", paths=["a.md"])
+    address = f"/tasks/{task.public_id}/review/"
+    queries = ("", "?layout=split", "?show=source", "?show=rendered", f"?on={work.public_id}&line=7")
+    for place in ("/reviews/", *(address + query for query in queries)):
+        for window in (PHONE, {}):
+            page = open_page(place, color_scheme=scheme, **window)
+            assert violations(page) == [], (place, window)
