@@ -19,7 +19,7 @@ from tasks.queries.offers import offers_for
 
 CARDS, MORE_CARDS, MOST_CARDS = 20, 40, 200
 """Cards of a column at first, how many more a click shows, and how many at most."""
-IDS_FOUND, BEST = 200, 100
+IDS_FOUND, BEST = 200, 200
 """How many tasks the beginning of an id finds, and how many of the best are kept where words find too many."""
 HOLDERS, PLANS = 50, 50
 
@@ -97,7 +97,7 @@ class CardBoard:
 def board_of(project: Project, *, filters: CardFilters, shown: Mapping[str, int], scopes: Iterable[Scope]) -> CardBoard:
     """Return a project's leaves by state. `shown` says how many cards of a state, where it is not the usual number."""
     plan = _plan(project, filters.plan)
-    keys = _found(project, filters.q) if filters.q else None
+    keys, is_cut = _found(project, filters.q) if filters.q else (None, False)
     found = _matching(project, plan, filters, keys)
     totals: dict[str, int] = dict(found.order_by().values_list("status").annotate(Count("pk")))
     rows = {
@@ -106,7 +106,7 @@ def board_of(project: Project, *, filters: CardFilters, shown: Mapping[str, int]
     }
     cards = _cards([task for of_status in rows.values() for task in of_status], frozenset(scopes))
     columns = [Column(status, [cards[task.pk] for task in rows[status]], totals.get(status, 0)) for status in Status]
-    return CardBoard(columns, plan, is_cut=keys is not None and len(keys) >= words.MOST_FOUND)
+    return CardBoard(columns, plan, is_cut)
 
 
 def _plan(project: Project, public_id: str) -> Task | None:
@@ -114,44 +114,41 @@ def _plan(project: Project, public_id: str) -> Task | None:
 
 
 def _matching(project: Project, plan: Task | None, filters: CardFilters, keys: list[int] | None) -> TaskQuerySet:
-    """Narrow the leaves on the board; a plan by its key, looked up first, so that its own index is used."""
+    """Narrow the leaves on the board to those that the filters and the keys leave."""
     if filters.plan and plan is None:
         return Task.objects.none()
-    found = Task.objects.filter(project=project) if plan is None else _of_plan(plan)
-    found = found.on_board().leaves()
+    found = _within(project, plan, keys).on_board().leaves()
     if filters.specialist:
         found = found.filter(specialist=filters.specialist)
     if filters.holder:  # only active leaves are held
         found = found.filter(status=Status.ACTIVE, lease_holder__icontains=filters.holder)
     if filters.priority:
         found = found.filter(priority=filters.priority)
-    if filters.ready:
-        found = found.filter(is_ready=True)
-    return found if keys is None else _with_words(found, keys)
+    return found.filter(is_ready=True) if filters.ready else found
 
 
-def _of_plan(plan: Task) -> TaskQuerySet:
-    return Task.objects.filter(pk=plan.pk) if plan.is_leaf else Task.objects.filter(root=plan)
+def _within(project: Project, plan: Task | None, keys: list[int] | None) -> TaskQuerySet:
+    """Narrow by one thing that has an index: keys, which are of the project, else the plan, else the project."""
+    if plan is not None:
+        of_plan = Task.objects.filter(pk=plan.pk) if plan.is_leaf else Task.objects.filter(root=plan)
+        return of_plan if keys is None else of_plan.filter(pk__in=keys)
+    return Task.objects.filter(project=project) if keys is None else Task.objects.filter(pk__in=keys)
 
 
-def _with_words(found: TaskQuerySet, keys: list[int]) -> TaskQuerySet:
-    """Keep what some words fit. Where they are too common, the best is often a plan, so that its cards count, too."""
-    if len(keys) < words.MOST_FOUND:
-        return found.filter(pk__in=keys)
-    best = keys[:BEST]
-    return found.filter(Q(pk__in=best) | Q(root__in=best))
+def _found(project: Project, text: str) -> tuple[list[int], bool]:
+    """Return the keys of what some words fit, and whether there are more; the beginning of an id is enough.
 
-
-def _found(project: Project, text: str) -> list[int]:
-    """Return the keys of what some words fit; where they look like an id, its beginning is enough.
-
-    They are looked up once, because each column asks for them.
+    Where they are too common, the best are often plans, so that the cards of those count, too.
     """
     keys = words.find(project, text)
+    is_cut = len(keys) >= words.MOST_FOUND
+    if is_cut:
+        below = Task.objects.filter(root__in=keys[:BEST]).leaves().order_by().values_list("pk", flat=True)
+        keys = [*keys[:BEST], *below[: words.MOST_FOUND]]
     if "_" in text and " " not in text:
         named = Task.objects.filter(project=project, public_id__startswith=text).order_by()
-        keys = [*named.values_list("pk", flat=True)[:IDS_FOUND], *keys]
-    return keys
+        keys += named.values_list("pk", flat=True)[:IDS_FOUND]
+    return keys, is_cut
 
 
 def _rows(found: TaskQuerySet, filters: CardFilters, status: Status, number: int) -> list[Task]:
