@@ -114,7 +114,7 @@ def _asked_part(request: HttpRequest, content: Content, here: tuple[int, int] | 
         return part_at(content, number_in(request, "offset", least=0, most=LAST_NUMBER))
     if here:
         return part_of_line(content, here[0])
-    return number_in(request, "part", least=1, most=count_parts(content))
+    return min(number_in(request, "part", least=1, most=LAST_NUMBER), count_parts(content))
 
 
 def _is_wrapped(request: HttpRequest, longest: int) -> bool:

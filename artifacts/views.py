@@ -22,7 +22,7 @@ from tasks.views.page import number_in, page
 
 SHOWN_CHARACTERS = 200_000
 SHOWN_VERSIONS = 50
-COPIED_BYTES = 1024 * 1024
+COPIED_BYTES = 2 * 1024 * 1024
 """Up to here a work can be copied with a button; it is downloaded beyond."""
 LAST_NUMBER = 2**31 - 1
 CONTEXTS = (CONTEXT, 10, 50)

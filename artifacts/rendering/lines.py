@@ -6,14 +6,15 @@ from html import escape
 
 KNOWN_BY = 4_096
 """Characters at its beginning that tell the language of a text that is coloured in parts."""
-_PICTURES = {number: 0x2400 + number for number in range(32) if chr(number) not in "\t\n\r"} | {0x7F: 0x2421}
+PICTURES = {number: 0x2400 + number for number in range(32) if chr(number) not in "\t\n\r"} | {0x7F: 0x2421}
+"""What is shown in the place of characters that have no shape."""
 _LINE = '<span id="L{0}"><a href="#L{0}" data-line="{0}" tabindex="-1" aria-hidden="true"></a>{1}\n</span>'
 _REST = '<span><a tabindex="-1" aria-hidden="true"></a>{}\n</span>'
 
 
 def visible(text: str) -> str:
     """Show characters without a shape by their pictures: a lone CR would otherwise count as a line."""
-    return text.replace("\r\n", "\n").replace("\r", "\u240d").translate(_PICTURES)
+    return text.replace("\r\n", "\n").replace("\r", "\u240d").translate(PICTURES)
 
 
 def numbered(html: str, first: int = 1, *, goes_on: bool = False) -> str:
@@ -29,6 +30,11 @@ def numbered(html: str, first: int = 1, *, goes_on: bool = False) -> str:
 def plain_lines(text: str, first: int = 1, *, goes_on: bool = False) -> str:
     """Return a text in numbered lines without colours."""
     return numbered(escape(visible(text), quote=False), first, goes_on=goes_on)
+
+
+def unnumbered(text: str) -> str:
+    """Return a text as one block."""
+    return f"<span>{escape(visible(text), quote=False)}</span>"
 
 
 def marked(html: str, first: int, last: int) -> str:

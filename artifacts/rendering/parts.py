@@ -15,15 +15,22 @@ from django.utils.safestring import SafeString, mark_safe
 
 from artifacts.models import Content
 from artifacts.rendering.apart import kept
-from artifacts.rendering.lines import KNOWN_BY, marked, plain_lines
+from artifacts.rendering.lines import KNOWN_BY, marked, plain_lines, unnumbered
 from artifacts.store import slices
 
-PART_CHARACTERS = 64 * 1024
-PARTS_PER_PAGE = 16
-SLACK = 8 * 1024
+PART_CHARACTERS = 32 * 1024
+PARTS_PER_PAGE = 32
+SLACK = 4 * 1024
 """Characters behind a multiple in which a part may begin."""
 LONGEST_COLOURED = 10_000
 """Characters of a line from which on its part has no colours: a browser takes seconds to lay out such a line."""
+MOST_NUMBERED = 6_000
+"""Lines of a part up to which each is a link: a page would drown in more."""
+_NO_COLOURS = {
+    "long": f"A line of more than {LONGEST_COLOURED:,} characters has no colours, nor have those near it.",
+    "late": "These lines could not be coloured in the time that there is for it.",
+    "dense": "So many short lines have neither colours nor numbers.",
+}
 _BREAKS = (re.compile(r"\n\r?\n(?=[^\s})\]])"), re.compile(r"\n"))
 """Where a text is cut best, and second best."""
 
@@ -115,14 +122,18 @@ def part_of_line(content: Content, line: int) -> int:
 
 def coloured(content: Content, part: Part, name: str, here: tuple[int, int] | None = None) -> Coloured:
     """Return a part as HTML, with the lines of `here` marked. Call it outside any transaction."""
-    if part.longest > LONGEST_COLOURED:
-        html, why = None, f"A line of more than {LONGEST_COLOURED:,} characters has no colours, nor have those near it."
-    else:
-        html, why = _html(content, part, name), "These lines could not be coloured in the time that there is for it."
+    if part.lines > MOST_NUMBERED:
+        return _safe(unnumbered(part.text), "dense")
+    html = _html(content, part, name) if part.longest <= LONGEST_COLOURED else None
+    why = "" if html is not None else "long" if part.longest > LONGEST_COLOURED else "late"
     shown = plain_lines(part.text, part.first, goes_on=part.goes_on) if html is None else html
     if here:
         shown = marked(shown, max(here[0], part.first), min(here[1], part.last))
-    return Coloured(mark_safe(shown), why if html is None else "")  # noqa: S308 -- escaped
+    return _safe(shown, why)
+
+
+def _safe(html: str, why: str) -> Coloured:
+    return Coloured(mark_safe(html), _NO_COLOURS.get(why, ""))  # noqa: S308 -- every text in it is escaped
 
 
 def _html(content: Content, part: Part, name: str) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from artifacts.models import Content
+from artifacts.rendering.lines import PICTURES
 from artifacts.search.inside import NEAR, TOTAL_LIMIT, Block, blocks, may_hold
 from artifacts.search.snippets import Snippet, snippet_of
 from artifacts.search.words import Term
@@ -75,7 +76,7 @@ def _lines(content: Content, texts: Sequence[str], every: bool, most: int) -> It
             number += block.text.count("\n", counted - block.offset, found.start())
             counted = block.offset + found.start()
             spans = [(each.start() - begin, each.end() - begin) for each in pattern.finditer(block.text, begin, end)]
-            snippet = snippet_of(block.text[begin:end], spans, offset=block.offset + begin)
+            snippet = snippet_of(block.text[begin:end].translate(PICTURES), spans, offset=block.offset + begin)
             yield Line(number, counted, snippet, is_near)
         number += block.text.count("\n", counted - block.offset, block.last)
         counted = block.offset + block.last

@@ -93,8 +93,9 @@
   function pointed() {
     const found = /^#L(\d+)(?:-L?(\d+))?$/.exec(location.hash);
     if (!found) return null;
-    const first = Number(found[1]);
-    return { first, last: Math.max(first, Number(found[2] ?? first)) };
+    const first = Number(found[1]), asked = /^(\d+)-(\d+)$/.exec(new URLSearchParams(location.search).get("line"));
+    const last = found[2] ?? (asked && Number(asked[1]) === first ? asked[2] : first);
+    return { first, last: Math.max(first, Number(last)) };
   }
 
   function mark() {
