@@ -19,8 +19,9 @@ from tasks.queries.offers import offers_for
 
 CARDS, MORE_CARDS, MOST_CARDS = 20, 40, 200
 """Cards of a column at first, how many more a click shows, and how many at most."""
-IDS_FOUND, BEST = 200, 200
-"""How many tasks the beginning of an id finds, and how many of the best are kept where words find too many."""
+IDS_FOUND, BEST, BELOW = 200, 200, 2_000
+"""How many tasks the beginning of an id finds, how many of the best are kept where words find too many, and cards
+below those."""
 HOLDERS, PLANS = 50, 50
 
 _ALWAYS_OPEN = (Status.PENDING, Status.ACTIVE, Status.IN_REVIEW, Status.COMPLETED)
@@ -144,7 +145,7 @@ def _found(project: Project, text: str) -> tuple[list[int], bool]:
     is_cut = len(keys) >= words.MOST_FOUND
     if is_cut:
         below = Task.objects.filter(root__in=keys[:BEST]).leaves().order_by().values_list("pk", flat=True)
-        keys = [*keys[:BEST], *below[: words.MOST_FOUND]]
+        keys = [*keys[:BEST], *below[:BELOW]]
     if "_" in text and " " not in text:
         named = Task.objects.filter(project=project, public_id__startswith=text).order_by()
         keys += named.values_list("pk", flat=True)[:IDS_FOUND]
