@@ -29,6 +29,8 @@ class Caller:
     client_version: str = ""
     environ: dict[str, str] = field(default_factory=dict)
     working_directory: str = ""
+    worked_in: int | None = None
+    """The primary key of the session that the call turned out to belong to, once that is known."""
 
     def actor(self, handle: str | None = None) -> Actor:
         """Return who acts: this caller in the session that a call belongs to. Raises as `session` does."""
@@ -41,8 +43,12 @@ class Caller:
         where no project can be told, NotFound or Conflict for a bad handle.
         """
         session = sessions.by_handle(handle, self.principal) if handle else self._own()
-        sessions.touch(session)
+        self._enter(session)
         return session
+
+    def _enter(self, session: Session) -> None:
+        self.worked_in = session.pk
+        sessions.touch(session)
 
     def open(self, project_dir: str | None, *, key: str | None = None) -> tuple[Session, bool]:
         """Return the caller's session on a project, and whether it was opened just now.
@@ -53,6 +59,7 @@ class Caller:
         """
         going_on = sessions.current(self.connection_id) if self.connection_id and project_dir is None else None
         if going_on is not None:
+            self.worked_in = going_on.pk
             return going_on, False
         return self._open(self._project_of(project_dir), self.connection_id or self._new_handle(key))
 
@@ -77,7 +84,7 @@ class Caller:
                 "session_id: this session is on another project.",
                 next=f"Open one on {project.slug}, or leave the session out.",
             )
-        sessions.touch(session)
+        self._enter(session)
         return Actor.assistant(session, self.principal.scopes)
 
     def seen_on(self, project: Project, handle: str | None = None) -> Session | None:
@@ -85,7 +92,9 @@ class Caller:
 
         Raises as `sessions.by_handle` does.
         """
-        return sessions.by_handle(handle, self.principal) if handle else sessions.open_one(self._shared, project)
+        seen = sessions.by_handle(handle, self.principal) if handle else sessions.open_one(self._shared, project)
+        self.worked_in = seen.pk if seen else None
+        return seen
 
     def open_on(self, project: Project) -> Session:
         """Open a new session on a project. Raises NotFound for one that the token may not touch."""
@@ -114,13 +123,15 @@ class Caller:
 
     def _open(self, project: Project, connection_id: str) -> tuple[Session, bool]:
         self.principal.require_project(project)
-        return sessions.open_session(
+        session, is_new = sessions.open_session(
             project=project,
             principal=self.principal,
             connection_id=connection_id,
             client_name=self.client_name,
             client_version=self.client_version,
         )
+        self.worked_in = session.pk
+        return session, is_new
 
     def _project_of(self, project_dir: str | None) -> Project:
         """Find the project of a folder; a caller from elsewhere has none, and its token knows the project."""

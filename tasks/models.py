@@ -81,6 +81,32 @@ class Session(models.Model):
         return f"{self.client_name or 'assistant'} ({self.public_id})"
 
 
+class ToolUse(models.Model):
+    """What the calls of one tool in one session came to; written some seconds after the calls, as sums.
+
+    Bytes are those of the JSON in UTF-8: of the arguments as received, and of the answer's text. `repaired` counts calls
+    whose arguments had to be mended before they could be understood.
+    """
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="tool_uses")
+    tool = models.CharField(max_length=80)
+    calls = models.PositiveBigIntegerField(default=0)
+    errors = models.PositiveBigIntegerField(default=0)
+    repaired = models.PositiveBigIntegerField(default=0)
+    bytes_received = models.PositiveBigIntegerField(default=0)
+    bytes_sent = models.PositiveBigIntegerField(default=0)
+    last_error = models.CharField(max_length=40, blank=True, help_text="The code of the last answer that was an error.")
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["session", "tool"], name="tool_use_once_per_session")]
+
+    def __str__(self) -> str:
+        return f"{self.tool} in {self.session_id}"
+
+
 class TaskQuerySet(models.QuerySet["Task"]):
     """Sets of tasks by the questions that services and pages ask."""
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.db import IntegrityError, OperationalError
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.mcp.registry import Tool
 from tasks.callers import Caller
 from tasks.errors import OrchestratorError, Transient, invalid
@@ -30,22 +32,31 @@ _ECHO_LIMIT = 80
 _KEPT_AS_BYTES = ("detailed_work", "text")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """What the client gets: the same facts as text and as structure."""
 
     payload: dict[str, Any]
     is_error: bool = False
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The payload as compact JSON."""
         return json.dumps(self.payload, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def run(tool: Tool, arguments: dict[str, Any], caller: Caller) -> Outcome:
-    """Run one call to its end; never raises."""
+def run(tool: Tool, arguments: dict[str, Any], caller: Caller, meter: Meter | None = None) -> Outcome:
+    """Run one call to its end, and note in the meter what it came to; never raises."""
     repaired: list[str] = []
+    outcome = _run(tool, arguments, caller, repaired)
+    if meter is not None:
+        is_repaired = bool(repaired) or "repaired" in outcome.payload
+        code = str(outcome.payload.get("code", "")) if outcome.is_error else ""
+        meter.note(caller, tool.name, arguments, outcome.text, error=code, is_repaired=is_repaired)
+    return outcome
+
+
+def _run(tool: Tool, arguments: dict[str, Any], caller: Caller, repaired: list[str]) -> Outcome:
     try:
         with contained(tool.name):
             caller.principal.require(Scope(tool.scope))

@@ -73,10 +73,13 @@ class HttpBridge:
     async def run(self) -> AsyncIterator[None]:
         """Serve while the context is open."""
         self._threads = anyio.CapacityLimiter(AUTH_THREADS)
+        meter = self._bridge.meter
         async with self._manager.run(), anyio.create_task_group() as tasks:
             tasks.start_soon(self._bridge.changes.run)
+            tasks.start_soon(meter.run)
             yield
             tasks.cancel_scope.cancel()
+        await meter.flush_in_thread()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check host, origin and token, in this order, before anything of the body is read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ from mcp.shared.uri_template import UriTemplate
 import orchestrator_site
 from orchestrator_site.mcp import calls, registry, shapes
 from orchestrator_site.mcp.changes import WATCHED_PER_CLIENT, Changes
+from orchestrator_site.mcp.metering import Meter
 from tasks.callers import Caller
 from tasks.errors import NotFound, OrchestratorError
 from tasks.principals import Scope
@@ -110,6 +112,7 @@ class Bridge(MCPServer[Any]):
         self._prompts = {prompt.name: prompt for prompt in registry.prompts()}
         self._threads: anyio.CapacityLimiter | None = None
         self.changes = Changes()
+        self.meter = Meter()
         self._answer("completion/complete", mcp_types.CompleteRequestParams, self._complete)
         self._answer("subscriptions/listen", mcp_types.SubscriptionsListenRequestParams, self._listen)
         self._answer("resources/subscribe", mcp_types.SubscribeRequestParams, self._subscribe)
@@ -130,6 +133,7 @@ class Bridge(MCPServer[Any]):
         low = self._lowlevel_server
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.changes.run)
+            tasks.start_soon(self.meter.run)
             await low.run(read_stream, write_stream, low.create_initialization_options())
             tasks.cancel_scope.cancel()
 
@@ -174,7 +178,8 @@ class Bridge(MCPServer[Any]):
         if tool is None:
             return shapes.result(calls.Outcome(self._no_such_tool(name), is_error=True))
         try:
-            return shapes.result(await self._in_thread(context, lambda caller: calls.run(tool, arguments, caller)))
+            run = partial(calls.run, tool, arguments, meter=self.meter)
+            return shapes.result(await self._in_thread(context, run))
         except OrchestratorError as error:
             return shapes.result(calls.Outcome(error.as_dict(), is_error=True))
 

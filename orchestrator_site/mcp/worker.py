@@ -130,6 +130,12 @@ class _Worker:
         os._exit(code)
 
     def _end(self) -> int:
+        code = self._end_sessions()
+        # After what matters: when it cannot be written now, some seconds of statistics are lost and nothing else.
+        self._bridge.meter.flush()
+        return code
+
+    def _end_sessions(self) -> int:
         if not self._wire.saw_end_of_input:
             return STOPPED
         from tasks.services.sessions import end_connection
