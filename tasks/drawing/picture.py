@@ -5,7 +5,7 @@ Colours come from the style sheet by class; no text gets into it but escaped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from tasks.choices import Status
 from tasks.drawing import labels
 from tasks.drawing.critical import critical_path
-from tasks.drawing.layout import Box, Layout, Line, Size, lay_out
+from tasks.drawing.layout import Layout, Line, Size, lay_out
 from tasks.graph import in_dependency_order
 from tasks.text import shortened
 
@@ -90,34 +90,44 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawn graph, with what its legend says."""
+    """A drawn graph, the same as a list in words, and what its legend says."""
 
     svg: SafeString
+    in_words: SafeString
     critical: list[Vertex]
     has_blocks: bool
-    width: int
-    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """What the parts of a drawing are made from. `here` is the task that it is about, if it is about one."""
+
+    graph: Graph
+    layout: Layout
+    step: Step
+    address: Address
+    path: list[int]
+    here: int | None
+    words: dict[int, str]
 
 
 def picture(graph: Graph, step: Step, address: Address, *, here: int | None = None) -> Picture:
-    """Draw a graph; `here` is the task that the page is about."""
-    layout = lay_out(graph.needs, step.size)
-    path = graph.critical()
-    width, height = layout.width + 2 * EDGE, layout.height + 2 * EDGE
-    svg = format_html(
+    """Draw a graph, or what is near one of its tasks (`here`), which says nothing about the critical path."""
+    path = graph.critical() if here is None else []
+    words = {node: said(graph, node, is_critical=node in path) for node in graph.needs}
+    drawing = _Drawing(graph, lay_out(graph.needs, step.size), step, address, path, here, words)
+    critical = [graph.vertices[node] for node in path if not graph.vertices[node].is_group]
+    return Picture(_svg(drawing), _in_words(drawing), critical, bool(drawing.layout.frames))
+
+
+def _svg(drawing: _Drawing) -> SafeString:
+    width, height = drawing.layout.width + 2 * EDGE, drawing.layout.height + 2 * EDGE
+    return format_html(
         '<svg class="graph {}" id="graph" role="group" aria-label="Dependencies" width="{}" height="{}" '
         'viewBox="{} {} {} {}">{}{}{}{}</svg>',
-        step.name, width, height, -EDGE, -EDGE, width, height,
-        _defined(step), _frames(layout), _lines(layout.lines, graph, path),
-        _nodes(graph, layout, step, address, path, here),
+        drawing.step.name, width, height, -EDGE, -EDGE, width, height,
+        _defined(drawing.step), _frames(drawing.layout), _lines(drawing), _nodes(drawing),
     )  # fmt: skip
-    return Picture(
-        svg,
-        [graph.vertices[node] for node in path if not graph.vertices[node].is_group],
-        bool(layout.frames),
-        width,
-        height,
-    )
 
 
 def _defined(step: Step) -> SafeString:
@@ -139,12 +149,17 @@ def _frames(layout: Layout) -> SafeString:
     return format_html_join("", '<rect class="frame" x="{}" y="{}" width="{}" height="{}" rx="10"/>', rows)
 
 
-def _lines(lines: Iterable[Line], graph: Graph, path: list[int]) -> SafeString:
-    """Draw the critical lines last, above the others."""
-    steps = set(pairwise(path))
-    drawn = sorted((_line_class(line, graph, steps), _curve(line)) for line in lines)
-    rows = [(kind, curve, "arrow-critical" if kind == "line-3" else "arrow") for kind, curve in drawn]
-    return format_html_join("", '<path class="{}" d="{}" marker-end="url(#{})"/>', rows)
+def _lines(drawing: _Drawing) -> SafeString:
+    """Draw the lines of each kind together, the critical ones last, above the others."""
+    steps = set(pairwise(drawing.path))
+    kinds: dict[str, list[tuple[str]]] = {"line-1": [], "line-2": [], "line-3": []}
+    for line in drawing.layout.lines:
+        kinds[_line_class(line, drawing.graph, steps)].append((_curve(line),))
+    rows = (
+        (kind, "-critical" if kind == "line-3" else "", format_html_join("", '<path d="{}"/>', curves))
+        for kind, curves in kinds.items()
+    )
+    return format_html_join("", '<g class="{}" marker-end="url(#arrow{})">{}</g>', rows)
 
 
 def _line_class(line: Line, graph: Graph, steps: set[tuple[int, int]]) -> str:
@@ -166,27 +181,24 @@ def _curve(line: Line) -> str:
     return "".join(drawn)
 
 
-def _nodes(graph: Graph, layout: Layout, step: Step, address: Address, path: list[int], here: int | None) -> SafeString:
+def _nodes(drawing: _Drawing) -> SafeString:
     """Draw the tasks in the order in which the keyboard walks through them: as the eye does, by columns."""
-    critical = set(path)
-    order = sorted(layout.boxes, key=lambda node: (layout.boxes[node].x, layout.boxes[node].y))
-    drawn = (_node(graph, node, layout.boxes[node], step, address, _marks(node, critical, here)) for node in order)
-    return format_html_join("", "{}", ((node,) for node in drawn))
+    boxes = drawing.layout.boxes
+    critical = set(drawing.path)
+    order = sorted(boxes, key=lambda node: (boxes[node].x, boxes[node].y))
+    return format_html_join("", "{}", ((_node(drawing, node, is_critical=node in critical),) for node in order))
 
 
-def _marks(node: int, critical: set[int], here: int | None) -> str:
-    return f"{' critical' if node in critical else ''}{' here' if node == here else ''}"
-
-
-def _node(graph: Graph, node: int, box: Box, step: Step, address: Address, marks: str) -> SafeString:
-    vertex = graph.vertices[node]
+def _node(drawing: _Drawing, node: int, *, is_critical: bool) -> SafeString:
+    vertex, box, step = drawing.graph.vertices[node], drawing.layout.boxes[node], drawing.step
     title = labels.lines(vertex.title, step.letters, step.lines)
     below = vertex.specialist or ("group" if vertex.is_group else "")
     texts = [*title, labels.fitted(below, step.letters)] if step.with_specialist and below else title
+    marks = f"{' critical' if is_critical else ''}{' here' if node == drawing.here else ''}"
     return format_html(
         _shape_of(step, len(title), len(texts) > len(title)),
-        address(vertex.public_id), vertex.public_id, vertex.status, f"{_kind(vertex)}{marks}",
-        said(graph, node, is_critical="critical" in marks), f"{box.x} {box.y}", *texts,
+        drawing.address(vertex.public_id), vertex.public_id, vertex.status, f"{_kind(vertex)}{marks}",
+        drawing.words[node], f"{box.x} {box.y}", *texts,
     )  # fmt: skip
 
 
@@ -215,9 +227,10 @@ def _shape_of(step: Step, titles: int, with_specialist: bool) -> str:
 _ICON = 14
 
 
-def in_words(graph: Graph, address: Address) -> SafeString:
+def _in_words(drawing: _Drawing) -> SafeString:
     """List the tasks, each after what it waits for, for those who do not see the drawing."""
-    rows = ((address(graph.vertices[node].public_id), said(graph, node)) for node in in_dependency_order(graph.needs))
+    vertices, order = drawing.graph.vertices, in_dependency_order(drawing.graph.needs)
+    rows = ((drawing.address(vertices[node].public_id), drawing.words[node]) for node in order)
     return format_html_join("\n", '<li><a href="{}">{}</a></li>', rows)
 
 

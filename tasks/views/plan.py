@@ -32,20 +32,19 @@ def graph(request: HttpRequest, public_id: str) -> HttpResponse:
     depth = number_in(request, "depth", least=1, most=graphs.DEPTHS[-1]) if "depth" in request.GET else DEPTH
     only_unfinished = request.GET.get("part") == "open"
     drawn = graphs.near(centre, depth) if centre else graphs.of_plan(top, only_unfinished=only_unfinished)
-    address = _addresses()
     step, zoom = _zoom(request, len(drawn.graph.vertices))
     context = {
         "task": top,
         "centre": centre,
+        "whole": top.root if top.is_leaf else top,
         "depth": depth,
         "depths": graphs.DEPTHS,
         "fits": drawn.total <= graphs.NODES,
         "drawn": drawn,
-        "picture": picture.picture(drawn.graph, step, address, here=centre.pk if centre else None),
+        "picture": picture.picture(drawn.graph, step, _addresses(), here=centre.pk if centre else None),
         "states": _states(drawn.graph),
         "zoom": zoom,
         "zooms": ZOOMS,
-        "in_words": picture.in_words(drawn.graph, address),
     }
     return render(request, "tasks/graph.html", context)
 

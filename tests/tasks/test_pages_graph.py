@@ -34,7 +34,9 @@ def _nodes(page: str) -> dict[str, str]:
 
 
 def _lines(page: str) -> list[str]:
-    return re.findall(r'<path class="(line-\d)" d=', page.partition('id="graph-box"')[2])
+    """The class of each line."""
+    groups = re.findall(r'<g class="(line-\d)"[^>]*>(.*?)</g>', page.partition('id="graph-box"')[2])
+    return [kind for kind, lines in groups for _ in range(lines.count("<path"))]
 
 
 def _chain(project: Project, *titles: str, **fields: str) -> tuple[Task, list[Task]]:
