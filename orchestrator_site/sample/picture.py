@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 WIDTH, HEIGHT = 480, 160
 _PAPER, _LINE, _BOX = 0, 1, 2
 _PALETTE = bytes((255, 255, 255, 89, 99, 110, 23, 99, 198, 29, 122, 62, 192, 32, 47))
@@ -23,7 +25,7 @@ def states_png() -> bytes:
     for x, y, colour in _BOXES:
         _fill(rows, x, y, x + _SIZE[0], y + _SIZE[1], colour)
         _fill(rows, x + 3, y + 3, x + _SIZE[0] - 3, y + _SIZE[1] - 3, _PAPER)
-    return _png(rows)
+    return indexed_png(rows, _PALETTE)
 
 
 def _fill(rows: list[bytearray], left: int, top: int, right: int, bottom: int, colour: int) -> None:
@@ -31,11 +33,12 @@ def _fill(rows: list[bytearray], left: int, top: int, right: int, bottom: int, c
         row[left:right] = bytes([colour]) * (right - left)
 
 
-def _png(rows: list[bytearray]) -> bytes:
-    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 3, 0, 0, 0)  # 8 bits a pixel, each a place in the palette
+def indexed_png(rows: Sequence[bytes | bytearray], palette: bytes) -> bytes:
+    """Return rows of places in a palette, which has three bytes for each colour, as a PNG."""
+    header = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, 3, 0, 0, 0)  # 8 bits a pixel, not interlaced
     pixels = zlib.compress(b"".join(b"\0" + row for row in rows), 9)
-    parts = ((b"IHDR", header), (b"PLTE", _PALETTE), (b"IDAT", pixels), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in parts)
+    parts = ((b"IHDR", header), (b"PLTE", palette), (b"IDAT", pixels), (b"IEND", b""))
+    return SIGNATURE + b"".join(_chunk(name, data) for name, data in parts)
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

@@ -109,7 +109,7 @@ def _launch(team: Team) -> None:
     team.comes(CODEX, "0.63")
     team.takes(CODEX, "receipt")
     team.at(hours=4.6)
-    team.says("webhooks", "The signature covers the raw bytes. Parsing and writing JSON again changes them.", 19, 20)
+    team.says("webhooks", "The signature covers the raw bytes. Parsing and writing JSON again changes them.", 18, 19)
     team.at(hours=4.5)
     team.sends_back("webhooks", "Check the signature on request.body itself, and compare in constant time.")
     team.at(hours=3.9)

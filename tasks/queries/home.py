@@ -12,7 +12,7 @@ from tasks.choices import Status, Verb
 from tasks.models import Event, Project, Task
 from tasks.queries.board import ROW_FIELDS, with_size
 
-MOVING_ROWS, WAITING_ROWS, DELIVERED_ROWS = 8, 5, 8
+MOVING_ROWS, WAITING_ROWS, DELIVERED_ROWS = 8, 5, 6
 COUNTED = 99
 WAITS = (Status.IN_REVIEW, Status.BLOCKED, Status.FAILED)
 

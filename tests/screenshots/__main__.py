@@ -1,0 +1,53 @@
+"""Take the pictures of the pages: `make screenshots`.
+
+A site of its own is started, the sample project loaded by its button, and each page taken in dark and light.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests.browser.live import LiveSite, live_site
+from tests.screenshots.camera import LIMIT_BYTES, chromium, take
+from tests.screenshots.views import THEMES, VIEWS, load_sample, sign_in
+from tests.site.processes import ROOT
+
+FOLDER = ROOT / "docs" / "screenshots"
+
+
+def main(folder: Path = FOLDER) -> int:
+    """Take them all; returns 1 where one is larger than a page should load."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with live_site() as site:
+        sizes = _taken(site, folder)
+    for path, size in sizes.items():
+        print(f"{size / 1024:6.0f} kB  {path.name}{'  TOO LARGE' if size > LIMIT_BYTES else ''}")
+    return int(max(sizes.values()) > LIMIT_BYTES)
+
+
+def _taken(site: LiveSite, folder: Path) -> dict[Path, int]:
+    sizes = {}
+    with sync_playwright() as playwright, chromium(playwright) as browser:
+        state = sign_in(site, browser)
+        load_sample(site, browser, state)
+        for theme in THEMES:
+            context = browser.new_context(
+                viewport={"width": 1440, "height": 900},
+                color_scheme=theme,
+                storage_state=state,
+                reduced_motion="reduce",
+            )
+            page = context.new_page()
+            for view in VIEWS:
+                view.open(page, site.site.address)
+                path = folder / f"{view.name}-{theme}.png"
+                sizes[path] = take(page, path)
+            context.close()
+    return sizes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""Which pages are taken, and the way to each through the links that a person follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from playwright.sync_api import Browser, Page
+
+from tests.browser.live import LiveSite
+from tests.site.processes import manage
+
+THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
+OWNER = "ada"
+"""Who is seen on the pictures, whoever takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A page by the name of its picture, and how to get there from home."""
+
+    name: str
+    way: Callable[[Page], None]
+
+    def open(self, page: Page, address: str) -> None:
+        """Go there, and wait until nothing moves any more."""
+        page.goto(f"{address}/")
+        self.way(page)
+        page.wait_for_load_state("load")
+        page.locator("#live[data-state=on]").or_(page.locator("body:not(:has(#live))")).first.wait_for()
+        page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+        page.mouse.move(0, 0)
+
+
+def _home(page: Page) -> None:
+    pass
+
+
+def _board(page: Page) -> None:
+    page.locator("#projects td.main a").first.click()
+    page.get_by_role("link", name="Board", exact=True).click()
+
+
+def _graph(page: Page) -> None:
+    page.locator("#projects td.main a").first.click()
+    page.get_by_role("link", name="Let customers pay").first.click()
+    page.get_by_role("link", name="Graph", exact=True).click()
+
+
+def _review(page: Page) -> None:
+    page.locator("#waiting").get_by_role("link", name="Talk to the payment provider").click()
+
+
+def _artifact(page: Page) -> None:
+    page.locator("#delivered").get_by_role("link", name="Compute totals in whole cents").click()
+
+
+VIEWS = (
+    View("home", _home),
+    View("board", _board),
+    View("graph", _graph),
+    View("review", _review),
+    View("artifact", _artifact),
+)
+
+
+def sign_in(site: LiveSite, browser: Browser) -> Any:
+    """Sign in as the owner, by a name that says nothing of this machine; returns what the browser keeps of it."""
+    made = manage("createsuperuser", "--noinput", "--username", OWNER, "--email", "")
+    assert made.returncode == 0, made.stderr
+    link = manage("sign_in_link", "--user", OWNER, "--address", site.site.address).stdout.split()[-1]
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(link)
+    page.get_by_role("button", name="Sign in").click()
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+def load_sample(site: LiveSite, browser: Browser, state: Any) -> None:
+    """Press the button on the empty home page."""
+    context = browser.new_context(storage_state=state)
+    page = context.new_page()
+    page.goto(f"{site.site.address}/")
+    page.get_by_role("button", name="Load a sample project").click()
+    page.locator("#projects").wait_for()
+    context.close()
