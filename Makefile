@@ -27,7 +27,7 @@ define NO_PIP
 This Python brings neither ensurepip nor pip: install them (Debian, Ubuntu: apt install python3-venv) and call make again.
 endef
 
-.PHONY: help run link setup test test-conformance test-clients test-schema test-all lint type bench demo openapi lock clean
+.PHONY: help run link setup test test-conformance test-clients test-schema test-all lint type bench demo screenshots openapi lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -42,6 +42,7 @@ help:
 	@echo "make type      mypy, strict"
 	@echo "make bench     the speed table, as text and as JSON"
 	@echo "make demo      two assistants and a crash between them, over real pipes"
+	@echo "make screenshots       the pictures in docs/screenshots, of the sample project"
 	@echo "make setup     .venv with everything for development"
 	@echo "make openapi   renew docs/openapi.yaml from the code"
 	@echo "make lock      renew requirements*.lock from pyproject.toml"
@@ -92,6 +93,9 @@ bench: $(VENV)/dev.stamp
 
 demo: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.demo
+
+screenshots: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.screenshots
 
 test-schema: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m schema tests/schema
