@@ -103,7 +103,7 @@ def test_a_person_finds_the_way_from_the_projects_to_the_text_without_javascript
     expect(page.get_by_text("No plan matches.")).to_be_visible()
     page.get_by_role("link", name="Look for").click()
     page.get_by_role("link", name="Clear", exact=True).click()
-    page.get_by_role("link", name="The work").click()
+    page.get_by_role("link", name="The work", exact=True).click()
     page.get_by_text("Working brief").click()
     expect(page.locator("details pre")).to_be_visible()
     page.locator(f"a[href='{addresses['artifact']}']").click()
