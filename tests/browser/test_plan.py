@@ -1,0 +1,165 @@
+"""A plan as a whole in a browser: its graph, its timeline, its synthesis, and its tree."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from tasks.choices import Status, Verb
+from tasks.models import Event, Task
+from tests.browser.axe import violations
+from tests.browser.conftest import Open
+from tests.factories import make_artifact, make_dependency, make_event, make_plan, make_project, make_session, make_task
+
+PHONE = {"viewport": {"width": 390, "height": 844}}
+PAGES = ("graph", "timeline", "timeline/?by=worker", "synthesis", "")
+
+
+@pytest.fixture
+def plan() -> Task:
+    """A plan of every state with work behind it, in groups that wait for each other."""
+    project = make_project("shop", name="The shop")
+    top = make_plan(project, 0, title="Open the shop " + "with a name that is long " * 6)
+    first, second = (make_task(project, parent=top, title=title, is_leaf=False) for title in ("Base", "Rest"))
+    leaves = []
+    for number in range(40):
+        status = list(Status)[number % 8]
+        title = f"Part {number}" if number else "x" * 200
+        parent = first if number < 15 else second
+        leaves.append(make_task(project, parent=parent, title=title, status=status, position=number))
+        if number % 3:
+            make_dependency(leaves[number], leaves[number - 1])
+    make_dependency(second, first)
+    _work(leaves)
+    make_artifact(leaves[6], paths=["src/a/very/long/path/" * 6 + "app.py"])
+    return top
+
+
+def _work(leaves: list[Task]) -> None:
+    """Let three assistants have worked on them, one after the other."""
+    sessions = [make_session(leaves[0].project, client_name=name) for name in ("Cursor", "Codex", "Claude Code")]
+    ends = {Status.COMPLETED: Verb.COMPLETE, Status.BLOCKED: Verb.BLOCK, Status.FAILED: Verb.FAIL}
+    for number, leaf in enumerate(leaves):
+        start = timezone.now() - timedelta(hours=40 - number)
+        Task.objects.filter(pk=leaf.pk).update(started_at=start)
+        for verb, later in ((Verb.CLAIM, 0), (ends.get(Status(leaf.status), Verb.RELEASE), 50)):
+            if verb == Verb.CLAIM or leaf.status != Status.ACTIVE:
+                event = make_event(leaf, verb, session=sessions[number % 3], after={"status": leaf.status})
+                Event.objects.filter(pk=event.pk).update(created_at=start + timedelta(minutes=later))
+
+
+def _goes_sideways(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+
+
+@pytest.mark.parametrize("address", PAGES)
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_no_rule_of_accessibility_is_broken_and_the_page_never_goes_sideways(
+    open_page: Open, plan: Task, address: str, colours: str
+) -> None:
+    path = f"/tasks/{plan.public_id}/{address}" + ("" if "?" in address or not address else "/")
+    page = open_page(path, color_scheme=colours, **PHONE)
+    assert not _goes_sideways(page)
+    assert violations(page) == []
+
+
+def test_the_keyboard_walks_through_the_graph_and_opens_a_task(open_page: Open, plan: Task) -> None:
+    page = open_page(f"/tasks/{plan.public_id}/graph/")
+    page.locator("#graph-box").focus()
+    page.keyboard.press("Tab")
+    focused = page.locator("#graph a:focus")
+    expect(focused).to_have_count(1)
+    stroke = focused.locator("rect").evaluate("element => getComputedStyle(element).strokeWidth")
+    assert float(stroke.removesuffix("px")) >= 3
+    address = focused.get_attribute("href")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"{address}$"))
+    expect(page.locator("h1")).to_be_visible()
+
+
+def test_a_graph_that_is_fitted_needs_no_scrolling_to_the_side(open_page: Open, plan: Task) -> None:
+    page = open_page(f"/tasks/{plan.public_id}/graph/", **PHONE)
+    is_wider = "box => box.scrollWidth > box.clientWidth"
+    assert page.locator("#graph-box").evaluate(is_wider)
+    page.get_by_role("link", name="Fit").click()
+    expect(page).to_have_url(page.url.partition("?")[0] + "?zoom=fit")
+    assert not page.locator("#graph-box").evaluate(is_wider)
+
+
+def test_titles_stay_within_their_boxes(open_page: Open, plan: Task) -> None:
+    page = open_page(f"/tasks/{plan.public_id}/graph/?zoom=medium")
+    over = page.evaluate(
+        """() => [...document.querySelectorAll('#graph .node')].filter(node => {
+             const right = element => element.getBoundingClientRect().right;
+             const room = right(node.querySelector('rect')) + 12;
+             return [...node.querySelectorAll('text')].some(text => right(text) > room);
+           }).map(node => node.ariaLabel)"""
+    )
+    assert over == []
+
+
+def test_a_task_leads_to_the_graph_around_it_and_on_to_that_of_its_plan(open_page: Open, plan: Task) -> None:
+    leaf = Task.objects.within(plan).leaves().get(title="Part 16")
+    page = open_page(f"/tasks/{leaf.public_id}/graph/")
+    expect(page.locator("#graph .here")).to_have_count(1)
+    page.get_by_role("link", name="3 steps").click()
+    expect(page.get_by_role("heading", level=2)).to_contain_text("up to 3 steps away")
+    page.get_by_role("link", name="Graph of the whole plan").click()
+    expect(page.get_by_role("heading", level=2)).to_have_text("40 tasks")
+
+
+def test_a_group_that_was_closed_stays_closed_when_the_page_changes(open_page: Open, plan: Task) -> None:
+    page = open_page(f"/tasks/{plan.public_id}/")
+    group = page.locator("details[id^=below-]").first
+    inner = group.get_by_text("Part 3", exact=True)
+    expect(inner).to_be_visible()
+    group.locator("summary").click()
+    expect(inner).to_be_hidden()
+    Task.objects.filter(title="Part 20").update(title="Part 20, renamed")
+    page.evaluate("document.querySelector('#live').dispatchEvent(new Event('changed', { bubbles: true }))")
+    expect(page.locator(".tree").get_by_text("Part 20, renamed")).to_be_visible()
+    expect(inner).to_be_hidden()
+
+
+def test_scrolling_and_focus_stay_when_the_graph_changes(open_page: Open, plan: Task) -> None:
+    page = open_page(f"/tasks/{plan.public_id}/graph/?zoom=large")
+    box = page.locator("#graph-box")
+    leaf = Task.objects.within(plan).leaves().get(title="Part 30")
+    node = page.locator(f"#node-{leaf.public_id}")
+    node.focus()
+    before = box.evaluate("box => box.scrollLeft + box.scrollTop")
+    assert before > 0
+    Task.objects.filter(pk=leaf.pk).update(title="Part 30, renamed")
+    page.evaluate("document.querySelector('#live').dispatchEvent(new Event('changed', { bubbles: true }))")
+    expect(node.locator("text").first).to_contain_text("renamed")
+    assert box.evaluate("box => box.scrollLeft + box.scrollTop") == before
+    expect(node).to_be_focused()
+
+
+def test_every_page_is_there_without_javascript(open_page: Open, plan: Task) -> None:
+    page = open_page(f"/tasks/{plan.public_id}/", java_script_enabled=False)
+    page.get_by_role("link", name="Graph").click()
+    expect(page.locator("#graph .node")).to_have_count(41)
+    page.get_by_role("link", name="Timeline").click()
+    expect(page.locator(".lanes .stretch")).to_have_count(40)
+    page.get_by_role("link", name="By worker").click()
+    expect(page.locator(".lanes > li")).to_have_count(3)
+    page.get_by_role("link", name="Synthesis").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download as Markdown").click()
+    assert download.value.suggested_filename == f"{plan.public_id}.md"
+
+
+def test_on_paper_everything_stands_there(open_page: Open, plan: Task) -> None:
+    page = open_page(f"/tasks/{plan.public_id}/")
+    page.locator("details[id^=below-] > summary").first.click()
+    page.emulate_media(media="print")
+    expect(page.get_by_text("Part 3", exact=True)).to_be_visible()
+    page.goto(page.url + "synthesis/")
+    expect(page.get_by_role("link", name="Download as Markdown")).to_be_hidden()
+    expect(page.locator("nav.tabs")).to_be_hidden()
+    expect(page.locator(".part").first).to_be_visible()
