@@ -159,11 +159,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    # Rendered work, shared by all processes; some of it goes when there is more.
+    # Rendered work, shared by all processes; some of it goes when there is more. A megabyte of code is 32 entries.
     "rendered": {
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": ORCHESTRATOR_HOME / "cache" / "rendered",
-        "OPTIONS": {"MAX_ENTRIES": 500},
+        "OPTIONS": {"MAX_ENTRIES": 2000},
     },
 }
 
