@@ -57,16 +57,16 @@ def others(project: Project | None) -> list[Task]:
 
 def neighbours(task: Task, project: Project | None) -> tuple[Task | None, Task | None]:
     """Return the reviews before and after a task, whether it waits itself or not."""
-    rows = to_review(project).exclude(pk=task.pk).only("public_id", "title")
+    rows = to_review(project).only("public_id", "title")
     at, pk = task.updated_at, task.pk
-    earlier = rows.filter(Q(updated_at__lt=at) | Q(updated_at=at, pk__gt=pk)).reverse().first()
-    return earlier, rows.filter(Q(updated_at__gt=at) | Q(updated_at=at, pk__lt=pk)).first()
+    earlier = rows.filter(~Q(updated_at=at, pk__lte=pk), updated_at__lte=at).reverse().first()
+    return earlier, rows.filter(~Q(updated_at=at, pk__gte=pk), updated_at__gte=at).first()
 
 
 def _on_board(project: Project | None, status: Status) -> TaskQuerySet:
-    projects = Project.objects.filter(pk=project.pk) if project else Project.objects.all()
-    within = projects.values("pk")  # named, so that the index by project serves for all of them
-    return Task.objects.filter(project__in=within, status=status).on_board()
+    tasks = Task.objects.filter(status=status).on_board()
+    # Of all projects they are named, so that the index by project serves as well.
+    return tasks.filter(project=project) if project else tasks.filter(project__in=Project.objects.values("pk"))
 
 
 def _with_plan(tasks: TaskQuerySet) -> TaskQuerySet:
