@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks.views import act, board, edit, home, plan, project, settings, specialists, task
+from tasks.views import act, board, edit, home, plan, project, sessions, settings, specialists, task
 
 urlpatterns = [
     path("", home.projects, name="projects"),
@@ -17,6 +17,9 @@ urlpatterns = [
     path("projects/<slug:slug>/specialists/<str:name>/", specialists.specialist, name="specialist"),
     path("projects/<slug:slug>/specialists/<str:name>/edit/", specialists.edit, name="specialist-edit"),
     path("projects/<slug:slug>/specialists/<str:name>/reset/", specialists.reset, name="specialist-reset"),
+    path("sessions/", sessions.sessions, name="sessions"),
+    path("sessions/<str:public_id>/", sessions.session, name="session"),
+    path("sessions/<str:public_id>/end/", sessions.end, name="session-end"),
     path("tasks/<str:public_id>/", task.task, name="task"),
     path("tasks/<str:public_id>/edit/", edit.edit, name="task-edit"),
     path("tasks/<str:public_id>/act/", act.menu, name="act"),

@@ -61,13 +61,13 @@ def _open(client: StdioClient, folder: Path) -> None:
 def test_calls_are_counted_with_the_bytes_of_both_ways(home: Path, tmp_path: Path, modern: bool) -> None:
     with connected(home, modern=modern) as client:
         _open(client, tmp_path / "work")
-        answer = client.answer_to(client.start_call(STATUS, include_completed="yes"))
+        answer = client.answer_to(client.start_call(EXECUTE, key="é"))
         assert client.end() == 0
-    found = _rows(home)[STATUS]
+    found = _rows(home)[EXECUTE]
     text = answer["result"]["content"][0]["text"]
-    assert (found["calls"], found["errors"], found["repaired"]) == (1, 0, 1)
+    assert (found["calls"], found["errors"], found["repaired"]) == (1, 1, 1)
     assert found["sent"] == len(text.encode())
-    assert found["received"] == len('{"include_completed":"yes"}')
+    assert found["received"] == len('{"key":"é"}'.encode())
 
 
 def test_calls_are_written_while_the_connection_goes_on(home: Path, tmp_path: Path) -> None:
@@ -125,8 +125,9 @@ def test_calls_over_http_are_counted_and_written_at_the_end(tmp_path: Path, mode
         client = site.client("laptop", modern=modern)
         opened = client.call("orchestrator_initialize_session", project_dir=str(project))
         client.call(STATUS, session_id=opened["session_id"])
-        home = site.home
-    found = _rows(home)
+        site.hang_up()
+        site.process.end()
+        found = _rows(site.home)
     assert {tool: row["calls"] for tool, row in found.items()} == {STATUS: 1, "orchestrator_initialize_session": 1}
 
 

@@ -1,0 +1,64 @@
+"""Pages of sessions: which assistants were here, what each did and cost, and the end of one."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+
+from tasks.models import Project, Session
+from tasks.principals import Scope, person, scopes_of
+from tasks.queries import sessions as query
+from tasks.services.sessions import end_session
+from tasks.views.page import LAST_PAGE, form, number_in, page, page_number, text_in, user_of
+
+
+@page
+def sessions(request: HttpRequest) -> HttpResponse:
+    """List the sessions, the newest first, with what their calls came to."""
+    slug = text_in(request, "project")
+    found = get_object_or_404(Project, slug=slug) if slug else None
+    filters = query.Filters(found, request.GET.get("open") == "true", text_in(request, "client"))
+    context = {
+        "project": found,
+        "filters": filters,
+        "rows": query.sessions(filters, page=page_number(request)),
+        "totals": query.totals(filters),
+        "looked_at": query.LOOKED_AT,
+        "counted": query.EVENTS_COUNTED,
+    }
+    return render(request, "tasks/sessions.html", context)
+
+
+@page
+def session(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Show one session."""
+    found = find_session(public_id)
+    context = {
+        "session": found,
+        "project": found.project,
+        "held": query.held_by(found),
+        "delivered": query.delivered_by(found),
+        "tools": query.tools_of(found),
+        "events": query.events_of(found, page=number_in(request, "events", least=1, most=LAST_PAGE)),
+        "may_end": found.ended_at is None and Scope.ADMIN in scopes_of(request.user),
+    }
+    return render(request, "tasks/session.html", context)
+
+
+@form(Scope.ADMIN)
+def end(request: HttpRequest, public_id: str) -> HttpResponseBase:
+    """Ask whether to end a session, and end it."""
+    found = find_session(public_id)
+    if request.method != "POST":
+        return render(request, "tasks/session_end.html", {"session": found, "held": query.held_by(found)})
+    has_ended = end_session(session=found, principal=person(user_of(request)))
+    messages.success(request, "The session has ended." if has_ended else "The session had ended already.")
+    return redirect("session", public_id)
+
+
+def find_session(public_id: str) -> Session:
+    """Return a session with its project. Raises Http404."""
+    if "\x00" in public_id:  # PostgreSQL refuses to compare with it
+        raise Http404
+    return get_object_or_404(Session.objects.select_related("project"), public_id=public_id)
