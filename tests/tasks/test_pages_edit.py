@@ -41,7 +41,7 @@ def task(project: Project) -> Task:
 
 def sent(page: str) -> dict[str, Any]:
     """What a browser sends of a form that nobody touched."""
-    form = page.partition('<form class="card"')[2].partition("</form>")[0]
+    form = page.partition('<form class="card form"')[2].partition("</form>")[0]
     values: dict[str, Any] = {}
     for tag in re.findall(r"<input [^>]*>", form):
         facts = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
