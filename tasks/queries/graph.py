@@ -13,6 +13,9 @@ from tasks.queries import counts
 NODES = 1_000
 """More are not drawn on one page."""
 GROUPS = 5_000
+"""Groups that are read, and tasks elsewhere that are looked up."""
+LINES = 10_000
+"""Dependencies that are read for one drawing."""
 NEARBY = 150
 """As many are looked at on each side of each step from a task."""
 DEPTHS = (1, 2, 3)
@@ -32,6 +35,8 @@ class Drawn:
     only_unfinished: bool = False
     is_cut: bool = False
     """Whether not even all that is asked for is drawn."""
+    lines_are_cut: bool = False
+    """Whether there are more dependencies than could be read."""
 
 
 def of_plan(top: Task, *, only_unfinished: bool = False) -> Drawn:
@@ -45,9 +50,10 @@ def of_plan(top: Task, *, only_unfinished: bool = False) -> Drawn:
     if only_unfinished:
         leaves = leaves.exclude(status__in=FINISHED)
     shown = list(leaves.only(*_FIELDS).order_by("position", "id")[:NODES])
-    graph = _graph(top, shown, groups, only_unfinished)
+    waits, lines_are_cut = _waits(top, [*shown, *groups])
+    graph = _graph(top, shown, groups, waits, only_unfinished)
     is_cut = len(shown) < (unfinished if only_unfinished else total)
-    return Drawn(graph, len(shown), total, unfinished, only_unfinished, is_cut)
+    return Drawn(graph, len(shown), total, unfinished, only_unfinished, is_cut, lines_are_cut)
 
 
 def leaves_below(top: Task) -> TaskQuerySet:
@@ -74,13 +80,16 @@ def groups_below(top: Task) -> list[Task]:
     return found
 
 
-def _graph(top: Task, leaves: list[Task], groups: list[Task], only_unfinished: bool) -> Graph:
+Waits = dict[int, list[int]]
+"""What each task waits for itself, by their keys."""
+
+
+def _graph(top: Task, leaves: list[Task], groups: list[Task], waits: Waits, only_unfinished: bool) -> Graph:
     tasks = {task.pk: task for task in [*leaves, *groups]}
-    waits = _waits(top, tasks)
     held = {need for waited_for in waits.values() for need in waited_for}
     strangers = _others(held - tasks.keys(), only_unfinished)
     inside = _members(top, leaves, groups)
-    needs: dict[int, list[int]] = {leaf.pk: [] for leaf in leaves}
+    needs: Waits = {leaf.pk: [] for leaf in leaves}
     needs |= {group.pk: [] for group in groups if group.pk in held and inside[group.pk]}
     needs |= {stranger.pk: [] for stranger in strangers}
     _wait(needs, waits, inside)
@@ -93,19 +102,20 @@ def _graph(top: Task, leaves: list[Task], groups: list[Task], only_unfinished: b
     return Graph(vertices, {pk: list(dict.fromkeys(waited_for)) for pk, waited_for in needs.items()})
 
 
-def _waits(top: Task, tasks: dict[int, Task]) -> dict[int, list[int]]:
-    """What each task waits for itself. What the top inherits from above is its own here."""
-    own = Dependency.objects.filter(task_id__in=tasks, inherited_from__isnull=True)
-    rows = own | Dependency.objects.filter(task=top)
-    found: dict[int, list[int]] = {}
-    for pk, need in rows.order_by("id").values_list("task_id", "depends_on_id"):
+def _waits(top: Task, tasks: list[Task]) -> tuple[Waits, bool]:
+    """Read what tasks wait for themselves, the top also what it inherits from above; and say whether there is more."""
+    own = Dependency.objects.filter(task__in=tasks, inherited_from__isnull=True)
+    rows = (own | Dependency.objects.filter(task=top)).order_by("id").values_list("task_id", "depends_on_id")
+    pairs = list(rows[: LINES + 1])
+    found: Waits = {}
+    for pk, need in pairs[:LINES]:
         found.setdefault(pk, []).append(need)
-    return found
+    return found, len(pairs) > LINES
 
 
 def _others(keys: Iterable[int], only_unfinished: bool) -> list[Task]:
     """What is waited for and stands elsewhere."""
-    rows = Task.objects.filter(pk__in=sorted(keys)).on_board()
+    rows = Task.objects.filter(pk__in=sorted(keys)[:GROUPS]).on_board()
     if only_unfinished:
         rows = rows.exclude(status__in=FINISHED)
     return list(rows.only(*_FIELDS).order_by("id")[:NEARBY])
@@ -122,7 +132,7 @@ def _members(top: Task, leaves: list[Task], groups: list[Task]) -> dict[int, lis
     return inside
 
 
-def _wait(needs: dict[int, list[int]], waits: dict[int, list[int]], inside: dict[int, list[int]]) -> None:
+def _wait(needs: Waits, waits: Waits, inside: dict[int, list[int]]) -> None:
     """Let each leaf wait for what it waits for, and the first leaves of a group for what the group waits for."""
     effective = {pk: set(waited_for) for pk, waited_for in waits.items()}
     for group, members in inside.items():
@@ -141,7 +151,7 @@ def _entries(members: list[int], waits: dict[int, set[int]]) -> list[int]:
     return [pk for pk in members if own.isdisjoint(waits.get(pk, ()))]
 
 
-def _exits(members: list[int], needs: dict[int, list[int]]) -> list[int]:
+def _exits(members: list[int], needs: Waits) -> list[int]:
     """The members of a group that no other one of it waits for: with them, the group is finished."""
     drawn = [pk for pk in members if pk in needs]
     held = {need for pk in drawn for need in needs[pk]}
@@ -152,7 +162,7 @@ def near(task: Task, depth: int) -> Drawn:
     """Return what a task waits for and what waits for it, at most `depth` steps away."""
     found: dict[int, Task] = {task.pk: task}
     pairs = [*_steps(found, task, depth, _to_the_left), *_steps(found, task, depth, _to_the_right)]
-    needs: dict[int, list[int]] = {pk: [] for pk in found}
+    needs: Waits = {pk: [] for pk in found}
     for pk, need in dict.fromkeys(pairs):
         if pk in found and need in found:
             needs[pk].append(need)
@@ -175,7 +185,8 @@ def _steps(found: dict[int, Task], task: Task, depth: int, step: Callable[[list[
         taken = step(frontier)
         pairs += taken
         met = sorted({pk for pair in taken for pk in pair} - found.keys())
-        frontier = list(Task.objects.filter(pk__in=met).on_board().only(*_FIELDS).order_by("position", "id")[:NEARBY])
+        rows = Task.objects.filter(pk__in=met[:GROUPS]).on_board().only(*_FIELDS)
+        frontier = list(rows.order_by("position", "id")[:NEARBY])
         found |= {each.pk: each for each in frontier}
     return pairs
 
@@ -189,7 +200,9 @@ def _to_the_right(tasks: list[Task]) -> list[Pair]:
     """What waits for tasks themselves, and the groups of these tasks where something waits for such a group."""
     rows = Dependency.objects.filter(depends_on__in=tasks, inherited_from__isnull=True).order_by("id")
     parents = {task.parent_id for task in tasks if task.parent_id}
-    held = set(Dependency.objects.filter(depends_on__in=parents).values_list("depends_on_id", flat=True))
+    held = set(
+        Dependency.objects.filter(depends_on__in=parents).order_by().values_list("depends_on_id", flat=True).distinct()
+    )
     through = [(task.parent_id, task.pk) for task in tasks if task.parent_id in held]
     return [*rows.values_list("task_id", "depends_on_id")[: NEARBY * NEARBY], *through]
 

@@ -262,6 +262,15 @@ def test_a_neighbourhood_too_large_is_cut_and_says_so(
     assert len(_nodes(page)) == 4 and "Drawn are the first 4" in page
 
 
+def test_more_dependencies_than_can_be_read_are_cut_and_said(
+    client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph, "LINES", 2)
+    plan, _ = _chain(project, "One", "Two", "Three", "Four")
+    page = _page(client, plan)
+    assert "more dependencies than one drawing can show" in page and len(_lines(page)) == 2
+
+
 def test_hostile_titles_show_as_text(client: Client, project: Project) -> None:
     evil = '<script>alert(1)</script>"><img src=x onerror=alert(2)>\u202e🎉'
     plan = make_plan(project, 0, title=evil)
