@@ -7,16 +7,18 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from django.db.models import F, Max
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from artifacts.models import Artifact, ArtifactVersion, ReviewComment
-from artifacts.rendering.difference import COMPARED_CHARACTERS, Difference, Row, difference
+from artifacts.rendering.difference import COMPARED_CHARACTERS, Difference, difference
 from artifacts.rendering.excerpts import excerpt_of
 from artifacts.rendering.images import image_type
 from artifacts.rendering.parts import coloured, parts_of
 from artifacts.rendering.views_of import RENDERED_CHARACTERS, View, name_of, rendered, views_of
+from artifacts.reviews.rows import Lines
 from artifacts.store import Damaged
 from tasks.models import Task
 from tasks.templatetags.board import turns_text
@@ -25,7 +27,7 @@ CHANGES = "changes"
 MODES = {CHANGES: "Changes", View.SOURCE.value: "Source", View.RENDERED.value: "Rendered"}
 LISTED = 200
 SHOWN_FILES = 8
-ROWS_TOGETHER, ROWS_ALONE = 500, 2_000
+ROWS_TOGETHER, ROWS_ALONE = 300, 2_000
 """Lines of each work that a page shows, where it shows several, and where it shows one."""
 _LINE = re.compile(r'<span id="L\d+"[^>]*><a [^>]*></a>')
 
@@ -49,12 +51,12 @@ class Work:
 
 @dataclass(slots=True)
 class Placed:
-    """One row of what is shown, with the comments on it; `html` of a text alone, `row` of a difference."""
+    """One row of what is shown, with the comments on it; a header has no lines."""
 
-    number: int | None
-    """The line of the new version that a comment here would be on."""
-    html: SafeString | None = None
-    row: Row | None = None
+    html: SafeString | str = ""
+    number: int | None = None
+    """The line of the new version, which a comment here would be on."""
+    old_number: int | None = None
     header: str = ""
     comments: list[ReviewComment] = field(default_factory=list)
     is_asked: bool = False
@@ -91,6 +93,12 @@ class Wanted:
     alone: str = ""
     on: str = ""
     line: int | None = None
+    asking: str = ""
+    """The address at which the form for a comment stands at a line, but for the work; empty for who may not comment."""
+
+    def lines(self, work_id: str) -> Lines:
+        """Return what makes the rows of a work."""
+        return Lines(work_id, f"{self.asking}{work_id}&line=" if self.asking else "")
 
 
 def works_of(task: Task, sent_back_at: datetime | None) -> list[Work]:
@@ -167,55 +175,55 @@ def _fill(found: Shown, new: ArtifactVersion, old: ArtifactVersion | None, wante
     found.has_markdown = View.RENDERED in views
     can_compare = old is not None and old.content.size_chars is not None
     if wanted.mode == View.RENDERED and found.has_markdown:
-        _render(found, new)
+        _render(found, new, wanted)
     elif old is not None and can_compare and wanted.mode != View.SOURCE:
-        _compare(found, old, new, wanted.layout, most)
+        _compare(found, old, new, wanted, most)
     else:
-        _number(found, new, most)
+        _number(found, new, wanted, most)
 
 
-def _render(found: Shown, new: ArtifactVersion) -> None:
+def _render(found: Shown, new: ArtifactVersion, wanted: Wanted) -> None:
     text = excerpt_of(new.content, 0, RENDERED_CHARACTERS).text
     rendering = rendered(new.content, text, View.RENDERED, name_of(found.work.artifact))
     if rendering.html is None:
-        _number(found, new, ROWS_TOGETHER)
+        _number(found, new, wanted, ROWS_TOGETHER)
         return
     found.mode, found.html, found.turns_text = View.RENDERED.value, rendering.html, turns_text(text)
     found.left_out = rendering.end < (new.content.size_chars or 0)
 
 
-def _compare(found: Shown, old: ArtifactVersion, new: ArtifactVersion, layout: str, most: int) -> None:
+def _compare(found: Shown, old: ArtifactVersion, new: ArtifactVersion, wanted: Wanted, most: int) -> None:
     before, after = (excerpt_of(each.content, 0, COMPARED_CHARACTERS + 1).text for each in (old, new))
     found.mode, found.turns_text = CHANGES, turns_text(before + after)
     found.difference = difference(old.content, new.content, before, after)
-    rows = list(_rows(found.difference, layout))
+    rows = list(islice(_rows(found.difference, wanted, found.work.artifact.public_id), most + 1))
     found.rows, found.left_out = rows[:most], len(rows) > most or found.difference.left_out > 0
 
 
-def _rows(found: Difference, layout: str) -> Iterator[Placed]:
+def _rows(found: Difference, wanted: Wanted, work_id: str) -> Iterator[Placed]:
+    lines, is_split = wanted.lines(work_id), wanted.layout == "split"
     for hunk in found.hunks:
-        yield Placed(None, header=hunk.header)
-        for row in hunk.rows if layout == "split" else hunk.unified:
-            yield Placed(row.new.number if row.new else None, row=row)
+        yield Placed(header=hunk.header)
+        for row in hunk.rows if is_split else hunk.unified:
+            html = lines.split(row) if is_split else lines.unified(row)
+            yield Placed(html, row.new.number if row.new else None, row.old.number if row.old else None)
 
 
-def _number(found: Shown, new: ArtifactVersion, most: int) -> None:
+def _number(found: Shown, new: ArtifactVersion, wanted: Wanted, most: int) -> None:
     """Show the text itself in numbered lines, as far as its first part goes."""
     part = parts_of(new.content, 1)[0]
     found.mode, found.turns_text = View.SOURCE.value, turns_text(part.text)
     html = coloured(new.content, part, name_of(found.work.artifact)).html
-    lines = [line.removesuffix("</span>").removesuffix("\n") for line in _LINE.split(html)[1:]]
-    found.rows = [
-        Placed(number, html=mark_safe(line))  # noqa: S308 -- a line of what was escaped
-        for number, line in enumerate(lines[:most], 1)
-    ]
-    found.left_out = len(lines) > most or part.end < (new.content.size_chars or 0)
+    texts = [line.removesuffix("</span>").removesuffix("\n") for line in _LINE.split(html)[1:]]
+    lines = wanted.lines(found.work.artifact.public_id)
+    found.rows = [Placed(lines.source(number, text), number) for number, text in enumerate(texts[:most], 1)]
+    found.left_out = len(texts) > most or part.end < (new.content.size_chars or 0)
 
 
 def _place(found: Shown, on_new: Sequence[ReviewComment], on_old: Sequence[ReviewComment]) -> None:
     """Put comments below the last of their lines that is shown."""
     new = {placed.number: placed for placed in found.rows if placed.number}
-    old = {placed.row.old.number: placed for placed in found.rows if placed.row and placed.row.old}
+    old = {placed.old_number: placed for placed in found.rows if placed.old_number}
     for comments, rows in ((on_old, old), (on_new, new)):
         numbers = sorted(rows)
         for comment in comments:

@@ -135,10 +135,11 @@ def _page(request: HttpRequest, task: Task, refused: Refused | None = None) -> H
     project, here = _project(request), _here(request)
     said = queries.conversation(task)
     works = files.works_of(task, said.sent_back_at)
-    wanted = _wanted(request, refused)
+    may_comment = Scope.REVIEW in scopes_of(request.user) and task.archived_at is None and bool(said.delivered or works)
+    asking = f"{here}{'&' if '?' in here else '?'}on=" if may_comment else ""
+    wanted = _wanted(request, refused, asking)
     shown = files.shown(works, wanted, [*said.sent, *said.drafts])
     earlier, later = queries.neighbours(task, project)
-    may_review = Scope.REVIEW in scopes_of(request.user)
     offers = [offer for offer in offers_for(task, scopes_of(request.user)) if offer.verb in _VERDICTS]
     context = {
         "task": task,
@@ -156,14 +157,13 @@ def _page(request: HttpRequest, task: Task, refused: Refused | None = None) -> H
         "later": _leading(later, project),
         "inbox": _within(reverse("reviews"), project),
         "offers": offers,
-        "may_comment": may_review and task.archived_at is None and bool(said.delivered or works),
+        "may_comment": may_comment,
         "name": request.user.get_username(),
         "seen": request.POST.get("seen") if _is_invalid(refused) else seen_as(task),
         "refused": refused,
         "drafted": len(composed("", said.drafts)),
         "room": ROOM,
         "here": here,
-        "asking": f"{here}{'&' if '?' in here else '?'}on=",
     }
     return render(request, "artifacts/review.html", context, status=refused.error.status if refused else 200)
 
@@ -173,7 +173,7 @@ def _is_invalid(refused: Refused | None) -> bool:
     return refused is not None and isinstance(refused.error, Invalid)
 
 
-def _wanted(request: HttpRequest, refused: Refused | None) -> files.Wanted:
+def _wanted(request: HttpRequest, refused: Refused | None, asking: str) -> files.Wanted:
     """Read how the works are asked for; a comment that was refused keeps its place."""
     source = refused.given if refused and refused.deed == "comment" else request.GET
     line = source.get("line", "")
@@ -184,6 +184,7 @@ def _wanted(request: HttpRequest, refused: Refused | None) -> files.Wanted:
         alone=text_in(request, "file"),
         on=source.get("on", ""),
         line=int(line) if line.isascii() and line.isdigit() and len(line) < 10 else None,
+        asking=asking,
     )
 
 
