@@ -241,3 +241,107 @@ def test_a_piece_of_work_takes_as_many_queries_however_much_hangs_on_it(
         make_event(task)
     with django_assert_max_num_queries(18):
         client.get(f"/tasks/{task.public_id}/")
+
+
+def _said(page: str, part: str) -> str:
+    """The words of a section."""
+    return " ".join(re.sub(r"<[^>]+>", "", page.partition(f'id="{part}"')[2].partition("</section>")[0]).split())
+
+
+def test_the_conversation_goes_from_the_delivery_to_the_approval(client: Client, project: Project) -> None:
+    task = make_task(project, status=Status.COMPLETED, summary="Second try")
+    artifact = make_artifact(task, "one", "two")
+    session = make_session(project, client_name="Claude Code")
+    by_ada = {"actor_name": "ada/laptop", "session": session}
+    by_grace = {"actor_name": "grace", "actor_kind": "person"}
+    for number, summary in enumerate(("First try", "Second try"), start=1):
+        make_event(task, Verb.CLAIM, **by_ada)
+        make_event(task, Verb.DELIVER, after={"artifact_id": artifact.public_id, "version": number}, **by_ada)
+        make_event(task, Verb.COMPLETE, after={"status": "in_review", "summary": summary}, **by_ada)
+        verdict = Verb.REQUEST_REVISION if number == 1 else Verb.APPROVE
+        make_event(task, verdict, after={"comment": f"Verdict {number}"}, **by_grace)
+    page = _page(client, task)
+    said = _said(page, "conversation")
+    turns = ["First try", "Verdict 1", "Second try", "Verdict 2"]
+    assert [said.index(turn) for turn in turns] == sorted(said.index(turn) for turn in turns)
+    assert "ada/laptop with Claude Code completed this" in said and "grace sent this back for revision" in said
+    shown = page.partition('id="conversation"')[2].partition("</section>")[0]
+    assert f"/artifacts/{artifact.public_id}/diff/?from=1&amp;to=2" in shown and "claimed" not in said
+
+
+def test_comments_on_lines_stand_with_the_verdict_that_took_them_along(client: Client, project: Project) -> None:
+    task = make_task(project, status=Status.NEEDS_REVISION)
+    version = make_artifact(task, "one\ntwo\n").versions.get()
+    sent = timezone.now()
+    make_event(task, Verb.REQUEST_REVISION, actor_name="grace", after={"comment": "Mend it"})
+    for text, sent_at in (("Sent words", sent), ("Draft words", None)):
+        task.review_comments.create(
+            version=version, line=2, end_line=2, quote="two", text=text, author="grace", sent_at=sent_at
+        )
+    said = _said(_page(client, task), "conversation")
+    assert "version 1, line 2" in said
+    assert said.index("Mend it") < said.index("Sent words") < said.index("Not sent yet") < said.index("Draft words")
+
+
+def test_a_long_conversation_shows_its_newest_turns(client: Client, project: Project) -> None:
+    task = make_task(project)
+    for number in range(45):
+        make_event(task, Verb.COMPLETE, after={"summary": f"Round {number}."})
+    said = _said(_page(client, task), "conversation")
+    assert "Round 44." in said and "Round 4." not in said and "Earlier turns are in the history below." in said
+
+
+def test_a_plan_says_who_works_on_what_and_what_waits_for_a_person(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0)
+    for title, status, holder in (
+        ("Build", Status.ACTIVE, "Cursor"),
+        ("Test", Status.ACTIVE, "Claude Code"),
+        ("Price", Status.BLOCKED, ""),
+        ("Rest", Status.PENDING, ""),
+    ):
+        make_task(project, parent=plan, title=title, status=status, lease_holder=holder)
+    page = _page(client, plan)
+    work, waits = _said(page, "now-active"), _said(page, "now-waits")
+    assert "2 tasks, 2 workers" in work and "Build held by Cursor" in work and "Cursor: 1" in work
+    assert "Price Blocked" in waits and "Rest" not in waits
+
+
+def test_a_huge_plan_says_it_too(client: Client, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board, "TREE_ROWS", 3)
+    plan = make_plan(project, 12, statuses=[Status.PENDING, Status.PENDING, Status.PENDING, Status.FAILED])
+    assert "3 tasks" in _said(_page(client, plan), "now-waits")
+
+
+def test_a_reader_is_offered_nothing_but_to_read(client: Client, project: Project) -> None:
+    page = _page(client, make_task(project, is_ready=True))
+    verbs = page.partition('<div class="verbs">')[2].partition("</div>")[0]
+    assert "<button" not in verbs and "<a" not in verbs
+
+
+@pytest.mark.parametrize(
+    ("status", "ready", "offered"),
+    [
+        (Status.ACTIVE, False, True),
+        (Status.PENDING, True, True),
+        (Status.NEEDS_REVISION, True, True),
+        (Status.PENDING, False, False),
+        (Status.IN_REVIEW, False, False),
+        (Status.COMPLETED, False, False),
+    ],
+)
+def test_completing_is_offered_where_it_is_possible(client: Client, status: str, ready: bool, offered: bool) -> None:
+    signed_in(client, is_staff=True)
+    task = make_task(make_project(), status=status, is_ready=ready)
+    assert (f"/tasks/{task.public_id}/complete/" in _page(client, task)) == offered
+
+
+def test_what_is_finished_is_not_offered_for_edit(client: Client) -> None:
+    signed_in(client, is_staff=True)
+    finished, running = (make_task(make_project(), status=status) for status in (Status.COMPLETED, Status.ACTIVE))
+    assert f"/tasks/{finished.public_id}/edit/" not in _page(client, finished)
+    assert f"/tasks/{running.public_id}/edit/" in _page(client, running)
+
+
+def test_what_a_brief_leaves_out_is_named(client: Client, project: Project) -> None:
+    page = _page(client, make_task(project, description="word " * 10_000))
+    assert "Too long for one brief" in page and "Task: " in page.partition("left out, and named")[2]
