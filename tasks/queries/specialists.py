@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from tasks.choices import FINISHED, Verb
-from tasks.models import Event, Project, Specialist, Task
+from tasks.models import Event, Project, Specialist, Task, TaskQuerySet
 from tasks.queries.brief import Brief, brief_of
 from tasks.roles import Catalogue, Role
 from tasks.text import shortened
@@ -65,23 +65,19 @@ def described(roles: Catalogue, uses: dict[str, Use]) -> list[Described]:
 
 
 def uses_of(project: Project) -> dict[str, Use]:
-    """Count the tasks of each specialist; one grouped question, which an index answers."""
-    leaves = Task.objects.filter(project=project).on_board().leaves().exclude(specialist="").order_by()
-    total: Counter[str] = Counter()
-    still_open: Counter[str] = Counter()
-    for name, status, number in leaves.values_list("specialist", "status").annotate(Count("pk")):
-        total[name] += number
-        still_open[name] += 0 if status in FINISHED else number
-    return {name: Use(total[name], still_open[name]) for name in total}
+    """Count the tasks of each specialist, in one walk along their index: grouped by state as well, it would sort."""
+    return {name: use for name, use in _uses(Task.objects.filter(project=project)) if name}
 
 
 def use_of(project: Project, name: str) -> Use:
     """Count the tasks of one specialist."""
-    leaves = Task.objects.filter(project=project, specialist=name).on_board().leaves().order_by()
-    by_status = dict(leaves.values_list("status").annotate(Count("pk")))
-    done = sum(by_status.get(status, 0) for status in FINISHED)
-    total = sum(by_status.values())
-    return Use(total, total - done)
+    return dict(_uses(Task.objects.filter(project=project, specialist=name))).get(name, Use())
+
+
+def _uses(tasks: TaskQuerySet) -> Iterator[tuple[str, Use]]:
+    by_name = tasks.on_board().leaves().order_by().values_list("specialist")
+    counted = by_name.annotate(total=Count("pk"), still_open=Count("pk", filter=~Q(status__in=FINISHED)))
+    return ((name, Use(total, still_open)) for name, total, still_open in counted)
 
 
 def tasks_of(project: Project, name: str) -> list[Task]:
