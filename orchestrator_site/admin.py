@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -40,3 +41,13 @@ class AccessTokenAdmin(ReadOnlyAdmin):
     def revoke(self, request: HttpRequest, tokens: QuerySet[AccessToken]) -> None:
         number = sum(revoke_token(token=token) for token in tokens)
         self.message_user(request, f"{number} revoked. Their next requests are refused.")
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(ReadOnlyAdmin):
+    """What was changed in the admin itself, by whom."""
+
+    list_display = ("action_time", "user", "content_type", "object_repr", "action_flag")
+    list_filter = ("action_flag", ("content_type", admin.RelatedOnlyFieldListFilter))
+    search_fields = ("object_repr", "user__username")
+    list_select_related = ("user", "content_type")

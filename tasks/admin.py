@@ -14,9 +14,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from tasks.admin_actions import TASK_ACTIONS, end_sessions, may
 from tasks.errors import Invalid
 from tasks.mirrors import begin_mirror
-from tasks.models import Dependency, Event, IdempotencyKey, Project, Session, Specialist, Task
+from tasks.models import Dependency, Event, IdempotencyKey, Project, Session, Specialist, Task, ToolUse
+from tasks.principals import Scope
 from tasks.services.edit_project import require_mirrors_folder
 
 if TYPE_CHECKING:  # the classes are generic for the type checker alone
@@ -88,7 +90,7 @@ class ProjectAdmin(ReadOnlyAdmin):
     readonly_fields = ("slug", "root_path", "created_at", "tasks_link", "artifacts_link")
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return _ModelAdmin.has_change_permission(self, request, obj)
+        return may(request, Scope.ADMIN) and _ModelAdmin.has_change_permission(self, request, obj)
 
     def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -116,7 +118,18 @@ class SessionAdmin(ReadOnlyAdmin):
     )
     search_fields = ("public_id", "client_name", "connection_id")
     list_select_related = ("project",)
-    readonly_fields = ("events_link", "held_link")
+    readonly_fields = ("events_link", "held_link", "tools_link")
+    actions = (end_sessions,)
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        return may(request, Scope.ADMIN)
+
+    def view_on_site(self, obj: Session) -> str:
+        return reverse("session", args=[obj.public_id])
+
+    @admin.display(description="tool calls")
+    def tools_link(self, session: Session) -> SafeString:
+        return link_to_list("tasks_tooluse", "What its calls cost", session__id__exact=session.pk)
 
     @admin.display(description="events")
     def events_link(self, session: Session) -> SafeString:
@@ -125,6 +138,20 @@ class SessionAdmin(ReadOnlyAdmin):
     @admin.display(description="tasks it holds")
     def held_link(self, session: Session) -> SafeString:
         return link_to_list("tasks_task", "Tasks it holds", lease_session__id__exact=session.pk)
+
+
+@admin.register(ToolUse)
+class ToolUseAdmin(ReadOnlyAdmin):
+    list_display = ("id", "tool", "session_link", "calls", "errors", "repaired", "bytes_sent", "last_error", "last_at")
+    list_filter = (("session__project", admin.RelatedOnlyFieldListFilter),)
+    search_fields = ("=tool", "=session__public_id")
+    list_select_related = ("session",)
+    ordering = ("-id",)
+    linked_by = ("session__id__exact",)
+
+    @admin.display(description="session")
+    def session_link(self, use: ToolUse) -> SafeString | str:
+        return link_to(use.session)
 
 
 @admin.register(Task)
@@ -144,6 +171,13 @@ class TaskAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     linked_by = ("parent__id__exact", "root__id__exact", "lease_session__id__exact")
     readonly_fields = ("subtasks_link", "dependencies_link", "dependents_link", "artifacts_link", "events_link")
+    actions = TASK_ACTIONS
+
+    def has_write_permission(self, request: HttpRequest) -> bool:
+        return may(request, Scope.WRITE)
+
+    def has_review_permission(self, request: HttpRequest) -> bool:
+        return may(request, Scope.REVIEW)
 
     def view_on_site(self, obj: Task) -> str:
         return reverse("task", args=[obj.public_id])
@@ -245,6 +279,15 @@ class SpecialistAdmin(_ModelAdmin):
     raw_id_fields = ("project",)
     fields = ("name", "project", "role_definition", "expertise", "approach", "output_format", "updated_at")
     readonly_fields = ("updated_at",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may(request, Scope.ADMIN) and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return may(request, Scope.ADMIN) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return may(request, Scope.ADMIN) and super().has_delete_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Specialist, form: Any, change: bool) -> None:
         obj.updated_at = timezone.now()

@@ -140,7 +140,7 @@ def _summed() -> dict[str, Any]:
     return {f"sum_{name}": sum_ for name, sum_ in _ADDED.items()}
 
 
-def _cost(name: str, row: dict[str, Any]) -> Cost:
+def _cost(name: str, row: Any) -> Cost:
     return Cost(name, *(row[f"sum_{each}"] or 0 for each in _SUMS))
 
 
@@ -160,7 +160,7 @@ def totals(filters: Filters) -> Totals:
     return Totals(_by("tool", rows), _by("session__client_name", rows))
 
 
-def _by(column: str, rows: Iterable[dict[str, Any]]) -> list[Cost]:
+def _by(column: str, rows: Iterable[Any]) -> list[Cost]:
     found: dict[str, Cost] = {}
     for row in rows:
         cost = found.setdefault(row[column], Cost(row[column]))

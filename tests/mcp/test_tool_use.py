@@ -27,7 +27,7 @@ from tests.factories import make_project, make_session
 from tests.mcp.secured import secured
 from tests.mcp.stdio_client import ROOT, StdioClient, connected, environment, wait_for
 
-STATUS, EXECUTE = "orchestrator_get_status", "orchestrator_execute_subtask"
+PLAN, STATUS, EXECUTE = (f"orchestrator_{name}" for name in ("plan_task", "get_status", "execute_subtask"))
 ROUNDS, SESSIONS = 60, 3
 ADD = """
 import sys, django
@@ -59,15 +59,17 @@ def _open(client: StdioClient, folder: Path) -> None:
 
 @pytest.mark.parametrize("modern", [False, True])
 def test_calls_are_counted_with_the_bytes_of_both_ways(home: Path, tmp_path: Path, modern: bool) -> None:
+    subtask = {"title": "A", "description": "é", "specialist_type": "implementer", "task_id": "a"}
+    asked = {"description": "A job", "subtasks": [subtask]}
     with connected(home, modern=modern) as client:
         _open(client, tmp_path / "work")
-        answer = client.answer_to(client.start_call(EXECUTE, key="é"))
+        answer = client.answer_to(client.start_call(PLAN, **asked))
         assert client.end() == 0
-    found = _rows(home)[EXECUTE]
+    found = _rows(home)[PLAN]
     text = answer["result"]["content"][0]["text"]
-    assert (found["calls"], found["errors"], found["repaired"]) == (1, 1, 1)
+    assert (found["calls"], found["errors"], found["repaired"]) == (1, 0, 1)
     assert found["sent"] == len(text.encode())
-    assert found["received"] == len('{"key":"é"}'.encode())
+    assert found["received"] == len(json.dumps(asked, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def test_calls_are_written_while_the_connection_goes_on(home: Path, tmp_path: Path) -> None:

@@ -63,9 +63,20 @@ def _address(model: type[Model], page: str, *arguments: object) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=arguments)
 
 
-def test_every_model_is_registered() -> None:
+def test_every_model_is_registered_but_the_queue_secrets_and_what_django_keeps_for_itself() -> None:
+    """What waits in the queue is pickled code, and the keys of sign-ins open the site."""
+    left_out = {"auth.Permission", "contenttypes.ContentType", "sessions.Session"}
+    queue = {"django_q.Task", "django_q.Success", "django_q.Failure", "django_q.OrmQ"}
+    missing = {model._meta.label for model in apps.get_models() if not admin.site.is_registered(model)}
+    assert missing == left_out | queue
+
+
+def test_every_list_of_ours_can_be_searched_or_is_short_and_counts_no_whole_table() -> None:
     ours = [model for app in ("tasks", "artifacts") for model in apps.get_app_config(app).get_models()]
-    assert [model for model in ours if not admin.site.is_registered(model)] == []
+    for model in ours:
+        page = admin.site.get_model_admin(model)
+        assert page.search_fields or page.list_display == ("owner",), model
+        assert page.show_full_result_count is False or model is Specialist, model
 
 
 def test_somebody_who_is_not_staff_has_no_admin(client: Client) -> None:
@@ -117,7 +128,7 @@ def test_every_link_of_a_task_leads_to_its_own_rows(staff: Client, rows: dict[ty
     }
     for (model, query), number in links.items():
         page = html_of(staff.get(f"{_address(model, 'changelist')}?{query}"))
-        assert page.count('name="_selected_action"') + page.count('<th class="field-') == number, (model, query)
+        assert page.count('<th class="field-') == number, (model, query)
     assert f"task__id__exact={key}" in html_of(staff.get(_address(Task, "change", key)))
 
 
