@@ -65,10 +65,9 @@ class Team:
 
     def comes(self, who: str, version: str) -> None:
         """Let an assistant open a session."""
-        name = f"{self.person.name}/{who}"
         self._sessions[who], _ = sessions.open_session(
             project=self.project,
-            principal=Principal(name),
+            principal=Principal(self.person.name),
             connection_id=f"{CONNECTION}{who}",
             client_name=who,
             client_version=version,

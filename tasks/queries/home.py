@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,24 +51,31 @@ class Glance:
         return any(panel.number for panel in self.waiting)
 
 
-def glance() -> Glance:
-    """Return it, in a number of queries that depends on nothing."""
-    since = _reach()
+def glance(projects: Iterable[Project]) -> Glance:
+    """Return it, in a number of queries that depends on nothing.
+
+    `projects` are some where much has happened of late: they tell how far back to look in all of them.
+    """
+    since = _reach([project.pk for project in projects])
     moving = _panel(Status.ACTIVE, since, MOVING_ROWS)
     waiting = [_panel(status, since, WAITING_ROWS) for status in WAITS]
     return Glance(moving, waiting, _delivered(since["delivered"]))
 
 
-def _reach() -> dict[str, datetime | None]:
-    """Tell for each list a moment that is surely not later than the change of its last row; None where it is short.
+def _reach(projects: list[int]) -> dict[str, datetime | None]:
+    """Tell for each list a moment that is surely not later than the change of its last row; None where none is known.
 
-    Of each project, an index gives the row that stands at the last place of the list; no row older than the latest of
-    them is needed. Without that bound the database would sort every row of the state in all projects.
+    Of each project, an index gives the row that stands at the last place of the list: there are enough rows that are
+    no older. Without that bound the database would sort every row of the state in all projects.
     """
     last = {str(Status.ACTIVE): _nth(_standing(Status.ACTIVE), MOVING_ROWS)}
     last |= {str(status): _nth(_standing(status), WAITING_ROWS) for status in WAITS}
     last["delivered"] = _nth(_artifacts(), DELIVERED_ROWS)
-    found = Project.objects.order_by().annotate(**{f"nth_{name}": row for name, row in last.items()})
+    found = (
+        Project.objects.filter(pk__in=projects)
+        .order_by()
+        .annotate(**{f"nth_{name}": row for name, row in last.items()})
+    )
     latest: dict[str, datetime | None] = found.aggregate(**{name: Max(f"nth_{name}") for name in last})
     return latest
 

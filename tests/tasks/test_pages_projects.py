@@ -1,15 +1,21 @@
-"""The page of all projects, `/`."""
+"""Home, `/`: the projects, what moves and what waits across them, and how to begin."""
 
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from tasks.choices import Status
-from tests.factories import html_of, make_event, make_plan, make_project, make_task, make_user, signed_in
+from orchestrator_site.connect.clients import names
+from orchestrator_site.up.connect import connect_line
+from tasks.choices import Status, Verb
+from tasks.models import Event, Task
+from tests.factories import html_of, make_artifact, make_event, make_plan, make_project, make_task, make_user, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -71,12 +77,105 @@ def test_a_post_is_refused(client: Client) -> None:
     assert signed_in(client).post("/").status_code == 405
 
 
-@pytest.mark.parametrize("projects", [2, 20])
-def test_it_takes_as_many_queries_for_two_projects_as_for_twenty(
+def test_every_assistant_that_can_be_connected_has_a_line_to_copy(client: Client) -> None:
+    page = html_of(signed_in(client).get("/"))
+    for name in names():
+        assert f'data-copy="#connect-{name}"' in page
+        assert unescape(page.split(f'id="connect-{name}">')[1].split("<")[0]) == connect_line(name)
+
+
+def test_the_lines_stay_in_reach_where_there_are_projects(client: Client) -> None:
+    make_project()
+    page = html_of(signed_in(client).get("/"))
+    assert "Connect another assistant" in page and 'id="connect-gemini"' in page
+
+
+def test_what_moves_names_its_holder_and_when_it_was_claimed_and_until_when_it_is_held(client: Client) -> None:
+    task = make_task(make_project(name="Shop"), status=Status.ACTIVE, title="Build it", lease_holder="codex")
+    claimed = make_event(task, Verb.CLAIM)
+    Event.objects.filter(pk=claimed.pk).update(created_at=timezone.now() - timedelta(hours=3, minutes=5))
+    section = _section(html_of(signed_in(client).get("/")), "moving")
+    assert "Build it" in section and "codex" in section and "Shop" in section
+    assert "3 hours ago" in section and "lease ends" in section
+
+
+def test_a_lease_that_is_over_is_told_as_such(client: Client) -> None:
+    make_task(make_project(), status=Status.ACTIVE, lease_expires_at=timezone.now() - timedelta(minutes=5))
+    assert "lease ended" in _section(html_of(signed_in(client).get("/")), "moving")
+
+
+def test_groups_and_archived_tasks_do_not_move(client: Client) -> None:
+    project = make_project()
+    make_plan(project, 1, title="The group")
+    Task.objects.filter(title="The group").update(status=Status.ACTIVE)
+    make_task(project, status=Status.ACTIVE, title="Put away", archived_at=timezone.now())
+    assert "No assistant is at work" in _section(html_of(signed_in(client).get("/")), "moving")
+
+
+def test_what_waits_leads_to_its_review_or_says_why_it_stands(client: Client) -> None:
+    review = make_task(make_project(), status=Status.IN_REVIEW, title="Look at me")
+    blocked = make_task(make_project(), status=Status.BLOCKED, reason="No password")
+    make_task(make_project(), status=Status.FAILED, reason="It never built")
+    make_task(make_project(), status=Status.COMPLETED, title="All done")
+    section = _section(html_of(signed_in(client).get("/")), "waiting")
+    assert f'href="/tasks/{review.public_id}/review/"' in section
+    assert f'href="/tasks/{blocked.public_id}/"' in section
+    assert "No password" in section and "It never built" in section and "All done" not in section
+
+
+def test_of_many_that_wait_the_last_changed_are_shown_and_all_are_counted(client: Client) -> None:
+    now, project = timezone.now(), make_project()
+    for number in range(7):
+        make_task(project, status=Status.BLOCKED, title=f"No. {number}", updated_at=now - timedelta(hours=number))
+    for number in range(5):
+        make_task(make_project(), status=Status.BLOCKED, title=f"Old {number}", updated_at=now - timedelta(days=9))
+    section = _section(html_of(signed_in(client).get("/")), "waiting")
+    shown = [title for title in (*(f"No. {n}" for n in range(7)), *(f"Old {n}" for n in range(5))) if title in section]
+    assert shown == ["No. 0", "No. 1", "No. 2", "No. 3", "No. 4"]
+    assert "<b>12</b>" in section
+
+
+def test_the_newest_come_from_projects_where_little_happened_too(client: Client) -> None:
+    now, busy = timezone.now(), make_project()
+    for number in range(8):
+        make_task(busy, status=Status.FAILED, title=f"Busy {number}", updated_at=now - timedelta(hours=number + 1))
+    make_task(make_project(), status=Status.FAILED, title="Quiet", updated_at=now)
+    section = _section(html_of(signed_in(client).get("/")), "waiting")
+    assert section.index("Quiet") < section.index("Busy 0")
+    assert "Busy 3" in section and "Busy 4" not in section
+
+
+def test_more_than_a_person_would_count_are_not_counted(client: Client) -> None:
+    make_plan(make_project(), 120, statuses=[Status.FAILED], title="Plan")
+    Task.objects.filter(status=Status.FAILED, reason="").update(reason="Because")
+    assert "<b>99+</b>" in _section(html_of(signed_in(client).get("/")), "waiting")
+
+
+def test_nothing_that_waits_is_good_news(client: Client) -> None:
+    make_project()
+    assert "Nothing waits for you" in html_of(signed_in(client).get("/"))
+
+
+def test_the_last_deliveries_of_all_projects_are_listed_newest_first(client: Client) -> None:
+    for name in ("first", "second"):
+        make_artifact(make_task(make_project(), title=f"Task {name}"), "One", "Two", paths=[f"{name}.py"])
+    section = _section(html_of(signed_in(client).get("/")), "delivered")
+    assert section.index("second.py") < section.index("first.py")
+    assert "version 2" in section and "3\xa0bytes" in section
+
+
+def _section(page: str, name: str) -> str:
+    return page.split(f'id="{name}"')[1].split("</section>")[0]
+
+
+@pytest.mark.parametrize("projects", [3, 30])
+def test_it_takes_as_many_queries_for_three_projects_as_for_thirty(
     client: Client, django_assert_num_queries: DjangoAssertNumQueries, projects: int
 ) -> None:
     for _ in range(projects):
-        make_event(make_plan(make_project(), 3))
+        plan = make_plan(make_project(), 8, statuses=list(Status))
+        make_event(plan)
+        make_artifact(plan.children.all()[0], paths=["a.md"])
     signed_in(client)
-    with django_assert_num_queries(16):  # session, user, projects 2, reach, 4 lists, 4 counts, works, sample, reviews
+    with django_assert_num_queries(17):  # session, user, projects 2, reach, 4 lists, 4 counts, works 2, sample, reviews
         client.get("/")

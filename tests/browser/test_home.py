@@ -1,0 +1,52 @@
+"""Home: from an empty database over a copied line to the sample, and what is on it then."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from orchestrator_site.sample.load import load_sample
+from orchestrator_site.up.connect import connect_line
+from tasks.actors import Actor
+from tests.browser.conftest import Open
+
+PHONE = {"width": 390, "height": 844}
+
+
+def test_from_nothing_over_a_copied_line_to_the_sample(open_page: Open) -> None:
+    page = open_page("/", permissions=["clipboard-read", "clipboard-write"])
+    assert page.get_by_role("heading", level=1).inner_text() == "No projects yet"
+    page.get_by_role("button", name="Copy the line for Codex").click()
+    page.get_by_text("Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == connect_line("codex")
+    page.get_by_role("button", name="Load a sample project").click()
+    page.get_by_role("heading", name="Waits for you").wait_for()
+    assert page.locator("#projects").get_by_role("link", name="Sample: a bookshop").is_visible()
+    assert page.locator("#moving li").count() == 2
+    assert page.locator("#delivered li").count() == 6
+    assert page.get_by_role("button", name="Load a sample project").count() == 0
+
+
+def test_without_scripts_the_sample_loads_and_no_button_is_shown_that_does_nothing(open_page: Open) -> None:
+    page = open_page("/", java_script_enabled=False)
+    assert page.locator("[data-copy]").first.is_hidden()
+    page.get_by_role("button", name="Load a sample project").click()
+    assert page.get_by_role("heading", name="Moves now").is_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, {"width": 2560, "height": 1440}])
+def test_home_with_the_sample_fits_and_shuts_nobody_out(open_page: Open, theme: str, size: dict[str, int]) -> None:
+    load_sample(actor=Actor(kind="person", name="ada"))
+    page = open_page("/", viewport=size, color_scheme=theme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    page.get_by_text("Connect another assistant").click()
+    assert Axe().run(page).response["violations"] == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_first_visit_fits_a_phone_and_shuts_nobody_out(open_page: Open, theme: str) -> None:
+    page = open_page("/", viewport=PHONE, color_scheme=theme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.get_by_text("Another assistant, or").click()
+    assert Axe().run(page).response["violations"] == []
