@@ -14,7 +14,7 @@ from tasks.models import Event, Task
 from tasks.queries.board import Rows, page_of
 from tasks.queries.graph import leaves_below
 
-TASKS_PER_PAGE, TASKS_OF_WORKERS = 60, 400
+TASKS_PER_PAGE, TASKS_OF_WORKERS = 60, 250
 EVENTS = 3_000
 """More are not read for one page."""
 TRACK = 22
