@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -10,8 +11,14 @@ from playwright.sync_api import expect
 from artifacts.models import Artifact
 from tasks.choices import Status, Verb
 from tasks.models import Event, Task
+from tests.browser.axe import violations
 from tests.browser.conftest import Open
 from tests.factories import make_plan, make_project, make_task
+
+WINDOWS: dict[str, dict[str, Any]] = {
+    "desk, light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
+    "phone, dark": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
+}
 
 
 @pytest.fixture
@@ -117,3 +124,27 @@ def test_the_menu_of_verbs_stays_within_a_phone(open_page: Open, task: Task, sta
     if menu.count():
         menu.tap()
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_forms_with_mistakes_and_open_menus_break_no_rule(
+    open_page: Open, task: Task, complaints: list[str], window: str
+) -> None:
+    make_task(task.project, parent=task.parent, title="Count again")
+    page = open_page(_of(task), **WINDOWS[window])
+    page.locator("#more summary").click()
+    page.get_by_text("Working brief, as an assistant reads it").click()
+    found = violations(page)
+    for form, button in (("edit/", "Save"), ("complete/", "Complete"), ("act/block/", "Block")):
+        page.goto(page.url.partition("/tasks/")[0] + _of(task, form))
+        page.evaluate("for (const form of document.forms) form.noValidate = true")
+        for field in page.locator("#main :is(input:not([type]), textarea)").all():
+            field.fill(" ")
+        if form == "edit/":
+            page.get_by_label("Add tasks to wait for").fill("count")
+        page.locator("#main").get_by_role("button", name=button, exact=True).click()
+        expect(page.get_by_role("alert").first).to_be_visible()
+        found += violations(page)
+    assert all("400" in complaint for complaint in complaints)  # the browser tells of every form that came back
+    complaints.clear()
+    assert found == []
