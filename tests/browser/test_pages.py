@@ -98,7 +98,7 @@ def test_a_person_finds_the_way_from_the_projects_to_the_text_without_javascript
 ) -> None:
     page = open_page("/", java_script_enabled=False)
     page.locator("td.main a").click()
-    page.get_by_role("searchbox").fill("no such plan")
+    page.get_by_role("searchbox").last.fill("no such plan")
     page.get_by_role("button", name="Filter").click()
     expect(page.get_by_text("No plan matches.")).to_be_visible()
     page.get_by_role("link", name="Look for").click()
