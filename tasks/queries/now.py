@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tasks.choices import Status
 from tasks.models import Task
-from tasks.queries.board import ROW_FIELDS, WAITS_FOR_A_PERSON, Tree
+from tasks.queries.board import ROW_FIELDS, WAITS_FOR_A_PERSON, Counts, Tree
 
 ROWS = 8
 _LOOKED_AT = 200
@@ -24,14 +24,20 @@ class Now:
     workers: list[tuple[str, int]]
 
 
-def now(top: Task, shown: Tree) -> Now:
-    """Return what goes on below a task: from its tree where that is whole, else from the plan's index of states."""
+def now(top: Task, shown: Tree, counts: Counts) -> Now:
+    """Return what goes on below a task: from its tree where that is whole, else from the plan's index of states.
+
+    That is read without an order, which would make the database walk the whole plan by its positions.
+    """
     if shown.is_cut and top.is_plan:
         leaves = Task.objects.within(top).on_board().leaves().only(*ROW_FIELDS)
-        found = list(leaves.filter(status__in=[Status.ACTIVE, *WAITS_FOR_A_PERSON]).order_by("position")[:_LOOKED_AT])
+        found = list(leaves.filter(status__in=[Status.ACTIVE, *WAITS_FOR_A_PERSON]).order_by()[:_LOOKED_AT])
     else:
         found = [node.task for node in shown.nodes if node.task.is_leaf]
+    found.sort(key=lambda task: task.position)
     active = [task for task in found if task.status == Status.ACTIVE]
     waits = [task for task in found if task.status in WAITS_FOR_A_PERSON]
     holders = Counter(task.lease_holder for task in active if task.lease_holder)
-    return Now(active[:ROWS], len(active), waits[:ROWS], len(waits), holders.most_common(ROWS))
+    waits_total = sum(counts.by_status.get(status, 0) for status in WAITS_FOR_A_PERSON)
+    active_total = counts.by_status.get(Status.ACTIVE, 0)
+    return Now(active[:ROWS], active_total, waits[:ROWS], waits_total, holders.most_common(ROWS))

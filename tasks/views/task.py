@@ -23,11 +23,12 @@ from tasks.views.page import find_task, page, page_number
 def task(request: HttpRequest, public_id: str) -> HttpResponse:
     found = find_task(public_id)
     tree = board.tree(found)
+    counts = board.progress(found, tree)
     context = {
         "task": found,
         "tree": tree,
-        "counts": board.progress(found, tree),
-        "now": None if found.is_leaf else now(found, tree),
+        "counts": counts,
+        "now": now(found, tree, counts) if counts else None,
         "brief": brief_of(found) if found.is_leaf else None,
         "needs": board.needs(found),
         "needed_by": board.needed_by(found),

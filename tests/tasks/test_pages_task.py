@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tasks.choices import Status, Verb
 from tasks.models import Project, Task
-from tasks.queries import board
+from tasks.queries import board, now
 from tests.factories import (
     html_of,
     make_artifact,
@@ -308,8 +308,11 @@ def test_a_plan_says_who_works_on_what_and_what_waits_for_a_person(client: Clien
 
 def test_a_huge_plan_says_it_too(client: Client, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(board, "TREE_ROWS", 3)
+    monkeypatch.setattr(now, "_LOOKED_AT", 2)
     plan = make_plan(project, 12, statuses=[Status.PENDING, Status.PENDING, Status.PENDING, Status.FAILED])
-    assert "3 tasks" in _said(_page(client, plan), "now-waits")
+    page = _page(client, plan)
+    assert "3 tasks" in _said(page, "now-waits")
+    assert page.partition('id="now-waits"')[2].partition("</section>")[0].count("<li ") == 2
 
 
 def test_a_reader_is_offered_nothing_but_to_read(client: Client, project: Project) -> None:
