@@ -80,6 +80,7 @@ def _check(found: list[str]) -> None:
     assert not found, "\n".join(found)
 
 
+@pytest.mark.timeout(600)  # some fifty pages, a second each where nothing else runs
 @pytest.mark.parametrize("window", WINDOWS)
 def test_no_page_breaks_a_rule(open_page: Open, live_server: Any, world: World, window: str) -> None:
     page = open_page("/", **WINDOWS[window])
