@@ -10,6 +10,7 @@ from django.test import Client
 
 from artifacts import staging, store
 from artifacts.models import Artifact, ArtifactVersion, Upload, UploadState
+from orchestrator_site.bodies import body_limit
 from tasks.choices import Status, Verb
 from tasks.models import Event, Project, Task
 from tests.factories import html_of, make_dependency, make_plan, make_project, make_task, make_user
@@ -256,3 +257,18 @@ def test_a_post_without_its_token_is_refused(task: Task) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(make_user("grace", is_staff=True))
     assert _sent(strict, task).status_code == 403
+
+
+def test_only_the_address_that_takes_a_file_takes_a_body_of_its_size() -> None:
+    largest = 100 * 1024 * 1024
+    taken = {
+        (method, path): body_limit({"method": method, "path": path}) > largest
+        for method, path in (
+            ("POST", "/tasks/tester_1/complete/"),
+            ("PUT", "/tasks/tester_1/complete/"),
+            ("POST", "/api/v1/tasks/tester_1/complete/"),
+            ("POST", "/tasks/tester_1/edit/"),
+            ("POST", "/sign-in/"),
+        )
+    }
+    assert [address for address, is_taken in taken.items() if is_taken] == [("POST", "/tasks/tester_1/complete/")]
