@@ -168,6 +168,7 @@ def _shown(work: Work, wanted: Wanted, versions: Versions, said: Said, most: int
 def _fill(found: Shown, new: ArtifactVersion, old: ArtifactVersion | None, wanted: Wanted, most: int) -> None:
     if new.content.size_chars is None:
         found.mode = "image" if image_type(new.content) else "bytes"
+        found.old = old if old is not None and image_type(old.content) else None
         return
     views = views_of(
         name_of(found.work.artifact), found.work.artifact.kind, excerpt_of(new.content, 0, RENDERED_CHARACTERS).text

@@ -19,6 +19,7 @@ from artifacts.services.comment import comment
 from tasks.actors import Actor
 from tasks.choices import Status, Verb
 from tasks.models import Project, Task
+from tests.artifacts.test_pages_image import PNG, make_binary
 from tests.factories import (
     html_of,
     make_artifact,
@@ -186,13 +187,15 @@ def test_what_did_not_change_since_is_named_and_not_shown(client: Client, task: 
     assert "as it was" in _review(client, task, f"file={same.public_id}")
 
 
-def test_images_and_bytes_are_shown_as_what_they_are(client: Client, task: Task) -> None:
-    pixels, raw = (make_artifact(task, text) for text in ("\x89PNG\r\n", "raw"))
-    for work in (pixels, raw):
-        content = version_of(work).content
-        type(content).objects.filter(pk=content.pk).update(size_chars=None, size_lines=None)
+def test_an_image_is_shown_beside_the_one_before_and_bytes_are_to_download(client: Client, task: Task) -> None:
+    image = make_binary(task, PNG, PNG + b"\x00")
+    fresh = make_binary(task, b"\x7fELF\xff", PNG + b"\x01")
+    raw = make_binary(task, b"\x7fELF\xfe")
     page = _review(client, task)
-    assert "This work is no text." in page and "Comment on this work" in page
+    shown = re.findall(r"/artifacts/(\w+)/image/\?version=(\d)", page)
+    assert sorted(shown) == sorted([(image.public_id, "1"), (image.public_id, "2"), (fresh.public_id, "2")])
+    assert "This work is no text." in page and f"/artifacts/{raw.public_id}/raw/?version=1" in page
+    assert all(client.get(f"/artifacts/{key}/image/?version={number}").status_code == 200 for key, number in shown)
 
 
 def test_a_large_work_shows_its_first_part_and_leads_to_the_rest(
