@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from artifacts.models import Artifact
 from tasks.choices import Status, Verb
-from tasks.models import Project, Session, Task
+from tasks.models import Project, Session, Specialist, Task
 from tests.factories import (
     make_artifact,
     make_dependency,
@@ -48,10 +48,12 @@ class World:
         return {
             "project": slug, "board": slug, "tasks": slug, "files": slug, "specialists": slug, "project-settings": slug,
             "specialist": (*slug, "tester"), "specialist-edit": (*slug, "tester"),
-            "specialist-reset": (*slug, "tester"), "specialist-new": slug, "task": plan, "graph": plan, "timeline": plan, "synthesis": plan,
+            "specialist-reset": (*slug, "tester"), "specialist-new": slug,
+            "task": plan, "graph": plan, "timeline": plan, "synthesis": plan,
             "synthesis-markdown": plan, "task-zip": plan, "files-zip": slug, "folder": (*slug, "src"),
             "act": task, "act-verb": (*task, Verb.CANCEL), "task-edit": task, "task-complete": task, "review": task,
             "artifact": artifact, "artifact-diff": artifact, "artifact-raw": artifact, "artifact-image": artifact,
+            "artifact-part": artifact, "session-end": (self.session.public_id,),
             "session": (self.session.public_id,),
         }  # fmt: skip
 
@@ -63,6 +65,7 @@ class World:
 def make_world(text: str = PLAIN) -> World:
     """Make a project in which every page has something to show, and all that an assistant can write is this text."""
     project = make_project("tour", name=text[:200], root_path=f"/srv/{text}"[:200].replace("\n", " "))
+    Specialist.objects.create(project=project, name="tester", role_definition=text, output_format=text)
     session = make_session(project, client_name=text[:200], client_version=text[:100], principal=text[:200])
     plan = make_plan(project, 0, title=f"{text}"[:300], description=text, context=text)
     group = make_task(project, parent=plan, title=text[:300], position=1, is_leaf=False)

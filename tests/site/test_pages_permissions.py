@@ -25,12 +25,15 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
         (
             "projects", "project", "board", "tasks", "task", "act", "graph", "timeline", "synthesis",
             "synthesis-markdown", "reviews", "review", "sessions", "session", "specialists", "specialist", "search",
-            "files", "folder", "files-zip", "task-zip", "artifact", "artifact-raw", "artifact-diff", "tokens",
+            "files", "folder", "files-zip", "task-zip", "artifact", "artifact-raw", "artifact-diff", "artifact-part",
+            "tokens",
         ),
         EVERYBODY,
     ),
     **dict.fromkeys(("act-verb", "task-edit", "task-complete"), WORKERS),
-    **dict.fromkeys(("project-settings",), OWNERS),
+    **dict.fromkeys(
+        ("project-settings", "specialist-edit", "specialist-new", "specialist-reset", "session-end"), OWNERS
+    ),
 }  # fmt: skip
 
 VERBS: dict[Verb, tuple[str, tuple[str, ...]]] = {

@@ -1,0 +1,128 @@
+"""A person beside an assistant at work: the whole way of a piece of work through the browser, on a running site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.live import LiveSite, live_site
+from tests.demo.assistant import Assistant
+
+FIRST = "def total(lines):\n    return sum(line.price for line in lines)\n"
+SECOND = "def total(lines):\n    return sum(line.price * line.quantity for line in lines)\n"
+OVERALL = "Two of one kind cost as much as one. Please mend it."
+ON_A_LINE = "Multiply by the quantity here."
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[LiveSite]:
+    with live_site() as running:
+        yield running
+
+
+@pytest.fixture
+def page(site: LiveSite, browser: Browser) -> Iterator[Page]:
+    complaints: list[str] = []
+    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
+        opened = site.sign_in(context)
+        opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        yield opened
+    assert complaints == []
+
+
+async def _deliver(assistant: Assistant, task_id: str, work: str) -> dict[str, Any]:
+    taken = await assistant.call("execute_subtask", task_id=task_id)
+    done = await assistant.call(
+        "complete_subtask",
+        task_id=task_id,
+        lease_number=taken["lease_number"],
+        summary="The total of a cart.",
+        detailed_work=work,
+        next_action="complete",
+        artifact_type="code",
+        file_paths=["shop/cart.py"],
+    )
+    return {**taken, **done}
+
+
+def _plan(site: LiveSite, *titles: str, **more: Any) -> list[str]:
+    subtasks = [
+        {"title": each, "description": f"Do {each}", "specialist_type": "implementer", **more} for each in titles
+    ]
+
+    async def work(assistant: Assistant) -> list[str]:
+        made = await assistant.call("plan_task", description=f"A job with {titles[0]}", subtasks=subtasks)
+        return [row["task_id"] for row in made["subtasks"]]
+
+    return list(site.assistant(work))
+
+
+def _open(site: LiveSite, page: Page, address: str) -> None:
+    page.goto(site.site.address + address)
+
+
+def test_work_goes_back_with_a_comment_and_comes_again_by_keyboard_alone(site: LiveSite, page: Page) -> None:
+    """Sent back, the comment stands first in the assistant's next brief; version 2 shows its difference; approved."""
+    task, other = _plan(site, "The total of a cart", "The tax of a cart", review=True)
+    for each in (task, other):
+        site.assistant(lambda assistant, each=each: _deliver(assistant, each, FIRST))
+    _open(site, page, "/reviews/")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("The total of a cart")
+    page.keyboard.press("j")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("The tax of a cart")
+    page.keyboard.press("k")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("The total of a cart")
+    page.keyboard.press("r")
+    page.keyboard.type(OVERALL)
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("The tax of a cart")
+
+    again = site.assistant(lambda assistant: _deliver(assistant, task, SECOND))
+    assert OVERALL in again["brief"]
+    assert again["brief"].index(OVERALL) < again["brief"].index("Do The total of a cart")
+    _open(site, page, f"/tasks/{task}/review/")
+    expect(page.locator("ins").first).to_contain_text("line.quantity")
+    expect(page.locator("del").first).to_contain_text("line.price")
+    page.keyboard.press("a")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("The tax of a cart")
+    _open(site, page, f"/tasks/{task}/")
+    expect(page.locator("main .state").first).to_have_text("Completed")
+
+
+def test_every_verb_is_done_by_its_menu_while_the_page_stays(site: LiveSite, page: Page) -> None:
+    (task,) = _plan(site, "Steered by hand")
+    _open(site, page, f"/tasks/{task}/act/")
+    page.evaluate("window.mark = 'the same document'")
+    for label, words, state in (
+        ("Block…", "No password", "Blocked"),
+        ("Unblock", None, "Pending"),
+        ("Take it", None, "Active"),
+        ("Mark failed…", "It does not work", "Failed"),
+        ("Retry", None, "Pending"),
+        ("Take it", None, "Active"),
+        ("Release…", "No time", "Pending"),
+        ("Cancel…", "Not needed", "Cancelled"),
+    ):
+        page.get_by_role("button", name=label).or_(page.get_by_role("link", name=label)).first.click()
+        if words is not None:
+            dialog = page.get_by_role("dialog")
+            dialog.get_by_role("textbox").fill(words)
+            dialog.get_by_role("button", name=label.removesuffix("…")).click()
+        expect(page.locator("main #act .state")).to_have_text(state)
+    assert page.evaluate("window.mark") == "the same document"
+
+
+def test_whoever_comes_second_is_told_who_was_first(site: LiveSite, page: Page) -> None:
+    (task,) = _plan(site, "Wanted by two")
+    _open(site, page, f"/tasks/{task}/act/")
+    page.evaluate("document.querySelector('#live')?.remove()")  # a page that has not heard of it yet
+    site.assistant(lambda assistant: assistant.call("execute_subtask", task_id=task), name="codex")
+    page.get_by_role("button", name="Take it").click()
+    expect(page.locator(".messages")).to_contain_text("was faster and claimed it")
