@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Model
+from django.core.paginator import Paginator
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -23,15 +25,29 @@ from tasks.services.edit_project import require_mirrors_folder
 
 if TYPE_CHECKING:  # the classes are generic for the type checker alone
     _ModelAdmin = admin.ModelAdmin[Any]
+    _Paginator = Paginator[Any]
     _ProjectForm = forms.ModelForm[Project]
     _SpecialistForm = forms.ModelForm[Specialist]
 else:
     _ModelAdmin = admin.ModelAdmin
+    _Paginator = Paginator
     _ProjectForm = _SpecialistForm = forms.ModelForm
+
+COUNTED = 10_000
+"""Rows that a list leads to; a search or a filter finds the others."""
 
 admin.site.site_header = "Task Orchestrator administration"
 admin.site.site_title = "Task Orchestrator"
 admin.site.index_title = "All records"
+
+
+class BoundedPaginator(_Paginator):
+    """Counts no further than anybody turns pages: a count of everything would read everything."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # lists of the admin are always querysets
+        return min(rows.order_by().values("pk")[: COUNTED + 1].count(), COUNTED)
 
 
 class ReadOnlyAdmin(_ModelAdmin):
@@ -39,6 +55,7 @@ class ReadOnlyAdmin(_ModelAdmin):
 
     list_per_page = 50
     show_full_result_count = False
+    paginator = BoundedPaginator
     linked_by: tuple[str, ...] = ()
     """Filters that links from other pages use, beside those of the side bar."""
 
@@ -143,7 +160,7 @@ class SessionAdmin(ReadOnlyAdmin):
 @admin.register(ToolUse)
 class ToolUseAdmin(ReadOnlyAdmin):
     list_display = ("id", "tool", "session_link", "calls", "errors", "repaired", "bytes_sent", "last_error", "last_at")
-    list_filter = (("session__project", admin.RelatedOnlyFieldListFilter),)
+    list_filter = ("session__project",)
     search_fields = ("=tool", "=session__public_id")
     list_select_related = ("session",)
     ordering = ("-id",)
@@ -164,7 +181,7 @@ class TaskAdmin(ReadOnlyAdmin):
         "is_leaf",
         "requires_review",
         ("archived_at", admin.EmptyFieldListFilter),
-        ("project", admin.RelatedOnlyFieldListFilter),
+        "project",
     )
     search_fields = ("public_id", "title", "specialist")
     list_select_related = ("project", "root")
@@ -233,11 +250,22 @@ class DependencyAdmin(ReadOnlyAdmin):
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
     list_display = ("id", "created_at", "actor_name", "verb", "task_link", "project", "session_link")
-    list_filter = ("verb", "actor_kind", ("project", admin.RelatedOnlyFieldListFilter))
-    search_fields = ("=task__public_id", "=session__public_id", "actor_name")
+    list_filter = ("verb", "project")  # never one that offers what occurs: that reads every event
+    search_fields = ("=task__public_id", "=session__public_id")
+    search_help_text = "The whole id of a task or of a session."
     list_select_related = ("task", "project", "session")
     ordering = ("-id",)
-    linked_by = ("task__id__exact", "session__id__exact")
+    linked_by = ("task__id__exact", "session__id__exact", "actor_kind__exact")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Look the ids up first: asked through joins, every event would be read."""
+        if not (term := search_term.strip()):
+            return queryset, False
+        tasks = list(Task.objects.filter(public_id=term).values_list("pk", flat=True))
+        sessions = list(Session.objects.filter(public_id=term).values_list("pk", flat=True))
+        return queryset.filter(Q(task_id__in=tasks) | Q(session_id__in=sessions)), False
 
     @admin.display(description="task")
     def task_link(self, event: Event) -> SafeString | str:
