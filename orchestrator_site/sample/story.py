@@ -117,6 +117,7 @@ def _launch(team: Team) -> None:
         "The mail provider's sandbox refuses attachments above 1 MB, and our PDFs have 1.4 MB with the fonts in them."
     )
     team.stops(CODEX, "receipt", Status.FAILED, reason)
+    team.goes(CODEX)
     team.at(hours=3.6)
     team.takes(GEMINI, "keys")
     team.at(hours=3.4)

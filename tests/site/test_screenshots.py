@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from itertools import product
+from itertools import chain, product
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_more_colours_than_a_palette_holds_come_out_as_their_nearest() -> None:
     shown = _shown(packed(_rgb(rows)))
     palette = {colour for row in shown for colour in row}
     assert len(palette) == 256
-    for colour, other in zip(sum(rows, []), sum(shown, []), strict=True):
+    for colour, other in zip(chain(*rows), chain(*shown), strict=True):
         assert _distance(colour, other) == min(_distance(colour, each) for each in palette)
 
 
