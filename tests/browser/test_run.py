@@ -78,14 +78,20 @@ def test_work_goes_back_with_a_comment_and_comes_again_by_keyboard_alone(site: L
     expect(page.get_by_role("heading", level=1)).to_contain_text("The tax of a cart")
     page.keyboard.press("k")
     expect(page.get_by_role("heading", level=1)).to_contain_text("The total of a cart")
+    for key in ("n", "ArrowDown", "c"):
+        page.keyboard.press(key)
+    page.keyboard.type(ON_A_LINE)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#main").get_by_text(ON_A_LINE).first).to_be_visible()
     page.keyboard.press("r")
     page.keyboard.type(OVERALL)
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("The tax of a cart")
 
     again = site.assistant(lambda assistant: _deliver(assistant, task, SECOND))
-    assert OVERALL in again["brief"]
-    assert again["brief"].index(OVERALL) < again["brief"].index("Do The total of a cart")
+    brief = again["brief"]
+    assert brief.index(OVERALL) < brief.index(ON_A_LINE) < brief.index("Do The total of a cart")
+    assert "shop/cart.py line 2" in brief
     _open(site, page, f"/tasks/{task}/review/")
     expect(page.locator("ins").first).to_contain_text("line.quantity")
     expect(page.locator("del").first).to_contain_text("line.price")
