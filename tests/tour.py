@@ -22,6 +22,10 @@ from tests.factories import (
 
 OUTSIDE = ("admin", "api", "healthz", "readyz", "sign-in", "sign-out", "api-docs")
 """Families of addresses that are no pages of the board: they have tests of their own."""
+NOT_SHOWN = {
+    "artifact-raw", "artifact-image", "artifact-part", "files-zip", "task-zip", "synthesis-markdown", "theme", "sample",
+}  # fmt: skip
+"""Addresses that answer files or parts of pages, or that are only posted to."""
 PLAIN = "A plain text"
 HOSTILE = (
     "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"

@@ -16,10 +16,8 @@ from orchestrator_site.tokens.service import create_token
 from tests.browser.axe import violations
 from tests.browser.conftest import Open
 from tests.factories import make_user
-from tests.tour import World, make_world, named_pages
+from tests.tour import NOT_SHOWN, World, make_world, named_pages
 
-NOT_SHOWN = {"artifact-raw", "artifact-image", "files-zip", "task-zip", "synthesis-markdown", "theme", "sample"}
-"""Addresses that answer files, or that are only posted to."""
 DESK, PHONE = {"viewport": {"width": 1280, "height": 800}}, {"viewport": {"width": 390, "height": 844}}
 WINDOWS: dict[str, dict[str, Any]] = {
     f"{size}, {colours}": {**window, "color_scheme": colours}

@@ -9,19 +9,8 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Open
-from tests.tour import HOSTILE, LONG, World, make_world, named_pages
+from tests.tour import HOSTILE, LONG, NOT_SHOWN, World, make_world, named_pages
 
-NOT_SHOWN = {
-    "artifact-raw",
-    "artifact-image",
-    "artifact-part",
-    "files-zip",
-    "task-zip",
-    "synthesis-markdown",
-    "theme",
-    "sample",
-}
-"""Addresses that answer files, or that are only posted to."""
 WINDOWS: dict[str, dict[str, Any]] = {
     "desk, light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
     "desk, dark": {"viewport": {"width": 2560, "height": 1440}, "color_scheme": "dark"},
