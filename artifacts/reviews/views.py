@@ -24,6 +24,7 @@ from tasks.views.page import actor_of, find_task, form, page, page_number, text_
 
 LAYOUTS = {"unified": "Unified", "split": "Side by side"}
 LAST_LINE = 2**31 - 1
+_DIGITS = len(str(LAST_LINE))
 _VERDICTS = (Verb.APPROVE, Verb.REQUEST_REVISION)
 _OF_A_FORM = ("on", "line")
 
@@ -82,7 +83,7 @@ def _judge(request: HttpRequest, task: Task, verb: Verb) -> HttpResponse:
     """Approve or send back, and lead on to the next review."""
     project = _project(request)
     earlier, later = queries.neighbours(task, project)
-    words, seen = request.POST.get("words", ""), request.POST.get("seen", "")
+    words, seen = request.POST.get("words", "").replace("\r\n", "\n"), request.POST.get("seen", "")
     ask(task=task, verb=verb, actor=actor_of(request), reason=words, seen=seen)
     messages.success(request, f"“{task.title}”: {verb.label}.")
     following = later or earlier
@@ -126,7 +127,7 @@ def _line(text: str) -> int | None:
     text = text.strip()
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or int(text[:12]) > LAST_LINE:
+    if not (text.isascii() and text.isdigit()) or len(text) > _DIGITS or int(text) > LAST_LINE:
         raise Invalid("line: this is no number of a line.", next="Send a whole number, or none.")
     return int(text)
 
@@ -159,8 +160,10 @@ def _page(request: HttpRequest, task: Task, refused: Refused | None = None) -> H
         "offers": offers,
         "may_comment": may_comment,
         "name": request.user.get_username(),
-        "seen": request.POST.get("seen") if _is_invalid(refused) else seen_as(task),
+        "seen": (request.POST.get("seen") if _is_invalid(refused) else None) or seen_as(task),
         "refused": refused,
+        "is_whole": may_comment and refused is not None and refused.deed == "comment" and not wanted.on,
+        "unplaced": _unplaced(refused, {each.work.artifact.public_id for each in shown}, may_comment, bool(offers)),
         "drafted": len(composed("", said.drafts)),
         "room": ROOM,
         "here": here,
@@ -171,6 +174,17 @@ def _page(request: HttpRequest, task: Task, refused: Refused | None = None) -> H
 def _is_invalid(refused: Refused | None) -> bool:
     """Whether what was typed has to be mended, while the task stands as it was seen."""
     return refused is not None and isinstance(refused.error, Invalid)
+
+
+def _unplaced(refused: Refused | None, shown: set[str], may_comment: bool, may_judge: bool) -> str:
+    """Return what was typed where no form of the page could keep it: it is shown, for nobody to lose it."""
+    if refused is None:
+        return ""
+    if refused.deed == "comment":
+        on = refused.given.get("on", "")
+        has_form = may_comment and (not on or on in shown)
+        return "" if has_form else refused.given.get("text", "")
+    return "" if may_judge else refused.given.get("words", "")
 
 
 def _wanted(request: HttpRequest, refused: Refused | None, asking: str) -> files.Wanted:

@@ -17,11 +17,10 @@ from tasks.models import Task
 from tasks.principals import Scope
 from tasks.services.claim import locked
 from tasks.services.texts import require_texts
-from tasks.text import shortened, storable
+from tasks.text import storable
 
 _QUOTED = 200
 _LONGEST_LINE = 100_000
-_TOLD = 200
 
 
 def comment(
@@ -124,8 +123,8 @@ def _require_room(comments: list[ReviewComment]) -> None:
 
 
 def _told(comment: ReviewComment) -> dict[str, Any]:
-    """What an event tells of a comment."""
-    facts: dict[str, Any] = {"comment": shortened(comment.text, _TOLD)}
-    if comment.version is not None:
-        facts["artifact"] = f"{comment.version.artifact.public_id} v{comment.version.number}"
+    """What an event tells of a comment: what it is on. Assistants read events, and no draft before it is sent."""
+    if comment.version is None:
+        return {"about": "all of the work"}
+    facts = {"artifact": f"{comment.version.artifact.public_id} v{comment.version.number}"}
     return {**facts, "lines": comment.lines} if comment.lines else facts

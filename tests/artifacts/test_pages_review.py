@@ -289,6 +289,53 @@ def test_a_comment_that_is_refused_keeps_its_text_and_place(client: Client, task
     assert _post(client, task, do="nonsense").status_code == 404
 
 
+@pytest.mark.parametrize("number", ["9" * 30, "0" * 20 + "9" * 30, "0" * 5_000 + "1", "-1", "1.5", "१", "1\x00"])
+@pytest.mark.parametrize("name", ["line", "to", "version"])
+def test_a_comment_on_what_is_no_number_of_a_line_is_refused(
+    client: Client, task: Task, work: Artifact, name: str, number: str
+) -> None:
+    answer = _post(client, task, do="comment", on=work.public_id, text="Hm", **{name: number})
+    assert answer.status_code == 400 and ">Hm</textarea>" in answer.content.decode()
+    assert not ReviewComment.objects.exists()
+
+
+def test_a_comment_on_the_whole_that_is_refused_keeps_its_text(client: Client, task: Task, work: Artifact) -> None:
+    comment(task=task, actor=ADA, text="x" * 9_000)
+    page = _post(client, task, do="comment", text="y" * 2_000).content.decode()
+    form = page.partition('<details class="say" open>')[2].partition("</details>")[0]
+    assert f">{'y' * 2_000}</textarea>" in form and "can be sent at once" in page
+
+
+def test_after_a_comment_that_was_refused_the_work_can_be_judged(client: Client, task: Task, work: Artifact) -> None:
+    page = _post(client, task, do="comment", on=work.public_id, version=2, line=99, text="Where?").content.decode()
+    seen = re.search(r'id="verdict".*?name="seen" value="([^"]*)"', page, re.DOTALL)
+    assert seen is not None and seen[1] == "in_review:0"
+
+
+@pytest.mark.parametrize(
+    ("changed", "given"),
+    [
+        ({"archived_at": timezone.now()}, {"do": "comment", "text": "My words"}),
+        ({"status": Status.CANCELLED}, {"do": "request_revision", "words": "My words", "seen": "in_review:0"}),
+    ],
+    ids=["comment", "verdict"],
+)
+def test_what_was_typed_stays_where_there_is_no_form_for_it_any_more(
+    client: Client, task: Task, changed: dict[str, Any], given: dict[str, str]
+) -> None:
+    Task.objects.filter(pk=task.pk).update(**changed)
+    answer = _post(client, task, **given)
+    assert answer.status_code == 409
+    assert re.search(r"<textarea [^>]*readonly[^>]*>\s*My words</textarea>", answer.content.decode())
+
+
+def test_line_ends_of_a_form_count_once_in_words_of_a_verdict(client: Client, task: Task) -> None:
+    words = "\r\n".join(["x"] * 4_500)
+    assert _post(client, task, do="request_revision", words=words, seen="in_review:0").status_code == 302
+    task.refresh_from_db()
+    assert task.review_comment == words.replace("\r\n", "\n")
+
+
 def test_sending_back_leads_to_the_next_review_and_says_what_was_done(client: Client, task: Task) -> None:
     following = _waiting(task.project, "The next one", -5)
     comment(task=task, actor=ADA, text="See here")

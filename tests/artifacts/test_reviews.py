@@ -18,6 +18,7 @@ from tasks.errors import Conflict, Forbidden, Invalid
 from tasks.models import Event, Task
 from tasks.principals import Scope
 from tasks.services.review import approve, request_revision
+from tasks.templatetags.board import happened
 from tests.assistants import Assistant, subtask
 from tests.factories import make_artifact, make_project, make_task, make_user
 from tests.rest import Rest
@@ -57,11 +58,20 @@ def test_a_comment_may_be_on_a_work_or_on_all_of_them(task: Task, work: Artifact
     assert _say(task).version is None
 
 
-def test_a_comment_is_told_in_an_event(task: Task, work: Artifact) -> None:
-    _say(task, "x" * 1000, version=version_of(work), line=1)
+def test_an_event_tells_of_a_comment_without_what_it_says_before_it_is_sent(task: Task, work: Artifact) -> None:
+    made = _say(task, "A first thought", version=version_of(work), line=1)
+    told = {"artifact": f"{work.public_id} v1", "lines": "line 1"}
     event = Event.objects.get(task=task, verb=Verb.COMMENT)
-    assert event.actor_name == "eve" and event.after["lines"] == "line 1"
-    assert event.after["artifact"] == f"{work.public_id} v1" and len(event.after["comment"]) == 200
+    assert (event.actor_name, event.before, event.after) == ("eve", {}, told)
+    withdraw_comment(comment=made, actor=EVE)
+    event = Event.objects.filter(task=task, verb=Verb.COMMENT).latest("id")
+    assert (event.before, event.after) == (told, {})
+
+
+def test_an_event_tells_a_comment_on_all_works_from_one_that_is_withdrawn(task: Task) -> None:
+    withdraw_comment(comment=_say(task, "A first thought"), actor=EVE)
+    made, gone = Event.objects.filter(task=task, verb=Verb.COMMENT).order_by("id")
+    assert (happened(made), happened(gone)) == ("left a comment", "withdrew a comment")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +130,6 @@ def test_an_own_comment_can_be_withdrawn_until_it_is_sent(task: Task) -> None:
     made, kept = _say(task, "Oh no"), _say(task)
     withdraw_comment(comment=made, actor=EVE)
     assert list(ReviewComment.objects.all()) == [kept]
-    assert Event.objects.filter(task=task, verb=Verb.COMMENT).latest("id").before == {"comment": "Oh no"}
     request_revision(task=task, actor=EVE, comment="")
     with pytest.raises(Conflict, match="sent or withdrawn"):
         withdraw_comment(comment=kept, actor=EVE)
