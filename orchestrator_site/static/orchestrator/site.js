@@ -39,7 +39,6 @@
     const live = one("#live");
     if (!live) return;
     live.dataset.state = state;
-    live.hidden = false;
     one("[data-says]", live).textContent = SAYS[state];
   }
 
