@@ -11,10 +11,10 @@ from django.db.models import Max, OuterRef, Q, QuerySet, Subquery
 
 from tasks.choices import Status, Verb
 from tasks.models import Event, Project, Task
+from tasks.queries import inbox
 from tasks.queries.board import ROW_FIELDS, with_size
 
 MOVING_ROWS, WAITING_ROWS, DELIVERED_ROWS = 8, 5, 6
-COUNTED = 99
 WAITS = (Status.IN_REVIEW, Status.BLOCKED, Status.FAILED)
 
 
@@ -29,7 +29,7 @@ class Panel:
     @property
     def count(self) -> str:
         """The number as a word: 99+ at most."""
-        return f"{COUNTED}+" if self.number > COUNTED else str(self.number)
+        return inbox.in_words(self.number)
 
     @property
     def has_more(self) -> bool:
@@ -106,18 +106,13 @@ def _panel(status: Status, since: dict[str, datetime | None], size: int) -> Pane
     named = ("project__slug", "project__name", "root__public_id", "root__title")
     session = ("lease_session__public_id", "lease_session__client_name", "lease_session__client_version")
     tasks = list(_since(shown.only(*ROW_FIELDS, "reason", "summary", *named, *session))[:size])
-    return Panel(status, tasks, _count(status))
+    return Panel(status, tasks, inbox.count(status, leaves_only=status == Status.ACTIVE))
 
 
 def _since(tasks: QuerySet[Task]) -> QuerySet[Task]:
     """Tell when each was claimed last: an edit changes a task, and does not begin its work anew."""
     claims = Event.objects.filter(task=OuterRef("pk"), verb=Verb.CLAIM).order_by("-id")
     return tasks.annotate(claimed_at=Subquery(claims.values("created_at")[:1]))
-
-
-def _count(status: Status) -> int:
-    rows = _standing(status).filter(project__in=Project.objects.order_by().values("pk"))
-    return rows.order_by()[: COUNTED + 1].count()
 
 
 def _delivered(since: datetime | None) -> list[Any]:
