@@ -12,13 +12,13 @@ class ArtifactsConfig(AppConfig):
         from artifacts.search.index import index_tasks
         from artifacts.search.search import tasks_found
         from artifacts.services.mirror import mirror_now
-        from artifacts.services.send_back import take_comments
+        from artifacts.services.send_back import count_unsent, take_comments
         from tasks.mirrors import offer_mirrors
         from tasks.queries.brief import offer_works
         from tasks.remarks import offer_remarks
         from tasks.words import offer_search
 
         offer_mirrors(mirror_now)
-        offer_remarks(take_comments)
+        offer_remarks(take_comments, count_unsent)
         offer_works(works_of)
         offer_search(index_tasks, tasks_found)

@@ -28,6 +28,11 @@ def take_comments(task: Task, words: str) -> tuple[str, int]:
     return composed(words, unsent), len(unsent)
 
 
+def count_unsent(task: Task) -> int:
+    """Return how many comments on a task wait for its next verdict."""
+    return ReviewComment.objects.unsent(task).count()
+
+
 def composed(words: str, comments: Sequence[ReviewComment]) -> str:
     """Return a reviewer's overall words and comments as one text."""
     return "\n\n".join(filter(None, [words.strip(), *map(_said, comments)]))

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
+from tasks import remarks
 from tasks.errors import Conflict, Invalid, NotReady, OrchestratorError
 from tasks.models import Task
 from tasks.principals import Scope, require, scopes_of
@@ -76,6 +77,7 @@ def _form(request: HttpRequest, task: Task, offer: Offer, error: Invalid | None 
         "error": error,
         "is_possible": offer in offers_for(task, scopes_of(request.user)),
         "reason": _reason(request),
+        "comments": remarks.waiting(task) if offer.scope == Scope.REVIEW else 0,
         "seen": request.POST.get("seen") or seen_as(task),
         "next": request.POST.get("next") or request.GET.get("next", ""),
     }
