@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from tasks import words
-from tasks.choices import FINISHED, Status
-from tasks.models import Dependency, Project, Task, TaskQuerySet
+from tasks.choices import FINISHED, Status, Verb
+from tasks.models import Dependency, Event, Project, Task, TaskQuerySet
 from tasks.principals import Scope
 from tasks.queries.board import PANEL_ROWS, ROW_FIELDS
 from tasks.queries.offers import offers_for
@@ -215,9 +215,15 @@ def with_offers(tasks: Iterable[Task], scopes: Iterable[Scope]) -> set[int]:
 def moving(project: Project, scopes: Iterable[Scope]) -> list[Card]:
     """Return what somebody works on, what changed last first; without the marks of a board's cards."""
     active = Task.objects.filter(project=project, status=Status.ACTIVE).on_board().leaves()
-    found = active.select_related("root").only(*_CARD_FIELDS).order_by("-updated_at", "-id")[:PANEL_ROWS]
+    found = since_claimed(active).select_related("root").only(*_CARD_FIELDS).order_by("-updated_at", "-id")[:PANEL_ROWS]
     now, granted = timezone.now(), frozenset(scopes)
     return [_card(task, now, granted) for task in found]
+
+
+def since_claimed(tasks: QuerySet[Task]) -> QuerySet[Task]:
+    """Tell when each was claimed last, as `claimed_at`: an edit changes a task, and does not begin its work anew."""
+    claims = Event.objects.filter(task=OuterRef("pk"), verb=Verb.CLAIM).order_by("-id")
+    return tasks.annotate(claimed_at=Subquery(claims.values("created_at")[:1]))
 
 
 def holders_seen(project: Project) -> list[str]:

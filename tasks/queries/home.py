@@ -9,10 +9,11 @@ from typing import Any
 
 from django.db.models import Max, OuterRef, Q, QuerySet, Subquery
 
-from tasks.choices import Status, Verb
-from tasks.models import Event, Project, Task
+from tasks.choices import Status
+from tasks.models import Project, Task
 from tasks.queries import inbox
 from tasks.queries.board import ROW_FIELDS, with_size
+from tasks.queries.cards import since_claimed
 
 MOVING_ROWS, WAITING_ROWS, DELIVERED_ROWS = 8, 5, 6
 WAITS = (Status.IN_REVIEW, Status.BLOCKED, Status.FAILED)
@@ -105,14 +106,8 @@ def _panel(status: Status, since: dict[str, datetime | None], size: int) -> Pane
     shown = _newest(_standing(status), since[status]).select_related("project", "root", "lease_session")
     named = ("project__slug", "project__name", "root__public_id", "root__title")
     session = ("lease_session__public_id", "lease_session__client_name", "lease_session__client_version")
-    tasks = list(_since(shown.only(*ROW_FIELDS, "reason", "summary", *named, *session))[:size])
+    tasks = list(since_claimed(shown.only(*ROW_FIELDS, "reason", "summary", *named, *session))[:size])
     return Panel(status, tasks, inbox.count(status, leaves_only=status == Status.ACTIVE))
-
-
-def _since(tasks: QuerySet[Task]) -> QuerySet[Task]:
-    """Tell when each was claimed last: an edit changes a task, and does not begin its work anew."""
-    claims = Event.objects.filter(task=OuterRef("pk"), verb=Verb.CLAIM).order_by("-id")
-    return tasks.annotate(claimed_at=Subquery(claims.values("created_at")[:1]))
 
 
 def _delivered(since: datetime | None) -> list[Any]:

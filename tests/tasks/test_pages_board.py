@@ -109,9 +109,9 @@ def test_a_card_says_that_its_lease_ran_out(client: Client, project: Project) ->
     assert "lease ran out" in _card(_page(signed_in(client)), task)
 
 
-def test_a_card_says_since_when_it_is_in_its_state(client: Client, project: Project) -> None:
+def test_a_card_says_when_it_changed_last(client: Client, project: Project) -> None:
     task = make_task(project, updated_at=timezone.now() - timedelta(days=3))
-    assert re.search(r"came here </span><time [^>]*>3 days ago", _card(_page(signed_in(client)), task))
+    assert re.search(r"changed <time [^>]*>3 days ago", _card(_page(signed_in(client)), task))
 
 
 def test_cards_show_what_they_wait_for_and_what_waits_for_them(client: Client, project: Project) -> None:

@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from tasks.choices import Status
-from tests.factories import html_of, make_artifact, make_plan, make_project, make_task, signed_in
+from tasks.choices import Status, Verb
+from tests.factories import html_of, make_artifact, make_event, make_plan, make_project, make_task, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -125,6 +125,13 @@ def test_what_moves_now_is_shown_with_who_and_since_when(client: Client) -> None
     assert "Weigh it" in moves and "Claude Code" in moves and "2 hours ago" in moves and "in 20 minutes" in moves
     assert re.search(r"lease ran out <time [^>]*>1 minute ago", moves)
     assert 'href="/projects/ledger/board/#column-active">2 tasks on the board' in moves
+
+
+def test_an_edit_does_not_change_since_when_somebody_is_at_work(client: Client) -> None:
+    task = make_task(make_project("ledger"), status=Status.ACTIVE, lease_holder="Claude Code")
+    for hours in (9, 3):
+        make_event(task, Verb.CLAIM, created_at=timezone.now() - timedelta(hours=hours))
+    assert re.search(r"took it <time [^>]*>3 hours ago", _panel(signed_in(client), "moving"))
 
 
 def test_where_nothing_moves_it_says_so(client: Client) -> None:
