@@ -130,8 +130,12 @@ def test_colours_of_code_can_be_read_in_light_and_dark(open_page: Open, addresse
         assert poor == [], (scheme, poor)
 
 
-def test_signing_out_takes_one_click(open_page: Open, addresses: dict[str, str]) -> None:
-    page = open_page("/")
+@pytest.mark.parametrize("scripts", [True, False])
+def test_signing_out_stands_in_the_menu_of_the_person(
+    open_page: Open, addresses: dict[str, str], scripts: bool
+) -> None:
+    page = open_page("/", java_script_enabled=scripts)
+    page.locator("summary[title^='Signed in as']").click()
     page.get_by_role("button", name="Sign out").click()
     page.goto(page.url.replace("/sign-in/", "/"))
     assert "/sign-in/" in page.url
