@@ -90,7 +90,8 @@ def came_from(request: HttpRequest, otherwise: str) -> HttpResponse:
     """Lead on to the page that a form was sent from (`next`), which is one of ours, or to another one."""
     target = request.POST.get("next") or request.GET.get("next") or ""
     is_ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
-    return redirect(target if is_ours else otherwise)
+    # A word without a slash would be taken for the name of a page.
+    return redirect(target if is_ours and "/" in target else otherwise)
 
 
 def find_project(slug: str) -> Project:

@@ -163,7 +163,9 @@ def test_an_unknown_task_is_not_found(client: Client, project: Project) -> None:
     assert client.post("/tasks/task_ffffffff/act/claim/").status_code == 404
 
 
-@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/x", "javascript:alert(1)", "\\\\evil", ""])
+@pytest.mark.parametrize(
+    "target", ["https://evil.example/", "//evil.example/x", "javascript:alert(1)", "\\\\evil", "", "nowhere", "a.b"]
+)
 def test_what_leads_to_another_host_leads_to_the_task(client: Client, project: Project, target: str) -> None:
     task = _task(project)
     assert _do(client, task, Verb.BLOCK, next=target)["Location"] == f"/tasks/{task.public_id}/"
