@@ -17,10 +17,10 @@ from artifacts.services.send_back import ROOM, composed
 from tasks.choices import Status, Verb
 from tasks.errors import Conflict, Invalid, OrchestratorError
 from tasks.models import Project, Task
-from tasks.principals import Scope, require, scopes_of
+from tasks.principals import Scope, scopes_of
 from tasks.queries.offers import offers_for
 from tasks.services.ask import ask, seen_as
-from tasks.views.page import actor_of, find_task, form, page, page_number, text_in
+from tasks.views.page import actor_of, find_task, form, page, page_number, require, text_in
 
 LAYOUTS = {"unified": "Unified", "split": "Side by side"}
 LAST_LINE = 2**31 - 1
@@ -61,7 +61,7 @@ def review(request: HttpRequest, public_id: str) -> HttpResponseBase:
     task = find_task(public_id)
     if request.method != "POST":
         return _page(request, task)
-    require(scopes_of(request.user), Scope.REVIEW)
+    require(request, Scope.REVIEW)
     deed = request.POST.get("do", "")
     try:
         return _do(request, task, deed)

@@ -10,10 +10,10 @@ from django.urls import reverse
 from tasks import remarks
 from tasks.errors import Conflict, Invalid, NotReady, OrchestratorError
 from tasks.models import Task
-from tasks.principals import Scope, require, scopes_of
+from tasks.principals import Scope, scopes_of
 from tasks.queries.offers import BY_VERB, Offer, may_complete, offers_for
 from tasks.services.ask import ask, seen_as
-from tasks.views.page import actor_of, came_from, find_task, form, page
+from tasks.views.page import actor_of, came_from, find_task, form, page, require
 
 _FOR_ASSISTANTS = "orchestrator_"
 """Advice that names a tool helps nobody on a page."""
@@ -39,7 +39,7 @@ def do(request: HttpRequest, public_id: str, verb: str) -> HttpResponseBase:
     offer = BY_VERB.get(verb)
     if offer is None:
         raise Http404
-    require(scopes_of(request.user), offer.scope)
+    require(request, offer.scope)
     found = find_task(public_id)
     if request.method != "POST":
         return _form(request, found, offer)

@@ -14,9 +14,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tasks.actors import Actor
-from tasks.errors import OrchestratorError
+from tasks.errors import Forbidden, OrchestratorError
 from tasks.models import Project, Task
-from tasks.principals import Scope, require, scopes_of
+from tasks.principals import Scope, scopes_of
 
 LAST_PAGE = 1_000_000
 SEARCH_CHARACTERS = 200
@@ -51,10 +51,20 @@ def deed(scope: Scope) -> Callable[[Page], Page]:
 def _for(scope: Scope, view: Page) -> Page:
     @wraps(view)
     def checked(request: HttpRequest, **address: str) -> HttpResponseBase:
-        require(scopes_of(request.user), scope)
+        require(request, scope)
         return view(request, **address)
 
     return checked
+
+
+def require(request: HttpRequest, scope: Scope) -> None:
+    """Check what the person may do, in words for people: access tokens are for programs. Raises Forbidden."""
+    if scope not in scopes_of(request.user):
+        raise Forbidden(
+            f"Your account may not do this: it lacks {scope.value!r}.",
+            next="Ask a superuser of this site. Staff may work and review, superusers may do everything.",
+            details={"scope": scope.value},
+        )
 
 
 def with_errors_shown(view: Page) -> Page:

@@ -16,7 +16,7 @@ def test_a_link_signs_in_once_and_signing_out_works_from_there(browser: Browser,
     page = window.new_page()
     page.goto(link)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Projects", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="No projects yet", exact=True)).to_be_visible()
     # A spent link must still let its reader sign out: the browser has to tell where the form comes from.
     page.goto(link)
     expect(page.get_by_role("heading", name="This link is spent")).to_be_visible()

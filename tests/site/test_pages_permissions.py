@@ -90,3 +90,10 @@ def test_a_verb_is_done_for_whom_it_is_allowed_and_offered_to_nobody_else(client
 def test_the_table_leaves_no_page_out() -> None:
     elsewhere = {"theme", "sample", "artifact-image", "token-revoke"}
     assert named_pages() - set(SEEN_BY) - elsewhere == set()
+
+
+@pytest.mark.parametrize("address", ["/projects/tour/settings/", "/tasks/{}/act/cancel/"])
+def test_whoever_may_not_is_told_in_words_for_people_whom_to_ask(client: Client, world: World, address: str) -> None:
+    page = _as(client, "reader").get(address.format(world.review.public_id)).content.decode()
+    assert "Your account may not do this" in page and "Ask a superuser" in page
+    assert "access token" not in page
