@@ -13,6 +13,7 @@ from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.browser.live import LiveSite, live_site
 from tests.factories import make_user
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -71,6 +72,25 @@ def open_page(live_server: Any, browser: Browser, complaints: list[str]) -> Iter
     yield opened
     for context in windows:
         context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[LiveSite]:
+    """A site as `manage.py up` runs it, for all tests of a file; each plans a job of its own."""
+    with live_site() as running:
+        yield running
+
+
+@pytest.fixture
+def page(site: LiveSite, browser: Browser) -> Iterator[Page]:
+    """A page of the owner of that site, which has to be without a complaint."""
+    complaints: list[str] = []
+    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
+        opened = site.sign_in(context)
+        opened.on("console", lambda message: _note(complaints, message.type, message.text))
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        yield opened
     assert complaints == []
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.live import LiveSite, live_site
 from tests.demo.assistant import Assistant
@@ -17,25 +15,6 @@ from tests.site.processes import start
 
 WITHIN_SECONDS = 1.0
 TIMES = 5
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[LiveSite]:
-    """A site for all tests of this file; each plans a job of its own."""
-    with live_site() as running:
-        yield running
-
-
-@pytest.fixture
-def page(site: LiveSite, browser: Browser) -> Iterator[Page]:
-    """A page of the owner, which has to be without a complaint."""
-    complaints: list[str] = []
-    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
-        opened = site.sign_in(context)
-        opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        yield opened
-    assert complaints == []
 
 
 async def _plan(assistant: Assistant, *titles: str) -> dict[str, Any]:
@@ -126,3 +105,14 @@ def test_a_lost_connection_is_shown_and_heals_itself(browser: Browser, tmp_path:
             expect(page.locator("#live")).to_have_attribute("data-state", "on")
             page.close()
             again.end()
+
+
+def test_a_page_whose_scripts_come_late_follows_too(site: LiveSite, page: Page) -> None:
+    (task,) = _planned(site, "Late scripts")
+
+    def late(route: Route) -> None:
+        time.sleep(0.3)
+        route.continue_()
+
+    page.route("**/*.js", late)
+    _open(site, page, f"/tasks/{task}/")

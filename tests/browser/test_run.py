@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.live import LiveSite, live_site
+from tests.browser.live import LiveSite
 from tests.demo.assistant import Assistant
 
 FIRST = "def total(lines):\n    return sum(line.price for line in lines)\n"
 SECOND = "def total(lines):\n    return sum(line.price * line.quantity for line in lines)\n"
 OVERALL = "Two of one kind cost as much as one. Please mend it."
 ON_A_LINE = "Multiply by the quantity here."
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[LiveSite]:
-    with live_site() as running:
-        yield running
-
-
-@pytest.fixture
-def page(site: LiveSite, browser: Browser) -> Iterator[Page]:
-    complaints: list[str] = []
-    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
-        opened = site.sign_in(context)
-        opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        yield opened
-    assert complaints == []
 
 
 async def _deliver(assistant: Assistant, task_id: str, work: str) -> dict[str, Any]:
