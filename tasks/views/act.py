@@ -53,6 +53,8 @@ def _do(request: HttpRequest, task: Task, offer: Offer) -> HttpResponseBase:
     except Invalid as error:
         return _form(request, task, offer, error)
     except (Conflict, NotReady) as error:
+        if offer.reason and _reason(request):  # what was typed stays, beside how the task stands now
+            return _form(request, find_task(task.public_id), offer, error)
         messages.error(request, in_words(error))
     else:
         messages.success(request, f"You {offer.verb.done_to(f'“{task.title}”')}.")
@@ -70,15 +72,16 @@ def _reason(request: HttpRequest) -> str:
     return request.POST.get("reason", "").replace("\r\n", "\n")
 
 
-def _form(request: HttpRequest, task: Task, offer: Offer, error: Invalid | None = None) -> HttpResponse:
+def _form(request: HttpRequest, task: Task, offer: Offer, error: OrchestratorError | None = None) -> HttpResponse:
+    seen = "" if isinstance(error, Conflict) else request.POST.get("seen", "")
     context = {
         "task": task,
         "offer": offer,
-        "error": error,
+        "error": in_words(error) if error else "",
         "is_possible": offer in offers_for(task, scopes_of(request.user)),
         "reason": _reason(request),
         "comments": remarks.waiting(task) if offer.scope == Scope.REVIEW else 0,
-        "seen": request.POST.get("seen") or seen_as(task),
+        "seen": seen or seen_as(task),
         "next": request.POST.get("next") or request.GET.get("next", ""),
     }
     return render(request, "tasks/act_verb.html", context, status=error.status if error else 200)

@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.cache import patch_cache_control
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -26,7 +27,7 @@ Page = Callable[..., HttpResponseBase]
 
 def page(view: Page) -> Page:
     """Make a page: for people who signed in, read-only, with our own errors shown as a page."""
-    return login_required(require_safe(with_errors_shown(view)))
+    return _private(login_required(require_safe(with_errors_shown(view))))
 
 
 def form(scope: Scope) -> Callable[[Page], Page]:
@@ -34,7 +35,7 @@ def form(scope: Scope) -> Callable[[Page], Page]:
 
     def made(view: Page) -> Page:
         allowed = require_http_methods(["GET", "HEAD", "POST"])
-        return login_required(allowed(with_errors_shown(_for(scope, view))))
+        return _private(login_required(allowed(with_errors_shown(_for(scope, view)))))
 
     return made
 
@@ -55,6 +56,19 @@ def _for(scope: Scope, view: Page) -> Page:
         return view(request, **address)
 
     return checked
+
+
+def _private(view: Page) -> Page:
+    """Let a page be kept for nobody else, and asked for again; files that a page answers say their own."""
+
+    @wraps(view)
+    def kept(request: HttpRequest, **address: str) -> HttpResponseBase:
+        answer = view(request, **address)
+        if not answer.has_header("Cache-Control"):
+            patch_cache_control(answer, private=True, no_cache=True)
+        return answer
+
+    return kept
 
 
 def require(request: HttpRequest, scope: Scope) -> None:

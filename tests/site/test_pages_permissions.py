@@ -69,6 +69,7 @@ def test_a_page_is_shown_to_whom_it_is_for(client: Client, world: World, name: s
         assert (answer.status_code, answer["Location"].startswith("/sign-in/")) == (302, True)
     else:
         assert answer.status_code == (200 if who in SEEN_BY[name] else 403)
+        assert {"private", "no-store"} & set(answer["Cache-Control"].replace(",", "").split())
 
 
 @pytest.mark.parametrize("who", PEOPLE)

@@ -15,7 +15,7 @@ from django.test import Client
 
 from tasks.choices import Status, Verb
 from tasks.models import Event, Project, Task
-from tasks.queries.offers import OFFERS
+from tasks.queries.offers import BY_VERB, OFFERS
 from tests.factories import (
     html_of,
     make_dependency,
@@ -109,13 +109,15 @@ def test_every_verb_leads_where_it_should_or_changes_nothing(status: str, who: s
 def _leads_to(status: str, verb: Verb) -> tuple[int, str, bool]:
     """The answer, the state, and whether there is an event; approving once more is not offered, and harms nothing."""
     again = status == Status.COMPLETED and verb == Verb.APPROVE
-    return 302, LEADS_TO[status].get(verb, status), again or verb in LEADS_TO[status]
+    if verb in LEADS_TO[status] or again:
+        return 302, LEADS_TO[status].get(verb, status), True
+    return 409 if BY_VERB[verb].reason else 302, status, False
 
 
 def test_what_is_refused_is_told_on_the_page(client: Client, project: Project) -> None:
     task = _task(project, Status.COMPLETED)
-    page = html_of(client.get(_do(client, task, Verb.BLOCK)["Location"]))
-    assert "is completed: block is not possible" in page.partition('class="note error"')[2].partition("</bdi>")[0]
+    page = html_of(client.get(_do(client, task, Verb.CANCEL, reason="")["Location"]))
+    assert "is completed: cancel is not possible" in page.partition('class="note error"')[2].partition("</bdi>")[0]
 
 
 @pytest.mark.parametrize("verb", NEEDS_WORDS)
@@ -197,10 +199,21 @@ def test_a_lost_race_says_who_was_faster_whatever_was_written_since(
     session = make_session(project, client_name="Claude Code")
     make_event(task, verb, actor_name="ada/laptop", session=session, after={"status": "active"})
     make_event(task, Verb.EDIT, actor_name="grace", after={"title": "Count it"})
-    answer = _do(client, task, Verb.CANCEL, seen="pending:0")
+    answer = _do(client, task, Verb.CANCEL, seen="pending:0", reason="")
     page = html_of(client.get(answer["Location"]))
     assert said in page and "“Count it” is active now." in page
     assert _status(task) == Status.ACTIVE
+
+
+def test_who_loses_a_race_keeps_the_words_and_may_send_them_as_things_stand_now(
+    client: Client, project: Project
+) -> None:
+    task = _task(project, Status.ACTIVE, lease_number=2)
+    make_event(task, Verb.CLAIM, actor_name="ada/laptop", after={"status": "active"})
+    answer = _do(client, task, Verb.CANCEL, seen="pending:1", reason="Nobody wants it any more")
+    page = answer.content.decode()
+    assert answer.status_code == 409 and "was faster and claimed it" in page and "Nobody wants it any more" in page
+    assert 'value="active:2"' in page and _status(task) == Status.ACTIVE
 
 
 def test_a_lease_that_went_to_another_holder_is_a_lost_race_too(client: Client, project: Project) -> None:
@@ -215,7 +228,7 @@ def test_what_waits_for_others_is_not_taken_and_the_reason_is_for_people(client:
     task = _task(project)
     make_dependency(task, make_task(project))
     Task.objects.filter(pk=task.pk).update(is_ready=False)
-    page = html_of(client.get(_do(client, task, Verb.CLAIM)["Location"]))
+    page = html_of(client.get(_do(client, task, Verb.CLAIM, reason="")["Location"]))
     assert "waits for 1 unfinished dependency" in page and "orchestrator_" not in page
     assert _status(task) == Status.PENDING
 

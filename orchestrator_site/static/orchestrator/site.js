@@ -9,18 +9,22 @@
 
   /* Following: the stream says that something changed, then this page is fetched again and laid over itself. */
 
-  const SHORTEST_MS = 400, POLL_MS = 10000, RETRY_MS = 30000, MINUTE_MS = 60000;
-  let last = 0, timer = 0, running = false, again = false;
+  const SHORTEST_MS = 400, POLL_MS = 10000, RETRY_MS = 30000, MINUTE_MS = 60000, PATIENCE_MS = 15000;
+  let last = 0, timer = 0, running = false, again = false, missed = false, laid = 0;
 
   async function refresh() {
     timer = 0;
     if (running) { again = true; return; }
     running = true;
     last = Date.now();
+    const asked = laid;
     try {
-      const answer = await fetch(here(), { credentials: "same-origin" });
+      const answer = await fetch(here(), { credentials: "same-origin", signal: AbortSignal.timeout(PATIENCE_MS) });
       if (answer.redirected) location.reload(); // signed out meanwhile
-      else if (answer.ok) lay(parsed(await answer.text()));
+      else if (answer.ok) {
+        const page = parsed(await answer.text());
+        if (asked === laid) lay(page); else again = true; // what a form has brought since is newer
+      }
     } catch { /* the server is away; the stream says so, and the next change asks again */
     } finally {
       running = false;
@@ -29,7 +33,8 @@
   }
 
   function changed() {
-    if (!timer) timer = setTimeout(refresh, Math.max(0, last + SHORTEST_MS - Date.now()));
+    if (document.hidden) missed = true; // nobody looks: one look when somebody does
+    else if (!timer) timer = setTimeout(refresh, Math.max(0, last + SHORTEST_MS - Date.now()));
   }
 
   const SAYS = { on: "Live", off: "Connecting", lost: "Connection lost, trying again", poll: "Looking every 10 seconds" };
@@ -56,7 +61,19 @@
   }
 
   // Times grow old and leases run out without anybody doing anything.
-  setInterval(() => { if (one("#live") && !document.hidden) changed(); }, MINUTE_MS);
+  setInterval(() => { if (one("#live")) changed(); }, MINUTE_MS);
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !missed) return;
+    missed = false;
+    changed();
+  });
+  // A page that comes back as it was left may be of somebody who has signed out since.
+  addEventListener("pageshow", async (event) => {
+    if (!event.persisted) return;
+    if (one("#live")) changed();
+    else if ((await fetch(here(), { credentials: "same-origin" })).redirected) location.reload();
+  });
 
   const isLive = (event) => event.target.id === "live";
   document.addEventListener("changed", (event) => { if (isLive(event)) changed(); });
@@ -85,7 +102,7 @@
     event.preventDefault();
     const address = new URL(link.href);
     address.searchParams.set("next", here());
-    const answer = await fetch(address, { credentials: "same-origin" });
+    const answer = await fetch(address, { credentials: "same-origin" }).catch(() => Response.error());
     if (!answer.ok || answer.redirected || !fill(parsed(await answer.text()))) { location.assign(link.href); return; }
     const dialog = one("#dialog");
     if (!dialog.open) dialog.showModal();
@@ -111,7 +128,10 @@
   });
 
   function came(form, answer, page) {
-    if (answer.status === 400 && form.closest("#dialog") && fill(page)) return;
+    if (form.closest("#dialog")) {
+      if ([400, 409].includes(answer.status) && fill(page)) return;
+      if (!answer.ok) { tell(one("h1", page)?.textContent ?? "The server could not do it."); return; }
+    }
     one("#dialog").close();
     if (answer.redirected && new URL(answer.url).pathname !== location.pathname) {
       const told = [...page.querySelectorAll("#messages .note")].map((each) => [each.className, each.textContent]);
@@ -129,8 +149,7 @@
     const said = document.createElement("p");
     said.className = kind;
     said.textContent = words;
-    one("#messages").append(said);
-    one("#dialog")?.close();
+    (one("#dialog")?.open ? one("#dialog-body") : one("#messages")).append(said); // an open form keeps what was typed
   }
 
   for (const [kind, words] of JSON.parse(sessionStorage.getItem(TOLD) ?? "[]")) tell(words, kind);
@@ -146,10 +165,11 @@
 
   function lay(page) { // a page over this one
     if (!one("#main", page) || !one("#site-nav", page)) { location.reload(); return; }
+    laid += 1;
     for (const part of ["#site-nav", "#main"]) {
       htmx.swap({ text: one(part, page).outerHTML, target: one(part), swap: "outerMorph", sourceElement: one(part) });
     }
-    for (const each of main().querySelectorAll("[data-keys], [data-copy]")) each.hidden = false;
+    reveal(main());
   }
 
   /* Keys: an element names its key, and the key presses it. They can be switched off (WCAG 2.1.4). */
@@ -165,7 +185,7 @@
     if (event.key === "?") { event.preventDefault(); showKeys(); return; }
     if (localStorage.getItem(KEYS_OFF)) return;
     const found = named(event.key).pop();
-    if (!found) return;
+    if (!found || (event.repeat && (found.href || found.type === "submit"))) return; // a key held down presses once
     event.preventDefault();
     if (typing(found)) { found.focus(); found.select?.(); } else found.click();
   });
@@ -220,5 +240,10 @@
     if (event.target.checked) localStorage.removeItem(KEYS_OFF); else localStorage.setItem(KEYS_OFF, "1");
   });
 
-  for (const each of document.querySelectorAll("[data-keys], [data-copy]")) each.hidden = false;
+  function reveal(root) { // what works with scripts alone; the clipboard is for secure addresses
+    for (const each of root.querySelectorAll("[data-keys]")) each.hidden = false;
+    for (const each of root.querySelectorAll("[data-copy]")) each.hidden = !navigator.clipboard;
+  }
+
+  reveal(document);
 })();
