@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.live import LiveSite, live_site
 from tests.factories import make_user
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 Open = Callable[..., Page]
+
+expect.set_options(timeout=15_000)  # milliseconds: a busy machine is slow, and what comes late comes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

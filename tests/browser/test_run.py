@@ -42,6 +42,12 @@ def _plan(site: LiveSite, *titles: str, **more: Any) -> list[str]:
     return list(site.assistant(work))
 
 
+def _stands_on(page: Page, heading: str) -> None:
+    """Wait for a page, and for its scripts: a key that is pressed before them is pressed for nothing."""
+    expect(page.get_by_role("heading", level=1)).to_contain_text(heading)
+    page.wait_for_load_state("load")
+
+
 def _open(site: LiveSite, page: Page, address: str) -> None:
     page.goto(site.site.address + address)
 
@@ -54,11 +60,11 @@ def test_work_goes_back_with_a_comment_and_comes_again_by_keyboard_alone(site: L
     _open(site, page, "/reviews/")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("The total of a cart")
+    _stands_on(page, "The total of a cart")
     page.keyboard.press("j")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("The tax of a cart")
+    _stands_on(page, "The tax of a cart")
     page.keyboard.press("k")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("The total of a cart")
+    _stands_on(page, "The total of a cart")
     for key in ("n", "ArrowDown", "c"):
         page.keyboard.press(key)
     page.keyboard.type(ON_A_LINE)
@@ -67,7 +73,7 @@ def test_work_goes_back_with_a_comment_and_comes_again_by_keyboard_alone(site: L
     page.keyboard.press("r")
     page.keyboard.type(OVERALL)
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("The tax of a cart")
+    _stands_on(page, "The tax of a cart")
 
     again = site.assistant(lambda assistant: _deliver(assistant, task, SECOND))
     brief = again["brief"]
@@ -78,7 +84,7 @@ def test_work_goes_back_with_a_comment_and_comes_again_by_keyboard_alone(site: L
     expect(page.locator("del").first).to_contain_text("line.price")
     page.keyboard.press("a")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("The tax of a cart")
+    _stands_on(page, "The tax of a cart")
     _open(site, page, f"/tasks/{task}/")
     expect(page.locator("main .state").first).to_have_text("Completed")
 
