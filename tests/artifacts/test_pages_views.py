@@ -30,7 +30,7 @@ def _page(client: Client, artifact: Artifact, query: str = "", place: str = "") 
 
 def _without_ours(page: str) -> str:
     """A page without the scripts that it is meant to load, each a file of this site."""
-    return re.sub(r'<script src="/static/orchestrator/[\w./-]+" defer></script>', "", page)
+    return re.sub(r'<script src="/static/orchestrator/[\w./-]+"( defer)?></script>', "", page)
 
 
 def _views(page: str) -> list[tuple[str, bool]]:
