@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import OrderedDict
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 import anyio
@@ -69,6 +69,12 @@ class Meter:
             logger.warning("What tool calls cost could not be written and is kept for later.", exc_info=True)
         finally:
             self._take_back(uses)
+
+    def flush_and_go(self) -> None:
+        """Write what was counted at the end of a process, which waits for a busy database no longer than this."""
+        last = Thread(target=self.flush, daemon=True)
+        last.start()
+        last.join(LAST_FLUSH_SECONDS)
 
     async def flush_in_thread(self) -> None:
         """Write what was counted beside the event loop, and wait for it, though not for long."""

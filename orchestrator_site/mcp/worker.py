@@ -132,7 +132,7 @@ class _Worker:
     def _end(self) -> int:
         code = self._end_sessions()
         # After what matters: when it cannot be written now, some seconds of statistics are lost and nothing else.
-        self._bridge.meter.flush()
+        self._bridge.meter.flush_and_go()
         return code
 
     def _end_sessions(self) -> int:

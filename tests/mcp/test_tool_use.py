@@ -9,7 +9,8 @@ import sys
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -228,6 +229,15 @@ def test_what_is_kept_for_a_dead_database_is_bounded(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.django_db
+def test_the_end_of_a_process_waits_for_a_busy_database_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = Event()
+    monkeypatch.setattr(Meter, "flush", lambda _: free.wait(30))
+    began = monotonic()
+    Meter().flush_and_go()
+    free.set()
+    assert monotonic() - began < metering.LAST_FLUSH_SECONDS + 5
+
+
 def test_counting_asks_the_database_nothing(ada: Assistant, django_assert_num_queries: Any) -> None:
     (tool,) = [each for each in registry.tools(["all"]) if each.name == STATUS]
     meter = Meter()
