@@ -24,6 +24,8 @@ LAST_FLUSH_SECONDS = 1.0
 MOST_KEPT = 10_000
 """Sessions by tools that are counted while the database takes nothing; beyond it, new ones are not counted."""
 MOST_CALLERS = 1_000
+PIECE = 65_536
+"""Characters of a long text that are measured at once."""
 
 
 class Meter:
@@ -44,7 +46,7 @@ class Meter:
         """
         now = timezone.now()
         use = Use(
-            now, now, 1, int(bool(error)), int(is_repaired), _size(arguments), len(answer.encode(errors="replace")),
+            now, now, 1, int(bool(error)), int(is_repaired), _size(arguments), _bytes(answer),
             error[:40],
         )  # fmt: skip
         with self._lock:
@@ -120,8 +122,23 @@ class Meter:
 
 
 def _size(arguments: dict[str, Any]) -> int:
-    """Return the bytes of the arguments as compact JSON; 0 where they are nested too deeply to be written down."""
+    """Return the bytes of the arguments as compact JSON; 0 where they are nested too deeply to be written down.
+
+    Long work is measured in pieces: written down whole, it would be held in memory twice more.
+    """
+    long = [text for text in arguments.values() if isinstance(text, str) and len(text) > PIECE]
+    rest = {name: "" if isinstance(value, str) and len(value) > PIECE else value for name, value in arguments.items()}
     try:
-        return len(json.dumps(arguments, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
+        return _written(rest) + sum(
+            _written(text[at : at + PIECE]) - 2 for text in long for at in range(0, len(text), PIECE)
+        )
     except RecursionError:
         return 0
+
+
+def _written(value: object) -> int:
+    return _bytes(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))

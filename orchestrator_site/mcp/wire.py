@@ -108,8 +108,9 @@ class Wire:
     async def _write(self, outgoing: MemoryObjectReceiveStream[SessionMessage]) -> None:
         async for item in outgoing:
             message = item.message
-            line = message.model_dump_json(by_alias=True, exclude_unset=True) + "\n"
-            await run_sync(self._output.send, line.encode())
+            # As bytes at once: a long answer is not held as text as well.
+            line = mcp_types.jsonrpc_message_adapter.dump_json(message, by_alias=True, exclude_unset=True)
+            await run_sync(self._output.send, line + b"\n")
             if isinstance(message, mcp_types.JSONRPCResponse | mcp_types.JSONRPCError):
                 self._settle(message.id)
 

@@ -220,6 +220,14 @@ def test_arguments_nested_too_deeply_to_write_down_count_as_no_bytes() -> None:
     assert metering._size(json.loads('{"a": [1, 2]}')) == len('{"a":[1,2]}')
 
 
+@pytest.mark.parametrize(
+    "text", ['a"\\\n\x01 é 😀' * 20_000, "a" * metering.PIECE, "", "\ud800"], ids=["escaped", "plain", "none", "half"]
+)
+def test_a_long_argument_counts_as_many_bytes_in_pieces_as_whole(text: str) -> None:
+    whole = json.dumps({"text": text, "n": [text]}, ensure_ascii=False, separators=(",", ":"))
+    assert metering._size({"text": text, "n": [text]}) == len(whole.encode(errors="replace"))
+
+
 def test_what_is_kept_for_a_dead_database_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metering, "MOST_KEPT", 2)
     meter = Meter()

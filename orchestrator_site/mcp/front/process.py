@@ -139,6 +139,8 @@ def _environment(connection_id: str) -> dict[str, str]:
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (ROOT, environment.get("PYTHONPATH"))))
     environment["ORCHESTRATOR_CONNECTION_ID"] = connection_id
+    # Its threads take turns, so one heap serves them all (glibc), and memory that one has freed serves the next.
+    environment.setdefault("MALLOC_ARENA_MAX", "1")
     with suppress(FileNotFoundError):  # the client's directory may be gone
         environment["ORCHESTRATOR_CLIENT_DIRECTORY"] = os.getcwd()  # noqa: PTH109
     return environment
