@@ -147,13 +147,14 @@ def test_a_web_server_that_cannot_start_ends_all_with_the_reason(
 
 
 def test_a_worker_that_cannot_start_ends_all_with_the_reason(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGINT)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         answer = Answer(listener, "localhost", on_answer=lambda: None)
         worker = Child("The worker", "tests.site.trial.missing")
         with pytest.raises(ChildGaveUp, match=r"The worker ended \d\.\d s after its start \(exit code 1\)"):
             Supervisor([worker], {}, answer).run()
     assert "No module named tests.site.trial.missing" in capfd.readouterr().err
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_delays_double_up_to_half_a_minute_and_begin_anew_after_a_steady_run(monkeypatch: pytest.MonkeyPatch) -> None:
