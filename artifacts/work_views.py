@@ -22,8 +22,9 @@ from tasks.models import Task
 from tasks.principals import Scope, scopes_of
 from tasks.queries.offers import may_complete
 from tasks.queries.waiting import open_dependencies
+from tasks.refusals import refusals_told
 from tasks.services.ask import seen_as
-from tasks.views.act import in_words
+from tasks.views.advice import in_words
 from tasks.views.page import actor_of, came_from, find_task, form
 
 _CHUNK = 4 * 1024 * 1024
@@ -51,7 +52,8 @@ def complete(request: HttpRequest, public_id: str) -> HttpResponseBase:
         return _form(request, task, Typed(seen=seen_as(task)))
     typed = _read(request)
     try:
-        done = _hand_in(request, task, typed)
+        with refusals_told("work handed in on a page"):
+            done = _hand_in(request, task, typed)
     except (Invalid, TooLarge, Transient) as error:
         return _form(request, task, typed, error)
     except (Conflict, NotReady) as error:

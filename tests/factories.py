@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import timedelta
+from html import unescape
 from itertools import count, cycle
 from typing import Any
 
@@ -35,6 +37,22 @@ def html_of(response: Any) -> str:
     """Return a page that came out well."""
     assert response.status_code == 200, response.status_code
     return str(response.content.decode())
+
+
+def sent(page: str, form: str = '<form class="card form"') -> dict[str, Any]:
+    """Return what a browser sends of a form that nobody touched."""
+    form = page.partition(form)[2].partition("</form>")[0]
+    values: dict[str, Any] = {}
+    for tag in re.findall(r"<input [^>]*>", form):
+        facts = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
+        if facts.get("type") != "checkbox" or " checked" in tag:
+            values.setdefault(facts["name"], []).append(unescape(facts.get("value", "on")))
+    for name, text in re.findall(r'<textarea name="(\w+)"[^>]*>\n(.*?)</textarea>', form, re.DOTALL):
+        values[name] = [unescape(text).replace("\n", "\r\n")]
+    for name, options in re.findall(r'<select name="(\w+)"[^>]*>(.*?)</select>', form, re.DOTALL):
+        chosen = re.findall(r'value="([^"]*)" selected', options) or re.findall(r'value="([^"]*)"', options)
+        values[name] = [unescape(chosen[0])]
+    return values
 
 
 def make_project(slug: str = "", **fields: Any) -> Project:

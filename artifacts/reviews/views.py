@@ -15,10 +15,11 @@ from artifacts.reviews import files, queries
 from artifacts.services.comment import comment, withdraw_comment
 from artifacts.services.send_back import ROOM, composed
 from tasks.choices import Status, Verb
-from tasks.errors import Conflict, Invalid, OrchestratorError
+from tasks.errors import Conflict, Invalid, OrchestratorError, Transient
 from tasks.models import Project, Task
 from tasks.principals import Scope, scopes_of
 from tasks.queries.offers import offers_for
+from tasks.refusals import refusals_told
 from tasks.services.ask import ask, seen_as
 from tasks.views.page import actor_of, find_task, form, page, page_number, require, text_in
 
@@ -64,8 +65,9 @@ def review(request: HttpRequest, public_id: str) -> HttpResponseBase:
     require(request, Scope.REVIEW)
     deed = request.POST.get("do", "")
     try:
-        return _do(request, task, deed)
-    except (Invalid, Conflict) as error:
+        with refusals_told("a review on a page"):
+            return _do(request, task, deed)
+    except (Invalid, Conflict, Transient) as error:
         return _page(request, task, Refused(error, deed, request.POST))
 
 

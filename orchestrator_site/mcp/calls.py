@@ -12,7 +12,6 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from django.db import IntegrityError, OperationalError
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -21,6 +20,7 @@ from orchestrator_site.mcp.registry import Tool
 from tasks.callers import Caller
 from tasks.errors import OrchestratorError, Transient, invalid
 from tasks.principals import Scope
+from tasks.refusals import refusals_told
 from tasks.text import unstorable
 
 logger = logging.getLogger(__name__)
@@ -74,13 +74,10 @@ def contained(what: str) -> Iterator[None]:
     Raises OrchestratorError and nothing else.
     """
     try:
-        yield
+        with refusals_told(what):
+            yield
     except OrchestratorError:
         raise
-    except (OperationalError, IntegrityError) as error:
-        # Busy, full, or two calls that drew the same id: the transaction as a whole did not happen.
-        logger.exception("The database refused %s.", what)
-        raise busy() from error
     except Exception as error:  # the outermost edge
         logger.exception("%s failed.", what)
         raise _broken() from error
@@ -202,10 +199,6 @@ def _without_nothing(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_nothing(inner) for inner in value]
     return value
-
-
-def busy() -> Transient:
-    return Transient("The database is busy or out of space; nothing was changed.", retry_after_ms=2000)
 
 
 def _broken() -> Transient:

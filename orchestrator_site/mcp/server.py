@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import import_module
@@ -13,7 +12,7 @@ import anyio
 import mcp_types
 from anyio.to_thread import run_sync
 from django.apps import apps
-from django.db import IntegrityError, OperationalError, close_old_connections
+from django.db import close_old_connections
 from mcp.server import MCPServer
 from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.connection import Connection
@@ -35,8 +34,6 @@ from tasks.callers import Caller
 from tasks.errors import NotFound, OrchestratorError
 from tasks.principals import Scope
 from tasks.text import unstorable
-
-logger = logging.getLogger(__name__)
 
 NAME = "mcp-task-orchestrator"
 TITLE = "MCP Task Orchestrator"
@@ -156,9 +153,6 @@ class Bridge(MCPServer[Any]):
                     if self._before_call:
                         self._before_call(request_id)
                     return work(self._caller_for(context))
-            except (OperationalError, IntegrityError) as error:
-                logger.exception("The database refused a request.")
-                raise calls.busy() from error
             finally:
                 close_old_connections()
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.utils.encoding import escape_uri_path
 from django.views import defaults
@@ -18,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 
 from tasks.errors import Forbidden, Invalid, NotFound, OrchestratorError, TooLarge, Transient, invalid
+from tasks.refusals import REFUSALS, busy
 
 logger = logging.getLogger(__name__)
 
@@ -190,9 +190,8 @@ def _unreadable(error: Any) -> Problem:
 
 
 def _busy(error: Any) -> Problem:
-    # Busy, full, or two requests that drew the same id: the transaction as a whole did not happen.
     logger.error("The database refused a request to the REST API.", exc_info=error)
-    transient = Transient("The database is busy or out of space; nothing was changed.", retry_after_ms=2000)
+    transient = busy()
     return Problem(transient, transient.status, _retry_after(transient))
 
 
@@ -217,8 +216,6 @@ _KINDS: dict[type[Exception], Callable[[Any], Problem]] = {
     RequestDataTooBig: _too_large,
     SuspiciousOperation: _unreadable,
     UnreadablePostError: _unreadable,
-    OperationalError: _busy,
-    IntegrityError: _busy,
-    InterfaceError: _busy,
+    **dict.fromkeys(REFUSALS, _busy),
 }
 """The first that fits is taken, so the special ones come before the general."""

@@ -15,8 +15,10 @@ from tasks.choices import Complexity, Priority, Status, Verb
 from tasks.models import Event
 from tasks.queries.board import Counts
 from tasks.text import shortened
+from tasks.views.advice import advice
 
 register = template.Library()
+register.filter(advice)
 
 SHOWN_TEXT = 20_000
 SHOWN_VALUE = 160

@@ -8,15 +8,14 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from tasks import remarks
-from tasks.errors import Conflict, Invalid, NotReady, OrchestratorError
+from tasks.errors import Conflict, Invalid, NotReady, OrchestratorError, Transient
 from tasks.models import Task
 from tasks.principals import Scope, scopes_of
 from tasks.queries.offers import BY_VERB, Offer, may_complete, offers_for
+from tasks.refusals import refusals_told
 from tasks.services.ask import ask, seen_as
+from tasks.views.advice import in_words
 from tasks.views.page import actor_of, came_from, find_task, form, page, require
-
-_FOR_ASSISTANTS = "orchestrator_"
-"""Advice that names a tool helps nobody on a page."""
 
 
 @page
@@ -49,8 +48,9 @@ def do(request: HttpRequest, public_id: str, verb: str) -> HttpResponseBase:
 def _do(request: HttpRequest, task: Task, offer: Offer) -> HttpResponseBase:
     seen = request.POST.get("seen", "")
     try:
-        ask(task=task, verb=offer.verb, actor=actor_of(request), reason=_reason(request), seen=seen)
-    except Invalid as error:
+        with refusals_told(f"{offer.verb} on a page"):
+            ask(task=task, verb=offer.verb, actor=actor_of(request), reason=_reason(request), seen=seen)
+    except (Invalid, Transient) as error:
         return _form(request, task, offer, error)
     except (Conflict, NotReady) as error:
         if offer.reason and _reason(request):  # what was typed stays, beside how the task stands now
@@ -59,12 +59,6 @@ def _do(request: HttpRequest, task: Task, offer: Offer) -> HttpResponseBase:
     else:
         messages.success(request, f"You {offer.verb.done_to(f'“{task.title}”')}.")
     return came_from(request, reverse("task", args=[task.public_id]))
-
-
-def in_words(error: OrchestratorError) -> str:
-    """Say an error to a person, with its advice where that is for people."""
-    advice = "" if _FOR_ASSISTANTS in error.next else error.next
-    return f"{error.message} {advice}".rstrip()
 
 
 def _reason(request: HttpRequest) -> str:

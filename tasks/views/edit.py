@@ -12,12 +12,13 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from tasks import roles
-from tasks.errors import Conflict, Invalid, OrchestratorError, Stale, invalid
+from tasks.errors import Conflict, Invalid, OrchestratorError, Stale, Transient, invalid
 from tasks.models import Event, Task
 from tasks.principals import Scope, scopes_of
 from tasks.queries import board
 from tasks.queries.candidates import candidates, chosen
 from tasks.queries.offers import may_edit
+from tasks.refusals import refusals_told
 from tasks.services.edit import Changes
 from tasks.services.edit import edit as change
 from tasks.views import edit_form
@@ -41,22 +42,30 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponseBase:
 
 def _save(request: HttpRequest, task: Task, typed: Typed) -> HttpResponseBase:
     try:
-        changes = _changes(task, typed)
-        if changes:
-            catalogue = roles.catalogue(task.project)
-            change(
-                task=task,
-                actor=actor_of(request),
-                changes=changes,
-                catalogue=catalogue,
-                guard=lambda row: _guard(row, typed),
-            )
+        with refusals_told("an edit on a page"):
+            changes = _change(request, task, typed)
+    except Transient as error:
+        return _form(request, task, typed, error)
     except Invalid as error:
         return _form(request, task, typed, error, edit_form.places_of(error))
     except Conflict as error:
         return _overtaken(request, find_task(task.public_id), typed, error)
     messages.success(request, "Saved." if changes else "There was nothing to change.")
     return came_from(request, reverse("task", args=[task.public_id]))
+
+
+def _change(request: HttpRequest, task: Task, typed: Typed) -> Changes:
+    """Write what differs, and return it."""
+    changes = _changes(task, typed)
+    if changes:
+        change(
+            task=task,
+            actor=actor_of(request),
+            changes=changes,
+            catalogue=roles.catalogue(task.project),
+            guard=lambda row: _guard(row, typed),
+        )
+    return changes
 
 
 def _changes(task: Task, typed: Typed) -> Changes:

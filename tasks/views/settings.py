@@ -12,9 +12,10 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
-from tasks.errors import Invalid, Stale
+from tasks.errors import Invalid, Stale, Transient
 from tasks.models import Project
 from tasks.principals import Scope
+from tasks.refusals import refusals_told
 from tasks.services.edit_project import NAME_LIMIT, edit_project
 from tasks.validators import KNOWN, LEASE_MINUTES_LIMIT
 from tasks.views.page import actor_of, find_project, form
@@ -31,11 +32,12 @@ def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
         return _form(request, found, _values_of(found))
     typed = _typed(request)
     try:
-        has_changed = _save(request, found, typed)
+        with refusals_told("settings on a page"):
+            has_changed = _save(request, found, typed)
     except Stale as error:
         found.refresh_from_db()
         return _form(request, found, typed, error=error)
-    except Invalid as error:
+    except (Invalid, Transient) as error:
         return _form(request, found, typed, error=error, seen=request.POST.get("seen", ""))
     messages.success(request, "The settings are saved." if has_changed else "The settings are as they were.")
     return redirect("project-settings", slug=slug)
@@ -105,13 +107,19 @@ def _fingerprint(project: Project) -> str:
 
 
 def _form(
-    request: HttpRequest, project: Project, values: Values, *, error: Stale | Invalid | None = None, seen: str = ""
+    request: HttpRequest,
+    project: Project,
+    values: Values,
+    *,
+    error: Stale | Invalid | Transient | None = None,
+    seen: str = "",
 ) -> HttpResponse:
     """Show the form. After a lost race it remembers what holds now, which a second save writes over."""
     context = {
         "project": project,
         "values": values,
         "errors": _by_field(error) if isinstance(error, Invalid) else {},
+        "busy": error if isinstance(error, Transient) else None,
         "now": _values_of(project) if isinstance(error, Stale) else None,
         "seen": seen or _fingerprint(project),
         "name_limit": NAME_LIMIT,

@@ -15,8 +15,10 @@ from tasks.errors import Conflict, NotFound, OrchestratorError, Stale
 from tasks.models import Project
 from tasks.principals import Scope
 from tasks.queries import specialists as query
+from tasks.refusals import refusals_told
 from tasks.roles import NAME, Role, catalogue
 from tasks.services.specialists import delete_specialist, put_specialist
+from tasks.views.advice import in_words
 from tasks.views.page import actor_of, find_project, form, page, text_in
 
 Errors = dict[str, list[str]]
@@ -149,7 +151,8 @@ def _sent(request: HttpRequest, project: Project, draft: _Draft, role: Role | No
     if request.POST.get("do") == "preview":
         return _form(request, project, draft, role, seen=seen)
     try:
-        _save(request, project, draft)
+        with refusals_told("a specialist on a page"):
+            _save(request, project, draft)
     except Stale as error:
         return _form(request, project, draft, role, error=error)
     except OrchestratorError as error:
@@ -239,4 +242,4 @@ def _told(error: OrchestratorError | None) -> tuple[Errors, str]:
         name, _, line = str(problem.get("at", "")).partition("[")
         where = f"line {int(line[:-1]) + 1}: " if line else ""
         found.setdefault(name, []).append(f"{where}{problem['problem']}")
-    return found, "Nothing was saved yet. Mend what is marked below." if found else f"{error.message} {error.next}"
+    return found, "Nothing was saved yet. Mend what is marked below." if found else in_words(error)

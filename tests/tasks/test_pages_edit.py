@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html import unescape
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from tasks.actors import Actor
 from tasks.choices import Complexity, Priority, Status, Verb
 from tasks.models import Event, Project, Task
 from tasks.services import edit as service
-from tests.factories import html_of, make_dependency, make_plan, make_project, make_task, make_user
+from tests.factories import html_of, make_dependency, make_plan, make_project, make_task, make_user, sent
 
 pytestmark = pytest.mark.django_db
 EVIL = "</textarea><script>alert(1)</script>\u202e"
@@ -37,21 +36,6 @@ def task(project: Project) -> Task:
         description="\nFirst line\nSecond line",
         specialist="tester",
     )
-
-
-def sent(page: str) -> dict[str, Any]:
-    """What a browser sends of a form that nobody touched."""
-    form = page.partition('<form class="card form"')[2].partition("</form>")[0]
-    values: dict[str, Any] = {}
-    for tag in re.findall(r"<input [^>]*>", form):
-        facts = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
-        if facts.get("type") != "checkbox" or " checked" in tag:
-            values.setdefault(facts["name"], []).append(unescape(facts.get("value", "on")))
-    for name, text in re.findall(r'<textarea name="(\w+)"[^>]*>\n(.*?)</textarea>', form, re.DOTALL):
-        values[name] = [unescape(text).replace("\n", "\r\n")]
-    for name, options in re.findall(r'<select name="(\w+)"[^>]*>(.*?)</select>', form, re.DOTALL):
-        values[name] = [unescape(re.findall(r'value="([^"]*)" selected', options)[0])]
-    return values
 
 
 def edited(client: Client, task: Task, **typed: Any) -> Any:
