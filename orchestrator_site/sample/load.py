@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.db import transaction
 
 from orchestrator_site.sample import story, times
-from orchestrator_site.sample.team import CONNECTION, Team
+from orchestrator_site.sample.calls import CONNECTION
+from orchestrator_site.sample.team import Team
 from tasks.actors import Actor
 from tasks.errors import Conflict
 from tasks.models import Project
@@ -51,5 +52,6 @@ def _load(slug: str, actor: Actor) -> Project:
     project = create_project(actor=actor, name=NAME, slug=slug)
     team = Team(project, actor)
     story.tell(team)
+    team.meter.flush()
     times.lay_out(project, team.moments)
     return project

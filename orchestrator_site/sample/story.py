@@ -121,6 +121,7 @@ def _launch(team: Team) -> None:
     team.at(hours=3.6)
     team.takes(GEMINI, "keys")
     team.at(hours=3.4)
+    team.errs(GEMINI, "update_task", "keys", action="block")  # a stop needs its reason
     wanted = "The provider's console wants a person with a second factor to make the test keys. Then unblock this."
     team.stops(GEMINI, "keys", Status.BLOCKED, wanted)
 

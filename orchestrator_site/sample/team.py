@@ -1,26 +1,22 @@
-"""Who works on the sample: three assistants and a person, all through the services that everybody works through."""
+"""Who works on the sample: three assistants through their tools, and a person through the services of the pages."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from artifacts.models import ArtifactVersion, Kind
-from artifacts.services import comment, upload
-from artifacts.services.commit import Arrived, prepare_upload
-from artifacts.services.deliver import deliver, prepare_work
-from tasks import roles
+from artifacts.services import comment
+from orchestrator_site.mcp.metering import Meter
+from orchestrator_site.sample.calls import Assistant, as_sent
 from tasks.actors import Actor
 from tasks.choices import Status
-from tasks.models import Event, Project, Session, Task
-from tasks.principals import Principal
-from tasks.services import review, sessions, steer
-from tasks.services.claim import claim
-from tasks.services.plan import Subtask, plan
+from tasks.models import Event, Project, Task
+from tasks.services import review, steer
+from tasks.services.plan import Subtask
 
-CONNECTION = "sample:"
-"""How the connections of the sample's sessions begin; no connection of an assistant is called so."""
 WORKS = Path(__file__).parent / "works"
 _SUFFIX = ".txt"  # so that no tool takes the works for a part of this program
 
@@ -56,7 +52,8 @@ class Team:
     person: Actor
     moments: list[Moment] = field(default_factory=list)
     tasks: dict[str, Task] = field(default_factory=dict)
-    _sessions: dict[str, Session] = field(default_factory=dict)
+    meter: Meter = field(default_factory=Meter)
+    _assistants: dict[str, Assistant] = field(default_factory=dict)
 
     def at(self, *, hours: float = 0, minutes: float = 0) -> None:
         """Say how long ago what follows happened."""
@@ -65,51 +62,51 @@ class Team:
 
     def comes(self, who: str, version: str) -> None:
         """Let an assistant open a session."""
-        self._sessions[who], _ = sessions.open_session(
-            project=self.project,
-            principal=Principal(self.person.name),
-            connection_id=f"{CONNECTION}{who}",
-            client_name=who,
-            client_version=version,
-        )
+        self._assistants[who] = Assistant(who, self.person.name, self.meter)
+        self._assistants[who].comes(self.project, version)
 
     def goes(self, who: str) -> None:
         """Let an assistant end its session."""
-        sessions.end_connection(f"{CONNECTION}{who}")
+        self._assistants[who].goes()
 
     def plans(self, who: str, description: str, context: str, groups: Sequence[Subtask], complexity: str) -> None:
         """Let an assistant plan; tasks are known by their keys from then on."""
-        made = plan(
-            project=self.project,
-            actor=self._actor(who),
-            catalogue=roles.catalogue(self.project),
-            description=description,
-            context=context,
-            subtasks=groups,
-            complexity=complexity,
+        subtasks = [as_sent(group) for group in groups]
+        made = self._assistants[who].call(
+            "plan_task", description=description, context=context, complexity_level=complexity, subtasks=subtasks
         )
-        self.tasks |= dict(zip(made.keys, made.tasks, strict=True))
+        rows = {task.title: task for task in Task.objects.filter(root__public_id=made["parent_task_id"])}
+        self.tasks |= {each.key: rows[each.title] for each in _every(groups)}
 
     def takes(self, who: str, key: str) -> None:
         """Let an assistant claim a task."""
-        claim(task=self.tasks[key], actor=self._actor(who))
+        self._assistants[who].call("execute_subtask", task_id=self.tasks[key].public_id)
 
     def delivers(self, who: str, key: str, summary: str, work: Work, picture: tuple[str, bytes] | None = None) -> None:
         """Let an assistant deliver work, beside it a picture where there is one, and end the task."""
-        actor, task = self._actor(who), self.tasks[key]
-        deliver(
-            task=task,
-            actor=actor,
-            prepared=prepare_work(work.file.read_text(encoding="utf-8")),
-            uploads=[self._uploaded(task, actor, *picture)] if picture else (),
+        if picture is not None:
+            self._stores(who, key, *picture)
+        self._assistants[who].call(
+            "complete_subtask",
+            task_id=self.tasks[key].public_id,
             summary=summary,
-            kind=work.kind,
-            paths=[work.path],
+            detailed_work=work.file.read_text(encoding="utf-8"),
+            next_action="complete",
+            artifact_type=work.kind,
+            file_paths=[work.path],
         )
 
-    def _uploaded(self, task: Task, actor: Actor, path: str, data: bytes) -> Arrived:
-        begun = upload.begin(task=task, actor=actor, kind=Kind.DESIGN, summary=path, paths=[path])
-        return prepare_upload(upload.append(upload=begun, offset=0, data=data))
+    def _stores(self, who: str, key: str, path: str, data: bytes) -> None:
+        begun = self._assistants[who].call(
+            "store_artifact",
+            action="begin",
+            task_id=self.tasks[key].public_id,
+            base64=b64encode(data).decode(),
+            summary=path,
+            artifact_type=Kind.DESIGN.value,
+            file_paths=[path],
+        )
+        self._assistants[who].call("store_artifact", action="commit", upload_id=begun["upload_id"])
 
     def says(self, key: str, text: str, line: int | None = None, end_line: int | None = None) -> None:
         """Let the person comment on what was delivered last, on lines of it where they are told."""
@@ -133,8 +130,15 @@ class Team:
 
     def stops(self, who: str, key: str, outcome: Status, reason: str) -> None:
         """Let an assistant say that it cannot go on, for now or at all."""
-        stop = steer.block if outcome == Status.BLOCKED else steer.fail
-        stop(task=self.tasks[key], actor=self._actor(who), reason=reason)
+        action = "block" if outcome == Status.BLOCKED else "fail"
+        self._assistants[who].call("update_task", task_id=self.tasks[key].public_id, action=action, reason=reason)
 
-    def _actor(self, who: str) -> Actor:
-        return Actor.assistant(self._sessions[who])
+    def errs(self, who: str, tool: str, key: str, **arguments: str) -> None:
+        """Let an assistant make a call that is refused, as models do, and learn from the answer."""
+        self._assistants[who].tries(tool, task_id=self.tasks[key].public_id, **arguments)
+
+
+def _every(subtasks: Sequence[Subtask]) -> Iterator[Subtask]:
+    for each in subtasks:
+        yield each
+        yield from _every(each.subtasks)

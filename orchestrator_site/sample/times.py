@@ -12,13 +12,22 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from artifacts.models import Artifact, ArtifactVersion, ReviewComment
+from artifacts.models import Artifact, ArtifactVersion, ReviewComment, Upload
 from orchestrator_site.sample.team import Moment
 from tasks.choices import Status, Verb
-from tasks.models import Dependency, Event, Project, Session, Task
+from tasks.models import Dependency, Event, Project, Session, Task, ToolUse
 
 _BETWEEN = timedelta(seconds=2)
 """Events of one moment follow each other at this distance, and stay in order."""
+_CAUSED = {
+    "orchestrator_initialize_session": (Verb.OPEN_SESSION,),
+    "orchestrator_plan_task": (Verb.PLAN,),
+    "orchestrator_execute_subtask": (Verb.CLAIM,),
+    "orchestrator_store_artifact": (Verb.DELIVER,),
+    "orchestrator_complete_subtask": (Verb.DELIVER,),
+    "orchestrator_update_task": (Verb.BLOCK, Verb.FAIL),
+}
+"""The events that a tool's calls left, which say when it was called."""
 _DONE = (Verb.COMPLETE, Verb.APPROVE, Verb.FINISH)
 
 
@@ -50,6 +59,9 @@ def _sessions(project: Project, events: Sequence[Event]) -> None:
         session.last_seen_at = own[-1].created_at
         session.ended_at = own[-1].created_at if session.ended_at else None
         session.save(update_fields=["started_at", "selected_at", "last_seen_at", "ended_at"])
+        for use in session.tool_uses.all():
+            caused = [event.created_at for event in own if event.verb in _CAUSED[use.tool]]
+            ToolUse.objects.filter(pk=use.pk).update(first_at=caused[0], last_at=caused[-1])
 
 
 def _tasks(project: Project, events: Sequence[Event]) -> None:
@@ -81,6 +93,9 @@ def _works(project: Project, events: Sequence[Event]) -> None:
             ArtifactVersion.objects.filter(artifact__public_id=name, number=number).update(created_at=at)
             first = {"created_at": at} if number == 1 else {}
             Artifact.objects.filter(public_id=name).update(updated_at=at, **first)
+            Upload.objects.filter(version__artifact__public_id=name, version__number=number).update(
+                created_at=at, last_append_at=at
+            )
         elif event.verb == Verb.COMMENT:
             _comments(event)
     for verdict in (event for event in events if event.after.get("comments")):

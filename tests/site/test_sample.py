@@ -15,7 +15,7 @@ from orchestrator_site.sample.load import NAME, SLUGS, load_sample, sample_proje
 from tasks.actors import Actor
 from tasks.choices import Status, Verb
 from tasks.errors import Conflict, Forbidden
-from tasks.models import Event, Project, Session, Task
+from tasks.models import Event, Project, Session, Task, ToolUse
 from tasks.principals import Scope
 from tests.factories import html_of, make_project, make_user, signed_in
 from tests.site.processes import ROOT, manage
@@ -102,6 +102,18 @@ def test_its_assistants_came_one_after_the_other_and_two_are_at_work(project: Pr
     held = Task.objects.filter(project=project, status=Status.ACTIVE).leaves()
     assert {task.lease_holder for task in held} == {"claude-code", "gemini-cli"}
     assert all(task.lease_expires_at and task.lease_expires_at > timezone.now() for task in held)
+
+
+def test_its_sessions_show_what_their_calls_cost(project: Project) -> None:
+    uses = ToolUse.objects.filter(session__project=project).select_related("session")
+    for use in uses:
+        assert use.calls >= 1 and use.bytes_sent > 0
+        assert use.session.started_at <= use.first_at <= use.last_at <= use.session.last_seen_at
+    claims = Event.objects.filter(project=project, verb=Verb.CLAIM, session__isnull=False).count()
+    assert sum(use.calls for use in uses if use.tool == "orchestrator_execute_subtask") == claims
+    assert [(use.session.client_name, use.calls, use.errors, use.last_error) for use in uses if use.errors] == [
+        ("gemini-cli", 2, 1, "invalid")
+    ]
 
 
 def test_loading_it_twice_gives_the_same_project_and_adds_nothing(project: Project) -> None:
