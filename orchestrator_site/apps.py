@@ -5,3 +5,4 @@ from django.apps import AppConfig
 
 class OrchestratorSiteConfig(AppConfig):
     name = "orchestrator_site"
+    verbose_name = "Access"

@@ -144,3 +144,15 @@ def _signed_in_by_link(browser: Browser, root: str, window: str) -> Page:
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/")
     return page
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_the_colours_of_the_admin_can_be_told_apart(
+    browser: Browser, live_server: Any, world: World, window: str
+) -> None:
+    """What else axe-core finds there is Django's own."""
+    page = _signed_in_by_link(browser, live_server.url, window)
+    task = reverse("admin:tasks_task_change", args=[world.plan.pk])
+    places = ["/admin/", "/admin/tasks/task/", task, "/admin/auth/user/add/", "/admin/tasks/specialist/add/"]
+    _check([line for line in _found(page, live_server.url, places) if ": color-contrast:" in line])
+    page.context.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Model
 from django.test import Client
@@ -184,3 +186,10 @@ def test_a_role_whose_lists_are_no_lists_of_texts_is_refused(staff: Client, expe
 def test_two_roles_of_one_name_for_the_whole_site_are_refused(staff: Client, rows: dict[type[Model], Model]) -> None:
     role = {"name": "poet", "role_definition": "Again.", "expertise": "[]", "approach": "[]"}
     assert "specialist_once_per_site" in html_of(staff.post(_address(Specialist, "add"), role))
+
+
+def test_the_admin_has_the_colours_of_the_site() -> None:
+    sheets = settings.BASE_DIR / "orchestrator_site" / "static" / "orchestrator"
+    ours = set(re.findall(r"light-dark\([^)]+\)", (sheets / "site.css").read_text()))
+    theirs = set(re.findall(r"light-dark\([^)]+\)", (sheets / "admin.css").read_text()))
+    assert theirs and theirs <= ours
