@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.conf import settings
+from django.template.loader import render_to_string
 
 from orchestrator_site.arriving import Arriving, ending, is_read_as_it_arrives
 from tasks.errors import TooLarge
@@ -19,6 +20,11 @@ Send = Callable[[Any], Awaitable[None]]
 
 _WITH_A_FILE = re.compile(r"/tasks/[^/]+/complete/")
 """The form that takes in a whole file; what it is sent has the limit of an upload."""
+_SAFE = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+}
+"""What Django says of every answer; no request that is refused here gets as far."""
 
 
 def largest_body() -> int:
@@ -48,12 +54,12 @@ def bounded(site: Any) -> Any:
             return
         limit = body_limit(scope)
         if _told_length(scope) > limit:
-            await _refuse(send, limit)
+            await _refuse(scope, send, limit)
             return
         meter = _Meter(receive, limit)
         await site(scope, meter, send)
         if meter.is_over:
-            await _refuse(send, limit)
+            await _refuse(scope, send, limit)
 
     return application
 
@@ -80,7 +86,19 @@ def _told_length(scope: Any) -> int:
     return int(told) if told.isdigit() else 0
 
 
-async def _refuse(send: Send, limit: int) -> None:
+async def _refuse(scope: Any, send: Send, limit: int) -> None:
+    kind, body = _problem(limit) if scope["path"].startswith("/api/") else _page(limit)
+    told = {"content-type": kind, "content-length": str(len(body)), "connection": "close", **_SAFE}
+    headers = [(name.encode(), value.encode()) for name, value in told.items()]
+    await send({"type": "http.response.start", "status": TooLarge.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _page(limit: int) -> tuple[str, bytes]:
+    return "text/html; charset=utf-8", render_to_string("413.html", {"limit": limit}).encode()
+
+
+def _problem(limit: int) -> tuple[str, bytes]:
     error = TooLarge(f"The body has more than {limit:,} bytes.")
     facts = {
         "type": f"{TYPE}{error.code}",
@@ -90,8 +108,4 @@ async def _refuse(send: Send, limit: int) -> None:
         "code": error.code,
         "details": {"limit_bytes": limit},
     }
-    body = json.dumps(facts).encode()
-    told = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), "connection": "close"}
-    headers = [(name.encode(), value.encode()) for name, value in told.items()]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    return MEDIA_TYPE, json.dumps(facts).encode()

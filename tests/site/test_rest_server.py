@@ -74,6 +74,18 @@ def test_a_body_that_is_told_to_be_too_large_is_refused_before_it_is_sent(site: 
     assert '"code": "too_large"' in answer
 
 
+@pytest.mark.parametrize("address", ["/tasks/task_1/complete/", "/tasks/task_1/edit/", "/apidocs/"])
+def test_a_form_that_is_too_large_is_refused_with_a_page_for_people(site: Served, address: str) -> None:
+    head = f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {4 * LARGEST}0\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", site.port), timeout=30) as client:
+        client.sendall(head.encode())
+        answer = client.makefile("rb").read().decode()
+    head, _, page = answer.partition("\r\n\r\n")
+    assert answer.startswith("HTTP/1.1 413")
+    assert "content-type: text/html" in head and "content-security-policy: default-src 'none'" in head
+    assert page.startswith("<!doctype html>") and "more than one request may carry" in page and "MB at once" in page
+
+
 def test_a_body_that_never_ends_is_cut_off(site: Served) -> None:
     head = (
         f"POST {API}/plans HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {site.secrets['A']}\r\n"
