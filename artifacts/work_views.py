@@ -107,7 +107,8 @@ def _form(request: HttpRequest, task: Task, typed: Typed, error: OrchestratorErr
         "lost_file": typed.file is not None,
         "is_possible": is_possible,
         "waits_for": [] if is_possible or not task.is_leaf else open_dependencies(task)[:10],
-        "seen": seen_as(task) if error is not None and is_possible else typed.seen,
+        # Only who was told how the task stands now has seen it.
+        "seen": seen_as(task) if isinstance(error, Conflict) and is_possible else typed.seen,
         "largest_file": settings.ORCHESTRATOR_MAX_UPLOAD_BYTES,
         "next": request.POST.get("next") or request.GET.get("next", ""),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -186,6 +187,15 @@ def test_whoever_comes_second_hears_who_was_faster_and_keeps_the_text(client: Cl
     assert answer.status_code == 409
     assert "ada was faster and completed it" in page and "An hour of work" in page
     assert Task.objects.get(pk=task.pk).summary == "First" and not Artifact.objects.exists()
+
+
+def test_a_mistake_does_not_hide_that_somebody_was_faster(client: Client, task: Task) -> None:
+    Task.objects.filter(pk=task.pk).update(lease_number=2, lease_holder="somebody else")
+    wrong = _sent(client, task, kind="nonsense", work="x", seen="active:1")
+    assert wrong.status_code == 400
+    (seen,) = re.findall(r'name="seen" value="([^"]*)"', wrong.content.decode())
+    assert _sent(client, task, work="x", seen=seen).status_code == 409
+    assert _nothing_was_stored(task)
 
 
 def test_a_file_for_a_task_that_moved_leaves_nothing_behind(client: Client, task: Task) -> None:

@@ -148,3 +148,18 @@ def test_forms_with_mistakes_and_open_menus_break_no_rule(
     assert all("400" in complaint for complaint in complaints)  # the browser tells of every form that came back
     complaints.clear()
     assert found == []
+
+
+def test_a_file_that_is_too_large_is_told_before_it_is_sent(open_page: Open, task: Task, settings: Any) -> None:
+    settings.ORCHESTRATOR_MAX_UPLOAD_BYTES = 1000
+    page = open_page(_of(task, "complete/"))
+    field = page.get_by_label("Or a file")
+    field.set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"x" * 1001})
+    page.locator("#main").get_by_label("Summary").fill("Counted")
+    page.locator("#main").get_by_role("button", name="Complete", exact=True).click()
+    assert field.evaluate("field => field.validationMessage").startswith("This file is larger than")
+    assert page.url.endswith("/complete/") and Task.objects.get(pk=task.pk).status == task.status
+    field.set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"x" * 1000})
+    page.locator("#main").get_by_role("button", name="Complete", exact=True).click()
+    page.wait_for_url(f"**{_of(task)}")
+    assert Task.objects.get(pk=task.pk).status in ("completed", "in_review")

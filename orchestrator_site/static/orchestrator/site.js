@@ -240,6 +240,14 @@
     if (event.target.checked) localStorage.removeItem(KEYS_OFF); else localStorage.setItem(KEYS_OFF, "1");
   });
 
+  document.addEventListener("change", (event) => { // said before it is sent: a server that refuses it just hangs up
+    const { files, dataset } = event.target;
+    if (!dataset.largest) return;
+    const isTooLarge = [...files].some((file) => file.size > Number(dataset.largest));
+    event.target.setCustomValidity(isTooLarge ? dataset.tooLarge : "");
+    event.target.reportValidity();
+  });
+
   function reveal(root) { // what works with scripts alone; the clipboard is for secure addresses
     for (const each of root.querySelectorAll("[data-keys]")) each.hidden = false;
     for (const each of root.querySelectorAll("[data-copy]")) each.hidden = !navigator.clipboard;
