@@ -92,10 +92,11 @@ def _graph(top: Task, leaves: list[Task], groups: list[Task], waits: Waits, only
     needs: Waits = {leaf.pk: [] for leaf in leaves}
     needs |= {group.pk: [] for group in groups if group.pk in held and inside[group.pk]}
     needs |= {stranger.pk: [] for stranger in strangers}
-    _wait(needs, waits, inside)
+    over = {pk for pk, task in tasks.items() if task.status in FINISHED}
+    _wait(needs, waits, inside, over)
     for group in reversed(groups):
         if group.pk in needs:
-            needs[group.pk] = _exits(inside[group.pk], needs)
+            needs[group.pk] = _exits(inside[group.pk], needs, over)
     title_of = {group.pk: group.title for group in groups}
     vertices = {pk: _vertex(tasks[pk], part=title_of.get(tasks[pk].parent_id or 0, "")) for pk in needs if pk in tasks}
     vertices |= {stranger.pk: _vertex(stranger, is_outside=True) for stranger in strangers}
@@ -132,7 +133,7 @@ def _members(top: Task, leaves: list[Task], groups: list[Task]) -> dict[int, lis
     return inside
 
 
-def _wait(needs: Waits, waits: Waits, inside: dict[int, list[int]]) -> None:
+def _wait(needs: Waits, waits: Waits, inside: dict[int, list[int]], over: set[int]) -> None:
     """Let each leaf wait for what it waits for, and the first leaves of a group for what the group waits for."""
     effective = {pk: set(waited_for) for pk, waited_for in waits.items()}
     for group, members in inside.items():
@@ -140,22 +141,27 @@ def _wait(needs: Waits, waits: Waits, inside: dict[int, list[int]]) -> None:
             effective.setdefault(pk, set()).update(waits.get(group, ()))
     for pk, waited_for in waits.items():
         known = [need for need in waited_for if need in needs]
-        for leaf in _entries(inside[pk], effective) if pk in inside else [pk]:
+        for leaf in _entries(inside[pk], effective, over) if pk in inside else [pk]:
             if leaf in needs:
                 needs[leaf] += known
 
 
-def _entries(members: list[int], waits: dict[int, set[int]]) -> list[int]:
-    """The members of a group that wait for no other one of it: with them, the group begins."""
+def _entries(members: list[int], waits: dict[int, set[int]], over: set[int]) -> list[int]:
+    """The members of a group that wait for no other one of it: with them, the group begins.
+
+    What is unfinished waits for no finished one, so that no way through unfinished work leads through finished work.
+    """
     own = set(members)
-    return [pk for pk in members if own.isdisjoint(waits.get(pk, ()))]
+    unfinished = own - over
+    return [pk for pk in members if (own if pk in over else unfinished).isdisjoint(waits.get(pk, ()))]
 
 
-def _exits(members: list[int], needs: Waits) -> list[int]:
-    """The members of a group that no other one of it waits for: with them, the group is finished."""
+def _exits(members: list[int], needs: Waits, over: set[int]) -> list[int]:
+    """The members of a group that no other one of it waits for, or no unfinished one: with them, it is finished."""
     drawn = [pk for pk in members if pk in needs]
     held = {need for pk in drawn for need in needs[pk]}
-    return [pk for pk in drawn if pk not in held]
+    held_back = {need for pk in drawn if pk not in over for need in needs[pk]}
+    return [pk for pk in drawn if pk not in (held if pk in over else held_back)]
 
 
 def near(task: Task, depth: int) -> Drawn:

@@ -96,6 +96,26 @@ def test_finished_work_is_on_no_critical_path(client: Client, project: Project) 
     assert "Critical path" not in page and _lines(page) == ["line-1"]
 
 
+def test_finished_work_of_a_group_does_not_interrupt_the_critical_path(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0, title="The plan")
+    need, sequel = (make_task(project, parent=plan, title=title) for title in ("Need", "Sequel"))
+    group = make_task(project, parent=plan, title="The group", is_leaf=False)
+    early = make_task(project, parent=group, title="Early and over", status=Status.COMPLETED)
+    work = make_task(project, parent=group, title="Work sent back", status=Status.NEEDS_REVISION)
+    late = make_task(project, parent=group, title="Late and over", status=Status.COMPLETED)
+    make_dependency(work, early)
+    make_dependency(late, work)
+    make_dependency(group, need)
+    make_dependency(sequel, group)
+    critical = [name for name, classes in _nodes(_page(client, plan)).items() if "critical" in classes]
+    assert [name.partition("\u2069")[0].strip("\u2068") for name in critical] == [
+        "Need",
+        "Work sent back",
+        "The group",
+        "Sequel",
+    ]
+
+
 def test_what_a_group_waits_for_is_drawn_once_and_not_for_each_of_its_subtasks(
     client: Client, project: Project
 ) -> None:
