@@ -15,13 +15,17 @@ _LOOKED_AT = 200
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """The first rows of each kind, how many there are, and the holders with the number of tasks that each holds."""
+    """The first rows of each kind, how many there are, and the holders with the number of tasks that each holds.
+
+    `workers` are those with the most tasks, `workers_total` is how many there are.
+    """
 
     active: list[Task]
     active_total: int
     waits: list[Task]
     waits_total: int
     workers: list[tuple[str, int]]
+    workers_total: int
 
 
 def now(top: Task, shown: Tree, counts: Counts) -> Now:
@@ -40,4 +44,4 @@ def now(top: Task, shown: Tree, counts: Counts) -> Now:
     holders = Counter(task.lease_holder for task in active if task.lease_holder)
     waits_total = sum(counts.by_status.get(status, 0) for status in WAITS_FOR_A_PERSON)
     active_total = counts.by_status.get(Status.ACTIVE, 0)
-    return Now(active[:ROWS], active_total, waits[:ROWS], waits_total, holders.most_common(ROWS))
+    return Now(active[:ROWS], active_total, waits[:ROWS], waits_total, holders.most_common(ROWS), len(holders))

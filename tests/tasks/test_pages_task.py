@@ -306,6 +306,14 @@ def test_a_plan_says_who_works_on_what_and_what_waits_for_a_person(client: Clien
     assert "Price Blocked" in waits and "Rest" not in waits
 
 
+def test_every_worker_counts_however_many_are_named(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0)
+    for number in range(11):
+        make_task(project, parent=plan, status=Status.ACTIVE, lease_holder=f"Worker {number}")
+    said = _said(_page(client, plan), "now-active")
+    assert "11 tasks, 11 workers" in said and "Worker 7: 1 and others" in said
+
+
 def test_a_huge_plan_says_it_too(client: Client, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(board, "TREE_ROWS", 3)
     monkeypatch.setattr(now, "_LOOKED_AT", 2)
