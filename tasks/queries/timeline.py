@@ -127,11 +127,11 @@ def _stretches(tasks: list[Task], now: datetime) -> tuple[list[Stretch], bool]:
     task_of = {task.pk: task for task in tasks}
     found: list[Stretch] = []
     running: Stretch | None = None
-    for event in events[:EVENTS]:
+    for number, event in enumerate(events):
         if running and running.task.pk == event.task_id:
-            running.end, running.outcome = event.created_at, _outcome(event)
+            running.end, running.outcome = max(_end(event), running.start), _outcome(event)
             running = None
-        if event.verb == Verb.CLAIM:
+        if event.verb == Verb.CLAIM and number < EVENTS:
             running = _begun(event, task_of[event.task_id or 0], now)
             found.append(running)
     return sorted(found, key=lambda each: each.start), len(events) > EVENTS
@@ -145,6 +145,12 @@ def _begun(event: Event, task: Task, now: datetime) -> Stretch:
     worker = f"{client} ({event.actor_name})" if client else event.actor_name
     who = event.session.public_id if event.session else event.actor_name
     return Stretch(task, worker, who, event.created_at, max(end, event.created_at), outcome)
+
+
+def _end(event: Event) -> datetime:
+    """When the work ended that an event says is over: with the lease, where that ran out before."""
+    ended = event.after.get("lease_ended_at")
+    return datetime.fromisoformat(ended) if ended else event.created_at
 
 
 def _outcome(event: Event) -> str:

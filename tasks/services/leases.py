@@ -110,8 +110,15 @@ def held(task: Task) -> Conflict:
 
 def free(task: Task, *, actor: Actor, why: str) -> Task:
     """Give an active task back. Call it in a transaction that holds the task's row."""
-    transitions.move(task, Verb.RELEASE, to=Status.PENDING, actor=actor, note={"reason": why})
+    transitions.move(task, Verb.RELEASE, to=Status.PENDING, actor=actor, note={"reason": why, **_ended(task)})
     return task
+
+
+def _ended(task: Task) -> dict[str, str]:
+    """When the lease was over, where that was before the task is given back: the work ended then."""
+    if task.lease_expires_at is None or not task.lease_is_over(timezone.now()):
+        return {}
+    return {"lease_ended_at": task.lease_expires_at.isoformat(timespec="seconds")}
 
 
 def free_run_out(*, project: Project, limit: int = SWEEP_LIMIT) -> list[Task]:

@@ -13,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from tasks.choices import Status, Verb
 from tasks.models import Event, Project, Session, Task
 from tasks.queries import timeline
+from tasks.services import leases
 from tests.factories import html_of, make_event, make_plan, make_project, make_session, make_task, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +98,27 @@ def test_work_whose_lease_ran_out_ends_there(client: Client, project: Project) -
     assert outcome == "pending" and "after 30 min" in words
 
 
+def test_work_whose_lease_ran_out_ends_there_after_the_task_was_given_back_too(
+    client: Client, project: Project
+) -> None:
+    session = make_session(project)
+    task = make_task(
+        project, status=Status.ACTIVE, lease_session=session, lease_expires_at=NINE + timedelta(minutes=30)
+    )
+    _happened(task, Verb.CLAIM, 0, session)
+    assert leases.free_run_out(project=project) == [task]
+    ((outcome, words),) = _bars(_page(client, task))
+    assert outcome == "pending" and "after 30 min" in words
+
+
+def test_work_that_ended_before_it_began_took_no_time(client: Client, project: Project) -> None:
+    task = make_task(project, status=Status.COMPLETED)
+    _happened(task, Verb.CLAIM, 5)
+    _happened(task, Verb.COMPLETE, 0)
+    ((_, words),) = _bars(_page(client, task))
+    assert "completed after 0 s" in words
+
+
 def test_every_claim_begins_a_bar_of_its_own(client: Client, project: Project) -> None:
     task = make_task(project, status=Status.COMPLETED)
     for verb, minute in ((Verb.CLAIM, 0), (Verb.RELEASE, 10), (Verb.CLAIM, 20), (Verb.COMPLETE, 50)):
@@ -170,6 +192,17 @@ def test_more_events_than_fit_are_cut_with_a_note(
         _happened(task, Verb.RELEASE, minute + 5)
     page = _page(client, task)
     assert len(_bars(page)) == 2 and "shown are the first 4 claims" in page
+
+
+def test_a_bar_ends_where_its_work_did_though_the_page_is_cut_right_before(
+    client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeline, "EVENTS", 1)
+    task = make_task(project)
+    _happened(task, Verb.CLAIM, 0)
+    _happened(task, Verb.RELEASE, 5)
+    ((_, words),) = _bars(_page(client, task))
+    assert "given back after 5 min" in words
 
 
 @pytest.mark.parametrize("query", ["by=x", "page=x", "page=0", "by=%00"])
