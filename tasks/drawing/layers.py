@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,7 +11,7 @@ from tasks.graph import in_dependency_order
 
 SWEEPS = 6
 WAYPOINTS = 2_000
-"""Lines across more than one layer are led around what stands there, up to this many places in all."""
+"""Lines across layers are led around what stands there, the shortest first, up to this many places in all."""
 
 
 @dataclass(slots=True)
@@ -74,17 +75,28 @@ def layered(part: list[int], needs: Sequence[Sequence[int]], rank: Sequence[int]
         layers[rank[unit]].append(item)
     pairs = [(item_of[need], item_of[unit]) for unit in part for need in needs[unit]]
     rank_of = [rank[unit] for unit in part]
-    bends = sum(rank_of[end] - rank_of[start] - 1 for start, end in pairs) <= WAYPOINTS
+    longest = _longest_led_around([rank_of[end] - rank_of[start] - 1 for start, end in pairs])
     items = len(part)
     lines: list[list[int]] = []
     for start, end in pairs:
-        between = range(rank_of[start] + 1, rank_of[end]) if bends else range(0)
+        between = range(rank_of[start] + 1, rank_of[end])
+        between = between if len(between) <= longest else range(0)
         lines.append([start, *range(items, items + len(between)), end])
         for place in between:
             layers[place].append(items)
             items += 1
     _untangle(layers, lines, items)
     return Layered(items, part, layers, lines)
+
+
+def _longest_led_around(spans: list[int]) -> int:
+    """Up to how many layers between its ends a line is led around them; a line is given by the number of these."""
+    room = WAYPOINTS
+    for span, number in sorted(Counter(spans).items()):
+        room -= span * number
+        if room < 0:
+            return span - 1
+    return max(spans, default=0)
 
 
 def neighbours_of(lines: list[list[int]], items: int) -> tuple[list[list[int]], list[list[int]]]:

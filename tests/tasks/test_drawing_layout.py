@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.drawing import layers
 from tasks.drawing.layers import ranks
 from tasks.drawing.layout import Box, Layout, Size, lay_out, settled
 from tasks.drawing.twins import SMALLEST, Needs, fold
@@ -119,6 +121,20 @@ def test_a_long_line_is_led_around_what_stands_between() -> None:
     for node in (2, 3):
         box = layout.boxes[node]
         assert not [y for x, y in line.points if box.x <= x <= box.x + box.width and box.y <= y <= box.y + box.height]
+
+
+def test_short_lines_are_led_around_though_there_is_no_room_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "WAYPOINTS", 60)
+    chain = {node: [node - 1] if node else [] for node in range(50)}
+    needs = chain | {node: [node - 1, node - 2] for node in range(2, 50)} | {49: [48, 0]}
+    layout = lay_out(needs, SIZE)
+    for line in layout.lines:
+        if line.targets[0] - line.sources[0] == 2:
+            box = layout.boxes[line.sources[0] + 1]
+            assert not [
+                y for x, y in line.points if box.x <= x <= box.x + box.width and box.y <= y <= box.y + box.height
+            ]
+            assert [x for x, _ in line.points if x == box.x]
 
 
 @given(
