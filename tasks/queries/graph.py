@@ -169,7 +169,7 @@ def near(task: Task, depth: int) -> Drawn:
     found: dict[int, Task] = {task.pk: task}
     pairs = [*_steps(found, task, depth, _to_the_left), *_steps(found, task, depth, _to_the_right)]
     needs: Waits = {pk: [] for pk in found}
-    for pk, need in dict.fromkeys(pairs):
+    for pk, need in dict.fromkeys([*pairs, *_between(found)]):
         if pk in found and need in found:
             needs[pk].append(need)
     vertices = {pk: _vertex(each, is_outside=each.plan_id != task.plan_id) for pk, each in found.items()}
@@ -205,12 +205,39 @@ def _to_the_left(tasks: list[Task]) -> list[Pair]:
 def _to_the_right(tasks: list[Task]) -> list[Pair]:
     """What waits for tasks themselves, and the groups of these tasks where something waits for such a group."""
     rows = Dependency.objects.filter(depends_on__in=tasks, inherited_from__isnull=True).order_by("id")
-    parents = {task.parent_id for task in tasks if task.parent_id}
+    parent_of = dict(_parents(tasks))
     held = set(
-        Dependency.objects.filter(depends_on__in=parents).order_by().values_list("depends_on_id", flat=True).distinct()
+        Dependency.objects.filter(depends_on__in=parent_of.values())
+        .order_by()
+        .values_list("depends_on_id", flat=True)
+        .distinct()
     )
-    through = [(task.parent_id, task.pk) for task in tasks if task.parent_id in held]
-    return [*rows.values_list("task_id", "depends_on_id")[: NEARBY * NEARBY], *through]
+    through = [(_nearest(task.pk, parent_of, held), task.pk) for task in tasks]
+    return [
+        *rows.values_list("task_id", "depends_on_id")[: NEARBY * NEARBY],
+        *((group, pk) for group, pk in through if group is not None),
+    ]
+
+
+def _parents(tasks: list[Task]) -> list[tuple[int, int]]:
+    """Which parent tasks and the groups of their plans have."""
+    groups = Task.objects.on_board().filter(root_id__in={task.plan_id for task in tasks}, is_leaf__in=[False])
+    own = [(task.pk, task.parent_id) for task in tasks if task.parent_id]
+    return [*groups.order_by().values_list("pk", "parent_id")[:GROUPS], *own]
+
+
+def _nearest(pk: int, parent_of: dict[int, int], held: set[int]) -> int | None:
+    """The innermost group around a task that something waits for."""
+    group = parent_of.get(pk)
+    while group is not None and group not in held:
+        group = parent_of.get(group)
+    return group
+
+
+def _between(found: dict[int, Task]) -> list[Pair]:
+    """What the tasks of a drawing wait for among each other, whether one came that way or not."""
+    rows = Dependency.objects.filter(task__in=found, depends_on__in=found).order_by("id")
+    return list(rows.values_list("task_id", "depends_on_id")[:LINES])
 
 
 def _vertex(task: Task, *, part: str = "", is_outside: bool = False) -> Vertex:

@@ -262,6 +262,26 @@ def test_near_a_task_stand_the_needs_that_it_inherits_and_who_waits_for_its_grou
     assert {name.split("\u2069")[0][1:] for name in nodes} == {"Need", "Leaf", "Group", "After"}
 
 
+def test_near_a_task_stands_who_waits_for_a_group_around_its_group(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0)
+    outer = make_task(project, parent=plan, title="Outer", is_leaf=False)
+    inner = make_task(project, parent=outer, title="Inner", is_leaf=False)
+    leaf = make_task(project, parent=inner, title="Leaf")
+    make_dependency(make_task(project, parent=plan, title="After"), outer)
+    nodes = _nodes(_page(client, leaf, "depth=2"))
+    assert {name.split("\u2069")[0][1:] for name in nodes} == {"Leaf", "Outer", "After"}
+
+
+def test_near_a_task_what_stands_there_is_linked_with_each_other_too(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0)
+    need, here, after = (make_task(project, parent=plan, title=title) for title in ("Need", "Here", "After"))
+    for task, other in ((here, need), (after, here), (after, need)):
+        make_dependency(task, other)
+    page = _page(client, here, "depth=1")
+    (said,) = [name for name in _nodes(page) if name.startswith("\u2068After")]
+    assert len(_lines(page)) == 3 and "\u2068Need\u2069" in said
+
+
 def test_the_neighbourhood_of_a_task_is_reached_from_its_plan(client: Client, project: Project) -> None:
     plan, tasks = _chain(project, "One", "Two", "Three", "Four")
     page = _page(client, plan, f"around={tasks[0].public_id}&depth=1")
@@ -325,6 +345,6 @@ def test_a_neighbourhood_takes_as_many_queries_whatever_is_there(
     task, *others = plan.children.all()
     for number, other in enumerate(others):
         make_dependency(*((task, other) if number % 2 else (other, task)))
-    # session, user, reviews, task; then what is needed, its tasks, what needs it, groups, and their tasks
-    with django_assert_num_queries(12):
+    # session, user, reviews, task; then what is needed, its tasks, what needs it, groups, and their tasks; lines
+    with django_assert_num_queries(15):
         client.get(f"/tasks/{task.public_id}/graph/?depth=2")
