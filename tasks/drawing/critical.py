@@ -11,7 +11,7 @@ from tasks.graph import in_dependency_order
 def critical_path(needs: Needs, weights: Mapping[int, int]) -> list[int]:
     """Return the heaviest chain of nodes that have a weight, from the first to the last.
 
-    Nodes without a weight are finished and hold nobody up. One node alone is no path.
+    Nodes without a weight are finished and hold nobody up; those of weight 0 only link others. One node is no path.
     """
     length: dict[int, int] = {}
     before: dict[int, int] = {}
@@ -24,4 +24,4 @@ def critical_path(needs: Needs, weights: Mapping[int, int]) -> list[int]:
     path = [max(length, key=length.__getitem__)] if length else []
     while path and path[-1] in before:
         path.append(before[path[-1]])
-    return path[::-1] if len(path) > 1 else []
+    return path[::-1] if sum(weights[node] > 0 for node in path) > 1 else []

@@ -105,6 +105,11 @@ def test_the_critical_path_is_the_heaviest_way_through_what_is_unfinished() -> N
     assert critical_path(needs, {4: 1, 5: 1}) == [4, 5]
 
 
+def test_one_task_and_groups_are_no_critical_path() -> None:
+    assert critical_path({1: [], 2: [1], 3: [2]}, {1: 0, 2: 5, 3: 0}) == []
+    assert critical_path({1: [], 2: [1], 3: [2]}, {1: 5, 2: 0, 3: 1}) == [1, 2, 3]
+
+
 def test_what_is_finished_holds_nobody_up() -> None:
     assert critical_path({1: [], 2: [1], 3: [2]}, {1: 1, 3: 1}) == []
 
