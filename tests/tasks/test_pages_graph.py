@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from tasks.choices import Complexity, Status
@@ -169,6 +170,14 @@ def test_archived_tasks_are_not_drawn(client: Client, project: Project) -> None:
     plan = make_plan(project, 1)
     make_task(project, parent=plan, title="Put away", archived_at=plan.created_at)
     assert "Put away" not in _page(client, plan)
+
+
+@pytest.mark.parametrize("page", ["graph", "timeline", "synthesis"])
+def test_a_plan_that_is_archived_says_so_and_not_that_it_is_empty(client: Client, project: Project, page: str) -> None:
+    plan = make_plan(project, 0, archived_at=timezone.now())
+    make_task(project, parent=plan, archived_at=timezone.now())
+    shown = html_of(client.get(f"/tasks/{plan.public_id}/{page}/"))
+    assert "archived is not" in shown and "Ask an assistant" not in shown and "Nobody has worked" not in shown
 
 
 def test_only_unfinished_tasks_when_asked_for(client: Client, project: Project) -> None:
