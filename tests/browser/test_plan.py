@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from django.utils import timezone
@@ -163,3 +164,24 @@ def test_on_paper_everything_stands_there(open_page: Open, plan: Task) -> None:
     expect(page.get_by_role("link", name="Download as Markdown")).to_be_hidden()
     expect(page.locator("nav.tabs")).to_be_hidden()
     expect(page.locator(".part").first).to_be_visible()
+
+
+def test_on_paper_the_graph_stands_there_in_words_too(open_page: Open, plan: Task) -> None:
+    page = open_page(f"/tasks/{plan.public_id}/graph/")
+    words = page.locator("#in-words li").first
+    expect(words).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(words).to_be_visible()
+
+
+@pytest.mark.parametrize("days", [6.9, 13, 27, 98, 210, 620])
+def test_the_names_of_moments_do_not_run_into_each_other_on_a_phone(open_page: Open, days: float) -> None:
+    start = datetime(2026, 1, 31, 23, 50, tzinfo=UTC)
+    task = make_task(make_project("shop"), status=Status.COMPLETED, started_at=start)
+    for verb, moment in ((Verb.CLAIM, start), (Verb.COMPLETE, start + timedelta(days=days))):
+        Event.objects.filter(pk=make_event(task, verb).pk).update(created_at=moment)
+    page = open_page(f"/tasks/{task.public_id}/timeline/", **PHONE)
+    names = [name.bounding_box() for name in page.locator(".scale text:visible").all()]
+    places = [(box["x"], box["x"] + box["width"]) for box in names if box]
+    assert len(places) > 2
+    assert all(end < start for (_, end), (start, _) in pairwise(places))
