@@ -16,7 +16,7 @@ _MARKS = {Status.COMPLETED: "✓", Status.CANCELLED: "✗"}
 
 def report(synthesis: Synthesis, *, full: bool = False, most: int | None = None) -> tuple[str, int]:
     """Return the report, and how many parts did not fit into it: into `most` characters, or what is usual."""
-    text = [f"# {synthesis.plan.title}\n\n{headline(synthesis)}\n"]
+    text = [f"# {_on_one_line(synthesis.plan.title)}\n\n{headline(synthesis)}\n"]
     room = (most or (FULL_CHARS if full else BRIEF_CHARS)) - len(text[0])
     for number, part in enumerate(synthesis.parts):
         section = _section(part, full)
@@ -35,11 +35,19 @@ def whole(synthesis: Synthesis) -> str:
 
 def _section(part: Part, full: bool) -> str:
     task = part.task
-    lines = [f"\n## {_MARKS.get(Status(task.status), '…')} {task.title}", f"{task.public_id}, {_state(part)}"]
+    lines = [
+        f"\n## {_MARKS.get(Status(task.status), '…')} {_on_one_line(task.title)}",
+        f"{task.public_id}, {_state(part)}",
+    ]
     if task.summary:
         lines += ["", task.summary if full else shortened(task.summary, _BRIEF_SUMMARY)]
     lines += [_line(work) for work in part.works]
     return "\n".join(lines) + "\n"
+
+
+def _on_one_line(title: str) -> str:
+    """A heading ends with its line."""
+    return " ".join(title.split())
 
 
 def _state(part: Part) -> str:

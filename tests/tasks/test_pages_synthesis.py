@@ -113,6 +113,16 @@ def test_the_file_holds_every_word_of_every_part(client: Client, project: Projec
     assert all(f"{number}" * 90_000 in text for number in range(3))
 
 
+def test_a_title_of_several_lines_is_one_heading_of_the_file(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0, title="The plan\n## of two lines")
+    make_task(project, parent=plan, title="A part\r\n\n## ✓ and another", status=Status.PENDING)
+    text = client.get(f"/tasks/{plan.public_id}/synthesis.md").content.decode()
+    assert [line for line in text.splitlines() if line.startswith("#")] == [
+        "# The plan ## of two lines",
+        "## … A part ## ✓ and another",
+    ]
+
+
 def test_a_file_that_cannot_hold_everything_says_so(
     client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
