@@ -88,7 +88,7 @@ def test_running_work_ends_at_now(client: Client, project: Project) -> None:
     page = _page(client, task)
     ((outcome, words),) = _bars(page)
     assert outcome == "active" and words.endswith("UTC to now")
-    assert '<line class="now" x1="100.00%"' in page and "The line at the right is now" in page
+    assert '<line class="now" x1="100.00%"' in page and "The upright line is now" in page
 
 
 def test_work_whose_lease_ran_out_ends_there(client: Client, project: Project) -> None:
