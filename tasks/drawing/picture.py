@@ -96,6 +96,7 @@ class Picture:
     in_words: SafeString
     critical: list[Vertex]
     has_blocks: bool
+    has_outside: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,8 @@ def picture(graph: Graph, step: Step, address: Address, *, here: int | None = No
     words = {node: said(graph, node, is_critical=node in path) for node in graph.needs}
     drawing = _Drawing(graph, lay_out(graph.needs, step.size), step, address, path, here, words)
     critical = [graph.vertices[node] for node in path if not graph.vertices[node].is_group]
-    return Picture(_svg(drawing), _in_words(drawing), critical, bool(drawing.layout.frames))
+    has_outside = any(vertex.is_outside for vertex in graph.vertices.values())
+    return Picture(_svg(drawing), _in_words(drawing), critical, bool(drawing.layout.frames), has_outside)
 
 
 def _svg(drawing: _Drawing) -> SafeString:
@@ -244,6 +246,8 @@ def said(graph: Graph, node: int, *, is_critical: bool = False) -> str:
         words.append(f"by {vertex.specialist}")
     if vertex.part:
         words.append(f"in {_ISOLATED.format(shortened(vertex.part, SAID_CHARACTERS))}")
+    if vertex.is_outside:
+        words.append("from elsewhere")
     if vertex.is_open and (waited_for := graph.waits_for(node)):
         words.append(f"waits for {_named(waited_for)}")
     if is_critical:

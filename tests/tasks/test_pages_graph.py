@@ -166,6 +166,18 @@ def test_a_group_has_a_graph_of_its_own_with_what_it_waits_for_outside(client: C
     assert "waits for \u2068Outside need\u2069" in " ".join(nodes)
 
 
+def test_what_stands_outside_is_told_in_the_legend_and_in_words(client: Client, project: Project) -> None:
+    elsewhere = make_task(project, parent=make_plan(project, 0), title="Elsewhere")
+    plan, (task,) = _chain(project, "Here")
+    assert "Dashed" not in _page(client, plan)
+    make_dependency(task, elsewhere)
+    page = _page(client, plan)
+    assert "Dashed: a task from elsewhere" in page
+    assert [name for name in _nodes(page) if "from elsewhere" in name] == [
+        name for name, classes in _nodes(page).items() if "outside" in classes
+    ]
+
+
 def test_archived_tasks_are_not_drawn(client: Client, project: Project) -> None:
     plan = make_plan(project, 1)
     make_task(project, parent=plan, title="Put away", archived_at=plan.created_at)
