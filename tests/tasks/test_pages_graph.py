@@ -307,6 +307,7 @@ def test_the_neighbourhood_of_a_task_is_reached_from_its_plan(client: Client, pr
     plan, tasks = _chain(project, "One", "Two", "Three", "Four")
     page = _page(client, plan, f"around={tasks[0].public_id}&depth=1")
     assert len(_nodes(page)) == 2 and "What stands around" in page
+    assert "Graph around \u2068One" in page.partition("</title>")[0]
     stranger = make_task(make_project())
     assert client.get(f"/tasks/{plan.public_id}/graph/?around={stranger.public_id}").status_code == 404
 
