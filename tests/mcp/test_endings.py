@@ -100,7 +100,7 @@ def test_the_sessions_end_even_where_the_worker_is_killed_with_the_connection(
     worker = client.worker()
     os.kill(client.process.pid, signal.SIGTERM)
     os.kill(worker, signal.SIGKILL)
-    assert client.process.wait(10) == 0
+    assert client.process.wait(20) == 0
     assert _open_sessions(home) == 0
 
 

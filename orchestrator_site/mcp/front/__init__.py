@@ -35,6 +35,8 @@ DESCRIPTION = "Serve an AI assistant over standard input and output (Model Conte
 DRAIN_SECONDS = 10.0
 HURRIED_DRAIN_SECONDS = 1.5
 GRACE_SECONDS = 3.0
+# What a last worker gets to end the sessions of one that was killed: a busy machine takes seconds to start it.
+LAST_SECONDS = 10.0
 # A worker that lives this long or answers a request was no false start; after so many in a row we slow down.
 SETTLED_SECONDS = 10.0
 FALSE_STARTS = 3
@@ -133,7 +135,7 @@ class Front:
             log(f"the sessions of this connection stay open: {problem.strerror}")
             return
         worker.close_input()
-        worker.reap(GRACE_SECONDS)
+        worker.reap(LAST_SECONDS)
 
     # The life of workers
 
