@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -46,7 +47,7 @@ def test_all_of_a_long_work_is_on_its_page_and_nothing_jumps(open_page: Open, wo
     expect(page.locator("#L1")).to_be_visible()
     before = page.evaluate(HEIGHT)
     _read_to_the_end(page)
-    assert page.locator(".part > span[id]").count() == LINES
+    expect(page.locator(".part > span[id]")).to_have_count(LINES)
     assert abs(page.evaluate(HEIGHT) - before) <= 2
     assert page.evaluate("document.querySelector('#source').innerText.includes(\"return '4999'\")")
 
@@ -56,16 +57,16 @@ def test_a_line_far_down_is_shown_by_its_address_alone(open_page: Open, work: Ar
     line = page.locator("#L15001")
     expect(line).to_be_in_viewport()
     expect(line).to_contain_text("f3750")
-    assert page.locator(".here").count() == 3
+    expect(page.locator(".here")).to_have_count(3)
 
 
 def test_lines_are_pointed_at_by_clicks_and_stretches_with_shift(open_page: Open, work: Artifact) -> None:
     page = _opened(open_page, work)
     page.locator("#L9 a").first.click()
-    assert page.url.endswith("#L9")
+    expect(page).to_have_url(re.compile("#L9$"))
     page.locator("#L5 a").first.click(modifiers=["Shift"])
-    assert page.url.endswith("#L5-L9")
-    assert page.locator(".here").count() == 5
+    expect(page).to_have_url(re.compile("#L5-L9$"))
+    expect(page.locator(".here")).to_have_count(5)
 
 
 def test_a_line_is_gone_to_by_its_number_without_a_script(open_page: Open, work: Artifact) -> None:
@@ -73,9 +74,9 @@ def test_a_line_is_gone_to_by_its_number_without_a_script(open_page: Open, work:
     page.get_by_label("Line to go to").fill("12001-12003")
     page.get_by_role("button", name="Go").click()
     expect(page.locator("#L12001")).to_be_in_viewport()
-    assert page.locator(".here").count() == 3
+    expect(page.locator(".here")).to_have_count(3)
     page.get_by_role("link", name="Next part").click()
-    assert page.locator(".part > span[id]").count() > 500
+    expect(page.locator(".part > span[id]").nth(500)).to_be_attached()
 
 
 def test_words_are_found_and_lead_to_their_lines_without_a_script(open_page: Open, work: Artifact) -> None:
@@ -148,4 +149,4 @@ def test_lines_of_a_difference_lead_to_the_version_they_are_of(open_page: Open, 
     page = _opened(open_page, work, "diff/")
     page.locator("tr.came td.n a").click()
     expect(page.locator("#L21")).to_contain_text("two")
-    assert "version=2" in page.url
+    expect(page).to_have_url(re.compile("version=2"))

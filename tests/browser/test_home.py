@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from orchestrator_site.sample.load import load_sample
 from orchestrator_site.up.connect import connect_line
@@ -15,23 +16,23 @@ PHONE = {"width": 390, "height": 844}
 
 def test_from_nothing_over_a_copied_line_to_the_sample(open_page: Open) -> None:
     page = open_page("/", permissions=["clipboard-read", "clipboard-write"])
-    assert page.get_by_role("heading", level=1).inner_text() == "No projects yet"
+    expect(page.get_by_role("heading", level=1)).to_have_text("No projects yet")
     page.get_by_role("button", name="Copy the line for Codex").click()
     page.get_by_text("Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == connect_line("codex")
     page.get_by_role("button", name="Load a sample project").click()
     page.get_by_role("heading", name="Waits for you").wait_for()
-    assert page.locator("#projects").get_by_role("link", name="Sample: a bookshop").is_visible()
-    assert page.locator("#moving li").count() == 2
-    assert page.locator("#delivered li").count() == 6
-    assert page.get_by_role("button", name="Load a sample project").count() == 0
+    expect(page.locator("#projects").get_by_role("link", name="Sample: a bookshop")).to_be_visible()
+    expect(page.locator("#moving li")).to_have_count(2)
+    expect(page.locator("#delivered li")).to_have_count(6)
+    expect(page.get_by_role("button", name="Load a sample project")).to_have_count(0)
 
 
 def test_without_scripts_the_sample_loads_and_no_button_is_shown_that_does_nothing(open_page: Open) -> None:
     page = open_page("/", java_script_enabled=False)
-    assert page.locator("[data-copy]").first.is_hidden()
+    expect(page.locator("[data-copy]").first).to_be_hidden()
     page.get_by_role("button", name="Load a sample project").click()
-    assert page.get_by_role("heading", name="Moves now").is_visible()
+    expect(page.get_by_role("heading", name="Moves now")).to_be_visible()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

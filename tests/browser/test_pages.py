@@ -90,7 +90,7 @@ def test_the_first_tab_stop_skips_to_the_content(open_page: Open, addresses: dic
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "main"
+    expect(page.locator("#main")).to_be_focused()
 
 
 def test_a_person_finds_the_way_from_the_projects_to_the_text_without_javascript(

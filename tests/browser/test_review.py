@@ -125,8 +125,9 @@ def test_shift_and_a_click_make_a_range_and_escape_leaves_it(open_page: Open, ta
     page = open_page(f"/tasks/{tasks[0].public_id}/review/")
     page.get_by_role("link", name="Comment on line 9", exact=True).click()
     page.get_by_role("link", name="Comment on line 4", exact=True).click(modifiers=["Shift"])
-    assert [page.get_by_label(name).first.input_value() for name in ("From line", "to line")] == ["4", "9"]
-    assert page.locator("tr.chosen").count() == 6
+    for name, line in (("From line", "4"), ("to line", "9")):
+        expect(page.get_by_label(name).first).to_have_value(line)
+    expect(page.locator("tr.chosen")).to_have_count(6)
     page.keyboard.press("Escape")
     expect(page.locator("tr.chosen, tr.here")).to_have_count(0)
     expect(page.get_by_role("link", name="Comment on line 9", exact=True)).to_be_focused()

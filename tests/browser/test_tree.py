@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
 from tests.factories import make_artifact, make_project, make_task
@@ -20,7 +21,7 @@ def test_folders_lead_down_and_back_up_without_a_script(open_page: Open, window:
     page.get_by_role("link", name="Files").click()
     page.get_by_role("link", name="src/").click()
     page.get_by_role("link", name="größe #1/").click()
-    assert page.get_by_role("heading", name="größe #1").is_visible()
+    expect(page.get_by_role("heading", name="größe #1")).to_be_visible()
     file = page.get_by_role("link", name=LONG)
     box = file.bounding_box()
     assert box and box["x"] + box["width"] <= window["width"]
@@ -28,7 +29,7 @@ def test_folders_lead_down_and_back_up_without_a_script(open_page: Open, window:
         page.get_by_role("link", name="Download as a zip").click()
     assert download.value.suggested_filename == "shop-größe #1.zip"
     page.get_by_role("navigation", name="Breadcrumbs").get_by_role("link", name="src").click()
-    assert page.get_by_role("link", name="größe #1/").is_visible()
+    expect(page.get_by_role("link", name="größe #1/")).to_be_visible()
     page.get_by_role("link", name="größe #1/").click()
     page.get_by_role("link", name=LONG).click()
-    assert page.get_by_role("heading", name="Code for").is_visible()
+    expect(page.get_by_role("heading", name="Code for")).to_be_visible()
