@@ -18,7 +18,7 @@ from tasks.errors import OrchestratorError
 
 logger = logging.getLogger(__name__)
 
-GRACE_SECONDS = 3.5
+GRACE_SECONDS = 3.0
 """How long children may take to end; then their groups are killed. The whole end takes less than five seconds."""
 FIRST_SECONDS = 2.0
 """A worker that dies so soon after its first start would die for ever."""

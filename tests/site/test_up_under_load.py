@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.mcp.http_client import HttpClient, messages
 from tests.site.processes import ROOT, manage, start
 
@@ -20,6 +22,7 @@ PARTS = [
 ]
 
 
+@pytest.mark.storm
 def test_sigterm_under_load_ends_in_time_and_loses_nothing(fresh_home: Path, tmp_path: Path, folder: Path) -> None:
     with start(tmp_path / "site", "manage.py", "up", "--no-worker", "--port", "0") as site:
         site.wait_until_greeted()
