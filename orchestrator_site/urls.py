@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from orchestrator_site.frame import theme
-from orchestrator_site.sample.views import sample
+from orchestrator_site.sample.views import remove, sample
 from tasks.rest.problems import unknown_address
 
 handler400 = "tasks.rest.problems.bad_request"
@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/", include("orchestrator_site.api")),
     path("theme/", theme, name="theme"),
     path("sample/", sample, name="sample"),
+    path("sample/remove/", remove, name="sample-remove"),
     path("", include("maintenance.health.urls")),
     path("", include("orchestrator_site.accounts.urls")),
     path("", include("orchestrator_site.tokens.urls")),

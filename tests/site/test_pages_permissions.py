@@ -32,7 +32,8 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(("act-verb", "task-edit", "task-complete"), WORKERS),
     **dict.fromkeys(
-        ("project-settings", "specialist-edit", "specialist-new", "specialist-reset", "session-end"), OWNERS
+        ("project-settings", "specialist-edit", "specialist-new", "specialist-reset", "session-end", "sample-remove"),
+        OWNERS,
     ),
 }  # fmt: skip
 
