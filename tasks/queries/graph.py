@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tasks.choices import FINISHED, Complexity
@@ -37,6 +37,8 @@ class Drawn:
     """Whether not even all that is asked for is drawn."""
     lines_are_cut: bool = False
     """Whether there are more dependencies than could be read."""
+    outside_is_cut: bool = False
+    """Whether more tasks from elsewhere are waited for than are drawn."""
 
 
 def of_plan(top: Task, *, only_unfinished: bool = False) -> Drawn:
@@ -51,9 +53,10 @@ def of_plan(top: Task, *, only_unfinished: bool = False) -> Drawn:
         leaves = leaves.exclude(status__in=FINISHED)
     shown = list(leaves.only(*_FIELDS).order_by("position", "id")[:NODES])
     waits, lines_are_cut = _waits(top, [*shown, *groups])
-    graph = _graph(top, shown, groups, waits, only_unfinished)
+    strangers, outside_is_cut = _others(waits, {task.pk for task in [*shown, *groups]}, only_unfinished)
+    graph = _graph(top, shown, groups, waits, strangers)
     is_cut = len(shown) < (unfinished if only_unfinished else total)
-    return Drawn(graph, len(shown), total, unfinished, only_unfinished, is_cut, lines_are_cut)
+    return Drawn(graph, len(shown), total, unfinished, only_unfinished, is_cut, lines_are_cut, outside_is_cut)
 
 
 def leaves_below(top: Task) -> TaskQuerySet:
@@ -84,10 +87,9 @@ Waits = dict[int, list[int]]
 """What each task waits for itself, by their keys."""
 
 
-def _graph(top: Task, leaves: list[Task], groups: list[Task], waits: Waits, only_unfinished: bool) -> Graph:
+def _graph(top: Task, leaves: list[Task], groups: list[Task], waits: Waits, strangers: list[Task]) -> Graph:
     tasks = {task.pk: task for task in [*leaves, *groups]}
-    held = {need for waited_for in waits.values() for need in waited_for}
-    strangers = _others(held - tasks.keys(), only_unfinished)
+    held = _held(waits)
     inside = _members(top, leaves, groups)
     needs: Waits = {leaf.pk: [] for leaf in leaves}
     needs |= {group.pk: [] for group in groups if group.pk in held and inside[group.pk]}
@@ -114,12 +116,18 @@ def _waits(top: Task, tasks: list[Task]) -> tuple[Waits, bool]:
     return found, len(pairs) > LINES
 
 
-def _others(keys: Iterable[int], only_unfinished: bool) -> list[Task]:
-    """What is waited for and stands elsewhere."""
-    rows = Task.objects.filter(pk__in=sorted(keys)[:GROUPS]).on_board()
+def _held(waits: Waits) -> set[int]:
+    return {need for waited_for in waits.values() for need in waited_for}
+
+
+def _others(waits: Waits, here: set[int], only_unfinished: bool) -> tuple[list[Task], bool]:
+    """What is waited for and stands elsewhere; and whether there is more of it."""
+    keys = sorted(_held(waits) - here)
+    rows = Task.objects.filter(pk__in=keys[:GROUPS]).on_board()
     if only_unfinished:
         rows = rows.exclude(status__in=FINISHED)
-    return list(rows.only(*_FIELDS).order_by("id")[:NEARBY])
+    found = list(rows.only(*_FIELDS).order_by("id")[: NEARBY + 1])
+    return found[:NEARBY], len(found) > NEARBY or len(keys) > GROUPS
 
 
 def _members(top: Task, leaves: list[Task], groups: list[Task]) -> dict[int, list[int]]:

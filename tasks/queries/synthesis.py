@@ -17,7 +17,7 @@ from tasks.queries.board import Counts, Rows
 from tasks.queries.brief import Work, works_of
 from tasks.services.dependencies import descendants_of
 
-PARTS_PER_PAGE, MISSING = 40, 12
+PARTS_PER_PAGE, PARTS_TO_PRINT, MISSING = 40, 1000, 12
 _CHUNK = 500
 
 
@@ -102,12 +102,13 @@ class PartsPage:
         return Counts(self.report.counts)
 
 
-def parts_page(plan: Task, *, page: int) -> PartsPage:
-    """Return a page of the report; the texts of other pages are not read."""
+def parts_page(plan: Task, *, page: int, to_print: bool = False) -> PartsPage:
+    """Return a page of the report, long ones to print; the texts of other pages are not read."""
     order = order_of(plan)
-    start = (page - 1) * PARTS_PER_PAGE
-    parts = parts_of([place.pk for place in order[start : start + PARTS_PER_PAGE]])
-    rows = Rows(parts, page, start + 1, start + PARTS_PER_PAGE < len(order), len(order))
+    size = PARTS_TO_PRINT if to_print else PARTS_PER_PAGE
+    start = (page - 1) * size
+    parts = parts_of([place.pk for place in order[start : start + size]])
+    rows = Rows(parts, page, start + 1, start + size < len(order), len(order))
     open_keys = [place.pk for place in order if place.status not in FINISHED]
     missing = Task.objects.only("public_id", "title", "status", "reason", "review_comment").in_bulk(open_keys[:MISSING])
     listed = [missing[key] for key in open_keys[:MISSING] if key in missing]

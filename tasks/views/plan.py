@@ -14,7 +14,7 @@ from tasks.drawing import picture
 from tasks.models import Task
 from tasks.queries import graph as graphs
 from tasks.queries import timeline as timelines
-from tasks.queries.synthesis import parts_page, synthesis_of
+from tasks.queries.synthesis import PARTS_TO_PRINT, parts_page, synthesis_of
 from tasks.report import whole
 from tasks.views.page import find_task, number_in, page, page_number, text_in
 
@@ -66,7 +66,8 @@ def synthesis(request: HttpRequest, public_id: str) -> HttpResponse:
     found = find_task(public_id)
     context = {
         "task": found,
-        "report": parts_page(found, page=page_number(request)),
+        "report": parts_page(found, page=page_number(request), to_print=request.GET.get("parts") == "all"),
+        "to_print": PARTS_TO_PRINT,
     }
     return render(request, "tasks/synthesis.html", context)
 

@@ -166,6 +166,14 @@ def test_on_paper_everything_stands_there(open_page: Open, plan: Task) -> None:
     expect(page.locator(".part").first).to_be_visible()
 
 
+def test_paper_says_which_parts_of_how_many_it_holds(open_page: Open, plan: Task) -> None:
+    make_task(plan.project, parent=plan, title="One more")
+    page = open_page(f"/tasks/{plan.public_id}/synthesis/")
+    page.emulate_media(media="print")
+    expect(page.get_by_text("1–40 of 41 parts")).to_be_visible()  # noqa: RUF001
+    expect(page.get_by_role("link", name="Next page")).to_be_hidden()
+
+
 def test_on_paper_the_graph_stands_there_in_words_too(open_page: Open, plan: Task) -> None:
     page = open_page(f"/tasks/{plan.public_id}/graph/")
     words = page.locator("#in-words li").first

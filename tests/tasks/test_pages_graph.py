@@ -333,6 +333,19 @@ def test_more_dependencies_than_can_be_read_are_cut_and_said(
     assert "more dependencies than one drawing can show" in page and len(_lines(page)) == 2
 
 
+def test_more_tasks_from_elsewhere_than_can_be_drawn_are_cut_and_said(
+    client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph, "NEARBY", 2)
+    plan, (first,) = _chain(project, "One")
+    for _ in range(2):
+        make_dependency(first, make_task(project))
+    assert "More tasks from elsewhere" not in _page(client, plan)
+    make_dependency(first, make_task(project))
+    page = _page(client, plan)
+    assert "More tasks from elsewhere" in page and len(_nodes(page)) == 3
+
+
 def test_hostile_titles_show_as_text(client: Client, project: Project) -> None:
     evil = '<script>alert(1)</script>"><img src=x onerror=alert(2)>\u202e🎉'
     plan = make_plan(project, 0, title=evil)

@@ -12,6 +12,7 @@ from tasks import report
 from tasks.choices import Status
 from tasks.models import Project, Task
 from tasks.queries import synthesis
+from tasks.views import plan as plan_views
 from tests.factories import (
     html_of,
     make_artifact,
@@ -89,6 +90,30 @@ def test_parts_go_by_pages(client: Client, project: Project, monkeypatch: pytest
     assert _page(client, plan).count('class="card part"') == 2
     assert _page(client, plan, "page=3").count('class="card part"') == 1
     assert "There are no parts this far" in _page(client, plan, "page=9")
+
+
+def test_all_parts_come_on_one_page_to_be_printed(
+    client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesis, "PARTS_PER_PAGE", 2)
+    plan = make_plan(project, 5)
+    assert 'href="?parts=all">All parts on one page' in _page(client, plan)
+    page = _page(client, plan, "parts=all")
+    assert page.count('class="card part"') == 5
+    assert "on one page" not in page
+
+
+def test_of_very_many_parts_a_long_page_tells_which_it_holds(
+    client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesis, "PARTS_PER_PAGE", 2)
+    monkeypatch.setattr(synthesis, "PARTS_TO_PRINT", 4)
+    monkeypatch.setattr(plan_views, "PARTS_TO_PRINT", 4)
+    plan = make_plan(project, 5)
+    assert "Up to 4 parts on one page" in _page(client, plan)
+    page = _page(client, plan, "parts=all")
+    assert page.count('class="card part"') == 4
+    assert "4 of 5 parts" in page and 'href="?parts=all&amp;page=2"' in page
 
 
 def test_texts_of_assistants_show_as_text_and_are_cut(client: Client, project: Project) -> None:
