@@ -138,14 +138,5 @@
     if (event.key === "Escape" && event.target.closest(".verdict")) event.target.blur();
   });
 
-  /* Words for the whole are kept while one comments, which leads to the page anew. */
-
-  const words = one(".verdict textarea"), kept = `words ${location.pathname}`;
-  if (words) {
-    if (!words.value) words.value = sessionStorage.getItem(kept) || "";
-    words.addEventListener("input", () => sessionStorage.setItem(kept, words.value));
-    words.form.addEventListener("submit", () => sessionStorage.removeItem(kept));
-  }
-
   for (const each of all(".moves [hidden]")) each.hidden = false;
 })();

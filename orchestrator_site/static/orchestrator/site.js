@@ -159,7 +159,9 @@
 
   function fill(page) { // the dialog, with what is to be done on a page
     const found = one("#act", page);
-    if (found) one("#dialog-body").replaceChildren(...found.childNodes);
+    if (!found) return null;
+    one("#dialog-body").replaceChildren(...found.childNodes);
+    one("#dialog-body").dispatchEvent(new Event("filled", { bubbles: true }));
     return found;
   }
 

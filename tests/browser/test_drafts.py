@@ -1,0 +1,115 @@
+"""Words that were typed and not sent yet: what becomes of them when a person is signed out, reloads, or leaves."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.test import Client
+from playwright.sync_api import Page, expect
+
+from tasks.choices import Status
+from tasks.models import Task
+from tests.browser.conftest import Open
+from tests.factories import make_artifact, make_plan, make_project, make_task, make_user
+
+WORDS = "Name your numbers, all of them."
+
+
+@pytest.fixture
+def task(transactional_db: None) -> Task:
+    project = make_project("ledger")
+    found = make_task(project, parent=make_plan(project, 0), title="Count it", status=Status.IN_REVIEW, summary="Done")
+    make_artifact(found, "one\ntwo\n", paths=["a.py"])
+    return found
+
+
+def _sign_in(page: Page, user: User) -> None:
+    """Sign somebody in as another tab would."""
+    client = Client()
+    client.force_login(user)
+    name = settings.SESSION_COOKIE_NAME
+    page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": _site(page)}])
+
+
+def _site(page: Page) -> str:
+    return "/".join(page.url.split("/")[:3])
+
+
+def test_a_verdict_sent_after_signing_in_ran_out_is_there_again_after_signing_in(open_page: Open, task: Task) -> None:
+    address = f"/tasks/{task.public_id}/review/"
+    page = open_page(address)
+    page.get_by_label("Words on the whole").fill(WORDS)
+    Session.objects.all().delete()
+    page.get_by_role("button", name="Send back").click()
+    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
+    _sign_in(page, User.objects.get())
+    page.goto(_site(page) + address)
+    expect(page.get_by_label("Words on the whole")).to_have_value(WORDS)
+    page.get_by_role("button", name="Send back").click()
+    expect(page.locator("#messages")).to_contain_text("sent back")
+    task.refresh_from_db()
+    assert task.review_comment == WORDS
+    Task.objects.filter(pk=task.pk).update(status=Status.IN_REVIEW, is_ready=False)
+    page.goto(_site(page) + address)
+    expect(page.get_by_label("Words on the whole")).to_have_value("")
+
+
+def test_a_form_that_is_no_longer_valid_loses_no_words(open_page: Open, task: Task, complaints: list[str]) -> None:
+    address = f"/tasks/{task.public_id}/review/"
+    page = open_page(address)
+    page.get_by_label("Words on the whole").fill(WORDS)
+    page.context.clear_cookies(name=settings.CSRF_COOKIE_NAME)
+    page.get_by_role("button", name="Send back").click()
+    expect(page.get_by_role("heading", name="This form is no longer valid")).to_be_visible()
+    page.goto(_site(page) + address)
+    expect(page.get_by_label("Words on the whole")).to_have_value(WORDS)
+    complaints.clear()  # the browser tells of the form that was refused
+
+
+def test_a_closed_form_is_opened_again_with_its_words_and_left_without_them(open_page: Open, task: Task) -> None:
+    Task.objects.filter(pk=task.pk).update(status=Status.PENDING)
+    page = open_page(f"/tasks/{task.public_id}/")
+    reason = page.locator("#dialog").get_by_role("textbox", name="Reason")
+
+    def open_form() -> None:
+        page.locator("#more summary").click()
+        page.get_by_role("link", name="Block…").click()
+
+    open_form()
+    reason.fill(WORDS)
+    page.keyboard.press("Escape")
+    open_form()
+    expect(reason).to_have_value(WORDS)
+    page.locator("#dialog").get_by_role("link", name="Leave it").click()
+    open_form()
+    expect(reason).to_have_value("")
+
+
+def test_words_outlive_a_reload_and_go_with_what_is_sent(open_page: Open, task: Task) -> None:
+    Task.objects.filter(pk=task.pk).update(status=Status.PENDING, is_ready=True)
+    page = open_page(f"/tasks/{task.public_id}/complete/")
+    page.get_by_label("Summary").fill(WORDS)
+    page.evaluate("location.reload()")
+    page.wait_for_load_state()
+    expect(page.get_by_label("Summary")).to_have_value(WORDS)
+    page.get_by_role("button", name="Complete", exact=True).click()
+    page.wait_for_url(f"**/tasks/{task.public_id}/")
+    assert page.evaluate("Object.keys(sessionStorage)") == []
+
+
+def test_nobody_else_finds_them_in_the_tab(open_page: Open, task: Task) -> None:
+    address = f"/tasks/{task.public_id}/review/"
+    page = open_page(address)
+    page.get_by_label("Words on the whole").fill(WORDS)
+    _sign_in(page, make_user("adam", is_staff=True))
+    page.goto(_site(page) + address)
+    expect(page.get_by_label("Words on the whole")).to_have_value("")
+    _sign_in(page, User.objects.get(username="ada"))
+    page.goto(_site(page) + address)
+    expect(page.get_by_label("Words on the whole")).to_have_value(WORDS)
+    page.locator("summary[title^='Signed in as']").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
+    assert page.evaluate("Object.keys(sessionStorage)") == []
