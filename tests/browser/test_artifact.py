@@ -38,7 +38,7 @@ def _read_to_the_end(page: Page) -> None:
     """Scroll until every part has come."""
     ends = time.monotonic() + 60
     while page.locator(".unread").count() and time.monotonic() < ends:
-        page.locator(".unread").first.evaluate("part => part.scrollIntoView()")
+        page.evaluate("document.querySelector('.unread')?.scrollIntoView()")  # it may have been read just now
         page.wait_for_timeout(50)
 
 
