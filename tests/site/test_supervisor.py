@@ -118,6 +118,7 @@ def test_a_supervisor_that_is_killed_leaves_nothing_behind_at_once(fresh_home: P
     assert list((fresh_home / "up").iterdir()) == []
 
 
+@pytest.mark.storm
 def test_a_job_that_runs_does_not_hold_up_the_end(
     fresh_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
