@@ -15,7 +15,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import PurePosixPath
 
-from artifacts.tree import extension_of
+from artifacts.media_types import extension_of
 
 NAME_BYTES, MARKED_BYTES = 180, 255
 """How long a name may be, so that there is room for marks behind it, and with these: what systems hold."""

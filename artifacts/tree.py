@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q
 
+from artifacts.media_types import extension_of
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
 from artifacts.paths import normalised
 from tasks.errors import Invalid, NotFound
@@ -20,8 +20,6 @@ PATHLESS = "(no path)"
 """What the place of works without a path is called; no folder of a path, so it is asked for apart."""
 BESIDE = 60
 """Folders and files that are listed beside a work."""
-_TYPES = mimetypes.MimeTypes()
-_TYPES.add_type("text/markdown", ".md")
 _LAST = "\U0010ffff" * 256  # behind every name
 # From each folder to the first one behind all that is below it, so that only what is listed is looked at.
 _SUBFOLDERS = """
@@ -76,11 +74,6 @@ class Listing:
         """The folders from the top down to this one: the name and the path of each."""
         names = self.path.split("/")[:-1]
         return [(name, "/".join(names[: place + 1])) for place, name in enumerate(names)]
-
-
-def extension_of(media_type: str) -> str:
-    """Return how a file of a type ends, with its dot."""
-    return _TYPES.guess_extension(media_type) or (".txt" if media_type.startswith("text/") else ".bin")
 
 
 def folder_at(path: str) -> str:

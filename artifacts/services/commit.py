@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
@@ -21,8 +20,6 @@ from tasks.errors import Conflict, Invalid
 from tasks.mirrors import begin_mirror
 from tasks.models import Task
 from tasks.services.claim import locked
-
-_TYPES = mimetypes.MimeTypes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,7 @@ def commit_locked(
         kind=kind if upload.kind == Kind.GENERAL else upload.kind,
         summary=upload.summary or summary,
         paths=upload.paths,
-        media_type=_media_type(upload, arrived.prepared),
+        media_type=upload.media_type,
         beside=beside,
     )
     _end(upload, version)
@@ -146,11 +143,3 @@ def _require_announced(upload: Upload, found: str) -> None:
             next="Abort it and begin anew.",
             details={"sha256": found, "expected_sha256": upload.expected_sha256},
         )
-
-
-def _media_type(upload: Upload, prepared: Prepared) -> str:
-    """Return what the caller said, else what the first path says, as far as the bytes agree with it."""
-    guessed = (_TYPES.guess_type(upload.paths[0])[0] if upload.paths else None) or ""
-    if prepared.size_chars is None:
-        return upload.media_type or guessed or "application/octet-stream"
-    return upload.media_type or (guessed if guessed.startswith(("text/", "application/")) else "text/markdown")

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from django.utils import timezone
 
 from artifacts import store as content_store
+from artifacts.media_types import media_type_of
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Kind
 from artifacts.search.index import index_artifact
 from artifacts.store import Prepared
@@ -24,13 +25,13 @@ def store_artifact(
     kind: str = Kind.GENERAL,
     summary: str = "",
     paths: Sequence[str] = (),
-    media_type: str = "text/markdown",
+    media_type: str = "",
     beside: Collection[int] = (),
 ) -> ArtifactVersion:
     """Store prepared bytes for a task, as the next version of the work that `_same_work` tells, or as a new one.
 
-    `paths` are normalised; `beside` are the keys of artifacts that this is delivered together with. Call it in the
-    transaction that the work belongs to, with the task's row locked.
+    `paths` are normalised, and tell the media type where nobody says it; `beside` are the keys of artifacts that this
+    is delivered together with. Call it in the transaction that the work belongs to, with the task's row locked.
     """
     artifact = _same_work(task, paths, beside)
     if artifact is None:
@@ -43,7 +44,7 @@ def store_artifact(
         number=artifact.version,
         content=content_store.insert(prepared),
         summary=summary,
-        media_type=media_type,
+        media_type=media_type or media_type_of(paths, is_text=prepared.size_chars is not None),
         session=actor.session,
         actor_name=actor.name,
     )

@@ -169,12 +169,12 @@ def test_markdown_can_be_read_rendered_and_its_lines_in_source(client: Client, t
 
 
 def test_a_work_is_held_against_what_was_reviewed_before_not_against_a_draft(client: Client, task: Task) -> None:
-    work = make_artifact(task, "one\n", "draft\n", "last\n")
+    work = make_artifact(task, "one\n", "sketched\n", "last\n")
     ArtifactVersion.objects.filter(artifact=work, number=1).update(created_at=timezone.now() - timedelta(hours=2))
     make_event(task, Verb.REQUEST_REVISION, created_at=timezone.now() - timedelta(hours=1))
     make_event(task, Verb.COMPLETE)
     page = _review(client, task)
-    assert "from version 1 to 3" in page and "draft" not in page
+    assert "from version 1 to 3" in page and "sketched" not in page
 
 
 def test_what_did_not_change_since_is_named_and_not_shown(client: Client, task: Task, work: Artifact) -> None:

@@ -73,8 +73,17 @@ def test_the_staged_bytes_go_with_the_commit(
     assert not staging.path_of(upload).exists()
 
 
+def test_work_delivered_in_one_call_is_of_the_type_that_its_path_tells(ada: Assistant) -> None:
+    types = {"": "text/markdown", "a.md": "text/markdown", "a.py": "text/x-python", "a.ts": "text/plain"}
+    types |= {"data:image/png,x": "text/plain"}
+    for path, media_type in types.items():
+        part = ada.plan("One part")["One part"]
+        done = ada.complete(part, detailed_work="text", file_paths=[path] if path else [])
+        assert stored(done["artifact_info"]["artifact_id"]).media_type == media_type
+
+
 def test_the_bytes_decide_what_the_paths_leave_open(ada: Assistant, task: str) -> None:
-    types = {"": "text/markdown", "a.html": "text/html", "a.ts": "text/markdown", "a.json": "application/json"}
+    types = {"": "text/markdown", "a.html": "text/html", "a.ts": "text/plain", "a.json": "application/json"}
     for path, media_type in types.items():
         upload = begin(ada, task, file_paths=[path] if path else [])
         append(ada, upload, 0, f"text of {path}")
