@@ -38,7 +38,7 @@
   }
 
   const SAYS = { on: "Live", off: "Connecting", lost: "Connection lost, trying again", poll: "Looking every 10 seconds" };
-  let polling = 0, retrying = 0;
+  let polling = 0, retrying = 0, stream = null;
 
   function say(state) {
     const live = one("#live");
@@ -77,7 +77,12 @@
 
   const isLive = (event) => event.target.id === "live";
   document.addEventListener("changed", (event) => { if (isLive(event)) changed(); });
-  document.addEventListener("htmx:sse:after:connection", (event) => { if (isLive(event)) follows(); });
+  document.addEventListener("htmx:sse:after:connection", (event) => {
+    if (isLive(event)) { stream = event.detail.connection; follows(); }
+  });
+  // Firefox breaks a stream as soon as somebody leaves, or downloads, and that is no lost connection: it ends before,
+  // and is asked for again where the page stays.
+  addEventListener("beforeunload", () => stream?.reader?.cancel());
   document.addEventListener("htmx:sse:error", (event) => { if (isLive(event)) say("lost"); });
   document.addEventListener("htmx:sse:close", (event) => { if (isLive(event)) refused(); });
   document.addEventListener("htmx:finally:request", (event) => {
