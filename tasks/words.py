@@ -6,11 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from tasks.models import Project, Task
 
-Index = Callable[[Sequence[Task]], None]
-"""Writes the words of tasks anew, in the transaction that it is called in."""
+
+class Index(Protocol):
+    """Writes the words of tasks anew, in the transaction that it is called in."""
+
+    def __call__(self, tasks: Sequence[Task], *, renamed: bool = False) -> None: ...
+
+
 Find = Callable[[Project, str], list[int]]
 """Returns the primary keys of the tasks of a project that some words fit best."""
 MOST_FOUND = 1_000
@@ -26,10 +32,13 @@ def offer_search(index: Index, find: Find) -> None:
     _offered[:] = [(index, find)]
 
 
-def index(tasks: Sequence[Task]) -> None:
-    """Say that the words of some tasks are new. Call it inside the transaction of the change."""
+def index(tasks: Sequence[Task], *, renamed: bool = False) -> None:
+    """Say that the words of some tasks are new, and whether their titles are: works are found by those, too.
+
+    Call it inside the transaction of the change.
+    """
     for write, _ in _offered:
-        write(tasks)
+        write(tasks, renamed=renamed)
 
 
 def find(project: Project, text: str) -> list[int]:

@@ -32,13 +32,11 @@ _PIECES_TOGETHER = 8
 _READ_FOR_TASK = ("public_id", "project", "root", "title", "description", "context", "summary")
 
 
-def index_tasks(tasks: Sequence[Task]) -> None:
+def index_tasks(tasks: Sequence[Task], *, renamed: bool = False) -> None:
     """Write the words of tasks. Call it in the transaction of the change, with their rows locked."""
-    rows = [documents.of_task(task) for task in tasks]
-    known = dict(SearchDocument.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", "title"))
-    _write(rows)
-    if renamed := [row.task_id for row in rows if known.get(row.pk, row.title) != row.title]:
-        _index_works_of(renamed)
+    _write(documents.of_task(task) for task in tasks)
+    if renamed:
+        _index_works_of([task.pk for task in tasks])
 
 
 def _index_works_of(tasks: Sequence[int]) -> None:

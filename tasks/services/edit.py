@@ -63,7 +63,7 @@ def edit(
         after.update(_relink(task, changes))
         _save(task, changes.columns)
         if words.COLUMNS & changes.columns.keys():
-            words.index([task])
+            words.index([task], renamed=before.get("title") != after.get("title"))
         events.record(actor=actor, verb=Verb.EDIT, project=task.project_id, task=task, before=before, after=after)
     return task
 
