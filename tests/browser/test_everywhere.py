@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from playwright.sync_api import Page
 
+from artifacts.models import Artifact
 from tests.browser.conftest import Open
+from tests.factories import make_artifact
 from tests.tour import HOSTILE, LONG, NOT_SHOWN, World, make_world, named_pages
 
 WINDOWS: dict[str, dict[str, Any]] = {
@@ -21,6 +24,13 @@ WINDOWS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 TEXTS = {"hostile": HOSTILE, "long": LONG, "huge": "w" * 50_000 + " word" * 10_000, "right to left": "שלום עולם " * 20}
 
+SHIFTED = """new Promise((done) => {
+  let sum = 0;
+  const add = (list) => { for (const entry of list.getEntries()) sum += entry.value; };
+  new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(sum), 300);
+})"""
+"""How far what is in sight moved by itself, as https://web.dev/articles/cls counts it; above 0.1 people notice."""
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -62,6 +72,21 @@ def test_every_page_stands_firm(open_page: Open, window: str, text: str) -> None
         if found := _problems(page, answer.status):
             problems[name] = found
     assert problems == {}
+
+
+@pytest.mark.parametrize("window", ["desk, light", "phone, light"])
+def test_nothing_jumps_while_it_loads(open_page: Open, window: str) -> None:
+    world = make_world()
+    make_artifact(world.review, "def count() -> int:\n    return 1\n" * 60, paths=["src/count.py"])
+    page = open_page("/", **WINDOWS[window])
+    site = "/".join(page.url.split("/")[:3])
+    pages = dict(_shown(world)) | {"source": reverse("artifact", args=[Artifact.objects.latest("pk").public_id])}
+    jumps: dict[str, float] = {}
+    for name, address in pages.items():
+        page.goto(site + address)
+        if (shifted := page.evaluate(SHIFTED)) > 0.1:
+            jumps[name] = shifted
+    assert jumps == {}
 
 
 def test_the_tour_leaves_no_page_out() -> None:
