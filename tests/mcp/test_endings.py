@@ -104,6 +104,21 @@ def test_the_sessions_end_even_where_the_worker_is_killed_with_the_connection(
     assert _open_sessions(home) == 0
 
 
+def test_a_worker_that_is_still_starting_at_the_end_is_waited_for_and_ends_the_sessions(
+    home: Path, tmp_path: Path
+) -> None:
+    starts = tmp_path / "starts"
+    with connected(home, TRIAL_STARTS_SLOWLY=str(starts)) as client:
+        _open_session(client, tmp_path)
+        starts.touch()
+        client.kill_worker()
+        wait_for(starts.read_text, "the start of the next worker")
+        client.process.send_signal(signal.SIGTERM)
+        assert client.process.wait(20) == 0
+        assert starts.read_text() == "begun\n"
+        assert _open_sessions(home) == 0
+
+
 def test_what_was_asked_before_the_end_of_input_is_answered(home: Path) -> None:
     with connected(home, modern=True) as client:
         ids = [client.start_call("trial_echo", text=str(number)) for number in range(20)]

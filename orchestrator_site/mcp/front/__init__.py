@@ -35,7 +35,7 @@ DESCRIPTION = "Serve an AI assistant over standard input and output (Model Conte
 DRAIN_SECONDS = 10.0
 HURRIED_DRAIN_SECONDS = 1.5
 GRACE_SECONDS = 3.0
-# What a last worker gets to end the sessions of one that was killed: a busy machine takes seconds to start it.
+# What a worker gets to start and to end the sessions of one that was killed: on a busy machine that takes seconds.
 LAST_SECONDS = 10.0
 # A worker that lives this long or answers a request was no false start; after so many in a row we slow down.
 SETTLED_SECONDS = 10.0
@@ -120,7 +120,8 @@ class Front:
         self._wake.put(None)
         if worker:
             worker.close_input()
-        self._supervisor.join(GRACE_SECONDS)
+        # One that has answered nothing yet may still be starting, and is as good as a last one.
+        self._supervisor.join(GRACE_SECONDS if worker is None or worker.is_useful else LAST_SECONDS)
         if worker and self._supervisor.is_alive():
             worker.kill()
             self._supervisor.join(GRACE_SECONDS)

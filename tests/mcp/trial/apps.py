@@ -1,4 +1,4 @@
-"""An app that prints while Django starts, and again at exit, where it is told to."""
+"""An app that prints while Django starts, and again at exit, or starts slowly, where it is told to."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import atexit
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 from django.apps import AppConfig
 
@@ -18,5 +20,10 @@ class TrialConfig(AppConfig):
             print("stray: from an AppConfig")
             subprocess.run([sys.executable, "-c", "print('stray: from a child')"], check=True)
             atexit.register(lambda: print("stray: at exit, unflushed", end=""))
+        slow = os.environ.get("TRIAL_STARTS_SLOWLY")
+        if slow and Path(slow).exists():
+            with Path(slow).open("a") as starts:
+                starts.write("begun\n")
+            time.sleep(4)
         if os.environ.get("TRIAL_DIES_AT_START"):
             os._exit(9)
