@@ -129,6 +129,7 @@
   }
 
   function inSight(line) {
+    line.getBoundingClientRect(); // a part that has just come is laid out: else Firefox and WebKit scroll nowhere
     line.scrollIntoView({ block: "center", inline: "nearest" });
     box.scrollLeft = 0;
   }
@@ -155,16 +156,20 @@
 
   /* Copying: the exact text, as it was delivered. */
 
+  async function exactText(address) {
+    const answer = await fetch(address, { credentials: "same-origin" });
+    if (!answer.ok) throw new Error(String(answer.status));
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await answer.arrayBuffer());
+  }
+
   for (const button of document.querySelectorAll("[data-copy-work]")) {
     if (!navigator.clipboard) continue;
     button.hidden = false;
     button.addEventListener("click", async () => {
-      const says = button.textContent;
+      const says = button.dataset.says ??= button.textContent; // pressed twice, it still says what it does
       try {
-        const answer = await fetch(button.dataset.copyWork, { credentials: "same-origin" });
-        if (!answer.ok) throw new Error(String(answer.status));
-        const raw = new TextDecoder("utf-8", { ignoreBOM: true }).decode(await answer.arrayBuffer());
-        await navigator.clipboard.writeText(raw);
+        // The promise, not the text: WebKit gives the clipboard only while the click is being answered.
+        await navigator.clipboard.write([new ClipboardItem({ "text/plain": exactText(button.dataset.copyWork) })]);
         button.textContent = "Copied";
       } catch { button.textContent = "Not copied"; }
       setTimeout(() => { button.textContent = says; }, 1500);
