@@ -8,7 +8,7 @@
   };
   const board = () => document.querySelector("#board");
   const cardsOf = (column) => [...column.querySelectorAll(".task")];
-  let last = ""; // the card that had the focus: it is taken up again where a change took the focus away
+  let last = null; // the card that had the focus: it is taken up again where a change took the focus away
 
   function current() {
     return document.activeElement.closest("#board .task");
@@ -31,7 +31,7 @@
   /* Letters are pressed by site.js, as all keys of pages are; arrows scroll, unless a card has the focus. */
 
   function go(key) {
-    const card = current(), from = card ?? document.getElementById(last);
+    const card = current(), from = card ?? (last && document.getElementById(last));
     const to = card ? beside(card, STEPS[key]) : from ?? board().querySelector(".task");
     if (to) focus(to);
   }

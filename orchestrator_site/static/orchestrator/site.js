@@ -173,9 +173,11 @@
   function lay(page) { // a page over this one
     if (!one("#main", page) || !one("#site-nav", page)) { location.reload(); return; }
     laid += 1;
+    const focused = document.activeElement;
     for (const part of ["#site-nav", "#main"]) {
       htmx.swap({ text: one(part, page).outerHTML, target: one(part), swap: "outerMorph", sourceElement: one(part) });
     }
+    if (focused.isConnected && document.activeElement === document.body) focused.focus({ preventScroll: true }); // WebKit loses it where it moves
     reveal(main());
   }
 
@@ -230,9 +232,14 @@
 
   async function copyFrom(button) {
     const source = one(button.dataset.copy);
-    await navigator.clipboard.writeText(source.value ?? source.textContent);
-    const says = button.textContent;
-    button.textContent = "Copied";
+    const says = button.dataset.says ??= button.textContent; // pressed twice, it still says what it does
+    try {
+      await navigator.clipboard.writeText(source.value ?? source.textContent);
+      button.textContent = "Copied";
+    } catch { // not allowed: the keys of the system copy what is selected
+      if (source.select) source.select(); else getSelection().selectAllChildren(source);
+      button.textContent = "Selected";
+    }
     setTimeout(() => { button.textContent = says; }, 1500);
   }
 
