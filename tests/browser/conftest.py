@@ -44,6 +44,7 @@ def browser() -> Iterator[Browser]:
     flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        _look_at_whole_pages(patch)
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield started
         started.close()
@@ -94,6 +95,25 @@ def page(site: LiveSite, browser: Browser) -> Iterator[Page]:
         opened.on("pageerror", lambda error: complaints.append(str(error)))
         yield opened
     assert complaints == []
+
+
+def _look_at_whole_pages(patch: pytest.MonkeyPatch) -> None:
+    """Let whoever asks a page at once, or types, wait until it is there whole.
+
+    A click ends when the next page begins. Locators and expectations look again and again; these look once, and keys
+    would be pressed before there is a script that hears them.
+    """
+
+    def once_loaded(look: Callable[..., Any]) -> Callable[..., Any]:
+        def looked(page: Page, *given: Any, **options: Any) -> Any:
+            page.wait_for_load_state()
+            return look(page, *given, **options)
+
+        return looked
+
+    for name in ("evaluate", "content", "title"):
+        patch.setattr(Page, name, once_loaded(getattr(Page, name)))
+    patch.setattr(Page, "keyboard", property(once_loaded(Page.keyboard.fget)))
 
 
 def _signed_in(url: str) -> Any:

@@ -88,7 +88,6 @@ def test_a_graph_that_is_fitted_needs_no_scrolling_to_the_side(open_page: Open, 
     assert page.evaluate(f"({width})()") > 0
     page.get_by_role("link", name="Fit").click()
     expect(page).to_have_url(page.url.partition("?")[0] + "?zoom=fit")
-    page.wait_for_load_state()
     assert page.evaluate(f"({width})()") == 0
 
 

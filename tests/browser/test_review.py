@@ -83,13 +83,10 @@ def test_two_reviews_are_done_by_keyboard_alone(open_page: Open, tasks: list[Tas
         expect(page.get_by_role("link", name=title)).to_be_focused()
     page.keyboard.press("Enter")
     expect(page).to_have_title(re.compile("Review: .Count the steps"))
-    page.wait_for_load_state()  # keys are heard as soon as the scripts are there; the title comes before them
     page.keyboard.press("j")
     expect(page).to_have_title(re.compile("Name the steps"))
-    page.wait_for_load_state()
     page.keyboard.press("k")
     expect(page).to_have_title(re.compile("Count the steps"))
-    page.wait_for_load_state()
     page.keyboard.press("n")
     page.keyboard.press("ArrowDown")
     assert _focused(page) == "2"
@@ -101,7 +98,6 @@ def test_two_reviews_are_done_by_keyboard_alone(open_page: Open, tasks: list[Tas
     page.keyboard.type("Mend")
     page.keyboard.press("Control+Enter")
     expect(page).to_have_title(re.compile("Name the steps"))
-    page.wait_for_load_state()
     page.keyboard.press("a")
     expect(page).to_have_title(re.compile("^Reviews"))
     assert [_status(task) for task in tasks] == [Status.NEEDS_REVISION, Status.COMPLETED]
