@@ -9,6 +9,7 @@ from itertools import chain, islice
 
 from artifacts.models import Content
 from artifacts.rendering.apart import kept
+from artifacts.rendering.lines import PICTURES
 from artifacts.rendering.opcodes import Opcode, plain_opcodes
 
 COMPARED_CHARACTERS = 1024 * 1024
@@ -210,7 +211,7 @@ def _common(was: str, now: str) -> tuple[int, int]:
 
 def _line(text: str, number: int, head: int, tail: int) -> Line:
     has_end = text.endswith("\n")
-    shown = text.removesuffix("\n").replace("\r", "\u240d")
+    shown = text.removesuffix("\n").replace("\r", "\u240d").translate(PICTURES)
     if len(shown) > SHOWN_LINE:
         return Line(number, text, shown[:SHOWN_LINE] + "\u2026", "", "", has_end)
     end = max(len(shown) - max(tail - has_end, 0), head)

@@ -47,7 +47,7 @@ _CLEANER = nh3.Cleaner(
 
 def markdown(text: str) -> str:
     """Return a Markdown text as HTML that may stand in a page of this site."""
-    return _CLEANER.clean(_parser().render(text))
+    return _CLEANER.clean(_parser().render(text.removeprefix("\ufeff")))
 
 
 def _parser() -> MarkdownIt:
@@ -74,11 +74,16 @@ def _fit_into_page(state: StateCore) -> None:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + _BELOW, 6)}"
         if token.type == "heading_open":
-            slug = _slug(state.tokens[place + 1].content)
+            slug = _slug(_words(state.tokens[place + 1]))
             number = next(named.setdefault(slug, count()))
             token.attrSet("id", f"{slug}-{number}" if number else slug)
         elif token.type in ("th_open", "td_open"):
             token.attrs = {"class": str(style).rpartition(":")[2]} if (style := token.attrGet("style")) else {}
+
+
+def _words(heading: Token) -> str:
+    """Return what a reader sees of a heading, without its marks and the addresses of its links."""
+    return "".join(part.content for part in heading.children or () if part.type in ("text", "code_inline", "image"))
 
 
 def _slug(heading: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import escape
 
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
@@ -52,7 +53,10 @@ def coloured(text: str, language: str) -> str:
 
 
 def _html(text: str, lexer: Lexer) -> str:
-    return str(highlight(visible(text), lexer, _FORMATTER))
+    """Return a text with colours; without them from a lexer that makes other lines of it than it has."""
+    shown = visible(text)
+    html = str(highlight(shown, lexer, _FORMATTER))
+    return html if html.count("\n") == shown.count("\n") + (shown[-1:] != "\n") else escape(shown, quote=False)
 
 
 def _lexer(text: str, name: str) -> Lexer:

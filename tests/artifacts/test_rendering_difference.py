@@ -59,7 +59,8 @@ def test_both_texts_can_be_read_from_their_difference(old: str, new: str) -> Non
     assert found.removed == sum(bool(row.old) for row in below if not row.is_same)
     assert found.added == sum(bool(row.new) for row in below if not row.is_same)
     for line in [line for row in rows for line in (row.old, row.new) if line]:
-        assert line.before + line.middle + line.after == line.raw.removesuffix("\n").replace("\r", "\u240d")
+        shown = line.raw.removesuffix("\n").replace("\r", "\u240d").replace("\x0b", "\u240b")
+        assert line.before + line.middle + line.after == shown
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is what reads differences")
@@ -176,3 +177,10 @@ def test_no_texts_are_slow_to_compare(bomb: str) -> None:
 
 def test_a_hunk_names_its_place() -> None:
     assert Hunk([]).header == "@@ -0,0 +0,0 @@"
+
+
+def test_a_character_without_a_shape_is_seen_where_it_is_all_that_changed() -> None:
+    (row,) = compare("a\x00b\x1b\n", "ab\n").hunks[0].rows
+    assert row.old and row.new
+    assert row.old.before + row.old.middle + row.old.after == "a\u2400b\u241b"
+    assert row.old.raw == "a\x00b\x1b\n"

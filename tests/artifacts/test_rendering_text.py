@@ -320,3 +320,17 @@ def test_the_site_itself_loads_no_parser() -> None:
     code = "import django, sys; django.setup(); import artifacts.views, artifacts.tools; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True)
     assert {"markdown_it", "nh3", "pygments"}.isdisjoint(done.stdout.split())
+
+
+def test_a_heading_behind_a_byte_order_mark_is_a_heading() -> None:
+    assert markdown("\ufeff# Title\n") == markdown("# Title\n")
+
+
+@pytest.mark.parametrize("heading", ["The [web](https://a.example)", "_The_ **web**", "The `web`"])
+def test_a_heading_is_named_by_its_words_alone(heading: str) -> None:
+    assert 'id="md-the-web"' in markdown(f"# {heading}\n")
+
+
+def test_a_lexer_that_breaks_lines_of_its_own_moves_no_number() -> None:
+    html = source("*** Test ***\nA  b\u2028c\u0085d\nlast\n", "a.robot")
+    assert html.count("<span id=") == 3 and re.search(r'id="L3".*last', html)
