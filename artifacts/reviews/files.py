@@ -16,7 +16,8 @@ from artifacts.models import Artifact, ArtifactVersion, ReviewComment
 from artifacts.rendering.difference import COMPARED_CHARACTERS, Difference, difference
 from artifacts.rendering.excerpts import excerpt_of
 from artifacts.rendering.images import image_type
-from artifacts.rendering.parts import coloured, parts_of
+from artifacts.rendering.lines import plain_lines
+from artifacts.rendering.parts import MOST_NUMBERED, coloured, parts_of
 from artifacts.rendering.views_of import RENDERED_CHARACTERS, View, name_of, rendered, views_of
 from artifacts.reviews.rows import Lines
 from artifacts.store import Damaged
@@ -82,6 +83,13 @@ class Shown:
     damage: Damaged | None = None
     has_markdown: bool = False
     is_asked: bool = False
+
+    @property
+    def comments(self) -> Iterator[ReviewComment]:
+        """All that was said of it, wherever it stands."""
+        yield from self.loose
+        for placed in self.rows:
+            yield from placed.comments
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +167,19 @@ def _shown(work: Work, wanted: Wanted, versions: Versions, said: Said, most: int
     try:
         _fill(found, new, old, wanted, most)
     except Damaged as error:
-        found.mode, found.damage = "damaged", error
+        _fill_alone(found, new, wanted, most, error)
     _place(found, said.get(new.pk, []), said.get(old.pk, []) if old else [])
     _ask(found, wanted.line if is_asked else None)
     return found
+
+
+def _fill_alone(found: Shown, new: ArtifactVersion, wanted: Wanted, most: int, why: Damaged) -> None:
+    """Show a new version though the earlier one is damaged; of one that is damaged itself, only say so."""
+    found.old, found.damage = None, why
+    try:
+        _fill(found, new, None, wanted, most)
+    except Damaged as error:
+        found.mode, found.damage = "damaged", error
 
 
 def _fill(found: Shown, new: ArtifactVersion, old: ArtifactVersion | None, wanted: Wanted, most: int) -> None:
@@ -214,7 +231,8 @@ def _number(found: Shown, new: ArtifactVersion, wanted: Wanted, most: int) -> No
     """Show the text itself in numbered lines, as far as its first part goes."""
     part = parts_of(new.content, 1)[0]
     found.mode, found.turns_text = View.SOURCE.value, turns_text(part.text)
-    html = coloured(new.content, part, name_of(found.work.artifact)).html
+    is_dense = part.lines > MOST_NUMBERED  # it has no numbers elsewhere; here the rows are cut
+    html = plain_lines(part.text) if is_dense else coloured(new.content, part, name_of(found.work.artifact)).html
     texts = [line.removesuffix("</span>").removesuffix("\n") for line in _LINE.split(html)[1:]]
     lines = wanted.lines(found.work.artifact.public_id)
     found.rows = [Placed(lines.source(number, text), number) for number, text in enumerate(texts[:most], 1)]

@@ -165,6 +165,7 @@ def _page(request: HttpRequest, task: Task, refused: Refused | None = None) -> H
         "seen": (request.POST.get("seen") if _is_invalid(refused) else None) or seen_as(task),
         "refused": refused,
         "is_whole": may_comment and refused is not None and refused.deed == "comment" and not wanted.on,
+        "placed": {comment.pk for each in shown for comment in each.comments},
         "unplaced": _unplaced(refused, {each.work.artifact.public_id for each in shown}, may_comment, bool(offers)),
         "drafted": len(composed("", said.drafts)),
         "room": ROOM,

@@ -7,18 +7,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from artifacts.models import Artifact, ArtifactVersion, ReviewComment
+from artifacts.models import Artifact, ArtifactVersion, Content, ReviewComment
 from artifacts.queries import version_of
 from artifacts.reviews import files
 from artifacts.services.comment import comment
 from tasks.actors import Actor
 from tasks.choices import Status, Verb
 from tasks.models import Project, Task
+from tasks.principals import scopes_of
 from tests.artifacts.test_pages_image import PNG, make_binary
 from tests.factories import (
     html_of,
@@ -420,3 +422,41 @@ def test_hostile_text_is_shown_as_text(client: Client, project: Project, query: 
     for page in (_review(client, task, query), html_of(client.get("/reviews/"))):
         assert "<script>alert" not in page and "<img src=x" not in page and 'href="javascript' not in page
         assert "&lt;script&gt;" in page
+
+
+def test_a_text_of_very_many_short_lines_is_shown_line_by_line(client: Client, task: Task) -> None:
+    work = make_artifact(task, "1\n" * 7_000, paths=["numbers.txt"])
+    page = _review(client, task)
+    assert f'id="{work.public_id}-300"' in page and "The text is empty" not in page
+
+
+LONG = ("x" * 99 + "\n") * 11_000
+
+
+@pytest.mark.parametrize(
+    ("new", "says"), [(LONG + "more\n", "Nothing differs in what was compared"), ("more\n" + LONG, "added, ")]
+)
+def test_a_review_says_how_much_was_compared(client: Client, task: Task, new: str, says: str) -> None:
+    make_artifact(task, LONG, new, paths=["long.txt"])
+    page = _review(client, task)
+    assert says in page and "Compared are the first 1,048,576 characters" in page
+    assert "Nothing differs from version" not in page
+
+
+def test_a_damaged_earlier_version_does_not_hide_the_new_one(client: Client, task: Task) -> None:
+    work = make_artifact(task, "first\n", "second\n", paths=["a.py"], kind="code")
+    Content.objects.filter(pk=version_of(work, 1).content_id).update(data=b"rubbish")
+    page = _review(client, task)
+    assert "second" in page and "The version before cannot be shown beside it" in page
+
+
+def test_a_draft_on_an_older_version_or_on_a_work_that_is_not_shown_can_be_withdrawn(
+    client: Client, task: Task
+) -> None:
+    old, other = make_artifact(task, "1\n", "2\n", "3\n", paths=["a.py"]), make_artifact(task, paths=["b.py"])
+    me = get_user_model().objects.get()
+    for version in (version_of(old, 1), version_of(other)):
+        comment(task=task, actor=Actor.person(me, scopes_of(me)), text="hm", version=version, line=1)
+    page = _review(client, task, f"file={old.public_id}")
+    for draft in ReviewComment.objects.all():
+        assert page.count(f'name="comment" value="{draft.pk}"') == page.count(f'id="comment-{draft.pk}"') == 1
