@@ -14,7 +14,7 @@ QUERY_LIMIT = 10_000
 TERMS = 32
 """Terms that count; more of them find nothing better."""
 _WORDS_OF_TERM = 16
-_TERM = re.compile(r'"([^"]+)"|(\S+)')
+_TERM = re.compile(r'"\s*+([^"]++)"|(\S+)')
 _SIGNS = str.maketrans(dict.fromkeys(punctuation, " "))
 """What no word holds in any database."""
 _HAS_WORD = re.compile(r"[^\W_]")

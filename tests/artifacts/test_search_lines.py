@@ -67,3 +67,9 @@ def test_an_endless_line_has_a_hit_for_each_place() -> None:
 def test_no_more_is_looked_through_than_is_said() -> None:
     text = "hay\n" * 300_000 + "needle\n"
     assert found(text, "needle").total == 1 and found(text, "needle", most=1_000_000).total == 0
+
+
+def test_blanks_in_quotes_are_no_word_that_is_everywhere() -> None:
+    assert found("a\nb\n", '"  "').total == 0
+    assert [hit.number for hit in found('hay\na "needle"\n', 'needle " "').lines] == [2]
+    assert [hit.text for hit in terms_of('" two words"')] == ["two words"]
