@@ -32,7 +32,7 @@ def _page(client: Client, artifact: Artifact, query: str = "") -> str:
 
 
 def _text(page: str) -> str:
-    found = re.search(r'<pre dir="auto">(.*?)</pre>', page, re.DOTALL)
+    found = re.search(r'<pre dir="auto">\n(.*?)</pre>', page, re.DOTALL)
     return unescape(found.group(1)) if found else ""
 
 
@@ -136,3 +136,8 @@ def test_it_takes_as_many_queries_however_many_versions_there_are(
     artifact = make_artifact(task, *(f"text {number}" for number in range(versions)), paths=["a", "b"])
     with django_assert_num_queries(11):  # session, user, reviews, artifact, paths, version, versions, four of the tree
         client.get(f"/artifacts/{artifact.public_id}/")
+
+
+def test_a_plain_text_keeps_the_line_ends_that_it_begins_with(client: Client, task: Task) -> None:
+    page = _page(client, make_artifact(task, "\n\nfirst\n"), "view=plain")
+    assert '<pre dir="auto">\n\n\nfirst\n</pre>' in page  # a browser drops the first one

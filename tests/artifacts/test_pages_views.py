@@ -46,7 +46,7 @@ def test_markdown_is_shown_rendered_and_can_be_shown_otherwise(client: Client, t
     assert '<h3 id="md-report">Report</h3>' in page and "<em>a</em>" in page
     assert 'href="?view=source"' in page
     assert 'id="L3"' in _page(client, artifact, "view=source")
-    assert '<pre dir="auto"># Report\n\n- *a*</pre>' in _page(client, artifact, "view=plain")
+    assert '<pre dir="auto">\n# Report\n\n- *a*</pre>' in _page(client, artifact, "view=plain")
 
 
 def test_code_is_shown_in_colours_with_lines(client: Client, task: Task) -> None:
@@ -94,7 +94,7 @@ def test_a_text_that_cannot_be_rendered_is_shown_as_it_is(
 ) -> None:
     monkeypatch.setattr(apart, "SECONDS", 0.01)
     page = _page(client, make_artifact(task, "# Too hard", paths=["a.md"]))
-    assert "could not be rendered" in page and '<pre dir="auto"># Too hard</pre>' in page
+    assert "could not be rendered" in page and '<pre dir="auto">\n# Too hard</pre>' in page
 
 
 def test_text_that_turns_its_direction_carries_a_warning_in_every_view(client: Client, task: Task) -> None:
