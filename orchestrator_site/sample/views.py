@@ -27,6 +27,6 @@ def remove(request: HttpRequest) -> HttpResponseBase:
     """Ask whether to remove the sample project, saying what goes with it, and remove it."""
     if request.method != "POST":
         return render(request, "tasks/sample_remove.html", {"project": sample_project()})
-    was_here = remove_sample(actor=actor_of(request))
+    was_here = remove_sample(actor=actor_of(request), seen=request.POST.get("seen", ""))
     messages.success(request, "The sample project is gone." if was_here else "The sample project was gone already.")
     return redirect("projects")

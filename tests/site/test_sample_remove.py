@@ -19,7 +19,17 @@ from tasks.actors import Actor
 from tasks.errors import Forbidden
 from tasks.models import Project, Task
 from tasks.principals import Scope
-from tests.factories import html_of, make_artifact, make_event, make_plan, make_project, make_task, make_user, signed_in
+from tests.factories import (
+    html_of,
+    make_artifact,
+    make_event,
+    make_plan,
+    make_project,
+    make_task,
+    make_user,
+    sent,
+    signed_in,
+)
 from tests.site.processes import ROOT, manage
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +86,17 @@ def test_where_it_is_not_nothing_goes(own: Project) -> None:
     assert Project.objects.get() == own
 
 
+def test_one_that_was_loaded_since_the_person_was_asked_stays(client: Client) -> None:
+    client.force_login(make_user(is_superuser=True))
+    load_sample(actor=OWNER)
+    asked = sent(html_of(client.get("/sample/remove/")), '<form class="body fields"')
+    remove_sample(actor=OWNER)
+    newer = load_sample(actor=OWNER)
+    assert asked["seen"] != str(newer.pk)
+    assert "gone already" in html_of(client.post("/sample/remove/", asked, follow=True))
+    assert sample_project() == newer
+
+
 def test_nobody_but_an_owner_removes_it() -> None:
     sample = load_sample(actor=OWNER)
     with pytest.raises(Forbidden):
@@ -92,7 +113,7 @@ def test_a_person_is_asked_first_and_told_what_goes(client: Client, own: Project
     page = html_of(client.get("/sample/remove/"))
     assert f"{Task.objects.filter(project=sample).count()} tasks" in page and "cannot be undone" in page
     assert sample_project() == sample
-    gone = client.post("/sample/remove/", follow=True)
+    gone = client.post("/sample/remove/", sent(page, '<form class="body fields"'), follow=True)
     assert gone.redirect_chain == [("/", 302)]
     assert "The sample project is gone." in html_of(gone)
     assert "It is not here." in html_of(client.get("/sample/remove/"))

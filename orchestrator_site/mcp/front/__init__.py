@@ -120,8 +120,9 @@ class Front:
         self._wake.put(None)
         if worker:
             worker.close_input()
-        # One that has answered nothing yet may still be starting, and is as good as a last one.
-        self._supervisor.join(GRACE_SECONDS if worker is None or worker.is_useful else LAST_SECONDS)
+        # One that has answered nothing yet may still be starting, and then ends the sessions as a last one would.
+        is_starting = worker is not None and not worker.is_useful and self._relay.has_called
+        self._supervisor.join(LAST_SECONDS if is_starting else GRACE_SECONDS)
         if worker and self._supervisor.is_alive():
             worker.kill()
             self._supervisor.join(GRACE_SECONDS)
