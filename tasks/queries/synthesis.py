@@ -17,7 +17,7 @@ from tasks.queries.board import Counts, Rows
 from tasks.queries.brief import Work, works_of
 from tasks.services.dependencies import descendants_of
 
-PARTS_PER_PAGE, PARTS_TO_PRINT, MISSING = 40, 1000, 12
+PARTS_PER_PAGE, PARTS_TO_PRINT, MISSING = 40, 500, 12
 _CHUNK = 500
 
 
