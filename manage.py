@@ -9,7 +9,7 @@ def main() -> None:
     """Run a management command; the stdio bridge starts without importing Django."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
     if sys.argv[1:2] == ["mcp_serve"]:
-        from orchestrator_site.mcp.front import main as serve
+        from orchestrator_site.mcp.stdio.proxy import main as serve
 
         sys.exit(serve(sys.argv[2:]))
     from django.core.exceptions import ImproperlyConfigured

@@ -20,7 +20,7 @@ from artifacts.models import (
     SearchDocument,
     Upload,
 )
-from artifacts.store.examination import State, examine
+from artifacts.storage.verify import State, examine
 from tasks.admin import ReadOnlyAdmin, link_to, link_to_list
 from tasks.admin_actions import chosen
 

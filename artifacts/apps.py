@@ -8,13 +8,13 @@ class ArtifactsConfig(AppConfig):
 
     def ready(self) -> None:
         """Plug into `tasks`, which may not import this app: works in briefs, search, mirrors, comments of reviewers."""
-        from artifacts.queries import works_of
+        from artifacts.reports.brief import offer_works
         from artifacts.search.index import index_tasks
-        from artifacts.search.search import tasks_found
+        from artifacts.search.service import tasks_found
+        from artifacts.selectors.artifacts import works_of
         from artifacts.services.mirror import mirror_now
-        from artifacts.services.send_back import count_unsent, take_comments
+        from artifacts.services.review_comments import count_unsent, take_comments
         from tasks.mirrors import offer_mirrors
-        from tasks.queries.brief import offer_works
         from tasks.remarks import offer_remarks
         from tasks.words import offer_search
 

@@ -12,9 +12,9 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
-from artifacts import store
+from artifacts import storage
 from artifacts.models import Artifact, ArtifactVersion, Content
-from tasks.rest.conditions import is_known
+from orchestrator_site.rest.etags import is_known
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _RANGE = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII | re.IGNORECASE)
@@ -74,8 +74,8 @@ def _span(request: HttpRequest, etag: str, size: int) -> Span | None:
 def _checked(content: Content, span: Span) -> Iterator[bytes]:
     """Yield a range, or the whole with its last piece held back until all is proven: no damaged file arrives whole."""
     if span != Span(0, content.size_bytes):
-        return store.stretch(content, span.start, span.stop)
-    return _held_back(store.chunks(content))
+        return storage.stretch(content, span.start, span.stop)
+    return _held_back(storage.chunks(content))
 
 
 def _held_back(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -48,7 +48,9 @@ class Content(models.Model):
     size_lines = models.PositiveBigIntegerField(null=True, blank=True)
     codec = models.CharField(max_length=16, choices=Codec.choices, default=Codec.IDENTITY)
     data = models.BinaryField(null=True, blank=True)
-    index = models.BinaryField(null=True, blank=True, help_text="Where each frame begins (artifacts/store/frames.py).")
+    index = models.BinaryField(
+        null=True, blank=True, help_text="Where each frame begins (artifacts/storage/frames.py)."
+    )
     stored_as = models.CharField(max_length=80, blank=True, help_text="Empty: in the row, or named by its sha256.")
     stored_at = models.DateTimeField(default=timezone.now, editable=False, help_text="When it was last delivered.")
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Any
 
-from tasks.text import unstorable
+from orchestrator_site.kernel.text import unstorable
 
 PATH_LIMIT = 1024
 NAME_LIMIT = 255

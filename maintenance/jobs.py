@@ -11,7 +11,7 @@ from artifacts.services.sweep import remove_orphans
 from maintenance.registry import MINUTE, job
 from maintenance.services import forget, leases
 from maintenance.services.run import RunsAlready, run
-from tasks.errors import OrchestratorError
+from orchestrator_site.kernel.errors import OrchestratorError
 from tasks.services import idempotency
 
 logger = logging.getLogger(__name__)

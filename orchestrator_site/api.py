@@ -11,12 +11,12 @@ from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
+from orchestrator_site.kernel import errors
+from orchestrator_site.kernel.errors import NotFound, OrchestratorError
 from orchestrator_site.openapi.views import docs, schema
+from orchestrator_site.rest.problems import TITLES, unknown_address
 from orchestrator_site.tokens.api import TokenViews
-from tasks import errors
 from tasks.api.events import EventViews
-from tasks.errors import NotFound, OrchestratorError
-from tasks.rest.problems import TITLES, unknown_address
 
 ADDRESSES = ("projects", "sessions", "plans", "tasks", "artifacts", "uploads", "events", "tokens")
 

@@ -98,11 +98,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "orchestrator_site.busy.BusyPage",
+    "orchestrator_site.web.middleware.BusyPage",
 ]
 
 ROOT_URLCONF = "orchestrator_site.urls"
-ASGI_APPLICATION = "orchestrator_site.asgi.application"
+ASGI_APPLICATION = "orchestrator_site.asgi.application.application"
 
 TEMPLATES = [
     {
@@ -110,11 +110,15 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "libraries": {
+                "board": "orchestrator_site.web.templatetags.board",
+                "plan": "orchestrator_site.web.templatetags.plan",
+            },
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "orchestrator_site.frame.frame",
+                "orchestrator_site.context_processors.frame",
             ],
         },
     },
@@ -184,6 +188,7 @@ USE_I18N = False
 USE_TZ = True
 
 STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "orchestrator_site" / "web" / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
@@ -209,13 +214,13 @@ REST_FRAMEWORK = {
         "orchestrator_site.tokens.rest.BearerAuthentication",
         "orchestrator_site.tokens.rest.PersonAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["tasks.rest.permissions.HasScope"],
-    "DEFAULT_PARSER_CLASSES": ["tasks.rest.parsers.JsonParser"],
+    "DEFAULT_PERMISSION_CLASSES": ["orchestrator_site.rest.permissions.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["orchestrator_site.rest.parsers.JsonParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "tasks.rest.paging.CursorPaging",
+    "DEFAULT_PAGINATION_CLASS": "orchestrator_site.rest.pagination.CursorPaging",
     "DEFAULT_METADATA_CLASS": None,
-    "EXCEPTION_HANDLER": "tasks.rest.problems.handler",
+    "EXCEPTION_HANDLER": "orchestrator_site.rest.problems.handler",
     "URL_FORMAT_OVERRIDE": None,
     "FORMAT_SUFFIX_KWARG": None,
 }

@@ -3,11 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from orchestrator_site.frame import theme
+from orchestrator_site.context_processors import theme
+from orchestrator_site.rest.problems import unknown_address
 from orchestrator_site.sample.views import remove, sample
-from tasks.rest.problems import unknown_address
 
-handler400 = "tasks.rest.problems.bad_request"
+handler400 = "orchestrator_site.rest.problems.bad_request"
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api", unknown_address),

@@ -16,11 +16,11 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from orchestrator_site.kernel.errors import Invalid
+from orchestrator_site.kernel.identity import Scope
 from tasks.admin_actions import TASK_ACTIONS, end_sessions, may
-from tasks.errors import Invalid
 from tasks.mirrors import begin_mirror
 from tasks.models import Dependency, Event, IdempotencyKey, Project, Session, Specialist, Task, ToolUse
-from tasks.principals import Scope
 from tasks.services.edit_project import require_mirrors_folder
 
 if TYPE_CHECKING:  # the classes are generic for the type checker alone

@@ -10,13 +10,13 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
+from orchestrator_site.kernel.errors import OrchestratorError
+from orchestrator_site.kernel.identity import Scope, person, scopes_of
+from orchestrator_site.web.pages import actor_of, user_of
 from tasks.choices import Verb
-from tasks.errors import OrchestratorError
 from tasks.models import Session, Task
-from tasks.principals import Scope, person, scopes_of
-from tasks.services.ask import ask, seen_as
+from tasks.services.guarded_action import ask, seen_as
 from tasks.services.sessions import end_session
-from tasks.views.page import actor_of, user_of
 
 MOST = 200
 """Rows that one action changes; each is a transaction of its own."""

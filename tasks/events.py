@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.actors import Actor
 from tasks.choices import Verb
+from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Task
 
 

@@ -18,8 +18,8 @@ from typing import Any
 import yaml
 from django.db.models import Q
 
+from orchestrator_site.kernel.text import unstorable
 from tasks.models import Project, Specialist
-from tasks.text import unstorable
 
 ROLES_FOLDER = Path(".task_orchestrator") / "roles"
 FILE_LIMIT = 256 * 1024

@@ -7,13 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import artifacts.tools
+import artifacts.tools.deliver
 import tasks.tools  # noqa: F401 -- registers the tools
 from artifacts.models import Artifact, ArtifactVersion, Content, Upload
-from orchestrator_site.mcp import calls, registry
-from tasks.callers import Caller
+from orchestrator_site.kernel.identity import Principal
+from orchestrator_site.mcp import dispatch, registry
+from tasks.identity.client import Caller
 from tasks.models import Dependency, Event, IdempotencyKey, Project, Task
-from tasks.principals import Principal
 
 _serial = itertools.count(1)
 assert artifacts.tools
@@ -28,10 +28,10 @@ class Assistant:
         )
         self.folder = folder
 
-    def send(self, name: str, **arguments: Any) -> calls.Outcome:
+    def send(self, name: str, **arguments: Any) -> dispatch.Outcome:
         """Call a tool and return what comes of it."""
         (tool,) = [each for each in registry.tools(["all"]) if each.name == f"orchestrator_{name}"]
-        return calls.run(tool, arguments, self.caller)
+        return dispatch.run(tool, arguments, self.caller)
 
     def call(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Call a tool that must answer, and return the answer."""

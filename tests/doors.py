@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from artifacts.services.deliver import deliver, prepare_work
+from orchestrator_site.kernel.errors import OrchestratorError
 from tasks import roles
-from tasks.actors import Actor
 from tasks.choices import Status
-from tasks.errors import OrchestratorError
+from tasks.identity.actor import Actor
 from tasks.models import Project, Session, Task
 from tasks.services import review, sessions, steer
 from tasks.services.claim import claim, claim_next

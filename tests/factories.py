@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from artifacts import store
+from artifacts import storage
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
 from tasks import words
 from tasks.choices import Status, Verb
@@ -140,6 +140,6 @@ def make_artifact(task: Task, *texts: str, paths: Iterable[str] = (), **fields: 
     rows = [ArtifactPath(artifact=artifact, project_id=task.project_id, path=path) for path in paths]
     ArtifactPath.objects.bulk_create(rows)
     for place, text in enumerate(texts, start=1):
-        content = store.insert(store.prepare(text))
+        content = storage.insert(storage.prepare(text))
         ArtifactVersion.objects.create(artifact=artifact, number=place, content=content, actor_name="Claude Code")
     return artifact

@@ -11,15 +11,15 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from artifacts import queries
-from artifacts.api.shapes import ArtifactShape, VersionShape
+from artifacts.api.serializers import ArtifactShape, VersionShape
 from artifacts.download import download
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Kind
-from tasks.errors import Invalid, NotFound
-from tasks.rest.filters import SEARCH_LIMIT, Filters, WordsFilter
-from tasks.rest.numbers import whole_in
-from tasks.rest.problems import Problem
-from tasks.rest.views import Api
+from artifacts.selectors import artifacts
+from orchestrator_site.kernel.errors import Invalid, NotFound
+from orchestrator_site.rest.base import Api
+from orchestrator_site.rest.filters import SEARCH_LIMIT, Filters, WordsFilter
+from orchestrator_site.rest.problems import Problem
+from orchestrator_site.rest.query_params import whole_in
 
 _LAST_VERSION = 2**31 - 1
 
@@ -109,7 +109,7 @@ class ContentViews(ArtifactApi):
         """Read the delivered bytes, whole or a range of them: of the latest version, or of the one that is named."""
         found = self.artifact(artifact_id)
         number = whole_in(request, "version", least=1, most=_LAST_VERSION)
-        answer = download(request._request, found, queries.version_of(found, number))
+        answer = download(request._request, found, artifacts.version_of(found, number))
         if answer.status_code != 416:
             return answer
         refusal = Invalid("Range: it begins after the end.", next="Ask for less, or for everything without Range.")

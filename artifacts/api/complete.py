@@ -10,21 +10,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from artifacts import paths
-from artifacts.answers import info_of
 from artifacts.models import Kind
+from artifacts.selectors.links import progress_of
+from artifacts.selectors.uploads import upload_by_id, uploads_problems
+from artifacts.serializers import info_of
 from artifacts.services.deliver import Delivery, deliver, prepare_uploads, prepare_work
-from artifacts.uploads import upload_by_id, uploads_problems
-from artifacts.warnings import warnings_of
-from tasks.api.shapes import ProgressShape, TaskDetail, TaskLine
+from artifacts.truncation import warnings_of
+from orchestrator_site.kernel.errors import invalid
+from orchestrator_site.rest.fields import Text, Texts, Whole, Word
+from orchestrator_site.rest.idempotency import Reply
+from tasks.api.serializers import ProgressShape, TaskDetail, TaskLine
 from tasks.api.tasks import TaskApi
 from tasks.api.verbs import HeldBody
 from tasks.choices import Status
-from tasks.errors import invalid
 from tasks.models import Task
-from tasks.queries import counts
-from tasks.queries.links import progress_of
-from tasks.rest.fields import Text, Texts, Whole, Word
-from tasks.rest.writing import Reply
+from tasks.selectors import counts
 from tasks.services.complete import ending_problems
 
 OUTCOMES = {

@@ -12,15 +12,15 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from artifacts.api.artifacts import Anything
-from artifacts.layout import Work
+from artifacts.export.contents import folder_works, works_of
+from artifacts.export.filenames import Work
+from artifacts.export.zip_stream import zip_answer
 from artifacts.models import Artifact, ArtifactPath
-from artifacts.tree import PATHLESS, File, Listing, folder_of, pathless_of
-from artifacts.works import folder_works, works_of
-from artifacts.zips import zip_answer
-from tasks.errors import Invalid, NotFound, invalid
+from artifacts.selectors.tree import PATHLESS, File, Listing, folder_of, pathless_of
+from orchestrator_site.kernel.errors import Invalid, NotFound, invalid
+from orchestrator_site.rest.base import Api
+from orchestrator_site.rest.query_params import whole_in
 from tasks.models import Task
-from tasks.rest.numbers import whole_in
-from tasks.rest.views import Api
 
 LIMIT, LIMIT_DEFAULT = 200, 50
 

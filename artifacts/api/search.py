@@ -10,10 +10,10 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from artifacts.models import Artifact, Kind, SearchDocument
-from artifacts.search.search import LIMIT, LIMIT_DEFAULT, Found, Hit, search, search_inside
-from tasks.errors import Invalid, NotFound, invalid
+from artifacts.search.service import LIMIT, LIMIT_DEFAULT, Found, Hit, search, search_inside
+from orchestrator_site.kernel.errors import Invalid, NotFound, invalid
+from orchestrator_site.rest.base import Api
 from tasks.models import Project, Task
-from tasks.rest.views import Api
 
 KINDS = ("task", "artifact", *Kind.values)
 

@@ -15,22 +15,23 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from artifacts import paths, staging
-from artifacts.answers import info_of
+from artifacts import paths
 from artifacts.api.complete import ArtifactInfo
 from artifacts.models import Kind, Upload, UploadState
+from artifacts.serializers import info_of
 from artifacts.services import upload as services
 from artifacts.services.commit import commit, prepare_upload
-from artifacts.warnings import warnings_of
+from artifacts.storage import staging
+from artifacts.truncation import warnings_of
+from orchestrator_site.kernel.errors import Conflict, NotFound, invalid
+from orchestrator_site.rest.fields import Text, Texts, Whole, Word
+from orchestrator_site.rest.filters import Filters, WordsFilter
+from orchestrator_site.rest.idempotency import Reply
+from orchestrator_site.rest.parsers import JsonParser
+from orchestrator_site.rest.problems import Problem
 from tasks.api.tasks import TaskApi
 from tasks.api.verbs import LEASE_NUMBER_LIMIT, PlainBody
-from tasks.errors import Conflict, NotFound, invalid
 from tasks.models import Task
-from tasks.rest.fields import Text, Texts, Whole, Word
-from tasks.rest.filters import Filters, WordsFilter
-from tasks.rest.parsers import JsonParser
-from tasks.rest.problems import Problem
-from tasks.rest.writing import Reply
 
 MEDIA_TYPE = "application/offset+octet-stream"
 PIECE = 4 * 1024 * 1024

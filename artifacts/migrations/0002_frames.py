@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='content',
             name='index',
-            field=models.BinaryField(blank=True, help_text='Where each frame begins (artifacts/store/frames.py).', null=True),
+            field=models.BinaryField(blank=True, help_text='Where each frame begins (artifacts/storage/frames.py).', null=True),
         ),
         migrations.AddField(
             model_name='content',

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from artifacts.models import Content
-from artifacts.rendering.apart import kept
 from artifacts.rendering.lines import PICTURES
 from artifacts.rendering.opcodes import Opcode, plain_opcodes
+from artifacts.rendering.sandbox import kept
 
 COMPARED_CHARACTERS = 1024 * 1024
 COMPARED_LINES = 5_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from artifacts.models import Content
-from artifacts.store import slices
+from artifacts.storage import slices
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ SVG is none of them: it is a document that can hold scripts.
 
 from __future__ import annotations
 
-from artifacts import store
+from artifacts import storage
 from artifacts.models import Content
 
 _MAGIC = (
@@ -22,5 +22,5 @@ def image_type(content: Content) -> str | None:
     """Return the type of an image that is safe to show; None for everything else."""
     if content.size_chars is not None or content.size_bytes > LARGEST_BYTES:
         return None
-    begin = b"".join(store.stretch(content, 0, min(16, content.size_bytes)))
+    begin = b"".join(storage.stretch(content, 0, min(16, content.size_bytes)))
     return next((name for start, more, name in _MAGIC if begin.startswith(start) and begin[8:].startswith(more)), None)

@@ -14,9 +14,9 @@ from itertools import pairwise
 from django.utils.safestring import SafeString, mark_safe
 
 from artifacts.models import Content
-from artifacts.rendering.apart import kept
 from artifacts.rendering.lines import KNOWN_BY, marked, plain_lines, unnumbered
-from artifacts.store import slices
+from artifacts.rendering.sandbox import kept
+from artifacts.storage import slices
 
 PART_CHARACTERS = 32 * 1024
 PARTS_PER_PAGE = 32

@@ -9,7 +9,7 @@ from enum import StrEnum
 from django.utils.safestring import SafeString, mark_safe
 
 from artifacts.models import Artifact, Content, Kind
-from artifacts.rendering.apart import kept
+from artifacts.rendering.sandbox import kept
 
 RENDERED_CHARACTERS = 256 * 1024
 RENDERED_LINES = 10_000

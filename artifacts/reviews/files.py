@@ -20,9 +20,9 @@ from artifacts.rendering.lines import plain_lines
 from artifacts.rendering.parts import MOST_NUMBERED, coloured, parts_of
 from artifacts.rendering.views_of import RENDERED_CHARACTERS, View, name_of, rendered, views_of
 from artifacts.reviews.rows import Lines
-from artifacts.store import Damaged
+from artifacts.storage import Damaged
+from orchestrator_site.web.templatetags.board import turns_text
 from tasks.models import Task
-from tasks.templatetags.board import turns_text
 
 CHANGES = "changes"
 MODES = {CHANGES: "Changes", View.SOURCE.value: "Source", View.RENDERED.value: "Rendered"}

@@ -8,7 +8,7 @@ from math import isfinite
 from zlib import crc32
 
 from artifacts.search.engines import Place
-from tasks.errors import Invalid
+from orchestrator_site.kernel.errors import Invalid
 
 _FORM = re.compile(r"(all|any):([0-9a-f]{8}):(-?\d{1,20}(?:\.\d{1,20})?(?:e-?\d{1,3})?):(\d{1,18})", re.ASCII)
 

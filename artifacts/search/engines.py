@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from django.db import connection
 
-from artifacts.search import words
+from artifacts.search import query_parser
 from artifacts.search.documents import PARTS
-from artifacts.search.words import Term
+from artifacts.search.query_parser import Term
 
 START, STOP = "\x02", "\x03"
 """What stands around hits in a marked text; documents hold neither."""
@@ -85,7 +85,7 @@ class Sqlite:
 
     def expression(self, terms: Sequence[Term], *, every: bool) -> str:
         """Return the terms as phrases, which nothing in them can break out of."""
-        return words.for_sqlite(terms, every=every)
+        return query_parser.for_sqlite(terms, every=every)
 
     def ranked(self, expression: str, within: Within, *, after: Place | None, limit: int) -> list[Ranked]:
         """Rank by BM25, titles four times as heavy."""
@@ -112,7 +112,7 @@ class Postgresql:
 
     def expression(self, terms: Sequence[Term], *, every: bool) -> str:
         """Return the terms as quoted words."""
-        return words.for_postgresql(terms, every=every)
+        return query_parser.for_postgresql(terms, every=every)
 
     def ranked(self, expression: str, within: Within, *, after: Place | None, limit: int) -> list[Ranked]:
         """Rank by frequency and weight; the sign is turned, because smaller is better here."""
@@ -132,7 +132,7 @@ class Postgresql:
             FROM unnest(%s::bigint[], %s::text[]) AS given (id, body)
         """
         options = f'HighlightAll=true, StartSel="{START}", StopSel="{STOP}"'
-        shown = [_LONG.sub(_filled, words.without_signs(body)) for body in bodies.values()]
+        shown = [_LONG.sub(_filled, query_parser.without_signs(body)) for body in bodies.values()]
         return dict(_rows(statement, [expression, options, list(bodies), shown]))
 
 

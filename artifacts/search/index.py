@@ -11,11 +11,11 @@ from time import monotonic
 
 from django.db import connection, transaction
 
-from artifacts import store
+from artifacts import storage
 from artifacts.models import Artifact, ArtifactVersion, Content, SearchBacklog, SearchDocument
 from artifacts.search import documents
 from artifacts.search.documents import PARTS, Work, owner_of
-from artifacts.store import Damaged, Unreadable
+from artifacts.storage import Damaged, Unreadable
 from tasks.models import Task
 
 logger = logging.getLogger(__name__)
@@ -168,7 +168,7 @@ def _texts(content: Content) -> Iterator[str]:
     if not _is_text(content):
         return
     decoder = codecs.getincrementaldecoder("utf-8")()
-    for chunk in store.chunks(content):
+    for chunk in storage.chunks(content):
         yield decoder.decode(chunk)
 
 

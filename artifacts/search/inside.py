@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from artifacts import store
+from artifacts import storage
 from artifacts.models import Content
+from artifacts.search.query_parser import Term
 from artifacts.search.snippets import Snippet, Span, snippet_of
-from artifacts.search.words import Term
 
 NEAR = 800
 """Characters within which terms count as being together."""
@@ -97,7 +97,7 @@ def blocks(content: Content, most: int | None = None) -> Iterator[Block]:
     """Yield a text in blocks, up to about `most` bytes of it. Raises Damaged."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     offset, text = 0, ""
-    chunks = store.chunks(content) if most is None else store.stretch(content, 0, min(most, content.size_bytes))
+    chunks = storage.chunks(content) if most is None else storage.stretch(content, 0, min(most, content.size_bytes))
     for chunk in chunks:
         text += decoder.decode(chunk)
         if len(text) > _BLOCK + _OVERLAP:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from artifacts.models import Content
 from artifacts.rendering.lines import PICTURES
 from artifacts.search.inside import NEAR, TOTAL_LIMIT, Block, blocks, may_hold
+from artifacts.search.query_parser import Term
 from artifacts.search.snippets import Snippet, snippet_of
-from artifacts.search.words import Term
 
 
 @dataclass(frozen=True, slots=True)

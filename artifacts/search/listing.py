@@ -10,7 +10,7 @@ from django.db.models.functions import Left
 
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
 from artifacts.paths import normalised
-from tasks.errors import Invalid, invalid
+from orchestrator_site.kernel.errors import Invalid, invalid
 from tasks.models import Project, Task
 from tasks.services.dependencies import descendants_of
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from artifacts import staging
 from artifacts.models import Upload, UploadState
 from artifacts.services.upload import DONE
+from artifacts.storage import staging
 
 KEEP_OPEN = timedelta(hours=24)
 """How long after its last part an upload may be gone on with."""

@@ -7,17 +7,17 @@ from typing import Any
 from django.db import transaction
 
 from artifacts.models import ArtifactVersion, ReviewComment
-from artifacts.services.send_back import ROOM, composed
-from artifacts.store import slices
+from artifacts.services.review_comments import ROOM, composed
+from artifacts.storage import slices
+from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid
+from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.kernel.limits import require_texts
+from orchestrator_site.kernel.text import storable
 from tasks import events
-from tasks.actors import Actor
 from tasks.choices import Verb
-from tasks.errors import Conflict, Forbidden, Invalid
+from tasks.identity.actor import Actor
 from tasks.models import Task
-from tasks.principals import Scope
 from tasks.services.claim import locked
-from tasks.services.texts import require_texts
-from tasks.text import storable
 
 _QUOTED = 200
 _LONGEST_LINE = 100_000

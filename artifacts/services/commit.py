@@ -10,13 +10,13 @@ from hashlib import sha256
 from django.db import transaction
 from django.utils import timezone
 
-from artifacts import staging, store
+from artifacts import storage
 from artifacts.models import ArtifactVersion, Kind, Upload, UploadState
 from artifacts.services.store import store_artifact
 from artifacts.services.upload import read_again, require_may_store, require_open, wrong_offset
-from artifacts.store import Prepared
-from tasks.actors import Actor
-from tasks.errors import Conflict, Invalid
+from artifacts.storage import Prepared, staging
+from orchestrator_site.kernel.errors import Conflict, Invalid
+from tasks.identity.actor import Actor
 from tasks.mirrors import begin_mirror
 from tasks.models import Task
 from tasks.services.claim import locked
@@ -105,7 +105,7 @@ def commit_locked(
 
 def _packed(upload: Upload) -> Prepared:
     digest = sha256()
-    with store.Writer() as writer:
+    with storage.Writer() as writer:
         for chunk in staging.chunks(upload.public_id, upload.received):
             writer.write(chunk)
             if upload.expected_sha256:

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import transaction
 
-from artifacts import store
+from artifacts import storage
 from artifacts.models import ArtifactVersion, Kind, Upload
 from artifacts.services.commit import Arrived, commit_locked, prepare_upload
 from artifacts.services.store import store_artifact
-from artifacts.store import Prepared
-from tasks.actors import Actor
+from artifacts.storage import Prepared
+from orchestrator_site.kernel.errors import Invalid, TooLarge
+from orchestrator_site.kernel.text import without_bytes
 from tasks.choices import Status
-from tasks.errors import Invalid, TooLarge
+from tasks.identity.actor import Actor
 from tasks.mirrors import begin_mirror
 from tasks.models import Task
 from tasks.services.claim import locked
 from tasks.services.complete import Completion, complete_locked
-from tasks.text import without_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def prepare_work(text: str) -> Prepared:
     _refuse_half_characters(text)
     if len(text) * 4 > limit and len(text.encode()) > limit:
         raise _too_large(len(text.encode()), limit)
-    return store.prepare(text)
+    return storage.prepare(text)
 
 
 def prepare_uploads(

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from django.conf import settings
 
-from artifacts import manifest
-from artifacts.layout import Placed, Work, laid_out, safe_name
-from artifacts.manifest import Manifest, NotOurs
+from artifacts.export import manifest
+from artifacts.export.contents import chunks_of
+from artifacts.export.filenames import Placed, Work, laid_out, safe_name
+from artifacts.export.manifest import Manifest, NotOurs
+from artifacts.export.safe_writer import InTheWay, Root, Seen
 from artifacts.models import ArtifactVersion
-from artifacts.plain import InTheWay, Root, Seen
-from artifacts.store import Damaged, Unreadable
-from artifacts.works import chunks_of
-from tasks.errors import Conflict, Invalid, Transient
+from artifacts.storage import Damaged, Unreadable
+from orchestrator_site.kernel.errors import Conflict, Invalid, Transient
 from tasks.models import Project
 
 PATIENCE_SECONDS = 10.0

@@ -6,14 +6,14 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from artifacts import manifest
-from artifacts.layout import Placed, laid_out, marked
-from artifacts.manifest import Manifest, NotOurs, facts_of
-from artifacts.plain import NOTHING, InTheWay, Root
+from artifacts.export import manifest
+from artifacts.export.contents import works_in
+from artifacts.export.filenames import Placed, laid_out, marked
+from artifacts.export.manifest import Manifest, NotOurs, facts_of
+from artifacts.export.safe_writer import NOTHING, InTheWay, Root
 from artifacts.services.export import Report, is_ours, moment_of, problem_of, refused, require_apart, write
-from artifacts.store import Damaged, Unreadable
-from artifacts.works import works_in
-from tasks.errors import Conflict, Invalid, OrchestratorError
+from artifacts.storage import Damaged, Unreadable
+from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError
 from tasks.models import Project
 
 logger = logging.getLogger(__name__)

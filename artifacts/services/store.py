@@ -6,14 +6,15 @@ from collections.abc import Collection, Sequence
 
 from django.utils import timezone
 
-from artifacts import store as content_store
+from artifacts import storage as content_store
 from artifacts.media_types import media_type_of
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Kind
 from artifacts.search.index import index_artifact
-from artifacts.store import Prepared
-from tasks import events, ids
-from tasks.actors import Actor
+from artifacts.storage import Prepared
+from orchestrator_site.kernel import ids
+from tasks import events
 from tasks.choices import Verb
+from tasks.identity.actor import Actor
 from tasks.models import Task
 
 

@@ -13,9 +13,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from artifacts.models import Content
-from artifacts.store.local import drafts_left, remove_draft
-from artifacts.store.seam import Stored, content_store
-from tasks.errors import Transient
+from artifacts.storage.base import Stored, content_store
+from artifacts.storage.local import drafts_left, remove_draft
+from orchestrator_site.kernel.errors import Transient
 
 logger = logging.getLogger(__name__)
 

@@ -14,15 +14,15 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from artifacts import staging
 from artifacts.models import Kind, Upload, UploadState
-from tasks import ids
-from tasks.actors import Actor
+from artifacts.storage import staging
+from orchestrator_site.kernel import ids
+from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, TooLarge, invalid
+from orchestrator_site.kernel.limits import check_texts
 from tasks.choices import Status
-from tasks.errors import Conflict, Invalid, NotFound, TooLarge, invalid
+from tasks.identity.actor import Actor
 from tasks.models import Project, Task
 from tasks.services import leases
-from tasks.services.texts import check_texts
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)

@@ -13,11 +13,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from artifacts.models import ArtifactVersion, Content
-from artifacts.services.heal import heal
+from artifacts.services.repair import heal
 from artifacts.services.sweep import KEEP, is_old, remove_row, unnamed_bytes, unnamed_rows
-from artifacts.store.examination import Examined, State, examine
-from artifacts.store.local import drafts_left, remove_draft
-from artifacts.store.seam import content_store
+from artifacts.storage.base import content_store
+from artifacts.storage.local import drafts_left, remove_draft
+from artifacts.storage.verify import Examined, State, examine
 
 _HARMS = {State.MISSING, State.DAMAGED, State.REFUSED, State.UNREADABLE, State.MISCOUNTED}
 _MENDED, _HEALED = "mended", "healed from a mirror"

@@ -6,7 +6,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from maintenance.health.queries import readiness
+from maintenance.health.selectors import readiness
 
 
 @never_cache

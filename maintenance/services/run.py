@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from maintenance.models import JobRun, Outcome
 from maintenance.registry import Job, jobs
-from tasks.errors import Conflict, NotFound
+from orchestrator_site.kernel.errors import Conflict, NotFound
 
 logger = logging.getLogger(__name__)
 

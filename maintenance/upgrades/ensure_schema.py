@@ -18,7 +18,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from maintenance.upgrades.locks import advisory_lock, file_lock
-from tasks.errors import Conflict
+from orchestrator_site.kernel.errors import Conflict
 
 logger = logging.getLogger(__name__)
 

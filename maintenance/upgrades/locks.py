@@ -15,7 +15,7 @@ from pathlib import Path
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from tasks.errors import Transient
+from orchestrator_site.kernel.errors import Transient
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 
 from orchestrator_site.accounts.owner import local_owner
-from tasks.errors import Forbidden
-from tasks.principals import Principal, Scope, with_included
+from orchestrator_site.kernel.errors import Forbidden
+from orchestrator_site.kernel.identity import Principal, Scope, with_included
 
 
 def local_principal() -> Principal:

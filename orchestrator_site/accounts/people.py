@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 
 from orchestrator_site.accounts.owner import local_owner
-from tasks.errors import NotFound
+from orchestrator_site.kernel.errors import NotFound
 
 
 def user_named(name: str | None) -> User:

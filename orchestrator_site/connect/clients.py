@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator_site.connect.machine import Machine
-from tasks.errors import NotFound
+from orchestrator_site.kernel.errors import NotFound
 
 SERVER = "task-orchestrator"
 """The name of our entry in every configuration."""

@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator_site.connect import jsonc, jsonc_edit, toml_edit
 from orchestrator_site.connect.clients import Style
 from orchestrator_site.connect.entries import Change
-from tasks.errors import Invalid
+from orchestrator_site.kernel.errors import Invalid
 
 _MARK = "\ufeff"
 

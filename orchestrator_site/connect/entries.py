@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from django.conf import settings
 
 from orchestrator_site.connect.clients import Style
-from tasks.errors import Invalid
+from orchestrator_site.kernel.errors import Invalid
 
 PLACEHOLDER = "YOUR-TOKEN"
 TOOLSETS = "--toolsets"

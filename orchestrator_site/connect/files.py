@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tasks.errors import Conflict, Invalid, TooLarge
+from orchestrator_site.kernel.errors import Conflict, Invalid, TooLarge
 
 SIZE_LIMIT = 32 * 1024 * 1024
 _PRIVATE = 0o600

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from orchestrator_site.connect.jsonc import Member, Node, parse
-from tasks.errors import Invalid
+from orchestrator_site.kernel.errors import Invalid
 
 Edit = tuple[int, int, str]
 _BLANK = " \t"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.errors import Invalid
+from orchestrator_site.kernel.errors import Invalid
 from tasks.services.projects import find_root
 
 

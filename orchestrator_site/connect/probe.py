@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.errors import NotReady
+from orchestrator_site.kernel.errors import NotReady
 
 LEGACY, MODERN = "2025-06-18", "2026-07-28"
 CLIENT = {"name": "task-orchestrator-connect", "version": "1"}

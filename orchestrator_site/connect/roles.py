@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tasks.errors import Invalid
+from orchestrator_site.kernel.errors import Invalid
 from tasks.roles import ROLES_FOLDER
 
 FILE = ROLES_FOLDER / "project_roles.yaml"

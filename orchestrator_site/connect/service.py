@@ -25,11 +25,11 @@ from orchestrator_site.connect.entries import (
 )
 from orchestrator_site.connect.jsonc import Malformed
 from orchestrator_site.connect.machine import Machine
+from orchestrator_site.kernel.errors import Invalid, OrchestratorError
+from orchestrator_site.kernel.identity import Scope, in_order, with_included
 from orchestrator_site.models import AccessToken
 from orchestrator_site.tokens.service import DEFAULT_SCOPES, NAME_LIMIT, create_token, digest_of, revoke_token
-from tasks.errors import Invalid, OrchestratorError
 from tasks.models import Project
-from tasks.principals import Scope, in_order, with_included
 
 
 @dataclass(frozen=True, slots=True)

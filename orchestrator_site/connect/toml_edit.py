@@ -10,7 +10,7 @@ from tomlkit.exceptions import ParseError, TOMLKitError
 from tomlkit.items import InlineTable
 
 from orchestrator_site.connect.jsonc import Malformed
-from tasks.errors import Invalid
+from orchestrator_site.kernel.errors import Invalid
 
 
 def load(text: str) -> dict[str, Any]:

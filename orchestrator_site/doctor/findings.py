@@ -10,7 +10,7 @@ from typing import Any
 from django.db import DatabaseError
 
 from orchestrator_site.connect.diffs import masked
-from tasks.errors import OrchestratorError
+from orchestrator_site.kernel.errors import OrchestratorError
 
 
 class Level(StrEnum):

@@ -22,9 +22,9 @@ from orchestrator_site.connect.clients import Place, Style
 from orchestrator_site.connect.entries import http_entry, stdio_entry, this_installation
 from orchestrator_site.connect.probe import NotConnected, Seen
 from orchestrator_site.doctor.findings import Finding, ok, problem, warning
+from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.tokens.service import create_token, revoke_token
 from orchestrator_site.up.address import recall
-from tasks.principals import Scope
 
 TIMEOUT_SECONDS = 5.0
 _BODY_LIMIT = 1024 * 1024

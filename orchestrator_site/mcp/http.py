@@ -23,11 +23,11 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
-from orchestrator_site.mcp.pipes import LINE_LIMIT
+from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.mcp.server import Bridge
+from orchestrator_site.mcp.stdio.framing import LINE_LIMIT
 from orchestrator_site.tokens.bearer import Refused, authenticate, bearer_of, proved_recently
-from tasks.callers import Caller
-from tasks.principals import Principal
+from tasks.identity.client import Caller
 from tasks.services import sessions
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from anyio.to_thread import run_sync
 from django.db import close_old_connections
 from django.utils import timezone
 
-from tasks.callers import Caller
+from tasks.identity.client import Caller
 from tasks.services.tool_use import Key, Use, add_uses
 
 logger = logging.getLogger(__name__)

@@ -27,13 +27,13 @@ from mcp.shared.message import SessionMessage
 from mcp.shared.uri_template import UriTemplate
 
 import orchestrator_site
-from orchestrator_site.mcp import calls, registry, shapes
-from orchestrator_site.mcp.changes import WATCHED_PER_CLIENT, Changes
+from orchestrator_site.kernel.errors import NotFound, OrchestratorError
+from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.kernel.text import unstorable
+from orchestrator_site.mcp import dispatch, registry, serializers
 from orchestrator_site.mcp.metering import Meter
-from tasks.callers import Caller
-from tasks.errors import NotFound, OrchestratorError
-from tasks.principals import Scope
-from tasks.text import unstorable
+from orchestrator_site.mcp.subscriptions import WATCHED_PER_CLIENT, Changes
+from tasks.identity.client import Caller
 
 NAME = "mcp-task-orchestrator"
 TITLE = "MCP Task Orchestrator"
@@ -149,7 +149,7 @@ class Bridge(MCPServer[Any]):
             # No request signals fire here, so nobody else looks after old connections.
             close_old_connections()
             try:
-                with calls.contained(method):
+                with dispatch.contained(method):
                     if self._before_call:
                         self._before_call(request_id)
                     return work(self._caller_for(context))
@@ -162,7 +162,7 @@ class Bridge(MCPServer[Any]):
 
     async def list_tools(self) -> list[mcp_types.Tool]:
         """List the tools of the chosen toolsets."""
-        return [shapes.described(tool) for tool in self._tools.values()]
+        return [serializers.described(tool) for tool in self._tools.values()]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -170,12 +170,12 @@ class Bridge(MCPServer[Any]):
         """Call a tool; whatever goes wrong is a result that the model can read."""
         tool = self._tools.get(name)
         if tool is None:
-            return shapes.result(calls.Outcome(self._no_such_tool(name), is_error=True))
+            return serializers.result(dispatch.Outcome(self._no_such_tool(name), is_error=True))
         try:
-            run = partial(calls.run, tool, arguments, meter=self.meter)
-            return shapes.result(await self._in_thread(context, run))
+            run = partial(dispatch.run, tool, arguments, meter=self.meter)
+            return serializers.result(await self._in_thread(context, run))
         except OrchestratorError as error:
-            return shapes.result(calls.Outcome(error.as_dict(), is_error=True))
+            return serializers.result(dispatch.Outcome(error.as_dict(), is_error=True))
 
     def _no_such_tool(self, name: str) -> dict[str, Any]:
         error = NotFound(
@@ -224,7 +224,7 @@ class Bridge(MCPServer[Any]):
         except NotFound as error:
             raise ResourceNotFoundError(error.message) from error
         except OrchestratorError as error:
-            raise shapes.protocol_error(error) from error
+            raise serializers.protocol_error(error) from error
         mime_type = entry.mime_type if isinstance(content, str) else "application/octet-stream"
         return [ReadResourceContents(content=content, mime_type=mime_type)]
 
@@ -292,7 +292,7 @@ class Bridge(MCPServer[Any]):
         try:
             return await self._in_thread(context, work)
         except OrchestratorError as error:
-            raise shapes.protocol_error(error) from error
+            raise serializers.protocol_error(error) from error
 
     def _match(self, uri: str) -> tuple[registry.Resource, dict[str, Any]]:
         for entry in self._resources:
@@ -330,11 +330,11 @@ class Bridge(MCPServer[Any]):
         Raises MCPError where there is none, or its arguments are not those it takes.
         """
         entry, given = self._prompt(name), dict(arguments or {})
-        shapes.check_prompt_arguments(entry, given)
+        serializers.check_prompt_arguments(entry, given)
         try:
             text = await self._in_thread(context, _reading(lambda caller: entry.handler(caller, **given)))
         except OrchestratorError as error:
-            raise shapes.protocol_error(error) from error
+            raise serializers.protocol_error(error) from error
         content = mcp_types.TextContent(type="text", text=text)
         return mcp_types.GetPromptResult(
             description=entry.description, messages=[mcp_types.PromptMessage(role="user", content=content)]
@@ -344,7 +344,7 @@ class Bridge(MCPServer[Any]):
         entry = self._prompts.get(name)
         if entry is None:
             error = NotFound(f"There is no prompt {name[:100]!r}.", details={"allowed": list(self._prompts)})
-            raise shapes.protocol_error(error)
+            raise serializers.protocol_error(error)
         return entry
 
 

@@ -10,7 +10,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from orchestrator_site.openapi.examples import add_examples
 from orchestrator_site.openapi.schema import PROBLEMS, Schema
-from tasks.rest.problems import MEDIA_TYPE, TITLES, TYPE
+from orchestrator_site.rest.problems import MEDIA_TYPE, TITLES, TYPE
 
 _WORD = {"type": "string"}
 PROBLEM = {

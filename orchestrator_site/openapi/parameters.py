@@ -10,15 +10,15 @@ from django_filters.rest_framework import FilterSet
 from artifacts.api.files import LIMIT as FILES_LIMIT
 from artifacts.api.files import LIMIT_DEFAULT as FILES_DEFAULT
 from artifacts.api.search import KINDS as SEARCH_KINDS
-from artifacts.search.search import LIMIT as SEARCH_LIMIT
-from artifacts.search.search import LIMIT_DEFAULT as SEARCH_DEFAULT
-from artifacts.search.words import QUERY_LIMIT
+from artifacts.reports.brief import SMALLEST_CHARS
+from artifacts.search.query_parser import QUERY_LIMIT
+from artifacts.search.service import LIMIT as SEARCH_LIMIT
+from artifacts.search.service import LIMIT_DEFAULT as SEARCH_DEFAULT
+from orchestrator_site.rest.filters import FlagFilter, WordsFilter
 from tasks.api.events import LIMIT as EVENTS_LIMIT
 from tasks.api.events import LIMIT_DEFAULT as EVENTS_DEFAULT
 from tasks.api.tasks import BRIEF_CHARS_LIMIT
 from tasks.choices import Verb
-from tasks.queries.brief import SMALLEST_CHARS
-from tasks.rest.filters import FlagFilter, WordsFilter
 from tasks.services.idempotency import KEY_LIMIT
 
 Parameter = dict[str, Any]

@@ -1,4 +1,4 @@
-"""Describes one operation from the tables of its view (tasks/rest/views.py)."""
+"""Describes one operation from the tables of its view (orchestrator_site/rest/base.py)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from drf_spectacular.utils import OpenApiResponse
 
 from artifacts.api.uploads import MEDIA_TYPE as PART
 from orchestrator_site.openapi import parameters
-from tasks.rest.fields import Body
-from tasks.rest.permissions import needed
+from orchestrator_site.rest.fields import Body
+from orchestrator_site.rest.permissions import needed
 from tasks.validators import LEASE_MINUTES_LIMIT
 
 _ETAG = {

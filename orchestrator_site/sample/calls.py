@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator_site.mcp import calls, registry
+from orchestrator_site.kernel.errors import Conflict
+from orchestrator_site.kernel.identity import Principal
+from orchestrator_site.mcp import dispatch, registry
 from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.mcp.server import load_doors
-from tasks.callers import Caller
 from tasks.choices import Priority
-from tasks.errors import Conflict
+from tasks.identity.client import Caller
 from tasks.models import Project
-from tasks.principals import Principal
 from tasks.services import sessions
 from tasks.services.plan import Subtask
 
@@ -51,9 +51,9 @@ class Assistant:
             raise Conflict(f"The sample cannot be loaded: {outcome.payload.get('message')}", next="Look at the log.")
         return outcome.payload
 
-    def tries(self, tool: str, **arguments: Any) -> calls.Outcome:
+    def tries(self, tool: str, **arguments: Any) -> dispatch.Outcome:
         """Call a tool, whatever comes of it."""
-        return calls.run(self._tools[tool], arguments, self._caller, self._meter)
+        return dispatch.run(self._tools[tool], arguments, self._caller, self._meter)
 
 
 def as_sent(subtask: Subtask) -> dict[str, Any]:

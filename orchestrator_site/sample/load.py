@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from orchestrator_site.kernel.errors import Conflict
+from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.sample import story, times
 from orchestrator_site.sample.calls import CONNECTION
 from orchestrator_site.sample.team import Team
-from tasks.actors import Actor
-from tasks.errors import Conflict
+from tasks.identity.actor import Actor
 from tasks.models import Project
-from tasks.principals import Scope
 from tasks.services.edit_project import create_project
 
 NAME = "Sample: a bookshop's checkout"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.sample.load import sample_project
-from tasks.actors import Actor
+from tasks.identity.actor import Actor
 from tasks.models import Project
-from tasks.principals import Scope
 
 
 def remove_sample(*, actor: Actor, seen: str | None = None) -> bool:

@@ -11,8 +11,8 @@ from artifacts.models import ArtifactVersion, Kind
 from artifacts.services import comment
 from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.sample.calls import Assistant, as_sent
-from tasks.actors import Actor
 from tasks.choices import Status
+from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Task
 from tasks.services import review, steer
 from tasks.services.plan import Subtask

@@ -6,10 +6,10 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
+from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.sample.load import load_sample, sample_project
 from orchestrator_site.sample.remove import remove_sample
-from tasks.principals import Scope
-from tasks.views.page import actor_of, deed, form
+from orchestrator_site.web.pages import actor_of, deed, form
 
 
 @deed(Scope.ADMIN)

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator_site.streams.hub import Hub, Told
 from tasks.api.events import FULL, STREAM_HEADER
-from tasks.queries.feed import Wanted
+from tasks.selectors.feed import Wanted
 
 PATH = "/api/v1/events"
 STREAMS = 256

@@ -14,11 +14,11 @@ import anyio
 from anyio.to_thread import run_sync
 from django.db import DatabaseError, close_old_connections
 
-from orchestrator_site import ending
+from orchestrator_site.kernel import shutdown
 from tasks.api.events import frame
 from tasks.models import Event
-from tasks.queries import feed
-from tasks.queries.feed import Wanted
+from tasks.selectors import feed
+from tasks.selectors.feed import Wanted
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class Hub:
         return await run_sync(asked, limiter=self._threads)
 
     async def _look(self) -> None:
-        self.is_over = ending.has_begun()
+        self.is_over = shutdown.has_begun()
         found: list[Told] = await self.ask(lambda: _after(self.last_id), otherwise=[])
         for told in found:
             if len(self._kept) == _KEPT:

@@ -10,13 +10,13 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from orchestrator_site.kernel.errors import Forbidden, NotFound
+from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.models import AccessToken
+from orchestrator_site.rest.base import Api
+from orchestrator_site.rest.fields import Body, Several, Text, Word
+from orchestrator_site.rest.idempotency import Reply
 from orchestrator_site.tokens.service import DEFAULT_SCOPES, NAME_LIMIT, create_token, revoke_token
-from tasks.errors import Forbidden, NotFound
-from tasks.principals import Scope
-from tasks.rest.fields import Body, Several, Text, Word
-from tasks.rest.views import Api
-from tasks.rest.writing import Reply
 
 Secrets = list[str]
 STATES = ("active", "revoked", "expired", "suspended")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from orchestrator_site.tokens import recent
+from orchestrator_site.kernel.identity import Principal
+from orchestrator_site.tokens import auth_cache
 from orchestrator_site.tokens.service import digest_of, principal_of
 from orchestrator_site.tokens.throttle import failures
-from tasks.principals import Principal
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def bearer_of(header: str) -> str | None:
 
 def proved_recently(secret: str | None) -> Principal | None:
     """Return who a secret proves to be, without a look into the database, where there was one a moment ago."""
-    return recent.find(digest_of(secret)) if secret else None
+    return auth_cache.find(digest_of(secret)) if secret else None
 
 
 def authenticate(secret: str | None, *, address: str) -> Principal:
@@ -48,10 +48,10 @@ def authenticate(secret: str | None, *, address: str) -> Principal:
 
     Raises Refused. Neither the answer nor the log holds any part of what was sent.
     """
-    memory = recent.memory()
+    memory = auth_cache.memory()
     principal = principal_of(secret) if secret and len(secret) <= _LONGEST else None
     if principal is not None and secret is not None:
-        recent.note(memory, digest_of(secret), principal)
+        auth_cache.note(memory, digest_of(secret), principal)
         return principal
     if secret is None:
         raise Refused("An access token is needed: send Authorization: Bearer TOKEN.")

@@ -7,12 +7,12 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import User
 
+from orchestrator_site.kernel.errors import Conflict, OrchestratorError
+from orchestrator_site.kernel.identity import in_order, scopes_of
 from orchestrator_site.models import AccessToken
+from orchestrator_site.tokens.formatting import ALLOWS, expiry_of
 from orchestrator_site.tokens.service import DEFAULT_SCOPES, NAME_LIMIT, create_token
-from orchestrator_site.tokens.words import ALLOWS, expiry_of
-from tasks.errors import Conflict, OrchestratorError
 from tasks.models import Project
-from tasks.principals import in_order, scopes_of
 
 LIFETIMES = {"30d": "30 days", "90d": "90 days", "365d": "A year", "never": "Until it is revoked"}
 

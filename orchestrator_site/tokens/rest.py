@@ -9,9 +9,9 @@ from django.utils.functional import SimpleLazyObject
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
 
+from orchestrator_site.kernel.identity import Principal, person
+from orchestrator_site.rest.problems import Refusal
 from orchestrator_site.tokens.bearer import Refused, authenticate, bearer_of
-from tasks.principals import Principal, person
-from tasks.rest.problems import Refusal
 
 
 class BearerAuthentication(BaseAuthentication):

@@ -13,12 +13,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from orchestrator_site.kernel.identity import Principal, Scope, in_order, person, scopes_of, with_included
+from orchestrator_site.kernel.text import unstorable
 from orchestrator_site.models import AccessToken
-from orchestrator_site.tokens import recent
-from tasks.errors import Conflict, Forbidden, Invalid, NotFound
+from orchestrator_site.tokens import auth_cache
 from tasks.models import Project
-from tasks.principals import Principal, Scope, in_order, person, scopes_of, with_included
-from tasks.text import unstorable
 
 PREFIX = "mto_"
 SECRET_BYTES = 32
@@ -78,7 +78,7 @@ def revoke_token(*, token: AccessToken) -> bool:
     This process refuses the next request with it; others may take up to a second (`tokens/recent.py`).
     """
     ended = AccessToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
-    recent.forget()
+    auth_cache.forget()
     return bool(ended)
 
 

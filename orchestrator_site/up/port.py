@@ -8,7 +8,7 @@ import sys
 
 from django.conf import settings
 
-from tasks.errors import Conflict, Forbidden, Invalid
+from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid
 
 LOOPBACK = {"127.0.0.1": socket.AF_INET, "localhost": socket.AF_INET, "::1": socket.AF_INET6}
 

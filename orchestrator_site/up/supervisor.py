@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from orchestrator_site.kernel.errors import OrchestratorError
 from orchestrator_site.up.child import Child
 from orchestrator_site.up.leftovers import Record
 from orchestrator_site.up.port import ANYWHERE
-from tasks.errors import OrchestratorError
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from types import FrameType
 
 import uvicorn
 
-from orchestrator_site import ending
+from orchestrator_site.kernel import shutdown
 from orchestrator_site.up.lifeline import hold_on
 
 GRACE_SECONDS = 2
@@ -32,7 +32,7 @@ class Server(uvicorn.Server):
         timer = threading.Timer(LAST_SECONDS, _end_now)
         timer.daemon = True
         timer.start()
-        ending.begin()
+        shutdown.begin()
         super().handle_exit(sig, frame)
 
 

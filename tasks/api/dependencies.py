@@ -5,15 +5,15 @@ from __future__ import annotations
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from orchestrator_site.kernel.errors import invalid
+from orchestrator_site.rest.fields import Body, Text, Texts
+from orchestrator_site.rest.idempotency import Reply
 from tasks import roles
-from tasks.api.shapes import DependencyShape
+from tasks.api.serializers import DependencyShape
 from tasks.api.tasks import TaskApi
 from tasks.api.verbs import TaskAnswer
-from tasks.errors import invalid
 from tasks.models import Dependency, Task
-from tasks.queries.find import tasks_by_ids
-from tasks.rest.fields import Body, Text, Texts
-from tasks.rest.writing import Reply
+from tasks.selectors.find import tasks_by_ids
 from tasks.services.edit import Changes, edit
 from tasks.services.plan_check import DEPENDENCIES_LIMIT
 

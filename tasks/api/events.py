@@ -13,13 +13,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from orchestrator_site.kernel.errors import Invalid, NotFound, Transient, invalid
+from orchestrator_site.rest.base import Api
+from orchestrator_site.rest.query_params import whole_in
 from tasks.choices import Verb
-from tasks.errors import Invalid, NotFound, Transient, invalid
 from tasks.models import Event, Task
-from tasks.queries import feed
-from tasks.queries.feed import Wanted
-from tasks.rest.numbers import whole_in
-from tasks.rest.views import Api
+from tasks.selectors import feed
+from tasks.selectors.feed import Wanted
 
 LIMIT_DEFAULT = 100
 LIMIT = 500

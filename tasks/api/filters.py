@@ -7,9 +7,9 @@ from typing import Any
 from django.db.models import Q
 from django_filters import rest_framework as filters
 
+from orchestrator_site.rest.filters import SEARCH_LIMIT, Filters, FlagFilter, MomentFilter, WordsFilter
 from tasks.choices import Priority, Status
 from tasks.models import Task, TaskQuerySet
-from tasks.rest.filters import SEARCH_LIMIT, Filters, FlagFilter, MomentFilter, WordsFilter
 
 STATUSES = [(status.value, status.value) for status in Status]
 PRIORITIES = [(priority.value, priority.label) for priority in Priority]

@@ -12,19 +12,19 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from artifacts.selectors.links import progress_of_plans
+from orchestrator_site.rest.fields import Body, Flag, Text, Texts, Word
+from orchestrator_site.rest.idempotency import Reply
+from orchestrator_site.rest.parsers import LARGE_BODY
+from orchestrator_site.rest.renderers import MarkdownRenderer
 from tasks import roles
-from tasks.answers import priority_number
 from tasks.api.filters import PlanFilters
-from tasks.api.shapes import PRIORITIES, PlanRow, TaskLine
+from tasks.api.serializers import PRIORITIES, PlanRow, TaskLine
 from tasks.api.status import StatusAnswer, status_of
 from tasks.api.tasks import SynthesisAnswer, TaskApi, row_columns, synthesized
 from tasks.choices import Complexity
 from tasks.models import Project, Task
-from tasks.queries.links import progress_of_plans
-from tasks.rest.fields import Body, Flag, Text, Texts, Word
-from tasks.rest.parsers import LARGE_BODY
-from tasks.rest.renderers import MarkdownRenderer
-from tasks.rest.writing import Reply
+from tasks.serializers import priority_number
 from tasks.services.plan import Plan, Subtask, plan
 from tasks.services.plan_check import DEPENDENCIES_LIMIT, SUBTASKS_LIMIT
 

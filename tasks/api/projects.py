@@ -9,16 +9,16 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tasks.actors import Actor
-from tasks.api.shapes import ProjectShape
+from orchestrator_site.kernel.errors import NotFound
+from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.rest.base import Api
+from orchestrator_site.rest.fields import Body, Text
+from orchestrator_site.rest.filters import SEARCH_LIMIT, Filters
+from orchestrator_site.rest.idempotency import Reply
+from tasks.api.serializers import ProjectShape
 from tasks.api.status import StatusAnswer, status_of
-from tasks.errors import NotFound
+from tasks.identity.actor import Actor
 from tasks.models import Project
-from tasks.principals import Scope
-from tasks.rest.fields import Body, Text
-from tasks.rest.filters import SEARCH_LIMIT, Filters
-from tasks.rest.views import Api
-from tasks.rest.writing import Reply
 from tasks.services.edit_project import create_project, edit_project
 
 

@@ -9,14 +9,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tasks.api.shapes import SessionShape
-from tasks.callers import Caller
-from tasks.errors import Invalid, NotFound
+from orchestrator_site.kernel.errors import Invalid, NotFound
+from orchestrator_site.rest.base import Api
+from orchestrator_site.rest.fields import Body, Text
+from orchestrator_site.rest.filters import Filters, FlagFilter
+from orchestrator_site.rest.idempotency import Reply
+from tasks.api.serializers import SessionShape
+from tasks.identity.client import Caller
 from tasks.models import Session
-from tasks.rest.fields import Body, Text
-from tasks.rest.filters import Filters, FlagFilter
-from tasks.rest.views import Api
-from tasks.rest.writing import Reply
 from tasks.services.sessions import end_session
 
 NAME_LIMIT, VERSION_LIMIT = 200, 100

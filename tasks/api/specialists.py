@@ -8,15 +8,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from orchestrator_site.kernel.errors import NotFound
+from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.rest.base import Api
+from orchestrator_site.rest.fields import Body, Text, Texts
+from orchestrator_site.rest.idempotency import Reply
 from tasks import roles
-from tasks.actors import Actor
-from tasks.api.shapes import RoleShape
-from tasks.errors import NotFound
+from tasks.api.serializers import RoleShape
+from tasks.identity.actor import Actor
 from tasks.models import Specialist
-from tasks.principals import Scope
-from tasks.rest.fields import Body, Text, Texts
-from tasks.rest.views import Api
-from tasks.rest.writing import Reply
 from tasks.services.specialists import LINES_LIMIT, delete_specialist, put_specialist
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from tasks.answers import why_stopped
-from tasks.api.shapes import ProgressShape, TaskLine
+from artifacts.selectors.links import progress_of
+from tasks.api.serializers import ProgressShape, TaskLine
 from tasks.models import Project, Session, Task
-from tasks.queries.links import progress_of
-from tasks.queries.overview import Standing, overview
+from tasks.selectors.overview import Standing, overview
+from tasks.serializers import why_stopped
 
 
 class StandingShape(TaskLine):

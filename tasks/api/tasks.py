@@ -11,20 +11,20 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from artifacts.reports.brief import SMALLEST_CHARS, brief_of
+from artifacts.reports.markdown import report
+from artifacts.reports.synthesis import headline, synthesis_of
+from orchestrator_site.kernel.errors import Invalid, NotFound
+from orchestrator_site.rest.base import Api
+from orchestrator_site.rest.fields import Body, Text, Word
+from orchestrator_site.rest.problems import with_addresses
+from orchestrator_site.rest.query_params import whole_in
+from orchestrator_site.rest.renderers import MarkdownRenderer
 from tasks import roles
-from tasks.answers import priority_number
 from tasks.api.filters import TaskFilters
-from tasks.api.shapes import PRIORITIES, TaskDetail, TaskLine, TaskRow
-from tasks.errors import Invalid, NotFound
+from tasks.api.serializers import PRIORITIES, TaskDetail, TaskLine, TaskRow
 from tasks.models import Task
-from tasks.queries.brief import SMALLEST_CHARS, brief_of
-from tasks.queries.synthesis import headline, synthesis_of
-from tasks.report import report
-from tasks.rest.fields import Body, Text, Word
-from tasks.rest.numbers import whole_in
-from tasks.rest.problems import with_addresses
-from tasks.rest.renderers import MarkdownRenderer
-from tasks.rest.views import Api
+from tasks.serializers import priority_number
 from tasks.services.edit import Changes, edit
 
 LONG_TEXTS = ("description", "context", "summary", "review_comment")

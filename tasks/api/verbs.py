@@ -10,17 +10,17 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from artifacts.reports.brief import SMALLEST_CHARS, brief_of
+from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.rest.fields import Body, Flag, Text, Whole
+from orchestrator_site.rest.idempotency import Reply
+from orchestrator_site.rest.problems import with_addresses
 from tasks import roles
-from tasks.actors import Actor
-from tasks.api.shapes import TaskDetail, TaskLine
+from tasks.api.serializers import TaskDetail, TaskLine
 from tasks.api.tasks import BRIEF_CHARS_LIMIT, TaskApi
 from tasks.choices import Status
+from tasks.identity.actor import Actor
 from tasks.models import Task
-from tasks.principals import Scope
-from tasks.queries.brief import SMALLEST_CHARS, brief_of
-from tasks.rest.fields import Body, Flag, Text, Whole
-from tasks.rest.problems import with_addresses
-from tasks.rest.writing import Reply
 from tasks.services import review, steer
 from tasks.services.claim import Claim, claim, claim_next
 from tasks.services.complete import complete

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
-from tasks.actors import Actor
+from orchestrator_site.kernel.errors import NotReady, invalid
 from tasks.choices import Status, Verb
-from tasks.errors import NotReady, invalid
+from tasks.identity.actor import Actor
 from tasks.models import Project, Task
-from tasks.queries.waiting import has_open_dependencies, open_dependencies, why_nothing_is_ready
 from tasks.roles import catalogue
-from tasks.services import leases, parents, transitions
+from tasks.selectors.blockers import has_open_dependencies, open_dependencies, why_nothing_is_ready
+from tasks.services import leases, rollup, transitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _grant(task: Task, actor: Actor) -> None:
     transitions.move(
         task, Verb.CLAIM, to=Status.ACTIVE, actor=actor, note={"lease_number": lease["lease_number"]}, **lease
     )
-    parents.settle(task, actor=actor)
+    rollup.settle(task, actor=actor)
 
 
 def _require_somebody(project: Project, specialist: str | None) -> None:

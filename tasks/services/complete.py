@@ -8,14 +8,14 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from orchestrator_site.kernel.errors import invalid
+from orchestrator_site.kernel.limits import check_texts
 from tasks import words
-from tasks.actors import Actor
 from tasks.choices import CLAIMABLE, Status, Verb
-from tasks.errors import invalid
+from tasks.identity.actor import Actor
 from tasks.models import Dependency, Task
-from tasks.services import leases, parents, transitions
+from tasks.services import leases, rollup, transitions
 from tasks.services.claim import claim, locked
-from tasks.services.texts import check_texts
 
 _LOOKED_AT = 500
 _NAMED = 20
@@ -63,7 +63,7 @@ def complete_locked(
     task = _in_hand(task, actor, lease_number)
     _end(task, actor, summary=summary, outcome=outcome, reason=reason)
     words.index([task])
-    changed = parents.settle(task, actor=actor)
+    changed = rollup.settle(task, actor=actor)
     done = [ended for ended in (task, *changed) if ended.status == Status.COMPLETED]
     return Completion(task, changed, became_ready(done))
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from django.db import connection
 
-from tasks.errors import Conflict, Invalid
-from tasks.graph import reachable
+from orchestrator_site.kernel.errors import Conflict, Invalid
+from tasks.graph.algorithms import reachable
 from tasks.models import Dependency, Project, Task
 from tasks.services import readiness
 

@@ -9,15 +9,15 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from orchestrator_site.kernel.errors import Conflict, invalid
+from orchestrator_site.kernel.limits import check_texts
 from tasks import events, words
-from tasks.actors import Actor
 from tasks.choices import FINISHED, Complexity, Priority, Verb
-from tasks.errors import Conflict, invalid
+from tasks.identity.actor import Actor
 from tasks.models import Task
 from tasks.roles import Catalogue
 from tasks.services import dependencies, leases
 from tasks.services.claim import locked
-from tasks.services.texts import check_texts
 
 
 @dataclass(frozen=True, slots=True)

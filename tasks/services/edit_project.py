@@ -10,14 +10,14 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
+from orchestrator_site.kernel.errors import Conflict, Invalid, invalid
+from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.kernel.limits import check_texts
 from tasks import events
-from tasks.actors import Actor
 from tasks.choices import Verb
-from tasks.errors import Conflict, Invalid, invalid
+from tasks.identity.actor import Actor
 from tasks.mirrors import begin_mirror
 from tasks.models import Project
-from tasks.principals import Scope
-from tasks.services.texts import check_texts
 from tasks.validators import KNOWN, validate_project_settings
 
 NAME_LIMIT = 200

@@ -15,9 +15,9 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 
-from tasks.errors import Conflict, Invalid
+from orchestrator_site.kernel.errors import Conflict, Invalid
+from orchestrator_site.kernel.text import unstorable
 from tasks.models import IdempotencyKey, Project
-from tasks.text import unstorable
 
 KEY_LIMIT = 200
 FORGET_BATCH = 500

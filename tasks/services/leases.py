@@ -13,12 +13,12 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from tasks.actors import Actor
+from orchestrator_site.kernel.errors import Conflict
+from orchestrator_site.kernel.identity import Scope
 from tasks.choices import Status, Verb
-from tasks.errors import Conflict
+from tasks.identity.actor import Actor
 from tasks.models import Project, Session, Task
-from tasks.principals import Scope
-from tasks.services import parents, transitions
+from tasks.services import rollup, transitions
 
 SWEEP_LIMIT = 100
 """How many run-out leases one sweep frees, so that a claim never waits for a long one."""
@@ -131,7 +131,7 @@ def free_run_out(*, project: Project, limit: int = SWEEP_LIMIT) -> list[Task]:
         rows = candidates.select_related("lease_session", "project").select_for_update(of=("self",), skip_locked=True)
         freed = [free(task, actor=Actor.system(), why=_why_over(task)) for task in rows[:limit]]
         for task in freed:
-            parents.settle(task, actor=Actor.system())
+            rollup.settle(task, actor=Actor.system())
     return freed
 
 

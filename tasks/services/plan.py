@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Max
 
-from tasks import events, ids, words
-from tasks.actors import Actor
+from orchestrator_site.kernel import ids
+from orchestrator_site.kernel.errors import Conflict, Invalid, invalid
+from orchestrator_site.kernel.text import shortened
+from tasks import events, words
 from tasks.choices import CLAIMABLE, Complexity, Priority, Status, Verb
-from tasks.errors import Conflict, Invalid, invalid
+from tasks.identity.actor import Actor
 from tasks.models import Dependency, Event, Project, Task
-from tasks.queries.find import tasks_by_ids
 from tasks.roles import Catalogue
-from tasks.services import dependencies, leases, parents, plan_check, readiness
+from tasks.selectors.find import tasks_by_ids
+from tasks.services import dependencies, leases, plan_check, readiness, rollup
 from tasks.services.claim import locked
 from tasks.services.plan_check import Draft, Subtask
-from tasks.text import shortened
 
 __all__ = ["Plan", "Subtask", "plan"]
 
@@ -69,7 +70,7 @@ def plan(
         _refuse_cycles_through(root, {need for _, need in edges} & {row.pk for row in outside.values()})
         words.index([root, *tasks])
         _record(root, tasks, actor)
-        parents.settle(root, actor=actor)
+        rollup.settle(root, actor=actor)
     return Plan(root, tasks, [entry.spec.key for entry in draft], _named(edges, tasks, outside))
 
 
@@ -104,7 +105,7 @@ def divide(task: Task, *, actor: Actor) -> Task:
     doing it.
     """
     task = locked(task)
-    parents.require_alive(task)
+    rollup.require_alive(task)
     if not task.is_leaf and task.status != Status.CANCELLED and task.archived_at is None:
         return task
     if task.archived_at is not None or task.status not in (*CLAIMABLE, Status.ACTIVE):

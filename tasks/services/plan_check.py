@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator_site.kernel.limits import check_texts
 from tasks.choices import Complexity, Priority
-from tasks.graph import find_cycle
+from tasks.graph.algorithms import find_cycle
 from tasks.models import Task
 from tasks.roles import Catalogue
-from tasks.services.texts import check_texts
 
 SUBTASKS_LIMIT = 2000
 DEPENDENCIES_LIMIT = 200

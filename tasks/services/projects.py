@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
-from tasks.errors import Invalid, NotFound
+from orchestrator_site.kernel.errors import Invalid, NotFound
 from tasks.models import Project
 
 OWN_VARIABLE = "ORCHESTRATOR_PROJECT_DIR"

@@ -7,16 +7,16 @@ from typing import Any
 
 from django.db import transaction
 
+from orchestrator_site.kernel.errors import Invalid
+from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.kernel.limits import LIMITS, require_texts
 from tasks import remarks
-from tasks.actors import Actor
 from tasks.choices import Status, Verb
-from tasks.errors import Invalid
+from tasks.identity.actor import Actor
 from tasks.models import Task
-from tasks.principals import Scope
-from tasks.services import parents, transitions
+from tasks.services import rollup, transitions
 from tasks.services.claim import locked
 from tasks.services.complete import became_ready
-from tasks.services.texts import LIMITS, require_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def approve(*, task: Task, actor: Actor, comment: str = "") -> Review:
         task = locked(task)
         note = _note(comment, remarks.take_along(task, comment)[1])
         transitions.move(task, Verb.APPROVE, to=Status.COMPLETED, actor=actor, note=note, review_comment="", reason="")
-        changed = parents.settle(task, actor=actor)
+        changed = rollup.settle(task, actor=actor)
         done = [ended for ended in (task, *changed) if ended.status == Status.COMPLETED]
         return Review(task, became_ready(done), [])
 
@@ -56,7 +56,7 @@ def request_revision(*, task: Task, actor: Actor, comment: str) -> Review:
         task = locked(task)
         whole, number = remarks.take_along(task, comment)
         _require_words(whole, number)
-        parents.require_alive(task)
+        rollup.require_alive(task)
         transitions.move(
             task,
             Verb.REQUEST_REVISION,
@@ -65,7 +65,7 @@ def request_revision(*, task: Task, actor: Actor, comment: str) -> Review:
             note=_note(comment, number),
             review_comment=whole,
         )
-        parents.settle(task, actor=actor)
+        rollup.settle(task, actor=actor)
         return Review(task, [], _built_on(task))
 
 

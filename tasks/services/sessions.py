@@ -8,14 +8,15 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from tasks import events, ids
-from tasks.actors import Actor
+from orchestrator_site.kernel import ids
+from orchestrator_site.kernel.errors import Conflict, NotFound
+from orchestrator_site.kernel.identity import Principal, Scope
+from orchestrator_site.kernel.text import storable
+from tasks import events
 from tasks.choices import Verb
-from tasks.errors import Conflict, NotFound
+from tasks.identity.actor import Actor
 from tasks.models import Project, Session
-from tasks.principals import Principal, Scope
 from tasks.services import leases
-from tasks.text import storable
 
 TOUCH_EVERY = timedelta(minutes=1)
 """A session's calls are noted at most this often, so that reading stays free of writing."""

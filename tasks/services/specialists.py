@@ -8,14 +8,14 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from orchestrator_site.kernel.errors import Conflict, NotFound, invalid
+from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.kernel.limits import check_texts
 from tasks import events
-from tasks.actors import Actor
 from tasks.choices import Verb
-from tasks.errors import Conflict, NotFound, invalid
+from tasks.identity.actor import Actor
 from tasks.models import Project, Specialist
-from tasks.principals import Scope
 from tasks.roles import NAME, Role, catalogue
-from tasks.services.texts import check_texts
 
 LINES_LIMIT = 100
 _OURS = ("default", "site", "project")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from tasks.actors import Actor
+from orchestrator_site.kernel.errors import Invalid
+from orchestrator_site.kernel.limits import require_texts
 from tasks.choices import FINISHED, Status, Verb
-from tasks.errors import Invalid
+from tasks.identity.actor import Actor
 from tasks.models import Task
-from tasks.services import leases, parents, transitions
+from tasks.services import leases, rollup, transitions
 from tasks.services.claim import locked
-from tasks.services.texts import require_texts
 
 
 def block(*, task: Task, actor: Actor, reason: str, lease_number: int | None = None) -> Task:
@@ -56,7 +56,7 @@ def release(*, task: Task, actor: Actor, reason: str = "", lease_number: int | N
         transitions.require(task, Verb.RELEASE)
         leases.require_holder(task, actor, lease_number=lease_number)
         leases.free(task, actor=actor, why=reason)
-        parents.settle(task, actor=actor)
+        rollup.settle(task, actor=actor)
     return task
 
 
@@ -74,7 +74,7 @@ def cancel(*, task: Task, actor: Actor, reason: str = "") -> list[Task]:
         transitions.require(task, Verb.CANCEL)
         below = [_cancel_one(each, actor, reason) for each in _unfinished_below(task)]
         task = _cancel_one(task, actor, reason)
-        parents.settle(task, actor=actor)
+        rollup.settle(task, actor=actor)
     return [task, *below]
 
 
@@ -93,7 +93,7 @@ def _stop(task: Task, actor: Actor, verb: Verb, to: Status, reason: str, lease_n
         transitions.require(task, verb)
         leases.require_holder(task, actor, lease_number=lease_number)
         transitions.move(task, verb, to=to, actor=actor, note={"reason": reason}, reason=reason)
-        parents.settle(task, actor=actor)
+        rollup.settle(task, actor=actor)
     return task
 
 
@@ -101,7 +101,7 @@ def _put_back(task: Task, actor: Actor, verb: Verb) -> Task:
     with transaction.atomic():
         task = locked(task)
         transitions.move(task, verb, to=Status.PENDING, actor=actor, reason="")
-        parents.settle(task, actor=actor)
+        rollup.settle(task, actor=actor)
     return task
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from django.utils import timezone
 
+from orchestrator_site.kernel.errors import Conflict
 from tasks import events
-from tasks.actors import Actor
 from tasks.choices import CLAIMABLE, Status, Verb
-from tasks.errors import Conflict
+from tasks.identity.actor import Actor
 from tasks.models import Task
-from tasks.queries.waiting import has_open_dependencies
+from tasks.selectors.blockers import has_open_dependencies
 from tasks.services import readiness
 
 UNFINISHED = frozenset(Status) - {Status.COMPLETED, Status.CANCELLED}

@@ -8,25 +8,25 @@ from typing import Any, ClassVar, Literal
 from django.db import transaction
 from pydantic import Field
 
+from artifacts.reports.brief import Work, works_of
+from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, invalid
+from orchestrator_site.kernel.limits import TEXT_LIMIT
+from orchestrator_site.kernel.text import shortened, within_bytes
 from orchestrator_site.mcp.registry import Arguments, tool
-from tasks import answers, roles
-from tasks.actors import Actor
-from tasks.callers import Caller
+from tasks import roles, serializers
 from tasks.choices import Status
-from tasks.errors import Conflict, Invalid, NotFound, invalid
+from tasks.identity.actor import Actor
+from tasks.identity.client import Caller
 from tasks.models import Project, Task
-from tasks.queries import counts, pages
-from tasks.queries.brief import Work, works_of
-from tasks.queries.find import id_of, task_by_id
-from tasks.queries.pages import Page
-from tasks.queries.waiting import edges_of
+from tasks.selectors import counts, pages
+from tasks.selectors.blockers import edges_of
+from tasks.selectors.find import id_of, task_by_id
+from tasks.selectors.pages import Page
 from tasks.services import review, steer
 from tasks.services.dependencies import descendants_of
 from tasks.services.edit import Changes, edit
 from tasks.services.idempotency import run_once
-from tasks.services.texts import TEXT_LIMIT
 from tasks.services.transitions import possible_for
-from tasks.text import shortened, within_bytes
 
 Answer = dict[str, Any]
 Action = Literal["cancel", "block", "unblock", "release", "fail", "retry", "approve", "request_revision"]
@@ -69,7 +69,7 @@ def get_status(caller: Caller, given: GetStatus) -> Answer:
         return _of_project(project, given)
     task = task_by_id(project, given.task_id)
     answer = _of_task(task, full=given.detail == "full") if task.is_leaf else _of_plan(task, given)
-    return {**answer, "repaired": answers.short_id(given.task_id, task)}
+    return {**answer, "repaired": serializers.short_id(given.task_id, task)}
 
 
 def _of_project(project: Project, given: GetStatus) -> Answer:
@@ -98,10 +98,10 @@ def _of_plan(plan: Task, given: GetStatus) -> Answer:
     if given.specialist_type is not None:
         tree = tree.filter(specialist=given.specialist_type)
     page = pages.in_tree_order(tree, after=given.cursor, limit=given.limit + 1)
-    done = answers.progress(plan)
+    done = serializers.progress(plan)
     return {
         "task_id": plan.public_id,
-        "title": shortened(plan.title, answers.TITLE_LENGTH),
+        "title": shortened(plan.title, serializers.TITLE_LENGTH),
         **done,
         "parent_task_id": plan.parent.public_id if plan.parent else None,
         "total": tree.count(),
@@ -113,13 +113,13 @@ def _page(page: Page, given: GetStatus, *, base_depth: int | None = None) -> Ans
     full = given.detail == "full"
 
     def shape(task: Task) -> Answer:
-        facts = _full_row(task) if full else answers.row(task)
+        facts = _full_row(task) if full else serializers.row(task)
         if base_depth is not None and task.depth > base_depth + 1:
             facts["depth"] = task.depth - base_depth
         return facts
 
     shown = page.tasks[: given.limit]
-    rows = answers.within(shown, shape, budget=FULL_BUDGET if full else answers.BUDGET)
+    rows = serializers.within(shown, shape, budget=FULL_BUDGET if full else serializers.BUDGET)
     more = len(rows) < len(page.tasks)
     return {
         "tasks": rows,
@@ -130,11 +130,11 @@ def _page(page: Page, given: GetStatus, *, base_depth: int | None = None) -> Ans
 
 def _full_row(task: Task, *, text_limit: int = TEXT_BYTES) -> Answer:
     return {
-        **answers.row(task),
+        **serializers.row(task),
         "title": within_bytes(task.title, text_limit),
         "description": within_bytes(task.description, text_limit),
         "summary": within_bytes(task.summary, text_limit) or None,
-        "reason": within_bytes(answers.why_stopped(task), text_limit) or None,
+        "reason": within_bytes(serializers.why_stopped(task), text_limit) or None,
         "priority": task.priority_word,
         "updated_at": task.updated_at.isoformat(timespec="seconds"),
         "completed_at": task.completed_at.isoformat(timespec="seconds") if task.completed_at else None,
@@ -231,7 +231,7 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
         if given.action is not None and given.action not in OPENING:
             answer.update(_act(task, actor, given.action, given.reason or ""))
         task.refresh_from_db(fields=["status"])
-    return {"status": task.status, **answer, "repaired": answers.short_id(given.task_id, task)}
+    return {"status": task.status, **answer, "repaired": serializers.short_id(given.task_id, task)}
 
 
 def _changes(task: Task, given: UpdateTask) -> Changes:
@@ -244,7 +244,7 @@ def _changes(task: Task, given: UpdateTask) -> Changes:
     if "specialist_type" in sent:
         columns["specialist"] = given.specialist_type or ""
     if "priority" in sent:
-        columns["priority"] = answers.priority_number(given.priority or "normal")
+        columns["priority"] = serializers.priority_number(given.priority or "normal")
     return Changes(
         columns,
         _tasks(task.project, given.add_dependencies, "add_dependencies"),
@@ -298,7 +298,7 @@ def _act(task: Task, actor: Actor, action: Action, reason: str) -> Answer:
 def _review(task: Task, actor: Actor, action: Action, reason: str) -> Answer:
     if action == "approve":
         seen = review.approve(task=task, actor=actor, comment=reason)
-        ready = [answers.pointer(each) for each in seen.unblocked]
+        ready = [serializers.pointer(each) for each in seen.unblocked]
         following = "Call orchestrator_execute_subtask for what is ready now." if ready else None
         return {**_counted("unblocked", ready, ROWS_DEFAULT), "next": following}
     seen = review.request_revision(task=task, actor=actor, comment=reason)

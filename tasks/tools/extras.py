@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 
+from artifacts.reports.brief import brief_of
+from artifacts.reports.markdown import report
+from artifacts.reports.synthesis import synthesis_of
 from orchestrator_site.mcp.registry import prompt, resource
-from tasks.callers import Caller
+from tasks.identity.client import Caller
 from tasks.models import Task
-from tasks.queries import counts
-from tasks.queries.brief import brief_of
-from tasks.queries.find import ids_beginning, project_of_task, task_by_id
-from tasks.queries.overview import overview
-from tasks.queries.synthesis import synthesis_of
-from tasks.report import report
+from tasks.selectors import counts
+from tasks.selectors.find import ids_beginning, project_of_task, task_by_id
+from tasks.selectors.overview import overview
 from tasks.tools import loop
 
 

@@ -6,23 +6,23 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, WithJsonSchema
 
+from artifacts.reports.brief import brief_of
+from artifacts.reports.markdown import report
+from artifacts.reports.synthesis import Synthesis, synthesis_of
+from orchestrator_site.kernel.errors import Invalid
+from orchestrator_site.kernel.text import shortened
 from orchestrator_site.mcp.registry import Arguments, tool
 from orchestrator_site.mcp.schema import HIDDEN
-from tasks import answers, roles
-from tasks.actors import Actor
-from tasks.callers import Caller
+from tasks import roles, serializers
 from tasks.choices import Complexity
-from tasks.errors import Invalid
+from tasks.identity.actor import Actor
+from tasks.identity.client import Caller
 from tasks.models import Session, Task
-from tasks.queries.brief import brief_of
-from tasks.queries.find import task_by_id
-from tasks.queries.overview import Overview, overview
-from tasks.queries.synthesis import Synthesis, synthesis_of
-from tasks.report import report
+from tasks.selectors.find import task_by_id
+from tasks.selectors.overview import Overview, overview
 from tasks.services.claim import Claim, claim, claim_next
 from tasks.services.idempotency import run_once
 from tasks.services.plan import Plan, Subtask, plan
-from tasks.text import shortened
 
 Answer = dict[str, Any]
 Level = Literal["simple", "moderate", "complex", "very_complex"]
@@ -71,9 +71,9 @@ def _welcome(session: Session, fresh: bool, *, keeps_sessions: bool) -> Answer:
         "resumed": None if fresh else True,
         "loop": LOOP,
         "specialists": sorted(catalogue.roles)[:SPECIALISTS_SHOWN],
-        "role_problems": [shortened(problem, answers.LINE_LENGTH) for problem in catalogue.problems[:2]],
+        "role_problems": [shortened(problem, serializers.LINE_LENGTH) for problem in catalogue.problems[:2]],
         **standing(seen),
-        "next": answers.next_step(seen) + ("" if keeps_sessions else " Send session_id with every call."),
+        "next": serializers.next_step(seen) + ("" if keeps_sessions else " Send session_id with every call."),
     }
 
 
@@ -81,12 +81,12 @@ def standing(seen: Overview) -> Answer:
     """The parts of an overview that assistants act on, bounded."""
     return {
         "counts": seen.counts,
-        "in_progress": answers.within(seen.active, answers.in_progress, budget=600),
-        "needs_revision": answers.within(seen.needs_revision.tasks, answers.stopped, budget=400),
+        "in_progress": serializers.within(seen.active, serializers.in_progress, budget=600),
+        "needs_revision": serializers.within(seen.needs_revision.tasks, serializers.stopped, budget=400),
         "needs_revision_total": seen.needs_revision.total or None,
-        "waits_for_a_person": answers.within(seen.waits_for_a_person.tasks, answers.stopped, budget=450),
+        "waits_for_a_person": serializers.within(seen.waits_for_a_person.tasks, serializers.stopped, budget=450),
         "waits_for_a_person_total": seen.waits_for_a_person.total or None,
-        "next_ready": answers.pointer(seen.next_ready) if seen.next_ready else None,
+        "next_ready": serializers.pointer(seen.next_ready) if seen.next_ready else None,
     }
 
 
@@ -123,7 +123,7 @@ class SubtaskArguments(Arguments):
             dependencies=tuple(self.dependencies),
             effort=self.estimated_effort,
             complexity=self.complexity_level or "",
-            priority=answers.priority_number(self.priority),
+            priority=serializers.priority_number(self.priority),
             context=self.context,
             review=self.review,
             subtasks=tuple(each.spec() for each in self.subtasks),
@@ -161,7 +161,7 @@ def plan_task(caller: Caller, given: PlanTask) -> Answer:
         project=project,
         operation="plan_task",
         key=given.idempotency_key,
-        request=answers.request_of(given),
+        request=serializers.request_of(given),
         produce=lambda: _planned(
             plan(
                 project=project,
@@ -179,7 +179,7 @@ def plan_task(caller: Caller, given: PlanTask) -> Answer:
 
 def _planned(made: Plan) -> Answer:
     rows = list(zip(made.tasks, made.keys, made.needs, strict=True))
-    shown = answers.within(rows, _planned_row)
+    shown = serializers.within(rows, _planned_row)
     left = len(rows) - len(shown)
     return {
         "parent_task_id": made.root.public_id,
@@ -193,7 +193,7 @@ def _planned(made: Plan) -> Answer:
 
 def _planned_row(entry: tuple[Task, str, list[str]]) -> Answer:
     task, key, needs = entry
-    facts: Answer = {"task_id": task.public_id, "title": shortened(task.title, answers.TITLE_LENGTH)}
+    facts: Answer = {"task_id": task.public_id, "title": shortened(task.title, serializers.TITLE_LENGTH)}
     if key:
         facts["key"] = key
     if len(needs) > DEPENDENCIES_SHOWN:
@@ -224,7 +224,7 @@ def execute_subtask(caller: Caller, given: ExecuteSubtask) -> Answer:
         project=actor.project,
         operation=f"execute_subtask {actor.session_id}",  # nor is what it holds
         key=given.idempotency_key,
-        request=answers.request_of(given),
+        request=serializers.request_of(given),
         produce=lambda: _executed(_claim(given, actor), given),
     )
 
@@ -256,7 +256,7 @@ def _executed(made: Claim, given: ExecuteSubtask) -> Answer:
         "brief": brief.text,
         "omitted": brief.omitted,
         "role_problems": catalogue.problems[:PROBLEMS_SHOWN],
-        "repaired": answers.short_id(given.task_id, task),
+        "repaired": serializers.short_id(given.task_id, task),
         "next": "Do the work, then call orchestrator_complete_subtask with task_id, lease_number, a short summary, "
         "the whole work in detailed_work, and next_action='complete'.",
     }
@@ -287,7 +287,7 @@ def synthesize_results(caller: Caller, given: SynthesizeResults) -> Answer:
         "counts": synthesis.counts,
         "report": text,
         "parts_not_shown": left_out or None,
-        "repaired": answers.short_id(given.parent_task_id, plan_task),
+        "repaired": serializers.short_id(given.parent_task_id, plan_task),
         "next": _after_synthesis(synthesis, left_out, given.detail),
     }
 

@@ -7,15 +7,15 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
+from orchestrator_site.kernel.db_errors import refusals_told
+from orchestrator_site.kernel.errors import Conflict, Invalid, NotReady, OrchestratorError, Transient
+from orchestrator_site.kernel.identity import Scope, scopes_of
+from orchestrator_site.web.advice import in_words
+from orchestrator_site.web.pages import actor_of, came_from, find_task, form, page, require
 from tasks import remarks
-from tasks.errors import Conflict, Invalid, NotReady, OrchestratorError, Transient
 from tasks.models import Task
-from tasks.principals import Scope, scopes_of
-from tasks.queries.offers import BY_VERB, Offer, may_complete, offers_for
-from tasks.refusals import refusals_told
-from tasks.services.ask import ask, seen_as
-from tasks.views.advice import in_words
-from tasks.views.page import actor_of, came_from, find_task, form, page, require
+from tasks.selectors.available_actions import BY_VERB, Offer, may_complete, offers_for
+from tasks.services.guarded_action import ask, seen_as
 
 
 @page

@@ -8,12 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from artifacts.selectors import cards
+from orchestrator_site.kernel.identity import scopes_of
+from orchestrator_site.web.pages import find_project, number_in, page, text_in
 from tasks.choices import Priority, Status
 from tasks.models import Project
-from tasks.principals import scopes_of
-from tasks.queries import cards
-from tasks.queries.board import specialists_seen
-from tasks.views.page import find_project, number_in, page, text_in
+from tasks.selectors.board import specialists_seen
 
 KEYS = (
     ("j", "Next card, also ↓ (Enter opens it)"),

@@ -11,19 +11,19 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
+from artifacts.selectors.candidates import candidates, chosen
+from orchestrator_site.kernel.db_errors import refusals_told
+from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, Stale, Transient, invalid
+from orchestrator_site.kernel.identity import Scope, scopes_of
+from orchestrator_site.web.pages import actor_of, came_from, find_task, form
 from tasks import roles
-from tasks.errors import Conflict, Invalid, OrchestratorError, Stale, Transient, invalid
 from tasks.models import Event, Task
-from tasks.principals import Scope, scopes_of
-from tasks.queries import board
-from tasks.queries.candidates import candidates, chosen
-from tasks.queries.offers import may_edit
-from tasks.refusals import refusals_told
+from tasks.selectors import board
+from tasks.selectors.available_actions import may_edit
 from tasks.services.edit import Changes
 from tasks.services.edit import edit as change
 from tasks.views import edit_form
 from tasks.views.edit_form import Typed
-from tasks.views.page import actor_of, came_from, find_task, form
 
 EVENTS_TOLD = 10
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from django.http import QueryDict
 
+from orchestrator_site.kernel.errors import Invalid
+from orchestrator_site.kernel.limits import LIMITS
 from tasks.choices import Complexity, Priority
-from tasks.errors import Invalid
 from tasks.models import Task
 from tasks.roles import Catalogue
-from tasks.services.texts import LIMITS
 
 SEVERAL = 100
 """Dependencies that one form adds or removes."""

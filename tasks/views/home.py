@@ -6,9 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from tasks.principals import Scope, scopes_of
-from tasks.queries import board, home
-from tasks.views.page import page, page_number
+from artifacts.selectors import home
+from orchestrator_site.kernel.identity import Scope, scopes_of
+from orchestrator_site.web.pages import page, page_number
+from tasks.selectors import board
 
 
 @page

@@ -9,14 +9,14 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 
+from artifacts.reports.markdown import whole
+from artifacts.reports.synthesis import PARTS_TO_PRINT, parts_page, synthesis_of
+from orchestrator_site.web.pages import find_task, number_in, page, page_number, text_in
 from tasks.choices import Status
-from tasks.drawing import picture
+from tasks.graph import svg
 from tasks.models import Task
-from tasks.queries import graph as graphs
-from tasks.queries import timeline as timelines
-from tasks.queries.synthesis import PARTS_TO_PRINT, parts_page, synthesis_of
-from tasks.report import whole
-from tasks.views.page import find_task, number_in, page, page_number, text_in
+from tasks.selectors import graph as graphs
+from tasks.selectors import timeline as timelines
 
 BY = {"task": "By task", "worker": "By worker"}
 FIT = "fit"
@@ -41,7 +41,7 @@ def graph(request: HttpRequest, public_id: str) -> HttpResponse:
         "depths": graphs.DEPTHS,
         "fits": drawn.total <= graphs.NODES,
         "drawn": drawn,
-        "picture": picture.picture(drawn.graph, step, _addresses(), here=centre.pk if centre else None),
+        "picture": svg.picture(drawn.graph, step, _addresses(), here=centre.pk if centre else None),
         "states": _states(drawn.graph),
         "zoom": zoom,
         "zooms": ZOOMS,
@@ -92,20 +92,20 @@ def _centre(request: HttpRequest, top: Task) -> Task | None:
     return found
 
 
-def _zoom(request: HttpRequest, number: int) -> tuple[picture.Step, str]:
+def _zoom(request: HttpRequest, number: int) -> tuple[svg.Step, str]:
     """The size that is asked for, or one in which so many tasks stay readable."""
     asked = request.GET.get("zoom", "")
-    step = picture.STEPS.get(asked) or picture.step_for(number)
+    step = svg.STEPS.get(asked) or svg.step_for(number)
     return step, asked if asked in ZOOMS else step.name
 
 
-def _addresses() -> picture.Address:
+def _addresses() -> svg.Address:
     """Return how to get from an id to its page; asking Django for each of a thousand takes longer than drawing them."""
     before, _, after = reverse("task", args=["-"]).rpartition("-")
     return lambda public_id: f"{before}{quote(public_id, safe='')}{after}"
 
 
-def _states(graph: picture.Graph) -> list[str]:
+def _states(graph: svg.Graph) -> list[str]:
     """The states that occur, in the order of their life."""
     seen = {vertex.status for vertex in graph.vertices.values()}
     return [status for status in Status.values if status in seen]

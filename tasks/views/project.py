@@ -5,11 +5,12 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from artifacts.selectors import cards
+from orchestrator_site.kernel.identity import scopes_of
+from orchestrator_site.web.pages import find_project, page, page_number, text_in
 from tasks.choices import Status
 from tasks.models import Project
-from tasks.principals import scopes_of
-from tasks.queries import board, cards
-from tasks.views.page import find_project, page, page_number, text_in
+from tasks.selectors import board
 
 KINDS = {"leaf": "Work only", "plan": "Plans only"}
 

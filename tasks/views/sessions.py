@@ -6,11 +6,11 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 
+from orchestrator_site.kernel.identity import Scope, person, scopes_of
+from orchestrator_site.web.pages import LAST_PAGE, form, number_in, page, page_number, text_in, user_of
 from tasks.models import Project, Session
-from tasks.principals import Scope, person, scopes_of
-from tasks.queries import sessions as query
+from tasks.selectors import sessions as query
 from tasks.services.sessions import end_session
-from tasks.views.page import LAST_PAGE, form, number_in, page, page_number, text_in, user_of
 
 
 @page

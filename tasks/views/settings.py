@@ -12,13 +12,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
-from tasks.errors import Invalid, Stale, Transient
+from orchestrator_site.kernel.db_errors import refusals_told
+from orchestrator_site.kernel.errors import Invalid, Stale, Transient
+from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.web.pages import actor_of, find_project, form
 from tasks.models import Project
-from tasks.principals import Scope
-from tasks.refusals import refusals_told
 from tasks.services.edit_project import NAME_LIMIT, edit_project
 from tasks.validators import KNOWN, LEASE_MINUTES_LIMIT
-from tasks.views.page import actor_of, find_project, form
 
 MIRROR_FOLDER = Path(".task_orchestrator") / "artifacts"
 Values = dict[str, Any]

@@ -11,15 +11,15 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from tasks.errors import Conflict, NotFound, OrchestratorError, Stale
+from artifacts.selectors import specialists as query
+from orchestrator_site.kernel.db_errors import refusals_told
+from orchestrator_site.kernel.errors import Conflict, NotFound, OrchestratorError, Stale
+from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.web.advice import in_words
+from orchestrator_site.web.pages import actor_of, find_project, form, page, text_in
 from tasks.models import Project
-from tasks.principals import Scope
-from tasks.queries import specialists as query
-from tasks.refusals import refusals_told
 from tasks.roles import NAME, Role, catalogue
 from tasks.services.specialists import delete_specialist, put_specialist
-from tasks.views.advice import in_words
-from tasks.views.page import actor_of, find_project, form, page, text_in
 
 Errors = dict[str, list[str]]
 _TEXTS = ("role_definition", "expertise", "approach", "output_format")

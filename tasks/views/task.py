@@ -8,15 +8,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from artifacts.reports.brief import brief_of
+from artifacts.selectors.conversation import conversation
+from orchestrator_site.kernel.identity import Scope, scopes_of
+from orchestrator_site.web.pages import find_task, page, page_number
 from tasks.models import Task
-from tasks.principals import Scope, scopes_of
-from tasks.queries import board
-from tasks.queries.brief import brief_of
-from tasks.queries.conversation import conversation
-from tasks.queries.now import now
-from tasks.queries.offers import may_complete, may_edit, offers_for
-from tasks.services.ask import seen_as
-from tasks.views.page import find_task, page, page_number
+from tasks.selectors import board
+from tasks.selectors.activity import now
+from tasks.selectors.available_actions import may_complete, may_edit, offers_for
+from tasks.services.guarded_action import seen_as
 
 
 @page

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from pytest_django import Settings
 
-from artifacts.store import s3
-from artifacts.store.seam import content_store
+from artifacts.storage import s3
+from artifacts.storage.base import content_store
 from tests.artifacts.object_store import object_store
 from tests.artifacts.shelf import FolderShelf, ObjectShelf, Shelf
 

@@ -14,9 +14,9 @@ def main(task_id: str, name: str, count: int) -> None:
     django.setup()
     from django.db import transaction
 
-    from artifacts import store
+    from artifacts import storage
     from artifacts.services.store import store_artifact
-    from tasks.actors import Actor
+    from tasks.identity.actor import Actor
     from tasks.mirrors import begin_mirror
     from tasks.models import Task
     from tasks.services.claim import locked
@@ -27,7 +27,7 @@ def main(task_id: str, name: str, count: int) -> None:
     sys.stdin.readline()
     for number in range(count):
         for path in ("shared.txt", f"{name}/{number}.txt"):
-            prepared = store.prepare(f"{name} {number}")
+            prepared = storage.prepare(f"{name} {number}")
             with transaction.atomic():
                 held = locked(task)
                 begin_mirror(held.project)

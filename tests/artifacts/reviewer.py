@@ -19,7 +19,7 @@ PAUSE_SECONDS = 0.005
 def main(task_id: str, what: str, count: int) -> None:
     django.setup()
     from artifacts.services.comment import comment
-    from tasks.actors import Actor
+    from tasks.identity.actor import Actor
     from tasks.models import Task
     from tasks.services.complete import complete
     from tasks.services.review import request_revision

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from artifacts.store.s3 import S3Store
+from artifacts.storage.s3 import S3Store
 
 
 class Shelf(Protocol):

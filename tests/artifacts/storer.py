@@ -28,14 +28,14 @@ def deliver(until: float) -> int:
 
 def churn(until: float) -> int:
     """Deliver one work again and again; each time its artifact is removed, and what is left of it is two days old."""
-    from artifacts import store
+    from artifacts import storage
     from artifacts.models import Artifact, Content
 
     rounds, text = 0, f"The same, {os.getpid()}. " * 9000
     while time.monotonic() < until:
         artifact = _store(text)
         for _ in range(3):
-            assert store.text_of(Content.objects.get(versions__artifact=artifact)) == text
+            assert storage.text_of(Content.objects.get(versions__artifact=artifact)) == text
         content = Content.objects.get(versions__artifact=artifact)
         Artifact.objects.get(pk=artifact).delete()
         _age(content)
@@ -57,11 +57,11 @@ def sweep(until: float) -> int:
 def _store(text: str) -> int:
     from django.db import transaction
 
-    from artifacts import store
+    from artifacts import storage
     from artifacts.services.store import store_artifact
-    from tasks.actors import Actor
+    from tasks.identity.actor import Actor
 
-    prepared = store.prepare(text)
+    prepared = storage.prepare(text)
     with transaction.atomic():
         task = _task()
         return store_artifact(
@@ -82,11 +82,11 @@ def _age(content: Any) -> None:
     """Let a content that only this process stores be two days old, in the database and in the folder."""
     from django.utils import timezone
 
-    from artifacts import store
+    from artifacts import storage
     from artifacts.models import Content
-    from artifacts.store.seam import place_of
+    from artifacts.storage.base import place_of
 
-    os.utime(store.folder() / place_of(content.stored_as), (time.time() - 200_000,) * 2)
+    os.utime(storage.folder() / place_of(content.stored_as), (time.time() - 200_000,) * 2)
     Content.objects.filter(pk=content.pk).update(stored_at=timezone.now() - timedelta(days=2))
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from artifacts.models import Artifact, Content
-from artifacts.store import path_of
+from artifacts.storage import path_of
 from orchestrator_site.tokens.service import create_token
 from tasks.models import Project, Task
 from tests.factories import make_artifact, make_project, make_task, make_user

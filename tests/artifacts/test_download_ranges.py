@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from artifacts.download import Span, _checked
 from artifacts.models import Artifact, Content
-from artifacts.store import insert, prepare
-from artifacts.store.frames import FRAME_BYTES
+from artifacts.storage import insert, prepare
+from artifacts.storage.frames import FRAME_BYTES
 from tasks.models import Task
 from tests.factories import make_artifact, make_project, make_task, signed_in
 

@@ -13,9 +13,9 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from artifacts import store
+from artifacts import storage
+from artifacts.export.safe_writer import Held, Root
 from artifacts.models import Artifact, Content
-from artifacts.plain import Held, Root
 from tasks.models import Project, Task
 from tests.factories import make_artifact, make_plan, make_project, make_task
 
@@ -208,7 +208,7 @@ def test_damaged_work_is_left_out_and_told(task: Task, out: Path) -> None:
     large = make_artifact(task, "".join(f"{number} line\n" for number in range(60_000)), paths=["large.txt"])
     spoil(make_artifact(task, "spoilt", paths=["spoilt.txt"]))
     make_artifact(task, "good", paths=["good.txt"])
-    path = store.path_of(large.versions.get().content.sha256)
+    path = storage.path_of(large.versions.get().content.sha256)
     path.write_bytes(path.read_bytes()[:-9] + b"x" * 9)
     told = refused(out)
     assert "spoilt.txt" in told and f"large.txt: {large.public_id} version 1 is damaged" in told
@@ -264,7 +264,7 @@ def test_a_folder_that_is_swapped_for_a_link_meanwhile_leads_nowhere_else(tmp_pa
 def test_without_held_folders_links_are_refused_all_the_same(
     task: Task, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("artifacts.plain._HOLDS_FOLDERS", False)
+    monkeypatch.setattr("artifacts.export.safe_writer._HOLDS_FOLDERS", False)
     make_artifact(task, "a", paths=["folder/a"])
     make_artifact(task, "b", paths=["b/c/d"])
     (out / "shop").mkdir(parents=True)
@@ -293,7 +293,7 @@ def test_a_project_whose_folder_the_system_refuses_is_told_and_the_others_are_ex
 def test_work_that_the_system_does_not_read_is_told_and_the_rest_is_exported(task: Task, out: Path) -> None:
     large = make_artifact(task, "large " * 20_000, paths=["a.txt"])
     make_artifact(task, "b", paths=["b.txt"])
-    path = store.path_of(large.versions.get().content.sha256)
+    path = storage.path_of(large.versions.get().content.sha256)
     path.unlink()
     path.mkdir()
     assert "a.txt: The stored work cannot be read: Is a directory" in refused(out)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artifacts.layout import Work, laid_out
+from artifacts.export.filenames import Work, laid_out
 from artifacts.paths import normalised
 
 _places = count(1)

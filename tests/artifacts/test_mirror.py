@@ -13,14 +13,14 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from artifacts import store
+from artifacts import storage
 from artifacts.api.uploads import MEDIA_TYPE
+from artifacts.export.contents import works_in
 from artifacts.models import Artifact, Content
 from artifacts.services.mirror import mirror, mirror_all, mirror_now
 from artifacts.services.store import store_artifact
-from artifacts.works import works_in
-from tasks.actors import Actor
-from tasks.errors import Conflict, Invalid, Transient
+from orchestrator_site.kernel.errors import Conflict, Invalid, Transient
+from tasks.identity.actor import Actor
 from tasks.mirrors import begin_mirror
 from tasks.models import Project, Task
 from tasks.services.claim import locked
@@ -48,7 +48,7 @@ def place(folder: Path) -> Path:
 
 
 def deliver(task: Task, text: str, *paths: str) -> Artifact:
-    prepared = store.prepare(text)
+    prepared = storage.prepare(text)
     with transaction.atomic():
         held = locked(task)
         begin_mirror(held.project)
@@ -154,7 +154,7 @@ def test_a_file_that_cannot_be_removed_holds_up_no_other_and_is_tried_again(
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr("artifacts.plain.Root.remove", refuse)
+        patch.setattr("artifacts.export.safe_writer.Root.remove", refuse)
         deliver(task, "new", "new.txt")
         assert "gone.txt: it could not be removed: Permission denied" in mirror_all()
     assert files(place) == {"gone.txt": "gone", "new.txt": "new"}
@@ -303,7 +303,7 @@ def test_damaged_work_is_left_out_and_told_and_what_was_good_stays(task: Task, p
 def test_somebody_who_holds_the_mirror_is_waited_for_and_then_left(
     task: Task, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from artifacts.plain import Root
+    from artifacts.export.safe_writer import Root
 
     monkeypatch.setattr("artifacts.services.mirror.PATIENCE_SECONDS", 0.05)
     deliver(task, "x", "a.txt")
@@ -473,7 +473,7 @@ def test_what_a_person_writes_while_a_delivery_is_written_is_not_lost(
 def test_what_a_person_writes_while_a_file_is_removed_is_not_lost(
     task: Task, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from artifacts.plain import Root
+    from artifacts.export.safe_writer import Root
 
     deliver(task, "one", "a.txt")
     Artifact.objects.all().delete()

@@ -10,9 +10,9 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from artifacts import views
 from artifacts.models import Artifact, Content
-from artifacts.store import path_of
+from artifacts.storage import path_of
+from artifacts.views import artifacts
 from tasks.models import Task
 from tests.factories import html_of, make_artifact, make_plan, make_project, make_task, signed_in
 
@@ -71,7 +71,7 @@ def test_a_version_that_is_not_there_is_not_found(client: Client, task: Task, ve
 def test_a_long_text_is_read_part_by_part_without_losing_a_character(
     client: Client, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "SHOWN_CHARACTERS", 1000)
+    monkeypatch.setattr(artifacts, "SHOWN_CHARACTERS", 1000)
     text = "".join(f"{number} ü𝄞 <b>&amp;\n" for number in range(250))
     artifact = make_artifact(task, text)
     parts, offset = [], 0

@@ -9,9 +9,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from artifacts import staging, store
+from artifacts import storage
 from artifacts.models import Artifact, ArtifactVersion, Upload, UploadState
-from orchestrator_site.bodies import body_limit
+from artifacts.storage import staging
+from orchestrator_site.asgi.body_limit import body_limit
 from tasks.choices import Status, Verb
 from tasks.models import Event, Project, Task
 from tests.factories import html_of, make_dependency, make_plan, make_project, make_task, make_user
@@ -47,7 +48,7 @@ def _file(name: str = "count.png", data: bytes = PNG) -> SimpleUploadedFile:
 
 
 def _stored() -> bytes:
-    return b"".join(store.chunks(ArtifactVersion.objects.get().content))
+    return b"".join(storage.chunks(ArtifactVersion.objects.get().content))
 
 
 def _staged() -> list[str]:

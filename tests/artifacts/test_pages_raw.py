@@ -8,9 +8,9 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient, Client
 
-import orchestrator_site.asgi
+import orchestrator_site.asgi.application
 from artifacts.models import Artifact, ArtifactVersion, Content
-from artifacts.store import Damaged, path_of
+from artifacts.storage import Damaged, path_of
 from tasks.models import Task
 from tests.factories import make_artifact, make_project, make_task, make_user, signed_in
 

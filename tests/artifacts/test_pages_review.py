@@ -14,13 +14,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from artifacts.models import Artifact, ArtifactVersion, Content, ReviewComment
-from artifacts.queries import version_of
 from artifacts.reviews import files
+from artifacts.selectors.artifacts import version_of
 from artifacts.services.comment import comment
-from tasks.actors import Actor
+from orchestrator_site.kernel.identity import scopes_of
 from tasks.choices import Status, Verb
+from tasks.identity.actor import Actor
 from tasks.models import Project, Task
-from tasks.principals import scopes_of
 from tests.artifacts.test_pages_image import PNG, make_binary
 from tests.factories import (
     html_of,

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from artifacts.models import Artifact, Content
-from artifacts.rendering import apart
+from artifacts.rendering import sandbox
 from tasks.models import Task
 from tests.factories import html_of, make_artifact, make_plan, make_project, make_task, signed_in
 
@@ -92,7 +92,7 @@ def test_beyond_the_limit_it_leads_on_in_the_source(client: Client, task: Task) 
 def test_a_text_that_cannot_be_rendered_is_shown_as_it_is(
     client: Client, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apart, "SECONDS", 0.01)
+    monkeypatch.setattr(sandbox, "SECONDS", 0.01)
     page = _page(client, make_artifact(task, "# Too hard", paths=["a.md"]))
     assert "could not be rendered" in page and '<pre dir="auto">\n# Too hard</pre>' in page
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artifacts import store
+from artifacts import storage
 from artifacts.models import INLINE_LIMIT, ArtifactVersion
-from artifacts.queries import read, version_of
+from artifacts.selectors.artifacts import read, version_of
 from artifacts.services.deliver import prepare_work
 from artifacts.services.store import store_artifact
-from tasks.actors import Actor
-from tasks.errors import Invalid
+from orchestrator_site.kernel.errors import Invalid
+from tasks.identity.actor import Actor
 from tests.factories import make_artifact, make_project, make_session, make_task
 from tests.properties import one_in, undone
 
@@ -28,7 +28,9 @@ CHARACTERS = st.sampled_from(["a", "é", "€", "𝄞", "\x00"])
 def delivered(text: str) -> ArtifactVersion:
     """Store a text as a task's work and look it up again."""
     task = make_task(make_project())
-    version = store_artifact(task=task, actor=Actor.assistant(make_session(task.project)), prepared=store.prepare(text))
+    version = store_artifact(
+        task=task, actor=Actor.assistant(make_session(task.project)), prepared=storage.prepare(text)
+    )
     return version_of(version.artifact)
 
 
@@ -65,8 +67,8 @@ def test_around_the_inline_limit_no_byte_is_lost(character: str, off_by: int) ->
         content = delivered(text).content
         assert content.size_bytes == size
         assert (content.data is None) == (size > INLINE_LIMIT)
-        assert store.text_of(content) == text
-        assert store.path_of(content.sha256).exists() == (size > INLINE_LIMIT)
+        assert storage.text_of(content) == text
+        assert storage.path_of(content.sha256).exists() == (size > INLINE_LIMIT)
 
 
 @one_in(5)
@@ -92,7 +94,7 @@ def test_a_range_is_exact_or_refused(text: str, offset: int, limit: int) -> None
 def test_every_version_of_a_work_stays_readable(texts: list[str]) -> None:
     with undone():
         artifact = make_artifact(make_task(make_project()), *texts)
-        assert [store.text_of(version_of(artifact, n).content) for n in range(1, len(texts) + 1)] == texts
+        assert [storage.text_of(version_of(artifact, n).content) for n in range(1, len(texts) + 1)] == texts
 
 
 @given(TEXTS)

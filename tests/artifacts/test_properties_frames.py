@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artifacts import queries, store
+from artifacts import storage
 from artifacts.models import INLINE_LIMIT, Artifact, ArtifactVersion
-from artifacts.store import frames
-from tasks.errors import Invalid
+from artifacts.selectors import artifacts
+from artifacts.storage import frames
+from orchestrator_site.kernel.errors import Invalid
 from tests.artifacts.old_rows import make_old
 from tests.artifacts.shelf import FolderShelf
 from tests.factories import make_artifact, make_project, make_task
@@ -44,14 +45,14 @@ def framed(size: int) -> Iterator[None]:
 def delivered(data: bytes, *pieces: int) -> ArtifactVersion:
     """Store bytes that arrive in pieces of these sizes."""
     rest, prepared = data, None
-    with store.Writer() as writer:
+    with storage.Writer() as writer:
         for size in pieces:
             writer.write(rest[:size])
             rest = rest[size:]
         writer.write(rest)
         prepared = writer.finish()
     version = make_artifact(make_task(make_project()), "x").versions.get()
-    version.content = store.insert(prepared)
+    version.content = storage.insert(prepared)
     version.save()
     return version
 
@@ -62,13 +63,13 @@ def lines_of(text: str) -> list[str]:
     return [line + "\n" for line in ended[:-1]] + ([ended[-1]] if ended[-1] else [])
 
 
-def sliced(text: str, unit: queries.Unit, start: int, stop: int) -> str | bytes:
+def sliced(text: str, unit: artifacts.Unit, start: int, stop: int) -> str | bytes:
     whole = {"chars": text, "lines": lines_of(text), "bytes": text.encode()}[unit]
     found = whole[start:stop]
     return "".join(found) if isinstance(found, list) else found
 
 
-def given_back(found: queries.Slice) -> str | bytes:
+def given_back(found: artifacts.Slice) -> str | bytes:
     """Return what a slice holds: its text, of bytes the bytes."""
     if found.unit != "bytes":
         assert found.text is not None
@@ -77,28 +78,28 @@ def given_back(found: queries.Slice) -> str | bytes:
 
 
 @given(TEXTS, SIZES, UNITS, st.data())
-def test_a_range_is_the_slice(text: str, frame: int, unit: queries.Unit, data: st.DataObject) -> None:
+def test_a_range_is_the_slice(text: str, frame: int, unit: artifacts.Unit, data: st.DataObject) -> None:
     with framed(frame):
         version = delivered(text.encode())
-        total = queries.read(version, unit, offset=0).total
+        total = artifacts.read(version, unit, offset=0).total
         offset = data.draw(st.integers(0, total))
         limit = data.draw(st.integers(1, total + 2))
-        found = queries.read(version, unit, offset=offset, limit=limit)
+        found = artifacts.read(version, unit, offset=offset, limit=limit)
         assert given_back(found) == sliced(text, unit, offset, offset + limit)
         assert (found.offset, found.end) == (offset, min(offset + limit, total))
         assert found.has_more == (found.end < total)
 
 
 @given(TEXTS, SIZES, UNITS, st.lists(st.integers(1, 30), min_size=1, max_size=4))
-def test_ranges_add_up_to_the_whole(text: str, frame: int, unit: queries.Unit, limits: list[int]) -> None:
+def test_ranges_add_up_to_the_whole(text: str, frame: int, unit: artifacts.Unit, limits: list[int]) -> None:
     with framed(frame):
         assert read_through(delivered(text.encode()), unit, limits) == sliced(text, unit, 0, 10**9)
 
 
-def read_through(version: ArtifactVersion, unit: queries.Unit, limits: list[int]) -> str | bytes:
+def read_through(version: ArtifactVersion, unit: artifacts.Unit, limits: list[int]) -> str | bytes:
     parts, offset, turn = list[str | bytes](), 0, 0
     while True:
-        found = queries.read(version, unit, offset=offset, limit=limits[turn % len(limits)])
+        found = artifacts.read(version, unit, offset=offset, limit=limits[turn % len(limits)])
         parts.append(given_back(found))
         offset, turn = found.end, turn + 1
         if not found.has_more:
@@ -122,7 +123,7 @@ def test_bytes_that_are_no_text_come_back_exactly(data: bytes, frame: int, limit
         assert (version.content.size_chars is None) == (not is_text(data))
         if not is_text(data):
             with pytest.raises(Invalid, match="is no text"):
-                queries.read(version, "chars")
+                artifacts.read(version, "chars")
 
 
 def is_text(data: bytes) -> bool:
@@ -142,7 +143,7 @@ def test_it_makes_no_difference_in_which_pieces_bytes_arrive(text: str, frame: i
         parts = delivered(text.encode(), *pieces).content
         facts = ("sha256", "size_bytes", "size_chars", "size_lines", "codec")
         assert [getattr(whole, fact) for fact in facts] == [getattr(parts, fact) for fact in facts]
-        assert store.text_of(parts) == text
+        assert storage.text_of(parts) == text
         assert parts.sha256 == hashlib.sha256(text.encode()).hexdigest()
         assert _counts(whole.index) == _counts(parts.index)
 
@@ -158,10 +159,10 @@ def _counts(index: bytes | None) -> list[tuple[int, int, int]]:
 @one_in(2)
 @given(text=TEXTS, unit=UNITS, limits=st.lists(st.integers(1, 30), min_size=1, max_size=4))
 def test_what_earlier_releases_stored_is_read_in_every_unit(
-    codec: str, text: str, unit: queries.Unit, limits: list[int]
+    codec: str, text: str, unit: artifacts.Unit, limits: list[int]
 ) -> None:
     with undone():
-        version = make_old(text, codec, FolderShelf(store.folder()))
+        version = make_old(text, codec, FolderShelf(storage.folder()))
         assert read_through(version, unit, limits) == sliced(text, unit, 0, 10**9)
 
 
@@ -179,49 +180,49 @@ EDGES: dict[str, Callable[[int], str]] = {
 
 @pytest.mark.parametrize("edge", EDGES)
 @pytest.mark.parametrize("unit", ["chars", "lines", "bytes"])
-def test_at_the_edge_of_a_frame_every_range_is_exact(edge: str, unit: queries.Unit) -> None:
+def test_at_the_edge_of_a_frame_every_range_is_exact(edge: str, unit: artifacts.Unit) -> None:
     frame = 16
     text = EDGES[edge](frame)
     with framed(frame):
         version = delivered(text.encode())
-        total = queries.read(version, unit).total
+        total = artifacts.read(version, unit).total
         for offset in range(total + 1):
             for limit in (1, 2, 3, frame, total + 1):
-                found = queries.read(version, unit, offset=offset, limit=limit)
+                found = artifacts.read(version, unit, offset=offset, limit=limit)
                 assert given_back(found) == sliced(text, unit, offset, offset + limit)
 
 
 def test_a_line_that_is_too_long_tells_where_to_read_it_in_characters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "SHOWN_LIMIT", 50)
+    monkeypatch.setattr(artifacts, "SHOWN_LIMIT", 50)
     for frame in (7, 64, 4096):
         with framed(frame):
             version = delivered(("é\n" * 3 + "漢" * 51 + "\n" + "end\n").encode())
-            assert queries.read(version, "lines", offset=0, limit=5).end == 3
+            assert artifacts.read(version, "lines", offset=0, limit=5).end == 3
             with pytest.raises(Invalid, match="more than 50 characters") as refusal:
-                queries.read(version, "lines", offset=3, limit=1)
+                artifacts.read(version, "lines", offset=3, limit=1)
             assert refusal.value.details == {"chars_offset": 6}
             assert "offset=6;" in refusal.value.next
-            assert queries.read(version, "chars", offset=6, limit=50).text == "漢" * 50
-            assert queries.read(version, "lines", offset=4, limit=5).text == "end\n"
+            assert artifacts.read(version, "chars", offset=6, limit=50).text == "漢" * 50
+            assert artifacts.read(version, "lines", offset=4, limit=5).text == "end\n"
 
 
 @pytest.mark.parametrize("size", [50, 51])
 def test_a_line_of_just_the_limit_is_read(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "SHOWN_LIMIT", 50)
+    monkeypatch.setattr(artifacts, "SHOWN_LIMIT", 50)
     with framed(16):
         version = delivered(("漢" * (size - 1) + "\n").encode())
         if size == 50:
-            assert queries.read(version, "lines", limit=5).end == 1
+            assert artifacts.read(version, "lines", limit=5).end == 1
         else:
             with pytest.raises(Invalid):
-                queries.read(version, "lines", limit=5)
+                artifacts.read(version, "lines", limit=5)
 
 
 @pytest.mark.parametrize("unit", ["chars", "lines", "bytes"])
-@pytest.mark.parametrize(("offset", "limit"), [(-1, 1), (10**9, 1), (0, 0), (0, queries.READ_LIMIT + 1)])
-def test_a_range_that_cannot_be_is_refused(unit: queries.Unit, offset: int, limit: int) -> None:
+@pytest.mark.parametrize(("offset", "limit"), [(-1, 1), (10**9, 1), (0, 0), (0, artifacts.READ_LIMIT + 1)])
+def test_a_range_that_cannot_be_is_refused(unit: artifacts.Unit, offset: int, limit: int) -> None:
     with undone(), pytest.raises(Invalid, match=r"offset|limit"):
-        queries.read(delivered(b"abc\n"), unit, offset=offset, limit=limit)
+        artifacts.read(delivered(b"abc\n"), unit, offset=offset, limit=limit)
 
 
 @pytest.mark.parametrize("off_by", [-1, 0, 1])

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artifacts.models import Content
-from artifacts.rendering import apart
 from artifacts.rendering import difference as rooms
+from artifacts.rendering import sandbox
 from artifacts.rendering.difference import SHOWN_ROWS, Difference, Hunk, Row, difference, unified
 from artifacts.rendering.opcodes import opcodes, plain_opcodes
 
@@ -139,7 +139,7 @@ def test_of_a_very_long_text_the_beginning_is_compared(monkeypatch: pytest.Monke
 
 
 def test_a_comparison_that_takes_too_long_is_rough_and_true(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "SECONDS", 0.01)
+    monkeypatch.setattr(sandbox, "SECONDS", 0.01)
     found = compare("same\na\nslow\nb\n", "same\nb\nslow\na\n")
     assert found.is_rough and (found.added, found.removed) == (3, 3)
     assert sides([row for hunk in found.hunks for row in hunk.rows]) == ("same\na\nslow\nb\n", "same\nb\nslow\na\n")
@@ -168,7 +168,7 @@ BOMBS = {
 def test_no_texts_are_slow_to_compare(bomb: str) -> None:
     begun = time.monotonic()
     found = compare(*BOMBS[bomb])
-    assert time.monotonic() - begun < apart.SECONDS + 5
+    assert time.monotonic() - begun < sandbox.SECONDS + 5
     assert found.added and found.removed
     assert sum(len(hunk.rows) for hunk in found.hunks) <= SHOWN_ROWS
     shown = sum(row.is_same is False for hunk in found.hunks for row in hunk.rows)

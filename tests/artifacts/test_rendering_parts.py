@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artifacts import store
+from artifacts import storage
 from artifacts.models import Content
-from artifacts.rendering import apart, parts
+from artifacts.rendering import parts, sandbox
 from artifacts.rendering.lines import marked, numbered, plain_lines, visible
 from artifacts.rendering.parts import Part, coloured, count_parts, part_at, part_of_line, parts_of
-from artifacts.store import slices
+from artifacts.storage import slices
 
 pytestmark = pytest.mark.django_db
 CODE = "".join(f"def f{number}():\n    return '{number}'\n\n\n" for number in range(8_000))
@@ -28,7 +28,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stored(text: str) -> Content:
-    return store.insert(store.prepare(text))
+    return storage.insert(storage.prepare(text))
 
 
 def everything(content: Content) -> list[Part]:
@@ -108,14 +108,14 @@ def test_lines_before_a_place_are_counted_in_the_frames_before_it() -> None:
 
 
 def test_what_cannot_be_coloured_in_time_has_its_lines_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "SECONDS", 0.01)
+    monkeypatch.setattr(sandbox, "SECONDS", 0.01)
     content = stored("<b>\nx\n")
     shown = coloured(content, parts_of(content, 1)[0], "a.py")
     assert "in the time" in shown.why_plain and "&lt;b&gt;" in shown.html and 'id="L2"' in shown.html
 
 
 def test_endless_lines_and_endless_many_lines_never_reach_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "_run", lambda task: pytest.fail("it was coloured"))
+    monkeypatch.setattr(sandbox, "_run", lambda task: pytest.fail("it was coloured"))
     for text, why in (("x" * 200_000, "no colours"), ("\n" * 200_000, "neither colours nor numbers")):
         content = stored(text)
         shown = coloured(content, parts_of(content, 1)[0], "a.py")

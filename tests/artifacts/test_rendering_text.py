@@ -21,14 +21,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artifacts.models import Content
-from artifacts.rendering import apart
-from artifacts.rendering.apart import kept
+from artifacts.rendering import sandbox
 from artifacts.rendering.markdown import markdown
+from artifacts.rendering.sandbox import kept
 from artifacts.rendering.source import source
 from artifacts.rendering.views_of import RENDERED_CHARACTERS, RENDERED_LINES, View, beginning, rendered, views_of
 
 SIZE = RENDERED_CHARACTERS
-ROOT = Path(apart.__file__).parents[2]
+ROOT = Path(sandbox.__file__).parents[2]
 ALLOWED = {
     "p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a", "span", "div", "table",
     "thead", "tbody", "tr", "th", "td", "h3", "h4", "h5", "h6",
@@ -203,27 +203,27 @@ BOMBS = {
 def test_no_text_is_slow_to_render(bomb: str, view: View) -> None:
     begun = time.monotonic()
     done = rendered(Content(sha256=bomb), BOMBS[bomb], view, "bomb.md")
-    assert time.monotonic() - begun < apart.SECONDS + 5
-    assert done.html is None or len(done.html) <= apart.OUTPUT_BYTES
+    assert time.monotonic() - begun < sandbox.SECONDS + 5
+    assert done.html is None or len(done.html) <= sandbox.OUTPUT_BYTES
 
 
 def test_a_task_that_takes_too_long_is_ended_and_not_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "SECONDS", 0.01)
+    monkeypatch.setattr(sandbox, "SECONDS", 0.01)
     assert kept(("slow",), "markdown", text="a") is None
-    monkeypatch.setattr(apart, "SECONDS", 30)
+    monkeypatch.setattr(sandbox, "SECONDS", 30)
     assert kept(("slow",), "markdown", text="a") is None
     assert kept(("other",), "markdown", text="a") == "<p>a</p>\n"
 
 
 def test_a_result_that_is_too_large_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "OUTPUT_BYTES", 10)
+    monkeypatch.setattr(sandbox, "OUTPUT_BYTES", 10)
     assert kept(("large",), "markdown", text="a" * 20) is None
 
 
 def test_the_process_itself_says_nothing_where_that_is_too_much() -> None:
     bomb = f"[a]: http://x.y/{'u' * 1000}\n\n{'[a]' * 20_000}"
     task = json.dumps({"what": "markdown", "most": 10_000, "text": bomb})
-    command = [sys.executable, "-m", "artifacts.rendering.process"]
+    command = [sys.executable, "-m", "artifacts.rendering.sandbox_main"]
     done = subprocess.run(command, cwd=ROOT, input=task.encode(), capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (1, b"") and b"are allowed" in done.stderr
 
@@ -231,7 +231,7 @@ def test_the_process_itself_says_nothing_where_that_is_too_much() -> None:
 def test_an_error_may_say_anything_and_a_process_may_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     reasons = [subprocess.CalledProcessError(1, "x", b"", "é".encode() * 200 + b"x"), BlockingIOError(11, "No more")]
     for number, reason in enumerate(reasons):
-        monkeypatch.setattr("artifacts.rendering.apart.subprocess.run", Mock(side_effect=reason))
+        monkeypatch.setattr("artifacts.rendering.sandbox.subprocess.run", Mock(side_effect=reason))
         assert kept(("unlucky", str(number)), "markdown", text="a") is None
 
 
@@ -242,7 +242,7 @@ def test_a_process_that_fails_is_no_error(caplog: pytest.LogCaptureFixture) -> N
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 def test_the_process_bounds_its_own_memory() -> None:
-    eager = "import artifacts.rendering.process as it; it._limit(); x = bytearray(2 * 1024 ** 3)"
+    eager = "import artifacts.rendering.sandbox_main as it; it._limit(); x = bytearray(2 * 1024 ** 3)"
     done = subprocess.run([sys.executable, "-c", eager], cwd=ROOT, capture_output=True, check=False)
     assert done.returncode == 1 and b"MemoryError" in done.stderr
 
@@ -250,10 +250,10 @@ def test_the_process_bounds_its_own_memory() -> None:
 def test_what_was_rendered_is_kept_by_its_content(monkeypatch: pytest.MonkeyPatch) -> None:
     content = Content(sha256="a" * 64)
     first = rendered(content, "# A", View.RENDERED, "a.md")
-    monkeypatch.setattr(apart, "_run", lambda task: pytest.fail("it was rendered again"))
+    monkeypatch.setattr(sandbox, "_run", lambda task: pytest.fail("it was rendered again"))
     assert rendered(content, "# A", View.RENDERED, "a.md") == first
-    monkeypatch.setattr(apart, "_run", lambda task: '"anew"')
-    monkeypatch.setattr(apart, "RENDERER", apart.RENDERER + 1)
+    monkeypatch.setattr(sandbox, "_run", lambda task: '"anew"')
+    monkeypatch.setattr(sandbox, "RENDERER", sandbox.RENDERER + 1)
     assert rendered(content, "# A", View.RENDERED, "a.md").html == "anew"
 
 
@@ -317,7 +317,7 @@ def test_the_best_view_follows_name_kind_and_text(name: str, kind: str, text: st
 
 
 def test_the_site_itself_loads_no_parser() -> None:
-    code = "import django, sys; django.setup(); import artifacts.views, artifacts.tools; print(*sys.modules)"
+    code = "import django, sys; django.setup(); import artifacts.views.artifacts, artifacts.tools; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True)
     assert {"markdown_it", "nh3", "pygments"}.isdisjoint(done.stdout.split())
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from artifacts import queries, store
+from artifacts import storage
 from artifacts.models import Artifact, Content
+from artifacts.selectors import artifacts
 from tasks.models import Event, Project
 from tests.factories import make_project
 from tests.rest import Rest, rest, subtask
@@ -40,7 +41,7 @@ def test_the_work_is_kept_to_the_byte_and_the_task_is_done(ada: Rest, project: P
     assert info["sha256"] == sha256(text.encode()).hexdigest()
     assert (info["size_bytes"], info["size_chars"], info["version"]) == (len(text.encode()), len(text), 1)
     artifact = Artifact.objects.get(public_id=info["artifact_id"])
-    assert store.text_of(queries.version_of(artifact).content) == text
+    assert storage.text_of(artifacts.version_of(artifact).content) == text
     assert (answer["task"]["status"], answer["task"]["artifacts"][0]["paths"]) == ("completed", ["a.py"])
     assert [row["task_id"] for row in answer["unblocked"]] == [ids["B"]]
     assert answer["plan_progress"]["progress_percentage"] == 50

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from artifacts import staging
 from artifacts.api.uploads import MEDIA_TYPE
 from artifacts.models import Artifact, ArtifactVersion, Upload
+from artifacts.storage import staging
 from tasks.models import Project
 from tests.factories import make_project
 from tests.rest import API, Rest, rest

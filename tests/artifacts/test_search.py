@@ -9,7 +9,7 @@ from unicodedata import normalize
 import pytest
 from django.db import connection
 
-from artifacts.search.search import search
+from artifacts.search.service import search
 from tasks.models import Task
 from tests.assistants import Assistant, subtask
 

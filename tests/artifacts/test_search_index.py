@@ -12,7 +12,7 @@ from django.db.models import CharField
 from artifacts.models import Artifact, Kind, SearchBacklog, SearchDocument
 from artifacts.search import index
 from artifacts.search.documents import PIECE, PIECES
-from artifacts.search.search import search
+from artifacts.search.service import search
 from maintenance.registry import jobs
 from maintenance.upgrades.ensure_schema import ensure_schema
 from tasks.models import Project, Task
@@ -103,7 +103,7 @@ def test_what_is_noted_but_gone_is_forgotten(ada: Assistant) -> None:
 
 
 def test_damaged_work_is_still_found_by_what_it_is_about(ada: Assistant) -> None:
-    from artifacts.store import path_of
+    from artifacts.storage import path_of
 
     artifact = Artifact.objects.get(public_id=long_work(ada))
     path_of(artifact.versions.get().content.sha256).unlink()
@@ -113,7 +113,7 @@ def test_damaged_work_is_still_found_by_what_it_is_about(ada: Assistant) -> None
 
 
 def test_work_that_the_system_does_not_read_holds_up_no_other(ada: Assistant) -> None:
-    from artifacts.store import path_of
+    from artifacts.storage import path_of
 
     artifact = Artifact.objects.get(public_id=long_work(ada))
     path = path_of(artifact.versions.get().content.sha256)

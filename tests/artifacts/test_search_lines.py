@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artifacts import store
+from artifacts import storage
 from artifacts.search import lines
 from artifacts.search.lines import Found, find_lines
-from artifacts.search.words import terms_of
+from artifacts.search.query_parser import terms_of
 
 pytestmark = pytest.mark.django_db
 MOST = 64 * 1024 * 1024
@@ -17,7 +17,7 @@ MOST = 64 * 1024 * 1024
 
 def found(text: str, query: str, **more: int | bool) -> Found:
     facts: dict[str, int | bool] = {"every": True, "after": -1, "limit": 100, "most": MOST, **more}
-    return find_lines(store.insert(store.prepare(text)), terms_of(query), **facts)  # type: ignore[arg-type]
+    return find_lines(storage.insert(storage.prepare(text)), terms_of(query), **facts)  # type: ignore[arg-type]
 
 
 def test_lines_are_told_with_their_numbers_and_marks() -> None:

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from artifacts import store
+from artifacts import storage
 from artifacts.models import Artifact
 from artifacts.search import documents
-from artifacts.search.search import search, search_inside
+from artifacts.search.service import search, search_inside
 from artifacts.search.snippets import snippet_of, spans_of
 from artifacts.services.store import store_artifact
-from tasks.actors import Actor
-from tasks.errors import Invalid
-from tasks.text import unstorable
+from orchestrator_site.kernel.errors import Invalid
+from orchestrator_site.kernel.text import unstorable
+from tasks.identity.actor import Actor
 from tests.factories import make_project, make_session, make_task
 from tests.properties import one_in, undone
 
@@ -28,7 +28,7 @@ def delivered(text: str) -> Artifact:
     """Store a text as a task's work."""
     task = make_task(make_project())
     actor = Actor.assistant(make_session(task.project))
-    return store_artifact(task=task, actor=actor, prepared=store.prepare(text)).artifact
+    return store_artifact(task=task, actor=actor, prepared=storage.prepare(text)).artifact
 
 
 @given(SIGNS | some.text(max_size=200))

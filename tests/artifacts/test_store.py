@@ -10,14 +10,15 @@ from datetime import timedelta
 
 import pytest
 
-from artifacts import queries, store
+from artifacts import storage
 from artifacts.models import INLINE_LIMIT, ArtifactVersion, Content
+from artifacts.selectors import artifacts
 from artifacts.services import sweep
 from artifacts.services.sweep import remove_orphans
 from artifacts.services.verify import Finding, verify
-from artifacts.store import deflate, frames, packing
-from artifacts.store.seam import content_store, place_of
-from tasks.errors import Transient
+from artifacts.storage import deflate, frames, packing
+from artifacts.storage.base import content_store, place_of
+from orchestrator_site.kernel.errors import Transient
 from tests.artifacts.shelf import ObjectShelf, Shelf
 from tests.factories import make_artifact, make_project, make_task
 
@@ -42,9 +43,9 @@ def small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stored(data: bytes) -> Content:
-    with store.Writer() as writer:
+    with storage.Writer() as writer:
         writer.write(data)
-        return store.insert(writer.finish())
+        return storage.insert(writer.finish())
 
 
 def version_of(text: str = TEXT) -> ArtifactVersion:
@@ -64,7 +65,7 @@ def test_bytes_of_any_size_come_back(shelf: Shelf, size: int, monkeypatch: pytes
     monkeypatch.setattr(frames, "FRAME_BYTES", 256 * 1024)
     data = random.Random(size).randbytes(size)
     content = stored(data)
-    assert b"".join(store.chunks(content)) == data
+    assert b"".join(storage.chunks(content)) == data
     assert shelf.names() == ([content.stored_as] if size > INLINE_LIMIT else [])
     assert (content.data is None) == (size > INLINE_LIMIT)
 
@@ -73,13 +74,13 @@ def test_bytes_of_any_size_come_back(shelf: Shelf, size: int, monkeypatch: pytes
 def test_any_stretch_is_read_apart(shelf: Shelf, start: int, stop: int) -> None:
     data = TEXT.encode()
     content = stored(data)
-    assert b"".join(store.stretch(content, start, min(stop, len(data)))) == data[start:stop]
+    assert b"".join(storage.stretch(content, start, min(stop, len(data)))) == data[start:stop]
 
 
 def test_only_the_frames_of_a_stretch_are_asked_for(s3_shelf: ObjectShelf) -> None:
     content, asked = stored(TEXT.encode()), list[str]()
     s3_shelf.client.meta.events.register("before-send.s3.GetObject", lambda request, **_: asked.append(request.headers))
-    list(store.stretch(content, 50_000, 50_010))
+    list(storage.stretch(content, 50_000, 50_010))
     first, last = map(int, asked[0]["Range"].decode().removeprefix("bytes=").split("-"))
     assert len(asked) == 1
     assert last - first < 2 * 4096
@@ -92,20 +93,20 @@ def test_identical_bytes_are_kept_once(shelf: Shelf) -> None:
 
 
 def test_two_who_store_the_same_new_bytes_both_find_them_whole(shelf: Shelf) -> None:
-    first, second = store.prepare(TEXT), store.prepare(TEXT)
+    first, second = storage.prepare(TEXT), storage.prepare(TEXT)
     assert len(shelf.names()) == 2
     for prepared in (first, second, first):
-        assert store.text_of(store.insert(prepared)) == TEXT
+        assert storage.text_of(storage.insert(prepared)) == TEXT
 
 
 def test_whoever_found_the_bytes_does_not_undo_what_healed_them_since(folder_shelf: Shelf) -> None:
     first = stored(TEXT.encode())
-    found = store.prepare(TEXT)  # proven good here
-    (store.folder() / place_of(first.stored_as)).write_bytes(b"rotten")
+    found = storage.prepare(TEXT)  # proven good here
+    (storage.folder() / place_of(first.stored_as)).write_bytes(b"rotten")
     healed = stored(TEXT.encode())
     assert healed.stored_as != first.stored_as
-    store.insert(found)
-    assert store.text_of(Content.objects.get()) == TEXT
+    storage.insert(found)
+    assert storage.text_of(Content.objects.get()) == TEXT
 
 
 def test_what_does_not_shrink_is_kept_as_it_is_and_what_does_is_packed(shelf: Shelf) -> None:
@@ -122,7 +123,7 @@ def test_a_machine_without_the_quick_packer_packs_the_same_with_zlib(
         monkeypatch.setattr(deflate, name, getattr(zlib, name))
     content = stored(TEXT.encode())
     assert len(shelf.read(content.stored_as)) < len(TEXT.encode()) / 2
-    assert store.text_of(content) == TEXT
+    assert storage.text_of(content) == TEXT
 
 
 @pytest.mark.parametrize("kind", ["noise", "prose"])
@@ -133,11 +134,11 @@ def test_a_large_work_is_stored_and_read_in_little_memory(
     piece = random.Random(1).randbytes(2**20) if kind == "noise" else TEXT.encode() * 10
     tracemalloc.start()
     try:
-        with store.Writer() as writer:
+        with storage.Writer() as writer:
             for _ in range(64):
                 writer.write(piece)
-            content = store.insert(writer.finish())
-        assert sum(map(len, store.chunks(content))) == 64 * len(piece)
+            content = storage.insert(writer.finish())
+        assert sum(map(len, storage.chunks(content))) == 64 * len(piece)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -149,20 +150,20 @@ def test_harmed_bytes_are_never_served_as_good(shelf: Shelf, harm: str) -> None:
     version = version_of()
     name = version.content.stored_as
     shelf.write(name, HARMS[harm](shelf.read(name)))
-    with pytest.raises(store.Damaged):
-        store.text_of(version.content)
+    with pytest.raises(storage.Damaged):
+        storage.text_of(version.content)
     for unit in ("chars", "lines", "bytes"):
         assert_exact_or_refused(version, unit)
 
 
-def assert_exact_or_refused(version: ArtifactVersion, unit: queries.Unit) -> None:
+def assert_exact_or_refused(version: ArtifactVersion, unit: artifacts.Unit) -> None:
     """What lies in a whole frame may still be read; of what does not, nothing is."""
     whole = {"chars": list(TEXT), "lines": TEXT.splitlines(keepends=True), "bytes": TEXT.encode()}[unit]
     refused = 0
     for offset in [*range(0, len(whole) - 5, len(whole) // 40), len(whole) - 5]:
         try:
-            found = queries.read(version, unit, offset=offset, limit=5)
-        except store.Damaged:
+            found = artifacts.read(version, unit, offset=offset, limit=5)
+        except storage.Damaged:
             refused += 1
             continue
         wanted = whole[offset : offset + 5]
@@ -172,16 +173,16 @@ def assert_exact_or_refused(version: ArtifactVersion, unit: queries.Unit) -> Non
 
 
 @pytest.mark.parametrize("unit", ["chars", "lines", "bytes"])
-def test_bytes_that_are_gone_are_said_to_be(shelf: Shelf, unit: queries.Unit) -> None:
+def test_bytes_that_are_gone_are_said_to_be(shelf: Shelf, unit: artifacts.Unit) -> None:
     version = version_of()
     shelf.remove(version.content.stored_as)
-    with pytest.raises(store.Damaged, match="missing"):
-        queries.read(version, unit)
+    with pytest.raises(storage.Damaged, match="missing"):
+        artifacts.read(version, unit)
 
 
 @pytest.mark.parametrize("harm", ["of another work", "cut", "shuffled", "nothing", "emptied"])
 @pytest.mark.parametrize("unit", ["chars", "lines", "bytes"])
-def test_a_wrong_index_leads_to_no_wrong_text(shelf: Shelf, harm: str, unit: queries.Unit) -> None:
+def test_a_wrong_index_leads_to_no_wrong_text(shelf: Shelf, harm: str, unit: artifacts.Unit) -> None:
     version = version_of()
     index, other = bytes(version.content.index or b""), bytes(stored(TEXT.encode()[::-1]).index or b"")
     wrong = {
@@ -192,8 +193,8 @@ def test_a_wrong_index_leads_to_no_wrong_text(shelf: Shelf, harm: str, unit: que
         "emptied": b"",
     }[harm]
     version.content.index = wrong
-    with pytest.raises(store.Damaged):
-        queries.read(version, unit, offset={"lines": 100, "chars": 9_000, "bytes": 9_000}[unit], limit=500)
+    with pytest.raises(storage.Damaged):
+        artifacts.read(version, unit, offset={"lines": 100, "chars": 9_000, "bytes": 9_000}[unit], limit=500)
 
 
 @pytest.mark.parametrize("harm", [*HARMS, "gone"])
@@ -203,17 +204,17 @@ def test_delivering_harmed_bytes_again_makes_them_good(shelf: Shelf, harm: str) 
     shelf.remove(content.stored_as) if harm == "gone" else shelf.write(content.stored_as, HARMS[harm](packed))
     again = stored(TEXT.encode())
     assert again.stored_as != content.stored_as
-    assert store.text_of(Content.objects.get()) == TEXT
+    assert storage.text_of(Content.objects.get()) == TEXT
 
 
 def test_the_sweep_takes_what_nothing_names_and_nothing_else(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    named, left = version_of(), store.prepare("left " + TEXT)
+    named, left = version_of(), storage.prepare("left " + TEXT)
     assert remove_orphans() == 0
     monkeypatch.setattr(sweep, "KEEP", timedelta(seconds=-10))
     assert remove_orphans() == 1
     assert shelf.names() == [named.content.stored_as]
     assert left.stored_as not in shelf.names()
-    assert store.text_of(named.content) == TEXT
+    assert storage.text_of(named.content) == TEXT
 
 
 def test_what_is_put_aside_is_no_longer_read_and_can_be_looked_at(shelf: Shelf) -> None:
@@ -221,8 +222,8 @@ def test_what_is_put_aside_is_no_longer_read_and_can_be_looked_at(shelf: Shelf) 
     content_store().put_aside(content.stored_as)
     content_store().put_aside(content.stored_as)
     assert (shelf.names(), shelf.aside()) == ([], [content.stored_as])
-    with pytest.raises(store.Damaged, match="missing"):
-        store.text_of(content)
+    with pytest.raises(storage.Damaged, match="missing"):
+        storage.text_of(content)
 
 
 def test_removing_what_is_not_there_is_no_error(shelf: Shelf) -> None:
@@ -235,7 +236,7 @@ def test_content_moves_from_one_store_to_the_other_by_copying(folder_shelf: Shel
     content = stored(TEXT.encode())
     packed = s3_shelf.read(content.stored_as)
     folder_shelf.write(content.stored_as, packed)
-    assert store.path_of(content.sha256).read_bytes() == packed
+    assert storage.path_of(content.sha256).read_bytes() == packed
 
 
 @pytest.mark.parametrize("do", ["store", "read", "sweep", "verify"])
@@ -244,12 +245,12 @@ def test_a_store_that_cannot_be_reached_is_a_passing_fault(
 ) -> None:
     content = stored(TEXT.encode())
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
-    from artifacts.store import s3
+    from artifacts.storage import s3
 
     s3._store.cache_clear()
     deeds = {
-        "store": lambda: store.prepare("other " + TEXT),
-        "read": lambda: store.text_of(content),
+        "store": lambda: storage.prepare("other " + TEXT),
+        "read": lambda: storage.text_of(content),
         "sweep": remove_orphans,
         "verify": findings,
     }
@@ -263,4 +264,4 @@ def test_a_store_that_cannot_be_reached_is_a_passing_fault(
 def test_a_bucket_that_is_not_there_is_said_to_be(s3_shelf: Shelf, settings: object) -> None:
     settings.ORCHESTRATOR_CONTENT_URL = "s3://nowhere/works"  # type: ignore[attr-defined]
     with pytest.raises(Transient, match="NoSuchBucket"):
-        store.prepare(TEXT)
+        storage.prepare(TEXT)

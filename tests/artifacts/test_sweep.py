@@ -12,12 +12,12 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from artifacts import store
+from artifacts import storage
 from artifacts.models import INLINE_LIMIT, Artifact, Content
 from artifacts.services import sweep
 from artifacts.services.sweep import remove_orphans, remove_row
-from artifacts.store.local import Draft, LocalStore, drafts, refused
-from artifacts.store.seam import place_of
+from artifacts.storage.base import place_of
+from artifacts.storage.local import Draft, LocalStore, drafts, refused
 from tests.factories import make_artifact, make_project, make_task
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def empty_store(settings: Settings, tmp_path: Path) -> None:
 
 def stored(text: str = WORK, *, days: float = 2) -> Path:
     """Store a work without naming it, some days ago."""
-    return aged(store.folder() / place_of(store.prepare(text).stored_as), days=days)
+    return aged(storage.folder() / place_of(storage.prepare(text).stored_as), days=days)
 
 
 def aged(path: Path, *, days: float = 2) -> Path:
@@ -42,10 +42,10 @@ def aged(path: Path, *, days: float = 2) -> Path:
 
 def named(text: str = WORK, *, days: float = 2) -> Content:
     """Name a work in a row, as a delivery some days ago did, whose artifact is gone."""
-    content = store.insert(store.prepare(text))
+    content = storage.insert(storage.prepare(text))
     Content.objects.update(stored_at=timezone.now() - timedelta(days=days))
     if content.data is None:
-        aged(store.path_of(content.sha256), days=days)
+        aged(storage.path_of(content.sha256), days=days)
     return content
 
 
@@ -65,9 +65,9 @@ def test_a_young_one_is_kept_since_its_row_may_be_on_its_way() -> None:
 def test_a_file_with_a_version_is_kept_however_old() -> None:
     artifact = make_artifact(make_task(make_project()), WORK)
     Content.objects.update(stored_at=timezone.now() - timedelta(days=400))
-    aged(store.path_of(Content.objects.get().sha256), days=400)
+    aged(storage.path_of(Content.objects.get().sha256), days=400)
     assert remove_orphans() == 0
-    assert store.text_of(artifact.versions.get().content) == WORK
+    assert storage.text_of(artifact.versions.get().content) == WORK
 
 
 @pytest.mark.parametrize(("text", "things"), [(WORK, 2), ("Small", 1)])
@@ -77,13 +77,13 @@ def test_content_that_no_version_names_any_more_goes_with_its_bytes(text: str, t
     Artifact.objects.filter(pk=artifact.pk).delete()
     assert remove_orphans() == things
     assert not Content.objects.exists()
-    assert [path for path in store.folder().rglob("*") if path.is_file()] == []
+    assert [path for path in storage.folder().rglob("*") if path.is_file()] == []
 
 
 def test_content_that_was_delivered_within_a_day_is_kept() -> None:
     content = named(days=0.9)
     assert remove_orphans() == 0
-    assert store.text_of(content) == WORK
+    assert storage.text_of(content) == WORK
 
 
 def test_a_store_without_files_is_no_error() -> None:
@@ -92,12 +92,12 @@ def test_a_store_without_files_is_no_error() -> None:
 
 def test_many_files_are_looked_up_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "BATCH", 2)
-    kept = store.insert(store.prepare(f"kept {WORK}"))
-    aged(store.path_of(kept.sha256))
+    kept = storage.insert(storage.prepare(f"kept {WORK}"))
+    aged(storage.path_of(kept.sha256))
     for number in range(5):
         stored(f"{number} {WORK}")
     assert remove_orphans() == 5
-    assert store.path_of(kept.sha256).exists()
+    assert storage.path_of(kept.sha256).exists()
 
 
 def test_old_drafts_go_and_what_is_not_ours_stays() -> None:
@@ -113,15 +113,15 @@ def test_old_drafts_go_and_what_is_not_ours_stays() -> None:
 
 
 def test_what_an_earlier_release_stored_is_swept_and_kept_by_the_same_rules() -> None:
-    kept, gone = (store.insert(store.prepare(text + WORK)) for text in ("kept", "gone"))
+    kept, gone = (storage.insert(storage.prepare(text + WORK)) for text in ("kept", "gone"))
     for content in (kept, gone):
-        plain = store.folder() / place_of(content.sha256)
-        store.path_of(content.sha256).rename(plain)
+        plain = storage.folder() / place_of(content.sha256)
+        storage.path_of(content.sha256).rename(plain)
         aged(plain)
     Content.objects.update(stored_as="")
     gone.delete()
     assert remove_orphans() == 1
-    assert store.text_of(Content.objects.get()) == "kept" + WORK
+    assert storage.text_of(Content.objects.get()) == "kept" + WORK
 
 
 def test_bytes_that_are_stored_again_during_the_sweep_are_there_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,30 +130,30 @@ def test_bytes_that_are_stored_again_during_the_sweep_are_there_afterwards(monke
 
     def stored_meanwhile(self: Path, missing_ok: bool = False) -> None:
         if self == path:
-            store.insert(store.prepare(WORK))
+            storage.insert(storage.prepare(WORK))
         remove(self, missing_ok=missing_ok)
 
     monkeypatch.setattr(Path, "unlink", stored_meanwhile)
     assert remove_orphans() == 1
-    assert store.text_of(Content.objects.get()) == WORK
+    assert storage.text_of(Content.objects.get()) == WORK
 
 
 def test_a_row_that_is_found_by_a_delivery_is_not_removed_before_the_delivery_names_it() -> None:
     content = named()
-    prepared = store.prepare(WORK)
+    prepared = storage.prepare(WORK)
     assert prepared.stored_as == Content.objects.get().stored_as
     assert not remove_row(content.pk)
     assert remove_orphans() == 0
-    assert store.text_of(store.insert(prepared)) == WORK
+    assert storage.text_of(storage.insert(prepared)) == WORK
 
 
 def test_a_row_that_is_removed_before_a_delivery_finds_it_is_made_anew() -> None:
     before = named()
     assert remove_row(before.pk)
-    after = store.insert(store.prepare(WORK))
+    after = storage.insert(storage.prepare(WORK))
     assert after.stored_as != before.stored_as
     assert remove_orphans() == 1
-    assert store.text_of(Content.objects.get()) == WORK
+    assert storage.text_of(Content.objects.get()) == WORK
 
 
 def test_a_row_whose_version_came_meanwhile_is_not_removed() -> None:

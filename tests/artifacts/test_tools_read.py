@@ -7,9 +7,9 @@ import hashlib
 
 import pytest
 
-from artifacts import store
+from artifacts import storage
 from artifacts.models import Content
-from artifacts.store import frames
+from artifacts.storage import frames
 from tests.assistants import Assistant
 
 WORK = "".join(f"{number}: ünïcödé 漢字 🎉 e\u0301\r\n" for number in range(2000))
@@ -107,12 +107,12 @@ def test_damaged_bytes_in_a_row_are_never_served(ada: Assistant) -> None:
 @pytest.mark.parametrize("harm", ["changed", "cut", "gone", "index of another"])
 def test_damaged_bytes_in_a_file_are_never_served(ada: Assistant, harm: str, unit: str) -> None:
     artifact = deliver(ada, WORK * 3)
-    path = store.path_of(Content.objects.get().sha256)
+    path = storage.path_of(Content.objects.get().sha256)
     packed = path.read_bytes()
     if harm == "gone":
         path.unlink()
     elif harm == "index of another":
-        Content.objects.update(index=store.prepare(WORK * 4).index)
+        Content.objects.update(index=storage.prepare(WORK * 4).index)
     else:
         path.write_bytes(packed[:-100] if harm == "cut" else packed[:50] + b"xx" + packed[52:])
     assert "damaged" in ada.refused("read_artifact", artifact_id=artifact, unit=unit)["message"]
@@ -121,7 +121,7 @@ def test_damaged_bytes_in_a_file_are_never_served(ada: Assistant, harm: str, uni
 @pytest.mark.parametrize("harm", ["changed", "gone"])
 def test_a_harmed_file_that_is_delivered_again_is_whole_again(ada: Assistant, harm: str) -> None:
     artifact = deliver(ada, WORK * 3)
-    path = store.path_of(Content.objects.get().sha256)
+    path = storage.path_of(Content.objects.get().sha256)
     path.unlink() if harm == "gone" else path.write_bytes(b"Evil")
     deliver(ada, WORK * 3)
     assert ada.call("read_artifact", artifact_id=artifact, limit=10)["text"] == WORK[:10]

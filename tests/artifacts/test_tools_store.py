@@ -12,10 +12,11 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from artifacts import staging, store
+from artifacts import storage
 from artifacts.models import Artifact, ArtifactVersion, Upload
-from artifacts.queries import version_of
+from artifacts.selectors.artifacts import version_of
 from artifacts.services.abandon import abandon_uploads
+from artifacts.storage import staging
 from tests.assistants import Assistant
 
 KEY = {"idempotency_key": "once"}
@@ -57,7 +58,7 @@ def test_parts_of_text_and_of_base64_make_one_artifact(ada: Assistant, task: str
     assert ada.call("store_artifact", action="append", upload_id=upload, offset=offset, base64=raw)["offset"] == 7
     info = commit(ada, upload)
     version = stored(info["artifact_id"])
-    assert b"".join(store.chunks(version.content)) == "é\r\n\x00".encode() + b"\xff\xfe"
+    assert b"".join(storage.chunks(version.content)) == "é\r\n\x00".encode() + b"\xff\xfe"
     assert (version.summary, version.artifact.kind, version.artifact.task.public_id) == ("All", "code", task)
     assert [path.path for path in version.artifact.paths.all()] == ["a.py"]
 

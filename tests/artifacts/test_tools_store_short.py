@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from artifacts import staging, store
+from artifacts import storage
 from artifacts.models import Artifact, Upload
-from artifacts.queries import version_of
-from tasks.errors import Transient
+from artifacts.selectors.artifacts import version_of
+from artifacts.storage import staging
+from orchestrator_site.kernel.errors import Transient
 from tests.assistants import Assistant
 
 MIB = 1024 * 1024
@@ -37,7 +38,7 @@ def send(ada: Assistant, action: str, **more: Any) -> dict[str, Any]:
 
 
 def bytes_of(info: dict[str, Any]) -> bytes:
-    return b"".join(store.chunks(version_of(Artifact.objects.get(public_id=info["artifact_id"])).content))
+    return b"".join(storage.chunks(version_of(Artifact.objects.get(public_id=info["artifact_id"])).content))
 
 
 def test_a_work_of_one_part_is_stored_in_two_calls(ada: Assistant, task: str) -> None:

@@ -13,10 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artifacts import tree
 from artifacts.models import ArtifactPath
 from artifacts.paths import normalised
-from tasks.errors import Invalid, NotFound
+from artifacts.selectors import tree
+from orchestrator_site.kernel.errors import Invalid, NotFound
 from tasks.models import Project, Task
 from tests.artifacts.test_zip import make_many
 from tests.factories import html_of, make_artifact, make_project, make_task, signed_in

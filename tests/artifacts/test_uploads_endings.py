@@ -11,15 +11,14 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from artifacts import staging
 from artifacts.models import ArtifactVersion, Upload
 from artifacts.services import upload as services
 from artifacts.services.abandon import abandon_uploads
 from artifacts.services.commit import commit, prepare_upload
-from artifacts.store import local
-from artifacts.warnings import warnings_of
-from tasks.actors import Actor
-from tasks.errors import Conflict, NotFound, Transient
+from artifacts.storage import local, staging
+from artifacts.truncation import warnings_of
+from orchestrator_site.kernel.errors import Conflict, NotFound, Transient
+from tasks.identity.actor import Actor
 from tests.artifacts.test_tools_store import append, begin
 from tests.artifacts.test_tools_store import commit as commit_by_tool
 from tests.assistants import Assistant

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from artifacts import queries, store
+from artifacts import storage
 from artifacts.models import Artifact, Content
+from artifacts.selectors import artifacts
 from artifacts.services import sweep, verify
-from artifacts.store.local import drafts
-from tasks.errors import Transient
+from artifacts.storage.local import drafts
+from orchestrator_site.kernel.errors import Transient
 from tasks.models import Project
 from tests.artifacts.old_rows import make_old
 from tests.artifacts.shelf import Shelf
@@ -83,7 +84,7 @@ def test_damaged_bytes_are_put_aside_and_a_new_delivery_heals_every_version(shel
     assert (shelf.names(), shelf.aside()) == ([], [content.stored_as])
     make_artifact(make_task(make_project()), TEXT)
     assert told()[:2] == (0, [])
-    assert store.text_of(artifact.versions.get().content) == TEXT
+    assert storage.text_of(artifact.versions.get().content) == TEXT
 
 
 def mirrored(artifact: Artifact, folder: Path, data: bytes, *, on: bool = True) -> Path:
@@ -110,7 +111,7 @@ def test_a_mirror_that_has_the_same_bytes_heals_them(shelf: Shelf, folder: Path,
     code, [finding], totals = told(repair=True)
     assert (code, finding["done"], totals["harms"]) == (0, "healed from a mirror", 0)
     assert told()[:2] == (0, [])
-    assert store.text_of(artifact.versions.get().content) == text
+    assert storage.text_of(artifact.versions.get().content) == text
 
 
 @pytest.mark.django_db
@@ -159,7 +160,7 @@ def test_a_row_is_mended_from_good_bytes(shelf: Shelf, what: str, wrong: dict[st
     after = Content.objects.get()
     assert (after.size_bytes, after.size_chars, after.size_lines) == (len(TEXT.encode()), len(TEXT), 3000)
     assert bytes(after.index or b"") == bytes(before.index or b"")
-    assert queries.read(queries.version_of(artifact), "lines", offset=2999).text == TEXT.splitlines(True)[-1]
+    assert artifacts.read(artifacts.version_of(artifact), "lines", offset=2999).text == TEXT.splitlines(True)[-1]
 
 
 @pytest.mark.django_db
@@ -180,7 +181,7 @@ def test_what_nothing_names_is_told_and_removed_when_it_is_a_day_old(
 ) -> None:
     gone, content = kept()
     gone.delete()
-    left = store.prepare("left " + TEXT)
+    left = storage.prepare("left " + TEXT)
     drafts().mkdir(parents=True, exist_ok=True)
     (drafts() / f"1.{'0' * 16}").write_bytes(b"half")
     assert told(repair=True) == (0, [], told()[2])
@@ -233,10 +234,10 @@ def test_a_content_that_is_delivered_anew_while_it_is_looked_at_is_not_told(
 def test_it_holds_little_however_large_the_work(folder_shelf: Shelf) -> None:
     import tracemalloc
 
-    with store.Writer() as writer:
+    with storage.Writer() as writer:
         for number in range(40):
             writer.write(f"{number:07} words\n".encode() * 80_000)
-        content = store.insert(writer.finish())
+        content = storage.insert(writer.finish())
     tracemalloc.start()
     try:
         code, found, totals = told()
@@ -293,7 +294,7 @@ def test_a_sweep_never_takes_what_is_being_delivered_again(fresh_home: Path) -> 
 def test_a_file_that_the_system_does_not_read_is_told_and_the_others_are_read(folder_shelf: Shelf) -> None:
     _, unread = kept(TEXT)
     _, missing = kept(TEXT[::-1])
-    path = store.path_of(unread.sha256)
+    path = storage.path_of(unread.sha256)
     path.unlink()
     path.mkdir()
     folder_shelf.remove(missing.stored_as)
@@ -309,7 +310,7 @@ def test_a_file_that_the_system_does_not_read_is_told_and_the_others_are_read(fo
 def test_a_file_of_a_mirror_that_is_swapped_while_it_is_looked_at_is_not_opened(
     folder_shelf: Shelf, folder: Path, monkeypatch: pytest.MonkeyPatch, other: str
 ) -> None:
-    from artifacts.services import heal as module
+    from artifacts.services import repair as module
 
     artifact, content = kept()
     folder_shelf.remove(content.stored_as)
@@ -330,10 +331,10 @@ def test_a_file_of_a_mirror_that_is_swapped_while_it_is_looked_at_is_not_opened(
 @pytest.mark.django_db
 def test_what_the_system_does_not_read_is_refused_as_passing_and_stored_anew(folder_shelf: Shelf) -> None:
     artifact, content = kept()
-    path = store.path_of(content.sha256)
+    path = storage.path_of(content.sha256)
     path.unlink()
     path.mkdir()
     with pytest.raises(Transient, match="cannot be read: Is a directory"):
-        store.text_of(content)
+        storage.text_of(content)
     make_artifact(make_task(make_project()), TEXT)
-    assert store.text_of(artifact.versions.get().content) == TEXT
+    assert storage.text_of(artifact.versions.get().content) == TEXT

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
-from artifacts import store
+from artifacts import storage
 from artifacts.models import Artifact
 from artifacts.services.store import store_artifact
-from tasks.actors import Actor
+from tasks.identity.actor import Actor
 from tasks.models import Task
 from tasks.services.claim import locked
 from tests.factories import make_project, make_task
@@ -25,7 +25,7 @@ def deliver(task: Task, *paths: str, text: str = "x") -> tuple[str, int]:
     """Deliver and return the artifact's id and the version's number."""
     with transaction.atomic():
         version = store_artifact(
-            task=locked(task), actor=Actor(kind="system", name="x"), prepared=store.prepare(text), paths=paths
+            task=locked(task), actor=Actor(kind="system", name="x"), prepared=storage.prepare(text), paths=paths
         )
     return version.artifact.public_id, version.number
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import artifacts
 from artifacts.models import Kind
-from artifacts.warnings import warning_of
+from artifacts.truncation import warning_of
 
 SENTENCES = "The limit is kept per user. It is read on each call. It is never cached. "
 ESSAY = "# Limits\n\n" + "\n\n".join([SENTENCES.strip()] * 3)

@@ -94,7 +94,7 @@ def test_many_long_warnings_keep_the_answer_small(ada: Assistant) -> None:
 
 
 def test_the_largest_works_are_not_read_for_it(ada: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("artifacts.warnings.MEASURED_BYTES", 5)
+    monkeypatch.setattr("artifacts.truncation.MEASURED_BYTES", 5)
     task = ada.plan("A")["A"]
     upload = _arrived(ada, task, b"x = [1\n", file_paths=["a.py"])
     answer = ada.call("complete_subtask", task_id=task, summary="Done", next_action="complete", upload_ids=[upload])

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from artifacts import store, zips
-from artifacts.layout import laid_out
+from artifacts import storage
+from artifacts.export import zip_stream
+from artifacts.export.contents import works_in
+from artifacts.export.filenames import laid_out
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content
-from artifacts.store import Damaged
-from artifacts.works import works_in
+from artifacts.storage import Damaged
 from tasks.models import Project, Task
 from tests.factories import make_artifact, make_plan, make_project, make_task, signed_in
 from tests.rest import rest
@@ -153,14 +154,14 @@ def test_damaged_work_is_replaced_by_a_file_that_says_so(task: Task) -> None:
     large = make_artifact(task, LARGE, paths=["large.txt"])
     Content.objects.filter(versions__artifact=spoilt).update(data=b"something else")
     unread = make_artifact(task, LARGE[::-1], paths=["unread.txt"])
-    for path in (store.path_of(each.versions.get().content.sha256) for each in (large, unread)):
+    for path in (storage.path_of(each.versions.get().content.sha256) for each in (large, unread)):
         path.unlink()
     path.mkdir()
     assert texts(of_task(task)) == {
         "a.txt": "a.txt",
-        "large.txt.DAMAGED.txt": zips.DAMAGED,
-        "m/spoilt.txt.DAMAGED.txt": zips.DAMAGED,
-        "unread.txt.DAMAGED.txt": zips.DAMAGED,
+        "large.txt.DAMAGED.txt": zip_stream.DAMAGED,
+        "m/spoilt.txt.DAMAGED.txt": zip_stream.DAMAGED,
+        "unread.txt.DAMAGED.txt": zip_stream.DAMAGED,
         "z.txt": "z.txt",
     }
 
@@ -169,19 +170,19 @@ def test_work_that_goes_bad_while_it_is_sent_makes_a_zip_that_no_program_takes(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_artifact(task, LARGE, paths=["large.txt"])
-    path = store.path_of(Content.objects.get().sha256)
+    path = storage.path_of(Content.objects.get().sha256)
     proven = []
 
     def chunks_of(work: Any) -> Any:
         proven.append(work)
         if len(proven) == 2:
             path.write_bytes(path.read_bytes()[:-9] + b"x" * 9)
-        yield from store.chunks(Content.objects.get())
+        yield from storage.chunks(Content.objects.get())
 
-    monkeypatch.setattr(zips, "chunks_of", chunks_of)
+    monkeypatch.setattr(zip_stream, "chunks_of", chunks_of)
     sent = b""
     with pytest.raises(Damaged):
-        for piece in zips.zipped(laid_out(works_in(task.project))):
+        for piece in zip_stream.zipped(laid_out(works_in(task.project))):
             sent += piece
     with pytest.raises(zipfile.BadZipFile):
         zipfile.ZipFile(io.BytesIO(sent))
@@ -189,8 +190,8 @@ def test_work_that_goes_bad_while_it_is_sent_makes_a_zip_that_no_program_takes(
 
 def test_a_thousand_works_are_zipped_with_their_bytes_read_one_by_one(task: Task, client: Client) -> None:
     make_many(task, 1_000)
-    pieces = list(zips.zipped(laid_out(works_in(task.project))))
-    assert max(map(len, pieces)) < zips.PIECE + 200_000
+    pieces = list(zip_stream.zipped(laid_out(works_in(task.project))))
+    assert max(map(len, pieces)) < zip_stream.PIECE + 200_000
     found = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
     assert found.testzip() is None and len(found.namelist()) == 1_000
     assert found.read("src/7/f777.txt") == b"777"
@@ -199,9 +200,9 @@ def test_a_thousand_works_are_zipped_with_their_bytes_read_one_by_one(task: Task
 def test_files_beyond_what_a_plain_zip_holds_are_written_as_zip64(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     make_artifact(task, LARGE, paths=["large.txt"])
     placed = laid_out(works_in(task.project))
-    plain = b"".join(zips.zipped(placed))
+    plain = b"".join(zip_stream.zipped(placed))
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 100_000)
-    large = b"".join(zips.zipped(placed))
+    large = b"".join(zip_stream.zipped(placed))
     monkeypatch.undo()
     assert len(large) > len(plain)
     found = zipfile.ZipFile(io.BytesIO(large))
@@ -211,7 +212,7 @@ def test_files_beyond_what_a_plain_zip_holds_are_written_as_zip64(task: Task, mo
 
 def make_many(task: Task, count: int) -> None:
     """Make works at their paths, a thousand at once."""
-    contents = [store.insert(store.prepare(str(number))) for number in range(count)]
+    contents = [storage.insert(storage.prepare(str(number))) for number in range(count)]
     made = [Artifact(public_id=f"artifact_{n:08x}f", project_id=task.project_id, task=task) for n in range(count)]
     Artifact.objects.bulk_create(made)
     ArtifactVersion.objects.bulk_create(

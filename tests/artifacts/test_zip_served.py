@@ -25,17 +25,17 @@ FILL = f"""
 import random
 import django; django.setup()
 from maintenance.upgrades.ensure_schema import ensure_schema; ensure_schema()
-from artifacts import store
+from artifacts import storage
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
 from tests.factories import make_plan, make_project
 project = make_project("shop")
 for number, task in enumerate(make_plan(project, {FILES}, public_id="{PLAN}").descendants.all()):
-    with store.Writer() as writer:
+    with storage.Writer() as writer:
         for _ in range({FILE_MIB}):
             writer.write(random.Random(number).randbytes({MIB} // 2).hex().encode())
         prepared = writer.finish()
     artifact = Artifact.objects.create(public_id=f"artifact_{{number}}", project=project, task=task)
-    content = store.insert(prepared)
+    content = storage.insert(prepared)
     facts = {{"number": 1, "media_type": "text/plain", "actor_name": "x"}}
     ArtifactVersion.objects.create(artifact=artifact, content=content, **facts)
     ArtifactPath.objects.create(artifact=artifact, project=project, path=f"big/{{number}}.txt")

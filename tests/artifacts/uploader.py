@@ -51,7 +51,7 @@ def in_a_process(command: Answer) -> Answer:
 
 
 def answered(command: Answer) -> Answer:
-    from tasks.errors import OrchestratorError
+    from orchestrator_site.kernel.errors import OrchestratorError
 
     die_at(command.pop("die", None))
     try:
@@ -62,8 +62,8 @@ def answered(command: Answer) -> Answer:
 
 def die_at(point: str | None) -> None:
     """Have this process die at a point of what it does next."""
-    from artifacts import staging
     from artifacts.services import commit, upload
+    from artifacts.storage import staging
 
     def after(function: Any) -> Any:
         return lambda *given, **named: (function(*given, **named), die())
@@ -98,7 +98,7 @@ def begin(**expected: Any) -> Answer:
 
     project = make_project(f"project-{os.urandom(6).hex()}")
     session = make_session(project, public_id=f"session_{os.urandom(6).hex()}", connection_id=os.urandom(6).hex())
-    from tasks.actors import Actor
+    from tasks.identity.actor import Actor
 
     task = make_task(project, public_id=f"task_{os.urandom(4).hex()}")
     return {"upload": begin(task=task, actor=Actor.assistant(session), **expected).public_id}
@@ -117,7 +117,7 @@ def status(upload: str) -> Answer:
 
 def commit(upload: str) -> Answer:
     from artifacts.services.commit import commit, prepare_upload
-    from tasks.actors import Actor
+    from tasks.identity.actor import Actor
 
     version = commit(arrived=prepare_upload(_find(upload)), actor=Actor.system())
     return {"sha256": version.content.sha256, "size": version.content.size_bytes, "version": version.number}
@@ -125,18 +125,18 @@ def commit(upload: str) -> Answer:
 
 def abort(upload: str) -> Answer:
     from artifacts.services.upload import abort
-    from tasks.actors import Actor
+    from tasks.identity.actor import Actor
 
     return {"state": abort(upload=_find(upload), actor=Actor.system()).state}
 
 
 def read(upload: str) -> Answer:
     """Read back what was stored, all of it, through the check of its sha256."""
-    from artifacts import store
+    from artifacts import storage
     from artifacts.models import Content
 
     content = Content.objects.get(versions__upload__public_id=upload)
-    whole = b"".join(store.chunks(content))
+    whole = b"".join(storage.chunks(content))
     return {"sha256": hashlib.sha256(whole).hexdigest(), "size": len(whole)}
 
 
@@ -147,7 +147,7 @@ def fill(upload: str, offset: int, size: int) -> Answer:
 
     from django.conf import settings
 
-    from artifacts import staging
+    from artifacts.storage import staging
 
     look = staging.require_room
 

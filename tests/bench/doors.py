@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from orchestrator_site.mcp import calls, registry
+from orchestrator_site.kernel.identity import Principal
+from orchestrator_site.mcp import dispatch, registry
 from orchestrator_site.mcp.server import load_doors
-from tasks.callers import Caller
-from tasks.principals import Principal
+from tasks.identity.client import Caller
 from tests.mcp.stdio_client import StdioClient, children, connected
 
 Facts = dict[str, Any]
@@ -31,7 +31,7 @@ def in_process(folder: Path) -> Call:
     )
 
     def call(tool: str, **arguments: Any) -> Facts:
-        return _good(tool, json.loads(calls.run(tools[f"orchestrator_{tool}"], arguments, caller).text))
+        return _good(tool, json.loads(dispatch.run(tools[f"orchestrator_{tool}"], arguments, caller).text))
 
     return call
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tasks.actors import Actor
+from tasks.identity.actor import Actor
 from tasks.models import Task
 from tasks.services.claim import claim_next
 from tests.bench import doors

@@ -7,7 +7,7 @@ from random import Random
 
 from django.db import transaction
 
-from artifacts import store
+from artifacts import storage
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Kind
 from artifacts.search.index import catch_up, index_tasks, note
 from tasks.models import Task
@@ -70,7 +70,9 @@ def deliver(board: Board, number: int) -> None:
         made = [_artifact(board, tasks[(start + place) % len(tasks)], start + place) for place in range(len(texts))]
         Artifact.objects.bulk_create(made)
         ArtifactVersion.objects.bulk_create(
-            ArtifactVersion(artifact=artifact, number=1, content=store.insert(store.prepare(text)), actor_name="bench")
+            ArtifactVersion(
+                artifact=artifact, number=1, content=storage.insert(storage.prepare(text)), actor_name="bench"
+            )
             for artifact, text in zip(made, texts, strict=True)
         )
         ArtifactPath.objects.bulk_create(

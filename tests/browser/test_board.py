@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tasks.actors import Actor
 from tasks.choices import Status
+from tasks.identity.actor import Actor
 from tasks.models import Project, Task
 from tasks.services.claim import claim
 from tests.browser.conftest import Open

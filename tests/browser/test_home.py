@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from orchestrator_site.sample.load import load_sample
 from orchestrator_site.up.connect import connect_line
-from tasks.actors import Actor
+from tasks.identity.actor import Actor
 from tests.browser.conftest import Open
 
 PHONE = {"width": 390, "height": 844}

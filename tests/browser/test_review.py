@@ -8,10 +8,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from artifacts.models import ReviewComment
-from artifacts.queries import version_of
+from artifacts.selectors.artifacts import version_of
 from artifacts.services.comment import comment
-from tasks.actors import Actor
 from tasks.choices import Status, Verb
+from tasks.identity.actor import Actor
 from tasks.models import Task
 from tests.assistants import Assistant, subtask
 from tests.browser.axe import violations

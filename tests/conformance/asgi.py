@@ -8,10 +8,10 @@ from __future__ import annotations
 from django.conf import settings
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from orchestrator_site import asgi
 from orchestrator_site.accounts.owner import local_owner
+from orchestrator_site.asgi import application
+from orchestrator_site.asgi.mount import mounted
 from orchestrator_site.mcp.http import HttpBridge, caller_of
-from orchestrator_site.mcp.mount import mounted
 from orchestrator_site.mcp.server import load_doors
 from orchestrator_site.tokens.service import create_token
 from tasks.services.projects import project_at
@@ -21,7 +21,7 @@ from tests.conformance.server import RETRY_MS, Events, FixtureServer
 def _with_fixtures() -> ASGIApp:
     load_doors()
     bridge = HttpBridge(FixtureServer(caller_of, ("core",), None), event_store=Events(), retry_interval=RETRY_MS)
-    return mounted(asgi.site, bridge)
+    return mounted(application.site, bridge)
 
 
 def _with_token(application: ASGIApp, secret: str) -> ASGIApp:
@@ -39,5 +39,5 @@ def _with_token(application: ASGIApp, secret: str) -> ASGIApp:
 _project = project_at(settings.ORCHESTRATOR_HOME)
 _, _secret = create_token(owner=local_owner(), name="conformance", project=_project)
 
-product = _with_token(asgi.application, _secret)
+product = _with_token(application.application, _secret)
 fixtures = _with_token(_with_fixtures(), _secret)

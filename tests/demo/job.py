@@ -39,7 +39,7 @@ PARTS = (
     Part("domain", "architect", "Describe the domain", ("survey",), ("tasks/*.py",)),
     Part("bridge", "architect", "Describe the bridge", ("survey",), ("orchestrator_site/mcp/**/*.py",)),
     Part("services", "reviewer", "Review the services", ("domain",), ("tasks/services/*.py",)),
-    Part("queries", "reviewer", "Review the queries", ("domain",), ("tasks/queries/*.py",)),
+    Part("queries", "reviewer", "Review the queries", ("domain",), ("tasks/selectors/*.py",)),
     Part("artifacts", "reviewer", "Review how work is stored", ("domain",), ("artifacts/**/*.py",)),
     Part("tools", "reviewer", "Review the tools", ("domain", "bridge"), ("tasks/tools/*.py",)),
     Part("pages", "reviewer", "Review the pages", ("domain",), ("templates/**/*.html",)),

@@ -14,14 +14,14 @@ from django.utils import timezone
 from django_q.models import OrmQ
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from maintenance.health import queries
+from maintenance.health import selectors
 from maintenance.models import JobRun
 from maintenance.services.run import run
 
 
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(queries, "_current_until", 0.0)
+    monkeypatch.setattr(selectors, "_current_until", 0.0)
     yield
 
 
@@ -110,7 +110,7 @@ def test_a_silent_database_is_not_ready(client: Client, db: None, monkeypatch: p
     def gone(*_: object) -> bool:
         raise OperationalError("no route to db.example, password=secret")
 
-    monkeypatch.setattr(queries, "is_current", gone)
+    monkeypatch.setattr(selectors, "is_current", gone)
     status, checks = ready(client)
     assert (status, checks) == (503, {"database": {"ok": False, "problem": "The database does not answer."}})
 

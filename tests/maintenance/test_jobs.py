@@ -20,9 +20,9 @@ from maintenance.models import JobRun, Outcome
 from maintenance.registry import MINUTE, job
 from maintenance.services.run import REST, RunsAlready, run
 from orchestrator_site.accounts.links import make_link
+from orchestrator_site.kernel.errors import Conflict, NotFound
 from orchestrator_site.models import SignInLink
 from tasks.choices import Status
-from tasks.errors import Conflict, NotFound
 from tasks.models import IdempotencyKey, Task
 from tests.factories import make_project, make_task, make_user
 from tests.site.processes import ROOT, manage

@@ -9,7 +9,7 @@ import pytest
 
 from maintenance.upgrades import locks
 from maintenance.upgrades.locks import file_lock
-from tasks.errors import Transient
+from orchestrator_site.kernel.errors import Transient
 
 
 def test_who_waits_too_long_is_told_what_to_look_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ import anyio
 import pytest
 from mcp.server.connection import Connection
 
-from orchestrator_site.mcp import changes
-from orchestrator_site.mcp.changes import Changes
-from tasks.queries import feed
+from orchestrator_site.mcp import subscriptions
+from orchestrator_site.mcp.subscriptions import Changes
+from tasks.selectors import feed
 from tests.factories import make_event, make_project, make_task
 from tests.mcp.stdio_client import DEADLINE_SECONDS
 
@@ -52,8 +52,8 @@ class Events:
 @pytest.fixture
 def events(monkeypatch: pytest.MonkeyPatch) -> Events:
     events = Events()
-    monkeypatch.setattr(changes, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(changes, "_news_after", events.after)
+    monkeypatch.setattr(subscriptions, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(subscriptions, "_news_after", events.after)
     monkeypatch.setattr(feed, "last_id", events.last_id)
     return events
 
@@ -125,7 +125,7 @@ def test_who_comes_second_takes_nothing_from_who_came_first(events: Events, monk
             may_answer.set()
         await until(lambda: first.heard)
 
-    monkeypatch.setattr(changes, "POLL_SECONDS", 0.2)
+    monkeypatch.setattr(subscriptions, "POLL_SECONDS", 0.2)
     following(story)
 
 
@@ -135,6 +135,6 @@ def test_an_event_that_others_may_still_come_before_is_told_after_them(monkeypat
     task = make_task(make_project())
     first, second = (make_event(task).pk for _ in range(2))
     monkeypatch.setattr(feed, "last_id", lambda: first)
-    assert [event_id for event_id, *_ in changes._news_after(first - 1)] == [first]
+    assert [event_id for event_id, *_ in subscriptions._news_after(first - 1)] == [first]
     monkeypatch.setattr(feed, "last_id", lambda: second)
-    assert [event_id for event_id, *_ in changes._news_after(first)] == [second]
+    assert [event_id for event_id, *_ in subscriptions._news_after(first)] == [second]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_site.mcp.pipes import widen
+from orchestrator_site.mcp.stdio.framing import widen
 
 
 def test_a_widened_pipe_takes_a_large_line_before_anybody_reads() -> None:
@@ -26,7 +26,7 @@ def test_what_is_no_pipe_or_may_not_be_widened_is_left_as_it_is(
     with (tmp_path / "input").open("wb") as file:
         widen(file.fileno())
     reader, writer = os.pipe()
-    monkeypatch.setattr("orchestrator_site.mcp.pipes._PIPE_BYTES", 2**40)
+    monkeypatch.setattr("orchestrator_site.mcp.stdio.framing._PIPE_BYTES", 2**40)
     widen(writer)
     assert fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ) < 2**40
     os.close(reader)

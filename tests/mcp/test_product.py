@@ -14,9 +14,9 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from orchestrator_site.mcp import registry
-from orchestrator_site.mcp.front import TOOLSETS
-from orchestrator_site.mcp.front.messages import PURE_TOOLS
 from orchestrator_site.mcp.server import load_doors
+from orchestrator_site.mcp.stdio.messages import PURE_TOOLS
+from orchestrator_site.mcp.stdio.proxy import TOOLSETS
 from tests.mcp.stdio_client import ROOT, StdioClient, connected, environment
 
 CORE = {

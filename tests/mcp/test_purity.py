@@ -28,7 +28,7 @@ def test_nothing_that_is_printed_reaches_the_client(home: Path, unbuffered: str)
 def test_a_worker_without_a_front_keeps_its_output_pure(home: Path) -> None:
     request = b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":%s}}\n' % json.dumps(MODERN).encode()
     done = subprocess.run(
-        [sys.executable, "-m", "orchestrator_site.mcp.worker"],
+        [sys.executable, "-m", "orchestrator_site.mcp.stdio.worker"],
         input=request,
         env=environment(home) | {"TRIAL_PRINTS": "1"},
         cwd=ROOT,
@@ -43,7 +43,7 @@ def test_a_worker_without_a_front_keeps_its_output_pure(home: Path) -> None:
 
 def test_the_front_imports_neither_django_nor_the_sdk() -> None:
     code = (
-        "import sys; from orchestrator_site.mcp.front import main; "
+        "import sys; from orchestrator_site.mcp.stdio.proxy import main; "
         "print(sorted({name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

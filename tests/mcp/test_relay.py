@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator_site.mcp.front.relay import REPLAYED_HANDSHAKE, Relay
-from orchestrator_site.mcp.pipes import RECEIPT
+from orchestrator_site.mcp.stdio.framing import RECEIPT
+from orchestrator_site.mcp.stdio.relay import REPLAYED_HANDSHAKE, Relay
 
 
 class Pipe:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_site.mcp.pipes import LINE_LIMIT
+from orchestrator_site.mcp.stdio.framing import LINE_LIMIT
 from tests.mcp.http_client import FULL
 from tests.mcp.secured import GREETING, LISTING, SecuredSite, secured
 from tests.mcp.stdio_client import DEADLINE_SECONDS, MODERN

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from orchestrator_site.mcp.changes import STREAMS_PER_PROJECT, WATCHED_PER_CLIENT
+from orchestrator_site.mcp.subscriptions import STREAMS_PER_PROJECT, WATCHED_PER_CLIENT
 from orchestrator_site.tokens.throttle import FAILURES
 from tests.mcp.http_client import FULL, HttpClient, messages
 from tests.mcp.secured import GREETING, Reply, SecuredSite, secured

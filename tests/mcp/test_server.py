@@ -15,11 +15,11 @@ from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel, ConfigDict
 
 import orchestrator_site
+from orchestrator_site.kernel.errors import Conflict, NotFound, Transient
+from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.mcp import registry
 from orchestrator_site.mcp.server import INSTRUCTIONS, build_server
-from tasks.callers import Caller
-from tasks.errors import Conflict, NotFound, Transient
-from tasks.principals import Principal
+from tasks.identity.client import Caller
 
 ERAS = ["legacy", "2026-07-28"]
 

@@ -17,11 +17,11 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from orchestrator_site.mcp import calls, metering, registry
+from orchestrator_site.kernel.identity import Principal
+from orchestrator_site.mcp import dispatch, metering, registry
 from orchestrator_site.mcp.metering import Meter
-from tasks.callers import Caller
+from tasks.identity.client import Caller
 from tasks.models import Session, ToolUse
-from tasks.principals import Principal
 from tasks.services.tool_use import Use, add_uses
 from tests.assistants import Assistant
 from tests.factories import make_project, make_session
@@ -249,7 +249,7 @@ def test_the_end_of_a_process_waits_for_a_busy_database_a_moment_only(monkeypatc
 def test_counting_asks_the_database_nothing(ada: Assistant, django_assert_num_queries: Any) -> None:
     (tool,) = [each for each in registry.tools(["all"]) if each.name == STATUS]
     meter = Meter()
-    metered = calls.run(tool, {}, ada.caller, meter)
+    metered = dispatch.run(tool, {}, ada.caller, meter)
     with django_assert_num_queries(0):
         meter.note(ada.caller, STATUS, {}, metered.text, error="", is_repaired=False)
     meter.flush()

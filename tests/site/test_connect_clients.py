@@ -12,7 +12,7 @@ import pytest
 from orchestrator_site.connect import documents
 from orchestrator_site.connect.clients import CLIENTS, Style, client_named
 from orchestrator_site.connect.entries import Stdio, changes, has_secret, http_entry, stdio_entry, this_installation
-from tasks.errors import Invalid, NotFound
+from orchestrator_site.kernel.errors import Invalid, NotFound
 from tests.site.machines import PLATFORMS, file_of, install, machine_at
 
 MAC = "Library/Application Support"

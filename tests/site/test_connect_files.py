@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator_site.connect import diffs, files
-from tasks.errors import Conflict, Invalid, TooLarge
+from orchestrator_site.kernel.errors import Conflict, Invalid, TooLarge
 
 
 def mode_of(path: Path) -> int:

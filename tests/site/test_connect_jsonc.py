@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from orchestrator_site.connect.jsonc import Malformed, parse
 from orchestrator_site.connect.jsonc_edit import remove_member, set_member
-from tasks.errors import Invalid
+from orchestrator_site.kernel.errors import Invalid
 
 PATH = ("mcpServers", "task-orchestrator")
 ENTRY = {"command": "/venv/bin/python", "args": ["manage.py"]}

@@ -23,11 +23,11 @@ from orchestrator_site.accounts.owner import local_owner
 from orchestrator_site.connect.machine import Machine
 from orchestrator_site.doctor import clients, database, environment, site
 from orchestrator_site.doctor.findings import Finding, Level, found_by
+from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.management.commands import connect as connect_command
 from orchestrator_site.models import AccessToken
 from orchestrator_site.tokens.service import create_token
 from orchestrator_site.up import address
-from tasks.errors import Invalid
 from tests.site.machines import file_of, install, machine_at
 from tests.site.processes import ROOT, start
 from tests.site.test_connect_probe import site as answering

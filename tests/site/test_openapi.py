@@ -119,7 +119,10 @@ def test_the_page_holds_no_script_or_style_of_its_own(client: Client) -> None:
 
 @pytest.mark.parametrize(
     "started",
-    ["import orchestrator_site.asgi, orchestrator_site.urls", "import orchestrator_site.mcp.worker"],
+    [
+        "import orchestrator_site.asgi.application, orchestrator_site.urls",
+        "import orchestrator_site.mcp.stdio.worker",
+    ],
     ids=["the site", "the bridge"],
 )
 def test_nothing_that_makes_the_document_is_imported_when_a_process_starts(fresh_home: Path, started: str) -> None:

@@ -7,8 +7,8 @@ import socket
 import pytest
 from pytest_django import Settings
 
+from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid
 from orchestrator_site.up.port import address_of, take_port
-from tasks.errors import Conflict, Forbidden, Invalid
 
 
 def test_a_port_that_was_taken_cannot_be_taken_again() -> None:

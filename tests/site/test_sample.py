@@ -11,12 +11,12 @@ from django.test import Client
 from django.utils import timezone
 
 from artifacts.models import Artifact, ArtifactVersion, Kind, ReviewComment
+from orchestrator_site.kernel.errors import Conflict, Forbidden
+from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.sample.load import NAME, SLUGS, load_sample, sample_project
-from tasks.actors import Actor
 from tasks.choices import Status, Verb
-from tasks.errors import Conflict, Forbidden
+from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Session, Task, ToolUse
-from tasks.principals import Scope
 from tests.factories import html_of, make_project, make_user, signed_in
 from tests.site.processes import ROOT, manage
 

@@ -11,14 +11,14 @@ from django.test import Client
 
 from artifacts.models import Content
 from artifacts.search.index import reindex
-from artifacts.search.search import search
+from artifacts.search.service import search
 from artifacts.services.sweep import unnamed_rows
+from orchestrator_site.kernel.errors import Forbidden
+from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.sample.load import load_sample, sample_project
 from orchestrator_site.sample.remove import remove_sample
-from tasks.actors import Actor
-from tasks.errors import Forbidden
+from tasks.identity.actor import Actor
 from tasks.models import Project, Task
-from tasks.principals import Scope
 from tests.factories import (
     html_of,
     make_artifact,

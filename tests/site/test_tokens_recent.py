@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator_site.tokens import bearer, recent, service
-from tasks.principals import Principal
+from orchestrator_site.kernel.identity import Principal
+from orchestrator_site.tokens import auth_cache, bearer, service
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def nobody_is_remembered() -> None:
-    recent.forget()
+    auth_cache.forget()
 
 
 def make_token() -> tuple[service.AccessToken, str]:
@@ -31,8 +31,8 @@ def test_a_second_request_asks_no_database(django_assert_num_queries: pytest.Fix
 def test_a_second_later_it_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     _, secret = make_token()
     bearer.authenticate(secret, address="test")
-    now = recent.time.monotonic()
-    monkeypatch.setattr(recent.time, "monotonic", lambda: now + recent.SECONDS)
+    now = auth_cache.time.monotonic()
+    monkeypatch.setattr(auth_cache.time, "monotonic", lambda: now + auth_cache.SECONDS)
 
     assert bearer.proved_recently(secret) is None
 

@@ -13,13 +13,13 @@ from django.core import serializers
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from orchestrator_site.kernel.identity import Principal, Scope
 from orchestrator_site.models import AccessToken
 from orchestrator_site.tokens import service
+from orchestrator_site.tokens.formatting import expiry_of, project_named
 from orchestrator_site.tokens.service import create_token, digest_of, find_token, principal_of, revoke_token, tokens_of
-from orchestrator_site.tokens.words import expiry_of, project_named
-from tasks.errors import Conflict, Forbidden, Invalid, NotFound
 from tasks.models import Project
-from tasks.principals import Principal, Scope
 from tests.factories import make_project, make_user
 
 pytestmark = pytest.mark.django_db

@@ -27,12 +27,12 @@ SECONDS = 20.0
 READ = """
 import django, hashlib, json, os, sys
 django.setup()
-from artifacts import store
+from artifacts import storage
 from artifacts.models import ArtifactVersion
 from artifacts.services.abandon import abandon_uploads
 found = {}
 for version in ArtifactVersion.objects.select_related("artifact", "content"):
-    digest = hashlib.sha256(b"".join(store.chunks(version.content))).hexdigest()
+    digest = hashlib.sha256(b"".join(storage.chunks(version.content))).hexdigest()
     found[f"{version.artifact.public_id} v{version.number}"] = digest
 abandon_uploads()
 print(json.dumps(found))
@@ -44,7 +44,7 @@ django.setup()
 from django.utils import timezone
 from artifacts.models import Content
 from artifacts.services.sweep import remove_orphans
-from artifacts.store import folder
+from artifacts.storage import folder
 two_days_ago = time.time() - 2 * 86400
 for path in folder().rglob("*"):
     if path.is_file():

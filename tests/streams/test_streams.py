@@ -18,7 +18,7 @@ from orchestrator_site.tokens.service import create_token, revoke_token
 from orchestrator_site.tokens.throttle import FailureThrottle
 from tasks.choices import Verb
 from tasks.models import Event, Task
-from tasks.queries import feed
+from tasks.selectors import feed
 from tests.factories import make_event, make_project, make_task, make_user
 from tests.streams.asgi import DEADLINE_SECONDS, asked, in_database, run
 

@@ -189,7 +189,7 @@ def test_two_roles_of_one_name_for_the_whole_site_are_refused(staff: Client, row
 
 
 def test_the_admin_has_the_colours_of_the_site() -> None:
-    sheets = settings.BASE_DIR / "orchestrator_site" / "static" / "orchestrator"
+    sheets = settings.BASE_DIR / "orchestrator_site" / "web" / "static" / "orchestrator"
     ours = set(re.findall(r"light-dark\([^)]+\)", (sheets / "site.css").read_text()))
     theirs = set(re.findall(r"light-dark\([^)]+\)", (sheets / "admin.css").read_text()))
     assert theirs and theirs <= ours

@@ -12,7 +12,7 @@ from orchestrator_site.tokens.service import create_token
 from tasks.api.events import STREAM_HEADER
 from tasks.choices import Verb
 from tasks.models import Event, Task
-from tasks.queries.feed import settled
+from tasks.selectors.feed import settled
 from tests.factories import make_event, make_project, make_session, make_task, make_user
 
 pytestmark = pytest.mark.django_db

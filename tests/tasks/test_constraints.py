@@ -9,9 +9,9 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from artifacts.models import INLINE_LIMIT, Artifact, ArtifactPath, ArtifactVersion, Content
-from tasks.actors import Actor
 from tasks.choices import Verb
 from tasks.events import build
+from tasks.identity.actor import Actor
 from tasks.models import Dependency, Event, IdempotencyKey, Project, Session, Specialist, Task
 from tests.factories import make_plan, make_project, make_session, make_task
 

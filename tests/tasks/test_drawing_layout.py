@@ -1,4 +1,4 @@
-"""The layout of graphs, `tasks/drawing/layout.py`, for any acyclic graph."""
+"""The layout of graphs, `tasks/graph/layout.py`, for any acyclic graph."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.drawing import layers
-from tasks.drawing.layers import ranks
-from tasks.drawing.layout import Box, Layout, Size, lay_out, settled
-from tasks.drawing.twins import SMALLEST, Needs, fold
+from tasks.graph import layering
+from tasks.graph.grouping import SMALLEST, Needs, fold
+from tasks.graph.layering import ranks
+from tasks.graph.layout import Box, Layout, Size, lay_out, settled
 
 SIZE = Size(width=100, height=20, gap=6, column_gap=30)
 
@@ -124,7 +124,7 @@ def test_a_long_line_is_led_around_what_stands_between() -> None:
 
 
 def test_short_lines_are_led_around_though_there_is_no_room_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layers, "WAYPOINTS", 60)
+    monkeypatch.setattr(layering, "WAYPOINTS", 60)
     chain = {node: [node - 1] if node else [] for node in range(50)}
     needs = chain | {node: [node - 1, node - 2] for node in range(2, 50)} | {49: [48, 0]}
     layout = lay_out(needs, SIZE)

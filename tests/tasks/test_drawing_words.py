@@ -1,4 +1,4 @@
-"""Labels, the axis of time, and the critical path: the small functions of `tasks/drawing/`."""
+"""Labels, the axis of time, and the critical path: the small functions of `tasks/graph/`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.drawing import labels
-from tasks.drawing.axis import MOST_TICKS, Axis, lasting, tracks
-from tasks.drawing.critical import critical_path
-from tasks.drawing.twins import Needs
+from tasks.graph import labels
+from tasks.graph.critical_path import critical_path
+from tasks.graph.grouping import Needs
+from tasks.graph.time_axis import MOST_TICKS, Axis, lasting, tracks
 from tests.tasks.test_drawing_layout import graphs
 
 MOMENTS = st.datetimes(datetime(2001, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))

@@ -15,7 +15,7 @@ from django.test import Client
 
 from tasks.choices import Status, Verb
 from tasks.models import Event, Project, Task
-from tasks.queries.offers import BY_VERB, OFFERS
+from tasks.selectors.available_actions import BY_VERB, OFFERS
 from tests.factories import (
     html_of,
     make_dependency,

@@ -11,8 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tasks import roles
-from tasks.actors import Actor
 from tasks.choices import Complexity, Priority, Status, Verb
+from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Task
 from tasks.services import edit as service
 from tests.factories import html_of, make_dependency, make_plan, make_project, make_task, make_user, sent

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.test import Client
 
-from tasks.errors import Transient
+from orchestrator_site.kernel.errors import Transient
 from tasks.views import home
 from tests.factories import signed_in
 

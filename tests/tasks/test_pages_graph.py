@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tasks.choices import Complexity, Status
 from tasks.models import Project, Task
-from tasks.queries import graph
+from tasks.selectors import graph
 from tests.factories import html_of, make_dependency, make_plan, make_project, make_task, signed_in
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tasks.choices import Status, Verb
 from tasks.models import Event, Project, Session, Task, ToolUse
-from tasks.queries import sessions as query
+from tasks.selectors import sessions as query
 from tests.factories import html_of, make_event, make_project, make_session, make_task, signed_in
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror="x">\u202e[a](javascript:x)'

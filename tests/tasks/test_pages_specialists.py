@@ -12,8 +12,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tasks.actors import Actor
 from tasks.choices import Status, Verb
+from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Specialist, Task
 from tasks.services.specialists import put_specialist
 from tests.assistants import Assistant

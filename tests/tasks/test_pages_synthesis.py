@@ -8,10 +8,9 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from tasks import report
+from artifacts.reports import markdown, synthesis
 from tasks.choices import Status
 from tasks.models import Project, Task
-from tasks.queries import synthesis
 from tasks.views import plan as plan_views
 from tests.factories import (
     html_of,
@@ -151,7 +150,7 @@ def test_a_title_of_several_lines_is_one_heading_of_the_file(client: Client, pro
 def test_a_file_that_cannot_hold_everything_says_so(
     client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "FILE_CHARS", 1_000)
+    monkeypatch.setattr(markdown, "FILE_CHARS", 1_000)
     plan = make_plan(project, 0)
     for number in range(3):
         _done(project, plan, f"Part {number}", summary="x" * 500)

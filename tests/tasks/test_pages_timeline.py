@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tasks.choices import Status, Verb
 from tasks.models import Event, Project, Session, Task
-from tasks.queries import timeline
+from tasks.selectors import timeline
 from tasks.services import leases
 from tests.factories import html_of, make_event, make_plan, make_project, make_session, make_task, signed_in
 

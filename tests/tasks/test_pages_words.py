@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator_site.web.templatetags import board
 from tasks.choices import Status, Verb
 from tasks.models import Event
-from tasks.queries.board import Counts
-from tasks.templatetags import board
+from tasks.selectors.board import Counts
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

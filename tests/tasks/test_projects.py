@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from tasks.errors import Invalid
+from orchestrator_site.kernel.errors import Invalid
 from tasks.models import Project
 from tasks.services.projects import CLIENT_VARIABLES, find_root, project_at
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator_site.kernel.errors import Invalid, NotReady, OrchestratorError
 from tasks import roles
-from tasks.actors import Actor
 from tasks.choices import Status
-from tasks.errors import Invalid, NotReady, OrchestratorError
+from tasks.identity.actor import Actor
 from tasks.models import Dependency, Project, Task
 from tasks.services.claim import claim_next
 from tasks.services.complete import complete

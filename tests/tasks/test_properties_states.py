@@ -12,12 +12,12 @@ from django.utils import timezone
 from hypothesis import given, note
 from hypothesis import strategies as st
 
+from orchestrator_site.kernel.errors import OrchestratorError
+from orchestrator_site.kernel.identity import Principal
 from tasks import roles
-from tasks.actors import Actor
 from tasks.choices import CLAIMABLE, FINISHED, Priority, Status, Verb
-from tasks.errors import OrchestratorError
+from tasks.identity.actor import Actor
 from tasks.models import Event, Task
-from tasks.principals import Principal
 from tasks.services import leases, review, sessions, steer
 from tasks.services.claim import claim, claim_next
 from tasks.services.complete import complete

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from artifacts import store
+from artifacts import storage
 from artifacts.models import Artifact, ArtifactVersion, Content
 from tasks.choices import Status
 from tasks.models import Event, Task
@@ -24,7 +24,7 @@ def test_the_work_is_stored_exactly(ada: Assistant) -> None:
     assert (info["size_chars"], info["size_bytes"]) == (len(WORK), len(WORK.encode()))
     artifact = Artifact.objects.get(public_id=info["artifact_id"])
     assert artifact.kind == "code"
-    assert store.text_of(artifact.versions.get().content) == WORK
+    assert storage.text_of(artifact.versions.get().content) == WORK
 
 
 def test_large_work_goes_to_a_file_and_comes_back_exactly(ada: Assistant) -> None:
@@ -32,8 +32,8 @@ def test_large_work_goes_to_a_file_and_comes_back_exactly(ada: Assistant) -> Non
     info = ada.complete(ada.plan("A")["A"], detailed_work=work)["artifact_info"]
     content = Content.objects.get(sha256=info["sha256"])
     assert content.data is None
-    assert store.path_of(info["sha256"]).exists()
-    assert store.text_of(content) == work
+    assert storage.path_of(info["sha256"]).exists()
+    assert storage.text_of(content) == work
 
 
 def test_the_same_content_is_stored_once(ada: Assistant) -> None:
@@ -86,7 +86,7 @@ def test_work_that_cannot_be_stored_completes_nothing(ada: Assistant, monkeypatc
 
     task = ada.plan("A")["A"]
     work = f"Never stored before: {uuid4()}\n" + WORK * 10
-    monkeypatch.setattr("artifacts.store.local.os.fsync", full)
+    monkeypatch.setattr("artifacts.storage.local.os.fsync", full)
     error = ada.refused("complete_subtask", **{**completion(task), "detailed_work": work})
     assert error["code"] == "transient"
     assert error["details"]["retry_after_ms"]

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from artifacts.management.verbs import export, reindex, verify
 from maintenance.upgrades.ensure_schema import ensure_schema
-from tasks.errors import OrchestratorError
+from orchestrator_site.kernel.errors import OrchestratorError
 
 VERBS: dict[str, ModuleType] = {"export": export, "reindex": reindex, "verify": verify}
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from artifacts.export.contents import works_in, works_of
 from artifacts.services.export import Report, export
-from artifacts.works import works_in, works_of
-from tasks.errors import Conflict, NotFound
+from orchestrator_site.kernel.errors import Conflict, NotFound
 from tasks.models import Project, Task
 
 HELP = "write delivered work as plain files, at its logical paths"

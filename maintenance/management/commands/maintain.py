@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from maintenance.registry import jobs
 from maintenance.services.run import get_job, run
 from maintenance.upgrades.ensure_schema import ensure_schema
-from tasks.errors import OrchestratorError
+from orchestrator_site.kernel.errors import OrchestratorError
 
 
 class Command(BaseCommand):

@@ -21,12 +21,12 @@ from orchestrator_site.connect.clients import CLIENTS, SERVER, Client, Place, cl
 from orchestrator_site.connect.entries import PLACEHOLDER, Stdio, http_entry, stdio_entry, this_installation
 from orchestrator_site.connect.machine import Machine, project_folder, this_machine
 from orchestrator_site.connect.probe_http import is_address
-from orchestrator_site.management.reasons import out_of_reach
-from orchestrator_site.mcp.front import known_toolsets
+from orchestrator_site.kernel.errors import Invalid, OrchestratorError
+from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.management.errors import out_of_reach
+from orchestrator_site.mcp.stdio.proxy import known_toolsets
 from orchestrator_site.up.address import recall
 from orchestrator_site.up.connect import quote
-from tasks.errors import Invalid, OrchestratorError
-from tasks.principals import Scope
 from tasks.services.projects import find_root, project_at
 
 NOT_CONFIRMED = 2

@@ -13,7 +13,7 @@ from orchestrator_site.connect.diffs import masked
 from orchestrator_site.connect.machine import project_folder, this_machine
 from orchestrator_site.doctor.examine import examine
 from orchestrator_site.doctor.findings import Finding, Level
-from tasks.errors import OrchestratorError
+from orchestrator_site.kernel.errors import OrchestratorError
 
 
 class Command(BaseCommand):

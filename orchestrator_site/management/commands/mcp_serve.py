@@ -7,19 +7,19 @@ from argparse import ArgumentParser
 
 from django.core.management.base import BaseCommand
 
-from orchestrator_site.mcp import front
+from orchestrator_site.mcp.stdio import proxy
 
 
 class Command(BaseCommand):
     """Only seen through `help` and `call_command`: manage.py starts the bridge without importing Django."""
 
-    help = front.DESCRIPTION
+    help = proxy.DESCRIPTION
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the same options as the front."""
-        front.add_options(parser)
+        proxy.add_options(parser)
 
     def handle(self, *, toolsets: str, **options: object) -> None:
         """Serve until the client has gone."""
-        sys.exit(front.main(["--toolsets", toolsets]))
+        sys.exit(proxy.main(["--toolsets", toolsets]))

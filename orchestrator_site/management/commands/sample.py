@@ -9,11 +9,11 @@ from django.urls import reverse
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.people import user_named
+from orchestrator_site.kernel.errors import OrchestratorError
 from orchestrator_site.sample.load import load_sample
 from orchestrator_site.sample.remove import remove_sample
 from orchestrator_site.up.address import recall
-from tasks.actors import Actor
-from tasks.errors import OrchestratorError
+from tasks.identity.actor import Actor
 
 
 class Command(BaseCommand):

@@ -12,9 +12,9 @@ from django.db import DatabaseError
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.links import make_link
 from orchestrator_site.accounts.people import user_named
-from orchestrator_site.management.reasons import out_of_reach
+from orchestrator_site.kernel.errors import OrchestratorError
+from orchestrator_site.management.errors import out_of_reach
 from orchestrator_site.up.address import recall
-from tasks.errors import OrchestratorError
 
 
 class Command(BaseCommand):

@@ -13,12 +13,12 @@ from django.utils import timezone
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.people import user_named
-from orchestrator_site.management.reasons import out_of_reach
+from orchestrator_site.kernel.errors import OrchestratorError
+from orchestrator_site.management.errors import out_of_reach
 from orchestrator_site.models import AccessToken
+from orchestrator_site.tokens.formatting import ALLOWS, expiry_of, project_named
 from orchestrator_site.tokens.service import DEFAULT_SCOPES, create_token, find_token, revoke_token, tokens_of
-from orchestrator_site.tokens.words import ALLOWS, expiry_of, project_named
-from tasks.errors import OrchestratorError
-from tasks.templatetags.board import relative
+from orchestrator_site.web.templatetags.board import relative
 
 _COLUMNS = ("ID", "TOKEN", "SCOPES", "PROJECT", "MADE", "LAST USED", "EXPIRES", "STATE")
 

@@ -14,14 +14,14 @@ from maintenance.schedules import run_soon
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.links import make_link
 from orchestrator_site.accounts.owner import local_owner
-from orchestrator_site.management.reasons import reason_of
+from orchestrator_site.kernel.errors import OrchestratorError
+from orchestrator_site.management.errors import reason_of
 from orchestrator_site.up.address import remember
 from orchestrator_site.up.child import Child
 from orchestrator_site.up.connect import connect_help
 from orchestrator_site.up.leftovers import end_leftovers
 from orchestrator_site.up.port import LOOPBACK, address_of, public_names, take_port
 from orchestrator_site.up.supervisor import Answer, Supervisor
-from tasks.errors import OrchestratorError
 
 GREETING = """\
 The site runs at {address}/ (Ctrl-C ends it).

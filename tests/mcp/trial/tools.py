@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestrator_site.kernel.errors import NotFound
 from orchestrator_site.mcp import registry
-from tasks.callers import Caller
-from tasks.errors import NotFound
+from tasks.identity.client import Caller
 from tests.mcp.trial import CRASH
 
 DEADLINE_SECONDS = 30

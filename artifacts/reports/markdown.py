@@ -1,0 +1,62 @@
+"""The synthesis of a plan as Markdown, within a length that is said where it was reached."""
+
+from __future__ import annotations
+
+from artifacts.reports.brief import Work
+from artifacts.reports.synthesis import Part, Synthesis, headline
+from orchestrator_site.kernel.text import shortened
+from tasks.choices import Status
+
+BRIEF_CHARS = 8_000
+FULL_CHARS = 100_000
+FILE_CHARS = 50_000_000
+_BRIEF_SUMMARY = 300
+_MARKS = {Status.COMPLETED: "✓", Status.CANCELLED: "✗"}
+
+
+def report(synthesis: Synthesis, *, full: bool = False, most: int | None = None) -> tuple[str, int]:
+    """Return the report, and how many parts did not fit into it: into `most` characters, or what is usual."""
+    text = [f"# {_on_one_line(synthesis.plan.title)}\n\n{headline(synthesis)}\n"]
+    room = (most or (FULL_CHARS if full else BRIEF_CHARS)) - len(text[0])
+    for number, part in enumerate(synthesis.parts):
+        section = _section(part, full)
+        if len(section) > room:
+            return "".join(text), len(synthesis.parts) - number
+        text.append(section)
+        room -= len(section)
+    return "".join(text), 0
+
+
+def whole(synthesis: Synthesis) -> str:
+    """Return the report with every part, for a file; what is beyond `FILE_CHARS` is named at its end."""
+    text, left_out = report(synthesis, full=True, most=FILE_CHARS)
+    return f"{text}\n{left_out:,} more parts did not fit into this file.\n" if left_out else text
+
+
+def _section(part: Part, full: bool) -> str:
+    task = part.task
+    lines = [
+        f"\n## {_MARKS.get(Status(task.status), '…')} {_on_one_line(task.title)}",
+        f"{task.public_id}, {_state(part)}",
+    ]
+    if task.summary:
+        lines += ["", task.summary if full else shortened(task.summary, _BRIEF_SUMMARY)]
+    lines += [_line(work) for work in part.works]
+    return "\n".join(lines) + "\n"
+
+
+def _on_one_line(title: str) -> str:
+    """A heading ends with its line."""
+    return " ".join(title.split())
+
+
+def _state(part: Part) -> str:
+    task = part.task
+    why = task.review_comment if task.status == Status.NEEDS_REVISION else task.reason
+    state = f"{task.specialist}, {task.status}" if task.specialist else task.status
+    return f"{state}: {shortened(why, _BRIEF_SUMMARY)}" if why and task.status != Status.COMPLETED else state
+
+
+def _line(work: Work) -> str:
+    paths = f", {', '.join(work.paths[:5])}" if work.paths else ""
+    return f"- {work.artifact_id}: {work.kind}, {work.size}{paths}"

@@ -1,0 +1,135 @@
+"""Put the parts of a plan together: every summary and every artifact, in the order in which they build on each other.
+
+Honest about what is not there: unfinished, blocked, failed and cancelled parts are named as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from artifacts.reports.brief import Work, works_of
+from tasks.choices import FINISHED, Status
+from tasks.graph.algorithms import in_dependency_order
+from tasks.models import Dependency, Task
+from tasks.selectors import counts
+from tasks.selectors.board import Counts, Rows
+from tasks.services.dependencies import descendants_of
+
+PARTS_PER_PAGE, PARTS_TO_PRINT, MISSING = 40, 500, 12
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A task of the report with what it delivered."""
+
+    task: Task
+    works: list[Work]
+
+
+class Place(NamedTuple):
+    """Where a task stands, without its texts."""
+
+    pk: int
+    parent_pk: int | None
+    is_leaf: bool
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Synthesis:
+    """The report on one plan or group."""
+
+    plan: Task
+    parts: list[Part]
+    counts: dict[str, int]
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing: every part is completed, or was cancelled on purpose."""
+        return not self.open and bool(self.counts.get(Status.COMPLETED))
+
+    @property
+    def open(self) -> list[Part]:
+        """The parts that are not finished."""
+        return [part for part in self.parts if part.task.status not in (Status.COMPLETED, Status.CANCELLED)]
+
+
+def synthesis_of(plan: Task) -> Synthesis:
+    """Return the report on everything below a task."""
+    return Synthesis(plan, parts_of([part.pk for part in order_of(plan)]), counts.of_plan(plan))
+
+
+def order_of(plan: Task) -> list[Place]:
+    """Return the leaves below a task, each after what it waits for; groups stand in the graph for their subtasks."""
+    below = _below(plan)
+    edges: dict[int, list[int]] = {place.pk: [] for place in below}
+    rows = Dependency.objects.filter(task__root_id=plan.plan_id).values_list("task_id", "depends_on_id")
+    for task_pk, need_pk in rows.order_by("id"):
+        if task_pk in edges:
+            edges[task_pk].append(need_pk)
+    for place in below:
+        if place.parent_pk in edges:
+            edges[place.parent_pk].append(place.pk)
+    by_pk = {place.pk: place for place in below}
+    return [by_pk[pk] for pk in in_dependency_order(edges) if by_pk[pk].is_leaf]
+
+
+def parts_of(keys: Sequence[int]) -> list[Part]:
+    """Return tasks with what they delivered, in the given order."""
+    tasks: dict[int, Task] = {}
+    for start in range(0, len(keys), _CHUNK):
+        tasks |= Task.objects.in_bulk(keys[start : start + _CHUNK])
+    ordered = [tasks[key] for key in keys if key in tasks]
+    works = works_of(ordered)
+    return [Part(task, works.get(task.pk, [])) for task in ordered]
+
+
+@dataclass(frozen=True, slots=True)
+class PartsPage:
+    """A page of the report: its parts, and of the whole plan how far it is and what is missing (`MISSING` at most)."""
+
+    report: Synthesis
+    rows: Rows[Part]
+    missing: list[Task]
+    missing_total: int
+
+    @property
+    def counts(self) -> Counts:
+        """How many parts stand in each state, as a bar takes them."""
+        return Counts(self.report.counts)
+
+
+def parts_page(plan: Task, *, page: int, to_print: bool = False) -> PartsPage:
+    """Return a page of the report, long ones to print; the texts of other pages are not read."""
+    order = order_of(plan)
+    size = PARTS_TO_PRINT if to_print else PARTS_PER_PAGE
+    start = (page - 1) * size
+    parts = parts_of([place.pk for place in order[start : start + size]])
+    rows = Rows(parts, page, start + 1, start + size < len(order), len(order))
+    open_keys = [place.pk for place in order if place.status not in FINISHED]
+    missing = Task.objects.only("public_id", "title", "status", "reason", "review_comment").in_bulk(open_keys[:MISSING])
+    listed = [missing[key] for key in open_keys[:MISSING] if key in missing]
+    return PartsPage(Synthesis(plan, parts, counts.of_plan(plan)), rows, listed, len(open_keys))
+
+
+def headline(synthesis: Synthesis) -> str:
+    """Say in one sentence how much of the work is there."""
+    done = counts.progress(synthesis.counts)
+    rest = ", ".join(f"{number} {status}" for status, number in synthesis.counts.items() if status != Status.COMPLETED)
+    sentence = f"{done['completed']} of {done['total']} parts are completed"
+    return f"{sentence}; {rest}." if rest else f"{sentence}."
+
+
+def _below(plan: Task) -> list[Place]:
+    """Everything below a task in the order of planning; a leaf stands for itself."""
+    if plan.is_leaf:
+        return [Place(plan.pk, plan.parent_id, True, plan.status)]
+    rows = Task.objects.within(plan).on_board().order_by("position")
+    places = [Place(*row) for row in rows.values_list("pk", "parent_id", "is_leaf", "status")]
+    if plan.is_plan:
+        return places
+    wanted = descendants_of([plan.pk])
+    return [place for place in places if place.pk in wanted]

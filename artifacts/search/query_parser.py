@@ -1,0 +1,79 @@
+"""What somebody looks for: any text is a valid question, and nothing in it is ever syntax of a database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from string import punctuation
+
+from orchestrator_site.kernel.errors import Invalid
+from orchestrator_site.kernel.text import unstorable
+
+QUERY_LIMIT = 10_000
+TERMS = 32
+"""Terms that count; more of them find nothing better."""
+_WORDS_OF_TERM = 16
+_TERM = re.compile(r'"\s*+([^"]++)"|(\S+)')
+_SIGNS = str.maketrans(dict.fromkeys(punctuation, " "))
+"""What no word holds in any database."""
+_HAS_WORD = re.compile(r"[^\W_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word, or several in a row where they were quoted or written as one; `begins` with a star behind it.
+
+    Words are as they were written: only the database that took apart the documents knows where they end.
+    """
+
+    text: str
+    words: tuple[str, ...]
+    begins: bool = False
+
+
+def terms_of(query: str) -> list[Term]:
+    """Return what is looked for, each term once.
+
+    Raises Invalid for an empty or too long query, and for one that holds what no text holds.
+    """
+    if why := unstorable(query):
+        raise Invalid(f"query: {why}.", next="Send the words to look for.")
+    if len(query) > QUERY_LIMIT:
+        raise Invalid(f"query: {len(query):,} characters; {QUERY_LIMIT:,} are allowed.", next="Send fewer words.")
+    if not query.strip():
+        raise Invalid("query: there are no words in it.", next="Send the words to look for.")
+    found: dict[str, Term] = {}
+    for quoted, bare in _TERM.findall(query):
+        if len(found) == TERMS:
+            break
+        text = quoted.strip() or bare
+        found.setdefault(text.casefold(), _term(text, begins=bool(bare) and bare.endswith("*")))
+    return list(found.values())
+
+
+def for_sqlite(terms: Sequence[Term], *, every: bool) -> str:
+    """Return an expression of FTS5 for its words; empty where there are none."""
+    parts = [f'"{" ".join(term.words)}"{"*" * term.begins}' for term in terms if term.words]
+    return (" AND " if every else " OR ").join(parts)
+
+
+def for_postgresql(terms: Sequence[Term], *, every: bool) -> str:
+    """Return a text that `to_tsquery` takes; empty where there are no words."""
+    parts = [_phrase(term) for term in terms if term.words]
+    return (" & " if every else " | ").join(parts)
+
+
+def without_signs(text: str) -> str:
+    """Put spaces in the places of signs."""
+    return text.translate(_SIGNS)
+
+
+def _phrase(term: Term) -> str:
+    words = " <-> ".join(f"'{word}'" for word in term.words)
+    return f"({words}{':*' * term.begins})"
+
+
+def _term(text: str, *, begins: bool) -> Term:
+    words = [word for word in without_signs(text).split() if _HAS_WORD.search(word)]
+    return Term(text.rstrip("*") or text, tuple(words[:_WORDS_OF_TERM]), begins)

@@ -1,0 +1,179 @@
+"""Reads of delivered work that more than one door needs."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+from django.db.models import F
+
+from artifacts import storage
+from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content
+from artifacts.reports.brief import Work
+from artifacts.storage import slices
+from orchestrator_site.kernel.errors import Invalid, NotFound
+from tasks.models import Project, Task
+
+READ_LIMIT = 1024 * 1024
+"""Characters or bytes that one answer carries, for programs that fetch a whole work."""
+SHOWN_LIMIT = 100_000
+"""Characters that an answer carries where nobody said so many: of lines, and of a resource."""
+DEFAULTS = {"chars": 20_000, "lines": 500, "bytes": 20_000}
+"""Units that it carries where nobody says how many."""
+_WORK_COLUMNS = ("artifact__public_id", "artifact__kind", "content__size_chars", "content__size_bytes")
+
+
+Unit = Literal["chars", "lines", "bytes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A stretch of a stored work; `offset`, `end` and `total` count its unit. Bytes that are no text come as base64."""
+
+    unit: Unit
+    offset: int
+    end: int
+    total: int
+    text: str | None
+    base64: str | None = None
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the work goes on."""
+        return self.end < self.total
+
+
+def artifact_by_id(project: Project, public_id: str) -> Artifact:
+    """Return an artifact of this project.
+
+    Raises NotFound.
+    """
+    found = Artifact.objects.select_related("task").filter(project=project, public_id=public_id).first()
+    if found is None:
+        raise NotFound(
+            f"There is no artifact {public_id[:64]!r} in project {project.slug}.",
+            next="Call orchestrator_synthesize_results on its plan to see the artifacts.",
+        )
+    return found
+
+
+def project_of_artifact(public_id: str) -> Project | None:
+    """Return the project that an artifact is in."""
+    return Project.objects.filter(artifacts__public_id=public_id.replace("\x00", "")).first()
+
+
+def ids_beginning(project: Project, start: str, *, limit: int = 101) -> list[str]:
+    """Return ids of a project's artifacts that begin so, the newest first."""
+    rows = Artifact.objects.filter(project=project, public_id__startswith=start.replace("\x00", ""))
+    return list(rows.order_by("-id").values_list("public_id", flat=True)[:limit])
+
+
+def versions_beginning(project: Project, public_id: str, start: str, *, limit: int = 101) -> list[str]:
+    """Return numbers of an artifact's versions that begin so, the latest first."""
+    found = Artifact.objects.filter(project=project, public_id=public_id).first()
+    numbers = map(str, range(found.version if found else 0, 0, -1))
+    return list(islice((number for number in numbers if number.startswith(start)), limit))
+
+
+def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion:
+    """Return a version of an artifact, the latest by default.
+
+    Raises NotFound.
+    """
+    number = artifact.version if number is None else number
+    found = artifact.versions.select_related("content").filter(number=number).first()
+    if found is None:
+        raise NotFound(
+            f"{artifact.public_id} has no version {number}.", next=f"Versions 1 to {artifact.version} are there."
+        )
+    return found
+
+
+def unit_of(version: ArtifactVersion) -> Unit:
+    """Return the unit that a work is read in where nobody asks for one: characters, or bytes of what is no text."""
+    return "bytes" if version.content.size_chars is None else "chars"
+
+
+def read(version: ArtifactVersion, unit: Unit = "chars", *, offset: int = 0, limit: int | None = None) -> Slice:
+    """Return exactly `limit` units of a stored work from `offset` on, fewer only at its end.
+
+    Lines come whole, as many as have SHOWN_LIMIT characters together. Raises Invalid for a range that cannot be or a
+    unit that the work does not have, Damaged where the stored bytes are not the delivered ones.
+    """
+    total = _total(version.content, unit)
+    limit = DEFAULTS[unit] if limit is None else limit
+    if not 0 <= offset <= total:
+        raise Invalid(
+            f"offset: {offset:,} is outside the work, which has {total:,} {unit}.",
+            next=f"Send an offset from 0 to {total}.",
+        )
+    if not 1 <= limit <= READ_LIMIT:
+        raise Invalid(f"limit: 1 to {READ_LIMIT:,} {unit}.", next="Read on with the next_offset of the answer.")
+    return _READERS[unit](version.content, offset, limit, total)
+
+
+def _total(content: Content, unit: Unit) -> int:
+    """Return how many units there are. Raises Invalid where a work has none of them."""
+    if unit == "bytes":
+        return content.size_bytes
+    if content.size_chars is None:
+        raise Invalid(f"unit: the work is no text and has no {unit}.", next="Read it with unit='bytes'.")
+    if unit == "chars":
+        return content.size_chars
+    return slices.count_lines(content) if content.size_lines is None else content.size_lines
+
+
+def _characters(content: Content, offset: int, limit: int, total: int) -> Slice:
+    text = slices.characters(content, offset, limit)
+    return Slice("chars", offset, offset + len(text), total, text)
+
+
+def _lines(content: Content, offset: int, limit: int, total: int) -> Slice:
+    found = slices.lines(content, offset, limit, most=SHOWN_LIMIT)
+    if not found.count and offset < total:
+        raise Invalid(
+            f"The line at offset {offset:,} has more than {SHOWN_LIMIT:,} characters.",
+            next=f"Read it with unit='chars', offset={found.chars_before}; the next line has offset {offset + 1}.",
+            details={"chars_offset": found.chars_before},
+        )
+    return Slice("lines", offset, offset + found.count, total, found.text)
+
+
+def _bytes(content: Content, offset: int, limit: int, total: int) -> Slice:
+    raw = b"".join(storage.stretch(content, offset, min(offset + limit, total)))
+    try:
+        return Slice("bytes", offset, offset + len(raw), total, raw.decode())
+    except UnicodeDecodeError:
+        return Slice("bytes", offset, offset + len(raw), total, None, b64encode(raw).decode())
+
+
+_READERS: dict[Unit, Callable[[Content, int, int, int], Slice]] = {
+    "chars": _characters,
+    "lines": _lines,
+    "bytes": _bytes,
+}
+
+
+def works_of(tasks: list[Task]) -> dict[int, list[Work]]:
+    """Return what some tasks delivered, by the task's primary key, each artifact in its latest version."""
+    found: dict[int, list[Work]] = {}
+    keys = [task.pk for task in tasks]
+    for start in range(0, len(keys), 500):
+        rows = ArtifactVersion.objects.filter(artifact__task_id__in=keys[start : start + 500])
+        rows = rows.filter(number=F("artifact__version")).order_by("artifact_id")
+        facts = list(rows.values_list("artifact_id", "artifact__task_id", *_WORK_COLUMNS))
+        paths = _paths([fact[0] for fact in facts])
+        for key, task_key, public_id, kind, chars, size in facts:
+            found.setdefault(task_key, []).append(Work(public_id, kind, chars, size, tuple(paths.get(key, ()))))
+    return found
+
+
+def _paths(artifact_keys: list[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    rows = ArtifactPath.objects.filter(artifact_id__in=artifact_keys).order_by("id")
+    for key, path in rows.values_list("artifact_id", "path"):
+        found.setdefault(key, []).append(path)
+    return found

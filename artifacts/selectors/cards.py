@@ -1,0 +1,239 @@
+"""The board: leaves as cards in a column for each state; a number of queries that does not grow with the board."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
+
+from orchestrator_site.kernel.identity import Scope
+from tasks import words
+from tasks.choices import FINISHED, Status, Verb
+from tasks.models import Dependency, Event, Project, Task, TaskQuerySet
+from tasks.selectors.available_actions import offers_for
+from tasks.selectors.board import PANEL_ROWS, ROW_FIELDS
+
+CARDS, MORE_CARDS, MOST_CARDS = 20, 40, 200
+"""Cards of a column at first, how many more a click shows, and how many at most."""
+IDS_FOUND, BEST, BELOW = 200, 200, 2_000
+"""How many tasks the beginning of an id finds, how many of the best are kept where words find too many, and cards
+below those."""
+HOLDERS, PLANS = 50, 50
+
+_ALWAYS_OPEN = (Status.PENDING, Status.ACTIVE, Status.IN_REVIEW, Status.COMPLETED)
+_CARD_FIELDS = (*ROW_FIELDS, "root__public_id", "root__title")
+
+
+@dataclass(frozen=True, slots=True)
+class CardFilters:
+    """What a person narrows a board by; empty means everything."""
+
+    q: str = ""
+    specialist: str = ""
+    plan: str = ""
+    holder: str = ""
+    priority: int = 0
+    ready: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether the board is narrowed at all."""
+        return self != CardFilters()
+
+
+@dataclass(slots=True)
+class Card:
+    """A leaf, and what stands on its card besides its own columns."""
+
+    task: Task
+    lease_is_over: bool
+    has_menu: bool
+    waits_for: int = 0
+    needed_by: int = 0
+    artifacts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The cards of a state that are shown, and how many there are."""
+
+    status: Status
+    cards: list[Card]
+    total: int
+
+    @property
+    def is_slim(self) -> bool:
+        """Whether it holds nothing and is no part of the way that every task goes."""
+        return not self.total and self.status not in _ALWAYS_OPEN
+
+    @property
+    def rest(self) -> int:
+        """How many of its tasks are not shown."""
+        return self.total - len(self.cards)
+
+    @property
+    def more(self) -> int:
+        """How many would be shown after a click for more; 0 where a board can show no more of them."""
+        return min(len(self.cards) + MORE_CARDS, MOST_CARDS) if self.rest and len(self.cards) < MOST_CARDS else 0
+
+
+@dataclass(frozen=True, slots=True)
+class CardBoard:
+    """`is_cut`: the words that were looked for are too common for all that they fit to be on it."""
+
+    columns: list[Column]
+    plan: Task | None
+    is_cut: bool = False
+
+    @property
+    def total(self) -> int:
+        """All leaves that the filters leave."""
+        return sum(column.total for column in self.columns)
+
+
+def board_of(project: Project, *, filters: CardFilters, shown: Mapping[str, int], scopes: Iterable[Scope]) -> CardBoard:
+    """Return a project's leaves by state. `shown` says how many cards of a state, where it is not the usual number."""
+    plan = _plan(project, filters.plan)
+    keys, is_cut = _found(project, filters.q) if filters.q else (None, False)
+    found = _matching(project, plan, filters, keys)
+    totals: dict[str, int] = dict(found.order_by().values_list("status").annotate(Count("pk")))
+    rows = {
+        status: _rows(found, filters, status, shown.get(status, CARDS)) if totals.get(status) else []
+        for status in Status
+    }
+    cards = _cards([task for of_status in rows.values() for task in of_status], frozenset(scopes))
+    columns = [Column(status, [cards[task.pk] for task in rows[status]], totals.get(status, 0)) for status in Status]
+    return CardBoard(columns, plan, is_cut)
+
+
+def _plan(project: Project, public_id: str) -> Task | None:
+    return Task.objects.plans().filter(project=project, public_id=public_id).first() if public_id else None
+
+
+def _matching(project: Project, plan: Task | None, filters: CardFilters, keys: list[int] | None) -> TaskQuerySet:
+    """Narrow the leaves on the board to those that the filters and the keys leave."""
+    if filters.plan and plan is None:
+        return Task.objects.none()
+    found = _within(project, plan, keys).on_board().leaves()
+    if filters.specialist:
+        found = found.filter(specialist=filters.specialist)
+    if filters.holder:  # only active leaves are held
+        found = found.filter(status=Status.ACTIVE, lease_holder__icontains=filters.holder)
+    if filters.priority:
+        found = found.filter(priority=filters.priority)
+    return found.filter(is_ready=True) if filters.ready else found
+
+
+def _within(project: Project, plan: Task | None, keys: list[int] | None) -> TaskQuerySet:
+    """Narrow by one thing that has an index: keys, which are of the project, else the plan, else the project."""
+    if plan is not None:
+        of_plan = Task.objects.filter(pk=plan.pk) if plan.is_leaf else Task.objects.filter(root=plan)
+        return of_plan if keys is None else of_plan.filter(pk__in=keys)
+    return Task.objects.filter(project=project) if keys is None else Task.objects.filter(pk__in=keys)
+
+
+def _found(project: Project, text: str) -> tuple[list[int], bool]:
+    """Return the keys of what some words fit, and whether there are more; the beginning of an id is enough.
+
+    Where they are too common, the best are often plans, so that the cards of those count, too.
+    """
+    keys = words.find(project, text)
+    is_cut = len(keys) >= words.MOST_FOUND
+    if is_cut:
+        below = Task.objects.filter(root__in=keys[:BEST]).leaves().order_by().values_list("pk", flat=True)
+        keys = [*keys[:BEST], *below[:BELOW]]
+    if "_" in text and " " not in text:
+        named = Task.objects.filter(project=project, public_id__startswith=text).order_by()
+        keys += named.values_list("pk", flat=True)[:IDS_FOUND]
+    return keys, is_cut
+
+
+def _rows(found: TaskQuerySet, filters: CardFilters, status: Status, number: int) -> list[Task]:
+    """Return the first of a column: what is pending as assistants take it, all else by its last change."""
+    rows = found.filter(status=status).select_related("root").only(*_CARD_FIELDS)
+    if status != Status.PENDING:
+        return list(rows.order_by(*_order(filters))[:number])
+    ready: list[Task] = list(rows.ready()[:number])
+    if filters.ready or len(ready) == number:
+        return ready
+    waiting = rows.filter(is_ready=False).order_by(*(["position"] if filters.plan else _order(filters)))
+    return ready + list(waiting[: number - len(ready)])
+
+
+def _order(filters: CardFilters) -> tuple[str, ...]:
+    """The last changed first; of one specialist the newest, which is the order of its index."""
+    return ("-id",) if filters.specialist and not filters.plan else ("-updated_at", "-id")
+
+
+def _cards(tasks: list[Task], scopes: frozenset[Scope]) -> dict[int, Card]:
+    """Make cards by primary key, with their marks in a query for each kind of mark."""
+    now = timezone.now()
+    cards = {task.pk: _card(task, now, scopes) for task in tasks}
+    unfinished = [task.pk for task in tasks if task.status not in FINISHED]
+    for key, number in _waits_for(unfinished):
+        cards[key].waits_for = number
+    for key, number in _needed_by(unfinished):
+        cards[key].needed_by = number
+    for key, number in _delivered(cards):
+        cards[key].artifacts = number
+    return cards
+
+
+def _card(task: Task, now: datetime, scopes: frozenset[Scope]) -> Card:
+    is_over = task.status == Status.ACTIVE and task.lease_is_over(now)
+    return Card(task, lease_is_over=is_over, has_menu=bool(offers_for(task, scopes)))
+
+
+def _waits_for(keys: list[int]) -> Iterable[tuple[int, int]]:
+    """Count what each task still waits for."""
+    found: Any = Dependency.objects.open().filter(task__in=keys).order_by().values_list("task")
+    return found.annotate(Count("depends_on", distinct=True)) if keys else ()
+
+
+def _needed_by(keys: list[int]) -> Iterable[tuple[int, int]]:
+    """Count the work that waits for each task."""
+    waiting = Q(task__is_leaf=True, task__archived_at__isnull=True) & ~Q(task__status__in=FINISHED)
+    found: Any = Dependency.objects.filter(waiting, depends_on__in=keys).order_by().values_list("depends_on")
+    return found.annotate(Count("task", distinct=True)) if keys else ()
+
+
+def _delivered(keys: Iterable[int]) -> Iterable[tuple[int, int]]:
+    counted = Task.objects.filter(pk__in=list(keys)).annotate(number=Count("artifacts")).filter(number__gt=0)
+    return counted.order_by().values_list("pk", "number")
+
+
+def with_offers(tasks: Iterable[Task], scopes: Iterable[Scope]) -> set[int]:
+    """Return the keys of the tasks with which somebody may do something now."""
+    granted = frozenset(scopes)
+    return {task.pk for task in tasks if offers_for(task, granted)}
+
+
+def moving(project: Project, scopes: Iterable[Scope]) -> list[Card]:
+    """Return what somebody works on, what changed last first; without the marks of a board's cards."""
+    active = Task.objects.filter(project=project, status=Status.ACTIVE).on_board().leaves()
+    found = since_claimed(active).select_related("root").only(*_CARD_FIELDS).order_by("-updated_at", "-id")[:PANEL_ROWS]
+    now, granted = timezone.now(), frozenset(scopes)
+    return [_card(task, now, granted) for task in found]
+
+
+def since_claimed(tasks: QuerySet[Task]) -> QuerySet[Task]:
+    """Tell when each was claimed last, as `claimed_at`: an edit changes a task, and does not begin its work anew."""
+    claims = Event.objects.filter(task=OuterRef("pk"), verb=Verb.CLAIM).order_by("-id")
+    return tasks.annotate(claimed_at=Subquery(claims.values("created_at")[:1]))
+
+
+def holders_seen(project: Project) -> list[str]:
+    """Return who holds tasks now, to suggest in filters."""
+    active = Task.objects.filter(project=project, status=Status.ACTIVE).on_board().leaves()
+    newest = active.order_by("-updated_at").values_list("lease_holder", flat=True)
+    return sorted(set(newest[:HOLDERS]) - {""})
+
+
+def plans_seen(project: Project) -> list[tuple[str, str]]:
+    """Return the ids and titles of the newest plans, to suggest in filters."""
+    newest = Task.objects.filter(project=project).plans().on_board().order_by("-id")
+    return list(newest.values_list("public_id", "title")[:PLANS])

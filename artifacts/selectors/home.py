@@ -1,0 +1,114 @@
+"""What the home page shows across all projects: what moves, what waits for a person, what was delivered last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Max, OuterRef, Q, QuerySet, Subquery
+
+from artifacts.selectors.cards import since_claimed
+from tasks.choices import Status
+from tasks.models import Project, Task
+from tasks.selectors import review_counts
+from tasks.selectors.board import ROW_FIELDS, with_size
+
+MOVING_ROWS, WAITING_ROWS, DELIVERED_ROWS = 8, 5, 6
+WAITS = (Status.IN_REVIEW, Status.BLOCKED, Status.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The last changed tasks that stand in a state, and how many there are, as far as a person would count."""
+
+    status: Status
+    tasks: list[Task]
+    number: int
+
+    @property
+    def count(self) -> str:
+        """The number as a word: 99+ at most."""
+        return review_counts.in_words(self.number)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether not all of them are shown."""
+        return self.number > len(self.tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What is to be known at a glance."""
+
+    moving: Panel
+    waiting: list[Panel]
+    delivered: list[Any]
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything waits for a person."""
+        return any(panel.number for panel in self.waiting)
+
+
+def glance(projects: Iterable[Project]) -> Glance:
+    """Return it, in a number of queries that depends on nothing.
+
+    `projects` are some where much has happened of late: they tell how far back to look in all of them.
+    """
+    since = _reach([project.pk for project in projects])
+    moving = _panel(Status.ACTIVE, since, MOVING_ROWS)
+    waiting = [_panel(status, since, WAITING_ROWS) for status in WAITS]
+    return Glance(moving, waiting, _delivered(since["delivered"]))
+
+
+def _reach(projects: list[int]) -> dict[str, datetime | None]:
+    """Tell for each list a moment that is surely not later than the change of its last row; None where none is known.
+
+    Of each project, an index gives the row that stands at the last place of the list: there are enough rows that are
+    no older. Without that bound the database would sort every row of the state in all projects.
+    """
+    last = {str(Status.ACTIVE): _nth(_standing(Status.ACTIVE), MOVING_ROWS)}
+    last |= {str(status): _nth(_standing(status), WAITING_ROWS) for status in WAITS}
+    last["delivered"] = _nth(_artifacts(), DELIVERED_ROWS)
+    found = (
+        Project.objects.filter(pk__in=projects)
+        .order_by()
+        .annotate(**{f"nth_{name}": row for name, row in last.items()})
+    )
+    latest: dict[str, datetime | None] = found.aggregate(**{name: Max(f"nth_{name}") for name in last})
+    return latest
+
+
+def _nth(rows: QuerySet[Any], number: int) -> Subquery:
+    of_project = rows.filter(project=OuterRef("pk")).order_by("-updated_at")
+    return Subquery(of_project.values("updated_at")[number - 1 : number])
+
+
+def _standing(status: Status) -> QuerySet[Task]:
+    tasks = Task.objects.filter(status=status).on_board()
+    return tasks.leaves() if status == Status.ACTIVE else tasks
+
+
+def _artifacts() -> QuerySet[Any]:
+    """All delivered work; its model belongs to another app, which this one knows by its rows alone."""
+    return Project._meta.get_field("artifacts").related_model._default_manager.all()
+
+
+def _newest(rows: QuerySet[Any], since: datetime | None) -> QuerySet[Any]:
+    """Order rows of all projects by their last change; naming the projects lets the index of each be used."""
+    bound = Q(project__in=Project.objects.order_by().values("pk"))
+    return rows.filter(bound & Q(updated_at__gte=since) if since else bound).order_by("-updated_at", "-id")
+
+
+def _panel(status: Status, since: dict[str, datetime | None], size: int) -> Panel:
+    shown = _newest(_standing(status), since[status]).select_related("project", "root", "lease_session")
+    named = ("project__slug", "project__name", "root__public_id", "root__title")
+    session = ("lease_session__public_id", "lease_session__client_name", "lease_session__client_version")
+    tasks = list(since_claimed(shown.only(*ROW_FIELDS, "reason", "summary", *named, *session))[:size])
+    return Panel(status, tasks, review_counts.count(status, leaves_only=status == Status.ACTIVE))
+
+
+def _delivered(since: datetime | None) -> list[Any]:
+    return list(with_size(_newest(_artifacts(), since)).select_related("task", "project")[:DELIVERED_ROWS])

@@ -1,0 +1,72 @@
+"""What a task is linked with: what it waits for, what waits for it, what was delivered, how far its subtasks are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from artifacts.reports.brief import Work, works_of
+from tasks.models import Task, TaskQuerySet
+from tasks.selectors import counts
+from tasks.selectors.board import count_by
+
+SHOWN = 50
+"""Rows of each kind; the true totals are beside them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far something made of subtasks is; cancelled ones no longer count."""
+
+    completed_subtasks: int
+    total_subtasks: int
+    progress_percentage: int
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The first of each kind, and how many there are. `progress` is None for a task without subtasks."""
+
+    progress: Progress | None
+    waits_for: list[Task]
+    waits_for_total: int
+    needed_by: list[Task]
+    needed_by_total: int
+    artifacts: list[Work]
+    artifacts_total: int
+
+
+def links_of(task: Task) -> Links:
+    """Return what a task is linked with; a few queries, whatever the size of the board."""
+    needs, needs_total = _first(Task.objects.filter(dependents__task=task))
+    dependents, dependents_total = _first(Task.objects.filter(dependencies__depends_on=task))
+    works = works_of([task]).get(task.pk, []) if task.summary else []  # without one, nothing was ever delivered
+    return Links(
+        None if task.is_leaf else progress_of(counts.of_plan(task)),
+        needs,
+        needs_total,
+        dependents,
+        dependents_total,
+        works[:SHOWN],
+        len(works),
+    )
+
+
+def progress_of(by_status: dict[str, int]) -> Progress:
+    """Say how far tasks are that were counted by status."""
+    done = counts.progress(by_status)
+    return Progress(done["completed"], done["total"], done["percent"], by_status)
+
+
+def progress_of_plans(plans: Iterable[Task]) -> dict[int, Progress]:
+    """Return the progress of several plans by their primary keys, in one query."""
+    counted = count_by("root_id", [plan.pk for plan in plans])
+    return {pk: progress_of(dict(found.states)) for pk, found in counted.items()}
+
+
+def _first(tasks: TaskQuerySet) -> tuple[list[Task], int]:
+    rows: Any = tasks.distinct().order_by("pk")
+    found = list(rows.only("public_id", "title", "status", "specialist")[: SHOWN + 1])
+    return found[:SHOWN], len(found) if len(found) <= SHOWN else rows.count()

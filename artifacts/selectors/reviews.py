@@ -1,0 +1,159 @@
+"""What waits for a review, what else waits for a person, and what was said of a task's work so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Count, F, Max, Q, Sum
+
+from artifacts.models import Artifact, ReviewComment
+from tasks.choices import Status, Verb
+from tasks.models import Event, Project, Task, TaskQuerySet
+from tasks.selectors.board import Rows, page_of
+
+PER_PAGE = 25
+OTHERS = 10
+ROUNDS = 40
+COMMENTS = 500
+_DELIVERED = (Verb.COMPLETE, Verb.FINISH)
+_TOLD = (*_DELIVERED, Verb.HAND_BACK, Verb.REQUEST_REVISION, Verb.APPROVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A task in review, with what a person wants to know before opening it."""
+
+    task: Task
+    delivered: Event | None
+    rounds: int
+    """How many times it was sent back."""
+    artifacts: int
+    size_bytes: int
+    version: int
+    """The highest version of its works."""
+
+
+def to_review(project: Project | None = None) -> TaskQuerySet:
+    """Return what waits for a review, in one project or in all, what has waited longest first."""
+    return _on_board(project, Status.IN_REVIEW).order_by("updated_at", "-pk")  # as the index runs
+
+
+def inbox(project: Project | None, *, page: int) -> Rows[Waiting]:
+    """Return a page of what waits for a review."""
+    found = page_of(_with_plan(to_review(project)), page=page, size=PER_PAGE)
+    return Rows(list(_known(found.items)), found.page, found.first, found.has_next, found.total)
+
+
+def others(project: Project | None) -> list[Task]:
+    """Return what else waits for a person, last changed first within each state, one more than a page shows."""
+    return [
+        task
+        for status in (Status.BLOCKED, Status.FAILED)
+        for task in _with_plan(_on_board(project, status).order_by("-updated_at"))[: OTHERS + 1]
+    ]
+
+
+def neighbours(task: Task, project: Project | None) -> tuple[Task | None, Task | None]:
+    """Return the reviews before and after a task, whether it waits itself or not."""
+    rows = to_review(project).only("public_id", "title")
+    at, pk = task.updated_at, task.pk
+    earlier = rows.filter(~Q(updated_at=at, pk__lte=pk), updated_at__lte=at).reverse().first()
+    return earlier, rows.filter(~Q(updated_at=at, pk__gte=pk), updated_at__gte=at).first()
+
+
+def _on_board(project: Project | None, status: Status) -> TaskQuerySet:
+    tasks = Task.objects.filter(status=status).on_board()
+    # Of all projects they are named, so that the index by project serves as well.
+    return tasks.filter(project=project) if project else tasks.filter(project__in=Project.objects.values("pk"))
+
+
+def _with_plan(tasks: TaskQuerySet) -> TaskQuerySet:
+    columns = ("public_id", "title", "status", "specialist", "is_leaf", "updated_at", "reason", "priority")
+    return tasks.select_related("project", "root").only(
+        *columns, "project__slug", "project__name", "root__public_id", "root__title"
+    )
+
+
+def _known(tasks: Sequence[Task]) -> Iterable[Waiting]:
+    keys = [task.pk for task in tasks]
+    seen = Event.objects.filter(task__in=keys, verb__in=[*_DELIVERED, Verb.REQUEST_REVISION]).order_by()
+    last: dict[int | None, int] = {}
+    rounds: dict[int | None, int] = {}
+    for key, verb, newest, number in seen.values_list("task", "verb").annotate(Max("id"), Count("id")):
+        if verb == Verb.REQUEST_REVISION:
+            rounds[key] = number
+        else:
+            last[key] = max(newest, last.get(key, 0))
+    events = {event.task_id: event for event in Event.objects.filter(pk__in=last.values()).select_related("session")}
+    works = _works(keys)
+    for task in tasks:
+        number, size, version = works.get(task.pk, (0, 0, 0))
+        yield Waiting(task, events.get(task.pk), rounds.get(task.pk, 0), number, size, version)
+
+
+def _works(keys: list[int]) -> dict[int, tuple[int, int, int]]:
+    """Count the works of tasks, their bytes, and the highest version."""
+    latest = Artifact.objects.filter(task__in=keys, versions__number=F("version")).order_by()
+    rows = latest.values_list("task").annotate(Count("pk"), Sum("versions__content__size_bytes"), Max("version"))
+    return {key: (number, size, version) for key, number, size, version in rows}
+
+
+@dataclass(slots=True)
+class Round:
+    """One turn of the conversation: a delivery or a verdict, with the comments that went with it."""
+
+    event: Event
+    comments: list[ReviewComment] = field(default_factory=list)
+
+    @property
+    def is_delivery(self) -> bool:
+        """Whether somebody handed work in."""
+        return self.event.verb in _DELIVERED
+
+    @property
+    def words(self) -> str:
+        """What was said in it."""
+        return str(self.event.after.get("comment") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What was delivered and said so far, the newest first, and what is not sent yet."""
+
+    rounds: list[Round]
+    drafts: list[ReviewComment]
+    sent: list[ReviewComment]
+
+    @property
+    def delivered(self) -> Event | None:
+        """The latest delivery."""
+        return next((each.event for each in self.rounds if each.is_delivery), None)
+
+    @property
+    def sent_back_at(self) -> datetime | None:
+        """When the work was sent back before its latest delivery; None for a first one."""
+        verbs = iter(self.rounds)
+        next((each for each in verbs if each.is_delivery), None)
+        return next((each.event.created_at for each in verbs if each.event.verb == Verb.REQUEST_REVISION), None)
+
+
+def conversation(task: Task) -> Conversation:
+    """Return the turns of a task's reviews."""
+    events = Event.objects.filter(task=task, verb__in=_TOLD).select_related("session").order_by("-id")
+    rounds = [Round(event) for event in events[:ROUNDS]]
+    comments = ReviewComment.objects.filter(task=task).prefetch_related("version__artifact__paths")
+    newest = list(comments.order_by("-id")[:COMMENTS])[::-1]
+    sent = [comment for comment in newest if comment.sent_at]
+    for comment in sent:
+        _went_with(comment, rounds)
+    return Conversation(rounds, [comment for comment in newest if not comment.sent_at], sent)
+
+
+def _went_with(comment: ReviewComment, rounds: list[Round]) -> None:
+    """Put a comment to the verdict that took it along: comments are marked as sent just before that is told."""
+    verdicts = [each for each in rounds if each.event.after.get("comments")]
+    later = [each for each in verdicts if comment.sent_at and each.event.created_at >= comment.sent_at]
+    if later:
+        later[-1].comments.append(comment)

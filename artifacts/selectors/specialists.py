@@ -1,0 +1,134 @@
+"""What the pages show of specialists: how much each is used, and a brief as an assistant would read it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from django.db.models import Count, Q
+
+from artifacts.reports.brief import Brief, brief_of
+from orchestrator_site.kernel.text import shortened
+from tasks.choices import FINISHED, Verb
+from tasks.models import Event, Project, Specialist, Task, TaskQuerySet
+from tasks.roles import Catalogue, Role
+
+SOURCES = {"default": "Packaged", "site": "This site", "project": "This project"}
+"""Where roles come from that are no files; of a file, its path is the source."""
+TASKS_SHOWN = 20
+_SAYS = 200
+_SENTENCE = re.compile(r".+?[.!?…](?=\s|$)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How many tasks name a specialist, and how many of them are still to be done."""
+
+    total: int = 0
+    open: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A role as the pages show it."""
+
+    role: Role
+    use: Use = field(default_factory=Use)
+
+    @property
+    def says(self) -> str:
+        """The first sentence of what it is."""
+        sentence = _SENTENCE.match(self.role.role_definition.strip())
+        return shortened(sentence.group() if sentence else self.role.role_definition, _SAYS)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a file of the project says how it works, which nobody changes here."""
+        return self.role.source not in SOURCES
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it was written here, so that it can be set back."""
+        return self.role.source == "project"
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, in words; a file by its path."""
+        return SOURCES.get(self.role.source, self.role.source)
+
+
+def described(roles: Catalogue, uses: dict[str, Use]) -> list[Described]:
+    """Return the roles by name, each with its use."""
+    return [Described(roles.roles[name], uses.get(name, Use())) for name in sorted(roles.roles)]
+
+
+def uses_of(project: Project) -> dict[str, Use]:
+    """Count the tasks of each specialist, in one walk along their index: grouped by state as well, it would sort."""
+    return {name: use for name, use in _uses(Task.objects.filter(project=project)) if name}
+
+
+def use_of(project: Project, name: str) -> Use:
+    """Count the tasks of one specialist."""
+    return dict(_uses(Task.objects.filter(project=project, specialist=name))).get(name, Use())
+
+
+def _uses(tasks: TaskQuerySet) -> Iterator[tuple[str, Use]]:
+    by_name = tasks.on_board().leaves().order_by().values_list("specialist")
+    counted = by_name.annotate(total=Count("pk"), still_open=Count("pk", filter=~Q(status__in=FINISHED)))
+    return ((name, Use(total, still_open)) for name, total, still_open in counted)
+
+
+def tasks_of(project: Project, name: str) -> list[Task]:
+    """Return the newest tasks of a specialist."""
+    leaves = Task.objects.filter(project=project, specialist=name).on_board().leaves()
+    return list(leaves.order_by("-id").only("public_id", "title", "status")[:TASKS_SHOWN])
+
+
+def own_row(project: Project, name: str) -> Specialist | None:
+    """Return what the project itself has written of a specialist."""
+    return Specialist.objects.filter(project=project, name=name).first()
+
+
+def last_editor(project: Project, name: str) -> str:
+    """Return who wrote or removed a specialist last; empty where nobody did."""
+    verbs = (Verb.EDIT_SPECIALIST, Verb.DELETE_SPECIALIST)
+    written = Event.objects.filter(project=project, verb__in=verbs, after__specialist_type=name)
+    return written.order_by("-id").values_list("actor_name", flat=True).first() or ""
+
+
+def fingerprint(role: Role | None) -> str:
+    """Return what a form remembers of a role to tell whether somebody changed it meanwhile."""
+    return hashlib.sha256(repr(role).encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+def preview(project: Project, role: Role, task_id: str) -> Brief:
+    """Return the brief of a task as it would be with a role that nobody has saved.
+
+    The task is one of the project's by its id; without one, a made-up one of this specialist.
+    """
+    chosen = Task.objects.filter(project=project, public_id=task_id).select_related("project", "parent__parent")
+    task = (chosen.first() if task_id else None) or made_up_task(project, role.name)
+    return brief_of(task, roles=Catalogue({task.specialist: role}))
+
+
+def made_up_task(project: Project, specialist: str) -> Task:
+    """Return a task that is nowhere, for people to see what a brief looks like."""
+    plan = Task(
+        project=project,
+        public_id="task_00000000",
+        title="Export invoices",
+        description="People can take their invoices with them, as one file per year.",
+    )
+    return Task(
+        project=project,
+        parent=plan,
+        public_id=f"{specialist or 'specialist'}_000000",
+        title="Write the invoices of a year to one file",
+        description="A person picks a year and gets a file with all invoices of it, in the order of their dates.\n"
+        "Empty years give an empty file, not an error.",
+        context="Amounts are kept in cents. The page is /invoices/.",
+        effort="half a day",
+        specialist=specialist,
+    )

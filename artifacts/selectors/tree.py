@@ -1,0 +1,208 @@
+"""The tree of a project: logical paths as folders and files, one folder at a time, whatever the size of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import Exists, F, OuterRef, Q
+
+from artifacts.media_types import extension_of
+from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
+from artifacts.paths import normalised
+from orchestrator_site.kernel.errors import Invalid, NotFound
+from tasks.models import Project
+
+PATHLESS = "(no path)"
+"""What the place of works without a path is called; no folder of a path, so it is asked for apart."""
+BESIDE = 60
+"""Folders and files that are listed beside a work."""
+_LAST = "\U0010ffff" * 256  # behind every name
+# From each folder to the first one behind all that is below it, so that only what is listed is looked at.
+_SUBFOLDERS = """
+WITH RECURSIVE hop(name) AS (
+    SELECT {name_of_first}
+    UNION ALL
+    SELECT {name_of_next} FROM hop WHERE hop.name IS NOT NULL
+)
+SELECT name FROM hop WHERE name IS NOT NULL LIMIT %(limit)s
+"""
+_FIRST_FROM = """(
+    SELECT substr(folder, %(length)s + 1, {position}(substr(folder, %(length)s + 1), '/') - 1)
+    FROM artifacts_artifactpath
+    WHERE project_id = %(project)s AND folder {bytes} >= {start} AND folder {bytes} < %(end)s
+    ORDER BY folder {bytes} LIMIT 1
+)"""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A delivered work at one of its paths, in its latest version."""
+
+    key: int
+    name: str
+    path: str
+    artifact_id: str
+    kind: str
+    version: int
+    size_bytes: int
+    task_id: str
+    task_title: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of a folder: the names of folders in it, then files. `cursor` is the next page, where there is one."""
+
+    path: str
+    folders: list[str]
+    files: list[File]
+    cursor: str | None
+    has_pathless: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is on this page."""
+        return not (self.folders or self.files or self.has_pathless)
+
+    @property
+    def trail(self) -> list[tuple[str, str]]:
+        """The folders from the top down to this one: the name and the path of each."""
+        names = self.path.split("/")[:-1]
+        return [(name, "/".join(names[: place + 1])) for place, name in enumerate(names)]
+
+
+def folder_at(path: str) -> str:
+    """Return a folder as paths in it begin: empty for the top, else with a `/` at the end.
+
+    Raises NotFound for what no path can be.
+    """
+    try:
+        return normalised(f"{path}/x")[:-1]
+    except ValueError as error:
+        raise NotFound(f"There is no such folder: the path {error}.", next="Send a folder, as src/app/.") from error
+
+
+def folder_of(project: Project, path: str, *, limit: int, cursor: str | None = None) -> Listing:
+    """List a folder: what lies right in it, folders first, each by its name.
+
+    Raises Invalid for a cursor that cannot be, NotFound where there is no such folder.
+    """
+    folder = folder_at(path)
+    kind, key, name = _place(cursor)
+    folders = _subfolders(project, folder, name, limit + 1) if kind == "folder" else []
+    room = limit - len(folders)
+    rows = _files(project, folder, key, name if kind == "file" else "", room + 1) if room >= 0 else []
+    if folder and cursor is None and not (folders or rows):
+        raise NotFound(f"There is no folder {folder[:300]!r} in project {project.slug}.", next="List the one above it.")
+    more = _cursor(folders[:limit], rows[: max(room, 0)]) if len(folders) + len(rows) > limit else None
+    has_pathless = not folder and cursor is None and _pathless(project).exists()
+    # The index has `src-old/` before `src/`; people look for it behind.
+    return Listing(folder, sorted(folders[:limit]), rows[: max(room, 0)], more, has_pathless)
+
+
+def pathless_of(project: Project, *, limit: int, cursor: str | None = None) -> Listing:
+    """List the works that were delivered without a path, the newest first, each named by its id.
+
+    Raises Invalid for a cursor that cannot be.
+    """
+    kind, key, _ = _place(cursor)
+    works = _pathless(project).filter(pk__lt=key) if kind == "file" else _pathless(project)
+    keys = list(works.order_by("-pk").values_list("pk", flat=True)[: limit + 1])
+    facts = _facts(keys[:limit])
+    files = [_file(facts[key], None) for key in keys[:limit]]
+    return Listing("", [], files, f"file:{files[-1].key}:" if len(keys) > limit else None)
+
+
+def beside(artifact: Artifact) -> Listing:
+    """List the folder of an artifact's first path, from the artifact on where there is much; the top without a path."""
+    paths = artifact.paths.all()
+    if not paths:
+        return folder_of(artifact.project, "", limit=BESIDE)
+    folder, _, name = paths[0].path.rpartition("/")
+    listing = folder_of(artifact.project, folder, limit=BESIDE)
+    if listing.cursor is None or any(file.artifact_id == artifact.public_id for file in listing.files):
+        return listing
+    return folder_of(artifact.project, folder, limit=BESIDE, cursor=f"file:{artifact.pk - 1}:{name}")
+
+
+def _subfolders(project: Project, folder: str, after: str, limit: int) -> list[str]:
+    start = f"{folder}{after}0" if after else f"{folder}\x01"  # "0" comes right behind "/"
+    is_sqlite = connection.vendor == "sqlite"
+    words = {
+        "position": "instr" if is_sqlite else "strpos",
+        "bytes": "COLLATE BINARY" if is_sqlite else 'COLLATE "C"',
+    }
+    first = _FIRST_FROM.format(start="%(start)s", **words)
+    following = _FIRST_FROM.format(start="%(folder)s || hop.name || '0'", **words)
+    facts: dict[str, int | str] = {
+        "project": project.pk,
+        "folder": folder,
+        "length": len(folder),
+        "start": start,
+        "end": f"{folder[:-1]}0" if folder else _LAST,
+        "limit": limit,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SUBFOLDERS.format(name_of_first=first, name_of_next=following), facts)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _files(project: Project, folder: str, key: int, after: str, limit: int) -> list[File]:
+    rows = ArtifactPath.objects.filter(project=project, folder=folder).order_by("path", "artifact_id")
+    if after:
+        last = f"{folder}{after}"
+        rows = rows.filter(Q(path__gt=last) | Q(path=last, artifact_id__gt=key), path__gte=last)
+    found = list(rows.values_list("artifact_id", "path")[:limit])
+    facts = _facts([key for key, _ in found])
+    return [_file(facts[key], path) for key, path in found if key in facts]
+
+
+def _pathless(project: Project) -> Any:
+    return Artifact.objects.filter(~Exists(ArtifactPath.objects.filter(artifact=OuterRef("pk"))), project=project)
+
+
+def _facts(keys: Iterable[int]) -> dict[int, Any]:
+    """Return the latest versions of artifacts by the keys of these."""
+    rows = ArtifactVersion.objects.filter(artifact__in=list(keys), number=F("artifact__version")).order_by()
+    rows = rows.select_related("artifact__task", "content").only(
+        "number", "media_type", "content__size_bytes", "artifact__public_id", "artifact__kind", "artifact__updated_at",
+        "artifact__task__public_id", "artifact__task__title",
+    )  # fmt: skip
+    return {row.artifact_id: row for row in rows}
+
+
+def _file(version: ArtifactVersion, path: str | None) -> File:
+    artifact = version.artifact
+    path = path or f"{artifact.public_id}{extension_of(version.media_type)}"
+    return File(
+        key=artifact.pk,
+        name=path.rpartition("/")[2],
+        path=path,
+        artifact_id=artifact.public_id,
+        kind=artifact.kind,
+        version=version.number,
+        size_bytes=version.content.size_bytes,
+        task_id=artifact.task.public_id,
+        task_title=artifact.task.title,
+        updated_at=artifact.updated_at,
+    )
+
+
+def _cursor(folders: list[str], files: list[File]) -> str:
+    """Name the place behind the last row of a page."""
+    return f"file:{files[-1].key}:{files[-1].name}" if files else f"folder:0:{folders[-1]}"
+
+
+def _place(cursor: str | None) -> tuple[str, int, str]:
+    """Read a cursor: what the row before the page was, its key and its name."""
+    kind, _, rest = ("folder:0:" if cursor is None else cursor).partition(":")
+    key, colon, name = rest.partition(":")
+    is_number = key.isascii() and key.isdigit() and len(key) <= 18
+    if kind not in ("folder", "file") or not (colon and is_number) or "/" in name or "\x00" in name:
+        raise Invalid("cursor: this is no cursor of this list.", next="Follow next as it was answered.")
+    return kind, int(key), name

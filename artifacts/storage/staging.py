@@ -1,0 +1,177 @@
+"""Where uploads arrive: one file each, in which acknowledged bytes never change.
+
+Only the bytes that the upload's row counts as received mean anything. What stands behind them was being written when
+somebody died, and is overwritten by the next part.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
+from pathlib import Path
+
+from django.conf import settings
+
+from artifacts.locks import free_file, try_file
+from orchestrator_site.kernel.errors import Conflict, OrchestratorError, Transient
+
+READ_CHUNK = 256 * 1024
+PATIENCE_SECONDS = 20.0
+POLL_SECONDS = 0.005
+_FULL_NEXT = "What was acknowledged is kept. Free disk space or tell the person who runs the server, then go on."
+
+
+def folder() -> Path:
+    """The folder of staged files."""
+    return Path(settings.ORCHESTRATOR_HOME) / "staging"
+
+
+def path_of(public_id: str) -> Path:
+    """The file of an upload; the name is the id that we gave it, never a caller's text."""
+    return folder() / public_id
+
+
+@contextmanager
+def locked(public_id: str) -> Iterator[FileIO]:
+    """Open the file of an upload with nobody else writing to it, in this process or another.
+
+    The kernel frees the lock when its holder dies. Raises Transient where somebody holds it for `PATIENCE_SECONDS`, or
+    where the disk refuses.
+    """
+    with _open(public_id) as handle:
+        _wait_for(handle)
+        try:
+            yield handle
+        finally:
+            free_file(handle)
+
+
+def write(handle: FileIO, offset: int, data: bytes) -> None:
+    """Write bytes behind what is acknowledged, and have them on disk.
+
+    Raises Transient where the disk refuses; then nothing that was acknowledged has changed.
+    """
+    try:
+        handle.truncate(offset)  # whatever a dead process left there
+        handle.seek(offset)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[handle.write(rest) :]
+        os.fsync(handle.fileno())
+        if offset == 0:
+            _sync_folder()
+    except OSError as error:
+        raise _refused(error) from error
+
+
+def is_there(handle: FileIO, offset: int, data: bytes) -> bool:
+    """Whether these very bytes stand at an offset."""
+    handle.seek(offset)
+    return _read_fully(handle, len(data)) == data
+
+
+def chunks(public_id: str, size: int) -> Iterator[bytes]:
+    """Yield the first `size` bytes of an upload in order.
+
+    Raises Conflict where they are gone, Transient where the disk does not read them.
+    """
+    left = size
+    try:
+        with path_of(public_id).open("rb") as handle:
+            while left and (chunk := handle.read(min(left, READ_CHUNK))):
+                left -= len(chunk)
+                yield chunk
+    except FileNotFoundError as error:
+        raise lost(public_id) from error
+    except OSError as error:
+        raise _refused(error) from error
+    if left:
+        raise lost(public_id)
+
+
+def require_bytes(handle: FileIO, public_id: str, received: int) -> None:
+    """Check that what was acknowledged is still there.
+
+    Raises Conflict.
+    """
+    if os.fstat(handle.fileno()).st_size < received:
+        raise lost(public_id)
+
+
+def lost(public_id: str) -> OrchestratorError:
+    """The refusal where somebody removed staged bytes, or another machine has them."""
+    return Conflict(f"The staged bytes of {public_id} are gone.", next="Abort it and begin a new upload.")
+
+
+def require_room(size: int) -> None:
+    """Check that the disk takes so many bytes and keeps free what the site itself needs.
+
+    Raises Transient.
+    """
+    try:
+        folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+        free = shutil.disk_usage(folder()).free
+    except OSError as error:
+        raise _refused(error) from error
+    if free < size + settings.ORCHESTRATOR_KEEP_FREE_BYTES:
+        raise Transient(
+            f"The server's disk is nearly full: {free:,} bytes are free, {size:,} are needed, and "
+            f"{settings.ORCHESTRATOR_KEEP_FREE_BYTES:,} stay free for the site itself.",
+            retry_after_ms=30_000,
+            next=_FULL_NEXT,
+        )
+
+
+def discard(public_id: str) -> None:
+    """Remove the file of an upload that has ended. What cannot be removed now is left to the next sweep."""
+    with suppress(OSError):
+        path_of(public_id).unlink(missing_ok=True)
+
+
+def names() -> list[str]:
+    """Return the ids that there are files of."""
+    return sorted(path.name for path in folder().glob("upload_*"))
+
+
+def _open(public_id: str) -> FileIO:
+    try:
+        folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+        return FileIO(os.open(path_of(public_id), os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600), "r+")
+    except OSError as error:
+        raise _refused(error) from error
+
+
+def _read_fully(handle: FileIO, size: int) -> bytes:
+    parts = []
+    while size and (part := handle.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _refused(error: OSError) -> Transient:
+    return Transient(f"The disk refused: {error.strerror}.", retry_after_ms=5000, next=_FULL_NEXT)
+
+
+def _wait_for(handle: FileIO) -> None:
+    """Poll rather than block, so that a holder who hangs is told of instead of hanging everybody."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not try_file(handle):
+        if time.monotonic() > end:
+            raise Transient("Somebody else is sending a part of this upload.", next="Ask for its status, then go on.")
+        time.sleep(POLL_SECONDS)
+
+
+def _sync_folder() -> None:
+    """Make a new file outlive a power cut; platforms that cannot open a folder do without."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder(), os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

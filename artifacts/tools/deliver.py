@@ -1,0 +1,270 @@
+"""The MCP door of delivered work: complete a subtask with it, and read it back."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from artifacts import paths, storage
+from artifacts.models import Artifact, ArtifactVersion
+from artifacts.selectors import artifacts
+from artifacts.selectors.uploads import upload_by_id, uploads_problems
+from artifacts.serializers import info_of
+from artifacts.services.commit import Arrived
+from artifacts.services.deliver import Delivery, deliver, prepare_uploads, prepare_work
+from artifacts.storage import Prepared
+from artifacts.truncation import warnings_of
+from orchestrator_site.kernel.errors import Invalid, NotFound, invalid
+from orchestrator_site.mcp.registry import Arguments, resource, tool
+from tasks import serializers
+from tasks.choices import Status
+from tasks.identity.actor import Actor
+from tasks.identity.client import Caller
+from tasks.models import Task
+from tasks.selectors.find import task_by_id
+from tasks.services.complete import ending_problems
+from tasks.services.idempotency import run_once
+
+Answer = dict[str, Any]
+KindWord = Literal["code", "documentation", "analysis", "design", "test", "config", "general"]
+OUTCOMES = {
+    "continue": Status.COMPLETED,
+    "complete": Status.COMPLETED,
+    "needs_revision": Status.NEEDS_REVISION,
+    "blocked": Status.BLOCKED,
+}
+UNBLOCKED_BYTES = 500
+MORE_BYTES = 400
+SEND_AGAIN = (
+    "If the work was cut off (warnings): orchestrator_update_task(action='request_revision'), then deliver it anew. "
+)
+
+
+class CompleteSubtask(Arguments):
+    aliases: ClassVar[dict[str, str]] = {"id": "task_id", "results": "summary", "work": "detailed_work"}
+    task_id: str
+    summary: str = Field(description="For those who build on it")
+    detailed_work: str | None = Field(None, description="The whole work")
+    next_action: Literal["continue", "complete", "needs_revision", "blocked"]
+    upload_ids: list[str] = Field([], description="Instead of detailed_work")
+    artifact_type: KindWord = "general"
+    file_paths: list[str] = Field([], description="In the user's project")
+    reason: str | None = Field(None, description="Needed for needs_revision, blocked")
+    expected_size: int | None = Field(None, ge=1)
+    lease_number: int | None = Field(None, ge=1, description="As execute_subtask answered")
+    session_id: str | None = None
+    idempotency_key: str | None = None
+
+
+@tool(
+    "orchestrator_complete_subtask",
+    title="Complete a subtask",
+    description="Store the whole work as an artifact, outside your context, and end the task with it.",
+    arguments=CompleteSubtask,
+)
+def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
+    """Prepare the work outside the transaction, then deliver it."""
+    actor = caller.actor(given.session_id)
+    task = task_by_id(actor.project, given.task_id, only=["public_id", "project"])
+    logical_paths = _checked(given)
+    prepared = None if given.detailed_work is None else prepare_work(given.detailed_work)
+    found = [upload_by_id(actor.project, each) for each in given.upload_ids]
+    arrived = prepare_uploads(task, found, actor=actor, lease_number=given.lease_number)
+    uploads = [each.upload for each in arrived]
+    warnings = warnings_of(
+        given.detailed_work,
+        kind=given.artifact_type,
+        paths=logical_paths,
+        uploads=uploads,
+        expected_size=given.expected_size,
+    )
+    return run_once(
+        project=actor.project,
+        operation="complete_subtask",
+        key=given.idempotency_key,
+        request=_request(given, prepared),
+        produce=lambda: _delivered(_deliver(task, actor, given, logical_paths, prepared, arrived), given, warnings),
+    )
+
+
+def _checked(given: CompleteSubtask) -> list[str]:
+    """Return the normalised paths.
+
+    Raises Invalid with every mistake in the texts and paths.
+    """
+    logical_paths, problems = paths.all_normalised(given.file_paths)
+    problems += ending_problems(given.summary, OUTCOMES[given.next_action], given.reason or "")
+    problems += uploads_problems(given.detailed_work, given.upload_ids, given.file_paths, given.expected_size)
+    if problems:
+        raise invalid(problems, next="Nothing was stored or changed. Mend these and send the call again.")
+    return logical_paths
+
+
+def _deliver(
+    task: Task,
+    actor: Actor,
+    given: CompleteSubtask,
+    logical_paths: list[str],
+    prepared: Prepared | None,
+    arrived: list[Arrived],
+) -> Delivery:
+    return deliver(
+        task=task,
+        actor=actor,
+        prepared=prepared,
+        uploads=arrived,
+        summary=given.summary,
+        outcome=OUTCOMES[given.next_action],
+        reason=given.reason or "",
+        kind=given.artifact_type,
+        paths=logical_paths,
+        lease_number=given.lease_number,
+    )
+
+
+def _delivered(done: Delivery, given: CompleteSubtask, warnings: list[str]) -> Answer:
+    task = done.completion.task
+    plan = _plan_of(task)
+    following = _next_task(task)
+    return {
+        "status": task.status,
+        "artifact_info": info_of(done.version),
+        "more_artifacts": serializers.within(done.versions[1:], info_of, budget=MORE_BYTES),
+        "artifacts_total": len(done.versions) if len(done.versions) > 1 else None,
+        "warnings": warnings,
+        "parent_task_progress": serializers.progress(plan),
+        "unblocked": serializers.within(done.completion.unblocked, serializers.pointer, budget=UNBLOCKED_BYTES),
+        "next_recommended_task": serializers.pointer(following) if following else None,
+        "repaired": serializers.short_id(given.task_id, task),
+        "next": (SEND_AGAIN if warnings else "") + _next_step(task, plan, following),
+    }
+
+
+def _plan_of(task: Task) -> Task:
+    """The plan as it stands now; where it is the parent, completing has just read it."""
+    if task.parent is not None and task.parent.is_plan:
+        return task.parent
+    return Task.objects.only("public_id", "status", "parent", "root").get(pk=task.plan_id)
+
+
+def _next_task(task: Task) -> Task | None:
+    """The best ready task of the same plan, else of the project."""
+    ready = Task.objects.ready().only("public_id", "title", "specialist")
+    # Without the project, which a plan implies: with it SQLite would walk the whole project's queue to the plan.
+    return ready.within(task).first() or ready.filter(project=task.project_id).first()
+
+
+def _next_step(task: Task, plan: Task, following: Task | None) -> str:
+    if plan.pk != task.pk and plan.status == Status.COMPLETED:
+        return f"The plan is finished: call orchestrator_synthesize_results(parent_task_id={plan.public_id!r})."
+    if following is not None:
+        return "Call orchestrator_execute_subtask for the next task."
+    return "Nothing is ready: see orchestrator_get_status, and tell the user what waits for a person."
+
+
+def _request(given: CompleteSubtask, prepared: Prepared | None) -> Answer:
+    """The call without its work, which its hash stands for."""
+    facts = given.model_dump(exclude={"idempotency_key", "session_id", "detailed_work"})
+    return {**facts, "sha256": prepared.sha256 if prepared else None}
+
+
+class ReadArtifact(Arguments):
+    aliases: ClassVar[dict[str, str]] = {"id": "artifact_id"}
+    artifact_id: str
+    offset: int = 0
+    limit: int | None = Field(None, description=f"Up to {artifacts.READ_LIMIT}")
+    unit: artifacts.Unit | None = None
+    version: int | None = None
+    session_id: str | None = None
+
+
+@tool(
+    "orchestrator_read_artifact",
+    title="Read an artifact",
+    description="Read stored work back, exactly as delivered, by ranges.",
+    arguments=ReadArtifact,
+    read_only=True,
+    idempotent=True,
+)
+def read_artifact(caller: Caller, given: ReadArtifact) -> Answer:
+    """Answer a range of a version, the latest by default."""
+    artifact = artifacts.artifact_by_id(caller.session(given.session_id).project, given.artifact_id)
+    version = artifacts.version_of(artifact, given.version)
+    unit = given.unit or artifacts.unit_of(version)
+    found = artifacts.read(version, unit, offset=given.offset, limit=given.limit)
+    content = version.content
+    named = "" if unit == artifacts.unit_of(version) else f"unit={unit!r}, "
+    return {
+        "text": found.text,
+        "base64": found.base64,
+        "version": version.number,
+        "unit": unit,
+        f"total_{unit}": found.total,
+        "total_chars": content.size_chars,
+        "total_bytes": content.size_bytes,
+        "sha256": content.sha256,
+        "next_offset": found.end if found.has_more else None,
+        "next": f"Read on with {named}offset={found.end}." if found.has_more else None,
+    }
+
+
+@resource(
+    "artifact://{id}",
+    name="artifact",
+    title="Artifact",
+    description="The whole of a delivered work.",
+    mime_type="text/plain",
+    complete=lambda caller, name, typed, chosen: artifacts.ids_beginning(caller.project(), typed),
+    project_of=lambda caller, id: _artifact(caller, id).project,
+)
+def artifact_whole(caller: Caller, id: str) -> str | bytes:
+    """The latest version, up to what one message should carry: a text, or the bytes of what is none.
+
+    Raises Invalid for a larger one.
+    """
+    return _whole(artifacts.version_of(_artifact(caller, id)))
+
+
+@resource(
+    "artifact://{id}/v{n}",
+    name="artifact version",
+    title="Version of an artifact",
+    description="The whole of a work as it was delivered once.",
+    mime_type="text/plain",
+    complete=lambda caller, name, typed, chosen: _versions_or_ids(caller, name, typed, chosen),
+    project_of=lambda caller, id, n: _version(caller, id, n).artifact.project,
+)
+def version_whole(caller: Caller, id: str, n: str) -> str | bytes:
+    """Any version, as `artifact_whole` shows the latest. Raises NotFound for one that is none."""
+    return _whole(_version(caller, id, n))
+
+
+def _whole(version: ArtifactVersion) -> str | bytes:
+    unit = artifacts.unit_of(version)
+    size = version.content.size_chars if unit == "chars" else version.content.size_bytes
+    if size is not None and size > artifacts.SHOWN_LIMIT:
+        raise Invalid(
+            f"{version.artifact.public_id} has {size:,} {unit}; a resource shows up to {artifacts.SHOWN_LIMIT:,}.",
+            next="Read it by ranges with orchestrator_read_artifact.",
+        )
+    whole = b"".join(storage.chunks(version.content))
+    return whole.decode() if unit == "chars" else whole
+
+
+def _version(caller: Caller, id: str, n: str) -> ArtifactVersion:
+    artifact = _artifact(caller, id)
+    if not (n.isascii() and n.isdigit() and len(n) <= 9):
+        raise NotFound(f"{id} has no version {n[:64]!r}.", next=f"Versions 1 to {artifact.version} are there.")
+    return artifacts.version_of(artifact, int(n))
+
+
+def _versions_or_ids(caller: Caller, name: str, typed: str, chosen: dict[str, str]) -> list[str]:
+    """Offer ids, and the versions of the one that was chosen."""
+    if name != "n":
+        return artifacts.ids_beginning(caller.project(), typed)
+    return artifacts.versions_beginning(caller.project(), chosen.get("id", ""), typed)
+
+
+def _artifact(caller: Caller, id: str) -> Artifact:
+    return artifacts.artifact_by_id(caller.reach(lambda: artifacts.project_of_artifact(id)), id)

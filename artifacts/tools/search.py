@@ -1,0 +1,156 @@
+"""The MCP door of search and of the list of delivered work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from artifacts.search.listing import Listed, artifacts_of
+from artifacts.search.service import LIMIT, LIMIT_DEFAULT, Found, Hit, search, search_inside
+from artifacts.selectors.artifacts import artifact_by_id
+from orchestrator_site.kernel.errors import invalid
+from orchestrator_site.kernel.text import shortened, within_bytes
+from orchestrator_site.mcp.registry import Arguments, tool
+from tasks import serializers
+from tasks.identity.client import Caller
+from tasks.models import Project, Task
+from tasks.selectors.find import task_by_id
+
+Answer = dict[str, Any]
+KindWord = Literal["task", "artifact", "code", "documentation", "analysis", "design", "test", "config", "general"]
+ArtifactWord = Literal["code", "documentation", "analysis", "design", "test", "config", "general"]
+SNIPPET_BYTES = 320
+SUMMARY_BYTES = 160
+PATHS = 3
+PATH_LENGTH = 100
+
+
+class Search(Arguments):
+    aliases: ClassVar[dict[str, str]] = {"q": "query", "artifact_id": "in_artifact", "text": "query"}
+    query: str = Field(description='Words; "a phrase" in quotes, begin* for a beginning')
+    kinds: list[KindWord] = Field([], description="Default: tasks and artifacts of all kinds")
+    task_id: str | None = Field(None, description="Only this task or plan and what is below it")
+    in_artifact: str | None = Field(None, description="Every place in one artifact, in its order")
+    limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT)
+    cursor: str | None = None
+    session_id: str | None = None
+
+
+@tool(
+    "orchestrator_search",
+    title="Search",
+    description="Find tasks and delivered work by words, the best first; read on with orchestrator_read_artifact at "
+    "the offset of a hit.",
+    arguments=Search,
+    toolset="artifacts",
+    read_only=True,
+    idempotent=True,
+)
+def search_tool(caller: Caller, given: Search) -> Answer:
+    """Answer a page of hits."""
+    project = caller.session(given.session_id).project
+    inside = given.in_artifact is not None
+    found = _inside(project, given) if inside else _everywhere(project, given)
+    hits = serializers.within(found.hits, _place if inside else _hit)
+    cursor = found.cursor_after(len(hits))
+    return {
+        "hits": hits,
+        "total": found.total,
+        "total_is_least": found.total_is_least or None,
+        "cursor": cursor,
+        "next": _next(found, cursor),
+    }
+
+
+def _inside(project: Project, given: Search) -> Found:
+    if given.kinds or given.task_id is not None:
+        problem = {"at": "in_artifact", "problem": "goes without kinds and task_id: it names one work"}
+        raise invalid([problem], next="Send the call again without them.")
+    artifact = artifact_by_id(project, given.in_artifact or "")
+    return search_inside(given.query, artifact, limit=given.limit, cursor=given.cursor)
+
+
+def _everywhere(project: Project, given: Search) -> Found:
+    task = task_by_id(project, given.task_id) if given.task_id is not None else None
+    return search(given.query, project=project, kinds=given.kinds, task=task, limit=given.limit, cursor=given.cursor)
+
+
+def _hit(hit: Hit) -> Answer:
+    facts: Answer = {"kind": hit.kind, "task_id": hit.task.public_id}
+    if hit.artifact is None:
+        facts |= {"title": shortened(hit.task.title, serializers.TITLE_LENGTH), "status": hit.task.status}
+    else:
+        path = _short_path(hit.path) if hit.path else None
+        facts |= {"artifact_id": hit.artifact.public_id, "path": path, "offset": hit.snippet.offset}
+    return {**facts, "snippet": within_bytes(hit.snippet.text, SNIPPET_BYTES)}
+
+
+def _place(hit: Hit) -> Answer:
+    return {"offset": hit.snippet.offset, "snippet": within_bytes(hit.snippet.text, SNIPPET_BYTES)}
+
+
+def _next(found: Found, cursor: str | None) -> str | None:
+    if not found.hits:
+        return "Nothing was found: try fewer or other words." if not found.total else None
+    some = None if found.every else "Nothing holds every word; these hold some of them."
+    more = "Send the cursor for more." if cursor else None
+    return " ".join(filter(None, (some, more))) or None
+
+
+class ListArtifacts(Arguments):
+    aliases: ClassVar[dict[str, str]] = {"id": "task_id", "parent_task_id": "task_id", "file_path": "path"}
+    task_id: str | None = Field(None, description="Of this task, or of a plan and what is below it")
+    path: str | None = Field(None, description="A file, or a folder with what is in it")
+    kinds: list[ArtifactWord] = []
+    limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT)
+    cursor: str | None = None
+    session_id: str | None = None
+
+
+@tool(
+    "orchestrator_list_artifacts",
+    title="List artifacts",
+    description="List delivered work, the newest first: of the project, a task, a plan, or a path.",
+    arguments=ListArtifacts,
+    toolset="artifacts",
+    read_only=True,
+    idempotent=True,
+)
+def list_artifacts(caller: Caller, given: ListArtifacts) -> Answer:
+    """Answer a page of artifacts."""
+    project = caller.session(given.session_id).project
+    task: Task | None = task_by_id(project, given.task_id) if given.task_id is not None else None
+    page = artifacts_of(project, task=task, path=given.path, kinds=given.kinds, limit=given.limit, cursor=given.cursor)
+    rows = serializers.within(page.rows, _row)
+    cursor = page.cursor_after(len(rows))
+    return {
+        "artifacts": rows,
+        "total": page.total,
+        "cursor": cursor,
+        "next": "Send the cursor for more." if cursor else None,
+    }
+
+
+def _row(row: Listed) -> Answer:
+    return {
+        "artifact_id": row.artifact_id,
+        "task_id": row.task_id,
+        "kind": row.kind,
+        "version": row.version if row.version > 1 else None,
+        "size_chars": row.size_chars,
+        "size_bytes": row.size_bytes if row.size_chars is None else None,
+        "file_paths": _shown(row.paths),
+        "file_paths_total": len(row.paths) if len(row.paths) > PATHS else None,
+        "summary": within_bytes(shortened(row.summary, SUMMARY_BYTES), SUMMARY_BYTES),
+    }
+
+
+def _shown(paths: Sequence[str]) -> list[str]:
+    return [_short_path(path) for path in paths[:PATHS]]
+
+
+def _short_path(path: str) -> str:
+    """The end of a long path says more than its beginning."""
+    return path if len(path) <= PATH_LENGTH else f"…{path[1 - PATH_LENGTH :]}"

@@ -1,0 +1,267 @@
+"""The MCP door of work that arrives in parts."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from artifacts import paths
+from artifacts.models import Kind, Upload, UploadState
+from artifacts.selectors.uploads import open_uploads, upload_by_id
+from artifacts.serializers import info_of
+from artifacts.services import upload as services
+from artifacts.services.commit import commit, prepare_upload
+from artifacts.truncation import warnings_of
+from orchestrator_site.kernel.errors import Invalid, OrchestratorError, TooLarge, invalid
+from orchestrator_site.kernel.text import shortened, without_bytes
+from orchestrator_site.mcp.registry import Arguments, tool
+from tasks import serializers
+from tasks.identity.actor import Actor
+from tasks.identity.client import Caller
+from tasks.selectors.find import task_by_id
+from tasks.services.idempotency import run_once
+
+Answer = dict[str, Any]
+PART_LIMIT = 1024 * 1024
+"""Bytes that one call brings."""
+PATH_LENGTH = 120
+PAGE = 20
+NOTHING_CHANGED = "Nothing was changed. Mend these and send the call again."
+WHAT_THEN = "commit it (the task goes on), or end the task with it: orchestrator_complete_subtask(upload_ids=[{!r}])."
+
+
+class StoreArtifact(Arguments):
+    aliases: ClassVar[dict[str, str]] = {
+        "id": "upload_id",
+        "content": "text",
+        "data": "base64",
+        "kind": "artifact_type",
+    }
+    action: Literal["begin", "append", "status", "commit", "abort"]
+    task_id: str | None = Field(None, description="begin: whose work it is; status: only its uploads")
+    upload_id: str | None = Field(None, description="As begin answered. status without it lists what is open")
+    offset: int | None = Field(None, description="append: bytes stored so far, as the last answer says")
+    text: str | None = Field(None, description="begin, append: the first or next part, up to 1 MiB")
+    base64: str | None = Field(None, description="The same for bytes that are no text")
+    summary: str = ""
+    artifact_type: Literal["code", "documentation", "analysis", "design", "test", "config", "general"] = "general"
+    file_paths: list[str] = Field([], description="Where it belongs in the user's project")
+    media_type: str = ""
+    expected_size: int | None = Field(None, description="In bytes, checked at commit")
+    expected_sha256: str = ""
+    lease_number: int | None = Field(None, ge=1)
+    cursor: str | None = None
+    session_id: str | None = None
+    idempotency_key: str | None = None
+
+
+@tool(
+    "orchestrator_store_artifact",
+    title="Store an artifact in parts",
+    description="Store large or binary work: begin (with the first part), append the others, commit. After a crash ask "
+    "status and go on. "
+    "To end the subtask with it, pass upload_ids to complete_subtask instead of committing.",
+    arguments=StoreArtifact,
+    toolset="artifacts",
+    destructive=True,
+)
+def store_artifact(caller: Caller, given: StoreArtifact) -> Answer:
+    """Do what the action says."""
+    actor = caller.actor(given.session_id)
+    _require_arguments(given)
+    return _ACTIONS[given.action](actor, given)
+
+
+def _begin(actor: Actor, given: StoreArtifact) -> Answer:
+    task = task_by_id(actor.project, given.task_id or "")
+    part = _part(given)
+    logical_paths, problems = paths.all_normalised(given.file_paths)
+    if given.expected_size is not None and len(part) > given.expected_size:
+        problems.append({"at": "expected_size", "problem": f"the first part alone has {len(part):,} bytes"})
+    if problems:
+        raise invalid(problems, next=NOTHING_CHANGED)
+
+    def produce() -> Answer:
+        upload = services.begin(
+            task=task,
+            actor=actor,
+            kind=given.artifact_type,
+            summary=given.summary,
+            paths=logical_paths,
+            media_type=given.media_type,
+            expected_size=given.expected_size,
+            expected_sha256=given.expected_sha256,
+            lease_number=given.lease_number,
+        )
+        repaired = serializers.short_id(given.task_id, task)
+        return {"upload_id": upload.public_id, "part_limit_bytes": PART_LIMIT, "repaired": repaired}
+
+    begun = _once(actor, given, produce)
+    upload = upload_by_id(actor.project, begun["upload_id"])
+    if part and upload.state == UploadState.OPEN:
+        _append_first(upload, part)
+    return {**begun, **_standing(upload)}
+
+
+def _append_first(upload: Upload, part: bytes) -> None:
+    """Store what came with begin, behind its transaction. A refusal tells of the upload, which is open already."""
+    try:
+        services.append(upload=upload, offset=0, data=part)
+    except OrchestratorError as refusal:
+        refusal.details |= {"upload_id": upload.public_id}
+        refusal.next = f"{upload.public_id} is open; its first part is missing. {refusal.next}"
+        raise
+
+
+def _append(actor: Actor, given: StoreArtifact) -> Answer:
+    upload = _upload(actor, given)
+    if given.lease_number is not None:  # whoever goes on with an upload after a crash has none
+        services.require_holder(upload.task, actor, given.lease_number)
+    services.append(upload=upload, offset=given.offset or 0, data=_part(given))
+    then = _goes_on(upload) if upload.received == upload.expected_size else None
+    return {"upload_id": upload.public_id, "offset": upload.received, "next": then}
+
+
+def _status(actor: Actor, given: StoreArtifact) -> Answer:
+    if given.upload_id is not None:
+        upload = _upload(actor, given)
+        stored = {"artifact_info": info_of(upload.version)} if upload.version else {}
+        return {**_row(upload), **stored, **_standing(upload)}
+    task = task_by_id(actor.project, given.task_id) if given.task_id else None
+    found = open_uploads(actor.project, task)
+    page = list(found.filter(pk__gt=_after(given.cursor))[: PAGE + 1])
+    rows = serializers.within(page[:PAGE], _row)
+    more = {"cursor": str(page[len(rows) - 1].pk), "next": "Send the cursor for more."} if len(rows) < len(page) else {}
+    return {"uploads": rows, "total": found.count(), **more}
+
+
+def _after(cursor: str | None) -> int:
+    """Return the key that a page comes behind. Raises Invalid."""
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+        raise Invalid("cursor: this is no cursor of this list.", next="Send a cursor that the same call answered.")
+    return int(cursor)
+
+
+def _commit(actor: Actor, given: StoreArtifact) -> Answer:
+    upload = _upload(actor, given)
+    arrived = prepare_upload(upload, actor=actor, lease_number=given.lease_number)
+    warnings = warnings_of(None, uploads=[upload])
+    then = f"Stored; the task is not ended: orchestrator_complete_subtask(upload_ids=[{upload.public_id!r}]) does that."
+
+    def produce() -> Answer:
+        info = info_of(commit(arrived=arrived, actor=actor, lease_number=given.lease_number))
+        return {"upload_id": upload.public_id, "artifact_info": info, "warnings": warnings, "next": then}
+
+    return _once(actor, given, produce)
+
+
+def _abort(actor: Actor, given: StoreArtifact) -> Answer:
+    upload = services.abort(upload=_upload(actor, given), actor=actor, lease_number=given.lease_number)
+    return {"upload_id": upload.public_id, "state": upload.state}
+
+
+def _once(actor: Actor, given: StoreArtifact, produce: Callable[[], Answer]) -> Answer:
+    return run_once(
+        project=actor.project,
+        operation="store_artifact",
+        key=given.idempotency_key,
+        request=serializers.request_of(given),
+        produce=produce,
+    )
+
+
+_ACTIONS: dict[str, Callable[[Actor, StoreArtifact], Answer]] = {
+    "begin": _begin,
+    "append": _append,
+    "status": _status,
+    "commit": _commit,
+    "abort": _abort,
+}
+_NEEDED = {"begin": ("task_id",), "append": ("upload_id", "offset"), "commit": ("upload_id",), "abort": ("upload_id",)}
+_FACTS = {"summary", "artifact_type", "file_paths", "media_type", "expected_size", "expected_sha256"}
+_TAKEN = {"begin": {*_FACTS, "text", "base64"}, "append": {"offset", "text", "base64"}, "status": {"cursor"}}
+_LIMITED = {*_FACTS, "offset", "text", "base64", "cursor"}
+"""What some actions would not look at, and whoever sent it would take for heard."""
+
+
+def _require_arguments(given: StoreArtifact) -> None:
+    """Check that what the action needs is there, and nothing that it would pass over. Raises Invalid."""
+    missing = [name for name in _NEEDED.get(given.action, ()) if getattr(given, name) is None]
+    problems: list[dict[str, Any]] = [{"at": name, "problem": f"{given.action} needs it"} for name in missing]
+    parts = (given.text is not None) + (given.base64 is not None)
+    if parts > 1 or (given.action == "append" and not parts):
+        problems.append({"at": "text", "problem": f"{given.action} takes either text or base64"})
+    problems += [{"at": name, "problem": f"{given.action} does not take it"} for name in _passed_over(given)]
+    if problems:
+        raise invalid(problems, next=NOTHING_CHANGED)
+
+
+def _passed_over(given: StoreArtifact) -> list[str]:
+    others = sorted(_LIMITED - _TAKEN.get(given.action, set()))
+    said = given.model_dump(include=set(others), exclude_defaults=True)
+    return [name for name in others if said.get(name)]
+
+
+def _upload(actor: Actor, given: StoreArtifact) -> Upload:
+    return upload_by_id(actor.project, given.upload_id or "")
+
+
+def _part(given: StoreArtifact) -> bytes:
+    """Return the bytes of a part, none where no part is brought.
+
+    Raises Invalid for what has none in UTF-8 or is no base64, TooLarge above the limit.
+    """
+    part = _of_text(given.text) if given.text is not None else _of_base64(given.base64 or "")
+    if len(part) > PART_LIMIT:
+        raise TooLarge(
+            f"The part has {len(part):,} bytes; one call brings up to {PART_LIMIT:,}.",
+            next="Send it in smaller parts, one after the other.",
+            details={"limit_bytes": PART_LIMIT},
+        )
+    return part
+
+
+def _of_text(text: str) -> bytes:
+    if why := without_bytes(text):
+        raise invalid([{"at": "text", "problem": why}], next="Send it as valid Unicode, or as base64.")
+    return text.encode()
+
+
+def _of_base64(text: str) -> bytes:
+    try:
+        return b64decode("".join(text.split()), validate=True)  # it mostly comes in lines
+    except (binascii.Error, ValueError) as error:
+        raise invalid(
+            [{"at": "base64", "problem": f"is no base64: {error}"}], next="Mend it and send it again."
+        ) from error
+
+
+def _standing(upload: Upload) -> Answer:
+    """Where an upload stands and how it goes on."""
+    goes_on = _goes_on(upload) if upload.state == UploadState.OPEN else None
+    return {"upload_id": upload.public_id, "state": upload.state, "offset": upload.received, "next": goes_on}
+
+
+def _goes_on(upload: Upload) -> str:
+    then = WHAT_THEN.format(upload.public_id)
+    if upload.received == upload.expected_size:
+        return f"It is whole: {then}"
+    return f"Append from offset={upload.received} on; when it is whole, {then}"
+
+
+def _row(upload: Upload) -> Answer:
+    return {
+        "upload_id": upload.public_id,
+        "task_id": upload.task.public_id,
+        "offset": upload.received,
+        "expected_size": upload.expected_size,
+        "path": shortened(upload.paths[0], PATH_LENGTH) if upload.paths else None,
+        "artifact_type": upload.kind if upload.kind != Kind.GENERAL else None,
+        "last_append_at": upload.last_append_at.isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,184 @@
+"""Pages of artifacts: what was delivered, its versions and their differences, its text, and its bytes to download."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+
+from artifacts.download import download
+from artifacts.models import Artifact, ArtifactVersion, Content
+from artifacts.rendering.difference import COMPARED_CHARACTERS, CONTEXT, difference
+from artifacts.rendering.excerpts import excerpt_of
+from artifacts.rendering.images import image_type
+from artifacts.rendering.views_of import RENDERED_CHARACTERS, View, name_of, rendered, views_of
+from artifacts.selectors.tree import beside
+from artifacts.storage import Damaged
+from artifacts.views.source import LINES, PLACES, found_inside, fragment, source_parts
+from orchestrator_site.web.pages import number_in, page
+from orchestrator_site.web.templatetags.board import turns_text
+
+SHOWN_CHARACTERS = 200_000
+SHOWN_VERSIONS = 50
+COPIED_BYTES = 2 * 1024 * 1024
+"""Up to here a work can be copied with a button; it is downloaded beyond."""
+LAST_NUMBER = 2**31 - 1
+CONTEXTS = (CONTEXT, 10, 50)
+MOST_CONTEXT = 1_000
+LAYOUTS = ("unified", "split")
+
+
+@page
+def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
+    if going := _going(request):
+        return redirect(going)
+    found = _find(public_id)
+    version = _version(request, found, "version", found.version)
+    shown, status = _shown_or_damaged(request, found, version.content)
+    context = {
+        "artifact": found,
+        "version": version,
+        "versions": found.versions.select_related("content")
+        .defer("content__data")
+        .order_by("-number")[:SHOWN_VERSIONS],
+        "numbers": _numbers(found),
+        "beside": beside(found),
+        **shown,
+    }
+    return render(request, "artifacts/artifact.html", context, status=status)
+
+
+@page
+def artifact_part(request: HttpRequest, public_id: str) -> HttpResponse:
+    """One part of the source by itself, for a page that is scrolled to it."""
+    found = _find(public_id)
+    content = _version(request, found, "version", found.version).content
+    if not content.size_chars:
+        raise Http404
+    return HttpResponse(fragment(request, content, name_of(found)))
+
+
+@page
+def artifact_raw(request: HttpRequest, public_id: str) -> HttpResponseBase:
+    found = _find(public_id)
+    return download(request, found, _version(request, found, "version", found.version))
+
+
+@page
+def artifact_image(request: HttpRequest, public_id: str) -> HttpResponseBase:
+    found = _find(public_id)
+    version = _version(request, found, "version", found.version)
+    media_type = image_type(version.content)
+    if media_type is None:
+        raise Http404
+    answer = download(request, found, version)
+    answer["Content-Disposition"] = "inline"
+    answer["Content-Type"] = media_type
+    answer["Cross-Origin-Resource-Policy"] = "same-origin"
+    return answer
+
+
+@page
+def artifact_diff(request: HttpRequest, public_id: str) -> HttpResponse:
+    found = _find(public_id)
+    new = _version(request, found, "to", found.version)
+    old = _version(request, found, "from", max(new.number - 1, 1))
+    layout = request.GET.get("layout")
+    context = number_in(request, "context", least=CONTEXT, most=MOST_CONTEXT)
+    shown = {
+        "artifact": found,
+        "old": old,
+        "new": new,
+        "context": context,
+        "old_lines": _lines_of(old),
+        "new_lines": _lines_of(new),
+        "contexts": sorted({*CONTEXTS, context}),
+        "numbers": _numbers(found),
+        **_compared(old.content, new.content, context),
+        "layout": layout if layout in LAYOUTS else LAYOUTS[0],
+        "layouts": LAYOUTS,
+    }
+    return render(request, "artifacts/diff.html", shown)
+
+
+def _shown_or_damaged(request: HttpRequest, found: Artifact, content: Content) -> tuple[dict[str, Any], int]:
+    """Say of damaged bytes that they are; what is known beside them, and the other versions, can still be reached."""
+    try:
+        return _shown(request, found, content), 200
+    except Damaged as error:
+        return {"damage": error}, error.status
+
+
+def _shown(request: HttpRequest, found: Artifact, content: Content) -> dict[str, Any]:
+    """Choose how to show a content: as an image, rendered, in coloured or plain parts, or only by its facts."""
+    if content.size_chars is None:
+        return {"is_image": image_type(content) is not None}
+    begin = excerpt_of(content, 0, RENDERED_CHARACTERS)
+    views = views_of(name_of(found), found.kind, begin.text)
+    offset = number_in(request, "offset", least=0, most=LAST_NUMBER)
+    view = _view(request, views, is_empty=offset >= content.size_chars)
+    facts = {"views": views, "is_copied": content.size_bytes <= COPIED_BYTES, **found_inside(request, content)}
+    if view == View.SOURCE:
+        return {**facts, "view": view, **source_parts(request, content, name_of(found))}
+    if view == View.PLAIN:
+        excerpt = excerpt_of(content, offset, SHOWN_CHARACTERS)
+        return {**facts, "view": view, "excerpt": excerpt, "turns_text": turns_text(excerpt.text)}
+    facts |= {"excerpt": begin.shortened(SHOWN_CHARACTERS), "turns_text": turns_text(begin.text)}
+    rendering = rendered(content, begin.text, view, name_of(found))
+    if rendering.html is None:
+        return {**facts, "failed": True, "view": View.PLAIN}
+    return {**facts, "view": view, "rendering": rendering}
+
+
+def _view(request: HttpRequest, views: list[View], *, is_empty: bool) -> View:
+    """Return the view that is asked for, else the best; a place in a rendered text is looked for in its source."""
+    chosen = next((view for view in views if view == request.GET.get("view")), views[0])
+    if is_empty:
+        return View.PLAIN
+    return View.SOURCE if chosen == View.RENDERED and PLACES & set(request.GET) else chosen
+
+
+def _going(request: HttpRequest) -> str | None:
+    """Return where a form leads that asks for lines: only an address can have them in sight."""
+    lines = LINES.fullmatch(request.GET.get("go", ""))
+    if lines is None:
+        return None
+    query = request.GET.copy()
+    for name in ("go", "part", "offset"):
+        query.pop(name, None)
+    query["line"] = lines[0]
+    return f"{request.path}?{query.urlencode()}#L{lines[1]}"
+
+
+def _lines_of(version: ArtifactVersion) -> str:
+    """The address of a version's lines, up to the number of a line."""
+    return f"{reverse('artifact', args=[version.artifact.public_id])}?version={version.number}&view=source&line="
+
+
+def _compared(old: Content, new: Content, context: int) -> dict[str, Any]:
+    if old.size_chars is None or new.size_chars is None:
+        return {"difference": None}
+    before, after = (excerpt_of(content, 0, COMPARED_CHARACTERS + 1).text for content in (old, new))
+    return {
+        "difference": difference(old, new, before, after, context=context),
+        "turns_text": turns_text(before + after),
+    }
+
+
+def _numbers(found: Artifact) -> range | None:
+    """The versions to choose from; None where they are too many for a list, and are asked for by number."""
+    return range(found.version, 0, -1) if found.version <= SHOWN_VERSIONS else None
+
+
+def _find(public_id: str) -> Artifact:
+    if "\x00" in public_id:  # PostgreSQL refuses to compare with it
+        raise Http404
+    artifacts = Artifact.objects.select_related("project", "task", "task__root").prefetch_related("paths")
+    return get_object_or_404(artifacts, public_id=public_id)
+
+
+def _version(request: HttpRequest, found: Artifact, parameter: str, default: int) -> ArtifactVersion:
+    number = number_in(request, parameter, least=0, most=LAST_NUMBER) if parameter in request.GET else default
+    return get_object_or_404(found.versions.select_related("content", "session"), number=number)

@@ -1,0 +1,68 @@
+"""Pages of a project's files: its logical paths as folders, and zips of them."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+
+from artifacts.export.contents import folder_works, works_of
+from artifacts.export.filenames import Work
+from artifacts.export.zip_stream import zip_answer
+from artifacts.models import Kind
+from artifacts.selectors.tree import PATHLESS, folder_of, pathless_of
+from orchestrator_site.kernel.errors import NotFound
+from orchestrator_site.web.pages import page
+from tasks.models import Project, Task
+
+PER_PAGE = 100
+
+
+@page
+def folder(request: HttpRequest, slug: str, path: str = "") -> HttpResponse:
+    project = get_object_or_404(Project, slug=slug)
+    is_pathless, cursor = _is_pathless(request), request.GET.get("cursor")
+    listing = (
+        pathless_of(project, limit=PER_PAGE, cursor=cursor)
+        if is_pathless
+        else folder_of(project, path, limit=PER_PAGE, cursor=cursor)
+    )
+    of = {"pathless": "true"} if is_pathless else {}
+    context = {
+        "project": project,
+        "listing": listing,
+        "kinds": dict(Kind.choices),
+        "is_pathless": is_pathless,
+        "title": PATHLESS if is_pathless else listing.trail[-1][0] if listing.trail else "Files",
+        "pathless_name": PATHLESS,
+        "zip_query": urlencode(of or {"path": listing.path}),
+        "next_page": urlencode({**of, "cursor": listing.cursor}) if listing.cursor else None,
+        "is_first": cursor is None,
+    }
+    return render(request, "artifacts/tree.html", context)
+
+
+@page
+def folder_zip(request: HttpRequest, slug: str) -> HttpResponseBase:
+    project = get_object_or_404(Project, slug=slug)
+    works, name = folder_works(project, request.GET.get("path", ""), is_pathless=_is_pathless(request))
+    return _zip(request, works, name)
+
+
+@page
+def task_zip(request: HttpRequest, public_id: str) -> HttpResponseBase:
+    if "\x00" in public_id:  # PostgreSQL refuses to compare with it
+        raise Http404
+    task = get_object_or_404(Task, public_id=public_id)
+    return _zip(request, works_of(task, all_versions=request.GET.get("versions") == "all"), task.public_id)
+
+
+def _zip(request: HttpRequest, works: list[Work], name: str) -> HttpResponseBase:
+    if not works:
+        raise NotFound("Nothing has been delivered there yet.", next="Come back when an assistant has delivered work.")
+    return zip_answer(request, works, name)
+
+
+def _is_pathless(request: HttpRequest) -> bool:
+    return request.GET.get("pathless") == "true"

@@ -1,0 +1,82 @@
+"""The page of search: words of tasks and delivered work, names of all else, and ids."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from artifacts.models import Kind
+from artifacts.search import lookup
+from artifacts.search.lookup import Named
+from artifacts.search.service import Found, search
+from orchestrator_site.kernel.errors import Invalid
+from orchestrator_site.web.pages import page, text_in
+from tasks.models import Project
+
+WORDS = {"task": "Tasks", "artifact": "All delivered work", **dict(Kind.choices)}
+KINDS = {**WORDS, **lookup.KINDS}
+PER_PAGE = 20
+SUGGESTED = 100
+NOTHING = Found([], 0)
+
+
+@page
+def search_page(request: HttpRequest) -> HttpResponse:
+    query, slug, kind = text_in(request, "q"), text_in(request, "project"), text_in(request, "kind")
+    kind = kind if kind in KINDS else ""
+    project = Project.objects.filter(slug=slug).first() if slug else None
+    found, names = NOTHING, Named()
+    if query and (project or not slug):
+        found = _found(query, project, kind, request.GET.get("cursor")) if kind not in lookup.KINDS else NOTHING
+        names = _named(query, project, kind, is_first="cursor" not in request.GET)
+    context = {
+        "query": query,
+        "project": project,
+        "slug": slug,
+        "kind": kind,
+        "kinds": KINDS,
+        "slugs": Project.objects.order_by("slug").values_list("slug", flat=True)[:SUGGESTED],
+        "found": found,
+        "named": names,
+        "anything": bool(found.hits or names.exact or names.total),
+        "next_page": _address(request, found.cursor_after(len(found.hits))),
+        "first_page": _address(request, "") if "cursor" in request.GET else None,
+        "links": {name: _address(request, "", kind=name) for name in lookup.KINDS},
+    }
+    return render(request, "artifacts/search.html", context)
+
+
+def _address(request: HttpRequest, cursor: str | None, **changed: str) -> str | None:
+    """Return the query of the same search at another place, or with something changed."""
+    if cursor is None:
+        return None
+    asked = request.GET.copy()
+    asked["cursor"] = cursor
+    if not cursor:
+        del asked["cursor"]
+    for name, value in changed.items():
+        asked[name] = value
+    return asked.urlencode()
+
+
+def _named(query: str, project: Project | None, kind: str, *, is_first: bool) -> Named:
+    """Return what bears this name or id; it stands on the first page alone, before what words found."""
+    if not is_first:
+        return Named()
+    names = Named() if kind in WORDS else lookup.named(query, project=project, kind=kind)
+    exact: list[Any] = lookup.by_id(query, project)
+    return replace(names, exact=exact)
+
+
+def _found(query: str, project: Project | None, kind: str, cursor: str | None) -> Found:
+    """Search; an address whose cursor is none, or of another search, shows the first page."""
+    kinds = [kind] if kind else []
+    try:
+        return search(query, project=project, kinds=kinds, limit=PER_PAGE, cursor=cursor)
+    except Invalid:
+        if cursor is None:
+            raise
+    return search(query, project=project, kinds=kinds, limit=PER_PAGE)

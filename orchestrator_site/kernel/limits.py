@@ -1,0 +1,34 @@
+"""How long a text may be, and whether it can be kept, wherever it comes from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator_site.kernel.errors import invalid
+from orchestrator_site.kernel.text import unstorable
+
+TEXT_LIMIT = 200_000
+LIMITS = {"title": 300, "summary": 20_000, "reason": 10_000, "key": 100, "estimated_effort": 200, "effort": 200}
+
+
+def check_texts(texts: dict[str, str], *, at: str = "") -> list[dict[str, Any]]:
+    """Return a problem for every text that cannot be kept; `at` is the place before the names."""
+    problems: list[dict[str, Any]] = []
+    for name, text in texts.items():
+        limit = LIMITS.get(name, TEXT_LIMIT)
+        why = unstorable(text) or (
+            f"has {len(text):,} characters, {limit:,} are allowed" if len(text) > limit else None
+        )
+        if why:
+            problems.append({"at": f"{at}{name}", "problem": why})
+    return problems
+
+
+def require_texts(**texts: str) -> None:
+    """Check that texts can be kept.
+
+    Raises Invalid, naming every one that cannot.
+    """
+    problems = check_texts(texts)
+    if problems:
+        raise invalid(problems, next="Nothing was changed. Shorten or mend these; long work belongs into an artifact.")

@@ -1,0 +1,222 @@
+"""The stdio front: keeps the client's pipes, runs the worker as its child and replaces it when it dies.
+
+Standard library only, so that it is there in a few milliseconds and stays small. It relays lines; all meaning is in
+the worker.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import TYPE_CHECKING
+
+from orchestrator_site.mcp.stdio import messages
+from orchestrator_site.mcp.stdio.framing import (
+    LINE_LIMIT,
+    LineWriter,
+    claim_standard_streams,
+    log,
+    read_lines,
+)
+from orchestrator_site.mcp.stdio.process import Worker
+from orchestrator_site.mcp.stdio.relay import Relay
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+# Known here too, since the front does not import what registers them; a test compares.
+TOOLSETS = ("core", "artifacts", "all")
+DESCRIPTION = "Serve an AI assistant over standard input and output (Model Context Protocol)."
+
+# After the client has closed its end, answers to what it asked before are still delivered for this long.
+DRAIN_SECONDS = 10.0
+HURRIED_DRAIN_SECONDS = 1.5
+GRACE_SECONDS = 3.0
+# What a worker gets to start and to end the sessions of one that was killed: on a busy machine that takes seconds.
+LAST_SECONDS = 10.0
+# A worker that lives this long or answers a request was no false start; after so many in a row we slow down.
+SETTLED_SECONDS = 10.0
+FALSE_STARTS = 3
+LONGEST_PAUSE_SECONDS = 30.0
+
+# Windows delivers signals only between waits, so an endless wait is cut into short ones there.
+_LONGEST_WAIT = 0.5 if os.name == "nt" else 3600.0
+_EOF, _GONE, _SIGNAL, _IDLE = "end of input", "client gone", "signal", "idle"
+
+
+class Front:
+    """One connection of one client."""
+
+    def __init__(self, wire: tuple[int, int], arguments: list[str]) -> None:
+        self._input = wire[0]
+        self._arguments = arguments
+        self._connection_id = os.urandom(16).hex()
+        # SimpleQueue.put may be called from a signal handler; an Event or a Condition may not.
+        self._events: SimpleQueue[str] = SimpleQueue()
+        self._client = LineWriter(wire[1], lambda: self._events.put(_GONE))
+        self._relay = Relay(self._client, when_idle=self._when_idle)
+        self._is_draining = False
+        self._is_closing = False
+        self._worker: Worker | None = None
+        self._worker_lock = Lock()
+        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._last_exit_code = 0
+        self._supervisor = Thread(target=self._supervise, name="supervisor", daemon=True)
+
+    def run(self) -> int:
+        """Serve until the client has gone or a signal comes; return the exit code."""
+        self._supervisor.start()
+        self._listen_to_signals()
+        Thread(target=self._read_client, name="client", daemon=True).start()
+        reason = self._next_event(None)
+        self._drain(DRAIN_SECONDS if reason == _EOF else HURRIED_DRAIN_SECONDS)
+        self._end_worker()
+        return 0
+
+    def _listen_to_signals(self) -> None:
+        for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), lambda *_: self._events.put(_SIGNAL))
+
+    def _read_client(self) -> None:
+        try:
+            for line in read_lines(self._input, lambda: self._client.send(messages.too_long(LINE_LIMIT))):
+                self._relay.from_client(line)
+        except OSError as problem:
+            log(f"cannot read from the client: {problem.strerror}")
+        self._events.put(_EOF)
+
+    # The end
+
+    def _next_event(self, deadline: float | None) -> str:
+        """Wait for an event; an empty one means that the deadline has come."""
+        while True:
+            left = _LONGEST_WAIT if deadline is None else max(0.0, deadline - time.monotonic())
+            try:
+                return self._events.get(timeout=min(left, _LONGEST_WAIT))
+            except Empty:
+                if deadline is not None and time.monotonic() >= deadline:
+                    return ""
+
+    def _when_idle(self) -> None:
+        if self._is_draining:
+            self._events.put(_IDLE)
+
+    def _drain(self, seconds: float) -> None:
+        """Deliver the answers that are still owed; a signal cuts it short."""
+        self._is_draining = True
+        deadline = time.monotonic() + seconds
+        while not self._relay.is_idle and time.monotonic() < deadline:
+            if self._next_event(deadline) in (_SIGNAL, _GONE):
+                deadline = min(deadline, time.monotonic() + HURRIED_DRAIN_SECONDS)
+
+    def _end_worker(self) -> None:
+        with self._worker_lock:
+            self._is_closing = True
+            worker = self._worker
+        self._wake.put(None)
+        if worker:
+            worker.close_input()
+        # One that has answered nothing yet may still be starting, and then ends the sessions as a last one would.
+        is_starting = worker is not None and not worker.is_useful and self._relay.has_called
+        self._supervisor.join(LAST_SECONDS if is_starting else GRACE_SECONDS)
+        if worker and self._supervisor.is_alive():
+            worker.kill()
+            self._supervisor.join(GRACE_SECONDS)
+        if self._last_exit_code != 0 and self._relay.has_called:
+            self._end_connection()
+
+    def _end_connection(self) -> None:
+        """Have the sessions ended by a last worker that finds its input closed, since the previous one could not."""
+        try:
+            worker = Worker(self._connection_id, self._arguments)
+        except OSError as problem:
+            log(f"the sessions of this connection stay open: {problem.strerror}")
+            return
+        worker.close_input()
+        worker.reap(LAST_SECONDS)
+
+    # The life of workers
+
+    def _supervise(self) -> None:
+        false_starts = 0
+        while worker := self._start_worker():
+            self._relay.adopt(worker)
+            for line in worker.lines():
+                self._relay.from_worker(worker, line)
+            self._last_exit_code = worker.reap(GRACE_SECONDS)
+            was_settled = worker.is_useful or time.monotonic() - worker.started_at > SETTLED_SECONDS
+            false_starts = 0 if was_settled else false_starts + 1
+            self._relay.lose(worker)
+            self._report_loss()
+            if false_starts >= FALSE_STARTS:
+                self._pause(false_starts - FALSE_STARTS)
+
+    def _start_worker(self) -> Worker | None:
+        """Start one, again and again until it can be started; none once the connection ends."""
+        attempt = 0
+        while True:
+            with self._worker_lock:
+                self._worker = None
+                if self._is_closing:
+                    return None
+                try:
+                    self._worker = Worker(self._connection_id, self._arguments)
+                    return self._worker
+                except OSError as problem:
+                    log(f"cannot start a worker: {problem.strerror}")
+            self._pause(attempt)
+            attempt += 1
+
+    def _report_loss(self) -> None:
+        if not self._is_closing:
+            log(f"the worker ended (exit code {self._last_exit_code}); starting another")
+
+    def _pause(self, attempt: int) -> None:
+        """Answer everybody that the server cannot start, and wait a little longer each time."""
+        seconds = min(2.0**attempt, LONGEST_PAUSE_SECONDS)
+        self._relay.suspend(int(seconds * 1000))
+        try:
+            self._wake.get(timeout=seconds)
+        except Empty:
+            return
+
+
+def main(argv: list[str]) -> int:
+    """Serve the client on standard input and output; `argv` are the options of `mcp_serve`."""
+    arguments = _worker_arguments(argv)
+    return Front(claim_standard_streams(), arguments).run()
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Describe the options of `mcp_serve`."""
+    parser.add_argument(
+        "--toolsets",
+        default="core",
+        metavar="NAMES",
+        type=known_toolsets,
+        help=f"toolsets to offer, separated by commas: {', '.join(TOOLSETS)} (default: core)",
+    )
+
+
+def known_toolsets(names: str) -> str:
+    """Return names of toolsets as they were given; raises ArgumentTypeError for one that there is not."""
+    from argparse import ArgumentTypeError  # only where there is something to parse
+
+    for name in names.split(","):
+        if name.strip() not in TOOLSETS:
+            raise ArgumentTypeError(f"{name!r} is no toolset; there are {', '.join(TOOLSETS)}")
+    return names
+
+
+def _worker_arguments(argv: list[str]) -> list[str]:
+    if not argv:
+        return []
+    import argparse  # only where there is something to parse: the common start has nothing
+
+    parser = argparse.ArgumentParser(prog="manage.py mcp_serve", description=DESCRIPTION)
+    add_options(parser)
+    return ["--toolsets", parser.parse_args(argv).toolsets]

@@ -1,0 +1,243 @@
+"""The relay between the client and whichever worker runs: it remembers what a new worker must be told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, Protocol
+
+from orchestrator_site.mcp.stdio import messages
+from orchestrator_site.mcp.stdio.framing import RECEIPT, log
+from orchestrator_site.mcp.stdio.messages import Key, Malformed, Message
+
+REPLAYED_HANDSHAKE = "orchestrator-replayed-handshake"
+# What only a call can do: open a session that must be ended with the connection.
+_CALLS = frozenset({"tools/call", "resources/read", "prompts/get"})
+
+
+class Sink(Protocol):
+    """Something that takes lines: the client's pipe."""
+
+    def send(self, line: bytes) -> None:
+        """Write one line, whole."""
+
+
+class WorkerSink(Sink, Protocol):
+    """A running worker, as the relay sees it."""
+
+    is_useful: bool
+
+    def send_first(self, lines: Callable[[], list[bytes]]) -> None:
+        """Write lines before any that another thread sends."""
+
+
+class Pending:
+    """A request of the client that waits for its answer."""
+
+    __slots__ = ("is_acknowledged", "is_second_try", "is_taken", "message", "worker")
+
+    def __init__(self, message: Message, worker: WorkerSink | None) -> None:
+        self.message = message
+        self.worker = worker
+        self.is_taken = False
+        self.is_second_try = False
+        self.is_acknowledged = False
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether it is a subscription, which stays open for as long as the connection."""
+        return self.message.method == messages.LISTEN
+
+    def may_go_to_another_worker(self) -> bool:
+        """Whether its worker's end may be hidden by asking the next one.
+
+        What was never taken was never begun; what was begun may begin again once, where that does no harm.
+        """
+        if not self.is_taken or self.is_listening:
+            return True
+        return self.message.may_be_sent_twice and not self.is_second_try
+
+    def withdraw(self) -> None:
+        """Take it back from its worker."""
+        self.worker = None
+        self.is_second_try = self.is_second_try or self.is_taken
+        self.is_taken = False
+
+
+class Relay:
+    """Passes lines both ways. Several threads call it; no lock is held while it writes to a pipe."""
+
+    def __init__(self, client: Sink, when_idle: Callable[[], None]) -> None:
+        self._client = client
+        self._when_idle = when_idle
+        self._lock = Lock()
+        self._worker: WorkerSink | None = None
+        self._pending: dict[Key, Pending] = {}
+        self._initialize: Message | None = None
+        self._initialized: Message | None = None
+        self._asked: set[Key] = set()
+        self._retry_after_ms = 0
+        self.has_called = False
+
+    # From the client
+
+    def from_client(self, line: bytes) -> None:
+        """Take one line of the client; what is no message is answered here and now."""
+        try:
+            message = messages.parse(line)
+        except Malformed as problem:
+            self._client.send(problem.answer)
+            return
+        if message.is_request:
+            self._take_request(message)
+        elif message.method:
+            self._take_notification(message)
+        else:
+            self._take_response(message)
+
+    def _take_request(self, message: Message) -> None:
+        with self._lock:
+            retry_after_ms, worker = self._retry_after_ms, self._worker
+            if not retry_after_ms:
+                self._pending[message.key] = Pending(message, worker)
+                self.has_called = self.has_called or message.method in _CALLS
+                if message.method == "initialize":
+                    self._initialize = message
+        if retry_after_ms:
+            self._client.send(messages.unavailable(message, retry_after_ms))
+        elif worker:
+            worker.send(message.line)
+
+    def _take_notification(self, message: Message) -> None:
+        with self._lock:
+            worker = self._worker
+            if message.method == "notifications/initialized":
+                self._initialized = message
+            elif message.method == "notifications/cancelled":
+                # A cancelled request is never answered, so nobody waits for it any longer.
+                cancelled = self._pending.pop(messages.key_of(message.params.get("requestId")), None)
+                worker = cancelled.worker if cancelled else None
+        if worker:
+            worker.send(message.line)
+        self._tell_if_idle()
+
+    def _take_response(self, message: Message) -> None:
+        with self._lock:
+            worker = self._worker if message.key in self._asked else None
+            self._asked.discard(message.key)
+        if worker:
+            worker.send(message.line)
+
+    # From a worker
+
+    def from_worker(self, worker: WorkerSink, line: bytes) -> None:
+        """Take one line of a worker; what is no message goes to standard error, never to the client."""
+        try:
+            body = json.loads(line)
+        except (ValueError, RecursionError):
+            body = None
+        if isinstance(body, dict) and RECEIPT in body:
+            self._note_receipt(body[RECEIPT])
+        elif not isinstance(body, dict) or body.get("jsonrpc") != "2.0":
+            log(f"stray output of the worker: {line[:500]!r}")
+        elif self._concerns_client(worker, body):
+            self._client.send(line)
+        self._tell_if_idle()
+
+    def _note_receipt(self, id: Any) -> None:
+        with self._lock:
+            if taken := self._pending.get(messages.key_of(id)):
+                taken.is_taken = True
+
+    def _concerns_client(self, worker: WorkerSink, body: dict[str, Any]) -> bool:
+        with self._lock:
+            if "method" in body:
+                return self._concerns_client_unasked(body)
+            if body.get("id") == REPLAYED_HANDSHAKE:
+                return False
+            worker.is_useful = True
+            answered = self._pending.pop(messages.key_of(body.get("id")), None)
+            if answered and answered.message is self._initialize and "error" in body:
+                self._initialize = None
+            return True
+
+    def _concerns_client_unasked(self, body: dict[str, Any]) -> bool:
+        if "id" in body:
+            self._asked.add(messages.key_of(body["id"]))
+        if body["method"] != "notifications/subscriptions/acknowledged":
+            return True
+        params = body.get("params") or {}
+        subscription = self._pending.get(messages.key_of((params.get("_meta") or {}).get(messages.SUBSCRIPTION_ID_KEY)))
+        if subscription is None:
+            return True
+        # The next worker acknowledges again what the client has long known.
+        is_news, subscription.is_acknowledged = not subscription.is_acknowledged, True
+        return is_news
+
+    # The life of workers
+
+    def adopt(self, worker: WorkerSink) -> None:
+        """Send to this worker from now on, beginning with what it must know and what still waits for an answer."""
+        worker.send_first(lambda: self._introduce(worker))
+
+    def _introduce(self, worker: WorkerSink) -> list[bytes]:
+        with self._lock:
+            self._worker = worker
+            self._retry_after_ms = 0
+            self._asked.clear()
+            waiting = [entry for entry in self._pending.values() if entry.worker is None]
+            for entry in waiting:
+                entry.worker = worker
+            lines = [entry.message.line for entry in waiting]
+            return self._handshake(lines) + lines
+
+    def _handshake(self, lines: list[bytes]) -> list[bytes]:
+        """Return the handshake to replay; an initialize that waits for its answer is moved there from `lines`."""
+        handshake: list[bytes] = []
+        if self._initialize:
+            if self._initialize.line in lines:
+                lines.remove(self._initialize.line)
+                handshake.append(self._initialize.line)
+            else:
+                handshake.append(self._initialize.with_id(REPLAYED_HANDSHAKE))
+        if self._initialized:
+            handshake.append(self._initialized.line)
+        return handshake
+
+    def lose(self, worker: WorkerSink) -> None:
+        """Take back what a dead worker had not answered: for the next one, or answered here where that is not safe."""
+        with self._lock:
+            self._worker = None
+            lost = [entry for entry in self._pending.values() if entry.worker is worker]
+            unsafe = [entry.message for entry in lost if not entry.may_go_to_another_worker()]
+            for message in unsafe:
+                del self._pending[message.key]
+            for entry in lost:
+                entry.withdraw()
+        for message in unsafe:
+            self._client.send(messages.interrupted(message))
+        self._tell_if_idle()
+
+    def suspend(self, retry_after_ms: int) -> None:
+        """Answer every request at once, those that wait included, until a worker is adopted again."""
+        with self._lock:
+            self._retry_after_ms = retry_after_ms
+            waiting = [entry.message for entry in self._pending.values() if not entry.is_listening]
+            for message in waiting:
+                del self._pending[message.key]
+        for message in waiting:
+            self._client.send(messages.unavailable(message, retry_after_ms))
+        self._tell_if_idle()
+
+    # The end
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every request was answered; an open subscription is not waited for."""
+        with self._lock:
+            return all(entry.is_listening for entry in self._pending.values())
+
+    def _tell_if_idle(self) -> None:
+        if self.is_idle:
+            self._when_idle()

@@ -1,0 +1,100 @@
+"""Read the body of a request: one JSON object in UTF-8, within a limit, of texts that can be stored."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from rest_framework.parsers import BaseParser
+
+from orchestrator_site.kernel.errors import Invalid, TooLarge, invalid
+from orchestrator_site.kernel.text import unstorable
+
+BODY_LIMIT = 4 * 1024 * 1024
+"""Bytes that a body may have, where the view names no other limit for the action."""
+LARGE_BODY = 32 * 1024 * 1024
+"""Bytes of the largest plan."""
+OBJECTS_LIMIT = 10_000
+"""JSON objects in a body, several times those of the largest plan: each costs far more to check than to send."""
+_PROBLEMS_LIMIT = 20
+_MAYBE_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+"""In JSON what cannot be stored is always written so; few bodies are worth a walk through all of their values."""
+_KEPT_AS_BYTES = ("detailed_work",)
+"""Work is kept as bytes and has a check of its own."""
+
+
+class JsonParser(BaseParser):
+    """Reads the stream itself, so that what is too long is never held as a whole."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the object. Raises Invalid for anything else, TooLarge above the view's limit."""
+        view = (parser_context or {}).get("view")
+        limit = getattr(view, "body_limit", BODY_LIMIT)
+        raw = stream.read(limit + 1)
+        if len(raw) > limit:
+            raise TooLarge(
+                f"The body has more than {limit:,} bytes.", next="Send less at once.", details={"limit_bytes": limit}
+            )
+        return read(raw) if raw.strip() else {}
+
+
+def read(raw: bytes) -> dict[str, Any]:
+    """Return the object that some bytes are the JSON of.
+
+    Raises Invalid, and TooLarge for more than OBJECTS_LIMIT objects.
+    """
+    try:
+        text = raw.decode("utf-8")
+        found = json.loads(text, parse_constant=_refuse_constant, object_hook=_Counter())
+        problems = list(islice(_unstorable(found), _PROBLEMS_LIMIT)) if _MAYBE_UNSTORABLE.search(text) else []
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"The body is not JSON in UTF-8: {_why(error)}.", next="Send one JSON object.") from error
+    if not isinstance(found, dict):
+        raise Invalid("The body is not a JSON object.", next='Send one, for example {"title": "Better"}.')
+    if problems:
+        raise invalid(problems, next="Nothing was changed. Leave these characters out.")
+    return found
+
+
+class _Counter:
+    """Counts objects while they are read."""
+
+    def __init__(self) -> None:
+        self._left = OBJECTS_LIMIT
+
+    def __call__(self, found: dict[str, Any]) -> dict[str, Any]:
+        self._left -= 1
+        if self._left < 0:
+            raise TooLarge(f"The body has more than {OBJECTS_LIMIT:,} objects.", next="Send less at once.")
+        return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is no UTF-8"
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _unstorable(value: Any, at: str = "") -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name not in _KEPT_AS_BYTES:
+                place = f"{at}.{name!s:.80}".lstrip(".")
+                yield from _unstorable(name, place)
+                yield from _unstorable(inner, place)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _unstorable(inner, f"{at}[{number}]")
+    elif isinstance(value, str) and (why := unstorable(value)):
+        yield {"at": at.encode(errors="replace").decode().replace("\x00", "?"), "problem": why}

@@ -1,0 +1,150 @@
+"""How projects, sessions, tasks and roles look over REST: the words of the tools, and every field always there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from artifacts.selectors.links import links_of
+from tasks.choices import Complexity, Priority, Status
+from tasks.models import Dependency, Project, Session, Task
+from tasks.services.transitions import possible_for
+
+PRIORITIES = tuple(priority.label for priority in Priority)
+
+
+class ProjectShape(serializers.ModelSerializer[Project]):
+    """A project."""
+
+    settings = serializers.JSONField()
+
+    class Meta:
+        model = Project
+        fields = ("slug", "name", "root_path", "settings", "created_at")
+
+
+class SessionShape(serializers.ModelSerializer[Session]):
+    """An assistant's stretch of work; `principal` is who it proved to be, the client's name what it says of itself."""
+
+    session_id = serializers.CharField(source="public_id")
+    project = serializers.CharField(source="project.slug")
+
+    class Meta:
+        model = Session
+        fields = (
+            "session_id", "project", "principal", "client_name", "client_version", "started_at", "last_seen_at",
+            "ended_at",
+        )  # fmt: skip
+
+
+class TaskLine(serializers.ModelSerializer[Task]):
+    """A task where others are talked about."""
+
+    task_id = serializers.CharField(source="public_id")
+    specialist_type = serializers.CharField(source="specialist")
+    status = serializers.ChoiceField(Status.choices)
+
+    class Meta:
+        model = Task
+        fields: tuple[str, ...] = ("task_id", "title", "status", "specialist_type")
+
+
+class ProgressShape(serializers.Serializer[Any]):
+    """How far something made of subtasks is; cancelled ones no longer count."""
+
+    completed_subtasks = serializers.IntegerField()
+    total_subtasks = serializers.IntegerField()
+    progress_percentage = serializers.IntegerField()
+    counts = serializers.DictField(child=serializers.IntegerField())
+
+
+class TaskRow(TaskLine):
+    """A task in a list: everything but its long texts and what it is linked with."""
+
+    project = serializers.CharField(source="project.slug")
+    plan = serializers.SerializerMethodField()
+    parent_task_id = serializers.CharField(source="parent.public_id", allow_null=True)
+    complexity_level = serializers.ChoiceField(Complexity.choices, source="complexity")
+    estimated_effort = serializers.CharField(source="effort")
+    priority = serializers.ChoiceField(PRIORITIES, source="priority_word")
+    review = serializers.BooleanField(source="requires_review")
+
+    class Meta(TaskLine.Meta):
+        fields = (
+            *TaskLine.Meta.fields, "project", "plan", "parent_task_id", "position", "depth", "is_leaf", "is_ready",
+            "complexity_level", "estimated_effort", "priority", "review", "reason", "lease_number", "lease_holder",
+            "lease_expires_at", "created_at", "updated_at", "started_at", "completed_at", "archived_at",
+        )  # fmt: skip
+
+    def get_plan(self, task: Task) -> str:
+        """Return the id of the plan that the task is in, its own where it is one."""
+        return task.root.public_id if task.root else task.public_id
+
+
+class PlanRow(TaskRow):
+    """A plan in a list. Whoever lists them has counted for all at once, and noted it as `progress`."""
+
+    progress = ProgressShape()
+
+    class Meta(TaskRow.Meta):
+        fields = (*TaskRow.Meta.fields, "progress")
+
+
+class WorkShape(serializers.Serializer[Any]):
+    """A delivered artifact as a task names it."""
+
+    artifact_id = serializers.CharField()
+    kind = serializers.CharField()
+    size_chars = serializers.IntegerField(allow_null=True)
+    size_bytes = serializers.IntegerField()
+    paths = serializers.ListField(child=serializers.CharField())
+
+
+class TaskDetail(TaskRow):
+    """A task with everything about it; of what it is linked with the first few, and how many there are."""
+
+    actions = serializers.ListField(child=serializers.CharField(), source="possible")
+    progress = ProgressShape(source="links.progress", allow_null=True)
+    waits_for = TaskLine(many=True, source="links.waits_for")
+    waits_for_total = serializers.IntegerField(source="links.waits_for_total")
+    needed_by = TaskLine(many=True, source="links.needed_by")
+    needed_by_total = serializers.IntegerField(source="links.needed_by_total")
+    artifacts = WorkShape(many=True, source="links.artifacts")
+    artifacts_total = serializers.IntegerField(source="links.artifacts_total")
+
+    class Meta(TaskRow.Meta):
+        fields = (
+            *TaskRow.Meta.fields, "description", "context", "summary", "review_comment", "actions", "progress",
+            "waits_for", "waits_for_total", "needed_by", "needed_by_total", "artifacts", "artifacts_total",
+        )  # fmt: skip
+
+    def to_representation(self, instance: Task) -> dict[str, Any]:
+        """Ask what the task is linked with, each time anew."""
+        vars(instance).update(links=links_of(instance), possible=possible_for(instance))
+        return super().to_representation(instance)
+
+
+class DependencyShape(serializers.ModelSerializer[Dependency]):
+    """What a task waits for, and through which of its parents, where it does not do so itself."""
+
+    task_id = serializers.CharField(source="depends_on.public_id")
+    title = serializers.CharField(source="depends_on.title")
+    status = serializers.ChoiceField(Status.choices, source="depends_on.status")
+    specialist_type = serializers.CharField(source="depends_on.specialist")
+    inherited_from = serializers.CharField(source="inherited_from.public_id", allow_null=True)
+
+    class Meta:
+        model = Dependency
+        fields = ("task_id", "title", "status", "specialist_type", "inherited_from", "created_at")
+
+
+class RoleShape(serializers.Serializer[Any]):
+    """How a specialist works; `source` is default, site, project, or the file that says so."""
+
+    name = serializers.CharField()
+    role_definition = serializers.CharField()
+    expertise = serializers.ListField(child=serializers.CharField())
+    approach = serializers.ListField(child=serializers.CharField())
+    output_format = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field is no attribute of the class in the end

@@ -1,0 +1,135 @@
+"""Which unit of a graph stands in which layer, and above which other one: longest paths, then barycentre sweeps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tasks.graph.algorithms import in_dependency_order
+
+SWEEPS = 6
+WAYPOINTS = 2_000
+"""Lines across layers are led around what stands there, the shortest first, up to this many places in all."""
+
+
+@dataclass(slots=True)
+class Layered:
+    """A connected part in layers. Items are units, then waypoints of long lines; `lines` are chains of items."""
+
+    items: int
+    units: list[int]
+    layers: list[list[int]]
+    lines: list[list[int]]
+
+
+def parts(needs: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Return what hangs together, each part and all of them in the order of the units."""
+    neighbours: list[list[int]] = [list(waited_for) for waited_for in needs]
+    for unit, waited_for in enumerate(needs):
+        for need in waited_for:
+            neighbours[need].append(unit)
+    part_of = [-1] * len(needs)
+    found: list[list[int]] = []
+    for start in range(len(needs)):
+        if part_of[start] < 0:
+            found.append(sorted(_spread(start, neighbours, part_of, len(found))))
+    return found
+
+
+def _spread(start: int, neighbours: list[list[int]], part_of: list[int], number: int) -> list[int]:
+    part_of[start] = number
+    reached = [start]
+    for unit in reached:
+        for other in neighbours[unit]:
+            if part_of[other] < 0:
+                part_of[other] = number
+                reached.append(other)
+    return reached
+
+
+def ranks(needs: Sequence[Sequence[int]]) -> list[int]:
+    """Return the layer of each unit: one after the last of what it waits for.
+
+    What waits for nothing stands right before the first that waits for it, so that lines are short.
+    """
+    found = [0] * len(needs)
+    for unit in in_dependency_order(dict(enumerate(needs))):
+        found[unit] = max((found[need] + 1 for need in needs[unit]), default=0)
+    first_after: dict[int, int] = {}
+    for unit, waited_for in enumerate(needs):
+        for need in waited_for:
+            if not needs[need]:
+                first_after[need] = min(found[unit], first_after.get(need, found[unit]))
+    for need, after in first_after.items():
+        found[need] = after - 1
+    return found
+
+
+def layered(part: list[int], needs: Sequence[Sequence[int]], rank: Sequence[int]) -> Layered:
+    """Put a part into layers, so that lines cross little."""
+    item_of = {unit: item for item, unit in enumerate(part)}
+    layers: list[list[int]] = [[] for _ in range(max(rank[unit] for unit in part) + 1)]
+    for item, unit in enumerate(part):
+        layers[rank[unit]].append(item)
+    pairs = [(item_of[need], item_of[unit]) for unit in part for need in needs[unit]]
+    rank_of = [rank[unit] for unit in part]
+    longest = _longest_led_around([rank_of[end] - rank_of[start] - 1 for start, end in pairs])
+    items = len(part)
+    lines: list[list[int]] = []
+    for start, end in pairs:
+        between = range(rank_of[start] + 1, rank_of[end])
+        between = between if len(between) <= longest else range(0)
+        lines.append([start, *range(items, items + len(between)), end])
+        for place in between:
+            layers[place].append(items)
+            items += 1
+    _untangle(layers, lines, items)
+    return Layered(items, part, layers, lines)
+
+
+def _longest_led_around(spans: list[int]) -> int:
+    """Up to how many layers between its ends a line is led around them; a line is given by the number of these."""
+    room = WAYPOINTS
+    for span, number in sorted(Counter(spans).items()):
+        room -= span * number
+        if room < 0:
+            return span - 1
+    return max(spans, default=0)
+
+
+def neighbours_of(lines: list[list[int]], items: int) -> tuple[list[list[int]], list[list[int]]]:
+    """Return what each item is linked with to its left, and to its right."""
+    left: list[list[int]] = [[] for _ in range(items)]
+    right: list[list[int]] = [[] for _ in range(items)]
+    for line in lines:
+        for start, end in pairwise(line):
+            left[end].append(start)
+            right[start].append(end)
+    return left, right
+
+
+def _untangle(layers: list[list[int]], lines: list[list[int]], items: int) -> None:
+    """Sort each layer by the middle of what its items are linked with, to and fro."""
+    left, right = neighbours_of(lines, items)
+    place = [0.0] * items
+    for layer in layers:
+        _number(layer, place)
+    for sweep in range(SWEEPS):
+        linked = right if sweep % 2 else left
+        for layer in reversed(layers) if sweep % 2 else layers:
+            middle = {item: _middle(linked[item], place, place[item]) for item in layer}
+            layer.sort(key=middle.__getitem__)
+            _number(layer, place)
+
+
+def _number(layer: list[int], place: list[float]) -> None:
+    """Place the items of a layer between 0 and 1, so that layers of any length compare."""
+    step = 1 / (len(layer) + 1)
+    for number, item in enumerate(layer, start=1):
+        place[item] = number * step
+
+
+def _middle(linked: list[int], place: list[float], otherwise: float) -> float:
+    return sum(place[other] for other in linked) / len(linked) if linked else otherwise

@@ -1,0 +1,211 @@
+"""Where everything of a graph stands: layers from left to right, parts that do not hang together beside each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tasks.graph.grouping import Needs, fold
+from tasks.graph.layering import Layered, layered, neighbours_of, parts, ranks
+
+Point = tuple[int, int]
+
+PLACINGS = 3
+WIDER_THAN_HIGH = 1.8
+FRAME = 8
+"""Pixels between a block's frame and what is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large things are drawn, in pixels."""
+
+    width: int
+    height: int
+    gap: int
+    column_gap: int
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle, by its left upper corner."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def moved(self, x: int, y: int) -> Box:
+        """The same, somewhere else."""
+        return Box(self.x + x, self.y + y, self.width, self.height)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that says that all of `targets` wait for all of `sources`, through points that go to the right."""
+
+    sources: tuple[int, ...]
+    targets: tuple[int, ...]
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A drawing: a box for each node, frames around blocks, and lines."""
+
+    boxes: dict[int, Box]
+    frames: list[Box]
+    lines: list[Line]
+    width: int
+    height: int
+
+
+def lay_out(needs: Needs, size: Size) -> Layout:
+    """Place a graph. The same graph is always placed the same."""
+    folded = fold(needs)
+    rank = ranks(folded.needs)
+    grids = [_columns(len(unit), size) for unit in folded.units]
+    areas = [_area(len(unit), columns, size) for unit, columns in zip(folded.units, grids, strict=True)]
+    placed = [_place(layered(part, folded.needs, rank), areas, size) for part in parts(folded.needs)]
+    corners, width, height = _shelved([(part.width, part.height) for part in placed], size)
+    drawing = Layout({}, [], [], width, height)
+    for part, corner in zip(placed, corners, strict=True):
+        _draw(drawing, part, corner, folded.units, grids, size)
+    return drawing
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A part by itself: the boxes of its units, and its lines by units."""
+
+    boxes: dict[int, Box]
+    lines: list[tuple[int, int, tuple[Point, ...]]]
+    width: int
+    height: int
+
+
+def _columns(number: int, size: Size) -> int:
+    """Into how many columns a block is laid, so that it is about as wide as high."""
+    return max(1, round(math.sqrt(number * (size.height + size.gap) / (size.width + size.gap)))) if number > 1 else 1
+
+
+def _area(number: int, columns: int, size: Size) -> tuple[int, int]:
+    frame = 2 * FRAME if number > 1 else 0
+    rows = -(-number // columns)
+    return (
+        columns * (size.width + size.gap) - size.gap + frame,
+        rows * (size.height + size.gap) - size.gap + frame,
+    )
+
+
+def _place(part: Layered, areas: Sequence[tuple[int, int]], size: Size) -> _Placed:
+    units = part.units
+    heights = [areas[unit][1] for unit in units] + [size.gap] * (part.items - len(units))
+    tops = _tops(part, heights, size.gap)
+    boxes, middles, edges = {}, [top + height // 2 for top, height in zip(tops, heights, strict=True)], []
+    x = 0
+    edge_of: dict[int, tuple[int, int]] = {}
+    for layer in part.layers:
+        width = max((areas[units[item]][0] for item in layer if item < len(units)), default=0)
+        for item in layer:
+            edge_of[item] = x, x + width
+            if item < len(units):
+                boxes[units[item]] = Box(x, tops[item], *areas[units[item]])
+        x += width + size.column_gap
+    for line in part.lines:
+        start, end = units[line[0]], units[line[-1]]
+        points = [(boxes[start].x + boxes[start].width, middles[line[0]]), (edge_of[line[0]][1], middles[line[0]])]
+        for item in line[1:-1]:
+            points += [(edge, middles[item]) for edge in edge_of[item]]
+        edges.append((start, end, (*points, (edge_of[line[-1]][0], middles[line[-1]]))))
+    bottom = max(top + height for top, height in zip(tops, heights, strict=True))
+    return _Placed(boxes, edges, x - size.column_gap, bottom)
+
+
+def _tops(part: Layered, heights: list[int], gap: int) -> list[int]:
+    """How far from the top each item stands: near the middle of what it is linked with, to and fro."""
+    tops = [0] * part.items
+    for layer in part.layers:
+        for item, top in zip(layer, settled([0] * len(layer), [heights[item] for item in layer], gap), strict=True):
+            tops[item] = top
+    sides = neighbours_of(part.lines, part.items)
+    for placing in range(PLACINGS):
+        linked = sides[placing % 2]
+        for layer in reversed(part.layers) if placing % 2 else part.layers:
+            wanted = [_wanted(item, linked[item], tops, heights) for item in layer]
+            for item, top in zip(layer, settled(wanted, [heights[item] for item in layer], gap), strict=True):
+                tops[item] = top
+    highest = min(tops)
+    return [top - highest for top in tops]
+
+
+def _wanted(item: int, linked: list[int], tops: list[int], heights: list[int]) -> float:
+    if not linked:
+        return tops[item]
+    middle = sum(tops[other] + heights[other] / 2 for other in linked) / len(linked)
+    return middle - heights[item] / 2
+
+
+def settled(wanted: Sequence[float], heights: Sequence[int], gap: int) -> list[int]:
+    """Return tops as near as can be to the wanted ones, in the same order and without overlap.
+
+    Items that would overlap are joined and moved to the mean of what they want (isotonic regression).
+    """
+    groups: list[tuple[float, int]] = []  # mean wish for the first top of a group, number of items
+    offset = 0
+    for wish, height in zip(wanted, heights, strict=True):
+        mean, number = wish - offset, 1
+        while groups and groups[-1][0] > mean:
+            other, others = groups.pop()
+            mean, number = (mean * number + other * others) / (number + others), number + others
+        groups.append((mean, number))
+        offset += height + gap
+    firsts = [math.floor(mean) for mean, number in groups for _ in range(number)]
+    tops, offset = [], 0
+    for first, height in zip(firsts, heights, strict=True):
+        tops.append(first + offset)
+        offset += height + gap
+    return tops
+
+
+def _shelved(areas: Sequence[tuple[int, int]], size: Size) -> tuple[list[Point], int, int]:
+    """Put parts beside and below each other like books on shelves, the highest first; returns corners and extent."""
+    gap = 2 * size.gap
+    room = max(
+        max((width for width, _ in areas), default=0),
+        math.isqrt(round(sum((width + gap) * (height + gap) for width, height in areas) * WIDER_THAN_HIGH)),
+    )
+    corners: list[Point] = [(0, 0)] * len(areas)
+    x = y = shelf = widest = 0
+    for place in sorted(range(len(areas)), key=lambda place: -areas[place][1]):
+        width, height = areas[place]
+        if x and x + width > room:
+            x, y, shelf = 0, y + shelf + gap, 0
+        corners[place] = x, y
+        x, shelf, widest = x + width + gap, max(shelf, height), max(widest, x + width)
+    return corners, widest, y + shelf
+
+
+def _draw(
+    drawing: Layout, part: _Placed, corner: Point, units: list[list[int]], grids: Sequence[int], size: Size
+) -> None:
+    """Add a part to a drawing, at its corner."""
+    x, y = corner
+    for unit, box in part.boxes.items():
+        _fill(drawing, box.moved(x, y), units[unit], grids[unit], size)
+    for start, end, points in part.lines:
+        moved = tuple((left + x, top + y) for left, top in points)
+        drawing.lines.append(Line(tuple(units[start]), tuple(units[end]), moved))
+
+
+def _fill(drawing: Layout, box: Box, nodes: list[int], columns: int, size: Size) -> None:
+    """Put the nodes of a unit into its box, row by row."""
+    if len(nodes) == 1:
+        drawing.boxes[nodes[0]] = box
+        return
+    drawing.frames.append(box)
+    for number, node in enumerate(nodes):
+        row, column = divmod(number, columns)
+        x = box.x + FRAME + column * (size.width + size.gap)
+        drawing.boxes[node] = Box(x, box.y + FRAME + row * (size.height + size.gap), size.width, size.height)

@@ -1,0 +1,261 @@
+"""A graph of tasks as SVG: links that the keyboard reaches, states by colour and by shape, the critical path by stroke.
+
+Colours come from the style sheet by class; no text gets into it but escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from orchestrator_site.kernel.text import shortened
+from tasks.choices import Status
+from tasks.graph import labels
+from tasks.graph.algorithms import in_dependency_order
+from tasks.graph.critical_path import critical_path
+from tasks.graph.layout import Layout, Line, Size, lay_out
+
+Address = Callable[[str], str]
+"""Gives the page of a task by its id."""
+
+EDGE = 12
+"""Pixels around the drawing, for strokes and focus."""
+NAMED, SAID_CHARACTERS = 3, 60
+_ISOLATED = "\u2068{}\u2069"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A size in which a graph can be drawn: `lines` of a title, `letters` in each, the specialist below or not."""
+
+    name: str
+    size: Size
+    lines: int
+    letters: float
+    with_specialist: bool
+
+
+LARGE = Step("large", Size(width=212, height=66, gap=18, column_gap=60), lines=2, letters=22, with_specialist=True)
+MEDIUM = Step("medium", Size(width=184, height=44, gap=12, column_gap=48), lines=1, letters=18.5, with_specialist=True)
+SMALL = Step("small", Size(width=116, height=20, gap=6, column_gap=36), lines=1, letters=12.5, with_specialist=False)
+STEPS = {step.name: step for step in (SMALL, MEDIUM, LARGE)}
+_LARGE_UP_TO, _MEDIUM_UP_TO = 40, 160
+
+
+def step_for(number: int) -> Step:
+    """Return the size in which so many tasks stay readable."""
+    return LARGE if number <= _LARGE_UP_TO else MEDIUM if number <= _MEDIUM_UP_TO else SMALL
+
+
+@dataclass(frozen=True, slots=True)
+class Vertex:
+    """A task as it is drawn. `weight` is how much of the critical path it takes; `part` the group that it is in."""
+
+    public_id: str
+    title: str
+    status: str
+    specialist: str = ""
+    weight: int = 1
+    is_group: bool = False
+    is_outside: bool = False
+    part: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still has to be done."""
+        return self.status not in (Status.COMPLETED, Status.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Tasks by their keys, and what each of them waits for among these."""
+
+    vertices: dict[int, Vertex]
+    needs: dict[int, list[int]]
+
+    def waits_for(self, node: int) -> list[Vertex]:
+        """What a task still waits for."""
+        found = [self.vertices[need] for need in self.needs[node]]
+        return [vertex for vertex in found if vertex.status != Status.COMPLETED]
+
+    def critical(self) -> list[int]:
+        """The longest chain of unfinished work."""
+        return critical_path(self.needs, {key: each.weight for key, each in self.vertices.items() if each.is_open})
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawn graph, the same as a list in words, and what its legend says."""
+
+    svg: SafeString
+    in_words: SafeString
+    critical: list[Vertex]
+    has_blocks: bool
+    has_outside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """What the parts of a drawing are made from. `here` is the task that it is about, if it is about one."""
+
+    graph: Graph
+    layout: Layout
+    step: Step
+    address: Address
+    path: list[int]
+    here: int | None
+    words: dict[int, str]
+
+
+def picture(graph: Graph, step: Step, address: Address, *, here: int | None = None) -> Picture:
+    """Draw a graph, or what is near one of its tasks (`here`), which says nothing about the critical path."""
+    path = graph.critical() if here is None else []
+    words = {node: said(graph, node, is_critical=node in path) for node in graph.needs}
+    drawing = _Drawing(graph, lay_out(graph.needs, step.size), step, address, path, here, words)
+    critical = [graph.vertices[node] for node in path if not graph.vertices[node].is_group]
+    has_outside = any(vertex.is_outside for vertex in graph.vertices.values())
+    return Picture(_svg(drawing), _in_words(drawing), critical, bool(drawing.layout.frames), has_outside)
+
+
+def _svg(drawing: _Drawing) -> SafeString:
+    width, height = drawing.layout.width + 2 * EDGE, drawing.layout.height + 2 * EDGE
+    return format_html(
+        '<svg class="graph {}" id="graph" role="group" aria-label="Dependencies" width="{}" height="{}" '
+        'viewBox="{} {} {} {}">{}{}{}{}</svg>',
+        drawing.step.name, width, height, -EDGE, -EDGE, width, height,
+        _defined(drawing.step), _frames(drawing.layout), _lines(drawing), _nodes(drawing),
+    )  # fmt: skip
+
+
+def _defined(step: Step) -> SafeString:
+    """The heads of lines, and the edge at which a text ends that is wider than it was estimated."""
+    clip = '<clipPath id="within"><rect width="{}" height="{}"/></clipPath>'
+    return format_html("{}{}", _ARROWS, format_html(clip, step.size.width - 4, step.size.height))
+
+
+_ARROWS = format_html_join(
+    "",
+    '<marker id="{0}" class="{0}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="{1}" markerHeight="{1}" '
+    'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 .5 8 4 0 7.5z"/></marker>',
+    [("arrow", 8), ("arrow-critical", 12)],
+)
+
+
+def _frames(layout: Layout) -> SafeString:
+    rows = ((box.x, box.y, box.width, box.height) for box in layout.frames)
+    return format_html_join("", '<rect class="frame" x="{}" y="{}" width="{}" height="{}" rx="10"/>', rows)
+
+
+def _lines(drawing: _Drawing) -> SafeString:
+    """Draw the lines of each kind together, the critical ones last, above the others."""
+    steps = set(pairwise(drawing.path))
+    kinds: dict[str, list[tuple[str]]] = {"line-1": [], "line-2": [], "line-3": []}
+    for line in drawing.layout.lines:
+        kinds[_line_class(line, drawing.graph, steps)].append((_curve(line),))
+    rows = (
+        (kind, "-critical" if kind == "line-3" else "", format_html_join("", '<path d="{}"/>', curves))
+        for kind, curves in kinds.items()
+    )
+    return format_html_join("", '<g class="{}" marker-end="url(#arrow{})">{}</g>', rows)
+
+
+def _line_class(line: Line, graph: Graph, steps: set[tuple[int, int]]) -> str:
+    """Say whether a line is over (1), still holds something back (2), or is on the critical path (3)."""
+    if any((source, target) in steps for source in line.sources for target in line.targets):
+        return "line-3"
+    is_over = all(graph.vertices[source].status == Status.COMPLETED for source in line.sources)
+    return "line-1" if is_over else "line-2"
+
+
+def _curve(line: Line) -> str:
+    """Lead a line straight across columns, and in a curve from one to the next."""
+    (x, y), *rest = line.points
+    drawn = [f"M{x} {y}"]
+    for left, top in rest:
+        middle = (x + left) // 2
+        drawn.append(f"H{left}" if top == y else f"C{middle} {y} {middle} {top} {left} {top}")
+        x, y = left, top
+    return "".join(drawn)
+
+
+def _nodes(drawing: _Drawing) -> SafeString:
+    """Draw the tasks in the order in which the keyboard walks through them: as the eye does, by columns."""
+    boxes = drawing.layout.boxes
+    critical = set(drawing.path)
+    order = sorted(boxes, key=lambda node: (boxes[node].x, boxes[node].y))
+    return format_html_join("", "{}", ((_node(drawing, node, is_critical=node in critical),) for node in order))
+
+
+def _node(drawing: _Drawing, node: int, *, is_critical: bool) -> SafeString:
+    vertex, box, step = drawing.graph.vertices[node], drawing.layout.boxes[node], drawing.step
+    title = labels.lines(vertex.title, step.letters, step.lines)
+    below = vertex.specialist or ("group" if vertex.is_group else "")
+    texts = [*title, labels.fitted(below, step.letters)] if step.with_specialist and below else title
+    marks = f"{' critical' if is_critical else ''}{' here' if node == drawing.here else ''}"
+    return format_html(
+        _shape_of(step, len(title), len(texts) > len(title)),
+        drawing.address(vertex.public_id), vertex.public_id, vertex.status, f"{_kind(vertex)}{marks}",
+        drawing.words[node], f"{box.x} {box.y}", *texts,
+    )  # fmt: skip
+
+
+def _kind(vertex: Vertex) -> str:
+    return f"{' group' if vertex.is_group else ''}{' outside' if vertex.is_outside else ''}"
+
+
+@cache
+def _shape_of(step: Step, titles: int, with_specialist: bool) -> str:
+    """Return how a task with so many lines of title is drawn, for its texts to be put in."""
+    width, height = step.size.width, step.size.height
+    rows = titles + with_specialist
+    first = height // 2 - 8 * (rows - 1) + 4
+    kinds = ["what"] * titles + ["who"] * with_specialist
+    placed = "".join(
+        f'<text class="{kind}" x="26" y="{first + 16 * row}" clip-path="url(#within)">{{{6 + row}}}</text>'
+        for row, kind in enumerate(kinds)
+    )
+    return (
+        '<a href="{0}" id="node-{1}" class="node {2}{3}" aria-label="{4}" transform="translate({5})"><title>{4}</title>'
+        f'<rect width="{width}" height="{height}" rx="6"/>'
+        f'<use href="#shape-{{2}}" x="6" y="{(height - _ICON) // 2}" width="{_ICON}" height="{_ICON}"/>{placed}</a>'
+    )
+
+
+_ICON = 14
+
+
+def _in_words(drawing: _Drawing) -> SafeString:
+    """List the tasks, each after what it waits for, for those who do not see the drawing."""
+    vertices, order = drawing.graph.vertices, in_dependency_order(drawing.graph.needs)
+    rows = ((drawing.address(vertices[node].public_id), drawing.words[node]) for node in order)
+    return format_html_join("\n", '<li><a href="{}">{}</a></li>', rows)
+
+
+def said(graph: Graph, node: int, *, is_critical: bool = False) -> str:
+    """Say in words what a drawn task shows: its title, state, specialist, and what it still waits for."""
+    vertex = graph.vertices[node]
+    words = [f"{_ISOLATED.format(vertex.title)}: {Status(vertex.status).label.lower()}"]
+    if vertex.is_group:
+        words.append("a group of subtasks")
+    if vertex.specialist:
+        words.append(f"by {vertex.specialist}")
+    if vertex.part:
+        words.append(f"in {_ISOLATED.format(shortened(vertex.part, SAID_CHARACTERS))}")
+    if vertex.is_outside:
+        words.append("from elsewhere")
+    if vertex.is_open and (waited_for := graph.waits_for(node)):
+        words.append(f"waits for {_named(waited_for)}")
+    if is_critical:
+        words.append("on the critical path")
+    return ", ".join(words)
+
+
+def _named(vertices: list[Vertex]) -> str:
+    names = [_ISOLATED.format(shortened(vertex.title, SAID_CHARACTERS)) for vertex in vertices[:NAMED]]
+    more = len(vertices) - len(names)
+    return f"{', '.join(names)} and {more:,} more" if more else " and ".join(names)

@@ -1,0 +1,154 @@
+"""Who is at the other end of a connection, and which project and session its calls belong to."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from orchestrator_site.kernel.errors import Conflict, Invalid
+from orchestrator_site.kernel.identity import Principal
+from tasks.identity.actor import Actor
+from tasks.models import Project, Session
+from tasks.services import projects, sessions
+
+
+@dataclass(slots=True)
+class Caller:
+    """An assistant that calls. Everything it knows is in the database too, so a new worker can go on.
+
+    `connection_id` is empty where the transport has no connections (each request of HTTP stands alone). Then a session
+    is kept by its handle: initialize_session always opens a new one, so that two windows with one token stay two; calls
+    without a handle share one session of the token.
+    """
+
+    principal: Principal
+    connection_id: str = ""
+    client_name: str = ""
+    client_version: str = ""
+    environ: dict[str, str] = field(default_factory=dict)
+    working_directory: str = ""
+    worked_in: int | None = None
+    """The primary key of the session that the call turned out to belong to, once that is known."""
+
+    def actor(self, handle: str | None = None) -> Actor:
+        """Return who acts: this caller in the session that a call belongs to. Raises as `session` does."""
+        return Actor.assistant(self.session(handle), self.principal.scopes)
+
+    def session(self, handle: str | None = None) -> Session:
+        """Return the session that a call belongs to: the one of the handle, else the caller's own.
+
+        A caller who never called initialize_session gets one on the project that it stands in. Raises Invalid
+        where no project can be told, NotFound or Conflict for a bad handle.
+        """
+        session = sessions.by_handle(handle, self.principal) if handle else self._own()
+        self._enter(session)
+        return session
+
+    def _enter(self, session: Session) -> None:
+        self.worked_in = session.pk
+        sessions.touch(session)
+
+    def open(self, project_dir: str | None, *, key: str | None = None) -> tuple[Session, bool]:
+        """Return the caller's session on a project, and whether it was opened just now.
+
+        Without a folder the session that the connection opened last goes on; a first one is opened on the project
+        that the connection stands in. Without a connection every call opens a session; the same call sent again with
+        the same idempotency key goes on with the same one. Raises Invalid where no project can be told.
+        """
+        going_on = sessions.current(self.connection_id) if self.connection_id and project_dir is None else None
+        if going_on is not None:
+            self.worked_in = going_on.pk
+            return going_on, False
+        return self._open(self._project_of(project_dir), self.connection_id or self._new_handle(key))
+
+    def _new_handle(self, key: str | None) -> str:
+        seed = f"{self.principal.token_id} {key}" if key else secrets.token_hex()
+        return f"handle:{sha256(seed.encode()).hexdigest()[:32]}"
+
+    def project(self) -> Project:
+        """Return the project of the caller's session."""
+        return self.session().project
+
+    def on(self, project: Project, handle: str | None = None) -> Actor:
+        """Return who acts on a project that is known from what the call is about: this caller in its session there.
+
+        Raises NotFound for a project that the token may not touch and for an unknown handle, Conflict for a handle of
+        another project's session or of one that has ended.
+        """
+        self.principal.require_project(project)
+        session = sessions.by_handle(handle, self.principal) if handle else self._open(project, self._shared)[0]
+        if session.project_id != project.pk:
+            raise Conflict(
+                "session_id: this session is on another project.",
+                next=f"Open one on {project.slug}, or leave the session out.",
+            )
+        self._enter(session)
+        return Actor.assistant(session, self.principal.scopes)
+
+    def seen_on(self, project: Project, handle: str | None = None) -> Session | None:
+        """Return the session whose view of a project a reader shares; None where it never worked there.
+
+        Raises as `sessions.by_handle` does.
+        """
+        seen = sessions.by_handle(handle, self.principal) if handle else sessions.open_one(self._shared, project)
+        self.worked_in = seen.pk if seen else None
+        return seen
+
+    def open_on(self, project: Project) -> Session:
+        """Open a new session on a project. Raises NotFound for one that the token may not touch."""
+        return self._open(project, self._new_handle(None))[0]
+
+    @property
+    def _shared(self) -> str:
+        """The connection of all calls of a token that name no session."""
+        return f"token:{self.principal.token_id}"
+
+    def reach(self, look_up: Callable[[], Project | None]) -> Project:
+        """Return the project of something that is named by its id alone, as in a URI.
+
+        It is the caller's own project, or the one looked up where a token has worked on several. Raises NotFound for
+        one that the token may not touch, Invalid where no project can be told.
+        """
+        if self.connection_id or self.principal.project_id is not None:
+            return self.project()
+        found = look_up()
+        return found if found is not None else self.project()
+
+    def _own(self) -> Session:
+        if self.connection_id:
+            return self.open(None)[0]
+        return self._open(self._project_without_folder(), self._shared)[0]
+
+    def _open(self, project: Project, connection_id: str) -> tuple[Session, bool]:
+        self.principal.require_project(project)
+        session, is_new = sessions.open_session(
+            project=project,
+            principal=self.principal,
+            connection_id=connection_id,
+            client_name=self.client_name,
+            client_version=self.client_version,
+        )
+        self.worked_in = session.pk
+        return session, is_new
+
+    def _project_of(self, project_dir: str | None) -> Project:
+        """Find the project of a folder; a caller from elsewhere has none, and its token knows the project."""
+        if project_dir is None and self.principal.token_id:
+            return self._project_without_folder()
+        if self.principal.project_id is not None and project_dir is not None:
+            return projects.bound_project(self.principal.project_id, project_dir)
+        root = projects.find_root(explicit=project_dir, environ=self.environ, working_directory=self.working_directory)
+        return projects.project_at(root)
+
+    def _project_without_folder(self) -> Project:
+        found = sessions.projects_of(self.principal)
+        if len(found) == 1:
+            return found[0]
+        raise Invalid(
+            "session_id: which project this is about cannot be told; "
+            f"the access token has worked on {len(found) or 'none'}.",
+            next="Call orchestrator_initialize_session with project_dir (the project's absolute path), and send the "
+            "session_id of its answer with every call.",
+        )

@@ -1,0 +1,69 @@
+"""Which verbs a page offers somebody for a task: those that are possible now, and theirs to ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from orchestrator_site.kernel.identity import Scope
+from tasks.choices import FINISHED, Status, Verb
+from tasks.models import Task
+from tasks.services.transitions import TABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """How a page names a verb. `reason` asks for words: `must` be there, `may` be, or none (empty).
+
+    `moves_on` tells the verbs that bring a task further from those that stop or drop it.
+    """
+
+    verb: Verb
+    label: str
+    says: str
+    reason: str = ""
+    scope: Scope = Scope.WRITE
+    ends_work: bool = False
+    moves_on: bool = True
+
+
+OFFERS = (
+    Offer(Verb.APPROVE, "Approve", "Accept the work; what waits for it can begin.", "may", Scope.REVIEW),
+    Offer(
+        Verb.REQUEST_REVISION, "Send back", "Say what to mend; it stands first in the next brief.", "must", Scope.REVIEW
+    ),
+    Offer(Verb.CLAIM, "Take it", "Do it yourself; no assistant takes it meanwhile."),
+    Offer(Verb.RELEASE, "Release", "Give it back, for somebody else to take.", "may"),
+    Offer(Verb.UNBLOCK, "Unblock", "Let it be taken again."),
+    Offer(Verb.RETRY, "Retry", "Let it be tried once more."),
+    Offer(Verb.BLOCK, "Block", "Stop it until somebody unblocks it.", "must", moves_on=False),
+    Offer(Verb.FAIL, "Mark failed", "Give up on it, for now.", "must", moves_on=False),
+    Offer(Verb.CANCEL, "Cancel", "Drop it with everything unfinished below it.", "may", ends_work=True, moves_on=False),
+)
+BY_VERB: dict[str, Offer] = {offer.verb.value: offer for offer in OFFERS}
+
+
+def offers_for(task: Task, scopes: Iterable[Scope]) -> list[Offer]:
+    """Return what somebody with these scopes may ask for now, what moves on first."""
+    granted = frozenset(scopes)
+    return [offer for offer in OFFERS if offer.scope in granted and _is_possible(offer.verb, task)]
+
+
+def may_complete(task: Task, scopes: Iterable[Scope]) -> bool:
+    """Whether somebody with these scopes may hand work in for a task now: one that is worked on, or could be."""
+    is_open = task.is_leaf and task.archived_at is None
+    return is_open and Scope.WRITE in frozenset(scopes) and (task.status == Status.ACTIVE or task.is_ready)
+
+
+def may_edit(task: Task, scopes: Iterable[Scope]) -> bool:
+    """Whether somebody with these scopes may change what a task says now."""
+    return Scope.WRITE in frozenset(scopes) and task.archived_at is None and task.status not in FINISHED
+
+
+def _is_possible(verb: Verb, task: Task) -> bool:
+    transition = TABLE[verb]
+    if task.archived_at is not None or not transition.is_for(task) or task.status not in transition.sources:
+        return False
+    if verb == Verb.CLAIM:
+        return task.is_ready
+    return verb != Verb.APPROVE or task.status == Status.IN_REVIEW

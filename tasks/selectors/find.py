@@ -1,0 +1,79 @@
+"""Find rows by the ids that callers send."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import Q
+
+from orchestrator_site.kernel.errors import Conflict, NotFound
+from tasks.models import Project, Task
+
+_SHORTEST_ID = 4
+_LONGEST_ID = 100
+
+
+def task_by_id(project: Project, public_id: str, *, only: Sequence[str] = ()) -> Task:
+    """Return a task of this project by its id, or by a part of it that fits only one.
+
+    `only` names the columns that are wanted now, for a task that a service reads again under its lock.
+
+    Raises NotFound, or Conflict where a part fits several.
+    """
+    found = _exact(project, public_id, only) or _short(project, public_id)
+    if found is None:
+        raise NotFound(
+            f"There is no task {public_id[:_LONGEST_ID]!r} in project {project.slug}.",
+            next="Call orchestrator_get_status to see the tasks of this project.",
+        )
+    return found
+
+
+def _exact(project: Project, public_id: str, only: Sequence[str]) -> Task | None:
+    rows = Task.objects.only(*only) if only else Task.objects.all()
+    try:
+        task = rows.get(project=project, public_id=public_id)
+    except Task.DoesNotExist:
+        return None
+    task.project = project
+    return task
+
+
+def _short(project: Project, part: str) -> Task | None:
+    """An id's beginning, or the beginning of its hexadecimal end."""
+    if not _SHORTEST_ID <= len(part) <= _LONGEST_ID:
+        return None
+    fits = Q(public_id__startswith=part) | Q(public_id__contains=f"_{part}")
+    rows = list(Task.objects.filter(fits, project=project).select_related("project")[:6])
+    if len(rows) > 1:
+        raise Conflict(
+            f"{part!r} fits several tasks.",
+            next="Send the whole id.",
+            details={"candidates": [row.public_id for row in rows]},
+        )
+    return rows[0] if rows else None
+
+
+def id_of(pk: int | None) -> str | None:
+    """Return the public id of a task by its primary key."""
+    return Task.objects.filter(pk=pk).values_list("public_id", flat=True).get() if pk else None
+
+
+def project_of_task(public_id: str) -> Project | None:
+    """Return the project that a task is in, by its whole id."""
+    return Project.objects.filter(tasks__public_id=public_id.replace("\x00", "")).first()
+
+
+def ids_beginning(project: Project, start: str, *, limit: int = 101) -> list[str]:
+    """Return ids of a project's tasks that begin so, the newest first."""
+    rows = Task.objects.filter(project=project, public_id__startswith=start.replace("\x00", ""))
+    return list(rows.on_board().order_by("-id").values_list("public_id", flat=True)[:limit])
+
+
+def tasks_by_ids(project: Project, public_ids: Sequence[str]) -> dict[str, Task]:
+    """Return the tasks of this project by exact id; unknown ids are left out."""
+    found: dict[str, Task] = {}
+    for start in range(0, len(public_ids), 500):
+        rows = Task.objects.filter(project=project, public_id__in=public_ids[start : start + 500])
+        found.update({row.public_id: row for row in rows})
+    return found

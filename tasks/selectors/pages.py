@@ -1,0 +1,81 @@
+"""Pages of tasks for status answers: what needs attention first, then the rest, with a cursor that stays true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from orchestrator_site.kernel.errors import Invalid
+from tasks.choices import FINISHED, Status
+from tasks.models import Task, TaskQuerySet
+
+ORDER = (
+    Status.ACTIVE,
+    Status.NEEDS_REVISION,
+    Status.IN_REVIEW,
+    Status.BLOCKED,
+    Status.FAILED,
+    Status.PENDING,
+    Status.COMPLETED,
+    Status.CANCELLED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows, and the function that names the place after one of them."""
+
+    tasks: list[Task]
+    cursor_after: Callable[[Task], str]
+
+
+def by_attention(tasks: TaskQuerySet, *, statuses: Sequence[str], after: str | None, limit: int) -> Page:
+    """Return tasks of some statuses, state by state in the order of attention, oldest first within each.
+
+    One indexed query per status, so no board is too large. Raises Invalid for a cursor that is none.
+    """
+    start, last_id = _place(after)
+    found: list[Task] = []
+    for status in ORDER[start:]:
+        if status in statuses and len(found) < limit:
+            rows = tasks.filter(status=status, pk__gt=last_id).order_by("pk")
+            found += rows[: limit - len(found)]
+        last_id = 0
+    return Page(found, lambda task: f"{task.status}:{task.pk}")
+
+
+def in_tree_order(tasks: TaskQuerySet, *, after: str | None, limit: int) -> Page:
+    """Return the tasks of a tree in its own order.
+
+    Raises Invalid for a cursor that is none.
+    """
+    if after is not None:
+        if not after.isdecimal() or len(after) > 9:
+            raise _no_cursor()
+        tasks = tasks.filter(position__gt=int(after))
+    return Page(list(tasks.order_by("position", "pk")[:limit]), lambda task: str(task.position))
+
+
+def unfinished() -> list[str]:
+    """The statuses of work that is still to be done."""
+    return [status.value for status in ORDER if status not in FINISHED]
+
+
+def _place(cursor: str | None) -> tuple[int, int]:
+    if cursor is None:
+        return 0, 0
+    status, _, pk = cursor.partition(":")
+    known = dict(_numbered())
+    if status not in known or not pk.isdecimal() or len(pk) > 18:
+        raise _no_cursor()
+    return known[status], int(pk)
+
+
+def _numbered() -> Iterator[tuple[str, int]]:
+    return ((status.value, number) for number, status in enumerate(ORDER))
+
+
+def _no_cursor() -> Invalid:
+    return Invalid(
+        "cursor: this is no cursor of this list.", next="Send a cursor that the same call answered, or none."
+    )

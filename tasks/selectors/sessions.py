@@ -1,0 +1,206 @@
+"""Who was here: sessions with what they hold, did and cost, in a number of queries that does not grow with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+
+from tasks.choices import Verb
+from tasks.models import Event, Project, Session, Task, ToolUse
+from tasks.selectors.board import Rows, page_of
+
+SESSIONS_PER_PAGE, EVENTS_PER_PAGE = 25, 25
+HELD_ROWS, HELD_SHOWN = 500, 2
+EVENTS_COUNTED = 1_000
+LOOKED_AT = 1_000
+"""The newest sessions of a list that its totals are made of."""
+DELIVERED_FROM, DELIVERED_SHOWN = 2_000, 20
+_SUMS = ("calls", "errors", "repaired", "bytes_received", "bytes_sent")
+_ADDED = {name: Sum(name) for name in _SUMS}
+
+
+@dataclass(slots=True)
+class Cost:
+    """What some calls came to."""
+
+    name: str = ""
+    calls: int = 0
+    errors: int = 0
+    repaired: int = 0
+    bytes_received: int = 0
+    bytes_sent: int = 0
+    largest: int = 0
+    """The most calls of any row of the same table, for bars."""
+
+    @property
+    def error_percent(self) -> int:
+        """How many of a hundred calls were answered with an error; 1 where there are any at all."""
+        return max(round(100 * self.errors / self.calls), int(bool(self.errors))) if self.calls else 0
+
+    @property
+    def bytes_per_call(self) -> int:
+        """The size of an average answer."""
+        return self.bytes_sent // self.calls if self.calls else 0
+
+    @property
+    def good_width(self) -> str:
+        """The part of a bar that stands for calls that went well, in percent of the table's largest row."""
+        return f"{100 * (self.calls - self.errors) / (self.largest or 1):.2f}"
+
+    @property
+    def bad_width(self) -> str:
+        """The part of a bar that stands for errors."""
+        return f"{100 * self.errors / (self.largest or 1):.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session in a list. `events` is None where there are more than are counted."""
+
+    session: Session
+    held: list[Task]
+    events: int | None
+    cost: Cost
+
+    @property
+    def held_shown(self) -> list[Task]:
+        """The first tasks that it holds."""
+        return self.held[:HELD_SHOWN]
+
+    @property
+    def held_more(self) -> int:
+        """How many it holds besides."""
+        return max(len(self.held) - HELD_SHOWN, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a person narrows the list by."""
+
+    project: Project | None = None
+    open: bool = False
+    client: str = ""
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is narrowed."""
+        return bool(self.project or self.open or self.client)
+
+    def narrow(self) -> QuerySet[Session]:
+        """Return the sessions that are meant, the newest first."""
+        rows = Session.objects.order_by("-id")
+        if self.project is not None:
+            rows = rows.filter(project=self.project)
+        if self.open:
+            rows = rows.filter(ended_at__isnull=True)
+        return rows.filter(client_name__icontains=self.client) if self.client else rows
+
+
+def sessions(filters: Filters, *, page: int) -> Rows[SessionRow]:
+    """Return a page of sessions."""
+    rows = page_of(filters.narrow().select_related("project"), page=page, size=SESSIONS_PER_PAGE)
+    keys = [session.pk for session in rows.items]
+    held, events, costs = _held(keys), _events(keys), _costs(keys)
+    items = [SessionRow(s, held.get(s.pk, []), events.get(s.pk, 0), costs.get(s.pk, Cost())) for s in rows.items]
+    return Rows(items, rows.page, rows.first, rows.has_next, rows.total)
+
+
+def _held(keys: list[int]) -> dict[int, list[Task]]:
+    found: dict[int, list[Task]] = {}
+    tasks = Task.objects.filter(lease_session_id__in=keys).order_by("-started_at", "-id")
+    for task in tasks.only("public_id", "title", "lease_session_id")[:HELD_ROWS]:
+        found.setdefault(task.lease_session_id or 0, []).append(task)
+    return found
+
+
+def _events(keys: list[int]) -> dict[int, int | None]:
+    """Count events, up to a bound: past it, one step in the index tells that there are more."""
+    beyond = Event.objects.filter(session=OuterRef("pk")).order_by("id").values("pk")[EVENTS_COUNTED:][:1]
+    many = set(
+        Session.objects.filter(pk__in=keys)
+        .annotate(more=Subquery(beyond))
+        .filter(more__isnull=False)
+        .values_list("pk", flat=True)
+    )
+    few = (
+        Event.objects.filter(session_id__in=set(keys) - many).order_by().values_list("session_id").annotate(Count("pk"))
+    )
+    return {**{key: number for key, number in few if key is not None}, **dict.fromkeys(many)}
+
+
+def _costs(keys: list[int]) -> dict[int, Cost]:
+    rows = ToolUse.objects.filter(session_id__in=keys).order_by().values("session_id").annotate(**_summed())
+    return {row["session_id"]: _cost("", row) for row in rows}
+
+
+def _summed() -> dict[str, Any]:
+    return {f"sum_{name}": sum_ for name, sum_ in _ADDED.items()}
+
+
+def _cost(name: str, row: Any) -> Cost:
+    return Cost(name, *(row[f"sum_{each}"] or 0 for each in _SUMS))
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the newest sessions of a list cost, by tool and by client, the dearest first."""
+
+    tools: list[Cost] = field(default_factory=list)
+    clients: list[Cost] = field(default_factory=list)
+
+
+def totals(filters: Filters) -> Totals:
+    """Add up what the newest sessions of a list cost."""
+    newest = list(filters.narrow().values_list("pk", flat=True)[:LOOKED_AT])
+    grouped = ToolUse.objects.filter(session_id__in=newest).order_by().values("tool", "session__client_name")
+    rows = list(grouped.annotate(**_summed()))
+    return Totals(_by("tool", rows), _by("session__client_name", rows))
+
+
+def _by(column: str, rows: Iterable[Any]) -> list[Cost]:
+    found: dict[str, Cost] = {}
+    for row in rows:
+        cost = found.setdefault(row[column], Cost(row[column]))
+        for name in _SUMS:
+            setattr(cost, name, getattr(cost, name) + (row[f"sum_{name}"] or 0))
+    return _compared(list(found.values()))
+
+
+def _compared(costs: list[Cost]) -> list[Cost]:
+    largest = max((cost.calls for cost in costs), default=0)
+    for cost in costs:
+        cost.largest = largest
+    return sorted(costs, key=lambda cost: (-cost.bytes_sent, cost.name))
+
+
+def tools_of(session: Session) -> list[tuple[ToolUse, Cost]]:
+    """Return what each tool cost in a session, the dearest first."""
+    uses = {use.tool: use for use in ToolUse.objects.filter(session=session)}
+    costs = [Cost(use.tool, *(getattr(use, name) for name in _SUMS)) for use in uses.values()]
+    return [(uses[cost.name], cost) for cost in _compared(costs)]
+
+
+def held_by(session: Session) -> list[Task]:
+    """Return the tasks that a session holds, those taken last first."""
+    return list(Task.objects.filter(lease_session=session).order_by("-started_at", "-id")[:LOOKED_AT])
+
+
+def delivered_by(session: Session) -> list[Event]:
+    """Return the newest completions and deliveries among the newest events of a session, one for each task."""
+    newest = Event.objects.filter(session=session).order_by("-id").values("pk")[:DELIVERED_FROM]
+    wanted = Q(verb=Verb.COMPLETE) | Q(verb=Verb.DELIVER)
+    found: dict[int, Event] = {}
+    for event in Event.objects.filter(wanted, pk__in=newest, task__isnull=False).select_related("task").order_by("-id"):
+        found.setdefault(event.task_id or 0, event)
+        if len(found) == DELIVERED_SHOWN:
+            break
+    return list(found.values())
+
+
+def events_of(session: Session, *, page: int) -> Rows[Event]:
+    """Return a page of what a session did, the newest first."""
+    rows = Event.objects.filter(session=session).select_related("task").order_by("-id")
+    return page_of(rows, page=page, size=EVENTS_PER_PAGE)

@@ -1,0 +1,195 @@
+"""Who worked when: the stretches between a claim and what ended it, for a page of the tasks below one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils import timezone
+
+from tasks.choices import Status, Verb
+from tasks.graph.time_axis import Axis, lasting, tracks
+from tasks.models import Event, Task
+from tasks.selectors.board import Rows, page_of
+from tasks.selectors.graph import leaves_below
+
+TASKS_PER_PAGE, TASKS_OF_WORKERS = 60, 250
+EVENTS = 3_000
+"""More are not read for one page."""
+TRACK = 22
+"""Pixels from one track to the next."""
+
+_ENDS: dict[str, str] = {
+    Verb.COMPLETE: Status.COMPLETED,
+    Verb.HAND_BACK: Status.NEEDS_REVISION,
+    Verb.BLOCK: Status.BLOCKED,
+    Verb.FAIL: Status.FAILED,
+    Verb.CANCEL: Status.CANCELLED,
+    Verb.RELEASE: Status.PENDING,
+}
+OUTCOMES: dict[str, str] = {
+    Status.ACTIVE: "At work now",
+    Status.COMPLETED: "Completed",
+    Status.IN_REVIEW: "Delivered for review",
+    Status.NEEDS_REVISION: "Handed back",
+    Status.BLOCKED: "Blocked",
+    Status.FAILED: "Failed",
+    Status.PENDING: "Given back",
+    Status.CANCELLED: "Cancelled",
+}
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Somebody's work on a task from its claim on. `outcome` is a state: what the task became by it."""
+
+    task: Task
+    worker: str
+    who: str
+    """What tells workers apart: the session, or the name of who acts outside any."""
+    start: datetime
+    end: datetime
+    outcome: str
+    track: int = 0
+    x: float = 0.0
+    width: float = 0.0
+
+    @property
+    def says(self) -> str:
+        """The outcome in words."""
+        return OUTCOMES[self.outcome]
+
+    @property
+    def lasted(self) -> str:
+        """How long it took, in words."""
+        return lasting(self.end - self.start)
+
+    @property
+    def top(self) -> int:
+        """Pixels from the upper edge of its row."""
+        return self.track * TRACK + 3
+
+
+@dataclass(slots=True)
+class Row:
+    """A line of the timeline: a task's stretches, or a worker's."""
+
+    key: str
+    label: str
+    task: Task | None
+    stretches: list[Stretch] = field(default_factory=list)
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        return TRACK * (1 + max((stretch.track for stretch in self.stretches), default=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Rows on an axis. `begun` is the page of tasks they are made of; `is_cut`: too much happened to show it all."""
+
+    rows: list[Row]
+    axis: Axis | None
+    begun: Rows[Task]
+    now: float | None
+    is_cut: bool
+
+    @property
+    def outcomes(self) -> list[tuple[str, str]]:
+        """The outcomes that occur, with their words."""
+        seen = {stretch.outcome for row in self.rows for stretch in row.stretches}
+        return [(state, words) for state, words in OUTCOMES.items() if state in seen]
+
+
+def of(top: Task, *, by_worker: bool, page: int) -> Timeline:
+    """Return who worked when below a task; a few queries, whatever the size of the plan."""
+    tasks = leaves_below(top).filter(started_at__isnull=False).order_by("position", "id")
+    fields = ("public_id", "title", "status", "started_at", "lease_expires_at", "is_leaf", "root_id", "parent_id")
+    begun = page_of(tasks.only(*fields), page=page, size=TASKS_OF_WORKERS if by_worker else TASKS_PER_PAGE)
+    now = timezone.now()
+    stretches, is_cut = _stretches(begun.items, now)
+    rows = _by_worker(stretches) if by_worker else _by_task(begun.items, stretches)
+    if not stretches:
+        return Timeline(rows, None, begun, None, is_cut)
+    axis = Axis.around(min(each.start for each in stretches), max(each.end for each in stretches))
+    _place(rows, axis)
+    is_running = any(each.outcome == Status.ACTIVE for each in stretches)
+    return Timeline(rows, axis, begun, axis.percent(now) if is_running else None, is_cut)
+
+
+def _stretches(tasks: list[Task], now: datetime) -> tuple[list[Stretch], bool]:
+    """Read the stretches of some tasks in the order of their starts, and whether there were more than can be shown."""
+    verbs = [Verb.CLAIM, *_ENDS]
+    rows = Event.objects.filter(task_id__in=[task.pk for task in tasks], verb__in=verbs).order_by("task_id", "id")
+    events = list(rows.select_related("session").defer("before")[: EVENTS + 1])
+    task_of = {task.pk: task for task in tasks}
+    found: list[Stretch] = []
+    running: Stretch | None = None
+    for number, event in enumerate(events):
+        if running and running.task.pk == event.task_id:
+            running.end, running.outcome = max(_end(event), running.start), _outcome(event)
+            running = None
+        if event.verb == Verb.CLAIM and number < EVENTS:
+            running = _begun(event, task_of[event.task_id or 0], now)
+            found.append(running)
+    return sorted(found, key=lambda each: each.start), len(events) > EVENTS
+
+
+def _begun(event: Event, task: Task, now: datetime) -> Stretch:
+    """A stretch whose end is not known yet: it goes on while the lease does."""
+    end = min(now, task.lease_expires_at or now) if task.status == Status.ACTIVE else event.created_at
+    outcome = Status.ACTIVE if task.status == Status.ACTIVE and end == now else Status.PENDING
+    client = event.session.client_name if event.session else ""
+    worker = f"{client} ({event.actor_name})" if client else event.actor_name
+    who = event.session.public_id if event.session else event.actor_name
+    return Stretch(task, worker, who, event.created_at, max(end, event.created_at), outcome)
+
+
+def _end(event: Event) -> datetime:
+    """When the work ended that an event says is over: with the lease, where that ran out before."""
+    ended = event.after.get("lease_ended_at")
+    return datetime.fromisoformat(ended) if ended else event.created_at
+
+
+def _outcome(event: Event) -> str:
+    """What a task became by the event that ended a stretch; another's claim ends it as a release does."""
+    if event.verb == Verb.COMPLETE:
+        became = event.after.get("status")
+        return str(became) if became in OUTCOMES else Status.COMPLETED
+    return _ENDS.get(event.verb, Status.PENDING)
+
+
+def _by_task(tasks: list[Task], stretches: list[Stretch]) -> list[Row]:
+    """A row for each task that was begun, those begun first above."""
+    rows = {task.pk: Row(task.public_id, task.title, task) for task in tasks}
+    for stretch in stretches:
+        rows[stretch.task.pk].stretches.append(stretch)
+    return sorted(rows.values(), key=_begins)
+
+
+def _begins(row: Row) -> tuple[bool, datetime]:
+    first = row.stretches[0].start if row.stretches else None
+    return first is None, first or timezone.now()
+
+
+def _by_worker(stretches: list[Stretch]) -> list[Row]:
+    """A row for each session or person, in the order in which they began."""
+    rows: dict[str, Row] = {}
+    for stretch in stretches:
+        rows.setdefault(stretch.who, Row(stretch.who, stretch.worker, None)).stretches.append(stretch)
+    return list(rows.values())
+
+
+NARROWEST = 0.6
+"""Percent of the line, so that even a moment can be seen."""
+
+
+def _place(rows: Iterable[Row], axis: Axis) -> None:
+    for row in rows:
+        lanes = tracks([(each.start, each.end) for each in row.stretches])
+        for stretch, track in zip(row.stretches, lanes, strict=True):
+            stretch.track, stretch.x = track, axis.percent(stretch.start)
+            stretch.width = max(axis.percent(stretch.end) - stretch.x, NARROWEST)
+            stretch.x = min(stretch.x, 100 - stretch.width)

@@ -1,0 +1,121 @@
+"""How tasks look in answers to assistants: small rows with the names that they know, within a budget of bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from orchestrator_site.kernel.text import shortened
+from tasks.choices import Priority, Status
+from tasks.models import Task
+from tasks.selectors import counts
+from tasks.selectors.overview import Overview, Standing
+
+TITLE_LENGTH = 60
+LINE_LENGTH = 120
+BUDGET = 1500
+"""Bytes of rows in a default answer; with what stands around them it stays under 2 kB."""
+
+Row = dict[str, Any]
+T = TypeVar("T")
+
+
+def row(task: Task) -> Row:
+    """A task in a list."""
+    facts: Row = {"task_id": task.public_id, "title": shortened(task.title, TITLE_LENGTH), "status": task.status}
+    if task.status in (Status.BLOCKED, Status.FAILED):
+        facts["reason"] = shortened(task.reason, LINE_LENGTH)
+    if task.specialist:
+        facts["specialist_type"] = task.specialist
+    return facts
+
+
+def pointer(task: Task) -> Row:
+    """A task that the reader may turn to next."""
+    return {
+        "task_id": task.public_id,
+        "title": shortened(task.title, TITLE_LENGTH),
+        "specialist_type": task.specialist or None,
+    }
+
+
+def within(rows: Iterable[T], shape: Callable[[T], Row], *, budget: int = BUDGET) -> list[Row]:
+    """Shape rows until their JSON fills the budget of bytes; at least one where there is one."""
+    shaped: list[Row] = []
+    for each in rows:
+        facts = shape(each)
+        budget -= len(json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode()) + 1
+        if budget < 0 and shaped:
+            break
+        shaped.append(facts)
+    return shaped
+
+
+def progress(plan: Task) -> Row:
+    """How far a plan is, in the words of the ancestor's users."""
+    by_status = counts.of_plan(plan)
+    done = counts.progress(by_status)
+    return {
+        "parent_task_id": plan.public_id,
+        "status": plan.status,
+        "completed_subtasks": done["completed"],
+        "total_subtasks": done["total"],
+        "progress_percentage": done["percent"],
+        "counts": by_status,
+    }
+
+
+def in_progress(standing: Standing) -> Row:
+    """An active task, whose it is, and what to do about it."""
+    task = standing.task
+    facts = {"task_id": task.public_id, "title": shortened(task.title, TITLE_LENGTH), "whose": standing.whose}
+    if standing.whose == "yours":
+        facts["next"] = "work on, then complete_subtask"
+    elif standing.whose == "free":
+        facts["next"] = "execute_subtask: its session has ended"
+    else:
+        facts["next"] = "leave it; take_over=true only if its holder is gone"
+    return facts
+
+
+def stopped(task: Task) -> Row:
+    """A task that waits for somebody's decision, with why."""
+    facts = row(task)
+    facts.pop("specialist_type", None)
+    if why := why_stopped(task):
+        facts["reason"] = shortened(why, LINE_LENGTH)
+    return facts
+
+
+def why_stopped(task: Task) -> str:
+    """Why a task waits for somebody, or was ended; empty where it was not."""
+    return task.review_comment if task.status == Status.NEEDS_REVISION else task.reason
+
+
+def next_step(seen: Overview) -> str:
+    """What an assistant that has just arrived does first."""
+    if any(standing.whose in ("yours", "free") for standing in seen.active):
+        return "Go on with what is in progress: orchestrator_execute_subtask(task_id)."
+    if seen.needs_revision.total or seen.next_ready:
+        return "Call orchestrator_execute_subtask for the best ready task."
+    if seen.waits_for_a_person.total:
+        return "What is left waits for a person: tell the user, or plan more with orchestrator_plan_task."
+    return "Plan the job with orchestrator_plan_task."
+
+
+def priority_number(word: str | None) -> int | None:
+    """Return how a priority is stored."""
+    return None if word is None else Priority[word.upper()].value
+
+
+def request_of(given: BaseModel) -> Row:
+    """Return what makes two calls the same one: everything but the key and the handle."""
+    return given.model_dump(exclude={"idempotency_key", "session_id"})
+
+
+def short_id(sent: str | None, task: Task) -> list[str]:
+    """Return the note that a part of an id was taken as the whole."""
+    return [] if sent in (None, task.public_id) else [f"{sent}: taken as {task.public_id}"]
