@@ -21,8 +21,7 @@ from artifacts.models import (
     Upload,
 )
 from artifacts.storage.verify import State, examine
-from tasks.admin import ReadOnlyAdmin, link_to, link_to_list
-from tasks.admin_actions import chosen
+from orchestrator_site.web.admin import ReadOnlyAdmin, chosen, link_to, link_to_list
 
 VERIFIED_BYTES = 256 * 1024 * 1024
 """How much one request reads."""

@@ -10,8 +10,6 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Replace
 from django.utils import timezone
 
-from artifacts.search.models import SearchBacklog as SearchBacklog
-from artifacts.search.models import SearchDocument as SearchDocument
 from tasks.models import Project, Session, Task
 
 INLINE_LIMIT = 64 * 1024
@@ -254,3 +252,42 @@ class ReviewComment(models.Model):
         if self.line is None:
             return ""
         return f"line {self.line}" if self.line == self.end_line else f"lines {self.line}-{self.end_line}"
+
+
+class SearchDocument(models.Model):
+    """A piece of bounded size of what search looks through in a task or an artifact.
+
+    The key names the owner, so that rows are rewritten without a lookup: `owner * 128 + part`, where the owner is twice
+    the key of a task, or twice the key of an artifact plus one.
+
+    The columns never change: the index beside it (a virtual table with triggers on SQLite, a generated column on
+    PostgreSQL) is made by hand in a migration, and Django's table rebuild would silently drop it.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+")
+    artifact = models.ForeignKey(Artifact, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=16, help_text="`task`, or the kind of the artifact.")
+    scope = models.CharField(max_length=200, help_text="The same facts as words, for an index that knows only words.")
+    offset = models.PositiveBigIntegerField(default=0, help_text="Characters of the work before this piece.")
+    title = models.TextField(blank=True)
+    body = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class SearchBacklog(models.Model):
+    """A task or an artifact that is still to be indexed; `owner` as in SearchDocument."""
+
+    owner = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        ordering = ["owner"]
+
+    def __str__(self) -> str:
+        return str(self.pk)

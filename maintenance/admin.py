@@ -11,7 +11,7 @@ from django.contrib import admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from maintenance.models import JobRun
-from tasks.admin import ReadOnlyAdmin
+from orchestrator_site.web.admin import ReadOnlyAdmin
 
 assert django_q.admin  # noqa: S101 - it registers what is taken away here
 admin.site.unregister([Schedule, OrmQ, Success, Failure])

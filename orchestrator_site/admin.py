@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from orchestrator_site.models import AccessToken, SignInLink
 from orchestrator_site.tokens.service import revoke_token
-from tasks.admin import ReadOnlyAdmin
+from orchestrator_site.web.admin import ReadOnlyAdmin
 
 
 @admin.register(SignInLink)

@@ -110,10 +110,7 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "libraries": {
-                "board": "orchestrator_site.web.templatetags.board",
-                "plan": "orchestrator_site.web.templatetags.plan",
-            },
+            "builtins": ["orchestrator_site.web.templatetags.formats"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

@@ -7,83 +7,31 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import cached_property
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.kernel.identity import Scope
-from tasks.admin_actions import TASK_ACTIONS, end_sessions, may
-from tasks.mirrors import begin_mirror
+from orchestrator_site.kernel.signals import project_files_changed
+from orchestrator_site.web.admin import ReadOnlyAdmin, link_to, link_to_list, may
+from tasks.admin_actions import TASK_ACTIONS, end_sessions
 from tasks.models import Dependency, Event, IdempotencyKey, Project, Session, Specialist, Task, ToolUse
 from tasks.services.edit_project import require_mirrors_folder
 
 if TYPE_CHECKING:  # the classes are generic for the type checker alone
     _ModelAdmin = admin.ModelAdmin[Any]
-    _Paginator = Paginator[Any]
     _ProjectForm = forms.ModelForm[Project]
     _SpecialistForm = forms.ModelForm[Specialist]
 else:
     _ModelAdmin = admin.ModelAdmin
-    _Paginator = Paginator
     _ProjectForm = _SpecialistForm = forms.ModelForm
-
-COUNTED = 10_000
-"""Rows that a list leads to; a search or a filter finds the others."""
 
 admin.site.site_header = "Task Orchestrator administration"
 admin.site.site_title = "Task Orchestrator"
 admin.site.index_title = "All records"
-
-
-class BoundedPaginator(_Paginator):
-    """Counts no further than anybody turns pages: a count of everything would read everything."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # lists of the admin are always querysets
-        return min(rows.order_by().values("pk")[: COUNTED + 1].count(), COUNTED)
-
-
-class ReadOnlyAdmin(_ModelAdmin):
-    """For rows that services own: they are changed through the verbs of the product, and never here."""
-
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = BoundedPaginator
-    linked_by: tuple[str, ...] = ()
-    """Filters that links from other pages use, beside those of the side bar."""
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup in self.linked_by or super().lookup_allowed(lookup, value, request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-def link_to(row: Model | None, words: str = "") -> SafeString | str:
-    """Link to the admin page of a row, or say nothing where there is none."""
-    if row is None:
-        return "-"
-    address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    return format_html('<a href="{}"><bdi>{}</bdi></a>', address, words or row)
-
-
-def link_to_list(model: str, words: str, **filters: Any) -> SafeString:
-    """Link to an admin list that is narrowed to some rows."""
-    query = "&".join(f"{name}={value}" for name, value in filters.items())
-    return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, words)
 
 
 class ProjectForm(_ProjectForm):
@@ -111,7 +59,7 @@ class ProjectAdmin(ReadOnlyAdmin):
 
     def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        begin_mirror(obj)
+        project_files_changed.send(Project, project=obj)
 
     def view_on_site(self, obj: Project) -> str:
         return reverse("project", args=[obj.slug])

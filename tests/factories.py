@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from artifacts import storage
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
-from tasks import words
+from artifacts.search.index import index_tasks
 from tasks.choices import Status, Verb
 from tasks.models import Dependency, Event, Project, Session, Task
 
@@ -73,7 +73,7 @@ def make_task(project: Project, *, parent: Task | None = None, status: str = Sta
         parent.is_leaf = False
         Task.objects.filter(pk=parent.pk).update(is_leaf=False)
     task.save(force_insert=True)
-    words.index([task])
+    index_tasks([task])
     return task
 
 
@@ -86,7 +86,7 @@ def make_plan(project: Project, size: int = 3, *, statuses: Iterable[str] = (), 
         for place in range(1, size + 1)
     ]
     Task.objects.bulk_create(subtasks)
-    words.index(subtasks)
+    index_tasks(subtasks)
     return plan
 
 

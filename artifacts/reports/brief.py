@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
 from tasks.choices import Status
 from tasks.models import Task
 from tasks.roles import Catalogue, Role, catalogue
 
 DEFAULT_CHARS = 12_000
 SMALLEST_CHARS = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A delivered artifact as a brief names it."""
-
-    artifact_id: str
-    kind: str
-    size_chars: int | None
-    """None where it is no text."""
-    size_bytes: int
-    paths: tuple[str, ...]
-
-    @property
-    def size(self) -> str:
-        """How large it is, in words."""
-        return f"{self.size_bytes:,} bytes" if self.size_chars is None else f"{self.size_chars:,} characters"
-
-
-WorksOf = Callable[[list[Task]], dict[int, list[Work]]]
-"""Given tasks, returns their delivered artifacts by the task's primary key."""
-
-_works_of: list[WorksOf] = []
-
-
-def offer_works(source: WorksOf) -> None:
-    """Let the app that keeps delivered work tell briefs about it; `tasks` knows nothing above itself."""
-    _works_of[:] = [source]
-
-
-def works_of(tasks: list[Task]) -> dict[int, list[Work]]:
-    """Return the delivered artifacts of some tasks."""
-    return _works_of[0](tasks) if _works_of else {}
 
 
 @dataclass(slots=True)
@@ -110,11 +77,11 @@ def _dependencies(task: Task) -> list[tuple[str, str]]:
         return []  # a made-up one, for a preview
     rows = Task.objects.filter(dependents__task=task).distinct().order_by("id")
     needs = list(rows.only("public_id", "title", "status", "summary", "is_leaf"))
-    works = works_of(needs)
+    works = artifacts_by_task(needs)
     return [(f"Builds on {need.public_id}: {need.title}", _delivered(need, works.get(need.pk, []))) for need in needs]
 
 
-def _delivered(task: Task, works: list[Work]) -> str:
+def _delivered(task: Task, works: list[ArtifactSummary]) -> str:
     lines = [] if task.status == Status.COMPLETED else [f"Status: {task.status}"]
     if task.summary:
         lines.append(task.summary)
@@ -124,9 +91,11 @@ def _delivered(task: Task, works: list[Work]) -> str:
     return "\n".join(lines) or "Nothing delivered."
 
 
-def _how_to_read(work: Work) -> str:
-    paths = f" for {', '.join(work.paths[:5])}" if work.paths else ""
-    return f"- {work.kind}{paths}, {work.size}: orchestrator_read_artifact(artifact_id={work.artifact_id!r})"
+def _how_to_read(artifact: ArtifactSummary) -> str:
+    paths = f" for {', '.join(artifact.paths[:5])}" if artifact.paths else ""
+    return (
+        f"- {artifact.kind}{paths}, {artifact.size}: orchestrator_read_artifact(artifact_id={artifact.artifact_id!r})"
+    )
 
 
 def _line_of_parents(task: Task) -> list[tuple[str, str]]:
@@ -150,7 +119,7 @@ def _described(task: Task, *, with_id: bool) -> str:
 def _own_earlier_work(task: Task) -> list[tuple[str, str]]:
     if not task.summary:
         return []  # nothing was ever delivered for it
-    works = works_of([task]).get(task.pk, [])
+    works = artifacts_by_task([task]).get(task.pk, [])
     lines = [task.summary]
     return [("Delivered for this task before", "\n".join(lines + [_how_to_read(work) for work in works]))]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from artifacts.reports.brief import Work
 from artifacts.reports.synthesis import Part, Synthesis, headline
+from artifacts.selectors.artifacts import ArtifactSummary
 from orchestrator_site.kernel.text import shortened
 from tasks.choices import Status
 
@@ -57,6 +57,6 @@ def _state(part: Part) -> str:
     return f"{state}: {shortened(why, _BRIEF_SUMMARY)}" if why and task.status != Status.COMPLETED else state
 
 
-def _line(work: Work) -> str:
+def _line(work: ArtifactSummary) -> str:
     paths = f", {', '.join(work.paths[:5])}" if work.paths else ""
     return f"- {work.artifact_id}: {work.kind}, {work.size}{paths}"

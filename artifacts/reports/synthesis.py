@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from artifacts.reports.brief import Work, works_of
+from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
 from tasks.choices import FINISHED, Status
 from tasks.graph.algorithms import in_dependency_order
 from tasks.models import Dependency, Task
 from tasks.selectors import counts
-from tasks.selectors.board import Counts, Rows
-from tasks.services.dependencies import descendants_of
+from tasks.selectors.descendants import descendants_of
+from tasks.selectors.rows import Counts, Rows
 
 PARTS_PER_PAGE, PARTS_TO_PRINT, MISSING = 40, 500, 12
 _CHUNK = 500
@@ -26,7 +26,7 @@ class Part:
     """A task of the report with what it delivered."""
 
     task: Task
-    works: list[Work]
+    works: list[ArtifactSummary]
 
 
 class Place(NamedTuple):
@@ -83,7 +83,7 @@ def parts_of(keys: Sequence[int]) -> list[Part]:
     for start in range(0, len(keys), _CHUNK):
         tasks |= Task.objects.in_bulk(keys[start : start + _CHUNK])
     ordered = [tasks[key] for key in keys if key in tasks]
-    works = works_of(ordered)
+    works = artifacts_by_task(ordered)
     return [Part(task, works.get(task.pk, [])) for task in ordered]
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
-from django.db.models import F
+from django.db.models import Count, F, QuerySet
 
 from artifacts import storage
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content
-from artifacts.reports.brief import Work
 from artifacts.storage import slices
 from orchestrator_site.kernel.errors import Invalid, NotFound
 from tasks.models import Project, Task
@@ -27,6 +26,23 @@ _WORK_COLUMNS = ("artifact__public_id", "artifact__kind", "content__size_chars",
 
 
 Unit = Literal["chars", "lines", "bytes"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactSummary:
+    """An artifact in its latest version, as briefs and lists name it."""
+
+    artifact_id: str
+    kind: str
+    size_chars: int | None
+    """None for binary content."""
+    size_bytes: int
+    paths: tuple[str, ...]
+
+    @property
+    def size(self) -> str:
+        """The size for people, such as `12,534 characters`."""
+        return f"{self.size_bytes:,} bytes" if self.size_chars is None else f"{self.size_chars:,} characters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +173,9 @@ _READERS: dict[Unit, Callable[[Content, int, int, int], Slice]] = {
 }
 
 
-def works_of(tasks: list[Task]) -> dict[int, list[Work]]:
-    """Return what some tasks delivered, by the task's primary key, each artifact in its latest version."""
-    found: dict[int, list[Work]] = {}
+def artifacts_by_task(tasks: list[Task]) -> dict[int, list[ArtifactSummary]]:
+    """Return the artifacts of some tasks by the task's primary key."""
+    found: dict[int, list[ArtifactSummary]] = {}
     keys = [task.pk for task in tasks]
     for start in range(0, len(keys), 500):
         rows = ArtifactVersion.objects.filter(artifact__task_id__in=keys[start : start + 500])
@@ -167,7 +183,9 @@ def works_of(tasks: list[Task]) -> dict[int, list[Work]]:
         facts = list(rows.values_list("artifact_id", "artifact__task_id", *_WORK_COLUMNS))
         paths = _paths([fact[0] for fact in facts])
         for key, task_key, public_id, kind, chars, size in facts:
-            found.setdefault(task_key, []).append(Work(public_id, kind, chars, size, tuple(paths.get(key, ()))))
+            found.setdefault(task_key, []).append(
+                ArtifactSummary(public_id, kind, chars, size, tuple(paths.get(key, ())))
+            )
     return found
 
 
@@ -177,3 +195,26 @@ def _paths(artifact_keys: list[int]) -> dict[int, list[str]]:
     for key, path in rows.values_list("artifact_id", "path"):
         found.setdefault(key, []).append(path)
     return found
+
+
+def recent_artifacts(project: Project, *, limit: int) -> list[Artifact]:
+    """Return a project's artifacts, the last changed first, each with `size_bytes` of its latest version."""
+    return list(with_size(Artifact.objects.filter(project=project).order_by("-updated_at"))[:limit])
+
+
+def artifacts_of(task: Task, *, limit: int) -> list[Artifact]:
+    """Return the artifacts of a task, newest first, each with `size_bytes` of its latest version."""
+    return list(with_size(Artifact.objects.filter(task=task).order_by("-id"))[:limit])
+
+
+def with_size(artifacts: QuerySet[Artifact]) -> QuerySet[Artifact]:
+    """Annotate artifacts with `size_bytes` of their latest version, and bring their task and paths along."""
+    latest = artifacts.filter(versions__number=F("version"))
+    sized: QuerySet[Artifact] = latest.annotate(size_bytes=F("versions__content__size_bytes"))
+    return sized.select_related("task").prefetch_related("paths")
+
+
+def count_by_task(task_keys: Iterable[int]) -> dict[int, int]:
+    """Return how many artifacts tasks have, by primary key; tasks without any are left out."""
+    rows = Artifact.objects.filter(task_id__in=list(task_keys)).order_by()
+    return dict(rows.values_list("task_id").annotate(Count("pk")))

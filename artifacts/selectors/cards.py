@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,14 +11,16 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from orchestrator_site.kernel.identity import Scope
-from tasks import words
 from tasks.choices import FINISHED, Status, Verb
 from tasks.models import Dependency, Event, Project, Task, TaskQuerySet
 from tasks.selectors.available_actions import offers_for
-from tasks.selectors.board import PANEL_ROWS, ROW_FIELDS
+from tasks.selectors.board import PANEL_ROWS
+from tasks.selectors.rows import ROW_FIELDS
 
 CARDS, MORE_CARDS, MOST_CARDS = 20, 40, 200
 """Cards of a column at first, how many more a click shows, and how many at most."""
+MATCHES = 1_000
+"""Tasks that a search narrows the board to, at most."""
 IDS_FOUND, BEST, BELOW = 200, 200, 2_000
 """How many tasks the beginning of an id finds, how many of the best are kept where words find too many, and cards
 below those."""
@@ -95,10 +97,17 @@ class CardBoard:
         return sum(column.total for column in self.columns)
 
 
-def board_of(project: Project, *, filters: CardFilters, shown: Mapping[str, int], scopes: Iterable[Scope]) -> CardBoard:
+def board_of(
+    project: Project,
+    *,
+    filters: CardFilters,
+    shown: Mapping[str, int],
+    scopes: Iterable[Scope],
+    matches: Sequence[int] = (),
+) -> CardBoard:
     """Return a project's leaves by state. `shown` says how many cards of a state, where it is not the usual number."""
     plan = _plan(project, filters.plan)
-    keys, is_cut = _found(project, filters.q) if filters.q else (None, False)
+    keys, is_cut = _found(project, filters.q, list(matches)) if filters.q else (None, False)
     found = _matching(project, plan, filters, keys)
     totals: dict[str, int] = dict(found.order_by().values_list("status").annotate(Count("pk")))
     rows = {
@@ -136,13 +145,12 @@ def _within(project: Project, plan: Task | None, keys: list[int] | None) -> Task
     return Task.objects.filter(project=project) if keys is None else Task.objects.filter(pk__in=keys)
 
 
-def _found(project: Project, text: str) -> tuple[list[int], bool]:
+def _found(project: Project, text: str, keys: list[int]) -> tuple[list[int], bool]:
     """Return the keys of what some words fit, and whether there are more; the beginning of an id is enough.
 
     Where they are too common, the best are often plans, so that the cards of those count, too.
     """
-    keys = words.find(project, text)
-    is_cut = len(keys) >= words.MOST_FOUND
+    is_cut = len(keys) >= MATCHES
     if is_cut:
         below = Task.objects.filter(root__in=keys[:BEST]).leaves().order_by().values_list("pk", flat=True)
         keys = [*keys[:BEST], *below[:BELOW]]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
+from artifacts.models import ReviewComment
 from tasks.choices import Verb
 from tasks.models import Event, Task
 
@@ -28,7 +28,7 @@ class Turn:
     event: Event | None
     text: str = ""
     works: list[tuple[str, int]] = field(default_factory=list)
-    comments: list[Any] = field(default_factory=list)
+    comments: list[ReviewComment] = field(default_factory=list)
 
     @property
     def is_verdict(self) -> bool:
@@ -66,15 +66,12 @@ def _turns(events: Iterable[Event]) -> Iterable[Turn]:
             works = []
 
 
-def _comments(task: Task) -> list[Any]:
-    """Return what was said of the work itself, where the app that keeps work keeps such comments."""
-    comments = getattr(task, "review_comments", None)
-    if comments is None:
-        return []
-    return list(comments.select_related("version__artifact").order_by("id")[:_COMMENTS])
+def _comments(task: Task) -> list[ReviewComment]:
+    comments = ReviewComment.objects.filter(task=task).select_related("version__artifact")
+    return list(comments.order_by("id")[:_COMMENTS])
 
 
-def _with_comments(turns: list[Turn], comments: list[Any]) -> list[Any]:
+def _with_comments(turns: list[Turn], comments: list[ReviewComment]) -> list[ReviewComment]:
     """Put each comment to the verdict that took it along; returns those that still wait for one."""
     verdicts = [turn for turn in turns if turn.is_verdict]
     for comment in comments:

@@ -9,11 +9,13 @@ from typing import Any
 
 from django.db.models import Max, OuterRef, Q, QuerySet, Subquery
 
+from artifacts.models import Artifact
+from artifacts.selectors.artifacts import with_size
 from artifacts.selectors.cards import since_claimed
 from tasks.choices import Status
 from tasks.models import Project, Task
 from tasks.selectors import review_counts
-from tasks.selectors.board import ROW_FIELDS, with_size
+from tasks.selectors.rows import ROW_FIELDS
 
 MOVING_ROWS, WAITING_ROWS, DELIVERED_ROWS = 8, 5, 6
 WAITS = (Status.IN_REVIEW, Status.BLOCKED, Status.FAILED)
@@ -71,7 +73,7 @@ def _reach(projects: list[int]) -> dict[str, datetime | None]:
     """
     last = {str(Status.ACTIVE): _nth(_standing(Status.ACTIVE), MOVING_ROWS)}
     last |= {str(status): _nth(_standing(status), WAITING_ROWS) for status in WAITS}
-    last["delivered"] = _nth(_artifacts(), DELIVERED_ROWS)
+    last["delivered"] = _nth(Artifact.objects.all(), DELIVERED_ROWS)
     found = (
         Project.objects.filter(pk__in=projects)
         .order_by()
@@ -91,11 +93,6 @@ def _standing(status: Status) -> QuerySet[Task]:
     return tasks.leaves() if status == Status.ACTIVE else tasks
 
 
-def _artifacts() -> QuerySet[Any]:
-    """All delivered work; its model belongs to another app, which this one knows by its rows alone."""
-    return Project._meta.get_field("artifacts").related_model._default_manager.all()
-
-
 def _newest(rows: QuerySet[Any], since: datetime | None) -> QuerySet[Any]:
     """Order rows of all projects by their last change; naming the projects lets the index of each be used."""
     bound = Q(project__in=Project.objects.order_by().values("pk"))
@@ -111,4 +108,4 @@ def _panel(status: Status, since: dict[str, datetime | None], size: int) -> Pane
 
 
 def _delivered(since: datetime | None) -> list[Any]:
-    return list(with_size(_newest(_artifacts(), since)).select_related("task", "project")[:DELIVERED_ROWS])
+    return list(with_size(_newest(Artifact.objects.all(), since)).select_related("task", "project")[:DELIVERED_ROWS])

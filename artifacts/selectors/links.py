@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from artifacts.reports.brief import Work, works_of
+from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
 from tasks.models import Task, TaskQuerySet
 from tasks.selectors import counts
-from tasks.selectors.board import count_by
+from tasks.selectors.rows import count_by
 
 SHOWN = 50
 """Rows of each kind; the true totals are beside them."""
@@ -34,7 +34,7 @@ class Links:
     waits_for_total: int
     needed_by: list[Task]
     needed_by_total: int
-    artifacts: list[Work]
+    artifacts: list[ArtifactSummary]
     artifacts_total: int
 
 
@@ -42,7 +42,7 @@ def links_of(task: Task) -> Links:
     """Return what a task is linked with; a few queries, whatever the size of the board."""
     needs, needs_total = _first(Task.objects.filter(dependents__task=task))
     dependents, dependents_total = _first(Task.objects.filter(dependencies__depends_on=task))
-    works = works_of([task]).get(task.pk, []) if task.summary else []  # without one, nothing was ever delivered
+    works = artifacts_by_task([task]).get(task.pk, []) if task.summary else []
     return Links(
         None if task.is_leaf else progress_of(counts.of_plan(task)),
         needs,

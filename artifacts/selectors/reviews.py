@@ -11,7 +11,7 @@ from django.db.models import Count, F, Max, Q, Sum
 from artifacts.models import Artifact, ReviewComment
 from tasks.choices import Status, Verb
 from tasks.models import Event, Project, Task, TaskQuerySet
-from tasks.selectors.board import Rows, page_of
+from tasks.selectors.rows import Rows, page_of
 
 PER_PAGE = 25
 OTHERS = 10

@@ -18,8 +18,9 @@ from artifacts.services.review_comments import ROOM, composed
 from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, Transient
 from orchestrator_site.kernel.identity import Scope, scopes_of
-from orchestrator_site.web.pages import actor_of, find_task, form, page, page_number, require, text_in
+from orchestrator_site.web.pages import form, page, page_number, require, text_in
 from tasks.choices import Status, Verb
+from tasks.identity.page import actor_of, find_task
 from tasks.models import Project, Task
 from tasks.selectors.available_actions import offers_for
 from tasks.services.guarded_action import ask, seen_as

@@ -20,8 +20,9 @@ from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import Conflict, Invalid, NotReady, OrchestratorError, TooLarge, Transient, invalid
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.advice import in_words
-from orchestrator_site.web.pages import actor_of, came_from, find_task, form
+from orchestrator_site.web.pages import came_from, form
 from tasks.choices import Status
+from tasks.identity.page import actor_of, find_task
 from tasks.models import Task
 from tasks.selectors.available_actions import may_complete
 from tasks.selectors.blockers import open_dependencies

@@ -9,7 +9,6 @@ from enum import StrEnum
 from django.contrib.auth.models import AnonymousUser, User
 
 from orchestrator_site.kernel.errors import Forbidden, NotFound
-from tasks.models import Project
 
 
 class Scope(StrEnum):
@@ -61,12 +60,12 @@ class Principal:
         """
         require(self.scopes, scope)
 
-    def require_project(self, project: Project) -> None:
+    def require_project(self, project_id: int) -> None:
         """Check that a project may be touched; to others, it does not exist.
 
         Raises NotFound.
         """
-        if self.project_id not in (None, project.pk):
+        if self.project_id not in (None, project_id):
             raise NotFound(
                 "This access token is for another project.",
                 next="Leave the project out, or ask the person who runs the server for a token for it.",

@@ -9,7 +9,8 @@ from django.shortcuts import redirect, render
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.sample.load import load_sample, sample_project
 from orchestrator_site.sample.remove import remove_sample
-from orchestrator_site.web.pages import actor_of, deed, form
+from orchestrator_site.web.pages import deed, form
+from tasks.identity.page import actor_of
 
 
 @deed(Scope.ADMIN)

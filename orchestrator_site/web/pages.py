@@ -8,16 +8,14 @@ from typing import cast
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from orchestrator_site.kernel.errors import Forbidden, OrchestratorError
 from orchestrator_site.kernel.identity import Scope, scopes_of
-from tasks.identity.actor import Actor
-from tasks.models import Project, Task
 
 LAST_PAGE = 1_000_000
 SEARCH_CHARACTERS = 200
@@ -105,30 +103,12 @@ def user_of(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-def actor_of(request: HttpRequest) -> Actor:
-    """Return the person as whoever acts, with what they may do."""
-    return Actor.person(request.user, scopes_of(request.user))
-
-
 def came_from(request: HttpRequest, otherwise: str) -> HttpResponse:
     """Lead on to the page that a form was sent from (`next`), which is one of ours, or to another one."""
     target = request.POST.get("next") or request.GET.get("next") or ""
     is_ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
     # A word without a slash would be taken for the name of a page.
     return redirect(target if is_ours and "/" in target else otherwise)
-
-
-def find_project(slug: str) -> Project:
-    """Return a project. Raises Http404."""
-    return get_object_or_404(Project, slug=slug)
-
-
-def find_task(public_id: str) -> Task:
-    """Return a task with its project, plan, parent and holder. Raises Http404."""
-    if "\x00" in public_id:  # PostgreSQL refuses to compare with it
-        raise Http404
-    tasks = Task.objects.select_related("project", "root", "parent", "lease_session")
-    return get_object_or_404(tasks, public_id=public_id)
 
 
 def number_in(request: HttpRequest, name: str, *, least: int, most: int) -> int:

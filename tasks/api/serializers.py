@@ -9,7 +9,7 @@ from rest_framework import serializers
 from artifacts.selectors.links import links_of
 from tasks.choices import Complexity, Priority, Status
 from tasks.models import Dependency, Project, Session, Task
-from tasks.services.transitions import possible_for
+from tasks.state_machine import possible_for
 
 PRIORITIES = tuple(priority.label for priority in Priority)
 

@@ -77,7 +77,7 @@ class Caller:
         Raises NotFound for a project that the token may not touch and for an unknown handle, Conflict for a handle of
         another project's session or of one that has ended.
         """
-        self.principal.require_project(project)
+        self.principal.require_project(project.pk)
         session = sessions.by_handle(handle, self.principal) if handle else self._open(project, self._shared)[0]
         if session.project_id != project.pk:
             raise Conflict(
@@ -122,7 +122,7 @@ class Caller:
         return self._open(self._project_without_folder(), self._shared)[0]
 
     def _open(self, project: Project, connection_id: str) -> tuple[Session, bool]:
-        self.principal.require_project(project)
+        self.principal.require_project(project.pk)
         session, is_new = sessions.open_session(
             project=project,
             principal=self.principal,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tasks.choices import Status
 from tasks.models import Task
-from tasks.selectors.board import ROW_FIELDS, WAITS_FOR_A_PERSON, Counts, Tree
+from tasks.selectors.board import WAITS_FOR_A_PERSON, Tree
+from tasks.selectors.rows import ROW_FIELDS, Counts
 
 ROWS = 8
 _LOOKED_AT = 200

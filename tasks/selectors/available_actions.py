@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator_site.kernel.identity import Scope
 from tasks.choices import FINISHED, Status, Verb
 from tasks.models import Task
-from tasks.services.transitions import TABLE
+from tasks.state_machine import TABLE
 
 
 @dataclass(frozen=True, slots=True)

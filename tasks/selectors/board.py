@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
-from tasks import words
 from tasks.choices import Status
 from tasks.models import Event, Project, Task, TaskQuerySet
 from tasks.selectors.counts import of_plan
+from tasks.selectors.rows import ROW_FIELDS, Counts, Rows, count_by, page_of
 
 PROJECTS_PER_PAGE, PLANS_PER_PAGE, TASKS_PER_PAGE, EVENTS_PER_PAGE = 50, 25, 50, 20
 PANEL_ROWS = 8
@@ -21,79 +21,6 @@ TREE_ROWS, TREE_LEVELS = 400, 12
 SUGGESTIONS_FROM = 500
 
 WAITS_FOR_A_PERSON = (Status.IN_REVIEW, Status.BLOCKED, Status.FAILED)
-ROW_FIELDS = (
-    "public_id", "title", "status", "specialist", "is_leaf", "parent_id", "root_id", "project_id", "position",
-    "priority", "is_ready", "lease_holder", "lease_expires_at", "updated_at", "created_at", "archived_at",
-)  # fmt: skip
-
-Row = TypeVar("Row")
-
-
-@dataclass(frozen=True, slots=True)
-class Rows(Generic[Row]):
-    """One page of rows. The total is None where counting would mean reading everything."""
-
-    items: list[Row]
-    page: int
-    first: int
-    has_next: bool
-    total: int | None = None
-
-    @property
-    def last(self) -> int:
-        """The place of the last row that is shown."""
-        return self.first + len(self.items) - 1
-
-    @property
-    def has_others(self) -> bool:
-        """Whether there is any other page."""
-        return self.has_next or self.page > 1
-
-
-def page_of(rows: QuerySet[Any], *, page: int, size: int, total: int | None = None) -> Rows[Any]:
-    """Read one page and one row more, which tells whether there is a next page without counting."""
-    start = (page - 1) * size
-    found = list(rows[start : start + size + 1])
-    if total is None and len(found) <= size and (found or page == 1):
-        total = start + len(found)
-    return Rows(items=found[:size], page=page, first=start + 1, has_next=len(found) > size, total=total)
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many leaves stand in each state."""
-
-    by_status: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def total(self) -> int:
-        """All leaves that still count; cancelled ones are no longer part of the work."""
-        return sum(self.by_status.values()) - self.by_status.get(Status.CANCELLED, 0)
-
-    @property
-    def done(self) -> int:
-        """Leaves that are completed."""
-        return self.by_status.get(Status.COMPLETED, 0)
-
-    @property
-    def percent(self) -> int:
-        """Whole percent done; 100 only where everything is."""
-        return self.done * 100 // self.total if self.total else 0
-
-    @property
-    def states(self) -> list[tuple[str, int]]:
-        """The states that occur, in the order of their life."""
-        return [(str(status), self.by_status[status]) for status in Status if self.by_status.get(status)]
-
-
-def count_by(column: str, keys: Iterable[int]) -> dict[int, Counts]:
-    """Count the leaves on the board by state, for each project (`project_id`) or plan (`root_id`)."""
-    found: dict[int, dict[str, int]] = {key: {} for key in keys}
-    # `IN (true)` instead of a bare `is_leaf`, because only a comparison lets SQLite stay within the index of counts.
-    leaves = Task.objects.on_board().filter(**{f"{column}__in": list(found), "is_leaf__in": [True]}).order_by()
-    for key, status, number in leaves.values_list(column, "status").annotate(Count("pk")):
-        found[key][status] = number
-    return {key: Counts(by_status) for key, by_status in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +57,9 @@ class Filters:
         return bool(self.status or self.specialist or self.plan or self.kind or self.q)
 
 
-def _matching(tasks: TaskQuerySet, project: Project, text: str) -> TaskQuerySet:
-    """Keep what some words fit; the beginning of an id is enough."""
-    if not text:
-        return tasks
-    return tasks.filter(Q(pk__in=words.find(project, text)) | Q(public_id__startswith=text))
+def _matching(tasks: TaskQuerySet, text: str, matches: Sequence[int]) -> TaskQuerySet:
+    """Keep the tasks that a search for the text found, and those whose id starts with it."""
+    return tasks.filter(Q(pk__in=matches) | Q(public_id__startswith=text)) if text else tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +68,9 @@ class PlanRow:
     counts: Counts
 
 
-def plans(project: Project, *, filters: Filters, page: int) -> Rows[PlanRow]:
-    """Return a project's plans with their progress, newest first."""
-    found = _matching(Task.objects.filter(project=project).on_board().plans(), project, filters.q)
+def plans(project: Project, *, filters: Filters, page: int, matches: Sequence[int] = ()) -> Rows[PlanRow]:
+    """Return a project's plans with their progress, newest first; `matches` are what a search for `q` found."""
+    found = _matching(Task.objects.filter(project=project).on_board().plans(), filters.q, matches)
     if filters.status:
         found = found.filter(status=filters.status)
     if filters.specialist:
@@ -186,25 +111,9 @@ def waiting(project: Project) -> list[Task]:
     return sorted(found, key=lambda task: task.updated_at, reverse=True)[:PANEL_ROWS]
 
 
-def recent_artifacts(project: Project) -> list[Any]:
-    """Return what was delivered last, each with `size_bytes` of its latest version."""
-    return list(with_size(project.artifacts.order_by("-updated_at"))[:PANEL_ROWS])
-
-
-def artifacts_of(task: Task) -> list[Any]:
-    """Return the newest artifacts of a task, one more than a page shows."""
-    return list(with_size(task.artifacts.order_by("-id"))[: LINK_ROWS + 1])
-
-
-def with_size(artifacts: QuerySet[Any]) -> QuerySet[Any]:
-    latest = artifacts.filter(versions__number=F("version"))
-    sized: QuerySet[Any] = latest.annotate(size_bytes=F("versions__content__size_bytes"))
-    return sized.select_related("task").prefetch_related("paths")
-
-
-def tasks(project: Project, *, filters: Filters, page: int) -> Rows[Task]:
+def tasks(project: Project, *, filters: Filters, page: int, matches: Sequence[int] = ()) -> Rows[Task]:
     """Return a project's tasks: by last change where one state is asked for (its index), else newest first."""
-    found = _narrowed(_of_plan(project, filters.plan), project, filters)
+    found = _matching(_narrowed(_of_plan(project, filters.plan), filters), filters.q, matches)
     shown = found.select_related("root").only(*ROW_FIELDS, "root__public_id", "root__title")
     order = ("-updated_at", "-id") if filters.status else ("-id",)
     return page_of(shown.order_by(*order), page=page, size=TASKS_PER_PAGE, total=_total(found, filters))
@@ -225,7 +134,7 @@ def _of_plan(project: Project, public_id: str) -> TaskQuerySet:
     return Task.objects.filter(Q(root=plan) | Q(pk=plan.pk)).on_board() if plan else Task.objects.none()
 
 
-def _narrowed(found: TaskQuerySet, project: Project, filters: Filters) -> TaskQuerySet:
+def _narrowed(found: TaskQuerySet, filters: Filters) -> TaskQuerySet:
     if filters.kind == "plan":
         found = found.plans()
     elif filters.kind == "leaf":
@@ -234,7 +143,7 @@ def _narrowed(found: TaskQuerySet, project: Project, filters: Filters) -> TaskQu
         found = found.filter(specialist=filters.specialist)
     if filters.status:
         found = found.filter(status=filters.status)
-    return _matching(found, project, filters.q)
+    return found
 
 
 def specialists_seen(project: Project) -> list[str]:
@@ -245,7 +154,7 @@ def specialists_seen(project: Project) -> list[str]:
 
 @dataclass(slots=True)
 class Node:
-    """A line of a tree: `opens` its subtasks, then `closes` that many levels."""
+    """A line of a tree: `opens` its subtasks, then `closes` that many levels. Pages fill in `artifacts`."""
 
     task: Task
     counts: Counts | None = None
@@ -269,10 +178,7 @@ class Tree:
 def tree(top: Task) -> Tree:
     """Return the subtasks below a task, depth first; a huge tree is cut, its upper levels kept."""
     children, is_cut = _levels_below(top)
-    nodes = list(_walk(children.get(top.pk, []), children, is_cut))
-    for node, number in _artifact_counts(nodes):
-        node.artifacts = number
-    return Tree(nodes, is_cut)
+    return Tree(list(_walk(children.get(top.pk, []), children, is_cut)), is_cut)
 
 
 def _levels_below(top: Task) -> tuple[dict[int, list[Task]], bool]:
@@ -308,13 +214,6 @@ def _sum_of(nodes: list[Node]) -> Counts:
         if node.task.is_leaf:
             by_status[node.task.status] = by_status.get(node.task.status, 0) + 1
     return Counts(by_status)
-
-
-def _artifact_counts(nodes: list[Node]) -> Iterator[tuple[Node, int]]:
-    by_id = {node.task.pk: node for node in nodes}
-    counted = Task.objects.filter(pk__in=by_id).annotate(number=Count("artifacts")).filter(number__gt=0)
-    for key, number in counted.order_by().values_list("pk", "number"):
-        yield by_id[key], number
 
 
 def progress(task: Task, shown: Tree) -> Counts | None:

@@ -8,7 +8,7 @@ from django.db.models import Count
 
 from tasks.choices import Status
 from tasks.models import Task, TaskQuerySet
-from tasks.services.dependencies import descendants_of
+from tasks.selectors.descendants import descendants_of
 
 _CHUNK = 500
 

@@ -10,7 +10,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 
 from tasks.choices import Verb
 from tasks.models import Event, Project, Session, Task, ToolUse
-from tasks.selectors.board import Rows, page_of
+from tasks.selectors.rows import Rows, page_of
 
 SESSIONS_PER_PAGE, EVENTS_PER_PAGE = 25, 25
 HELD_ROWS, HELD_SHOWN = 500, 2

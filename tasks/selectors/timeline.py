@@ -11,8 +11,8 @@ from django.utils import timezone
 from tasks.choices import Status, Verb
 from tasks.graph.time_axis import Axis, lasting, tracks
 from tasks.models import Event, Task
-from tasks.selectors.board import Rows, page_of
 from tasks.selectors.graph import leaves_below
+from tasks.selectors.rows import Rows, page_of
 
 TASKS_PER_PAGE, TASKS_OF_WORKERS = 60, 250
 EVENTS = 3_000

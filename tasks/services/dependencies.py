@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from django.db import connection
 
 from orchestrator_site.kernel.errors import Conflict, Invalid
-from tasks.graph.algorithms import reachable
 from tasks.models import Dependency, Project, Task
+from tasks.selectors.descendants import descendants_of, waits_for
 from tasks.services import readiness
 
 _CHUNK = 500
@@ -74,17 +74,6 @@ def bequeathed(parent: Task) -> list[tuple[int, int]]:
     return [(need, origin or own) for need, origin, own in rows]
 
 
-def descendants_of(pks: Iterable[int]) -> set[int]:
-    """Return the primary keys of everything below some tasks."""
-    start = set(pks)
-    return reachable(start, _children) - start
-
-
-def waits_for(pks: Iterable[int]) -> set[int]:
-    """Return everything that must finish before these can: what they wait for, and their subtasks, and so on."""
-    return reachable(pks, _must_finish_before)
-
-
 def _refuse_cycle(task: Task, below: set[int], need: Task) -> None:
     if waits_for([need.pk]) & (below | {task.pk}):
         raise Invalid(
@@ -92,18 +81,3 @@ def _refuse_cycle(task: Task, below: set[int], need: Task) -> None:
             next="Leave this dependency out, or turn it round.",
             details={"cycle": [task.public_id, need.public_id]},
         )
-
-
-def _children(pks: list[int]) -> list[int]:
-    found: list[int] = []
-    for start in range(0, len(pks), _CHUNK):
-        found += Task.objects.filter(parent_id__in=pks[start : start + _CHUNK]).values_list("pk", flat=True)
-    return found
-
-
-def _must_finish_before(pks: list[int]) -> list[int]:
-    found = _children(pks)
-    for start in range(0, len(pks), _CHUNK):
-        rows = Dependency.objects.filter(task_id__in=pks[start : start + _CHUNK])
-        found += rows.values_list("depends_on_id", flat=True)
-    return found

@@ -7,12 +7,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
+from artifacts.services.review_comments import count_unsent
 from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import Conflict, Invalid, NotReady, OrchestratorError, Transient
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.advice import in_words
-from orchestrator_site.web.pages import actor_of, came_from, find_task, form, page, require
-from tasks import remarks
+from orchestrator_site.web.pages import came_from, form, page, require
+from tasks.identity.page import actor_of, find_task
 from tasks.models import Task
 from tasks.selectors.available_actions import BY_VERB, Offer, may_complete, offers_for
 from tasks.services.guarded_action import ask, seen_as
@@ -74,7 +75,7 @@ def _form(request: HttpRequest, task: Task, offer: Offer, error: OrchestratorErr
         "error": in_words(error) if error else "",
         "is_possible": offer in offers_for(task, scopes_of(request.user)),
         "reason": _reason(request),
-        "comments": remarks.waiting(task) if offer.scope == Scope.REVIEW else 0,
+        "comments": count_unsent(task) if offer.scope == Scope.REVIEW else 0,
         "seen": seen or seen_as(task),
         "next": request.POST.get("next") or request.GET.get("next", ""),
     }

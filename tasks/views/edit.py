@@ -11,15 +11,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
-from artifacts.selectors.candidates import candidates, chosen
+from artifacts.search.service import tasks_found
 from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, Stale, Transient, invalid
 from orchestrator_site.kernel.identity import Scope, scopes_of
-from orchestrator_site.web.pages import actor_of, came_from, find_task, form
+from orchestrator_site.web.pages import came_from, form
 from tasks import roles
+from tasks.identity.page import actor_of, find_task
 from tasks.models import Event, Task
 from tasks.selectors import board
 from tasks.selectors.available_actions import may_edit
+from tasks.selectors.candidates import candidates, chosen
 from tasks.services.edit import Changes
 from tasks.services.edit import edit as change
 from tasks.views import edit_form
@@ -133,7 +135,11 @@ def _form(
 
 def _found(task: Task, typed: Typed) -> list[Task]:
     """Return what each part of the search fits, each task once."""
-    return list(dict.fromkeys(found for part in typed.wanted[:5] for found in candidates(task, part)))
+    return list(
+        dict.fromkeys(
+            found for part in typed.wanted[:5] for found in candidates(task, part, tasks_found(task.project, part))
+        )
+    )
 
 
 def _status(error: OrchestratorError | None) -> int:

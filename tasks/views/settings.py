@@ -15,7 +15,8 @@ from django.shortcuts import redirect, render
 from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import Invalid, Stale, Transient
 from orchestrator_site.kernel.identity import Scope
-from orchestrator_site.web.pages import actor_of, find_project, form
+from orchestrator_site.web.pages import form
+from tasks.identity.page import actor_of, find_project
 from tasks.models import Project
 from tasks.services.edit_project import NAME_LIMIT, edit_project
 from tasks.validators import KNOWN, LEASE_MINUTES_LIMIT

@@ -11,14 +11,16 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from artifacts.selectors import specialists as query
+from artifacts.reports.preview import preview
 from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import Conflict, NotFound, OrchestratorError, Stale
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.web.advice import in_words
-from orchestrator_site.web.pages import actor_of, find_project, form, page, text_in
+from orchestrator_site.web.pages import form, page, text_in
+from tasks.identity.page import actor_of, find_project
 from tasks.models import Project
 from tasks.roles import NAME, Role, catalogue
+from tasks.selectors import specialists as query
 from tasks.services.specialists import delete_specialist, put_specialist
 
 Errors = dict[str, list[str]]
@@ -220,7 +222,7 @@ def _form(
         "seen": seen or query.fingerprint(role),
         "tasks": tasks,
         "task_id": task_id,
-        "brief": query.preview(project, draft.as_role(), task_id),
+        "brief": preview(project, draft.as_role(), task_id),
         "errors": problems,
         "note": note,
         "lost": query.last_editor(project, draft.name) or "somebody" if isinstance(error, Stale) else "",

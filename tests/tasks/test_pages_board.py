@@ -304,7 +304,7 @@ def test_words_that_stand_in_too_many_tasks_show_the_best_and_the_cards_of_plans
 ) -> None:
     plan = make_plan(project, 2, title="Lemons")
     make_task(project, title="Elsewhere")
-    monkeypatch.setattr("tasks.words.MOST_FOUND", 1)
+    monkeypatch.setattr("artifacts.selectors.cards.MATCHES", 1)
     page = _page(signed_in(client), "q=lemons")
     assert set(_titles(page, "pending")) == {child.title for child in plan.children.all()}
     assert "stands in very many tasks" in page

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator_site.web.templatetags import board
+from orchestrator_site.web.templatetags import formats
 from tasks.choices import Status, Verb
 from tasks.models import Event
-from tasks.selectors.board import Counts
+from tasks.selectors.rows import Counts
+from tasks.templatetags import board
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -31,18 +32,18 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
     ],
 )
 def test_times_are_said_as_people_do(distance: timedelta, words: str) -> None:
-    assert board.relative(NOW + distance, NOW) == words
+    assert formats.relative(NOW + distance, NOW) == words
 
 
 def test_the_exact_time_is_in_reach() -> None:
-    html = board.ago(NOW)
+    html = formats.ago(NOW)
     assert 'datetime="2026-11-22T12:00:00+00:00"' in html and 'title="2026-11-22 12:00:00 UTC"' in html
-    assert board.ago(None) == ""
+    assert formats.ago(None) == ""
 
 
 def test_numbers_have_their_thousands_apart_and_their_noun_in_number() -> None:
-    assert (board.number(1234567), board.number(None)) == ("1,234,567", "")
-    assert (board.count_of(1, "task"), board.count_of(1000, "task")) == ("1 task", "1,000 tasks")
+    assert (formats.number(1234567), formats.number(None)) == ("1,234,567", "")
+    assert (formats.count_of(1, "task"), formats.count_of(1000, "task")) == ("1 task", "1,000 tasks")
 
 
 @pytest.mark.parametrize("verb", Verb.values)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks import words
 from tasks.models import Task
 from tasks.selectors.find import ids_beginning, tasks_by_ids
 
@@ -12,14 +11,16 @@ FOUND = 20
 _SHORTEST_ID = 4
 
 
-def candidates(task: Task, text: str) -> list[Task]:
-    """Return tasks of the same project that some words or the beginning of an id fit, the best first.
+def candidates(task: Task, text: str, matches: Sequence[int]) -> list[Task]:
+    """Return tasks of the same project for a search text or the start of an id, the best match first.
+
+    `matches` are the primary keys that a search for the text found, the best first.
 
     Those that it waits for already, and those below or above it, are left out.
     """
     if not text:
         return []
-    keys = words.find(task.project, text)
+    keys = list(matches)
     if len(text) >= _SHORTEST_ID:
         begun = tasks_by_ids(task.project, ids_beginning(task.project, text, limit=FOUND))
         keys = [found.pk for found in begun.values()] + keys

@@ -1,29 +1,23 @@
-"""How the pages say things: times, numbers, states, progress, long texts and events in words."""
+"""Template tags for statuses, progress, events and timelines."""
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timedelta
+from datetime import UTC
 from typing import Any
 
 from django import template
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from orchestrator_site.kernel.text import shortened
-from orchestrator_site.web.advice import advice
 from tasks.choices import Complexity, Priority, Status, Verb
 from tasks.models import Event
-from tasks.selectors.board import Counts
+from tasks.selectors.rows import Counts
+from tasks.selectors.timeline import Stretch
 
 register = template.Library()
-register.filter(advice)
 
-SHOWN_TEXT = 20_000
 SHOWN_VALUE = 160
-_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
-_FAR = timedelta(days=30)
 _NAMED = {
     "added_dependencies": "now waits for",
     "removed_dependencies": "no longer waits for",
@@ -33,65 +27,6 @@ _NAMED = {
 }
 """What events call the facts of a change, where another word is plainer."""
 _SHORT_HASH = 12
-_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_ISOLATE, _POP = "\u2068", "\u2069"
-
-
-@register.filter
-def ago(moment: datetime | None) -> SafeString | str:
-    """Say when something was or will be as people do, with the exact time in reach."""
-    if moment is None:
-        return ""
-    exact = moment.astimezone(timezone.get_default_timezone())
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        exact.isoformat(timespec="seconds"),
-        f"{exact:%Y-%m-%d %H:%M:%S} UTC",
-        relative(moment, timezone.now()),
-    )
-
-
-def relative(moment: datetime, now: datetime) -> str:
-    """Say a time relative to now; far ones as a date."""
-    distance = abs(now - moment)
-    if distance > _FAR:
-        return f"{moment.day} {moment:%b %Y}"
-    for seconds, unit in _UNITS:
-        number = int(distance.total_seconds()) // seconds
-        if number:
-            words = f"{number} {unit}{'s' if number > 1 else ''}"
-            return f"in {words}" if moment > now else f"{words} ago"
-    return "in a moment" if moment > now else "just now"
-
-
-@register.filter
-def number(value: int | None) -> str:
-    """Write a number with its thousands apart."""
-    return "" if value is None else f"{value:,}"
-
-
-@register.filter
-def count_of(value: int, noun: str) -> str:
-    """Write a number with its noun: 1 task, 2 tasks."""
-    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
-
-
-@register.filter
-def isolate(text: str) -> str:
-    """Keep a text's direction to itself where no markup can, as in a page title."""
-    return f"{_ISOLATE}{text}{_POP}"
-
-
-@register.filter
-def plainly(path: str) -> str:
-    """Name the characters that would turn a path around and make one file look like another."""
-    return _TURNING.sub(lambda found: f"[U+{ord(found.group()):04X}]", path)
-
-
-@register.filter
-def turns_text(text: str) -> bool:
-    """Whether a text holds characters that change the order in which it is shown."""
-    return bool(_TURNING.search(text))
 
 
 @register.filter
@@ -142,23 +77,6 @@ def _segments(counts: Counts) -> list[tuple[str, str, str]]:
 _AT_THE_ENDS = (Status.COMPLETED, Status.PENDING, Status.CANCELLED)
 
 
-@register.inclusion_tag("_text.html")
-def long_text(text: str) -> dict[str, Any]:
-    """Show a person's or an assistant's text as text, cut where it would drown the page."""
-    return {"text": text[:SHOWN_TEXT], "shown": SHOWN_TEXT, "whole": len(text), "is_cut": len(text) > SHOWN_TEXT}
-
-
-@register.inclusion_tag("_pager.html", takes_context=True)
-def pager(context: template.Context, rows: Any, noun: str, parameter: str = "page") -> dict[str, Any]:
-    """Show which rows of how many these are, and links to the next and earlier ones that keep the filters."""
-    query = context["request"].GET.copy()
-    links = {}
-    for name, page in (("earlier", rows.page - 1), ("later", rows.page + 1)):
-        query[parameter] = str(page)
-        links[name] = f"?{query.urlencode()}"
-    return {"rows": rows, "noun": noun, **links}
-
-
 @register.filter
 def happened(event: Event) -> str:
     """Say what an event did to the task of the page: `claimed this`, `sent this back for revision`."""
@@ -199,3 +117,14 @@ _WORDS: dict[str, dict[Any, str]] = {
     "complexity": {value: label.lower() for value, label in Complexity.choices},
 }
 """The words for what is stored as a code."""
+
+
+@register.filter
+def stretch_words(stretch: Stretch) -> str:
+    """Say a stretch of work in words, with its exact times."""
+    start, end = (f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for moment in (stretch.start, stretch.end))
+    until = "now" if stretch.outcome == "active" else f"{end} UTC"
+    return (
+        f"\u2068{stretch.task.title}\u2069, \u2068{stretch.worker}\u2069: {stretch.says.lower()} "
+        f"after {stretch.lasted}, {start} UTC to {until}"
+    )
