@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import mcp_types
@@ -13,6 +14,7 @@ from orchestrator_site.mcp import dispatch, registry
 from orchestrator_site.mcp.schema import input_schema
 
 
+@cache
 def described(tool: registry.Tool) -> mcp_types.Tool:
     return mcp_types.Tool(
         name=tool.name,

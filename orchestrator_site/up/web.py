@@ -39,6 +39,8 @@ class Server(uvicorn.Server):
 def main(argv: list[str]) -> int:
     """Serve the site until told to stop; return the exit code."""
     hold_on()
+    # A statement gives the interpreter away and waits for the event loop, up to this long, before it goes on.
+    sys.setswitchinterval(0.0002)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
     import django
 
