@@ -68,7 +68,7 @@ def remove(task: Task, needs: Sequence[Task]) -> list[Task]:
     return list(needs)
 
 
-def bequeathed(parent: Task) -> list[tuple[int, int]]:
+def inherited_from(parent: Task) -> list[tuple[int, int]]:
     """Return what a new subtask of this parent inherits: pairs of (what it waits for, from whom)."""
     rows = Dependency.objects.filter(task=parent).values_list("depends_on_id", "inherited_from_id", "task_id")
     return [(need, origin or own) for need, origin, own in rows]
