@@ -84,8 +84,8 @@ class Session(models.Model):
 class ToolUse(models.Model):
     """What the calls of one tool in one session came to; written some seconds after the calls, as sums.
 
-    Bytes are those of the JSON in UTF-8: of the arguments as received, and of the answer's text. `repaired` counts
-    calls whose arguments had to be mended before they could be understood.
+    Bytes received are those of the requests, bytes sent those of the answers' text. `repaired` counts calls whose
+    arguments had to be corrected before they could be understood.
     """
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="tool_uses")
