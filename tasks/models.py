@@ -84,7 +84,7 @@ class Session(models.Model):
 class ToolUse(models.Model):
     """Totals of the calls of one tool in one session, written a few seconds after the calls.
 
-    Bytes are the UTF-8 JSON of the arguments as received and of the answer's text. `repaired` counts calls whose
+    Bytes received are those of the requests, bytes sent those of the answers' text. `repaired` counts calls whose
     arguments had to be corrected first.
     """
 

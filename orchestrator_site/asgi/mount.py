@@ -33,6 +33,9 @@ def mounted(site: ASGIApp, bridge: HttpBridge | None = None) -> ASGIApp:
     life = Router(lifespan=lifespan)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            # Blanks behind a value are none of it, and the server leaves them there.
+            scope = {**scope, "headers": [(name, value.rstrip(b" \t")) for name, value in scope["headers"]]}
         if scope["type"] == "lifespan":
             await life(scope, receive, send)
         elif scope["type"] == "http" and scope["path"] == PATH:

@@ -45,14 +45,19 @@ class Outcome:
         return json.dumps(self.payload, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def run(tool: Tool, arguments: dict[str, Any], caller: Caller, meter: Meter | None = None) -> Outcome:
-    """Run one call to its end, and note in the meter what it came to; never raises."""
+def run(
+    tool: Tool, arguments: dict[str, Any], caller: Caller, meter: Meter | None = None, *, received: int = 0
+) -> Outcome:
+    """Run one call to its end, and note in the meter what it came to; never raises.
+
+    `received` is the size of the request in bytes.
+    """
     repaired: list[str] = []
     outcome = _run(tool, arguments, caller, repaired)
     if meter is not None:
         is_repaired = bool(repaired) or "repaired" in outcome.payload
         code = str(outcome.payload.get("code", "")) if outcome.is_error else ""
-        meter.note(caller, tool.name, arguments, outcome.text, error=code, is_repaired=is_repaired)
+        meter.note(caller, tool.name, received, outcome.text, error=code, is_repaired=is_repaired)
     return outcome
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import OrderedDict
 from threading import Lock, Thread
-from typing import Any
 
 import anyio
 from anyio.to_thread import run_sync
@@ -24,8 +22,6 @@ LAST_FLUSH_SECONDS = 1.0
 MOST_KEPT = 10_000
 """Sessions by tools that are counted while the database takes nothing; beyond it, new ones are not counted."""
 MOST_CALLERS = 1_000
-PIECE = 65_536
-"""Characters of a long text that are measured at once."""
 
 
 class Meter:
@@ -36,19 +32,15 @@ class Meter:
         self._uses: dict[Key, Use] = {}
         self._last_sessions: OrderedDict[str, int] = OrderedDict()
 
-    def note(
-        self, caller: Caller, tool: str, arguments: dict[str, Any], answer: str, *, error: str, is_repaired: bool
-    ) -> None:
+    def note(self, caller: Caller, tool: str, received: int, answer: str, *, error: str, is_repaired: bool) -> None:
         """Count one call.
 
         One that was refused before its session was known counts for the session that its connection, or its access
         token where there is none, was in last; where this process has seen none yet, it is not counted.
         """
         now = timezone.now()
-        use = Use(
-            now, now, 1, int(bool(error)), int(is_repaired), _size(arguments), _bytes(answer),
-            error[:40],
-        )  # fmt: skip
+        sent = len(answer) if answer.isascii() else len(answer.encode())
+        use = Use(now, now, 1, int(bool(error)), int(is_repaired), received, sent, error[:40])
         with self._lock:
             session = self._session_of(caller)
             if session is not None:
@@ -119,26 +111,3 @@ class Meter:
             self._uses[key].add(use)
         elif len(self._uses) < MOST_KEPT:
             self._uses[key] = use
-
-
-def _size(arguments: dict[str, Any]) -> int:
-    """Return the bytes of the arguments as compact JSON; 0 where they are nested too deeply to be written down.
-
-    Long work is measured in pieces: written down whole, it would be held in memory twice more.
-    """
-    long = [text for text in arguments.values() if isinstance(text, str) and len(text) > PIECE]
-    rest = {name: "" if isinstance(value, str) and len(value) > PIECE else value for name, value in arguments.items()}
-    try:
-        return _written(rest) + sum(
-            _written(text[at : at + PIECE]) - 2 for text in long for at in range(0, len(text), PIECE)
-        )
-    except RecursionError:
-        return 0
-
-
-def _written(value: object) -> int:
-    return _bytes(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-
-
-def _bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode(errors="replace"))

@@ -13,6 +13,9 @@ from orchestrator_site.kernel.errors import Conflict, OrchestratorError, Transie
 from orchestrator_site.mcp import dispatch, registry
 from orchestrator_site.mcp.schema import input_schema
 
+STRUCTURED_CHARS = 8_000
+"""Up to which size an answer is sent as structure, too."""
+
 
 @cache
 def described(tool: registry.Tool) -> mcp_types.Tool:
@@ -34,11 +37,14 @@ def _annotations(tool: registry.Tool) -> mcp_types.ToolAnnotations:
 
 
 def result(outcome: dispatch.Outcome) -> mcp_types.CallToolResult:
-    """Say the same facts as text and as structure: some clients show the one only, some the other."""
+    """Say the same facts as text and as structure: some clients show the one only, some the other.
+
+    Long ones are text alone, which all show where there is no structure.
+    """
     text = outcome.text
     return mcp_types.CallToolResult(
         content=[mcp_types.TextContent(type="text", text=text)],
-        structured_content=json.loads(text),
+        structured_content=json.loads(text) if len(text) <= STRUCTURED_CHARS else None,
         is_error=outcome.is_error,
     )
 

@@ -178,7 +178,7 @@ class Bridge(MCPServer[Any]):
         if tool is None:
             return serializers.result(dispatch.Outcome(self._no_such_tool(name), is_error=True))
         try:
-            run = partial(dispatch.run, tool, arguments, meter=self.meter)
+            run = partial(dispatch.run, tool, arguments, meter=self.meter, received=_size_of_request(context))
             return serializers.result(await self._in_thread(context, run, is_long=tool.is_long))
         except OrchestratorError as error:
             return serializers.result(dispatch.Outcome(error.as_dict(), is_error=True))
@@ -363,6 +363,12 @@ def _limiter(*, is_long: bool) -> anyio.CapacityLimiter:
     except LookupError:
         threads.set(anyio.CapacityLimiter(size))
         return threads.get()
+
+
+def _size_of_request(context: Context[Any, Any] | None) -> int:
+    """Return the bytes of a request: the pipe hands its size over, and HTTP names it in a header."""
+    request = context.request_context.request if context else None
+    return request if isinstance(request, int) else int(request.headers.get("content-length", 0)) if request else 0
 
 
 def _connection(inner: ServerRequestContext[Any, Any]) -> Connection:

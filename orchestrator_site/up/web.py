@@ -57,7 +57,7 @@ def _config() -> uvicorn.Config:
     module, _, name = settings.ASGI_APPLICATION.rpartition(".")
     config = uvicorn.Config(
         f"{module}:{name}",
-        http="h11",
+        http="httptools",
         ws="none",
         lifespan="on",
         access_log=False,  # it would write the tokens of sign-in links

@@ -171,10 +171,11 @@ class StdioClient:
 
 
 def said(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return what a tool said, having checked that it said it twice."""
+    """Return what a tool said, having checked that it said it twice where it is short."""
     result = answer["result"]
-    facts: dict[str, Any] = result["structuredContent"]
-    assert json.loads(result["content"][0]["text"]) == facts
+    text = result["content"][0]["text"]
+    facts: dict[str, Any] = json.loads(text)
+    assert result.get("structuredContent") == (facts if "structuredContent" in result or len(text) < 5_000 else None)
     assert bool(result.get("isError")) == ("code" in facts)
     return facts
 
