@@ -8,7 +8,7 @@ from orchestrator_site.kernel.errors import Conflict
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.mcp import dispatch, registry
 from orchestrator_site.mcp.metering import Meter
-from orchestrator_site.mcp.server import load_doors
+from orchestrator_site.mcp.server import load_tools
 from tasks.choices import Priority
 from tasks.identity.client import Caller
 from tasks.models import Project
@@ -23,7 +23,7 @@ class Assistant:
     """One assistant at its connection."""
 
     def __init__(self, name: str, owner: str, meter: Meter) -> None:
-        load_doors()
+        load_tools()
         self._tools = {tool.name.removeprefix("orchestrator_"): tool for tool in registry.tools(["all"])}
         self._caller = Caller(Principal(owner), connection_id=f"{CONNECTION}{name}", client_name=name)
         self._meter = meter
