@@ -1,4 +1,4 @@
-"""The bridge and the site in one ASGI application."""
+"""The MCP server and the site in one ASGI application."""
 
 from __future__ import annotations
 
@@ -10,39 +10,31 @@ from django.conf import settings
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from orchestrator_site.asgi import event_hub
 from orchestrator_site.mcp.http import PATH, HttpBridge, caller_of
 from orchestrator_site.mcp.server import build_server
-from orchestrator_site.streams.app import PATH as EVENTS_PATH
-from orchestrator_site.streams.app import EventStreams
 
 
 def mounted(site: ASGIApp, bridge: HttpBridge | None = None) -> ASGIApp:
-    """Return an application that serves the bridge at `/mcp`, and the site everywhere else.
-
-    The bridge and the streams of events live as long as the server does: Django's own application knows nothing of a
-    lifespan.
-    """
-    streams = EventStreams(site)
+    """Return an application that serves MCP at `/mcp` and the site everywhere else."""
     bridge = bridge or HttpBridge(build_server(caller_for=caller_of, toolsets=settings.ORCHESTRATOR_TOOLSETS))
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
-        async with bridge.run(), streams.run():
+        async with bridge.run():
             yield
 
-    life = Router(lifespan=lifespan)
+    router = Router(lifespan=lifespan)  # Django's own application has no lifespan
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             # Blanks behind a value are none of it, and the server leaves them there.
             scope = {**scope, "headers": [(name, value.rstrip(b" \t")) for name, value in scope["headers"]]}
         if scope["type"] == "lifespan":
-            await life(scope, receive, send)
+            await router(scope, receive, send)
         elif scope["type"] == "http" and scope["path"] == PATH:
             await bridge(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"] == EVENTS_PATH:
-            await streams(scope, receive, send)
         else:
-            await site(scope, receive, send)
+            await site({**scope, event_hub.SCOPE_KEY: bridge.events}, receive, send)
 
     return application

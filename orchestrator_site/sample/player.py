@@ -14,7 +14,7 @@ from orchestrator_site.kernel.errors import Conflict
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.mcp import dispatch, registry
 from orchestrator_site.mcp.metering import Meter
-from orchestrator_site.mcp.server import load_doors
+from orchestrator_site.mcp.server import load_tools
 from tasks.identity.actor import Actor
 from tasks.identity.client import Caller
 from tasks.models import Project, Task
@@ -44,7 +44,7 @@ class Player:
     meter: Meter = field(default_factory=Meter)
 
     def __post_init__(self) -> None:
-        load_doors()
+        load_tools()
         self._tools = {tool.name.removeprefix("orchestrator_"): tool for tool in registry.tools(["all"])}
 
     def play(self, step: Step) -> None:
