@@ -13,7 +13,7 @@ from django.db.models import Count, F, QuerySet
 from artifacts import storage
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content
 from artifacts.storage import slices
-from orchestrator_site.kernel.errors import Invalid, NotFound
+from orchestrator_site.kernel.errors import Hint, Invalid, NotFound
 from tasks.models import Project, Task
 
 READ_LIMIT = 1024 * 1024
@@ -71,7 +71,7 @@ def artifact_by_id(project: Project, public_id: str) -> Artifact:
     if found is None:
         raise NotFound(
             f"There is no artifact {public_id[:64]!r} in project {project.slug}.",
-            next="Call orchestrator_synthesize_results on its plan to see the artifacts.",
+            hint=Hint.LIST_ARTIFACTS,
         )
     return found
 

@@ -33,6 +33,7 @@ from orchestrator_site.kernel.errors import NotFound, OrchestratorError
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.text import unstorable
 from orchestrator_site.mcp import dispatch, registry, serializers
+from orchestrator_site.mcp.hints import HINTS
 from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.mcp.subscriptions import WATCHED_PER_CLIENT, Subscriptions
 from tasks.identity.client import Caller
@@ -179,7 +180,7 @@ class Bridge(MCPServer[Any]):
             run = partial(dispatch.run, tool, arguments, meter=self.meter, received=_size_of_request(context))
             return serializers.result(await self._in_thread(context, run, is_long=tool.is_long))
         except OrchestratorError as error:
-            return serializers.result(dispatch.Outcome(error.as_dict(), is_error=True))
+            return serializers.result(dispatch.Outcome(error.as_dict(HINTS), is_error=True))
 
     def _no_such_tool(self, name: str) -> dict[str, Any]:
         error = NotFound(
@@ -187,7 +188,7 @@ class Bridge(MCPServer[Any]):
             next="Call one of the tools in details.allowed.",
             details={"allowed": list(self._tools)},
         )
-        return error.as_dict()
+        return error.as_dict(HINTS)
 
     # Resources
 

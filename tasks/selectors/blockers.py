@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Count, Q
 
-from orchestrator_site.kernel.errors import NotReady
+from orchestrator_site.kernel.errors import Hint, NotReady
 from tasks.choices import CLAIMABLE, Status
 from tasks.models import Dependency, Project, Session, Task
 
@@ -49,24 +49,25 @@ def why_nothing_is_ready(project: Project, specialist: str | None, session: Sess
     details = {"counts": {status: number for status, number in sorted(counts.items()) if number}, "yours": yours}
     if specialist and others_ready:
         return NotReady(
-            f"No {specialist} task is ready.", next="Leave specialist_type out: others are ready.", details=details
+            f"No {specialist} task is ready.", next="Others are ready.", hint=Hint.ANY_SPECIALIST, details=details
         )
     message = f"No {specialist} task is ready." if specialist else "No task is ready."
-    return NotReady(message, next=_next_step(counts, yours), details=details)
+    following, hint = _next_step(counts, yours)
+    return NotReady(message, next=following, hint=hint, details=details)
 
 
-def _next_step(counts: dict[str, int], yours: list[str]) -> str:
+def _next_step(counts: dict[str, int], yours: list[str]) -> tuple[str, Hint]:
     if yours:
-        return f"You hold {', '.join(yours)}: finish it with orchestrator_complete_subtask, or give it back."
+        return f"You hold {', '.join(yours)}.", Hint.FINISH_YOURS
     if not counts:
-        return "There are none: plan the job with orchestrator_plan_task."
+        return "There are none.", Hint.PLAN
     if counts.get(Status.IN_REVIEW):
-        return "Work waits for review; a person approves it with orchestrator_update_task's approve."
+        return "The next task waits for a review.", Hint.APPROVE
     stopped = next((status for status in (Status.BLOCKED, Status.FAILED) if counts.get(status)), None)
     if stopped:
-        return f"Stopped tasks hold the rest back: see orchestrator_get_status(status={stopped.value!r})."
+        return f"Tasks that are {stopped.value} hold up the rest.", Hint.LIST_TASKS
     if counts.get(Status.ACTIVE):
-        return "Others are at work. Ask again when they have finished."
+        return "The others are active.", Hint.WAIT
     if any(counts.get(status) for status in CLAIMABLE):
-        return "What is left waits for others or for cancelled tasks: see orchestrator_get_status(status='pending')."
-    return "Everything is finished: call orchestrator_synthesize_results, or plan more."
+        return "The pending tasks wait for others or for cancelled ones.", Hint.LIST_TASKS
+    return "Everything is finished.", Hint.SYNTHESIZE

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from django.db.models import Q
 
-from orchestrator_site.kernel.errors import Conflict, NotFound
+from orchestrator_site.kernel.errors import Conflict, Hint, NotFound
 from tasks.models import Project, Task
 
 _SHORTEST_ID = 4
@@ -24,7 +24,7 @@ def task_by_id(project: Project, public_id: str, *, only: Sequence[str] = ()) ->
     if found is None:
         raise NotFound(
             f"There is no task {public_id[:_LONGEST_ID]!r} in project {project.slug}.",
-            next="Call orchestrator_get_status to see the tasks of this project.",
+            hint=Hint.LIST_TASKS,
         )
     return found
 

@@ -155,7 +155,7 @@ def test_a_token_that_worked_on_two_projects_has_to_say_which(site: Served, tmp_
     answer = client.call("orchestrator_get_status")
 
     assert answer["code"] == "invalid"
-    assert "session_id" in answer["next"]
+    assert answer["hint"] == "name_project"
 
 
 def test_a_token_that_may_only_read_changes_nothing(site: Served, folder: Path) -> None:
