@@ -51,8 +51,10 @@ def public_names() -> list[str]:
 
 def _listen(listener: socket.socket, host: str, port: int) -> None:
     """Listen at once: on Linux two sockets may bind one port as long as neither of them listens."""
-    option = socket.SO_EXCLUSIVEADDRUSE if sys.platform == "win32" else socket.SO_REUSEADDR
-    listener.setsockopt(socket.SOL_SOCKET, option, 1)
+    if sys.platform == "win32":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    else:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
     listener.listen(128)
 
