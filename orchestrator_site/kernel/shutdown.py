@@ -1,17 +1,16 @@
-"""Whether this process was told to end: what would go on for ever asks."""
+"""Whether this process is shutting down: loops without an end ask."""
 
 from __future__ import annotations
 
-import threading
-
-_told = threading.Event()
+_is_shutting_down = False
 
 
 def begin() -> None:
-    """Note that the end has come; safe in a signal handler's frame."""
-    _told.set()
+    """Note that the shutdown has begun; a signal handler may call it."""
+    global _is_shutting_down
+    _is_shutting_down = True
 
 
 def has_begun() -> bool:
-    """Tell whether it has."""
-    return _told.is_set()
+    """Tell whether the shutdown has begun."""
+    return _is_shutting_down
