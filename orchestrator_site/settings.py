@@ -102,7 +102,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "orchestrator_site.urls"
-ASGI_APPLICATION = "orchestrator_site.asgi.application.application"
+ASGI_APPLICATION = "orchestrator_site.application.application"
 
 TEMPLATES = [
     {

@@ -14,7 +14,7 @@ import anyio
 import pytest
 from django.db import OperationalError
 
-from orchestrator_site.asgi.mount import mounted
+from orchestrator_site.mount import mounted
 from tests.mcp.http_client import FULL, HttpClient, Served, messages, served
 from tests.mcp.stdio_client import DEADLINE_SECONDS, MODERN
 

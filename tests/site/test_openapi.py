@@ -120,7 +120,7 @@ def test_the_page_holds_no_script_or_style_of_its_own(client: Client) -> None:
 @pytest.mark.parametrize(
     "started",
     [
-        "import orchestrator_site.asgi.application, orchestrator_site.urls",
+        "import orchestrator_site.application, orchestrator_site.urls",
         "import orchestrator_site.mcp.stdio.worker",
     ],
     ids=["the site", "the bridge"],

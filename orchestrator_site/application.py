@@ -16,8 +16,8 @@ from django.core.signals import request_finished  # noqa: E402
 from django.db import connection  # noqa: E402
 
 from orchestrator_site.asgi.body_limit import bounded  # noqa: E402
-from orchestrator_site.asgi.mount import mounted  # noqa: E402
 from orchestrator_site.asgi.streaming_body import Site  # noqa: E402
+from orchestrator_site.mount import mounted  # noqa: E402
 
 
 def close_connection(**_: Any) -> None:
