@@ -1,4 +1,4 @@
-"""The ASGI application that uvicorn serves: the bridge at its address, the site at all others."""
+"""The ASGI application that uvicorn serves: MCP at its URL, the site at all others."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from orchestrator_site.mount import mounted  # noqa: E402
 
 
 def close_connection(**_: Any) -> None:
-    """Close what a request has opened. Each runs in a thread of its own, so nobody would ever use it again."""
+    """Close the connection of a request. Each request runs in a thread of its own, so none would reuse it."""
     if not connection.in_atomic_block:
         connection.close()
 
 
-# Of requests that this application served, and no others: those of Django's test client end in the test's own thread.
+# Only for requests that this application served: those of Django's test client end in the test's own thread.
 request_finished.connect(close_connection, sender=Site, dispatch_uid="close_connection")
 
 site: Any = Site()

@@ -1,4 +1,4 @@
-"""The working brief: everything a specialist needs to begin a task, and nothing that it has to guess."""
+"""The brief of a task: everything a specialist needs to start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SMALLEST_CHARS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """How the reader of a brief gets at earlier work; each holds an `{id}`. The defaults are an assistant's."""
+    """How the reader of a brief gets earlier artifacts; each has an `{id}`. The defaults are for assistants."""
 
     artifact: str = "orchestrator_read_artifact(artifact_id='{id}')"
     synthesis: str = "orchestrator_synthesize_results(parent_task_id='{id}')"
@@ -26,7 +26,7 @@ ASSISTANT = Links()
 
 @dataclass(slots=True)
 class Brief:
-    """A brief's sections in order, and the names of those that did not fit."""
+    """The sections of a brief in order, and the names of those that did not fit."""
 
     sections: list[tuple[str, str]] = field(default_factory=list)
     omitted: list[str] = field(default_factory=list)
@@ -87,7 +87,7 @@ def _listed(title: str, items: tuple[str, ...]) -> str:
 
 def _dependencies(task: Task, links: Links) -> list[tuple[str, str]]:
     if task._state.adding:
-        return []  # a made-up one, for a preview
+        return []  # an example, for a preview
     rows = Task.objects.filter(dependents__task=task).distinct().order_by("id")
     needs = list(rows.only("public_id", "title", "status", "summary", "is_leaf"))
     works = artifacts_by_task(needs)
@@ -131,7 +131,7 @@ def _described(task: Task, *, with_id: bool) -> str:
 
 def _own_earlier_work(task: Task, links: Links) -> list[tuple[str, str]]:
     if not task.summary:
-        return []  # nothing was ever delivered for it
+        return []  # never delivered
     works = artifacts_by_task([task]).get(task.pk, [])
     lines = [task.summary]
     return [("Delivered for this task before", "\n".join(lines + [_how_to_read(work, links) for work in works]))]

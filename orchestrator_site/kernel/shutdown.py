@@ -1,4 +1,4 @@
-"""Whether this process is shutting down: loops without an end ask."""
+"""Shutdown flag that long loops poll."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ _is_shutting_down = False
 
 
 def begin() -> None:
-    """Note that the shutdown has begun; a signal handler may call it."""
+    """Start the shutdown; a signal handler may call it."""
     global _is_shutting_down
     _is_shutting_down = True
 
 
 def has_begun() -> bool:
-    """Tell whether the shutdown has begun."""
     return _is_shutting_down

@@ -1,4 +1,4 @@
-"""Which verbs a page offers somebody for a task: those that are possible now, and theirs to ask for."""
+"""The actions that a page offers for a task: possible now, and allowed for the person."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tasks.state_machine import TABLE
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """How a page names a verb. `reason` asks for words: `must` be there, `may` be, or none (empty).
+    """An action on a page. `reason` is `must`, `may` or empty: whether it takes a reason.
 
-    `moves_on` tells the verbs that bring a task further from those that stop or drop it.
+    `moves_on` separates actions that advance a task from those that stop or drop it.
     """
 
     verb: Verb
@@ -44,19 +44,18 @@ BY_VERB: dict[str, Offer] = {offer.verb.value: offer for offer in OFFERS}
 
 
 def offers_for(task: Task, scopes: Iterable[Scope]) -> list[Offer]:
-    """Return what somebody with these scopes may ask for now, what moves on first."""
+    """Return the actions that these scopes allow now, those that advance the task first."""
     granted = frozenset(scopes)
     return [offer for offer in OFFERS if offer.scope in granted and _is_possible(offer.verb, task)]
 
 
 def may_complete(task: Task, scopes: Iterable[Scope]) -> bool:
-    """Whether somebody with these scopes may hand work in for a task now: one that is worked on, or could be."""
+    """Whether these scopes allow completing the task now: it is active or ready."""
     is_open = task.is_leaf and task.archived_at is None
     return is_open and Scope.WRITE in frozenset(scopes) and (task.status == Status.ACTIVE or task.is_ready)
 
 
 def may_edit(task: Task, scopes: Iterable[Scope]) -> bool:
-    """Whether somebody with these scopes may change what a task says now."""
     return Scope.WRITE in frozenset(scopes) and task.archived_at is None and task.status not in FINISHED
 
 

@@ -1,4 +1,4 @@
-"""Why a task, or a whole project, has to wait."""
+"""Why a task, or a whole project, cannot start."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from tasks.models import Dependency, Project, Session, Task
 
 
 def has_open_dependencies(task: Task) -> bool:
-    """Whether a task still waits for something."""
     return Dependency.objects.open().filter(task=task).exists()
 
 
 def open_dependencies(task: Task) -> list[Task]:
-    """Return what a task still waits for, its own dependencies and those of its parents, each once."""
+    """Return the unfinished dependencies of a task and its parents, each once."""
     return list(Task.objects.filter(dependents__task=task).exclude(status=Status.COMPLETED).distinct().order_by("id"))
 
 
 Edge = tuple[str, str]
-"""The public id and the status of a task at the other end of a dependency."""
+"""The public id and the status of the task at the other end of a dependency."""
 
 
 def edges_of(task: Task) -> tuple[list[Edge], list[Edge]]:
-    """Return what a task waits for or has waited for, and what waits for it, each once and the oldest first."""
+    """Return the dependencies and the dependents of a task, finished ones included, oldest first."""
     rows = Dependency.objects.filter(Q(task=task) | Q(depends_on=task)).order_by()
     needs: dict[int, Edge] = {}
     dependents: dict[int, Edge] = {}
@@ -39,7 +38,7 @@ def edges_of(task: Task) -> tuple[list[Edge], list[Edge]]:
 
 
 def why_nothing_is_ready(project: Project, specialist: str | None, session: Session | None) -> NotReady:
-    """Say what a project's unfinished tasks are waiting for, seen by a session."""
+    """Explain what the unfinished tasks of a project wait for, as a session sees it."""
     tasks = Task.objects.filter(project=project).on_board().leaves()
     yours = list(tasks.filter(lease_session=session).values_list("public_id", flat=True)[:5]) if session else []
     if specialist:
