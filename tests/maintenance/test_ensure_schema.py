@@ -51,23 +51,23 @@ def run_together(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str,
     return [(process.returncode, out, err) for process, (out, err) in zip(processes, said, strict=True)]
 
 
-def test_eight_processes_on_a_fresh_database_all_succeed(fresh_home: Path) -> None:
+def test_eight_processes_on_a_fresh_database_all_succeed(empty_home: Path) -> None:
     answers = run_together([begin() for _ in range(8)])
     migrations = answers[0][1]
     assert [(code, out, complaints(error)) for code, out, error in answers] == [(0, migrations, [])] * 8
-    with closing(sqlite3.connect(fresh_home / "orchestrator.sqlite3")) as database:
+    with closing(sqlite3.connect(empty_home / "orchestrator.sqlite3")) as database:
         recorded = database.execute("SELECT app, name FROM django_migrations").fetchall()
         assert len(recorded) == len(set(recorded)) == int(migrations)
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def test_a_killed_process_does_not_block_the_next(fresh_home: Path) -> None:
+def test_a_killed_process_does_not_block_the_next(empty_home: Path) -> None:
     first, second = begin(), begin()
     assert first.stdin and first.stdout and first.stdout.readline() == "ready\n"
     first.stdin.write("\n")
     first.stdin.flush()
-    wait_until((fresh_home / "orchestrator.sqlite3.migrate-lock").exists, "the lock")
+    wait_until((empty_home / "orchestrator.sqlite3.migrate-lock").exists, "the lock")
     assert first.poll() is None
     first.kill()
     first.communicate(timeout=DEADLINE_SECONDS)
@@ -122,9 +122,9 @@ def test_a_database_in_memory_needs_no_lock(monkeypatch: pytest.MonkeyPatch) -> 
         assert module._sqlite_file(connection) is None
 
 
-def test_an_unwritable_data_folder_raises_the_error_of_the_system(fresh_home: Path) -> None:
-    fresh_home.mkdir()
-    (fresh_home / "orchestrator.sqlite3.migrate-lock").mkdir()
+def test_an_unwritable_data_folder_raises_the_error_of_the_system(empty_home: Path) -> None:
+    empty_home.mkdir()
+    (empty_home / "orchestrator.sqlite3.migrate-lock").mkdir()
     code, _, error = run_together([begin()])[0]
     assert code == 1
     assert "IsADirectoryError" in error or "PermissionError" in error

@@ -26,6 +26,7 @@ from orchestrator_site.up.child import Child
 from orchestrator_site.up.orphans import end_orphans
 from orchestrator_site.up.pdeathsig import OPTION
 from orchestrator_site.up.supervisor import FIRST_SECONDS, ChildGaveUp, Probe, Supervisor
+from tests.homes import make_home
 from tests.site.processes import DEADLINE_SECONDS, Site, manage, start, wait_until
 
 UP = ("manage.py", "up", "--port", "0", "--workers", "1")
@@ -36,7 +37,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site with its worker, for all tests that leave it as they found it."""
     folder = tmp_path_factory.mktemp("up")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ORCHESTRATOR_HOME", str(folder / "home"))
+        patch.setenv("ORCHESTRATOR_HOME", str(make_home(folder / "home")))
         patch.delenv("DATABASE_URL", raising=False)
         with start(folder, *UP) as running:
             running.wait_until_greeted()
