@@ -132,7 +132,7 @@ def _line(text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit()) or len(text) > _DIGITS or int(text) > LAST_LINE:
-        raise Invalid("line: this is no number of a line.", next="Send a whole number, or none.")
+        raise Invalid("line: invalid line number", next="Enter a positive integer, or leave it empty.")
     return int(text)
 
 

@@ -29,13 +29,13 @@ _ENDS: dict[str, str] = {
     Verb.RELEASE: Status.PENDING,
 }
 OUTCOMES: dict[str, str] = {
-    Status.ACTIVE: "At work now",
+    Status.ACTIVE: "In progress",
     Status.COMPLETED: "Completed",
     Status.IN_REVIEW: "Delivered for review",
-    Status.NEEDS_REVISION: "Handed back",
+    Status.NEEDS_REVISION: "Handed back for revision",
     Status.BLOCKED: "Blocked",
     Status.FAILED: "Failed",
-    Status.PENDING: "Given back",
+    Status.PENDING: "Released",
     Status.CANCELLED: "Cancelled",
 }
 

@@ -58,7 +58,7 @@ def _do(request: HttpRequest, task: Task, offer: Offer) -> HttpResponseBase:
             return _form(request, find_task(task.public_id), offer, error)
         messages.error(request, in_words(error))
     else:
-        messages.success(request, f"You {offer.verb.done_to(f'“{task.title}”')}.")
+        messages.success(request, f"“{task.title}”: {offer.verb.label}.")
     return came_from(request, reverse("task", args=[task.public_id]))
 
 
