@@ -89,7 +89,7 @@ def _judge(request: HttpRequest, task: Task, verb: Verb) -> HttpResponse:
     earlier, later = reviews.neighbours(task, project)
     words, seen = request.POST.get("words", "").replace("\r\n", "\n"), request.POST.get("seen", "")
     ask(task=task, verb=verb, actor=actor_of(request), reason=words, seen=seen)
-    messages.success(request, f"“{task.title}”: {verb.label}.")
+    messages.success(request, f"“{task.title}”: {verb.label}.", extra_tags=verb)
     following = later or earlier
     address = reverse("review", args=[following.public_id]) if following else reverse("reviews")
     return redirect(_within(address, project))
