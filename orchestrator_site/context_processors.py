@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 from orchestrator_site.web.pages import came_from
 from tasks.selectors.review_counts import to_review
 
-THEMES = {"auto": "As the system", "light": "Light", "dark": "Dark"}
+THEMES = {"auto": "System", "light": "Light", "dark": "Dark"}
 COOKIE = "theme"
 YEAR_SECONDS = 365 * 24 * 3600
 

@@ -28,17 +28,17 @@ class Offer:
 
 
 OFFERS = (
-    Offer(Verb.APPROVE, "Approve", "Accept the work; what waits for it can begin.", "may", Scope.REVIEW),
+    Offer(Verb.APPROVE, "Approve", "Accept the result. Dependent tasks can start.", "may", Scope.REVIEW),
     Offer(
-        Verb.REQUEST_REVISION, "Send back", "Say what to mend; it stands first in the next brief.", "must", Scope.REVIEW
+        Verb.REQUEST_REVISION, "Request changes", "Explain what needs to change. It comes first in the next brief.", "must", Scope.REVIEW
     ),
-    Offer(Verb.CLAIM, "Take it", "Do it yourself; no assistant takes it meanwhile."),
-    Offer(Verb.RELEASE, "Release", "Give it back, for somebody else to take.", "may"),
-    Offer(Verb.UNBLOCK, "Unblock", "Let it be taken again."),
-    Offer(Verb.RETRY, "Retry", "Let it be tried once more."),
-    Offer(Verb.BLOCK, "Block", "Stop it until somebody unblocks it.", "must", moves_on=False),
-    Offer(Verb.FAIL, "Mark failed", "Give up on it, for now.", "must", moves_on=False),
-    Offer(Verb.CANCEL, "Cancel", "Drop it with everything unfinished below it.", "may", ends_work=True, moves_on=False),
+    Offer(Verb.CLAIM, "Assign to me", "Claim it; assistants will skip it."),
+    Offer(Verb.RELEASE, "Release", "End the claim so that others can take over.", "may"),
+    Offer(Verb.UNBLOCK, "Unblock", "Make it available again."),
+    Offer(Verb.RETRY, "Retry", "Make it available for another attempt."),
+    Offer(Verb.BLOCK, "Block", "Pause it until someone unblocks it.", "must", moves_on=False),
+    Offer(Verb.FAIL, "Mark failed", "End the attempt. It can be retried later.", "must", moves_on=False),
+    Offer(Verb.CANCEL, "Cancel task", "Cancels this task and all of its unfinished subtasks.", "may", ends_work=True, moves_on=False),
 )
 BY_VERB: dict[str, Offer] = {offer.verb.value: offer for offer in OFFERS}
 

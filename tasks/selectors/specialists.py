@@ -14,7 +14,7 @@ from tasks.choices import FINISHED, Verb
 from tasks.models import Event, Project, Specialist, Task, TaskQuerySet
 from tasks.roles import Catalogue, Role
 
-SOURCES = {"default": "Packaged", "site": "This site", "project": "This project"}
+SOURCES = {"default": "Built-in", "site": "Site", "project": "Project"}
 """Sources that are not files; for a file, its path is the source."""
 TASKS_SHOWN = 20
 _SAYS = 200

@@ -32,7 +32,7 @@ OUTCOMES: dict[str, str] = {
     Status.ACTIVE: "In progress",
     Status.COMPLETED: "Completed",
     Status.IN_REVIEW: "Delivered for review",
-    Status.NEEDS_REVISION: "Handed back",
+    Status.NEEDS_REVISION: "Handed back for revision",
     Status.BLOCKED: "Blocked",
     Status.FAILED: "Failed",
     Status.PENDING: "Released",
