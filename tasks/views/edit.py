@@ -74,7 +74,14 @@ def _changes(task: Task, typed: Typed) -> Changes:
     """Return what to change. Raises Invalid for words where ids are wanted: a person has to choose."""
     unknown = [part for part in typed.wanted if not chosen(task, [part])]
     if unknown:
-        raise invalid([{"at": "find", "problem": f"“{unknown[0]}” isn’t a task id in this project; select tasks from the results"}])
+        raise invalid(
+            [
+                {
+                    "at": "find",
+                    "problem": f"“{unknown[0]}” isn’t a task id in this project; select tasks from the results",
+                }
+            ]
+        )
     add = chosen(task, [*typed.add, *typed.wanted])
     return Changes(edit_form.changed(task, typed), add, chosen(task, typed.drop))
 
