@@ -65,6 +65,8 @@ class Player:
             case {"assistant": name, "tool": tool}:
                 arguments = {"task_id": self.tasks[step["task"]].public_id, **step.get("arguments", {})}
                 self._call(name, tool, arguments, expected_error=step.get("error", ""))
+            case _:
+                raise ValueError(f"Unknown step: {step}")
 
     def _review(self, verb: str, step: Step) -> None:
         task = self.tasks[step["task"]]
