@@ -118,11 +118,11 @@ class Team:
 
     def sends_back(self, key: str, words: str) -> None:
         """Let the person ask for another version."""
-        review.request_revision(task=self.tasks[key], actor=self.person, comment=words)
+        review.request_revision(task=self.tasks[key], actor=self.person, reason=words)
 
     def approves(self, key: str, words: str = "") -> None:
         """Let the person approve."""
-        review.approve(task=self.tasks[key], actor=self.person, comment=words)
+        review.approve(task=self.tasks[key], actor=self.person, reason=words)
 
     def cancels(self, key: str, reason: str) -> None:
         """Let the person cancel."""

@@ -13,10 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from orchestrator_site.kernel.errors import Invalid, NotFound, Transient, invalid
-from orchestrator_site.rest.base import Api
-from orchestrator_site.rest.query_params import whole_in
+from orchestrator_site.kernel.errors import Invalid, Transient
+from orchestrator_site.rest.query_params import ID, ChoicesParameter, IntegerParameter, Parameter
 from tasks.choices import Verb
+from tasks.identity.rest import ProjectApi
 from tasks.models import Event, Task
 from tasks.selectors import feed
 from tasks.selectors.feed import Wanted
@@ -29,6 +29,16 @@ STREAM_HEADER = "Orchestrator-Stream"
 FULL = "orchestrator.streams_full"
 """Stands in the scope of a request for a stream that there is no room for."""
 _LAST_ID = 2**63 - 1
+AFTER = Parameter(
+    "after",
+    "The last event that is known: `0` for all, `now` for new ones only. Streams begin now.",
+    {"type": "string", "pattern": "^([0-9]{1,18}|now)$", "default": "0"},
+)
+PROJECT = Parameter("project", "Of one project, by its slug.", ID)
+TASK = Parameter("task", "Of one task, by its id.", ID)
+VERB = ChoicesParameter("verb", "One or several verbs.", Verb.values)
+PAGE_SIZE = IntegerParameter("limit", "How many events.", least=1, most=LIMIT, default=LIMIT_DEFAULT)
+LAST_EVENT_ID = Parameter("Last-Event-ID", "Streams: the last event that was seen. Browsers send it by themselves.")
 
 
 class EventShape(serializers.ModelSerializer[Event]):
@@ -68,17 +78,18 @@ class EventStream(BaseRenderer):
         return data
 
 
-class EventViews(Api):
+class EventViews(ProjectApi):
     """Events by their id, which only ever grows."""
 
     queryset = Event.objects.all()
     renderer_classes = (JSONRenderer, EventStream)
     answers = {"feed": FeedShape}
-    parameters = {"feed": ("after", "project", "task", "verb", "limit")}
+    parameters = {"feed": (AFTER, PROJECT, TASK, VERB, PAGE_SIZE)}
+    request_headers = {"feed": (LAST_EVENT_ID,)}
 
     def feed(self, request: Request) -> HttpResponseBase:
         """Read the events after one that is known, or follow them as Server-Sent Events."""
-        wanted, limit = self._wanted(), whole_in(request, "limit", least=1, most=LIMIT) or LIMIT_DEFAULT
+        wanted, limit = self._wanted(), PAGE_SIZE.read(request) or LIMIT_DEFAULT
         if isinstance(request.accepted_renderer, EventStream):
             return self._stream(wanted, self._after(request.headers.get("Last-Event-ID"), otherwise="now"))
         found = feed.batch(wanted, after=self._after(None, otherwise="0"), limit=limit)
@@ -92,7 +103,7 @@ class EventViews(Api):
         Without that server, the client comes again for it: that is what `retry` says.
         """
         if getattr(self.request._request, "scope", {}).get(FULL):
-            raise Transient("There are too many streams already.", retry_after_ms=10_000, next="Ask again later.")
+            raise Transient("Too many streams.", retry_after_ms=10_000, next="Retry later.")
         answer = HttpResponse(content_type="text/event-stream; charset=utf-8")
         answer["X-Accel-Buffering"] = "no"
         self.headers["Cache-Control"] = "no-store"
@@ -110,20 +121,8 @@ class EventViews(Api):
         project_id = self.principal.project_id
         if "project" in asked:
             project_id = self.project(asked["project"]).pk
-        task = self._task(asked["task"]) if "task" in asked else None
-        return Wanted(project_id, task.pk if task else None, self._verbs())
-
-    def _task(self, public_id: str) -> Task:
-        found: Task | None = self.visible(Task.objects.all()).filter(public_id=public_id).first()
-        if found is None:
-            raise NotFound(f"There is no task {public_id[:64]!r}.", next="GET /api/v1/tasks lists them.")
-        return found
-
-    def _verbs(self) -> tuple[str, ...]:
-        words = [word for text in self.request.query_params.getlist("verb") for word in text.split(",") if word]
-        if unknown := [word for word in words if word not in Verb.values]:
-            raise invalid([{"at": "verb", "problem": f"{unknown[0][:80]!r} is not known", "allowed": Verb.values}])
-        return tuple(dict.fromkeys(words))
+        task = self.one(self.visible(Task.objects.all()), "task", asked["task"]) if "task" in asked else None
+        return Wanted(project_id, task.pk if task else None, tuple(VERB.read(self.request)))
 
     def _after(self, header: str | None, *, otherwise: str) -> int:
         text = str(header if header is not None else self.request.query_params.get("after", otherwise))
@@ -131,7 +130,7 @@ class EventViews(Api):
             return feed.last_id()
         if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= _LAST_ID):
             place = "after" if header is None else "Last-Event-ID"
-            raise Invalid(f"{place}: the id of an event is wanted, 0 for all, or now.", next="Send it so.")
+            raise Invalid(f"{place}: must be the id of an event, 0 for all, or now.")
         return int(text)
 
 

@@ -22,16 +22,17 @@ class Offer:
     label: str
     says: str
     reason: str = ""
-    scope: Scope = Scope.WRITE
     ends_work: bool = False
     moves_on: bool = True
 
+    @property
+    def scope(self) -> Scope:
+        return TABLE[self.verb].scope
+
 
 OFFERS = (
-    Offer(Verb.APPROVE, "Approve", "Accept the work; what waits for it can begin.", "may", Scope.REVIEW),
-    Offer(
-        Verb.REQUEST_REVISION, "Send back", "Say what to mend; it stands first in the next brief.", "must", Scope.REVIEW
-    ),
+    Offer(Verb.APPROVE, "Approve", "Accept the work; what waits for it can begin.", "may"),
+    Offer(Verb.REQUEST_REVISION, "Send back", "Say what to mend; it stands first in the next brief.", "must"),
     Offer(Verb.CLAIM, "Take it", "Do it yourself; no assistant takes it meanwhile."),
     Offer(Verb.RELEASE, "Release", "Give it back, for somebody else to take.", "may"),
     Offer(Verb.UNBLOCK, "Unblock", "Let it be taken again."),

@@ -128,24 +128,24 @@ def test_work_for_a_revision_becomes_the_next_version(client: Client, task: Task
 
 
 @pytest.mark.parametrize(
-    ("typed", "place", "words"),
+    ("typed", "place"),
     [
-        ({"summary": " \n"}, "summary", "say in a few sentences what was done"),
-        ({"summary": "x" * 20_001}, "summary", "20,000 are allowed"),
-        ({"summary": "a\x00b"}, "summary", "holds a NUL character"),
-        ({"kind": "poem"}, "kind", "choose one of the list"),
-        ({"paths": "a\x01b"}, "paths", "holds a control character"),
-        ({"paths": "a.md", "work": ""}, "paths", "there is no work for these"),
-        ({"paths": "\n".join(f"{n}.md" for n in range(101))}, "paths", "101 paths; 100 are allowed"),
+        ({"summary": " \n"}, "summary"),
+        ({"summary": "x" * 20_001}, "summary"),
+        ({"summary": "a\x00b"}, "summary"),
+        ({"kind": "poem"}, "kind"),
+        ({"paths": "a\x01b"}, "paths"),
+        ({"paths": "a.md", "work": ""}, "paths"),
+        ({"paths": "\n".join(f"{n}.md" for n in range(101))}, "paths"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_is_kept(
-    client: Client, task: Task, typed: dict[str, str], place: str, words: str
+    client: Client, task: Task, typed: dict[str, str], place: str
 ) -> None:
     answer = _sent(client, task, **{"work": "An hour of work", **typed})
     page = answer.content.decode()
     assert answer.status_code == 400
-    assert words.lower() in page.partition(f'id="wrong-{place}"')[2].partition("</p>")[0].lower()
+    assert f'aria-describedby="wrong-{place}"' in page and f'id="wrong-{place}"' in page
     assert "An hour of work" in page or typed.get("work") == ""
     assert _nothing_was_stored(task)
 
@@ -154,13 +154,13 @@ def test_text_and_file_at_once_are_refused(client: Client, task: Task) -> None:
     answer = _sent(client, task, work="An hour of work", file=_file())
     page = answer.content.decode()
     assert answer.status_code == 400
-    assert "Send a text or a file" in page and "An hour of work" in page
+    assert 'id="wrong-file"' in page and "An hour of work" in page
     assert _nothing_was_stored(task)
 
 
 def test_an_empty_file_is_refused(client: Client, task: Task) -> None:
     answer = _sent(client, task, file=_file(data=b""))
-    assert answer.status_code == 400 and "The file is empty" in answer.content.decode()
+    assert answer.status_code == 400 and 'id="wrong-file"' in answer.content.decode()
     assert _nothing_was_stored(task)
 
 
