@@ -71,7 +71,7 @@ class Player:
     def _review(self, verb: str, step: Step) -> None:
         task = self.tasks[step["task"]]
         arguments: Step = {
-            name: step[name] for name in ("text", "line", "end_line", "comment", "reason") if name in step
+            name: step[name] for name in ("text", "line", "end_line", "reason") if name in step
         }
         if verb == "comment":
             arguments["version"] = (
