@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator_site.kernel.compiled import insert
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Task
@@ -42,5 +43,5 @@ def record(
 ) -> Event:
     """Write one event. Call it inside the transaction of the change."""
     event = build(actor=actor, verb=verb, project=project, task=task, before=before, after=after)
-    event.save(force_insert=True)
+    insert(event)
     return event

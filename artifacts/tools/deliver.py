@@ -15,6 +15,7 @@ from artifacts.services.commit import Arrived
 from artifacts.services.deliver import Delivery, deliver, prepare_uploads, prepare_work
 from artifacts.storage import Prepared
 from artifacts.truncation import warnings_of
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Invalid, NotFound, invalid
 from orchestrator_site.mcp.registry import Arguments, resource, tool
 from tasks import serializers
@@ -66,7 +67,7 @@ class CompleteSubtask(Arguments):
 def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
     """Prepare the work outside the transaction, then deliver it."""
     actor = caller.actor(given.session_id)
-    task = task_by_id(actor.project, given.task_id, only=["public_id", "project"])
+    task = task_by_id(actor.project, given.task_id)
     logical_paths = _checked(given)
     prepared = None if given.detailed_work is None else prepare_work(given.detailed_work)
     found = [upload_by_id(actor.project, each) for each in given.upload_ids]
@@ -141,6 +142,15 @@ def _delivered(done: Delivery, given: CompleteSubtask, warnings: list[str]) -> A
     }
 
 
+# Without the project, which a plan implies: with it SQLite would walk the whole project's queue to the plan.
+_ready_in_plan = Compiled(
+    lambda plan: Task.objects.ready().filter(root=plan).only("public_id", "title", "specialist")[:1]
+)
+_ready_in_project = Compiled(
+    lambda project: Task.objects.ready().filter(project=project).only("public_id", "title", "specialist")[:1]
+)
+
+
 def _plan_of(task: Task) -> Task:
     """The plan as it stands now; where it is the parent, completing has just read it."""
     if task.parent is not None and task.parent.is_plan:
@@ -150,9 +160,7 @@ def _plan_of(task: Task) -> Task:
 
 def _next_task(task: Task) -> Task | None:
     """The best ready task of the same plan, else of the project."""
-    ready = Task.objects.ready().only("public_id", "title", "specialist")
-    # Without the project, which a plan implies: with it SQLite would walk the whole project's queue to the plan.
-    return ready.within(task).first() or ready.filter(project=task.project_id).first()
+    return _ready_in_plan.first(plan=task.plan_id) or _ready_in_project.first(project=task.project_id)
 
 
 def _next_step(task: Task, plan: Task, following: Task | None) -> str:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from django.db.models import Count, Q
 
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import NotReady
 from tasks.choices import CLAIMABLE, Status
 from tasks.models import Dependency, Project, Session, Task
 
+_open = Compiled(lambda task: Dependency.objects.open().filter(task=task).order_by().values_list("pk")[:1])
+_edges = Compiled(
+    lambda task: (
+        Dependency.objects.filter(Q(task=task) | Q(depends_on=task))
+        .order_by()
+        .values_list(
+            "task_id", "task__public_id", "task__status", "depends_on_id", "depends_on__public_id", "depends_on__status"
+        )
+    )
+)
+
 
 def has_open_dependencies(task: Task) -> bool:
     """Whether a task still waits for something."""
-    return Dependency.objects.open().filter(task=task).exists()
+    return bool(_open(task=task))
 
 
 def open_dependencies(task: Task) -> list[Task]:
@@ -25,12 +37,9 @@ Edge = tuple[str, str]
 
 def edges_of(task: Task) -> tuple[list[Edge], list[Edge]]:
     """Return what a task waits for or has waited for, and what waits for it, each once and the oldest first."""
-    rows = Dependency.objects.filter(Q(task=task) | Q(depends_on=task)).order_by()
     needs: dict[int, Edge] = {}
     dependents: dict[int, Edge] = {}
-    for own, public_id, status, need, need_id, need_status in rows.values_list(
-        "task_id", "task__public_id", "task__status", "depends_on_id", "depends_on__public_id", "depends_on__status"
-    ):
+    for own, public_id, status, need, need_id, need_status in _edges(task=task):
         if own == task.pk:
             needs[need] = need_id, need_status
         else:

@@ -3,30 +3,48 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
+from orchestrator_site.kernel.compiled import Compiled
 from tasks.choices import Status
-from tasks.models import Task, TaskQuerySet
+from tasks.models import Project, Task, TaskQuerySet
 from tasks.selectors.descendants import descendants_of
 
 _CHUNK = 500
+_of_plan = Compiled(lambda plan: _leaves_by_status(Task.objects.filter(root=plan)))
+_of_project = Compiled(lambda project: _leaves_by_status(Task.objects.filter(project=project)))
+
+
+def of_project(project: Project) -> dict[str, int]:
+    """Count the leaves of a project by status."""
+    return _ordered(_of_project(project=project))
 
 
 def of_plan(task: Task) -> dict[str, int]:
     """Count the leaves below a task by status, whatever its place in the tree."""
     if task.is_plan:
-        return by_status(Task.objects.within(task).on_board().leaves())
+        return _ordered(_of_plan(plan=task))
     below = sorted(descendants_of([task.pk]) or {task.pk})
     total: Counter[str] = Counter()
     for start in range(0, len(below), _CHUNK):
-        total.update(by_status(Task.objects.filter(pk__in=below[start : start + _CHUNK]).on_board().leaves()))
+        total.update(by_status(Task.objects.filter(pk__in=below[start : start + _CHUNK])))
     return {status: total[status] for status in Status.values if total[status]}
 
 
 def by_status(tasks: TaskQuerySet) -> dict[str, int]:
-    """Count tasks by status, in the order of the states; states without tasks are left out."""
-    counts = dict(tasks.order_by().values_list("status").annotate(Count("pk")))
+    """Count leaves on the board by status, in the order of the states; states without tasks are left out."""
+    return _ordered(_leaves_by_status(tasks))
+
+
+def _leaves_by_status(tasks: TaskQuerySet) -> QuerySet[Task, Any]:
+    return tasks.on_board().leaves().order_by().values_list("status").annotate(Count("pk"))
+
+
+def _ordered(rows: Iterable[Any]) -> dict[str, int]:
+    counts = dict(rows)
     return {status: counts[status] for status in Status.values if counts.get(status)}
 
 

@@ -6,37 +6,28 @@ from collections.abc import Sequence
 
 from django.db.models import Q
 
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Conflict, NotFound
 from tasks.models import Project, Task
 
+_exact = Compiled(lambda project, public_id: Task.objects.filter(project=project, public_id=public_id))
 _SHORTEST_ID = 4
 _LONGEST_ID = 100
 
 
-def task_by_id(project: Project, public_id: str, *, only: Sequence[str] = ()) -> Task:
+def task_by_id(project: Project, public_id: str) -> Task:
     """Return a task of this project by its id, or by a part of it that fits only one.
-
-    `only` names the columns that are wanted now, for a task that a service reads again under its lock.
 
     Raises NotFound, or Conflict where a part fits several.
     """
-    found = _exact(project, public_id, only) or _short(project, public_id)
+    found = _exact.first(project=project, public_id=public_id) or _short(project, public_id)
     if found is None:
         raise NotFound(
             f"There is no task {public_id[:_LONGEST_ID]!r} in project {project.slug}.",
             next="Call orchestrator_get_status to see the tasks of this project.",
         )
+    found.project = project
     return found
-
-
-def _exact(project: Project, public_id: str, only: Sequence[str]) -> Task | None:
-    rows = Task.objects.only(*only) if only else Task.objects.all()
-    try:
-        task = rows.get(project=project, public_id=public_id)
-    except Task.DoesNotExist:
-        return None
-    task.project = project
-    return task
 
 
 def _short(project: Project, part: str) -> Task | None:
@@ -44,7 +35,7 @@ def _short(project: Project, part: str) -> Task | None:
     if not _SHORTEST_ID <= len(part) <= _LONGEST_ID:
         return None
     fits = Q(public_id__startswith=part) | Q(public_id__contains=f"_{part}")
-    rows = list(Task.objects.filter(fits, project=project).select_related("project")[:6])
+    rows = list(Task.objects.filter(fits, project=project)[:6])
     if len(rows) > 1:
         raise Conflict(
             f"{part!r} fits several tasks.",

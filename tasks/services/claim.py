@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import NotReady, invalid
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
@@ -14,6 +15,8 @@ from tasks.models import Project, Task
 from tasks.roles import catalogue
 from tasks.selectors.blockers import has_open_dependencies, open_dependencies, why_nothing_is_ready
 from tasks.services import leases, rollup, transitions
+
+_locked = Compiled(lambda pk: Task.objects.select_related("project").select_for_update(of=("self",)).filter(pk=pk))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def claim_next(*, project: Project, actor: Actor, specialist: str | None = None)
 
 def locked(task: Task) -> Task:
     """Read a task again with its row locked until the transaction ends."""
-    return Task.objects.select_related("project").select_for_update(of=("self",)).get(pk=task.pk)
+    return _locked.get(pk=task.pk)
 
 
 def require_ready(task: Task) -> None:
@@ -69,7 +72,7 @@ def require_ready(task: Task) -> None:
 
     Raises NotReady, naming what is open.
     """
-    if has_open_dependencies(task):
+    if not task.is_ready and has_open_dependencies(task):
         waiting = open_dependencies(task)
         raise NotReady(
             f"{task.public_id} waits for {len(waiting)} unfinished "

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import invalid
 from orchestrator_site.kernel.limits import check_texts
 from orchestrator_site.kernel.signals import tasks_changed
@@ -19,6 +20,13 @@ from tasks.services.claim import claim, locked
 
 _LOOKED_AT = 500
 _NAMED = 20
+_ready_after = Compiled(
+    lambda done: (
+        Task.objects.filter(pk__in=Dependency.objects.filter(depends_on__pk__in=done).values("task_id")[:_LOOKED_AT])
+        .ready()
+        .only("public_id", "title", "specialist")[:_NAMED]
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +99,7 @@ def _in_hand(task: Task, actor: Actor, lease_number: int | None) -> Task:
 
 def became_ready(done: list[Task]) -> list[Task]:
     """Return leaves that wait for nothing more now that these are completed: the best of the first few hundred."""
-    if not done:
-        return []
-    waiting = Dependency.objects.filter(depends_on__in=done).values_list("task_id", flat=True)
-    ready = Task.objects.filter(pk__in=list(waiting[:_LOOKED_AT])).ready()
-    return list(ready.only("public_id", "title", "specialist")[:_NAMED])
+    return _ready_after(done=done)
 
 
 def _end(task: Task, actor: Actor, *, summary: str, outcome: Status, reason: str) -> None:

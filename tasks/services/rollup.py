@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Conflict
 from tasks import state_machine
 from tasks.choices import CLAIMABLE, Status, Verb
@@ -13,6 +14,13 @@ _DONE = (Status.COMPLETED, Status.IN_REVIEW)
 # A subtask that is cancelled or blocked before anybody worked on it starts nothing.
 _STARTED = [status for status in Status if status not in (Status.PENDING, Status.BLOCKED, Status.CANCELLED)]
 
+_locked = Compiled(lambda pk: Task.objects.select_for_update(of=("self",)).filter(pk=pk))
+_child_in = Compiled(
+    lambda parent, statuses: (
+        Task.objects.on_board().filter(parent=parent, status__in=statuses).order_by().values_list("pk")[:1]
+    )
+)
+
 
 def settle(task: Task, *, actor: Actor) -> list[Task]:
     """Bring every parent above a changed task into the state that follows from its subtasks.
@@ -23,7 +31,7 @@ def settle(task: Task, *, actor: Actor) -> list[Task]:
     changed: list[Task] = []
     by = Actor(kind="system", name="orchestrator", session=actor.session)
     while task.parent_id is not None:
-        task.parent = Task.objects.select_for_update(of=("self",)).get(pk=task.parent_id)
+        task.parent = _locked.get(pk=task.parent_id)
         if not _follow(task.parent, task, by):
             break
         task = task.parent
@@ -51,10 +59,9 @@ def _follow(parent: Task, changed: Task, by: Actor) -> bool:
     What the changed subtask answers is not asked; each other question is one look into an index.
     """
     before = parent.status
-    children = parent.children.on_board()
-    if changed.status in state_machine.UNFINISHED or children.filter(status__in=state_machine.UNFINISHED).exists():
+    if changed.status in state_machine.UNFINISHED or _child_in(parent=parent, statuses=list(state_machine.UNFINISHED)):
         _keep_going(parent, changed, by)
-    elif children.filter(status=Status.COMPLETED).exists():
+    elif _child_in(parent=parent, statuses=[Status.COMPLETED]):
         _finish(parent, by)
     elif parent.status in state_machine.UNFINISHED:
         transitions.move(parent, Verb.CANCEL, to=Status.CANCELLED, actor=by, reason="All its subtasks were cancelled.")
@@ -69,7 +76,7 @@ def _keep_going(parent: Task, changed: Task, by: Actor) -> None:
 
 
 def _is_started(parent: Task, changed: Task) -> bool:
-    return changed.status in _STARTED or parent.children.on_board().filter(status__in=_STARTED).exists()
+    return changed.status in _STARTED or bool(_child_in(parent=parent, statuses=_STARTED))
 
 
 def _finish(parent: Task, by: Actor) -> None:
