@@ -67,6 +67,13 @@ _by_public_id = Compiled(
         Artifact.objects.select_related("task").filter(project=project, public_id=public_id).order_by()
     )
 )
+_latest = Compiled(
+    lambda project, public_id: (
+        ArtifactVersion.objects.select_related("artifact", "content")
+        .filter(artifact__project=project, artifact__public_id=public_id, number=F("artifact__version"))
+        .order_by()
+    )
+)
 _version = Compiled(
     lambda artifact, number: (
         ArtifactVersion.objects.select_related("content").filter(artifact=artifact, number=number).order_by()
@@ -118,6 +125,15 @@ def versions_beginning(project: Project, public_id: str, start: str, *, limit: i
     found = Artifact.objects.filter(project=project, public_id=public_id).first()
     numbers = map(str, range(found.version if found else 0, 0, -1))
     return list(islice((number for number in numbers if number.startswith(start)), limit))
+
+
+def version_by_id(project: Project, public_id: str, number: int | None = None) -> ArtifactVersion:
+    """Return a version of an artifact of this project, the latest by default.
+
+    Raises NotFound.
+    """
+    latest = _latest.first(project=project, public_id=public_id) if number is None else None
+    return latest or version_of(artifact_by_id(project, public_id), number)
 
 
 def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion:

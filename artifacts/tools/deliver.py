@@ -197,8 +197,8 @@ class ReadArtifact(Arguments):
 )
 def read_artifact(caller: Caller, given: ReadArtifact) -> Answer:
     """Answer a range of a version, the latest by default."""
-    artifact = artifacts.artifact_by_id(caller.session(given.session_id).project, given.artifact_id)
-    version = artifacts.version_of(artifact, given.version)
+    project = caller.session(given.session_id).project
+    version = artifacts.version_by_id(project, given.artifact_id, given.version)
     unit = given.unit or artifacts.unit_of(version)
     found = artifacts.read(version, unit, offset=given.offset, limit=given.limit)
     content = version.content

@@ -14,19 +14,29 @@ from tasks.models import Project, Task, TaskQuerySet
 from tasks.selectors.descendants import descendants_of
 
 _CHUNK = 500
-_of_plan = Compiled(lambda plan: _leaves_by_status(Task.objects.filter(root=plan)))
+_of_tree = Compiled(lambda root: _leaves_by_status(Task.objects.filter(root=root)))
 _of_project = Compiled(lambda project: _leaves_by_status(Task.objects.filter(project=project)))
+_of_specialist = Compiled(
+    lambda project, specialist: _leaves_by_status(Task.objects.filter(project=project, specialist=specialist))
+)
 
 
-def of_project(project: Project) -> dict[str, int]:
-    """Count the leaves of a project by status."""
-    return _ordered(_of_project(project=project))
+def of_project(project: Project, *, specialist: str | None = None) -> dict[str, int]:
+    """Count the leaves of a project by status, of one specialist where one is named."""
+    if specialist is None:
+        return _ordered(_of_project(project=project))
+    return _ordered(_of_specialist(project=project, specialist=specialist))
+
+
+def of_tree(root: int) -> dict[str, int]:
+    """Count the leaves of a whole plan by status."""
+    return _ordered(_of_tree(root=root))
 
 
 def of_plan(task: Task) -> dict[str, int]:
     """Count the leaves below a task by status, whatever its place in the tree."""
     if task.is_plan:
-        return _ordered(_of_plan(plan=task))
+        return of_tree(task.pk)
     below = sorted(descendants_of([task.pk]) or {task.pk})
     total: Counter[str] = Counter()
     for start in range(0, len(below), _CHUNK):

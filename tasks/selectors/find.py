@@ -11,6 +11,7 @@ from orchestrator_site.kernel.errors import Conflict, NotFound
 from tasks.models import Project, Task
 
 _exact = Compiled(lambda project, public_id: Task.objects.filter(project=project, public_id=public_id))
+_public_id = Compiled(lambda pk: Task.objects.filter(pk=pk).values_list("public_id", flat=True))
 _SHORTEST_ID = 4
 _LONGEST_ID = 100
 
@@ -47,7 +48,7 @@ def _short(project: Project, part: str) -> Task | None:
 
 def id_of(pk: int | None) -> str | None:
     """Return the public id of a task by its primary key."""
-    return Task.objects.filter(pk=pk).values_list("public_id", flat=True).get() if pk else None
+    return _public_id.get(pk=pk) if pk else None
 
 
 def project_of_task(public_id: str) -> Project | None:
