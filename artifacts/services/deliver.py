@@ -10,15 +10,18 @@ from django.db import transaction
 
 from artifacts import storage
 from artifacts.models import ArtifactVersion, Kind, Upload
+from artifacts.search import index
 from artifacts.services.commit import Arrived, commit_locked, prepare_upload
 from artifacts.services.store import store_artifact
 from artifacts.storage import Prepared
 from orchestrator_site.kernel.errors import Invalid, TooLarge
 from orchestrator_site.kernel.signals import project_files_changed
 from orchestrator_site.kernel.text import without_bytes
+from tasks import events
 from tasks.choices import Status
 from tasks.identity.actor import Actor
 from tasks.models import Project, Task
+from tasks.selectors.find import TaskName
 from tasks.services.claim import locked
 from tasks.services.complete import Completion, complete_locked
 
@@ -72,7 +75,7 @@ def prepare_uploads(
 
 def deliver(
     *,
-    task: Task,
+    task: Task | TaskName,
     actor: Actor,
     prepared: Prepared | None = None,
     uploads: Sequence[Arrived] = (),
@@ -89,7 +92,7 @@ def deliver(
 
     Raises what `tasks.services.complete.complete` and `commit` raise; then nothing is stored either.
     """
-    with transaction.atomic():
+    with transaction.atomic(), events.together(), index.together():
         task = locked(task)
         project_files_changed.send(Project, project=task.project)
         versions = _committed(task, actor, uploads, summary, kind)

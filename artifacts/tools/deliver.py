@@ -23,7 +23,7 @@ from tasks.choices import Status
 from tasks.identity.actor import Actor
 from tasks.identity.client import Caller
 from tasks.models import Task
-from tasks.selectors.find import task_by_id
+from tasks.selectors.find import TaskName, task_by_id
 from tasks.services.complete import ending_problems
 from tasks.services.idempotency import run_once
 
@@ -67,17 +67,19 @@ class CompleteSubtask(Arguments):
 def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
     """Prepare the work outside the transaction, then deliver it."""
     actor = caller.actor(given.session_id)
-    task = task_by_id(actor.project, given.task_id)
     logical_paths = _checked(given)
     prepared = None if given.detailed_work is None else prepare_work(given.detailed_work)
-    found = [upload_by_id(actor.project, each) for each in given.upload_ids]
-    arrived = prepare_uploads(task, found, actor=actor, lease_number=given.lease_number)
-    uploads = [each.upload for each in arrived]
+    task: Task | TaskName = TaskName(actor.project, given.task_id)
+    arrived: list[Arrived] = []
+    if given.upload_ids:
+        task = task_by_id(actor.project, given.task_id)
+        found = [upload_by_id(actor.project, each) for each in given.upload_ids]
+        arrived = prepare_uploads(task, found, actor=actor, lease_number=given.lease_number)
     warnings = warnings_of(
         given.detailed_work,
         kind=given.artifact_type,
         paths=logical_paths,
-        uploads=uploads,
+        uploads=[each.upload for each in arrived],
         expected_size=given.expected_size,
     )
     return run_once(
@@ -103,7 +105,7 @@ def _checked(given: CompleteSubtask) -> list[str]:
 
 
 def _deliver(
-    task: Task,
+    task: Task | TaskName,
     actor: Actor,
     given: CompleteSubtask,
     logical_paths: list[str],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db.models import Q
 
@@ -14,6 +15,14 @@ _exact = Compiled(lambda project, public_id: Task.objects.filter(project=project
 _public_id = Compiled(lambda pk: Task.objects.filter(pk=pk).values_list("public_id", flat=True))
 _SHORTEST_ID = 4
 _LONGEST_ID = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TaskName:
+    """What a caller names a task by, for a service that reads and locks the row at once."""
+
+    project: Project
+    public_id: str
 
 
 def task_by_id(project: Project, public_id: str) -> Task:

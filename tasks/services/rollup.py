@@ -22,8 +22,10 @@ _child_in = Compiled(
 )
 
 
-def settle(task: Task, *, actor: Actor) -> list[Task]:
+def settle(task: Task, *, actor: Actor, goes_on: bool = False) -> list[Task]:
     """Bring every parent above a changed task into the state that follows from its subtasks.
+
+    `goes_on` says that its parent has unfinished subtasks; else it is asked where it matters.
 
     Returns the parents that changed. Call it in the transaction of the change. Parents are locked bottom-up, so that of
     two last subtasks finishing at once the second sees the first.
@@ -32,8 +34,9 @@ def settle(task: Task, *, actor: Actor) -> list[Task]:
     by = Actor(kind="system", name="orchestrator", session=actor.session)
     while task.parent_id is not None:
         task.parent = _locked.get(pk=task.parent_id)
-        if not _follow(task.parent, task, by):
+        if not _follow(task.parent, task, by, goes_on=goes_on):
             break
+        goes_on = False
         task = task.parent
         changed.append(task)
     return changed
@@ -53,13 +56,14 @@ def require_alive(task: Task) -> None:
             )
 
 
-def _follow(parent: Task, changed: Task, by: Actor) -> bool:
+def _follow(parent: Task, changed: Task, by: Actor, *, goes_on: bool) -> bool:
     """Move one parent where its subtasks lead it; False where nothing follows.
 
     What the changed subtask answers is not asked; each other question is one look into an index.
     """
     before = parent.status
-    if changed.status in state_machine.UNFINISHED or _child_in(parent=parent, statuses=list(state_machine.UNFINISHED)):
+    goes_on = goes_on or changed.status in state_machine.UNFINISHED
+    if goes_on or _child_in(parent=parent, statuses=list(state_machine.UNFINISHED)):
         _keep_going(parent, changed, by)
     elif _child_in(parent=parent, statuses=[Status.COMPLETED]):
         _finish(parent, by)
