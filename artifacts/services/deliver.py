@@ -11,6 +11,7 @@ from django.db import transaction
 
 from artifacts import paths, storage
 from artifacts.models import ArtifactVersion, Kind, Upload
+from artifacts.search import index
 from artifacts.selectors.uploads import upload_by_id
 from artifacts.services.commit import Arrived, commit_locked, prepare_upload
 from artifacts.services.store import store_artifact
@@ -20,9 +21,11 @@ from artifacts.truncation import warnings_of
 from orchestrator_site.kernel.errors import Hint, Invalid, OrchestratorError, TooLarge, invalid
 from orchestrator_site.kernel.signals import project_files_changed
 from orchestrator_site.kernel.text import without_bytes
+from tasks import events
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project, Task
+from tasks.selectors.find import TaskName, task_by_id
 from tasks.services import transitions
 from tasks.services.actions import require_seen
 from tasks.services.claim import locked, require_ready
@@ -68,7 +71,7 @@ class DeliveryRequest:
 class PreparedDelivery:
     """A request that was checked, with its bytes ready to be stored; `paths` are normalised."""
 
-    task: Task
+    task: Task | TaskName
     actor: Actor
     request: DeliveryRequest
     paths: list[str]
@@ -90,7 +93,7 @@ class Delivery:
     completion: Completion
 
 
-def prepare_delivery(*, task: Task, actor: Actor, request: DeliveryRequest) -> PreparedDelivery:
+def prepare_delivery(*, task: Task | TaskName, actor: Actor, request: DeliveryRequest) -> PreparedDelivery:
     """Check a request and make its bytes ready. Call it outside any transaction: it compresses and syncs.
 
     Raises Invalid with every problem, TooLarge above the limits, NotFound for an unknown upload, Transient where the
@@ -102,12 +105,7 @@ def prepare_delivery(*, task: Task, actor: Actor, request: DeliveryRequest) -> P
     if problems:
         raise invalid(problems, next="Nothing was stored or changed. Fix these and retry.")
     text = None if request.text is None else prepare_text(request.text)
-    if request.file is None:
-        uploads = [upload_by_id(task.project, each) for each in request.upload_ids]
-        arrived = _prepare_uploads(task, actor, uploads, request.lease_number)
-    else:
-        _require_may_end(task, request.seen)
-        arrived = [_take_in(task, actor, request.file, request.kind, logical_paths)]
+    arrived = _arrive(task, actor, request, logical_paths) if request.upload_ids or request.file else []
     warnings = warnings_of(
         request.text,
         kind=request.kind,
@@ -118,6 +116,18 @@ def prepare_delivery(*, task: Task, actor: Actor, request: DeliveryRequest) -> P
     return PreparedDelivery(task, actor, request, logical_paths, text, arrived, warnings)
 
 
+def _arrive(
+    task: Task | TaskName, actor: Actor, request: DeliveryRequest, logical_paths: Sequence[str]
+) -> list[Arrived]:
+    if isinstance(task, TaskName):
+        task = task_by_id(task.project, task.public_id)
+    if request.file is not None:
+        _require_may_end(task, request.seen)
+        return [_take_in(task, actor, request.file, request.kind, logical_paths)]
+    uploads = [upload_by_id(task.project, each) for each in request.upload_ids]
+    return _prepare_uploads(task, actor, uploads, request.lease_number)
+
+
 def deliver(prepared: PreparedDelivery) -> Delivery:
     """Store what was prepared and end the task. The request's summary and kind are for uploads that have none.
 
@@ -125,7 +135,7 @@ def deliver(prepared: PreparedDelivery) -> Delivery:
     stored.
     """
     try:
-        with transaction.atomic():
+        with transaction.atomic(), events.together(), index.together():
             return _deliver(prepared)
     except OrchestratorError:
         if prepared.request.file is not None:

@@ -16,6 +16,7 @@ from artifacts.storage.frames import Tally
 from artifacts.storage.local import Draft
 from artifacts.storage.packing import Packer
 from artifacts.storage.reading import Damaged, prove
+from orchestrator_site.kernel import compiled
 
 _STEP = 1024 * 1024
 _RENEWED = ["size_bytes", "size_chars", "size_lines", "codec", "data", "index", "stored_as", "stored_at"]
@@ -123,7 +124,7 @@ def insert(prepared: Prepared) -> Content:
         stored_at=timezone.now(),
     )
     renewed = ["stored_at"] if prepared.is_known else _RENEWED
-    Content.objects.bulk_create([row], update_conflicts=True, unique_fields=["sha256"], update_fields=renewed)
+    compiled.insert(row, update=renewed, unique=["sha256"])
     return row
 
 

@@ -11,13 +11,14 @@ from artifacts.models import Artifact, ArtifactVersion
 from artifacts.selectors import artifacts
 from artifacts.serializers import info_of
 from artifacts.services.deliver import OUTCOMES, Delivery, DeliveryRequest, deliver, prepare_delivery
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Invalid, NotFound
 from orchestrator_site.mcp.registry import Arguments, resource, tool
 from tasks import serializers
 from tasks.choices import Status
 from tasks.identity.client import Caller
 from tasks.models import Task
-from tasks.selectors.find import task_by_id
+from tasks.selectors.find import TaskName
 from tasks.services.idempotency import run_once
 
 Answer = dict[str, Any]
@@ -54,7 +55,6 @@ class CompleteSubtask(Arguments):
 def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
     """Prepare the delivery outside the transaction, then deliver it."""
     actor = caller.actor(given.session_id)
-    task = task_by_id(actor.project, given.task_id, only=["public_id", "project"])
     request = DeliveryRequest(
         summary=given.summary,
         text=given.detailed_work,
@@ -66,6 +66,7 @@ def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
         expected_size=given.expected_size,
         lease_number=given.lease_number,
     )
+    task = TaskName(actor.project, given.task_id)
     prepared = prepare_delivery(task=task, actor=actor, request=request)
     facts = given.model_dump(exclude={"idempotency_key", "session_id", "detailed_work"})
     return run_once(
@@ -95,6 +96,15 @@ def _delivered(done: Delivery, given: CompleteSubtask, warnings: list[str]) -> A
     }
 
 
+# Without the project, which a plan implies: with it SQLite would walk the whole project's queue to the plan.
+_ready_in_plan = Compiled(
+    lambda plan: Task.objects.ready().filter(root=plan).only("public_id", "title", "specialist")[:1]
+)
+_ready_in_project = Compiled(
+    lambda project: Task.objects.ready().filter(project=project).only("public_id", "title", "specialist")[:1]
+)
+
+
 def _plan_of(task: Task) -> Task:
     """The plan as it stands now; where it is the parent, completing has just read it."""
     if task.parent is not None and task.parent.is_plan:
@@ -104,9 +114,7 @@ def _plan_of(task: Task) -> Task:
 
 def _next_task(task: Task) -> Task | None:
     """The best ready task of the same plan, else of the project."""
-    ready = Task.objects.ready().only("public_id", "title", "specialist")
-    # Without the project, which a plan implies: with it SQLite would walk the whole project's queue to the plan.
-    return ready.within(task).first() or ready.filter(project=task.project_id).first()
+    return _ready_in_plan.first(plan=task.plan_id) or _ready_in_project.first(project=task.project_id)
 
 
 def _next_step(task: Task, plan: Task, following: Task | None) -> str:
@@ -137,8 +145,8 @@ class ReadArtifact(Arguments):
 )
 def read_artifact(caller: Caller, given: ReadArtifact) -> Answer:
     """Answer a range of a version, the latest by default."""
-    artifact = artifacts.artifact_by_id(caller.session(given.session_id).project, given.artifact_id)
-    version = artifacts.version_of(artifact, given.version)
+    project = caller.session(given.session_id).project
+    version = artifacts.version_by_id(project, given.artifact_id, given.version)
     unit = given.unit or artifacts.unit_of(version)
     found = artifacts.read(version, unit, offset=given.offset, limit=given.limit)
     content = version.content

@@ -74,13 +74,12 @@ def get_status(caller: Caller, given: GetStatus) -> Answer:
 
 
 def _of_project(project: Project, given: GetStatus) -> Answer:
-    tasks = Task.objects.filter(project=project).on_board().leaves()
-    if given.specialist_type is not None:
-        tasks = tasks.filter(specialist=given.specialist_type)
-    by_status = counts.by_status(tasks)
-    wanted = _statuses(given)
-    page = pages.by_attention(tasks, statuses=wanted, after=given.cursor, limit=given.limit + 1)
-    total = sum(by_status.get(status, 0) for status in wanted)
+    by_status = counts.of_project(project, specialist=given.specialist_type)
+    wanted = [status for status in _statuses(given) if status in by_status]
+    page = pages.by_attention(
+        project, specialist=given.specialist_type, statuses=wanted, after=given.cursor, limit=given.limit + 1
+    )
+    total = sum(by_status[status] for status in wanted)
     return {"counts": by_status, "total": total, **_page(page, given)}
 
 
