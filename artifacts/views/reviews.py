@@ -23,7 +23,7 @@ from tasks.choices import Status, Verb
 from tasks.identity.page import actor_of, find_task
 from tasks.models import Project, Task
 from tasks.selectors.available_actions import offers_for
-from tasks.services.guarded_action import ask, seen_as
+from tasks.services.actions import perform, seen_as
 
 LAYOUTS = {"unified": "Unified", "split": "Side by side"}
 LAST_LINE = 2**31 - 1
@@ -88,7 +88,7 @@ def _judge(request: HttpRequest, task: Task, verb: Verb) -> HttpResponse:
     project = _project(request)
     earlier, later = reviews.neighbours(task, project)
     words, seen = request.POST.get("words", "").replace("\r\n", "\n"), request.POST.get("seen", "")
-    ask(task=task, verb=verb, actor=actor_of(request), reason=words, seen=seen)
+    perform(task=task, verb=verb, actor=actor_of(request), reason=words, seen=seen)
     messages.success(request, f"“{task.title}”: {verb.label}.", extra_tags=verb)
     following = later or earlier
     address = reverse("review", args=[following.public_id]) if following else reverse("reviews")

@@ -68,9 +68,7 @@ class Player:
 
     def _review(self, verb: str, step: Step) -> None:
         task = self.tasks[step["task"]]
-        arguments: Step = {
-            name: step[name] for name in ("text", "line", "end_line", "comment", "reason") if name in step
-        }
+        arguments: Step = {name: step[name] for name in ("text", "line", "end_line", "reason") if name in step}
         if verb == "comment":
             arguments["version"] = (
                 ArtifactVersion.objects.filter(artifact__task=task).select_related("artifact", "content").latest("id")

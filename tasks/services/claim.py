@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -14,18 +15,21 @@ from tasks.models import Project, Task
 from tasks.roles import catalogue
 from tasks.selectors.blockers import has_open_dependencies, open_dependencies, why_nothing_is_ready
 from tasks.services import leases, rollup, transitions
+from tasks.services.effect import Effect
+
+Guard = Callable[[Task], None]
+"""Checks a task whose row is locked, before anything is changed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A task in its holder's hands. `renewed`: it was already; `took_over`: another holder was replaced."""
+class Claim(Effect):
+    """A task and its lease. `renewed`: the claimant held it already; `took_over`: another holder was replaced."""
 
-    task: Task
     renewed: bool = False
     took_over: bool = False
 
 
-def claim(*, task: Task, actor: Actor, take_over: bool = False) -> Claim:
+def claim(*, task: Task, actor: Actor, take_over: bool = False, guard: Guard | None = None) -> Claim:
     """Give a task to the actor under a lease with the next fencing number.
 
     The holder itself gets its lease renewed. A lease that is over gives way at once, a running one of another
@@ -34,7 +38,7 @@ def claim(*, task: Task, actor: Actor, take_over: bool = False) -> Claim:
     Raises NotReady while dependencies are open, Conflict where the task cannot be claimed or somebody holds it.
     """
     with transaction.atomic():
-        task = locked(task)
+        task = locked(task, guard)
         if leases.is_holder(task, actor):
             return Claim(_renew(task, actor), renewed=True)
         took_over = _make_way(task, actor, take_over=take_over)
@@ -59,9 +63,12 @@ def claim_next(*, project: Project, actor: Actor, specialist: str | None = None)
     raise why_nothing_is_ready(project, specialist, actor.session)
 
 
-def locked(task: Task) -> Task:
-    """Read a task again with its row locked until the transaction ends."""
-    return Task.objects.select_related("project").select_for_update(of=("self",)).get(pk=task.pk)
+def locked(task: Task, guard: Guard | None = None) -> Task:
+    """Read a task again with its row locked until the transaction ends, and check it. Raises what `guard` raises."""
+    task = Task.objects.select_related("project").select_for_update(of=("self",)).get(pk=task.pk)
+    if guard is not None:
+        guard(task)
+    return task
 
 
 def require_ready(task: Task) -> None:

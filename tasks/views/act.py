@@ -16,7 +16,7 @@ from orchestrator_site.web.pages import came_from, form, page, require
 from tasks.identity.page import actor_of, find_task
 from tasks.models import Task
 from tasks.selectors.available_actions import BY_VERB, Offer, may_complete, offers_for
-from tasks.services.guarded_action import ask, seen_as
+from tasks.services.actions import perform, seen_as
 
 
 @page
@@ -50,7 +50,7 @@ def _do(request: HttpRequest, task: Task, offer: Offer) -> HttpResponseBase:
     seen = request.POST.get("seen", "")
     try:
         with refusals_told(f"{offer.verb} on a page"):
-            ask(task=task, verb=offer.verb, actor=actor_of(request), reason=_reason(request), seen=seen)
+            perform(task=task, verb=offer.verb, actor=actor_of(request), reason=_reason(request), seen=seen)
     except (Invalid, Transient) as error:
         return _form(request, task, offer, error)
     except (Conflict, NotReady) as error:

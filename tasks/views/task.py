@@ -18,7 +18,7 @@ from tasks.models import Task
 from tasks.selectors import board
 from tasks.selectors.activity import now
 from tasks.selectors.available_actions import may_complete, may_edit, offers_for
-from tasks.services.guarded_action import seen_as
+from tasks.services.actions import seen_as
 
 
 @page
