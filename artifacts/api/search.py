@@ -110,4 +110,5 @@ class SearchViews(ProjectApi):
         if beside := [name for name in ("project", "task", "kind") if name in asked]:
             raise invalid([{"at": name, "problem": "cannot be combined with in_artifact"} for name in beside])
         rows = self.visible(Artifact.objects.select_related("task__project"))
-        return self.one(rows, "artifact", asked["in_artifact"])
+        found: Artifact = self.one(rows, "artifact", asked["in_artifact"])
+        return found

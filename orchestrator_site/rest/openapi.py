@@ -125,7 +125,7 @@ class Schema(AutoSchema):
             operation["requestBody"]["required"] = any(field.required for field in fields)
         self._describe_media(operation["responses"])
         self._add_problems(operation["responses"])
-        security = {} if self._is_guarded() else {"security": []}
+        security: dict[str, Any] = {} if self._is_guarded() else {"security": []}
         return {name: part for name, part in operation.items() if part != []} | security
 
     @property
