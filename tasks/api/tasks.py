@@ -20,9 +20,9 @@ from orchestrator_site.rest.idempotency import Reply
 from orchestrator_site.rest.query_params import ChoiceParameter, IntegerParameter
 from orchestrator_site.rest.renderers import MarkdownRenderer
 from tasks import roles
+from tasks.api.base import ProjectApi
 from tasks.api.filters import TaskFilters
 from tasks.api.serializers import LINKS, PRIORITIES, TaskDetail, TaskLine, TaskRow
-from tasks.identity.rest import ProjectApi
 from tasks.models import Task
 from tasks.serializers import priority_number
 from tasks.services.edit import Changes, edit
