@@ -19,7 +19,7 @@ from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.rest.filters import SEARCH_LIMIT, ChoicesFilter, Filters
 from orchestrator_site.rest.problems import Problem
 from orchestrator_site.rest.query_params import IntegerParameter, Parameter
-from tasks.identity.rest import ProjectApi
+from tasks.api.base import ProjectApi
 
 VERSION = IntegerParameter("version", "Another version than the latest.", least=1, most=2**31 - 1)
 RANGE = Parameter("Range", "A range of bytes, as `bytes=1000-1999`.")

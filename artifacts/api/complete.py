@@ -26,6 +26,7 @@ from orchestrator_site.rest.idempotency import Reply
 from tasks.api.serializers import ProgressShape, TaskDetail, TaskLine
 from tasks.api.tasks import TaskApi
 from tasks.api.verbs import HeldBody
+from tasks.models import Task
 from tasks.selectors import counts
 
 _OTHER_FIELDS = 1024 * 1024
@@ -96,12 +97,12 @@ class CompleteViews(TaskApi):
         prepared = prepare_delivery(task=task, actor=self.actor(task.project), request=request)
 
         def produce() -> Reply:
-            return self._delivered(deliver(prepared), prepared.warnings)
+            done = deliver(prepared)
+            return self._delivered(self.with_relations(done.completion.task, task), done, prepared.warnings)
 
         return self.once(produce, project=task.project, detailed_work=prepared.sha256)
 
-    def _delivered(self, done: Delivery, warnings: list[str]) -> Reply:
-        task = self.task(done.completion.task.public_id)
+    def _delivered(self, task: Task, done: Delivery, warnings: list[str]) -> Reply:
         stored = [info_of(version) for version in done.versions]
         facts = {
             "task": task,

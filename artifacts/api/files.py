@@ -19,7 +19,7 @@ from artifacts.models import Artifact, ArtifactPath
 from artifacts.selectors.tree import PATHLESS, File, Listing, folder_of, pathless_of
 from orchestrator_site.kernel.errors import Invalid, NotFound
 from orchestrator_site.rest.query_params import ChoiceParameter, IntegerParameter, Parameter
-from tasks.identity.rest import ProjectApi
+from tasks.api.base import ProjectApi
 from tasks.models import Task
 
 LIMIT, LIMIT_DEFAULT = 200, 50

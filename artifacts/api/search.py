@@ -14,7 +14,7 @@ from artifacts.search.query_parser import QUERY_LIMIT
 from artifacts.search.service import LIMIT, LIMIT_DEFAULT, Found, Hit, search, search_inside
 from orchestrator_site.kernel.errors import invalid
 from orchestrator_site.rest.query_params import ID, ChoicesParameter, IntegerParameter, Parameter
-from tasks.identity.rest import ProjectApi
+from tasks.api.base import ProjectApi
 from tasks.models import Project, Task
 
 QUERY = Parameter(

@@ -16,9 +16,9 @@ from orchestrator_site.kernel.errors import Invalid, NotFound
 from orchestrator_site.mcp.registry import Arguments, resource, tool
 from tasks import serializers
 from tasks.choices import Status
-from tasks.identity.client import Caller
 from tasks.models import Task
 from tasks.selectors.find import TaskName
+from tasks.services.caller import Caller
 from tasks.services.idempotency import run_once
 
 Answer = dict[str, Any]

@@ -79,7 +79,7 @@ def _list_from(name: str, value: str, notes: list[str], *, of_texts: bool) -> An
 A = TypeVar("A", bound=BaseModel)
 B = TypeVar("B", bound=str | bytes)
 ToolHandler = Callable[[Any, Any], dict[str, Any]]
-"""Takes the caller (`tasks.identity.client.Caller`) and the parsed arguments, returns the facts of the answer."""
+"""Takes the caller (`tasks.services.caller.Caller`) and the parsed arguments, returns the facts of the answer."""
 
 
 Completer = Callable[[Any, str, str, dict[str, str]], list[str]]

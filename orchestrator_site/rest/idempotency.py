@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from rest_framework.request import Request
@@ -71,6 +71,11 @@ def once(
 
     Raises Conflict for that, Invalid for a malformed key, and whatever `produce` raises.
     """
+
+    def kept_reply() -> dict[str, Any]:
+        reply = produce()
+        return {"status": reply.status, "body": reply.body, "headers": reply.headers}
+
     kept = run_once(
         operation=f"rest {principal.token_id or principal.user_id} {holder}".rstrip(),
         key=key_in(request),
@@ -79,7 +84,7 @@ def once(
             "address": request.get_full_path(),
             "body": {name: value for name, value in body.items() if name not in HANDLES},
         },
-        produce=lambda: asdict(produce()),
+        produce=kept_reply,
     )
     headers = {**kept["headers"], **({REPLAYED: "true"} if kept.get("replayed") else {})}
     return Response(kept["body"], status=kept["status"], headers=headers)

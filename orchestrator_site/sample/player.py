@@ -16,9 +16,9 @@ from orchestrator_site.mcp import dispatch, registry
 from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.mcp.server import load_tools
 from tasks.identity.actor import Actor
-from tasks.identity.client import Caller
 from tasks.models import Project, Task
 from tasks.services import review, sessions, steer
+from tasks.services.caller import Caller
 
 CONNECTION = "sample:"
 """The prefix of the connection ids of the sample's sessions; no real connection uses it."""

@@ -16,7 +16,7 @@ from orchestrator_site.models import AccessToken
 from orchestrator_site.rest.fields import Body, BoundedList, Choice, String
 from orchestrator_site.rest.idempotency import Reply
 from orchestrator_site.tokens.service import DEFAULT_SCOPES, NAME_LIMIT, create_token, revoke_token
-from tasks.identity.rest import ProjectApi
+from tasks.api.base import ProjectApi
 
 Secrets = list[str]
 STATES = ("active", "revoked", "expired", "suspended")

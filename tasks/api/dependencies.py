@@ -9,10 +9,10 @@ from orchestrator_site.kernel.errors import invalid
 from orchestrator_site.rest.fields import Body, String, StringList
 from orchestrator_site.rest.idempotency import Reply
 from tasks import roles
+from tasks.api.base import SESSION
 from tasks.api.serializers import DependencyShape
 from tasks.api.tasks import TaskApi
 from tasks.api.verbs import TaskAnswer
-from tasks.identity.rest import SESSION
 from tasks.models import Dependency, Task
 from tasks.selectors.find import tasks_by_ids
 from tasks.services.edit import Changes, edit

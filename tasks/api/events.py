@@ -15,9 +15,9 @@ from orchestrator_site.asgi import event_hub
 from orchestrator_site.kernel.errors import Invalid, Transient
 from orchestrator_site.rest.query_params import ID, ChoicesParameter, IntegerParameter, Parameter
 from tasks.api import event_stream
+from tasks.api.base import ProjectApi
 from tasks.api.event_stream import EventShape
 from tasks.choices import Verb
-from tasks.identity.rest import ProjectApi
 from tasks.models import Event, Task
 from tasks.selectors import feed
 from tasks.selectors.feed import EventFilter

@@ -13,10 +13,10 @@ from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.rest.fields import Body, String
 from orchestrator_site.rest.filters import SEARCH_LIMIT, Filters
 from orchestrator_site.rest.idempotency import Reply
+from tasks.api.base import ProjectApi
 from tasks.api.serializers import ProjectShape, SettingsField
 from tasks.api.status import StatusAnswer, status_of
 from tasks.identity.actor import Actor
-from tasks.identity.rest import ProjectApi
 from tasks.models import Project
 from tasks.services.edit_project import create_project, edit_project
 

@@ -13,10 +13,10 @@ from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.rest.fields import Body, String
 from orchestrator_site.rest.filters import BooleanFilter, Filters
 from orchestrator_site.rest.idempotency import Reply
+from tasks.api.base import ProjectApi
 from tasks.api.serializers import SessionShape
-from tasks.identity.client import Caller
-from tasks.identity.rest import ProjectApi
 from tasks.models import Session
+from tasks.services.caller import Caller
 from tasks.services.sessions import end_session
 
 NAME_LIMIT, VERSION_LIMIT = 200, 100

@@ -13,9 +13,9 @@ from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.rest.fields import Body, String, StringList
 from orchestrator_site.rest.idempotency import Reply
 from tasks import roles
+from tasks.api.base import ProjectApi
 from tasks.api.serializers import RoleShape
 from tasks.identity.actor import Actor
-from tasks.identity.rest import ProjectApi
 from tasks.models import Specialist
 from tasks.services.specialists import LINES_LIMIT, delete_specialist, put_specialist
 

@@ -16,12 +16,13 @@ from artifacts.reports.markdown import report
 from artifacts.reports.synthesis import headline, synthesis_of
 from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.rest.fields import Body, Choice, String
+from orchestrator_site.rest.idempotency import Reply
 from orchestrator_site.rest.query_params import ChoiceParameter, IntegerParameter
 from orchestrator_site.rest.renderers import MarkdownRenderer
 from tasks import roles
+from tasks.api.base import ProjectApi
 from tasks.api.filters import TaskFilters
 from tasks.api.serializers import LINKS, PRIORITIES, TaskDetail, TaskLine, TaskRow
-from tasks.identity.rest import ProjectApi
 from tasks.models import Task
 from tasks.serializers import priority_number
 from tasks.services.edit import Changes, edit
@@ -78,6 +79,11 @@ class TaskApi(ProjectApi):
         """Return a task by its whole id. Raises NotFound."""
         return self.one(self.rows(), "task", task_id)
 
+    def with_relations(self, changed: Task, read: Task) -> Task:
+        """Give a task that a service returned the relations that were read before it, which no verb changes."""
+        changed.root, changed.parent = read.root, read.parent
+        return changed
+
 
 class TaskViews(TaskApi):
     """Tasks by their id."""
@@ -107,10 +113,12 @@ class TaskViews(TaskApi):
             raise Invalid("Nothing to change.", next="Send a field to edit.")
         catalogue = roles.catalogue(task.project)
         guard = self.guard()
-        return self.once(
-            lambda: self.reply(edit(task=task, actor=actor, changes=changes, catalogue=catalogue, guard=guard)),
-            project=task.project,
-        )
+
+        def produce() -> Reply:
+            edited = edit(task=task, actor=actor, changes=changes, catalogue=catalogue, guard=guard)
+            return self.reply(self.with_relations(edited, task))
+
+        return self.once(produce, project=task.project)
 
     @action(detail=True, renderer_classes=[JSONRenderer, MarkdownRenderer])
     def brief(self, request: Request, task_id: str) -> Response:

@@ -18,7 +18,6 @@ from tasks import roles
 from tasks.api.serializers import LINKS, TaskDetail, TaskLine
 from tasks.api.tasks import BRIEF_CHARS_LIMIT, TaskApi
 from tasks.choices import Status, Verb
-from tasks.models import Task
 from tasks.services.actions import ACTIONS, perform
 from tasks.services.claim import Claim, claim, claim_next
 from tasks.services.complete import complete
@@ -151,7 +150,7 @@ class TaskVerbs(Claims):
     @action(detail=True, methods=["post"], url_path="hand-back")
     def hand_back(self, request: Request, task_id: str) -> Response:
         """End the work on a task as needs_revision, with nothing delivered."""
-        return self.act(task_id, lambda **given: complete(outcome=Status.NEEDS_REVISION, **given).task)
+        return self.act(task_id, lambda **given: Effect(complete(outcome=Status.NEEDS_REVISION, **given).task))
 
     def perform(self, task_id: str, verb: Verb) -> Response:
         """Do a verb; the answer of a claim has the brief."""
@@ -163,7 +162,7 @@ class TaskVerbs(Claims):
         claiming = partial(claim, task=task, actor=actor, take_over=take_over)
         return self.once(lambda: self.claimed(claiming()), project=task.project, actor=actor)
 
-    def act(self, task_id: str, service: Callable[..., Effect | Task]) -> Response:
+    def act(self, task_id: str, service: Callable[..., Effect]) -> Response:
         """Do something to a task with the fields of the body; answer the task, and the others that it concerns."""
         task = self.task(task_id)
         actor = self.actor(task.project)
@@ -171,8 +170,7 @@ class TaskVerbs(Claims):
 
         def produce() -> Reply:
             did = service(task=task, actor=actor, **given)
-            facts = _others(did) if isinstance(did, Effect) else {}
-            return Reply(self.shape({"task": self.task(task_id), **facts}))
+            return Reply(self.shape({"task": self.with_relations(did.task, task), **_others(did)}))
 
         return self.once(produce, project=task.project)
 

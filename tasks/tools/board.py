@@ -15,7 +15,6 @@ from orchestrator_site.mcp.registry import Arguments, tool
 from tasks import roles, serializers
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
-from tasks.identity.client import Caller
 from tasks.models import Project, Task
 from tasks.selectors import counts, pages
 from tasks.selectors.blockers import edges_of
@@ -23,6 +22,7 @@ from tasks.selectors.descendants import descendants_of
 from tasks.selectors.find import id_of, task_by_id
 from tasks.selectors.pages import Page
 from tasks.services.actions import ACTIONS, update
+from tasks.services.caller import Caller
 from tasks.services.edit import Changes
 from tasks.services.effect import Effect
 from tasks.services.idempotency import run_once

@@ -16,9 +16,9 @@ from orchestrator_site.rest.base import Api
 from orchestrator_site.rest.idempotency import Reply
 from orchestrator_site.rest.query_params import ID, Parameter
 from tasks.identity.actor import Actor
-from tasks.identity.client import Caller
 from tasks.models import Project, Session
 from tasks.services import sessions
+from tasks.services.caller import Caller
 from tasks.services.idempotency import run_once
 
 SESSION_HEADER = "Session-Id"
