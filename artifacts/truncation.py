@@ -122,6 +122,8 @@ def warning_of(text: str, *, kind: str = Kind.GENERAL, paths: Sequence[str] = ()
 
 def _open_fence(text: str) -> str | None:
     """Name the code block of a Markdown text that is never closed; one that begins with the last line holds nothing."""
+    if "```" not in text and "~~~" not in text:
+        return None
     fence, begin = "", 0
     for found in _FENCE.finditer(text):
         if not fence:
@@ -135,7 +137,7 @@ def _open_fence(text: str) -> str | None:
 
 def _open_sentence(text: str) -> str | None:
     """Name the end of a text in the middle of a sentence, where its other sentences have an end."""
-    if text.endswith("\n") or not text.strip():
+    if text.endswith("\n") or not text.strip() or _ENDED.search(text[-400:].rstrip()):
         return None
     *before, last = _blocks(text)
     if _NO_PROSE.match(last):

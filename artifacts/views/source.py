@@ -15,7 +15,7 @@ from artifacts.search.inside import TOTAL_LIMIT
 from artifacts.search.lines import find_lines
 from artifacts.search.query_parser import terms_of
 from orchestrator_site.web.pages import number_in, text_in
-from orchestrator_site.web.templatetags.board import turns_text
+from orchestrator_site.web.templatetags.formats import turns_text
 
 LAST_NUMBER = 2**31 - 1
 PLACES = {"part", "line", "offset"}

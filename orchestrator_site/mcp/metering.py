@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import OrderedDict
 from threading import Lock, Thread
-from typing import Any
 
 import anyio
 from django.utils import timezone
@@ -23,8 +21,6 @@ LAST_FLUSH_SECONDS = 1.0
 MOST_KEPT = 10_000
 """Pairs of session and tool that are kept while the database is unavailable; further ones are not counted."""
 MOST_CALLERS = 1_000
-PIECE = 65_536
-"""Characters of a long string that are measured at once."""
 
 
 class Meter:
@@ -35,19 +31,15 @@ class Meter:
         self._uses: dict[Key, Use] = {}
         self._last_sessions: OrderedDict[str, int] = OrderedDict()
 
-    def note(
-        self, caller: Caller, tool: str, arguments: dict[str, Any], answer: str, *, error: str, is_repaired: bool
-    ) -> None:
+    def note(self, caller: Caller, tool: str, received: int, answer: str, *, error: str, is_repaired: bool) -> None:
         """Count one call.
 
         A call that failed before its session was known counts for the last session of its connection, or of its
         access token if it has none; if this process has seen no such session, it is not counted.
         """
         now = timezone.now()
-        use = Use(
-            now, now, 1, int(bool(error)), int(is_repaired), _size(arguments), _bytes(answer),
-            error[:40],
-        )  # fmt: skip
+        sent = len(answer) if answer.isascii() else len(answer.encode())
+        use = Use(now, now, 1, int(bool(error)), int(is_repaired), received, sent, error[:40])
         with self._lock:
             session = self._session_of(caller)
             if session is not None:
@@ -108,26 +100,3 @@ class Meter:
             self._uses[key].add(use)
         elif len(self._uses) < MOST_KEPT:
             self._uses[key] = use
-
-
-def _size(arguments: dict[str, Any]) -> int:
-    """Return the bytes of the arguments as compact JSON; 0 if they are nested too deeply to be encoded.
-
-    Long strings are measured in pieces: encoded whole, they would take their memory twice more.
-    """
-    long = [text for text in arguments.values() if isinstance(text, str) and len(text) > PIECE]
-    rest = {name: "" if isinstance(value, str) and len(value) > PIECE else value for name, value in arguments.items()}
-    try:
-        return _encoded_size(rest) + sum(
-            _encoded_size(text[at : at + PIECE]) - 2 for text in long for at in range(0, len(text), PIECE)
-        )
-    except RecursionError:
-        return 0
-
-
-def _encoded_size(value: object) -> int:
-    return _bytes(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-
-
-def _bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode(errors="replace"))

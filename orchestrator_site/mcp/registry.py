@@ -95,6 +95,8 @@ class Tool:
     idempotent: bool = False
     scope: str = "write"
     """The scope that the caller needs (`orchestrator_site.kernel.identity.Scope`)."""
+    is_long: bool = False
+    """Whether a call may take so long that short ones should not wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +142,14 @@ def tool(
     destructive: bool = False,
     idempotent: bool = False,
     scope: str = "",
+    is_long: bool = False,
 ) -> Callable[[Callable[[Any, A], dict[str, Any]]], Callable[[Any, A], dict[str, Any]]]:
     """Register the handler of a tool. By default a read-only tool needs the scope `read` and any other `write`."""
 
     def register(handler: Callable[[Any, A], dict[str, Any]]) -> Callable[[Any, A], dict[str, Any]]:
-        required = scope or ("read" if read_only else "write")
+        needs = scope or ("read" if read_only else "write")
         entry = Tool(
-            name, title, description, arguments, handler, toolset, read_only, destructive, idempotent, required
+            name, title, description, arguments, handler, toolset, read_only, destructive, idempotent, needs, is_long
         )
         _add(_tools, name, entry)
         return handler

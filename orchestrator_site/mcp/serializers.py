@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import mcp_types
@@ -10,9 +11,14 @@ from mcp.shared.exceptions import MCPError
 
 from orchestrator_site.kernel.errors import Conflict, OrchestratorError, Transient
 from orchestrator_site.mcp import dispatch, registry
+from orchestrator_site.mcp.hints import HINTS
 from orchestrator_site.mcp.schema import input_schema
 
+STRUCTURED_CHARS = 8_000
+"""Up to which size an answer is sent as structure, too."""
 
+
+@cache
 def described(tool: registry.Tool) -> mcp_types.Tool:
     return mcp_types.Tool(
         name=tool.name,
@@ -32,11 +38,12 @@ def _annotations(tool: registry.Tool) -> mcp_types.ToolAnnotations:
 
 
 def result(outcome: dispatch.Outcome) -> mcp_types.CallToolResult:
-    # Some clients show the model only the text, others only the structured content.
+    # Some clients show the model only the text, others only the structured content if there is any. So both hold the
+    # same facts, and long results have only text.
     text = outcome.text
     return mcp_types.CallToolResult(
         content=[mcp_types.TextContent(type="text", text=text)],
-        structured_content=json.loads(text),
+        structured_content=json.loads(text) if len(text) <= STRUCTURED_CHARS else None,
         is_error=outcome.is_error,
     )
 
@@ -56,4 +63,4 @@ def protocol_error(error: OrchestratorError) -> MCPError:
     """Return an error for requests whose results cannot report one."""
     is_ours = isinstance(error, Transient | Conflict)
     code = mcp_types.INTERNAL_ERROR if is_ours else mcp_types.INVALID_PARAMS
-    return MCPError(code, error.message, error.as_dict())
+    return MCPError(code, error.message, error.as_dict(HINTS))

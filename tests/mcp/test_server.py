@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 import orchestrator_site
 from orchestrator_site.kernel.errors import Conflict, NotFound, Transient
 from orchestrator_site.kernel.identity import Principal
-from orchestrator_site.mcp import registry
+from orchestrator_site.mcp import registry, serializers
 from orchestrator_site.mcp.server import INSTRUCTIONS, build_server
 from tasks.identity.client import Caller
 
@@ -84,6 +84,15 @@ def test_a_tool_answers_the_same_as_text_and_as_structure(mode: str) -> None:
         assert not result.is_error
 
     talk(conversation, mode)
+
+
+def test_a_long_answer_is_text_alone() -> None:
+    async def conversation(client: Client) -> None:
+        result = await client.call_tool("shout", {"text": "a" * serializers.STRUCTURED_CHARS})
+        assert result.structured_content is None
+        assert json.loads(result.content[0].text)["said"] == "A" * serializers.STRUCTURED_CHARS  # type: ignore[union-attr]
+
+    talk(conversation, "legacy")
 
 
 @pytest.mark.parametrize("mode", ERAS)
