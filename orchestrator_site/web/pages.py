@@ -1,4 +1,4 @@
-"""What every page is made with: who may see it, what a form may do, and how an address is read."""
+"""Decorators and helpers that every page shares."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ Page = Callable[..., HttpResponseBase]
 
 
 def page(view: Page) -> Page:
-    """Make a page: for people who signed in, read-only, with our own errors shown as a page."""
+    """A read-only page for signed-in users."""
     return _private(login_required(require_safe(with_errors_shown(view))))
 
 
 def form(scope: Scope) -> Callable[[Page], Page]:
-    """Make a page with a form on it, for those whose scopes allow what it does; others do not see it either."""
+    """A page with a form, for users with the scope."""
 
     def made(view: Page) -> Page:
         allowed = require_http_methods(["GET", "HEAD", "POST"])
-        return _private(login_required(allowed(with_errors_shown(_for(scope, view)))))
+        return _private(login_required(allowed(with_errors_shown(_with_scope(scope, view)))))
 
     return made
 
 
-def deed(scope: Scope) -> Callable[[Page], Page]:
-    """Make an address that only does something and then leads on to a page."""
+def action_view(scope: Scope) -> Callable[[Page], Page]:
+    """A POST-only URL that redirects to a page, for users with the scope."""
 
     def made(view: Page) -> Page:
-        return login_required(require_POST(with_errors_shown(_for(scope, view))))
+        return login_required(require_POST(with_errors_shown(_with_scope(scope, view))))
 
     return made
 
 
-def _for(scope: Scope, view: Page) -> Page:
+def _with_scope(scope: Scope, view: Page) -> Page:
     @wraps(view)
     def checked(request: HttpRequest, **address: str) -> HttpResponseBase:
         require(request, scope)
@@ -57,24 +57,24 @@ def _for(scope: Scope, view: Page) -> Page:
 
 
 def _private(view: Page) -> Page:
-    """Let a page be kept for nobody else, and asked for again; files that a page answers say their own."""
+    """Forbid shared caching, unless the view sets its own policy (downloads do)."""
 
     @wraps(view)
-    def kept(request: HttpRequest, **address: str) -> HttpResponseBase:
+    def uncached(request: HttpRequest, **address: str) -> HttpResponseBase:
         answer = view(request, **address)
         if not answer.has_header("Cache-Control"):
             patch_cache_control(answer, private=True, no_cache=True)
         return answer
 
-    return kept
+    return uncached
 
 
 def require(request: HttpRequest, scope: Scope) -> None:
-    """Check what the person may do, in words for people: access tokens are for programs. Raises Forbidden."""
+    """Check the user's scopes. Raises Forbidden."""
     if scope not in scopes_of(request.user):
         raise Forbidden(
-            f"Your account may not do this: it lacks {scope.value!r}.",
-            next="Ask a superuser of this site. Staff may work and review, superusers may do everything.",
+            f"Your account lacks the {scope.value!r} permission.",
+            next="Ask an administrator of this site. Staff can edit and review; superusers can do everything.",
             details={"scope": scope.value},
         )
 
@@ -93,26 +93,25 @@ def with_errors_shown(view: Page) -> Page:
 
 
 def error_page(request: HttpRequest, error: OrchestratorError) -> HttpResponse:
-    """Return the page of an error that nothing better can be made of."""
     context = {"error": error, "status": error.status, "title": error.code.replace("_", " ").capitalize()}
     return render(request, "error.html", context, status=error.status)
 
 
 def user_of(request: HttpRequest) -> User:
-    """Return the person; pages are made for those who signed in."""
+    """Return the user of a page that requires signing in."""
     return cast(User, request.user)
 
 
 def came_from(request: HttpRequest, otherwise: str) -> HttpResponse:
-    """Lead on to the page that a form was sent from (`next`), which is one of ours, or to another one."""
+    """Redirect to `next` if it is a URL of this site, else to `otherwise`."""
     target = request.POST.get("next") or request.GET.get("next") or ""
     is_ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
-    # A word without a slash would be taken for the name of a page.
+    # `redirect` would take a word without a slash for a URL name.
     return redirect(target if is_ours and "/" in target else otherwise)
 
 
 def number_in(request: HttpRequest, name: str, *, least: int, most: int) -> int:
-    """Read a whole number from the address; nonsense counts as the least."""
+    """Read an integer from the query; an invalid one counts as the least."""
     text = request.GET.get(name, "")
     if not (text.isascii() and text.isdigit()) or len(text) > len(str(most)):
         return least
@@ -120,10 +119,8 @@ def number_in(request: HttpRequest, name: str, *, least: int, most: int) -> int:
 
 
 def page_number(request: HttpRequest) -> int:
-    """Read which page of a list is asked for."""
     return number_in(request, "page", least=1, most=LAST_PAGE)
 
 
 def text_in(request: HttpRequest, name: str) -> str:
-    """Read a short text from the address."""
     return request.GET.get(name, "").replace("\x00", "").strip()[:SEARCH_CHARACTERS]

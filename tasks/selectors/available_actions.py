@@ -30,7 +30,11 @@ class Offer:
 OFFERS = (
     Offer(Verb.APPROVE, "Approve", "Accept the result. Dependent tasks can start.", "may", Scope.REVIEW),
     Offer(
-        Verb.REQUEST_REVISION, "Request changes", "Explain what needs to change. It comes first in the next brief.", "must", Scope.REVIEW
+        Verb.REQUEST_REVISION,
+        "Request changes",
+        "Explain what needs to change. It comes first in the next brief.",
+        "must",
+        Scope.REVIEW,
     ),
     Offer(Verb.CLAIM, "Assign to me", "Claim it; assistants will skip it."),
     Offer(Verb.RELEASE, "Release", "End the claim so that others can take over.", "may"),
@@ -38,7 +42,14 @@ OFFERS = (
     Offer(Verb.RETRY, "Retry", "Make it available for another attempt."),
     Offer(Verb.BLOCK, "Block", "Pause it until someone unblocks it.", "must", moves_on=False),
     Offer(Verb.FAIL, "Mark failed", "End the attempt. It can be retried later.", "must", moves_on=False),
-    Offer(Verb.CANCEL, "Cancel task", "Cancels this task and all of its unfinished subtasks.", "may", ends_work=True, moves_on=False),
+    Offer(
+        Verb.CANCEL,
+        "Cancel task",
+        "Cancels this task and all of its unfinished subtasks.",
+        "may",
+        ends_work=True,
+        moves_on=False,
+    ),
 )
 BY_VERB: dict[str, Offer] = {offer.verb.value: offer for offer in OFFERS}
 

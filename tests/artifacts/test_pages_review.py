@@ -226,7 +226,8 @@ def test_a_review_without_work_says_so(client: Client, project: Project) -> None
     assert 'id="no-files"' in _review(client, make_task(project))
     plan = make_plan(project, 1, status=Status.IN_REVIEW)
     page = _review(client, plan)
-    assert f'href="/tasks/{plan.public_id}/"' in page.partition('id="no-files"')[2] and 'value="approve"' in page and "request_revision" not in page
+    assert f'href="/tasks/{plan.public_id}/"' in page.partition('id="no-files"')[2]
+    assert 'value="approve"' in page and "request_revision" not in page
 
 
 def test_reviews_lead_to_the_ones_before_and_after(client: Client, project: Project) -> None:
@@ -259,7 +260,7 @@ def test_a_comment_on_a_line_stands_below_it_and_can_be_deleted(client: Client, 
     assert answer["Location"] == f"/tasks/{task.public_id}/review/#comment-{made.pk}"
     row = _review(client, task).partition(f'id="{work.public_id}-5"')[2].partition("</article>")[0]
     assert row.count("<tr") == 1 and "Why five?" in row and 'class="comment draft"' in row and "data-delete" in row
-    _post(client, task, do="withdraw", comment=made.pk)
+    _post(client, task, do="delete", comment=made.pk)
     assert not ReviewComment.objects.exists()
 
 
@@ -436,9 +437,7 @@ def test_a_text_of_very_many_short_lines_is_shown_line_by_line(client: Client, t
 LONG = ("x" * 99 + "\n") * 11_000
 
 
-@pytest.mark.parametrize(
-    ("new", "same"), [(LONG + "more\n", True), ("more\n" + LONG, False)]
-)
+@pytest.mark.parametrize(("new", "same"), [(LONG + "more\n", True), ("more\n" + LONG, False)])
 def test_a_review_says_how_much_was_compared(client: Client, task: Task, new: str, same: bool) -> None:
     make_artifact(task, LONG, new, paths=["long.txt"])
     page = _review(client, task)
@@ -453,9 +452,7 @@ def test_a_damaged_earlier_version_does_not_hide_the_new_one(client: Client, tas
     assert "second" in page and f'data-damaged="{work.public_id}"' in page
 
 
-def test_a_draft_on_an_older_version_or_on_a_work_that_is_not_shown_can_be_deleted(
-    client: Client, task: Task
-) -> None:
+def test_a_draft_on_an_older_version_or_on_a_work_that_is_not_shown_can_be_deleted(client: Client, task: Task) -> None:
     old, other = make_artifact(task, "1\n", "2\n", "3\n", paths=["a.py"]), make_artifact(task, paths=["b.py"])
     me = get_user_model().objects.get()
     for version in (version_of(old, 1), version_of(other)):

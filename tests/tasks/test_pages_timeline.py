@@ -69,9 +69,7 @@ def test_work_nobody_began_says_what_will_be_here(client: Client, project: Proje
         (Verb.CANCEL, Status.CANCELLED),
     ],
 )
-def test_a_stretch_ends_with_what_became_of_the_task(
-    client: Client, project: Project, verb: str, status: str
-) -> None:
+def test_a_stretch_ends_with_what_became_of_the_task(client: Client, project: Project, verb: str, status: str) -> None:
     task = make_task(project, parent=make_plan(project, 0), title="Build", status=status)
     _happened(task, Verb.CLAIM, 0, make_session(project, client_name="Cursor"))
     _happened(task, verb, 75, status=status)
