@@ -1,4 +1,4 @@
-"""The lines that connect an assistant: our own command, and for Claude Code its own over stdio."""
+"""The commands that connect an assistant: our own, and for Claude Code its own over stdio."""
 
 from __future__ import annotations
 
@@ -20,10 +20,8 @@ def claude_code_line() -> str:
 
 
 def connect_line(client: str = "CLIENT") -> str:
-    """Return the command that connects an assistant by name; without one, it is to be completed by it.
-
-    It is pasted into another terminal, which does not know where the data of this site is unless it is told.
-    """
+    """Return our command that connects an assistant."""
+    # It is pasted into another terminal, which does not know the data folder of this site.
     words = [sys.executable, str(settings.BASE_DIR / "manage.py"), "connect"]
     if os.environ.get("ORCHESTRATOR_HOME") and os.name != "nt":
         words = ["env", f"ORCHESTRATOR_HOME={settings.ORCHESTRATOR_HOME.resolve()}", *words]
@@ -31,14 +29,14 @@ def connect_line(client: str = "CLIENT") -> str:
 
 
 def connect_help() -> str:
-    """Return both ways for the greeting of `up`, with the names of the assistants."""
+    """Return both commands for the greeting of `up`, with the names of the assistants."""
     return f"{connect_line()}   ({', '.join(names())})\n  or, for Claude Code over stdio: {claude_code_line()}"
 
 
 def _environment() -> list[str]:
-    """Pass on what was set, so that the assistant finds the same data as the site; a secret goes by name.
+    """Return options with the variables by which the assistant finds the same data; a secret goes by name.
 
-    `--env` takes every word up to the next option, so it comes first, before `--scope`.
+    `--env` takes every word up to the next option, so these come before `--scope`.
     """
     words = []
     if os.environ.get("ORCHESTRATOR_HOME"):
@@ -55,5 +53,5 @@ def _by_name(variable: str) -> str:
 
 
 def quote(words: list[str]) -> str:
-    """Write words as this system's shell takes them."""
+    """Quote words for the shell of this system."""
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
