@@ -110,7 +110,7 @@ def test_a_file_that_is_not_a_database_fails_with_one_line(empty_home: Path) -> 
     assert "file is not a database" in failed.stderr
 
 
-def test_six_sites_that_start_together_on_a_empty_home_all_serve(empty_home: Path, tmp_path: Path) -> None:
+def test_six_sites_that_start_together_on_an_empty_home_all_serve(empty_home: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
         sites = [stack.enter_context(start(tmp_path / f"up{number}")) for number in range(6)]
         for site in sites:
