@@ -221,9 +221,9 @@ def artifacts_by_task(tasks: list[Task]) -> dict[int, list[ArtifactSummary]]:
     keys = [task.pk for task in tasks]
     for start in range(0, len(keys), 500):
         rows = _summaries(tasks=keys[start : start + 500])
-        for (task, *facts), alike in groupby(rows, key=lambda row: row[:5]):
+        for (task, public_id, kind, chars, size), alike in groupby(rows, key=lambda row: row[:5]):
             paths = tuple(row[5] for row in alike if row[5] is not None)
-            found.setdefault(task, []).append(ArtifactSummary(*facts, paths))
+            found.setdefault(task, []).append(ArtifactSummary(public_id, kind, chars, size, paths))
     return found
 
 
