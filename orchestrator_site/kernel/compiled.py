@@ -170,6 +170,7 @@ class CompiledUpdate:
 
 
 _INSERTS: dict[Key, str] = {}
+_FEW_ROWS, _MOST_ROWS = 16, 256
 
 
 def insert(*rows: Model, update: Sequence[str] = (), unique: Sequence[str] = (), using: str = DEFAULT_DB_ALIAS) -> None:
@@ -198,6 +199,14 @@ def insert(*rows: Model, update: Sequence[str] = (), unique: Sequence[str] = (),
         cursor.execute(_INSERTS[kind], values)
         for row, (key,) in zip(rows, cursor.fetchall(), strict=True):
             row.pk, row._state.adding, row._state.db = key, False, using
+
+
+def insert_all(rows: Sequence[Model]) -> None:
+    """Save new rows of one model by few statements; many rows in powers of two, so that few sizes are compiled."""
+    while rows:
+        size = len(rows) if len(rows) <= _FEW_ROWS else min(_MOST_ROWS, 1 << (len(rows).bit_length() - 1))
+        insert(*rows[:size])
+        rows = rows[size:]
 
 
 def _slots_for(value: Any) -> int | None:

@@ -59,7 +59,7 @@ def move(
     changes["is_ready"] = task.is_leaf and to in CLAIMABLE and not has_open_dependencies(task)
     _update_if_unchanged(task, changes)
     if Status.COMPLETED in (before, to):
-        readiness.refresh_dependents(task)
+        readiness.refresh_dependents(task=task)
     events.record(
         actor=actor,
         verb=verb,
