@@ -13,7 +13,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from artifacts.models import Content
-from artifacts.storage.base import Stored, content_store
+from artifacts.storage.backends import content_store
+from artifacts.storage.base import Stored
 from artifacts.storage.local import drafts_left, remove_draft
 from orchestrator_site.kernel.errors import Transient
 
@@ -87,4 +88,4 @@ def _is_removed(name: str, remove: Callable[[str], None]) -> bool:
 
 def _named(some: Iterable[Stored]) -> set[str]:
     rows = Content.objects.filter(sha256__in={each.name[:64] for each in some}, data=None)
-    return {row.kept_as for row in rows.only("sha256", "stored_as")}
+    return set(rows.values_list("stored_as", flat=True))
