@@ -1,15 +1,20 @@
 # Every target makes or refreshes .venv by itself from the lock files. CONTRIBUTING.md shows the plain commands.
-# `make run PORT=8001` picks another port, `make test TESTS=tests/tasks` other tests, `PYTHON=…` another interpreter.
+# `make run PORT=8001` picks another port, `make test TESTS=tests/tasks` other tests, `PYTHON=…` another interpreter,
+# `VENV=…` another environment, `make setup WITH_PIP='pip==23.2.1'` another pip in a new environment.
 
 PYTHON ?= python3
 PORT ?= 8000
 TESTS ?= tests
-VENV := .venv
+VENV ?= .venv
+WITH_PIP ?= 'pip>=23.2'
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --require-hashes
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
 
 # Checks import the settings, which make the data folder and its key: keep them away from the user's own data.
-CHECK_HOME := $(CURDIR)/$(VENV)/check-home
+CHECK_HOME := $(abspath $(VENV))/check-home
+
+# Each of the hundreds of processes that the tests start would compile the product again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # A contributor without Chromium still gets all the other tests, and is told; CI may leave nothing out.
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
@@ -27,14 +32,16 @@ define NO_PIP
 This Python brings neither ensurepip nor pip: install them (Debian, Ubuntu: apt install python3-venv) and call make again.
 endef
 
-.PHONY: help run link setup test test-conformance test-clients test-schema test-all lint type bench demo screenshots openapi lock clean
+.PHONY: help run link setup test coverage test-storms test-properties test-conformance test-clients test-schema lint type bench demo screenshots openapi lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run       start the site on http://127.0.0.1:$(PORT)/"
 	@echo "make link      a fresh sign-in link for the site that runs"
-	@echo "make test      the tests, with coverage (about ten minutes on 2 cores)"
-	@echo "make test-all  the storms and the long property runs that 'make test' leaves out"
+	@echo "make test      the tests (about five minutes on 2 cores)"
+	@echo "make coverage  the same, with the lines that they reach (about ten minutes)"
+	@echo "make test-storms       the storms, which 'make test' leaves out"
+	@echo "make test-properties   the property tests, with twenty times as many examples"
 	@echo "make test-conformance  the protocol's own suite and Inspector against the bridge; installs them, with npm"
 	@echo "make test-clients      Claude Code, Codex and Gemini CLI do a whole job; installs them, with npm (1.1 GB)"
 	@echo "make test-schema       every operation of the REST API against docs/openapi.yaml (two minutes)"
@@ -58,11 +65,19 @@ setup: $(VENV)/dev.stamp
 
 test: $(VENV)/dev.stamp
 	@$(if $(BROWSER),echo "chromium not found: browser tests left out (install chromium to run them)")
-	$(BIN)/python -m pytest -n auto -m "not storm and not conformance and not clients and not schema $(BROWSER)" --cov --cov-report=term $(TESTS)
+	$(BIN)/python -m pytest -n auto --durations=10 $(COVER) \
+		-m "not storm and not conformance and not clients and not schema $(BROWSER)" $(TESTS)
 
-# One at a time: a storm needs the whole machine, and a long property run has more time than two minutes.
-test-all: $(VENV)/dev.stamp
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m "(storm or hypothesis) $(BROWSER)" -o timeout=900 $(TESTS)
+# Measuring every process takes more time than the tests themselves.
+coverage: COVER = --cov --cov-report=term
+coverage: test
+
+# One at a time: a storm needs the whole machine.
+test-storms: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m storm -o timeout=900 $(TESTS)
+
+test-properties: $(VENV)/dev.stamp
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n auto -m "hypothesis and not storm" -o timeout=900 $(TESTS)
 
 test-conformance: $(VENV)/dev.stamp
 ifeq ($(CI)$(NPM),)
@@ -104,7 +119,7 @@ openapi: $(VENV)/dev.stamp
 	ORCHESTRATOR_HOME="$(CHECK_HOME)" $(BIN)/python manage.py openapi > docs/openapi.yaml
 
 # The locks hold for every platform and every Python from 3.11 on, and name no package index.
-COMPILE = $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+COMPILE = $(BIN)/uv pip compile -q --upgrade --universal --no-strip-extras --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 lock: $(VENV)/dev.stamp
 	$(COMPILE) --output-file requirements.lock
@@ -116,11 +131,11 @@ clean:
 
 # A stamp is newer than its lock exactly when the lock has been installed.
 $(VENV)/run.stamp: requirements.lock | $(BIN)/python
-	$(PIP_INSTALL) -r $<
+	$(PIP_INSTALL) --require-hashes -r $<
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock | $(BIN)/python
-	$(PIP_INSTALL) -r $<
+	$(PIP_INSTALL) --require-hashes -r $<
 	@touch $@
 
 # Where ensurepip is left out (Debian without python3-venv), the system's own pip fills the new environment.
@@ -134,3 +149,4 @@ $(BIN)/python:
 		$(PYTHON) -m venv --without-pip $(VENV) \
 		&& $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install -qq pip \
 		|| { rm -rf $(VENV); echo '$(NO_PIP)' >&2; exit 1; }; }
+	@$(PIP_INSTALL) $(WITH_PIP) || { rm -rf $(VENV); exit 1; }

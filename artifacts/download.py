@@ -101,7 +101,11 @@ async def _asynchronously(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[
     chunk: bytes | None = first
     while chunk is not None:
         yield chunk
-        chunk = await sync_to_async(next)(rest, None)
+        chunk = await sync_to_async(_next)(rest)
+
+
+def _next(chunks: Iterator[bytes]) -> bytes | None:
+    return next(chunks, None)
 
 
 def _media_type(version: ArtifactVersion) -> str:

@@ -1,4 +1,4 @@
-"""Delivered work: artifacts, their versions, their logical paths, the stored bytes, and work that still arrives.
+"""Artifacts, their versions, logical paths and content, uploads, review comments and search documents.
 
 Only `artifacts/services/` changes these rows.
 """
@@ -10,12 +10,10 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Replace
 from django.utils import timezone
 
-from artifacts.search.models import SearchBacklog as SearchBacklog
-from artifacts.search.models import SearchDocument as SearchDocument
 from tasks.models import Project, Session, Task
 
 INLINE_LIMIT = 64 * 1024
-"""Stored bytes up to this size live in the row, larger ones in a file (docs/architecture.md, "Content")."""
+"""Content up to this size is stored in the row, larger content in a file (docs/architecture.md, "Content")."""
 
 
 class Kind(models.TextChoices):
@@ -63,7 +61,7 @@ class Content(models.Model):
 
 
 class Artifact(models.Model):
-    """One piece of delivered work; delivering it again makes the next version."""
+    """A delivered file or text; delivering it again makes the next version."""
 
     public_id = models.CharField(max_length=40, unique=True)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="artifacts")
@@ -87,8 +85,6 @@ class Artifact(models.Model):
 
 
 class ArtifactVersion(models.Model):
-    """The content of an artifact as it was delivered once."""
-
     artifact = models.ForeignKey(Artifact, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     content = models.ForeignKey(Content, on_delete=models.PROTECT, related_name="versions")
@@ -110,13 +106,13 @@ class ArtifactVersion(models.Model):
 
 
 class ArtifactPath(models.Model):
-    """Where the work belongs in the user's own tree: data, never a path of this server."""
+    """A logical path in the user's own tree: data, never a path on this server."""
 
     artifact = models.ForeignKey(Artifact, on_delete=models.CASCADE, related_name="paths")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     path = models.CharField(max_length=1024)
     folder = models.GeneratedField(
-        # What is left when all characters but `/` are taken off the end: `src/app/` of `src/app/main.py`.
+        # Strips all characters but `/` from the end: `src/app/` of `src/app/main.py`.
         expression=Func(F("path"), Replace("path", Value("/"), Value("")), function="RTRIM"),
         output_field=models.CharField(max_length=1024),
         db_persist=True,
@@ -141,7 +137,7 @@ class UploadState(models.TextChoices):
 
 
 class Upload(models.Model):
-    """Work that arrives in parts. Its first `received` bytes are staged and acknowledged, whatever crashes."""
+    """An artifact that arrives in parts. Its first `received` bytes are staged and survive any crash."""
 
     public_id = models.CharField(max_length=40, unique=True)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="uploads")
@@ -188,14 +184,14 @@ class Upload(models.Model):
 
 class ReviewCommentQuerySet(models.QuerySet["ReviewComment"]):
     def unsent(self, task: Task) -> ReviewCommentQuerySet:
-        """What the next verdict on a task takes along, in the order in which it was said."""
+        """The drafts that the next verdict on a task sends, in order."""
         return self.filter(task=task, sent_at__isnull=True).order_by("id")
 
 
 class ReviewComment(models.Model):
-    """What a reviewer says of delivered work: of lines of a version, of a version, or of all that a task delivered.
+    """A reviewer's comment on lines of a version, on a version, or on everything that a task delivered.
 
-    It is a draft until a verdict on the task takes it along; from then on nobody changes it.
+    It is a draft until a verdict on the task sends it; then it never changes.
     """
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="review_comments")
@@ -233,7 +229,46 @@ class ReviewComment(models.Model):
 
     @property
     def lines(self) -> str:
-        """The lines in short: `line 12` or `lines 12-14`; empty without any."""
+        """`line 12` or `lines 12-14`; empty without lines."""
         if self.line is None:
             return ""
         return f"line {self.line}" if self.line == self.end_line else f"lines {self.line}-{self.end_line}"
+
+
+class SearchDocument(models.Model):
+    """A piece of bounded size of what search looks through in a task or an artifact.
+
+    The key names the owner, so that rows are rewritten without a lookup: `owner * 128 + part`, where the owner is twice
+    the key of a task, or twice the key of an artifact plus one.
+
+    The columns never change: the index beside it (a virtual table with triggers on SQLite, a generated column on
+    PostgreSQL) is made by hand in a migration, and Django's table rebuild would silently drop it.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+")
+    artifact = models.ForeignKey(Artifact, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=16, help_text="`task`, or the kind of the artifact.")
+    scope = models.CharField(max_length=200, help_text="The same facts as words, for an index that knows only words.")
+    offset = models.PositiveBigIntegerField(default=0, help_text="Characters of the work before this piece.")
+    title = models.TextField(blank=True)
+    body = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class SearchBacklog(models.Model):
+    """A task or an artifact that is still to be indexed; `owner` as in SearchDocument."""
+
+    owner = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        ordering = ["owner"]
+
+    def __str__(self) -> str:
+        return str(self.pk)

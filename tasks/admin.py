@@ -7,90 +7,38 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import cached_property
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.kernel.identity import Scope
-from tasks.admin_actions import TASK_ACTIONS, end_sessions, may
-from tasks.mirrors import begin_mirror
+from orchestrator_site.kernel.signals import project_files_changed
+from orchestrator_site.web.admin import ReadOnlyAdmin, link_to, link_to_list, may
+from tasks.admin_actions import TASK_ACTIONS, end_sessions
 from tasks.models import Dependency, Event, IdempotencyKey, Project, Session, Specialist, Task, ToolUse
 from tasks.services.edit_project import require_mirrors_folder
 
 if TYPE_CHECKING:  # the classes are generic for the type checker alone
     _ModelAdmin = admin.ModelAdmin[Any]
-    _Paginator = Paginator[Any]
     _ProjectForm = forms.ModelForm[Project]
     _SpecialistForm = forms.ModelForm[Specialist]
 else:
     _ModelAdmin = admin.ModelAdmin
-    _Paginator = Paginator
     _ProjectForm = _SpecialistForm = forms.ModelForm
-
-COUNTED = 10_000
-"""Rows that a list leads to; a search or a filter finds the others."""
 
 admin.site.site_header = "Task Orchestrator administration"
 admin.site.site_title = "Task Orchestrator"
 admin.site.index_title = "All records"
 
 
-class BoundedPaginator(_Paginator):
-    """Counts no further than anybody turns pages: a count of everything would read everything."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # lists of the admin are always querysets
-        return min(rows.order_by().values("pk")[: COUNTED + 1].count(), COUNTED)
-
-
-class ReadOnlyAdmin(_ModelAdmin):
-    """For rows that services own: they are changed through the verbs of the product, and never here."""
-
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = BoundedPaginator
-    linked_by: tuple[str, ...] = ()
-    """Filters that links from other pages use, beside those of the side bar."""
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup in self.linked_by or super().lookup_allowed(lookup, value, request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-def link_to(row: Model | None, words: str = "") -> SafeString | str:
-    """Link to the admin page of a row, or say nothing where there is none."""
-    if row is None:
-        return "-"
-    address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    return format_html('<a href="{}"><bdi>{}</bdi></a>', address, words or row)
-
-
-def link_to_list(model: str, words: str, **filters: Any) -> SafeString:
-    """Link to an admin list that is narrowed to some rows."""
-    query = "&".join(f"{name}={value}" for name, value in filters.items())
-    return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, words)
-
-
 class ProjectForm(_ProjectForm):
     def clean_settings(self) -> dict[str, Any]:
         settings = self.cleaned_data["settings"]
         if not isinstance(settings, dict):
-            raise ValidationError('Settings are a JSON object, such as {"lease_minutes": 30}.')
+            raise ValidationError('Enter a JSON object, such as {"lease_minutes": 30}.')
         try:
             require_mirrors_folder(settings, self.instance.settings, self.instance.root_path)
         except Invalid as error:
@@ -111,7 +59,7 @@ class ProjectAdmin(ReadOnlyAdmin):
 
     def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        begin_mirror(obj)
+        project_files_changed.send(Project, project=obj)
 
     def view_on_site(self, obj: Project) -> str:
         return reverse("project", args=[obj.slug])
@@ -152,9 +100,9 @@ class SessionAdmin(ReadOnlyAdmin):
     def events_link(self, session: Session) -> SafeString:
         return link_to_list("tasks_event", "Events of this session", session__id__exact=session.pk)
 
-    @admin.display(description="tasks it holds")
+    @admin.display(description="tasks in progress")
     def held_link(self, session: Session) -> SafeString:
-        return link_to_list("tasks_task", "Tasks it holds", lease_session__id__exact=session.pk)
+        return link_to_list("tasks_task", "Tasks in progress", lease_session__id__exact=session.pk)
 
 
 @admin.register(ToolUse)
@@ -209,11 +157,11 @@ class TaskAdmin(ReadOnlyAdmin):
 
     @admin.display(description="dependencies")
     def dependencies_link(self, task: Task) -> SafeString:
-        return link_to_list("tasks_dependency", "What it needs", task__id__exact=task.pk)
+        return link_to_list("tasks_dependency", "Dependencies", task__id__exact=task.pk)
 
     @admin.display(description="dependents")
     def dependents_link(self, task: Task) -> SafeString:
-        return link_to_list("tasks_dependency", "What needs it", depends_on__id__exact=task.pk)
+        return link_to_list("tasks_dependency", "Dependents", depends_on__id__exact=task.pk)
 
     @admin.display(description="artifacts")
     def artifacts_link(self, task: Task) -> SafeString:
@@ -238,7 +186,7 @@ class DependencyAdmin(ReadOnlyAdmin):
     def task_link(self, dependency: Dependency) -> SafeString | str:
         return link_to(dependency.task)
 
-    @admin.display(description="needs")
+    @admin.display(description="depends on")
     def depends_on_link(self, dependency: Dependency) -> SafeString | str:
         return link_to(dependency.depends_on)
 
@@ -252,7 +200,7 @@ class EventAdmin(ReadOnlyAdmin):
     list_display = ("id", "created_at", "actor_name", "verb", "task_link", "project", "session_link")
     list_filter = ("verb", "project")  # never one that offers what occurs: that reads every event
     search_fields = ("=task__public_id", "=session__public_id")
-    search_help_text = "The whole id of a task or of a session."
+    search_help_text = "Full id of a task or session."
     list_select_related = ("task", "project", "session")
     ordering = ("-id",)
     linked_by = ("task__id__exact", "session__id__exact", "actor_kind__exact")
@@ -291,7 +239,7 @@ def _texts(value: Any) -> list[str]:
     if value in (None, ""):
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
-        raise ValidationError('This is a JSON list of texts, such as ["Python", "SQL"].')
+        raise ValidationError('Enter a JSON list of strings, such as ["Python", "SQL"].')
     return value
 
 

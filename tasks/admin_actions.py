@@ -2,61 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from orchestrator_site.kernel.errors import OrchestratorError
-from orchestrator_site.kernel.identity import Scope, person, scopes_of
-from orchestrator_site.web.pages import actor_of, user_of
+from orchestrator_site.kernel.identity import person
+from orchestrator_site.web.admin import Action, chosen, do_each
+from orchestrator_site.web.pages import user_of
 from tasks.choices import Verb
+from tasks.identity.page import actor_of
 from tasks.models import Session, Task
 from tasks.services.guarded_action import ask, seen_as
 from tasks.services.sessions import end_session
 
-MOST = 200
-"""Rows that one action changes; each is a transaction of its own."""
-TOLD = 20
-"""Refusals that are told one by one."""
 REASON_LIMIT = 2_000
-Deed = Callable[..., Any]
 
 
-def may(request: HttpRequest, scope: Scope) -> bool:
-    """Whether the person's scopes allow something; Django's own permissions say only what is to be seen."""
-    return scope in scopes_of(request.user)
-
-
-def chosen(request: HttpRequest, rows: QuerySet[Any]) -> list[Any]:
-    """Return the rows of an action; none, and a word on why, where they are too many."""
-    found = list(rows.order_by("pk")[: MOST + 1])
-    if len(found) <= MOST:
-        return found
-    messages.error(request, f"At most {MOST} rows at once; nothing was changed. Choose fewer.")
-    return []
-
-
-def do_each(request: HttpRequest, rows: Iterable[Model], deed: Deed, done: str) -> None:
-    """Do something to each row, and tell how many went well and why each other one was refused."""
-    number, refusals = 0, list[str]()
-    for row in rows:
-        try:
-            number += deed(row) is not False
-        except OrchestratorError as error:
-            refusals.append(f"Refused for {row}: {error.message}")
-    if number:
-        messages.success(request, f"{number} {done}.")
-    for refusal in refusals[:TOLD]:
-        messages.error(request, refusal)
-    if len(refusals) > TOLD:
-        messages.error(request, f"{len(refusals) - TOLD} more were refused.")
-
-
-def _asking(verb: Verb, label: str, permission: str) -> Deed:
+def _asking(verb: Verb, label: str, permission: str) -> Action:
     @admin.action(description=f"{label} the selected tasks", permissions=[permission])
     def action(_: Any, request: HttpRequest, tasks: QuerySet[Task]) -> None:
         actor = actor_of(request)

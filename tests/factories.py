@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from artifacts import storage
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
-from tasks import words
+from artifacts.search.index import index_tasks
 from tasks.choices import Status, Verb
 from tasks.models import Dependency, Event, Project, Session, Task
 
@@ -37,6 +37,18 @@ def html_of(response: Any) -> str:
     """Return a page that came out well."""
     assert response.status_code == 200, response.status_code
     return str(response.content.decode())
+
+
+def note_of(page: str, code: str) -> str:
+    """Return the note, message or alert of a page that carries an error code or a verb."""
+    found = re.search(rf'<(p|section)\b[^>]* data-code="{code}"[^>]*>(.*?)</\1>', page, re.DOTALL)
+    assert found, f"no note of {code}"
+    return unescape(found[2])
+
+
+def fields_with_errors(page: str) -> list[str]:
+    """Return the names of the fields that a page shows an error next to."""
+    return re.findall(r'id="wrong-(\w+)"', page)
 
 
 def sent(page: str, form: str = '<form class="card form"') -> dict[str, Any]:
@@ -73,7 +85,7 @@ def make_task(project: Project, *, parent: Task | None = None, status: str = Sta
         parent.is_leaf = False
         Task.objects.filter(pk=parent.pk).update(is_leaf=False)
     task.save(force_insert=True)
-    words.index([task])
+    index_tasks([task])
     return task
 
 
@@ -86,7 +98,7 @@ def make_plan(project: Project, size: int = 3, *, statuses: Iterable[str] = (), 
         for place in range(1, size + 1)
     ]
     Task.objects.bulk_create(subtasks)
-    words.index(subtasks)
+    index_tasks(subtasks)
     return plan
 
 

@@ -12,7 +12,7 @@ from artifacts.export.filenames import ExportedVersion
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content
 from artifacts.selectors.tree import folder_at
 from tasks.models import Project, Task
-from tasks.services.dependencies import descendants_of
+from tasks.selectors.descendants import descendants_of
 
 BATCH = 5_000
 _COLUMNS = (

@@ -10,7 +10,6 @@ import hashlib
 import os
 import secrets
 import stat
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -19,10 +18,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from artifacts.export.filenames import PRIVATE
-from artifacts.locks import free_file, try_file
 from orchestrator_site.kernel.errors import Transient
+from orchestrator_site.kernel.files import try_lock
+from orchestrator_site.kernel.polling import poll
 
-POLL_SECONDS = 0.02
 _WRITING = f"{PRIVATE}writing-"
 _LOCK = f"{PRIVATE}lock"
 _HOLDS_FOLDERS = os.open in os.supports_dir_fd
@@ -122,16 +121,14 @@ class Root:
         Raises Transient where another process has it for that long.
         """
         with self._folder.open(_LOCK, _LOCK, os.O_RDWR | os.O_CREAT) as handle:
-            _wait_for(handle, patience_seconds)
-            try:
-                with os.scandir(self._folder.path if self._folder.fd is None else self._folder.fd) as entries:
-                    files = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
-                for name in files:
-                    if name.startswith(_WRITING):
-                        os.unlink(self._folder.name(name), dir_fd=self._folder.fd)
-                yield
-            finally:
-                free_file(handle)
+            if not poll(lambda: try_lock(handle), seconds=patience_seconds):
+                raise Transient("Another process is writing to this folder.", next="Wait a little, then try again.")
+            with os.scandir(self._folder.path if self._folder.fd is None else self._folder.fd) as entries:
+                files = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+            for name in files:
+                if name.startswith(_WRITING):
+                    os.unlink(self._folder.name(name), dir_fd=self._folder.fd)
+            yield
 
     def look(self, file: str) -> Seen:
         """Hash a file that may be there."""
@@ -247,11 +244,3 @@ def _mark(found: os.stat_result) -> tuple[int, ...]:
 def _set_time(folder: Folder, name: str, time_ns: int) -> None:
     follows = os.utime not in os.supports_follow_symlinks
     os.utime(folder.name(name), ns=(time_ns, time_ns), dir_fd=folder.fd, follow_symlinks=follows)
-
-
-def _wait_for(handle: FileIO, patience_seconds: float) -> None:
-    end = time.monotonic() + patience_seconds
-    while not try_file(handle):
-        if time.monotonic() > end:
-            raise Transient("Somebody else is writing to this folder.", next="Wait a moment, then try again.")
-        time.sleep(POLL_SECONDS)

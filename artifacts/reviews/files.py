@@ -21,7 +21,7 @@ from artifacts.rendering.parts import MOST_NUMBERED, coloured, parts_of
 from artifacts.rendering.views_of import RENDERED_CHARACTERS, View, name_of, rendered, views_of
 from artifacts.reviews.rows import Lines
 from artifacts.storage import Damaged
-from orchestrator_site.web.templatetags.board import turns_text
+from orchestrator_site.web.templatetags.formats import turns_text
 from tasks.models import Task
 
 CHANGES = "changes"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from artifacts.search.models import SearchDocument
+from artifacts.models import SearchDocument
 from tasks.models import Task
 
 PIECE = 16_000

@@ -12,7 +12,7 @@ from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
 from artifacts.paths import normalised
 from orchestrator_site.kernel.errors import Invalid, invalid
 from tasks.models import Project, Task
-from tasks.services.dependencies import descendants_of
+from tasks.selectors.descendants import descendants_of
 
 _BELOW = 5_000
 _LAST_KEY = 2**63 - 1

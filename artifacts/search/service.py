@@ -15,8 +15,7 @@ from artifacts.search.snippets import Snippet, snippet_of, spans_of
 from artifacts.selectors.artifacts import version_of
 from orchestrator_site.kernel.errors import Invalid
 from tasks.models import Project, Task
-from tasks.services.dependencies import descendants_of
-from tasks.words import MOST_FOUND
+from tasks.selectors.descendants import descendants_of
 
 LIMIT = 50
 LIMIT_DEFAULT = 10
@@ -111,13 +110,17 @@ def search_inside(query: str, artifact: Artifact, *, limit: int = LIMIT_DEFAULT,
     )
 
 
-def tasks_found(project: Project, text: str) -> list[int]:
+MOST_FOUND = 1_000
+"""Tasks that a list is narrowed to by a search, at most; the best matches."""
+
+
+def tasks_found(project: Project, text: str, *, limit: int = MOST_FOUND) -> list[int]:
     """Return the primary keys of the tasks that some words fit best, the last word as the beginning of one."""
-    terms = terms_of(f"{text}*" if text[-1].isalnum() else text)
+    terms = terms_of(f"{text}*" if text[-1:].isalnum() else text)
     expression = engine().expression(terms, every=True)
     if not expression:
         return []
-    ranked = engine().ranked(expression, Within(project.pk, kinds=("task",)), after=None, limit=MOST_FOUND)
+    ranked = engine().ranked(expression, Within(project.pk, kinds=("task",)), after=None, limit=limit)
     return [row.owner // 2 for row in ranked]
 
 

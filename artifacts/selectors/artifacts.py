@@ -1,28 +1,27 @@
-"""Reads of delivered work that more than one door needs."""
+"""Reads of artifacts."""
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
-from django.db.models import F
+from django.db.models import Count, F, QuerySet
 
 from artifacts import storage
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content
-from artifacts.reports.brief import Work
 from artifacts.storage import slices
-from orchestrator_site.kernel.errors import Invalid, NotFound
+from orchestrator_site.kernel.errors import Hint, Invalid, NotFound
 from tasks.models import Project, Task
 
 READ_LIMIT = 1024 * 1024
-"""Characters or bytes that one answer carries, for programs that fetch a whole work."""
+"""Characters or bytes of one answer at most, for programs that fetch everything."""
 SHOWN_LIMIT = 100_000
-"""Characters that an answer carries where nobody said so many: of lines, and of a resource."""
+"""Characters of an answer in lines, and of a resource."""
 DEFAULTS = {"chars": 20_000, "lines": 500, "bytes": 20_000}
-"""Units that it carries where nobody says how many."""
+"""Units of an answer by default."""
 _WORK_COLUMNS = ("artifact__public_id", "artifact__kind", "content__size_chars", "content__size_bytes")
 
 
@@ -30,8 +29,25 @@ Unit = Literal["chars", "lines", "bytes"]
 
 
 @dataclass(frozen=True, slots=True)
+class ArtifactSummary:
+    """An artifact in its latest version, as briefs and lists name it."""
+
+    artifact_id: str
+    kind: str
+    size_chars: int | None
+    """None for binary content."""
+    size_bytes: int
+    paths: tuple[str, ...]
+
+    @property
+    def size(self) -> str:
+        """The size for people, such as `12,534 characters`."""
+        return f"{self.size_bytes:,} bytes" if self.size_chars is None else f"{self.size_chars:,} characters"
+
+
+@dataclass(frozen=True, slots=True)
 class Slice:
-    """A stretch of a stored work; `offset`, `end` and `total` count its unit. Bytes that are no text come as base64."""
+    """Part of stored content; `offset`, `end` and `total` count its unit. Binary content comes as base64."""
 
     unit: Unit
     offset: int
@@ -42,47 +58,39 @@ class Slice:
 
     @property
     def has_more(self) -> bool:
-        """Whether the work goes on."""
         return self.end < self.total
 
 
 def artifact_by_id(project: Project, public_id: str) -> Artifact:
-    """Return an artifact of this project.
-
-    Raises NotFound.
-    """
+    """Return an artifact of this project. Raises NotFound."""
     found = Artifact.objects.select_related("task").filter(project=project, public_id=public_id).first()
     if found is None:
         raise NotFound(
             f"There is no artifact {public_id[:64]!r} in project {project.slug}.",
-            next="Call orchestrator_synthesize_results on its plan to see the artifacts.",
+            hint=Hint.LIST_ARTIFACTS,
         )
     return found
 
 
 def project_of_artifact(public_id: str) -> Project | None:
-    """Return the project that an artifact is in."""
     return Project.objects.filter(artifacts__public_id=public_id.replace("\x00", "")).first()
 
 
 def ids_beginning(project: Project, start: str, *, limit: int = 101) -> list[str]:
-    """Return ids of a project's artifacts that begin so, the newest first."""
+    """Return the ids of a project's artifacts that start with a text, newest first."""
     rows = Artifact.objects.filter(project=project, public_id__startswith=start.replace("\x00", ""))
     return list(rows.order_by("-id").values_list("public_id", flat=True)[:limit])
 
 
 def versions_beginning(project: Project, public_id: str, start: str, *, limit: int = 101) -> list[str]:
-    """Return numbers of an artifact's versions that begin so, the latest first."""
+    """Return the version numbers of an artifact that start with a text, latest first."""
     found = Artifact.objects.filter(project=project, public_id=public_id).first()
     numbers = map(str, range(found.version if found else 0, 0, -1))
     return list(islice((number for number in numbers if number.startswith(start)), limit))
 
 
 def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion:
-    """Return a version of an artifact, the latest by default.
-
-    Raises NotFound.
-    """
+    """Return a version of an artifact, the latest by default. Raises NotFound."""
     number = artifact.version if number is None else number
     found = artifact.versions.select_related("content").filter(number=number).first()
     if found is None:
@@ -93,15 +101,15 @@ def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion
 
 
 def unit_of(version: ArtifactVersion) -> Unit:
-    """Return the unit that a work is read in where nobody asks for one: characters, or bytes of what is no text."""
+    """Return the default unit: characters of text, bytes of binary content."""
     return "bytes" if version.content.size_chars is None else "chars"
 
 
 def read(version: ArtifactVersion, unit: Unit = "chars", *, offset: int = 0, limit: int | None = None) -> Slice:
-    """Return exactly `limit` units of a stored work from `offset` on, fewer only at its end.
+    """Return exactly `limit` units of stored content from `offset` on, fewer only at its end.
 
-    Lines come whole, as many as have SHOWN_LIMIT characters together. Raises Invalid for a range that cannot be or a
-    unit that the work does not have, Damaged where the stored bytes are not the delivered ones.
+    Lines come whole, up to SHOWN_LIMIT characters together. Raises Invalid for an impossible range or unit, Damaged if
+    the stored bytes are not the delivered ones.
     """
     total = _total(version.content, unit)
     limit = DEFAULTS[unit] if limit is None else limit
@@ -116,7 +124,7 @@ def read(version: ArtifactVersion, unit: Unit = "chars", *, offset: int = 0, lim
 
 
 def _total(content: Content, unit: Unit) -> int:
-    """Return how many units there are. Raises Invalid where a work has none of them."""
+    """Return how many units there are. Raises Invalid if the content has no such unit."""
     if unit == "bytes":
         return content.size_bytes
     if content.size_chars is None:
@@ -157,9 +165,9 @@ _READERS: dict[Unit, Callable[[Content, int, int, int], Slice]] = {
 }
 
 
-def works_of(tasks: list[Task]) -> dict[int, list[Work]]:
-    """Return what some tasks delivered, by the task's primary key, each artifact in its latest version."""
-    found: dict[int, list[Work]] = {}
+def artifacts_by_task(tasks: list[Task]) -> dict[int, list[ArtifactSummary]]:
+    """Return the artifacts of some tasks by the task's primary key."""
+    found: dict[int, list[ArtifactSummary]] = {}
     keys = [task.pk for task in tasks]
     for start in range(0, len(keys), 500):
         rows = ArtifactVersion.objects.filter(artifact__task_id__in=keys[start : start + 500])
@@ -167,7 +175,9 @@ def works_of(tasks: list[Task]) -> dict[int, list[Work]]:
         facts = list(rows.values_list("artifact_id", "artifact__task_id", *_WORK_COLUMNS))
         paths = _paths([fact[0] for fact in facts])
         for key, task_key, public_id, kind, chars, size in facts:
-            found.setdefault(task_key, []).append(Work(public_id, kind, chars, size, tuple(paths.get(key, ()))))
+            found.setdefault(task_key, []).append(
+                ArtifactSummary(public_id, kind, chars, size, tuple(paths.get(key, ())))
+            )
     return found
 
 
@@ -177,3 +187,26 @@ def _paths(artifact_keys: list[int]) -> dict[int, list[str]]:
     for key, path in rows.values_list("artifact_id", "path"):
         found.setdefault(key, []).append(path)
     return found
+
+
+def recent_artifacts(project: Project, *, limit: int) -> list[Artifact]:
+    """Return a project's artifacts, the last changed first, each with `size_bytes` of its latest version."""
+    return list(with_size(Artifact.objects.filter(project=project).order_by("-updated_at"))[:limit])
+
+
+def artifacts_of(task: Task, *, limit: int) -> list[Artifact]:
+    """Return the artifacts of a task, newest first, each with `size_bytes` of its latest version."""
+    return list(with_size(Artifact.objects.filter(task=task).order_by("-id"))[:limit])
+
+
+def with_size(artifacts: QuerySet[Artifact]) -> QuerySet[Artifact]:
+    """Annotate artifacts with `size_bytes` of their latest version, and bring their task and paths along."""
+    latest = artifacts.filter(versions__number=F("version"))
+    sized: QuerySet[Artifact] = latest.annotate(size_bytes=F("versions__content__size_bytes"))
+    return sized.select_related("task").prefetch_related("paths")
+
+
+def count_by_task(task_keys: Iterable[int]) -> dict[int, int]:
+    """Return how many artifacts tasks have, by primary key; tasks without any are left out."""
+    rows = Artifact.objects.filter(task_id__in=list(task_keys)).order_by()
+    return dict(rows.values_list("task_id").annotate(Count("pk")))

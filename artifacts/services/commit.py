@@ -16,9 +16,9 @@ from artifacts.services.store import store_artifact
 from artifacts.services.upload import read_again, require_may_store, require_open, wrong_offset
 from artifacts.storage import Prepared, staging
 from orchestrator_site.kernel.errors import Conflict, Invalid
+from orchestrator_site.kernel.signals import project_files_changed
 from tasks.identity.actor import Actor
-from tasks.mirrors import begin_mirror
-from tasks.models import Task
+from tasks.models import Project, Task
 from tasks.services.claim import locked
 
 
@@ -64,7 +64,7 @@ def commit(*, arrived: Arrived, actor: Actor, lease_number: int | None = None) -
         task = locked(arrived.upload.task)
         if arrived.prepared is not None:
             require_may_store(task, actor, lease_number)
-            begin_mirror(task.project)
+            project_files_changed.send(Project, project=task.project)
         others = () if arrived.upload.paths else tuple(task.artifacts.values_list("pk", flat=True))
         return commit_locked(arrived=arrived, task=task, actor=actor, beside=others)
 

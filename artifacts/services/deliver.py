@@ -13,12 +13,12 @@ from artifacts.models import ArtifactVersion, Kind, Upload
 from artifacts.services.commit import Arrived, commit_locked, prepare_upload
 from artifacts.services.store import store_artifact
 from artifacts.storage import Prepared
-from orchestrator_site.kernel.errors import Invalid, TooLarge
+from orchestrator_site.kernel.errors import Hint, Invalid, TooLarge
+from orchestrator_site.kernel.signals import project_files_changed
 from orchestrator_site.kernel.text import without_bytes
 from tasks.choices import Status
 from tasks.identity.actor import Actor
-from tasks.mirrors import begin_mirror
-from tasks.models import Task
+from tasks.models import Project, Task
 from tasks.services.claim import locked
 from tasks.services.complete import Completion, complete_locked
 
@@ -91,7 +91,7 @@ def deliver(
     """
     with transaction.atomic():
         task = locked(task)
-        begin_mirror(task.project)
+        project_files_changed.send(Project, project=task.project)
         versions = _committed(task, actor, uploads, summary, kind)
         if prepared is not None:
             versions.append(
@@ -123,7 +123,6 @@ def _refuse_half_characters(text: str) -> None:
 def _too_large(size: int, limit: int) -> TooLarge:
     return TooLarge(
         f"detailed_work: {size:,} bytes; one call carries up to {limit:,}.",
-        next="Send it in parts (orchestrator_store_artifact of the toolset artifacts, or POST /api/v1/uploads), then "
-        "complete with its upload_ids.",
+        hint=Hint.UPLOAD,
         details={"limit_bytes": limit},
     )

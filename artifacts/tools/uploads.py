@@ -68,6 +68,7 @@ class StoreArtifact(Arguments):
     arguments=StoreArtifact,
     toolset="artifacts",
     destructive=True,
+    is_long=True,
 )
 def store_artifact(caller: Caller, given: StoreArtifact) -> Answer:
     """Do what the action says."""

@@ -18,7 +18,7 @@ from artifacts.selectors.tree import beside
 from artifacts.storage import Damaged
 from artifacts.views.source import LINES, PLACES, found_inside, fragment, source_parts
 from orchestrator_site.web.pages import number_in, page
-from orchestrator_site.web.templatetags.board import turns_text
+from orchestrator_site.web.templatetags.formats import turns_text
 
 SHOWN_CHARACTERS = 200_000
 SHOWN_VERSIONS = 50

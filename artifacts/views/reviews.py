@@ -18,8 +18,9 @@ from artifacts.services.review_comments import ROOM, composed
 from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, Transient
 from orchestrator_site.kernel.identity import Scope, scopes_of
-from orchestrator_site.web.pages import actor_of, find_task, form, page, page_number, require, text_in
+from orchestrator_site.web.pages import form, page, page_number, require, text_in
 from tasks.choices import Status, Verb
+from tasks.identity.page import actor_of, find_task
 from tasks.models import Project, Task
 from tasks.selectors.available_actions import offers_for
 from tasks.services.guarded_action import ask, seen_as
@@ -88,7 +89,7 @@ def _judge(request: HttpRequest, task: Task, verb: Verb) -> HttpResponse:
     earlier, later = reviews.neighbours(task, project)
     words, seen = request.POST.get("words", "").replace("\r\n", "\n"), request.POST.get("seen", "")
     ask(task=task, verb=verb, actor=actor_of(request), reason=words, seen=seen)
-    messages.success(request, f"“{task.title}”: {verb.label}.")
+    messages.success(request, f"“{task.title}”: {verb.label}.", extra_tags=verb)
     following = later or earlier
     address = reverse("review", args=[following.public_id]) if following else reverse("reviews")
     return redirect(_within(address, project))
@@ -131,7 +132,7 @@ def _line(text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit()) or len(text) > _DIGITS or int(text) > LAST_LINE:
-        raise Invalid("line: this is no number of a line.", next="Send a whole number, or none.")
+        raise Invalid("line: invalid line number", next="Enter a positive integer, or leave it empty.")
     return int(text)
 
 

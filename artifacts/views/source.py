@@ -14,7 +14,7 @@ from artifacts.rendering.parts import PARTS_PER_PAGE, coloured, count_parts, par
 from artifacts.search.inside import TOTAL_LIMIT, find_lines
 from artifacts.search.query_parser import terms_of
 from orchestrator_site.web.pages import number_in, text_in
-from orchestrator_site.web.templatetags.board import turns_text
+from orchestrator_site.web.templatetags.formats import turns_text
 
 LAST_NUMBER = 2**31 - 1
 PLACES = {"part", "line", "offset"}

@@ -1,0 +1,1 @@
+"""What every part of the product builds on; nothing here knows any of them."""

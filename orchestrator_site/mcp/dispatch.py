@@ -19,6 +19,7 @@ from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import OrchestratorError, Transient, invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.text import unstorable
+from orchestrator_site.mcp.hints import HINTS
 from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.mcp.registry import Tool
 from tasks.identity.client import Caller
@@ -45,14 +46,19 @@ class Outcome:
         return json.dumps(self.payload, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def run(tool: Tool, arguments: dict[str, Any], caller: Caller, meter: Meter | None = None) -> Outcome:
-    """Run one call to its end, and note in the meter what it came to; never raises."""
+def run(
+    tool: Tool, arguments: dict[str, Any], caller: Caller, meter: Meter | None = None, *, received: int = 0
+) -> Outcome:
+    """Run one call to its end, and note in the meter what it came to; never raises.
+
+    `received` is the size of the request in bytes.
+    """
     repaired: list[str] = []
     outcome = _run(tool, arguments, caller, repaired)
     if meter is not None:
         is_repaired = bool(repaired) or "repaired" in outcome.payload
         code = str(outcome.payload.get("code", "")) if outcome.is_error else ""
-        meter.note(caller, tool.name, arguments, outcome.text, error=code, is_repaired=is_repaired)
+        meter.note(caller, tool.name, received, outcome.text, error=code, is_repaired=is_repaired)
     return outcome
 
 
@@ -62,7 +68,7 @@ def _run(tool: Tool, arguments: dict[str, Any], caller: Caller, repaired: list[s
             caller.principal.require(Scope(tool.scope))
             payload = tool.handler(caller, parse(tool.arguments, arguments, repaired))
     except OrchestratorError as error:
-        return Outcome(error.as_dict(), is_error=True)
+        return Outcome(error.as_dict(HINTS), is_error=True)
     notes = [*repaired, *payload.pop("repaired", [])]
     return Outcome(_without_nothing({**payload, "repaired": _counted(notes)}))
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import OrderedDict
 from threading import Lock, Thread
-from typing import Any
 
 import anyio
-from anyio.to_thread import run_sync
-from django.db import close_old_connections
 from django.utils import timezone
 
+from orchestrator_site.asgi.database import in_thread
 from tasks.identity.client import Caller
 from tasks.services.tool_use import Key, Use, add_uses
 
@@ -24,8 +21,6 @@ LAST_FLUSH_SECONDS = 1.0
 MOST_KEPT = 10_000
 """Sessions by tools that are counted while the database takes nothing; beyond it, new ones are not counted."""
 MOST_CALLERS = 1_000
-PIECE = 65_536
-"""Characters of a long text that are measured at once."""
 
 
 class Meter:
@@ -36,19 +31,15 @@ class Meter:
         self._uses: dict[Key, Use] = {}
         self._last_sessions: OrderedDict[str, int] = OrderedDict()
 
-    def note(
-        self, caller: Caller, tool: str, arguments: dict[str, Any], answer: str, *, error: str, is_repaired: bool
-    ) -> None:
+    def note(self, caller: Caller, tool: str, received: int, answer: str, *, error: str, is_repaired: bool) -> None:
         """Count one call.
 
         One that was refused before its session was known counts for the session that its connection, or its access
         token where there is none, was in last; where this process has seen none yet, it is not counted.
         """
         now = timezone.now()
-        use = Use(
-            now, now, 1, int(bool(error)), int(is_repaired), _size(arguments), _bytes(answer),
-            error[:40],
-        )  # fmt: skip
+        sent = len(answer) if answer.isascii() else len(answer.encode())
+        use = Use(now, now, 1, int(bool(error)), int(is_repaired), received, sent, error[:40])
         with self._lock:
             session = self._session_of(caller)
             if session is not None:
@@ -81,24 +72,14 @@ class Meter:
     async def flush_in_thread(self) -> None:
         """Write what was counted beside the event loop, and wait for it, though not for long."""
         with anyio.move_on_after(LAST_FLUSH_SECONDS, shield=True):
-            await self._flush_beside()
+            await in_thread(self.flush, abandon_on_cancel=True)
 
     async def run(self) -> None:
         """Write every few seconds, until cancelled; who ends the server flushes once more."""
         while True:
             await anyio.sleep(FLUSH_SECONDS)
             if self._uses:
-                await self._flush_beside()
-
-    async def _flush_beside(self) -> None:
-        def flush() -> None:
-            close_old_connections()
-            try:
-                self.flush()
-            finally:
-                close_old_connections()
-
-        await run_sync(flush, abandon_on_cancel=True)
+                await in_thread(self.flush, abandon_on_cancel=True)
 
     def _session_of(self, caller: Caller) -> int | None:
         whose = caller.connection_id or caller.principal.token_id
@@ -119,26 +100,3 @@ class Meter:
             self._uses[key].add(use)
         elif len(self._uses) < MOST_KEPT:
             self._uses[key] = use
-
-
-def _size(arguments: dict[str, Any]) -> int:
-    """Return the bytes of the arguments as compact JSON; 0 where they are nested too deeply to be written down.
-
-    Long work is measured in pieces: written down whole, it would be held in memory twice more.
-    """
-    long = [text for text in arguments.values() if isinstance(text, str) and len(text) > PIECE]
-    rest = {name: "" if isinstance(value, str) and len(value) > PIECE else value for name, value in arguments.items()}
-    try:
-        return _written(rest) + sum(
-            _written(text[at : at + PIECE]) - 2 for text in long for at in range(0, len(text), PIECE)
-        )
-    except RecursionError:
-        return 0
-
-
-def _written(value: object) -> int:
-    return _bytes(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-
-
-def _bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode(errors="replace"))

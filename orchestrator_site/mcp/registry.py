@@ -104,6 +104,8 @@ class Tool:
     idempotent: bool = False
     scope: str = "write"
     """What the caller must be allowed to do (`orchestrator_site.kernel.identity.Scope`)."""
+    is_long: bool = False
+    """Whether a call may take so long that short ones should not wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ def tool(
     destructive: bool = False,
     idempotent: bool = False,
     scope: str = "",
+    is_long: bool = False,
 ) -> Callable[[Callable[[Any, A], dict[str, Any]]], Callable[[Any, A], dict[str, Any]]]:
     """Register a tool's handler. Without a `scope` reading needs `read`, the rest `write`.
 
@@ -160,7 +163,9 @@ def tool(
 
     def register(handler: Callable[[Any, A], dict[str, Any]]) -> Callable[[Any, A], dict[str, Any]]:
         needed = scope or ("read" if read_only else "write")
-        entry = Tool(name, title, description, arguments, handler, toolset, read_only, destructive, idempotent, needed)
+        entry = Tool(
+            name, title, description, arguments, handler, toolset, read_only, destructive, idempotent, needed, is_long
+        )
         _add(_tools, name, entry)
         return handler
 

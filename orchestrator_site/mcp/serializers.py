@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import mcp_types
@@ -10,9 +11,14 @@ from mcp.shared.exceptions import MCPError
 
 from orchestrator_site.kernel.errors import Conflict, OrchestratorError, Transient
 from orchestrator_site.mcp import dispatch, registry
+from orchestrator_site.mcp.hints import HINTS
 from orchestrator_site.mcp.schema import input_schema
 
+STRUCTURED_CHARS = 8_000
+"""Up to which size an answer is sent as structure, too."""
 
+
+@cache
 def described(tool: registry.Tool) -> mcp_types.Tool:
     return mcp_types.Tool(
         name=tool.name,
@@ -32,11 +38,14 @@ def _annotations(tool: registry.Tool) -> mcp_types.ToolAnnotations:
 
 
 def result(outcome: dispatch.Outcome) -> mcp_types.CallToolResult:
-    """Say the same facts as text and as structure: some clients show the one only, some the other."""
+    """Say the same facts as text and as structure: some clients show the one only, some the other.
+
+    Long ones are text alone, which all show where there is no structure.
+    """
     text = outcome.text
     return mcp_types.CallToolResult(
         content=[mcp_types.TextContent(type="text", text=text)],
-        structured_content=json.loads(text),
+        structured_content=json.loads(text) if len(text) <= STRUCTURED_CHARS else None,
         is_error=outcome.is_error,
     )
 
@@ -56,4 +65,4 @@ def protocol_error(error: OrchestratorError) -> MCPError:
     """Say an error where the protocol has no result for it: the fault is the request's, or it is ours."""
     ours = isinstance(error, Transient | Conflict)
     code = mcp_types.INTERNAL_ERROR if ours else mcp_types.INVALID_PARAMS
-    return MCPError(code, error.message, error.as_dict())
+    return MCPError(code, error.message, error.as_dict(HINTS))

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from orchestrator_site.tokens.forms import TokenForm
 from orchestrator_site.tokens.service import find_token, revoke_token, tokens_of
 from orchestrator_site.web.pages import LAST_PAGE, Page, number_in, with_errors_shown
-from tasks.selectors.board import page_of
+from tasks.selectors.rows import page_of
 
 TOKENS_PER_PAGE = 50
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from orchestrator_site.kernel.errors import Conflict, Invalid
+from orchestrator_site.kernel.errors import Conflict, Hint, Invalid
 from orchestrator_site.kernel.identity import Principal
 from tasks.identity.actor import Actor
 from tasks.models import Project, Session
@@ -77,7 +77,7 @@ class Caller:
         Raises NotFound for a project that the token may not touch and for an unknown handle, Conflict for a handle of
         another project's session or of one that has ended.
         """
-        self.principal.require_project(project)
+        self.principal.require_project(project.pk)
         session = sessions.by_handle(handle, self.principal) if handle else self._open(project, self._shared)[0]
         if session.project_id != project.pk:
             raise Conflict(
@@ -122,7 +122,7 @@ class Caller:
         return self._open(self._project_without_folder(), self._shared)[0]
 
     def _open(self, project: Project, connection_id: str) -> tuple[Session, bool]:
-        self.principal.require_project(project)
+        self.principal.require_project(project.pk)
         session, is_new = sessions.open_session(
             project=project,
             principal=self.principal,
@@ -147,8 +147,6 @@ class Caller:
         if len(found) == 1:
             return found[0]
         raise Invalid(
-            "session_id: which project this is about cannot be told; "
-            f"the access token has worked on {len(found) or 'none'}.",
-            next="Call orchestrator_initialize_session with project_dir (the project's absolute path), and send the "
-            "session_id of its answer with every call.",
+            f"session_id: cannot determine the project; the access token has worked on {len(found) or 'none'}.",
+            hint=Hint.NAME_PROJECT,
         )

@@ -1,17 +1,17 @@
-"""What the pages show of projects, plans and tasks, in a number of queries that does not grow with the board."""
+"""Projects, plans and tasks for pages, in a constant number of queries."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
-from tasks import words
 from tasks.choices import Status
 from tasks.models import Event, Project, Task, TaskQuerySet
 from tasks.selectors.counts import of_plan
+from tasks.selectors.rows import ROW_FIELDS, Counts, Rows, count_by, page_of
 
 PROJECTS_PER_PAGE, PLANS_PER_PAGE, TASKS_PER_PAGE, EVENTS_PER_PAGE = 50, 25, 50, 20
 PANEL_ROWS = 8
@@ -21,79 +21,6 @@ TREE_ROWS, TREE_LEVELS = 400, 12
 SUGGESTIONS_FROM = 500
 
 WAITS_FOR_A_PERSON = (Status.IN_REVIEW, Status.BLOCKED, Status.FAILED)
-ROW_FIELDS = (
-    "public_id", "title", "status", "specialist", "is_leaf", "parent_id", "root_id", "project_id", "position",
-    "priority", "is_ready", "lease_holder", "lease_expires_at", "updated_at", "created_at", "archived_at",
-)  # fmt: skip
-
-Row = TypeVar("Row")
-
-
-@dataclass(frozen=True, slots=True)
-class Rows(Generic[Row]):
-    """One page of rows. The total is None where counting would mean reading everything."""
-
-    items: list[Row]
-    page: int
-    first: int
-    has_next: bool
-    total: int | None = None
-
-    @property
-    def last(self) -> int:
-        """The place of the last row that is shown."""
-        return self.first + len(self.items) - 1
-
-    @property
-    def has_others(self) -> bool:
-        """Whether there is any other page."""
-        return self.has_next or self.page > 1
-
-
-def page_of(rows: QuerySet[Any], *, page: int, size: int, total: int | None = None) -> Rows[Any]:
-    """Read one page and one row more, which tells whether there is a next page without counting."""
-    start = (page - 1) * size
-    found = list(rows[start : start + size + 1])
-    if total is None and len(found) <= size and (found or page == 1):
-        total = start + len(found)
-    return Rows(items=found[:size], page=page, first=start + 1, has_next=len(found) > size, total=total)
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many leaves stand in each state."""
-
-    by_status: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def total(self) -> int:
-        """All leaves that still count; cancelled ones are no longer part of the work."""
-        return sum(self.by_status.values()) - self.by_status.get(Status.CANCELLED, 0)
-
-    @property
-    def done(self) -> int:
-        """Leaves that are completed."""
-        return self.by_status.get(Status.COMPLETED, 0)
-
-    @property
-    def percent(self) -> int:
-        """Whole percent done; 100 only where everything is."""
-        return self.done * 100 // self.total if self.total else 0
-
-    @property
-    def states(self) -> list[tuple[str, int]]:
-        """The states that occur, in the order of their life."""
-        return [(str(status), self.by_status[status]) for status in Status if self.by_status.get(status)]
-
-
-def count_by(column: str, keys: Iterable[int]) -> dict[int, Counts]:
-    """Count the leaves on the board by state, for each project (`project_id`) or plan (`root_id`)."""
-    found: dict[int, dict[str, int]] = {key: {} for key in keys}
-    # `IN (true)` instead of a bare `is_leaf`, because only a comparison lets SQLite stay within the index of counts.
-    leaves = Task.objects.on_board().filter(**{f"{column}__in": list(found), "is_leaf__in": [True]}).order_by()
-    for key, status, number in leaves.values_list(column, "status").annotate(Count("pk")):
-        found[key][status] = number
-    return {key: Counts(by_status) for key, by_status in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +30,7 @@ class ProjectRow:
 
 
 def projects(*, page: int) -> Rows[ProjectRow]:
-    """Return the projects, those where something happened last first."""
+    """Return the projects, the most recently active first."""
     newest = Event.objects.filter(project=OuterRef("pk")).order_by("-id").values("created_at")[:1]
     found = Project.objects.annotate(last_activity_at=Subquery(newest)).order_by(
         F("last_activity_at").desc(nulls_last=True), "name", "id"
@@ -116,7 +43,7 @@ def projects(*, page: int) -> Rows[ProjectRow]:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a person narrows a list by; empty means everything."""
+    """Filters of a list; empty means everything."""
 
     status: str = ""
     specialist: str = ""
@@ -126,15 +53,12 @@ class Filters:
 
     @property
     def any(self) -> bool:
-        """Whether the list is narrowed at all."""
         return bool(self.status or self.specialist or self.plan or self.kind or self.q)
 
 
-def _matching(tasks: TaskQuerySet, project: Project, text: str) -> TaskQuerySet:
-    """Keep what some words fit; the beginning of an id is enough."""
-    if not text:
-        return tasks
-    return tasks.filter(Q(pk__in=words.find(project, text)) | Q(public_id__startswith=text))
+def _matching(tasks: TaskQuerySet, text: str, matches: Sequence[int]) -> TaskQuerySet:
+    """Keep the tasks that a search for the text found, and those whose id starts with it."""
+    return tasks.filter(Q(pk__in=matches) | Q(public_id__startswith=text)) if text else tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +67,9 @@ class PlanRow:
     counts: Counts
 
 
-def plans(project: Project, *, filters: Filters, page: int) -> Rows[PlanRow]:
-    """Return a project's plans with their progress, newest first."""
-    found = _matching(Task.objects.filter(project=project).on_board().plans(), project, filters.q)
+def plans(project: Project, *, filters: Filters, page: int, matches: Sequence[int] = ()) -> Rows[PlanRow]:
+    """Return a project's plans with their progress, newest first; `matches` are what a search for `q` found."""
+    found = _matching(Task.objects.filter(project=project).on_board().plans(), filters.q, matches)
     if filters.status:
         found = found.filter(status=filters.status)
     if filters.specialist:
@@ -158,7 +82,7 @@ def plans(project: Project, *, filters: Filters, page: int) -> Rows[PlanRow]:
 
 
 def _count_of(rows: TaskQuerySet) -> int | None:
-    """Count ordered rows as far as a person would; the order makes the database take the index of plans."""
+    """Count ordered rows up to a limit; the order makes the database use the index of plans."""
     number = rows[: PLANS_COUNTED + 1].count()
     return number if number <= PLANS_COUNTED else None
 
@@ -175,9 +99,9 @@ def _with_progress(plans_shown: list[Task]) -> Iterator[tuple[Task, Counts]]:
 
 
 def waiting(project: Project) -> list[Task]:
-    """Return what waits for a person: to review, to unblock, to decide after a failure; last changed first.
+    """Return the tasks in review, blocked or failed, the last changed first.
 
-    Each state is asked for by itself, because only so its index gives the newest without sorting them all.
+    One query per status: only then the index returns the newest without sorting all of them.
     """
     found: list[Task] = []
     for status in WAITS_FOR_A_PERSON:
@@ -186,46 +110,30 @@ def waiting(project: Project) -> list[Task]:
     return sorted(found, key=lambda task: task.updated_at, reverse=True)[:PANEL_ROWS]
 
 
-def recent_artifacts(project: Project) -> list[Any]:
-    """Return what was delivered last, each with `size_bytes` of its latest version."""
-    return list(with_size(project.artifacts.order_by("-updated_at"))[:PANEL_ROWS])
-
-
-def artifacts_of(task: Task) -> list[Any]:
-    """Return the newest artifacts of a task, one more than a page shows."""
-    return list(with_size(task.artifacts.order_by("-id"))[: LINK_ROWS + 1])
-
-
-def with_size(artifacts: QuerySet[Any]) -> QuerySet[Any]:
-    latest = artifacts.filter(versions__number=F("version"))
-    sized: QuerySet[Any] = latest.annotate(size_bytes=F("versions__content__size_bytes"))
-    return sized.select_related("task").prefetch_related("paths")
-
-
-def tasks(project: Project, *, filters: Filters, page: int) -> Rows[Task]:
-    """Return a project's tasks: by last change where one state is asked for (its index), else newest first."""
-    found = _narrowed(_of_plan(project, filters.plan), project, filters)
+def tasks(project: Project, *, filters: Filters, page: int, matches: Sequence[int] = ()) -> Rows[Task]:
+    """Return a project's tasks: by last change for a single status (its index), else newest first."""
+    found = _matching(_narrowed(_of_plan(project, filters.plan), filters), filters.q, matches)
     shown = found.select_related("root").only(*ROW_FIELDS, "root__public_id", "root__title")
     order = ("-updated_at", "-id") if filters.status else ("-id",)
     return page_of(shown.order_by(*order), page=page, size=TASKS_PER_PAGE, total=_total(found, filters))
 
 
 def _total(found: TaskQuerySet, filters: Filters) -> int | None:
-    """Count where an index can; text and specialist are in none, so that counting them would read every row."""
+    """Count where an index can; searching and specialists have none, so counting would read every row."""
     if filters.q or filters.specialist:
         return None
     return _count_of(found.order_by("-id")) if filters.kind == "plan" else found.count()
 
 
 def _of_plan(project: Project, public_id: str) -> TaskQuerySet:
-    """Narrow to a plan by its key, which is looked up first: as a subquery it would hide the index of plans."""
+    """Narrow to a plan by its key, looked up first: as a subquery it would hide the index of plans."""
     if not public_id:
         return Task.objects.filter(project=project).on_board()
     plan = Task.objects.plans().filter(project=project, public_id=public_id).first()
     return Task.objects.filter(Q(root=plan) | Q(pk=plan.pk)).on_board() if plan else Task.objects.none()
 
 
-def _narrowed(found: TaskQuerySet, project: Project, filters: Filters) -> TaskQuerySet:
+def _narrowed(found: TaskQuerySet, filters: Filters) -> TaskQuerySet:
     if filters.kind == "plan":
         found = found.plans()
     elif filters.kind == "leaf":
@@ -234,18 +142,18 @@ def _narrowed(found: TaskQuerySet, project: Project, filters: Filters) -> TaskQu
         found = found.filter(specialist=filters.specialist)
     if filters.status:
         found = found.filter(status=filters.status)
-    return _matching(found, project, filters.q)
+    return found
 
 
 def specialists_seen(project: Project) -> list[str]:
-    """Return the specialists of the newest tasks, to suggest in filters."""
+    """Return the specialists of the newest tasks, as suggestions for filters."""
     newest = Task.objects.filter(project=project).order_by("-id").values_list("specialist", flat=True)
     return sorted(set(newest[:SUGGESTIONS_FROM]) - {""})
 
 
 @dataclass(slots=True)
 class Node:
-    """A line of a tree: `opens` its subtasks, then `closes` that many levels."""
+    """A row of a tree: `opens` its subtasks, then `closes` that many levels. Pages fill in `artifacts`."""
 
     task: Task
     counts: Counts | None = None
@@ -256,7 +164,7 @@ class Node:
 
     @property
     def closing(self) -> range:
-        """Something to loop over in a template."""
+        """A range, for loops in templates."""
         return range(self.closes)
 
 
@@ -267,12 +175,9 @@ class Tree:
 
 
 def tree(top: Task) -> Tree:
-    """Return the subtasks below a task, depth first; a huge tree is cut, its upper levels kept."""
+    """Return the subtasks below a task, depth first; a very large tree is cut, its upper levels kept."""
     children, is_cut = _levels_below(top)
-    nodes = list(_walk(children.get(top.pk, []), children, is_cut))
-    for node, number in _artifact_counts(nodes):
-        node.artifacts = number
-    return Tree(nodes, is_cut)
+    return Tree(list(_walk(children.get(top.pk, []), children, is_cut)), is_cut)
 
 
 def _levels_below(top: Task) -> tuple[dict[int, list[Task]], bool]:
@@ -310,13 +215,6 @@ def _sum_of(nodes: list[Node]) -> Counts:
     return Counts(by_status)
 
 
-def _artifact_counts(nodes: list[Node]) -> Iterator[tuple[Node, int]]:
-    by_id = {node.task.pk: node for node in nodes}
-    counted = Task.objects.filter(pk__in=by_id).annotate(number=Count("artifacts")).filter(number__gt=0)
-    for key, number in counted.order_by().values_list("pk", "number"):
-        yield by_id[key], number
-
-
 def progress(task: Task, shown: Tree) -> Counts | None:
     """Count the leaves below a task, whether its whole tree is shown or not."""
     if task.is_leaf:
@@ -326,7 +224,7 @@ def progress(task: Task, shown: Tree) -> Counts | None:
 
 @dataclass(slots=True)
 class Link:
-    """A task at the other end of a dependency, and the parents through which it came, if it did not come directly."""
+    """The other end of a dependency, and the parents it was inherited from."""
 
     task: Task
     is_own: bool = False
@@ -334,12 +232,12 @@ class Link:
 
 
 def needs(task: Task) -> list[Link]:
-    """Return what a task depends on, directly or through its parents, each once."""
+    """Return the dependencies of a task, its own and inherited ones, each task once."""
     return _links(task.dependencies.all(), "depends_on")
 
 
 def needed_by(task: Task) -> list[Link]:
-    """Return the tasks that depend on a task, each once."""
+    """Return the dependents of a task, each once."""
     return _links(task.dependents.all(), "task")
 
 
@@ -359,5 +257,4 @@ def _links(dependencies: QuerySet[Any], end: str) -> list[Link]:
 
 
 def history(task: Task, *, page: int) -> Rows[Event]:
-    """Return a task's events, newest first."""
     return page_of(task.events.select_related("session").order_by("-id"), page=page, size=EVENTS_PER_PAGE)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from django.db.models import Q
 
-from orchestrator_site.kernel.errors import Conflict, NotFound
+from orchestrator_site.kernel.errors import Conflict, Hint, NotFound
 from tasks.models import Project, Task
 
 _SHORTEST_ID = 4
@@ -14,17 +14,17 @@ _LONGEST_ID = 100
 
 
 def task_by_id(project: Project, public_id: str, *, only: Sequence[str] = ()) -> Task:
-    """Return a task of this project by its id, or by a part of it that fits only one.
+    """Return a task of this project by its id, or by a unique part of it.
 
-    `only` names the columns that are wanted now, for a task that a service reads again under its lock.
+    `only` names the columns to load, for a task that a service reads again under its lock.
 
-    Raises NotFound, or Conflict where a part fits several.
+    Raises NotFound, or Conflict if a part matches several.
     """
     found = _exact(project, public_id, only) or _short(project, public_id)
     if found is None:
         raise NotFound(
             f"There is no task {public_id[:_LONGEST_ID]!r} in project {project.slug}.",
-            next="Call orchestrator_get_status to see the tasks of this project.",
+            hint=Hint.LIST_TASKS,
         )
     return found
 
@@ -40,7 +40,7 @@ def _exact(project: Project, public_id: str, only: Sequence[str]) -> Task | None
 
 
 def _short(project: Project, part: str) -> Task | None:
-    """An id's beginning, or the beginning of its hexadecimal end."""
+    """Match the start of an id, or of its hexadecimal end."""
     if not _SHORTEST_ID <= len(part) <= _LONGEST_ID:
         return None
     fits = Q(public_id__startswith=part) | Q(public_id__contains=f"_{part}")
@@ -55,17 +55,16 @@ def _short(project: Project, part: str) -> Task | None:
 
 
 def id_of(pk: int | None) -> str | None:
-    """Return the public id of a task by its primary key."""
     return Task.objects.filter(pk=pk).values_list("public_id", flat=True).get() if pk else None
 
 
 def project_of_task(public_id: str) -> Project | None:
-    """Return the project that a task is in, by its whole id."""
+    """Return the project of a task by its full id."""
     return Project.objects.filter(tasks__public_id=public_id.replace("\x00", "")).first()
 
 
 def ids_beginning(project: Project, start: str, *, limit: int = 101) -> list[str]:
-    """Return ids of a project's tasks that begin so, the newest first."""
+    """Return the ids of a project's tasks that start with a text, newest first."""
     rows = Task.objects.filter(project=project, public_id__startswith=start.replace("\x00", ""))
     return list(rows.on_board().order_by("-id").values_list("public_id", flat=True)[:limit])
 

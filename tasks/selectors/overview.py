@@ -1,4 +1,4 @@
-"""What an assistant needs to know when it arrives: what is going on, what waits, what to do next."""
+"""What an assistant needs when it connects: what is in progress, what waits, what is next."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tasks.models import Project, Session, Task, TaskQuerySet
 from tasks.selectors import counts
 
 SHOWN = 5
-"""Rows of each kind; the true totals are given beside them, so that the answer is bounded on any board."""
+"""Rows of each kind, beside the true totals: the answer is bounded on any board."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An active task and whose it is: `yours`, `free` (its holder is gone), or `held` by another session."""
+    """An active task and its lease: `yours`, `free` (the holder is gone), or `held` by another session."""
 
     task: Task
     whose: str
@@ -24,8 +24,6 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Some tasks of a kind, and how many there are."""
-
     tasks: list[Task]
     total: int
 
@@ -42,7 +40,7 @@ class Overview:
 
 
 def overview(project: Project, session: Session | None, *, plan: Task | None = None) -> Overview:
-    """Return where a project, or one plan of it, stands, seen by a session. Bounded, however large the board."""
+    """Return the state of a project, or of one of its plans, as a session sees it; bounded at any size."""
     tasks = Task.objects.within(plan) if plan else Task.objects.filter(project=project)
     leaves = tasks.on_board().leaves()
     by_status = counts.by_status(leaves)
@@ -56,7 +54,7 @@ def overview(project: Project, session: Session | None, *, plan: Task | None = N
 
 
 def _active(leaves: TaskQuerySet, session: Session | None) -> list[Standing]:
-    """The session's own tasks first, then those that nobody holds any more, then those of others."""
+    """The session's own tasks first, then those without a holder, then those of others."""
     now = timezone.now()
     active = leaves.filter(status=Status.ACTIVE)
     own = active.filter(lease_session=session).order_by("id")[:SHOWN] if session else []

@@ -1,4 +1,4 @@
-"""Pages of tasks for status answers: what needs attention first, then the rest, with a cursor that stays true."""
+"""Pages of tasks for status answers: what needs attention first, with stable cursors."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ ORDER = (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows, and the function that names the place after one of them."""
+    """Some rows, and a function that returns the cursor after one of them."""
 
     tasks: list[Task]
     cursor_after: Callable[[Task], str]
 
 
 def by_attention(tasks: TaskQuerySet, *, statuses: Sequence[str], after: str | None, limit: int) -> Page:
-    """Return tasks of some statuses, state by state in the order of attention, oldest first within each.
+    """Return tasks of some statuses, in the order of attention, oldest first within each.
 
-    One indexed query per status, so no board is too large. Raises Invalid for a cursor that is none.
+    One indexed query per status keeps it fast on a board of any size. Raises Invalid for a bad cursor.
     """
     start, last_id = _place(after)
     found: list[Task] = []
@@ -45,10 +45,7 @@ def by_attention(tasks: TaskQuerySet, *, statuses: Sequence[str], after: str | N
 
 
 def in_tree_order(tasks: TaskQuerySet, *, after: str | None, limit: int) -> Page:
-    """Return the tasks of a tree in its own order.
-
-    Raises Invalid for a cursor that is none.
-    """
+    """Return the tasks of a tree in its own order. Raises Invalid for a bad cursor."""
     if after is not None:
         if not after.isdecimal() or len(after) > 9:
             raise _no_cursor()
@@ -57,7 +54,6 @@ def in_tree_order(tasks: TaskQuerySet, *, after: str | None, limit: int) -> Page
 
 
 def unfinished() -> list[str]:
-    """The statuses of work that is still to be done."""
     return [status.value for status in ORDER if status not in FINISHED]
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from orchestrator_site.kernel.errors import invalid
 from orchestrator_site.kernel.limits import check_texts
-from tasks import words
+from orchestrator_site.kernel.signals import tasks_changed
 from tasks.choices import CLAIMABLE, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Dependency, Task
@@ -62,7 +62,7 @@ def complete_locked(
         raise invalid(problems, next="Nothing was changed. Mend these and send the call again.")
     task = _in_hand(task, actor, lease_number)
     _end(task, actor, summary=summary, outcome=outcome, reason=reason)
-    words.index([task])
+    tasks_changed.send(Task, tasks=[task], renamed=False)
     changed = rollup.settle(task, actor=actor)
     done = [ended for ended in (task, *changed) if ended.status == Status.COMPLETED]
     return Completion(task, changed, became_ready(done))

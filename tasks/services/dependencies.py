@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from django.db import connection
 
-from orchestrator_site.kernel.errors import Conflict, Invalid
-from tasks.graph.algorithms import reachable
+from orchestrator_site.kernel.errors import Conflict, Hint, Invalid
 from tasks.models import Dependency, Project, Task
+from tasks.selectors.descendants import descendants_of, waits_for
 from tasks.services import readiness
 
 _CHUNK = 500
@@ -60,7 +60,7 @@ def remove(task: Task, needs: Sequence[Task]) -> list[Task]:
     if strangers:
         raise Conflict(
             f"{task.public_id} does not itself wait for {', '.join(strangers[:5])}.",
-            next="Call orchestrator_get_status with its task_id to see what it waits for.",
+            hint=Hint.SEE_TASK,
         )
     Dependency.objects.filter(task=task, depends_on__in=needs, inherited_from__isnull=True).delete()
     Dependency.objects.filter(inherited_from=task, depends_on__in=needs).delete()
@@ -68,21 +68,10 @@ def remove(task: Task, needs: Sequence[Task]) -> list[Task]:
     return list(needs)
 
 
-def bequeathed(parent: Task) -> list[tuple[int, int]]:
+def inherited_from(parent: Task) -> list[tuple[int, int]]:
     """Return what a new subtask of this parent inherits: pairs of (what it waits for, from whom)."""
     rows = Dependency.objects.filter(task=parent).values_list("depends_on_id", "inherited_from_id", "task_id")
     return [(need, origin or own) for need, origin, own in rows]
-
-
-def descendants_of(pks: Iterable[int]) -> set[int]:
-    """Return the primary keys of everything below some tasks."""
-    start = set(pks)
-    return reachable(start, _children) - start
-
-
-def waits_for(pks: Iterable[int]) -> set[int]:
-    """Return everything that must finish before these can: what they wait for, and their subtasks, and so on."""
-    return reachable(pks, _must_finish_before)
 
 
 def _refuse_cycle(task: Task, below: set[int], need: Task) -> None:
@@ -92,18 +81,3 @@ def _refuse_cycle(task: Task, below: set[int], need: Task) -> None:
             next="Leave this dependency out, or turn it round.",
             details={"cycle": [task.public_id, need.public_id]},
         )
-
-
-def _children(pks: list[int]) -> list[int]:
-    found: list[int] = []
-    for start in range(0, len(pks), _CHUNK):
-        found += Task.objects.filter(parent_id__in=pks[start : start + _CHUNK]).values_list("pk", flat=True)
-    return found
-
-
-def _must_finish_before(pks: list[int]) -> list[int]:
-    found = _children(pks)
-    for start in range(0, len(pks), _CHUNK):
-        rows = Dependency.objects.filter(task_id__in=pks[start : start + _CHUNK])
-        found += rows.values_list("depends_on_id", flat=True)
-    return found

@@ -11,13 +11,17 @@ from django.utils import timezone
 
 from orchestrator_site.kernel.errors import Conflict, invalid
 from orchestrator_site.kernel.limits import check_texts
-from tasks import events, words
+from orchestrator_site.kernel.signals import tasks_changed
+from tasks import events
 from tasks.choices import FINISHED, Complexity, Priority, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Task
 from tasks.roles import Catalogue
 from tasks.services import dependencies, leases
 from tasks.services.claim import locked
+
+SEARCHED = frozenset({"title", "description", "context", "summary"})
+"""Fields of a task that search looks in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,8 @@ def edit(
         after = dict(changes.columns)
         after.update(_relink(task, changes))
         _save(task, changes.columns)
-        if words.COLUMNS & changes.columns.keys():
-            words.index([task], renamed=before.get("title") != after.get("title"))
+        if SEARCHED & changes.columns.keys():
+            tasks_changed.send(Task, tasks=[task], renamed=before.get("title") != after.get("title"))
         events.record(actor=actor, verb=Verb.EDIT, project=task.project_id, task=task, before=before, after=after)
     return task
 

@@ -13,10 +13,10 @@ from django.utils.text import slugify
 from orchestrator_site.kernel.errors import Conflict, Invalid, invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.limits import check_texts
+from orchestrator_site.kernel.signals import project_files_changed
 from tasks import events
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
-from tasks.mirrors import begin_mirror
 from tasks.models import Project
 from tasks.validators import KNOWN, validate_project_settings
 
@@ -47,7 +47,7 @@ def create_project(
         with transaction.atomic():
             project = Project.objects.create(**columns)
             events.record(actor=actor, verb=Verb.CREATE_PROJECT, project=project, after=columns)
-            begin_mirror(project)
+            project_files_changed.send(Project, project=project)
     except IntegrityError as error:
         raise Conflict(
             "There is a project of this slug or folder already.", next="Use that one, or send another slug or folder."
@@ -76,7 +76,7 @@ def edit_project(
         if columns:
             project.save(update_fields=list(columns))
             events.record(actor=actor, verb=Verb.EDIT_PROJECT, project=project, before=before, after=columns)
-            begin_mirror(project)
+            project_files_changed.send(Project, project=project)
     return project
 
 

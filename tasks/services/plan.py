@@ -10,12 +10,14 @@ from django.db.models import Max
 
 from orchestrator_site.kernel import ids
 from orchestrator_site.kernel.errors import Conflict, Invalid, invalid
+from orchestrator_site.kernel.signals import tasks_changed
 from orchestrator_site.kernel.text import shortened
-from tasks import events, words
+from tasks import events
 from tasks.choices import CLAIMABLE, Complexity, Priority, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Dependency, Event, Project, Task
 from tasks.roles import Catalogue
+from tasks.selectors.descendants import descendants_of, waits_for
 from tasks.selectors.find import tasks_by_ids
 from tasks.services import dependencies, leases, plan_check, readiness, rollup
 from tasks.services.claim import locked
@@ -68,7 +70,7 @@ def plan(
         edges = _connect(root, tasks, draft, outside)
         readiness.refresh(Task.objects.within(root).filter(position__gte=tasks[0].position))
         _refuse_cycles_through(root, {need for _, need in edges} & {row.pk for row in outside.values()})
-        words.index([root, *tasks])
+        tasks_changed.send(Task, tasks=[root, *tasks], renamed=False)
         _record(root, tasks, actor)
         rollup.settle(root, actor=actor)
     return Plan(root, tasks, [entry.spec.key for entry in draft], _named(edges, tasks, outside))
@@ -90,7 +92,7 @@ def _root(project: Project, description: str, complexity: str, context: str, par
         root.parent, root.root_id, root.depth = parent, parent.plan_id, parent.depth + 1
         root.position = _last_position(parent.plan_id) + 1
     root.save(force_insert=True)
-    inherited = dependencies.bequeathed(parent) if parent is not None else []
+    inherited = dependencies.inherited_from(parent) if parent is not None else []
     dependencies.lock_needed(need for need, _ in inherited)
     Dependency.objects.bulk_create(
         [Dependency(task=root, depends_on_id=need, inherited_from_id=origin) for need, origin in inherited]
@@ -161,7 +163,7 @@ def _build(root: Task, draft: list[Draft]) -> list[Task]:
 
 def _connect(root: Task, tasks: list[Task], draft: list[Draft], outside: dict[str, Task]) -> list[tuple[int, int]]:
     """Insert every edge, own and inherited; returns the own ones as pairs of primary keys."""
-    above = dict.fromkeys(dependencies.bequeathed(root))
+    above = dict.fromkeys(dependencies.inherited_from(root))
     rows: list[Dependency] = []
     own: list[tuple[int, int]] = []
     lines: list[dict[tuple[int, int], None]] = []
@@ -180,8 +182,8 @@ def _refuse_cycles_through(root: Task, needed: set[int]) -> None:
     """Within a plan cycles are found before it is written; this one leads out of it and back through a parent."""
     if root.parent_id is None or not needed:
         return
-    below = dependencies.descendants_of([root.pk]) | {root.pk}
-    if dependencies.waits_for(needed) & below:
+    below = descendants_of([root.pk]) | {root.pk}
+    if waits_for(needed) & below:
         raise Invalid(
             "A subtask waits for a task that itself waits for the parent, so neither could ever start.",
             next="Nothing was planned. Leave that dependency out.",

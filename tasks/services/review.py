@@ -10,7 +10,7 @@ from django.db import transaction
 from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.limits import LIMITS, require_texts
-from tasks import remarks
+from orchestrator_site.kernel.signals import verdict_given
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Task
@@ -37,7 +37,7 @@ def approve(*, task: Task, actor: Actor, comment: str = "") -> Review:
     require_texts(reason=comment)
     with transaction.atomic():
         task = locked(task)
-        note = _note(comment, remarks.take_along(task, comment)[1])
+        note = _note(comment, _with_line_comments(task, comment)[1])
         transitions.move(task, Verb.APPROVE, to=Status.COMPLETED, actor=actor, note=note, review_comment="", reason="")
         changed = rollup.settle(task, actor=actor)
         done = [ended for ended in (task, *changed) if ended.status == Status.COMPLETED]
@@ -54,7 +54,7 @@ def request_revision(*, task: Task, actor: Actor, comment: str) -> Review:
     require_texts(reason=comment)
     with transaction.atomic():
         task = locked(task)
-        whole, number = remarks.take_along(task, comment)
+        whole, number = _with_line_comments(task, comment)
         _require_words(whole, number)
         rollup.require_alive(task)
         transitions.move(
@@ -67,6 +67,12 @@ def request_revision(*, task: Task, actor: Actor, comment: str) -> Review:
         )
         rollup.settle(task, actor=actor)
         return Review(task, [], _built_on(task))
+
+
+def _with_line_comments(task: Task, comment: str) -> tuple[str, int]:
+    """Return the comment together with what the reviewer said on single lines, and how many such comments there are."""
+    answers: list[Any] = [answer for _, answer in verdict_given.send(Task, task=task, comment=comment)]
+    return answers[0] if answers else (comment, 0)
 
 
 def _note(words: str, comments: int) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from orchestrator_site.kernel.errors import Conflict
+from orchestrator_site.kernel.errors import Conflict, Hint
+from tasks import state_machine
 from tasks.choices import CLAIMABLE, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Task
@@ -40,7 +41,7 @@ def require_alive(task: Task) -> None:
         if task.status == Status.CANCELLED:
             raise Conflict(
                 f"It belongs to {task.public_id}, which was cancelled: nothing below it starts again.",
-                next="Plan the work anew with orchestrator_plan_task.",
+                hint=Hint.PLAN,
             )
 
 
@@ -51,11 +52,11 @@ def _follow(parent: Task, changed: Task, by: Actor) -> bool:
     """
     before = parent.status
     children = parent.children.on_board()
-    if changed.status in transitions.UNFINISHED or children.filter(status__in=transitions.UNFINISHED).exists():
+    if changed.status in state_machine.UNFINISHED or children.filter(status__in=state_machine.UNFINISHED).exists():
         _keep_going(parent, changed, by)
     elif children.filter(status=Status.COMPLETED).exists():
         _finish(parent, by)
-    elif parent.status in transitions.UNFINISHED:
+    elif parent.status in state_machine.UNFINISHED:
         transitions.move(parent, Verb.CANCEL, to=Status.CANCELLED, actor=by, reason="All its subtasks were cancelled.")
     return parent.status != before
 

@@ -1,4 +1,4 @@
-"""The state machine: the one table of what a verb may do, and the one function that sets a status.
+"""Transitions: the one function that sets a status.
 
 A transition is a conditional UPDATE: it holds only while the task still has the status and the lease number that
 were read, so whoever loses a race gets `conflict` and never overwrites.
@@ -6,67 +6,19 @@ were read, so whoever loses a race gets `conflict` and never overwrites.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
-from orchestrator_site.kernel.errors import Conflict
+from orchestrator_site.kernel.errors import Conflict, Hint
 from tasks import events
 from tasks.choices import CLAIMABLE, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Task
 from tasks.selectors.blockers import has_open_dependencies
 from tasks.services import readiness
-
-UNFINISHED = frozenset(Status) - {Status.COMPLETED, Status.CANCELLED}
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """From where a verb may start, where it may lead, and whether it is for leaves, for groups of subtasks, or both."""
-
-    sources: frozenset[Status]
-    targets: frozenset[Status]
-    leaves: bool = True
-    groups: bool = False
-
-    def is_for(self, task: Task) -> bool:
-        """Whether the verb is for this kind of task."""
-        return self.leaves if task.is_leaf else self.groups
-
-
-def _of(*statuses: Status) -> frozenset[Status]:
-    return frozenset(statuses)
-
-
-_DONE = _of(Status.COMPLETED, Status.IN_REVIEW)
-
-TABLE: dict[Verb, Transition] = {
-    Verb.CLAIM: Transition(frozenset(CLAIMABLE), _of(Status.ACTIVE)),
-    Verb.COMPLETE: Transition(_of(Status.ACTIVE), _DONE),
-    Verb.HAND_BACK: Transition(_of(Status.ACTIVE), _of(Status.NEEDS_REVISION)),
-    Verb.APPROVE: Transition(_DONE, _of(Status.COMPLETED), groups=True),
-    Verb.REQUEST_REVISION: Transition(_DONE, _of(Status.NEEDS_REVISION)),
-    Verb.BLOCK: Transition(_of(Status.PENDING, Status.ACTIVE, Status.NEEDS_REVISION), _of(Status.BLOCKED)),
-    Verb.UNBLOCK: Transition(_of(Status.BLOCKED), _of(Status.PENDING)),
-    Verb.FAIL: Transition(_of(Status.ACTIVE), _of(Status.FAILED)),
-    Verb.RETRY: Transition(_of(Status.FAILED), _of(Status.PENDING)),
-    Verb.RELEASE: Transition(_of(Status.ACTIVE), _of(Status.PENDING)),
-    Verb.CANCEL: Transition(UNFINISHED, _of(Status.CANCELLED), groups=True),
-    # What follows for a group from its subtasks; no caller asks for these.
-    Verb.START: Transition(frozenset(CLAIMABLE), _of(Status.ACTIVE), leaves=False, groups=True),
-    Verb.FINISH: Transition(_of(Status.ACTIVE), _DONE, leaves=False, groups=True),
-    Verb.REOPEN: Transition(_DONE, _of(Status.ACTIVE), leaves=False, groups=True),
-}
-
-ASKED_FOR = tuple(verb for verb in TABLE if verb not in (Verb.START, Verb.FINISH, Verb.REOPEN, Verb.HAND_BACK))
-
-
-def possible_for(task: Task) -> list[str]:
-    """Return the verbs that somebody may ask for now."""
-    return [verb.value for verb in ASKED_FOR if TABLE[verb].is_for(task) and task.status in TABLE[verb].sources]
+from tasks.state_machine import TABLE, possible_for
 
 
 def require(task: Task, verb: Verb) -> None:
@@ -79,7 +31,8 @@ def require(task: Task, verb: Verb) -> None:
     if not TABLE[verb].is_for(task):
         raise Conflict(
             f"{task.public_id} is made of subtasks: {verb.value} is for the subtasks themselves.",
-            next="Act on its subtasks (orchestrator_get_status with its task_id shows them), or plan more below it.",
+            next="Act on its subtasks, or plan more below it.",
+            hint=Hint.SEE_TASK,
         )
     if task.status not in TABLE[verb].sources:
         raise _refusal(task, verb)
@@ -131,8 +84,7 @@ def _update_if_unchanged(task: Task, changes: dict[str, Any]) -> None:
     )
     if not unchanged.update(**changes):
         raise Conflict(
-            f"{task.public_id} was changed by somebody else at the same moment.",
-            next="Look at it again with orchestrator_get_status and decide anew.",
+            f"{task.public_id} was changed at the same time.", next="Read it again and decide.", hint=Hint.SEE_TASK
         )
     for name, value in changes.items():
         setattr(task, name, value)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from django.db import transaction
 from pydantic import Field
 
-from artifacts.reports.brief import Work, works_of
+from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
 from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, invalid
 from orchestrator_site.kernel.limits import TEXT_LIMIT
 from orchestrator_site.kernel.text import shortened, within_bytes
@@ -20,13 +20,13 @@ from tasks.identity.client import Caller
 from tasks.models import Project, Task
 from tasks.selectors import counts, pages
 from tasks.selectors.blockers import edges_of
+from tasks.selectors.descendants import descendants_of
 from tasks.selectors.find import id_of, task_by_id
 from tasks.selectors.pages import Page
 from tasks.services import review, steer
-from tasks.services.dependencies import descendants_of
 from tasks.services.edit import Changes, edit
 from tasks.services.idempotency import run_once
-from tasks.services.transitions import possible_for
+from tasks.state_machine import possible_for
 
 Answer = dict[str, Any]
 Action = Literal["cancel", "block", "unblock", "release", "fail", "retry", "approve", "request_revision"]
@@ -142,7 +142,7 @@ def _full_row(task: Task, *, text_limit: int = TEXT_BYTES) -> Answer:
 
 
 def _of_task(task: Task, *, full: bool) -> Answer:
-    works = works_of([task]).get(task.pk, []) if task.summary else []  # without one, nothing was ever delivered
+    works = artifacts_by_task([task]).get(task.pk, []) if task.summary else []
     lease = task.lease_expires_at
     shown = ROWS_LIMIT if full else EDGES_DEFAULT
     needs, dependents = edges_of(task)
@@ -157,7 +157,7 @@ def _of_task(task: Task, *, full: bool) -> Answer:
     }
 
 
-def _sized(work: Work) -> Answer:
+def _sized(work: ArtifactSummary) -> Answer:
     size = {"size_bytes": work.size_bytes} if work.size_chars is None else {"size_chars": work.size_chars}
     return {"artifact_id": work.artifact_id, **size}
 

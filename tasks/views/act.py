@@ -7,12 +7,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
+from artifacts.services.review_comments import count_unsent
 from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import Conflict, Invalid, NotReady, OrchestratorError, Transient
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.advice import in_words
-from orchestrator_site.web.pages import actor_of, came_from, find_task, form, page, require
-from tasks import remarks
+from orchestrator_site.web.pages import came_from, form, page, require
+from tasks.identity.page import actor_of, find_task
 from tasks.models import Task
 from tasks.selectors.available_actions import BY_VERB, Offer, may_complete, offers_for
 from tasks.services.guarded_action import ask, seen_as
@@ -55,9 +56,9 @@ def _do(request: HttpRequest, task: Task, offer: Offer) -> HttpResponseBase:
     except (Conflict, NotReady) as error:
         if offer.reason and _reason(request):  # what was typed stays, beside how the task stands now
             return _form(request, find_task(task.public_id), offer, error)
-        messages.error(request, in_words(error))
+        messages.error(request, in_words(error), extra_tags=error.code)
     else:
-        messages.success(request, f"You {offer.verb.done_to(f'“{task.title}”')}.")
+        messages.success(request, f"“{task.title}”: {offer.verb.label}.", extra_tags=offer.verb)
     return came_from(request, reverse("task", args=[task.public_id]))
 
 
@@ -74,7 +75,7 @@ def _form(request: HttpRequest, task: Task, offer: Offer, error: OrchestratorErr
         "error": in_words(error) if error else "",
         "is_possible": offer in offers_for(task, scopes_of(request.user)),
         "reason": _reason(request),
-        "comments": remarks.waiting(task) if offer.scope == Scope.REVIEW else 0,
+        "comments": count_unsent(task) if offer.scope == Scope.REVIEW else 0,
         "seen": seen or seen_as(task),
         "next": request.POST.get("next") or request.GET.get("next", ""),
     }

@@ -8,19 +8,21 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from artifacts.search.service import tasks_found
 from artifacts.selectors import cards
 from orchestrator_site.kernel.identity import scopes_of
-from orchestrator_site.web.pages import find_project, number_in, page, text_in
+from orchestrator_site.web.pages import number_in, page, text_in
 from tasks.choices import Priority, Status
+from tasks.identity.page import find_project
 from tasks.models import Project
 from tasks.selectors.board import specialists_seen
 
 KEYS = (
-    ("j", "Next card, also ↓ (Enter opens it)"),
-    ("k", "Card before, also ↑"),
-    ("l", "Column to the right, also →"),
-    ("h", "Column to the left, also ←"),
-    ("m", "Act on the card"),
+    ("j", "Next card (also ↓, Enter opens it)"),
+    ("k", "Previous card (also ↑)"),
+    ("l", "Next column (also →)"),
+    ("h", "Previous column (also ←)"),
+    ("m", "Open the card’s actions"),
 )
 """What the board does by keys; board.js does it, site.js lists and presses them."""
 PRIORITIES = {level.value: level.label.capitalize() for level in reversed(Priority)}
@@ -31,7 +33,8 @@ def board(request: HttpRequest, slug: str) -> HttpResponse:
     found = find_project(slug)
     filters = _filters(request)
     shown = {status: number_in(request, status, least=cards.CARDS, most=cards.MOST_CARDS) for status in Status.values}
-    made = cards.board_of(found, filters=filters, shown=shown, scopes=scopes_of(request.user))
+    matches = tasks_found(found, filters.q, limit=cards.MATCHES)
+    made = cards.board_of(found, filters=filters, shown=shown, scopes=scopes_of(request.user), matches=matches)
     context = {
         "project": found,
         "board": made,

@@ -11,15 +11,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
-from artifacts.selectors.candidates import candidates, chosen
+from artifacts.search.service import tasks_found
 from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, Stale, Transient, invalid
 from orchestrator_site.kernel.identity import Scope, scopes_of
-from orchestrator_site.web.pages import actor_of, came_from, find_task, form
+from orchestrator_site.web.pages import came_from, form
 from tasks import roles
+from tasks.identity.page import actor_of, find_task
 from tasks.models import Event, Task
 from tasks.selectors import board
 from tasks.selectors.available_actions import may_edit
+from tasks.selectors.candidates import candidates, chosen
 from tasks.services.edit import Changes
 from tasks.services.edit import edit as change
 from tasks.views import edit_form
@@ -50,7 +52,7 @@ def _save(request: HttpRequest, task: Task, typed: Typed) -> HttpResponseBase:
         return _form(request, task, typed, error, edit_form.places_of(error))
     except Conflict as error:
         return _overtaken(request, find_task(task.public_id), typed, error)
-    messages.success(request, "Saved." if changes else "There was nothing to change.")
+    messages.success(request, "Saved." if changes else "No changes to save.")
     return came_from(request, reverse("task", args=[task.public_id]))
 
 
@@ -72,7 +74,14 @@ def _changes(task: Task, typed: Typed) -> Changes:
     """Return what to change. Raises Invalid for words where ids are wanted: a person has to choose."""
     unknown = [part for part in typed.wanted if not chosen(task, [part])]
     if unknown:
-        raise invalid([{"at": "find", "problem": f"“{unknown[0]}” is no id of a task here: tick the ones you mean"}])
+        raise invalid(
+            [
+                {
+                    "at": "find",
+                    "problem": f"“{unknown[0]}” isn’t a task id in this project; select tasks from the results",
+                }
+            ]
+        )
     add = chosen(task, [*typed.add, *typed.wanted])
     return Changes(edit_form.changed(task, typed), add, chosen(task, typed.drop))
 
@@ -80,7 +89,7 @@ def _changes(task: Task, typed: Typed) -> Changes:
 def _guard(row: Task, typed: Typed) -> None:
     """Refuse to overwrite what the person has not seen. Raises Stale."""
     if edit_form.seen_of(row) != typed.seen:
-        raise Stale("It was changed while you wrote.", next="Look at what is new, then save once more.")
+        raise Stale("The task changed while you were editing.", next="Review the changes, then save again.")
 
 
 def _overtaken(request: HttpRequest, task: Task, typed: Typed, error: Conflict) -> HttpResponse:
@@ -133,7 +142,11 @@ def _form(
 
 def _found(task: Task, typed: Typed) -> list[Task]:
     """Return what each part of the search fits, each task once."""
-    return list(dict.fromkeys(found for part in typed.wanted[:5] for found in candidates(task, part)))
+    return list(
+        dict.fromkeys(
+            found for part in typed.wanted[:5] for found in candidates(task, part, tasks_found(task.project, part))
+        )
+    )
 
 
 def _status(error: OrchestratorError | None) -> int:

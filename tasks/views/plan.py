@@ -11,9 +11,10 @@ from django.utils.http import content_disposition_header
 
 from artifacts.reports.markdown import whole
 from artifacts.reports.synthesis import PARTS_TO_PRINT, parts_page, synthesis_of
-from orchestrator_site.web.pages import find_task, number_in, page, page_number, text_in
+from orchestrator_site.web.pages import number_in, page, page_number, text_in
 from tasks.choices import Status
 from tasks.graph import svg
+from tasks.identity.page import find_task
 from tasks.models import Task
 from tasks.selectors import graph as graphs
 from tasks.selectors import timeline as timelines

@@ -5,30 +5,34 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from artifacts.search.service import tasks_found
 from artifacts.selectors import cards
+from artifacts.selectors.artifacts import recent_artifacts
 from orchestrator_site.kernel.identity import scopes_of
-from orchestrator_site.web.pages import find_project, page, page_number, text_in
+from orchestrator_site.web.pages import page, page_number, text_in
 from tasks.choices import Status
+from tasks.identity.page import find_project
 from tasks.models import Project
 from tasks.selectors import board
+from tasks.selectors.rows import count_by
 
-KINDS = {"leaf": "Work only", "plan": "Plans only"}
+KINDS = {"leaf": "Tasks without subtasks", "plan": "Plans"}
 
 
 @page
 def project(request: HttpRequest, slug: str) -> HttpResponse:
     found = find_project(slug)
     filters = _filters(request, "status", "specialist", "q")
-    rows = board.plans(found, filters=filters, page=page_number(request))
+    rows = board.plans(found, filters=filters, page=page_number(request), matches=tasks_found(found, filters.q))
     waiting, scopes = board.waiting(found), scopes_of(request.user)
     context = {
         **_list_context(found, filters),
         "rows": rows,
-        "counts": board.count_by("project_id", [found.pk])[found.pk],
+        "counts": count_by("project_id", [found.pk])[found.pk],
         "moving": cards.moving(found, scopes),
         "waiting": waiting,
         "acts": cards.with_offers([*(row.task for row in rows.items), *waiting], scopes),
-        "artifacts": board.recent_artifacts(found),
+        "artifacts": recent_artifacts(found, limit=board.PANEL_ROWS),
     }
     return render(request, "tasks/project.html", context)
 
@@ -37,7 +41,7 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
 def tasks(request: HttpRequest, slug: str) -> HttpResponse:
     found = find_project(slug)
     filters = _filters(request, "status", "specialist", "plan", "kind", "q")
-    rows = board.tasks(found, filters=filters, page=page_number(request))
+    rows = board.tasks(found, filters=filters, page=page_number(request), matches=tasks_found(found, filters.q))
     context = {
         **_list_context(found, filters),
         "rows": rows,

@@ -15,7 +15,8 @@ from django.shortcuts import redirect, render
 from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import Invalid, Stale, Transient
 from orchestrator_site.kernel.identity import Scope
-from orchestrator_site.web.pages import actor_of, find_project, form
+from orchestrator_site.web.pages import form
+from tasks.identity.page import actor_of, find_project
 from tasks.models import Project
 from tasks.services.edit_project import NAME_LIMIT, edit_project
 from tasks.validators import KNOWN, LEASE_MINUTES_LIMIT
@@ -39,7 +40,7 @@ def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
         return _form(request, found, typed, error=error)
     except (Invalid, Transient) as error:
         return _form(request, found, typed, error=error, seen=request.POST.get("seen", ""))
-    messages.success(request, "The settings are saved." if has_changed else "The settings are as they were.")
+    messages.success(request, "Settings saved." if has_changed else "No changes to save.")
     return redirect("project-settings", slug=slug)
 
 
@@ -70,7 +71,7 @@ def _save(request: HttpRequest, project: Project, typed: Values) -> bool:
 
     def unchanged(now: Project) -> None:
         if _fingerprint(now) != seen:
-            raise Stale("Somebody else changed these settings while this form was open.")
+            raise Stale("Someone else changed these settings while this form was open.")
 
     columns = _columns(project, typed)
     if columns or _fingerprint(project) != seen:

@@ -9,9 +9,11 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from artifacts.reports.brief import brief_of
+from artifacts.selectors.artifacts import artifacts_of, count_by_task
 from artifacts.selectors.conversation import conversation
 from orchestrator_site.kernel.identity import Scope, scopes_of
-from orchestrator_site.web.pages import find_task, page, page_number
+from orchestrator_site.web.pages import page, page_number
+from tasks.identity.page import find_task
 from tasks.models import Task
 from tasks.selectors import board
 from tasks.selectors.activity import now
@@ -23,6 +25,9 @@ from tasks.services.guarded_action import seen_as
 def task(request: HttpRequest, public_id: str) -> HttpResponse:
     found = find_task(public_id)
     tree = board.tree(found)
+    delivered = count_by_task(node.task.pk for node in tree.nodes)
+    for node in tree.nodes:
+        node.artifacts = delivered.get(node.task.pk, 0)
     counts = board.progress(found, tree)
     context = {
         "task": found,
@@ -32,7 +37,7 @@ def task(request: HttpRequest, public_id: str) -> HttpResponse:
         "brief": brief_of(found) if found.is_leaf else None,
         "needs": board.needs(found),
         "needed_by": board.needed_by(found),
-        "artifacts": board.artifacts_of(found),
+        "artifacts": artifacts_of(found, limit=board.LINK_ROWS + 1),
         "artifacts_shown": board.LINK_ROWS,
         "lease_is_over": found.lease_is_over(timezone.now()),
         "conversation": conversation(found),

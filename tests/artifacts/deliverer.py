@@ -15,9 +15,9 @@ def main(task_id: str, name: str, count: int) -> None:
     from django.db import transaction
 
     from artifacts import storage
+    from artifacts.receivers import update_mirror
     from artifacts.services.store import store_artifact
     from tasks.identity.actor import Actor
-    from tasks.mirrors import begin_mirror
     from tasks.models import Task
     from tasks.services.claim import locked
 
@@ -30,7 +30,7 @@ def main(task_id: str, name: str, count: int) -> None:
             prepared = storage.prepare(f"{name} {number}")
             with transaction.atomic():
                 held = locked(task)
-                begin_mirror(held.project)
+                update_mirror(project=held.project)
                 store_artifact(task=held, actor=actor, prepared=prepared, paths=[path])
 
 

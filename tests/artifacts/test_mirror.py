@@ -17,11 +17,11 @@ from artifacts import storage
 from artifacts.api.uploads import MEDIA_TYPE
 from artifacts.export.contents import versions_in
 from artifacts.models import Artifact, Content
+from artifacts.receivers import update_mirror
 from artifacts.services.mirror import mirror, mirror_all, mirror_now
 from artifacts.services.store import store_artifact
 from orchestrator_site.kernel.errors import Conflict, Invalid, Transient
 from tasks.identity.actor import Actor
-from tasks.mirrors import begin_mirror
 from tasks.models import Project, Task
 from tasks.services.claim import locked
 from tests.assistants import Assistant
@@ -51,7 +51,7 @@ def deliver(task: Task, text: str, *paths: str) -> Artifact:
     prepared = storage.prepare(text)
     with transaction.atomic():
         held = locked(task)
-        begin_mirror(held.project)
+        update_mirror(project=held.project)
         return store_artifact(task=held, actor=Actor(kind="system", name="x"), prepared=prepared, paths=paths).artifact
 
 

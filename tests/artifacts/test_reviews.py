@@ -14,11 +14,11 @@ from artifacts.services.comment import comment, withdraw_comment
 from artifacts.services.review_comments import ROOM
 from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid
 from orchestrator_site.kernel.identity import Scope
-from orchestrator_site.web.templatetags.board import happened
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
 from tasks.services.review import approve, request_revision
+from tasks.templatetags.board import happened
 from tests.assistants import Assistant, subtask
 from tests.factories import html_of, make_artifact, make_project, make_task, make_user, signed_in
 from tests.rest import Rest

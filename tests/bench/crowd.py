@@ -52,9 +52,9 @@ class Client:
         self._crowd.taken.append((perf_counter() - began) * 1000)
         if status != 200 or b'"isError":true' in body or b'"error":' in body:
             return self._failed(status, body)
-        if b'"structuredContent"' not in body:
+        if b'"text":"{' not in body:
             return {}
-        facts: dict[str, Any] = json.loads(body)["result"]["structuredContent"]
+        facts: dict[str, Any] = json.loads(json.loads(body)["result"]["content"][0]["text"])
         return facts
 
     def _failed(self, status: int, body: bytes) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Inspector:
         return self.run("tools/call", "--tool-name", tool, "--tool-args-json", json.dumps(arguments))
 
     def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        facts: dict[str, Any] = self.send(f"orchestrator_{tool}", **arguments).result["structuredContent"]
+        facts: dict[str, Any] = json.loads(self.send(f"orchestrator_{tool}", **arguments).result["content"][0]["text"])
         return facts
 
     def listed(self) -> set[str]:

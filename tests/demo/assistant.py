@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -75,7 +76,7 @@ class Assistant:
 
     async def _answer(self, tool: str, arguments: Facts) -> tuple[bool, Facts]:
         result = await self._client.call_tool(f"orchestrator_{tool}", arguments)
-        return bool(result.is_error), dict(result.structured_content or {})
+        return bool(result.is_error), dict(json.loads(result.content[0].text))  # type: ignore[union-attr]
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ import anyio
 import pytest
 from django.db import OperationalError
 
+from orchestrator_site.mount import mounted
 from tests.mcp.http_client import FULL, HttpClient, Served, messages, served
 from tests.mcp.stdio_client import DEADLINE_SECONDS, MODERN
 
@@ -154,7 +155,7 @@ def test_a_token_that_worked_on_two_projects_has_to_say_which(site: Served, tmp_
     answer = client.call("orchestrator_get_status")
 
     assert answer["code"] == "invalid"
-    assert "session_id" in answer["next"]
+    assert answer["hint"] == "name_project"
 
 
 def test_a_token_that_may_only_read_changes_nothing(site: Served, folder: Path) -> None:
@@ -334,3 +335,16 @@ def test_a_database_that_does_not_answer_is_told_as_transient(monkeypatch: pytes
 
     assert sent[0]["status"] == 503
     assert json.loads(sent[1]["body"])["error"]["data"]["code"] == "transient"
+
+
+def test_blanks_behind_a_header_are_no_part_of_its_value() -> None:
+    heard: list[Any] = []
+
+    async def site(scope: Any, receive: Any, send: Any) -> None:
+        heard.extend(scope["headers"])
+
+    headers = [(b"accept", b"text/html \t"), (b"x-name", b" in between ")]
+    scope = {"type": "http", "path": "/", "headers": headers}
+    anyio.run(mounted(site), scope, None, None)
+
+    assert heard == [(b"accept", b"text/html"), (b"x-name", b" in between")]

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 import orchestrator_site
 from orchestrator_site.kernel.errors import Conflict, NotFound, Transient
 from orchestrator_site.kernel.identity import Principal
-from orchestrator_site.mcp import registry
+from orchestrator_site.mcp import registry, serializers
 from orchestrator_site.mcp.server import INSTRUCTIONS, build_server
 from tasks.identity.client import Caller
 
@@ -34,7 +34,7 @@ def offers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a registry of the test's own in the place of the product's."""
     for name in ("_tools", "_resources", "_prompts"):
         monkeypatch.setattr(registry, name, {})
-    monkeypatch.setattr("orchestrator_site.mcp.server.load_doors", lambda: None)
+    monkeypatch.setattr("orchestrator_site.mcp.server.load_tools", lambda: None)
 
     @registry.tool("shout", title="Shout", description="Say it loud.", arguments=Arguments, read_only=True)
     def shout(caller: Caller, arguments: Arguments) -> dict[str, Any]:
@@ -84,6 +84,15 @@ def test_a_tool_answers_the_same_as_text_and_as_structure(mode: str) -> None:
         assert not result.is_error
 
     talk(conversation, mode)
+
+
+def test_a_long_answer_is_text_alone() -> None:
+    async def conversation(client: Client) -> None:
+        result = await client.call_tool("shout", {"text": "a" * serializers.STRUCTURED_CHARS})
+        assert result.structured_content is None
+        assert json.loads(result.content[0].text)["said"] == "A" * serializers.STRUCTURED_CHARS  # type: ignore[union-attr]
+
+    talk(conversation, "legacy")
 
 
 @pytest.mark.parametrize("mode", ERAS)

@@ -70,7 +70,8 @@ def test_calls_are_counted_with_the_bytes_of_both_ways(home: Path, tmp_path: Pat
     text = answer["result"]["content"][0]["text"]
     assert (found["calls"], found["errors"], found["repaired"]) == (1, 0, 1)
     assert found["sent"] == len(text.encode())
-    assert found["received"] == len(json.dumps(asked, ensure_ascii=False, separators=(",", ":")).encode())
+    arguments = len(json.dumps(asked).encode())
+    assert arguments < found["received"] < arguments + 500  # the request around them
 
 
 def test_calls_are_written_while_the_connection_goes_on(home: Path, tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ def _caller(session: Session | None) -> Caller:
 
 
 def _note(meter: Meter, session: Session | None, tool: str = "plan", error: str = "") -> None:
-    meter.note(_caller(session), tool, {"a": "é"}, "answer", error=error, is_repaired=False)
+    meter.note(_caller(session), tool, 9, "né", error=error, is_repaired=False)
 
 
 @pytest.mark.django_db
@@ -189,7 +190,7 @@ def test_what_a_busy_database_refuses_is_kept_and_written_later(
     meter.flush()
     found = ToolUse.objects.get()
     assert (found.calls, found.errors, found.last_error) == (2, 1, "conflict")
-    assert (found.bytes_received, found.bytes_sent) == (2 * len('{"a":"é"}'.encode()), 2 * len("answer"))
+    assert (found.bytes_received, found.bytes_sent) == (2 * 9, 2 * 3)
 
 
 @pytest.mark.django_db
@@ -210,22 +211,6 @@ def test_times_only_widen_whoever_writes_last(session: Session) -> None:
         list(add_uses({(session.pk, "plan"): Use(moment, moment, calls=1)}))
     found = ToolUse.objects.get()
     assert (found.first_at, found.last_at, found.calls) == (now - timedelta(seconds=5), now, 3)
-
-
-def test_arguments_nested_too_deeply_to_write_down_count_as_no_bytes() -> None:
-    nested: dict[str, Any] = {}
-    for _ in range(100_000):
-        nested = {"a": nested}
-    assert metering._size(nested) == 0
-    assert metering._size(json.loads('{"a": [1, 2]}')) == len('{"a":[1,2]}')
-
-
-@pytest.mark.parametrize(
-    "text", ['a"\\\n\x01 é 😀' * 20_000, "a" * metering.PIECE, "", "\ud800"], ids=["escaped", "plain", "none", "half"]
-)
-def test_a_long_argument_counts_as_many_bytes_in_pieces_as_whole(text: str) -> None:
-    whole = json.dumps({"text": text, "n": [text]}, ensure_ascii=False, separators=(",", ":"))
-    assert metering._size({"text": text, "n": [text]}) == len(whole.encode(errors="replace"))
 
 
 def test_what_is_kept_for_a_dead_database_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,6 +236,6 @@ def test_counting_asks_the_database_nothing(ada: Assistant, django_assert_num_qu
     meter = Meter()
     metered = dispatch.run(tool, {}, ada.caller, meter)
     with django_assert_num_queries(0):
-        meter.note(ada.caller, STATUS, {}, metered.text, error="", is_repaired=False)
+        meter.note(ada.caller, STATUS, 9, metered.text, error="", is_repaired=False)
     meter.flush()
     assert ToolUse.objects.get().calls == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestrator_site.mcp import registry
 from tasks.choices import Verb
-from tasks.services.transitions import TABLE
+from tasks.state_machine import TABLE
 from tests import assistants
 
 ROOT = Path(__file__).resolve().parents[2]

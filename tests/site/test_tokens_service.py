@@ -151,9 +151,9 @@ def test_a_bound_token_is_for_its_project_alone(ada: User) -> None:
     principal = principal_of(secret)
     assert principal is not None
     assert principal.project_id == ledger.pk
-    principal.require_project(ledger)
+    principal.require_project(ledger.pk)
     with pytest.raises(NotFound):
-        principal.require_project(other)
+        principal.require_project(other.pk)
 
 
 def test_a_bound_token_ends_with_its_project_instead_of_growing(ada: User) -> None:

@@ -90,7 +90,7 @@ class Server:
     def call(self, tool: str, **arguments: Any) -> Answer:
         """Call a tool and return what it says, errors too: those have a `code`."""
         answer = self.request("tools/call", name=f"orchestrator_{tool}", arguments=arguments)
-        facts: Answer = answer["result"]["structuredContent"]
+        facts: Answer = json.loads(answer["result"]["content"][0]["text"])
         return facts
 
     def workers(self) -> list[int]:

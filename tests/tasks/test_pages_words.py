@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator_site.web.templatetags import board
+from orchestrator_site.web.templatetags import formats
 from tasks.choices import Status, Verb
 from tasks.models import Event
-from tasks.selectors.board import Counts
+from tasks.selectors.rows import Counts
+from tasks.templatetags import board
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -20,7 +21,7 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
     [
         (timedelta(), "just now"),
         (timedelta(seconds=-59), "just now"),
-        (timedelta(seconds=59), "in a moment"),
+        (timedelta(seconds=59), "in less than a minute"),
         (timedelta(minutes=-1), "1 minute ago"),
         (timedelta(minutes=-59), "59 minutes ago"),
         (timedelta(minutes=12), "in 12 minutes"),
@@ -31,18 +32,18 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
     ],
 )
 def test_times_are_said_as_people_do(distance: timedelta, words: str) -> None:
-    assert board.relative(NOW + distance, NOW) == words
+    assert formats.relative(NOW + distance, NOW) == words
 
 
 def test_the_exact_time_is_in_reach() -> None:
-    html = board.ago(NOW)
+    html = formats.ago(NOW)
     assert 'datetime="2026-11-22T12:00:00+00:00"' in html and 'title="2026-11-22 12:00:00 UTC"' in html
-    assert board.ago(None) == ""
+    assert formats.ago(None) == ""
 
 
 def test_numbers_have_their_thousands_apart_and_their_noun_in_number() -> None:
-    assert (board.number(1234567), board.number(None)) == ("1,234,567", "")
-    assert (board.count_of(1, "task"), board.count_of(1000, "task")) == ("1 task", "1,000 tasks")
+    assert (formats.number(1234567), formats.number(None)) == ("1,234,567", "")
+    assert (formats.count_of(1, "task"), formats.count_of(1000, "task")) == ("1 task", "1,000 tasks")
 
 
 @pytest.mark.parametrize("verb", Verb.values)
@@ -57,7 +58,7 @@ def test_every_verb_makes_a_sentence(verb: str) -> None:
         (Verb.CLAIM, "claimed it"),
         (Verb.REQUEST_REVISION, "sent it back for revision"),
         (Verb.FAIL, "marked it failed"),
-        (Verb.RETRY, "put it up for another try"),
+        (Verb.RETRY, "retried it"),
         (Verb.OPEN_SESSION, "opened a session"),
         (Verb.CREATE_PROJECT, "created the project"),
     ],
@@ -72,9 +73,9 @@ def test_a_verb_takes_what_it_is_done_to_where_english_wants_it(verb: Verb, word
         ({"status": "in_review"}, {"status": "needs_revision"}, ("status", "In review", "Needs revision")),
         ({"priority": 2}, {"priority": 4}, ("priority", "normal", "urgent")),
         ({"complexity": "simple"}, {"complexity": "very_complex"}, ("complexity", "simple", "very complex")),
-        ({"requires_review": False}, {"requires_review": True}, ("asks for review", "no", "yes")),
-        ({}, {"added_dependencies": ["a_1", "b_2"]}, ("now waits for", "", "a_1, b_2")),
-        ({}, {"removed_dependencies": ["a_1"]}, ("no longer waits for", "", "a_1")),
+        ({"requires_review": False}, {"requires_review": True}, ("review required", "no", "yes")),
+        ({}, {"added_dependencies": ["a_1", "b_2"]}, ("added dependencies", "", "a_1, b_2")),
+        ({}, {"removed_dependencies": ["a_1"]}, ("removed dependencies", "", "a_1")),
         ({}, {"sha256": "0123456789abcdef"}, ("SHA-256", "", "0123456789ab")),
         ({"effort": "2 h"}, {"effort": ""}, ("effort", "2 h", "")),
         ({"priority": 77}, {"priority": {"odd": 1}}, ("priority", "77", "{'odd': 1}")),

@@ -23,7 +23,7 @@ from tasks.services.claim import claim, claim_next
 from tasks.services.complete import complete
 from tasks.services.edit import Changes, edit
 from tasks.services.plan import Subtask, plan
-from tasks.services.transitions import TABLE
+from tasks.state_machine import TABLE
 from tests.factories import make_project
 from tests.properties import all_rows, line_of, one_in, open_needs, undone
 

@@ -18,7 +18,7 @@ from orchestrator_site.management.errors import out_of_reach
 from orchestrator_site.models import AccessToken
 from orchestrator_site.tokens.formatting import ALLOWS, expiry_of, project_named
 from orchestrator_site.tokens.service import DEFAULT_SCOPES, create_token, find_token, revoke_token, tokens_of
-from orchestrator_site.web.templatetags.board import relative
+from orchestrator_site.web.templatetags.formats import relative
 
 _COLUMNS = ("ID", "TOKEN", "SCOPES", "PROJECT", "MADE", "LAST USED", "EXPIRES", "STATE")
 

@@ -13,7 +13,7 @@ import anyio
 import mcp_types
 from anyio.streams.memory import MemoryObjectReceiveStream
 from anyio.to_thread import run_sync
-from mcp.shared.message import SessionMessage
+from mcp.shared.message import ServerMessageMetadata, SessionMessage
 from pydantic import ValidationError
 
 from orchestrator_site.mcp.server import Bridge
@@ -75,20 +75,20 @@ class Wire:
         except ValidationError:
             self._in_loop(self._begin_to_refuse, line)
             return
-        self._in_loop(self._receive, message)
+        self._in_loop(self._receive, message, len(line))
 
     def _in_loop(self, call: Callable[..., None], *arguments: Any) -> None:
         assert self._loop  # noqa: S101 - reading begins once the loop runs
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
 
-    def _receive(self, message: mcp_types.JSONRPCMessage) -> None:
+    def _receive(self, message: mcp_types.JSONRPCMessage, size: int) -> None:
         if isinstance(message, mcp_types.JSONRPCRequest) and message.method != "subscriptions/listen":
             self._owed.add(str(message.id))
         elif isinstance(message, mcp_types.JSONRPCNotification) and message.method == "notifications/cancelled":
             self._settle((message.params or {}).get("requestId"))  # never answered
         if not self._is_closed:
-            self._incoming.send_nowait(SessionMessage(message))
+            self._incoming.send_nowait(SessionMessage(message, ServerMessageMetadata(request_context=size)))
 
     def _begin_to_refuse(self, line: bytes) -> None:
         self._tasks.start_soon(self._refuse, line)

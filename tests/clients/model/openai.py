@@ -29,7 +29,7 @@ CODE_TOOL = "exec"
 CODE = """\
 const found = ALL_TOOLS.find((tool) => tool.name.endsWith("%s"));
 const result = await tools[found.name](%s);
-text(result.structuredContent);
+text(result.structuredContent ?? result.content[0].text);
 """
 TOOL_IN_CODE = re.compile(r'endsWith\("(\w+)"\)')
 

@@ -1,0 +1,17 @@
+"""What a lower app announces and a higher one acts on, in the transaction of the change unless it says otherwise."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+tasks_changed = Signal()
+"""Searchable fields of `tasks` (a sequence) are new; `renamed` says whether a title is among them."""
+
+project_files_changed = Signal()
+"""The files that a project keeps a mirror of, or whether it keeps one, changed: `project`."""
+
+verdict_given = Signal()
+"""A reviewer decides on `task`, whose row is locked, with a `comment`.
+
+A receiver returns the comment with what was said on single lines, and how many such comments there were.
+"""

@@ -1,0 +1,28 @@
+"""The person at a page, and the rows that its URL names."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest
+from django.shortcuts import get_object_or_404
+
+from orchestrator_site.kernel.identity import scopes_of
+from tasks.identity.actor import Actor
+from tasks.models import Project, Task
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Return the person as whoever acts, with what they may do."""
+    return Actor.person(request.user, scopes_of(request.user))
+
+
+def find_project(slug: str) -> Project:
+    """Return a project. Raises Http404."""
+    return get_object_or_404(Project, slug=slug)
+
+
+def find_task(public_id: str) -> Task:
+    """Return a task with its project, plan, parent and holder. Raises Http404."""
+    if "\x00" in public_id:  # PostgreSQL refuses to compare with it
+        raise Http404
+    tasks = Task.objects.select_related("project", "root", "parent", "lease_session")
+    return get_object_or_404(tasks, public_id=public_id)

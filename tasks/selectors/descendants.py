@@ -1,0 +1,36 @@
+"""The tasks below others, and those that must finish first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tasks.graph.algorithms import reachable
+from tasks.models import Dependency, Task
+
+_CHUNK = 500
+
+
+def descendants_of(pks: Iterable[int]) -> set[int]:
+    """Return the primary keys of everything below some tasks."""
+    start = set(pks)
+    return reachable(start, _children) - start
+
+
+def waits_for(pks: Iterable[int]) -> set[int]:
+    """Return everything that must finish before these tasks: dependencies, their subtasks, and so on."""
+    return reachable(pks, _must_finish_before)
+
+
+def _children(pks: list[int]) -> list[int]:
+    found: list[int] = []
+    for start in range(0, len(pks), _CHUNK):
+        found += Task.objects.filter(parent_id__in=pks[start : start + _CHUNK]).values_list("pk", flat=True)
+    return found
+
+
+def _must_finish_before(pks: list[int]) -> list[int]:
+    found = _children(pks)
+    for start in range(0, len(pks), _CHUNK):
+        rows = Dependency.objects.filter(task_id__in=pks[start : start + _CHUNK])
+        found += rows.values_list("depends_on_id", flat=True)
+    return found

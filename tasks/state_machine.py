@@ -1,0 +1,55 @@
+"""The state machine: from which statuses each verb starts, and where it leads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tasks.choices import CLAIMABLE, Status, Verb
+from tasks.models import Task
+
+UNFINISHED = frozenset(Status) - {Status.COMPLETED, Status.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """Where a verb starts and leads, and whether it is for leaves, groups of subtasks, or both."""
+
+    sources: frozenset[Status]
+    targets: frozenset[Status]
+    leaves: bool = True
+    groups: bool = False
+
+    def is_for(self, task: Task) -> bool:
+        return self.leaves if task.is_leaf else self.groups
+
+
+def _of(*statuses: Status) -> frozenset[Status]:
+    return frozenset(statuses)
+
+
+_DONE = _of(Status.COMPLETED, Status.IN_REVIEW)
+
+TABLE: dict[Verb, Transition] = {
+    Verb.CLAIM: Transition(frozenset(CLAIMABLE), _of(Status.ACTIVE)),
+    Verb.COMPLETE: Transition(_of(Status.ACTIVE), _DONE),
+    Verb.HAND_BACK: Transition(_of(Status.ACTIVE), _of(Status.NEEDS_REVISION)),
+    Verb.APPROVE: Transition(_DONE, _of(Status.COMPLETED), groups=True),
+    Verb.REQUEST_REVISION: Transition(_DONE, _of(Status.NEEDS_REVISION)),
+    Verb.BLOCK: Transition(_of(Status.PENDING, Status.ACTIVE, Status.NEEDS_REVISION), _of(Status.BLOCKED)),
+    Verb.UNBLOCK: Transition(_of(Status.BLOCKED), _of(Status.PENDING)),
+    Verb.FAIL: Transition(_of(Status.ACTIVE), _of(Status.FAILED)),
+    Verb.RETRY: Transition(_of(Status.FAILED), _of(Status.PENDING)),
+    Verb.RELEASE: Transition(_of(Status.ACTIVE), _of(Status.PENDING)),
+    Verb.CANCEL: Transition(UNFINISHED, _of(Status.CANCELLED), groups=True),
+    # A group follows its subtasks; callers never ask for these.
+    Verb.START: Transition(frozenset(CLAIMABLE), _of(Status.ACTIVE), leaves=False, groups=True),
+    Verb.FINISH: Transition(_of(Status.ACTIVE), _DONE, leaves=False, groups=True),
+    Verb.REOPEN: Transition(_DONE, _of(Status.ACTIVE), leaves=False, groups=True),
+}
+
+ASKED_FOR = tuple(verb for verb in TABLE if verb not in (Verb.START, Verb.FINISH, Verb.REOPEN, Verb.HAND_BACK))
+
+
+def possible_for(task: Task) -> list[str]:
+    """Return the verbs that callers may ask for now."""
+    return [verb.value for verb in ASKED_FOR if TABLE[verb].is_for(task) and task.status in TABLE[verb].sources]

@@ -1,0 +1,130 @@
+"""Template tags for statuses, progress, events and timelines."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from orchestrator_site.kernel.text import shortened
+from tasks.choices import Complexity, Priority, Status, Verb
+from tasks.models import Event
+from tasks.selectors.rows import Counts
+from tasks.selectors.timeline import Stretch
+
+register = template.Library()
+
+SHOWN_VALUE = 160
+_NAMED = {
+    "added_dependencies": "added dependencies",
+    "removed_dependencies": "removed dependencies",
+    "artifact_id": "artifact",
+    "requires_review": "review required",
+    "sha256": "SHA-256",
+}
+"""What events call the facts of a change, where another word is plainer."""
+_SHORT_HASH = 12
+
+
+@register.filter
+def state(status: str) -> SafeString:
+    """Show a state by shape, word and colour."""
+    return format_html('<span class="state {0}">{1}<span>{2}</span></span>', status, _shape(status), _word(status))
+
+
+@register.filter
+def state_shape(status: str) -> SafeString:
+    """Show a state by its shape where the word has no room; the word stays for those who cannot see."""
+    label = '<span class="state {0}" title="{2}">{1}<span class="sr">{2}</span></span>'
+    return format_html(label, status, _shape(status), _word(status))
+
+
+def _shape(status: str) -> SafeString:
+    return format_html('<svg aria-hidden="true" width="16" height="16"><use href="#shape-{}"/></svg>', status)
+
+
+def _word(status: str) -> str:
+    return Status(status).label if status in Status.values else status
+
+
+@register.filter
+def bar(counts: Counts) -> SafeString:
+    """Draw how many tasks stand in each state; SVG, because widths in style attributes are refused by the CSP."""
+    label = f"{counts.done:,} of {counts.total:,} completed"
+    return format_html(
+        '<svg class="bar" role="img" aria-label="{}" preserveAspectRatio="none"><title>{}</title>{}</svg>',
+        label,
+        ", ".join(f"{number:,} {_word(status).lower()}" for status, number in counts.states) or "no tasks",
+        format_html_join("", '<rect class="{}" x="{}%" width="{}%" height="100%"/>', _segments(counts)),
+    )
+
+
+def _segments(counts: Counts) -> list[tuple[str, str, str]]:
+    """Place the states side by side, what is done first and what nobody has begun last."""
+    order = [Status.COMPLETED, *(status for status in Status if status not in _AT_THE_ENDS), Status.PENDING]
+    segments, start = [], 0.0
+    for status in order:
+        width = 100 * counts.by_status.get(status, 0) / (counts.total or 1)
+        if width:
+            segments.append((str(status), f"{start:.2f}", f"{width:.2f}"))
+            start += width
+    return segments
+
+
+_AT_THE_ENDS = (Status.COMPLETED, Status.PENDING, Status.CANCELLED)
+
+
+@register.filter
+def happened(event: Event) -> str:
+    """Say what an event did to the task of the page: `claimed this`, `sent this back for revision`."""
+    if event.verb == Verb.COMMENT and event.before:
+        return "withdrew a comment"
+    return Verb(event.verb).done_to("this") if event.verb in Verb.values else f"{event.verb} this"
+
+
+@register.filter
+def changes(event: Event) -> list[tuple[str, str, str]]:
+    """Name what an event changed, with the values before and after in short."""
+    names = [*event.before, *(name for name in event.after if name not in event.before)]
+    found = [(name, _value(name, event.before.get(name)), _value(name, event.after.get(name))) for name in names]
+    return [(_named(name), before, after) for name, before, after in found if before != after]
+
+
+def _named(fact: str) -> str:
+    return _NAMED.get(fact, fact.replace("_", " "))
+
+
+def _value(name: str, value: Any) -> str:
+    if value is None or value == "" or value == []:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (str, int)) and value in _WORDS.get(name, {}):
+        return _WORDS[name][value]
+    if name == "sha256":
+        return str(value)[:_SHORT_HASH]
+    if isinstance(value, list):
+        return shortened(", ".join(map(str, value)), SHOWN_VALUE)
+    return shortened(str(value), SHOWN_VALUE)
+
+
+_WORDS: dict[str, dict[Any, str]] = {
+    "status": dict(Status.choices),
+    "priority": dict(Priority.choices),
+    "complexity": {value: label.lower() for value, label in Complexity.choices},
+}
+"""The words for what is stored as a code."""
+
+
+@register.filter
+def stretch_words(stretch: Stretch) -> str:
+    """Say a stretch of work in words, with its exact times."""
+    start, end = (f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for moment in (stretch.start, stretch.end))
+    until = "now" if stretch.outcome == "active" else f"{end} UTC"
+    return (
+        f"\u2068{stretch.task.title}\u2069, \u2068{stretch.worker}\u2069: {stretch.says.lower()} "
+        f"after {stretch.lasted}, {start} UTC to {until}"
+    )
