@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from artifacts.api.artifacts import Anything
-from artifacts.export.contents import folder_works, works_of
-from artifacts.export.filenames import Work
+from artifacts.export.contents import folder_versions, versions_of
+from artifacts.export.filenames import ExportedVersion
 from artifacts.export.zip_stream import zip_answer
 from artifacts.models import Artifact, ArtifactPath
 from artifacts.selectors.tree import PATHLESS, File, Listing, folder_of, pathless_of
@@ -90,7 +90,7 @@ class ZipViews(ProjectApi):
     content_negotiation_class = Anything
     media_types = {"download": "application/zip"}
 
-    def zipped(self, works: list[Work], name: str) -> HttpResponseBase:
+    def zipped(self, works: list[ExportedVersion], name: str) -> HttpResponseBase:
         """Answer with a zip. Raises NotFound where there is nothing to be put into it."""
         if not works:
             raise NotFound("Nothing was delivered there.", next="GET /api/v1/artifacts lists what was.")
@@ -109,7 +109,7 @@ class TaskZipViews(ZipViews):
     def download(self, request: Request, task_id: str) -> HttpResponseBase:
         """Download what a task or a plan delivered, with everything below it, as a zip."""
         found: Task = self.one(self.visible(Task.objects.all()), "task", task_id)
-        return self.zipped(works_of(found, all_versions=self.all_versions()), found.public_id)
+        return self.zipped(versions_of(found, all_versions=self.all_versions()), found.public_id)
 
 
 class FolderZipViews(ZipViews):
@@ -121,7 +121,7 @@ class FolderZipViews(ZipViews):
         """Download a folder of the tree with everything below it, or all, as a zip."""
         found, path = self.project(project), request.query_params.get("path", "")
         is_pathless, all_versions = _is_pathless(request), self.all_versions()
-        return self.zipped(*folder_works(found, path, is_pathless=is_pathless, all_versions=all_versions))
+        return self.zipped(*folder_versions(found, path, is_pathless=is_pathless, all_versions=all_versions))
 
 
 def _is_pathless(request: Request) -> bool:

@@ -10,10 +10,7 @@ from tasks.models import Project, Task
 
 
 def upload_by_id(project: Project, public_id: str) -> Upload:
-    """Return an upload of this project, whoever began it.
-
-    Raises NotFound.
-    """
+    """Return an upload of this project, whoever began it. Raises NotFound."""
     found = Upload.objects.select_related("task", "task__project").filter(project=project, public_id=public_id).first()
     if found is None:
         raise NotFound(
@@ -24,6 +21,6 @@ def upload_by_id(project: Project, public_id: str) -> Upload:
 
 
 def open_uploads(project: Project, task: Task | None = None) -> QuerySet[Upload]:
-    """Return what still arrives in a project, or for one task of it, the oldest first."""
+    """Return the open uploads of a project, or of one task of it, the oldest first."""
     rows = Upload.objects.select_related("task").filter(project=project, state=UploadState.OPEN).order_by("pk")
     return rows if task is None else rows.filter(task=task)

@@ -11,8 +11,7 @@ from django.template.loader import render_to_string
 
 from artifacts.models import Content
 from artifacts.rendering.parts import PARTS_PER_PAGE, coloured, count_parts, part_at, part_of_line, parts_of
-from artifacts.search.inside import TOTAL_LIMIT
-from artifacts.search.lines import find_lines
+from artifacts.search.inside import TOTAL_LIMIT, find_lines
 from artifacts.search.query_parser import terms_of
 from orchestrator_site.web.pages import number_in, text_in
 from orchestrator_site.web.templatetags.formats import turns_text
