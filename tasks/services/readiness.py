@@ -1,8 +1,7 @@
-"""Which tasks are ready: stored with each task, so that "the best ready one" is one look into an index on any board.
+"""Which tasks are ready: stored with each task, so that an index finds the best ready one on any board.
 
-A task is ready while it is a pending or sent back leaf on the board whose dependencies are all completed. The mark is
-written in the transaction of whatever changes that, with the task's row locked: a move, a dependency, a plan. So
-whoever holds the row sees a mark that is true.
+A task is ready while it is a pending or needs_revision leaf on the board with no open dependency. The flag is updated
+in the transaction of whatever changes that, with the task's row locked, so it is true for whoever holds the row.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class _Refresh:
 
     def __call__(self, **values: Any) -> None:
         if connection.features.has_select_for_update:
-            # Two dependencies of one task may complete at once. Whoever comes second waits, and so sees the first.
+            # Two dependencies of one task may complete at once. The second waits here, and so sees the first.
             self._lock(**values)
         self._mark({}, **values)
 
