@@ -1,4 +1,4 @@
-"""What tool calls cost is counted whole: by several processes at once, and while the database is busy."""
+"""The costs of tool calls are counted by several processes at once, and while the database is busy."""
 
 from __future__ import annotations
 
@@ -74,25 +74,15 @@ def test_calls_are_counted_with_the_bytes_of_both_ways(home: Path, tmp_path: Pat
     assert arguments < found["received"] < arguments + 500  # the request around them
 
 
-def test_calls_are_written_while_the_connection_goes_on(home: Path, tmp_path: Path) -> None:
+def test_an_invalid_call_counts_for_the_session_of_its_connection_once_there_is_one(home: Path, tmp_path: Path) -> None:
     with connected(home) as client:
-        _open(client, tmp_path / "work")
-        wait_for(lambda: _rows(home), "the counts")
-
-
-def test_a_refused_call_counts_for_the_session_its_connection_is_in(home: Path, tmp_path: Path) -> None:
-    with connected(home) as client:
+        client.call(STATUS, wrong="argument")
         _open(client, tmp_path / "work")
         client.call(EXECUTE, task_id=7, wrong="argument")
         client.end()
-    assert (_rows(home)[EXECUTE]["errors"], _rows(home)[EXECUTE]["last_error"]) == (1, "invalid")
-
-
-def test_a_refused_call_before_any_session_is_not_counted(home: Path) -> None:
-    with connected(home) as client:
-        client.call(EXECUTE, wrong="argument")
-        client.end()
-    assert _rows(home) == {}
+    found = _rows(home)
+    assert set(found) == {EXECUTE, "orchestrator_initialize_session"}
+    assert (found[EXECUTE]["errors"], found[EXECUTE]["last_error"]) == (1, "invalid")
 
 
 def test_two_servers_at_once_count_every_call_once(home: Path, tmp_path: Path) -> None:
@@ -108,9 +98,7 @@ def test_two_servers_at_once_count_every_call_once(home: Path, tmp_path: Path) -
     assert _rows(home)[STATUS]["calls"] == 2 * ROUNDS
 
 
-def test_a_worker_that_is_killed_loses_seconds_of_counts_and_its_successor_counts_on(
-    home: Path, tmp_path: Path
-) -> None:
+def test_counts_are_written_while_a_connection_is_open_and_survive_a_killed_worker(home: Path, tmp_path: Path) -> None:
     with connected(home) as client:
         _open(client, tmp_path / "work")
         wait_for(lambda: _rows(home), "the counts")
@@ -121,18 +109,18 @@ def test_a_worker_that_is_killed_loses_seconds_of_counts_and_its_successor_count
     assert _rows(home)["orchestrator_initialize_session"]["calls"] == 1
 
 
-@pytest.mark.parametrize("modern", [False, True])
-def test_calls_over_http_are_counted_and_written_at_the_end(tmp_path: Path, modern: bool) -> None:
+def test_calls_over_http_are_counted_in_both_eras_and_written_at_the_end(tmp_path: Path) -> None:
     with secured(tmp_path, {"laptop": {"scopes": ["write"]}}) as site:
         project = tmp_path / "work"
         project.mkdir()
-        client = site.client("laptop", modern=modern)
-        opened = client.call("orchestrator_initialize_session", project_dir=str(project))
-        client.call(STATUS, session_id=opened["session_id"])
+        for modern in (False, True):
+            client = site.client("laptop", modern=modern)
+            opened = client.call("orchestrator_initialize_session", project_dir=str(project))
+            client.call(STATUS, session_id=opened["session_id"])
         site.hang_up()
         site.process.end()
         found = _rows(site.home)
-    assert {tool: row["calls"] for tool, row in found.items()} == {STATUS: 1, "orchestrator_initialize_session": 1}
+    assert {tool: row["calls"] for tool, row in found.items()} == {STATUS: 2, "orchestrator_initialize_session": 2}
 
 
 def test_two_processes_that_add_to_the_same_rows_lose_and_double_nothing(home: Path, tmp_path: Path) -> None:
