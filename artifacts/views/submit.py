@@ -21,7 +21,7 @@ from orchestrator_site.kernel.errors import Conflict, Invalid, NotReady, Orchest
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.advice import in_words
 from orchestrator_site.web.pages import came_from, form
-from tasks.choices import Status
+from tasks.choices import Status, Verb
 from tasks.identity.page import actor_of, find_task
 from tasks.models import Task
 from tasks.selectors.available_actions import may_complete
@@ -35,7 +35,7 @@ _PLACES = {"detailed_work": "work", "file_paths": "paths"}
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What a person sent."""
+    """The submitted form."""
 
     summary: str = ""
     work: str = ""
@@ -47,7 +47,7 @@ class Typed:
 
 @form(Scope.WRITE)
 def complete(request: HttpRequest, public_id: str) -> HttpResponseBase:
-    """Ask for the work on GET; on POST store it and end the task."""
+    """Show the form on GET; on POST store the work and complete the task."""
     task = find_task(public_id)
     if request.method != "POST":
         return _form(request, task, Typed(seen=seen_as(task)))
@@ -59,12 +59,11 @@ def complete(request: HttpRequest, public_id: str) -> HttpResponseBase:
         return _form(request, task, typed, error)
     except (Conflict, NotReady) as error:
         return _form(request, find_task(public_id), typed, error)
-    messages.success(request, _told(done))
+    messages.success(request, _message(done), extra_tags=Verb.COMPLETE)
     return came_from(request, reverse("task", args=[task.public_id]))
 
 
 def _read(request: HttpRequest) -> Typed:
-    """Read what was sent; browsers send line ends of their own."""
     texts = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in ("summary", "work", "paths", "seen")}
     return Typed(**texts, kind=request.POST.get("kind", ""), file=request.FILES.get("file"))
 
@@ -89,10 +88,10 @@ def _hand_in(request: HttpRequest, task: Task, typed: Typed) -> HandedIn:
     )  # fmt: skip
 
 
-def _told(done: HandedIn) -> str:
-    stands = "completed" if done.task.status == Status.COMPLETED else "submitted for review"
-    stored = f"; {done.versions[0].artifact.public_id} keeps the work" if done.versions else ""
-    return f"“{done.task.title}” {stands}{stored}."
+def _message(done: HandedIn) -> str:
+    outcome = "completed" if done.task.status == Status.COMPLETED else "submitted for review"
+    stored = f" Stored as {done.versions[0].artifact.public_id}." if done.versions else ""
+    return f"“{done.task.title}” {outcome}.{stored}"
 
 
 def _form(request: HttpRequest, task: Task, typed: Typed, error: OrchestratorError | None = None) -> HttpResponse:
@@ -105,10 +104,11 @@ def _form(request: HttpRequest, task: Task, typed: Typed, error: OrchestratorErr
         "problems": problems,
         "error": in_words(error) if error is not None and not problems else "",
         "has_problems": error is not None,
+        "code": error.code if error is not None else "",
         "lost_file": typed.file is not None,
         "is_possible": is_possible,
         "waits_for": [] if is_possible or not task.is_leaf else open_dependencies(task)[:10],
-        # Only who was told how the task stands now has seen it.
+        # After a conflict the page shows the current state, so the next attempt is based on it.
         "seen": seen_as(task) if isinstance(error, Conflict) and is_possible else typed.seen,
         "largest_file": settings.ORCHESTRATOR_MAX_UPLOAD_BYTES,
         "next": request.POST.get("next") or request.GET.get("next", ""),
@@ -117,7 +117,7 @@ def _form(request: HttpRequest, task: Task, typed: Typed, error: OrchestratorErr
 
 
 def _places(error: OrchestratorError | None) -> Mapping[str, str]:
-    """Return what is wrong by the name of its field; empty for what is wrong with no field."""
+    """Return the errors by field."""
     if isinstance(error, TooLarge):
         place, _, words = error.message.partition(": ")
         return {_PLACES.get(place, place): words} if words else {}

@@ -33,21 +33,21 @@ def form(scope: Scope) -> Callable[[Page], Page]:
 
     def made(view: Page) -> Page:
         allowed = require_http_methods(["GET", "HEAD", "POST"])
-        return _private(login_required(allowed(with_errors_shown(_for(scope, view)))))
+        return _private(login_required(allowed(with_errors_shown(_with_scope(scope, view)))))
 
     return made
 
 
-def deed(scope: Scope) -> Callable[[Page], Page]:
-    """Make an address that only does something and then leads on to a page."""
+def action_view(scope: Scope) -> Callable[[Page], Page]:
+    """A POST-only URL that redirects to a page, for users with the scope."""
 
     def made(view: Page) -> Page:
-        return login_required(require_POST(with_errors_shown(_for(scope, view))))
+        return login_required(require_POST(with_errors_shown(_with_scope(scope, view))))
 
     return made
 
 
-def _for(scope: Scope, view: Page) -> Page:
+def _with_scope(scope: Scope, view: Page) -> Page:
     @wraps(view)
     def checked(request: HttpRequest, **address: str) -> HttpResponseBase:
         require(request, scope)
@@ -60,21 +60,21 @@ def _private(view: Page) -> Page:
     """Keep a page out of shared caches and revalidate it; downloads set their own headers."""
 
     @wraps(view)
-    def kept(request: HttpRequest, **address: str) -> HttpResponseBase:
+    def uncached(request: HttpRequest, **address: str) -> HttpResponseBase:
         answer = view(request, **address)
         if not answer.has_header("Cache-Control"):
             patch_cache_control(answer, private=True, no_cache=True)
         return answer
 
-    return kept
+    return uncached
 
 
 def require(request: HttpRequest, scope: Scope) -> None:
     """Check a person's scope, with a message for people. Raises Forbidden."""
     if scope not in scopes_of(request.user):
         raise Forbidden(
-            f"Your account may not do this: it lacks {scope.value!r}.",
-            next="Ask a superuser of this site. Staff may work and review, superusers may do everything.",
+            f"Your account lacks the {scope.value!r} permission.",
+            next="Ask an administrator of this site. Staff can edit and review; superusers can do everything.",
             details={"scope": scope.value},
         )
 
