@@ -90,7 +90,7 @@ def layered(part: list[int], needs: Sequence[Sequence[int]], rank: Sequence[int]
 
 
 def _longest_led_around(spans: list[int]) -> int:
-    """Return the longest span that is routed around units within WAYPOINTS. `spans` are the layers each line crosses."""
+    """Return the longest span routed around units within WAYPOINTS. `spans` are the layers each line crosses."""
     remaining = WAYPOINTS
     for span, number in sorted(Counter(spans).items()):
         remaining -= span * number

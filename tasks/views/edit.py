@@ -68,7 +68,7 @@ def _changes(task: Task, typed: Typed) -> Changes:
     """Return what to change. Raises Invalid for search terms that are not ids: the user has to choose."""
     unknown = [part for part in typed.wanted if not chosen(task, [part])]
     if unknown:
-        raise invalid([{"at": "find", "problem": f"“{unknown[0]}” is not a task id; select tasks from the results"}])
+        raise invalid([{"at": "find", "problem": f"“{unknown[0]}” is not a task id; choose tasks in the results"}])
     add = chosen(task, [*typed.add, *typed.wanted])
     return Changes(edit_form.changed(task, typed), add, chosen(task, typed.drop))
 

