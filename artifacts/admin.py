@@ -1,4 +1,4 @@
-"""Django admin of delivered work: to look at, never to change, and never with the bytes themselves."""
+"""Django admin of artifacts: read-only, and without their contents."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from artifacts.storage.verify import State, examine
 from orchestrator_site.web.admin import ReadOnlyAdmin, chosen, link_to, link_to_list
 
 VERIFIED_BYTES = 256 * 1024 * 1024
-"""How much one request reads."""
+"""The most that one request reads."""
 SOUND = (State.SOUND, State.UNCOUNTED)
 
 
@@ -41,7 +41,7 @@ class ArtifactAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Verify the contents of the selected artifacts", permissions=["view"])
     def verify(self, request: HttpRequest, artifacts: QuerySet[Artifact]) -> None:
-        """Read every version whole and compare it with what its row says; changes nothing."""
+        """Read every version and compare it with its checksum; changes nothing."""
         versions = ArtifactVersion.objects.filter(artifact__in=chosen(request, artifacts)).select_related("artifact")
         sizes = versions.aggregate(total=Sum("content__size_bytes"))["total"] or 0
         if sizes > VERIFIED_BYTES:
@@ -168,7 +168,7 @@ class ContentAdmin(ReadOnlyAdmin):
     readonly_fields = ("is_inline", "versions_link")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Leave the bytes in the database; whether they are there is asked without reading them."""
+        """Find out whether the content is in the row without reading it."""
         rows: QuerySet[Any] = super().get_queryset(request).annotate(in_row=Q(data__isnull=False))
         return rows.defer("data", "index")
 
