@@ -110,7 +110,8 @@ def _settings_problems(settings: Any, kept: dict[str, Any]) -> list[dict[str, An
     try:
         validate_project_settings(settings)
     except ValidationError as error:
-        return [{"at": "settings", "problem": " ".join(error.messages)}]
+        place = f"settings.{error.code}" if error.code in KNOWN else "settings"
+        return [{"at": place, "problem": " ".join(error.messages)}]
     return []
 
 
