@@ -39,7 +39,7 @@ class ArtifactAdmin(ReadOnlyAdmin):
     readonly_fields = ("versions_link", "paths_link")
     actions = ("verify",)
 
-    @admin.action(description="Verify the bytes of the selected artifacts", permissions=["view"])
+    @admin.action(description="Verify the contents of the selected artifacts", permissions=["view"])
     def verify(self, request: HttpRequest, artifacts: QuerySet[Artifact]) -> None:
         """Read every version whole and compare it with what its row says; changes nothing."""
         versions = ArtifactVersion.objects.filter(artifact__in=chosen(request, artifacts)).select_related("artifact")
@@ -47,7 +47,7 @@ class ArtifactAdmin(ReadOnlyAdmin):
         if sizes > VERIFIED_BYTES:
             messages.error(
                 request,
-                f"That is too much at once: {sizes:,} bytes. Choose fewer, or run `manage.py artifacts verify`.",
+                f"Too much to verify at once: {sizes:,} bytes. Select fewer artifacts, or run `manage.py artifacts verify`.",
             )
             return
         found = [(version, examine(version.content).state) for version in versions.select_related("content")]
@@ -55,7 +55,7 @@ class ArtifactAdmin(ReadOnlyAdmin):
             if state not in SOUND:
                 messages.error(request, f"Version {version.number} of {version.artifact.public_id} is {state.value}.")
         sound = sum(state in SOUND for _, state in found)
-        messages.success(request, f"{sound} of {len(found)} versions are sound.")
+        messages.success(request, f"{sound} of {len(found)} versions are intact.")
 
     def view_on_site(self, obj: Artifact) -> str:
         return reverse("artifact", args=[obj.public_id])

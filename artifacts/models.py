@@ -1,4 +1,4 @@
-"""Delivered work: artifacts, their versions, their logical paths, the stored bytes, and work that still arrives.
+"""Artifacts, their versions, logical paths and content, uploads, review comments and search documents.
 
 Only `artifacts/services/` changes these rows.
 """
@@ -13,7 +13,7 @@ from django.utils import timezone
 from tasks.models import Project, Session, Task
 
 INLINE_LIMIT = 64 * 1024
-"""Stored bytes up to this size live in the row, larger ones in a file (docs/architecture.md, "Content")."""
+"""Content up to this size is stored in the row, larger content in a file (docs/architecture.md, "Content")."""
 
 
 class Kind(models.TextChoices):
@@ -27,7 +27,7 @@ class Kind(models.TextChoices):
 
 
 class Codec(models.TextChoices):
-    """How stored bytes are packed."""
+    """How stored bytes are encoded."""
 
     IDENTITY = "identity", "As they are"
     ZLIB = "zlib", "zlib, in one stream"
@@ -35,9 +35,9 @@ class Codec(models.TextChoices):
 
 
 class Content(models.Model):
-    """Bytes, stored once per sha256: in the row, or where `data` is null by the content store, under `kept_as`.
+    """Bytes, stored once per sha256: in the row, or if `data` is null in the content store under `kept_as`.
 
-    Without characters it is no text. A text without lines comes from a release that did not count them.
+    Binary content has no number of characters.
     """
 
     sha256 = models.CharField(max_length=64, unique=True)
@@ -73,12 +73,11 @@ class Content(models.Model):
 
     @property
     def kept_as(self) -> str:
-        """Its name in the content store."""
         return self.stored_as or self.sha256
 
 
 class Artifact(models.Model):
-    """One piece of delivered work; delivering it again makes the next version."""
+    """A delivered file or text; delivering it again makes the next version."""
 
     public_id = models.CharField(max_length=40, unique=True)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="artifacts")
@@ -102,8 +101,6 @@ class Artifact(models.Model):
 
 
 class ArtifactVersion(models.Model):
-    """The content of an artifact as it was delivered once."""
-
     artifact = models.ForeignKey(Artifact, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     content = models.ForeignKey(Content, on_delete=models.PROTECT, related_name="versions")
@@ -125,13 +122,13 @@ class ArtifactVersion(models.Model):
 
 
 class ArtifactPath(models.Model):
-    """Where the work belongs in the user's own tree: data, never a path of this server."""
+    """A logical path in the user's own tree: data, never a path on this server."""
 
     artifact = models.ForeignKey(Artifact, on_delete=models.CASCADE, related_name="paths")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     path = models.CharField(max_length=1024)
     folder = models.GeneratedField(
-        # What is left when all characters but `/` are taken off the end: `src/app/` of `src/app/main.py`.
+        # Strips all characters but `/` from the end: `src/app/` of `src/app/main.py`.
         expression=Func(F("path"), Replace("path", Value("/"), Value("")), function="RTRIM"),
         output_field=models.CharField(max_length=1024),
         db_persist=True,
@@ -156,7 +153,7 @@ class UploadState(models.TextChoices):
 
 
 class Upload(models.Model):
-    """Work that arrives in parts. Its first `received` bytes are staged and acknowledged, whatever crashes."""
+    """An artifact that arrives in parts. Its first `received` bytes are staged and survive any crash."""
 
     public_id = models.CharField(max_length=40, unique=True)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="uploads")
@@ -203,14 +200,14 @@ class Upload(models.Model):
 
 class ReviewCommentQuerySet(models.QuerySet["ReviewComment"]):
     def unsent(self, task: Task) -> ReviewCommentQuerySet:
-        """What the next verdict on a task takes along, in the order in which it was said."""
+        """The drafts that the next verdict on a task sends, in order."""
         return self.filter(task=task, sent_at__isnull=True).order_by("id")
 
 
 class ReviewComment(models.Model):
-    """What a reviewer says of delivered work: of lines of a version, of a version, or of all that a task delivered.
+    """A reviewer's comment on lines of a version, on a version, or on everything that a task delivered.
 
-    It is a draft until a verdict on the task takes it along; from then on nobody changes it.
+    It is a draft until a verdict on the task sends it; then it never changes.
     """
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="review_comments")
@@ -248,7 +245,7 @@ class ReviewComment(models.Model):
 
     @property
     def lines(self) -> str:
-        """The lines in short: `line 12` or `lines 12-14`; empty without any."""
+        """`line 12` or `lines 12-14`; empty without lines."""
         if self.line is None:
             return ""
         return f"line {self.line}" if self.line == self.end_line else f"lines {self.line}-{self.end_line}"

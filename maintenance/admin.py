@@ -1,7 +1,7 @@
-"""What maintenance did, to look at.
+"""Read-only pages of job runs and schedules.
 
-The queue's own pages are taken away: a schedule names any function of the process, and what waits in the queue is
-pickled, so whoever could change them could run code here.
+The queue's own pages are removed: a schedule names any function of the process and queued jobs are pickles, so anyone
+who could change them could run code here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 from maintenance.models import JobRun
 from orchestrator_site.web.admin import ReadOnlyAdmin
 
-assert django_q.admin  # noqa: S101 - it registers what is taken away here
+assert django_q.admin  # noqa: S101 - it registers what is removed here
 admin.site.unregister([Schedule, OrmQ, Success, Failure])
 
 

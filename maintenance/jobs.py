@@ -1,4 +1,4 @@
-"""Jobs that keep the board and the data folder in order, and the door through which the queue runs all jobs."""
+"""Jobs that keep the board and the data folder in order, and the function by which the queue runs any job."""
 
 from __future__ import annotations
 
@@ -9,48 +9,47 @@ from django.utils import timezone
 
 from artifacts.services.sweep import remove_orphans
 from maintenance.registry import MINUTE, job
-from maintenance.services import forget, leases
-from maintenance.services.run import RunsAlready, run
+from maintenance.services import leases, prune
+from maintenance.services.run import AlreadyRunning, run
 from orchestrator_site.kernel.errors import OrchestratorError
 from tasks.services import idempotency
 
 logger = logging.getLogger(__name__)
 
 KEEP_KEYS = timedelta(days=7)
-"""How long a call may be sent again under its idempotency key."""
+"""How long a call may be repeated under its idempotency key."""
 
 
 def run_from_queue(name: str) -> str:
-    """Run a job for the queue. What is refused is not asked for again: its schedule comes round by itself."""
+    """Run a job for the queue, which would retry it after an exception; its schedule runs it again anyway."""
     try:
         return run(name=name)
-    except OrchestratorError as refusal:
-        logger.log(logging.INFO if isinstance(refusal, RunsAlready) else logging.WARNING, "%s", refusal.message)
-        return refusal.message
+    except OrchestratorError as error:
+        logger.log(logging.INFO if isinstance(error, AlreadyRunning) else logging.WARNING, "%s", error.message)
+        return error.message
 
 
 @job("heartbeat", every=MINUTE, timeout=timedelta(seconds=20))
 def heartbeat() -> str:
-    """Show that jobs are run; /readyz reads when it was last done."""
+    """Show that jobs run; /readyz reads when it last did."""
     return "The worker is alive."
 
 
-@job("free_run_out_leases", every=MINUTE)
-def free_run_out_leases() -> str:
-    """Give back tasks whose holder has gone, in projects where nobody asks for work."""
+@job("free_expired_leases", every=MINUTE)
+def free_expired_leases() -> str:
+    """Free tasks whose holder has gone, also in projects where no task is claimed."""
     freed = leases.free_everywhere()
-    return f"Gave {freed} tasks back whose lease was over." if freed else "No lease is over."
+    return f"Freed {freed} tasks whose lease had expired."
 
 
-@job("forget_old_rows", every=timedelta(hours=1), timeout=timedelta(minutes=2))
-def forget_old_rows() -> str:
-    """Forget idempotency keys after a week, and what jobs did after a day, or a month where they failed."""
+@job("delete_old_rows", every=timedelta(hours=1), timeout=timedelta(minutes=2))
+def delete_old_rows() -> str:
+    """Delete idempotency keys after a week, and runs of jobs after a day, or a month where they failed."""
     keys = idempotency.forget(before=timezone.now() - KEEP_KEYS)
-    runs = forget.forget_runs() + forget.forget_queue_records()
-    return f"Forgot {keys} idempotency keys and {runs} runs of jobs."
+    return f"Deleted {keys} idempotency keys and {prune.delete_old_runs()} runs of jobs."
 
 
 @job("sweep_content", every=timedelta(days=1), timeout=timedelta(minutes=4))
 def sweep_content() -> str:
-    """Remove content that no artifact names any more, and stored files that no row names, older than a day."""
-    return f"Removed {remove_orphans()} contents and files that nothing named."
+    """Delete content that no artifact refers to and files that no row refers to, once they are a day old."""
+    return f"Deleted {remove_orphans()} contents and files that nothing referred to."

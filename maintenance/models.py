@@ -1,4 +1,4 @@
-"""What maintenance remembers: every run of a job."""
+"""The runs of jobs."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
         return self.filter(job=job).order_by("-id")
 
     def overdue(self, now: datetime) -> JobRunQuerySet:
-        """Runs that nobody ended in time: a run that takes too long is ended, so the process of these has died."""
+        """Runs past their deadline: the queue ends a job that takes too long, so the process of these has died."""
         return self.filter(outcome=Outcome.RUNNING, deadline_at__lte=now)
 
 
 class JobRun(models.Model):
-    """One run of a job. The row is written before the job begins, so that a job which kills its process is known."""
+    """One run of a job. The row is written before the job starts, so that a job which kills its process leaves one."""
 
     job = models.CharField(max_length=64)
     attempt = models.PositiveSmallIntegerField(default=1, help_text="1, and one more for each death before.")
@@ -49,7 +49,7 @@ class JobRun(models.Model):
             models.CheckConstraint(
                 condition=Q(outcome=Outcome.RUNNING, finished_at__isnull=True)
                 | (~Q(outcome=Outcome.RUNNING) & Q(finished_at__isnull=False)),
-                name="job_run_is_finished_when_it_is",
+                name="jobrun_finished_at_iff_final",
             ),
             models.UniqueConstraint(fields=["job"], condition=Q(outcome=Outcome.RUNNING), name="job_run_one_at_a_time"),
         ]

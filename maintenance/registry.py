@@ -1,6 +1,6 @@
-"""The jobs that there are: what each does, how often, and how long it may take.
+"""The registry of jobs: what each does, how often, and how long it may take.
 
-An app registers its jobs in a module of its own named `jobs`.
+An app registers its jobs in a module named `jobs`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from django.utils.module_loading import autodiscover_modules
 
 MINUTE = timedelta(minutes=1)
 Body = Callable[[], str]
-"""What a job does; it returns one sentence that says what was done."""
+"""What a job runs; it returns one sentence that says what it did."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job by its name. Running it twice must do no harm: a queue may deliver it twice."""
+    """A job by its name. Running it twice must do no harm, since a queue may deliver it twice."""
 
     name: str
     every: timedelta
@@ -28,7 +28,7 @@ class Job:
 
     @property
     def purpose(self) -> str:
-        """What it is for, in one line."""
+        """The first line of its docstring."""
         return (self.body.__doc__ or "").strip().partition("\n")[0]
 
 
@@ -38,17 +38,17 @@ _jobs: dict[str, Job] = {}
 def job(name: str, *, every: timedelta, timeout: timedelta = MINUTE) -> Callable[[Body], Body]:
     """Register a function as a job.
 
-    `every` is a number of whole minutes. `timeout` is shorter than the queue's own, after which it would give the job
-    to another worker. Raises ValueError for what cannot be.
+    `every` is in full minutes. `timeout` is at most the queue's own, after which the queue gives the job to another
+    worker. Raises ValueError for anything else, and for a name that is taken.
     """
     if every < MINUTE or every % MINUTE:
-        raise ValueError(f"{name}: a job runs every whole number of minutes.")
+        raise ValueError(f"{name}: a job runs every full minute or number of minutes.")
     if not timedelta() < timeout <= timedelta(seconds=settings.Q_CLUSTER["timeout"]):
-        raise ValueError(f"{name}: a job's timeout is at most that of the queue.")
+        raise ValueError(f"{name}: the timeout of a job is at most that of the queue.")
 
     def register(body: Body) -> Body:
         if name in _jobs and _jobs[name].body is not body:
-            raise ValueError(f"{name}: there is a job of this name already.")
+            raise ValueError(f"{name}: there is another job of this name.")
         _jobs[name] = Job(name, every, timeout, body)
         return body
 
@@ -56,6 +56,6 @@ def job(name: str, *, every: timedelta, timeout: timedelta = MINUTE) -> Callable
 
 
 def jobs() -> dict[str, Job]:
-    """Return all jobs by their names."""
+    """Return all jobs by name."""
     autodiscover_modules("jobs")
     return dict(sorted(_jobs.items()))

@@ -1,4 +1,4 @@
-"""The admin door of what the site itself keeps."""
+"""Admin of sign-in links, access tokens and the admin's own log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestrator_site.web.admin import ReadOnlyAdmin
 
 @admin.register(SignInLink)
 class SignInLinkAdmin(ReadOnlyAdmin):
-    """Who was given a link, and whether it was used; the digest opens nothing and is left out."""
+    """Who was given a link, and whether it was used; the digest is left out."""
 
     list_display = ("user", "created_at", "expires_at", "used_at")
     list_filter = ("used_at",)
@@ -24,7 +24,7 @@ class SignInLinkAdmin(ReadOnlyAdmin):
 
 @admin.register(AccessToken)
 class AccessTokenAdmin(ReadOnlyAdmin):
-    """Whose tokens there are and what they open; a superuser may end any."""
+    """All access tokens; a superuser may revoke any."""
 
     list_display = ("public_id", "name", "owner", "scopes", "project", "last_used_at", "expires_at", "state")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter), ("project", admin.RelatedOnlyFieldListFilter))
@@ -45,7 +45,7 @@ class AccessTokenAdmin(ReadOnlyAdmin):
 
 @admin.register(LogEntry)
 class LogEntryAdmin(ReadOnlyAdmin):
-    """What was changed in the admin itself, by whom."""
+    """Changes made in the admin itself."""
 
     list_display = ("action_time", "user", "content_type", "object_repr", "action_flag")
     list_filter = ("action_flag", ("content_type", admin.RelatedOnlyFieldListFilter))

@@ -1,4 +1,4 @@
-"""What stands on every page: the chosen colours, and how much waits for a review."""
+"""What every page shows: the theme, and how many tasks are in review."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from django.views.decorators.http import require_POST
 from orchestrator_site.web.pages import came_from
 from tasks.selectors.review_counts import to_review
 
-THEMES = {"auto": "As the system", "light": "Light", "dark": "Dark"}
+THEMES = {"auto": "System", "light": "Light", "dark": "Dark"}
 COOKIE = "theme"
 YEAR_SECONDS = 365 * 24 * 3600
 
 
 def frame(request: HttpRequest) -> dict[str, object]:
-    """Give every template what the frame of a page shows."""
     chosen = request.COOKIES.get(COOKIE, "")
     facts: dict[str, object] = {"theme": chosen if chosen in THEMES else "auto", "themes": THEMES.items()}
     if getattr(request, "user", None) is not None and request.user.is_authenticated:
@@ -24,7 +23,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
 
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
-    """Remember which colours this browser shows; a cookie, so that the first thing it paints is right."""
+    """Store the theme of this browser in a cookie, so that the first paint is right."""
     answer = came_from(request, "projects")
     chosen = request.POST.get("theme", "")
     if chosen in THEMES:

@@ -1,4 +1,4 @@
-"""Jobs that tidy up what the site itself keeps."""
+"""Jobs that clean up sign-in links and browser sessions."""
 
 from __future__ import annotations
 

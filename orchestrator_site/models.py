@@ -1,4 +1,4 @@
-"""What the site itself keeps: links that sign a person in once, and access tokens."""
+"""Sign-in links and access tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils import timezone
 
 
 class SignInLink(models.Model):
-    """A link that signs its user in once. Only a digest of its token is kept, so the database opens no door."""
+    """A link that signs its user in once. Only a digest of its token is stored."""
 
     digest = models.CharField(max_length=64, unique=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="sign_in_links")
@@ -29,12 +29,11 @@ class SignInLink(models.Model):
         return f"sign-in link of {self.user.get_username()}, {self.created_at:%Y-%m-%d %H:%M}"
 
     def is_usable(self, now: datetime) -> bool:
-        """Tell whether the link would still sign in at `now`."""
         return self.used_at is None and now < self.expires_at
 
 
 class AccessToken(models.Model):
-    """Opens the bridge over HTTP and the REST API for its owner. Only a digest is kept; the secret is shown once."""
+    """Grants its owner MCP over HTTP and the REST API. Only a digest is stored; the secret is shown once."""
 
     public_id = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=100)
@@ -66,12 +65,11 @@ class AccessToken(models.Model):
         return f"{self.owner.get_username()}/{self.name}"
 
     def is_usable(self, now: datetime) -> bool:
-        """Tell whether the token opens anything at `now`."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
     @property
     def state(self) -> str:
-        """What has become of it: active, revoked, expired, or suspended as long as its owner may not sign in."""
+        """active, revoked, expired, or suspended while its owner may not sign in."""
         if self.revoked_at is not None:
             return "revoked"
         if not self.is_usable(timezone.now()):

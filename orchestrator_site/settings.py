@@ -21,10 +21,10 @@ _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class _Env(environ.Env):  # type: ignore[misc]  # it has no types
-    """Names the variable whose value cannot be read. The base class does not, and takes a misspelt `true` for no."""
+    """Names the variable that cannot be read. The base class does not, and takes a misspelt `true` for false."""
 
     def get_value(self, var: str, cast: Any = None, *args: Any, **options: Any) -> Any:
-        """Return a value; raises ImproperlyConfigured."""
+        """Return a value. Raises ImproperlyConfigured."""
         if cast is bool and self.ENVIRON.get(var, "").strip().lower() not in _YES_OR_NO:
             raise ImproperlyConfigured(f"{var} must be true or false.")
         try:
@@ -48,10 +48,9 @@ except OSError as _error:
 
 
 def _secret_key() -> str:
-    """Read the key kept in ORCHESTRATOR_HOME, making it on first use.
+    """Read the key kept in ORCHESTRATOR_HOME, creating it on first use.
 
-    The file appears whole or not at all (written aside, then linked), so that several processes starting at
-    once agree on one key.
+    The file is written aside and then linked, so that several processes starting at once agree on one key.
     """
     path = ORCHESTRATOR_HOME / "secret_key"
     if not path.exists():
@@ -61,7 +60,7 @@ def _secret_key() -> str:
         try:
             os.link(draft, path)
         except FileExistsError:
-            pass  # another process was first; its key is the one
+            pass  # another process was first; its key is used
         finally:
             draft.unlink()
     return path.read_text().strip()
@@ -79,7 +78,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "csp",
-    "drf_spectacular_sidecar",  # nothing but the files of Swagger UI
+    "drf_spectacular_sidecar",  # only the files of Swagger UI
     "rest_framework",
     "django_q",
     "tasks",
@@ -102,7 +101,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "orchestrator_site.urls"
-ASGI_APPLICATION = "orchestrator_site.asgi.application.application"
+ASGI_APPLICATION = "orchestrator_site.application.application"
 
 TEMPLATES = [
     {
@@ -122,7 +121,7 @@ TEMPLATES = [
 ]
 
 # IMMEDIATE takes the write lock when a transaction begins, so a transaction that reads and then writes waits its
-# turn instead of failing with "database is locked"; WAL lets readers go on meanwhile.
+# turn instead of failing with "database is locked"; WAL lets readers continue.
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
@@ -131,7 +130,7 @@ SQLITE_OPTIONS = {
 
 
 def _database() -> dict[str, object]:
-    """Take PostgreSQL or SQLite from DATABASE_URL; without it, SQLite in ORCHESTRATOR_HOME, whatever that is called."""
+    """Return PostgreSQL or SQLite from DATABASE_URL, by default SQLite in ORCHESTRATOR_HOME."""
     config: dict[str, object] = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(ORCHESTRATOR_HOME / "orchestrator.sqlite3"),
@@ -143,12 +142,12 @@ def _database() -> dict[str, object]:
         config["OPTIONS"] = SQLITE_OPTIONS
         config["TEST"] = {"NAME": str(ORCHESTRATOR_HOME / "test.sqlite3")}
     config["CONN_MAX_AGE"] = 60
-    config["CONN_HEALTH_CHECKS"] = True  # else each thread's next request after a restart of PostgreSQL would fail
+    config["CONN_HEALTH_CHECKS"] = True  # or each thread's next request fails after PostgreSQL restarts
     return config
 
 
 def _database_at(url: str) -> dict[str, object]:
-    """Raises ImproperlyConfigured, without the address: it may hold a password."""
+    """Raises ImproperlyConfigured without the URL: it may hold a password."""
     if not url.startswith(("sqlite://", "postgres://", "postgresql://")):
         raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgres://.")
     try:
@@ -162,7 +161,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    # Rendered work, shared by all processes; some of it goes when there is more. A megabyte of code is 32 entries.
+    # Rendered artifacts, shared by all processes. A megabyte of code is 32 entries.
     "rendered": {
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": ORCHESTRATOR_HOME / "cache" / "rendered",
@@ -235,12 +234,12 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATION_PARAMETERS": False,
 }
 
-# On loopback the site speaks plain HTTP; behind TLS one switch turns on all that needs it.
+# On loopback the site speaks plain HTTP; behind TLS one switch turns on everything that needs it.
 ORCHESTRATOR_TLS = env.bool("ORCHESTRATOR_TLS", default=False)
 SESSION_COOKIE_SECURE = ORCHESTRATOR_TLS
 CSRF_COOKIE_SECURE = ORCHESTRATOR_TLS
 SECURE_SSL_REDIRECT = ORCHESTRATOR_TLS
-# Whoever watches the site asks it directly, past the proxy.
+# Monitors ask the site directly, past the proxy.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if ORCHESTRATOR_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = ORCHESTRATOR_TLS
@@ -248,18 +247,18 @@ SECURE_HSTS_PRELOAD = ORCHESTRATOR_TLS
 if ORCHESTRATOR_TLS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# A task's lease, in minutes, where its project's settings do not say otherwise.
+# The lease of a task in minutes, unless its project's settings override it.
 ORCHESTRATOR_LEASE_MINUTES = env.int("ORCHESTRATOR_LEASE_MINUTES", default=30)
-# The largest work that one call may deliver, in bytes of UTF-8.
+# The largest artifact that one call may deliver, in bytes of UTF-8.
 ORCHESTRATOR_MAX_DELIVERY_BYTES = env.int("ORCHESTRATOR_MAX_DELIVERY_BYTES", default=16 * 1024 * 1024)
-# A form may hold such a work as a text, too.
+# A form may hold such an artifact as text.
 DATA_UPLOAD_MAX_MEMORY_SIZE = ORCHESTRATOR_MAX_DELIVERY_BYTES + 1024 * 1024
-# The largest work that arrives in parts, in bytes; how many may arrive at once in a project; and what they leave free.
+# Uploads: the largest in bytes, how many may be open per project, and the disk space they leave free.
 ORCHESTRATOR_MAX_UPLOAD_BYTES = env.int("ORCHESTRATOR_MAX_UPLOAD_BYTES", default=100 * 1024 * 1024)
 ORCHESTRATOR_MAX_OPEN_UPLOADS = env.int("ORCHESTRATOR_MAX_OPEN_UPLOADS", default=200)
 ORCHESTRATOR_KEEP_FREE_BYTES = env.int("ORCHESTRATOR_KEEP_FREE_BYTES", default=64 * 1024 * 1024)
 
-# Where large content is kept: s3://bucket/prefix, or the folder of ORCHESTRATOR_HOME where it is empty.
+# Where large content is stored: s3://bucket/prefix, or a folder of ORCHESTRATOR_HOME if empty.
 ORCHESTRATOR_CONTENT_URL = env.str("ORCHESTRATOR_CONTENT_URL", default="")
 if not re.fullmatch(r"(s3://[a-z0-9][a-z0-9.-]+(/[\w./-]*)?)?", ORCHESTRATOR_CONTENT_URL, re.ASCII):
     raise ImproperlyConfigured("ORCHESTRATOR_CONTENT_URL must be s3://bucket or s3://bucket/prefix.")
@@ -268,7 +267,7 @@ if ORCHESTRATOR_CONTENT_URL and not all(map(find_spec, ("storages", "boto3"))):
         "ORCHESTRATOR_CONTENT_URL needs the extra s3: install it with pip install 'mcp-task-orchestrator[s3]'."
     )
 
-# How many jobs run at once; with 0 none do, and /readyz does not ask for them.
+# How many jobs run at once; with 0 none do, and /readyz does not check them.
 ORCHESTRATOR_WORKERS = env.int("ORCHESTRATOR_WORKERS", default=2)
 _WORKERS = max(1, ORCHESTRATOR_WORKERS)
 Q_CLUSTER = {
@@ -276,8 +275,8 @@ Q_CLUSTER = {
     "label": "Jobs",
     "orm": "default",
     "workers": _WORKERS,
-    # A job counts as taken from the moment the cluster fetches it: fetch no more than the workers can begin, or those
-    # that wait inside run twice.
+    # A job counts as taken once the cluster fetches it: fetch no more than the workers can start, or waiting jobs run
+    # twice.
     "queue_limit": _WORKERS,
     "bulk": 1,
     "poll": 1.0,
@@ -286,15 +285,15 @@ Q_CLUSTER = {
     "max_attempts": 3,
     "ack_failures": True,
     "catch_up": False,
-    "save_limit": -1,  # maintenance.JobRun keeps what went well; failures are kept in any case
+    "save_limit": -1,  # maintenance.JobRun keeps successes; failures are always kept
     "recycle": 200,
 }
 
-# What assistants over a pipe may do: read, write, review, admin. Over HTTP their access token says it.
+# Scopes of assistants over stdio; over HTTP their access token has its own.
 ORCHESTRATOR_STDIO_SCOPES = env.list("ORCHESTRATOR_STDIO_SCOPES", default=["read", "write", "review", "admin"])
-# Which tools the bridge offers over HTTP.
+# The toolsets that MCP offers over HTTP.
 ORCHESTRATOR_TOOLSETS = env.list("ORCHESTRATOR_TOOLSETS", default=["core"])
-# Pages that may post here besides our own, such as https://orchestrator.example.org behind a proxy.
+# Other origins that may post here, such as https://orchestrator.example.org behind a proxy.
 CSRF_TRUSTED_ORIGINS = env.list("ORCHESTRATOR_TRUSTED_ORIGINS", default=[])
 
 
@@ -314,6 +313,6 @@ LOGGING = {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["hide_secrets"]},
     },
     "root": {"handlers": ["stderr"], "level": _log_level("WARNING")},
-    # One line for each thing that befalls a process: the first that anybody asks for.
+    # One line per process event.
     "loggers": {"orchestrator_site.up": {"level": _log_level("INFO")}},
 }

@@ -38,7 +38,7 @@ class ProjectForm(_ProjectForm):
     def clean_settings(self) -> dict[str, Any]:
         settings = self.cleaned_data["settings"]
         if not isinstance(settings, dict):
-            raise ValidationError('Settings are a JSON object, such as {"lease_minutes": 30}.')
+            raise ValidationError('Enter a JSON object, such as {"lease_minutes": 30}.')
         try:
             require_mirrors_folder(settings, self.instance.settings, self.instance.root_path)
         except Invalid as error:
@@ -100,9 +100,9 @@ class SessionAdmin(ReadOnlyAdmin):
     def events_link(self, session: Session) -> SafeString:
         return link_to_list("tasks_event", "Events of this session", session__id__exact=session.pk)
 
-    @admin.display(description="tasks it holds")
+    @admin.display(description="tasks in progress")
     def held_link(self, session: Session) -> SafeString:
-        return link_to_list("tasks_task", "Tasks it holds", lease_session__id__exact=session.pk)
+        return link_to_list("tasks_task", "Tasks in progress", lease_session__id__exact=session.pk)
 
 
 @admin.register(ToolUse)
@@ -157,11 +157,11 @@ class TaskAdmin(ReadOnlyAdmin):
 
     @admin.display(description="dependencies")
     def dependencies_link(self, task: Task) -> SafeString:
-        return link_to_list("tasks_dependency", "What it needs", task__id__exact=task.pk)
+        return link_to_list("tasks_dependency", "Dependencies", task__id__exact=task.pk)
 
     @admin.display(description="dependents")
     def dependents_link(self, task: Task) -> SafeString:
-        return link_to_list("tasks_dependency", "What needs it", depends_on__id__exact=task.pk)
+        return link_to_list("tasks_dependency", "Dependents", depends_on__id__exact=task.pk)
 
     @admin.display(description="artifacts")
     def artifacts_link(self, task: Task) -> SafeString:
@@ -186,7 +186,7 @@ class DependencyAdmin(ReadOnlyAdmin):
     def task_link(self, dependency: Dependency) -> SafeString | str:
         return link_to(dependency.task)
 
-    @admin.display(description="needs")
+    @admin.display(description="depends on")
     def depends_on_link(self, dependency: Dependency) -> SafeString | str:
         return link_to(dependency.depends_on)
 
@@ -200,7 +200,7 @@ class EventAdmin(ReadOnlyAdmin):
     list_display = ("id", "created_at", "actor_name", "verb", "task_link", "project", "session_link")
     list_filter = ("verb", "project")  # never one that offers what occurs: that reads every event
     search_fields = ("=task__public_id", "=session__public_id")
-    search_help_text = "The whole id of a task or of a session."
+    search_help_text = "Full id of a task or session."
     list_select_related = ("task", "project", "session")
     ordering = ("-id",)
     linked_by = ("task__id__exact", "session__id__exact", "actor_kind__exact")
@@ -239,7 +239,7 @@ def _texts(value: Any) -> list[str]:
     if value in (None, ""):
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
-        raise ValidationError('This is a JSON list of texts, such as ["Python", "SQL"].')
+        raise ValidationError('Enter a JSON list of strings, such as ["Python", "SQL"].')
     return value
 
 

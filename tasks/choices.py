@@ -1,4 +1,4 @@
-"""The words of the domain: states, verbs, complexities, priorities."""
+"""Statuses, verbs, complexities and priorities."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Status(models.TextChoices):
-    """Where a task stands; `tasks/services/transitions.py` says how it gets there."""
+    """The status of a task; `tasks/state_machine.py` says which verb leads where."""
 
     PENDING = "pending", "Pending"
     ACTIVE = "active", "Active"
@@ -23,7 +23,7 @@ CLAIMABLE = (Status.PENDING, Status.NEEDS_REVISION)
 
 
 class Verb(models.TextChoices):
-    """What can happen to a task. The second group follows from its subtasks and is never asked for."""
+    """What can happen to a task. START, FINISH, REOPEN and SPLIT follow from its subtasks."""
 
     PLAN = "plan", "planned"
     EDIT = "edit", "edited"
@@ -35,7 +35,7 @@ class Verb(models.TextChoices):
     BLOCK = "block", "blocked"
     UNBLOCK = "unblock", "unblocked"
     FAIL = "fail", "marked failed"
-    RETRY = "retry", "put up for another try"
+    RETRY = "retry", "retried"
     RELEASE = "release", "released"
     CANCEL = "cancel", "cancelled"
     ARCHIVE = "archive", "archived"
@@ -57,7 +57,7 @@ class Verb(models.TextChoices):
     DELETE_SPECIALIST = "delete_specialist", "deleted a specialist"
 
     def done_to(self, what: str) -> str:
-        """Say what was done to something: `sent it back for revision`; some verbs name what they are done to."""
+        """Return the past tense with an object: `sent this back for revision`. Some labels name their own object."""
         first, _, rest = self.label.partition(" ")
         if rest.split(" ")[0] in ("a", "an", "the"):
             return self.label
@@ -72,7 +72,7 @@ class Complexity(models.TextChoices):
 
 
 class Priority(models.IntegerChoices):
-    """Stored as a number so that the database can order by it; every door shows the word."""
+    """Stored as a number so that the database can order by it; every entry point shows the label."""
 
     LOW = 1, "low"
     NORMAL = 2, "normal"

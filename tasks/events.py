@@ -23,7 +23,7 @@ def build(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> Event:
-    """Make an event without saving it, for changes that are written in bulk."""
+    """Make an event without saving it, for bulk inserts."""
     return Event(
         project_id=project if isinstance(project, int) else project.pk,
         task=task,
@@ -45,7 +45,7 @@ def record(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> Event:
-    """Write one event. Call it inside the transaction of the change."""
+    """Write an event. Call it inside the transaction of the change."""
     event = build(actor=actor, verb=verb, project=project, task=task, before=before, after=after)
     _batch.add([event])
     return event

@@ -1,6 +1,6 @@
 """Projects, sessions, tasks, dependencies, events, specialists and idempotency keys.
 
-Only `tasks/services/` changes these rows; the constraints below hold whatever code does.
+Only `tasks/services/` changes these rows; the constraints hold whatever code does.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Project(models.Model):
         default=dict,
         blank=True,
         validators=[validate_project_settings],
-        help_text="lease_minutes: how long a claim holds; review: whether all work is reviewed (true or false); "
-        "mirror: whether delivered work is kept as files in .task_orchestrator/artifacts/ of its folder.",
+        help_text="lease_minutes: how long a claim holds; review: whether every delivery is reviewed (true or false); "
+        "mirror: whether artifacts are kept as files in .task_orchestrator/artifacts/ of its folder.",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -82,10 +82,10 @@ class Session(models.Model):
 
 
 class ToolUse(models.Model):
-    """What the calls of one tool in one session came to; written some seconds after the calls, as sums.
+    """Totals of the calls of one tool in one session, written a few seconds after the calls.
 
     Bytes received are those of the requests, bytes sent those of the answers' text. `repaired` counts calls whose
-    arguments had to be corrected before they could be understood.
+    arguments had to be corrected first.
     """
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="tool_uses")
@@ -108,7 +108,7 @@ class ToolUse(models.Model):
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
-    """Sets of tasks by the questions that services and pages ask."""
+    """Sets of tasks that services and selectors need."""
 
     def on_board(self) -> TaskQuerySet:
         """Tasks that are not archived."""
@@ -119,9 +119,9 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.filter(parent__isnull=True)
 
     def leaves(self) -> TaskQuerySet:
-        """Tasks that are worked on: those without subtasks of their own.
+        """Tasks without subtasks.
 
-        Written with IN, because SQLite looks a bare boolean up in no index but a partial one.
+        Written with IN, because SQLite uses no index but a partial one for a bare boolean.
         """
         return self.filter(is_leaf__in=[True])
 
@@ -134,17 +134,22 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.filter(is_ready=True).order_by("-priority", "root_id", "position")
 
     def lease_over(self, now: datetime) -> TaskQuerySet:
-        """Active leaves whose lease is over; the end of a session ends its leases, too."""
+        """Active leaves whose lease has expired; ending a session ends its leases too."""
         return self.leaves().filter(status=Status.ACTIVE, lease_expires_at__lte=now)
 
 
 class Task(models.Model):
-    """A piece of work: the root of a plan, a group of subtasks, or a leaf that somebody does."""
+    """The root of a plan, a group of subtasks, or a leaf that one worker does."""
 
     public_id = models.CharField(max_length=100, unique=True)
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="tasks")
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="children")
-    root = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="descendants")
+    # Indexes below start with each of these three, so Django's own would only cost writes.
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="tasks", db_index=False)
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="children", db_index=False
+    )
+    root = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="descendants", db_index=False
+    )
     depth = models.PositiveIntegerField(default=0)
     position = models.PositiveIntegerField(default=0, help_text="Place in its plan, depth first.")
     is_leaf = models.BooleanField(default=True)
@@ -233,7 +238,7 @@ class Task(models.Model):
             ),
             models.CheckConstraint(
                 condition=~Q(status=Status.NEEDS_REVISION) | ~Q(review_comment=""),
-                name="task_revision_says_what_to_mend",
+                name="task_revision_requires_reason",
             ),
         ]
 
@@ -252,31 +257,31 @@ class Task(models.Model):
 
     @property
     def priority_word(self) -> str:
-        """The priority as every door says it."""
+        """The priority as every entry point names it."""
         return Priority(self.priority).label
 
     def lease_is_over(self, now: datetime) -> bool:
-        """Whether the holder has lost its claim, by time or because its session has ended."""
+        """Whether the lease has expired, by time or because its session has ended."""
         return self.lease_expires_at is None or self.lease_expires_at <= now
 
 
 class DependencyQuerySet(models.QuerySet["Dependency"]):
     def open(self) -> DependencyQuerySet:
-        """Dependencies that still hold their task back."""
+        """Dependencies that still block their task."""
         return self.exclude(depends_on__status=Status.COMPLETED)
 
 
 class Dependency(models.Model):
     """`task` cannot start before `depends_on` is completed.
 
-    A subtask inherits what its parents wait for, as rows of its own that name the parent in `inherited_from`; so
-    "ready" is one question about one task's rows, however deep the tree.
+    A subtask inherits the dependencies of its parents as rows of its own that name the parent in `inherited_from`, so
+    "ready" is a question about one task's rows, however deep the tree.
     """
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="dependencies")
     depends_on = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="dependents")
     inherited_from = models.ForeignKey(
-        Task, null=True, blank=True, on_delete=models.CASCADE, related_name="bequeathed_dependencies"
+        Task, null=True, blank=True, on_delete=models.CASCADE, related_name="passed_on_dependencies"
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -304,7 +309,7 @@ class Dependency(models.Model):
 
 
 class Event(models.Model):
-    """One change: who, what, to which task, before and after. Rows are only ever added; the id is the cursor."""
+    """One change: who, what, to which task, before and after. Append-only; the id is the cursor."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="events")
     task = models.ForeignKey(Task, null=True, blank=True, on_delete=models.CASCADE, related_name="events")
@@ -359,9 +364,9 @@ class Specialist(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """The answer that a caller's key has already earned, kept with the change it stands for.
+    """The stored answer of a request with an idempotency key, written in the transaction of the change.
 
-    `project` is empty for what belongs to none, such as the making of one.
+    `project` is empty for requests outside any project, such as creating one.
     """
 
     project = models.ForeignKey(

@@ -1,8 +1,8 @@
-"""Specialists' roles: read from YAML, looked up role by role through four sources.
+"""The roles of specialists, from four sources.
 
-The first source that has a role wins: the project's files `.task_orchestrator/roles/*.yaml`, the project's rows, the
-site's rows, the packaged defaults. Nothing is kept between calls but parsed files that have not changed, so an edit
-takes effect on the next call.
+For each role the first source that has it wins: the project's files `.task_orchestrator/roles/*.yaml`, the project's
+rows, the site's rows, the packaged defaults. Only unchanged files stay parsed between calls, so an edit takes effect on
+the next call.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FILES_LIMIT = 50
 _DEPTH_LIMIT = 20
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _ORCHESTRATOR = "task_orchestrator"
-"""The ancestor's files describe the planner itself under this name; it is nobody that a task is given to."""
+"""Role files of release 1.x describe the planner under this name; no task is assigned to it."""
 _TEXTS = ("role_definition", "output_format")
 _LISTS = ("expertise", "approach")
 _of_project = Compiled(lambda project: Specialist.objects.filter(Q(project__isnull=True) | Q(project=project)))
@@ -49,13 +49,13 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The roles that hold for a project now, and what is wrong with its files."""
+    """The roles of a project, and what is wrong with its files."""
 
     roles: dict[str, Role]
     problems: list[str] = field(default_factory=list)
 
     def problems_with(self, name: object, *, at: str) -> list[dict[str, Any]]:
-        """Return what is wrong with a specialist's name at some place of a request; empty where nothing is."""
+        """Return the problems of a specialist's name at a place of a request; empty if it is known."""
         if name in self.roles:
             return []
         near = difflib.get_close_matches(str(name), self.roles, n=1)
@@ -63,7 +63,7 @@ class Catalogue:
         return [
             {
                 "at": at,
-                "problem": f"{str(name)[:64]!r} is no specialist of this project{hint}",
+                "problem": f"{str(name)[:64]!r} is not a specialist of this project{hint}",
                 "allowed": sorted(self.roles),
             }
         ]
@@ -88,9 +88,9 @@ def catalogue(project: Project | None) -> Catalogue:
 
 
 def parse(text: str, *, file: str) -> tuple[list[Role], list[str]]:
-    """Read roles from YAML text; returns the good ones, and a line for everything that is wrong.
+    """Read roles from YAML; returns the valid ones and a line for each problem.
 
-    A broken role or file is left out whole, so that the next source is used for it.
+    A broken role or file is left out whole, so that the next source is used instead.
     """
     try:
         if (line := _too_deep(text)) is not None:
@@ -101,7 +101,7 @@ def parse(text: str, *, file: str) -> tuple[list[Role], list[str]]:
     if root is None:
         return [], []
     if not isinstance(root, yaml.MappingNode):
-        return [], [f"{file}, line {root.start_mark.line + 1}: a mapping of role names is wanted; the file is not used"]
+        return [], [f"{file}, line {root.start_mark.line + 1}: expected a mapping of role names; the file is not used"]
     roles: list[Role] = []
     problems: list[str] = []
     for name, value in root.value:
@@ -110,7 +110,7 @@ def parse(text: str, *, file: str) -> tuple[list[Role], list[str]]:
 
 
 def _too_deep(text: str) -> int | None:
-    """Return the line where collections nest too deeply. Composing recurses in C, where no limit of Python's holds."""
+    """Return the line where collections nest too deeply: composing recurses in C, beyond Python's limit."""
     depth = 0
     for event in yaml.parse(text, Loader=_LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -126,42 +126,42 @@ def _read_role(name: yaml.Node, value: yaml.Node, file: str, roles: list[Role], 
     found: dict[str, Any] = {}
     wrong = list(_wrong_name(name))
     if any(role.name == name.value for role in roles):
-        wrong.append((name, "is there twice"))
+        wrong.append((name, "is defined twice"))
     if isinstance(value, yaml.MappingNode):
         for key, content in value.value:
             wrong += _read_key(key, content, found)
         if not found.get("role_definition", "").strip() and not wrong:
             wrong.append((name, "role_definition is missing"))
     else:
-        wrong.append((value, "a mapping with role_definition, expertise, approach, output_format is wanted"))
+        wrong.append((value, "expected a mapping with role_definition, expertise, approach, output_format"))
     if wrong:
-        problems += [f"{file}, line {at.start_mark.line + 1}: {_said(name)}: {why}" for at, why in wrong]
+        problems += [f"{file}, line {at.start_mark.line + 1}: {_name(name)}: {why}" for at, why in wrong]
     else:
         roles.append(Role(name.value, source=file, **found))
 
 
 def _wrong_name(name: yaml.Node) -> Iterable[tuple[yaml.Node, str]]:
     if not isinstance(name, yaml.ScalarNode) or not NAME.fullmatch(name.value):
-        yield name, "a role's name is lower-case letters, digits, - and _, at most 64"
+        yield name, "a role name has at most 64 lower-case letters, digits, - and _"
 
 
 def _read_key(key: yaml.Node, content: yaml.Node, found: dict[str, Any]) -> list[tuple[yaml.Node, str]]:
     if key.value in _TEXTS:
         if not isinstance(content, yaml.ScalarNode) or unstorable(content.value):
-            return [(content, f"{key.value} must be a text")]
+            return [(content, f"{key.value} must be a string")]
         found[key.value] = content.value.strip()
     elif key.value in _LISTS:
         if not isinstance(content, yaml.SequenceNode) or not all(
             isinstance(item, yaml.ScalarNode) and not unstorable(item.value) for item in content.value
         ):
-            return [(content, f"{key.value} must be a list of texts")]
+            return [(content, f"{key.value} must be a list of strings")]
         found[key.value] = tuple(item.value.strip() for item in content.value)
     else:
-        return [(key, f"unknown key {_said(key)}; allowed are {', '.join((*_TEXTS, *_LISTS))}")]
+        return [(key, f"unknown key {_name(key)}; allowed: {', '.join((*_TEXTS, *_LISTS))}")]
     return []
 
 
-def _said(node: yaml.Node) -> str:
+def _name(node: yaml.Node) -> str:
     return node.value[:64] if isinstance(node, yaml.ScalarNode) else "a list or mapping"
 
 
@@ -204,7 +204,7 @@ def _project_files(project: Project) -> list[_Parsed]:
     try:
         paths = sorted((root / ROLES_FOLDER).glob("*.y*ml"))[:FILES_LIMIT]
     except OSError:
-        return []  # a folder that cannot be listed has no roles for us; its owner sees the defaults at work
+        return []  # an unreadable folder has no roles; the defaults apply
     return [_read_file(path, root) for path in reversed(paths)]
 
 
@@ -224,6 +224,6 @@ def _read_file(path: Path, root: Path) -> _Parsed:
 
 @lru_cache(maxsize=256)
 def _parse_file(path: Path, name: str, modified_ns: int, size: int) -> _Parsed:
-    """Parse a file once per change of it; the time and the size are only there to tell changes apart."""
+    """Parse a file once per change; the time and the size are part of the cache key only."""
     roles, problems = parse(path.read_text(encoding="utf-8"), file=name)
     return _Parsed(tuple(roles), tuple(problems))

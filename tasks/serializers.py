@@ -1,4 +1,4 @@
-"""How tasks look in answers to assistants: small rows with the names that they know, within a budget of bytes."""
+"""Tasks in the answers of tools: small rows within a budget of bytes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from tasks.selectors.overview import Overview, Standing
 TITLE_LENGTH = 60
 LINE_LENGTH = 120
 BUDGET = 1500
-"""Bytes of rows in a default answer; with what stands around them it stays under 2 kB."""
+"""Bytes of rows in a default answer, which keeps the whole answer under 2 kB."""
 
 Row = dict[str, Any]
 T = TypeVar("T")
 
 
 def row(task: Task) -> Row:
-    """A task in a list."""
     facts: Row = {"task_id": task.public_id, "title": shortened(task.title, TITLE_LENGTH), "status": task.status}
     if task.status in (Status.BLOCKED, Status.FAILED):
         facts["reason"] = shortened(task.reason, LINE_LENGTH)
@@ -34,7 +33,7 @@ def row(task: Task) -> Row:
 
 
 def pointer(task: Task) -> Row:
-    """A task that the reader may turn to next."""
+    """A task to turn to next."""
     return {
         "task_id": task.public_id,
         "title": shortened(task.title, TITLE_LENGTH),
@@ -43,7 +42,7 @@ def pointer(task: Task) -> Row:
 
 
 def within(rows: Iterable[T], shape: Callable[[T], Row], *, budget: int = BUDGET) -> list[Row]:
-    """Shape rows until their JSON fills the budget of bytes; at least one where there is one."""
+    """Shape rows until their JSON fills the budget of bytes; at least one row if there is any."""
     shaped: list[Row] = []
     for each in rows:
         facts = shape(each)
@@ -55,7 +54,7 @@ def within(rows: Iterable[T], shape: Callable[[T], Row], *, budget: int = BUDGET
 
 
 def progress(plan: Task) -> Row:
-    """How far a plan is, in the words of the ancestor's users."""
+    """The progress of a plan, with the field names of release 1.x."""
     by_status = counts.of_plan(plan)
     done = counts.progress(by_status)
     return {
@@ -69,7 +68,7 @@ def progress(plan: Task) -> Row:
 
 
 def in_progress(standing: Standing) -> Row:
-    """An active task, whose it is, and what to do about it."""
+    """An active task, its holder, and what to do about it."""
     task = standing.task
     facts = {"task_id": task.public_id, "title": shortened(task.title, TITLE_LENGTH), "whose": standing.whose}
     if standing.whose == "yours":
@@ -82,7 +81,7 @@ def in_progress(standing: Standing) -> Row:
 
 
 def stopped(task: Task) -> Row:
-    """A task that waits for somebody's decision, with why."""
+    """A task that waits for a decision, and why."""
     facts = row(task)
     facts.pop("specialist_type", None)
     if why := why_stopped(task):
@@ -91,12 +90,12 @@ def stopped(task: Task) -> Row:
 
 
 def why_stopped(task: Task) -> str:
-    """Why a task waits for somebody, or was ended; empty where it was not."""
+    """Why a task is blocked, failed or cancelled; empty otherwise."""
     return task.review_comment if task.status == Status.NEEDS_REVISION else task.reason
 
 
 def next_step(seen: Overview) -> str:
-    """What an assistant that has just arrived does first."""
+    """The first step of an assistant that has just connected."""
     if any(standing.whose in ("yours", "free") for standing in seen.active):
         return "Go on with what is in progress: orchestrator_execute_subtask(task_id)."
     if seen.needs_revision.total or seen.next_ready:
@@ -107,15 +106,14 @@ def next_step(seen: Overview) -> str:
 
 
 def priority_number(word: str | None) -> int | None:
-    """Return how a priority is stored."""
     return None if word is None else Priority[word.upper()].value
 
 
 def request_of(given: BaseModel) -> Row:
-    """Return what makes two calls the same one: everything but the key and the handle."""
+    """Return what makes two calls equal: everything but the idempotency key and the session."""
     return given.model_dump(exclude={"idempotency_key", "session_id"})
 
 
 def short_id(sent: str | None, task: Task) -> list[str]:
-    """Return the note that a part of an id was taken as the whole."""
+    """Return the note that a shortened id was accepted."""
     return [] if sent in (None, task.public_id) else [f"{sent}: taken as {task.public_id}"]

@@ -12,7 +12,7 @@ UNFINISHED = frozenset(Status) - {Status.COMPLETED, Status.CANCELLED}
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """From where a verb may start, where it may lead, and whether it is for leaves, for groups of subtasks, or both."""
+    """Where a verb starts and leads, and whether it is for leaves, groups of subtasks, or both."""
 
     sources: frozenset[Status]
     targets: frozenset[Status]
@@ -20,7 +20,6 @@ class Transition:
     groups: bool = False
 
     def is_for(self, task: Task) -> bool:
-        """Whether the verb is for this kind of task."""
         return self.leaves if task.is_leaf else self.groups
 
 
@@ -42,7 +41,7 @@ TABLE: dict[Verb, Transition] = {
     Verb.RETRY: Transition(_of(Status.FAILED), _of(Status.PENDING)),
     Verb.RELEASE: Transition(_of(Status.ACTIVE), _of(Status.PENDING)),
     Verb.CANCEL: Transition(UNFINISHED, _of(Status.CANCELLED), groups=True),
-    # What follows for a group from its subtasks; no caller asks for these.
+    # A group follows its subtasks; callers never ask for these.
     Verb.START: Transition(frozenset(CLAIMABLE), _of(Status.ACTIVE), leaves=False, groups=True),
     Verb.FINISH: Transition(_of(Status.ACTIVE), _DONE, leaves=False, groups=True),
     Verb.REOPEN: Transition(_DONE, _of(Status.ACTIVE), leaves=False, groups=True),
@@ -52,5 +51,5 @@ ASKED_FOR = tuple(verb for verb in TABLE if verb not in (Verb.START, Verb.FINISH
 
 
 def possible_for(task: Task) -> list[str]:
-    """Return the verbs that somebody may ask for now."""
+    """Return the verbs that callers may ask for now."""
     return [verb.value for verb in ASKED_FOR if TABLE[verb].is_for(task) and task.status in TABLE[verb].sources]

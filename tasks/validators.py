@@ -1,4 +1,4 @@
-"""What people may write into free fields."""
+"""Validators of model fields."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def validate_project_settings(value: Any) -> None:
     Raises ValidationError.
     """
     if not isinstance(value, dict):
-        raise ValidationError("An object is wanted, for example {}.", code="invalid")
+        raise ValidationError("Must be an object, for example {}.", code="invalid")
     unknown = sorted(set(value) - set(KNOWN))
     if unknown:
-        raise ValidationError(f"Unknown: {', '.join(unknown)}. Known are {', '.join(KNOWN)}.", code="invalid")
+        raise ValidationError(f"Unknown setting: {', '.join(unknown)}. Allowed: {', '.join(KNOWN)}.", code="invalid")
     minutes = value.get("lease_minutes", 1)
     if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes <= LEASE_MINUTES_LIMIT:
-        raise ValidationError(f"lease_minutes: a number up to {LEASE_MINUTES_LIMIT} is wanted.", code="invalid")
+        raise ValidationError(f"lease_minutes must be a number up to {LEASE_MINUTES_LIMIT}.", code="invalid")
     for name in ("review", "mirror"):
         if not isinstance(value.get(name, False), bool):
-            raise ValidationError(f"{name}: true or false is wanted.", code="invalid")
+            raise ValidationError(f"{name} must be true or false.", code="invalid")

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 if "orchestrator_site.settings" in sys.modules:
     pytest.exit("Unset DJANGO_SETTINGS_MODULE: tests would write to your own data folder.", returncode=3)
 HOME = Path(tempfile.mkdtemp(prefix="orchestrator-tests-"))
+os.environ.setdefault("TESTS_SHARED_FOLDER", str(HOME))  # xdist's workers inherit that of the first process
 for name in [name for name in os.environ if name.startswith("ORCHESTRATOR_")]:
     del os.environ[name]
 os.environ["ORCHESTRATOR_HOME"] = str(HOME)
@@ -27,10 +28,14 @@ django.setup()
 
 from django.conf import settings as django_settings  # noqa: E402
 
+from tests.assistants import Assistant  # noqa: E402
+from tests.homes import make_home, migrated_database  # noqa: E402
+
 # The product's hasher takes a quarter of a second for each user that a test makes.
 django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-from tests.assistants import Assistant  # noqa: E402
+# Each test client would list all static files when it is made; this way they are looked for when they are asked for.
+django_settings.WHITENOISE_AUTOREFRESH = True
+IS_SQLITE = django_settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
 
 # A test database on a busy machine is slow now and then; the time limit is pytest's.
 settings.register_profile("default", deadline=None, max_examples=50)
@@ -51,13 +56,31 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(HOME, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Take the migrated database that lies there; without SQLite, none does."""
+    return IS_SQLITE
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    if IS_SQLITE:
+        shutil.copyfile(migrated_database(), django_settings.DATABASES["default"]["TEST"]["NAME"])
+
+
 @pytest.fixture
-def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty data folder that processes started by the test will use."""
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a data folder, not yet made, that processes started by the test will use."""
     home = tmp_path / "home"
     monkeypatch.setenv("ORCHESTRATOR_HOME", str(home))
     monkeypatch.delenv("DATABASE_URL", raising=False)
     return home
+
+
+@pytest.fixture
+def fresh_home(empty_home: Path) -> Path:
+    """Return such a folder with an up-to-date schema."""
+    return make_home(empty_home)
 
 
 @pytest.fixture

@@ -39,6 +39,18 @@ def html_of(response: Any) -> str:
     return str(response.content.decode())
 
 
+def note_of(page: str, code: str) -> str:
+    """Return the note, message or alert of a page that carries an error code or a verb."""
+    found = re.search(rf'<(p|section)\b[^>]* data-code="{code}"[^>]*>(.*?)</\1>', page, re.DOTALL)
+    assert found, f"no note of {code}"
+    return unescape(found[2])
+
+
+def fields_with_errors(page: str) -> list[str]:
+    """Return the names of the fields that a page shows an error next to."""
+    return re.findall(r'id="wrong-(\w+)"', page)
+
+
 def sent(page: str, form: str = '<form class="card form"') -> dict[str, Any]:
     """Return what a browser sends of a form that nobody touched."""
     form = page.partition(form)[2].partition("</form>")[0]

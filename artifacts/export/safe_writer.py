@@ -10,7 +10,6 @@ import hashlib
 import os
 import secrets
 import stat
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,11 +17,11 @@ from io import FileIO
 from pathlib import Path
 
 from artifacts.export.filenames import PRIVATE
-from artifacts.locks import free_file, try_file
 from orchestrator_site.kernel.errors import Transient
+from orchestrator_site.kernel.files import try_lock
+from orchestrator_site.kernel.polling import poll
 
 CHUNK = 1024 * 1024
-POLL_SECONDS = 0.02
 _WRITING = f"{PRIVATE}writing-"
 _LOCK = f"{PRIVATE}lock"
 _HOLDS_FOLDERS = os.open in os.supports_dir_fd
@@ -133,15 +132,13 @@ class Root:
     def locked(self, patience_seconds: float) -> Iterator[None]:
         """Keep others who ask for it out of the folder, and remove what a killed one was writing.
 
-        Raises Transient where somebody has it for that long.
+        Raises Transient where another process has it for that long.
         """
         with _regular(self._held, _LOCK, _LOCK, os.O_RDWR | os.O_CREAT) as handle:
-            _wait_for(handle, patience_seconds)
-            try:
-                self._tidy()
-                yield
-            finally:
-                free_file(handle)
+            if not poll(lambda: try_lock(handle), seconds=patience_seconds):
+                raise Transient("Another process is writing to this folder.", next="Wait a little, then try again.")
+            self._tidy()
+            yield
 
     def look(self, file: str) -> Seen:
         """Read a file that may be there. What changes while it is read is another file to those who are told of it."""
@@ -322,14 +319,6 @@ def _require_file(held: Held, name: str, file: str) -> Mark:
         what = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "no plain file"
         raise InTheWay(file, what)
     return _mark(found)
-
-
-def _wait_for(handle: FileIO, patience_seconds: float) -> None:
-    end = time.monotonic() + patience_seconds
-    while not try_file(handle):
-        if time.monotonic() > end:
-            raise Transient("Somebody else is writing to this folder.", next="Wait a moment, then try again.")
-        time.sleep(POLL_SECONDS)
 
 
 def _write_all(handle: FileIO, data: bytes) -> None:

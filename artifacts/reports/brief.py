@@ -1,4 +1,4 @@
-"""The working brief: everything a specialist needs to begin a task, and nothing that it has to guess."""
+"""The brief of a task: everything a specialist needs to start."""
 
 from __future__ import annotations
 
@@ -23,9 +23,20 @@ _needs = Compiled(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Links:
+    """How the reader of a brief gets earlier artifacts; each has an `{id}`. The defaults are for assistants."""
+
+    artifact: str = "orchestrator_read_artifact(artifact_id='{id}')"
+    synthesis: str = "orchestrator_synthesize_results(parent_task_id='{id}')"
+
+
+ASSISTANT = Links()
+
+
 @dataclass(slots=True)
 class Brief:
-    """A brief's sections in order, and the names of those that did not fit."""
+    """The sections of a brief in order, and the names of those that did not fit."""
 
     sections: list[tuple[str, str]] = field(default_factory=list)
     omitted: list[str] = field(default_factory=list)
@@ -36,7 +47,9 @@ class Brief:
         return "\n\n".join(f"## {title}\n{body}" for title, body in self.sections)
 
 
-def brief_of(task: Task, *, max_chars: int | None = None, roles: Catalogue | None = None) -> Brief:
+def brief_of(
+    task: Task, *, max_chars: int | None = None, roles: Catalogue | None = None, links: Links = ASSISTANT
+) -> Brief:
     """Return the brief of a task, at most `max_chars` characters long (default 12,000).
 
     What does not fit is cut at a line or left out, and named in `omitted` with the way to read it.
@@ -47,9 +60,9 @@ def brief_of(task: Task, *, max_chars: int | None = None, roles: Catalogue | Non
         *_review(task),
         ("Task", _task(task)),
         ("Role", _role(roles.roles.get(task.specialist), task.specialist)),
-        *_dependencies(task),
+        *_dependencies(task, links),
         *_line_of_parents(task),
-        *_own_earlier_work(task),
+        *_own_earlier_work(task, links),
     ]
     return _fitted(sections, budget)
 
@@ -82,29 +95,29 @@ def _listed(title: str, items: tuple[str, ...]) -> str:
     return "\n".join([f"{title}:", *(f"- {item}" for item in items)]) if items else ""
 
 
-def _dependencies(task: Task) -> list[tuple[str, str]]:
+def _dependencies(task: Task, links: Links) -> list[tuple[str, str]]:
     if task._state.adding:
-        return []  # a made-up one, for a preview
+        return []  # an example, for a preview
     needs = _needs(task=task)
     works = artifacts_by_task(needs)
-    return [(f"Builds on {need.public_id}: {need.title}", _delivered(need, works.get(need.pk, []))) for need in needs]
+    return [
+        (f"Builds on {need.public_id}: {need.title}", _delivered(need, works.get(need.pk, []), links)) for need in needs
+    ]
 
 
-def _delivered(task: Task, works: list[ArtifactSummary]) -> str:
+def _delivered(task: Task, works: list[ArtifactSummary], links: Links) -> str:
     lines = [] if task.status == Status.COMPLETED else [f"Status: {task.status}"]
     if task.summary:
         lines.append(task.summary)
-    lines += [_how_to_read(work) for work in works]
+    lines += [_how_to_read(work, links) for work in works]
     if not task.is_leaf:
-        lines.append(f"Made of subtasks: orchestrator_synthesize_results(parent_task_id={task.public_id!r})")
+        lines.append(f"Made of subtasks: {links.synthesis.format(id=task.public_id)}")
     return "\n".join(lines) or "Nothing delivered."
 
 
-def _how_to_read(artifact: ArtifactSummary) -> str:
+def _how_to_read(artifact: ArtifactSummary, links: Links) -> str:
     paths = f" for {', '.join(artifact.paths[:5])}" if artifact.paths else ""
-    return (
-        f"- {artifact.kind}{paths}, {artifact.size}: orchestrator_read_artifact(artifact_id={artifact.artifact_id!r})"
-    )
+    return f"- {artifact.kind}{paths}, {artifact.size}: {links.artifact.format(id=artifact.artifact_id)}"
 
 
 def _line_of_parents(task: Task) -> list[tuple[str, str]]:
@@ -125,12 +138,12 @@ def _described(task: Task, *, with_id: bool) -> str:
     return f"{text}\nContext: {task.context}" if task.context else text
 
 
-def _own_earlier_work(task: Task) -> list[tuple[str, str]]:
+def _own_earlier_work(task: Task, links: Links) -> list[tuple[str, str]]:
     if not task.summary:
-        return []  # nothing was ever delivered for it
+        return []  # never delivered
     works = artifacts_by_task([task]).get(task.pk, [])
     lines = [task.summary]
-    return [("Delivered for this task before", "\n".join(lines + [_how_to_read(work) for work in works]))]
+    return [("Delivered for this task before", "\n".join(lines + [_how_to_read(work, links) for work in works]))]
 
 
 def _fitted(sections: list[tuple[str, str]], budget: int) -> Brief:

@@ -1,4 +1,4 @@
-"""The synthesis of a plan as Markdown, within a length that is said where it was reached."""
+"""The synthesis of a plan as Markdown, with a limit on its length."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MARKS = {Status.COMPLETED: "✓", Status.CANCELLED: "✗"}
 
 
 def report(synthesis: Synthesis, *, full: bool = False, most: int | None = None) -> tuple[str, int]:
-    """Return the report, and how many parts did not fit into it: into `most` characters, or what is usual."""
+    """Return the report and how many parts did not fit into `most` characters."""
     text = [f"# {_on_one_line(synthesis.plan.title)}\n\n{headline(synthesis)}\n"]
     room = (most or (FULL_CHARS if full else BRIEF_CHARS)) - len(text[0])
     for number, part in enumerate(synthesis.parts):
@@ -28,7 +28,7 @@ def report(synthesis: Synthesis, *, full: bool = False, most: int | None = None)
 
 
 def whole(synthesis: Synthesis) -> str:
-    """Return the report with every part, for a file; what is beyond `FILE_CHARS` is named at its end."""
+    """Return the report with every part, for a file; parts beyond `FILE_CHARS` are named at its end."""
     text, left_out = report(synthesis, full=True, most=FILE_CHARS)
     return f"{text}\n{left_out:,} more parts did not fit into this file.\n" if left_out else text
 
@@ -46,7 +46,6 @@ def _section(part: Part, full: bool) -> str:
 
 
 def _on_one_line(title: str) -> str:
-    """A heading ends with its line."""
     return " ".join(title.split())
 
 

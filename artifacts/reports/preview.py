@@ -8,9 +8,9 @@ from tasks.roles import Catalogue, Role
 
 
 def preview(project: Project, role: Role, task_id: str) -> Brief:
-    """Return the brief of a task as it would be with a role that nobody has saved.
+    """Return the brief of a task as it would be with an unsaved role.
 
-    The task is one of the project's by its id; without one, a made-up one of this specialist.
+    The task is one of the project's by its id, or an example for this specialist.
     """
     chosen = Task.objects.filter(project=project, public_id=task_id).select_related("project", "parent__parent")
     task = (chosen.first() if task_id else None) or made_up_task(project, role.name)
@@ -18,7 +18,7 @@ def preview(project: Project, role: Role, task_id: str) -> Brief:
 
 
 def made_up_task(project: Project, specialist: str) -> Task:
-    """Return a task that is nowhere, for people to see what a brief looks like."""
+    """Return an example task that is not stored."""
     plan = Task(
         project=project,
         public_id="task_00000000",

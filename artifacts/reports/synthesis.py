@@ -1,6 +1,6 @@
-"""Put the parts of a plan together: every summary and every artifact, in the order in which they build on each other.
+"""The synthesis of a plan: every summary and artifact, in dependency order.
 
-Honest about what is not there: unfinished, blocked, failed and cancelled parts are named as such.
+Unfinished, blocked, failed and cancelled parts are named as such.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Part:
 
 
 class Place(NamedTuple):
-    """Where a task stands, without its texts."""
+    """The status of a task, without its texts."""
 
     pk: int
     parent_pk: int | None
@@ -48,12 +48,11 @@ class Synthesis:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is missing: every part is completed, or was cancelled on purpose."""
+        """Whether nothing is missing: every part is completed or cancelled."""
         return not self.open and bool(self.counts.get(Status.COMPLETED))
 
     @property
     def open(self) -> list[Part]:
-        """The parts that are not finished."""
         return [part for part in self.parts if part.task.status not in (Status.COMPLETED, Status.CANCELLED)]
 
 
@@ -63,7 +62,7 @@ def synthesis_of(plan: Task) -> Synthesis:
 
 
 def order_of(plan: Task) -> list[Place]:
-    """Return the leaves below a task, each after what it waits for; groups stand in the graph for their subtasks."""
+    """Return the leaves below a task, each after its dependencies; in the graph, groups represent their subtasks."""
     below = _below(plan)
     edges: dict[int, list[int]] = {place.pk: [] for place in below}
     rows = Dependency.objects.filter(task__root_id=plan.plan_id).values_list("task_id", "depends_on_id")
@@ -89,7 +88,7 @@ def parts_of(keys: Sequence[int]) -> list[Part]:
 
 @dataclass(frozen=True, slots=True)
 class PartsPage:
-    """A page of the report: its parts, and of the whole plan how far it is and what is missing (`MISSING` at most)."""
+    """A page of the report: its parts, and the progress and missing parts (`MISSING` at most) of the whole plan."""
 
     report: Synthesis
     rows: Rows[Part]
@@ -98,12 +97,12 @@ class PartsPage:
 
     @property
     def counts(self) -> Counts:
-        """How many parts stand in each state, as a bar takes them."""
+        """The number of parts by status."""
         return Counts(self.report.counts)
 
 
 def parts_page(plan: Task, *, page: int, to_print: bool = False) -> PartsPage:
-    """Return a page of the report, long ones to print; the texts of other pages are not read."""
+    """Return a page of the report; the texts of other pages are not read."""
     order = order_of(plan)
     size = PARTS_TO_PRINT if to_print else PARTS_PER_PAGE
     start = (page - 1) * size
@@ -116,7 +115,7 @@ def parts_page(plan: Task, *, page: int, to_print: bool = False) -> PartsPage:
 
 
 def headline(synthesis: Synthesis) -> str:
-    """Say in one sentence how much of the work is there."""
+    """Say in one sentence how much is there."""
     done = counts.progress(synthesis.counts)
     rest = ", ".join(f"{number} {status}" for status, number in synthesis.counts.items() if status != Status.COMPLETED)
     sentence = f"{done['completed']} of {done['total']} parts are completed"
@@ -124,7 +123,7 @@ def headline(synthesis: Synthesis) -> str:
 
 
 def _below(plan: Task) -> list[Place]:
-    """Everything below a task in the order of planning; a leaf stands for itself."""
+    """Everything below a task in the order of planning; for a leaf, itself."""
     if plan.is_leaf:
         return [Place(plan.pk, plan.parent_id, True, plan.status)]
     rows = Task.objects.within(plan).on_board().order_by("position")

@@ -1,4 +1,4 @@
-"""Reads of delivered work that more than one door needs."""
+"""Reads of artifacts."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from artifacts import storage
 from artifacts.models import Artifact, ArtifactVersion, Content
 from artifacts.storage import slices
 from orchestrator_site.kernel.compiled import Compiled
-from orchestrator_site.kernel.errors import Invalid, NotFound
+from orchestrator_site.kernel.errors import Hint, Invalid, NotFound
 from tasks.models import Project, Task
 
 READ_LIMIT = 1024 * 1024
-"""Characters or bytes that one answer carries, for programs that fetch a whole work."""
+"""Characters or bytes of one answer at most, for programs that fetch everything."""
 SHOWN_LIMIT = 100_000
-"""Characters that an answer carries where nobody said so many: of lines, and of a resource."""
+"""Characters of an answer in lines, and of a resource."""
 DEFAULTS = {"chars": 20_000, "lines": 500, "bytes": 20_000}
-"""Units that it carries where nobody says how many."""
+"""Units of an answer by default."""
 
 
 Unit = Literal["chars", "lines", "bytes"]
@@ -47,7 +47,7 @@ class ArtifactSummary:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A stretch of a stored work; `offset`, `end` and `total` count its unit. Bytes that are no text come as base64."""
+    """Part of stored content; `offset`, `end` and `total` count its unit. Binary content comes as base64."""
 
     unit: Unit
     offset: int
@@ -58,7 +58,6 @@ class Slice:
 
     @property
     def has_more(self) -> bool:
-        """Whether the work goes on."""
         return self.end < self.total
 
 
@@ -96,32 +95,28 @@ _summaries = Compiled(
 
 
 def artifact_by_id(project: Project, public_id: str) -> Artifact:
-    """Return an artifact of this project.
-
-    Raises NotFound.
-    """
+    """Return an artifact of this project. Raises NotFound."""
     found = _by_public_id.first(project=project, public_id=public_id)
     if found is None:
         raise NotFound(
             f"There is no artifact {public_id[:64]!r} in project {project.slug}.",
-            next="Call orchestrator_synthesize_results on its plan to see the artifacts.",
+            hint=Hint.LIST_ARTIFACTS,
         )
     return found
 
 
 def project_of_artifact(public_id: str) -> Project | None:
-    """Return the project that an artifact is in."""
     return Project.objects.filter(artifacts__public_id=public_id.replace("\x00", "")).first()
 
 
 def ids_beginning(project: Project, start: str, *, limit: int = 101) -> list[str]:
-    """Return ids of a project's artifacts that begin so, the newest first."""
+    """Return the ids of a project's artifacts that start with a text, newest first."""
     rows = Artifact.objects.filter(project=project, public_id__startswith=start.replace("\x00", ""))
     return list(rows.order_by("-id").values_list("public_id", flat=True)[:limit])
 
 
 def versions_beginning(project: Project, public_id: str, start: str, *, limit: int = 101) -> list[str]:
-    """Return numbers of an artifact's versions that begin so, the latest first."""
+    """Return the version numbers of an artifact that start with a text, latest first."""
     found = Artifact.objects.filter(project=project, public_id=public_id).first()
     numbers = map(str, range(found.version if found else 0, 0, -1))
     return list(islice((number for number in numbers if number.startswith(start)), limit))
@@ -137,10 +132,7 @@ def version_by_id(project: Project, public_id: str, number: int | None = None) -
 
 
 def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion:
-    """Return a version of an artifact, the latest by default.
-
-    Raises NotFound.
-    """
+    """Return a version of an artifact, the latest by default. Raises NotFound."""
     number = artifact.version if number is None else number
     found = _version.first(artifact=artifact, number=number)
     if found is None:
@@ -151,15 +143,15 @@ def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion
 
 
 def unit_of(version: ArtifactVersion) -> Unit:
-    """Return the unit that a work is read in where nobody asks for one: characters, or bytes of what is no text."""
+    """Return the default unit: characters of text, bytes of binary content."""
     return "bytes" if version.content.size_chars is None else "chars"
 
 
 def read(version: ArtifactVersion, unit: Unit = "chars", *, offset: int = 0, limit: int | None = None) -> Slice:
-    """Return exactly `limit` units of a stored work from `offset` on, fewer only at its end.
+    """Return exactly `limit` units of stored content from `offset` on, fewer only at its end.
 
-    Lines come whole, as many as have SHOWN_LIMIT characters together. Raises Invalid for a range that cannot be or a
-    unit that the work does not have, Damaged where the stored bytes are not the delivered ones.
+    Lines come whole, up to SHOWN_LIMIT characters together. Raises Invalid for an impossible range or unit, Damaged if
+    the stored bytes are not the delivered ones.
     """
     total = _total(version.content, unit)
     limit = DEFAULTS[unit] if limit is None else limit
@@ -174,7 +166,7 @@ def read(version: ArtifactVersion, unit: Unit = "chars", *, offset: int = 0, lim
 
 
 def _total(content: Content, unit: Unit) -> int:
-    """Return how many units there are. Raises Invalid where a work has none of them."""
+    """Return how many units there are. Raises Invalid if the content has no such unit."""
     if unit == "bytes":
         return content.size_bytes
     if content.size_chars is None:

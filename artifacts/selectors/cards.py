@@ -1,4 +1,4 @@
-"""The board: leaves as cards in a column for each state; a number of queries that does not grow with the board."""
+"""The board: leaves as cards in a column per status, in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from tasks.selectors.board import PANEL_ROWS
 from tasks.selectors.rows import ROW_FIELDS
 
 CARDS, MORE_CARDS, MOST_CARDS = 20, 40, 200
-"""Cards of a column at first, how many more a click shows, and how many at most."""
+"""Cards of a column at first, per click on more, and at most."""
 MATCHES = 1_000
 """Tasks that a search narrows the board to, at most."""
 IDS_FOUND, BEST, BELOW = 200, 200, 2_000
-"""How many tasks the beginning of an id finds, how many of the best are kept where words find too many, and cards
-below those."""
+"""Tasks that the start of an id finds; matches kept if a search finds too many; leaves below those."""
 HOLDERS, PLANS = 50, 50
 
 _ALWAYS_OPEN = (Status.PENDING, Status.ACTIVE, Status.IN_REVIEW, Status.COMPLETED)
@@ -32,7 +31,7 @@ _CARD_FIELDS = (*ROW_FIELDS, "root__public_id", "root__title")
 
 @dataclass(frozen=True, slots=True)
 class CardFilters:
-    """What a person narrows a board by; empty means everything."""
+    """Filters of a board; empty means everything."""
 
     q: str = ""
     specialist: str = ""
@@ -43,13 +42,12 @@ class CardFilters:
 
     @property
     def any(self) -> bool:
-        """Whether the board is narrowed at all."""
         return self != CardFilters()
 
 
 @dataclass(slots=True)
 class Card:
-    """A leaf, and what stands on its card besides its own columns."""
+    """A leaf and the counters on its card."""
 
     task: Task
     lease_is_over: bool
@@ -61,7 +59,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The cards of a state that are shown, and how many there are."""
+    """The cards of a status that are shown, and how many there are."""
 
     status: Status
     cards: list[Card]
@@ -69,23 +67,23 @@ class Column:
 
     @property
     def is_slim(self) -> bool:
-        """Whether it holds nothing and is no part of the way that every task goes."""
+        """Whether it is empty and not one of the columns that are always open."""
         return not self.total and self.status not in _ALWAYS_OPEN
 
     @property
     def rest(self) -> int:
-        """How many of its tasks are not shown."""
+        """How many tasks are not shown."""
         return self.total - len(self.cards)
 
     @property
     def more(self) -> int:
-        """How many would be shown after a click for more; 0 where a board can show no more of them."""
+        """How many a click on more would show; 0 if there are no more."""
         return min(len(self.cards) + MORE_CARDS, MOST_CARDS) if self.rest and len(self.cards) < MOST_CARDS else 0
 
 
 @dataclass(frozen=True, slots=True)
 class CardBoard:
-    """`is_cut`: the words that were looked for are too common for all that they fit to be on it."""
+    """`is_cut`: the search matched more tasks than the board can narrow to."""
 
     columns: list[Column]
     plan: Task | None
@@ -93,7 +91,6 @@ class CardBoard:
 
     @property
     def total(self) -> int:
-        """All leaves that the filters leave."""
         return sum(column.total for column in self.columns)
 
 
@@ -105,7 +102,10 @@ def board_of(
     scopes: Iterable[Scope],
     matches: Sequence[int] = (),
 ) -> CardBoard:
-    """Return a project's leaves by state. `shown` says how many cards of a state, where it is not the usual number."""
+    """Return a project's leaves by status.
+
+    `shown` overrides how many cards of a status; `matches` are the results of a search.
+    """
     plan = _plan(project, filters.plan)
     keys, is_cut = _found(project, filters.q, list(matches)) if filters.q else (None, False)
     found = _matching(project, plan, filters, keys)
@@ -124,7 +124,6 @@ def _plan(project: Project, public_id: str) -> Task | None:
 
 
 def _matching(project: Project, plan: Task | None, filters: CardFilters, keys: list[int] | None) -> TaskQuerySet:
-    """Narrow the leaves on the board to those that the filters and the keys leave."""
     if filters.plan and plan is None:
         return Task.objects.none()
     found = _within(project, plan, keys).on_board().leaves()
@@ -138,7 +137,7 @@ def _matching(project: Project, plan: Task | None, filters: CardFilters, keys: l
 
 
 def _within(project: Project, plan: Task | None, keys: list[int] | None) -> TaskQuerySet:
-    """Narrow by one thing that has an index: keys, which are of the project, else the plan, else the project."""
+    """Narrow by one thing that has an index: the keys, else the plan, else the project."""
     if plan is not None:
         of_plan = Task.objects.filter(pk=plan.pk) if plan.is_leaf else Task.objects.filter(root=plan)
         return of_plan if keys is None else of_plan.filter(pk__in=keys)
@@ -146,9 +145,9 @@ def _within(project: Project, plan: Task | None, keys: list[int] | None) -> Task
 
 
 def _found(project: Project, text: str, keys: list[int]) -> tuple[list[int], bool]:
-    """Return the keys of what some words fit, and whether there are more; the beginning of an id is enough.
+    """Return the keys that a search and the start of an id match, and whether there are more.
 
-    Where they are too common, the best are often plans, so that the cards of those count, too.
+    If there are too many, the best matches are often plans, so their leaves are included.
     """
     is_cut = len(keys) >= MATCHES
     if is_cut:
@@ -161,7 +160,7 @@ def _found(project: Project, text: str, keys: list[int]) -> tuple[list[int], boo
 
 
 def _rows(found: TaskQuerySet, filters: CardFilters, status: Status, number: int) -> list[Task]:
-    """Return the first of a column: what is pending as assistants take it, all else by its last change."""
+    """Return the first rows of a column: pending ones in the order of claiming, others by last change."""
     rows = found.filter(status=status).select_related("root").only(*_CARD_FIELDS)
     if status != Status.PENDING:
         return list(rows.order_by(*_order(filters))[:number])
@@ -173,12 +172,12 @@ def _rows(found: TaskQuerySet, filters: CardFilters, status: Status, number: int
 
 
 def _order(filters: CardFilters) -> tuple[str, ...]:
-    """The last changed first; of one specialist the newest, which is the order of its index."""
+    """The last changed first; for one specialist the newest, which is the order of its index."""
     return ("-id",) if filters.specialist and not filters.plan else ("-updated_at", "-id")
 
 
 def _cards(tasks: list[Task], scopes: frozenset[Scope]) -> dict[int, Card]:
-    """Make cards by primary key, with their marks in a query for each kind of mark."""
+    """Make cards by primary key, with one query per counter."""
     now = timezone.now()
     cards = {task.pk: _card(task, now, scopes) for task in tasks}
     unfinished = [task.pk for task in tasks if task.status not in FINISHED]
@@ -197,13 +196,13 @@ def _card(task: Task, now: datetime, scopes: frozenset[Scope]) -> Card:
 
 
 def _waits_for(keys: list[int]) -> Iterable[tuple[int, int]]:
-    """Count what each task still waits for."""
+    """Count the unfinished dependencies of each task."""
     found: Any = Dependency.objects.open().filter(task__in=keys).order_by().values_list("task")
     return found.annotate(Count("depends_on", distinct=True)) if keys else ()
 
 
 def _needed_by(keys: list[int]) -> Iterable[tuple[int, int]]:
-    """Count the work that waits for each task."""
+    """Count the unfinished dependents of each task."""
     waiting = Q(task__is_leaf=True, task__archived_at__isnull=True) & ~Q(task__status__in=FINISHED)
     found: Any = Dependency.objects.filter(waiting, depends_on__in=keys).order_by().values_list("depends_on")
     return found.annotate(Count("task", distinct=True)) if keys else ()
@@ -215,13 +214,13 @@ def _delivered(keys: Iterable[int]) -> Iterable[tuple[int, int]]:
 
 
 def with_offers(tasks: Iterable[Task], scopes: Iterable[Scope]) -> set[int]:
-    """Return the keys of the tasks with which somebody may do something now."""
+    """Return the keys of the tasks for which these scopes allow any action."""
     granted = frozenset(scopes)
     return {task.pk for task in tasks if offers_for(task, granted)}
 
 
 def moving(project: Project, scopes: Iterable[Scope]) -> list[Card]:
-    """Return what somebody works on, what changed last first; without the marks of a board's cards."""
+    """Return the active tasks, the last changed first, without counters."""
     active = Task.objects.filter(project=project, status=Status.ACTIVE).on_board().leaves()
     found = since_claimed(active).select_related("root").only(*_CARD_FIELDS).order_by("-updated_at", "-id")[:PANEL_ROWS]
     now, granted = timezone.now(), frozenset(scopes)
@@ -229,19 +228,19 @@ def moving(project: Project, scopes: Iterable[Scope]) -> list[Card]:
 
 
 def since_claimed(tasks: QuerySet[Task]) -> QuerySet[Task]:
-    """Tell when each was claimed last, as `claimed_at`: an edit changes a task, and does not begin its work anew."""
+    """Annotate tasks with `claimed_at`: an edit changes a task but does not restart its work."""
     claims = Event.objects.filter(task=OuterRef("pk"), verb=Verb.CLAIM).order_by("-id")
     return tasks.annotate(claimed_at=Subquery(claims.values("created_at")[:1]))
 
 
 def holders_seen(project: Project) -> list[str]:
-    """Return who holds tasks now, to suggest in filters."""
+    """Return the current holders, as suggestions for filters."""
     active = Task.objects.filter(project=project, status=Status.ACTIVE).on_board().leaves()
     newest = active.order_by("-updated_at").values_list("lease_holder", flat=True)
     return sorted(set(newest[:HOLDERS]) - {""})
 
 
 def plans_seen(project: Project) -> list[tuple[str, str]]:
-    """Return the ids and titles of the newest plans, to suggest in filters."""
+    """Return the ids and titles of the newest plans, as suggestions for filters."""
     newest = Task.objects.filter(project=project).plans().on_board().order_by("-id")
     return list(newest.values_list("public_id", "title")[:PLANS])

@@ -1,4 +1,4 @@
-"""What workers and reviewers said to each other about a task: deliveries, hand-backs, revisions and approvals."""
+"""The conversation about a task: deliveries, hand-backs, revisions and approvals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tasks.choices import Verb
 from tasks.models import Event, Task
 
 TURNS = 40
-"""Turns of one page; the history has them all."""
+"""Turns on one page; the history has them all."""
 _COMMENTS = 500
 _VERDICTS = (Verb.REQUEST_REVISION, Verb.APPROVE)
 _ENDINGS = (Verb.COMPLETE, Verb.HAND_BACK, Verb.FINISH)
@@ -19,10 +19,9 @@ _SAYS = {Verb.COMPLETE: "summary"}
 
 @dataclass(slots=True)
 class Turn:
-    """What one side said at once: a delivery with its works, or a verdict with its comments on lines.
+    """What one side said at once: a delivery with its artifacts, or a verdict with its comments on lines.
 
-    `works` are ids of artifacts with the number of the version. A turn without an event are comments that wait for a
-    verdict to take them along.
+    `works` are artifact ids with version numbers. A turn without an event holds comments that are not sent yet.
     """
 
     event: Event | None
@@ -32,7 +31,6 @@ class Turn:
 
     @property
     def is_verdict(self) -> bool:
-        """Whether a reviewer speaks."""
         return self.event is None or self.event.verb in _VERDICTS
 
 
@@ -43,7 +41,7 @@ class Conversation:
 
 
 def conversation(task: Task) -> Conversation:
-    """Return the newest turns about a task, the oldest of them first."""
+    """Return the newest turns about a task in chronological order."""
     rows = task.events.filter(verb__in=[*_VERDICTS, *_ENDINGS, Verb.DELIVER]).select_related("session")
     newest = list(rows.order_by("-id")[: TURNS + 1])
     is_cut = len(newest) > TURNS
@@ -53,7 +51,7 @@ def conversation(task: Task) -> Conversation:
 
 
 def _turns(events: Iterable[Event]) -> Iterable[Turn]:
-    """Make a turn of each event; works are delivered right before the event that ends the work."""
+    """Make a turn of each event; artifacts are delivered right before the event that completes the task."""
     works: list[tuple[str, int]] = []
     for event in events:
         if event.verb == Verb.DELIVER:
@@ -72,7 +70,7 @@ def _comments(task: Task) -> list[ReviewComment]:
 
 
 def _with_comments(turns: list[Turn], comments: list[ReviewComment]) -> list[ReviewComment]:
-    """Put each comment to the verdict that took it along; returns those that still wait for one."""
+    """Attach each comment to the verdict that sent it; return those that are not sent yet."""
     verdicts = [turn for turn in turns if turn.is_verdict]
     for comment in comments:
         if comment.sent_at is None:

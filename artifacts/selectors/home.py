@@ -1,4 +1,4 @@
-"""What the home page shows across all projects: what moves, what waits for a person, what was delivered last."""
+"""The home page across all projects: in progress, needing attention, recently delivered."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WAITS = (Status.IN_REVIEW, Status.BLOCKED, Status.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The last changed tasks that stand in a state, and how many there are, as far as a person would count."""
+    """The last changed tasks of a status, and how many there are, counted up to a limit."""
 
     status: Status
     tasks: list[Task]
@@ -31,33 +31,29 @@ class Panel:
 
     @property
     def count(self) -> str:
-        """The number as a word: 99+ at most."""
+        """The count as text, `99+` at most."""
         return review_counts.in_words(self.number)
 
     @property
     def has_more(self) -> bool:
-        """Whether not all of them are shown."""
         return self.number > len(self.tasks)
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """What is to be known at a glance."""
-
     moving: Panel
     waiting: list[Panel]
     delivered: list[Any]
 
     @property
     def waits(self) -> bool:
-        """Whether anything waits for a person."""
         return any(panel.number for panel in self.waiting)
 
 
 def glance(projects: Iterable[Project]) -> Glance:
-    """Return it, in a number of queries that depends on nothing.
+    """Return the three lists in a constant number of queries.
 
-    `projects` are some where much has happened of late: they tell how far back to look in all of them.
+    `projects` are recently active ones: they show how far back to look in all projects.
     """
     since = _reach([project.pk for project in projects])
     moving = _panel(Status.ACTIVE, since, MOVING_ROWS)
@@ -66,10 +62,10 @@ def glance(projects: Iterable[Project]) -> Glance:
 
 
 def _reach(projects: list[int]) -> dict[str, datetime | None]:
-    """Tell for each list a moment that is surely not later than the change of its last row; None where none is known.
+    """Return for each list a time that is not later than the change of its last row; None if unknown.
 
-    Of each project, an index gives the row that stands at the last place of the list: there are enough rows that are
-    no older. Without that bound the database would sort every row of the state in all projects.
+    An index gives each project's row at the last place of the list, so enough rows are at least as new. Without this
+    bound the database would sort every row of the status in all projects.
     """
     last = {str(Status.ACTIVE): _nth(_standing(Status.ACTIVE), MOVING_ROWS)}
     last |= {str(status): _nth(_standing(status), WAITING_ROWS) for status in WAITS}
@@ -94,7 +90,7 @@ def _standing(status: Status) -> QuerySet[Task]:
 
 
 def _newest(rows: QuerySet[Any], since: datetime | None) -> QuerySet[Any]:
-    """Order rows of all projects by their last change; naming the projects lets the index of each be used."""
+    """Order rows of all projects by their last change; naming the projects lets the database use the index of each."""
     bound = Q(project__in=Project.objects.order_by().values("pk"))
     return rows.filter(bound & Q(updated_at__gte=since) if since else bound).order_by("-updated_at", "-id")
 

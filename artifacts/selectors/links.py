@@ -1,4 +1,4 @@
-"""What a task is linked with: what it waits for, what waits for it, what was delivered, how far its subtasks are."""
+"""What a task is linked with: dependencies, dependents, artifacts, progress of subtasks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tasks.selectors import counts
 from tasks.selectors.rows import count_by
 
 SHOWN = 50
-"""Rows of each kind; the true totals are beside them."""
+"""Rows of each kind, beside the true totals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far something made of subtasks is; cancelled ones no longer count."""
+    """The progress of a task with subtasks; cancelled ones do not count."""
 
     completed_subtasks: int
     total_subtasks: int
@@ -27,7 +27,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The first of each kind, and how many there are. `progress` is None for a task without subtasks."""
+    """The first of each kind, and how many there are. `progress` is None for a leaf."""
 
     progress: Progress | None
     waits_for: list[Task]
@@ -39,7 +39,7 @@ class Links:
 
 
 def links_of(task: Task) -> Links:
-    """Return what a task is linked with; a few queries, whatever the size of the board."""
+    """Return the links of a task in a constant number of queries."""
     needs, needs_total = _first(Task.objects.filter(dependents__task=task))
     dependents, dependents_total = _first(Task.objects.filter(dependencies__depends_on=task))
     works = artifacts_by_task([task]).get(task.pk, []) if task.summary else []
@@ -55,13 +55,12 @@ def links_of(task: Task) -> Links:
 
 
 def progress_of(by_status: dict[str, int]) -> Progress:
-    """Say how far tasks are that were counted by status."""
     done = counts.progress(by_status)
     return Progress(done["completed"], done["total"], done["percent"], by_status)
 
 
 def progress_of_plans(plans: Iterable[Task]) -> dict[int, Progress]:
-    """Return the progress of several plans by their primary keys, in one query."""
+    """Return the progress of plans by primary key, in one query."""
     counted = count_by("root_id", [plan.pk for plan in plans])
     return {pk: progress_of(dict(found.states)) for pk, found in counted.items()}
 

@@ -1,4 +1,4 @@
-"""What waits for a review, what else waits for a person, and what was said of a task's work so far."""
+"""What waits for a review or a person, and what was said about a task so far."""
 
 from __future__ import annotations
 
@@ -23,31 +23,30 @@ _TOLD = (*_DELIVERED, Verb.HAND_BACK, Verb.REQUEST_REVISION, Verb.APPROVE)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A task in review, with what a person wants to know before opening it."""
+    """A task in review, with what a reviewer wants to know before opening it."""
 
     task: Task
     delivered: Event | None
     rounds: int
-    """How many times it was sent back."""
+    """How often it was sent back."""
     artifacts: int
     size_bytes: int
     version: int
-    """The highest version of its works."""
+    """The highest version of its artifacts."""
 
 
 def to_review(project: Project | None = None) -> TaskQuerySet:
-    """Return what waits for a review, in one project or in all, what has waited longest first."""
+    """Return the tasks in review, of one project or all, the longest waiting first."""
     return _on_board(project, Status.IN_REVIEW).order_by("updated_at", "-pk")  # as the index runs
 
 
 def inbox(project: Project | None, *, page: int) -> Rows[Waiting]:
-    """Return a page of what waits for a review."""
     found = page_of(_with_plan(to_review(project)), page=page, size=PER_PAGE)
     return Rows(list(_known(found.items)), found.page, found.first, found.has_next, found.total)
 
 
 def others(project: Project | None) -> list[Task]:
-    """Return what else waits for a person, last changed first within each state, one more than a page shows."""
+    """Return what else waits for a person, the last changed first within each status, one more than a page shows."""
     return [
         task
         for status in (Status.BLOCKED, Status.FAILED)
@@ -56,7 +55,7 @@ def others(project: Project | None) -> list[Task]:
 
 
 def neighbours(task: Task, project: Project | None) -> tuple[Task | None, Task | None]:
-    """Return the reviews before and after a task, whether it waits itself or not."""
+    """Return the reviews before and after a task, whether it is in review itself or not."""
     rows = to_review(project).only("public_id", "title")
     at, pk = task.updated_at, task.pk
     earlier = rows.filter(~Q(updated_at=at, pk__lte=pk), updated_at__lte=at).reverse().first()
@@ -65,7 +64,7 @@ def neighbours(task: Task, project: Project | None) -> tuple[Task | None, Task |
 
 def _on_board(project: Project | None, status: Status) -> TaskQuerySet:
     tasks = Task.objects.filter(status=status).on_board()
-    # Of all projects they are named, so that the index by project serves as well.
+    # Naming all projects lets the database use the index by project.
     return tasks.filter(project=project) if project else tasks.filter(project__in=Project.objects.values("pk"))
 
 
@@ -94,7 +93,7 @@ def _known(tasks: Sequence[Task]) -> Iterable[Waiting]:
 
 
 def _works(keys: list[int]) -> dict[int, tuple[int, int, int]]:
-    """Count the works of tasks, their bytes, and the highest version."""
+    """Return the number of artifacts of tasks, their bytes, and the highest version."""
     latest = Artifact.objects.filter(task__in=keys, versions__number=F("version")).order_by()
     rows = latest.values_list("task").annotate(Count("pk"), Sum("versions__content__size_bytes"), Max("version"))
     return {key: (number, size, version) for key, number, size, version in rows}
@@ -102,25 +101,23 @@ def _works(keys: list[int]) -> dict[int, tuple[int, int, int]]:
 
 @dataclass(slots=True)
 class Round:
-    """One turn of the conversation: a delivery or a verdict, with the comments that went with it."""
+    """A turn of the conversation: a delivery or a verdict, with its comments."""
 
     event: Event
     comments: list[ReviewComment] = field(default_factory=list)
 
     @property
     def is_delivery(self) -> bool:
-        """Whether somebody handed work in."""
         return self.event.verb in _DELIVERED
 
     @property
     def words(self) -> str:
-        """What was said in it."""
         return str(self.event.after.get("comment") or "")
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What was delivered and said so far, the newest first, and what is not sent yet."""
+    """What was delivered and said so far, newest first, and the drafts."""
 
     rounds: list[Round]
     drafts: list[ReviewComment]
@@ -128,19 +125,17 @@ class Conversation:
 
     @property
     def delivered(self) -> Event | None:
-        """The latest delivery."""
         return next((each.event for each in self.rounds if each.is_delivery), None)
 
     @property
     def sent_back_at(self) -> datetime | None:
-        """When the work was sent back before its latest delivery; None for a first one."""
+        """When the task was sent back before its latest delivery; None for a first one."""
         verbs = iter(self.rounds)
         next((each for each in verbs if each.is_delivery), None)
         return next((each.event.created_at for each in verbs if each.event.verb == Verb.REQUEST_REVISION), None)
 
 
 def conversation(task: Task) -> Conversation:
-    """Return the turns of a task's reviews."""
     events = Event.objects.filter(task=task, verb__in=_TOLD).select_related("session").order_by("-id")
     rounds = [Round(event) for event in events[:ROUNDS]]
     comments = ReviewComment.objects.filter(task=task).prefetch_related("version__artifact__paths")
@@ -152,7 +147,7 @@ def conversation(task: Task) -> Conversation:
 
 
 def _went_with(comment: ReviewComment, rounds: list[Round]) -> None:
-    """Put a comment to the verdict that took it along: comments are marked as sent just before that is told."""
+    """Attach a comment to the verdict that sent it: comments are marked as sent just before its event is written."""
     verdicts = [each for each in rounds if each.event.after.get("comments")]
     later = [each for each in verdicts if comment.sent_at and each.event.created_at >= comment.sent_at]
     if later:

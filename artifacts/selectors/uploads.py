@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from artifacts.models import Upload, UploadState
-from orchestrator_site.kernel.errors import NotFound
+from orchestrator_site.kernel.errors import Hint, NotFound
 from tasks.models import Project, Task
 
 UPLOADS_LIMIT = 100
@@ -23,7 +23,7 @@ def upload_by_id(project: Project, public_id: str) -> Upload:
     if found is None:
         raise NotFound(
             f"There is no upload {public_id[:64]!r} in project {project.slug}.",
-            next="Begin one with orchestrator_store_artifact; its status without an upload_id lists the open ones.",
+            hint=Hint.LIST_UPLOADS,
         )
     return found
 

@@ -14,7 +14,7 @@ from artifacts.search import index
 from artifacts.services.commit import Arrived, commit_locked, prepare_upload
 from artifacts.services.store import store_artifact
 from artifacts.storage import Prepared
-from orchestrator_site.kernel.errors import Invalid, TooLarge
+from orchestrator_site.kernel.errors import Hint, Invalid, TooLarge
 from orchestrator_site.kernel.signals import project_files_changed
 from orchestrator_site.kernel.text import without_bytes
 from tasks import events
@@ -126,7 +126,6 @@ def _refuse_half_characters(text: str) -> None:
 def _too_large(size: int, limit: int) -> TooLarge:
     return TooLarge(
         f"detailed_work: {size:,} bytes; one call carries up to {limit:,}.",
-        next="Send it in parts (orchestrator_store_artifact of the toolset artifacts, or POST /api/v1/uploads), then "
-        "complete with its upload_ids.",
+        hint=Hint.UPLOAD,
         details={"limit_bytes": limit},
     )

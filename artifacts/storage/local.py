@@ -14,6 +14,7 @@ from django.conf import settings
 from artifacts.models import Content
 from artifacts.storage.base import NAME, Readable, Stored, Unreadable, new_name, place_of
 from orchestrator_site.kernel.errors import Transient
+from orchestrator_site.kernel.files import sync_folder
 
 _DRAFT = re.compile(r"\d+\.[0-9a-f]{16}")
 
@@ -154,15 +155,4 @@ def _files(paths: Iterable[Path], pattern: re.Pattern[str]) -> Iterator[Stored]:
 def _move(path: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     path.replace(target)
-    _sync_folder(target.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    """Make a rename outlive a power cut; platforms that cannot open a folder do without."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(target.parent)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -16,8 +15,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from artifacts.locks import free_file, try_file
 from orchestrator_site.kernel.errors import Conflict, OrchestratorError, Transient
+from orchestrator_site.kernel.files import sync_folder, try_lock
+from orchestrator_site.kernel.polling import poll
 
 READ_CHUNK = 256 * 1024
 PATIENCE_SECONDS = 20.0
@@ -39,15 +39,15 @@ def path_of(public_id: str) -> Path:
 def locked(public_id: str) -> Iterator[FileIO]:
     """Open the file of an upload with nobody else writing to it, in this process or another.
 
-    The kernel frees the lock when its holder dies. Raises Transient where somebody holds it for `PATIENCE_SECONDS`, or
-    where the disk refuses.
+    A crash frees the lock. Raises Transient where another process holds it for `PATIENCE_SECONDS`, or where the disk
+    refuses.
     """
     with _open(public_id) as handle:
-        _wait_for(handle)
-        try:
-            yield handle
-        finally:
-            free_file(handle)
+        if not poll(lambda: try_lock(handle), seconds=PATIENCE_SECONDS, interval=POLL_SECONDS):
+            raise Transient(
+                "Another process is receiving a part of this upload.", next="Ask for its status, then continue."
+            )
+        yield handle
 
 
 def write(handle: FileIO, offset: int, data: bytes) -> None:
@@ -63,7 +63,7 @@ def write(handle: FileIO, offset: int, data: bytes) -> None:
             rest = rest[handle.write(rest) :]
         os.fsync(handle.fileno())
         if offset == 0:
-            _sync_folder()
+            sync_folder(folder())
     except OSError as error:
         raise _refused(error) from error
 
@@ -155,23 +155,3 @@ def _read_fully(handle: FileIO, size: int) -> bytes:
 
 def _refused(error: OSError) -> Transient:
     return Transient(f"The disk refused: {error.strerror}.", retry_after_ms=5000, next=_FULL_NEXT)
-
-
-def _wait_for(handle: FileIO) -> None:
-    """Poll rather than block, so that a holder who hangs is told of instead of hanging everybody."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not try_file(handle):
-        if time.monotonic() > end:
-            raise Transient("Somebody else is sending a part of this upload.", next="Ask for its status, then go on.")
-        time.sleep(POLL_SECONDS)
-
-
-def _sync_folder() -> None:
-    """Make a new file outlive a power cut; platforms that cannot open a folder do without."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder(), os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -60,7 +60,7 @@ def task_zip(request: HttpRequest, public_id: str) -> HttpResponseBase:
 
 def _zip(request: HttpRequest, works: list[Work], name: str) -> HttpResponseBase:
     if not works:
-        raise NotFound("Nothing has been delivered there yet.", next="Come back when an assistant has delivered work.")
+        raise NotFound("There are no artifacts to download yet.", next="Try again after a delivery.")
     return zip_answer(request, works, name)
 
 

@@ -89,7 +89,7 @@ def _judge(request: HttpRequest, task: Task, verb: Verb) -> HttpResponse:
     earlier, later = reviews.neighbours(task, project)
     words, seen = request.POST.get("words", "").replace("\r\n", "\n"), request.POST.get("seen", "")
     ask(task=task, verb=verb, actor=actor_of(request), reason=words, seen=seen)
-    messages.success(request, f"“{task.title}”: {verb.label}.")
+    messages.success(request, f"“{task.title}”: {verb.label}.", extra_tags=verb)
     following = later or earlier
     address = reverse("review", args=[following.public_id]) if following else reverse("reviews")
     return redirect(_within(address, project))
@@ -132,7 +132,7 @@ def _line(text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit()) or len(text) > _DIGITS or int(text) > LAST_LINE:
-        raise Invalid("line: this is no number of a line.", next="Send a whole number, or none.")
+        raise Invalid("line: invalid line number", next="Enter a positive integer, or leave it empty.")
     return int(text)
 
 

@@ -16,7 +16,7 @@ from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.web.pages import page, text_in
 from tasks.models import Project
 
-WORDS = {"task": "Tasks", "artifact": "All delivered work", **dict(Kind.choices)}
+WORDS = {"task": "Tasks", "artifact": "All artifacts", **dict(Kind.choices)}
 KINDS = {**WORDS, **lookup.KINDS}
 PER_PAGE = 20
 SUGGESTED = 100

@@ -75,11 +75,11 @@ def _hand_in(request: HttpRequest, task: Task, typed: Typed) -> HandedIn:
         named = [typed.file.name]
     paths, problems = all_normalised(named)
     if typed.kind not in Kind.values:
-        problems.append({"at": "kind", "problem": "choose one of the list"})
+        problems.append({"at": "kind", "problem": "choose a kind from the list"})
     if typed.work.strip() and typed.file is not None:
-        problems.append({"at": "file", "problem": "send a text or a file, not both at once"})
+        problems.append({"at": "file", "problem": "enter text or choose a file, not both"})
     if paths and not typed.work.strip() and typed.file is None:
-        problems.append({"at": "paths", "problem": "there is no work for these; type it or choose a file"})
+        problems.append({"at": "paths", "problem": "enter text or choose a file to go with these paths"})
     if problems:
         raise invalid(problems)
     file = Sent(typed.file.chunks(_CHUNK), typed.file.size or 0) if typed.file is not None else None
@@ -90,7 +90,7 @@ def _hand_in(request: HttpRequest, task: Task, typed: Typed) -> HandedIn:
 
 
 def _told(done: HandedIn) -> str:
-    stands = "is completed" if done.task.status == Status.COMPLETED else "waits for its review"
+    stands = "completed" if done.task.status == Status.COMPLETED else "submitted for review"
     stored = f"; {done.versions[0].artifact.public_id} keeps the work" if done.versions else ""
     return f"“{done.task.title}” {stands}{stored}."
 

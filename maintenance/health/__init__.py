@@ -1,1 +1,1 @@
-"""Whether the site answers, and whether it can do its work."""
+"""Liveness and readiness for monitors and proxies."""

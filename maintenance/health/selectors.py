@@ -1,4 +1,4 @@
-"""What /readyz is made of: the database, its migrations, the worker, and the queue."""
+"""The checks of /readyz: the database, its migrations, the worker, and the queue."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from maintenance.models import JobRun, Outcome
 from maintenance.upgrades.ensure_schema import is_current
 
 HEARTBEAT_LIMIT = timedelta(minutes=3)
-"""A worker that has shown nothing for so long is gone or stuck; it reports every minute."""
+"""The worker reports every minute; without a report for so long it has died or hangs."""
 WAITING_LIMIT = timedelta(minutes=10)
 COUNT_LIMIT = 1000
-"""Counting stops here, so that a long queue does not make the question a slow one."""
+"""Counting stops here, so that a long queue does not make the check slow."""
 CURRENT_FOR_SECONDS = 10.0
 
 _current_until = 0.0
@@ -28,54 +28,51 @@ _current_until = 0.0
 
 @dataclass
 class Report:
-    """The facts of each part, and what is wrong with it."""
+    """The result of each check."""
 
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def is_ready(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether every check passed."""
         return all(check["ok"] for check in self.checks.values())
 
     def add(self, name: str, problem: str = "", **facts: Any) -> None:
-        """Note a part; without a problem it is well."""
+        """Add a check, which passed where there is no problem."""
         self.checks[name] = {"ok": not problem, **facts, **({"problem": problem} if problem else {})}
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the facts as they are answered."""
+        """Return the body of the response."""
         return {"status": "ready" if self.is_ready else "not_ready", "checks": self.checks}
 
 
 def readiness() -> Report:
-    """Ask the database few and cheap questions. Nothing that the answer holds is a secret."""
+    """Run all checks, with few and cheap queries. Anyone may read the report."""
     report = Report()
     try:
-        _ask_schema(report)
+        _check_schema(report)
         if report.is_ready:
-            _ask_worker(report, timezone.now())
-            _ask_queue(report, timezone.now())
+            _check_worker(report, timezone.now())
+            _check_queue(report, timezone.now())
     except DatabaseError:
         report.add("database", "The database does not answer.")
     return report
 
 
-def _ask_schema(report: Report) -> None:
-    """Migrations do not go missing, so a good answer holds for a while."""
+def _check_schema(report: Report) -> None:
     global _current_until
-    connection = connections[DEFAULT_DB_ALIAS]
-    if time.monotonic() < _current_until:
+    connection, problem = connections[DEFAULT_DB_ALIAS], ""
+    if time.monotonic() < _current_until:  # migrations do not go missing
         connection.ensure_connection()
-        report.add("database")
-        report.add("migrations")
-        return
-    current = is_current(connection)
-    report.add("database")
-    report.add("migrations", "" if current else "Migrations are missing. Restart the site, which applies them.")
-    if current:
+    elif is_current(connection):
         _current_until = time.monotonic() + CURRENT_FOR_SECONDS
+    else:
+        problem = "Migrations are missing. Restart the site, which applies them."
+    report.add("database")
+    report.add("migrations", problem)
 
 
-def _ask_worker(report: Report, now: datetime) -> None:
+def _check_worker(report: Report, now: datetime) -> None:
     if settings.ORCHESTRATOR_WORKERS < 1:
         report.add("worker", expected=False)
         return
@@ -89,8 +86,8 @@ def _ask_worker(report: Report, now: datetime) -> None:
     report.add("worker", problem, expected=True, heartbeat_age_seconds=age)
 
 
-def _ask_queue(report: Report, now: datetime) -> None:
-    """A job waits from its `lock` on; where that is still to come, somebody works on it."""
+def _check_queue(report: Report, now: datetime) -> None:
+    # A job waits from its `lock` on; while that is in the future, a worker has it.
     waiting = OrmQ.objects.filter(lock__lte=now)
     count = waiting[:COUNT_LIMIT].count()
     if not count:
@@ -98,7 +95,7 @@ def _ask_queue(report: Report, now: datetime) -> None:
         return
     oldest = _seconds(now, waiting.aggregate(oldest=Min("lock"))["oldest"] or now)
     late = settings.ORCHESTRATOR_WORKERS > 0 and oldest > WAITING_LIMIT.total_seconds()
-    problem = "Jobs wait for too long." if late else ""
+    problem = "Jobs have been waiting for too long." if late else ""
     report.add("queue", problem, waiting=count, oldest_waiting_seconds=oldest)
 
 

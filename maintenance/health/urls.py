@@ -1,4 +1,4 @@
-"""The addresses of health."""
+"""URLs of the health checks."""
 
 from django.urls import path
 

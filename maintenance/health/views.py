@@ -1,4 +1,4 @@
-"""What monitors and proxies are told of the site. They need no account and learn no secret."""
+"""The health checks, which need no account and reveal no secret."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from maintenance.health.selectors import readiness
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Say that the process answers. It asks nobody, so it is well even where the database is not."""
+    """Answer 200 as long as the process does, even where the database does not."""
     return JsonResponse({"status": "ok"})
 
 
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Say whether the site can do its work: 200 where it can, 503 with the reason where it cannot."""
+    """Answer 200 where the site can serve requests and run jobs, and 503 with the reasons where it cannot."""
     report = readiness()
     return JsonResponse(report.as_dict(), status=200 if report.is_ready else 503)

@@ -1,1 +1,1 @@
-"""What changes the rows of maintenance: one function per verb."""
+"""What changes the rows of maintenance, one function per verb."""

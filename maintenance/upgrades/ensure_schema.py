@@ -1,4 +1,4 @@
-"""Bring the schema up to date before a process begins to serve, however many processes begin at once."""
+"""Bring the schema up to date before a process serves, however many processes start at once."""
 
 from __future__ import annotations
 
@@ -22,40 +22,39 @@ from orchestrator_site.kernel.errors import Conflict
 
 logger = logging.getLogger(__name__)
 
-_CATCHING_UP = 20.0
-"""Seconds."""
+_CATCH_UP_SECONDS = 20.0
 Name = tuple[str, str]
 """A migration: its app and its name."""
 
 
 class DatabaseIsNewer(Conflict):
-    """A newer version of the product has changed the database."""
+    """A newer version of the product changed the database."""
 
 
 def ensure_schema(*, schedules: bool = False) -> None:
-    """Apply every migration that the default database lacks, or return at once where none is missing.
+    """Apply every migration that the default database lacks, or return at once where it lacks none.
 
     1. Compare what is recorded with what is on disk; usually nothing is missing and that is all.
     2. Otherwise take the lock, look again (another process may have been faster), and migrate.
 
-    `schedules` brings those of the jobs up to date as well; only who starts a worker needs them.
+    `schedules` updates those of the jobs too; only what starts a worker needs them.
 
-    Raises DatabaseIsNewer where the database knows migrations that this code does not and others are missing, and
+    Raises DatabaseIsNewer where the database has migrations that this code does not know and lacks others, and
     Transient where another process holds the lock for too long.
     """
     connection = connections[DEFAULT_DB_ALIAS]
-    if not _is_fresh(connection):
-        with _lock(connection, shared=True):
-            if _nothing_is_missing(connection) and not (schedules and _schedules_differ()):
-                return
+    if not _is_fresh(connection) and _is_complete(connection) and not (schedules and _schedules_differ()):
+        return
     with _lock(connection):
         _migrate(connection)
         if schedules:
-            _sync_schedules()
+            from maintenance.schedules import sync_schedules  # the bridge does not need the modules of the queue
+
+            sync_schedules()
 
 
 def is_current(connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether no migration is missing, without changing or locking anything."""
+    """Tell whether no migration is missing."""
     if _migrations_on_disk() <= MigrationRecorder(connection).applied_migrations().keys():
         return True
     executor = MigrationExecutor(connection)
@@ -63,15 +62,9 @@ def is_current(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _schedules_differ() -> bool:
-    from maintenance.schedules import are_in_sync  # the bridge has no use for the queue's modules
+    from maintenance.schedules import are_in_sync
 
     return not are_in_sync()
-
-
-def _sync_schedules() -> None:
-    from maintenance.schedules import sync_schedules
-
-    sync_schedules()
 
 
 def _migrate(connection: BaseDatabaseWrapper) -> None:
@@ -80,43 +73,38 @@ def _migrate(connection: BaseDatabaseWrapper) -> None:
         return
     if unknown := unknown_migrations(executor.loader):
         raise DatabaseIsNewer(
-            "The database was changed by a newer version of the orchestrator than this one, which has changes of its "
-            f"own to make; both cannot be right (unknown here: {_in_words(unknown)}).",
+            "A newer version of the orchestrator changed the database, and this version has migrations of its own "
+            f"(unknown here: {_join(unknown)}).",
             next="Update this copy to the newer version, or set ORCHESTRATOR_HOME to another folder to start afresh.",
         )
     call_command("migrate", verbosity=0, interactive=False, database=connection.alias)
-    _catch_up()
+    from artifacts.search.index import catch_up  # only an upgrade needs it
 
-
-def _catch_up() -> None:
-    """Let search know what was there before it, for as long as a start may wait; a job does the rest."""
-    from artifacts.search.index import catch_up  # only an upgrade has use for it
-
-    catch_up(seconds=_CATCHING_UP)
+    catch_up(seconds=_CATCH_UP_SECONDS)  # no longer than a start may take; a job does the rest
 
 
 def unknown_migrations(loader: MigrationLoader) -> list[Name]:
-    """List what is recorded for our apps but is neither on disk nor replaced by a squashed migration."""
+    """Return what is recorded for installed apps but is neither on disk nor replaced by a squashed migration."""
     replaced = {name for migration in loader.disk_migrations.values() for name in migration.replaces}
     known = loader.disk_migrations.keys() | replaced
     return sorted(name for name in loader.applied_migrations if name[0] in loader.migrated_apps and name not in known)
 
 
-def _in_words(names: list[Name]) -> str:
+def _join(names: list[Name]) -> str:
     return ", ".join(".".join(name) for name in names[:3])
 
 
-def _nothing_is_missing(connection: BaseDatabaseWrapper) -> bool:
+def _is_complete(connection: BaseDatabaseWrapper) -> bool:
     """Compare names only: 2 ms, where building the graph of migrations takes ten times as long.
 
-    A squashed migration that is recorded by its parts counts as missing; the graph then knows better.
+    A squashed migration that is recorded by its parts counts as missing, which costs building the graph.
     """
     on_disk = _migrations_on_disk()
     applied = MigrationRecorder(connection).applied_migrations().keys()
     if not on_disk <= applied:
         return False
     if (applied - on_disk) and (unknown := unknown_migrations(MigrationLoader(connection))):
-        logger.warning("The database is newer than this copy of the orchestrator (%s); update it.", _in_words(unknown))
+        logger.warning("The database is newer than this copy of the orchestrator (%s); update it.", _join(unknown))
     return True
 
 
@@ -131,19 +119,20 @@ def _migrations_on_disk() -> set[Name]:
     return found
 
 
-def _lock(connection: BaseDatabaseWrapper, *, shared: bool = False) -> AbstractContextManager[None]:
-    """PostgreSQL reads a consistent schema at any time, and a database in memory has one process only."""
+def _lock(connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:
     if connection.vendor == "postgresql":
-        return nullcontext() if shared else advisory_lock(connection)
+        return advisory_lock(connection)
     path = _sqlite_file(connection)
-    return nullcontext() if path is None else file_lock(path.with_name(f"{path.name}.migrate-lock"), shared=shared)
+    if path is None:  # a database in memory, which has one process only
+        return nullcontext()
+    return file_lock(path.with_name(f"{path.name}.migrate-lock"))
 
 
 def _is_fresh(connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether a first connection would turn on WAL in the file.
+    """Tell whether connecting would turn on WAL in the file, which has to happen under the lock.
 
-    That turn needs the file for itself and does not wait: of several processes that make it at once, all but one fail
-    with "database is locked". So it happens under the lock. Bytes 18 and 19 of the file say 2 once it is done.
+    SQLite needs the file for itself then and does not wait: of several processes that try at once, all but one fail
+    with "database is locked". Bytes 18 and 19 of the file are 2 afterwards.
     """
     path = _sqlite_file(connection)
     if path is None:

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from orchestrator_site.connect.clients import Place
-from orchestrator_site.connect.probe import NotConnected, Seen
-from orchestrator_site.connect.probe_http import probe_address
-from orchestrator_site.connect.probe_stdio import probe_command
+from orchestrator_site.connect.probe import NotConnected, ServerSummary, probe_command, probe_url
 
 # How each way of naming a variable is read back.
 _REFERENCES = {
@@ -20,7 +18,7 @@ _REFERENCES = {
 _OURS = ("ORCHESTRATOR_", "DATABASE_", "DJANGO_")
 
 
-def try_entry(entry: Mapping[str, Any], place: Place, environ: Mapping[str, str]) -> Seen:
+def try_entry(entry: Mapping[str, Any], place: Place, environ: Mapping[str, str]) -> ServerSummary:
     """Start the command or open the address of an entry; raises NotConnected.
 
     What this process knows of our settings is kept from the command, so that the entry alone must be enough.
@@ -31,10 +29,12 @@ def try_entry(entry: Mapping[str, Any], place: Place, environ: Mapping[str, str]
 
     url = entry.get(place.style.url) if place.style.url else None
     if isinstance(url, str):
-        return probe_address(filled(url), _each(filled, entry.get(place.style.headers)))
+        return probe_url(filled(url), _each(filled, entry.get(place.style.headers)))
     command, arguments = entry.get("command"), entry.get("args", [])
     if not isinstance(command, str) or not isinstance(arguments, list):
-        raise NotConnected("The entry names neither a command nor an address.", next="Connect the assistant again.")
+        raise NotConnected(
+            "bad_entry", "The entry names neither a command nor an address.", next="Connect the assistant again."
+        )
     inherited = {name: value for name, value in environ.items() if not name.startswith(_OURS)}
     forwarded = {name: environ[name] for name in entry.get("env_vars", []) if name in environ}
     variables = {**inherited, **forwarded, **_each(filled, entry.get("env"))}

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator_site.kernel.errors import Conflict, Invalid, TooLarge
+from orchestrator_site.kernel.files import sync_folder
 
 SIZE_LIMIT = 32 * 1024 * 1024
 _PRIVATE = 0o600
@@ -77,7 +78,7 @@ def write(before: Snapshot, text: str, *, is_private: bool) -> Path | None:
             draft.replace(before.target)
         finally:
             draft.unlink(missing_ok=True)
-        _sync_folder(before.target.parent)
+        sync_folder(before.target.parent)
     except OSError as error:
         why = error.strerror or str(error)
         raise Invalid(
@@ -139,14 +140,3 @@ def _back_up(before: Snapshot) -> Path | None:
         path = before.path.with_name(f"{name}-{secrets.token_hex(2)}")
     _put(path, before.content, before.mode, before.owner)
     return path
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name last; Windows has no such thing."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,27 +1,53 @@
-"""Tries a connection as an assistant would: greet, list the tools, and say what was seen."""
+"""Connect to a configured MCP server as an assistant does, and report what it offers."""
 
 from __future__ import annotations
 
-import json
+import logging
+import os
+import signal
+import ssl
+import tempfile
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any, TextIO, cast
+from urllib.parse import urlsplit
 
+import anyio
+import psutil
+from pydantic import ValidationError
+
+from orchestrator_site.connect.diffs import masked
 from orchestrator_site.kernel.errors import NotReady
 
-LEGACY, MODERN = "2025-06-18", "2026-07-28"
-CLIENT = {"name": "task-orchestrator-connect", "version": "1"}
-DEADLINE_SECONDS = 30.0
-ANSWER_LIMIT = 16 * 1024 * 1024
+if TYPE_CHECKING:  # importing mcp takes a second, so only a probe does
+    from httpx2 import Response
+    from mcp.client.stdio import StdioServerParameters
+
+COMMAND_SECONDS = 30.0
+HTTP_SECONDS = 10.0
+_STDERR_LENGTH = 600
+_STATUSES = {
+    401: ("token_rejected", "rejects the token (401)", "Renew it: python manage.py connect CLIENT --http"),
+    403: ("forbidden", "does not allow this with the token (403)", "Renew it with more --scopes."),
+    404: ("not_found", "does not exist (404)", "Check the URL; it usually ends in /mcp."),
+    421: ("wrong_host", "is not served under this host name (421)", "Add it to ORCHESTRATOR_ALLOWED_HOSTS."),
+    429: ("rate_limited", "blocks this machine after too many failed attempts (429)", "Wait a minute."),
+}
 
 
 class NotConnected(NotReady):
-    """An assistant would not get through here; the message says where it ended."""
+    """An assistant could not use this server; `reason` says at which point, for machines."""
+
+    def __init__(self, reason: str, message: str, *, next: str = "") -> None:
+        super().__init__(message, next=next, details={"reason": reason})
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What an assistant sees: who answers, how many tools, how large their list is, and how long it took."""
+class ServerSummary:
+    """What an assistant gets: the server, its tools, and how long it took."""
 
     server: str
     version: str
@@ -32,68 +58,168 @@ class Seen:
 
     def __str__(self) -> str:
         return (
-            f"{self.server} {self.version} answers (protocol {self.protocol}): "
-            f"{self.tools} tools in {self.size_bytes:,} bytes after {self.milliseconds:,} ms"
+            f"{self.server} {self.version} (protocol {self.protocol}): "
+            f"{self.tools} tools, {self.size_bytes:,} bytes, {self.milliseconds:,} ms"
         )
 
 
-class Wire:
-    """One connection, over which requests are sent and answered in order."""
+def probe_command(
+    command: str,
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    folder: str | None = None,
+    deadline_seconds: float = COMMAND_SECONDS,
+) -> ServerSummary:
+    """Start a command and connect to it over its pipes. Raises NotConnected with the end of its standard error."""
+    from mcp.client.stdio import StdioServerParameters
 
-    def request(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        """Send a request and return its whole answer; raises NotConnected."""
-        raise NotImplementedError
+    parameters = StdioServerParameters(command=command, args=[*arguments], env={**environ}, cwd=folder)
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
 
-    def notify(self, method: str) -> None:
-        """Send a notification; raises NotConnected."""
-        raise NotImplementedError
+        async def connect() -> ServerSummary:
+            return await _connect(_pipes(parameters, stderr), command, is_legacy=True, seconds=deadline_seconds)
 
-
-def greet_and_list(wire: Wire, began: float) -> Seen:
-    """Do the handshake and list the tools, as assistants of the widest-spread era do.
-
-    `began` is the monotonic time in seconds at which the connection was begun. Raises NotConnected.
-    """
-    params = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": CLIENT}
-    greeting = _result(wire.request("initialize", params), "initialize")
-    wire.notify("notifications/initialized")
-    tools = _result(wire.request("tools/list", {}), "tools/list")
-    return _seen(_object(greeting.get("serverInfo")), str(greeting.get("protocolVersion", "")), tools, began)
-
-
-def discover_and_list(wire: Wire, began: float) -> Seen:
-    """The same without a handshake, as assistants of the newest era do."""
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": MODERN,
-        "io.modelcontextprotocol/clientInfo": CLIENT,
-        "io.modelcontextprotocol/clientCapabilities": {},
-    }
-    found = _result(wire.request("server/discover", {"_meta": meta}), "server/discover")
-    tools = _result(wire.request("tools/list", {"_meta": meta}), "tools/list")
-    server = found.get("serverInfo") or _object(found.get("_meta")).get("io.modelcontextprotocol/serverInfo")
-    return _seen(_object(server), MODERN, tools, began)
+        try:
+            return _run(connect, command)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise NotConnected(
+                "not_started", f"Cannot start {command}: {why}.", next="If it has moved, connect the assistant again."
+            ) from error
+        except NotConnected as error:
+            raise NotConnected(
+                error.reason, f"{error.message}{_end_of(stderr)}", next="Run the command in a terminal."
+            ) from error
 
 
-def _seen(server: dict[str, Any], protocol: str, listed: dict[str, Any], began: float) -> Seen:
-    tools = listed.get("tools")
-    if not isinstance(tools, list):
-        raise NotConnected("tools/list was answered without a list of tools.", next="Is this our server at all?")
-    return Seen(
-        server=str(server.get("name", "a server without a name")),
-        version=str(server.get("version", "")),
-        protocol=protocol,
-        tools=len(tools),
-        size_bytes=len(json.dumps(listed, separators=(",", ":"), ensure_ascii=False).encode()),
-        milliseconds=round((time.monotonic() - began) * 1000),
-    )
+@asynccontextmanager
+async def _pipes(parameters: StdioServerParameters, stderr: IO[str]) -> AsyncIterator[Any]:
+    """The SDK's transport, but also ending children that outlive the command."""
+    from mcp.client.stdio import stdio_client
+
+    others = psutil.Process().children()
+    started: list[psutil.Process] = []
+    try:
+        async with stdio_client(parameters, errlog=cast(TextIO, stderr)) as streams:
+            started += [child for child in psutil.Process().children() if child not in others]
+            yield streams
+    finally:
+        for leader in started if os.name == "posix" else ():
+            with suppress(ProcessLookupError):
+                os.killpg(leader.pid, signal.SIGKILL)
 
 
-def _result(answer: dict[str, Any], method: str) -> dict[str, Any]:
-    error = answer.get("error")
-    if isinstance(error, dict):
-        raise NotConnected(f"{method} was refused: {str(error.get('message', error))[:300]}")
-    return _object(answer.get("result"))
+def _end_of(stderr: IO[str]) -> str:
+    stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - 8192))
+    output = masked(stderr.read()).strip()[-_STDERR_LENGTH:]
+    return f"\nStandard error: {output}" if output else ""
 
 
-def _object(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def probe_url(url: str, headers: Mapping[str, str], *, deadline_seconds: float = HTTP_SECONDS) -> ServerSummary:
+    """Connect to a URL, without proxies or redirects to other hosts. Raises NotConnected."""
+    import httpx2
+    from mcp.client.streamable_http import streamable_http_client
+
+    if not is_http_url(url):
+        raise NotConnected("bad_url", f"{url[:200]!r} is not an HTTP URL.", next="Connect the assistant again.")
+    parts = urlsplit(url)
+    parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    shown = parts._replace(query="", fragment="").geturl()
+    statuses: list[int] = []
+
+    async def note_status(response: Response) -> None:
+        statuses.append(response.status_code)
+
+    async def connect() -> ServerSummary:
+        async with httpx2.AsyncClient(
+            headers=headers,
+            timeout=None,  # the deadline covers the whole probe
+            trust_env=False,
+            verify=ssl.create_default_context(),
+            event_hooks={"response": [note_status]},
+        ) as client:
+            transport = streamable_http_client(parts.geturl(), http_client=client)
+            return await _connect(transport, shown, is_legacy=False, seconds=deadline_seconds)
+
+    try:
+        return _run(connect, shown)
+    except (httpx2.InvalidURL, httpx2.LocalProtocolError, ValueError) as error:
+        raise NotConnected("bad_url", f"The URL or a header is not valid: {shown}.") from error
+    except httpx2.RequestError as error:
+        if isinstance(error, (httpx2.RemoteProtocolError, httpx2.DecodingError)):
+            raise NotConnected("not_mcp", f"{shown} did not answer as an MCP server: {error}.") from error
+        advice = "Start the site: python manage.py up"
+        raise NotConnected("unreachable", f"Cannot reach {shown}: {error}.", next=advice) from error
+    except NotConnected as error:
+        if statuses[-1:] in ([], [200]):
+            raise
+        status = statuses[-1]
+        reason, why, advice = _STATUSES.get(status, ("http_error", f"answered {status}", ""))
+        raise NotConnected(reason, f"{shown} {why}.", next=advice) from error
+
+
+def is_http_url(url: str) -> bool:
+    """Tell whether a string is an absolute HTTP URL."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.split() == [url]
+    except ValueError:
+        return False
+
+
+async def _connect(
+    transport: AbstractAsyncContextManager[Any], name: str, *, is_legacy: bool, seconds: float
+) -> ServerSummary:
+    from mcp.client.session import ClientSession
+    from mcp_types import Implementation
+
+    client = Implementation(name="task-orchestrator-connect", version="1")
+    began = time.monotonic()
+    faults: list[Exception] = []
+    with anyio.move_on_after(seconds) as scope:
+
+        async def note_fault(message: object) -> None:
+            if isinstance(message, Exception):
+                faults.append(message)
+                scope.cancel()
+
+        async with (
+            transport as (reader, writer),
+            ClientSession(reader, writer, client_info=client, message_handler=note_fault) as session,
+        ):
+            await (session.initialize() if is_legacy else session.discover())
+            listed = await session.list_tools()
+            server = session.server_info
+            return ServerSummary(
+                server=server.name if server else "unnamed server",
+                version=server.version if server else "",
+                protocol=session.protocol_version or "",
+                tools=len(listed.tools),
+                size_bytes=len(listed.model_dump_json(by_alias=True, exclude_unset=True).encode()),
+                milliseconds=round((time.monotonic() - began) * 1000),
+            )
+    if faults:
+        raise NotConnected("bad_message", f"{name} sent something that is not an MCP message.")
+    raise NotConnected("timeout", f"{name} did not answer within {seconds:g} seconds.")
+
+
+def _run(connect: Callable[[], Awaitable[ServerSummary]], name: str) -> ServerSummary:
+    """Run a connection. Raises NotConnected for a protocol error, and errors of the transport as they are."""
+    from mcp.shared.exceptions import MCPError
+    from mcp_types import CONNECTION_CLOSED, INVALID_REQUEST, PARSE_ERROR
+
+    logging.getLogger("mcp.client").setLevel(logging.CRITICAL)  # it logs what is raised here, with tracebacks
+    try:
+        return anyio.run(connect)
+    except ExceptionGroup as group:
+        error: Exception = group
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error, MCPError) and error.code == CONNECTION_CLOSED:
+            raise NotConnected("closed", f"{name} closed the connection before it answered.") from error
+        if isinstance(error, MCPError) and error.code not in (INVALID_REQUEST, PARSE_ERROR):
+            raise NotConnected("error", f"{name} returned an error: {error.message[:300]}") from error
+        if isinstance(error, (MCPError, ValidationError, RuntimeError)):
+            raise NotConnected("not_mcp", f"{name} did not answer as an MCP server.") from error
+        raise error from group

@@ -20,7 +20,7 @@ from orchestrator_site.accounts.owner import local_owner
 from orchestrator_site.connect.check import try_entry
 from orchestrator_site.connect.clients import Place, Style
 from orchestrator_site.connect.entries import http_entry, stdio_entry, this_installation
-from orchestrator_site.connect.probe import NotConnected, Seen
+from orchestrator_site.connect.probe import NotConnected, ServerSummary
 from orchestrator_site.doctor.findings import Finding, ok, problem, warning
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.tokens.service import create_token, revoke_token
@@ -93,7 +93,7 @@ def _tried(area: str, entry: dict[str, Any], style: Style, advice: str) -> Findi
     return ok(area, f"{seen}.", **_facts(seen))
 
 
-def _facts(seen: Seen) -> dict[str, Any]:
+def _facts(seen: ServerSummary) -> dict[str, Any]:
     return {"tools": seen.tools, "size_bytes": seen.size_bytes, "milliseconds": seen.milliseconds}
 
 

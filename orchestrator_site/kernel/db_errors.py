@@ -1,4 +1,4 @@
-"""What a database refuses for the moment, as one error for every door."""
+"""Map transient database errors to one exception."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from orchestrator_site.kernel.errors import Transient
 logger = logging.getLogger(__name__)
 
 REFUSALS = (OperationalError, IntegrityError, InterfaceError)
-"""Busy, full, gone, or two requests that drew the same id: the transaction as a whole did not happen."""
+"""Busy, full, gone, or two requests with the same random id: the whole transaction was rolled back."""
 
 
 def busy() -> Transient:
-    """Return the error that tells of it."""
     return Transient("The database is busy or out of space; nothing was changed.", retry_after_ms=2000)
 
 
 @contextmanager
 def refusals_told(what: str) -> Iterator[None]:
-    """Log what the database says, which may hold rows, and raise Transient in its place."""
+    """Log the database's message, which may hold rows, and raise Transient instead."""
     try:
         yield
     except REFUSALS as error:

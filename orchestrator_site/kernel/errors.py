@@ -1,45 +1,76 @@
 """The one error hierarchy: what went wrong, why, and what to do next.
 
-Every service raises these and nothing else for what a caller can mend. The doors map them once each: to an MCP tool
-result with `isError`, to an RFC 9457 problem, to a page. A message is made for the caller: it never holds a path of
-the server, SQL, a secret or a destructive command.
+Services raise these for whatever a caller can fix. Each entry point maps them once: to an MCP tool result with
+`isError`, to an RFC 9457 problem, to a page. A message is for the caller: it never holds a server path, SQL, a secret
+or a destructive command.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, ClassVar
 
-# An error stays a small answer, however large the call that earned it: characters of a place or a sentence, of an
-# allowed value, how many of those, and bytes of all mistakes together.
-_TOLD = 300
-_TOLD_ALLOWED = 40
-_ALLOWED = 30
-_ROOM = 1500
+# An error stays small, however large the call that caused it: characters of a place or a sentence, of an allowed
+# value, how many of those, and bytes of all problems together.
+_TEXT_LIMIT = 300
+_ALLOWED_TEXT_LIMIT = 40
+_ALLOWED_LIMIT = 30
+_BUDGET = 1500
+
+
+class Hint(StrEnum):
+    """The next step, as a code: every entry point words it in its own terms, or leaves it out."""
+
+    NAME_PROJECT = "name_project"
+    OPEN_SESSION = "open_session"
+    PLAN = "plan"
+    CLAIM_NEXT = "claim_next"
+    CLAIM_NEXT_OR_TAKE_OVER = "claim_next_or_take_over"
+    FINISH_YOURS = "finish_yours"
+    ANY_SPECIALIST = "any_specialist"
+    WAIT = "wait"
+    SEE_TASK = "see_task"
+    LIST_TASKS = "list_tasks"
+    REMOVE_DEPENDENCY = "remove_dependency"
+    RETRY_OR_UNBLOCK = "retry_or_unblock"
+    APPROVE = "approve"
+    SYNTHESIZE = "synthesize"
+    LIST_ARTIFACTS = "list_artifacts"
+    LIST_UPLOADS = "list_uploads"
+    UPLOAD = "upload"
 
 
 class OrchestratorError(Exception):
     """Something the caller can understand and act on.
 
-    `code` names the kind for machines, `status` is its HTTP status, `next` says what to do, `details` holds facts.
+    `code` names the kind for machines, `status` is its HTTP status, `next` and `hint` say what to do, `details` holds
+    facts.
     """
 
     code: ClassVar[str] = "invalid"
     status: ClassVar[int] = 400
 
-    def __init__(self, message: str, *, next: str = "", details: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, message: str, *, next: str = "", hint: Hint | None = None, details: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.next = next
+        self.hint = hint
         self.details = details or {}
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the facts that every door shows, without empty ones."""
-        facts: dict[str, Any] = {"code": self.code, "message": self.message}
-        if self.next:
-            facts["next"] = self.next
-        if self.details:
-            facts["details"] = self.details
-        return facts
+    def advice(self, hints: Mapping[Hint, str]) -> str:
+        """Return what to do next, the hint worded by an entry point."""
+        return f"{self.next} {hints.get(self.hint, '') if self.hint else ''}".strip()
+
+    def as_dict(self, hints: Mapping[Hint, str]) -> dict[str, Any]:
+        """Return the facts that are not empty."""
+        facts = {
+            "code": self.code, "message": self.message, "next": self.advice(hints), "hint": self.hint,
+            "details": self.details,
+        }  # fmt: skip
+        return {name: fact for name, fact in facts.items() if fact}
 
 
 class Invalid(OrchestratorError):
@@ -50,34 +81,34 @@ class Invalid(OrchestratorError):
 
 
 class NotFound(OrchestratorError):
-    """No such thing in this project."""
+    """There is no such thing in this project."""
 
     code = "not_found"
     status = 404
 
 
 class Conflict(OrchestratorError):
-    """The thing is in another state than the request needs, or somebody was faster."""
+    """The current state does not allow the request, or another change came first."""
 
     code = "conflict"
     status = 409
 
 
 class Stale(Conflict):
-    """The thing has changed since the caller read it, and the caller asked that it should not have."""
+    """It has changed since the caller read it, and the caller asked for that to be checked."""
 
     status = 412
 
 
 class NotReady(OrchestratorError):
-    """The request is right but its time has not come."""
+    """The request is right, but it has to wait."""
 
     code = "not_ready"
     status = 409
 
 
 class TooLarge(OrchestratorError):
-    """More than one call may carry."""
+    """Larger than one request may be."""
 
     code = "too_large"
     status = 413
@@ -97,18 +128,16 @@ class Transient(OrchestratorError):
     status = 503
 
     def __init__(self, message: str, *, retry_after_ms: int = 1000, next: str = "") -> None:
-        super().__init__(
-            message, next=next or "Send the same again in a moment.", details={"retry_after_ms": retry_after_ms}
-        )
+        super().__init__(message, next=next or "Retry in a moment.", details={"retry_after_ms": retry_after_ms})
         self.retry_after_ms = retry_after_ms
 
 
 def invalid(problems: list[dict[str, Any]], *, next: str = "") -> Invalid:
-    """Make one `Invalid` of several mistakes, each `{"at": place, "problem": text, "allowed"?: [...]}`.
+    """Make one `Invalid` of several problems, each `{"at": place, "problem": text, "allowed"?: [...]}`.
 
-    As many are told as fit into a small answer; how many there are is always told.
+    It names as many as fit into a small answer, and always how many there are.
     """
-    shown = _as_fit([_shortened(problem) for problem in problems])
+    shown = _fitting([_shortened(problem) for problem in problems])
     first = shown[0]
     place = f"{first['at']}: " if first.get("at") else ""
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -119,16 +148,16 @@ def invalid(problems: list[dict[str, Any]], *, next: str = "") -> Invalid:
 
 
 def _shortened(problem: dict[str, Any]) -> dict[str, Any]:
-    short: dict[str, Any] = {name: value[:_TOLD] for name, value in problem.items() if isinstance(value, str)}
+    short: dict[str, Any] = {name: value[:_TEXT_LIMIT] for name, value in problem.items() if isinstance(value, str)}
     if allowed := problem.get("allowed"):
-        short["allowed"] = [str(each)[:_TOLD_ALLOWED] for each in allowed[:_ALLOWED]]
+        short["allowed"] = [str(each)[:_ALLOWED_TEXT_LIMIT] for each in allowed[:_ALLOWED_LIMIT]]
     return short
 
 
-def _as_fit(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    room = _ROOM
+def _fitting(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    budget = _BUDGET
     for number, problem in enumerate(problems):
-        room -= len(str(problem).encode())
-        if room < 0 and number:
+        budget -= len(str(problem).encode())
+        if budget < 0 and number:
             return problems[:number]
     return problems

@@ -1,4 +1,4 @@
-"""Who a connection proved to be, and what it may do. What a client says of itself is never a part of this."""
+"""Who a connection authenticated as, and what it may do; never what a client says of itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator_site.kernel.errors import Forbidden, NotFound
 
 
 class Scope(StrEnum):
-    """What may be done: look, work, judge the work of others, rule the site."""
+    """What may be done: read, write, review, administer."""
 
     READ = "read"
     WRITE = "write"
@@ -30,12 +30,12 @@ _INCLUDED = {
 
 
 def with_included(scopes: Iterable[Scope]) -> frozenset[Scope]:
-    """Return some scopes with those that they make no sense without: who may write may read."""
+    """Return scopes with those they include: who may write may read."""
     return frozenset(each for scope in scopes for each in _INCLUDED[scope])
 
 
 def in_order(scopes: Iterable[str]) -> list[str]:
-    """Return the names of scopes from the least to the most."""
+    """Return the names of scopes from least to most."""
     return [scope.value for scope in Scope if scope in set(scopes)]
 
 
@@ -43,8 +43,8 @@ def in_order(scopes: Iterable[str]) -> list[str]:
 class Principal:
     """A person, or one of a person's access tokens.
 
-    `name` is what events say: `ada` for a person and for the local pipe, `ada/laptop` for the token named laptop.
-    `token_id` is empty where no token was used; `project_id` is the only project that a bound token may touch.
+    `name` is what events record: `ada` for a person and for stdio, `ada/laptop` for the token named laptop. `token_id`
+    is empty without a token; `project_id` is the only project that a bound token may use.
     """
 
     name: str
@@ -54,17 +54,11 @@ class Principal:
     project_id: int | None = None
 
     def require(self, scope: Scope) -> None:
-        """Check that this may be done.
-
-        Raises Forbidden.
-        """
+        """Check that a scope was granted. Raises Forbidden."""
         require(self.scopes, scope)
 
     def require_project(self, project_id: int) -> None:
-        """Check that a project may be touched; to others, it does not exist.
-
-        Raises NotFound.
-        """
+        """Check that the project may be used; to others it does not exist. Raises NotFound."""
         if self.project_id not in (None, project_id):
             raise NotFound(
                 "This access token is for another project.",
@@ -73,7 +67,7 @@ class Principal:
 
 
 def scopes_of(user: User | AnonymousUser) -> frozenset[Scope]:
-    """Return what a person may do: a superuser everything, staff work and review, everybody else look."""
+    """Return a person's scopes: everything for superusers, write and review for staff, read for others."""
     if not user.is_active:
         return frozenset()
     if user.is_superuser:
@@ -82,15 +76,11 @@ def scopes_of(user: User | AnonymousUser) -> frozenset[Scope]:
 
 
 def person(user: User) -> Principal:
-    """Return a person who signed in as a principal."""
     return Principal(name=user.get_username(), scopes=scopes_of(user), user_id=user.pk)
 
 
 def require(scopes: frozenset[Scope], scope: Scope) -> None:
-    """Check that a scope is among those that were granted.
-
-    Raises Forbidden.
-    """
+    """Check that a scope was granted. Raises Forbidden."""
     if scope not in scopes:
         raise Forbidden(
             f"This needs the scope {scope.value!r}; the access token has: {', '.join(in_order(scopes)) or 'none'}.",

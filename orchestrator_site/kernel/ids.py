@@ -1,4 +1,4 @@
-"""Public ids: short enough to say, never given twice."""
+"""Public ids: short and never reused."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _ROOT_HEX, _SUBTASK_HEX, _WIDEST_HEX = 8, 6, 32
 _TRIES_PER_WIDTH = 2
 
 Taken = Callable[[Sequence[str]], set[str]]
-"""Given candidate ids, returns those that exist already."""
+"""Return those of some candidate ids that exist already."""
 
 
 def task_ids(specialists: Sequence[str], *, taken: Taken) -> list[str]:
-    """Return an id per task: `task_` + 8 hex where the specialist is empty, else `<specialist>_` + 6 hex.
+    """Return an id per task: `task_` + 8 hex if the specialist is empty, else `<specialist>_` + 6 hex.
 
-    Ids that collide, with stored ones or with each other, are drawn again and then widened.
+    Ids that collide with stored ones or each other are drawn again, then widened.
     """
     made = [""] * len(specialists)
     seen: set[str] = set()
@@ -37,7 +37,7 @@ def _draw(specialist: str, extra: int) -> str:
 
 
 def _clashes(candidate: str, stored: set[str], seen: set[str]) -> bool:
-    """Whether an id is taken; one that is not is taken from here on."""
+    """Whether an id is taken; a free one is taken from here on."""
     if candidate in stored or candidate in seen:
         return True
     seen.add(candidate)

@@ -1,4 +1,4 @@
-"""How long a text may be, and whether it can be kept, wherever it comes from."""
+"""Length limits of strings, and whether they can be stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LIMITS = {"title": 300, "summary": 20_000, "reason": 10_000, "key": 100, "estima
 
 
 def check_texts(texts: dict[str, str], *, at: str = "") -> list[dict[str, Any]]:
-    """Return a problem for every text that cannot be kept; `at` is the place before the names."""
+    """Return a problem for every string that cannot be stored; `at` is the prefix of the names."""
     problems: list[dict[str, Any]] = []
     for name, text in texts.items():
         limit = LIMITS.get(name, TEXT_LIMIT)
@@ -25,10 +25,7 @@ def check_texts(texts: dict[str, str], *, at: str = "") -> list[dict[str, Any]]:
 
 
 def require_texts(**texts: str) -> None:
-    """Check that texts can be kept.
-
-    Raises Invalid, naming every one that cannot.
-    """
+    """Check that strings can be stored. Raises Invalid, naming every one that cannot."""
     problems = check_texts(texts)
     if problems:
         raise invalid(problems, next="Nothing was changed. Shorten or mend these; long work belongs into an artifact.")

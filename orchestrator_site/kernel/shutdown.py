@@ -1,17 +1,15 @@
-"""Whether this process was told to end: what would go on for ever asks."""
+"""Shutdown flag that long loops poll."""
 
 from __future__ import annotations
 
-import threading
-
-_told = threading.Event()
+_is_shutting_down = False
 
 
 def begin() -> None:
-    """Note that the end has come; safe in a signal handler's frame."""
-    _told.set()
+    """Start the shutdown; a signal handler may call it."""
+    global _is_shutting_down
+    _is_shutting_down = True
 
 
 def has_begun() -> bool:
-    """Tell whether it has."""
-    return _told.is_set()
+    return _is_shutting_down

@@ -1,4 +1,4 @@
-"""Plain functions on text that callers send."""
+"""Functions on strings that callers send."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 def unstorable(text: str) -> str | None:
-    """Say why a text cannot be kept as it is, or None where it can.
+    """Return why a string cannot be stored, or None.
 
-    PostgreSQL keeps no NUL in text, and half a surrogate pair is no character at all.
+    PostgreSQL stores no NUL in text, and half a surrogate pair is not a character.
     """
     if "\x00" in text:
         return _cannot_be("a NUL character", text.index("\x00"))
@@ -18,7 +18,7 @@ def unstorable(text: str) -> str | None:
 
 
 def without_bytes(text: str) -> str | None:
-    """Say why a text has no bytes in UTF-8, or None where it has."""
+    """Return why a string cannot be encoded as UTF-8, or None."""
     if not text.isascii():
         try:
             text.encode()
@@ -32,17 +32,17 @@ def _cannot_be(what: str, position: int) -> str:
 
 
 def storable(text: str) -> str:
-    """Return a text with a mark in the place of each character that cannot be kept."""
+    """Return a string with a replacement for each character that cannot be stored."""
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def within_bytes(text: str, limit: int) -> str:
-    """Cut a text to `limit` bytes of UTF-8, with an ellipsis where something is left out."""
+    """Cut a string to `limit` bytes of UTF-8, with an ellipsis."""
     raw = text.encode()
     return text if len(raw) <= limit else raw[: limit - 3].decode(errors="ignore").rstrip() + "…"
 
 
 def shortened(text: str, limit: int) -> str:
-    """Cut a text to `limit` characters on one line, with an ellipsis where something is left out."""
+    """Cut a string to one line of `limit` characters, with an ellipsis."""
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

@@ -1,4 +1,4 @@
-"""What commands say where the data cannot be reached."""
+"""Messages of commands that cannot reach the data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db import DatabaseError
 
 
 def reason_of(error: DatabaseError | OSError) -> str:
-    """Return why the database or a file cannot be used, in one line and without a full stop."""
+    """Return why the database or a file cannot be used, in one line without a full stop."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).split()).rstrip(".?")

@@ -19,6 +19,7 @@ from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import OrchestratorError, Transient, invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.text import unstorable
+from orchestrator_site.mcp.hints import HINTS
 from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.mcp.registry import Tool
 from tasks.identity.client import Caller
@@ -67,7 +68,7 @@ def _run(tool: Tool, arguments: dict[str, Any], caller: Caller, repaired: list[s
             caller.principal.require(Scope(tool.scope))
             payload = tool.handler(caller, parse(tool.arguments, arguments, repaired))
     except OrchestratorError as error:
-        return Outcome(error.as_dict(), is_error=True)
+        return Outcome(error.as_dict(HINTS), is_error=True)
     notes = [*repaired, *payload.pop("repaired", [])]
     return Outcome(_without_nothing({**payload, "repaired": _counted(notes)}))
 

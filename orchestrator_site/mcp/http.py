@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio
-from anyio.to_thread import run_sync
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 from django.http.request import split_domain_port, validate_host
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
@@ -23,6 +22,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
+from orchestrator_site.asgi.database import in_thread
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.mcp.server import Bridge
 from orchestrator_site.mcp.stdio.framing import LINE_LIMIT
@@ -42,8 +42,6 @@ STREAM_CHECK_SECONDS = 30.0
 """How long a stream may outlive the token that opened it."""
 AUTH_THREADS = 2
 
-Result = TypeVar("Result")
-
 
 class HttpBridge:
     """An ASGI application for one address. It serves between the beginning and the end of `run`, once."""
@@ -58,6 +56,7 @@ class HttpBridge:
         **options: Any,
     ) -> None:
         """Take the SDK's further options for its session manager, such as an event store."""
+        self.events = bridge.events
         self._bridge = bridge
         self._stream_check_seconds = stream_check_seconds
         self._manager = StreamableHTTPSessionManager(
@@ -67,15 +66,14 @@ class HttpBridge:
             max_request_body_size=LINE_LIMIT,
             **options,
         )
-        self._threads: anyio.CapacityLimiter | None = None
+        self._threads = anyio.CapacityLimiter(AUTH_THREADS)
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
         """Serve while the context is open."""
-        self._threads = anyio.CapacityLimiter(AUTH_THREADS)
         meter = self._bridge.meter
         async with self._manager.run(), anyio.create_task_group() as tasks:
-            tasks.start_soon(self._bridge.changes.run)
+            tasks.start_soon(self._bridge.subscriptions.run)
             tasks.start_soon(meter.run)
             yield
             tasks.cancel_scope.cancel()
@@ -110,7 +108,7 @@ class HttpBridge:
         secret = bearer_of(headers.get("authorization", ""))
         if (principal := proved_recently(secret)) is not None:
             return principal
-        return await self._asked(lambda: authenticate(secret, address=address))
+        return await in_thread(lambda: authenticate(secret, address=address), limiter=self._threads)
 
     @asynccontextmanager
     async def _while_the_token_is_good(self, scope: Scope, headers: Headers) -> AsyncIterator[None]:
@@ -150,21 +148,9 @@ class HttpBridge:
 
     async def _end_of_session(self, session_id: str) -> None:
         try:
-            await self._asked(lambda: sessions.end_connection(f"mcp:{session_id}"))
+            await in_thread(lambda: sessions.end_connection(f"mcp:{session_id}"), limiter=self._threads)
         except DatabaseError:
             logger.exception("The sessions of this connection stay open; their leases run out by themselves.")
-
-    async def _asked(self, question: Callable[[], Result]) -> Result:
-        """Ask the database beside the event loop, over a connection that is alive."""
-
-        def ask() -> Result:
-            close_old_connections()
-            try:
-                return question()
-            finally:
-                close_old_connections()
-
-        return await run_sync(ask, limiter=self._threads)
 
 
 def caller_of(context: Context[Any, Any]) -> Caller:

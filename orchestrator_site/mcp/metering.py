@@ -7,10 +7,9 @@ from collections import OrderedDict
 from threading import Lock, Thread
 
 import anyio
-from anyio.to_thread import run_sync
-from django.db import close_old_connections
 from django.utils import timezone
 
+from orchestrator_site.asgi.database import in_thread
 from tasks.identity.client import Caller
 from tasks.services.tool_use import Key, Use, add_uses
 
@@ -73,24 +72,14 @@ class Meter:
     async def flush_in_thread(self) -> None:
         """Write what was counted beside the event loop, and wait for it, though not for long."""
         with anyio.move_on_after(LAST_FLUSH_SECONDS, shield=True):
-            await self._flush_beside()
+            await in_thread(self.flush, abandon_on_cancel=True)
 
     async def run(self) -> None:
         """Write every few seconds, until cancelled; who ends the server flushes once more."""
         while True:
             await anyio.sleep(FLUSH_SECONDS)
             if self._uses:
-                await self._flush_beside()
-
-    async def _flush_beside(self) -> None:
-        def flush() -> None:
-            close_old_connections()
-            try:
-                self.flush()
-            finally:
-                close_old_connections()
-
-        await run_sync(flush, abandon_on_cancel=True)
+                await in_thread(self.flush, abandon_on_cancel=True)
 
     def _session_of(self, caller: Caller) -> int | None:
         whose = caller.connection_id or caller.principal.token_id

@@ -11,6 +11,7 @@ from mcp.shared.exceptions import MCPError
 
 from orchestrator_site.kernel.errors import Conflict, OrchestratorError, Transient
 from orchestrator_site.mcp import dispatch, registry
+from orchestrator_site.mcp.hints import HINTS
 from orchestrator_site.mcp.schema import input_schema
 
 STRUCTURED_CHARS = 8_000
@@ -64,4 +65,4 @@ def protocol_error(error: OrchestratorError) -> MCPError:
     """Say an error where the protocol has no result for it: the fault is the request's, or it is ours."""
     ours = isinstance(error, Transient | Conflict)
     code = mcp_types.INTERNAL_ERROR if ours else mcp_types.INVALID_PARAMS
-    return MCPError(code, error.message, error.as_dict())
+    return MCPError(code, error.message, error.as_dict(HINTS))

@@ -11,9 +11,8 @@ from typing import Any, TypeVar
 import anyio
 import mcp_types
 from anyio.lowlevel import RunVar
-from anyio.to_thread import run_sync
 from django.apps import apps
-from django.db import close_old_connections, connection
+from django.db import connection
 from mcp.server import MCPServer
 from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.connection import Connection
@@ -28,13 +27,17 @@ from mcp.shared.message import SessionMessage
 from mcp.shared.uri_template import UriTemplate
 
 import orchestrator_site
+from orchestrator_site.asgi.database import in_thread
+from orchestrator_site.asgi.event_hub import EventHub
 from orchestrator_site.kernel.errors import NotFound, OrchestratorError
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.text import unstorable
 from orchestrator_site.mcp import dispatch, registry, serializers
+from orchestrator_site.mcp.hints import HINTS
 from orchestrator_site.mcp.metering import Meter
-from orchestrator_site.mcp.subscriptions import WATCHED_PER_CLIENT, Changes
+from orchestrator_site.mcp.subscriptions import WATCHED_PER_CLIENT, Subscriptions
 from tasks.identity.client import Caller
+from tasks.selectors import feed
 
 NAME = "mcp-task-orchestrator"
 TITLE = "MCP Task Orchestrator"
@@ -84,11 +87,11 @@ def build_server(
 
     `before_call` runs in the thread of each call before its handler, and may raise OrchestratorError.
     """
-    load_doors()
+    load_tools()
     return Bridge(caller_for, tuple(toolsets), before_call)
 
 
-def load_doors() -> None:
+def load_tools() -> None:
     """Import the `tools` module of every app that has one, so that it registers what it offers."""
     for app in apps.get_app_configs():
         name = f"{app.name}.tools"
@@ -114,7 +117,8 @@ class Bridge(MCPServer[Any]):
         self._resources = [entry for entry in registry.resources() if "{" not in entry.uri]
         self._templates = [(UriTemplate.parse(e.uri), e) for e in registry.resources() if "{" in e.uri]
         self._prompts = {prompt.name: prompt for prompt in registry.prompts()}
-        self.changes = Changes()
+        self.events = EventHub(feed)
+        self.subscriptions = Subscriptions(self.events)
         self.meter = Meter()
         self._answer("completion/complete", mcp_types.CompleteRequestParams, self._complete)
         self._answer("subscriptions/listen", mcp_types.SubscriptionsListenRequestParams, self._listen)
@@ -135,13 +139,13 @@ class Bridge(MCPServer[Any]):
         """Serve one connection over a pair of streams until the reading one ends."""
         low = self._lowlevel_server
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self.changes.run)
+            tasks.start_soon(self.subscriptions.run)
             tasks.start_soon(self.meter.run)
             await low.run(read_stream, write_stream, low.create_initialization_options())
             tasks.cancel_scope.cancel()
 
     async def _in_thread(
-        self, context: Context[Any, Any] | None, work: Callable[[Caller], Result], *, is_long: bool = False
+        self, context: Context[Any, Any] | None, query: Callable[[Caller], Result], *, is_long: bool = False
     ) -> Result:
         """Run database work beside the event loop, in few threads, each with a connection that is alive.
 
@@ -152,17 +156,12 @@ class Bridge(MCPServer[Any]):
         request_id, method = context.request_context.request_id, context.request_context.method
 
         def run() -> Result:
-            # No request signals fire here, so nobody else looks after old connections.
-            close_old_connections()
-            try:
-                with dispatch.contained(method):
-                    if self._before_call:
-                        self._before_call(request_id)
-                    return work(self._caller_for(context))
-            finally:
-                close_old_connections()
+            with dispatch.contained(method):
+                if self._before_call:
+                    self._before_call(request_id)
+                return query(self._caller_for(context))
 
-        return await run_sync(run, limiter=_limiter(is_long=is_long))
+        return await in_thread(run, limiter=_limiter(is_long=is_long))
 
     # Tools
 
@@ -181,7 +180,7 @@ class Bridge(MCPServer[Any]):
             run = partial(dispatch.run, tool, arguments, meter=self.meter, received=_size_of_request(context))
             return serializers.result(await self._in_thread(context, run, is_long=tool.is_long))
         except OrchestratorError as error:
-            return serializers.result(dispatch.Outcome(error.as_dict(), is_error=True))
+            return serializers.result(dispatch.Outcome(error.as_dict(HINTS), is_error=True))
 
     def _no_such_tool(self, name: str) -> dict[str, Any]:
         error = NotFound(
@@ -189,7 +188,7 @@ class Bridge(MCPServer[Any]):
             next="Call one of the tools in details.allowed.",
             details={"allowed": list(self._tools)},
         )
-        return error.as_dict()
+        return error.as_dict(HINTS)
 
     # Resources
 
@@ -264,21 +263,21 @@ class Bridge(MCPServer[Any]):
         projects = {await self._watchable(inner, str(uri)) for uri in uris}
         if len(projects) > 1:
             raise MCPError(mcp_types.INVALID_PARAMS, "One stream watches resources of one project.")
-        return await self.changes.listen(inner, params, projects.pop() if projects else None)
+        return await self.subscriptions.listen(inner, params, projects.pop() if projects else None)
 
     async def _subscribe(
         self, inner: ServerRequestContext[Any, Any], params: mcp_types.SubscribeRequestParams
     ) -> mcp_types.EmptyResult:
         uri = str(params.uri)
         project_id = await self._watchable(inner, uri)
-        if not await self.changes.subscribe(_connection(inner), uri, project_id):
+        if not await self.subscriptions.subscribe(_connection(inner), uri, project_id):
             raise MCPError(mcp_types.INVALID_PARAMS, f"At most {WATCHED_PER_CLIENT} resources can be watched at once.")
         return mcp_types.EmptyResult()
 
     async def _unsubscribe(
         self, inner: ServerRequestContext[Any, Any], params: mcp_types.UnsubscribeRequestParams
     ) -> mcp_types.EmptyResult:
-        self.changes.unsubscribe(_connection(inner), str(params.uri))
+        self.subscriptions.unsubscribe(_connection(inner), str(params.uri))
         return mcp_types.EmptyResult()
 
     async def _watchable(self, inner: ServerRequestContext[Any, Any], uri: str) -> int:
@@ -294,11 +293,11 @@ class Bridge(MCPServer[Any]):
             raise MCPError(mcp_types.INVALID_PARAMS, str(error), {"uri": uri}) from error
         return int(project.pk)
 
-    async def _asked(self, inner: ServerRequestContext[Any, Any], work: Callable[[Caller], Result]) -> Result:
+    async def _asked(self, inner: ServerRequestContext[Any, Any], query: Callable[[Caller], Result]) -> Result:
         """Do a request's work where the SDK hands us its bare context, with our errors as the protocol's."""
         context: Context[Any, Any] = Context(request_context=inner, mcp_server=self)
         try:
-            return await self._in_thread(context, work)
+            return await self._in_thread(context, query)
         except OrchestratorError as error:
             raise serializers.protocol_error(error) from error
 
@@ -376,11 +375,11 @@ def _connection(inner: ServerRequestContext[Any, Any]) -> Connection:
     return inner.session._connection
 
 
-def _reading(work: Callable[[Caller], Result]) -> Callable[[Caller], Result]:
+def _reading(query: Callable[[Caller], Result]) -> Callable[[Caller], Result]:
     """Let only those do it who may read."""
 
     def run(caller: Caller) -> Result:
         caller.principal.require(Scope.READ)
-        return work(caller)
+        return query(caller)
 
     return run

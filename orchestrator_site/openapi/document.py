@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from drf_spectacular.generators import SchemaGenerator
 
+from orchestrator_site.kernel.errors import Hint
 from orchestrator_site.openapi.examples import add_examples
 from orchestrator_site.openapi.schema import PROBLEMS, Schema
 from orchestrator_site.rest.problems import MEDIA_TYPE, TITLES, TYPE
@@ -25,6 +26,7 @@ PROBLEM = {
         "instance": {"type": "string", "format": "uri-reference"},
         "code": {"type": "string", "enum": list(TITLES)},
         "next": {"type": "string", "description": "What to do about it."},
+        "hint": {"type": "string", "enum": [hint.value for hint in Hint], "description": "The next step, as a code."},
         "problems": {
             "type": "array",
             "description": "Every mistake in the request, as many as fit.",

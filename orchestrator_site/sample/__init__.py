@@ -1,1 +1,1 @@
-"""A project to look around in: a bookshop's checkout, half built by three assistants and a person."""
+"""A demo project: a bookshop checkout, half built by three assistants and reviewed by a person."""

@@ -1,32 +1,35 @@
-"""Load the sample project: everything at once, or nothing; once more gives the one that is there."""
+"""Load the sample project: all of it or nothing, and only once."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import yaml
 from django.db import transaction
 
 from orchestrator_site.kernel.errors import Conflict
 from orchestrator_site.kernel.identity import Scope
-from orchestrator_site.sample import story, times
-from orchestrator_site.sample.calls import CONNECTION
-from orchestrator_site.sample.team import Team
+from orchestrator_site.sample.player import CONNECTION, Player
+from orchestrator_site.sample.times import Timeline
 from tasks.identity.actor import Actor
 from tasks.models import Project
 from tasks.services.edit_project import create_project
 
-NAME = "Sample: a bookshop's checkout"
+NAME = "Sample: bookshop checkout"
 SLUGS = ("sample", "sample-bookshop", "sample-bookshop-checkout")
-"""The addresses it may get: a project of a person may have taken the first ones."""
+"""The slugs it may get: the first ones may be taken."""
+_STORY = Path(__file__).parent / "story.yaml"
 
 
 def sample_project() -> Project | None:
-    """Return the sample, if it is here; its sessions tell it, whatever it is called meanwhile."""
+    """Return the sample if it is loaded; its sessions identify it even after it is renamed."""
     return Project.objects.filter(sessions__connection_id=f"{CONNECTION}claude-code").order_by("id").first()
 
 
 def load_sample(*, actor: Actor) -> Project:
-    """Return the sample project, loading it on the first call; safe while others do the same.
+    """Return the sample project, loading it on the first call; safe to call concurrently.
 
-    Raises Forbidden for an actor that may not make projects, Conflict where its addresses belong to others.
+    Raises Forbidden for an actor that may not create projects, Conflict if all its slugs are taken.
     """
     actor.require(Scope.ADMIN)
     for slug in SLUGS:
@@ -40,18 +43,19 @@ def load_sample(*, actor: Actor) -> Project:
                 raise
     found = sample_project()
     if found is None:
-        raise Conflict(
-            "Other projects have the addresses of the sample.", next="Rename nothing: look at those instead."
-        )
+        raise Conflict(f"Other projects already use all of the sample's slugs: {', '.join(SLUGS)}.")
     return found
 
 
 @transaction.atomic
 def _load(slug: str, actor: Actor) -> Project:
-    """Making the project comes first: who makes it at the same time waits here, and then finds it made."""
+    """The project is created first: a concurrent load waits here and then finds it."""
     project = create_project(actor=actor, name=NAME, slug=slug)
-    team = Team(project, actor)
-    story.tell(team)
-    team.meter.flush()
-    times.lay_out(project, team.moments)
+    story = yaml.safe_load(_STORY.read_text(encoding="utf-8"))
+    player, timeline = Player(project, actor, story["plans"]), Timeline(project)
+    for step in story["steps"]:
+        player.play(step)
+        timeline.date_events(step.get("hours_ago"))
+    player.meter.flush()
+    timeline.save()
     return project

@@ -1,4 +1,4 @@
-"""Take the sample project away again, with everything that was done in it."""
+"""Remove the sample project and everything in it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from tasks.models import Project
 
 
 def remove_sample(*, actor: Actor, seen: str | None = None) -> bool:
-    """Remove the sample project; returns whether it was here.
+    """Remove the sample project; returns whether there was one.
 
-    `seen` is the key of the one that the person was shown: another, loaded since then, stays.
-
-    Bytes of its works that nothing else names go with a later sweep, as all such bytes do. Raises Forbidden for an
-    actor that may not make projects.
+    `seen` is the key of the project the person confirmed; a sample loaded since then is kept. Content that nothing else
+    refers to is deleted by the next sweep. Raises Forbidden for an actor that may not create projects.
     """
     actor.require(Scope.ADMIN)
     found = sample_project()
     if found is None or seen not in (None, str(found.pk)):
         return False
     with transaction.atomic():
-        # Locked, so that whoever adds to it at this moment is either taken along or told that it is gone.
+        # The lock makes a concurrent write either part of the removal or fail because the project is gone.
         project = Project.objects.select_for_update().filter(pk=found.pk).first()
         return project is not None and project.delete()[0] > 0

@@ -1,24 +1,22 @@
-"""Lay the story of the sample out in time: it is told within a second, and happened over two days.
+"""Spread the sample, which loads in a second, over two days.
 
-This is the one place that dates rows back, and only rows of the project that has just been made, in the transaction
-that makes it. Events say what happened when; every other time follows from them.
+Only this module backdates rows, and only rows of the project being loaded, inside the transaction that creates it.
+Events say what happened when; every other time follows from them.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 
 from artifacts.models import Artifact, ArtifactVersion, ReviewComment, Upload
-from orchestrator_site.sample.team import Moment
 from tasks.choices import Status, Verb
 from tasks.models import Dependency, Event, Project, Session, Task, ToolUse
 
-_BETWEEN = timedelta(seconds=2)
-"""Events of one moment follow each other at this distance, and stay in order."""
+_INTERVAL = timedelta(seconds=2)
+"""The distance between events with the same `hours_ago`, which keeps them in order."""
 _CAUSED = {
     "orchestrator_initialize_session": (Verb.OPEN_SESSION,),
     "orchestrator_plan_task": (Verb.PLAN,),
@@ -27,83 +25,81 @@ _CAUSED = {
     "orchestrator_complete_subtask": (Verb.DELIVER,),
     "orchestrator_update_task": (Verb.BLOCK, Verb.FAIL),
 }
-"""The events that a tool's calls left, which say when it was called."""
+"""The events recorded by a tool's calls, which say when it was called."""
 _DONE = (Verb.COMPLETE, Verb.APPROVE, Verb.FINISH)
 
 
-def lay_out(project: Project, moments: Sequence[Moment]) -> None:
-    """Date the project's events, and with them everything else."""
-    dated = _events(project, moments)
-    _sessions(project, dated)
-    _tasks(project, dated)
-    _works(project, dated)
-    Project.objects.filter(pk=project.pk).update(created_at=dated[0].created_at)
+class Timeline:
+    """The project's events with their new times."""
 
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._events: list[Event] = []
+        self._now = self._next = timezone.now()
 
-def _events(project: Project, moments: Sequence[Moment]) -> list[Event]:
-    now, starts = timezone.now(), [moment.after_event for moment in moments]
-    events = list(Event.objects.filter(project=project).order_by("id"))
-    place, before = 0, -1
-    for event in events:
-        at = max(bisect_right(starts, event.pk - 1) - 1, 0)
-        place, before = (place + 1, at) if at == before else (0, at)
-        event.created_at = now - timedelta(minutes=moments[at].minutes_ago) + place * _BETWEEN
-    Event.objects.bulk_update(events, ["created_at"], batch_size=500)
-    return events
+    def date_events(self, hours_ago: float | None) -> None:
+        """Date the events recorded since the last call; without `hours_ago` they follow the ones before."""
+        if hours_ago is not None:
+            self._next = self._now - timedelta(hours=hours_ago)
+        last = self._events[-1].pk if self._events else 0
+        for event in Event.objects.filter(project=self._project, pk__gt=last).order_by("pk"):
+            event.created_at = self._next
+            self._next += _INTERVAL
+            self._events.append(event)
 
+    def save(self) -> None:
+        """Save the times of the events, and of everything they are about."""
+        Event.objects.bulk_update(self._events, ["created_at"], batch_size=500)
+        self._save_sessions()
+        self._save_tasks()
+        self._save_artifacts()
+        self._save_comments()
+        Project.objects.filter(pk=self._project.pk).update(created_at=self._events[0].created_at)
 
-def _sessions(project: Project, events: Sequence[Event]) -> None:
-    for session in Session.objects.filter(project=project):
-        own = [event for event in events if event.session_id == session.pk]
-        session.started_at = session.selected_at = own[0].created_at
-        session.last_seen_at = own[-1].created_at
-        session.ended_at = own[-1].created_at if session.ended_at else None
-        session.save(update_fields=["started_at", "selected_at", "last_seen_at", "ended_at"])
-        for use in session.tool_uses.all():
-            caused = [event.created_at for event in own if event.verb in _CAUSED[use.tool]]
-            ToolUse.objects.filter(pk=use.pk).update(first_at=caused[0], last_at=caused[-1])
+    def _save_sessions(self) -> None:
+        for session in Session.objects.filter(project=self._project):
+            own = [event for event in self._events if event.session_id == session.pk]
+            session.started_at = session.selected_at = own[0].created_at
+            session.last_seen_at = own[-1].created_at
+            session.ended_at = own[-1].created_at if session.ended_at else None
+            session.save(update_fields=["started_at", "selected_at", "last_seen_at", "ended_at"])
+            for use in session.tool_uses.all():
+                caused = [event.created_at for event in own if event.verb in _CAUSED[use.tool]]
+                ToolUse.objects.filter(pk=use.pk).update(first_at=caused[0], last_at=caused[-1])
 
+    def _save_tasks(self) -> None:
+        tasks = list(Task.objects.filter(project=self._project))
+        for task in tasks:
+            own = [event for event in self._events if event.task_id == task.pk]
+            task.created_at = own[0].created_at
+            task.updated_at = _last(event for event in own if "status" in event.after)
+            if task.started_at is not None:
+                task.started_at = next(e.created_at for e in own if e.after.get("status") == Status.ACTIVE)
+            if task.completed_at is not None:
+                task.completed_at = _last(event for event in own if event.verb in _DONE)
+        Task.objects.bulk_update(tasks, ["created_at", "updated_at", "started_at", "completed_at"], batch_size=500)
+        Dependency.objects.filter(task__project=self._project).update(created_at=self._events[0].created_at)
 
-def _tasks(project: Project, events: Sequence[Event]) -> None:
-    tasks = list(Task.objects.filter(project=project))
-    for task in tasks:
-        own = [event for event in events if event.task_id == task.pk]
-        _date(task, own)
-    Task.objects.bulk_update(tasks, ["created_at", "updated_at", "started_at", "completed_at"], batch_size=500)
-    Dependency.objects.filter(task__project=project).update(created_at=events[0].created_at)
-
-
-def _date(task: Task, events: Sequence[Event]) -> None:
-    task.created_at = events[0].created_at
-    task.updated_at = _last(events, [event.verb for event in events if "status" in event.after])
-    if task.started_at is not None:
-        task.started_at = next(event.created_at for event in events if event.after.get("status") == Status.ACTIVE)
-    if task.completed_at is not None:
-        task.completed_at = _last(events, _DONE)
-
-
-def _last(events: Sequence[Event], verbs: Iterable[str]) -> datetime:
-    return next(event.created_at for event in reversed(events) if event.verb in set(verbs))
-
-
-def _works(project: Project, events: Sequence[Event]) -> None:
-    for event in events:
-        if event.verb == Verb.DELIVER:
-            name, number, at = event.after["artifact_id"], event.after["version"], event.created_at
-            ArtifactVersion.objects.filter(artifact__public_id=name, number=number).update(created_at=at)
+    def _save_artifacts(self) -> None:
+        for event in (event for event in self._events if event.verb == Verb.DELIVER):
+            public_id, number, at = event.after["artifact_id"], event.after["version"], event.created_at
+            ArtifactVersion.objects.filter(artifact__public_id=public_id, number=number).update(created_at=at)
             first = {"created_at": at} if number == 1 else {}
-            Artifact.objects.filter(public_id=name).update(updated_at=at, **first)
-            Upload.objects.filter(version__artifact__public_id=name, version__number=number).update(
+            Artifact.objects.filter(public_id=public_id).update(updated_at=at, **first)
+            Upload.objects.filter(version__artifact__public_id=public_id, version__number=number).update(
                 created_at=at, last_append_at=at
             )
-        elif event.verb == Verb.COMMENT:
-            _comments(event)
-    for verdict in (event for event in events if event.after.get("comments")):
-        sent = ReviewComment.objects.filter(task=verdict.task_id, created_at__lte=verdict.created_at)
-        sent.filter(sent_at__isnull=False).update(sent_at=verdict.created_at)
+
+    def _save_comments(self) -> None:
+        comments = ReviewComment.objects.filter(task__project=self._project).order_by("id")
+        events = (event for event in self._events if event.verb == Verb.COMMENT)
+        for comment, event in zip(comments, events, strict=True):
+            comment.created_at = event.created_at
+            comment.save(update_fields=["created_at"])
+        for verdict in (event for event in self._events if event.after.get("comments")):
+            sent = ReviewComment.objects.filter(task=verdict.task_id, sent_at__isnull=False)
+            sent.filter(created_at__lte=verdict.created_at).update(sent_at=verdict.created_at)
 
 
-def _comments(event: Event) -> None:
-    """Date the first comment that an event may be about; both were written in the same order."""
-    undated = ReviewComment.objects.filter(task=event.task_id, created_at__gt=event.created_at).order_by("id")
-    ReviewComment.objects.filter(pk__in=undated.values("pk")[:1]).update(created_at=event.created_at)
+def _last(events: Iterable[Event]) -> datetime:
+    return list(events)[-1].created_at

@@ -1,4 +1,4 @@
-"""The addresses that load the sample project and take it away again; both lead on to the home page."""
+"""Load and remove the sample project; both redirect to the home page."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tasks.identity.page import actor_of
 
 @deed(Scope.ADMIN)
 def sample(request: HttpRequest) -> HttpResponse:
-    """Load the sample project; where it is there already, nothing changes."""
-    project = load_sample(actor=actor_of(request))
-    messages.success(
-        request, f"“{project.name}” is here. Nothing in it is yours: approve, cancel and break what you like."
-    )
+    """Load the sample project, unless it is already loaded."""
+    load_sample(actor=actor_of(request))
+    messages.success(request, "Sample project loaded. It is only demo data, so experiment freely.")
     return redirect("projects")
 
 
 @form(Scope.ADMIN)
 def remove(request: HttpRequest) -> HttpResponseBase:
-    """Ask whether to remove the sample project, saying what goes with it, and remove it."""
+    """Ask for confirmation, then remove the sample project."""
     if request.method != "POST":
         return render(request, "tasks/sample_remove.html", {"project": sample_project()})
-    was_here = remove_sample(actor=actor_of(request), seen=request.POST.get("seen", ""))
-    messages.success(request, "The sample project is gone." if was_here else "The sample project was gone already.")
+    is_removed = remove_sample(actor=actor_of(request), seen=request.POST.get("seen", ""))
+    messages.success(
+        request, "Sample project removed." if is_removed else "The sample project had already been removed."
+    )
     return redirect("projects")

@@ -1,1 +1,1 @@
-"""Template tags of the site as a whole."""
+"""Template tags of the site."""

@@ -1,4 +1,4 @@
-"""How a page tells a person to connect an assistant."""
+"""How to connect an assistant."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ register.simple_tag(claude_code_line)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What connects one assistant: a command to paste, and what is to be done then."""
+    """A command to paste for one assistant, and the step after it."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""Whether the sample project is here, for the pages that offer it."""
+"""Whether the sample project exists."""
 
 from __future__ import annotations
 

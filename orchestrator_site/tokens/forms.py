@@ -14,7 +14,7 @@ from orchestrator_site.tokens.formatting import ALLOWS, expiry_of
 from orchestrator_site.tokens.service import DEFAULT_SCOPES, NAME_LIMIT, create_token
 from tasks.models import Project
 
-LIFETIMES = {"30d": "30 days", "90d": "90 days", "365d": "A year", "never": "Until it is revoked"}
+LIFETIMES = {"30d": "In 30 days", "90d": "In 90 days", "365d": "In a year", "never": "Never"}
 
 
 class TokenForm(forms.Form):
@@ -23,7 +23,7 @@ class TokenForm(forms.Form):
     name = forms.CharField(max_length=NAME_LIMIT, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     scopes = forms.MultipleChoiceField(initial=DEFAULT_SCOPES, error_messages={"required": "Choose at least one."})
     project = forms.ModelChoiceField(
-        Project.objects.all(), required=False, to_field_name="slug", empty_label="Every project"
+        Project.objects.all(), required=False, to_field_name="slug", empty_label="All projects"
     )
     expires = forms.ChoiceField(choices=LIFETIMES.items(), initial="90d")
 

@@ -1,25 +1,23 @@
-"""Where the site runs: written by `up`, read by `sign_in_link`."""
+"""The address of the site that started last."""
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 
 from django.conf import settings
+
+from orchestrator_site.kernel.files import write_whole
 
 DEFAULT = "http://127.0.0.1:8000"
 
 
 def remember(address: str) -> None:
-    """Keep the address of the site that started last. The file appears whole, however many start at once."""
-    draft = _file().with_name(f"site_address.{os.getpid()}.{secrets.token_hex(4)}")
-    draft.write_text(address)
-    draft.replace(_file())
+    """Write it down for other commands."""
+    write_whole(_file(), address.encode())
 
 
 def recall() -> str:
-    """Return the address of the site that started last, or the usual one."""
+    """Return the address of the site that started last, or the default one."""
     try:
         return _file().read_text().strip() or DEFAULT
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Take the port before anything else happens, so that a port which is taken is said at once."""
+"""Open the port before anything else happens, so that a port in use is reported at once."""
 
 from __future__ import annotations
 
@@ -13,55 +13,44 @@ from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid
 LOOPBACK = {"127.0.0.1": socket.AF_INET, "localhost": socket.AF_INET, "::1": socket.AF_INET6}
 
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - they are recognised here
-"""Addresses at which a machine listens everywhere, and how it reaches itself then."""
+"""Addresses that listen on every interface, and how this machine reaches itself there."""
 
 
 def take_port(host: str, port: int, *, insecure: bool = False) -> socket.socket:
-    """Return a listening socket, to be handed to the server: nobody can take the port in between.
+    """Return a listening socket, to be passed to the server: nothing else can take the port in between.
 
-    Port 0 lets the system choose one. Raises Forbidden for a host that others can reach, unless a proxy speaks TLS for
-    us under a name of ours, or `insecure` asks for it; Invalid for a port that cannot be; Conflict where it is taken.
+    Port 0 lets the system choose one. Raises Forbidden for a host that other machines can reach, unless a proxy
+    terminates TLS under a name of ours or `insecure` is set; Invalid for a port or host that cannot be used; Conflict
+    for a port in use.
     """
-    if host not in LOOPBACK and not insecure:
-        _require_tls(host)
+    if host not in LOOPBACK and not insecure and not (settings.ORCHESTRATOR_TLS and public_names()):
+        raise Forbidden(
+            f"The site does not listen on {host}: it speaks plain HTTP, which anyone on the network could read.",
+            next="Leave out --host, and from another machine use a tunnel: ssh -L 8000:127.0.0.1:8000 "
+            "USER@THIS-MACHINE. Or put a TLS proxy in front and set ORCHESTRATOR_TLS=true and "
+            "ORCHESTRATOR_ALLOWED_HOSTS to the name of the site (docs/running.md). On a network where anyone may read "
+            "everything: --insecure.",
+        )
     try:
-        listener = socket.socket(_family(host), socket.SOCK_STREAM)
-    except OSError as error:
-        raise _refusal(host, port, error) from error
-    try:
-        _listen(listener, host, port)
+        family = LOOPBACK.get(host) or socket.getaddrinfo(host or " ", None, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            _listen(listener, host, port)
+        except (OSError, OverflowError):
+            listener.close()
+            raise
     except (OSError, OverflowError) as error:
-        listener.close()
-        raise _refusal(host, port, error) from error
+        raise _error(host, port, error) from error
     return listener
 
 
-def _require_tls(host: str) -> None:
-    """Raises Forbidden."""
-    if settings.ORCHESTRATOR_TLS and public_names():
-        return
-    raise Forbidden(
-        f"The site is served to this machine only, not on {host}: it speaks plain HTTP, which others could read.",
-        next="Leave --host out, and from another machine use a tunnel: ssh -L 8000:127.0.0.1:8000 USER@THIS-MACHINE. "
-        "Or let a proxy speak TLS and set ORCHESTRATOR_TLS=true and ORCHESTRATOR_ALLOWED_HOSTS to the site's name "
-        "(docs/running.md). On a network where everybody may read everything: --insecure.",
-    )
-
-
 def public_names() -> list[str]:
-    """Return the names of ORCHESTRATOR_ALLOWED_HOSTS that others can call the site by; `*` is no name."""
+    """Return the names in ORCHESTRATOR_ALLOWED_HOSTS by which others reach the site; `*` is not a name."""
     return [name.lstrip(".") for name in settings.ALLOWED_HOSTS if name.strip("[]") not in LOOPBACK and name != "*"]
 
 
-def _family(host: str) -> socket.AddressFamily:
-    """Raises OSError for a name that nobody knows."""
-    if host in LOOPBACK:
-        return LOOPBACK[host]
-    return socket.getaddrinfo(host or " ", None, type=socket.SOCK_STREAM)[0][0]
-
-
 def _listen(listener: socket.socket, host: str, port: int) -> None:
-    """Listen at once: on Linux two sockets may be bound to one port as long as neither of them listens."""
+    """Listen at once: on Linux two sockets may bind one port as long as neither of them listens."""
     if sys.platform == "win32":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
     else:
@@ -70,20 +59,20 @@ def _listen(listener: socket.socket, host: str, port: int) -> None:
     listener.listen(128)
 
 
-def _refusal(host: str, port: int, error: OSError | OverflowError) -> Conflict | Invalid:
+def _error(host: str, port: int, error: OSError | OverflowError) -> Conflict | Invalid:
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return Conflict(
-            f"Port {port} on {host} is taken; perhaps the site runs there already.",
-            next=f"Look at http://{netloc(host, port)}/, or start on another port: --port {port + 1}",
+            f"Port {port} on {host} is in use; perhaps the site runs there already.",
+            next=f"Look at http://{netloc(host, port)}/, or use another port: --port {port + 1}",
         )
     reason = error.strerror if isinstance(error, OSError) else "a port is a number from 0 to 65535"
-    return Invalid(f"Port {port} on {host} cannot be used: {reason}.", next="Start on another port: --port 8001")
+    return Invalid(f"Port {port} on {host} cannot be used: {reason}.", next="Use another port: --port 8001")
 
 
 def address_of(listener: socket.socket) -> str:
-    """Return the address that a browser opens, with the port that the system chose.
+    """Return the URL that a browser opens, with the port that the system chose.
 
-    Behind a proxy that speaks TLS it is the proxy's; where everybody may come, it is the first name that we answer to.
+    Behind a TLS proxy it is the proxy's; where the site listens on every interface, it has the first public name.
     """
     names = public_names()
     if settings.ORCHESTRATOR_TLS and names:
@@ -95,5 +84,5 @@ def address_of(listener: socket.socket) -> str:
 
 
 def netloc(host: str, port: int) -> str:
-    """Write host and port as a URL does."""
+    """Return host and port as in a URL."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,199 +1,166 @@
-"""Starts the web server and the worker, starts them again when they die, and ends them with itself."""
+"""Starts the web server and the worker, restarts them when they exit, and ends them with itself."""
 
 from __future__ import annotations
 
 import logging
-import select
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
+from queue import Empty, SimpleQueue
+from threading import Thread
 from types import FrameType
 
 from orchestrator_site.kernel.errors import OrchestratorError
 from orchestrator_site.up.child import Child
-from orchestrator_site.up.leftovers import Record
 from orchestrator_site.up.port import ANYWHERE
 
 logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 3.0
-"""How long children may take to end; then their groups are killed. The whole end takes less than five seconds."""
+"""How long children may take to exit before their groups are killed, so that all of it takes less than five seconds."""
 FIRST_SECONDS = 2.0
-"""A worker that dies so soon after its first start would die for ever."""
+"""A worker that exits so soon after its first start cannot start at all."""
 POLL_SECONDS = 1.0
-_STOP = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
+_STOP, _CHILD, _READY = "stop", "child exited", "ready"
+_STOP_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
 
 
 class ChildGaveUp(OrchestratorError):
-    """A child ended right after its first start."""
+    """A child exited right after its first start."""
 
     code = "conflict"
     status = 500
 
 
 class Supervisor:
-    """The children of one `up`, looked after in one thread: a child may die with the thread that started it."""
+    """The children of one `up`. They are started in the thread that waits, since Linux ends them with that thread."""
 
-    def __init__(self, children: list[Child], environment: dict[str, str], answer: Answer) -> None:
+    def __init__(
+        self, children: list[Child], environment: dict[str, str], probe: Probe, on_ready: Callable[[], None]
+    ) -> None:
         self._children = children
         self._environment = environment
-        self._answer = answer
-        self._record = Record()
-        self._told_to_stop = 0
+        self._probe = probe
+        self._on_ready = on_ready
+        # SimpleQueue.put may be called from a signal handler; an Event or a Condition may not.
+        self._events: SimpleQueue[str] = SimpleQueue()
+        self._stops = 0
 
     def run(self) -> None:
-        """Supervise until told to stop.
+        """Supervise until a signal comes.
 
         Raises ChildGaveUp where a child cannot even start, and OSError where the system refuses.
         """
-        with _wake_up(self._on_signal) as alarm:
+        with _signals_into(self._events):
             try:
                 for child in self._children:
                     self._start(child)
-                while not self._told_to_stop:
-                    self._wait(alarm)
+                self._probe.start(lambda: self._events.put(_READY))
+                while not self._stops:
                     for child in self._children:
-                        self._look_after(child)
+                        self._restart_if_due(child)
+                    self._handle_event(min([POLL_SECONDS, *self._delays()]))
             finally:
-                self._stop(alarm)
-
-    def _on_signal(self, sig: int, frame: FrameType | None) -> None:
-        self._told_to_stop += 1
+                self._stop()
 
     def _start(self, child: Child) -> None:
         child.start(self._environment)
-        self._record.write([each.pid for each in self._children if each.runs])
         logger.info("%s started (process %d).", child.name, child.pid)
 
-    def _wait(self, alarm: socket.socket) -> None:
-        """Wait until something may have happened: a child ended, a signal came, the site answers, a delay is over."""
-        due = [child.restart_at - time.monotonic() for child in self._children if child.restart_at is not None]
-        ready, _, _ = select.select([alarm, *self._answer.sockets], [], [], max(0.0, min([POLL_SECONDS, *due])))
-        if alarm in ready:
-            _silence(alarm)
-        if set(ready) - {alarm}:
-            self._answer.read()
+    def _delays(self) -> list[float]:
+        return [child.restart_at - time.monotonic() for child in self._children if child.restart_at is not None]
 
-    def _look_after(self, child: Child) -> None:
-        if child.has_ended():
-            self._mourn(child)
-        elif child.restart_at is not None and time.monotonic() >= child.restart_at and not self._told_to_stop:
-            self._restart(child)
+    def _handle_event(self, seconds: float) -> None:
+        """Wait for a signal, an exit or the first answer."""
+        with suppress(Empty):
+            event = self._events.get(timeout=max(0.0, seconds))
+            self._stops += event == _STOP
+            if event == _READY and not self._stops:
+                self._on_ready()
 
-    def _mourn(self, child: Child) -> None:
-        """Say how a child died and when the next one starts. Raises ChildGaveUp where that would be of no use."""
+    def _restart_if_due(self, child: Child) -> None:
+        if child.has_exited():
+            self._handle_exit(child)
+        elif child.restart_at is not None and time.monotonic() >= child.restart_at:
+            try:
+                self._start(child)
+            except OSError as error:
+                logger.warning("%s cannot start (%s); next try in %.1f s.", child.name, error, child.schedule_restart())
+
+    def _handle_exit(self, child: Child) -> None:
+        """Schedule a restart. Raises ChildGaveUp for a child that has never run properly."""
         seconds = child.age_seconds
         how = child.reap()
-        if child.starts == 1 and not self._was_well(child, seconds):
+        has_run = self._probe.is_answered if child.listener else seconds > FIRST_SECONDS
+        if child.starts == 1 and not has_run:
             raise ChildGaveUp(
-                f"{child.name} ended {seconds:.1f} s after its start ({how}).", next="The lines above say why."
+                f"{child.name} exited {seconds:.1f} s after its start ({how}).", next="The lines above say why."
             )
-        logger.warning("%s died (%s); it is started again in %.1f s.", child.name, how, child.next_delay())
+        logger.warning("%s exited (%s); restarting in %.1f s.", child.name, how, child.schedule_restart())
 
-    def _was_well(self, child: Child, seconds: float) -> bool:
-        """Whether a child that ended after its first start had begun to work: what cannot start is not tried again."""
-        return self._answer.came if child.serves else seconds > FIRST_SECONDS
-
-    def _restart(self, child: Child) -> None:
-        """Start a child again, or try later where the system has no room for it now."""
-        try:
-            self._start(child)
-        except OSError as error:
-            logger.warning("%s cannot be started (%s); again in %.1f s.", child.name, error, child.next_delay())
-
-    def _stop(self, alarm: socket.socket) -> None:
-        """Tell all to end, and end those that take too long; a second signal ends them at once."""
-        self._answer.close()
-        children = [child for child in self._children if child.runs]
+    def _stop(self) -> None:
+        """Ask all to exit, and kill those that take too long; a second signal kills them at once."""
+        self._probe.close()
+        self._stops = self._stops or 1
+        children = [child for child in self._children if child.is_running]
         for child in children:
-            child.tell_to_stop()
-        signals = self._told_to_stop
+            child.terminate()
         deadline = time.monotonic() + GRACE_SECONDS
-        while self._told_to_stop <= max(signals, 1) and not all(child.has_ended() for child in children):
+        while self._stops < 2 and not all(child.has_exited() for child in children):
             if (left := deadline - time.monotonic()) <= 0:
                 break
-            select.select([alarm], [], [], min(left, 0.1))
-            _silence(alarm)
+            self._handle_event(min(left, 0.1))
         for child in children:
             logger.info("%s stopped (%s).", child.name, child.reap())
-        self._record.remove()
 
 
-class Answer:
-    """The first answer of the web server, which is asked for as soon as somebody listens at its port."""
+class Probe:
+    """Asks the web server until it answers for the first time."""
 
-    def __init__(self, listener: socket.socket, host: str, on_answer: Callable[[], None]) -> None:
-        self.came = False
-        self.sockets: list[socket.socket] = []
+    def __init__(self, listener: socket.socket, host: str) -> None:
+        self.is_answered = False
+        address, port = listener.getsockname()[:2]
+        self._address = ANYWHERE.get(address, address), port
         self._listener = listener
-        self._question = f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
-        self._on_answer = on_answer
-        self._ask()
+        self._host = host
+        self._is_closed = False
 
-    def _ask(self) -> None:
-        """The question waits in the port's queue until a web server takes it."""
-        asking = socket.socket(self._listener.family, socket.SOCK_STREAM)
-        asking.connect(_reachable(self._listener))
-        asking.sendall(self._question)
-        self.sockets = [asking]
-
-    def read(self) -> None:
-        """Look at what came. Where the connection broke, the web server has died, and the next one is asked."""
-        data = b""
-        with suppress(OSError):
-            data = self.sockets[0].recv(64)
-        self._hang_up()
-        if data.startswith(b"HTTP/"):
-            self.came = True
-            self._on_answer()
-        else:
-            self._ask()
+    def start(self, on_answer: Callable[[], None]) -> None:
+        """Ask in a thread of its own: the request waits in the queue of the port until a web server accepts it."""
+        Thread(target=self._ask, args=[on_answer], name="probe", daemon=True).start()
 
     def close(self) -> None:
-        """Ask no more, and let nobody queue at the port any longer."""
-        self._hang_up()
+        """Ask no more, and let no request queue at the port any longer."""
+        self._is_closed = True
         self._listener.close()
 
-    def _hang_up(self) -> None:
-        for asking in self.sockets:
-            asking.close()
-        self.sockets = []
-
-
-def _reachable(listener: socket.socket) -> tuple[str, int]:
-    host, port = listener.getsockname()[:2]
-    return ANYWHERE.get(host, host), port
+    def _ask(self, on_answer: Callable[[], None]) -> None:
+        while not (self._is_closed or self.is_answered):
+            connection = HTTPConnection(*self._address)
+            with suppress(OSError, HTTPException), closing(connection):  # where the web server exits, the next is asked
+                connection.request("GET", "/healthz", headers={"Host": self._host})
+                connection.getresponse()
+                self.is_answered = True
+        if self.is_answered:
+            on_answer()
 
 
 @contextmanager
-def _wake_up(on_stop: Callable[[int, FrameType | None], None]) -> Iterator[socket.socket]:
-    """Yield a socket that becomes readable with every signal; those that mean the end are counted by `on_stop`."""
-    alarm, bell = socket.socketpair()
-    alarm.setblocking(False)
-    bell.setblocking(False)
-    handlers = {number: on_stop for name in _STOP if (number := getattr(signal, name, None)) and _matters(number)}
-    if hasattr(signal, "SIGCHLD"):
-        handlers[signal.SIGCHLD] = lambda *_: None  # a signal without a handler rings no bell
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    signal.set_wakeup_fd(bell.fileno(), warn_on_full_buffer=False)
+def _signals_into(events: SimpleQueue[str]) -> Iterator[None]:
+    """Note signals that stop us and exits of children in a queue; leave out a hang-up that is ignored (`nohup`)."""
+
+    def note(number: int, frame: FrameType | None) -> None:
+        events.put(_CHILD if number == getattr(signal, "SIGCHLD", None) else _STOP)
+
+    numbers = [getattr(signal, name) for name in ("SIGCHLD", *_STOP_SIGNALS) if hasattr(signal, name)]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        numbers.remove(signal.SIGHUP)
+    before = {number: signal.signal(number, note) for number in numbers}
     try:
-        yield alarm
+        yield
     finally:
-        signal.set_wakeup_fd(-1)
         for number, handler in before.items():
             signal.signal(number, handler)
-        alarm.close()
-        bell.close()
-
-
-def _matters(number: int) -> bool:
-    """A hang-up that was to be ignored (`nohup`) is ignored."""
-    return number != getattr(signal, "SIGHUP", None) or signal.getsignal(number) != signal.SIG_IGN
-
-
-def _silence(alarm: socket.socket) -> None:
-    with suppress(BlockingIOError):
-        while alarm.recv(4096):
-            pass

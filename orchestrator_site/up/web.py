@@ -1,7 +1,7 @@
-"""The web server of `manage.py up`: uvicorn, as a child of the supervisor, with a bound on how long it takes to end.
+"""The web server of `manage.py up`: uvicorn as a child process that exits within a bounded time.
 
-The supervisor starts it as `python -m orchestrator_site.up.web SOCKET`, where SOCKET is the number under which it
-inherits the listening socket. There is one such process: it holds the sessions of the bridge.
+The supervisor starts it as `python -m orchestrator_site.up.web SOCKET`, where SOCKET is the file descriptor of the
+listening socket. There is only one such process, because it holds the sessions of the bridge.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ from types import FrameType
 import uvicorn
 
 from orchestrator_site.kernel import shutdown
-from orchestrator_site.up.lifeline import hold_on
+from orchestrator_site.kernel.processes import hide_root
+from orchestrator_site.up.pdeathsig import die_with_supervisor
 
 GRACE_SECONDS = 2
-# Nothing may hold the end up for longer: neither a stream that never closes nor a view that waits in its thread.
-LAST_SECONDS = 2.5
+EXIT_SECONDS = 2.5
+"""After a signal; a stream that never closes and a view that blocks its thread are cut off."""
 
 
 class Server(uvicorn.Server):
-    """Serve until a signal comes."""
-
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end, and see to it that the end comes."""
-        timer = threading.Timer(LAST_SECONDS, _end_now)
+        """Shut down, and bound how long that takes."""
+        timer = threading.Timer(EXIT_SECONDS, _exit_now)
         timer.daemon = True
         timer.start()
         shutdown.begin()
@@ -37,9 +36,10 @@ class Server(uvicorn.Server):
 
 
 def main(argv: list[str]) -> int:
-    """Serve the site until told to stop; return the exit code."""
-    hold_on()
-    # A statement gives the interpreter away and waits for the event loop, up to this long, before it goes on.
+    """Serve the site until a signal comes; return the exit code."""
+    hide_root()
+    die_with_supervisor(argv)
+    # How long a thread that runs a query may have to wait for the event loop before it gets the interpreter back.
     sys.setswitchinterval(0.0002)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
     import django
@@ -53,7 +53,9 @@ def main(argv: list[str]) -> int:
 def _config() -> uvicorn.Config:
     from django.conf import settings
 
-    _quieten()
+    # Static files are few, small and found without `collectstatic`.
+    warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
+    warnings.filterwarnings("ignore", "No directory at", module="django.core.handlers.base")
     module, _, name = settings.ASGI_APPLICATION.rpartition(".")
     config = uvicorn.Config(
         f"{module}:{name}",
@@ -61,26 +63,20 @@ def _config() -> uvicorn.Config:
         ws="none",
         lifespan="on",
         access_log=False,  # it would write the tokens of sign-in links
-        log_config=None,  # the settings say how to log
+        log_config=None,  # the settings configure logging
         server_header=False,
-        proxy_headers=settings.ORCHESTRATOR_TLS,  # without a proxy in front, anybody could write them
+        proxy_headers=settings.ORCHESTRATOR_TLS,  # without a proxy, any client could forge them
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     config.load()
-    # What was made so far stays; to look through it for garbage again and again would cost a tenth of every request.
+    # What is loaded by now stays; collecting garbage in it would cost a tenth of every request.
     gc.collect()
     gc.freeze()
     return config
 
 
-def _quieten() -> None:
-    """Leave out two warnings about static files, which are few, small and found without being collected."""
-    warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
-    warnings.filterwarnings("ignore", "No directory at", module="django.core.handlers.base")
-
-
-def _end_now() -> None:
-    """Leave without waiting for threads. What they had not committed is undone, as after any crash."""
+def _exit_now() -> None:
+    """Exit without waiting for threads; the database rolls back what they had not committed."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -1,51 +1,51 @@
-"""The worker of `manage.py up`: django-q2's cluster, as a child of the supervisor.
-
-The supervisor starts it as `python -m orchestrator_site.up.worker`.
-"""
+"""The worker of `manage.py up`: django-q2's cluster, started as `python -m orchestrator_site.up.worker`."""
 
 from __future__ import annotations
 
 import logging
 import os
+import sys
 from typing import Any
 
-from orchestrator_site.up.lifeline import hold_on
+from orchestrator_site.kernel.processes import hide_root
+from orchestrator_site.up.pdeathsig import die_with_supervisor
 
 logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Run jobs until told to stop."""
-    hold_on()
+    """Run jobs until a signal comes."""
+    hide_root()
+    die_with_supervisor(sys.argv)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
     import django
 
     django.setup()
     from django.core.management import call_command
 
-    _begin_anew_after_a_death()
+    _exit_when_a_process_is_killed()
     call_command("qcluster")
 
 
-def _begin_anew_after_a_death() -> None:
-    """End the whole cluster where one of its processes was killed; the supervisor starts another.
+def _exit_when_a_process_is_killed() -> None:
+    """Exit where one of the cluster's processes was killed, so that the supervisor restarts all of it.
 
-    The cluster replaces the process. But one that was killed while it waited for a job has held the lock of the queue
-    that they share, and nobody would ever get a job again. Processes that are recycled, or whose job took too
-    long, end by themselves.
+    The cluster would replace that process alone. But if it was killed while it waited for a job, it still holds the
+    lock of the queue that all of them share, and no job would ever run again. Processes that are recycled, or whose
+    job ran out of time, exit by themselves.
     """
     from django_q.cluster import Sentinel
 
     replace = Sentinel.reincarnate
 
-    def replace_or_end(sentinel: Any, process: Any) -> None:
+    def replace_or_exit(sentinel: Any, process: Any) -> None:
         if process.exitcode:
-            logger.error("A process of the worker died (exit code %d); all of them begin anew.", process.exitcode)
+            logger.error("A process of the worker died (exit code %d); restarting all of them.", process.exitcode)
             logging.shutdown()
             os._exit(1)
         replace(sentinel, process)
 
-    Sentinel.reincarnate = replace_or_end
+    Sentinel.reincarnate = replace_or_exit
 
 
 if __name__ == "__main__":

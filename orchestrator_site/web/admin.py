@@ -1,4 +1,4 @@
-"""What every admin page here is built on."""
+"""Base classes and helpers of all admin pages."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ else:
 MOST = 200
 """Rows that one action changes; each is a transaction of its own."""
 TOLD = 20
-"""Refusals that are told one by one."""
+"""Errors that are shown one by one."""
 Action = Callable[..., Any]
 COUNTED = 10_000
-"""Rows that a list leads to; a search or a filter finds the others."""
+"""Rows that a list can page through; searches and filters find the others."""
 
 
 class BoundedPaginator(_Paginator):
-    """Counts no further than anybody turns pages: a count of everything would read everything."""
+    """Counts only as far as anybody pages: a full count would read everything."""
 
     @cached_property
     def count(self) -> int:
@@ -43,13 +43,13 @@ class BoundedPaginator(_Paginator):
 
 
 class ReadOnlyAdmin(_ModelAdmin):
-    """For rows that services own: they are changed through the verbs of the product, and never here."""
+    """For rows that only services change."""
 
     list_per_page = 50
     show_full_result_count = False
     paginator = BoundedPaginator
     linked_by: tuple[str, ...] = ()
-    """Filters that links from other pages use, beside those of the side bar."""
+    """Filters that links from other pages use, besides those of the sidebar."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return lookup in self.linked_by or super().lookup_allowed(lookup, value, request)
@@ -65,7 +65,7 @@ class ReadOnlyAdmin(_ModelAdmin):
 
 
 def link_to(row: Model | None, words: str = "") -> SafeString | str:
-    """Link to the admin page of a row, or say nothing where there is none."""
+    """Link to the admin page of a row; `-` if there is none."""
     if row is None:
         return "-"
     address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
@@ -73,18 +73,18 @@ def link_to(row: Model | None, words: str = "") -> SafeString | str:
 
 
 def link_to_list(model: str, words: str, **filters: Any) -> SafeString:
-    """Link to an admin list that is narrowed to some rows."""
+    """Link to a filtered admin list."""
     query = "&".join(f"{name}={value}" for name, value in filters.items())
     return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, words)
 
 
 def may(request: HttpRequest, scope: Scope) -> bool:
-    """Whether the person's scopes allow something; Django's own permissions say only what is to be seen."""
+    """Whether the person's scopes allow something; Django's own permissions only decide what is visible."""
     return scope in scopes_of(request.user)
 
 
 def chosen(request: HttpRequest, rows: QuerySet[Any]) -> list[Any]:
-    """Return the rows of an action; none, and a word on why, where they are too many."""
+    """Return the rows of an action; none, with an error message, if there are too many."""
     found = list(rows.order_by("pk")[: MOST + 1])
     if len(found) <= MOST:
         return found
@@ -93,7 +93,7 @@ def chosen(request: HttpRequest, rows: QuerySet[Any]) -> list[Any]:
 
 
 def do_each(request: HttpRequest, rows: Iterable[Model], action: Action, done: str) -> None:
-    """Do something to each row, and tell how many went well and why each other one was refused."""
+    """Apply an action to each row, and report successes and errors."""
     number, refusals = 0, list[str]()
     for row in rows:
         try:

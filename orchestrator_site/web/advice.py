@@ -1,15 +1,21 @@
-"""Errors in words for people. Services advise assistants too, and what names a tool helps nobody on a page."""
+"""Errors in words for people; a hint for assistants alone has no words here."""
 
 from __future__ import annotations
 
-from orchestrator_site.kernel.errors import OrchestratorError
+from orchestrator_site.kernel.errors import Hint, OrchestratorError
 
-_FOR_ASSISTANTS = "orchestrator_"
+HINTS: dict[Hint, str] = {
+    Hint.REMOVE_DEPENDENCY: "Remove the dependency.",
+    Hint.RETRY_OR_UNBLOCK: "Retry or unblock it.",
+    Hint.WAIT: "Try again later.",
+    Hint.SEE_TASK: "Reload the task.",
+    Hint.UPLOAD: "Send it as a file.",
+}
 
 
 def advice(error: OrchestratorError) -> str:
-    """Return what to do next, where that is for people."""
-    return "" if _FOR_ASSISTANTS in error.next else error.next
+    """Return what to do next."""
+    return error.advice(HINTS)
 
 
 def in_words(error: OrchestratorError) -> str:

@@ -1,4 +1,4 @@
-"""The page that people see where the database refuses for the moment. Nothing on it asks the database."""
+"""The page shown if the database is temporarily unavailable; it uses no database itself."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ logger = logging.getLogger(__name__)
 
 
 class BusyPage(MiddlewareMixin):
-    """Answers 503 for views that know nothing better; the REST API and the bridge say it in their own ways."""
+    """Answers 503 for views that do not handle it; REST and MCP do so in their own formats."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Return the page, or nothing for what is no refusal of the database."""
         if not isinstance(exception, REFUSALS):
             return None
         logger.error("The database refused %s %s.", request.method, request.path, exc_info=exception)

@@ -1,4 +1,4 @@
-"""What every page is made with: who may see it, what a form may do, and how an address is read."""
+"""Decorators of pages, and reading parameters from URLs."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Page = Callable[..., HttpResponseBase]
 
 
 def page(view: Page) -> Page:
-    """Make a page: for people who signed in, read-only, with our own errors shown as a page."""
+    """Make a read-only page for signed-in people, with our own errors shown as a page."""
     return _private(login_required(require_safe(with_errors_shown(view))))
 
 
 def form(scope: Scope) -> Callable[[Page], Page]:
-    """Make a page with a form on it, for those whose scopes allow what it does; others do not see it either."""
+    """Make a page with a form, visible only to those whose scopes allow its action."""
 
     def made(view: Page) -> Page:
         allowed = require_http_methods(["GET", "HEAD", "POST"])
@@ -57,7 +57,7 @@ def _for(scope: Scope, view: Page) -> Page:
 
 
 def _private(view: Page) -> Page:
-    """Let a page be kept for nobody else, and asked for again; files that a page answers say their own."""
+    """Keep a page out of shared caches and revalidate it; downloads set their own headers."""
 
     @wraps(view)
     def kept(request: HttpRequest, **address: str) -> HttpResponseBase:
@@ -70,7 +70,7 @@ def _private(view: Page) -> Page:
 
 
 def require(request: HttpRequest, scope: Scope) -> None:
-    """Check what the person may do, in words for people: access tokens are for programs. Raises Forbidden."""
+    """Check a person's scope, with a message for people. Raises Forbidden."""
     if scope not in scopes_of(request.user):
         raise Forbidden(
             f"Your account may not do this: it lacks {scope.value!r}.",
@@ -80,8 +80,6 @@ def require(request: HttpRequest, scope: Scope) -> None:
 
 
 def with_errors_shown(view: Page) -> Page:
-    """Show our own errors as a page."""
-
     @wraps(view)
     def shown(request: HttpRequest, **address: str) -> HttpResponseBase:
         try:
@@ -93,26 +91,25 @@ def with_errors_shown(view: Page) -> Page:
 
 
 def error_page(request: HttpRequest, error: OrchestratorError) -> HttpResponse:
-    """Return the page of an error that nothing better can be made of."""
+    """Return the generic page of an error."""
     context = {"error": error, "status": error.status, "title": error.code.replace("_", " ").capitalize()}
     return render(request, "error.html", context, status=error.status)
 
 
 def user_of(request: HttpRequest) -> User:
-    """Return the person; pages are made for those who signed in."""
     return cast(User, request.user)
 
 
 def came_from(request: HttpRequest, otherwise: str) -> HttpResponse:
-    """Lead on to the page that a form was sent from (`next`), which is one of ours, or to another one."""
+    """Redirect to the page that a form was sent from (`next`), if it is one of ours."""
     target = request.POST.get("next") or request.GET.get("next") or ""
     is_ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
-    # A word without a slash would be taken for the name of a page.
+    # Without a slash it would be taken for the name of a URL pattern.
     return redirect(target if is_ours and "/" in target else otherwise)
 
 
 def number_in(request: HttpRequest, name: str, *, least: int, most: int) -> int:
-    """Read a whole number from the address; nonsense counts as the least."""
+    """Read an integer from the URL; anything else counts as the least."""
     text = request.GET.get(name, "")
     if not (text.isascii() and text.isdigit()) or len(text) > len(str(most)):
         return least
@@ -120,10 +117,9 @@ def number_in(request: HttpRequest, name: str, *, least: int, most: int) -> int:
 
 
 def page_number(request: HttpRequest) -> int:
-    """Read which page of a list is asked for."""
     return number_in(request, "page", least=1, most=LAST_PAGE)
 
 
 def text_in(request: HttpRequest, name: str) -> str:
-    """Read a short text from the address."""
+    """Read a short string from the URL."""
     return request.GET.get(name, "").replace("\x00", "").strip()[:SEARCH_CHARACTERS]

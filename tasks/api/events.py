@@ -1,55 +1,34 @@
-"""/events: everything that happened, to be read from any event on and to be followed while it happens."""
+"""/events: everything that happened, read from any event on, or followed as it happens."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework import serializers
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from orchestrator_site.asgi import event_hub
 from orchestrator_site.kernel.errors import Invalid, NotFound, Transient, invalid
 from orchestrator_site.rest.base import Api
 from orchestrator_site.rest.query_params import whole_in
+from tasks.api import event_stream
+from tasks.api.event_stream import EventShape
 from tasks.choices import Verb
 from tasks.models import Event, Task
 from tasks.selectors import feed
-from tasks.selectors.feed import Wanted
+from tasks.selectors.feed import EventFilter
 
 LIMIT_DEFAULT = 100
 LIMIT = 500
-RETRY_MS = 2000
-STREAM_HEADER = "Orchestrator-Stream"
-"""Tells the server in front of Django how an answer goes on (orchestrator_site/streams); it never reaches a client."""
-FULL = "orchestrator.streams_full"
-"""Stands in the scope of a request for a stream that there is no room for."""
 _LAST_ID = 2**63 - 1
 
 
-class EventShape(serializers.ModelSerializer[Event]):
-    """One change: who (what the connection proved), what, to which task, and what it was before and after."""
-
-    project = serializers.CharField(source="project.slug")
-    task_id = serializers.CharField(source="task.public_id", allow_null=True, default=None)
-    actor = serializers.CharField(source="actor_name")
-    session_id = serializers.CharField(source="session.public_id", allow_null=True, default=None)
-    before = serializers.DictField()
-    after = serializers.DictField()
-
-    class Meta:
-        model = Event
-        fields = (
-            "id", "verb", "project", "task_id", "actor", "actor_kind", "session_id", "before", "after", "created_at",
-        )  # fmt: skip
-
-
 class FeedShape(serializers.Serializer[Any]):
-    """Some events, the oldest first. `after` is what to send next time; `next` is the address with it."""
+    """Some events, the oldest first. `after` is what to send next time; `next` is the URL with it."""
 
     results = EventShape(many=True)
     after = serializers.IntegerField()
@@ -58,18 +37,18 @@ class FeedShape(serializers.Serializer[Any]):
 
 
 class EventStream(BaseRenderer):
-    """Server-Sent Events (WHATWG HTML, section 9.2)."""
+    """Server-sent events."""
 
     media_type = "text/event-stream"
     format = "sse"
 
     def render(self, data: Any, *args: Any, **options: Any) -> Any:
-        """Return what is made already."""
+        """Return the body as it is."""
         return data
 
 
 class EventViews(Api):
-    """Events by their id, which only ever grows."""
+    """Events by their id, which only grows."""
 
     queryset = Event.objects.all()
     renderer_classes = (JSONRenderer, EventStream)
@@ -77,41 +56,37 @@ class EventViews(Api):
     parameters = {"feed": ("after", "project", "task", "verb", "limit")}
 
     def feed(self, request: Request) -> HttpResponseBase:
-        """Read the events after one that is known, or follow them as Server-Sent Events."""
+        """Read the events after a known one, or follow them as server-sent events."""
         wanted, limit = self._wanted(), whole_in(request, "limit", least=1, most=LIMIT) or LIMIT_DEFAULT
         if isinstance(request.accepted_renderer, EventStream):
-            return self._stream(wanted, self._after(request.headers.get("Last-Event-ID"), otherwise="now"))
-        found = feed.batch(wanted, after=self._after(None, otherwise="0"), limit=limit)
-        address = replace_query_param(request.build_absolute_uri(), "after", str(found.last_id))
-        answer = {"results": found.events, "after": found.last_id, "next": address, "has_more": found.has_more}
+            return self._stream(wanted, self._after(request.headers.get("Last-Event-ID"), default="now"))
+        found = feed.batch(wanted, after=self._after(None, default="0"), limit=limit)
+        url = replace_query_param(request.build_absolute_uri(), "after", str(found.last_id))
+        answer = {"results": found.events, "after": found.last_id, "next": url, "has_more": found.has_more}
         return Response(self.shape(answer))
 
-    def _stream(self, wanted: Wanted, after: int) -> HttpResponse:
-        """Answer what has happened; what happens from then on is added by the server in front of Django.
+    def _stream(self, wanted: EventFilter, after: int) -> HttpResponseBase:
+        """Stream events while they happen. Without an event loop, return what has happened; clients reconnect."""
+        self.headers |= {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        content_type = "text/event-stream; charset=utf-8"
+        if self.request.method == "HEAD":
+            return HttpResponse(content_type=content_type)
+        scope = getattr(self.request._request, "scope", {})
+        hub = scope.get(event_hub.SCOPE_KEY)
+        if hub is not None and hub.streams >= event_stream.STREAMS:
+            raise Transient("There are too many streams already.", retry_after_ms=10_000, next="Retry later.")
+        found = feed.batch(wanted, after=after, limit=LIMIT)
+        if hub is None:
+            return HttpResponse(event_stream.opening(found), content_type=content_type)
+        return StreamingHttpResponse(event_stream.follow(hub, wanted, found, scope), content_type=content_type)
 
-        Without that server, the client comes again for it: that is what `retry` says.
-        """
-        if getattr(self.request._request, "scope", {}).get(FULL):
-            raise Transient("There are too many streams already.", retry_after_ms=10_000, next="Ask again later.")
-        answer = HttpResponse(content_type="text/event-stream; charset=utf-8")
-        answer["X-Accel-Buffering"] = "no"
-        self.headers["Cache-Control"] = "no-store"
-        if self.request.method == "GET":
-            found = feed.batch(wanted, after=after, limit=LIMIT)
-            # The last id comes after the events, so that who is cut off before the end goes on where the end was.
-            answer.write(f"retry: {RETRY_MS}\n\n")
-            answer.write("".join(map(frame, found.events)))
-            answer.write(f"id: {found.last_id}\n\n")
-            answer[STREAM_HEADER] = json.dumps({"after": found.last_id, **asdict(wanted)})
-        return answer
-
-    def _wanted(self) -> Wanted:
-        asked = self.request.query_params
+    def _wanted(self) -> EventFilter:
+        params = self.request.query_params
         project_id = self.principal.project_id
-        if "project" in asked:
-            project_id = self.project(asked["project"]).pk
-        task = self._task(asked["task"]) if "task" in asked else None
-        return Wanted(project_id, task.pk if task else None, self._verbs())
+        if "project" in params:
+            project_id = self.project(params["project"]).pk
+        task = self._task(params["task"]) if "task" in params else None
+        return EventFilter(project_id, task.pk if task else None, self._verbs())
 
     def _task(self, public_id: str) -> Task:
         found: Task | None = self.visible(Task.objects.all()).filter(public_id=public_id).first()
@@ -120,21 +95,16 @@ class EventViews(Api):
         return found
 
     def _verbs(self) -> tuple[str, ...]:
-        words = [word for text in self.request.query_params.getlist("verb") for word in text.split(",") if word]
-        if unknown := [word for word in words if word not in Verb.values]:
-            raise invalid([{"at": "verb", "problem": f"{unknown[0][:80]!r} is not known", "allowed": Verb.values}])
-        return tuple(dict.fromkeys(words))
+        verbs = [verb for value in self.request.query_params.getlist("verb") for verb in value.split(",") if verb]
+        if unknown := [verb for verb in verbs if verb not in Verb.values]:
+            raise invalid([{"at": "verb", "problem": f"unknown verb {unknown[0][:80]!r}", "allowed": Verb.values}])
+        return tuple(dict.fromkeys(verbs))
 
-    def _after(self, header: str | None, *, otherwise: str) -> int:
-        text = str(header if header is not None else self.request.query_params.get("after", otherwise))
-        if text == "now":
+    def _after(self, header: str | None, *, default: str) -> int:
+        value = str(header if header is not None else self.request.query_params.get("after", default))
+        if value == "now":
             return feed.last_id()
-        if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= _LAST_ID):
-            place = "after" if header is None else "Last-Event-ID"
-            raise Invalid(f"{place}: the id of an event is wanted, 0 for all, or now.", next="Send it so.")
-        return int(text)
-
-
-def frame(event: Event) -> str:
-    """Return an event as it stands in a stream."""
-    return f"id: {event.pk}\nevent: changed\ndata: {json.dumps(EventShape(event).data)}\n\n"
+        if not (value.isascii() and value.isdigit() and len(value) <= 19 and int(value) <= _LAST_ID):
+            name = "after" if header is None else "Last-Event-ID"
+            raise Invalid(f"{name}: expected the id of an event, 0 or now.", next="0 reads from the first event on.")
+        return int(value)

@@ -6,11 +6,14 @@ from typing import Any
 
 from rest_framework import serializers
 
+from artifacts.reports.brief import Links
 from artifacts.selectors.links import links_of
 from tasks.choices import Complexity, Priority, Status
 from tasks.models import Dependency, Project, Session, Task
 from tasks.state_machine import possible_for
 
+LINKS = Links(artifact="GET /api/v1/artifacts/{id}/content", synthesis="GET /api/v1/tasks/{id}/synthesis")
+"""How a brief tells API clients to read earlier work."""
 PRIORITIES = tuple(priority.label for priority in Priority)
 
 

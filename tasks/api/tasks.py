@@ -17,12 +17,11 @@ from artifacts.reports.synthesis import headline, synthesis_of
 from orchestrator_site.kernel.errors import Invalid, NotFound
 from orchestrator_site.rest.base import Api
 from orchestrator_site.rest.fields import Body, Text, Word
-from orchestrator_site.rest.problems import with_addresses
 from orchestrator_site.rest.query_params import whole_in
 from orchestrator_site.rest.renderers import MarkdownRenderer
 from tasks import roles
 from tasks.api.filters import TaskFilters
-from tasks.api.serializers import PRIORITIES, TaskDetail, TaskLine, TaskRow
+from tasks.api.serializers import LINKS, PRIORITIES, TaskDetail, TaskLine, TaskRow
 from tasks.models import Task
 from tasks.serializers import priority_number
 from tasks.services.edit import Changes, edit
@@ -124,8 +123,8 @@ class TaskViews(TaskApi):
         task = self.task(task_id)
         catalogue = roles.catalogue(task.project)
         room = whole_in(request, "max_chars", least=SMALLEST_CHARS, most=BRIEF_CHARS_LIMIT)
-        made = brief_of(task, max_chars=room, roles=catalogue)
-        answer = {"task_id": task.public_id, "brief": with_addresses(made.text), "omitted": made.omitted}
+        made = brief_of(task, max_chars=room, roles=catalogue, links=LINKS)
+        answer = {"task_id": task.public_id, "brief": made.text, "omitted": made.omitted}
         return Response({**answer, "role_problems": catalogue.problems})
 
     @action(detail=True, renderer_classes=[JSONRenderer, MarkdownRenderer])

@@ -14,9 +14,8 @@ from artifacts.reports.brief import SMALLEST_CHARS, brief_of
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.rest.fields import Body, Flag, Text, Whole
 from orchestrator_site.rest.idempotency import Reply
-from orchestrator_site.rest.problems import with_addresses
 from tasks import roles
-from tasks.api.serializers import TaskDetail, TaskLine
+from tasks.api.serializers import LINKS, TaskDetail, TaskLine
 from tasks.api.tasks import BRIEF_CHARS_LIMIT, TaskApi
 from tasks.choices import Status
 from tasks.identity.actor import Actor
@@ -100,9 +99,9 @@ class Claims(TaskApi):
         """Return the reply to a claim."""
         task = self.task(made.task.public_id)
         catalogue = roles.catalogue(task.project)
-        brief = brief_of(task, max_chars=self.given().get("max_chars"), roles=catalogue)
+        brief = brief_of(task, max_chars=self.given().get("max_chars"), roles=catalogue, links=LINKS)
         did = {"renewed": made.renewed, "took_over": made.took_over}
-        told = {"brief": with_addresses(brief.text), "omitted": brief.omitted, "role_problems": catalogue.problems}
+        told = {"brief": brief.text, "omitted": brief.omitted, "role_problems": catalogue.problems}
         return Reply(self.shape({"task": task, **did, **told}))
 
 

@@ -241,15 +241,15 @@ def said(graph: Graph, node: int, *, is_critical: bool = False) -> str:
     vertex = graph.vertices[node]
     words = [f"{_ISOLATED.format(vertex.title)}: {Status(vertex.status).label.lower()}"]
     if vertex.is_group:
-        words.append("a group of subtasks")
+        words.append("a group")
     if vertex.specialist:
         words.append(f"by {vertex.specialist}")
     if vertex.part:
         words.append(f"in {_ISOLATED.format(shortened(vertex.part, SAID_CHARACTERS))}")
     if vertex.is_outside:
-        words.append("from elsewhere")
+        words.append("outside this plan or group")
     if vertex.is_open and (waited_for := graph.waits_for(node)):
-        words.append(f"waits for {_named(waited_for)}")
+        words.append(f"blocked by {_named(waited_for)}")
     if is_critical:
         words.append("on the critical path")
     return ", ".join(words)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from orchestrator_site.kernel.errors import Conflict, Invalid
+from orchestrator_site.kernel.errors import Conflict, Hint, Invalid
 from orchestrator_site.kernel.identity import Principal
 from tasks.identity.actor import Actor
 from tasks.models import Project, Session
@@ -147,8 +147,6 @@ class Caller:
         if len(found) == 1:
             return found[0]
         raise Invalid(
-            "session_id: which project this is about cannot be told; "
-            f"the access token has worked on {len(found) or 'none'}.",
-            next="Call orchestrator_initialize_session with project_dir (the project's absolute path), and send the "
-            "session_id of its answer with every call.",
+            f"session_id: cannot determine the project; the access token has worked on {len(found) or 'none'}.",
+            hint=Hint.NAME_PROJECT,
         )

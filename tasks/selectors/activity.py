@@ -1,4 +1,4 @@
-"""What goes on below a plan right now: who works on what, and what waits for a person."""
+"""What is in progress below a plan, and what waits for a person."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ _LOOKED_AT = 200
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """The first rows of each kind, how many there are, and the holders with the number of tasks that each holds.
-
-    `workers` are those with the most tasks, `workers_total` is how many there are.
-    """
+    """The first rows of each kind and their totals; `workers` are those that hold the most tasks."""
 
     active: list[Task]
     active_total: int
@@ -30,9 +27,9 @@ class Now:
 
 
 def now(top: Task, shown: Tree, counts: Counts) -> Now:
-    """Return what goes on below a task: from its tree where that is whole, else from the plan's index of states.
+    """Return the activity below a task: from its tree if that is complete, else from the index of the plan's statuses.
 
-    That is read without an order, which would make the database walk the whole plan by its positions.
+    That query has no order: with one, the database would walk the whole plan by position.
     """
     if shown.is_cut and top.is_plan:
         leaves = Task.objects.within(top).on_board().leaves().only(*ROW_FIELDS)

@@ -1,4 +1,4 @@
-"""Which verbs a page offers somebody for a task: those that are possible now, and theirs to ask for."""
+"""The actions that a page offers for a task: possible now, and allowed for the person."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tasks.state_machine import TABLE
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """How a page names a verb. `reason` asks for words: `must` be there, `may` be, or none (empty).
+    """An action on a page. `reason` is `must`, `may` or empty: whether it takes a reason.
 
-    `moves_on` tells the verbs that bring a task further from those that stop or drop it.
+    `moves_on` separates actions that advance a task from those that stop or drop it.
     """
 
     verb: Verb
@@ -28,35 +28,45 @@ class Offer:
 
 
 OFFERS = (
-    Offer(Verb.APPROVE, "Approve", "Accept the work; what waits for it can begin.", "may", Scope.REVIEW),
+    Offer(Verb.APPROVE, "Approve", "Accept the result. Dependent tasks can start.", "may", Scope.REVIEW),
     Offer(
-        Verb.REQUEST_REVISION, "Send back", "Say what to mend; it stands first in the next brief.", "must", Scope.REVIEW
+        Verb.REQUEST_REVISION,
+        "Request changes",
+        "Explain what needs to change. It comes first in the next brief.",
+        "must",
+        Scope.REVIEW,
     ),
-    Offer(Verb.CLAIM, "Take it", "Do it yourself; no assistant takes it meanwhile."),
-    Offer(Verb.RELEASE, "Release", "Give it back, for somebody else to take.", "may"),
-    Offer(Verb.UNBLOCK, "Unblock", "Let it be taken again."),
-    Offer(Verb.RETRY, "Retry", "Let it be tried once more."),
-    Offer(Verb.BLOCK, "Block", "Stop it until somebody unblocks it.", "must", moves_on=False),
-    Offer(Verb.FAIL, "Mark failed", "Give up on it, for now.", "must", moves_on=False),
-    Offer(Verb.CANCEL, "Cancel", "Drop it with everything unfinished below it.", "may", ends_work=True, moves_on=False),
+    Offer(Verb.CLAIM, "Assign to me", "Claim it; assistants will skip it."),
+    Offer(Verb.RELEASE, "Release", "End the claim so that others can take over.", "may"),
+    Offer(Verb.UNBLOCK, "Unblock", "Make it available again."),
+    Offer(Verb.RETRY, "Retry", "Make it available for another attempt."),
+    Offer(Verb.BLOCK, "Block", "Pause it until someone unblocks it.", "must", moves_on=False),
+    Offer(Verb.FAIL, "Mark failed", "End the attempt. It can be retried later.", "must", moves_on=False),
+    Offer(
+        Verb.CANCEL,
+        "Cancel task",
+        "Cancels this task and all of its unfinished subtasks.",
+        "may",
+        ends_work=True,
+        moves_on=False,
+    ),
 )
 BY_VERB: dict[str, Offer] = {offer.verb.value: offer for offer in OFFERS}
 
 
 def offers_for(task: Task, scopes: Iterable[Scope]) -> list[Offer]:
-    """Return what somebody with these scopes may ask for now, what moves on first."""
+    """Return the actions that these scopes allow now, those that advance the task first."""
     granted = frozenset(scopes)
     return [offer for offer in OFFERS if offer.scope in granted and _is_possible(offer.verb, task)]
 
 
 def may_complete(task: Task, scopes: Iterable[Scope]) -> bool:
-    """Whether somebody with these scopes may hand work in for a task now: one that is worked on, or could be."""
+    """Whether these scopes allow completing the task now: it is active or ready."""
     is_open = task.is_leaf and task.archived_at is None
     return is_open and Scope.WRITE in frozenset(scopes) and (task.status == Status.ACTIVE or task.is_ready)
 
 
 def may_edit(task: Task, scopes: Iterable[Scope]) -> bool:
-    """Whether somebody with these scopes may change what a task says now."""
     return Scope.WRITE in frozenset(scopes) and task.archived_at is None and task.status not in FINISHED
 
 

@@ -1,11 +1,11 @@
-"""Why a task, or a whole project, has to wait."""
+"""Why a task, or a whole project, cannot start."""
 
 from __future__ import annotations
 
 from django.db.models import Count, Q
 
 from orchestrator_site.kernel.compiled import Compiled
-from orchestrator_site.kernel.errors import NotReady
+from orchestrator_site.kernel.errors import Hint, NotReady
 from tasks.choices import CLAIMABLE, Status
 from tasks.models import Dependency, Project, Session, Task
 
@@ -22,21 +22,20 @@ _edges = Compiled(
 
 
 def has_open_dependencies(task: Task) -> bool:
-    """Whether a task still waits for something."""
     return bool(_open(task=task))
 
 
 def open_dependencies(task: Task) -> list[Task]:
-    """Return what a task still waits for, its own dependencies and those of its parents, each once."""
+    """Return the unfinished dependencies of a task and its parents, each once."""
     return list(Task.objects.filter(dependents__task=task).exclude(status=Status.COMPLETED).distinct().order_by("id"))
 
 
 Edge = tuple[str, str]
-"""The public id and the status of a task at the other end of a dependency."""
+"""The public id and the status of the task at the other end of a dependency."""
 
 
 def edges_of(task: Task) -> tuple[list[Edge], list[Edge]]:
-    """Return what a task waits for or has waited for, and what waits for it, each once and the oldest first."""
+    """Return the dependencies and the dependents of a task, finished ones included, oldest first."""
     needs: dict[int, Edge] = {}
     dependents: dict[int, Edge] = {}
     for own, public_id, status, need, need_id, need_status in _edges(task=task):
@@ -48,7 +47,7 @@ def edges_of(task: Task) -> tuple[list[Edge], list[Edge]]:
 
 
 def why_nothing_is_ready(project: Project, specialist: str | None, session: Session | None) -> NotReady:
-    """Say what a project's unfinished tasks are waiting for, seen by a session."""
+    """Explain what the unfinished tasks of a project wait for, as a session sees it."""
     tasks = Task.objects.filter(project=project).on_board().leaves()
     yours = list(tasks.filter(lease_session=session).values_list("public_id", flat=True)[:5]) if session else []
     if specialist:
@@ -58,24 +57,25 @@ def why_nothing_is_ready(project: Project, specialist: str | None, session: Sess
     details = {"counts": {status: number for status, number in sorted(counts.items()) if number}, "yours": yours}
     if specialist and others_ready:
         return NotReady(
-            f"No {specialist} task is ready.", next="Leave specialist_type out: others are ready.", details=details
+            f"No {specialist} task is ready.", next="Others are ready.", hint=Hint.ANY_SPECIALIST, details=details
         )
     message = f"No {specialist} task is ready." if specialist else "No task is ready."
-    return NotReady(message, next=_next_step(counts, yours), details=details)
+    following, hint = _next_step(counts, yours)
+    return NotReady(message, next=following, hint=hint, details=details)
 
 
-def _next_step(counts: dict[str, int], yours: list[str]) -> str:
+def _next_step(counts: dict[str, int], yours: list[str]) -> tuple[str, Hint]:
     if yours:
-        return f"You hold {', '.join(yours)}: finish it with orchestrator_complete_subtask, or give it back."
+        return f"You hold {', '.join(yours)}.", Hint.FINISH_YOURS
     if not counts:
-        return "There are none: plan the job with orchestrator_plan_task."
+        return "There are none.", Hint.PLAN
     if counts.get(Status.IN_REVIEW):
-        return "Work waits for review; a person approves it with orchestrator_update_task's approve."
+        return "The next task waits for a review.", Hint.APPROVE
     stopped = next((status for status in (Status.BLOCKED, Status.FAILED) if counts.get(status)), None)
     if stopped:
-        return f"Stopped tasks hold the rest back: see orchestrator_get_status(status={stopped.value!r})."
+        return f"Tasks that are {stopped.value} hold up the rest.", Hint.LIST_TASKS
     if counts.get(Status.ACTIVE):
-        return "Others are at work. Ask again when they have finished."
+        return "The others are active.", Hint.WAIT
     if any(counts.get(status) for status in CLAIMABLE):
-        return "What is left waits for others or for cancelled tasks: see orchestrator_get_status(status='pending')."
-    return "Everything is finished: call orchestrator_synthesize_results, or plan more."
+        return "The pending tasks wait for others or for cancelled ones.", Hint.LIST_TASKS
+    return "Everything is finished.", Hint.SYNTHESIZE

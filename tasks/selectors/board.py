@@ -1,4 +1,4 @@
-"""What the pages show of projects, plans and tasks, in a number of queries that does not grow with the board."""
+"""Projects, plans and tasks for pages, in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ProjectRow:
 
 
 def projects(*, page: int) -> Rows[ProjectRow]:
-    """Return the projects, those where something happened last first."""
+    """Return the projects, the most recently active first."""
     newest = Event.objects.filter(project=OuterRef("pk")).order_by("-id").values("created_at")[:1]
     found = Project.objects.annotate(last_activity_at=Subquery(newest)).order_by(
         F("last_activity_at").desc(nulls_last=True), "name", "id"
@@ -43,7 +43,7 @@ def projects(*, page: int) -> Rows[ProjectRow]:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a person narrows a list by; empty means everything."""
+    """Filters of a list; empty means everything."""
 
     status: str = ""
     specialist: str = ""
@@ -53,7 +53,6 @@ class Filters:
 
     @property
     def any(self) -> bool:
-        """Whether the list is narrowed at all."""
         return bool(self.status or self.specialist or self.plan or self.kind or self.q)
 
 
@@ -83,7 +82,7 @@ def plans(project: Project, *, filters: Filters, page: int, matches: Sequence[in
 
 
 def _count_of(rows: TaskQuerySet) -> int | None:
-    """Count ordered rows as far as a person would; the order makes the database take the index of plans."""
+    """Count ordered rows up to a limit; the order makes the database use the index of plans."""
     number = rows[: PLANS_COUNTED + 1].count()
     return number if number <= PLANS_COUNTED else None
 
@@ -100,9 +99,9 @@ def _with_progress(plans_shown: list[Task]) -> Iterator[tuple[Task, Counts]]:
 
 
 def waiting(project: Project) -> list[Task]:
-    """Return what waits for a person: to review, to unblock, to decide after a failure; last changed first.
+    """Return the tasks in review, blocked or failed, the last changed first.
 
-    Each state is asked for by itself, because only so its index gives the newest without sorting them all.
+    One query per status: only then the index returns the newest without sorting all of them.
     """
     found: list[Task] = []
     for status in WAITS_FOR_A_PERSON:
@@ -112,7 +111,7 @@ def waiting(project: Project) -> list[Task]:
 
 
 def tasks(project: Project, *, filters: Filters, page: int, matches: Sequence[int] = ()) -> Rows[Task]:
-    """Return a project's tasks: by last change where one state is asked for (its index), else newest first."""
+    """Return a project's tasks: by last change for a single status (its index), else newest first."""
     found = _matching(_narrowed(_of_plan(project, filters.plan), filters), filters.q, matches)
     shown = found.select_related("root").only(*ROW_FIELDS, "root__public_id", "root__title")
     order = ("-updated_at", "-id") if filters.status else ("-id",)
@@ -120,14 +119,14 @@ def tasks(project: Project, *, filters: Filters, page: int, matches: Sequence[in
 
 
 def _total(found: TaskQuerySet, filters: Filters) -> int | None:
-    """Count where an index can; text and specialist are in none, so that counting them would read every row."""
+    """Count where an index can; searching and specialists have none, so counting would read every row."""
     if filters.q or filters.specialist:
         return None
     return _count_of(found.order_by("-id")) if filters.kind == "plan" else found.count()
 
 
 def _of_plan(project: Project, public_id: str) -> TaskQuerySet:
-    """Narrow to a plan by its key, which is looked up first: as a subquery it would hide the index of plans."""
+    """Narrow to a plan by its key, looked up first: as a subquery it would hide the index of plans."""
     if not public_id:
         return Task.objects.filter(project=project).on_board()
     plan = Task.objects.plans().filter(project=project, public_id=public_id).first()
@@ -147,14 +146,14 @@ def _narrowed(found: TaskQuerySet, filters: Filters) -> TaskQuerySet:
 
 
 def specialists_seen(project: Project) -> list[str]:
-    """Return the specialists of the newest tasks, to suggest in filters."""
+    """Return the specialists of the newest tasks, as suggestions for filters."""
     newest = Task.objects.filter(project=project).order_by("-id").values_list("specialist", flat=True)
     return sorted(set(newest[:SUGGESTIONS_FROM]) - {""})
 
 
 @dataclass(slots=True)
 class Node:
-    """A line of a tree: `opens` its subtasks, then `closes` that many levels. Pages fill in `artifacts`."""
+    """A row of a tree: `opens` its subtasks, then `closes` that many levels. Pages fill in `artifacts`."""
 
     task: Task
     counts: Counts | None = None
@@ -165,7 +164,7 @@ class Node:
 
     @property
     def closing(self) -> range:
-        """Something to loop over in a template."""
+        """A range, for loops in templates."""
         return range(self.closes)
 
 
@@ -176,7 +175,7 @@ class Tree:
 
 
 def tree(top: Task) -> Tree:
-    """Return the subtasks below a task, depth first; a huge tree is cut, its upper levels kept."""
+    """Return the subtasks below a task, depth first; a very large tree is cut, its upper levels kept."""
     children, is_cut = _levels_below(top)
     return Tree(list(_walk(children.get(top.pk, []), children, is_cut)), is_cut)
 
@@ -225,7 +224,7 @@ def progress(task: Task, shown: Tree) -> Counts | None:
 
 @dataclass(slots=True)
 class Link:
-    """A task at the other end of a dependency, and the parents through which it came, if it did not come directly."""
+    """The other end of a dependency, and the parents it was inherited from."""
 
     task: Task
     is_own: bool = False
@@ -233,12 +232,12 @@ class Link:
 
 
 def needs(task: Task) -> list[Link]:
-    """Return what a task depends on, directly or through its parents, each once."""
+    """Return the dependencies of a task, its own and inherited ones, each task once."""
     return _links(task.dependencies.all(), "depends_on")
 
 
 def needed_by(task: Task) -> list[Link]:
-    """Return the tasks that depend on a task, each once."""
+    """Return the dependents of a task, each once."""
     return _links(task.dependents.all(), "task")
 
 
@@ -258,5 +257,4 @@ def _links(dependencies: QuerySet[Any], end: str) -> list[Link]:
 
 
 def history(task: Task, *, page: int) -> Rows[Event]:
-    """Return a task's events, newest first."""
     return page_of(task.events.select_related("session").order_by("-id"), page=page, size=EVENTS_PER_PAGE)

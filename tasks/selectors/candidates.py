@@ -1,4 +1,4 @@
-"""What a task could be made to wait for."""
+"""Tasks that can be added as dependencies of a task."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ _SHORTEST_ID = 4
 def candidates(task: Task, text: str, matches: Sequence[int]) -> list[Task]:
     """Return tasks of the same project for a search text or the start of an id, the best match first.
 
-    `matches` are the primary keys that a search for the text found, the best first.
-
-    Those that it waits for already, and those below or above it, are left out.
+    `matches` are the primary keys that a search for the text found, the best first. Existing dependencies and the tasks
+    above and below are left out.
     """
     if not text:
         return []
@@ -30,7 +29,7 @@ def candidates(task: Task, text: str, matches: Sequence[int]) -> list[Task]:
 
 
 def chosen(task: Task, public_ids: Sequence[str]) -> list[Task]:
-    """Return tasks of the same project by their ids, in the order of these; unknown ids are left out."""
+    """Return tasks of the same project in the order of their ids; unknown ids are left out."""
     found = tasks_by_ids(task.project, list(dict.fromkeys(public_ids)))
     return [found[each] for each in dict.fromkeys(public_ids) if each in found]
 

@@ -1,4 +1,4 @@
-"""True counts of tasks by status, of any set or of what is below one task."""
+"""Exact counts of tasks by status."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def of_tree(root: int) -> dict[str, int]:
 
 
 def of_plan(task: Task) -> dict[str, int]:
-    """Count the leaves below a task by status, whatever its place in the tree."""
+    """Count the leaves below a task by status, wherever it is in the tree."""
     if task.is_plan:
         return of_tree(task.pk)
     below = sorted(descendants_of([task.pk]) or {task.pk})
@@ -45,7 +45,7 @@ def of_plan(task: Task) -> dict[str, int]:
 
 
 def by_status(tasks: TaskQuerySet) -> dict[str, int]:
-    """Count leaves on the board by status, in the order of the states; states without tasks are left out."""
+    """Count leaves on the board by status, in the order of the statuses; those without tasks are left out."""
     return _ordered(_leaves_by_status(tasks))
 
 
@@ -59,7 +59,7 @@ def _ordered(rows: Iterable[Any]) -> dict[str, int]:
 
 
 def progress(counts: dict[str, int]) -> dict[str, int]:
-    """Say how far some tasks are: cancelled ones are no longer part of the work."""
+    """Return completed, total and percent; cancelled tasks do not count."""
     total = sum(counts.values()) - counts.get(Status.CANCELLED, 0)
     completed = counts.get(Status.COMPLETED, 0)
     return {"completed": completed, "total": total, "percent": 100 * completed // total if total else 0}

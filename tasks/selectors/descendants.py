@@ -1,4 +1,4 @@
-"""What lies below tasks, and what must finish before them."""
+"""The tasks below others, and those that must finish first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def descendants_of(pks: Iterable[int]) -> set[int]:
 
 
 def waits_for(pks: Iterable[int]) -> set[int]:
-    """Return everything that must finish before these can: what they wait for, and their subtasks, and so on."""
+    """Return everything that must finish before these tasks: dependencies, their subtasks, and so on."""
     return reachable(pks, _must_finish_before)
 
 

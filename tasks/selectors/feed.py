@@ -1,4 +1,4 @@
-"""Events in the order in which they happened, each told exactly once to whoever goes on from the last id they know."""
+"""Events in order, each exactly once for a client that continues after the last id it received."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from django.utils import timezone
 from tasks.models import Event
 
 UNSETTLED = timedelta(seconds=5)
-"""How long a missing id may still turn up: longer than any transaction that writes events."""
-_LOOKED_AT = 500
+"""How long a missing id may still appear: longer than any transaction that writes events."""
+BATCH = 500
+_NEWEST = 500
 _COLUMNS = (
     "verb", "actor_name", "actor_kind", "before", "after", "created_at", "project__slug", "task__public_id",
     "session__public_id",
@@ -23,15 +24,15 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which events somebody follows: of one project, of one task, of some verbs; all where nothing is said."""
+class EventFilter:
+    """The events of one project, of one task, of some verbs; all of them by default."""
 
     project_id: int | None = None
     task_id: int | None = None
     verbs: tuple[str, ...] = ()
 
     def rows(self) -> QuerySet[Event]:
-        """Return the events that are wanted, the oldest first."""
+        """Return the matching events, the oldest first."""
         rows = Event.objects.select_related("project", "task", "session").only(*_COLUMNS).order_by("id")
         if self.project_id is not None:
             rows = rows.filter(project_id=self.project_id)
@@ -39,8 +40,7 @@ class Wanted:
             rows = rows.filter(task_id=self.task_id)
         return rows.filter(verb__in=self.verbs) if self.verbs else rows
 
-    def takes(self, event: Event) -> bool:
-        """Tell whether an event is wanted."""
+    def matches(self, event: Event) -> bool:
         return (
             self.project_id in (None, event.project_id)
             and self.task_id in (None, event.task_id)
@@ -50,15 +50,15 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some events. `last_id` is where to go on from, whether there were any or not."""
+    """Some events. `last_id` is where to continue, even if there were none."""
 
     events: list[Event]
     last_id: int
     has_more: bool
 
 
-def batch(wanted: Wanted, *, after: int, limit: int) -> Batch:
-    """Return the first events after an id."""
+def batch(wanted: EventFilter, *, after: int, limit: int) -> Batch:
+    """Return the first matching events after an id."""
     until = last_id()
     rows = list(wanted.rows().filter(id__gt=after, id__lte=until)[: limit + 1])
     if len(rows) > limit:
@@ -66,22 +66,32 @@ def batch(wanted: Wanted, *, after: int, limit: int) -> Batch:
     return Batch(rows, max(after, until), has_more=False)
 
 
-def last_id() -> int:
-    """Return the id up to which every event is there to be read; 0 where nothing has happened.
+def read_after(event_id: int) -> list[Event]:
+    """Return the first events after an id, of all projects, each with the parent and the root of its task."""
+    until = last_id()
+    if until <= event_id:
+        return []
+    relatives = "task__parent__public_id", "task__root__public_id"
+    rows = EventFilter().rows().select_related("task__parent", "task__root").only(*_COLUMNS, *relatives)
+    return list(rows.filter(id__gt=event_id, id__lte=until)[:BATCH])
 
-    SQLite has one writer, so its ids appear in order. On PostgreSQL a transaction that ends late may bring an id that
+
+def last_id() -> int:
+    """Return the id up to which every event can be read; 0 if there are none.
+
+    SQLite has one writer, so its ids appear in order. On PostgreSQL a transaction that ends late may add an id that
     is lower than one that can be read already.
     """
     if connection.vendor == "sqlite":
         return Event.objects.aggregate(last=Max("id"))["last"] or 0
-    newest = Event.objects.order_by("-id").values_list("id", "created_at")[:_LOOKED_AT]
+    newest = Event.objects.order_by("-id").values_list("id", "created_at")[:_NEWEST]
     return settled(list(newest), timezone.now())
 
 
 def settled(newest: Sequence[tuple[int, datetime]], now: datetime) -> int:
-    """Return the last id below which none is missing that could still turn up, given the newest events, newest first.
+    """Return the last id below which no missing id can still appear, given the newest events, newest first.
 
-    Ids of transactions that were undone are missing for ever, so a gap counts only below what is young.
+    Ids of transactions that were rolled back are missing forever, so only gaps between recent events count.
     """
     last = newest[0][0] if newest else 0
     for (event_id, created_at), (earlier, _) in pairwise(newest):

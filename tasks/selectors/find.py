@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from orchestrator_site.kernel.compiled import Compiled
-from orchestrator_site.kernel.errors import Conflict, NotFound
+from orchestrator_site.kernel.errors import Conflict, Hint, NotFound
 from tasks.models import Project, Task
 
 _exact = Compiled(lambda project, public_id: Task.objects.filter(project=project, public_id=public_id))
@@ -19,29 +19,29 @@ _LONGEST_ID = 100
 
 @dataclass(frozen=True, slots=True)
 class TaskName:
-    """What a caller names a task by, for a service that reads and locks the row at once."""
+    """The id that a caller sent, for a service that reads and locks the row at once."""
 
     project: Project
     public_id: str
 
 
 def task_by_id(project: Project, public_id: str) -> Task:
-    """Return a task of this project by its id, or by a part of it that fits only one.
+    """Return a task of this project by its id, or by a unique part of it.
 
-    Raises NotFound, or Conflict where a part fits several.
+    Raises NotFound, or Conflict if a part matches several.
     """
     found = _exact.first(project=project, public_id=public_id) or _short(project, public_id)
     if found is None:
         raise NotFound(
             f"There is no task {public_id[:_LONGEST_ID]!r} in project {project.slug}.",
-            next="Call orchestrator_get_status to see the tasks of this project.",
+            hint=Hint.LIST_TASKS,
         )
     found.project = project
     return found
 
 
 def _short(project: Project, part: str) -> Task | None:
-    """An id's beginning, or the beginning of its hexadecimal end."""
+    """Match the start of an id, or of its hexadecimal end."""
     if not _SHORTEST_ID <= len(part) <= _LONGEST_ID:
         return None
     fits = Q(public_id__startswith=part) | Q(public_id__contains=f"_{part}")
@@ -56,17 +56,16 @@ def _short(project: Project, part: str) -> Task | None:
 
 
 def id_of(pk: int | None) -> str | None:
-    """Return the public id of a task by its primary key."""
     return _public_id.get(pk=pk) if pk else None
 
 
 def project_of_task(public_id: str) -> Project | None:
-    """Return the project that a task is in, by its whole id."""
+    """Return the project of a task by its full id."""
     return Project.objects.filter(tasks__public_id=public_id.replace("\x00", "")).first()
 
 
 def ids_beginning(project: Project, start: str, *, limit: int = 101) -> list[str]:
-    """Return ids of a project's tasks that begin so, the newest first."""
+    """Return the ids of a project's tasks that start with a text, newest first."""
     rows = Task.objects.filter(project=project, public_id__startswith=start.replace("\x00", ""))
     return list(rows.on_board().order_by("-id").values_list("public_id", flat=True)[:limit])
 

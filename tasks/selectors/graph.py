@@ -1,4 +1,4 @@
-"""What a dependency graph shows: the leaves of a plan, or what is near one task; a few queries, whatever the size."""
+"""The data of a dependency graph: the leaves of a plan, or the surroundings of one task."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tasks.models import Dependency, Task, TaskQuerySet
 from tasks.selectors import counts
 
 NODES = 1_000
-"""More are not drawn on one page."""
+"""Tasks that one page draws at most."""
 GROUPS = 5_000
-"""Groups that are read, and tasks elsewhere that are looked up."""
+"""Groups to read, and tasks outside the graph to look up."""
 LINES = 10_000
-"""Dependencies that are read for one drawing."""
+"""Dependencies to read for one drawing."""
 NEARBY = 150
-"""As many are looked at on each side of each step from a task."""
+"""Tasks to read on each side of each step from a task."""
 DEPTHS = (1, 2, 3)
 WEIGHTS = {Complexity.SIMPLE: 1, Complexity.MODERATE: 2, Complexity.COMPLEX: 3, Complexity.VERY_COMPLEX: 5}
 _FIELDS = ("public_id", "title", "status", "specialist", "complexity", "is_leaf", "parent_id", "root_id", "position")
@@ -25,20 +25,20 @@ _FIELDS = ("public_id", "title", "status", "specialist", "complexity", "is_leaf"
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A graph, and what it leaves out: finished work of a plan that is too large, or all beyond `NODES`."""
+    """A graph, and what it leaves out: finished tasks of a large plan, or everything beyond `NODES`."""
 
     graph: Graph
     shown: int
-    """Tasks that are drawn, without groups and what stands outside."""
+    """Drawn tasks, without groups and tasks outside the plan."""
     total: int
     unfinished: int = 0
     only_unfinished: bool = False
     is_cut: bool = False
-    """Whether not even all that is asked for is drawn."""
+    """Whether some of the requested tasks are missing."""
     lines_are_cut: bool = False
-    """Whether there are more dependencies than could be read."""
+    """Whether some dependencies are missing."""
     outside_is_cut: bool = False
-    """Whether more tasks from elsewhere are waited for than are drawn."""
+    """Whether some dependencies outside the plan are missing."""
 
 
 def of_plan(top: Task, *, only_unfinished: bool = False) -> Drawn:
@@ -60,7 +60,7 @@ def of_plan(top: Task, *, only_unfinished: bool = False) -> Drawn:
 
 
 def leaves_below(top: Task) -> TaskQuerySet:
-    """The leaves below a plan or group; a leaf stands for itself."""
+    """The leaves below a plan or group; for a leaf, itself."""
     if top.is_leaf:
         return Task.objects.filter(pk=top.pk)
     return _leaves_of(top, [] if top.is_plan else groups_below(top))
@@ -72,7 +72,7 @@ def _leaves_of(top: Task, groups: list[Task]) -> TaskQuerySet:
 
 
 def groups_below(top: Task) -> list[Task]:
-    """The groups below a task, from the outermost to the innermost."""
+    """The groups below a task, outermost first."""
     rows = Task.objects.within(top).on_board().filter(is_leaf__in=[False]).exclude(pk=top.pk)
     below = {top.pk}
     found = []
@@ -84,7 +84,7 @@ def groups_below(top: Task) -> list[Task]:
 
 
 Waits = dict[int, list[int]]
-"""What each task waits for itself, by their keys."""
+"""The dependencies of tasks, by primary key."""
 
 
 def _graph(top: Task, leaves: list[Task], groups: list[Task], waits: Waits, strangers: list[Task]) -> Graph:
@@ -106,7 +106,7 @@ def _graph(top: Task, leaves: list[Task], groups: list[Task], waits: Waits, stra
 
 
 def _waits(top: Task, tasks: list[Task]) -> tuple[Waits, bool]:
-    """Read what tasks wait for themselves, the top also what it inherits from above; and say whether there is more."""
+    """Read the own dependencies of tasks, for the top also inherited ones; and whether there are more."""
     own = Dependency.objects.filter(task__in=tasks, inherited_from__isnull=True)
     rows = (own | Dependency.objects.filter(task=top)).order_by("id").values_list("task_id", "depends_on_id")
     pairs = list(rows[: LINES + 1])
@@ -121,7 +121,7 @@ def _held(waits: Waits) -> set[int]:
 
 
 def _others(waits: Waits, here: set[int], only_unfinished: bool) -> tuple[list[Task], bool]:
-    """What is waited for and stands elsewhere; and whether there is more of it."""
+    """Return the dependencies outside the graph, and whether there are more."""
     keys = sorted(_held(waits) - here)
     rows = Task.objects.filter(pk__in=keys[:GROUPS]).on_board()
     if only_unfinished:
@@ -131,7 +131,7 @@ def _others(waits: Waits, here: set[int], only_unfinished: bool) -> tuple[list[T
 
 
 def _members(top: Task, leaves: list[Task], groups: list[Task]) -> dict[int, list[int]]:
-    """The groups and the drawn leaves below the top and below each group."""
+    """The groups and drawn leaves below the top and below each group."""
     parent_of = {task.pk: task.parent_id for task in [*groups, *leaves] if task.pk != top.pk}
     inside: dict[int, list[int]] = {pk: [] for pk in [top.pk, *(group.pk for group in groups)]}
     for pk, parent in parent_of.items():
@@ -142,7 +142,7 @@ def _members(top: Task, leaves: list[Task], groups: list[Task]) -> dict[int, lis
 
 
 def _wait(needs: Waits, waits: Waits, inside: dict[int, list[int]], over: set[int]) -> None:
-    """Let each leaf wait for what it waits for, and the first leaves of a group for what the group waits for."""
+    """Add the dependencies of each leaf, and those of a group to the first leaves of the group."""
     effective = {pk: set(waited_for) for pk, waited_for in waits.items()}
     for group, members in inside.items():
         for pk in members:
@@ -155,9 +155,9 @@ def _wait(needs: Waits, waits: Waits, inside: dict[int, list[int]], over: set[in
 
 
 def _entries(members: list[int], waits: dict[int, set[int]], over: set[int]) -> list[int]:
-    """The members of a group that wait for no other one of it: with them, the group begins.
+    """The members of a group that depend on no other member: the group starts with them.
 
-    What is unfinished waits for no finished one, so that no way through unfinished work leads through finished work.
+    Unfinished members depend on no finished one, so that no path through unfinished tasks leads through finished ones.
     """
     own = set(members)
     unfinished = own - over
@@ -165,7 +165,7 @@ def _entries(members: list[int], waits: dict[int, set[int]], over: set[int]) -> 
 
 
 def _exits(members: list[int], needs: Waits, over: set[int]) -> list[int]:
-    """The members of a group that no other one of it waits for, or no unfinished one: with them, it is finished."""
+    """The members of a group that no other (unfinished) member depends on: the group ends with them."""
     drawn = [pk for pk in members if pk in needs]
     held = {need for pk in drawn for need in needs[pk]}
     held_back = {need for pk in drawn if pk not in over for need in needs[pk]}
@@ -173,7 +173,7 @@ def _exits(members: list[int], needs: Waits, over: set[int]) -> list[int]:
 
 
 def near(task: Task, depth: int) -> Drawn:
-    """Return what a task waits for and what waits for it, at most `depth` steps away."""
+    """Return the tasks at most `depth` dependencies away from a task, in both directions."""
     found: dict[int, Task] = {task.pk: task}
     pairs = [*_steps(found, task, depth, _to_the_left), *_steps(found, task, depth, _to_the_right)]
     needs: Waits = {pk: [] for pk in found}
@@ -188,11 +188,11 @@ def near(task: Task, depth: int) -> Drawn:
 
 
 Pair = tuple[int, int]
-"""A task, and what it waits for."""
+"""A task and one of its dependencies."""
 
 
 def _steps(found: dict[int, Task], task: Task, depth: int, step: Callable[[list[Task]], list[Pair]]) -> list[Pair]:
-    """Walk away from a task, adding to `found` whom one meets; returns the ways."""
+    """Walk away from a task, adding the tasks on the way to `found`; returns the edges."""
     pairs: list[Pair] = []
     frontier = [task]
     for _ in range(depth):
@@ -211,7 +211,7 @@ def _to_the_left(tasks: list[Task]) -> list[Pair]:
 
 
 def _to_the_right(tasks: list[Task]) -> list[Pair]:
-    """What waits for tasks themselves, and the groups of these tasks where something waits for such a group."""
+    """The dependents of tasks, and the groups around these tasks that have dependents."""
     rows = Dependency.objects.filter(depends_on__in=tasks, inherited_from__isnull=True).order_by("id")
     parent_of = dict(_parents(tasks))
     held = set(
@@ -228,14 +228,14 @@ def _to_the_right(tasks: list[Task]) -> list[Pair]:
 
 
 def _parents(tasks: list[Task]) -> list[tuple[int, int]]:
-    """Which parent tasks and the groups of their plans have."""
+    """The parents of tasks and of the groups of their plans."""
     groups = Task.objects.on_board().filter(root_id__in={task.plan_id for task in tasks}, is_leaf__in=[False])
     own = [(task.pk, task.parent_id) for task in tasks if task.parent_id]
     return [*groups.order_by().values_list("pk", "parent_id")[:GROUPS], *own]
 
 
 def _nearest(pk: int, parent_of: dict[int, int], held: set[int]) -> int | None:
-    """The innermost group around a task that something waits for."""
+    """The innermost group around a task that has dependents."""
     group = parent_of.get(pk)
     while group is not None and group not in held:
         group = parent_of.get(group)
@@ -243,7 +243,7 @@ def _nearest(pk: int, parent_of: dict[int, int], held: set[int]) -> int | None:
 
 
 def _between(found: dict[int, Task]) -> list[Pair]:
-    """What the tasks of a drawing wait for among each other, whether one came that way or not."""
+    """The dependencies between the tasks of a drawing."""
     rows = Dependency.objects.filter(task__in=found, depends_on__in=found).order_by("id")
     return list(rows.values_list("task_id", "depends_on_id")[:LINES])
 

@@ -1,4 +1,4 @@
-"""What an assistant needs to know when it arrives: what is going on, what waits, what to do next."""
+"""What an assistant needs when it connects: what is in progress, what waits, what is next."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tasks.models import Project, Session, Task, TaskQuerySet
 from tasks.selectors import counts
 
 SHOWN = 5
-"""Rows of each kind; the true totals are given beside them, so that the answer is bounded on any board."""
+"""Rows of each kind, beside the true totals: the answer is bounded on any board."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An active task and whose it is: `yours`, `free` (its holder is gone), or `held` by another session."""
+    """An active task and its lease: `yours`, `free` (the holder is gone), or `held` by another session."""
 
     task: Task
     whose: str
@@ -26,8 +26,6 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Some tasks of a kind, and how many there are."""
-
     tasks: list[Task]
     total: int
 
@@ -69,7 +67,7 @@ _OF_PROJECT, _OF_PLAN = _Queries("project"), _Queries("root")
 
 
 def overview(project: Project, session: Session | None, *, plan: Task | None = None) -> Overview:
-    """Return where a project, or one plan of it, stands, seen by a session. Bounded, however large the board."""
+    """Return the state of a project, or of one of its plans, as a session sees it; bounded at any size."""
     queries, key = (_OF_PLAN, plan.plan_id) if plan else (_OF_PROJECT, project.pk)
     by_status = counts.of_tree(key) if plan else counts.of_project(project)
     return Overview(
@@ -82,7 +80,7 @@ def overview(project: Project, session: Session | None, *, plan: Task | None = N
 
 
 def _active(queries: _Queries, key: int, session: Session | None) -> list[Standing]:
-    """The session's own tasks first, then those that nobody holds any more, then those of others."""
+    """The session's own tasks first, then those without a holder, then those of others."""
     found = [Standing(task, "yours") for task in (queries.own(key=key, session=session) if session else [])]
     if len(found) < SHOWN:
         over = queries.over(key=key, now=timezone.now(), known=_keys(found))

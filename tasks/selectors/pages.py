@@ -1,4 +1,4 @@
-"""Pages of tasks for status answers: what needs attention first, then the rest, with a cursor that stays true."""
+"""Pages of tasks for status answers: what needs attention first, with stable cursors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ORDER = (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows, and the function that names the place after one of them."""
+    """Some rows, and a function that returns the cursor after one of them."""
 
     tasks: list[Task]
     cursor_after: Callable[[Task], str]
@@ -56,11 +56,11 @@ def by_attention(
     limit: int,
     full: bool = False,
 ) -> Page:
-    """Return leaves of some statuses, state by state in the order of attention, oldest first within each.
+    """Return leaves of some statuses, in the order of attention, oldest first within each.
 
-    One indexed query per status, so no board is too large; without `full` it reads what a brief row shows.
+    One indexed query per status keeps it fast on a board of any size; without `full` it reads what a brief row shows.
 
-    Raises Invalid for a cursor that is none.
+    Raises Invalid for a bad cursor.
     """
     start, last_id = _place(after)
     narrowed = {} if specialist is None else {"specialist": specialist}
@@ -74,10 +74,7 @@ def by_attention(
 
 
 def in_tree_order(tasks: TaskQuerySet, *, after: str | None, limit: int) -> Page:
-    """Return the tasks of a tree in its own order.
-
-    Raises Invalid for a cursor that is none.
-    """
+    """Return the tasks of a tree in its own order. Raises Invalid for a bad cursor."""
     if after is not None:
         if not after.isdecimal() or len(after) > 9:
             raise _no_cursor()
@@ -86,7 +83,6 @@ def in_tree_order(tasks: TaskQuerySet, *, after: str | None, limit: int) -> Page
 
 
 def unfinished() -> list[str]:
-    """The statuses of work that is still to be done."""
     return [status.value for status in ORDER if status not in FINISHED]
 
 

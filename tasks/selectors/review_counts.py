@@ -1,4 +1,4 @@
-"""How much stands in a state on the whole site, as far as a person would count."""
+"""How many tasks of the whole site have a status, counted up to a limit."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from tasks.models import Project, Task
 
 COUNTED = 99
 _ANY_KIND = (True, False)
-"""Leaves and plans. Without both being named, SQLite reads all that is on the board in the index of states."""
+"""Leaves and groups. Unless both are named, SQLite reads the whole index of statuses."""
 
 
 def to_review() -> str:
-    """Return how many tasks wait for a review, as a word: empty for none, and 99+ at most."""
+    """Return how many tasks are in review as text: empty for none, `99+` at most."""
     number = count(Status.IN_REVIEW)
     return in_words(number) if number else ""
 
 
 def count(status: Status, *, leaves_only: bool = False) -> int:
-    """Return how many tasks stand in a state, one more than COUNTED at most."""
+    """Return how many tasks have a status, COUNTED + 1 at most."""
     kinds = (True,) if leaves_only else _ANY_KIND
     tasks = Task.objects.filter(status=status, is_leaf__in=kinds).on_board()
     return tasks.filter(project__in=Project.objects.order_by().values("pk")).order_by()[: COUNTED + 1].count()
 
 
 def in_words(number: int) -> str:
-    """Return a number that was counted as a word: 99+ at most."""
+    """Return a count as text, `99+` at most."""
     return f"{COUNTED}+" if number > COUNTED else str(number)

@@ -21,7 +21,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Rows(Generic[Row]):
-    """One page of rows. The total is None where counting would mean reading everything."""
+    """One page of rows. `total` is None if counting would mean reading everything."""
 
     items: list[Row]
     page: int
@@ -31,12 +31,11 @@ class Rows(Generic[Row]):
 
     @property
     def last(self) -> int:
-        """The place of the last row that is shown."""
+        """The number of the last row shown."""
         return self.first + len(self.items) - 1
 
     @property
     def has_others(self) -> bool:
-        """Whether there is any other page."""
         return self.has_next or self.page > 1
 
 
@@ -51,35 +50,34 @@ def page_of(rows: QuerySet[Any], *, page: int, size: int, total: int | None = No
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many leaves stand in each state."""
+    """The number of leaves by status."""
 
     by_status: dict[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
-        """All leaves that still count; cancelled ones are no longer part of the work."""
+        """All leaves except cancelled ones."""
         return sum(self.by_status.values()) - self.by_status.get(Status.CANCELLED, 0)
 
     @property
     def done(self) -> int:
-        """Leaves that are completed."""
         return self.by_status.get(Status.COMPLETED, 0)
 
     @property
     def percent(self) -> int:
-        """Whole percent done; 100 only where everything is."""
+        """Percent completed, rounded down; 100 only if everything is."""
         return self.done * 100 // self.total if self.total else 0
 
     @property
     def states(self) -> list[tuple[str, int]]:
-        """The states that occur, in the order of their life."""
+        """The statuses that occur, in order."""
         return [(str(status), self.by_status[status]) for status in Status if self.by_status.get(status)]
 
 
 def count_by(column: str, keys: Iterable[int]) -> dict[int, Counts]:
     """Count the leaves on the board by state, for each project (`project_id`) or plan (`root_id`)."""
     found: dict[int, dict[str, int]] = {key: {} for key in keys}
-    # `IN (true)` instead of a bare `is_leaf`, because only a comparison lets SQLite stay within the index of counts.
+    # `IN (true)` instead of a bare `is_leaf`: only a comparison lets SQLite stay within the index of counts.
     leaves = Task.objects.on_board().filter(**{f"{column}__in": list(found), "is_leaf__in": [True]}).order_by()
     for key, status, number in leaves.values_list(column, "status").annotate(Count("pk")):
         found[key][status] = number

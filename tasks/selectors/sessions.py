@@ -1,4 +1,4 @@
-"""Who was here: sessions with what they hold, did and cost, in a number of queries that does not grow with them."""
+"""Sessions with what they hold, did and cost, in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SESSIONS_PER_PAGE, EVENTS_PER_PAGE = 25, 25
 HELD_ROWS, HELD_SHOWN = 500, 2
 EVENTS_COUNTED = 1_000
 LOOKED_AT = 1_000
-"""The newest sessions of a list that its totals are made of."""
+"""The newest sessions of a list count towards its totals."""
 DELIVERED_FROM, DELIVERED_SHOWN = 2_000, 20
 _SUMS = ("calls", "errors", "repaired", "bytes_received", "bytes_sent")
 _ADDED = {name: Sum(name) for name in _SUMS}
@@ -24,7 +24,7 @@ _ADDED = {name: Sum(name) for name in _SUMS}
 
 @dataclass(slots=True)
 class Cost:
-    """What some calls came to."""
+    """Totals of some tool calls."""
 
     name: str = ""
     calls: int = 0
@@ -33,32 +33,31 @@ class Cost:
     bytes_received: int = 0
     bytes_sent: int = 0
     largest: int = 0
-    """The most calls of any row of the same table, for bars."""
+    """The most calls of any row of the same table, for the width of bars."""
 
     @property
     def error_percent(self) -> int:
-        """How many of a hundred calls were answered with an error; 1 where there are any at all."""
+        """Errors per hundred calls; at least 1 if there are any."""
         return max(round(100 * self.errors / self.calls), int(bool(self.errors))) if self.calls else 0
 
     @property
     def bytes_per_call(self) -> int:
-        """The size of an average answer."""
         return self.bytes_sent // self.calls if self.calls else 0
 
     @property
     def good_width(self) -> str:
-        """The part of a bar that stands for calls that went well, in percent of the table's largest row."""
+        """The width of successful calls in a bar, in percent of the largest row."""
         return f"{100 * (self.calls - self.errors) / (self.largest or 1):.2f}"
 
     @property
     def bad_width(self) -> str:
-        """The part of a bar that stands for errors."""
+        """The width of failed calls in a bar."""
         return f"{100 * self.errors / (self.largest or 1):.2f}"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session in a list. `events` is None where there are more than are counted."""
+    """A session in a list. `events` is None if there are more than are counted."""
 
     session: Session
     held: list[Task]
@@ -67,30 +66,26 @@ class SessionRow:
 
     @property
     def held_shown(self) -> list[Task]:
-        """The first tasks that it holds."""
         return self.held[:HELD_SHOWN]
 
     @property
     def held_more(self) -> int:
-        """How many it holds besides."""
+        """How many held tasks are not shown."""
         return max(len(self.held) - HELD_SHOWN, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a person narrows the list by."""
-
     project: Project | None = None
     open: bool = False
     client: str = ""
 
     @property
     def any(self) -> bool:
-        """Whether anything is narrowed."""
         return bool(self.project or self.open or self.client)
 
     def narrow(self) -> QuerySet[Session]:
-        """Return the sessions that are meant, the newest first."""
+        """Return the filtered sessions, newest first."""
         rows = Session.objects.order_by("-id")
         if self.project is not None:
             rows = rows.filter(project=self.project)
@@ -100,7 +95,6 @@ class Filters:
 
 
 def sessions(filters: Filters, *, page: int) -> Rows[SessionRow]:
-    """Return a page of sessions."""
     rows = page_of(filters.narrow().select_related("project"), page=page, size=SESSIONS_PER_PAGE)
     keys = [session.pk for session in rows.items]
     held, events, costs = _held(keys), _events(keys), _costs(keys)
@@ -117,7 +111,7 @@ def _held(keys: list[int]) -> dict[int, list[Task]]:
 
 
 def _events(keys: list[int]) -> dict[int, int | None]:
-    """Count events, up to a bound: past it, one step in the index tells that there are more."""
+    """Count events up to a limit: past it, one index step tells that there are more."""
     beyond = Event.objects.filter(session=OuterRef("pk")).order_by("id").values("pk")[EVENTS_COUNTED:][:1]
     many = set(
         Session.objects.filter(pk__in=keys)
@@ -146,14 +140,13 @@ def _cost(name: str, row: Any) -> Cost:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the newest sessions of a list cost, by tool and by client, the dearest first."""
+    """Totals of the newest sessions of a list, by tool and by client, the largest first."""
 
     tools: list[Cost] = field(default_factory=list)
     clients: list[Cost] = field(default_factory=list)
 
 
 def totals(filters: Filters) -> Totals:
-    """Add up what the newest sessions of a list cost."""
     newest = list(filters.narrow().values_list("pk", flat=True)[:LOOKED_AT])
     grouped = ToolUse.objects.filter(session_id__in=newest).order_by().values("tool", "session__client_name")
     rows = list(grouped.annotate(**_summed()))
@@ -177,19 +170,19 @@ def _compared(costs: list[Cost]) -> list[Cost]:
 
 
 def tools_of(session: Session) -> list[tuple[ToolUse, Cost]]:
-    """Return what each tool cost in a session, the dearest first."""
+    """Return the totals of each tool in a session, the largest first."""
     uses = {use.tool: use for use in ToolUse.objects.filter(session=session)}
     costs = [Cost(use.tool, *(getattr(use, name) for name in _SUMS)) for use in uses.values()]
     return [(uses[cost.name], cost) for cost in _compared(costs)]
 
 
 def held_by(session: Session) -> list[Task]:
-    """Return the tasks that a session holds, those taken last first."""
+    """Return the tasks that a session holds, the last claimed first."""
     return list(Task.objects.filter(lease_session=session).order_by("-started_at", "-id")[:LOOKED_AT])
 
 
 def delivered_by(session: Session) -> list[Event]:
-    """Return the newest completions and deliveries among the newest events of a session, one for each task."""
+    """Return the newest completions and deliveries of a session, one per task."""
     newest = Event.objects.filter(session=session).order_by("-id").values("pk")[:DELIVERED_FROM]
     wanted = Q(verb=Verb.COMPLETE) | Q(verb=Verb.DELIVER)
     found: dict[int, Event] = {}
@@ -201,6 +194,5 @@ def delivered_by(session: Session) -> list[Event]:
 
 
 def events_of(session: Session, *, page: int) -> Rows[Event]:
-    """Return a page of what a session did, the newest first."""
     rows = Event.objects.filter(session=session).select_related("task").order_by("-id")
     return page_of(rows, page=page, size=EVENTS_PER_PAGE)

@@ -1,4 +1,4 @@
-"""What the pages show of specialists: how much each is used, and a brief as an assistant would read it."""
+"""Specialists for pages: where each comes from and how much it is used."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tasks.choices import FINISHED, Verb
 from tasks.models import Event, Project, Specialist, Task, TaskQuerySet
 from tasks.roles import Catalogue, Role
 
-SOURCES = {"default": "Packaged", "site": "This site", "project": "This project"}
-"""Where roles come from that are no files; of a file, its path is the source."""
+SOURCES = {"default": "Built-in", "site": "Site", "project": "Project"}
+"""Sources that are not files; for a file, its path is the source."""
 TASKS_SHOWN = 20
 _SAYS = 200
 _SENTENCE = re.compile(r".+?[.!?…](?=\s|$)", re.DOTALL)
@@ -23,7 +23,7 @@ _SENTENCE = re.compile(r".+?[.!?…](?=\s|$)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How many tasks name a specialist, and how many of them are still to be done."""
+    """How many tasks name a specialist, and how many of them are unfinished."""
 
     total: int = 0
     open: int = 0
@@ -31,30 +31,28 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A role as the pages show it."""
-
     role: Role
     use: Use = field(default_factory=Use)
 
     @property
     def says(self) -> str:
-        """The first sentence of what it is."""
+        """The first sentence of the definition."""
         sentence = _SENTENCE.match(self.role.role_definition.strip())
         return shortened(sentence.group() if sentence else self.role.role_definition, _SAYS)
 
     @property
     def is_file(self) -> bool:
-        """Whether a file of the project says how it works, which nobody changes here."""
+        """Whether a file of the project defines it, which is read-only here."""
         return self.role.source not in SOURCES
 
     @property
     def is_own(self) -> bool:
-        """Whether it was written here, so that it can be set back."""
+        """Whether it was edited here and can be reset."""
         return self.role.source == "project"
 
     @property
     def source(self) -> str:
-        """Where it comes from, in words; a file by its path."""
+        """Where it comes from; for a file, its path."""
         return SOURCES.get(self.role.source, self.role.source)
 
 
@@ -64,12 +62,11 @@ def described(roles: Catalogue, uses: dict[str, Use]) -> list[Described]:
 
 
 def uses_of(project: Project) -> dict[str, Use]:
-    """Count the tasks of each specialist, in one walk along their index: grouped by state as well, it would sort."""
+    """Count the tasks of each specialist in one walk along their index; grouped by status too, it would sort."""
     return {name: use for name, use in _uses(Task.objects.filter(project=project)) if name}
 
 
 def use_of(project: Project, name: str) -> Use:
-    """Count the tasks of one specialist."""
     return dict(_uses(Task.objects.filter(project=project, specialist=name))).get(name, Use())
 
 
@@ -86,17 +83,17 @@ def tasks_of(project: Project, name: str) -> list[Task]:
 
 
 def own_row(project: Project, name: str) -> Specialist | None:
-    """Return what the project itself has written of a specialist."""
+    """Return the project's own version of a specialist."""
     return Specialist.objects.filter(project=project, name=name).first()
 
 
 def last_editor(project: Project, name: str) -> str:
-    """Return who wrote or removed a specialist last; empty where nobody did."""
+    """Return who edited or removed a specialist last; empty if nobody did."""
     verbs = (Verb.EDIT_SPECIALIST, Verb.DELETE_SPECIALIST)
     written = Event.objects.filter(project=project, verb__in=verbs, after__specialist_type=name)
     return written.order_by("-id").values_list("actor_name", flat=True).first() or ""
 
 
 def fingerprint(role: Role | None) -> str:
-    """Return what a form remembers of a role to tell whether somebody changed it meanwhile."""
+    """Return a hash by which a form notices that the role was changed in the meantime."""
     return hashlib.sha256(repr(role).encode(errors="surrogatepass")).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Who worked when: the stretches between a claim and what ended it, for a page of the tasks below one."""
+"""Who worked when: from each claim to what ended it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tasks.selectors.rows import Rows, page_of
 
 TASKS_PER_PAGE, TASKS_OF_WORKERS = 60, 250
 EVENTS = 3_000
-"""More are not read for one page."""
+"""Events that one page reads at most."""
 TRACK = 22
 """Pixels from one track to the next."""
 
@@ -29,25 +29,25 @@ _ENDS: dict[str, str] = {
     Verb.RELEASE: Status.PENDING,
 }
 OUTCOMES: dict[str, str] = {
-    Status.ACTIVE: "At work now",
+    Status.ACTIVE: "In progress",
     Status.COMPLETED: "Completed",
     Status.IN_REVIEW: "Delivered for review",
-    Status.NEEDS_REVISION: "Handed back",
+    Status.NEEDS_REVISION: "Handed back for revision",
     Status.BLOCKED: "Blocked",
     Status.FAILED: "Failed",
-    Status.PENDING: "Given back",
+    Status.PENDING: "Released",
     Status.CANCELLED: "Cancelled",
 }
 
 
 @dataclass(slots=True)
 class Stretch:
-    """Somebody's work on a task from its claim on. `outcome` is a state: what the task became by it."""
+    """The work on a task from a claim on. `outcome` is the status it ended with."""
 
     task: Task
     worker: str
     who: str
-    """What tells workers apart: the session, or the name of who acts outside any."""
+    """The session, or the name of a person who acts outside any."""
     start: datetime
     end: datetime
     outcome: str
@@ -57,12 +57,10 @@ class Stretch:
 
     @property
     def says(self) -> str:
-        """The outcome in words."""
         return OUTCOMES[self.outcome]
 
     @property
     def lasted(self) -> str:
-        """How long it took, in words."""
         return lasting(self.end - self.start)
 
     @property
@@ -73,7 +71,7 @@ class Stretch:
 
 @dataclass(slots=True)
 class Row:
-    """A line of the timeline: a task's stretches, or a worker's."""
+    """A line of the timeline: the stretches of a task or a worker."""
 
     key: str
     label: str
@@ -82,13 +80,13 @@ class Row:
 
     @property
     def height(self) -> int:
-        """Pixels."""
+        """In pixels."""
         return TRACK * (1 + max((stretch.track for stretch in self.stretches), default=0))
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Rows on an axis. `begun` is the page of tasks they are made of; `is_cut`: too much happened to show it all."""
+    """Rows on an axis. `begun` is the page of tasks; `is_cut` if there are too many events to show."""
 
     rows: list[Row]
     axis: Axis | None
@@ -98,13 +96,13 @@ class Timeline:
 
     @property
     def outcomes(self) -> list[tuple[str, str]]:
-        """The outcomes that occur, with their words."""
+        """The outcomes that occur, with their labels."""
         seen = {stretch.outcome for row in self.rows for stretch in row.stretches}
         return [(state, words) for state, words in OUTCOMES.items() if state in seen]
 
 
 def of(top: Task, *, by_worker: bool, page: int) -> Timeline:
-    """Return who worked when below a task; a few queries, whatever the size of the plan."""
+    """Return who worked when below a task; a constant number of queries."""
     tasks = leaves_below(top).filter(started_at__isnull=False).order_by("position", "id")
     fields = ("public_id", "title", "status", "started_at", "lease_expires_at", "is_leaf", "root_id", "parent_id")
     begun = page_of(tasks.only(*fields), page=page, size=TASKS_OF_WORKERS if by_worker else TASKS_PER_PAGE)
@@ -120,7 +118,7 @@ def of(top: Task, *, by_worker: bool, page: int) -> Timeline:
 
 
 def _stretches(tasks: list[Task], now: datetime) -> tuple[list[Stretch], bool]:
-    """Read the stretches of some tasks in the order of their starts, and whether there were more than can be shown."""
+    """Read the stretches of some tasks by start time, and whether there are more than can be shown."""
     verbs = [Verb.CLAIM, *_ENDS]
     rows = Event.objects.filter(task_id__in=[task.pk for task in tasks], verb__in=verbs).order_by("task_id", "id")
     events = list(rows.select_related("session").defer("before")[: EVENTS + 1])
@@ -138,7 +136,7 @@ def _stretches(tasks: list[Task], now: datetime) -> tuple[list[Stretch], bool]:
 
 
 def _begun(event: Event, task: Task, now: datetime) -> Stretch:
-    """A stretch whose end is not known yet: it goes on while the lease does."""
+    """Make a stretch without an end: it lasts as long as the lease."""
     end = min(now, task.lease_expires_at or now) if task.status == Status.ACTIVE else event.created_at
     outcome = Status.ACTIVE if task.status == Status.ACTIVE and end == now else Status.PENDING
     client = event.session.client_name if event.session else ""
@@ -148,13 +146,13 @@ def _begun(event: Event, task: Task, now: datetime) -> Stretch:
 
 
 def _end(event: Event) -> datetime:
-    """When the work ended that an event says is over: with the lease, where that ran out before."""
+    """When the work ended: with the event, or earlier with the lease."""
     ended = event.after.get("lease_ended_at")
     return datetime.fromisoformat(ended) if ended else event.created_at
 
 
 def _outcome(event: Event) -> str:
-    """What a task became by the event that ended a stretch; another's claim ends it as a release does."""
+    """The status after the event that ended a stretch; another claim counts as a release."""
     if event.verb == Verb.COMPLETE:
         became = event.after.get("status")
         return str(became) if became in OUTCOMES else Status.COMPLETED
@@ -162,7 +160,7 @@ def _outcome(event: Event) -> str:
 
 
 def _by_task(tasks: list[Task], stretches: list[Stretch]) -> list[Row]:
-    """A row for each task that was begun, those begun first above."""
+    """A row for each started task, the first started on top."""
     rows = {task.pk: Row(task.public_id, task.title, task) for task in tasks}
     for stretch in stretches:
         rows[stretch.task.pk].stretches.append(stretch)
@@ -175,7 +173,7 @@ def _begins(row: Row) -> tuple[bool, datetime]:
 
 
 def _by_worker(stretches: list[Stretch]) -> list[Row]:
-    """A row for each session or person, in the order in which they began."""
+    """A row for each session or person, in the order in which they started."""
     rows: dict[str, Row] = {}
     for stretch in stretches:
         rows.setdefault(stretch.who, Row(stretch.who, stretch.worker, None)).stretches.append(stretch)
@@ -183,7 +181,7 @@ def _by_worker(stretches: list[Stretch]) -> list[Row]:
 
 
 NARROWEST = 0.6
-"""Percent of the line, so that even a moment can be seen."""
+"""Percent of the line, so that even a second is visible."""
 
 
 def _place(rows: Iterable[Row], axis: Axis) -> None:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from orchestrator_site.kernel.compiled import Compiled
-from orchestrator_site.kernel.errors import NotReady, invalid
+from orchestrator_site.kernel.errors import Hint, NotReady, invalid
 from tasks import events
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
@@ -96,10 +96,12 @@ def require_ready(task: Task) -> None:
     """
     if not task.is_ready and has_open_dependencies(task):
         waiting = open_dependencies(task)
+        following, hint = _way_out(waiting)
         raise NotReady(
             f"{task.public_id} waits for {len(waiting)} unfinished "
             f"{'dependency' if len(waiting) == 1 else 'dependencies'}.",
-            next=_how_to_go_on(waiting),
+            next=following,
+            hint=hint,
             details={"waits_for": [{"task_id": need.public_id, "status": need.status} for need in waiting[:10]]},
         )
 
@@ -147,13 +149,11 @@ def _best(project: Project, specialist: str | None) -> Task | None:
     return task
 
 
-def _how_to_go_on(waiting: list[Task]) -> str:
+def _way_out(waiting: list[Task]) -> tuple[str, Hint]:
     cancelled = [need.public_id for need in waiting if need.status == Status.CANCELLED]
     if cancelled:
-        names = ", ".join(cancelled[:3])
-        return f"{names} will never finish: remove the dependency with orchestrator_update_task."
+        return f"{', '.join(cancelled[:3])} will never finish.", Hint.REMOVE_DEPENDENCY
     stopped = [need.public_id for need in waiting if need.status in (Status.FAILED, Status.BLOCKED)]
     if stopped:
-        names = ", ".join(stopped[:3])
-        return f"{names} will not finish by itself: retry or unblock it with orchestrator_update_task."
-    return "Take one that is ready, if there is one: orchestrator_execute_subtask without task_id."
+        return f"{', '.join(stopped[:3])} will not finish by itself.", Hint.RETRY_OR_UNBLOCK
+    return "", Hint.CLAIM_NEXT

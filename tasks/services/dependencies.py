@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from django.db import connection
 
-from orchestrator_site.kernel.errors import Conflict, Invalid
+from orchestrator_site.kernel.errors import Conflict, Hint, Invalid
 from tasks.models import Dependency, Project, Task
 from tasks.selectors.descendants import descendants_of, waits_for
 from tasks.services import readiness
@@ -60,7 +60,7 @@ def remove(task: Task, needs: Sequence[Task]) -> list[Task]:
     if strangers:
         raise Conflict(
             f"{task.public_id} does not itself wait for {', '.join(strangers[:5])}.",
-            next="Call orchestrator_get_status with its task_id to see what it waits for.",
+            hint=Hint.SEE_TASK,
         )
     Dependency.objects.filter(task=task, depends_on__in=needs, inherited_from__isnull=True).delete()
     Dependency.objects.filter(inherited_from=task, depends_on__in=needs).delete()
@@ -68,7 +68,7 @@ def remove(task: Task, needs: Sequence[Task]) -> list[Task]:
     return list(needs)
 
 
-def bequeathed(parent: Task) -> list[tuple[int, int]]:
+def inherited_from(parent: Task) -> list[tuple[int, int]]:
     """Return what a new subtask of this parent inherits: pairs of (what it waits for, from whom)."""
     rows = Dependency.objects.filter(task=parent).values_list("depends_on_id", "inherited_from_id", "task_id")
     return [(need, origin or own) for need, origin, own in rows]

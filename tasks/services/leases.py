@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from orchestrator_site.kernel.compiled import Compiled
-from orchestrator_site.kernel.errors import Conflict
+from orchestrator_site.kernel.errors import Conflict, Hint
 from orchestrator_site.kernel.identity import Scope
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
@@ -95,11 +95,12 @@ def _require_number(task: Task, lease_number: int | None) -> None:
     if lease_number > task.lease_number:
         raise Conflict(
             f"{task.public_id} has no lease with the number {lease_number} yet.",
-            next="Send the lease_number that execute_subtask answered, or leave it out.",
+            next="Send the lease_number of your claim, or omit it.",
         )
     raise Conflict(
         f"Lease {lease_number} of {task.public_id} was replaced: the task has been taken over since.",
-        next="Stop working on it. Nothing was stored. Take another task with orchestrator_execute_subtask.",
+        next="Stop working on it; nothing was stored.",
+        hint=Hint.CLAIM_NEXT,
         details={"status": task.status},
     )
 
@@ -109,8 +110,7 @@ def held(task: Task) -> Conflict:
     until = task.lease_expires_at.isoformat(timespec="seconds") if task.lease_expires_at else ""
     return Conflict(
         f"{task.public_id} is being worked on by another session ({task.lease_holder}).",
-        next="Take another task: call orchestrator_execute_subtask without task_id. "
-        "Only if that session is gone, call it with take_over=true.",
+        hint=Hint.CLAIM_NEXT_OR_TAKE_OVER,
         details={"status": task.status, "lease_expires_at": until},
     )
 

@@ -96,7 +96,7 @@ def _root(project: Project, description: str, complexity: str, context: str, par
         root.parent, root.root_id, root.depth = parent, parent.plan_id, parent.depth + 1
         root.position = _last_position(parent.plan_id) + 1
     insert(root)
-    inherited = dependencies.bequeathed(parent) if parent is not None else []
+    inherited = dependencies.inherited_from(parent) if parent is not None else []
     dependencies.lock_needed(need for need, _ in inherited)
     insert_all([Dependency(task=root, depends_on_id=need, inherited_from_id=origin) for need, origin in inherited])
     return root
@@ -165,7 +165,7 @@ def _build(root: Task, draft: list[Draft]) -> list[Task]:
 
 def _connect(root: Task, tasks: list[Task], draft: list[Draft], outside: dict[str, Task]) -> list[tuple[int, int]]:
     """Insert every edge, own and inherited; returns the own ones as pairs of primary keys."""
-    above = dict.fromkeys(dependencies.bequeathed(root) if root.parent_id else [])
+    above = dict.fromkeys(dependencies.inherited_from(root) if root.parent_id else [])
     rows: list[Dependency] = []
     own: list[tuple[int, int]] = []
     lines: list[dict[tuple[int, int], None]] = []

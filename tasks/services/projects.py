@@ -9,12 +9,11 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
-from orchestrator_site.kernel.errors import Invalid, NotFound
+from orchestrator_site.kernel.errors import Hint, Invalid, NotFound
 from tasks.models import Project
 
 OWN_VARIABLE = "ORCHESTRATOR_PROJECT_DIR"
 CLIENT_VARIABLES = ("CLAUDE_PROJECT_DIR", "VSCODE_CWD", "CURSOR_CWD", "WINDSURF_CWD")
-_HOW = "Call orchestrator_initialize_session with project_dir, the absolute path of the project's folder."
 _SLUG_TRIES = 1000
 
 
@@ -30,7 +29,7 @@ def find_root(*, explicit: str | None, environ: Mapping[str, str], working_direc
         return _named(environ[OWN_VARIABLE], OWN_VARIABLE)
     for candidate in _guesses(environ, working_directory):
         return candidate
-    raise Invalid("No project folder can be told from this connection.", next=_HOW)
+    raise Invalid("Cannot determine the project's folder from this connection.", hint=Hint.NAME_PROJECT)
 
 
 def project_at(root: Path) -> Project:
@@ -56,13 +55,13 @@ def bound_project(project_id: int, project_dir: str) -> Project:
 def _named(text: str, source: str) -> Path:
     path = Path(text)
     if "\x00" in text or not path.is_absolute():
-        raise Invalid(f"{source}: an absolute path is wanted.", next=_HOW)
+        raise Invalid(f"{source}: must be an absolute path.", hint=Hint.NAME_PROJECT)
     try:
         if path.is_dir():
             return path.resolve()
     except OSError:
         pass  # a name too long for the system is no folder either
-    raise Invalid(f"{source}: there is no such folder on the server's machine.", next=_HOW)
+    raise Invalid(f"{source}: no such folder on the server.", hint=Hint.NAME_PROJECT)
 
 
 def _guesses(environ: Mapping[str, str], working_directory: str) -> Iterator[Path]:

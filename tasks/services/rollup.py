@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator_site.kernel.compiled import Compiled
-from orchestrator_site.kernel.errors import Conflict
+from orchestrator_site.kernel.errors import Conflict, Hint
 from tasks import state_machine
 from tasks.choices import CLAIMABLE, Status, Verb
 from tasks.identity.actor import Actor
@@ -52,7 +52,7 @@ def require_alive(task: Task) -> None:
         if task.status == Status.CANCELLED:
             raise Conflict(
                 f"It belongs to {task.public_id}, which was cancelled: nothing below it starts again.",
-                next="Plan the work anew with orchestrator_plan_task.",
+                hint=Hint.PLAN,
             )
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from orchestrator_site.kernel import ids
 from orchestrator_site.kernel.compiled import Compiled, CompiledUpdate
-from orchestrator_site.kernel.errors import Conflict, NotFound
+from orchestrator_site.kernel.errors import Conflict, Hint, NotFound
 from orchestrator_site.kernel.identity import Principal, Scope
 from orchestrator_site.kernel.text import storable
 from tasks import events
@@ -87,13 +87,9 @@ def by_handle(public_id: str, principal: Principal) -> Session:
     is_storable = "\x00" not in public_id
     session = _by_handle.first(public_id=public_id, token_id=principal.token_id) if is_storable else None
     if session is None or principal.project_id not in (None, session.project_id):
-        raise NotFound(
-            "session_id: there is no such session.", next="Call orchestrator_initialize_session for a new one."
-        )
+        raise NotFound("session_id: no such session.", hint=Hint.OPEN_SESSION)
     if session.ended_at is not None:
-        raise Conflict(
-            "session_id: this session has ended.", next="Call orchestrator_initialize_session for a new one."
-        )
+        raise Conflict("session_id: this session has ended.", hint=Hint.OPEN_SESSION)
     return session
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.utils import timezone
 
 from orchestrator_site.kernel.compiled import CompiledUpdate
-from orchestrator_site.kernel.errors import Conflict
+from orchestrator_site.kernel.errors import Conflict, Hint
 from tasks import events
 from tasks.choices import CLAIMABLE, Status, Verb
 from tasks.identity.actor import Actor
@@ -36,7 +36,8 @@ def require(task: Task, verb: Verb) -> None:
     if not TABLE[verb].is_for(task):
         raise Conflict(
             f"{task.public_id} is made of subtasks: {verb.value} is for the subtasks themselves.",
-            next="Act on its subtasks (orchestrator_get_status with its task_id shows them), or plan more below it.",
+            next="Act on its subtasks, or plan more below it.",
+            hint=Hint.SEE_TASK,
         )
     if task.status not in TABLE[verb].sources:
         raise _refusal(task, verb)
@@ -85,8 +86,7 @@ def _times_after(task: Task, to: Status, now: datetime) -> dict[str, Any]:
 def _update_if_unchanged(task: Task, changes: dict[str, Any]) -> None:
     if not _unchanged(changes, pk=task.pk, status=task.status, lease_number=task.lease_number):
         raise Conflict(
-            f"{task.public_id} was changed by somebody else at the same moment.",
-            next="Look at it again with orchestrator_get_status and decide anew.",
+            f"{task.public_id} was changed at the same time.", next="Read it again and decide.", hint=Hint.SEE_TASK
         )
     for name, value in changes.items():
         setattr(task, name, value)

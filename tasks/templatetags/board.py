@@ -19,10 +19,10 @@ register = template.Library()
 
 SHOWN_VALUE = 160
 _NAMED = {
-    "added_dependencies": "now waits for",
-    "removed_dependencies": "no longer waits for",
+    "added_dependencies": "added dependencies",
+    "removed_dependencies": "removed dependencies",
     "artifact_id": "artifact",
-    "requires_review": "asks for review",
+    "requires_review": "review required",
     "sha256": "SHA-256",
 }
 """What events call the facts of a change, where another word is plainer."""

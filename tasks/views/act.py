@@ -56,9 +56,9 @@ def _do(request: HttpRequest, task: Task, offer: Offer) -> HttpResponseBase:
     except (Conflict, NotReady) as error:
         if offer.reason and _reason(request):  # what was typed stays, beside how the task stands now
             return _form(request, find_task(task.public_id), offer, error)
-        messages.error(request, in_words(error))
+        messages.error(request, in_words(error), extra_tags=error.code)
     else:
-        messages.success(request, f"You {offer.verb.done_to(f'“{task.title}”')}.")
+        messages.success(request, f"“{task.title}”: {offer.verb.label}.", extra_tags=offer.verb)
     return came_from(request, reverse("task", args=[task.public_id]))
 
 

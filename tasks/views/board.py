@@ -18,11 +18,11 @@ from tasks.models import Project
 from tasks.selectors.board import specialists_seen
 
 KEYS = (
-    ("j", "Next card, also ↓ (Enter opens it)"),
-    ("k", "Card before, also ↑"),
-    ("l", "Column to the right, also →"),
-    ("h", "Column to the left, also ←"),
-    ("m", "Act on the card"),
+    ("j", "Next card (also ↓, Enter opens it)"),
+    ("k", "Previous card (also ↑)"),
+    ("l", "Next column (also →)"),
+    ("h", "Previous column (also ←)"),
+    ("m", "Open the card’s actions"),
 )
 """What the board does by keys; board.js does it, site.js lists and presses them."""
 PRIORITIES = {level.value: level.label.capitalize() for level in reversed(Priority)}

@@ -52,7 +52,7 @@ def _save(request: HttpRequest, task: Task, typed: Typed) -> HttpResponseBase:
         return _form(request, task, typed, error, edit_form.places_of(error))
     except Conflict as error:
         return _overtaken(request, find_task(task.public_id), typed, error)
-    messages.success(request, "Saved." if changes else "There was nothing to change.")
+    messages.success(request, "Saved." if changes else "No changes to save.")
     return came_from(request, reverse("task", args=[task.public_id]))
 
 
@@ -74,7 +74,14 @@ def _changes(task: Task, typed: Typed) -> Changes:
     """Return what to change. Raises Invalid for words where ids are wanted: a person has to choose."""
     unknown = [part for part in typed.wanted if not chosen(task, [part])]
     if unknown:
-        raise invalid([{"at": "find", "problem": f"“{unknown[0]}” is no id of a task here: tick the ones you mean"}])
+        raise invalid(
+            [
+                {
+                    "at": "find",
+                    "problem": f"“{unknown[0]}” isn’t a task id in this project; select tasks from the results",
+                }
+            ]
+        )
     add = chosen(task, [*typed.add, *typed.wanted])
     return Changes(edit_form.changed(task, typed), add, chosen(task, typed.drop))
 
@@ -82,7 +89,7 @@ def _changes(task: Task, typed: Typed) -> Changes:
 def _guard(row: Task, typed: Typed) -> None:
     """Refuse to overwrite what the person has not seen. Raises Stale."""
     if edit_form.seen_of(row) != typed.seen:
-        raise Stale("It was changed while you wrote.", next="Look at what is new, then save once more.")
+        raise Stale("The task changed while you were editing.", next="Review the changes, then save again.")
 
 
 def _overtaken(request: HttpRequest, task: Task, typed: Typed, error: Conflict) -> HttpResponse:

@@ -23,13 +23,13 @@ _PLACES = {"specialist_type": "specialist"}
 """What a service calls a place that the form calls otherwise."""
 _FIELDS: tuple[tuple[str, str, str, str], ...] = (
     ("title", "Title", "line", ""),
-    ("description", "Description", "text", "What is to be done; a part of the brief."),
-    ("context", "Context", "text", "What one has to know to do it; subtasks inherit it."),
+    ("description", "Description", "text", "What to do. Included in the brief."),
+    ("context", "Context", "text", "Background needed to do it. Subtasks inherit it."),
     ("specialist", "Specialist", "choice", ""),
     ("priority", "Priority", "choice", ""),
     ("complexity", "Complexity", "choice", ""),
-    ("effort", "Effort", "line", "In words, such as “2 hours”."),
-    ("requires_review", "Ask a person for a review before it counts as completed", "check", ""),
+    ("effort", "Effort", "line", "Free text, such as “2 hours”."),
+    ("requires_review", "Require a review before this task counts as completed", "check", ""),
 )
 
 
@@ -165,7 +165,7 @@ def _column(name: str, value: str) -> Any:
 def _choices(task: Task, roles: Catalogue) -> dict[str, list[tuple[str, str]]]:
     names = sorted({*roles.roles, task.specialist})
     return {
-        "specialist": [(name, name or "nobody in particular") for name in names],
+        "specialist": [(name, name or "Any") for name in names],
         "priority": [(str(value), label.capitalize()) for value, label in Priority.choices],
         "complexity": list(Complexity.choices),
     }

@@ -16,7 +16,7 @@ from tasks.models import Project
 from tasks.selectors import board
 from tasks.selectors.rows import count_by
 
-KINDS = {"leaf": "Work only", "plan": "Plans only"}
+KINDS = {"leaf": "Tasks without subtasks", "plan": "Plans"}
 
 
 @page

@@ -53,7 +53,7 @@ def end(request: HttpRequest, public_id: str) -> HttpResponseBase:
     if request.method != "POST":
         return render(request, "tasks/session_end.html", {"session": found, "held": query.held_by(found)})
     has_ended = end_session(session=found, principal=person(user_of(request)))
-    messages.success(request, "The session has ended." if has_ended else "The session had ended already.")
+    messages.success(request, "Session ended." if has_ended else "This session had already ended.")
     return redirect("session", public_id)
 
 

@@ -40,7 +40,7 @@ def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
         return _form(request, found, typed, error=error)
     except (Invalid, Transient) as error:
         return _form(request, found, typed, error=error, seen=request.POST.get("seen", ""))
-    messages.success(request, "The settings are saved." if has_changed else "The settings are as they were.")
+    messages.success(request, "Settings saved." if has_changed else "No changes to save.")
     return redirect("project-settings", slug=slug)
 
 
@@ -71,7 +71,7 @@ def _save(request: HttpRequest, project: Project, typed: Values) -> bool:
 
     def unchanged(now: Project) -> None:
         if _fingerprint(now) != seen:
-            raise Stale("Somebody else changed these settings while this form was open.")
+            raise Stale("Someone else changed these settings while this form was open.")
 
     columns = _columns(project, typed)
     if columns or _fingerprint(project) != seen:

@@ -92,9 +92,9 @@ def reset(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
         messages.error(request, f"{error.message} Nothing was changed.")
         return redirect("specialist", slug=slug, name=name)
     if name in catalogue(found).roles:
-        messages.success(request, f"{name} is as it was again. The next brief uses it.")
+        messages.success(request, f"{name} reset. The change applies to the next brief.")
         return redirect("specialist", slug=slug, name=name)
-    messages.success(request, f"{name} is removed.")
+    messages.success(request, f"{name} removed.")
     return redirect("specialists", slug=slug)
 
 
@@ -159,7 +159,7 @@ def _sent(request: HttpRequest, project: Project, draft: _Draft, role: Role | No
         return _form(request, project, draft, role, error=error)
     except OrchestratorError as error:
         return _form(request, project, draft, role, error=error, seen=seen)
-    messages.success(request, f"{draft.name} is saved. The next brief uses it.")
+    messages.success(request, f"{draft.name} saved. The change applies to the next brief.")
     return redirect("specialist", slug=project.slug, name=draft.name)
 
 
@@ -183,8 +183,8 @@ def _is_new(request: HttpRequest) -> bool:
 
 def _is_free(role: Role | None) -> None:
     if role is not None:
-        taken = {"at": "name", "problem": "There is a specialist of this name already."}
-        raise Conflict(taken["problem"], next="Edit that one.", details={"problems": [taken]})
+        taken = {"at": "name", "problem": "A specialist with this name already exists."}
+        raise Conflict(taken["problem"], next="Edit the existing one.", details={"problems": [taken]})
 
 
 def _unchanged_since(seen: str) -> Callable[[Role | None], None]:
@@ -192,7 +192,7 @@ def _unchanged_since(seen: str) -> Callable[[Role | None], None]:
 
     def check(role: Role | None) -> None:
         if query.fingerprint(role) != seen:
-            raise Stale("Somebody else wrote this specialist while this form was open.")
+            raise Stale("Someone else changed this specialist while this form was open.")
 
     return check
 
@@ -225,7 +225,7 @@ def _form(
         "brief": preview(project, draft.as_role(), task_id),
         "errors": problems,
         "note": note,
-        "lost": query.last_editor(project, draft.name) or "somebody" if isinstance(error, Stale) else "",
+        "lost": query.last_editor(project, draft.name) or "someone" if isinstance(error, Stale) else "",
         "back": reverse("specialists", args=[project.slug]) if is_new else _address(project, draft.name),
     }
     return render(request, "tasks/specialist_edit.html", context, status=error.status if error else 200)
@@ -244,4 +244,4 @@ def _told(error: OrchestratorError | None) -> tuple[Errors, str]:
         name, _, line = str(problem.get("at", "")).partition("[")
         where = f"line {int(line[:-1]) + 1}: " if line else ""
         found.setdefault(name, []).append(f"{where}{problem['problem']}")
-    return found, "Nothing was saved yet. Mend what is marked below." if found else in_words(error)
+    return found, "Not saved. Fix the errors below." if found else in_words(error)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.homes import make_home
 from tests.mcp.stdio_client import ROOT, environment
 
 _TMPFS = ("unshare", "--mount", "--map-root-user", "sh", "-c")
@@ -19,10 +20,9 @@ LARGE_BYTES = 3 * 1024 * 1024
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """Return a data folder with a small work and one that no small disk holds."""
-    home = tmp_path / "home"
+    home = make_home(tmp_path / "home")
     made = (
         "import django; django.setup()\n"
-        "from maintenance.upgrades.ensure_schema import ensure_schema; ensure_schema()\n"
         "from tests.factories import make_artifact, make_project, make_task\n"
         "task = make_task(make_project('shop'))\n"
         f"make_artifact(task, {SMALL!r}, paths=['a/small.txt'])\n"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.homes import make_home
 from tests.mcp.stdio_client import ROOT, environment
 
 ROUNDS = 12
@@ -19,11 +20,10 @@ NAMES = ("left", "right")
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """Return a data folder with a mirrored project and a task."""
-    home = tmp_path / "home"
+    home = make_home(tmp_path / "home")
     (tmp_path / "shop").mkdir()
     made = (
         "import django; django.setup()\n"
-        "from maintenance.upgrades.ensure_schema import ensure_schema; ensure_schema()\n"
         "from tests.factories import make_project, make_task\n"
         f"make_task(make_project('shop', root_path={str(tmp_path / 'shop')!r}, settings={{'mirror': True}}),\n"
         "          public_id='task_0000000a')\n"

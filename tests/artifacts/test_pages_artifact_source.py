@@ -51,7 +51,7 @@ def test_every_line_is_reached_from_part_to_part_without_a_script(client: Client
     while address is not None:
         page = _page(client, long, address)
         numbers += _numbers(page)
-        found = re.search(r'rel="next" href="\?([^"]+)">Next part', page)
+        found = re.search(r'rel="next" href="\?([^"]+)">', page)
         address = unescape(found.group(1)) if found else None
     assert numbers == list(range(1, CODE[:150_000].count("\n") + 2))
 
@@ -66,11 +66,17 @@ def test_a_part_by_itself_is_what_the_page_of_it_shows(client: Client, long: Art
     assert client.get(f"/artifacts/{long.public_id}/part/").status_code == 302
 
 
+def _pages_led_to(page: str) -> list[int]:
+    """The first parts of the pages that the pager links: the first and previous ones, then the next and last."""
+    pager = re.sub(r"<noscript>.*?</noscript>", "", page, flags=re.DOTALL).rpartition('<nav class="pager"')[2]
+    return [int(number) for number in re.findall(r'class="button" href="\?part=(\d+)', pager)]
+
+
 def test_pages_of_a_longer_work_lead_to_each_other(client: Client, long: Artifact) -> None:
     first = _page(client, long)
-    assert "Page 1 of 2" in first and "Previous page" not in first and "Last page" in first
+    assert "1 of 2" in first and _pages_led_to(first) == [PARTS_PER_PAGE + 1, PARTS_PER_PAGE + 1]
     last = _page(client, long, f"part={PARTS_PER_PAGE + 1}")
-    assert "Page 2 of 2" in last and "Next page" not in last and 'href="?part=1&amp;view=source"' in last
+    assert "2 of 2" in last and _pages_led_to(last) == [1, 1]
 
 
 @pytest.mark.parametrize("query", ["part=0", "part=x", "part=-1", "part=", "line=x", "line=0", "line=3-"])
@@ -106,16 +112,16 @@ def test_a_place_in_markdown_is_shown_in_its_source(client: Client, task: Task) 
 def test_words_are_found_on_the_page_of_any_version_and_view(client: Client, task: Task, view: str) -> None:
     artifact = make_artifact(task, "one\nthe needle here\n", "no more\n", paths=["a.md"])
     page = _page(client, artifact, f"version=1&find=NEEDLE&{view}")
-    assert "Found in 1 line." in page and "<mark>needle</mark>" in page and 'value="NEEDLE"' in page
+    assert 'data-total="1"' in page and "<mark>needle</mark>" in page and 'value="NEEDLE"' in page
     link = re.search(r'<li><a href="\?([^"#]+)#L2">', page)
     assert link and 'id="L2" class="here"' in _page(client, artifact, unescape(link.group(1)))
-    assert "Nothing here holds" in _page(client, artifact, "find=needle")
+    assert 'data-total="0"' in _page(client, artifact, "find=needle")
 
 
 def test_more_hits_than_one_list_holds_follow_it(client: Client, long: Artifact) -> None:
     page = _page(client, long, "find=return")
-    assert "Found in 1,000 lines or more" in page and page.count("<mark>") == 20
-    following = re.search(r'rel="next" href="\?([^"]+)">Further hits', page)
+    assert 'data-total="1000"' in page and page.count("<mark>") == 20
+    following = re.search(r'rel="next" href="\?([^"]+after=[^"]+)">', page)
     assert following and 'L82">' in _page(client, long, unescape(following.group(1)))
 
 
@@ -140,7 +146,7 @@ def test_damaged_bytes_are_no_part(client: Client, long: Artifact) -> None:
 
 def test_what_can_be_copied_has_a_button_and_what_cannot_says_so(client: Client, task: Task) -> None:
     assert "data-copy-work" in _page(client, make_artifact(task, "short"))
-    assert "Too large to copy" in _page(client, make_artifact(task, "x" * 3_000_000))
+    assert "data-too-large" in _page(client, make_artifact(task, "x" * 3_000_000))
 
 
 def test_beside_a_work_is_its_folder_with_itself_marked(client: Client, long: Artifact) -> None:
@@ -156,13 +162,16 @@ def test_in_a_large_folder_the_list_begins_where_the_work_is(client: Client, tas
     works = [make_artifact(task, "x", paths=[f"many/{number:03}.py"]) for number in range(90)]
     page = _page(client, works[80])
     assert 'title="many/080.py" aria-current="true"' in page and "many/089.py" in page and "many/001.py" not in page
-    assert "See the whole folder" in _page(client, works[0])
+    assert '<p class="cut"><a href="/projects/shop/files/many/">' in _page(client, works[0])
 
 
 def test_a_newer_version_is_told_and_the_text_is_left_alone(client: Client, task: Task) -> None:
     artifact = make_artifact(task, "one", "two", paths=["a.py"])
     page = _page(client, artifact, "version=1")
-    assert "See the latest, version 2" in page and f"/artifacts/{artifact.public_id}/diff/?from=1&amp;to=2" in page
+    assert (
+        'class="note warn"' in page.partition('id="newer"')[2]
+        and f"/artifacts/{artifact.public_id}/diff/?from=1&amp;to=2" in page
+    )
     assert 'id="text-1" data-version="1" hx-morph-skip' in page
     assert f"task={task.public_id}&amp;verb=deliver" in page
 

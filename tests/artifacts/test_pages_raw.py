@@ -8,13 +8,13 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient, Client
 
-import orchestrator_site.asgi.application
+import orchestrator_site.application
 from artifacts.models import Artifact, ArtifactVersion, Content
 from artifacts.storage import Damaged, path_of
 from tasks.models import Task
 from tests.factories import make_artifact, make_project, make_task, make_user, signed_in
 
-assert orchestrator_site.asgi  # what it does to the requests that it serves must do nothing to any others
+assert orchestrator_site.application  # what it does to the requests that it serves must do nothing to any others
 LARGE = "".join(f"{number:07} ü\n" for number in range(40_000))
 
 

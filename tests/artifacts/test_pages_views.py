@@ -35,14 +35,14 @@ def _without_ours(page: str) -> str:
 
 def _views(page: str) -> list[tuple[str, bool]]:
     found = re.search(r'<nav class="switch".*?</nav>', page, re.DOTALL)
-    links = re.findall(r"<a href=[^>]*?( aria-current=\"true\")?>(\w+)</a>", found.group() if found else "")
-    return [(name, bool(current)) for current, name in links]
+    links = re.findall(r'<a href="\?[^"]*view=(\w+)"( aria-current="true")?>', found.group() if found else "")
+    return [(name, bool(current)) for name, current in links]
 
 
 def test_markdown_is_shown_rendered_and_can_be_shown_otherwise(client: Client, task: Task) -> None:
     artifact = make_artifact(task, "# Report\n\n- *a*", paths=["docs/a.md"])
     page = _page(client, artifact)
-    assert _views(page) == [("Rendered", True), ("Source", False), ("Plain", False)]
+    assert _views(page) == [("rendered", True), ("source", False), ("plain", False)]
     assert '<h3 id="md-report">Report</h3>' in page and "<em>a</em>" in page
     assert 'href="?view=source"' in page
     assert 'id="L3"' in _page(client, artifact, "view=source")
@@ -51,13 +51,13 @@ def test_markdown_is_shown_rendered_and_can_be_shown_otherwise(client: Client, t
 
 def test_code_is_shown_in_colours_with_lines(client: Client, task: Task) -> None:
     page = _page(client, make_artifact(task, "x = 1\n", paths=["a.py"]))
-    assert _views(page) == [("Source", True), ("Plain", False)]
+    assert _views(page) == [("source", True), ("plain", False)]
     assert '<span class="mi">1</span>' in page and 'id="L1"><a href="#L1"' in page
 
 
 @pytest.mark.parametrize("view", ["", "nonsense", "RENDERED", "plain&view="])
 def test_a_view_that_is_none_is_the_best(client: Client, task: Task, view: str) -> None:
-    assert _views(_page(client, make_artifact(task, paths=["a.py"]), f"view={view}"))[0] == ("Source", True)
+    assert _views(_page(client, make_artifact(task, paths=["a.py"]), f"view={view}"))[0] == ("source", True)
 
 
 def test_switching_keeps_the_version(client: Client, task: Task) -> None:
@@ -82,11 +82,11 @@ def test_beyond_the_limit_it_leads_on_in_the_source(client: Client, task: Task) 
     text = "".join(f"- {number}\n" for number in range(60_000))
     artifact = make_artifact(task, text, paths=["a.md"])
     page = _page(client, artifact)
-    link = re.search(r'href="(\?view=source&amp;offset=(\d+))">Read on', page)
+    link = re.search(r'rel="next" href="(\?view=source&amp;offset=(\d+))">', page)
     assert link is not None
     rest = _page(client, artifact, unescape(link.group(1)).removeprefix("?"))
     line = text[: int(link.group(2))].count("\n") + 1
-    assert f'id="L{line}"' in rest and text[: int(link.group(2))].endswith("\n") and f"{len(text):,} characters" in page
+    assert f'id="L{line}"' in rest and text[: int(link.group(2))].endswith("\n") and f'data-total="{len(text)}"' in page
 
 
 def test_a_text_that_cannot_be_rendered_is_shown_as_it_is(
@@ -94,12 +94,12 @@ def test_a_text_that_cannot_be_rendered_is_shown_as_it_is(
 ) -> None:
     monkeypatch.setattr(sandbox, "SECONDS", 0.01)
     page = _page(client, make_artifact(task, "# Too hard", paths=["a.md"]))
-    assert "could not be rendered" in page and '<pre dir="auto">\n# Too hard</pre>' in page
+    assert 'id="not-rendered"' in page and '<pre dir="auto">\n# Too hard</pre>' in page
 
 
 def test_text_that_turns_its_direction_carries_a_warning_in_every_view(client: Client, task: Task) -> None:
     artifact = make_artifact(task, "a = \u202eresu\u202c", paths=["a.py"])
-    assert all("change the direction" in _page(client, artifact, view) for view in ("", "view=plain"))
+    assert all("data-bidi" in _page(client, artifact, view) for view in ("", "view=plain"))
 
 
 def test_damaged_bytes_are_never_shown_from_the_cache(client: Client, task: Task) -> None:
@@ -118,7 +118,7 @@ def test_a_stranger_sees_no_difference_and_no_image(client: Client) -> None:
 def test_a_difference_is_shown_unified_and_side_by_side(client: Client, task: Task) -> None:
     artifact = make_artifact(task, "same\nold word\n", "same\nnew word\nmore", paths=["a.md"])
     page = _page(client, artifact, place="diff/")
-    assert "2 lines added, 1 removed" in page and "@@ -1,2 +1,3 @@" in page
+    assert 'data-added="2" data-removed="1"' in page and "@@ -1,2 +1,3 @@" in page
     assert "<del><b>old</b> word</del>" in page and "<ins><b>new</b> word</ins>" in page
     split = _page(client, artifact, "layout=split", "diff/")
     between = r"</td><td[^>]*><a [^>]*>2</a></td><td[^>]*>"
@@ -130,7 +130,7 @@ def test_any_two_versions_can_be_compared_in_both_directions(client: Client, tas
     assert re.search(r"<del>.*one.*<ins>.*three", _page(client, artifact, "from=1&to=3", "diff/"), re.DOTALL)
     assert re.search(r"<del>.*three.*<ins>.*one", _page(client, artifact, "from=3&to=1", "diff/"), re.DOTALL)
     assert re.search(r"<del>.*two.*<ins>.*three", _page(client, artifact, "", "diff/"), re.DOTALL)
-    assert "These versions are the same." in _page(client, artifact, "from=2&to=2", "diff/")
+    assert 'data-same="all"' in _page(client, artifact, "from=2&to=2", "diff/")
 
 
 @pytest.mark.parametrize("query", ["from=0", "to=4", "from=x", "to=", "from=99999999999999"])
@@ -156,7 +156,7 @@ def test_a_difference_too_large_for_a_page_says_what_is_left_out(
 ) -> None:
     monkeypatch.setattr("artifacts.rendering.difference.SHOWN_ROWS", 10)
     artifact = make_artifact(task, "", "line\n" * 25)
-    assert "15 rows more are not shown." in _page(client, artifact, place="diff/")
+    assert 'data-left-out="15"' in _page(client, artifact, place="diff/")
 
 
 def test_a_text_is_no_image(client: Client, task: Task) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.artifacts.processes import BEFORE, UNCOMMITTED, Uploader, uploader
+from tests.homes import make_home
 from tests.properties import one_in
 
 SIZES = st.one_of(st.integers(0, 40), st.sampled_from([1000, 65_535, 65_536, 65_537, 300_000]))
@@ -44,7 +45,9 @@ STEPS = st.builds(
 
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Uploader]:
-    with uploader(tmp_path_factory.mktemp("uploads") / "home", ORCHESTRATOR_MAX_UPLOAD_BYTES="1000000") as running:
+    with uploader(
+        make_home(tmp_path_factory.mktemp("uploads") / "home"), ORCHESTRATOR_MAX_UPLOAD_BYTES="1000000"
+    ) as running:
         yield running
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.homes import make_home
 from tests.mcp.stdio_client import ROOT, environment
 
 COMMENTS, ROUNDS = 60, 15
@@ -17,10 +18,9 @@ COMMENTS, ROUNDS = 60, 15
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """Return a data folder with a task in review."""
-    home = tmp_path / "home"
+    home = make_home(tmp_path / "home")
     made = (
         "import django; django.setup()\n"
-        "from maintenance.upgrades.ensure_schema import ensure_schema; ensure_schema()\n"
         "from tests.factories import make_project, make_task\n"
         "make_task(make_project('shop'), public_id='task_0000000a', status='in_review', requires_review=True)\n"
     )

@@ -14,6 +14,7 @@ from random import Random
 import pytest
 
 from tests.artifacts.processes import BEFORE, UNCOMMITTED, Uploader, uploader
+from tests.homes import make_home
 
 MIB = 1024 * 1024
 SMALL_DISK = 12 * MIB
@@ -22,7 +23,7 @@ _TMPFS = ("unshare", "--mount", "--map-root-user", "sh", "-c")
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("uploads") / "home"
+    return make_home(tmp_path_factory.mktemp("uploads") / "home")
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.homes import make_home
 from tests.mcp.http_client import Served, served
 from tests.mcp.stdio_client import ROOT, environment
 from tests.rest import API
@@ -24,7 +25,6 @@ PLAN = "task_0000000a"
 FILL = f"""
 import random
 import django; django.setup()
-from maintenance.upgrades.ensure_schema import ensure_schema; ensure_schema()
 from artifacts import storage
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
 from tests.factories import make_plan, make_project
@@ -45,7 +45,9 @@ for number, task in enumerate(make_plan(project, {FILES}, public_id="{PLAN}").de
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("zips")
+    folder = tmp_path_factory.mktemp("zips")
+    make_home(folder / "home")
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.mcp import dispatch, registry
-from orchestrator_site.mcp.server import load_doors
+from orchestrator_site.mcp.server import load_tools
 from tasks.identity.client import Caller
 from tests.mcp.stdio_client import StdioClient, children, connected
 
@@ -24,7 +24,7 @@ class Failed(Exception):
 
 def in_process(folder: Path) -> Call:
     """Return the way to call a tool without pipe and protocol."""
-    load_doors()
+    load_tools()
     tools = {tool.name: tool for tool in registry.tools(["all"])}
     caller = Caller(
         Principal("bench"), connection_id=f"bench-{folder.name}", environ={"ORCHESTRATOR_PROJECT_DIR": str(folder)}

@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from tests.demo.assistant import Assistant, connected
+from tests.homes import make_home
 from tests.site.processes import Site, manage, start
 
 Work = Callable[[Assistant], Coroutine[Any, Any, Any]]
@@ -62,7 +63,7 @@ def live_site(*, port: int = 0) -> Iterator[LiveSite]:
     top = Path(tempfile.mkdtemp(prefix="orchestrator-live-"))
     (top / "shop").mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ORCHESTRATOR_HOME", str(top / "home"))
+        patch.setenv("ORCHESTRATOR_HOME", str(make_home(top / "home")))
         patch.delenv("DATABASE_URL", raising=False)
         with start(top / "site", "manage.py", "up", "--no-worker", "--port", str(port)) as site:
             site.wait_until_greeted()

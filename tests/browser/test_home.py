@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from orchestrator_site.sample.load import load_sample
+from orchestrator_site.sample.load import NAME, load_sample
 from orchestrator_site.up.connect import connect_line
 from tasks.identity.actor import Actor
 from tests.browser.conftest import Open
@@ -22,7 +22,7 @@ def test_from_nothing_over_a_copied_line_to_the_sample(open_page: Open) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == connect_line("codex")
     page.get_by_role("button", name="Load a sample project").click()
     page.get_by_role("heading", name="Waits for you").wait_for()
-    expect(page.locator("#projects").get_by_role("link", name="Sample: a bookshop")).to_be_visible()
+    expect(page.locator("#projects").get_by_role("link", name=NAME)).to_be_visible()
     expect(page.locator("#moving li")).to_have_count(2)
     expect(page.locator("#delivered li")).to_have_count(6)
     expect(page.get_by_role("button", name="Load a sample project")).to_have_count(0)

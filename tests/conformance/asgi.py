@@ -8,18 +8,18 @@ from __future__ import annotations
 from django.conf import settings
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from orchestrator_site import application
 from orchestrator_site.accounts.owner import local_owner
-from orchestrator_site.asgi import application
-from orchestrator_site.asgi.mount import mounted
 from orchestrator_site.mcp.http import HttpBridge, caller_of
-from orchestrator_site.mcp.server import load_doors
+from orchestrator_site.mcp.server import load_tools
+from orchestrator_site.mount import mounted
 from orchestrator_site.tokens.service import create_token
 from tasks.services.projects import project_at
 from tests.conformance.server import RETRY_MS, Events, FixtureServer
 
 
 def _with_fixtures() -> ASGIApp:
-    load_doors()
+    load_tools()
     bridge = HttpBridge(FixtureServer(caller_of, ("core",), None), event_store=Events(), retry_interval=RETRY_MS)
     return mounted(application.site, bridge)
 

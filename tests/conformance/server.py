@@ -34,7 +34,7 @@ class FixtureServer(Bridge):
         assert schema
         schema.parameters = contents.SCHEMA_2020_12
         # What the fixtures tell of changed lists goes where the product's own streams listen.
-        self._subscriptions = self.changes._of(None).bus
+        self._subscriptions = self.subscriptions.of(None).bus
         self._lowlevel_server.add_request_handler("logging/setLevel", mcp_types.SetLevelRequestParams, _accept)
 
     async def _watchable(self, inner: Any, uri: str) -> int:

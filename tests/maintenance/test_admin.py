@@ -1,4 +1,4 @@
-"""What the admin shows of jobs, and what it does not."""
+"""What the admin shows of jobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def staff(client: Client, db: None) -> Client:
 
 
 @pytest.mark.parametrize("model", ["maintenance_jobrun", "django_q_schedule"])
-def test_runs_and_schedules_can_be_looked_at_and_not_changed(staff: Client, model: str) -> None:
+def test_runs_and_schedules_are_read_only(staff: Client, model: str) -> None:
     row = JobRun.objects.get() if model == "maintenance_jobrun" else Schedule.objects.get(name__endswith="heartbeat")
     assert "heartbeat" in html_of(staff.get(reverse(f"admin:{model}_changelist")))
     page = reverse(f"admin:{model}_change", args=[row.pk])
@@ -33,5 +33,5 @@ def test_runs_and_schedules_can_be_looked_at_and_not_changed(staff: Client, mode
 
 
 @pytest.mark.parametrize("model", [OrmQ, Success, Failure])
-def test_pickles_are_not_shown_at_all(model: type) -> None:
+def test_the_pickles_of_the_queue_have_no_pages(model: type) -> None:
     assert not admin.site.is_registered(model)

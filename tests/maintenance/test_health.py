@@ -1,4 +1,4 @@
-"""/healthz and /readyz in every state they can tell."""
+"""/healthz and /readyz in every state."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from maintenance.services.run import run
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_cached_result(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(selectors, "_current_until", 0.0)
     yield
 
 
 @pytest.fixture
 def worker(db: None) -> None:
-    """A worker that has just reported."""
+    """Make a worker that has just reported."""
     run(name="heartbeat")
 
 
@@ -36,14 +36,14 @@ def ready(client: Client) -> tuple[int, dict[str, Any]]:
     return response.status_code, response.json()["checks"]
 
 
-def test_healthz_answers_without_asking_the_database(client: Client) -> None:
+def test_healthz_answers_without_the_database(client: Client) -> None:
     answer = client.get("/healthz")  # without a fixture for it, pytest-django refuses any query
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
     assert "no-store" in answer["Cache-Control"]
     assert client.post("/healthz").status_code == 405
 
 
-def test_readyz_says_that_all_is_well(client: Client, worker: None) -> None:
+def test_readyz_answers_200_where_every_check_passes(client: Client, worker: None) -> None:
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
     checks = answer.json()["checks"]
@@ -52,7 +52,7 @@ def test_readyz_says_that_all_is_well(client: Client, worker: None) -> None:
     assert checks["queue"] == {"ok": True, "waiting": 0}
 
 
-def test_readyz_asks_the_database_little(
+def test_readyz_costs_two_queries(
     client: Client, worker: None, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     client.get("/readyz")
@@ -63,10 +63,11 @@ def test_readyz_asks_the_database_little(
 def test_a_worker_that_never_reported_is_not_ready(client: Client, db: None) -> None:
     status, checks = ready(client)
     assert status == 503
-    assert checks["worker"] == {"ok": False, "expected": True, "problem": "The worker has not reported yet."}
+    assert (checks["worker"]["ok"], checks["worker"]["expected"]) == (False, True)
+    assert checks["worker"]["problem"]
 
 
-def test_a_worker_that_has_gone_silent_is_not_ready(client: Client, worker: None) -> None:
+def test_a_worker_without_a_recent_report_is_not_ready(client: Client, worker: None) -> None:
     JobRun.objects.update(finished_at=timezone.now() - timedelta(minutes=4))
     status, checks = ready(client)
     assert status == 503
@@ -74,7 +75,7 @@ def test_a_worker_that_has_gone_silent_is_not_ready(client: Client, worker: None
     assert 239 < checks["worker"]["heartbeat_age_seconds"] < 300
 
 
-def test_where_no_worker_is_expected_none_is_missed(client: Client, db: None, settings: Settings) -> None:
+def test_a_site_without_a_worker_is_ready(client: Client, db: None, settings: Settings) -> None:
     settings.ORCHESTRATOR_WORKERS = 0
     OrmQ.objects.create(key="orchestrator", payload="", lock=timezone.now() - timedelta(days=1))
     status, checks = ready(client)
@@ -82,9 +83,9 @@ def test_where_no_worker_is_expected_none_is_missed(client: Client, db: None, se
     assert checks["worker"] == {"ok": True, "expected": False}
 
 
-def test_the_queue_is_counted_and_a_job_that_waits_too_long_is_not_ready(client: Client, worker: None) -> None:
+def test_a_job_that_waits_for_too_long_is_not_ready(client: Client, worker: None) -> None:
     now = timezone.now()
-    OrmQ.objects.create(key="orchestrator", payload="", lock=now + timedelta(minutes=5))  # somebody works on it
+    OrmQ.objects.create(key="orchestrator", payload="", lock=now + timedelta(minutes=5))  # a worker has it
     OrmQ.objects.create(key="orchestrator", payload="", lock=now - timedelta(minutes=1))
     status, checks = ready(client)
     assert (status, checks["queue"]["waiting"]) == (200, 1)
@@ -99,12 +100,14 @@ def test_a_missing_migration_is_not_ready(client: Client, worker: None) -> None:
     status, checks = ready(client)
     assert status == 503
     assert checks["database"] == {"ok": True}
-    assert "Restart the site" in checks["migrations"]["problem"]
+    assert checks["migrations"]["problem"]
     MigrationRecorder(connection).record_applied("sessions", "0001_initial")
     assert ready(client)[0] == 200
 
 
-def test_a_silent_database_is_not_ready(client: Client, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_database_is_not_ready_and_leaks_nothing(
+    client: Client, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from django.db import OperationalError
 
     def gone(*_: object) -> bool:
@@ -112,10 +115,13 @@ def test_a_silent_database_is_not_ready(client: Client, db: None, monkeypatch: p
 
     monkeypatch.setattr(selectors, "is_current", gone)
     status, checks = ready(client)
-    assert (status, checks) == (503, {"database": {"ok": False, "problem": "The database does not answer."}})
+    assert (status, checks.keys(), checks["database"]["ok"]) == (503, {"database"}, False)
+    assert "secret" not in checks["database"]["problem"] and "example" not in checks["database"]["problem"]
 
 
-def test_health_is_asked_past_the_proxy(client: Client, worker: None, settings: Settings) -> None:
+def test_the_health_checks_answer_plain_http_behind_a_tls_proxy(
+    client: Client, worker: None, settings: Settings
+) -> None:
     settings.SECURE_SSL_REDIRECT = True
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").status_code == 200

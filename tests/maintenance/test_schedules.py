@@ -1,4 +1,4 @@
-"""The schedules are those of the registry, whoever starts and however often."""
+"""The schedules match the registry, however many processes start and however often."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from maintenance.registry import jobs
 from maintenance.schedules import PREFIX, are_in_sync, run_soon, sync_schedules
 from maintenance.upgrades.ensure_schema import ensure_schema
-from tests.site.processes import ROOT
+from tests.site.processes import DEADLINE_SECONDS, ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +24,7 @@ def names() -> list[str]:
     return sorted(Schedule.objects.values_list("name", flat=True))
 
 
-def test_every_job_has_one_schedule_however_often_they_are_brought_up_to_date() -> None:
+def test_every_job_has_one_schedule_after_any_number_of_syncs() -> None:
     ensure_schema(schedules=True)
     first = list(Schedule.objects.order_by("id").values())
     ensure_schema(schedules=True)
@@ -33,7 +33,7 @@ def test_every_job_has_one_schedule_however_often_they_are_brought_up_to_date() 
     assert names() == [PREFIX + name for name in jobs()]
 
 
-def test_where_nothing_changed_they_are_looked_at_once(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_unchanged_schedules_cost_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     sync_schedules()
     with django_assert_num_queries(1):
         sync_schedules()
@@ -41,41 +41,43 @@ def test_where_nothing_changed_they_are_looked_at_once(django_assert_num_queries
         assert are_in_sync()
 
 
-def test_a_schedule_of_ours_whose_job_is_gone_goes_and_one_of_others_stays() -> None:
+def test_a_schedule_without_a_job_is_deleted_and_a_foreign_one_stays() -> None:
     Schedule.objects.create(name=f"{PREFIX}gone", func="maintenance.jobs.run_from_queue")
-    Schedule.objects.create(name="somebody else's", func="math.sqrt")
+    Schedule.objects.create(name="foreign", func="math.sqrt")
     assert not are_in_sync()
     sync_schedules()
     assert f"{PREFIX}gone" not in names()
-    assert "somebody else's" in names()
+    assert "foreign" in names()
     assert are_in_sync()
 
 
-def test_a_schedule_that_was_changed_or_doubled_is_mended() -> None:
+def test_a_changed_or_duplicate_schedule_is_repaired() -> None:
     sync_schedules()
     beat = Schedule.objects.get(name=f"{PREFIX}heartbeat")
     Schedule.objects.filter(pk=beat.pk).update(minutes=90, next_run=timezone.now() + timedelta(hours=1))
     Schedule.objects.create(name=beat.name, func="os.abort", schedule_type=Schedule.MINUTES, minutes=1)
     assert not are_in_sync()
     sync_schedules()
-    mended = Schedule.objects.get(name=beat.name)
-    assert (mended.func, mended.minutes) == ("maintenance.jobs.run_from_queue", 1)
-    assert mended.next_run <= timezone.now() + timedelta(minutes=1)
+    repaired = Schedule.objects.get(name=beat.name)
+    assert (repaired.func, repaired.minutes) == ("maintenance.jobs.run_from_queue", 1)
+    assert repaired.next_run <= timezone.now() + timedelta(minutes=1)
 
 
-def test_a_job_can_be_queued_at_once() -> None:
+def test_a_job_can_be_queued_now() -> None:
     run_soon("heartbeat")
     task = OrmQ.objects.get().task
     assert (task["func"], task["args"], task["timeout"]) == ("maintenance.jobs.run_from_queue", ("heartbeat",), 20)
 
 
-def test_the_bridge_does_not_load_what_makes_schedules(fresh_home: Path) -> None:
-    """It brings the schema up to date, too, and has to be there quickly."""
+def test_the_bridge_does_not_import_the_schedules(fresh_home: Path) -> None:
+    """It brings the schema up to date too, and must start fast."""
     code = (
         "import django; django.setup()\n"
         "from maintenance.upgrades.ensure_schema import ensure_schema\n"
         "ensure_schema()\n"
         "import sys; print([name for name in sys.modules if name in ('maintenance.schedules', 'maintenance.jobs')])"
     )
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_SECONDS
+    )
     assert (ran.stdout, ran.stderr) == ("[]\n", "")

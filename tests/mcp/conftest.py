@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.homes import make_home
 from tests.mcp.stdio_client import StdioClient, connected
 
 
-@pytest.fixture(scope="session")
-def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a data folder whose schema is up to date, once: bringing it there takes as long as a whole test."""
-    home = tmp_path_factory.mktemp("migrated") / "home"
-    with connected(home) as client:
-        client.call("trial_echo")
-    return home
-
-
 @pytest.fixture
-def home(tmp_path: Path, migrated_home: Path) -> Path:
-    return shutil.copytree(migrated_home, tmp_path / "home")
+def home(tmp_path: Path) -> Path:
+    return make_home(tmp_path / "home")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
+from tests.homes import make_home
 from tests.mcp.stdio_client import CLIENT, DEADLINE_SECONDS, MODERN, environment, said
 
 HANDSHAKE_VERSION = "2025-06-18"
@@ -53,7 +54,8 @@ class Served:
 @contextmanager
 def served(home: Path, tokens: dict[str, Any], *, trial: bool = False, **environ: str) -> Iterator[Served]:
     """Serve a site on a data folder; nothing is left of it afterwards."""
-    home.mkdir(parents=True, exist_ok=True)
+    if not home.exists():
+        make_home(home)
     with socket.create_server(("127.0.0.1", 0)) as listener, (home.parent / "site-errors").open("w") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.mcp.serve", str(listener.fileno()), json.dumps(tokens)],

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.homes import make_home
 from tests.mcp.http_client import HANDSHAKE_VERSION, HttpClient
 from tests.mcp.stdio_client import CLIENT, DEADLINE_SECONDS, MODERN
 from tests.site.processes import Site, manage, start
@@ -106,7 +107,7 @@ class SecuredSite:
 @contextmanager
 def secured(folder: Path, tokens: dict[str, Any], **environ: str) -> Iterator[SecuredSite]:
     """Run `manage.py up` with the trial app in a data folder of its own, and make some tokens there."""
-    home = folder / "home"
+    home = make_home(folder / "home")
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("ORCHESTRATOR_", "DATABASE_"))]:
             patch.delenv(name)

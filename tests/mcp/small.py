@@ -1,9 +1,9 @@
 """The product's application with little patience: for two sessions of the older era that are silent for a second."""
 
-from orchestrator_site.asgi.application import site
-from orchestrator_site.asgi.mount import mounted
+from orchestrator_site.application import site
 from orchestrator_site.mcp.http import HttpBridge, caller_of
 from orchestrator_site.mcp.server import build_server
+from orchestrator_site.mount import mounted
 
 SESSIONS = 2
 bridge = build_server(caller_for=caller_of)

@@ -16,6 +16,8 @@ from queue import Queue
 from threading import Thread
 from typing import Any
 
+from tests.homes import make_home
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEADLINE_SECONDS = 20.0
 CLIENT = {"name": "raw", "version": "1.2"}
@@ -194,6 +196,8 @@ def environment(home: Path, *, trial: bool = True) -> dict[str, str]:
 @contextmanager
 def connected(home: Path, **options: Any) -> Iterator[StdioClient]:
     """Connect, with the handshake where the era has one; leave no process behind."""
+    if not home.exists():
+        make_home(home)
     client = StdioClient(home, **options)
     try:
         if not client.is_modern:

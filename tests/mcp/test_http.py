@@ -14,7 +14,7 @@ import anyio
 import pytest
 from django.db import OperationalError
 
-from orchestrator_site.asgi.mount import mounted
+from orchestrator_site.mount import mounted
 from tests.mcp.http_client import FULL, HttpClient, Served, messages, served
 from tests.mcp.stdio_client import DEADLINE_SECONDS, MODERN
 
@@ -155,7 +155,7 @@ def test_a_token_that_worked_on_two_projects_has_to_say_which(site: Served, tmp_
     answer = client.call("orchestrator_get_status")
 
     assert answer["code"] == "invalid"
-    assert "session_id" in answer["next"]
+    assert answer["hint"] == "name_project"
 
 
 def test_a_token_that_may_only_read_changes_nothing(site: Served, folder: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from orchestrator_site.mcp import registry
-from orchestrator_site.mcp.server import load_doors
+from orchestrator_site.mcp.server import load_tools
 from orchestrator_site.mcp.stdio.messages import PURE_TOOLS
 from orchestrator_site.mcp.stdio.proxy import TOOLSETS
 from tests.mcp.stdio_client import ROOT, StdioClient, connected, environment
@@ -102,7 +102,7 @@ def test_every_tool_is_described_for_the_pickiest_client(listed: dict[str, Any])
 
 
 def test_what_the_front_sends_twice_changes_nothing(listed: dict[str, Any]) -> None:
-    load_doors()
+    load_tools()
     assert {tool.name for tool in registry.tools(["all"]) if tool.read_only} == PURE_TOOLS
     assert {t["name"] for t in listed["old"]["tools"] if t["annotations"].get("readOnlyHint")} < PURE_TOOLS
 

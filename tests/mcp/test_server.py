@@ -34,7 +34,7 @@ def offers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a registry of the test's own in the place of the product's."""
     for name in ("_tools", "_resources", "_prompts"):
         monkeypatch.setattr(registry, name, {})
-    monkeypatch.setattr("orchestrator_site.mcp.server.load_doors", lambda: None)
+    monkeypatch.setattr("orchestrator_site.mcp.server.load_tools", lambda: None)
 
     @registry.tool("shout", title="Shout", description="Say it loud.", arguments=Arguments, read_only=True)
     def shout(caller: Caller, arguments: Arguments) -> dict[str, Any]:

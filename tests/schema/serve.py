@@ -37,7 +37,7 @@ def _serve(secret: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(
-            "orchestrator_site.asgi.application:application", log_config=None, timeout_graceful_shutdown=1
+            "orchestrator_site.application:application", log_config=None, timeout_graceful_shutdown=1
         )
         Server(config).run(sockets=[listener])
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from orchestrator_site.sample.picture import SIGNATURE, indexed_png
-
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOURS = 256
 _ALIKE = 48  # squared distance up to which nobody sees a difference: four steps in each channel
 _CHANNELS = {2: 3, 6: 4}  # how many bytes a pixel has, by the colour type of the header: RGB, RGBA
@@ -46,6 +45,18 @@ def _distance(one: Colour, other: Colour) -> int:
 
 def _colours(row: bytes, channels: int) -> list[Colour]:
     return list(zip(row[0::channels], row[1::channels], row[2::channels], strict=True))
+
+
+def indexed_png(rows: Sequence[bytes], palette: bytes) -> bytes:
+    """Return a PNG of rows of palette indexes; the palette has three bytes for each colour."""
+    header = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, 3, 0, 0, 0)  # 8 bits per pixel, not interlaced
+    pixels = zlib.compress(b"".join(b"\0" + row for row in rows), 9)
+    parts = ((b"IHDR", header), (b"PLTE", palette), (b"IDAT", pixels), (b"IEND", b""))
+    return SIGNATURE + b"".join(_chunk(name, data) for name, data in parts)
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def pixel_rows(data: bytes) -> Iterator[tuple[bytes, int]]:

@@ -44,16 +44,16 @@ def _board(page: Page) -> None:
 
 def _graph(page: Page) -> None:
     page.locator("#projects td.main a").first.click()
-    page.get_by_role("link", name="Let customers pay").first.click()
+    page.get_by_role("link", name="Build the checkout").first.click()
     page.get_by_role("link", name="Graph", exact=True).click()
 
 
 def _review(page: Page) -> None:
-    page.locator("#waiting").get_by_role("link", name="Talk to the payment provider").click()
+    page.locator("#waiting").get_by_role("link", name="Payment provider client").click()
 
 
 def _artifact(page: Page) -> None:
-    page.locator("#delivered").get_by_role("link", name="Compute totals in whole cents").click()
+    page.locator("#delivered").get_by_role("link", name="Compute totals in integer cents").click()
 
 
 VIEWS = (

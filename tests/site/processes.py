@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 100
 
 
 def manage(*words: str) -> subprocess.CompletedProcess[str]:

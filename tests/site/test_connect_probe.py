@@ -1,4 +1,4 @@
-"""Trying a command or an address, also where what answers is hostile, slow or broken."""
+"""Probes of commands and URLs, including hostile, slow and broken servers."""
 
 from __future__ import annotations
 
@@ -17,41 +17,40 @@ import pytest
 
 from orchestrator_site.connect.check import try_entry
 from orchestrator_site.connect.clients import Place, Style
-from orchestrator_site.connect.probe import NotConnected
-from orchestrator_site.connect.probe_http import probe_address
-from orchestrator_site.connect.probe_stdio import probe_command
+from orchestrator_site.connect.probe import NotConnected, probe_command, probe_url
 from tests.mcp.stdio_client import is_alive
+from tests.site.processes import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def python(code: str, seconds: float = 20.0) -> str:
-    """Probe a few lines of Python, and return the refusal."""
-    with pytest.raises(NotConnected) as refused:
+def error_of(code: str, seconds: float = 20.0) -> NotConnected:
+    """Probe a few lines of Python that are no MCP server."""
+    with pytest.raises(NotConnected) as raised:
         probe_command(sys.executable, ["-c", code], os.environ, deadline_seconds=seconds)
-    return refused.value.message
+    return raised.value
 
 
-def test_our_own_bridge_is_seen_with_its_tools(fresh_home: Path) -> None:
+def test_our_own_server_is_described_with_its_tools(fresh_home: Path) -> None:
     place = Place(Path("unused"), Style())
     entry = {
         "command": sys.executable,
         "args": [str(ROOT / "manage.py"), "mcp_serve"],
         "env": {"ORCHESTRATOR_HOME": str(fresh_home)},
     }
-    seen = try_entry(entry, place, {**os.environ, "ORCHESTRATOR_HOME": "/no/such/home"})
-    assert seen.server == "mcp-task-orchestrator"
-    assert seen.tools >= 8
-    assert 1_000 < seen.size_bytes < 24_000
-    assert seen.milliseconds > 0
-    assert f"{seen.tools} tools" in str(seen)
+    summary = try_entry(entry, place, {**os.environ, "ORCHESTRATOR_HOME": "/no/such/home"})
+    assert summary.server == "mcp-task-orchestrator"
+    assert summary.tools >= 8
+    assert 1_000 < summary.size_bytes < 24_000
+    assert summary.milliseconds > 0
+    assert str(summary.tools) in str(summary)
 
 
 @pytest.mark.parametrize(
     ("reference", "written"),
     [("${%s}", "${WHERE}"), ("${env:%s}", "${env:WHERE}"), ("$%s", "${WHERE}"), ("$%s", "$WHERE")],
 )
-def test_a_variable_is_filled_in_as_the_client_does(tmp_path: Path, reference: str, written: str) -> None:
+def test_variables_are_expanded_as_the_client_does(tmp_path: Path, reference: str, written: str) -> None:
     code = "import os, pathlib; pathlib.Path(os.environ['OUT']).write_text(os.environ['DATABASE_URL'])"
     entry = {
         "command": sys.executable,
@@ -63,7 +62,7 @@ def test_a_variable_is_filled_in_as_the_client_does(tmp_path: Path, reference: s
     assert (tmp_path / "out").read_text() == "there"
 
 
-def test_a_variable_that_codex_forwards_arrives(tmp_path: Path) -> None:
+def test_variables_that_codex_forwards_are_passed_on(tmp_path: Path) -> None:
     code = f"import os, pathlib; pathlib.Path({str(tmp_path / 'out')!r}).write_text(os.environ['DATABASE_URL'])"
     entry = {"command": sys.executable, "args": ["-c", code], "env_vars": ["DATABASE_URL"]}
     with pytest.raises(NotConnected):
@@ -71,52 +70,65 @@ def test_a_variable_that_codex_forwards_arrives(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text() == "there"
 
 
-def test_a_command_that_is_not_there_is_said() -> None:
-    with pytest.raises(NotConnected, match="cannot be started: No such file"):
+def test_a_missing_command_is_reported() -> None:
+    with pytest.raises(NotConnected) as raised:
         probe_command("/no/such/python", [], os.environ)
+    assert raised.value.reason == "not_started"
+    assert "/no/such/python" in raised.value.message
 
 
-def test_a_command_that_ends_is_said_with_its_last_words_and_without_secrets() -> None:
-    message = python("import sys; sys.exit('no module named x, token=mto_abcdefgh')")
-    assert "ended before" in message
-    assert "no module named x" in message
-    assert "mto_abcdefgh" not in message
+def test_a_command_that_exits_is_reported_with_its_stderr_but_without_secrets() -> None:
+    error = error_of("import sys; sys.exit('no module named x, token=mto_abcdefgh')")
+    assert error.reason == "closed"
+    assert "no module named x" in error.message
+    assert "mto_abcdefgh" not in error.message
 
 
-def test_a_command_that_chatters_is_said() -> None:
-    assert "no message" in python("print('Welcome!', flush=True); import time; time.sleep(60)")
+def test_other_output_on_stdout_is_reported_at_once() -> None:
+    assert error_of("print('Welcome!', flush=True); import time; time.sleep(60)").reason == "bad_message"
 
 
-def test_a_command_that_says_nothing_is_given_up_in_time_and_ended(tmp_path: Path) -> None:
-    began = time.monotonic()
+def test_a_silent_command_times_out_and_is_killed(tmp_path: Path) -> None:
     code = f"""
 import os, pathlib, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 pathlib.Path({str(tmp_path / "pid")!r}).write_text(str(os.getpid()))
 time.sleep(600)
 """
-    assert "not answered in time" in python(code, seconds=1.0)
-    assert time.monotonic() - began < 15
+    assert error_of(code, seconds=1.0).reason == "timeout"
     assert not is_alive(int((tmp_path / "pid").read_text()))
 
 
-def test_an_error_instead_of_a_greeting_is_passed_on() -> None:
+def test_children_of_a_command_that_exits_are_killed(tmp_path: Path) -> None:
+    code = f"""
+import pathlib, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+pathlib.Path({str(tmp_path / "pid")!r}).write_text(str(child.pid))
+"""
+    assert error_of(code, seconds=5.0).reason in ("closed", "timeout")
+    wait_until(lambda: not is_alive(int((tmp_path / "pid").read_text())), "the child is killed")
+
+
+def test_an_error_response_to_initialize_is_passed_on() -> None:
     code = """
 import json, sys
 request = json.loads(sys.stdin.readline())
 print(json.dumps({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -1, "message": "not today"}}), flush=True)
 sys.stdin.readline()
 """
-    assert "initialize was refused: not today" in python(code)
+    error = error_of(code)
+    assert error.reason == "error"
+    assert "not today" in error.message
 
 
 @pytest.mark.parametrize("entry", [{}, {"command": 7}, {"command": "python", "args": "mcp_serve"}])
-def test_an_entry_that_names_nothing_is_said(entry: dict[str, object]) -> None:
-    with pytest.raises(NotConnected, match="neither a command nor an address"):
+def test_an_entry_without_a_command_or_url_is_reported(entry: dict[str, object]) -> None:
+    with pytest.raises(NotConnected) as raised:
         try_entry(entry, Place(Path("unused"), Style()), os.environ)
+    assert raised.value.reason == "bad_entry"
 
 
-# Addresses
+# URLs
 
 
 @contextmanager
@@ -149,38 +161,54 @@ def site(status: int, body: bytes, kind: str = "application/json", pause: float 
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "kind", "words"),
+    ("status", "body", "kind", "reason"),
     [
-        (401, b"", "text/plain", "the token is not accepted"),
-        (403, b"", "text/plain", "the token may not do this"),
-        (404, b"", "text/plain", "no bridge at this address"),
-        (302, b"", "text/html", "it answered 302"),
-        (500, b"", "text/html", "it answered 500"),
-        (200, b"<html>", "text/html", "is no bridge"),
-        (200, b"[]", "application/json", "is no bridge"),
-        (200, b"\xff\xff", "application/json", "is no bridge"),
-        (200, b'{"id": 1, "result": {}}', "application/json", "without a list of tools"),
-        (200, b'data: {"id": 9}\n\n', "text/event-stream", "ended without an answer"),
+        (401, b"", "text/plain", "token_rejected"),
+        (403, b"", "text/plain", "forbidden"),
+        (404, b"", "text/plain", "not_found"),
+        (421, b"", "text/plain", "wrong_host"),
+        (429, b"", "text/plain", "rate_limited"),
+        (302, b"", "text/html", "http_error"),
+        (500, b"", "text/html", "http_error"),
+        (202, b"", "text/plain", "http_error"),
+        (200, b"<html>", "text/html", "not_mcp"),
+        (200, b"[]", "application/json", "not_mcp"),
+        (200, b"\xff\xff", "application/json", "not_mcp"),
+        (200, b'{"jsonrpc": "2.0", "id": 1, "result": {}}', "application/json", "not_mcp"),
+        (200, b'data: {"id": 9}\n\n', "text/event-stream", "not_mcp"),
+        (200, b": nothing\n\n", "text/event-stream", "closed"),
     ],
 )
-def test_an_address_that_is_no_bridge_is_said(status: int, body: bytes, kind: str, words: str) -> None:
-    with site(status, body, kind) as url, pytest.raises(NotConnected, match=words) as refused:
-        probe_address(url, {"Authorization": "Bearer mto_secret"})
-    assert "mto_secret" not in refused.value.message + refused.value.next
+def test_a_url_that_is_no_mcp_server_is_reported(status: int, body: bytes, kind: str, reason: str) -> None:
+    with site(status, body, kind) as url, pytest.raises(NotConnected) as raised:
+        probe_url(url, {"Authorization": "Bearer mto_secret"})
+    assert raised.value.reason == reason
+    assert "mto_secret" not in raised.value.message + raised.value.next
 
 
-def test_an_address_that_does_not_answer_is_given_up_in_time() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        with pytest.raises(NotConnected, match="timed out"):
-            probe_address(f"http://127.0.0.1:{port}/mcp", {}, deadline_seconds=0.5)
-    with pytest.raises(NotConnected, match=rf"^Nothing answers at http://127\.0\.0\.1:{port}/mcp: "):
-        probe_address(f"http://127.0.0.1:{port}/mcp", {})
-    with pytest.raises(NotConnected, match=r"^Nothing answers at http://nowhere\.invalid/mcp: "):
-        probe_address("http://ada:s3cret@nowhere.invalid/mcp", {})
+def test_proxies_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    with site(401, b"") as url, pytest.raises(NotConnected) as raised:
+        probe_url(url, {})
+    assert raised.value.reason == "token_rejected"
 
 
-def test_an_answer_that_drips_is_given_up_in_time() -> None:
+def test_a_url_that_does_not_answer_times_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(NotConnected) as raised:
+        probe_url(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", {}, deadline_seconds=0.5)
+    assert raised.value.reason == "timeout"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "nowhere.invalid"])
+def test_a_url_that_is_unreachable_is_reported_without_its_password(host: str) -> None:
+    with pytest.raises(NotConnected) as raised:
+        probe_url(f"http://ada:s3cret@{host}/mcp?key=s3cret", {})
+    assert raised.value.reason == "unreachable"
+    assert f"http://{host}/mcp" in raised.value.message and "s3cret" not in raised.value.message
+
+
+def test_a_response_that_never_ends_times_out() -> None:
     def drip(listener: socket.socket) -> None:
         connection, _ = listener.accept()
         with connection:
@@ -188,21 +216,45 @@ def test_an_answer_that_drips_is_given_up_in_time() -> None:
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
             with contextlib.suppress(OSError):
                 while True:
-                    connection.sendall(b"data: {}\n\n")
+                    connection.sendall(b": still here\n\n")
                     time.sleep(0.05)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = Thread(target=drip, args=(listener,))
         thread.start()
-        with pytest.raises(NotConnected, match="does not end"):
-            probe_address(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", {}, deadline_seconds=0.5)
+        with pytest.raises(NotConnected) as raised:
+            probe_url(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", {}, deadline_seconds=0.5)
         thread.join(20)
+    assert raised.value.reason == "timeout"
     assert not thread.is_alive()
+
+
+def test_an_answer_that_is_not_http_is_reported() -> None:
+    def chatter(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"220 mail.example ESMTP\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=chatter, args=(listener,))
+        thread.start()
+        with pytest.raises(NotConnected) as raised:
+            probe_url(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", {})
+        thread.join(20)
+    assert raised.value.reason == "not_mcp"
 
 
 @pytest.mark.parametrize(
     "url", ["", "ftp://x/mcp", "http://", "file:///etc/passwd", "http://[::1/mcp", "http://h:999999/mcp"]
 )
-def test_what_is_no_address_is_said(url: str) -> None:
-    with pytest.raises(NotConnected, match="is no address"):
-        probe_address(url, {})
+def test_a_string_that_is_no_http_url_is_reported(url: str) -> None:
+    with pytest.raises(NotConnected) as raised:
+        probe_url(url, {})
+    assert raised.value.reason == "bad_url"
+
+
+def test_a_header_that_http_cannot_carry_is_reported() -> None:
+    with pytest.raises(NotConnected) as raised:
+        probe_url("http://127.0.0.1:1/mcp", {"Authorization": "Bearer \n€"})
+    assert raised.value.reason == "bad_url"

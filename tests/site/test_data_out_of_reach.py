@@ -13,7 +13,7 @@ COMMANDS = [("token", "list"), ("token", "create", "x"), ("connect", "cursor", "
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_a_folder_that_is_not_there_is_named(
-    fresh_home: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+    empty_home: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "sqlite:////nowhere/at/all.sqlite3")
     refused = manage(*words)
@@ -25,9 +25,9 @@ def test_a_folder_that_is_not_there_is_named(
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_file_that_is_no_database_is_said(fresh_home: Path, words: tuple[str, ...]) -> None:
-    fresh_home.mkdir()
-    (fresh_home / "orchestrator.sqlite3").write_text("not a database, but long enough to be read as one" * 20)
+def test_a_file_that_is_no_database_is_said(empty_home: Path, words: tuple[str, ...]) -> None:
+    empty_home.mkdir()
+    (empty_home / "orchestrator.sqlite3").write_text("not a database, but long enough to be read as one" * 20)
     refused = manage(*words)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (

@@ -55,8 +55,8 @@ def doctor(home: Path, *words: str, user: Path) -> subprocess.CompletedProcess[s
 # The whole command
 
 
-def test_a_fresh_installation_has_no_problem(fresh_home: Path, tmp_path: Path) -> None:
-    said = doctor(fresh_home, user=tmp_path / "nobody")
+def test_a_fresh_installation_has_no_problem(empty_home: Path, tmp_path: Path) -> None:
+    said = doctor(empty_home, user=tmp_path / "nobody")
     assert (said.returncode, said.stderr) == (0, "")
     for area in ("environment", "packages", "data folder", "disk", "database", "migrations", "site"):
         assert f" {area} " in said.stdout
@@ -79,10 +79,10 @@ def test_a_running_site_is_well_by_every_way_and_leaves_no_token(fresh_home: Pat
     data.close()
 
 
-def test_a_problem_makes_the_command_fail_and_is_told_with_what_to_do(fresh_home: Path, tmp_path: Path) -> None:
-    fresh_home.mkdir()
-    (fresh_home / "orchestrator.sqlite3").write_text("not a database, but long enough to be read as one" * 20)
-    said = doctor(fresh_home, "--json", user=tmp_path / "nobody")
+def test_a_problem_makes_the_command_fail_and_is_told_with_what_to_do(empty_home: Path, tmp_path: Path) -> None:
+    empty_home.mkdir()
+    (empty_home / "orchestrator.sqlite3").write_text("not a database, but long enough to be read as one" * 20)
+    said = doctor(empty_home, "--json", user=tmp_path / "nobody")
     assert said.returncode == 1
     assert "problem(s)" in said.stderr
     report = json.loads(said.stdout)

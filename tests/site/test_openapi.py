@@ -31,7 +31,7 @@ def test_what_is_checked_in_is_what_the_code_says() -> None:
     assert as_yaml() == checked_in, "Renew it: make openapi"
 
 
-def test_the_command_prints_the_document_alone(fresh_home: Path) -> None:
+def test_the_command_prints_the_document_alone(empty_home: Path) -> None:
     printed = manage("openapi")
     assert (printed.returncode, printed.stderr) == (0, "")
     assert printed.stdout == as_yaml()
@@ -120,12 +120,12 @@ def test_the_page_holds_no_script_or_style_of_its_own(client: Client) -> None:
 @pytest.mark.parametrize(
     "started",
     [
-        "import orchestrator_site.asgi.application, orchestrator_site.urls",
+        "import orchestrator_site.application, orchestrator_site.urls",
         "import orchestrator_site.mcp.stdio.worker",
     ],
     ids=["the site", "the bridge"],
 )
-def test_nothing_that_makes_the_document_is_imported_when_a_process_starts(fresh_home: Path, started: str) -> None:
+def test_nothing_that_makes_the_document_is_imported_when_a_process_starts(empty_home: Path, started: str) -> None:
     script = f"""
 import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "orchestrator_site.settings"

@@ -1,4 +1,4 @@
-"""The port is taken first."""
+"""Opening the port."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid
 from orchestrator_site.up.port import address_of, take_port
 
 
-def test_a_port_that_was_taken_cannot_be_taken_again() -> None:
+def test_a_port_in_use_is_a_conflict() -> None:
     with take_port("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
-        with pytest.raises(Conflict) as refusal:
+        with pytest.raises(Conflict) as caught:
             take_port("localhost", port)
-    assert f"--port {port + 1}" in refusal.value.next
+    assert f"--port {port + 1}" in caught.value.next
     take_port("127.0.0.1", port).close()
 
 
-def test_the_address_holds_the_port_that_the_system_chose() -> None:
+def test_the_url_has_the_port_that_the_system_chose() -> None:
     with take_port("localhost", 0) as listener:
         assert address_of(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def test_an_address_of_ipv6_stands_in_brackets() -> None:
+def test_an_ipv6_address_is_in_brackets() -> None:
     try:
         listener = take_port("::1", 0)
     except Invalid:
@@ -37,14 +37,14 @@ def test_an_address_of_ipv6_stands_in_brackets() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com", "", "127.0.0.2"])
-def test_any_other_host_is_refused(host: str) -> None:
-    with pytest.raises(Forbidden, match="this machine only"):
+def test_any_other_host_is_forbidden(host: str) -> None:
+    with pytest.raises(Forbidden):
         take_port(host, 0)
 
 
 @pytest.mark.parametrize("port", [-1, 65536])
-def test_a_number_that_is_no_port_is_refused(port: int) -> None:
-    with pytest.raises(Invalid, match="0 to 65535"):
+def test_a_number_that_is_not_a_port_is_invalid(port: int) -> None:
+    with pytest.raises(Invalid):
         take_port("127.0.0.1", port)
 
 
@@ -53,7 +53,7 @@ def behind_a_proxy(settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["localhost", ".orchestrator.example"]
 
 
-def test_another_host_is_taken_where_a_proxy_speaks_tls_under_a_name(settings: Settings) -> None:
+def test_another_host_is_allowed_behind_a_tls_proxy_with_a_name(settings: Settings) -> None:
     behind_a_proxy(settings)
     with take_port("0.0.0.0", 0) as listener:
         assert listener.getsockname()[0] == "0.0.0.0"
@@ -66,13 +66,13 @@ def test_another_host_is_taken_where_a_proxy_speaks_tls_under_a_name(settings: S
 def test_another_host_needs_both_tls_and_a_name(settings: Settings, tls: bool, names: list[str]) -> None:
     settings.ORCHESTRATOR_TLS = tls
     settings.ALLOWED_HOSTS = names
-    with pytest.raises(Forbidden) as refusal:
+    with pytest.raises(Forbidden) as caught:
         take_port("0.0.0.0", 0)
-    assert "ORCHESTRATOR_ALLOWED_HOSTS" in refusal.value.next
-    assert "--insecure" in refusal.value.next
+    assert "ORCHESTRATOR_ALLOWED_HOSTS" in caught.value.next
+    assert "--insecure" in caught.value.next
 
 
-def test_another_host_is_taken_where_plain_http_is_asked_for(settings: Settings) -> None:
+def test_another_host_is_allowed_with_insecure(settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["localhost"]
     with take_port("0.0.0.0", 0, insecure=True) as listener:
         port = listener.getsockname()[1]
@@ -82,6 +82,6 @@ def test_another_host_is_taken_where_plain_http_is_asked_for(settings: Settings)
 
 
 @pytest.mark.parametrize("host", ["", "nobody.invalid", "192.0.2.1"])
-def test_a_host_that_is_not_this_machine_is_refused_even_then(host: str) -> None:
-    with pytest.raises(Invalid, match="cannot be used"):
+def test_a_host_that_is_not_this_machine_is_invalid_even_then(host: str) -> None:
+    with pytest.raises(Invalid):
         take_port(host, 0, insecure=True)

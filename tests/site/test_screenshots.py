@@ -8,10 +8,9 @@ from itertools import chain, product
 
 import pytest
 
-from orchestrator_site.sample.picture import HEIGHT, SIGNATURE, WIDTH, indexed_png, states_png
 from tests.screenshots.__main__ import FOLDER
 from tests.screenshots.camera import LIMIT_BYTES
-from tests.screenshots.palette import packed, pixel_rows
+from tests.screenshots.palette import SIGNATURE, indexed_png, packed, pixel_rows
 from tests.screenshots.views import THEMES, VIEWS
 from tests.site.processes import ROOT
 
@@ -49,12 +48,6 @@ def test_every_way_in_which_a_row_may_be_written_is_read(kind: int) -> None:
     rows = [[RED, GREEN, (9, 99, 199)], [BLUE, (1, 2, 3), RED], [GREEN, GREEN, BLUE]]
     found = [list(zip(row[0::3], row[1::3], row[2::3], strict=True)) for row, _ in pixel_rows(_rgb(rows, kind=kind))]
     assert found == rows
-
-
-def test_the_picture_that_the_sample_delivers_is_a_small_png_of_its_size() -> None:
-    data = states_png()
-    assert data.startswith(SIGNATURE) and len(data) < 4096
-    assert struct.unpack(">II", data[16:24]) == (WIDTH, HEIGHT)
 
 
 def _distance(one, other) -> int:

@@ -40,7 +40,7 @@ def test_settings_read_the_environment_in_one_way_only() -> None:
     assert "getenv" not in source
 
 
-def test_a_database_that_is_not_supported_is_refused_by_name(fresh_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_is_not_supported_is_refused_by_name(empty_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "mysql://ada@db.example/orchestrator")
     refused = manage("check")
     assert refused.returncode == 1
@@ -70,7 +70,7 @@ def test_a_database_that_is_not_supported_is_refused_by_name(fresh_home: Path, m
     ],
 )
 def test_a_value_that_cannot_be_read_is_said_in_one_line_with_its_variable(
-    fresh_home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+    empty_home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
 ) -> None:
     monkeypatch.setenv(variable, value)
     refused = manage("check")
@@ -81,7 +81,7 @@ def test_a_value_that_cannot_be_read_is_said_in_one_line_with_its_variable(
 
 
 def test_an_object_store_without_its_packages_is_refused_at_the_start_with_what_to_install(
-    fresh_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['storages'] = None\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -112,16 +112,16 @@ def test_a_connection_that_the_database_has_closed_meanwhile_is_not_used_again(m
     assert config["CONN_HEALTH_CHECKS"] is True
 
 
-def test_the_key_is_made_once_and_is_for_its_owner_alone(fresh_home: Path) -> None:
+def test_the_key_is_made_once_and_is_for_its_owner_alone(empty_home: Path) -> None:
     assert manage("check").returncode == 0
-    key = (fresh_home / "secret_key").read_text()
+    key = (empty_home / "secret_key").read_text()
     assert manage("check").returncode == 0
-    assert (fresh_home / "secret_key").read_text() == key
+    assert (empty_home / "secret_key").read_text() == key
     assert len(key) >= 50
-    assert (fresh_home / "secret_key").stat().st_mode & 0o077 == 0
+    assert (empty_home / "secret_key").stat().st_mode & 0o077 == 0
 
 
-def test_the_checks_for_deployment_pass_behind_tls(fresh_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checks_for_deployment_pass_behind_tls(empty_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATOR_TLS", "true")
     monkeypatch.setenv("ORCHESTRATOR_ALLOWED_HOSTS", "orchestrator.example")
     checked = manage("check", "--deploy", "--fail-level", "WARNING")

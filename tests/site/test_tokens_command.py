@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.homes import make_home
 from tests.site.processes import complaints, manage
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder that the tests of this file share: bringing its schema up to date takes a while."""
-    return tmp_path_factory.mktemp("home")
+    """A data folder that the tests of this file share."""
+    return make_home(tmp_path_factory.mktemp("tokens") / "home")
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ import pytest
 from tests.site.processes import ROOT, complaints, manage, start, wait_until
 
 
-def test_the_site_answers_when_it_greets_and_ctrl_c_ends_it_with_success(fresh_home: Path, tmp_path: Path) -> None:
+def test_the_site_answers_when_it_greets_and_ctrl_c_ends_it_with_success(empty_home: Path, tmp_path: Path) -> None:
     with start(tmp_path / "up") as site:
         site.wait_until_greeted()
         assert urlopen(f"{site.address}/sign-in/").status == 200
@@ -54,7 +54,7 @@ def test_an_open_request_does_not_hold_up_the_end(
         connection.close()
 
 
-def test_a_port_that_is_taken_is_said_at_once_with_what_to_do(fresh_home: Path) -> None:
+def test_a_port_that_is_taken_is_said_at_once_with_what_to_do(empty_home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         refused = manage("up", "--port", str(port))
@@ -63,10 +63,10 @@ def test_a_port_that_is_taken_is_said_at_once_with_what_to_do(fresh_home: Path) 
         f"CommandError: Port {port} on 127.0.0.1 is taken; perhaps the site runs there already. "
         f"Look at http://127.0.0.1:{port}/, or start on another port: --port {port + 1}\n"
     )
-    assert not (fresh_home / "orchestrator.sqlite3").exists()
+    assert not (empty_home / "orchestrator.sqlite3").exists()
 
 
-def test_a_host_that_others_can_reach_is_refused(fresh_home: Path) -> None:
+def test_a_host_that_others_can_reach_is_refused(empty_home: Path) -> None:
     refused = manage("up", "--host", "0.0.0.0", "--port", "0")
     assert refused.returncode == 1
     assert "to this machine only, not on 0.0.0.0" in refused.stderr
@@ -107,9 +107,9 @@ def test_behind_a_proxy_that_speaks_tls_links_are_its_own_and_plain_http_is_sent
         assert complaints(site.err.read_text()) == []
 
 
-def test_a_data_folder_that_holds_no_database_is_said_in_one_line(fresh_home: Path) -> None:
-    fresh_home.mkdir()
-    (fresh_home / "orchestrator.sqlite3").write_text("not a database, but long enough to be read as one" * 20)
+def test_a_data_folder_that_holds_no_database_is_said_in_one_line(empty_home: Path) -> None:
+    empty_home.mkdir()
+    (empty_home / "orchestrator.sqlite3").write_text("not a database, but long enough to be read as one" * 20)
     refused = manage("up", "--port", "0")
     assert refused.returncode == 1
     assert refused.stderr == (
@@ -117,7 +117,7 @@ def test_a_data_folder_that_holds_no_database_is_said_in_one_line(fresh_home: Pa
     )
 
 
-def test_six_that_start_at_once_on_a_fresh_home_all_serve(fresh_home: Path, tmp_path: Path) -> None:
+def test_six_that_start_at_once_on_a_empty_home_all_serve(empty_home: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
         sites = [stack.enter_context(start(tmp_path / f"up{number}")) for number in range(6)]
         for site in sites:
@@ -125,7 +125,7 @@ def test_six_that_start_at_once_on_a_fresh_home_all_serve(fresh_home: Path, tmp_
         assert [urlopen(f"{site.address}/sign-in/").status for site in sites] == [200] * 6
         assert len({site.link for site in sites}) == 6
         assert [complaints(site.err.read_text()) for site in sites] == [[]] * 6
-    with sqlite3.connect(fresh_home / "orchestrator.sqlite3") as database:
+    with sqlite3.connect(empty_home / "orchestrator.sqlite3") as database:
         assert database.execute("SELECT count(*) FROM auth_user").fetchone() == (1,)
         assert database.execute("SELECT count(*) FROM orchestrator_site_signinlink").fetchone() == (6,)
     database.close()

@@ -7,12 +7,28 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import pytest
 from django.core.asgi import get_asgi_application
 from django.db import connections
 
-from orchestrator_site.streams.app import PATH, EventStreams
+from orchestrator_site.asgi.event_hub import SCOPE_KEY, EventHub
+from tasks.api import event_stream
+from tasks.models import Event
+from tasks.selectors import feed
 
-DEADLINE_SECONDS = 20
+PATH = "/api/v1/events"
+DEADLINE_SECONDS = 60
+
+
+class Site:
+    """Django's application with a hub, as the server mounts it."""
+
+    def __init__(self) -> None:
+        self.hub: EventHub[Event] = EventHub(feed)
+        self._django = get_asgi_application()
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await self._django({**scope, SCOPE_KEY: self.hub}, receive, send)
 
 
 class Answer:
@@ -30,9 +46,9 @@ class Answer:
     async def send(self, message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+            self.headers = {name.decode().lower(): value.decode() for name, value in message["headers"]}
         else:
-            self.text += message["body"].decode()
+            self.text += message.get("body", b"").decode()
             self.is_over = not message.get("more_body", False)
         self._news.set()
         self._news = anyio.Event()
@@ -58,7 +74,7 @@ class Answer:
 
 
 @asynccontextmanager
-async def asked(app: EventStreams, secret: str, query: str = "", **headers: str) -> AsyncIterator[Answer]:
+async def asked(app: Site, secret: str, query: str = "", **headers: str) -> AsyncIterator[Answer]:
     """Follow the events as a client does, until the context ends."""
     named = {"host": "testserver", "accept": "text/event-stream", "authorization": f"Bearer {secret}", **headers}
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in named.items()]
@@ -75,15 +91,20 @@ async def asked(app: EventStreams, secret: str, query: str = "", **headers: str)
         answer.hang_up()
 
 
-def run(body: Callable[[EventStreams], Awaitable[None]], **options: Any) -> EventStreams:
-    """Run a test in an event loop, with streams in front of Django; returns what it ran on."""
-    app = EventStreams(get_asgi_application(), **options)
+def run(body: Callable[[Site], Awaitable[None]], **limits: float) -> Site:
+    """Run a test in an event loop, beside the hub, with other limits for streams; returns what it ran on."""
+    app = Site()
 
     async def main() -> None:
-        async with app.run():
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(app.hub.run)
             await body(app)
+            tasks.cancel_scope.cancel()
 
-    anyio.run(main)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in limits.items():
+            patch.setattr(event_stream, name, value)
+        anyio.run(main)
     connections.close_all()
     return app
 

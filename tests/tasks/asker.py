@@ -23,8 +23,8 @@ def main(user: str, task: str, verb: str, seen: str) -> None:
     sys.stdin.readline()
     form = {"seen": seen, "reason": ""}
     answer = client.post(f"/tasks/{task}/act/{verb}/", form, follow=True)
-    said = re.findall(r'class="note (\w+)"><bdi>(.*?)</bdi>', answer.content.decode(), re.DOTALL)
-    print(*(f"{level}: {words}" for level, words in said), sep="\n", flush=True)
+    notes = re.findall(r'class="note (\w+)" data-code="(\w+)"><bdi>(.*?)</bdi>', answer.content.decode(), re.DOTALL)
+    print(*(f"{level} {code}: {text}" for level, code, text in notes), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

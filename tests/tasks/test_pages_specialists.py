@@ -72,18 +72,19 @@ def test_every_role_is_listed_with_its_first_sentence_and_its_source(client: Cli
     Specialist.objects.create(name="warden", role_definition="You guard v1.2 of it. Always.")
     Specialist.objects.create(project=project, name="tester", role_definition="You test here")
     page = html_of(signed_in(client).get("/projects/ledger/specialists/"))
-    rows = dict(re.findall(r'<tr id="specialist-(\w+)">(.*?)</tr>', page, re.DOTALL))
+    rows = dict(re.findall(r'<tr id="specialist-(\w+)" (data-source="[^"]+">.*?)</tr>', page, re.DOTALL))
     assert {"architect", "taster", "warden", "tester"} < set(rows)
     assert "<bdi>You taste.</bdi>" in rows["taster"] and ".task_orchestrator/roles/house.yaml" in rows["taster"]
-    assert "You guard v1.2 of it.<" in rows["warden"] and "This site" in rows["warden"]
-    assert "You test here<" in rows["tester"] and "This project" in rows["tester"]
-    assert "Packaged" in rows["architect"]
+    assert "You guard v1.2 of it.<" in rows["warden"] and 'data-source="site"' in rows["warden"]
+    assert "You test here<" in rows["tester"] and 'data-source="project"' in rows["tester"]
+    assert 'data-source="default"' in rows["architect"]
 
 
 def test_what_is_wrong_with_a_file_is_told_with_its_line_and_role(client: Client, project: Project) -> None:
     write_file(project, "taster:\n  role_definition: You taste.\n  expertice: [a]\n")
     page = html_of(signed_in(client).get("/projects/ledger/specialists/"))
-    assert ".task_orchestrator/roles/house.yaml, line 3: taster: unknown key expertice" in page
+    problems = page.partition('id="problems"')[2].partition("</section>")[0]
+    assert all(text in problems for text in (".task_orchestrator/roles/house.yaml", "3", "taster", "expertice"))
 
 
 def test_tasks_are_counted_by_specialist(client: Client, project: Project) -> None:
@@ -91,8 +92,8 @@ def test_tasks_are_counted_by_specialist(client: Client, project: Project) -> No
     make_task(project, specialist="tester", archived_at="2026-01-01T00:00Z")
     make_task(make_project(), specialist="tester")
     page = html_of(signed_in(client).get("/projects/ledger/specialists/"))
-    row = re.search(r'<tr id="specialist-tester">(.*?)</tr>', page, re.DOTALL)
-    assert row and "3 tasks" in row[1] and re.search("[12] open", row[1])
+    row = page.partition('<tr id="specialist-tester"')[2].partition("</tr>")[0]
+    assert re.search('data-tasks="3" data-open="[12]"', row)
 
 
 def test_a_specialist_that_tasks_name_and_nobody_describes_can_be_described(owner: Client, project: Project) -> None:
@@ -123,8 +124,7 @@ def _queries(client: Client, path: str) -> int:
 def test_a_role_is_read_whole(client: Client, project: Project) -> None:
     task = make_task(project, specialist="tester", title="Weigh it")
     page = html_of(signed_in(client).get(address()))
-    for words in ("Expertise", "Approach", "Output format", "As it comes with the package", "Weigh it"):
-        assert words in page
+    assert 'data-source="default"' in page and "Weigh it" in page and page.count("<h3>") == 4
     assert f"/tasks/{task.public_id}/" in page and "/edit/" not in page
 
 
@@ -183,10 +183,10 @@ def test_a_preview_shows_the_brief_with_what_is_typed_and_changes_nothing(owner:
 
 def test_a_preview_has_a_made_up_task_where_there_is_none(owner: Client, project: Project) -> None:
     brief = brief_on(html_of(send(owner, "/projects/ledger/new-specialist/", do="preview", name="weigher")))
-    assert "Write the invoices of a year to one file (weigher_000000" in brief and "You weigh every gram." in brief
+    assert "(weigher_000000" in brief and "You weigh every gram." in brief
     other = make_task(make_project(), title="A secret of another project")
     shown = brief_on(html_of(send(owner, address(page="edit/"), do="preview", task=other.public_id)))
-    assert "secret" not in shown and "Write the invoices" in shown
+    assert "secret" not in shown and "_000000" in shown
 
 
 def test_a_new_specialist_of_any_good_name_is_added(owner: Client, project: Project) -> None:
@@ -201,7 +201,7 @@ def test_a_name_that_is_taken_is_not_written_over(owner: Client, project: Projec
     answer = send(owner, "/projects/ledger/new-specialist/", name="tester")
     assert answer.status_code == 409 and not Specialist.objects.exists()
     page = answer.content.decode()
-    assert "There is a specialist of this name already" in page and "You weigh every gram." in page
+    assert 'id="name-errors"' in page and "You weigh every gram." in page
 
 
 def test_mistakes_stand_beside_their_fields(owner: Client, project: Project) -> None:
@@ -209,13 +209,8 @@ def test_mistakes_stand_beside_their_fields(owner: Client, project: Project) -> 
     answer = send(owner, "/projects/ledger/new-specialist/", name="Bad Name", role_definition=" ", expertise=lines)
     page = answer.content.decode()
     assert answer.status_code == 400
-    for field, words in {
-        "name": "lower-case letters",
-        "role_definition": "say what the specialist is",
-        "expertise": "line 2: has 200,001 characters",
-    }.items():
-        (told,) = re.findall(rf'<ul class="errorlist" id="{field}-errors">(.*?)</ul>', page, re.DOTALL)
-        assert words in told
+    errors = dict(re.findall(r'<ul class="errorlist" id="(\w+)-errors">(.*?)</ul>', page, re.DOTALL))
+    assert set(errors) == {"name", "role_definition", "expertise"} and "200,001" in errors["expertise"]
     assert 'value="Bad Name"' in page
 
 
@@ -226,7 +221,7 @@ def test_what_somebody_else_saved_meanwhile_is_not_lost(owner: Client, project: 
     answer = send(owner, address(page="edit/"), seen=seen)
     page = answer.content.decode()
     assert answer.status_code == 412
-    assert "<bdi>bob</bdi> was faster" in page and "Bob&#x27;s role." in page and "You weigh every gram." in page
+    assert 'id="stale" data-by="bob"' in page and "Bob&#x27;s role." in page and "You weigh every gram." in page
     assert Specialist.objects.get().role_definition == "Bob's role."
     assert send(owner, address(page="edit/"), seen=seen_on(page)).status_code == 302
     assert Specialist.objects.get().role_definition == "You weigh every gram. You are exact."
@@ -237,14 +232,14 @@ def test_a_role_removed_meanwhile_comes_back_only_on_purpose(owner: Client, proj
     seen = seen_on(html_of(owner.get(address("weigher", "edit/"))))
     Specialist.objects.all().delete()
     answer = send(owner, address("weigher", "edit/"), seen=seen)
-    assert answer.status_code == 412 and "It was removed" in answer.content.decode()
+    assert answer.status_code == 412 and 'id="stale"' in answer.content.decode()
     assert send(owner, address("weigher", "edit/"), seen=seen_on(answer.content.decode())).status_code == 302
 
 
 def test_a_reset_asks_first_and_keeps_what_changed_meanwhile(owner: Client, project: Project) -> None:
     Specialist.objects.create(project=project, name="tester", role_definition="Ours.")
     page = html_of(owner.get(address(page="reset/")))
-    assert "comes with the package" in page
+    assert 'data-below="default"' in page
     Specialist.objects.update(role_definition="Newer.")
     owner.post(address(page="reset/"), {"seen": seen_on(page)})
     assert Specialist.objects.get().role_definition == "Newer."
@@ -256,7 +251,7 @@ def test_a_reset_asks_first_and_keeps_what_changed_meanwhile(owner: Client, proj
 def test_a_specialist_of_the_project_alone_is_removed(owner: Client, project: Project) -> None:
     Specialist.objects.create(project=project, name="weigher", role_definition="Ours.")
     page = html_of(owner.get(address("weigher", "reset/")))
-    assert "Remove it" in page
+    assert "data-below" not in page
     answer = owner.post(address("weigher", "reset/"), {"seen": seen_on(page)})
     assert answer["Location"] == "/projects/ledger/specialists/" and not Specialist.objects.exists()
 
@@ -264,7 +259,7 @@ def test_a_specialist_of_the_project_alone_is_removed(owner: Client, project: Pr
 def test_a_role_of_a_file_is_only_read_and_says_which_file(owner: Client, project: Project) -> None:
     write_file(project, "tester:\n  role_definition: From the file.\n")
     page = html_of(owner.get(address()))
-    assert "Edit that file" in page and ".task_orchestrator/roles/house.yaml" in page and "/edit/" not in page
+    assert 'id="from-file"' in page and ".task_orchestrator/roles/house.yaml" in page and "/edit/" not in page
     assert owner.get(address(page="edit/"))["Location"] == address()
     answer = owner.post(address(page="edit/"), {**TYPED, "seen": ""})
     assert answer.status_code in (409, 412) and not Specialist.objects.exists()

@@ -43,7 +43,7 @@ def test_all_tasks_come_newest_first_with_plan_holder_and_priority(client: Clien
     assert _titles(client) == ["Beta", "Weigh it", "Alpha"]
     page = _page(client)
     assert f'href="/tasks/{board.public_id}/"' in page
-    assert "urgent" in page and "held by <bdi>Claude Code</bdi>" in page
+    assert '<span class="tag loud">' in page and "<bdi>Claude Code</bdi>" in page
 
 
 def test_another_project_has_other_tasks(client: Client, board: Task) -> None:
@@ -77,26 +77,26 @@ def test_the_tasks_of_one_plan_include_the_plan(client: Client, board: Task) -> 
 
 def test_no_match_offers_to_clear_the_filters(client: Client, board: Task) -> None:
     page = _page(client, "q=nothing-like-it")
-    assert "No task matches" in page and 'href="/projects/ledger/tasks/"' in page
+    assert '<p class="empty">' in page and 'href="/projects/ledger/tasks/"' in page.partition('class="empty"')[2]
 
 
 def test_pages_keep_the_filters_and_say_how_many_there_are(client: Client) -> None:
     make_plan(make_project("ledger"), 60)
     signed_in(client)
     first = _page(client, "kind=leaf")
-    assert "1\u201350 of 60 tasks" in first and "?kind=leaf&amp;page=2" in first
+    assert 'data-first="1" data-last="50" data-total="60"' in first and "?kind=leaf&amp;page=2" in first
     second = _page(client, "kind=leaf&page=2")
-    assert "51\u201360 of 60 tasks" in second and "?kind=leaf&amp;page=1" in second
+    assert 'data-first="51" data-last="60" data-total="60"' in second and "?kind=leaf&amp;page=1" in second
 
 
 def test_a_text_search_is_paged_without_counting_everything(client: Client) -> None:
     make_plan(make_project("ledger"), 60)
-    assert re.search(r">1\u201350</p>", _page(signed_in(client), "q=task&kind=leaf"))
+    assert 'data-first="1" data-last="50">' in _page(signed_in(client), "q=task&kind=leaf")
 
 
 def test_a_page_beyond_the_end_leads_back(client: Client, board: Task) -> None:
     page = _page(client, "page=40")
-    assert "Nothing on this page." in page and "?page=39" in page
+    assert _titles(client, "page=40") == [] and "?page=39" in page
 
 
 def test_rows_have_menus_for_those_who_may_act_only(client: Client, board: Task) -> None:

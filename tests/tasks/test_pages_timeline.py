@@ -54,32 +54,29 @@ def test_an_unknown_task_has_no_timeline(client: Client, project: Project) -> No
 
 def test_work_nobody_began_says_what_will_be_here(client: Client, project: Project) -> None:
     page = _page(client, make_plan(project, 3))
-    assert "Nobody has worked on this yet" in page and _bars(page) == []
+    assert 'class="empty"' in page and _bars(page) == []
 
 
 @pytest.mark.parametrize(
-    ("verb", "status", "outcome", "words"),
+    ("verb", "status"),
     [
-        (Verb.COMPLETE, Status.COMPLETED, "completed", "completed"),
-        (Verb.COMPLETE, Status.IN_REVIEW, "in_review", "delivered for review"),
-        (Verb.HAND_BACK, Status.NEEDS_REVISION, "needs_revision", "handed back"),
-        (Verb.RELEASE, Status.PENDING, "pending", "given back"),
-        (Verb.BLOCK, Status.BLOCKED, "blocked", "blocked"),
-        (Verb.FAIL, Status.FAILED, "failed", "failed"),
-        (Verb.CANCEL, Status.CANCELLED, "cancelled", "cancelled"),
+        (Verb.COMPLETE, Status.COMPLETED),
+        (Verb.COMPLETE, Status.IN_REVIEW),
+        (Verb.HAND_BACK, Status.NEEDS_REVISION),
+        (Verb.RELEASE, Status.PENDING),
+        (Verb.BLOCK, Status.BLOCKED),
+        (Verb.FAIL, Status.FAILED),
+        (Verb.CANCEL, Status.CANCELLED),
     ],
 )
-def test_a_stretch_ends_with_what_became_of_the_task(
-    client: Client, project: Project, verb: str, status: str, outcome: str, words: str
-) -> None:
+def test_a_stretch_ends_with_what_became_of_the_task(client: Client, project: Project, verb: str, status: str) -> None:
     task = make_task(project, parent=make_plan(project, 0), title="Build", status=status)
     _happened(task, Verb.CLAIM, 0, make_session(project, client_name="Cursor"))
     _happened(task, verb, 75, status=status)
-    says = (
-        f"\u2068Build\u2069, \u2068Cursor (ada)\u2069: {words} after 1 h 15 min, "
-        "2026-11-20 09:00:00 UTC to 2026-11-20 10:15:00 UTC"
-    )
-    assert _bars(_page(client, task)) == [(outcome, says)]
+    ((outcome, label),) = _bars(_page(client, task))
+    assert outcome == status and re.findall("\u2068(.*?)\u2069", label) == ["Build", "Cursor (ada)"]
+    assert "1 h 15 min" in label
+    assert re.findall(r"[\d-]+ [\d:]+ UTC", label) == ["2026-11-20 09:00:00 UTC", "2026-11-20 10:15:00 UTC"]
 
 
 def test_running_work_ends_at_now(client: Client, project: Project) -> None:
@@ -88,7 +85,7 @@ def test_running_work_ends_at_now(client: Client, project: Project) -> None:
     page = _page(client, task)
     ((outcome, words),) = _bars(page)
     assert outcome == "active" and words.endswith("UTC to now")
-    assert '<line class="now" x1="100.00%"' in page and "The upright line is now" in page
+    assert '<line class="now" x1="100.00%"' in page and 'class="now-says' in page
 
 
 def test_work_whose_lease_ran_out_ends_there(client: Client, project: Project) -> None:
@@ -115,8 +112,8 @@ def test_work_that_ended_before_it_began_took_no_time(client: Client, project: P
     task = make_task(project, status=Status.COMPLETED)
     _happened(task, Verb.CLAIM, 5)
     _happened(task, Verb.COMPLETE, 0)
-    ((_, words),) = _bars(_page(client, task))
-    assert "completed after 0 s" in words
+    ((outcome, words),) = _bars(_page(client, task))
+    assert outcome == "completed" and "after 0 s" in words
 
 
 def test_every_claim_begins_a_bar_of_its_own(client: Client, project: Project) -> None:
@@ -143,7 +140,7 @@ def test_rows_stand_in_the_order_in_which_work_began(client: Client, project: Pr
         _happened(task, Verb.COMPLETE, minute + 15)
     page = _page(client, plan)
     names = re.findall(r'<a class="name"[^>]*><bdi>(\w+)</bdi>', page.partition('class="lanes"')[2])
-    assert names == ["First", "Second", "Third"] and "3 tasks begun" in page
+    assert names == ["First", "Second", "Third"] and 'data-rows="3"' in page
 
 
 def test_by_worker_each_session_has_a_row_and_work_at_the_same_time_runs_side_by_side(
@@ -156,7 +153,7 @@ def test_by_worker_each_session_has_a_row_and_work_at_the_same_time_runs_side_by
         _happened(task, Verb.CLAIM, minute, session)
         _happened(task, Verb.COMPLETE, minute + 30)
     page = _page(client, plan, "by=worker")
-    assert "2 workers" in page and len(_bars(page)) == 3
+    assert 'data-rows="2"' in page and len(_bars(page)) == 3
     assert re.findall(r'<svg class="lane" width="100%" height="(\d+)"', page) == ["44", "22"]
     assert page.index("Cursor (ada)") < page.index("Codex (ada)")
 
@@ -179,7 +176,8 @@ def test_many_tasks_go_by_pages(client: Client, project: Project, monkeypatch: p
         _happened(task, Verb.CLAIM, number)
         _happened(task, Verb.COMPLETE, number + 5)
     assert len(_bars(_page(client, plan))) == 2 and len(_bars(_page(client, plan, "page=2"))) == 1
-    assert "There is nothing this far" in _page(client, plan, "page=9")
+    beyond = _page(client, plan, "page=9")
+    assert 'class="empty"' in beyond and _bars(beyond) == []
 
 
 def test_more_events_than_fit_are_cut_with_a_note(
@@ -191,7 +189,7 @@ def test_more_events_than_fit_are_cut_with_a_note(
         _happened(task, Verb.CLAIM, minute)
         _happened(task, Verb.RELEASE, minute + 5)
     page = _page(client, task)
-    assert len(_bars(page)) == 2 and "shown are the first 4 claims" in page
+    assert len(_bars(page)) == 2 and 'id="events-cut"' in page
 
 
 def test_a_bar_ends_where_its_work_did_though_the_page_is_cut_right_before(
@@ -201,13 +199,13 @@ def test_a_bar_ends_where_its_work_did_though_the_page_is_cut_right_before(
     task = make_task(project)
     _happened(task, Verb.CLAIM, 0)
     _happened(task, Verb.RELEASE, 5)
-    ((_, words),) = _bars(_page(client, task))
-    assert "given back after 5 min" in words
+    ((outcome, words),) = _bars(_page(client, task))
+    assert outcome == "pending" and "after 5 min" in words
 
 
 @pytest.mark.parametrize("query", ["by=x", "page=x", "page=0", "by=%00"])
 def test_nonsense_in_the_address_is_ignored(client: Client, project: Project, query: str) -> None:
-    assert "Nobody has worked" in _page(client, make_plan(project, 1), query)
+    assert 'class="empty"' in _page(client, make_plan(project, 1), query)
 
 
 def test_hostile_names_show_as_text(client: Client, project: Project) -> None:

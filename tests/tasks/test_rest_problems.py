@@ -168,10 +168,10 @@ def test_the_type_of_a_problem_leads_to_what_it_means(ada: Rest) -> None:
     Rest(Client()).refused(404, "GET", "/problems/unheard_of")
 
 
-def test_advice_names_addresses_and_no_tools(ada: Rest, project: Project) -> None:
+def test_hints_are_worded_as_requests(ada: Rest, project: Project) -> None:
     problem = ada.refused(409, "POST", "/projects/shop/claim-next")
-    assert problem["code"] == "not_ready"
-    assert problem["next"] == "There are none: plan the job with POST /api/v1/plans."
+    assert (problem["code"], problem["hint"]) == ("not_ready", "plan")
+    assert "POST /api/v1/plans" in problem["next"]
 
 
 def test_answers_are_for_nobody_else(ada: Rest, project: Project) -> None:

@@ -157,10 +157,11 @@ def test_the_call_of_another_session_renews_nothing(ada: Assistant, bob: Assista
 def test_nothing_ready_says_what_is_waited_for(ada: Assistant, bob: Assistant) -> None:
     task = ada.plan("A")["A"]
     ada.call("execute_subtask")
-    assert task in ada.refused("execute_subtask")["next"]
-    assert "Others are at work" in bob.refused("execute_subtask")["next"]
+    yours = ada.refused("execute_subtask")
+    assert (yours["hint"], yours["details"]["yours"]) == ("finish_yours", [task])
+    assert bob.refused("execute_subtask")["hint"] == "wait"
     ada.complete(task)
-    assert "synthesize" in ada.refused("execute_subtask")["next"]
+    assert ada.refused("execute_subtask")["hint"] == "synthesize"
 
 
 def test_what_waits_for_a_cancelled_task_says_how_to_go_on(ada: Assistant) -> None:
@@ -169,7 +170,7 @@ def test_what_waits_for_a_cancelled_task_says_how_to_go_on(ada: Assistant) -> No
     ada.call("update_task", task_id=a, action="cancel")
     error = ada.refused("execute_subtask", task_id=b)
     assert error["details"]["waits_for"] == [{"task_id": a, "status": "cancelled"}]
-    assert "remove the dependency" in error["next"]
+    assert error["hint"] == "remove_dependency"
     ada.call("update_task", task_id=b, remove_dependencies=[a])
     ada.call("execute_subtask", task_id=b)
 
@@ -218,16 +219,17 @@ def test_roles_edited_in_the_browser_stand_between_files_and_defaults(ada: Assis
 
 
 def test_an_empty_project_says_to_plan(ada: Assistant) -> None:
-    assert "orchestrator_plan_task" in ada.refused("execute_subtask")["next"]
+    assert ada.refused("execute_subtask")["hint"] == "plan"
 
 
 def test_a_specialist_without_work_is_told_that_others_have_some(ada: Assistant) -> None:
     ada.plan("A")
-    assert "Leave specialist_type out" in ada.refused("execute_subtask", specialist_type="debugger")["next"]
+    assert ada.refused("execute_subtask", specialist_type="debugger")["hint"] == "any_specialist"
 
 
 def test_failed_work_is_pointed_at(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     ada.call("execute_subtask", task_id=task)
     ada.call("update_task", task_id=task, action="fail", reason="Broke")
-    assert "status='failed'" in ada.refused("execute_subtask")["next"]
+    error = ada.refused("execute_subtask")
+    assert (error["hint"], error["details"]["counts"]) == ("list_tasks", {"failed": 1})

@@ -1,4 +1,4 @@
-"""Run a job of maintenance now, in this process."""
+"""Run a maintenance job now, in this process."""
 
 from __future__ import annotations
 
@@ -13,23 +13,20 @@ from orchestrator_site.kernel.errors import OrchestratorError
 
 
 class Command(BaseCommand):
-    """For those who prefer cron, for machines without a worker, and for the impatient."""
-
-    help = "Run a job of maintenance now, and say in one sentence what was done; without a name, list the jobs."
+    help = "Run a maintenance job now and print what it did; without a name, list the jobs."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Say which."""
-        parser.add_argument("name", nargs="?", help="the job's name")
+        parser.add_argument("name", nargs="?", help="name of the job")
 
     def handle(self, *args: Any, name: str | None, **options: Any) -> None:
-        """Run it even where the worker leaves it alone: a person wants to see what happens."""
+        """Run it even where the worker has suspended it: a person wants to see what happens."""
         if name is None:
             self._list()
             return
         try:
             get_job(name)
             ensure_schema()
-            self.stdout.write(run(name=name, in_any_case=True))
+            self.stdout.write(run(name=name, force=True))
         except OrchestratorError as error:
             raise CommandError(f"{error.message} {error.next}".strip()) from error
 

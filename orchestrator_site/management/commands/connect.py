@@ -20,7 +20,7 @@ from orchestrator_site.connect.check import try_entry
 from orchestrator_site.connect.clients import CLIENTS, SERVER, Client, Place, client_named, names
 from orchestrator_site.connect.entries import PLACEHOLDER, Stdio, http_entry, stdio_entry, this_installation
 from orchestrator_site.connect.machine import Machine, project_folder, this_machine
-from orchestrator_site.connect.probe_http import is_address
+from orchestrator_site.connect.probe import is_http_url
 from orchestrator_site.kernel.errors import Invalid, OrchestratorError
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.management.errors import out_of_reach
@@ -230,7 +230,7 @@ class Command(BaseCommand):
 
 def _bridge_at(url: str) -> str:
     """Return where the bridge of a site is; raises Invalid for what is no address."""
-    if not is_address(url):
+    if not is_http_url(url):
         raise Invalid(f"--url: {url[:200]!r} is no address.", next="Write all of it: --url https://board.example/mcp")
     parts = urlsplit(url)
     return url if parts.path.strip("/") else parts._replace(path="/mcp").geturl()

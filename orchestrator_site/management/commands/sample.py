@@ -1,4 +1,4 @@
-"""Load the sample project, or remove it."""
+"""Load or remove the sample project."""
 
 from __future__ import annotations
 
@@ -17,27 +17,22 @@ from tasks.identity.actor import Actor
 
 
 class Command(BaseCommand):
-    """Load the sample project, as the button on the empty home page does, or remove it."""
+    """Do what the button on the empty home page does, or undo it."""
 
-    help = "Load the sample project, to look around in; once more gives the one that is there."
+    help = "Load the sample project and print its URL, or remove it."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take whether to remove it."""
-        parser.add_argument("--remove", action="store_true", help="Remove it, with all that was done in it.")
+        parser.add_argument("--remove", action="store_true", help="remove the sample project and everything in it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print where it is, or that it is gone."""
         try:
             ensure_schema()
             actor = Actor.person(user_named(None))
-            self.stdout.write(_removed(actor) if options["remove"] else _loaded(actor))
+            if not options["remove"]:
+                self.stdout.write(recall().rstrip("/") + reverse("project", args=[load_sample(actor=actor).slug]))
+            elif remove_sample(actor=actor):
+                self.stdout.write("Sample project removed.")
+            else:
+                self.stdout.write("The sample project is not loaded.")
         except OrchestratorError as error:
             raise CommandError(f"{error.message} {error.next}".strip()) from error
-
-
-def _loaded(actor: Actor) -> str:
-    return recall().rstrip("/") + reverse("project", args=[load_sample(actor=actor).slug])
-
-
-def _removed(actor: Actor) -> str:
-    return "The sample project is gone." if remove_sample(actor=actor) else "The sample project is not here."

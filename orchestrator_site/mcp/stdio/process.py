@@ -1,20 +1,17 @@
-"""The worker as a child process: its pipes, its environment, and its end with nothing left behind."""
+"""The worker as a child process: its pipes, its environment, and its exit with nothing left behind."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from orchestrator_site.kernel.processes import kill_group, module_command, module_environment, reap
 from orchestrator_site.mcp.stdio.framing import LINE_LIMIT, LineWriter, log, read_lines, widen
 
 WORKER_MODULE = "orchestrator_site.mcp.stdio.worker"
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))  # noqa: PTH100, PTH120
-_POLL_SECONDS = 0.01
 
 
 class Worker:
@@ -50,36 +47,19 @@ class Worker:
         self._input.close()
 
     def kill(self) -> None:
-        """End it and its children at once."""
-        if os.name == "posix":
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-        else:
-            self._process.kill()
+        """Kill it and everything it started."""
+        kill_group(self.pid)
 
     def reap(self, grace_seconds: float) -> int:
-        """Wait for its end, kill what is left of its group, free its pipes; return its exit code."""
-        self._wait_unreaped(grace_seconds)
-        self.kill()
-        code = self._process.wait()
+        """Wait for its exit, kill what is left of its group, free its pipes; return its exit code."""
+        code = reap(self._process, grace_seconds=grace_seconds)
         self._input.close()
         os.close(self._output)
         return code
 
-    def _wait_unreaped(self, seconds: float) -> None:
-        """Wait without collecting the exit code: until then the process group cannot be somebody else's."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not self._has_exited():
-            time.sleep(_POLL_SECONDS)
-
-    def _has_exited(self) -> bool:
-        if not hasattr(os, "waitid"):  # Windows, and macOS before Python 3.13
-            return self._process.poll() is not None
-        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
 
 def _start(connection_id: str, arguments: list[str]) -> tuple[subprocess.Popen[bytes], LineWriter, int]:
-    command = [sys.executable, "-P", "-m", WORKER_MODULE, *arguments]
+    command = module_command(WORKER_MODULE, arguments)
     environment = _environment(connection_id)
     if os.name == "posix":
         return _start_with_private_wire(command, environment)
@@ -133,13 +113,11 @@ def _start_with_private_wire(
 
 
 def _environment(connection_id: str) -> dict[str, str]:
-    """Return the worker's environment: ours, who is connected from where, and where our code is."""
-    environment = dict(os.environ)
-    # Our own compiled files make the next start faster; without them every start compiles again.
+    environment = module_environment()
+    # Without our compiled files every start would compile again.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (ROOT, environment.get("PYTHONPATH"))))
     environment["ORCHESTRATOR_CONNECTION_ID"] = connection_id
-    # Its threads take turns, so one heap serves them all (glibc), and memory that one has freed serves the next.
+    # One heap for all threads (glibc): they take turns, so memory that one has freed serves the next.
     environment.setdefault("MALLOC_ARENA_MAX", "1")
     with suppress(FileNotFoundError):  # the client's directory may be gone
         environment["ORCHESTRATOR_CLIENT_DIRECTORY"] = os.getcwd()  # noqa: PTH109

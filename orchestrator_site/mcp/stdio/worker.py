@@ -10,10 +10,10 @@ import logging
 import os
 import signal
 import sys
-from pathlib import Path
 from threading import Event, Lock, Timer
 from typing import TYPE_CHECKING, Any
 
+from orchestrator_site.kernel.processes import hide_root
 from orchestrator_site.mcp.stdio.framing import claim_standard_streams
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ CLIENT_VARIABLES = ("ORCHESTRATOR_PROJECT_DIR", "CLAUDE_PROJECT_DIR", "VSCODE_CW
 def main(argv: list[str]) -> int:
     """Serve the connection until its end; return the exit code."""
     wire_fds = _claim_wire()
-    _forget_python_path()
+    hide_root()
     # Imports make objects that stay: looking through them for garbage again and again costs a third of the start.
     gc.disable()
     worker = _Worker(wire_fds, _toolsets(argv))
@@ -56,14 +56,6 @@ def _claim_wire() -> tuple[int, int]:
     os.set_inheritable(input_fd, False)
     os.set_inheritable(output_fd, False)
     return input_fd, output_fd
-
-
-def _forget_python_path() -> None:
-    """Keep our folder, which the front put there, out of the sight of programs that we start for the user."""
-    root = str(Path(__file__).resolve().parents[2])
-    parts = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
-    if theirs := [part for part in parts if part and part != root]:
-        os.environ["PYTHONPATH"] = os.pathsep.join(theirs)
 
 
 def _toolsets(argv: list[str]) -> list[str]:

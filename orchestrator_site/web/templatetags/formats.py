@@ -47,7 +47,7 @@ def relative(moment: datetime, now: datetime) -> str:
         if number:
             words = f"{number} {unit}{'s' if number > 1 else ''}"
             return f"in {words}" if moment > now else f"{words} ago"
-    return "in a moment" if moment > now else "just now"
+    return "in less than a minute" if moment > now else "just now"
 
 
 @register.filter

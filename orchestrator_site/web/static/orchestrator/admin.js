@@ -1,3 +1,3 @@
 "use strict";
-/* Show the admin in the colours that were chosen for the whole site; Django's own switch is taken away. */
+/* Apply the site's theme to the admin; Django's own switch is removed. */
 document.documentElement.dataset.theme = document.currentScript.dataset.theme;

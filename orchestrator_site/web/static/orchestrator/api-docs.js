@@ -1,4 +1,4 @@
-/* Starts Swagger UI. In a file of its own, because the security policy refuses scripts in pages. */
+/* Starts Swagger UI. A separate file because the content security policy forbids inline scripts. */
 "use strict";
 
 (function () {
@@ -20,7 +20,7 @@
     docExpansion: "list",
     defaultModelsExpandDepth: 0,
     validatorUrl: null,
-    // A person who signed in needs no access token; writes then need this header.
+    // Signed-in users need no access token, but session-authenticated writes need this header.
     requestInterceptor: function (request) {
       if (!request.headers.Authorization && csrfToken()) {
         request.headers["X-CSRFToken"] = csrfToken();

@@ -1,4 +1,4 @@
-/* What the board does beyond links: keys go from card to card, and a column shows more without a new page. */
+/* Board: keyboard navigation between cards, and "Show more" without a page load. */
 "use strict";
 
 (() => {
@@ -8,7 +8,7 @@
   };
   const board = () => document.querySelector("#board");
   const cardsOf = (column) => [...column.querySelectorAll(".task")];
-  let last = null; // the card that had the focus: it is taken up again where a change took the focus away
+  let last = null; // id of the last focused card, restored when an update drops the focus
 
   function current() {
     return document.activeElement.closest("#board .task");
@@ -19,7 +19,7 @@
     card.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
-  /* Up and down stay in the column; left and right go to the card at the same height of the next one that has any. */
+  /* Up and down stay in the column; left and right go to the same row of the next column that has cards. */
   function beside(card, [across, along]) {
     const columns = [...board().querySelectorAll(".column")].filter((each) => cardsOf(each).length);
     const column = columns.indexOf(card.closest(".column")), place = cardsOf(columns[column]).indexOf(card);
@@ -28,7 +28,7 @@
     return next && cardsOf(next)[Math.min(place, cardsOf(next).length - 1)];
   }
 
-  /* Letters are pressed by site.js, as all keys of pages are; arrows scroll, unless a card has the focus. */
+  /* site.js handles the letter keys. Arrow keys scroll unless a card has the focus. */
 
   function go(key) {
     const card = current(), from = card ?? (last && document.getElementById(last));
@@ -62,7 +62,7 @@
     const address = new URL(link.href);
     address.hash = "";
     await htmx.ajax("GET", address.href, { source: link, target: "#main", select: "#main", swap: "outerMorph" });
-    history.replaceState(history.state, "", address); // so that what follows the changes asks for as many cards
+    history.replaceState(history.state, "", address); // live updates then request the same number of cards
     if (before?.nextElementSibling) focus(before.nextElementSibling);
   });
 })();

@@ -1,5 +1,5 @@
-/* Words that are typed and not sent yet stay in this tab: over a reload, a closed form, and signing in again.
-   They are one person's, and go with what is sent or left, and with signing out. */
+/* Drafts: unsent text survives reloads, closed forms and signing in again, in this tab only.
+   Drafts belong to one user and are deleted when the form is sent or cancelled, and on sign-out. */
 "use strict";
 
 (() => {
@@ -11,14 +11,14 @@
   function keep(field) {
     sessionStorage.removeItem(`sent ${name(field)}`);
     if (!field.value) { forget(field); return; }
-    try { sessionStorage.setItem(`draft ${name(field)}`, field.value); } catch { /* longer than a tab keeps */ }
+    try { sessionStorage.setItem(`draft ${name(field)}`, field.value); } catch { /* over the storage quota */ }
   }
 
   function forget(field) {
     for (const kind of ["draft", "sent"]) sessionStorage.removeItem(`${kind} ${name(field)}`);
   }
 
-  function restore(root) { // what a server has put into a field is newer, or comes from here
+  function restore(root) { // a value sent by the server is newer, or is the draft itself
     for (const field of fields(root)) {
       if (!field.value && !sessionStorage.getItem(`sent ${name(field)}`)) {
         field.value = sessionStorage.getItem(`draft ${name(field)}`) ?? "";
@@ -40,11 +40,11 @@
     }
   });
 
-  // What was sent came to nothing where it led to signing in or to an error; elsewhere it is done.
-  const isRefused = !who || document.querySelector(".problem");
+  // After a submit: keep the draft if it ended at the sign-in page or an error, else it was accepted.
+  const isRejected = !who || document.querySelector(".problem");
   for (const key of all("sent")) {
     sessionStorage.removeItem(key);
-    if (!isRefused) sessionStorage.removeItem(key.replace("sent", "draft"));
+    if (!isRejected) sessionStorage.removeItem(key.replace("sent", "draft"));
   }
   restore(document);
 })();

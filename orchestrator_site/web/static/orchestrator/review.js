@@ -1,5 +1,5 @@
-/* Reviews by keyboard and mouse: from row to row, from change to change, and a form below the line it is about.
-   Without it, each line's number leads to the form, and each form posts. */
+/* Reviews: navigation between rows and changes, and a comment form below the line it refers to.
+   Without this script, each line number links to the form. */
 "use strict";
 
 (() => {
@@ -14,7 +14,7 @@
     element.scrollIntoView({ block });
   }
 
-  /* The inbox: from one row to the next. */
+  /* Inbox: move between rows. */
 
   function move(by) {
     const rows = all("[data-row]"), at = rows.indexOf(document.activeElement);
@@ -22,13 +22,13 @@
     if (next) focus(next, "nearest");
   }
 
-  /* A review: from one change to the next, or from one work to the next where nothing is marked as changed. */
+  /* Review: move between changes, or between files where nothing is marked as changed. */
 
-  const changes = () => all(".reviewed").flatMap((work) => {
-    const first = [], found = lines().filter((line) => work.contains(line));
+  const changes = () => all(".reviewed").flatMap((file) => {
+    const first = [], found = lines().filter((line) => file.contains(line));
     const changed = (line) => row(line).classList.contains("came") || one("td.came", row(line));
     found.forEach((line, at) => { if (changed(line) && !(at && changed(found[at - 1]))) first.push(line); });
-    return first.length ? first : found.length ? [found[0]] : [one("h2 a", work)];
+    return first.length ? first : found.length ? [found[0]] : [one("h2 a", file)];
   });
 
   function step(by) {
@@ -40,12 +40,12 @@
     if (found) { last = found; focus(found); }
   }
 
-  /* Comments: the work's own form moves below the line; shift-click makes it a range. */
+  /* Comments: the file's form moves below the line; Shift-click selects a range. */
 
-  const form = (work) => one("form[data-remark]", work);
+  const form = (file) => one("form[data-remark]", file);
 
-  function say(line, end) {
-    const work = line.closest(".reviewed"), found = form(work);
+  function openForm(line, end) {
+    const file = line.closest(".reviewed"), found = form(file);
     if (!found) return;
     const field = (name) => one(`[name="${name}"]`, found);
     if (end) {
@@ -56,16 +56,16 @@
       field("line").value = line.dataset.line;
       field("to").value = "";
     }
-    settle(found, lastLine(work, Number(field("to").value || field("line").value)) || line);
-    choose(work, Number(field("line").value), Number(field("to").value || field("line").value));
+    moveBelow(found, lastLine(file, Number(field("to").value || field("line").value)) || line);
+    highlight(file, Number(field("line").value), Number(field("to").value || field("line").value));
     field("text").focus();
   }
 
-  const lastLine = (work, number) => one(`a[data-line="${number}"]`, work);
+  const lastLine = (file, number) => one(`a[data-line="${number}"]`, file);
 
-  function settle(found, line) {
-    const work = line.closest(".reviewed");
-    one("tr.here", work)?.remove();
+  function moveBelow(found, line) {
+    const file = line.closest(".reviewed");
+    one("tr.here", file)?.remove();
     const place = document.createElement("tr"), cell = document.createElement("td");
     place.className = "said here";
     cell.colSpan = all("col", line.closest("table")).length;
@@ -76,30 +76,30 @@
     one("[data-leave]", found).hidden = false;
   }
 
-  function choose(work, from, to) {
+  function highlight(file, from, to) {
     for (const each of all("tr.chosen")) each.classList.remove("chosen");
-    for (const line of all("a[data-line]", work)) {
+    for (const line of all("a[data-line]", file)) {
       const number = Number(line.dataset.line);
       row(line).classList.toggle("chosen", number >= from && number <= to);
     }
   }
 
-  function leave(found) {
-    const work = found.closest(".reviewed"), place = found.closest("tr.here");
+  function closeForm(found) {
+    const file = found.closest(".reviewed"), place = found.closest("tr.here");
     for (const each of all("tr.chosen")) each.classList.remove("chosen");
     if (!place) { found.closest("details").open = false; return; }
     const line = one("a[data-line]", place.previousElementSibling) || last;
-    one(".say .body", work).append(found);
+    one(".say .body", file).append(found);
     one("[data-leave]", found).hidden = true;
     place.remove();
     line?.focus({ preventScroll: true });
   }
 
-  function comment() { // on the line that had the focus, else on the work in sight
-    if (last?.isConnected && last.dataset.line) { say(last, false); return; }
-    const works = all(".reviewed");
-    const work = works.find((each) => each.getBoundingClientRect().bottom > 100) || works[0];
-    const details = one("details.say", work || document);
+  function comment() { // on the focused line, else on the visible file
+    if (last?.isConnected && last.dataset.line) { openForm(last, false); return; }
+    const files = all(".reviewed");
+    const file = files.find((each) => each.getBoundingClientRect().bottom > 100) || files[0];
+    const details = one("details.say", file || document);
     if (!details) return;
     details.open = true;
     focus(one("textarea", details));
@@ -110,12 +110,12 @@
     if (at("[data-move]")) move(Number(at("[data-move]").dataset.move));
     if (at("[data-step]")) step(Number(at("[data-step]").dataset.step));
     if (at("[data-say]")) comment();
-    if (at(".remark [data-leave]") && at(".remark").dataset.remark && !at("a")) { event.preventDefault(); at(".remark").reset(); leave(at(".remark")); }
+    if (at(".remark [data-leave]") && at(".remark").dataset.remark && !at("a")) { event.preventDefault(); at(".remark").reset(); closeForm(at(".remark")); }
     const line = at(".lines a[data-line]");
     if (line && !event.ctrlKey && !event.metaKey && !event.button) {
       event.preventDefault();
       last = line;
-      say(line, event.shiftKey);
+      openForm(line, event.shiftKey);
     }
   });
 
@@ -134,7 +134,7 @@
       const sent = event.target.form;
       sent.requestSubmit(one("[data-back]", sent) || one("button.primary", sent));
     }
-    if (event.key === "Escape" && event.target.closest(".remark[data-remark]")) leave(event.target.closest(".remark"));
+    if (event.key === "Escape" && event.target.closest(".remark[data-remark]")) closeForm(event.target.closest(".remark"));
     if (event.key === "Escape" && event.target.closest(".verdict")) event.target.blur();
   });
 

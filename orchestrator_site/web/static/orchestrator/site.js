@@ -1,5 +1,5 @@
-/* What the pages do beyond links and forms: they follow what happens, open forms in place, and listen to keys.
-   Everything here is an addition: without it, each link leads to a page and each form posts to one. */
+/* Progressive enhancement for all pages: live updates, forms in a dialog, keyboard shortcuts.
+   Everything works without this script: links open pages and forms post to them. */
 "use strict";
 
 (() => {
@@ -7,25 +7,25 @@
   const main = () => one("#main");
   const here = () => location.pathname + location.search;
 
-  /* Following: the stream says that something changed, then this page is fetched again and laid over itself. */
+  /* Live updates: on every event the page is fetched again and morphed in place. */
 
-  const SHORTEST_MS = 400, POLL_MS = 10000, RETRY_MS = 30000, MINUTE_MS = 60000, PATIENCE_MS = 15000;
-  let last = 0, timer = 0, running = false, again = false, missed = false, laid = 0;
+  const SHORTEST_MS = 400, POLL_MS = 10000, RETRY_MS = 30000, MINUTE_MS = 60000, TIMEOUT_MS = 15000;
+  let last = 0, timer = 0, running = false, again = false, missed = false, applied = 0;
 
   async function refresh() {
     timer = 0;
     if (running) { again = true; return; }
     running = true;
     last = Date.now();
-    const asked = laid;
+    const appliedBefore = applied;
     try {
-      const answer = await fetch(here(), { credentials: "same-origin", signal: AbortSignal.timeout(PATIENCE_MS) });
-      if (answer.redirected) location.reload(); // signed out meanwhile
+      const answer = await fetch(here(), { credentials: "same-origin", signal: AbortSignal.timeout(TIMEOUT_MS) });
+      if (answer.redirected) location.reload(); // signed out since
       else if (answer.ok) {
         const page = parsed(await answer.text());
-        if (asked === laid) lay(page); else again = true; // what a form has brought since is newer
+        if (appliedBefore === applied) apply(page); else again = true; // a form response applied since is newer
       }
-    } catch { /* the server is away; the stream says so, and the next change asks again */
+    } catch { /* server unreachable: the stream shows it, and the next event tries again */
     } finally {
       running = false;
       if (again) { again = false; changed(); }
@@ -33,34 +33,34 @@
   }
 
   function changed() {
-    if (document.hidden) missed = true; // nobody looks: one look when somebody does
+    if (document.hidden) missed = true; // refresh once when the tab becomes visible
     else if (!timer) timer = setTimeout(refresh, Math.max(0, last + SHORTEST_MS - Date.now()));
   }
 
-  const SAYS = { on: "Live", off: "Connecting", lost: "Connection lost, trying again", poll: "Looking every 10 seconds" };
+  const LABELS = { on: "Live", off: "Connecting", lost: "Connection lost. Reconnecting…", poll: "Updating every 10 seconds" };
   let polling = 0, retrying = 0, stream = null;
 
-  function say(state) {
+  function showState(state) {
     const live = one("#live");
     if (!live) return;
     live.dataset.state = state;
-    one("[data-says]", live).textContent = SAYS[state];
+    one("[data-says]", live).textContent = LABELS[state];
   }
 
-  function follows() {
+  function connected() {
     clearInterval(polling); clearInterval(retrying);
-    if (polling) changed(); // what happened while nobody told us
+    if (polling) changed(); // catch up on what the polling may have missed
     polling = retrying = 0;
-    say("on");
+    showState("on");
   }
 
-  function refused() { // there is no stream to be had: look now and then, and ask for one again
+  function disconnected() { // no stream available: poll, and try to reconnect from time to time
     if (!polling) polling = setInterval(changed, POLL_MS);
     if (!retrying) retrying = setInterval(() => htmx.trigger(one("#live"), "reconnect"), RETRY_MS);
-    say("poll");
+    showState("poll");
   }
 
-  // Times grow old and leases run out without anybody doing anything.
+  // Relative times and lease states change without any event.
   setInterval(() => { if (one("#live")) changed(); }, MINUTE_MS);
 
   document.addEventListener("visibilitychange", () => {
@@ -68,7 +68,7 @@
     missed = false;
     changed();
   });
-  // A page that comes back as it was left may be of somebody who has signed out since.
+  // A page restored from the back/forward cache may belong to a user who has since signed out.
   addEventListener("pageshow", async (event) => {
     if (!event.persisted) return;
     if (one("#live")) changed();
@@ -78,25 +78,25 @@
   const isLive = (event) => event.target.id === "live";
   document.addEventListener("changed", (event) => { if (isLive(event)) changed(); });
   document.addEventListener("htmx:sse:after:connection", (event) => {
-    if (isLive(event)) { stream = event.detail.connection; follows(); }
+    if (isLive(event)) { stream = event.detail.connection; connected(); }
   });
-  // Firefox breaks a stream as soon as somebody leaves, or downloads, and that is no lost connection: it ends before,
-  // and is asked for again where the page stays.
+  // Firefox aborts the stream on navigation and downloads. Ending it first avoids a false "connection lost"; it is
+  // reopened if the page stays.
   addEventListener("beforeunload", () => stream?.reader?.cancel());
-  document.addEventListener("htmx:sse:error", (event) => { if (isLive(event)) say("lost"); });
-  document.addEventListener("htmx:sse:close", (event) => { if (isLive(event)) refused(); });
+  document.addEventListener("htmx:sse:error", (event) => { if (isLive(event)) showState("lost"); });
+  document.addEventListener("htmx:sse:close", (event) => { if (isLive(event)) disconnected(); });
   document.addEventListener("htmx:finally:request", (event) => {
-    if (isLive(event) && event.target.dataset.state !== "on") refused(); // it came to no stream, whatever it came to
+    if (isLive(event) && event.target.dataset.state !== "on") disconnected(); // the response was not a stream
   });
 
-  /* What a person has opened stays open when a page is laid over itself, and what a page told stays told. */
+  /* Morphing keeps what the user has opened, and messages that were already shown. */
 
   htmx.registerExtension("site", {
     htmx_before_morph_attr: (element, detail) => detail.attrName !== "open",
     htmx_before_morph_node: (element, detail) => !(element.id === "messages" && !detail.newNode.firstElementChild),
   });
 
-  /* Forms of verbs open in a dialog; what comes of them is laid over the page one stands on. */
+  /* Action forms open in a dialog; the response is morphed into the current page. */
 
   document.addEventListener("click", async (event) => {
     const link = event.target.closest("a[data-dialog]");
@@ -118,51 +118,51 @@
     const form = event.target.closest("form[data-act]");
     if (!form || event.defaultPrevented) return;
     event.preventDefault();
-    if (form.dataset.sent) return; // a second click is no second wish
+    if (form.dataset.sent) return; // ignore double clicks
     form.dataset.sent = "true";
     const values = new FormData(form, event.submitter);
     if (values.has("next") && !values.get("next")) values.set("next", here());
     try {
       const answer = await fetch(form.action, { method: "POST", body: values, credentials: "same-origin" });
-      came(form, answer, parsed(await answer.text()));
+      handleResponse(form, answer, parsed(await answer.text()));
     } catch {
-      tell("No answer came from the server. See how it stands before you try again.");
+      notify("No response from the server. Check the current state before you try again.");
     } finally {
       delete form.dataset.sent;
     }
   });
 
-  function came(form, answer, page) {
+  function handleResponse(form, answer, page) {
     if (form.closest("#dialog")) {
       if ([400, 409].includes(answer.status) && fill(page)) return;
-      if (!answer.ok) { tell(one("h1", page)?.textContent ?? "The server could not do it."); return; }
+      if (!answer.ok) { notify(one("h1", page)?.textContent ?? "The server couldn’t complete the action."); return; }
     }
     one("#dialog").close();
     if (answer.redirected && new URL(answer.url).pathname !== location.pathname) {
-      const told = [...page.querySelectorAll("#messages .note")].map((each) => [each.className, each.textContent]);
-      sessionStorage.setItem(TOLD, JSON.stringify(told)); // the server tells a thing once, and has told it here
+      const shown = [...page.querySelectorAll("#messages .note")].map((each) => [each.className, each.textContent]);
+      sessionStorage.setItem(MESSAGES, JSON.stringify(shown)); // the server sends each message only once
       location.assign(answer.url);
       return;
     }
-    lay(page);
+    apply(page);
     main().focus({ preventScroll: true });
   }
 
-  const TOLD = "told";
+  const MESSAGES = "messages";
 
-  function tell(words, kind = "note error") {
-    const said = document.createElement("p");
-    said.className = kind;
-    said.textContent = words;
-    (one("#dialog")?.open ? one("#dialog-body") : one("#messages")).append(said); // an open form keeps what was typed
+  function notify(text, kind = "note error") {
+    const note = document.createElement("p");
+    note.className = kind;
+    note.textContent = text;
+    (one("#dialog")?.open ? one("#dialog-body") : one("#messages")).append(note); // an open form keeps its input
   }
 
-  for (const [kind, words] of JSON.parse(sessionStorage.getItem(TOLD) ?? "[]")) tell(words, kind);
-  sessionStorage.removeItem(TOLD);
+  for (const [kind, text] of JSON.parse(sessionStorage.getItem(MESSAGES) ?? "[]")) notify(text, kind);
+  sessionStorage.removeItem(MESSAGES);
 
   const parsed = (text) => new DOMParser().parseFromString(text, "text/html");
 
-  function fill(page) { // the dialog, with what is to be done on a page
+  function fill(page) { // the dialog, with the page's action form
     const found = one("#act", page);
     if (!found) return null;
     one("#dialog-body").replaceChildren(...found.childNodes);
@@ -170,18 +170,18 @@
     return found;
   }
 
-  function lay(page) { // a page over this one
+  function apply(page) { // morph a fetched page into this one
     if (!one("#main", page) || !one("#site-nav", page)) { location.reload(); return; }
-    laid += 1;
+    applied += 1;
     const focused = document.activeElement;
     for (const part of ["#site-nav", "#main"]) {
       htmx.swap({ text: one(part, page).outerHTML, target: one(part), swap: "outerMorph", sourceElement: one(part) });
     }
-    if (focused.isConnected && document.activeElement === document.body) focused.focus({ preventScroll: true }); // WebKit loses it where it moves
+    if (focused.isConnected && document.activeElement === document.body) focused.focus({ preventScroll: true }); // WebKit drops the focus of moved elements
     reveal(main());
   }
 
-  /* Keys: an element names its key, and the key presses it. They can be switched off (WCAG 2.1.4). */
+  /* Shortcuts: `data-key` names the key that clicks an element. Users can turn them off (WCAG 2.1.4). */
 
   const KEYS_OFF = "keys-off";
   const typing = (target) => target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
@@ -194,7 +194,7 @@
     if (event.key === "?") { event.preventDefault(); showKeys(); return; }
     if (localStorage.getItem(KEYS_OFF)) return;
     const found = named(event.key).pop();
-    if (!found || (event.repeat && (found.href || found.type === "submit"))) return; // a key held down presses once
+    if (!found || (event.repeat && (found.href || found.type === "submit"))) return; // ignore key repeat
     event.preventDefault();
     if (typing(found)) { found.focus(); found.select?.(); } else found.click();
   });
@@ -214,13 +214,13 @@
     one("#keys").showModal();
   }
 
-  document.addEventListener("keydown", (event) => { // from within a text, too
+  document.addEventListener("keydown", (event) => { // Ctrl+Enter works inside a textarea too
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.target.tagName !== "TEXTAREA") return;
     event.preventDefault();
     event.target.form?.requestSubmit();
   });
 
-  /* Small things */
+  /* Menus, copying, file size checks */
 
   document.addEventListener("click", (event) => {
     const target = event.target;
@@ -232,11 +232,11 @@
 
   async function copyFrom(button) {
     const source = one(button.dataset.copy);
-    const says = button.dataset.says ??= button.textContent; // pressed twice, it still says what it does
+    const says = button.dataset.says ??= button.textContent; // keep the label across double clicks
     try {
       await navigator.clipboard.writeText(source.value ?? source.textContent);
       button.textContent = "Copied";
-    } catch { // not allowed: the keys of the system copy what is selected
+    } catch { // clipboard not allowed: select the text so that the user can copy it
       if (source.select) source.select(); else getSelection().selectAllChildren(source);
       button.textContent = "Selected";
     }
@@ -254,7 +254,7 @@
     if (event.target.checked) localStorage.removeItem(KEYS_OFF); else localStorage.setItem(KEYS_OFF, "1");
   });
 
-  document.addEventListener("change", (event) => { // said before it is sent: a server that refuses it just hangs up
+  document.addEventListener("change", (event) => { // check before sending: the server just drops oversized uploads
     const { files, dataset } = event.target;
     if (!dataset.largest) return;
     const isTooLarge = [...files].some((file) => file.size > Number(dataset.largest));
@@ -262,7 +262,7 @@
     event.target.reportValidity();
   });
 
-  function reveal(root) { // what works with scripts alone; the clipboard is for secure addresses
+  function reveal(root) { // controls that need scripts; the clipboard needs a secure context
     for (const each of root.querySelectorAll("[data-keys]")) each.hidden = false;
     for (const each of root.querySelectorAll("[data-copy]")) each.hidden = !navigator.clipboard;
   }

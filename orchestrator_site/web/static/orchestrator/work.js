@@ -1,13 +1,13 @@
-/* The page of delivered work: the parts of its text as they are scrolled to, lines that are pointed at, and copying.
-   Without it each part is a page of its own, and a line is pointed at by the address. */
+/* Artifact page: loads parts of the source while scrolling, highlights linked lines, copies the text.
+   Without this script each part is its own page, and the URL selects a line. */
 "use strict";
 
 (() => {
   const box = document.querySelector("#source");
   const LOADED_AT_ONCE = 2, AHEAD = "1500px";
 
-  /* Parts: a link to a part becomes a place of its height, and is filled when it comes near. The nearest comes first:
-     whoever drags the bar down passes by many that nobody looks at. */
+  /* Parts: a link to a part becomes a placeholder of its height and loads when it comes near. The last one to come
+     near loads first, since dragging the scrollbar passes many parts. */
 
   const near = new Set(), loading = new Map();
   const watch = box && new IntersectionObserver(noted, { root: box, rootMargin: `${AHEAD} 0px` });
@@ -43,13 +43,13 @@
       part.style.minHeight = "";
       delete part.dataset.src;
       mark();
-    } catch { refused(part); }
+    } catch { offerRetry(part); }
   }
 
-  function refused(part) {
+  function offerRetry(part) {
     const again = document.createElement("button");
     again.type = "button";
-    again.textContent = "These lines did not arrive. Try again";
+    again.textContent = "Couldn’t load these lines. Try again";
     again.addEventListener("click", () => { part.replaceChildren(); load(part); });
     part.replaceChildren(again);
   }
@@ -88,9 +88,9 @@
     if (shown) shown.style.containIntrinsicBlockSize = `auto ${heightOf(shown, columns)}px`;
   }
 
-  /* Lines: #L5 and #L5-L9 point at them, wherever they are. */
+  /* Lines: #L5 and #L5-L9 select lines in any part. */
 
-  function pointed() {
+  function selectedLines() {
     const found = /^#L(\d+)(?:-L?(\d+))?$/.exec(location.hash);
     if (!found) return null;
     const first = Number(found[1]), asked = /^(\d+)-(\d+)$/.exec(new URLSearchParams(location.search).get("line"));
@@ -99,7 +99,7 @@
   }
 
   function mark() {
-    const lines = pointed();
+    const lines = selectedLines();
     if (!lines) return;
     for (const line of box.querySelectorAll(".here")) line.classList.remove("here");
     for (let number = lines.first; number <= Math.min(lines.last, lines.first + 2000); number += 1) {
@@ -110,17 +110,17 @@
   const holds = (part, number) => Number(part.dataset.first) <= number && number <= Number(part.dataset.last);
 
   async function show() {
-    const lines = pointed();
+    const lines = selectedLines();
     if (!lines) return;
     const part = [...box.querySelectorAll(".part")].find((each) => holds(each, lines.first));
-    if (!part) { elsewhere(lines); return; }
+    if (!part) { openPageOf(lines); return; }
     await load(part);
     mark();
     const line = document.getElementById(`L${lines.first}`);
-    if (line) inSight(line);
+    if (line) scrollToLine(line);
   }
 
-  function elsewhere(lines) { // on another page of a long text, unless there is no such line
+  function openPageOf(lines) { // the line is on another page of a long file, or doesn't exist
     const address = new URL(location.href), asked = `${lines.first}-${lines.last}`;
     if (address.searchParams.get("line") === asked) return;
     address.searchParams.set("line", asked);
@@ -128,8 +128,8 @@
     location.replace(address);
   }
 
-  function inSight(line) {
-    line.getBoundingClientRect(); // a part that has just come is laid out: else Firefox and WebKit scroll nowhere
+  function scrollToLine(line) {
+    line.getBoundingClientRect(); // force layout of a part that has just loaded, or Firefox and WebKit don't scroll
     line.scrollIntoView({ block: "center", inline: "nearest" });
     box.scrollLeft = 0;
   }
@@ -141,14 +141,14 @@
       const link = event.target.closest("a[data-line]");
       if (!link) return;
       event.preventDefault();
-      const number = Number(link.dataset.line), from = event.shiftKey && pointed();
+      const number = Number(link.dataset.line), from = event.shiftKey && selectedLines();
       const ends = from ? [from.first, number].sort((one, other) => one - other) : [number];
       getSelection().removeAllRanges();
       history.replaceState(null, "", `#${ends.map((each) => `L${each}`).join("-")}`);
       mark();
     });
     const start = location.hash ? null : box.querySelector(".here") ?? box.querySelector(".part:not(.unread)");
-    if (start && start !== box.firstElementChild) inSight(start);
+    if (start && start !== box.firstElementChild) scrollToLine(start);
     show();
   }
 
@@ -166,18 +166,18 @@
     if (!navigator.clipboard) continue;
     button.hidden = false;
     button.addEventListener("click", async () => {
-      const says = button.dataset.says ??= button.textContent; // pressed twice, it still says what it does
+      const says = button.dataset.says ??= button.textContent; // keep the label across double clicks
       try {
-        // The promise, not the text: WebKit gives the clipboard only while the click is being answered.
+        // Pass the promise, not the text: WebKit allows clipboard access only during the click event.
         await navigator.clipboard.write([new ClipboardItem({ "text/plain": exactText(button.dataset.copyWork) })]);
         button.textContent = "Copied";
-      } catch { button.textContent = "Not copied"; }
+      } catch { button.textContent = "Copy failed"; }
       setTimeout(() => { button.textContent = says; }, 1500);
     });
   }
 
-  /* A version that arrives meanwhile is told, and does not push away the one that is read: before the page is fetched
-     anew, its address names the version that is shown. */
+  /* A new version is announced but doesn't replace the one being read: before the page is fetched again, its URL is
+     pinned to the version shown. */
 
   function pin(event) {
     const shown = document.querySelector("[data-version]"), address = new URL(location.href);

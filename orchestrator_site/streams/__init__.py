@@ -1,1 +1,0 @@
-"""Events as they happen, to any number of clients, with one look into the database for all of them."""
