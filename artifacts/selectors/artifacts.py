@@ -173,7 +173,7 @@ def _total(content: Content, unit: Unit) -> int:
         raise Invalid(f"unit: the work is no text and has no {unit}.", next="Read it with unit='bytes'.")
     if unit == "chars":
         return content.size_chars
-    return slices.count_lines(content) if content.size_lines is None else content.size_lines
+    return content.size_lines or 0
 
 
 def _characters(content: Content, offset: int, limit: int, total: int) -> Slice:

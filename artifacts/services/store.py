@@ -1,4 +1,4 @@
-"""Store a piece of work as an artifact of a task, or as the next version of one."""
+"""Store a delivery as an artifact of a task, or as the next version of one."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def store_artifact(
     media_type: str = "",
     beside: Collection[int] = (),
 ) -> ArtifactVersion:
-    """Store prepared bytes for a task, as the next version of the work that `_same_work` tells, or as a new one.
+    """Store prepared bytes for a task, as the next version of what `_same_artifact` finds, or as a new artifact.
 
-    `paths` are normalised, and tell the media type where nobody says it; `beside` are the keys of artifacts that this
-    is delivered together with. Call it in the transaction that the work belongs to, with the task's row locked.
+    `paths` are normalised, and determine the media type where none is given; `beside` are the keys of artifacts that
+    this is delivered together with. Call it in the transaction of the delivery, with the task's row locked.
     """
-    artifact = _same_work(task, paths, beside)
+    artifact = _same_artifact(task, paths, beside)
     if artifact is None:
         artifact = _create(task, kind, summary, paths)
     else:
@@ -60,12 +60,12 @@ def store_artifact(
     return version
 
 
-def _same_work(task: Task, paths: Sequence[str], beside: Collection[int]) -> Artifact | None:
-    """Find the work that this is the next version of: the one for the same paths, or the only one whose paths are all
-    among these, which gets the others too.
+def _same_artifact(task: Task, paths: Sequence[str], beside: Collection[int]) -> Artifact | None:
+    """Find the artifact that this is the next version of: the one for the same paths, or the only one whose paths are
+    all among these, which gets the others too.
 
-    No path is ever left showing what was not delivered for it, so one that has a further path is another work. So is
-    one that is delivered beside this one, unless it was delivered for the very same paths.
+    No path may show what was not delivered for it, so one that has a further path is another artifact. So is one that
+    is delivered beside this one, unless it was delivered for the very same paths.
     """
     wanted = set(paths)
     rows = _artifacts_of(task=task)
@@ -92,7 +92,6 @@ def _next_version(artifact: Artifact, kind: str, summary: str) -> None:
 
 
 def _add_paths(artifact: Artifact, paths: Sequence[str]) -> None:
-    """Add the paths that the artifact does not have yet."""
     if not paths:
         return
     rows = [ArtifactPath(artifact=artifact, project_id=artifact.project_id, path=path) for path in paths]

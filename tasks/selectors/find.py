@@ -19,7 +19,7 @@ _LONGEST_ID = 100
 
 @dataclass(frozen=True, slots=True)
 class TaskName:
-    """The id that a caller sent, for a service that reads and locks the row at once."""
+    """The id a caller sends, for a service that reads and locks the row at once."""
 
     project: Project
     public_id: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -17,6 +18,10 @@ from tasks.roles import catalogue
 from tasks.selectors.blockers import has_open_dependencies, open_dependencies, why_nothing_is_ready
 from tasks.selectors.find import TaskName, task_by_id
 from tasks.services import leases, rollup, transitions
+from tasks.services.effect import Effect
+
+Guard = Callable[[Task], None]
+"""Checks a task whose row is locked, before anything is changed."""
 
 _locked = Compiled(lambda pk: Task.objects.select_related("project").select_for_update(of=("self",)).filter(pk=pk))
 _locked_by_name = Compiled(
@@ -39,15 +44,14 @@ _best_of = Compiled(
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A task in its holder's hands. `renewed`: it was already; `took_over`: another holder was replaced."""
+class Claim(Effect):
+    """A task and its lease. `renewed`: the claimant held it already; `took_over`: another holder was replaced."""
 
-    task: Task
     renewed: bool = False
     took_over: bool = False
 
 
-def claim(*, task: Task | TaskName, actor: Actor, take_over: bool = False) -> Claim:
+def claim(*, task: Task | TaskName, actor: Actor, take_over: bool = False, guard: Guard | None = None) -> Claim:
     """Give a task to the actor under a lease with the next fencing number.
 
     The holder itself gets its lease renewed. A lease that is over gives way at once, a running one of another
@@ -56,7 +60,7 @@ def claim(*, task: Task | TaskName, actor: Actor, take_over: bool = False) -> Cl
     Raises NotReady while dependencies are open, Conflict where the task cannot be claimed or somebody holds it.
     """
     with transaction.atomic(), events.together():
-        task = locked(task)
+        task = locked(task, guard)
         if leases.is_holder(task, actor):
             return Claim(_renew(task, actor), renewed=True)
         took_over = _make_way(task, actor, take_over=take_over)
@@ -81,12 +85,18 @@ def claim_next(*, project: Project, actor: Actor, specialist: str | None = None)
     raise why_nothing_is_ready(project, specialist, actor.session)
 
 
-def locked(task: Task | TaskName) -> Task:
-    """Read a task with its row locked until the transaction ends. Raises what `task_by_id` raises for a name."""
+def locked(task: Task | TaskName, guard: Guard | None = None) -> Task:
+    """Read a task with its row locked until the transaction ends, and check it.
+
+    Raises what `task_by_id` raises for a name, and what `guard` raises.
+    """
     if isinstance(task, TaskName):
         found = _locked_by_name.first(project=task.project, public_id=task.public_id)
-        return found or locked(task_by_id(task.project, task.public_id))
-    return _locked.get(pk=task.pk)
+        return found or locked(task_by_id(task.project, task.public_id), guard)
+    found = _locked.get(pk=task.pk)
+    if guard is not None:
+        guard(found)
+    return found
 
 
 def require_ready(task: Task) -> None:

@@ -56,6 +56,8 @@ def complete(
     Raises Conflict where the task is not the actor's or not in a state to end, NotReady while dependencies are
     open, Invalid where the reason is missing.
     """
+    if problems := ending_problems(summary, outcome, reason):
+        raise invalid(problems, next="Nothing was changed. Fix these and retry.")
     with transaction.atomic(), events.together():
         return complete_locked(
             task=locked(task), actor=actor, summary=summary, outcome=outcome, reason=reason, lease_number=lease_number
@@ -65,10 +67,7 @@ def complete(
 def complete_locked(
     *, task: Task, actor: Actor, summary: str, outcome: Status, reason: str, lease_number: int | None
 ) -> Completion:
-    """Do what `complete` does for a task whose row is locked by the transaction that this is a part of."""
-    problems = ending_problems(summary, outcome, reason)
-    if problems:
-        raise invalid(problems, next="Nothing was changed. Mend these and send the call again.")
+    """Do what `complete` does, in the caller's transaction, for a locked row and texts that were checked."""
     task = _in_hand(task, actor, lease_number)
     _end(task, actor, summary=summary, outcome=outcome, reason=reason)
     tasks_changed.send(Task, tasks=[task], renamed=False)

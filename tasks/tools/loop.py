@@ -16,10 +16,10 @@ from orchestrator_site.mcp.schema import HIDDEN
 from tasks import roles, serializers
 from tasks.choices import Complexity
 from tasks.identity.actor import Actor
-from tasks.identity.client import Caller
 from tasks.models import Session, Task
 from tasks.selectors.find import TaskName, task_by_id
 from tasks.selectors.overview import Overview, overview
+from tasks.services.caller import Caller
 from tasks.services.claim import Claim, claim, claim_next
 from tasks.services.idempotency import run_once
 from tasks.services.plan import Plan, Subtask, plan
