@@ -76,7 +76,12 @@ def _of_project(project: Project, given: GetStatus) -> Answer:
     by_status = counts.of_project(project, specialist=given.specialist_type)
     wanted = [status for status in _statuses(given) if status in by_status]
     page = pages.by_attention(
-        project, specialist=given.specialist_type, statuses=wanted, after=given.cursor, limit=given.limit + 1
+        project,
+        specialist=given.specialist_type,
+        statuses=wanted,
+        after=given.cursor,
+        limit=given.limit + 1,
+        full=given.detail == "full",
     )
     total = sum(by_status[status] for status in wanted)
     return {"counts": by_status, "total": total, **_page(page, given)}
