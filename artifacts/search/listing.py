@@ -1,4 +1,4 @@
-"""Lists of delivered work: of a project, a task, a plan or a path, with a cursor that stays true."""
+"""Lists of artifacts: of a project, a task, a plan or a path, with a stable cursor."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COLUMNS = ("pk", "public_id", "task__public_id", "kind", "version", "summary")
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A delivered work in its latest version; `size_chars` is None for what is no text."""
+    """An artifact in its latest version; `size_chars` is None for binary content."""
 
     key: int
     artifact_id: str
@@ -43,7 +43,7 @@ class Artifacts:
     has_more: bool
 
     def cursor_after(self, shown: int) -> str | None:
-        """Return the cursor behind that many of the rows; None where nothing follows."""
+        """Return the cursor after that many of the rows; None where nothing follows."""
         return str(self.rows[shown - 1].key) if shown and (self.has_more or shown < len(self.rows)) else None
 
 
@@ -56,7 +56,7 @@ def artifacts_of(
     limit: int,
     cursor: str | None = None,
 ) -> Artifacts:
-    """Return what was delivered, first what is newest; `task` stands for all that is below it too.
+    """Return artifacts, the newest first; those of `task` include all below it.
 
     Raises Invalid for a cursor or a path that cannot be.
     """
@@ -66,7 +66,7 @@ def artifacts_of(
     before = _key(cursor) if cursor is not None else _LAST_KEY
     if path is None:
         found, total = list(_keys(rows.filter(pk__lt=before))[: limit + 1]), rows.count()
-    else:  # paths are in no index, so they are looked through once
+    else:  # paths are not indexed, so they are all read once
         keys = list(_keys(rows.filter(Exists(_paths_below(path)))))
         found, total = [key for key in keys if key < before][: limit + 1], len(keys)
     return Artifacts(_listed(found[:limit]), total, has_more=len(found) > limit)

@@ -1,4 +1,4 @@
-"""What somebody looks for: any text is a valid question, and nothing in it is ever syntax of a database."""
+"""Parse search queries: any string is valid, and nothing in it is ever syntax of a database."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from orchestrator_site.kernel.text import unstorable
 
 QUERY_LIMIT = 10_000
 TERMS = 32
-"""Terms that count; more of them find nothing better."""
+"""Terms that count; more do not improve results."""
 _WORDS_OF_TERM = 16
 _TERM = re.compile(r'"\s*+([^"]++)"|(\S+)')
 _SIGNS = str.maketrans(dict.fromkeys(punctuation, " "))
-"""What no word holds in any database."""
+"""Punctuation, which no word holds in any database."""
 _HAS_WORD = re.compile(r"[^\W_]")
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word, or several in a row where they were quoted or written as one; `begins` with a star behind it.
+    """A word, or several in a row where they were quoted or written as one; `begins` with a star after it.
 
-    Words are as they were written: only the database that took apart the documents knows where they end.
+    Words are as they were written, since only the database that indexed the documents knows where they end.
     """
 
     text: str
@@ -33,7 +33,7 @@ class Term:
 
 
 def terms_of(query: str) -> list[Term]:
-    """Return what is looked for, each term once.
+    """Return the terms of a query, each once.
 
     Raises Invalid for an empty or too long query, and for one that holds what no text holds.
     """

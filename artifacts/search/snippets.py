@@ -1,4 +1,4 @@
-"""What of a text is shown of a hit, and where it stands."""
+"""The part of a text that is shown for a hit."""
 
 from __future__ import annotations
 
