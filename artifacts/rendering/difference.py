@@ -114,7 +114,7 @@ def _fine(old: Content, new: Content, before: list[str], after: list[str]) -> li
         return None
     key = (old.sha256, new.sha256, str(len(before)), str(len(after)))
     found = render(key, "opcodes", old=before, new=after)
-    return None if found is None else [_opcode(code) for code in found]
+    return None if found is None else [(tag, first, last, start, stop) for tag, first, last, start, stop in found]
 
 
 def unified(difference: Difference, old_name: str, new_name: str) -> str:
@@ -125,22 +125,10 @@ def unified(difference: Difference, old_name: str, new_name: str) -> str:
     for hunk in difference.hunks:
         lines.append(hunk.header)
         for row in hunk.unified:
-            lines += _written(row)
+            if line := row.old or row.new:
+                sign = " " if row.is_same else "-" if row.old else "+"
+                lines += [sign + line.raw.removesuffix("\n"), *([] if line.has_end else [NO_NEWLINE])]
     return "\n".join(lines) + "\n"
-
-
-def _written(row: Row) -> list[str]:
-    line = row.old or row.new
-    if line is None:
-        return []
-    sign = " " if row.is_same else "-" if row.old else "+"
-    return [sign + line.raw.removesuffix("\n"), *([] if line.has_end else [NO_NEWLINE])]
-
-
-def _opcode(code: list[str | int]) -> Opcode:
-    tag, *places = code
-    first, last, start, stop = map(int, places)
-    return str(tag), first, last, start, stop
 
 
 def _changed(codes: Iterable[Opcode]) -> tuple[int, int]:

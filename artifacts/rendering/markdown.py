@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from html import escape
 from itertools import count
 
 import nh3
@@ -74,21 +75,14 @@ def _fit_into_page(state: StateCore) -> None:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + _BELOW, 6)}"
         if token.type == "heading_open":
-            slug = _slug(_words(state.tokens[place + 1]))
+            parts = state.tokens[place + 1].children or ()  # without marks and URLs
+            words = "".join(part.content for part in parts if part.type in ("text", "code_inline", "image"))
+            # As code forges do it, so that tables of contents work.
+            slug = re.sub(r"[^\w\- ]", "", words[:200].lower()).strip().replace(" ", "-")
             number = next(named.setdefault(slug, count()))
             token.attrSet("id", f"{slug}-{number}" if number else slug)
         elif token.type in ("th_open", "td_open"):
             token.attrs = {"class": str(style).rpartition(":")[2]} if (style := token.attrGet("style")) else {}
-
-
-def _words(heading: Token) -> str:
-    """Return what a reader sees of a heading, without marks and URLs."""
-    return "".join(part.content for part in heading.children or () if part.type in ("text", "code_inline", "image"))
-
-
-def _slug(heading: str) -> str:
-    """Name a heading as code forges do, so that tables of contents lead somewhere."""
-    return re.sub(r"[^\w\- ]", "", heading[:200].lower()).strip().replace(" ", "-")
 
 
 def _code(self: RendererHTML, tokens: Sequence[Token], place: int, options: OptionsDict, env: EnvType) -> str:
@@ -102,11 +96,7 @@ def _image(self: RendererHTML, tokens: Sequence[Token], place: int, options: Opt
     token = tokens[place]
     link = Token("link_open", "a", 1, attrs={"href": token.attrGet("src") or ""})
     name = self.renderInlineAsText(token.children, options, env) or "without a name"
-    return f"<a{self.renderAttrs(link)}>[image: {_escaped(name)}]</a>"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"<a{self.renderAttrs(link)}>[image: {escape(name, quote=False)}]</a>"
 
 
 _RULES = {

@@ -104,7 +104,8 @@ def reindex() -> int:
 def catch_up_with(owner: int) -> None:
     """Index a noted artifact piece by piece; a newer version that arrives during this notes it again."""
     artifact = Artifact.objects.select_related("task").filter(pk=owner // 2).first()
-    version = _latest(artifact) if artifact else None
+    latest = ArtifactVersion.objects.select_related("content").filter(artifact=owner // 2)
+    version = latest.filter(number=artifact.version).first() if artifact else None
     if artifact is None or version is None:
         SearchBacklog.objects.filter(owner=owner).delete()
         return
@@ -114,24 +115,14 @@ def catch_up_with(owner: int) -> None:
     last = 0
     while batch := list(islice(found, _PIECES_TOGETHER)):
         last = batch[-1].pk
-        if not _write_if_latest(artifact, batch):
-            return
+        with transaction.atomic():
+            if not _is_latest(artifact):
+                return
+            _write(batch)
     with transaction.atomic():
         if _is_latest(artifact):
             _forget(artifact.pk, first=last % PARTS + 1)
             SearchBacklog.objects.filter(owner=owner).delete()
-
-
-def _latest(artifact: Artifact) -> ArtifactVersion | None:
-    return artifact.versions.select_related("content").filter(number=artifact.version).first()
-
-
-def _write_if_latest(artifact: Artifact, batch: list[SearchDocument]) -> bool:
-    with transaction.atomic():
-        if not _is_latest(artifact):
-            return False
-        _write(batch)
-    return True
 
 
 def _is_latest(artifact: Artifact) -> bool:

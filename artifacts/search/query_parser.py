@@ -48,7 +48,9 @@ def terms_of(query: str) -> list[Term]:
         if len(found) == TERMS:
             break
         text = quoted.strip() or bare
-        found.setdefault(text.casefold(), _term(text, begins=bool(bare) and bare.endswith("*")))
+        words = [word for word in without_signs(text).split() if _HAS_WORD.search(word)]
+        term = Term(text.rstrip("*") or text, tuple(words[:_WORDS_OF_TERM]), begins=bare.endswith("*"))
+        found.setdefault(text.casefold(), term)
     return list(found.values())
 
 
@@ -59,21 +61,12 @@ def for_sqlite(terms: Sequence[Term], *, every: bool) -> str:
 
 
 def for_postgresql(terms: Sequence[Term], *, every: bool) -> str:
-    """Return a text that `to_tsquery` takes; empty where there are no words."""
-    parts = [_phrase(term) for term in terms if term.words]
+    """Return a query that `to_tsquery` accepts; empty where there are no words."""
+    phrases = [(" <-> ".join(f"'{word}'" for word in term.words), ":*" * term.begins) for term in terms if term.words]
+    parts = [f"({words}{begins})" for words, begins in phrases]
     return (" & " if every else " | ").join(parts)
 
 
 def without_signs(text: str) -> str:
-    """Put spaces in the places of signs."""
+    """Replace punctuation with spaces."""
     return text.translate(_SIGNS)
-
-
-def _phrase(term: Term) -> str:
-    words = " <-> ".join(f"'{word}'" for word in term.words)
-    return f"({words}{':*' * term.begins})"
-
-
-def _term(text: str, *, begins: bool) -> Term:
-    words = [word for word in without_signs(text).split() if _HAS_WORD.search(word)]
-    return Term(text.rstrip("*") or text, tuple(words[:_WORDS_OF_TERM]), begins)
