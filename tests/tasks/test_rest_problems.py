@@ -79,7 +79,7 @@ def test_an_unknown_field_is_refused_with_the_names_that_are_known(ada: Rest) ->
     (wrong,) = ada.refused(400, "POST", "/projects", {"name": "Shop", "colour": "red"})["problems"]
     assert wrong == {
         "at": "colour",
-        "problem": "is no field here",
+        "problem": "unknown field",
         "allowed": ["name", "root_path", "settings", "slug"],
     }
 
