@@ -59,7 +59,7 @@ def test_a_body_of_another_media_type_is_415(ada: Rest, sent: str) -> None:
         (b"[1, 2]", "not a JSON object"),
         (b'"text"', "not a JSON object"),
         (b'{"name": NaN}', "not JSON"),
-        (b'{"name": "\xff"}', "byte 10 is no UTF-8"),
+        (b'{"name": "\xff"}', "byte 10"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"name": ' + b"9" * 5000 + b"}", "not JSON"),
     ],
