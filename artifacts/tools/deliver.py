@@ -96,7 +96,7 @@ def _delivered(done: Delivery, given: CompleteSubtask, warnings: list[str]) -> A
     }
 
 
-# Without the project, which a plan implies: with it SQLite would walk the whole project's queue to the plan.
+# The plan implies the project; with it, SQLite would scan the queue of the whole project.
 _ready_in_plan = Compiled(
     lambda plan: Task.objects.ready().filter(root=plan).only("public_id", "title", "specialist")[:1]
 )

@@ -21,7 +21,7 @@ _CHUNK = 500
 
 
 class _Refresh:
-    """Marks which of some tasks are ready."""
+    """Updates which of some tasks are ready."""
 
     def __init__(self, build: Callable[..., TaskQuerySet]) -> None:
         @wraps(build)
@@ -51,7 +51,7 @@ _refresh_keys = _Refresh(lambda keys: Task.objects.filter(pk__in=keys))
 
 
 def refresh_by_keys(keys: Iterable[int]) -> None:
-    """Mark which of the tasks with these primary keys are ready."""
-    wanted = sorted(keys)
-    for start in range(0, len(wanted), _CHUNK):
-        _refresh_keys(keys=wanted[start : start + _CHUNK])
+    """Update which of the tasks with these primary keys are ready."""
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), _CHUNK):
+        _refresh_keys(keys=ordered[start : start + _CHUNK])
