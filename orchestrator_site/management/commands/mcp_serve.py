@@ -17,7 +17,7 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the same options as the front."""
+        """Add the options of the proxy."""
         proxy.add_options(parser)
 
     def handle(self, *, toolsets: str, **options: object) -> None:
