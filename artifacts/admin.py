@@ -25,7 +25,6 @@ from orchestrator_site.web.admin import ReadOnlyAdmin, chosen, link_to, link_to_
 
 VERIFIED_BYTES = 256 * 1024 * 1024
 """How much one request reads."""
-SOUND = (State.SOUND, State.UNCOUNTED)
 
 
 @admin.register(Artifact)
@@ -47,14 +46,14 @@ class ArtifactAdmin(ReadOnlyAdmin):
         if sizes > VERIFIED_BYTES:
             messages.error(
                 request,
-                f"Too much to verify at once: {sizes:,} bytes. Select fewer artifacts, or run `manage.py artifacts verify`.",
+                f"Too much at once: {sizes:,} bytes. Select fewer, or run `manage.py artifacts verify`.",
             )
             return
         found = [(version, examine(version.content).state) for version in versions.select_related("content")]
         for version, state in found:
-            if state not in SOUND:
+            if state is not State.SOUND:
                 messages.error(request, f"Version {version.number} of {version.artifact.public_id} is {state.value}.")
-        sound = sum(state in SOUND for _, state in found)
+        sound = sum(state is State.SOUND for _, state in found)
         messages.success(request, f"{sound} of {len(found)} versions are intact.")
 
     def view_on_site(self, obj: Artifact) -> str:
@@ -160,8 +159,7 @@ class SearchBacklogAdmin(ReadOnlyAdmin):
 
 @admin.register(Content)
 class ContentAdmin(ReadOnlyAdmin):
-    list_display = ("sha256", "size_bytes", "size_chars", "size_lines", "codec", "is_inline", "stored_at")
-    list_filter = ("codec",)
+    list_display = ("sha256", "size_bytes", "size_chars", "size_lines", "is_inline", "stored_at")
     search_fields = ("=sha256",)
     ordering = ("-id",)
     exclude = ("data", "index")

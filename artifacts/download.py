@@ -1,4 +1,4 @@
-"""Delivered bytes as an HTTP answer, for every door: whole or a range of them, streamed, and proven while they go."""
+"""Delivered bytes as an HTTP response: complete or a range, streamed, and verified on the way."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _RANGE = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII | re.IGNORECA
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Which bytes are sent: from `start` up to and without `stop`."""
+    """The bytes that are sent: from `start` up to and excluding `stop`."""
 
     start: int
     stop: int
 
 
 def download(request: HttpRequest, artifact: Artifact, version: ArtifactVersion) -> HttpResponseBase:
-    """Answer with the bytes of a version: 200, 206 for a range, 304 for what the client has, 416 without a body.
+    """Respond with the bytes of a version: 200, 206 for a range, 304 for what the client has, 416 without a body.
 
-    Raises Damaged where the bytes are missing, or are small and not those that were delivered; larger ones are proven
-    while they are sent, and break off before what is damaged, or before their end.
+    Raises Damaged where the bytes are missing, or are small and damaged; larger ones are verified while they are sent,
+    and break off before what is damaged, or before their end.
     """
     etag = f'"{version.content.sha256}"'
     if is_known(request, etag):
@@ -46,18 +46,18 @@ def download(request: HttpRequest, artifact: Artifact, version: ArtifactVersion)
     if request.method == "HEAD":
         return HttpResponse(status=status, content_type=media_type, headers=headers)
     checked = _checked(version.content, span or Span(0, size))
-    first = next(checked)  # missing or damaged bytes are found before an answer begins
+    first = next(checked)  # missing or damaged bytes are found before the response begins
     stream = _stream(request, first, checked)
     return StreamingHttpResponse(stream, status=status, content_type=media_type, headers=headers)
 
 
 def streamed(request: HttpRequest, chunks: Iterator[bytes]) -> Iterator[bytes] | AsyncIterator[bytes]:
-    """Return chunks as an answer streams them, of which there is one at least; what fails at once fails here."""
+    """Return chunks, of which there is at least one, as a response streams them; an early failure is raised here."""
     return _stream(request, next(chunks), chunks)
 
 
 def _span(request: HttpRequest, etag: str, size: int) -> Span | None:
-    """Read the range that is asked for; None where all is: without one, several, nonsense, or one of other bytes."""
+    """Read the requested range; None for everything: no range, several, an invalid one, or one of other bytes."""
     if request.method != "GET" or request.headers.get("If-Range", etag) != etag:
         return None
     found = _RANGE.fullmatch(request.headers.get("Range", ""))
@@ -72,7 +72,7 @@ def _span(request: HttpRequest, etag: str, size: int) -> Span | None:
 
 
 def _checked(content: Content, span: Span) -> Iterator[bytes]:
-    """Yield a range, or the whole with its last piece held back until all is proven: no damaged file arrives whole."""
+    """Yield a range, or everything with the last piece held back until all is verified: no damaged file is complete."""
     if span != Span(0, content.size_bytes):
         return storage.stretch(content, span.start, span.stop)
     return _held_back(storage.chunks(content))
@@ -88,7 +88,7 @@ def _held_back(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _stream(request: HttpRequest, first: bytes, rest: Iterator[bytes]) -> Iterator[bytes] | AsyncIterator[bytes]:
-    """Hand the chunks out as the server reads: a plain iterator would be collected whole under ASGI."""
+    """Return chunks as the server reads them: under ASGI, Django would collect a plain iterator first."""
     return _asynchronously(first, rest) if isinstance(request, ASGIRequest) else _after(first, rest)
 
 
@@ -115,7 +115,7 @@ def _media_type(version: ArtifactVersion) -> str:
 
 
 def _headers(artifact: Artifact, version: ArtifactVersion, etag: str, span: Span | None) -> dict[str, str]:
-    """Delivered bytes are an assistant's: they are saved, never run or shown in this site's name."""
+    """Have the browser save the bytes, which are not trusted, and never run or show them on this site."""
     size = version.content.size_bytes
     part = {"Content-Range": f"bytes {span.start}-{span.stop - 1}/{size}"} if span else {}
     return {
@@ -131,12 +131,11 @@ def _headers(artifact: Artifact, version: ArtifactVersion, etag: str, span: Span
 
 
 def _file_name(artifact: Artifact, version: ArtifactVersion) -> str:
-    """Name the file as its first path does, without characters that would hide what it is."""
     paths = [path.path for path in artifact.paths.all()]
     name = paths[0].rsplit("/", 1)[-1] if paths else f"{artifact.public_id}-v{version.number}.md"
     return plain_name(name) or artifact.public_id
 
 
 def plain_name(name: str) -> str:
-    """Leave out what would hide how a file is called, such as characters that turn text around."""
+    """Leave out characters that could disguise a file's name, such as those that reverse text."""
     return "".join(char for char in name if unicodedata.category(char)[0] != "C")

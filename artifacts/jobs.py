@@ -1,4 +1,4 @@
-"""Jobs that tidy up after deliveries."""
+"""Jobs that finish and clean up after deliveries."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from maintenance.registry import job
 
 @job("abandon_uploads", every=timedelta(hours=1), timeout=timedelta(minutes=2))
 def abandon() -> str:
-    """End uploads that nothing has arrived in for a day, and remove what was staged of them."""
-    return f"Ended {abandon_uploads()} uploads that nothing arrived in."
+    """Abort uploads without a new part for a day, and remove their staged bytes."""
+    return f"Aborted {abandon_uploads()} idle uploads."
 
 
 @job("index_search", every=timedelta(minutes=1), timeout=timedelta(minutes=4))
 def index_search() -> str:
-    """Index the words of what was noted: long works whose delivery was cut off, and all after an upgrade."""
+    """Index what is in the backlog: large artifacts whose delivery was interrupted, and everything after an upgrade."""
     return f"Indexed {catch_up(seconds=120)} tasks and artifacts."
 
 
 @job("mirror_artifacts", every=timedelta(minutes=5), timeout=timedelta(minutes=4))
 def mirror_artifacts() -> str:
-    """Mend the mirrors of delivered work: write files that are missing, and remove those of work that is gone."""
+    """Repair the mirrors: write files that are missing, and remove those of artifacts that are gone."""
     return mirror_all()

@@ -26,42 +26,30 @@ class Kind(models.TextChoices):
     GENERAL = "general", "General"
 
 
-class Codec(models.TextChoices):
-    """How stored bytes are encoded."""
-
-    IDENTITY = "identity", "As they are"
-    ZLIB = "zlib", "zlib, in one stream"
-    FRAMES = "frames", "zlib, in frames"
-
-
 class Content(models.Model):
-    """Bytes, stored once per sha256: in the row, or if `data` is null in the content store under `kept_as`.
+    """Bytes, stored once per sha256: in `data`, or in the content store under `stored_as`, with an index.
 
-    Binary content has no number of characters.
+    Characters and lines are null for what is not UTF-8.
     """
 
     sha256 = models.CharField(max_length=64, unique=True)
     size_bytes = models.PositiveBigIntegerField()
     size_chars = models.PositiveBigIntegerField(null=True, blank=True)
     size_lines = models.PositiveBigIntegerField(null=True, blank=True)
-    codec = models.CharField(max_length=16, choices=Codec.choices, default=Codec.IDENTITY)
     data = models.BinaryField(null=True, blank=True)
     index = models.BinaryField(
-        null=True, blank=True, help_text="Where each frame begins (artifacts/storage/frames.py)."
+        null=True, blank=True, help_text="Where each block begins (artifacts/storage/block_index.py)."
     )
-    stored_as = models.CharField(max_length=80, blank=True, help_text="Empty: in the row, or named by its sha256.")
+    stored_as = models.CharField(max_length=80, blank=True, help_text="Its name in the content store.")
     stored_at = models.DateTimeField(default=timezone.now, editable=False, help_text="When it was last delivered.")
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(codec__in=Codec.values), name="content_codec_is_known"),
             models.CheckConstraint(
                 condition=Q(data__isnull=True) | Q(size_bytes__lte=INLINE_LIMIT), name="content_inline_is_small"
             ),
             models.CheckConstraint(
-                condition=Q(codec="frames", index__isnull=False, data__isnull=True)
-                | (~Q(codec="frames") & Q(index__isnull=True)),
-                name="content_frames_have_an_index",
+                condition=Q(data__isnull=True) | Q(index__isnull=True, stored_as=""), name="content_is_in_one_place"
             ),
             models.CheckConstraint(
                 condition=Q(size_lines__isnull=True) | Q(size_chars__isnull=False), name="content_lines_are_of_a_text"
@@ -70,10 +58,6 @@ class Content(models.Model):
 
     def __str__(self) -> str:
         return self.sha256
-
-    @property
-    def kept_as(self) -> str:
-        return self.stored_as or self.sha256
 
 
 class Artifact(models.Model):

@@ -1,4 +1,4 @@
-"""Logical paths: where a work belongs in the user's own tree. They are data; `layout.py` makes file names of them."""
+"""Logical paths: where an artifact belongs in the user's own tree. They are data, never server paths."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def normalised(path: str) -> str:
-    """Fold a path under the artifact's own tree: `/etc/passwd` is `etc/passwd`, `../../x` is `x`, `C:\\a` is `a`.
+    """Fold a path under the project's own tree: `/etc/passwd` is `etc/passwd`, `../../x` is `x`, `C:\\a` is `a`.
 
-    Raises ValueError, saying why, where nothing sensible is left.
+    Raises ValueError with the reason where nothing sensible is left.
     """
     if unstorable(path) or _CONTROL.search(path):
         raise ValueError("holds a control character")
     names: list[str] = []
     for part in unicodedata.normalize("NFC", path).replace("\\", "/").split("/"):
-        # `/C:/a` and `x/../C:/a` lead to a drive too, so it is looked for wherever a path may begin.
+        # `/C:/a` and `x/../C:/a` lead to a drive too, so drives are removed wherever a path may begin.
         name = part if names else _DRIVE.sub("", part)
         if name == "..":
             names = names[:-1]
@@ -38,7 +38,7 @@ def normalised(path: str) -> str:
 
 
 def all_normalised(paths: list[str]) -> tuple[list[str], list[dict[str, Any]]]:
-    """Return normalised paths, each once, and a problem with its place for each that cannot be."""
+    """Return normalised paths, each once, and a problem for each that cannot be normalised."""
     if len(paths) > PATHS_LIMIT:
         return [], [{"at": "file_paths", "problem": f"{len(paths)} paths; {PATHS_LIMIT} are allowed"}]
     good: dict[str, None] = {}

@@ -20,12 +20,12 @@ from orchestrator_site.mount import mounted  # noqa: E402
 
 
 def close_connection(**_: Any) -> None:
-    """Close the connection of a request. Each request runs in a thread of its own, so none would reuse it."""
+    """Close the connection that a request opened. Each request has its own thread, so no other could reuse it."""
     if not connection.in_atomic_block:
         connection.close()
 
 
-# Only for requests that this application served: those of Django's test client end in the test's own thread.
+# Only for requests to this application: those of Django's test client end in the thread of the test.
 request_finished.connect(close_connection, sender=Site, dispatch_uid="close_connection")
 
 site: Any = Site()

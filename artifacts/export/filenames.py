@@ -1,8 +1,8 @@
-"""Which file each delivered work becomes where files are made of it: in an export, in the mirror and in a zip.
+"""Which file each version becomes where files are made: in an export, in the mirror and in a zip.
 
-A work lies at its own paths. One without a path is `<task_id>/<artifact_id>.<ext>`. Where two claim one place, the work
-that was delivered last has it. Whoever cannot lie where it belongs gets `~<artifact_id>` behind its name: an earlier
-work, a file where others have a folder, a name that differs in letter case alone, or one that some system cannot hold.
+A version lies at its own paths, or without any at `<task_id>/<artifact_id>.<ext>`. Where two claim one name, the latest
+delivery gets it. What cannot lie where it belongs gets `~<artifact_id>` after its name: an earlier delivery, a file
+where others have a folder, a name that differs only in letter case, or one that some system cannot hold.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pathlib import PurePosixPath
 from artifacts.media_types import extension_of
 
 NAME_BYTES, MARKED_BYTES = 180, 255
-"""How long a name may be, so that there is room for marks behind it, and with these: what systems hold."""
-ENDING_CHARACTERS = 20
+"""How long a name may be, and with marks after it, which is what systems hold."""
+SUFFIX_CHARACTERS = 20
 PRIVATE = ".artifacts-"
-"""How the names of files begin that are no works: locks, and what is being written."""
+"""How the names of our own files begin: locks and drafts."""
 _RESERVED = re.compile(
     r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)\s*(\..*)?", re.IGNORECASE | re.DOTALL
 )
@@ -30,12 +30,13 @@ _AT_THE_END = re.compile(r"[. ]+$")
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """A version that a file is made of. `place` grows with each delivery; `paths` are empty for one without any."""
+class ExportedVersion:
+    """A version that a file is made of. `place` grows with each delivery."""
 
+    paths: tuple[str, ...]
+    is_latest: bool
     place: int
     number: int
-    is_latest: bool
     artifact_id: str
     task_id: str
     kind: str
@@ -44,58 +45,33 @@ class Work:
     media_type: str
     delivered_at: datetime
     content_id: int
-    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """A file to be made: where it goes, the logical path that it stands for, and of what it is made."""
+class PlacedFile:
+    """A file to be made: its name, the logical path that it is for, and its version."""
 
     file: str
     path: str
-    work: Work
+    version: ExportedVersion
 
 
-def laid_out(works: Iterable[Work], *, taken: Iterable[str] = ()) -> list[Placed]:
-    """Give each work its files, in the order of their names; `taken` names at the top are left to others."""
+def place_files(versions: Iterable[ExportedVersion], *, taken: Iterable[str] = ()) -> list[PlacedFile]:
+    """Give each version its files, sorted by name; `taken` names at the top are left to others."""
     others = {_key(name) for name in taken}
-    claims = [_Claim(work, path, others) for work in works for path in work.paths or (_pathless(work),)]
-    claims.sort(key=lambda claim: (not claim.work.is_latest, -claim.work.place, claim.path))
-    used = {key for claim in claims for key in _above(claim.file)}
-    placed = [claim.at_its_place(used) for claim in claims]
-    placed += [claim.beside(used) for claim, found in zip(claims, placed, strict=True) if found is None]
-    return sorted(filter(None, placed), key=lambda each: each.file)
-
-
-class _Claim:
-    """A work that wants to lie at a path."""
-
-    def __init__(self, work: Work, path: str, others: set[str]) -> None:
-        self.work = work
-        self.path = path
-        top, *below = [_safe(name) for name in path.split("/")]
-        names = [f"_{top}" if _key(top) in others or _key(top).startswith(PRIVATE) else top, *below]
-        self.is_changed = "/".join(names) != path
-        if not work.is_latest:
-            names[-1] = marked(names[-1], f"~v{work.number}")
-        self.file = "/".join(names)
-
-    def at_its_place(self, used: set[str]) -> Placed | None:
-        """Take the place that is wanted, where it can be had."""
-        return None if self.is_changed else self._take(self.file, used)
-
-    def beside(self, used: set[str]) -> Placed | None:
-        """Take the place beside it."""
-        folder, slash, name = self.file.rpartition("/")
-        marks = (f"~{self.work.artifact_id}{f'~{number}' if number > 1 else ''}" for number in count(1))
-        tries = (self._take(folder + slash + marked(name, mark), used) for mark in marks)
-        return next(filter(None, tries))
-
-    def _take(self, file: str, used: set[str]) -> Placed | None:
-        if _key(file) in used:
-            return None
-        used.add(_key(file))
-        return Placed(file, self.path, self.work)
+    claims = [
+        PlacedFile(_numbered(_safe_path(path, others), version), path, version)
+        for version in versions
+        for path in version.paths or (f"{version.task_id}/{version.artifact_id}{extension_of(version.media_type)}",)
+    ]
+    claims.sort(key=lambda claim: (not claim.version.is_latest, -claim.version.place, claim.path))
+    used = {key for claim in claims for key in _folders(claim.file)}
+    placed, displaced = list[PlacedFile](), list[PlacedFile]()
+    for claim in claims:
+        is_placed = _safe_path(claim.path, others) == claim.path and _take(claim.file, used)
+        (placed if is_placed else displaced).append(claim)
+    placed += [PlacedFile(_beside(claim, used), claim.path, claim.version) for claim in displaced]
+    return sorted(placed, key=lambda each: each.file)
 
 
 def safe_name(name: str, mark: str) -> str:
@@ -104,36 +80,58 @@ def safe_name(name: str, mark: str) -> str:
     return safe if safe == name else marked(safe, mark)
 
 
-def _pathless(work: Work) -> str:
-    return f"{work.task_id}/{work.artifact_id}{extension_of(work.media_type)}"
+def marked(name: str, mark: str) -> str:
+    """Put a mark before the suffix of a name, so that it still opens with the right program."""
+    return _fitted(name, mark, MARKED_BYTES)
+
+
+def _safe_path(path: str, others: set[str]) -> str:
+    """Return a path that every system can hold, and that others do not have."""
+    top, *below = [_safe(name) for name in path.split("/")]
+    is_taken = _key(top) in others or _key(top).startswith(PRIVATE)
+    return "/".join([f"_{top}" if is_taken else top, *below])
+
+
+def _numbered(file: str, version: ExportedVersion) -> str:
+    """Put the number of an earlier version before the suffix."""
+    folder, slash, name = file.rpartition("/")
+    return file if version.is_latest else folder + slash + marked(name, f"~v{version.number}")
+
+
+def _beside(claim: PlacedFile, used: set[str]) -> str:
+    """Return a free name beside the one that cannot be had."""
+    folder, slash, name = claim.file.rpartition("/")
+    marks = (f"~{claim.version.artifact_id}{f'~{number}' if number > 1 else ''}" for number in count(1))
+    return next(file for mark in marks if _take(file := folder + slash + marked(name, mark), used))
+
+
+def _take(file: str, used: set[str]) -> bool:
+    is_free = _key(file) not in used
+    used.add(_key(file))
+    return is_free
 
 
 def _safe(name: str) -> str:
-    """Change what a name holds that some system cannot; what ends it stays."""
+    """Replace what some system cannot hold in a name, but keep its suffix."""
     safe = _AT_THE_END.sub(lambda found: "_" * len(found[0]), _FORBIDDEN.sub("_", name))
     if _RESERVED.fullmatch(safe):
         safe = f"_{safe}"
     return safe if len(safe.encode()) <= NAME_BYTES else _fitted(safe, "", NAME_BYTES)
 
 
-def marked(name: str, mark: str) -> str:
-    """Put a mark before what ends a name, so that it still opens with the right program."""
-    return _fitted(name, mark, MARKED_BYTES)
-
-
 def _fitted(name: str, mark: str, size: int) -> str:
     suffix = PurePosixPath(name).suffix
-    ending = suffix if len(suffix) <= ENDING_CHARACTERS else ""
-    stem = name.removesuffix(ending).encode()[: size - len(f"{mark}{ending}".encode())]
-    return _AT_THE_END.sub("_", stem.decode(errors="ignore")) + mark + ending
+    suffix = suffix if len(suffix) <= SUFFIX_CHARACTERS else ""
+    stem = name.removesuffix(suffix).encode()[: size - len(f"{mark}{suffix}".encode())]
+    return _AT_THE_END.sub("_", stem.decode(errors="ignore")) + mark + suffix
 
 
 def _key(file: str) -> str:
-    """What two names have in common that some system takes for one."""
+    """Return the same for two names that some system takes for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", file).casefold())
 
 
-def _above(file: str) -> Iterable[str]:
+def _folders(file: str) -> Iterable[str]:
     while "/" in file:
         file = file.rpartition("/")[0]
         yield _key(file)

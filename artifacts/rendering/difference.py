@@ -10,7 +10,7 @@ from itertools import chain, islice
 from artifacts.models import Content
 from artifacts.rendering.lines import PICTURES
 from artifacts.rendering.opcodes import Opcode, plain_opcodes
-from artifacts.rendering.sandbox import kept
+from artifacts.rendering.sandbox import render
 
 COMPARED_CHARACTERS = 1024 * 1024
 COMPARED_LINES = 5_000
@@ -113,7 +113,7 @@ def _fine(old: Content, new: Content, before: list[str], after: list[str]) -> li
     if max(changed) > COMPARED_LINES:
         return None
     key = (old.sha256, new.sha256, str(len(before)), str(len(after)))
-    found = kept(key, "opcodes", old=before, new=after)
+    found = render(key, "opcodes", old=before, new=after)
     return None if found is None else [_opcode(code) for code in found]
 
 

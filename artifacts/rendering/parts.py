@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from artifacts.models import Content
 from artifacts.rendering.lines import KNOWN_BY, marked, plain_lines, unnumbered
-from artifacts.rendering.sandbox import kept
+from artifacts.rendering.sandbox import render
 from artifacts.storage import slices
 
 PART_CHARACTERS = 32 * 1024
@@ -140,7 +140,7 @@ def _html(content: Content, part: Part, name: str) -> str | None:
     begin = part.text[:KNOWN_BY] if part.number == 1 else slices.characters(content, 0, KNOWN_BY)
     where = (str(part.begin), str(part.end), str(part.first), str(part.goes_on))
     task = {"text": part.text, "name": name, "begin": begin, "first": part.first, "goes_on": part.goes_on}
-    return kept((content.sha256, *where, name), "part", **task)
+    return render((content.sha256, *where, name), "part", **task)
 
 
 def _cut(text: str, place: int) -> int:

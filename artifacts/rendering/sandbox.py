@@ -1,7 +1,8 @@
-"""Rendering in a process apart: at most two at a time, each ended when its time is over, and the results kept."""
+"""Render in processes of their own, at most two at a time, each killed when its time is over; results are cached."""
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
@@ -13,7 +14,8 @@ from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
-from threading import BoundedSemaphore
+from queue import Empty, LifoQueue
+from threading import Timer
 from typing import Any
 
 from django.conf import settings
@@ -22,67 +24,109 @@ from django.core.cache import caches
 logger = logging.getLogger(__name__)
 
 RENDERER = 4
-"""Raise it when the same text is to be rendered otherwise: what is kept then counts no more."""
+"""Raise it when the same text is to be rendered differently; results in the cache no longer count then."""
 SECONDS = 10.0
 OUTPUT_BYTES = 8 * 1024 * 1024
-KEPT_SECONDS = 30 * 24 * 3600
-FAILURE_KEPT_SECONDS = 600
-"""How long it is remembered that something could not be rendered, which costs the most."""
+CACHED_SECONDS = 30 * 24 * 3600
+FAILURE_CACHED_SECONDS = 600
+"""How long a failure is cached, since failures cost the most."""
 FAILED = "failed"
+SUCCESS = "="
+"""How the answer of a worker begins, unless it says what went wrong."""
 _DAMAGE = (
     OSError, EOFError, zlib.error, pickle.UnpicklingError, ArithmeticError, AttributeError, ImportError, LookupError,
     MemoryError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
-"""What reading a file may end in that is not what was written: unpickling promises no error of its own."""
-
-_places = BoundedSemaphore(2)
+"""What reading a damaged cache file may raise: unpickling promises no error of its own."""
 
 
-def kept(key: tuple[str, ...], what: str, **task: Any) -> Any | None:
-    """Return what the rendering process makes of a task, from the cache where it is known by the key.
+def render(key: tuple[str, ...], what: str, **task: Any) -> Any | None:
+    """Return the result of a rendering task, from the cache where its key is known.
 
-    None where it took too long or became too large. Call it outside any transaction.
+    None where it failed, took too long or became too large. Call it outside any transaction.
     """
     name = sha256(json.dumps([RENDERER, _packages(), what, *key]).encode()).hexdigest()
-    found = _read(name)
+    found = _cached(name)
     if found is None:
-        if not _places.acquire(timeout=SECONDS):
+        try:
+            worker = _workers.get(timeout=SECONDS)
+        except Empty:
             return None
         try:
-            found = _run({"what": what, **task})
+            found = worker.run({"what": what, "most": OUTPUT_BYTES, **task})
         finally:
-            _places.release()
-        _keep(name, found)
+            _workers.put(worker)
+        with suppress(OSError):  # a full disk is no reason to show nothing
+            caches["rendered"].set(name, found, FAILURE_CACHED_SECONDS if found == FAILED else CACHED_SECONDS)
     return None if found == FAILED else json.loads(found)
 
 
-def _run(task: dict[str, Any]) -> str:
-    """Return the answer as JSON, or FAILED."""
-    paths = filter(None, (str(settings.BASE_DIR), os.environ.get("PYTHONPATH")))
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "artifacts.rendering.sandbox_main"],
-            input=json.dumps({"most": OUTPUT_BYTES, **task}).encode(),
-            capture_output=True,
-            timeout=SECONDS,
-            check=True,
-            env=dict(os.environ) | {"PYTHONPATH": os.pathsep.join(paths)},
-        )
-    except subprocess.TimeoutExpired:
-        logger.warning("Rendering %s took longer than %s s; the text is shown plainly.", task["what"], SECONDS)
-        return FAILED
-    except subprocess.CalledProcessError as error:
-        reason = error.stderr[-300:].decode(errors="replace")
+class _Worker:
+    """A process that renders one task after the other. It is started when needed, and ends when its input does."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self, task: dict[str, Any]) -> str:
+        """Return the result as JSON, or FAILED; after a failure the next task gets a new process."""
+        try:
+            answer = self._ask(json.dumps(task).encode())
+        except OSError as error:
+            answer = str(error)
+        if answer.startswith(SUCCESS):
+            return answer.removeprefix(SUCCESS)
+        reason = answer.strip() or f"it was ended, or took longer than {SECONDS} s"
         logger.warning("Rendering %s failed; the text is shown plainly: %s", task["what"], reason)
+        self.stop()
         return FAILED
-    except OSError as error:
-        logger.warning("Rendering %s could not begin; the text is shown plainly: %s", task["what"], error)
-        return FAILED
-    return done.stdout.decode()
+
+    def stop(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def _ask(self, task: bytes) -> str:
+        if self._process is None or self._process.poll() is not None:
+            self._process = _started()
+        process = self._process
+        assert process.stdin and process.stdout  # noqa: S101 -- for the type checker
+        timer = Timer(SECONDS, process.kill)
+        timer.start()
+        try:
+            process.stdin.write(task + b"\n")
+            process.stdin.flush()
+            return process.stdout.readline().decode()
+        finally:
+            timer.cancel()
 
 
-def _read(name: str) -> str | None:
-    """A file that cannot be read is no reason to show nothing."""
+def _started() -> subprocess.Popen[bytes]:
+    paths = filter(None, (str(settings.BASE_DIR), os.environ.get("PYTHONPATH")))
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "artifacts.rendering.sandbox_worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=dict(os.environ) | {"PYTHONPATH": os.pathsep.join(paths)},
+    )
+
+
+def two_workers() -> LifoQueue[_Worker]:
+    """Return workers of which the one that was used last is taken first, so that the other may never start."""
+    workers: LifoQueue[_Worker] = LifoQueue()
+    for _ in range(2):
+        worker = _Worker()
+        atexit.register(worker.stop)
+        workers.put(worker)
+    return workers
+
+
+_workers = two_workers()
+
+
+def _cached(name: str) -> str | None:
+    """Read the cache. A damaged file is treated as absent."""
     with suppress(*_DAMAGE):
         found: str | None = caches["rendered"].get(name)
         if found is not None and found != FAILED:
@@ -91,13 +135,7 @@ def _read(name: str) -> str | None:
     return None
 
 
-def _keep(name: str, found: str) -> None:
-    """A full disk is no reason either."""
-    with suppress(OSError):
-        caches["rendered"].set(name, found, FAILURE_KEPT_SECONDS if found == FAILED else KEPT_SECONDS)
-
-
 @cache
 def _packages() -> list[str]:
-    """The versions that the outcome depends on."""
+    """Return the versions that results depend on."""
     return [version(name) for name in ("markdown-it-py", "nh3", "pygments")]

@@ -9,7 +9,7 @@ from enum import StrEnum
 from django.utils.safestring import SafeString, mark_safe
 
 from artifacts.models import Artifact, Content, Kind
-from artifacts.rendering.sandbox import kept
+from artifacts.rendering.sandbox import render
 
 RENDERED_CHARACTERS = 256 * 1024
 RENDERED_LINES = 10_000
@@ -50,9 +50,9 @@ def rendered(content: Content, text: str, view: View, name: str) -> Rendering:
     """Render the beginning of a content's text, which is at hand. Call it outside any transaction."""
     text = beginning(text)
     if view == View.RENDERED:
-        html = kept((content.sha256, str(len(text))), "markdown", text=text)
+        html = render((content.sha256, str(len(text))), "markdown", text=text)
     else:
-        html = kept((content.sha256, str(len(text)), name), "source", text=text, name=name)
+        html = render((content.sha256, str(len(text)), name), "source", text=text, name=name)
     return Rendering(view, None if html is None else mark_safe(html), len(text))  # noqa: S308 -- cleaned or escaped
 
 

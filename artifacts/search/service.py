@@ -9,7 +9,7 @@ from artifacts.models import Artifact, SearchDocument
 from artifacts.search import cursors
 from artifacts.search.documents import PARTS
 from artifacts.search.engines import START, STOP, Place, Ranked, Within, engine
-from artifacts.search.inside import TOTAL_LIMIT, look_inside
+from artifacts.search.inside import TOTAL_LIMIT, find_places
 from artifacts.search.query_parser import terms_of
 from artifacts.search.snippets import Snippet, snippet_of, spans_of
 from artifacts.selectors.artifacts import version_of
@@ -100,12 +100,14 @@ def search_inside(query: str, artifact: Artifact, *, limit: int = LIMIT_DEFAULT,
     place = cursors.read(cursor, question)
     after = int(place.place.rank) if place else -1
     for every in [place.every] if place else [True, False] if len(terms) > 1 else [True]:
-        inside = look_inside(version.content, terms, every=every, after=after, limit=limit)
+        inside = find_places(version.content, terms, every=every, after=after, limit=limit)
         if inside.total:
             break
-    hits = [Hit(artifact.task, artifact, snippet) for snippet in inside.snippets]
-    told = tuple(cursors.written(question, every, Place(begin, artifact.pk)) for begin in inside.begins)
-    return Found(hits, inside.total, every, told, inside.has_more, inside.has_more and inside.total >= TOTAL_LIMIT)
+    hits = [Hit(artifact.task, artifact, match.snippet) for match in inside.lines]
+    after_each = tuple(cursors.written(question, every, Place(match.offset, artifact.pk)) for match in inside.lines)
+    return Found(
+        hits, inside.total, every, after_each, inside.has_more, inside.has_more and inside.total >= TOTAL_LIMIT
+    )
 
 
 MOST_FOUND = 1_000

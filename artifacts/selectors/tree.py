@@ -1,4 +1,4 @@
-"""The tree of a project: logical paths as folders and files, one folder at a time, whatever the size of the rest."""
+"""The tree of a project: logical paths as folders and files, read one folder at a time."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from orchestrator_site.kernel.errors import Invalid, NotFound
 from tasks.models import Project
 
 PATHLESS = "(no path)"
-"""What the place of works without a path is called; no folder of a path, so it is asked for apart."""
+"""The name of the folder of artifacts without a path, which no path can have."""
 BESIDE = 60
-"""Folders and files that are listed beside a work."""
-_LAST = "\U0010ffff" * 256  # behind every name
-# From each folder to the first one behind all that is below it, so that only what is listed is looked at.
+"""Folders and files that are listed beside an artifact."""
+_LAST = "\U0010ffff" * 256  # after every name
+# From each folder to the first one after everything below it, so that only what is listed is read.
 _SUBFOLDERS = """
 WITH RECURSIVE hop(name) AS (
     SELECT {name_of_first}
@@ -40,7 +40,7 @@ _FIRST_FROM = """(
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A delivered work at one of its paths, in its latest version."""
+    """An artifact at one of its paths, in its latest version."""
 
     key: int
     name: str
@@ -66,21 +66,17 @@ class Listing:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is on this page."""
         return not (self.folders or self.files or self.has_pathless)
 
     @property
     def trail(self) -> list[tuple[str, str]]:
-        """The folders from the top down to this one: the name and the path of each."""
+        """The folders from the top down to this one, as name and path."""
         names = self.path.split("/")[:-1]
         return [(name, "/".join(names[: place + 1])) for place, name in enumerate(names)]
 
 
 def folder_at(path: str) -> str:
-    """Return a folder as paths in it begin: empty for the top, else with a `/` at the end.
-
-    Raises NotFound for what no path can be.
-    """
+    """Return a folder as paths in it begin: empty for the top, else ending with `/`. Raises NotFound."""
     try:
         return normalised(f"{path}/x")[:-1]
     except ValueError as error:

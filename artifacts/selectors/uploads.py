@@ -1,8 +1,6 @@
-"""Reads of work that still arrives."""
+"""Find uploads."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from django.db.models import QuerySet
 
@@ -10,15 +8,9 @@ from artifacts.models import Upload, UploadState
 from orchestrator_site.kernel.errors import Hint, NotFound
 from tasks.models import Project, Task
 
-UPLOADS_LIMIT = 100
-"""Uploads of one delivery."""
-
 
 def upload_by_id(project: Project, public_id: str) -> Upload:
-    """Return an upload of this project, whoever began it.
-
-    Raises NotFound.
-    """
+    """Return an upload of this project, whoever began it. Raises NotFound."""
     found = Upload.objects.select_related("task", "task__project").filter(project=project, public_id=public_id).first()
     if found is None:
         raise NotFound(
@@ -29,24 +21,6 @@ def upload_by_id(project: Project, public_id: str) -> Upload:
 
 
 def open_uploads(project: Project, task: Task | None = None) -> QuerySet[Upload]:
-    """Return what still arrives in a project, or for one task of it, the oldest first."""
+    """Return the open uploads of a project, or of one task of it, the oldest first."""
     rows = Upload.objects.select_related("task").filter(project=project, state=UploadState.OPEN).order_by("pk")
     return rows if task is None else rows.filter(task=task)
-
-
-def uploads_problems(
-    work: str | None, upload_ids: list[str], file_paths: list[str], expected_size: int | None = None
-) -> list[dict[str, Any]]:
-    """Return what is wrong with how a call brings its work: at once, or as uploads with what they were told."""
-    if work is None and not upload_ids:
-        return [{"at": "detailed_work", "problem": "is required, or upload_ids of what arrived in parts"}]
-    if not upload_ids:
-        return []
-    problems = [{"at": "detailed_work", "problem": "is not taken together with upload_ids"}] if work is not None else []
-    if file_paths:
-        problems.append({"at": "file_paths", "problem": "were told when the uploads began; leave them out here"})
-    if expected_size is not None:
-        problems.append({"at": "expected_size", "problem": "is told when an upload begins; leave it out here"})
-    if len(upload_ids) > UPLOADS_LIMIT or len(set(upload_ids)) < len(upload_ids):
-        problems.append({"at": "upload_ids", "problem": f"up to {UPLOADS_LIMIT} different ids are wanted"})
-    return problems

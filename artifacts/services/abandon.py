@@ -1,4 +1,4 @@
-"""Abandon: end the uploads that nothing arrives in any more, and remove staged files that no open upload needs."""
+"""Abandon: abort idle uploads, and remove staged files that no open upload needs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from artifacts.services.upload import DONE
 from artifacts.storage import staging
 
 KEEP_OPEN = timedelta(hours=24)
-"""How long after its last part an upload may be gone on with."""
+"""How long after its last part an upload can be continued."""
 REMEMBER = timedelta(days=7)
-"""How long it is told what became of an upload; of one that was committed, until its task can be completed with it."""
+"""How long an ended upload is remembered; a committed one at least until its task is completed."""
 BATCH = 500
 
 
 def abandon_uploads() -> int:
-    """Abort uploads without a new part for a day, and tidy up after all that ended; returns how many it aborted."""
+    """Abort uploads without a new part for a day, and clean up after all that ended; returns how many it aborted."""
     now = timezone.now()
     idle = Upload.objects.filter(state=UploadState.OPEN, last_append_at__lt=now - KEEP_OPEN)
     aborted = idle.update(state=UploadState.ABORTED)
@@ -44,7 +44,7 @@ def _forget(before: datetime) -> None:
 
 
 def _ended(before: datetime) -> list[int]:
-    """Return some uploads that ended before a moment, but those that their unfinished tasks may still be ended with."""
+    """Return some uploads that ended before a time, except those that a task may still be completed with."""
     needed = Q(state=UploadState.COMMITTED) & ~Q(task__status__in=DONE)
     rows = Upload.objects.exclude(state=UploadState.OPEN).exclude(needed).filter(last_append_at__lt=before)
     return list(rows.values_list("pk", flat=True)[:BATCH])

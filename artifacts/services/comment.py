@@ -96,10 +96,7 @@ def _lines(
 
 
 def _count(version: ArtifactVersion | None) -> int:
-    if version is None or version.content.size_chars is None:
-        return 0
-    known = version.content.size_lines
-    return slices.count_lines(version.content) if known is None else known
+    return (version.content.size_lines or 0) if version else 0
 
 
 def _quote(version: ArtifactVersion, line: int) -> str:

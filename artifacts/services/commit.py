@@ -1,4 +1,4 @@
-"""Commit: make an upload the next version of an artifact, in one step that holds or leaves nothing."""
+"""Commit: make an upload the next version of an artifact, completely or not at all."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Arrived:
 
 
 def prepare_upload(upload: Upload, *, actor: Actor | None = None, lease_number: int | None = None) -> Arrived:
-    """Check a whole upload and make its bytes ready to be stored. Call it outside any transaction: it packs and syncs.
+    """Check a complete upload and make its bytes ready to be stored. Call it outside any transaction.
 
-    Where an actor is told, the task is looked at first: what is refused later leaves bytes that only the sweep removes.
+    With an actor, the task is checked first, since a later failure leaves bytes that only the sweep removes.
 
-    Raises Conflict where it has ended, is not whole, or has another sha256 than was announced, or where the task takes
-    no work from the actor; Invalid where it is empty, NotFound where it is gone, Transient where the disk refuses.
+    Raises Conflict where it has ended, is incomplete, or has another sha256 than was announced, or where the actor may
+    not deliver for the task; Invalid where it is empty, NotFound where it is gone, Transient where the disk refuses.
     """
     read_again(upload)
     if upload.state == UploadState.COMMITTED:
@@ -56,9 +56,9 @@ def prepare_upload(upload: Upload, *, actor: Actor | None = None, lease_number: 
 
 
 def commit(*, arrived: Arrived, actor: Actor, lease_number: int | None = None) -> ArtifactVersion:
-    """Store a prepared upload as an artifact of its task, its own where it has no paths; once more answers the same.
+    """Store a prepared upload as an artifact of its task; repeating it returns the same version.
 
-    Raises Conflict where the task takes no work from this actor, or the upload went on or ended meanwhile.
+    Raises Conflict where this actor may not deliver for the task, or the upload changed or ended by now.
     """
     with transaction.atomic():
         task = locked(arrived.upload.task)
@@ -78,17 +78,17 @@ def commit_locked(
     kind: str = Kind.GENERAL,
     beside: Collection[int] = (),
 ) -> ArtifactVersion:
-    """Do what `commit` does for a task whose row is locked by the transaction that this is a part of.
+    """Commit an upload of a task whose row the current transaction has locked.
 
-    `summary` and `kind` stand for those that the upload did not bring; `beside` is as `store_artifact` has it.
+    `summary` and `kind` are used where the upload has none; `beside` is that of `store_artifact`.
     """
     upload = arrived.upload
-    read_again(upload)  # the same commit may have been faster
+    read_again(upload)  # the same commit may have come first
     if upload.state == UploadState.COMMITTED:
         return _version(upload)
     require_open(upload)
     if arrived.prepared is None or upload.received != arrived.prepared.size_bytes:
-        raise wrong_offset(upload, "A part arrived meanwhile.")
+        raise wrong_offset(upload, "A part has just arrived.")
     version = store_artifact(
         task=task,
         actor=actor,
@@ -115,11 +115,11 @@ def _packed(upload: Upload) -> Prepared:
 
 
 def _end(upload: Upload, version: ArtifactVersion) -> None:
-    """Mark the upload, unless it went on or ended after it was looked at; the staged bytes go with the transaction."""
+    """Mark the upload, unless it changed or ended since it was read; the staged bytes go with the transaction."""
     same = Upload.objects.filter(pk=upload.pk, state=UploadState.OPEN, received=upload.received)
     if not same.update(state=UploadState.COMMITTED, version=version, last_append_at=timezone.now()):
         raise Conflict(
-            f"{upload.public_id} went on or ended while it was committed; nothing was stored.",
+            f"{upload.public_id} changed or ended while it was committed; nothing was stored.",
             next="Ask for its status, then commit it again.",
         )
     transaction.on_commit(partial(staging.discard, upload.public_id))
@@ -131,15 +131,15 @@ def _version(upload: Upload) -> ArtifactVersion:
 
 def _require_whole(upload: Upload) -> None:
     if upload.expected_size is not None and upload.received != upload.expected_size:
-        raise wrong_offset(upload, f"It is not whole: {upload.expected_size:,} bytes were announced;")
+        raise wrong_offset(upload, f"It is incomplete: {upload.expected_size:,} bytes were announced;")
     if not upload.received:
-        raise Invalid(f"{upload.public_id} is empty.", next="Append the work first, from offset=0 on.")
+        raise Invalid(f"{upload.public_id} is empty.", next="Append its bytes first, from offset=0 on.")
 
 
 def _require_announced(upload: Upload, found: str) -> None:
     if upload.expected_sha256 not in ("", found):
         raise Conflict(
             f"What arrived in {upload.public_id} is not what was announced: its sha256 is {found}.",
-            next="Abort it and begin anew.",
+            next="Abort it and begin again.",
             details={"sha256": found, "expected_sha256": upload.expected_sha256},
         )

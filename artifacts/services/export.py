@@ -1,19 +1,19 @@
-"""Export: write delivered work as plain files, each in its project's folder and at its logical path."""
+"""Export: write delivered versions as plain files, each in its project's folder and at its logical path."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
 
 from artifacts.export import manifest
 from artifacts.export.contents import chunks_of
-from artifacts.export.filenames import Placed, Work, laid_out, safe_name
+from artifacts.export.filenames import ExportedVersion, PlacedFile, place_files, safe_name
 from artifacts.export.manifest import Manifest, NotOurs
 from artifacts.export.safe_writer import InTheWay, Root, Seen
 from artifacts.models import ArtifactVersion
@@ -28,36 +28,34 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True)
 class Report:
-    """What was written, what was as it should be already, and what was left out, with the reason for each."""
+    """How many files were written, left as they were and removed, and why others were left out."""
 
     written: int = 0
     unchanged: int = 0
     removed: int = 0
     problems: list[str] = field(default_factory=list)
 
-    def __add__(self, other: Report) -> Report:
-        """Return what both did."""
-        return Report(
-            self.written + other.written,
-            self.unchanged + other.unchanged,
-            self.removed + other.removed,
-            self.problems + other.problems,
-        )
+    def add(self, other: Report) -> None:
+        self.written += other.written
+        self.unchanged += other.unchanged
+        self.removed += other.removed
+        self.problems += other.problems
 
 
-def export(*, project: Project, works: Iterable[Work], folder: Path) -> Report:
-    """Write works to `<folder>/<slug>/`. A file that is as it should be is left; one that is not ours is never touched.
+def export(*, project: Project, versions: Iterable[ExportedVersion], folder: Path) -> Report:
+    """Write versions to `<folder>/<slug>/`. A file that is up to date is left alone, and so is one that is not ours.
 
-    Raises Invalid for a folder that cannot be, Conflict where another `artifacts.json` or a link is in the way,
-    Transient where the disk is full or somebody else exports there.
+    Raises Invalid for an unusable folder, Conflict where another `artifacts.json` or a link is in the way, Transient
+    where the disk is full or another process exports there.
     """
     name = safe_name(project.slug, "~project")
     try:
-        require_apart(folder, folder / name)
+        require_outside_home(folder, folder / name)
         folder.mkdir(parents=True, exist_ok=True)
         with Root.at(folder.resolve(), name) as root, root.locked(PATIENCE_SECONDS):
-            known = Manifest.read(root, project)
-            report = _write_all(root, laid_out(works, taken=[manifest.NAME]), known)
+            known, report = Manifest.read(root, project), Report()
+            for placed in place_files(versions, taken=[manifest.NAME]):
+                write_file(root, placed, known, report, when_changed=_leave)
             known.write(root)
             return report
     except NotOurs as error:
@@ -68,73 +66,54 @@ def export(*, project: Project, works: Iterable[Work], folder: Path) -> Report:
     except InTheWay as error:
         raise Conflict(f"{folder / name}: {error}.", next="Export to another folder.") from error
     except OSError as error:
-        raise _left_out(error, folder, name) from error
+        failure = os_failure(error, str(folder))
+        if isinstance(failure, Transient) or not folder.is_dir():
+            raise failure from error
+        # Only this project's folder cannot be used; others can.
+        raise Conflict(f"{folder / name}: {error.strerror}.", next="Fix that, or export to another folder.") from error
 
 
-def _left_out(error: OSError, folder: Path, name: str) -> Transient | Invalid | Conflict:
-    """Say what the system refused: all of a folder, or one project's in it, which stands in the way of no other."""
-    found = refused(error, str(folder))
-    if isinstance(found, Transient) or not folder.is_dir():
-        return found
-    return Conflict(f"{folder / name}: {error.strerror}.", next="Mend that, or export to another folder.")
+def write_file(
+    root: Root, placed: PlacedFile, known: Manifest, report: Report, *, when_changed: Callable[[Root, str], Seen]
+) -> None:
+    """Bring one file up to date, and note the outcome. Raises OSError where the disk is full.
 
-
-def _write_all(root: Root, placed: Iterable[Placed], known: Manifest) -> Report:
-    """Write files, each where it is not as it should be, and note them. Raises OSError where the disk is full."""
-    report = Report()
-    for each in placed:
-        try:
-            seen = root.look(each.file)
-            if seen.sha256 == each.work.sha256:
-                report.unchanged += 1
-            elif seen.sha256 is None or is_ours(known, each.file, seen.sha256):
-                write(root, each, seen)
-                report.written += 1
-            else:
-                raise InTheWay(each.file, "a file that was not exported, or was changed since,")
-            known.note(each)
-        except (InTheWay, Damaged, Unreadable, OSError) as error:
-            report.problems.append(problem_of(error, each))
-    return report
-
-
-def write(root: Root, placed: Placed, over: Seen) -> None:
-    """Write one file over what was seen there; its bytes are proven meanwhile. Raises Damaged, InTheWay, OSError."""
-    root.write(placed.file, chunks_of(placed.work), moment_of(placed.work), over=over)
-
-
-def moment_of(work: Work) -> int:
-    """Return when a work was delivered as its file tells it, in nanoseconds since the epoch."""
-    since = work.delivered_at - _EPOCH
-    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
-
-
-def is_ours(known: Manifest, file: str, sha256: str) -> bool:
-    """Whether these bytes may be replaced: we wrote them there, or the project's store has them as well."""
-    if known.sha256(file) == sha256:
-        return True
-    return ArtifactVersion.objects.filter(artifact__project=known.project, content__sha256=sha256).exists()
-
-
-def problem_of(error: InTheWay | Damaged | Unreadable | OSError, placed: Placed) -> str:
-    """Say why a file was left out. Raises the error itself where the disk is full, as then nothing else goes on."""
-    if isinstance(error, OSError):
+    `when_changed` is called for a file that is not ours: it makes room and returns what is there then, or raises.
+    """
+    version, file = placed.version, placed.file
+    try:
+        seen = root.look(file)
+        if seen.sha256 == version.sha256:
+            root.set_time(file, time_ns_of(version))
+            report.unchanged += 1
+        else:
+            if seen.sha256 is not None and not _is_ours(known, file, seen.sha256):
+                seen = when_changed(root, file)
+            root.write(file, chunks_of(version), time_ns_of(version), over=seen)
+            report.written += 1
+        known.note(placed)
+    except InTheWay as error:
+        report.problems.append(str(error))
+    except Damaged:
+        what = f"{version.artifact_id} version {version.number}"
+        report.problems.append(f"{file}: {what} is damaged or missing in the store")
+    except Unreadable as error:
+        report.problems.append(f"{file}: {error.message}")
+    except OSError as error:
         if error.errno in _FULL:
-            raise error
-        return f"{placed.file}: {error.strerror}"
-    if isinstance(error, Damaged):
-        return (
-            f"{placed.file}: {placed.work.artifact_id} version {placed.work.number} is damaged or missing in the store"
-        )
-    if isinstance(error, Unreadable):
-        return f"{placed.file}: {error.message}"
-    return str(error)
+            raise
+        report.problems.append(f"{file}: {error.strerror}")
 
 
-def require_apart(folder: Path, target: Path) -> None:
-    """Refuse a folder that lies in the product's own, or holds it.
+def time_ns_of(version: ExportedVersion) -> int:
+    """Return when a version was delivered, in nanoseconds since the epoch."""
+    return (version.delivered_at - _EPOCH) // timedelta(microseconds=1) * 1_000
 
-    Raises Invalid, and OSError for links that go meanwhile.
+
+def require_outside_home(folder: Path, target: Path) -> None:
+    """Reject a folder that lies in ORCHESTRATOR_HOME, or holds it.
+
+    Raises Invalid, and OSError for links that are removed while they are followed.
     """
     # Not Path.resolve: links that lead to each other make it raise RuntimeError.
     home, *places = (Path(os.path.realpath(each)) for each in (settings.ORCHESTRATOR_HOME, folder, target))
@@ -142,10 +121,21 @@ def require_apart(folder: Path, target: Path) -> None:
         raise Invalid(f"{folder} belongs to the product's own data folder.", next="Name a folder outside of it.")
 
 
-def refused(error: OSError, where: str) -> Transient | Invalid:
-    """Say what the system refused: a full disk passes, the rest has to be mended first."""
+def os_failure(error: OSError, where: str) -> Transient | Invalid:
+    """Return what the system refused as an error: a full disk may pass, anything else has to be fixed."""
     if error.errno in _FULL:
         return Transient(
-            f"{where}: the disk is full.", retry_after_ms=60_000, next="Free space, then do it again: it goes on."
+            f"{where}: the disk is full.", retry_after_ms=60_000, next="Free space, then run it again: it continues."
         )
     return Invalid(f"{where}: {error.strerror}.", next="Name a folder that can be written to.")
+
+
+def _leave(root: Root, file: str) -> Seen:
+    raise InTheWay(file, "a file that was not exported, or was changed since,")
+
+
+def _is_ours(known: Manifest, file: str, sha256: str) -> bool:
+    """Whether these bytes may be replaced: we wrote them there, or the project has a version with them."""
+    if known.sha256(file) == sha256:
+        return True
+    return ArtifactVersion.objects.filter(artifact__project=known.project, content__sha256=sha256).exists()

@@ -1,4 +1,4 @@
-"""Heal: bring back stored bytes from a mirror, which may hold the same ones as a plain file."""
+"""Restore stored bytes from a mirror, which may hold the same ones as a plain file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from artifacts import storage
-from artifacts.export.safe_writer import InTheWay, opened
+from artifacts.export.safe_writer import InTheWay, opened_file
 from artifacts.models import Content
 from artifacts.services.mirror import PLACE
 from tasks.models import Project
@@ -18,8 +18,8 @@ from tasks.models import Project
 _CHUNK = 1024 * 1024
 
 
-def heal(*, content: Content) -> bool:
-    """Store a content anew from a file that has its sha256; tells whether there was one.
+def restore_from_mirror(*, content: Content) -> bool:
+    """Store a content again from a file that has its sha256; returns whether there was one.
 
     Raises Transient where the store refuses.
     """
@@ -33,25 +33,21 @@ def _candidates(content: Content) -> Iterator[Path]:
         for folder, _, names in os.walk(Path(project.root_path, *PLACE)):
             for path in (Path(folder, name) for name in names):
                 with suppress(OSError):
-                    about = path.lstat()
-                    if stat.S_ISREG(about.st_mode) and about.st_size == content.size_bytes:
+                    found = path.lstat()
+                    if stat.S_ISREG(found.st_mode) and found.st_size == content.size_bytes:
                         yield path
 
 
 def _stored_from(path: Path, content: Content) -> bool:
-    with suppress(OSError, InTheWay), opened(path) as handle:  # it is a user's folder: files come and go
-        if hashlib.file_digest(handle, "sha256").hexdigest() == content.sha256:
-            handle.seek(0)
-            return _stored(iter(lambda: handle.read(_CHUNK), b""), content)
+    with suppress(OSError, InTheWay), opened_file(path) as handle:  # it is a user's folder: files come and go
+        if hashlib.file_digest(handle, "sha256").hexdigest() != content.sha256:
+            return False
+        handle.seek(0)
+        with storage.Writer() as writer:
+            while chunk := handle.read(_CHUNK):
+                writer.write(chunk)
+            prepared = writer.finish()
+        if prepared.sha256 == content.sha256:  # it did not change between the two reads
+            storage.insert(prepared)
+            return True
     return False
-
-
-def _stored(chunks: Iterator[bytes], content: Content) -> bool:
-    with storage.Writer() as writer:
-        for chunk in chunks:
-            writer.write(chunk)
-        prepared = writer.finish()
-    if prepared.sha256 != content.sha256:  # the file was changed between the two looks
-        return False
-    storage.insert(prepared)
-    return True

@@ -1,4 +1,4 @@
-"""Remove what nothing names: content of artifacts that are gone, and what a crash between bytes and row has left."""
+"""Sweep: remove content of artifacts that are gone, and what a crash between bytes and row has left."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from artifacts.models import Content
-from artifacts.storage.base import Stored, content_store
+from artifacts.storage.backends import content_store
+from artifacts.storage.base import Stored
 from artifacts.storage.local import drafts_left, remove_draft
 from orchestrator_site.kernel.errors import Transient
 
 logger = logging.getLogger(__name__)
 
 KEEP = timedelta(days=1)
-"""How old it must be: rows follow their bytes within moments, and a delivery of the same bytes renews their row."""
+"""How old orphans must be: rows follow their bytes soon, and a delivery of the same bytes renews their row."""
 BATCH = 500
 
 
@@ -47,22 +48,22 @@ def unnamed_bytes() -> Iterator[Stored]:
 
 
 def is_old(modified: float) -> bool:
-    """Whether something was last written before anybody now relies on it."""
+    """Whether something was written so long ago that no current delivery relies on it."""
     return time.time() - modified > KEEP.total_seconds()
 
 
 def remove_row(key: int) -> bool:
-    """Remove a row that no version names and that was not delivered for a day; tells whether it did.
+    """Remove a row that no version names and that was not delivered for a day; returns whether it did.
 
-    Where a delivery is about to name it, one of the two waits for the other. The delivery comes first: the row is
-    young, or has its version. The removal comes first: the delivery makes a row anew.
+    Where a delivery is about to name it, one of the two waits for the other. If the delivery comes first, the row is
+    young, or has its version; if the removal comes first, the delivery inserts a new row.
     """
     with transaction.atomic():
         skip = connection.features.has_select_for_update_skip_locked
         rows = Content.objects.select_for_update(skip_locked=skip)
         if not rows.filter(pk=key, stored_at__lt=timezone.now() - KEEP).values_list("pk"):
             return False
-        # A statement of its own, since it sees what was committed before the lock was got.
+        # A separate statement, since it sees what was committed before the lock was acquired.
         return bool(unnamed_rows().filter(pk=key).delete()[0])
 
 
@@ -76,15 +77,15 @@ def _remove_old(found: Iterable[Stored], remove: Callable[[str], None]) -> int:
 
 
 def _is_removed(name: str, remove: Callable[[str], None]) -> bool:
-    """Remove something, unless the system refuses: then it stays until the next sweep, and holds nothing else up."""
+    """Remove something, unless the system refuses: then it is left to the next sweep."""
     try:
         remove(name)
-    except Transient as refusal:
-        logger.warning("%s, which nothing names, is left: %s", name, refusal.message)
+    except Transient as error:
+        logger.warning("The orphan %s could not be removed: %s", name, error.message)
         return False
     return True
 
 
 def _named(some: Iterable[Stored]) -> set[str]:
     rows = Content.objects.filter(sha256__in={each.name[:64] for each in some}, data=None)
-    return {row.kept_as for row in rows.only("sha256", "stored_as")}
+    return set(rows.values_list("stored_as", flat=True))

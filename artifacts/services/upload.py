@@ -1,6 +1,6 @@
-"""Upload: take in work part by part, so that nothing that was acknowledged is ever sent again.
+"""Upload: receive an artifact in parts, so that nothing that was acknowledged is ever sent again.
 
-Acknowledged bytes never change, so an append agrees with them or is refused; a commit reads them without any lock.
+Acknowledged bytes never change, so an append agrees with them or fails, and a commit reads them without a lock.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ def begin(
     expected_sha256: str = "",
     lease_number: int | None = None,
 ) -> Upload:
-    """Open an upload for a task. `paths` are normalised; size (bytes) and sha256 are checked where they are told.
+    """Open an upload for a task. `paths` are normalised; size (bytes) and sha256 are checked where they are given.
 
-    Raises Invalid for what cannot be, TooLarge above the limit, Conflict where the task takes no work from this actor
+    Raises Invalid for bad metadata, TooLarge above the limit, Conflict where this actor may not deliver for the task
     or too many uploads are open, Transient where the disk is nearly full.
     """
     expected_sha256 = expected_sha256.lower()
     _check_metadata(summary, media_type, expected_sha256, expected_size)
-    staging.require_room(2 * (expected_size or 0))  # the bytes as they come, and as they are kept
+    staging.require_room(2 * (expected_size or 0))  # the staged bytes, and the stored ones
     with transaction.atomic():
         require_may_store(task, actor, lease_number)
-        _require_free_place(task.project_id)
+        _require_free_slot(task.project_id)
         return Upload.objects.create(
             public_id=ids.upload_id(),
             project_id=task.project_id,
@@ -68,10 +68,10 @@ def begin(
 
 
 def append(*, upload: Upload, offset: int, data: bytes) -> Upload:
-    """Take in a part, and return the upload with what it has then. What is there already is not written again.
+    """Receive a part, and return the updated upload. Bytes that are there already are not written again.
 
-    Raises Conflict, with the right offset, for a wrong one and for bytes that differ from those that are there, and
-    where the upload has ended; TooLarge or Invalid beyond its size, NotFound where it is gone, Transient where the disk
+    Raises Conflict for a wrong offset (with the right one), for bytes that differ from those received before, and where
+    the upload has ended; TooLarge or Invalid beyond its size, NotFound where it is gone, Transient where the disk
     refuses.
     """
     require_open(upload)  # before a file is made for one that has ended
@@ -88,7 +88,7 @@ def append(*, upload: Upload, offset: int, data: bytes) -> Upload:
 
 
 def abort(*, upload: Upload, actor: Actor, lease_number: int | None = None) -> Upload:
-    """Throw an upload away; once more is harmless.
+    """Abort an upload; repeating it is harmless.
 
     Raises Conflict for one that was committed, or whose task another assistant holds; NotFound for one that is gone.
     """
@@ -103,50 +103,44 @@ def abort(*, upload: Upload, actor: Actor, lease_number: int | None = None) -> U
 
 
 def read_again(upload: Upload, *fields: str) -> None:
-    """Bring an upload up to date, or these fields of it.
+    """Read an upload again, or these fields of it.
 
-    Raises NotFound where it went meanwhile: what became of it was forgotten, or its task is gone.
+    Raises NotFound where it is gone: it was forgotten, or its task was removed.
     """
     try:
         upload.refresh_from_db(fields=fields or None)
     except Upload.DoesNotExist as error:
         raise NotFound(
-            f"{upload.public_id} is not there any more.", next="Look whether its task is, then begin a new upload."
+            f"{upload.public_id} no longer exists.", next="Check that its task does, then begin a new upload."
         ) from error
 
 
 def require_may_store(task: Task, actor: Actor, lease_number: int | None = None) -> None:
-    """Check that a task takes work from this actor now.
+    """Check that this actor may deliver for a task now.
 
-    Raises Conflict where another assistant holds it, or where its work was handed in already.
+    Raises Conflict where another assistant holds it, or where it was completed already.
     """
     require_holder(task, actor, lease_number)
     if task.status in DONE:
         raise Conflict(
-            f"{task.public_id} is {task.status}: its work is not changed any more.",
-            next="Have it sent back first (request_revision), or store the work with another task.",
+            f"{task.public_id} is {task.status}: its artifacts can no longer change.",
+            next="Have a revision requested first (request_revision), or deliver for another task.",
             details={"status": task.status},
         )
 
 
 def require_holder(task: Task, actor: Actor, lease_number: int | None = None) -> None:
-    """Check that no other assistant holds a task now.
-
-    Raises Conflict.
-    """
+    """Check that no other assistant holds a task. Raises Conflict."""
     task.refresh_from_db(fields=["status", "lease_number", "lease_session", "lease_expires_at", "lease_holder"])
     leases.require_holder(task, actor, lease_number=lease_number)
 
 
 def require_open(upload: Upload) -> None:
-    """Check that an upload still takes bytes.
-
-    Raises Conflict.
-    """
+    """Check that an upload still takes bytes. Raises Conflict."""
     if upload.state != UploadState.OPEN:
         raise Conflict(
             f"{upload.public_id} was {upload.state}.",
-            next="Its status names the artifact. Further work needs a new upload."
+            next="Its status names the artifact. Begin a new upload for anything else."
             if upload.state == UploadState.COMMITTED
             else "Begin a new upload.",
             details={"state": upload.state},
@@ -156,19 +150,19 @@ def require_open(upload: Upload) -> None:
 def require_fits(upload: Upload, offset: int, size: int) -> None:
     """Check that an upload takes a part of a size at an offset.
 
-    Raises Conflict where the upload has ended and, with the right offset, for a gap; Invalid or TooLarge for more than
-    it may have.
+    Raises Conflict where the upload has ended, or for a gap (with the right offset), Invalid or TooLarge beyond its
+    size.
     """
     require_open(upload)
     if offset > upload.received:
         raise wrong_offset(upload, f"Offset {offset:,} leaves a gap.")
     limit: int = settings.ORCHESTRATOR_MAX_UPLOAD_BYTES
     if offset < 0:
-        raise invalid([{"at": "offset", "problem": "a number of bytes from 0 on is wanted"}])
+        raise invalid([{"at": "offset", "problem": "must be 0 or more"}])
     if upload.expected_size is not None and offset + size > upload.expected_size:
         raise Invalid(
             f"The part ends at byte {offset + size:,}; {upload.expected_size:,} were announced for {upload.public_id}.",
-            next="Send no more than that, or abort it and begin anew with another expected_size.",
+            next="Send no more than that, or abort it and begin again with another expected_size.",
             details={"expected_size": upload.expected_size, "offset": upload.received},
         )
     if offset + size > limit:
@@ -176,10 +170,10 @@ def require_fits(upload: Upload, offset: int, size: int) -> None:
 
 
 def wrong_offset(upload: Upload, why: str) -> Conflict:
-    """The refusal that says where to go on."""
+    """Return the error that says where to continue."""
     return Conflict(
         f"{why} {upload.public_id} has {upload.received:,} bytes.",
-        next=f"Go on at offset={upload.received}.",
+        next=f"Continue at offset={upload.received}.",
         details={"offset": upload.received},
     )
 
@@ -187,50 +181,50 @@ def wrong_offset(upload: Upload, why: str) -> Conflict:
 def _check_metadata(summary: str, media_type: str, sha256: str, size: int | None) -> None:
     problems: list[dict[str, Any]] = check_texts({"summary": summary})
     if media_type and not _MEDIA_TYPE.fullmatch(media_type):
-        problems.append({"at": "media_type", "problem": "something like text/markdown is wanted"})
+        problems.append({"at": "media_type", "problem": "must look like text/markdown"})
     if sha256 and not _SHA256.fullmatch(sha256):
-        problems.append({"at": "expected_sha256", "problem": "64 hexadecimal digits are wanted"})
+        problems.append({"at": "expected_sha256", "problem": "must be 64 hexadecimal digits"})
     if size is not None and size < 1:
-        problems.append({"at": "expected_size", "problem": "a number of bytes from 1 on is wanted"})
+        problems.append({"at": "expected_size", "problem": "must be 1 or more"})
     if problems:
-        raise invalid(problems, next="Nothing was changed. Mend these and send it again.")
+        raise invalid(problems, next="Nothing was changed. Fix these and send it again.")
     if size is not None and size > settings.ORCHESTRATOR_MAX_UPLOAD_BYTES:
         raise _too_large(size, settings.ORCHESTRATOR_MAX_UPLOAD_BYTES)
 
 
-def _require_free_place(project_id: int) -> None:
+def _require_free_slot(project_id: int) -> None:
     """Count under the project's lock, so that several processes stay within the limit together."""
     Project.objects.select_for_update().get(pk=project_id)
     limit: int = settings.ORCHESTRATOR_MAX_OPEN_UPLOADS
     if Upload.objects.filter(project_id=project_id, state=UploadState.OPEN).count() >= limit:
         raise Conflict(
             f"{limit} uploads are open in this project, and no more are allowed at once.",
-            next="Commit or abort some of them. Those that nothing arrives in end by themselves after a day.",
+            next="Commit or abort some of them. Idle ones are aborted after a day.",
             details={"limit": limit},
         )
 
 
 def _what_is_new(upload: Upload, handle: FileIO, offset: int, data: bytes) -> bytes:
-    """Return what of a part is behind the acknowledged bytes; what is not must be the same."""
+    """Return the bytes of a part that follow the acknowledged ones; the others must be the same."""
     known = upload.received - offset
     if known and not staging.is_there(handle, offset, data[:known]):
-        raise wrong_offset(upload, f"At offset {offset:,} other bytes were stored already.")
+        raise wrong_offset(upload, f"Other bytes were received at offset {offset:,} before.")
     return data[known:]
 
 
 def _acknowledge(upload: Upload, size: int) -> None:
-    """Count bytes that are on disk, unless the upload has ended meanwhile."""
+    """Count bytes that are on disk, unless the upload has ended by now."""
     before, upload.received = upload.received, upload.received + size
     open_one = Upload.objects.filter(pk=upload.pk, state=UploadState.OPEN, received=before)
     if not open_one.update(received=upload.received, last_append_at=timezone.now()):
         read_again(upload)
         require_open(upload)
-        raise wrong_offset(upload, "Somebody else sent a part.")
+        raise wrong_offset(upload, "Another call sent a part.")
 
 
 def _too_large(size: int, limit: int) -> TooLarge:
     return TooLarge(
         f"{size:,} bytes; an upload may have {limit:,}.",
-        next="Split the work into several artifacts.",
+        next="Split it into several artifacts.",
         details={"limit_bytes": limit},
     )

@@ -1,13 +1,12 @@
-"""Stored bytes: small ones in their row, larger ones in files named by their sha256, in frames that are read apart.
+"""Stored bytes: small ones in their row, larger ones in files with an index, so that any part is read by itself.
 
-What is written is safe before its row is inserted, so a row never stands without its bytes; a crash leaves at most
-bytes that no row names (docs/architecture.md, "Content").
+Bytes are durable before their row is inserted, so no row lacks its bytes; a crash leaves at most bytes that no row
+names (docs/architecture.md, "Content").
 """
 
 from artifacts.storage.base import Unreadable as Unreadable
 from artifacts.storage.local import folder as folder
 from artifacts.storage.local import path_of as path_of
-from artifacts.storage.reading import READ_CHUNK as READ_CHUNK
 from artifacts.storage.reading import Damaged as Damaged
 from artifacts.storage.reading import chunks as chunks
 from artifacts.storage.reading import stretch as stretch

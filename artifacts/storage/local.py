@@ -1,4 +1,4 @@
-"""The local folder: files that are written aside, synced and renamed, so that each is there whole or not at all."""
+"""Content in a local folder: files are written as drafts, synced and renamed, so each is complete or absent."""
 
 from __future__ import annotations
 
@@ -20,56 +20,50 @@ _DRAFT = re.compile(r"\d+\.[0-9a-f]{16}")
 
 
 def folder() -> Path:
-    """The folder of stored files."""
+    """Return the folder of stored files."""
     return Path(settings.ORCHESTRATOR_HOME) / "content"
 
 
 def drafts() -> Path:
-    """The folder of files that are still being written, whatever store they will go to."""
+    """Return the folder of files that are still being written, whatever store they will go to."""
     return folder() / "drafts"
 
 
 def path_of(sha256: str) -> Path:
-    """The local file of some content; its name begins with the hash and holds no text of a caller."""
-    row = Content.objects.filter(sha256=sha256).only("sha256", "stored_as").first()
-    return folder() / place_of(row.kept_as if row else sha256)
+    """Return the local file of a content that is not in its row."""
+    return folder() / place_of(Content.objects.get(sha256=sha256).stored_as or sha256)
 
 
 @contextmanager
 def storing() -> Iterator[None]:
-    """Turn what a disk refuses into Transient."""
+    """Turn OSError into Transient."""
     try:
         yield
     except OSError as error:
-        raise refused(error.strerror or "the disk refused it") from error
+        raise Transient(
+            f"The artifact could not be stored: {error.strerror or 'the disk refused it'}.",
+            retry_after_ms=5000,
+            next="Nothing was changed. Free disk space or ask the person who runs the server, then send it again.",
+        ) from error
 
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Turn what a disk does not read into Unreadable; what is not there stays FileNotFoundError."""
+    """Turn OSError into Unreadable, except FileNotFoundError."""
     try:
         yield
     except FileNotFoundError:
         raise
     except OSError as error:
         raise Unreadable(
-            f"The stored work cannot be read: {error.strerror or 'the disk refused it'}.",
+            f"The stored artifact cannot be read: {error.strerror or 'the disk refused it'}.",
             retry_after_ms=5000,
             next="Try again; if it goes on, ask the person who runs the server to look at ORCHESTRATOR_HOME/content.",
         ) from error
 
 
-def refused(why: str) -> Transient:
-    """The answer where work cannot be stored at this moment."""
-    return Transient(
-        f"The work could not be stored: {why}.",
-        retry_after_ms=5000,
-        next="Nothing was changed. Free disk space or ask the person who runs the server, then send it again.",
-    )
-
-
 class Draft:
-    """A file that grows aside until it is whole. Raises Transient where the disk refuses."""
+    """A file that is being written. Raises Transient where the disk refuses."""
 
     def __init__(self) -> None:
         self.path = drafts() / f"{os.getpid()}.{secrets.token_hex(8)}"
@@ -77,10 +71,9 @@ class Draft:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._handle = self.path.open("xb")
 
-    def write(self, packed: bytes) -> None:
-        """Add bytes."""
+    def write(self, data: bytes | bytearray) -> None:
         with storing():
-            self._handle.write(packed)
+            self._handle.write(data)
 
     def finish(self) -> Path:
         """Make what was written durable, and return where it is."""
@@ -92,9 +85,9 @@ class Draft:
 
     def discard(self) -> None:
         """Remove the file, unless a store has taken it."""
-        with suppress(OSError):  # what a full disk did not take is not wanted any more
+        with suppress(OSError):  # flushes what a full disk did not take
             self._handle.close()
-        with suppress(OSError):  # the sweep removes what cannot be removed now
+        with suppress(OSError):  # the sweep removes it later
             self.path.unlink()
 
 
@@ -105,7 +98,6 @@ class LocalStore:
         self._folder = folder
 
     def keep(self, draft: Path, sha256: str) -> str:
-        """Rename the draft to its place, and make that durable."""
         name = new_name(sha256)
         with storing():
             _move(draft, self._folder / place_of(name))
@@ -113,40 +105,35 @@ class LocalStore:
 
     @contextmanager
     def open(self, name: str, start: int = 0, stop: int | None = None) -> Iterator[Readable]:
-        """Open the file."""
         with _reading(), (self._folder / place_of(name)).open("rb") as handle:
             handle.seek(start)
             yield handle
 
     def stored(self) -> Iterator[Stored]:
-        """Yield the files whose names are ours."""
         return _files(self._folder.glob("??/??/*"), NAME)
 
     def remove(self, name: str) -> None:
-        """Remove the file."""
         with storing():
             (self._folder / place_of(name)).unlink(missing_ok=True)
 
     def put_aside(self, name: str) -> None:
-        """Move the file to the folder `damaged`."""
         with storing(), suppress(FileNotFoundError):
             _move(self._folder / place_of(name), self._folder / "damaged" / name)
 
 
 def drafts_left() -> Iterator[Stored]:
-    """Yield what is being written, or was when its process died."""
+    """Yield files that are being written, or were when their process died."""
     return _files(drafts().glob("*"), _DRAFT)
 
 
 def remove_draft(name: str) -> None:
-    """Remove a draft that nobody writes any more."""
     with storing():
         (drafts() / name).unlink(missing_ok=True)
 
 
 def _files(paths: Iterable[Path], pattern: re.Pattern[str]) -> Iterator[Stored]:
     for path in paths:
-        with suppress(FileNotFoundError):  # it was removed meanwhile
+        with suppress(FileNotFoundError):  # removed since it was listed
             if pattern.fullmatch(path.name):
                 about = path.stat()
                 yield Stored(path.name, about.st_size, about.st_mtime)

@@ -1,4 +1,4 @@
-"""Reading: stored bytes as they were delivered, whole or any stretch of them, and never damaged ones."""
+"""Read stored bytes, whole or in part, and never return damaged ones as good."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 
-from artifacts.models import Codec, Content
-from artifacts.storage.base import Readable, content_store
-from artifacts.storage.frames import BrokenFrame, Frame, Index, unpacked
+from artifacts.models import Content
+from artifacts.storage.backends import content_store
+from artifacts.storage.base import Readable
+from artifacts.storage.block_index import Block, BrokenIndex, Index
 from orchestrator_site.kernel.errors import OrchestratorError
-
-READ_CHUNK = 64 * 1024
-"""Packed bytes that are read at once where content has no frames."""
 
 
 class Damaged(OrchestratorError):
-    """Stored bytes are missing or are not the ones that were delivered; they are never served as good."""
+    """Stored bytes are missing or are not the ones that were delivered."""
 
     code = "conflict"
     status = 500
@@ -28,19 +26,19 @@ class Missing(Damaged):
 
 
 def chunks(content: Content) -> Iterator[bytes]:
-    """Yield the delivered bytes in order, up to a frame at once.
+    """Yield the delivered bytes in order, up to a block at a time.
 
     Raises Damaged, at the end at the latest, where they are not the ones that were delivered.
     """
     digest = hashlib.sha256()
-    for chunk in unproven(content):
+    for chunk in _checked_blocks(content, index_of(content).rows):
         digest.update(chunk)
         yield chunk
     if digest.hexdigest() != content.sha256:
         raise damaged(content)
 
 
-def prove(content: Content) -> None:
+def verify_digest(content: Content) -> None:
     """Read everything. Raises Damaged."""
     for _ in chunks(content):
         pass
@@ -55,96 +53,76 @@ def text_of(content: Content) -> str:
 
 
 def stretch(content: Content, start: int, stop: int) -> Iterator[bytes]:
-    """Yield the delivered bytes from `start` up to `stop` in order. Each is proven before it is yielded.
+    """Yield the delivered bytes from `start` up to `stop` in order. Each block is checked before it is yielded.
 
     Raises Damaged.
     """
     if start >= stop:
         return
-    if content.codec == Codec.FRAMES:
-        rows = index_of(content).span(start, stop)
-        position, pieces = rows[0].raw, _unpacked_frames(content, rows)
-    else:
-        prove(content)
-        position, pieces = 0, unproven(content)
-    for piece in pieces:
-        if wanted := piece[max(start - position, 0) : stop - position]:
-            yield wanted
-        position += len(piece)
-        if position >= stop:
-            return
+    if content.data is not None:
+        verify_digest(content)
+    rows = index_of(content).span(start, stop)
+    position = rows[0].start
+    for block in _checked_blocks(content, rows):
+        yield block[max(start - position, 0) : stop - position]
+        position += len(block)
 
 
 def index_of(content: Content) -> Index:
-    """Return the index of a content; one without frames counts as a single one.
+    """Return the index of a content; what is in its row counts as one block.
 
     Raises Damaged.
     """
-    if content.codec != Codec.FRAMES:
-        return Index([Frame(0, 0, 0, 0, 0), Frame(0, content.size_bytes, content.size_chars or 0, 0, 0)])
+    if content.data is not None:
+        return Index([Block(0, 0, 0, 0), Block(content.size_bytes, content.size_chars or 0, 0, 0)])
     try:
         return Index.read(bytes(content.index or b""), content.sha256)
-    except BrokenFrame as error:
+    except BrokenIndex as error:
         raise damaged(content) from error
 
 
 def damaged(content: Content, kind: type[Damaged] = Damaged) -> Damaged:
-    """The refusal to show what was not delivered."""
+    """Return the error for stored bytes that cannot be served."""
     return kind(
         "The stored bytes are missing or damaged.",
-        next="Restore them from a backup of ORCHESTRATOR_HOME, or deliver the work again.",
+        next="Restore them from a backup of ORCHESTRATOR_HOME, or deliver the artifact again.",
         details={"sha256": content.sha256},
     )
 
 
-def unproven(content: Content) -> Iterator[bytes]:
-    """Yield stored bytes as they are found. Raises Damaged where they are none that could have been delivered."""
+def read_unverified(content: Content, chunk_size: int) -> Iterator[bytes]:
+    """Yield stored bytes in chunks, whatever they are. Raises Missing."""
     if content.data is not None:
-        return iter([bytes(content.data)])
-    if content.codec == Codec.FRAMES:
-        return _unpacked_frames(content, index_of(content).rows)
-    return _unpacked_stream(content)
-
-
-def _unpacked_frames(content: Content, rows: list[Frame]) -> Iterator[bytes]:
-    """Unpack consecutive frames; the last row tells where they end."""
+        yield bytes(content.data)
+        return
     try:
-        with content_store().open(content.kept_as, rows[0].packed, rows[-1].packed) as handle:
-            for frame, following in pairwise(rows):
-                packed = _exactly(handle, following.packed - frame.packed)
-                yield unpacked(packed, following.raw - frame.raw, frame.crc)
+        with content_store().open(content.stored_as) as handle:
+            while chunk := _exactly(handle, chunk_size):
+                yield chunk
     except FileNotFoundError as error:
         raise damaged(content, Missing) from error
-    except BrokenFrame as error:
-        raise damaged(content) from error
 
 
-def _unpacked_stream(content: Content) -> Iterator[bytes]:
-    """Read content that earlier releases stored: as it is, or as one stream of zlib."""
+def _checked_blocks(content: Content, rows: list[Block]) -> Iterator[bytes]:
+    """Read consecutive blocks; the last row says where they end."""
+    if content.data is not None:
+        yield bytes(content.data)
+        return
     try:
-        with content_store().open(content.kept_as) as handle:
-            packed = iter(lambda: handle.read(READ_CHUNK), b"")
-            yield from _inflated(packed) if content.codec == Codec.ZLIB else packed
+        with content_store().open(content.stored_as, rows[0].start, rows[-1].start) as handle:
+            for block, following in pairwise(rows):
+                data = _exactly(handle, following.start - block.start)
+                if zlib.crc32(data) != block.crc:
+                    raise damaged(content)
+                yield data
     except FileNotFoundError as error:
         raise damaged(content, Missing) from error
-    except zlib.error as error:
-        raise damaged(content) from error
-
-
-def _inflated(packed: Iterator[bytes]) -> Iterator[bytes]:
-    """Unpack a little at a time: a chunk may hold a thousand times its size."""
-    unpack = zlib.decompressobj()
-    for chunk in packed:
-        while chunk and not unpack.eof:  # behind its end a stream takes nothing and would ask for ever
-            yield unpack.decompress(chunk, READ_CHUNK)
-            chunk = unpack.unconsumed_tail
-    yield unpack.flush()
 
 
 def _exactly(handle: Readable, size: int) -> bytes:
-    """Read so many bytes, fewer only at the end: an object store gives what has arrived."""
+    """Read so many bytes, fewer only at the end: an object store returns what has arrived so far."""
     parts = []
     while size > 0 and (part := handle.read(size)):
         parts.append(part)
         size -= len(part)
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,7 +1,7 @@
-"""An object store that speaks S3: one object for each name, whole or not there at all.
+"""Content in an object store that speaks S3, one object for each name.
 
-Which one, and as whom, is said by the variables that every AWS client reads: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_REGION, AWS_ENDPOINT_URL_S3 …
+Credentials and endpoint come from the variables that every AWS client reads: AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL_S3 …
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class S3Store:
         self._prefix = f"{prefix}/" if prefix else ""
 
     def keep(self, draft: Path, sha256: str) -> str:
-        """Put the draft, in one request: it is there whole or not, and leaves no parts behind."""
+        """Put the draft in one request, which leaves no parts behind when it fails."""
         name = new_name(sha256)
         with asking(), draft.open("rb") as handle:
             self._client.put_object(**self._object(name), Body=handle)
@@ -49,12 +49,10 @@ class S3Store:
 
     @contextmanager
     def open(self, name: str, start: int = 0, stop: int | None = None) -> Iterator[Readable]:
-        """Open a range of the object."""
         with asking(), closing(self._body(name, f"bytes={start}-{'' if stop is None else stop - 1}")) as body:
             yield body
 
     def stored(self) -> Iterator[Stored]:
-        """Yield the objects whose names are ours."""
         with asking():
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
             for each in (each for page in pages for each in page.get("Contents", ())):
@@ -63,12 +61,10 @@ class S3Store:
                     yield Stored(name, each["Size"], each["LastModified"].timestamp())
 
     def remove(self, name: str) -> None:
-        """Remove the object."""
         with asking():
             self._client.delete_object(**self._object(name))
 
     def put_aside(self, name: str) -> None:
-        """Move the object below `damaged/`."""
         source, target = self._object(name), f"{self._prefix}damaged/{name}"
         try:
             with asking():
@@ -84,19 +80,19 @@ class S3Store:
         try:
             return self._client.get_object(**self._object(name), Range=bytes_range)["Body"]
         except ClientError as error:
-            if _code(error) == "InvalidRange":  # it has lost its end
+            if _code(error) == "InvalidRange":  # the object was cut short
                 return io.BytesIO()
             raise
 
 
 def s3_store(url: str) -> S3Store:
-    """Return the store of an address like s3://bucket/prefix."""
+    """Return the store of a URL like s3://bucket/prefix."""
     return _store(url, os.getpid())
 
 
 @lru_cache(maxsize=4)
 def _store(url: str, process: int) -> S3Store:
-    """Make a store; its connections are of one process, and of all its threads."""
+    """Make a store for a process: threads can share its connections, forked processes cannot."""
     parts = urlsplit(url)
     storage = S3Storage(bucket_name=parts.netloc, client_config=Config(**_CONFIG))
     with asking():
@@ -105,7 +101,7 @@ def _store(url: str, process: int) -> S3Store:
 
 @contextmanager
 def asking() -> Iterator[None]:
-    """Turn what an object store answers into FileNotFoundError, or Transient."""
+    """Turn errors of the object store into FileNotFoundError or Transient."""
     try:
         yield
     except ClientError as error:
@@ -122,7 +118,7 @@ def _code(error: ClientError) -> str:
 
 def _fault(why: str) -> Transient:
     return Transient(
-        f"The object store that keeps the works {why}.",
+        f"The object store of artifacts {why}.",
         retry_after_ms=5000,
         next="Nothing was changed. Send it again; if it goes on, ask the person who runs the server to look at "
         "ORCHESTRATOR_CONTENT_URL and the AWS_* variables.",

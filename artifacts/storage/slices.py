@@ -1,6 +1,6 @@
-"""Exact stretches of a text in characters or lines, of any size, from where they begin.
+"""Read exact ranges of a text in characters or lines, without reading what comes before them.
 
-A line ends with \\n, which belongs to it as a \\r before it does; what follows the last one is a line as well.
+A line ends with \\n, which belongs to it; what follows the last \\n is a line as well.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import codecs
 from dataclasses import dataclass
 
 from artifacts.models import Content
-from artifacts.storage.frames import CONTINUATION, Unit
-from artifacts.storage.reading import chunks, damaged, index_of, stretch
+from artifacts.storage.block_index import CONTINUATION
+from artifacts.storage.reading import damaged, index_of, stretch
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Whole lines, how many they are, and the characters of the text before them."""
+    """Complete lines, how many they are, and the characters of the text before them."""
 
     text: str
     count: int
@@ -28,13 +28,13 @@ def characters(content: Content, offset: int, limit: int) -> str:
     Raises Damaged.
     """
     index = index_of(content)
-    begin = index.begins(offset, Unit.CHARS)
-    # The last character may go on in the next frame, with up to three bytes.
-    stop = min(index.ends(offset + limit, Unit.CHARS).raw + 3, content.size_bytes)
+    begin = index.last_before(offset, "chars")
+    # The last character may continue in the next block, with up to three bytes.
+    stop = min(index.first_after(offset + limit, "chars").start + 3, content.size_bytes)
     skip, left, parts = offset - begin.chars, limit, [""]
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for number, piece in enumerate(stretch(content, begin.raw, stop)):
+        for number, piece in enumerate(stretch(content, begin.start, stop)):
             text = decoder.decode(piece if number else piece.lstrip(CONTINUATION))
             parts.append(text[skip : skip + left])
             skip, left = max(skip - len(text), 0), left - len(parts[-1])
@@ -46,18 +46,18 @@ def characters(content: Content, offset: int, limit: int) -> str:
 
 
 def lines(content: Content, offset: int, limit: int, *, most: int) -> Lines:
-    """Return up to `limit` whole lines from `offset` on, as many as have up to `most` characters together.
+    """Return up to `limit` complete lines from `offset` on, of up to `most` characters together.
 
-    No line where there is none, or where the first has more. Raises Damaged.
+    None where the first line alone has more. Raises Damaged.
     """
     index = index_of(content)
-    begin = index.begins(offset - 1, Unit.LINES)
-    stop = index.ends(offset + limit, Unit.LINES).raw
-    skip, before, position, raw = offset - begin.lines, begin.chars, begin.raw, bytearray()
-    for piece in stretch(content, begin.raw, stop):
-        behind, skip = _behind(piece, skip)
-        before += _begun(piece[:behind])
-        raw += piece[behind:]
+    begin = index.last_before(offset - 1, "lines")
+    stop = index.first_after(offset + limit, "lines").start
+    skip, before, position, raw = offset - begin.lines, begin.chars, begin.start, bytearray()
+    for piece in stretch(content, begin.start, stop):
+        passed, skip = _after_lines(piece, skip)
+        before += len(piece[:passed].translate(None, CONTINUATION))
+        raw += piece[passed:]
         position += len(piece)
         if raw.count(b"\n") >= limit or len(raw) > 4 * most:
             break
@@ -65,33 +65,22 @@ def lines(content: Content, offset: int, limit: int, *, most: int) -> Lines:
 
 
 def ends_before(content: Content, offset: int) -> int:
-    """Count the lines that have ended in the first `offset` characters, reading no frame but the one they end in.
+    """Count the line ends in the first `offset` characters, reading only the block where they end.
 
     Raises Damaged.
     """
     index = index_of(content)
-    begin = index.begins(offset, Unit.CHARS)
-    stop = min(index.ends(offset, Unit.CHARS).raw + 3, content.size_bytes)
+    begin = index.last_before(offset, "chars")
+    stop = min(index.first_after(offset, "chars").start + 3, content.size_bytes)
     ends, left, decoder = begin.lines, offset - begin.chars, codecs.getincrementaldecoder("utf-8")()
-    for number, piece in enumerate(stretch(content, begin.raw, stop)):
+    for number, piece in enumerate(stretch(content, begin.start, stop)):
         text = decoder.decode(piece if number else piece.lstrip(CONTINUATION))[:left]
         ends, left = ends + text.count("\n"), left - len(text)
     return ends
 
 
-def count_lines(content: Content) -> int:
-    """Count the lines of a text that was stored before they were counted.
-
-    Raises Damaged.
-    """
-    ends, last = 0, b"\n"
-    for chunk in chunks(content):
-        ends, last = ends + chunk.count(b"\n"), chunk[-1:] or last
-    return ends + (last != b"\n")
-
-
 def _fitting(raw: bytes, limit: int, most: int, *, at_end: bool) -> tuple[str, int]:
-    """Return the whole lines that fit, and how many they are. The last part is a line only at the end of the text."""
+    """Return the lines that fit, and how many. What follows the last \\n is a line only at the end of the text."""
     *ended, last = raw.split(b"\n", limit)
     found = [line + b"\n" for line in ended] + ([last] if at_end and last and len(ended) < limit else [])
     chosen: list[str] = []
@@ -104,19 +93,14 @@ def _fitting(raw: bytes, limit: int, most: int, *, at_end: bool) -> tuple[str, i
     return "".join(chosen), len(chosen)
 
 
-def _behind(raw: bytes, ends: int) -> tuple[int, int]:
-    """Return where it goes on behind so many ends of lines, and how many of them are not in these bytes."""
-    there = raw.count(b"\n")
-    if there < ends:
-        return len(raw), ends - there
+def _after_lines(raw: bytes, ends: int) -> tuple[int, int]:
+    """Return the place after so many line ends, and how many of them are not in these bytes."""
+    found = raw.count(b"\n")
+    if found < ends:
+        return len(raw), ends - found
     start, stop = 0, len(raw)
     while ends and stop - start > 1:
         middle = (start + stop) // 2
         count = raw.count(b"\n", start, middle)
         start, stop, ends = (middle, stop, ends - count) if count < ends else (start, middle, ends)
     return (stop if ends else 0), 0
-
-
-def _begun(raw: bytes) -> int:
-    """How many characters begin in some bytes."""
-    return len(raw.translate(None, CONTINUATION))

@@ -1,4 +1,4 @@
-"""Pages of a project's files: its logical paths as folders, and zips of them."""
+"""Files of a project by logical path, and ZIP downloads."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 
-from artifacts.export.contents import folder_works, works_of
-from artifacts.export.filenames import Work
+from artifacts.export.contents import folder_versions, versions_of
+from artifacts.export.filenames import ExportedVersion
 from artifacts.export.zip_stream import zip_answer
 from artifacts.models import Kind
 from artifacts.selectors.tree import PATHLESS, folder_of, pathless_of
@@ -46,7 +46,7 @@ def folder(request: HttpRequest, slug: str, path: str = "") -> HttpResponse:
 @page
 def folder_zip(request: HttpRequest, slug: str) -> HttpResponseBase:
     project = get_object_or_404(Project, slug=slug)
-    works, name = folder_works(project, request.GET.get("path", ""), is_pathless=_is_pathless(request))
+    works, name = folder_versions(project, request.GET.get("path", ""), is_pathless=_is_pathless(request))
     return _zip(request, works, name)
 
 
@@ -55,10 +55,10 @@ def task_zip(request: HttpRequest, public_id: str) -> HttpResponseBase:
     if "\x00" in public_id:  # PostgreSQL refuses to compare with it
         raise Http404
     task = get_object_or_404(Task, public_id=public_id)
-    return _zip(request, works_of(task, all_versions=request.GET.get("versions") == "all"), task.public_id)
+    return _zip(request, versions_of(task, all_versions=request.GET.get("versions") == "all"), task.public_id)
 
 
-def _zip(request: HttpRequest, works: list[Work], name: str) -> HttpResponseBase:
+def _zip(request: HttpRequest, works: list[ExportedVersion], name: str) -> HttpResponseBase:
     if not works:
         raise NotFound("There are no artifacts to download yet.", next="Try again after a delivery.")
     return zip_answer(request, works, name)

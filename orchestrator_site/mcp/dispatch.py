@@ -22,7 +22,7 @@ from orchestrator_site.kernel.text import unstorable
 from orchestrator_site.mcp.hints import HINTS
 from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.mcp.registry import Tool
-from tasks.identity.client import Caller
+from tasks.services.caller import Caller
 
 logger = logging.getLogger(__name__)
 

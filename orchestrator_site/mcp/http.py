@@ -27,8 +27,8 @@ from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.mcp.server import Bridge
 from orchestrator_site.mcp.stdio.framing import LINE_LIMIT
 from orchestrator_site.tokens.bearer import TokenError, authenticate, bearer_of, recent_principal
-from tasks.identity.client import Caller
 from tasks.services import sessions
+from tasks.services.caller import Caller
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import anyio
 from django.utils import timezone
 
 from orchestrator_site.asgi.database import in_thread
-from tasks.identity.client import Caller
+from tasks.services.caller import Caller
 from tasks.services.tool_use import Key, Use, add_uses
 
 logger = logging.getLogger(__name__)

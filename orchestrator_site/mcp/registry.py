@@ -75,7 +75,7 @@ def _list_from(name: str, value: str, notes: list[str], *, of_strings: bool) -> 
 A = TypeVar("A", bound=BaseModel)
 B = TypeVar("B", bound=str | bytes)
 ToolHandler = Callable[[Any, Any], dict[str, Any]]
-"""Takes the caller (`tasks.identity.client.Caller`) and the parsed arguments; returns the payload of the result."""
+"""Takes the caller (`tasks.services.caller.Caller`) and the parsed arguments; returns the payload of the result."""
 Completer = Callable[[Any, str, str, dict[str, str]], list[str]]
 """Takes the caller, the name of a variable, its prefix and the variables chosen so far; returns matching values."""
 

@@ -36,8 +36,8 @@ from orchestrator_site.mcp import dispatch, registry, serializers
 from orchestrator_site.mcp.hints import HINTS
 from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.mcp.subscriptions import WATCHED_PER_CLIENT, Subscriptions
-from tasks.identity.client import Caller
 from tasks.selectors import feed
+from tasks.services.caller import Caller
 
 NAME = "mcp-task-orchestrator"
 TITLE = "MCP Task Orchestrator"

@@ -10,7 +10,7 @@ import pytest
 from pytest_django import Settings
 
 from artifacts.storage import s3
-from artifacts.storage.base import content_store
+from artifacts.storage.backends import content_store
 from tests.artifacts.object_store import object_store
 from tests.artifacts.shelf import FolderShelf, ObjectShelf, Shelf
 

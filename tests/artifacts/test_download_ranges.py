@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from artifacts.download import Span, _checked
 from artifacts.models import Artifact, Content
 from artifacts.storage import insert, prepare
-from artifacts.storage.frames import FRAME_BYTES
+from artifacts.storage.block_index import BLOCK_BYTES
 from tasks.models import Task
 from tests.factories import make_artifact, make_project, make_task, signed_in
 
@@ -123,5 +123,5 @@ def test_no_piece_is_large_however_well_the_whole_was_packed(client: Client, tas
     text = "x" * 5_000_000
     content = make_artifact(task, text).versions.get().content
     pieces = list(_checked(content, Span(1, len(text))))
-    assert max(map(len, pieces)) <= FRAME_BYTES
+    assert max(map(len, pieces)) <= BLOCK_BYTES
     assert b"".join(pieces) == text[1:].encode()

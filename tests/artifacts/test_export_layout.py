@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artifacts.export.filenames import Work, laid_out
+from artifacts.export.filenames import ExportedVersion, place_files
 from artifacts.paths import normalised
 
 _places = count(1)
@@ -34,9 +34,9 @@ HOSTILE = [
 ]
 
 
-def work(*paths: str, number: int = 1, is_latest: bool = True, **facts: object) -> Work:
+def work(*paths: str, number: int = 1, is_latest: bool = True, **facts: object) -> ExportedVersion:
     place = next(_places)
-    return Work(
+    return ExportedVersion(
         place=place,
         artifact_id=str(facts.get("artifact_id", f"artifact_{place:08x}")),
         task_id="task_0000000a",
@@ -52,8 +52,8 @@ def work(*paths: str, number: int = 1, is_latest: bool = True, **facts: object) 
     )
 
 
-def files(*works: Work, taken: tuple[str, ...] = ()) -> dict[str, str]:
-    return {each.file: each.work.artifact_id for each in laid_out(works, taken=taken)}
+def files(*works: ExportedVersion, taken: tuple[str, ...] = ()) -> dict[str, str]:
+    return {each.file: each.version.artifact_id for each in place_files(works, taken=taken)}
 
 
 def test_a_work_lies_at_each_of_its_paths_and_without_one_below_its_task() -> None:
@@ -111,7 +111,7 @@ def test_names_of_what_is_no_work_are_left_alone_in_whatever_case() -> None:
 def test_older_versions_lie_beside_the_latest() -> None:
     old = work("src/a.py", number=1, is_latest=False, artifact_id="artifact_1")
     new = work("src/a.py", number=2, artifact_id="artifact_1")
-    assert [each.file for each in laid_out([old, new])] == ["src/a.py", "src/a~v1.py"]
+    assert [each.file for each in place_files([old, new])] == ["src/a.py", "src/a~v1.py"]
 
 
 def test_a_mark_that_somebody_claimed_as_a_path_is_counted_on() -> None:
@@ -130,8 +130,8 @@ def paths() -> st.SearchStrategy[str]:
 @given(st.lists(st.lists(paths(), max_size=3, unique=True), max_size=8))
 def test_every_work_gets_all_its_files_and_no_system_takes_two_for_one(given_paths: list[list[str]]) -> None:
     works = [work(*some) for some in given_paths]
-    placed = laid_out(works, taken=("a",))
-    assert sorted((each.work.place, each.path) for each in placed if each.work.paths) == sorted(
+    placed = place_files(works, taken=("a",))
+    assert sorted((each.version.place, each.path) for each in placed if each.version.paths) == sorted(
         (each.place, path) for each in works for path in each.paths
     )
     keys = [unicodedata.normalize("NFC", unicodedata.normalize("NFD", each.file).casefold()) for each in placed]

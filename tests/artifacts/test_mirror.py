@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from artifacts import storage
 from artifacts.api.uploads import MEDIA_TYPE
-from artifacts.export.contents import works_in
+from artifacts.export.contents import versions_in
 from artifacts.models import Artifact, Content
 from artifacts.receivers import update_mirror
 from artifacts.services.mirror import mirror, mirror_all, mirror_now
@@ -435,10 +435,10 @@ def test_work_that_is_removed_while_it_is_written_holds_up_no_other(
 
     make_artifact(task, "x", paths=["a.txt"])
     make_artifact(task, "y", paths=["b.txt"])
-    works = works_in(task.project)
+    versions = versions_in(task.project)
     Artifact.objects.filter(paths__path="a.txt").delete()
     Content.objects.filter(versions=None).delete()
-    monkeypatch.setattr(module, "works_in", lambda project: works)
+    monkeypatch.setattr(module, "versions_in", lambda project: versions)
     assert "a.txt" in mirror_all() and files(place) == {"b.txt": "y"}
 
 

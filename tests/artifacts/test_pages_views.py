@@ -92,6 +92,7 @@ def test_beyond_the_limit_it_leads_on_in_the_source(client: Client, task: Task) 
 def test_a_text_that_cannot_be_rendered_is_shown_as_it_is(
     client: Client, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sandbox, "_workers", sandbox.two_workers())
     monkeypatch.setattr(sandbox, "SECONDS", 0.01)
     page = _page(client, make_artifact(task, "# Too hard", paths=["a.md"]))
     assert 'id="not-rendered"' in page and '<pre dir="auto">\n# Too hard</pre>' in page

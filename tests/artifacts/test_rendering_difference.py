@@ -50,7 +50,7 @@ def test_opcodes_turn_the_old_lines_into_the_new_ones(old: str, new: str) -> Non
 @given(TEXTS, TEXTS)
 def test_both_texts_can_be_read_from_their_difference(old: str, new: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rooms, "kept", lambda key, what, old, new: opcodes(old, new))
+        patch.setattr(rooms, "render", lambda key, what, old, new: opcodes(old, new))
         found = compare(old, new, context=WHOLE)
     rows = [row for hunk in found.hunks for row in hunk.rows]
     below = [row for hunk in found.hunks for row in hunk.unified]
@@ -69,7 +69,7 @@ def test_both_texts_can_be_read_from_their_difference(old: str, new: str) -> Non
 def test_git_applies_what_is_written(tmp_path_factory: pytest.TempPathFactory, old: str, new: str) -> None:
     folder = tmp_path_factory.mktemp("tree")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rooms, "kept", lambda key, what, old, new: opcodes(old, new))
+        patch.setattr(rooms, "render", lambda key, what, old, new: opcodes(old, new))
         text = unified(compare(old, new), "a/file", "b/file")
     if not text:
         assert old == new
@@ -139,6 +139,7 @@ def test_of_a_very_long_text_the_beginning_is_compared(monkeypatch: pytest.Monke
 
 
 def test_a_comparison_that_takes_too_long_is_rough_and_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "_workers", sandbox.two_workers())
     monkeypatch.setattr(sandbox, "SECONDS", 0.01)
     found = compare("same\na\nslow\nb\n", "same\nb\nslow\na\n")
     assert found.is_rough and (found.added, found.removed) == (3, 3)

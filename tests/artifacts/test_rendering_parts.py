@@ -108,6 +108,7 @@ def test_lines_before_a_place_are_counted_in_the_frames_before_it() -> None:
 
 
 def test_what_cannot_be_coloured_in_time_has_its_lines_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "_workers", sandbox.two_workers())
     monkeypatch.setattr(sandbox, "SECONDS", 0.01)
     content = stored("<b>\nx\n")
     shown = coloured(content, parts_of(content, 1)[0], "a.py")
@@ -115,7 +116,7 @@ def test_what_cannot_be_coloured_in_time_has_its_lines_all_the_same(monkeypatch:
 
 
 def test_endless_lines_and_endless_many_lines_never_reach_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "_run", lambda task: pytest.fail("it was coloured"))
+    monkeypatch.setattr(sandbox._Worker, "run", lambda worker, task: pytest.fail("it was coloured"))
     for text, why in (("x" * 200_000, "no colours"), ("\n" * 200_000, "neither colours nor numbers")):
         content = stored(text)
         shown = coloured(content, parts_of(content, 1)[0], "a.py")

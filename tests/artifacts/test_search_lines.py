@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artifacts import storage
-from artifacts.search import lines
-from artifacts.search.lines import Found, find_lines
+from artifacts.search import inside
+from artifacts.search.inside import Matches, find_lines
 from artifacts.search.query_parser import terms_of
 
 pytestmark = pytest.mark.django_db
 MOST = 64 * 1024 * 1024
 
 
-def found(text: str, query: str, **more: int | bool) -> Found:
+def found(text: str, query: str, **more: int | bool) -> Matches:
     facts: dict[str, int | bool] = {"every": True, "after": -1, "limit": 100, "most": MOST, **more}
     return find_lines(storage.insert(storage.prepare(text)), terms_of(query), **facts)  # type: ignore[arg-type]
 
@@ -52,7 +52,7 @@ def test_pages_of_hits_follow_each_other_and_the_total_stays() -> None:
 
 
 def test_counting_ends_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "TOTAL_LIMIT", 50)
+    monkeypatch.setattr(inside, "TOTAL_LIMIT", 50)
     page = found("hit\n" * 500, "hit", limit=20)
     assert (page.total, page.is_counted, len(page.lines), page.has_more) == (50, False, 20, True)
 

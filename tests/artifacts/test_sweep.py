@@ -17,7 +17,8 @@ from artifacts.models import INLINE_LIMIT, Artifact, Content
 from artifacts.services import sweep
 from artifacts.services.sweep import remove_orphans, remove_row
 from artifacts.storage.base import place_of
-from artifacts.storage.local import Draft, LocalStore, drafts, refused
+from artifacts.storage.local import Draft, LocalStore, drafts
+from orchestrator_site.kernel.errors import Transient
 from tests.factories import make_artifact, make_project, make_task
 
 pytestmark = pytest.mark.django_db
@@ -112,18 +113,6 @@ def test_old_drafts_go_and_what_is_not_ours_stays() -> None:
     assert list(drafts().iterdir()) == [young]
 
 
-def test_what_an_earlier_release_stored_is_swept_and_kept_by_the_same_rules() -> None:
-    kept, gone = (storage.insert(storage.prepare(text + WORK)) for text in ("kept", "gone"))
-    for content in (kept, gone):
-        plain = storage.folder() / place_of(content.sha256)
-        storage.path_of(content.sha256).rename(plain)
-        aged(plain)
-    Content.objects.update(stored_as="")
-    gone.delete()
-    assert remove_orphans() == 1
-    assert storage.text_of(Content.objects.get()) == "kept" + WORK
-
-
 def test_bytes_that_are_stored_again_during_the_sweep_are_there_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     """The other process stores them after the sweep has found that no row names them, and names them in one."""
     path, remove = stored(), Path.unlink
@@ -184,7 +173,7 @@ def test_a_file_that_cannot_be_removed_holds_up_no_other(monkeypatch: pytest.Mon
 
     def refusing(self: LocalStore, name: str) -> None:
         if name == kept:
-            raise refused("Operation not permitted")
+            raise Transient("Operation not permitted")
         remove(self, name)
 
     monkeypatch.setattr(LocalStore, "remove", refusing)

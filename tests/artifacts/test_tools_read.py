@@ -9,7 +9,7 @@ import pytest
 
 from artifacts import storage
 from artifacts.models import Content
-from artifacts.storage import frames
+from artifacts.storage import block_index
 from tests.assistants import Assistant
 
 WORK = "".join(f"{number}: ünïcödé 漢字 🎉 e\u0301\r\n" for number in range(2000))
@@ -45,7 +45,7 @@ def test_ranges_concatenate_to_the_whole(ada: Assistant, limit: int) -> None:
 def test_every_unit_is_read_exactly_by_the_offsets_that_are_told(
     ada: Assistant, unit: str, whole: str | list[str] | bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frames, "FRAME_BYTES", 1000)
+    monkeypatch.setattr(block_index, "BLOCK_BYTES", 1000)
     artifact, found, answer = deliver(ada, WORK), b"", {"next_offset": 0}
     while "next_offset" in answer:
         offset = answer["next_offset"]

@@ -1,4 +1,4 @@
-"""`manage.py artifacts verify`: finds what is wrong and nothing else, and mends what can be mended."""
+"""`manage.py artifacts verify`: finds what is wrong and nothing else, and repairs what can be repaired."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from artifacts.services import sweep, verify
 from artifacts.storage.local import drafts
 from orchestrator_site.kernel.errors import Transient
 from tasks.models import Project
-from tests.artifacts.old_rows import make_old
 from tests.artifacts.shelf import Shelf
 from tests.factories import make_artifact, make_project, make_task
 from tests.mcp.stdio_client import ROOT, environment
@@ -109,7 +108,7 @@ def test_a_mirror_that_has_the_same_bytes_heals_them(shelf: Shelf, folder: Path,
         Content.objects.update(data=b"Evil!")
     mirrored(artifact, folder, text.encode())
     code, [finding], totals = told(repair=True)
-    assert (code, finding["done"], totals["harms"]) == (0, "healed from a mirror", 0)
+    assert (code, finding["done"], totals["harms"]) == (0, "restored from a mirror", 0)
     assert told()[:2] == (0, [])
     assert storage.text_of(artifact.versions.get().content) == text
 
@@ -155,24 +154,12 @@ def test_a_row_is_mended_from_good_bytes(shelf: Shelf, what: str, wrong: dict[st
     code, [finding], _ = told()
     assert (code, finding["what"]) == (1, what)
     code, [finding], _ = told(repair=True)
-    assert (code, finding["what"], finding["done"]) == (0, what, "mended")
+    assert (code, finding["what"], finding["done"]) == (0, what, "repaired")
     assert told()[:2] == (0, [])
     after = Content.objects.get()
     assert (after.size_bytes, after.size_chars, after.size_lines) == (len(TEXT.encode()), len(TEXT), 3000)
     assert bytes(after.index or b"") == bytes(before.index or b"")
     assert artifacts.read(artifacts.version_of(artifact), "lines", offset=2999).text == TEXT.splitlines(True)[-1]
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("codec", ["identity", "zlib"])
-def test_lines_that_an_earlier_release_did_not_count_are_no_harm_and_are_counted(shelf: Shelf, codec: str) -> None:
-    content = make_old(TEXT, codec, shelf).content
-    code, [finding], _ = told()
-    assert (code, finding["what"]) == (0, "uncounted lines")
-    told(repair=True)
-    content.refresh_from_db()
-    assert content.size_lines == 3000
-    assert told()[:2] == (0, [])
 
 
 @pytest.mark.django_db
@@ -190,7 +177,7 @@ def test_what_nothing_names_is_told_and_removed_when_it_is_a_day_old(
     wanted = {
         "row without a version": content.sha256,
         "bytes without a row": left.stored_as,
-        "draft that nobody writes": f"1.{'0' * 16}",
+        "abandoned draft": f"1.{'0' * 16}",
     }
     assert {each["what"]: each["name"] for each in told()[1]} == wanted
     code, found, _ = told(repair=True)
@@ -220,13 +207,13 @@ def test_a_content_that_is_delivered_anew_while_it_is_looked_at_is_not_told(
 ) -> None:
     _, content = kept()
     folder_shelf.remove(content.stored_as)
-    look = verify._as_it_is_now
+    look = verify._current
 
     def delivered_meanwhile(content: Content) -> Content | None:
         make_artifact(make_task(make_project()), TEXT)
         return look(content)
 
-    monkeypatch.setattr(verify, "_as_it_is_now", delivered_meanwhile)
+    monkeypatch.setattr(verify, "_current", delivered_meanwhile)
     assert told()[:2] == (0, [])
 
 

@@ -12,8 +12,8 @@ from django.test import Client
 
 from artifacts import storage
 from artifacts.export import zip_stream
-from artifacts.export.contents import works_in
-from artifacts.export.filenames import laid_out
+from artifacts.export.contents import versions_in
+from artifacts.export.filenames import place_files
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content
 from artifacts.storage import Damaged
 from tasks.models import Project, Task
@@ -182,7 +182,7 @@ def test_work_that_goes_bad_while_it_is_sent_makes_a_zip_that_no_program_takes(
     monkeypatch.setattr(zip_stream, "chunks_of", chunks_of)
     sent = b""
     with pytest.raises(Damaged):
-        for piece in zip_stream.zipped(laid_out(works_in(task.project))):
+        for piece in zip_stream.zipped(place_files(versions_in(task.project))):
             sent += piece
     with pytest.raises(zipfile.BadZipFile):
         zipfile.ZipFile(io.BytesIO(sent))
@@ -190,7 +190,7 @@ def test_work_that_goes_bad_while_it_is_sent_makes_a_zip_that_no_program_takes(
 
 def test_a_thousand_works_are_zipped_with_their_bytes_read_one_by_one(task: Task, client: Client) -> None:
     make_many(task, 1_000)
-    pieces = list(zip_stream.zipped(laid_out(works_in(task.project))))
+    pieces = list(zip_stream.zipped(place_files(versions_in(task.project))))
     assert max(map(len, pieces)) < zip_stream.PIECE + 200_000
     found = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
     assert found.testzip() is None and len(found.namelist()) == 1_000
@@ -199,7 +199,7 @@ def test_a_thousand_works_are_zipped_with_their_bytes_read_one_by_one(task: Task
 
 def test_files_beyond_what_a_plain_zip_holds_are_written_as_zip64(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     make_artifact(task, LARGE, paths=["large.txt"])
-    placed = laid_out(works_in(task.project))
+    placed = place_files(versions_in(task.project))
     plain = b"".join(zip_stream.zipped(placed))
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 100_000)
     large = b"".join(zip_stream.zipped(placed))

@@ -45,7 +45,7 @@ def test_the_site_links_to_the_tokens(ada: Client) -> None:
 
 
 def test_an_empty_list_explains_tokens(ada: Client) -> None:
-    assert "No tokens yet." in html_of(ada.get("/tokens/"))
+    assert 'class="empty"' in html_of(ada.get("/tokens/"))
 
 
 def test_the_secret_of_a_new_token_is_only_in_the_response(ada: Client) -> None:
@@ -135,7 +135,7 @@ def test_revoking_asks_on_get_and_happens_on_post(ada: Client) -> None:
     assert "Revoke <bdi>laptop</bdi>?" in html_of(ada.get(f"/tokens/{token.public_id}/revoke/"))
     assert principal_of(secret) is not None
     done = ada.post(f"/tokens/{token.public_id}/revoke/", follow=True)
-    assert "The token laptop is revoked." in html_of(done)
+    assert 'class="note success"' in html_of(done)
     assert principal_of(secret) is None
 
 

@@ -81,13 +81,14 @@ class Audit:
 
     def check_works(self) -> None:
         """Every stored work can be read and is the one that its sha256 names; every version is there."""
-        for sha256, size, chars, lines, codec, data, index, name in self.rows(
-            'SELECT sha256, size_bytes, size_chars, size_lines, codec, data, "index", stored_as FROM artifacts_content'
+        for sha256, size, chars, lines, data, index, name in self.rows(
+            'SELECT sha256, size_bytes, size_chars, size_lines, data, "index", stored_as FROM artifacts_content'
         ):
             assert (data is None) == (size > 64 * 1024)
             assert (data is not None and not name) or name.startswith(f"{sha256}-")
-            stored = self._file(name).read_bytes() if data is None else data
-            content = _from_frames(sha256, stored, index) if codec == "frames" else stored
+            content = self._file(name).read_bytes() if data is None else data
+            if data is None:
+                _check_index(sha256, content, index)
             assert len(content) == size
             assert hashlib.sha256(content).hexdigest() == sha256
             assert (chars, lines) == _counts(content)
@@ -139,18 +140,14 @@ class Audit:
         )
 
 
-def _from_frames(sha256: str, stored: bytes, index: bytes) -> bytes:
-    """Unpack streams of zlib that stand one after the other where the index says, and count what each row counts."""
-    rows = list(struct.iter_unpack("<QQQQI", index))
-    content = b""
-    for (packed, raw, _, ends, crc), (stop, *_) in pairwise(rows):
-        assert (raw, ends) == (len(content), content.count(b"\n"))
-        frame = zlib.decompress(stored[packed:stop])
-        assert zlib.crc32(frame) == crc
-        content += frame
-    assert (len(stored), len(content)) == rows[-1][:2]
+def _check_index(sha256: str, content: bytes, index: bytes) -> None:
+    """Check what each row of an index counts, and the checksums of blocks and of the index."""
+    rows = list(struct.iter_unpack("<QQQI", index))
+    for (start, _, ends, crc), (stop, *_) in pairwise(rows):
+        assert ends == content.count(b"\n", 0, start)
+        assert zlib.crc32(content[start:stop]) == crc
+    assert len(content) == rows[-1][0]
     assert rows[-1][-1] == zlib.crc32(index[:-4], zlib.crc32(sha256.encode()))
-    return content
 
 
 def _counts(content: bytes) -> tuple[int | None, int | None]:

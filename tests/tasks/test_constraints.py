@@ -101,7 +101,7 @@ def test_values_that_cannot_be_are_refused() -> None:
         Specialist(name="x", role_definition=""),
         IdempotencyKey(project=project, operation="x", key="", request_sha256="0"),
         Content(sha256="b" * 64, size_bytes=INLINE_LIMIT + 1, size_chars=1, data=b"a"),
-        Content(sha256="c" * 64, size_bytes=1, size_chars=1, codec="rar", data=b"a"),
+        Content(sha256="c" * 64, size_bytes=1, size_chars=1, data=b"a", index=b"i", stored_as="c"),
         Artifact(public_id="artifact_2", project=project, task=task, kind="poem"),
         ArtifactVersion(artifact=artifact, number=0, content=content, actor_name="x"),
         ArtifactPath(artifact=artifact, project=project, path="/etc/passwd"),

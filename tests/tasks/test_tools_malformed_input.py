@@ -119,7 +119,7 @@ def test_an_empty_delivery_is_refused(ada: Assistant, name: str, text: str) -> N
     assert error["message"].startswith(name)
 
 
-@pytest.mark.parametrize("missing", ["task_id", "summary", "next_action"])
+@pytest.mark.parametrize("missing", ["task_id", "summary"])
 def test_a_missing_argument_is_named(ada: Assistant, missing: str) -> None:
     arguments = completion(ada.plan("A")["A"])
     del arguments[missing]
@@ -132,7 +132,7 @@ def test_missing_work_is_named_with_both_ways_to_bring_it(ada: Assistant) -> Non
     del arguments["detailed_work"]
     error = ada.refused("complete_subtask", **arguments)
     (problem,) = error["details"]["problems"]
-    assert problem == {"at": "detailed_work", "problem": "is required, or upload_ids of what arrived in parts"}
+    assert problem["at"] == "detailed_work" and "upload_ids" in problem["problem"]
 
 
 def repaired(answer: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Look after delivered work from the command line."""
+"""Export, verify and reindex artifacts from the command line."""
 
 from __future__ import annotations
 
@@ -15,18 +15,14 @@ VERBS: dict[str, ModuleType] = {"export": export, "reindex": reindex, "verify": 
 
 
 class Command(BaseCommand):
-    """One word says what to do."""
-
-    help = "Look after delivered work."
+    help = "Export, verify and reindex artifacts."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Each word takes options of its own."""
-        words = parser.add_subparsers(dest="verb", required=True, metavar="|".join(VERBS))
-        for word, module in VERBS.items():
-            module.options(words.add_parser(word, help=module.HELP))
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="|".join(VERBS))
+        for verb, module in VERBS.items():
+            module.options(verbs.add_parser(verb, help=module.HELP))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it, and say what was done."""
         try:
             ensure_schema()
             self.stdout.write(VERBS[options["verb"]].run(say=self.stdout.write, **options))

@@ -1,1 +1,1 @@
-"""What `manage.py artifacts` can be told to do: a module for each word, with its options and what it does."""
+"""The subcommands of `manage.py artifacts`, a module for each."""

@@ -8,13 +8,13 @@ from django.core.management.base import CommandParser
 
 from artifacts.search.index import reindex
 
-HELP = "write what search knows anew, from what is stored; searching goes on meanwhile"
+HELP = "rebuild the search index from what is stored; search keeps working"
 
 
 def options(parser: CommandParser) -> None:
-    """It takes none."""
+    """Take no options."""
 
 
 def run(**given: Any) -> str:
-    """Index everything, and say how much that was."""
+    """Index everything."""
     return f"Indexed {reindex():,} tasks and artifacts."

@@ -12,21 +12,20 @@ from django.core.management.base import CommandParser
 
 from artifacts.services.verify import Finding, Totals, verify
 
-HELP = "read all delivered work, and tell what is missing, damaged, or named by nothing; others may deliver meanwhile"
+HELP = "read all stored artifacts, and report what is missing, damaged or orphaned; deliveries may go on"
 
 
 def options(parser: CommandParser) -> None:
-    """What to do about it, and how to tell it."""
-    parser.add_argument("--repair", action="store_true", help="mend what can be, and remove what nothing names")
+    parser.add_argument("--repair", action="store_true", help="repair what can be repaired, and remove orphans")
     parser.add_argument(
-        "--json", action="store_true", dest="as_json", help="tell each thing, and the totals, as a line of JSON"
+        "--json", action="store_true", dest="as_json", help="report each problem, and the totals, as a line of JSON"
     )
 
 
 def run(*, say: Callable[[str], object], repair: bool, as_json: bool, **given: Any) -> str:
-    """Tell each thing as it is found, and the totals last; exit code 1 where something delivered cannot be read."""
+    """Report each problem, and the totals last; exit code 1 where an artifact cannot be read."""
     line, summary = (_json, _json) if as_json else (_line, _summary)
-    totals = verify(repair=repair, tell=lambda finding: say(line(finding)))
+    totals = verify(repair=repair, report=lambda finding: say(line(finding)))
     if totals.harms:
         say(summary(totals))
         sys.exit(1)
@@ -41,11 +40,9 @@ def _line(finding: Finding) -> str:
 
 def _summary(totals: Totals) -> str:
     found = ", ".join(f"{count:,} {what}" for what, count in sorted(totals.found.items())) or "nothing is wrong"
-    young = (
-        f" {totals.young:,} things that nothing names are younger than a day and left alone." if totals.young else ""
-    )
+    young = f" {totals.young:,} orphans are younger than a day and left alone." if totals.young else ""
     return f"{totals.contents:,} contents, {totals.size_bytes:,} bytes: {found}.{young}"
 
 
-def _json(told: Finding | Totals) -> str:
-    return json.dumps(asdict(told))
+def _json(found: Finding | Totals) -> str:
+    return json.dumps(asdict(found))

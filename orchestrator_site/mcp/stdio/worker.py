@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
     from orchestrator_site.kernel.identity import Principal
-    from tasks.identity.client import Caller
+    from tasks.services.caller import Caller
 
 logger = logging.getLogger(__name__)
 
@@ -190,7 +190,7 @@ class _PipeCaller:
         self._principal: Principal | None = None
 
     def __call__(self, context: Context[Any, Any]) -> Caller:
-        from tasks.identity.client import Caller
+        from tasks.services.caller import Caller
 
         caller = Caller(
             self._local_principal(),

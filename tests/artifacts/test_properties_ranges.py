@@ -1,4 +1,4 @@
-"""Any stretch of any work in any unit is exactly what Python's own slicing gives, wherever frames begin."""
+"""Any stretch of any work in any unit is exactly what Python's own slicing gives, wherever blocks begin."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ from hypothesis import strategies as st
 from artifacts import storage
 from artifacts.models import INLINE_LIMIT, Artifact, ArtifactVersion
 from artifacts.selectors import artifacts
-from artifacts.storage import frames
+from artifacts.storage import block_index
 from orchestrator_site.kernel.errors import Invalid
-from tests.artifacts.old_rows import make_old
-from tests.artifacts.shelf import FolderShelf
 from tests.factories import make_artifact, make_project, make_task
-from tests.properties import one_in, undone
+from tests.properties import undone
 
 pytestmark = pytest.mark.django_db
 
@@ -35,10 +33,10 @@ UNITS = st.sampled_from(["chars", "lines", "bytes"])
 
 
 @contextmanager
-def framed(size: int) -> Iterator[None]:
-    """Cut what is stored into frames of so many bytes."""
+def in_blocks_of(size: int) -> Iterator[None]:
+    """Index what is stored in blocks of so many bytes."""
     with pytest.MonkeyPatch.context() as patched, undone():
-        patched.setattr(frames, "FRAME_BYTES", size)
+        patched.setattr(block_index, "BLOCK_BYTES", size)
         yield
 
 
@@ -78,8 +76,8 @@ def given_back(found: artifacts.Slice) -> str | bytes:
 
 
 @given(TEXTS, SIZES, UNITS, st.data())
-def test_a_range_is_the_slice(text: str, frame: int, unit: artifacts.Unit, data: st.DataObject) -> None:
-    with framed(frame):
+def test_a_range_is_the_slice(text: str, block: int, unit: artifacts.Unit, data: st.DataObject) -> None:
+    with in_blocks_of(block):
         version = delivered(text.encode())
         total = artifacts.read(version, unit, offset=0).total
         offset = data.draw(st.integers(0, total))
@@ -91,8 +89,8 @@ def test_a_range_is_the_slice(text: str, frame: int, unit: artifacts.Unit, data:
 
 
 @given(TEXTS, SIZES, UNITS, st.lists(st.integers(1, 30), min_size=1, max_size=4))
-def test_ranges_add_up_to_the_whole(text: str, frame: int, unit: artifacts.Unit, limits: list[int]) -> None:
-    with framed(frame):
+def test_ranges_add_up_to_the_whole(text: str, block: int, unit: artifacts.Unit, limits: list[int]) -> None:
+    with in_blocks_of(block):
         assert read_through(delivered(text.encode()), unit, limits) == sliced(text, unit, 0, 10**9)
 
 
@@ -107,8 +105,8 @@ def read_through(version: ArtifactVersion, unit: artifacts.Unit, limits: list[in
 
 
 @given(TEXTS, SIZES)
-def test_counts_are_those_of_the_text(text: str, frame: int) -> None:
-    with framed(frame):
+def test_counts_are_those_of_the_text(text: str, block: int) -> None:
+    with in_blocks_of(block):
         content = delivered(text.encode()).content
         assert (content.size_bytes, content.size_chars, content.size_lines) == (
             len(text.encode()), len(text), len(lines_of(text)),
@@ -116,8 +114,8 @@ def test_counts_are_those_of_the_text(text: str, frame: int) -> None:
 
 
 @given(st.binary(max_size=200), SIZES, st.lists(st.integers(1, 30), min_size=1, max_size=4))
-def test_bytes_that_are_no_text_come_back_exactly(data: bytes, frame: int, limits: list[int]) -> None:
-    with framed(frame):
+def test_bytes_that_are_no_text_come_back_exactly(data: bytes, block: int, limits: list[int]) -> None:
+    with in_blocks_of(block):
         version = delivered(data)
         assert read_through(version, "bytes", limits) == data
         assert (version.content.size_chars is None) == (not is_text(data))
@@ -135,67 +133,48 @@ def is_text(data: bytes) -> bool:
 
 
 @given(TEXTS, SIZES, st.lists(st.integers(0, 50), max_size=8))
-def test_it_makes_no_difference_in_which_pieces_bytes_arrive(text: str, frame: int, pieces: list[int]) -> None:
-    with framed(frame):
+def test_it_makes_no_difference_in_which_pieces_bytes_arrive(text: str, block: int, pieces: list[int]) -> None:
+    with in_blocks_of(block):
         whole = delivered(text.encode()).content
         Artifact.objects.all().delete()
         whole.delete()
         parts = delivered(text.encode(), *pieces).content
-        facts = ("sha256", "size_bytes", "size_chars", "size_lines", "codec")
+        facts = ("sha256", "size_bytes", "size_chars", "size_lines", "index")
         assert [getattr(whole, fact) for fact in facts] == [getattr(parts, fact) for fact in facts]
         assert storage.text_of(parts) == text
         assert parts.sha256 == hashlib.sha256(text.encode()).hexdigest()
-        assert _counts(whole.index) == _counts(parts.index)
-
-
-def _counts(index: bytes | None) -> list[tuple[int, int, int]]:
-    if index is None:
-        return []
-    rows = [index[start : start + 36] for start in range(0, len(index), 36)]
-    return [tuple(int.from_bytes(row[at : at + 8], "little") for at in (8, 16, 24)) for row in rows]  # type: ignore[misc]
-
-
-@pytest.mark.parametrize("codec", ["identity", "zlib"])
-@one_in(2)
-@given(text=TEXTS, unit=UNITS, limits=st.lists(st.integers(1, 30), min_size=1, max_size=4))
-def test_what_earlier_releases_stored_is_read_in_every_unit(
-    codec: str, text: str, unit: artifacts.Unit, limits: list[int]
-) -> None:
-    with undone():
-        version = make_old(text, codec, FolderShelf(storage.folder()))
-        assert read_through(version, unit, limits) == sliced(text, unit, 0, 10**9)
 
 
 EDGES: dict[str, Callable[[int], str]] = {
-    "a character over the edge": lambda frame: "a" * (frame - 1) + "🎉" + "b" * frame,
-    "two bytes over the edge": lambda frame: "a" * (frame - 2) + "漢" * frame,
-    "CR before and LF behind the edge": lambda frame: "a" * (frame - 1) + "\r\n" + "b" * frame,
-    "LF the last byte of a frame": lambda frame: "a" * (frame - 1) + "\n" + "b" * frame,
-    "LF the first byte of a frame": lambda frame: "a" * frame + "\n" + "b" * frame,
-    "empty lines alone": lambda frame: "\n" * (3 * frame),
-    "characters alone": lambda frame: "🎉" * frame,
-    "nothing behind the last frame": lambda frame: "a" * (4 * frame),
+    "a character over the edge": lambda block: "a" * (block - 1) + "🎉" + "b" * block,
+    "two bytes over the edge": lambda block: "a" * (block - 2) + "漢" * block,
+    "CR before and LF behind the edge": lambda block: "a" * (block - 1) + "\r\n" + "b" * block,
+    "LF the last byte of a block": lambda block: "a" * (block - 1) + "\n" + "b" * block,
+    "LF the first byte of a block": lambda block: "a" * block + "\n" + "b" * block,
+    "empty lines alone": lambda block: "\n" * (3 * block),
+    "characters alone": lambda block: "🎉" * block,
+    "nothing behind the last block": lambda block: "a" * (4 * block),
 }
 
 
 @pytest.mark.parametrize("edge", EDGES)
 @pytest.mark.parametrize("unit", ["chars", "lines", "bytes"])
-def test_at_the_edge_of_a_frame_every_range_is_exact(edge: str, unit: artifacts.Unit) -> None:
-    frame = 16
-    text = EDGES[edge](frame)
-    with framed(frame):
+def test_at_the_edge_of_a_block_every_range_is_exact(edge: str, unit: artifacts.Unit) -> None:
+    block = 16
+    text = EDGES[edge](block)
+    with in_blocks_of(block):
         version = delivered(text.encode())
         total = artifacts.read(version, unit).total
         for offset in range(total + 1):
-            for limit in (1, 2, 3, frame, total + 1):
+            for limit in (1, 2, 3, block, total + 1):
                 found = artifacts.read(version, unit, offset=offset, limit=limit)
                 assert given_back(found) == sliced(text, unit, offset, offset + limit)
 
 
 def test_a_line_that_is_too_long_tells_where_to_read_it_in_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(artifacts, "SHOWN_LIMIT", 50)
-    for frame in (7, 64, 4096):
-        with framed(frame):
+    for block in (7, 64, 4096):
+        with in_blocks_of(block):
             version = delivered(("é\n" * 3 + "漢" * 51 + "\n" + "end\n").encode())
             assert artifacts.read(version, "lines", offset=0, limit=5).end == 3
             with pytest.raises(Invalid, match="more than 50 characters") as refusal:
@@ -209,7 +188,7 @@ def test_a_line_that_is_too_long_tells_where_to_read_it_in_characters(monkeypatc
 @pytest.mark.parametrize("size", [50, 51])
 def test_a_line_of_just_the_limit_is_read(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(artifacts, "SHOWN_LIMIT", 50)
-    with framed(16):
+    with in_blocks_of(16):
         version = delivered(("漢" * (size - 1) + "\n").encode())
         if size == 50:
             assert artifacts.read(version, "lines", limit=5).end == 1
