@@ -46,7 +46,7 @@ class ArtifactAdmin(ReadOnlyAdmin):
         if sizes > VERIFIED_BYTES:
             messages.error(
                 request,
-                f"Too much to verify at once: {sizes:,} bytes. Select fewer artifacts, or run `manage.py artifacts verify`.",
+                f"Too much at once: {sizes:,} bytes. Select fewer, or run `manage.py artifacts verify`.",
             )
             return
         found = [(version, examine(version.content).state) for version in versions.select_related("content")]

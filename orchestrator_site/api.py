@@ -1,10 +1,15 @@
-"""The REST API: its index, what its problems mean, and the addresses of every app's door."""
+"""The REST API: its index, its problems, its OpenAPI document, and the URLs of every app."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import include, path, re_path
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,7 +18,6 @@ from rest_framework.views import APIView
 
 from orchestrator_site.kernel import errors
 from orchestrator_site.kernel.errors import NotFound, OrchestratorError
-from orchestrator_site.openapi.views import docs, schema
 from orchestrator_site.rest.problems import TITLES, unknown_address
 from orchestrator_site.tokens.api import TokenViews
 from tasks.api.events import EventViews
@@ -22,15 +26,14 @@ ADDRESSES = ("projects", "sessions", "plans", "tasks", "artifacts", "uploads", "
 
 
 class Addresses(serializers.Serializer[Any]):
-    """The addresses of all families."""
+    """The URLs of all resources."""
 
     def get_fields(self) -> dict[str, Any]:
-        """Name each."""
         return {name: serializers.URLField() for name in ADDRESSES}
 
 
 class Meaning(serializers.Serializer[Any]):
-    """What a code means."""
+    """A code explained."""
 
     code = serializers.CharField()
     title = serializers.CharField()
@@ -39,17 +42,17 @@ class Meaning(serializers.Serializer[Any]):
 
 
 class Index(APIView):
-    """Where things are."""
+    """The root of the API."""
 
     serializer_class = Addresses
 
     def get(self, request: Request) -> Response:
-        """List the addresses that everything else is reached from."""
+        """List the resources."""
         return Response({name: request.build_absolute_uri(f"/api/v1/{name}") for name in ADDRESSES})
 
 
 class ProblemType(APIView):
-    """What a problem's `type` leads to; open to everybody, as the problem itself is."""
+    """The URL in a problem's `type`; open to all, as the problem itself is."""
 
     serializer_class = Meaning
     authentication_classes = ()
@@ -59,14 +62,34 @@ class ProblemType(APIView):
         """Explain a code."""
         kinds = {kind.code: kind for kind in vars(errors).values() if _is_kind(kind)}
         if code not in kinds:
-            raise NotFound(f"There is no problem {code[:40]!r}.", details={"allowed": sorted(kinds)})
+            raise NotFound(f"No problem {code[:40]!r}.", details={"allowed": sorted(kinds)})
         about = " ".join((kinds[code].__doc__ or "").split())
         return Response({"code": code, "title": TITLES[code], "about": about, "status": kinds[code].status})
 
 
 def _is_kind(value: object) -> bool:
-    """Whether this is the class that a code is named after, and no refinement of it."""
+    """Whether this is the class of a code, and not a subclass of one."""
     return isinstance(value, type) and OrchestratorError in value.__bases__
+
+
+@require_safe
+@cache_control(max_age=300)
+def schema(request: HttpRequest) -> HttpResponse:
+    """Return the OpenAPI document in YAML, or in JSON where that is asked for."""
+    from orchestrator_site.rest import openapi  # slow to load, and nothing else needs it
+
+    if request.accepts("application/yaml") and not request.headers.get("Accept", "*/*").startswith("application/json"):
+        response = HttpResponse(openapi.as_yaml(), content_type="application/yaml; charset=utf-8")
+    else:
+        response = HttpResponse(json.dumps(openapi.document()), content_type="application/json")
+    response["Vary"] = "Accept"
+    return response
+
+
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    """Show the document in Swagger UI, which is served by this site."""
+    return render(request, "api/docs.html")
 
 
 tokens = SimpleRouter(trailing_slash=False)

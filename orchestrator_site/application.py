@@ -1,4 +1,4 @@
-"""The ASGI application that uvicorn serves: MCP at its URL, the site at all others."""
+"""The ASGI application that uvicorn serves."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
 
 django.setup(set_prefix=False)
 
-# These need Django to be set up.
+# These need Django's settings.
 from django.core.signals import request_finished  # noqa: E402
 from django.db import connection  # noqa: E402
 
-from orchestrator_site.asgi.body_limit import bounded  # noqa: E402
-from orchestrator_site.asgi.streaming_body import Site  # noqa: E402
+from orchestrator_site.asgi.site import Site  # noqa: E402
 from orchestrator_site.mount import mounted  # noqa: E402
 
 
 def close_connection(**_: Any) -> None:
-    """Close the connection of a request. Each request runs in a thread of its own, so none would reuse it."""
+    """Close the connection that a request opened. Each request has its own thread, so no other could reuse it."""
     if not connection.in_atomic_block:
         connection.close()
 
 
-# Only for requests that this application served: those of Django's test client end in the test's own thread.
+# Only for requests to this application: those of Django's test client end in the thread of the test.
 request_finished.connect(close_connection, sender=Site, dispatch_uid="close_connection")
 
 site: Any = Site()
-application: Any = mounted(bounded(site))
+application: Any = mounted(site)

@@ -138,6 +138,7 @@ def _database() -> dict[str, object]:
     if url := env.str("DATABASE_URL", default=""):
         config = _database_at(url)
     if config["ENGINE"] == "django.db.backends.sqlite3":
+        config["ENGINE"] = "orchestrator_site.kernel.sqlite"
         config["OPTIONS"] = SQLITE_OPTIONS
         config["TEST"] = {"NAME": str(ORCHESTRATOR_HOME / "test.sqlite3")}
     config["CONN_MAX_AGE"] = 60

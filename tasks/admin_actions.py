@@ -1,4 +1,4 @@
-"""What can be done to many rows of the admin at once: the verbs of the product, each through its own service."""
+"""Admin actions on tasks and sessions: each row goes through its own service."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from orchestrator_site.web.pages import user_of
 from tasks.choices import Verb
 from tasks.identity.page import actor_of
 from tasks.models import Session, Task
-from tasks.services.guarded_action import ask, seen_as
+from tasks.services.actions import perform, seen_as
+from tasks.services.effect import Effect
 from tasks.services.sessions import end_session
+from tasks.state_machine import TABLE
 
 REASON_LIMIT = 2_000
 
 
-def _asking(verb: Verb, label: str, permission: str) -> Action:
-    @admin.action(description=f"{label} the selected tasks", permissions=[permission])
+def _performing(verb: Verb) -> Action:
+    @admin.action(description=f"{verb.name.capitalize()} the selected tasks", permissions=[TABLE[verb].scope])
     def action(_: Any, request: HttpRequest, tasks: QuerySet[Task]) -> None:
         actor = actor_of(request)
         found = chosen(request, tasks)
-        do_each(request, found, lambda task: ask(task=task, verb=verb, actor=actor, seen=seen_as(task)), verb.label)
+        do_each(request, found, lambda task: perform(task=task, verb=verb, actor=actor, seen=seen_as(task)), verb.label)
 
     action.__name__ = f"{verb}_tasks"
     return action
@@ -34,7 +36,7 @@ def _asking(verb: Verb, label: str, permission: str) -> Action:
 
 @admin.action(description="Cancel the selected tasks…", permissions=["write"])
 def cancel_tasks(model_admin: Any, request: HttpRequest, tasks: QuerySet[Task]) -> TemplateResponse | None:
-    """Ask first, showing what is cancelled; then cancel each that still stands as it was shown."""
+    """Confirm first; then cancel each task that has not moved since it was shown."""
     found = chosen(request, tasks)
     if found and "confirmed" not in request.POST:
         rows = [(task, seen_as(task)) for task in found]
@@ -44,9 +46,9 @@ def cancel_tasks(model_admin: Any, request: HttpRequest, tasks: QuerySet[Task]) 
         )
     actor, reason = actor_of(request), request.POST.get("reason", "").strip()[:REASON_LIMIT]
 
-    def cancel(task: Task) -> Task:
+    def cancel(task: Task) -> Effect:
         seen = request.POST.get(f"seen-{task.pk}", "")
-        return ask(task=task, verb=Verb.CANCEL, actor=actor, reason=reason, seen=seen)
+        return perform(task=task, verb=Verb.CANCEL, actor=actor, reason=reason, seen=seen)
 
     do_each(request, found, cancel, "cancelled")
     return None
@@ -61,9 +63,6 @@ def end_sessions(_: Any, request: HttpRequest, sessions: QuerySet[Session]) -> N
 
 
 TASK_ACTIONS = (
-    _asking(Verb.APPROVE, "Approve", "review"),
-    _asking(Verb.UNBLOCK, "Unblock", "write"),
-    _asking(Verb.RETRY, "Retry", "write"),
-    _asking(Verb.RELEASE, "Release", "write"),
+    *map(_performing, (Verb.APPROVE, Verb.UNBLOCK, Verb.RETRY, Verb.RELEASE)),
     cancel_tasks,
 )

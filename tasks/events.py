@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator_site.kernel.batch import Batch
+from orchestrator_site.kernel.compiled import insert
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Task
+
+_batch: Batch[Event] = Batch(lambda rows: insert(*rows))
+together = _batch.together
 
 
 def build(
@@ -42,5 +47,5 @@ def record(
 ) -> Event:
     """Write an event. Call it inside the transaction of the change."""
     event = build(actor=actor, verb=verb, project=project, task=task, before=before, after=after)
-    event.save(force_insert=True)
+    _batch.add([event])
     return event

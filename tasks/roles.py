@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 from django.db.models import Q
 
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.text import unstorable
 from tasks.models import Project, Specialist
 
@@ -30,6 +31,7 @@ _ORCHESTRATOR = "task_orchestrator"
 """Role files of release 1.x describe the planner under this name; no task is assigned to it."""
 _TEXTS = ("role_definition", "output_format")
 _LISTS = ("expertise", "approach")
+_of_project = Compiled(lambda project: Specialist.objects.filter(Q(project__isnull=True) | Q(project=project)))
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -183,8 +185,8 @@ def _packaged() -> _Parsed:
 
 def _rows(project: Project | None) -> list[Specialist]:
     """The site's rows, then the project's, so that the latter win."""
-    mine = Q(project__isnull=True) | Q(project=project) if project else Q(project__isnull=True)
-    return sorted(Specialist.objects.filter(mine), key=lambda row: row.project_id is not None)
+    rows = _of_project(project=project) if project else Specialist.objects.filter(project__isnull=True)
+    return sorted(rows, key=lambda row: row.project_id is not None)
 
 
 def _from_row(row: Specialist) -> Role:

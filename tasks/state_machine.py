@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator_site.kernel.identity import Scope
 from tasks.choices import CLAIMABLE, Status, Verb
 from tasks.models import Task
 
@@ -12,12 +13,13 @@ UNFINISHED = frozenset(Status) - {Status.COMPLETED, Status.CANCELLED}
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """Where a verb starts and leads, and whether it is for leaves, groups of subtasks, or both."""
+    """Where a verb starts and leads, whether it is for leaves or groups, and the scope it needs."""
 
     sources: frozenset[Status]
     targets: frozenset[Status]
     leaves: bool = True
     groups: bool = False
+    scope: Scope = Scope.WRITE
 
     def is_for(self, task: Task) -> bool:
         return self.leaves if task.is_leaf else self.groups
@@ -33,8 +35,8 @@ TABLE: dict[Verb, Transition] = {
     Verb.CLAIM: Transition(frozenset(CLAIMABLE), _of(Status.ACTIVE)),
     Verb.COMPLETE: Transition(_of(Status.ACTIVE), _DONE),
     Verb.HAND_BACK: Transition(_of(Status.ACTIVE), _of(Status.NEEDS_REVISION)),
-    Verb.APPROVE: Transition(_DONE, _of(Status.COMPLETED), groups=True),
-    Verb.REQUEST_REVISION: Transition(_DONE, _of(Status.NEEDS_REVISION)),
+    Verb.APPROVE: Transition(_DONE, _of(Status.COMPLETED), groups=True, scope=Scope.REVIEW),
+    Verb.REQUEST_REVISION: Transition(_DONE, _of(Status.NEEDS_REVISION), scope=Scope.REVIEW),
     Verb.BLOCK: Transition(_of(Status.PENDING, Status.ACTIVE, Status.NEEDS_REVISION), _of(Status.BLOCKED)),
     Verb.UNBLOCK: Transition(_of(Status.BLOCKED), _of(Status.PENDING)),
     Verb.FAIL: Transition(_of(Status.ACTIVE), _of(Status.FAILED)),

@@ -12,8 +12,8 @@ import tasks.tools  # noqa: F401 -- registers the tools
 from artifacts.models import Artifact, ArtifactVersion, Content, Upload
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.mcp import dispatch, registry
-from tasks.identity.client import Caller
 from tasks.models import Dependency, Event, IdempotencyKey, Project, Task
+from tasks.services.caller import Caller
 
 _serial = itertools.count(1)
 assert artifacts.tools

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from artifacts.services.deliver import deliver, prepare_work
+from artifacts.services.deliver import OUTCOMES, DeliveryRequest, deliver, prepare_delivery
 from orchestrator_site.kernel.errors import OrchestratorError
 from tasks import roles
-from tasks.choices import Status
+from tasks.choices import Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project, Session, Task
-from tasks.services import review, sessions, steer
-from tasks.services.claim import claim, claim_next
+from tasks.services import sessions
+from tasks.services.actions import perform
+from tasks.services.claim import claim_next
 from tasks.services.edit import Changes, edit
 from tasks.services.plan import Subtask, plan
 from tests.factories import make_project, make_session
@@ -70,7 +71,7 @@ class ServiceDoor:
 
     def do(self, who: str, verb: str, key: str | None, **more: Any) -> str:
         try:
-            task = getattr(self, f"_{verb}")(self._actor(who), self._task(key) if key else None, **more)
+            task = self._act(who, verb, self._task(key) if key else None, **more)
         except OrchestratorError as error:
             return error.code
         if verb == "claim":
@@ -89,10 +90,13 @@ class ServiceDoor:
     def _task_by_pk(self, pk: int) -> Task:
         return Task.objects.select_related("project", "lease_session", "parent", "root").get(pk=pk)
 
-    def _claim(self, actor: Actor, task: Task | None, **more: Any) -> Task:
+    def _act(self, who: str, verb: str, task: Task | None, **more: Any) -> Any:
+        actor = self._actor(who)
+        if verb in ("complete", "wait_for", "rename", "end"):
+            return getattr(self, f"_{verb}")(actor, task, **more)
         if task is None:
             return claim_next(project=self.project, actor=actor).task
-        return claim(task=task, actor=actor, **more).task
+        return perform(task=task, verb=Verb(verb), actor=actor, **more).task
 
     def _complete(
         self,
@@ -104,40 +108,14 @@ class ServiceDoor:
         lease_number: int | None = None,
     ) -> Task:
         who = next(name for name, session in self.sessions.items() if session == actor.session)
-        outcomes = {"needs_revision": Status.NEEDS_REVISION, "blocked": Status.BLOCKED}
-        return deliver(
-            task=task,
-            actor=actor,
-            prepared=prepare_work("The work"),
+        request = DeliveryRequest(
             summary="Done",
-            outcome=outcomes.get(outcome, Status.COMPLETED),
+            text="The work",
+            outcome=OUTCOMES[outcome],
             reason=reason,
             lease_number=self.numbers[who, task.public_id] if number else lease_number,
-        ).completion.task
-
-    def _approve(self, actor: Actor, task: Task) -> Task:
-        return review.approve(task=task, actor=actor).task
-
-    def _request_revision(self, actor: Actor, task: Task, reason: str = "") -> Task:
-        return review.request_revision(task=task, actor=actor, comment=reason).task
-
-    def _block(self, actor: Actor, task: Task, reason: str = "") -> Task:
-        return steer.block(task=task, actor=actor, reason=reason)
-
-    def _unblock(self, actor: Actor, task: Task) -> Task:
-        return steer.unblock(task=task, actor=actor)
-
-    def _fail(self, actor: Actor, task: Task, reason: str = "") -> Task:
-        return steer.fail(task=task, actor=actor, reason=reason)
-
-    def _retry(self, actor: Actor, task: Task) -> Task:
-        return steer.retry(task=task, actor=actor)
-
-    def _release(self, actor: Actor, task: Task) -> Task:
-        return steer.release(task=task, actor=actor)
-
-    def _cancel(self, actor: Actor, task: Task) -> Task:
-        return steer.cancel(task=task, actor=actor)[0]
+        )
+        return deliver(prepare_delivery(task=task, actor=actor, request=request)).completion.task
 
     def _wait_for(self, actor: Actor, task: Task, need: str) -> Task:
         return edit(

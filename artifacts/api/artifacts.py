@@ -15,27 +15,31 @@ from artifacts.api.serializers import ArtifactShape, VersionShape
 from artifacts.download import download
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Kind
 from artifacts.selectors import artifacts
-from orchestrator_site.kernel.errors import Invalid, NotFound
-from orchestrator_site.rest.base import Api
-from orchestrator_site.rest.filters import SEARCH_LIMIT, Filters, WordsFilter
+from orchestrator_site.kernel.errors import Invalid
+from orchestrator_site.rest.filters import SEARCH_LIMIT, ChoicesFilter, Filters
 from orchestrator_site.rest.problems import Problem
-from orchestrator_site.rest.query_params import whole_in
+from orchestrator_site.rest.query_params import IntegerParameter, Parameter
+from tasks.api.base import ProjectApi
 
-_LAST_VERSION = 2**31 - 1
+VERSION = IntegerParameter("version", "Another version than the latest.", least=1, most=2**31 - 1)
+RANGE = Parameter("Range", "A range of bytes, as `bytes=1000-1999`.")
+IF_RANGE = Parameter("If-Range", "The ETag of the bytes that the range is of; all are sent where it is another.")
 
 
 class ArtifactFilters(Filters):
-    project = filters.CharFilter(field_name="project__slug")
-    task = filters.CharFilter(field_name="task__public_id")
-    kind = WordsFilter([(kind.value, kind.value) for kind in Kind], field_name="kind")
-    path = filters.CharFilter(method="with_path", max_length=SEARCH_LIMIT)
+    project = filters.CharFilter(field_name="project__slug", help_text="Of one project, by its slug.")
+    task = filters.CharFilter(field_name="task__public_id", help_text="Of one task, by its id.")
+    kind = ChoicesFilter(
+        [(kind.value, kind.value) for kind in Kind], field_name="kind", help_text="Of one or several kinds."
+    )
+    path = filters.CharFilter(method="with_path", max_length=SEARCH_LIMIT, help_text="With this in one of its paths.")
 
     def with_path(self, rows: QuerySet[Artifact], name: str, text: str) -> QuerySet[Artifact]:
         """Keep what has a path that holds a text."""
         return rows.filter(Exists(ArtifactPath.objects.filter(artifact=OuterRef("pk"), path__icontains=text)))
 
 
-class ArtifactApi(Api):
+class ArtifactApi(ProjectApi):
     """Finds the artifact that an address names."""
 
     lookup_url_kwarg = "artifact_id"
@@ -43,10 +47,7 @@ class ArtifactApi(Api):
 
     def artifact(self, public_id: str) -> Artifact:
         """Return an artifact that these credentials may see. Raises NotFound."""
-        found: Artifact | None = self.rows().filter(public_id=public_id).first()
-        if found is None:
-            raise NotFound(f"There is no artifact {public_id[:64]!r}.", next="GET /api/v1/artifacts lists them.")
-        return found
+        return self.one(self.rows(), "artifact", public_id)
 
     def rows(self) -> QuerySet[Artifact]:
         """Return the artifacts that these credentials may see, each with its paths and its latest version."""
@@ -103,16 +104,18 @@ class ContentViews(ArtifactApi):
 
     queryset = Artifact.objects.all()
     content_negotiation_class = Anything
-    parameters = {"retrieve": ("version",)}
+    parameters = {"retrieve": (VERSION,)}
+    request_headers = {"retrieve": (RANGE, IF_RANGE)}
+    media_types = {"retrieve": "*/*"}
+    ranges = ("retrieve",)
 
     def retrieve(self, request: Request, artifact_id: str) -> HttpResponseBase:
         """Read the delivered bytes, whole or a range of them: of the latest version, or of the one that is named."""
         found = self.artifact(artifact_id)
-        number = whole_in(request, "version", least=1, most=_LAST_VERSION)
-        answer = download(request._request, found, artifacts.version_of(found, number))
+        answer = download(request._request, found, artifacts.version_of(found, VERSION.read(request)))
         if answer.status_code != 416:
             return answer
-        refusal = Invalid("Range: it begins after the end.", next="Ask for less, or for everything without Range.")
+        refusal = Invalid("Range: begins after the end.", next="Read everything without Range.")
         return Problem(refusal, 416, {"Content-Range": answer["Content-Range"]}).response(request._request)
 
 

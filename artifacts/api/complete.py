@@ -1,4 +1,4 @@
-"""POST /tasks/{task_id}/complete: store the whole work as an artifact and end the task with it, in one step."""
+"""POST /tasks/{task_id}/complete: store the result as an artifact and end the task, in one step."""
 
 from __future__ import annotations
 
@@ -12,43 +12,39 @@ from rest_framework.response import Response
 from artifacts import paths
 from artifacts.models import Kind
 from artifacts.selectors.links import progress_of
-from artifacts.selectors.uploads import upload_by_id, uploads_problems
 from artifacts.serializers import info_of
-from artifacts.services.deliver import Delivery, deliver, prepare_uploads, prepare_work
-from artifacts.truncation import warnings_of
-from orchestrator_site.kernel.errors import invalid
-from orchestrator_site.rest.fields import Text, Texts, Whole, Word
+from artifacts.services.deliver import (
+    DEFAULT_ACTION,
+    OUTCOMES,
+    Delivery,
+    DeliveryRequest,
+    deliver,
+    prepare_delivery,
+)
+from orchestrator_site.rest.fields import Choice, Integer, String, StringList
 from orchestrator_site.rest.idempotency import Reply
 from tasks.api.serializers import ProgressShape, TaskDetail, TaskLine
 from tasks.api.tasks import TaskApi
 from tasks.api.verbs import HeldBody
-from tasks.choices import Status
 from tasks.models import Task
 from tasks.selectors import counts
-from tasks.services.complete import ending_problems
 
-OUTCOMES = {
-    "continue": Status.COMPLETED,
-    "complete": Status.COMPLETED,
-    "needs_revision": Status.NEEDS_REVISION,
-    "blocked": Status.BLOCKED,
-}
-_ROOM = 1024 * 1024
-"""Bytes of a body besides the work."""
+_OTHER_FIELDS = 1024 * 1024
+"""Bytes of a body besides the text."""
 
 
 class CompleteBody(HeldBody):
-    summary = Text()
-    detailed_work = Text(required=False)
-    upload_ids = Texts(required=False)
-    next_action = Word(OUTCOMES, required=False)
-    artifact_type = Word(Kind.values, required=False)
-    file_paths = Texts(required=False, max_length=paths.PATHS_LIMIT)
-    expected_size = Whole(required=False, min_value=1, max_value=2**53)
+    summary = String()
+    detailed_work = String(required=False)
+    upload_ids = StringList(required=False)
+    next_action = Choice(OUTCOMES, required=False)
+    artifact_type = Choice(Kind.values, required=False)
+    file_paths = StringList(required=False, max_length=paths.PATHS_LIMIT)
+    expected_size = Integer(required=False, min_value=1, max_value=2**53)
 
 
 class ArtifactInfo(serializers.Serializer[Any]):
-    """What was stored."""
+    """A stored version."""
 
     artifact_id = serializers.CharField()
     version = serializers.IntegerField()
@@ -58,13 +54,13 @@ class ArtifactInfo(serializers.Serializer[Any]):
 
 
 class CompleteAnswer(serializers.Serializer[Any]):
-    """The task as it stands now, what was stored, what became ready by it, and how far the plan is.
+    """The task, what was stored, what became ready, and the plan's progress.
 
-    `artifact_info` is the first of `artifacts`, and the only one but where several uploads were named.
+    `artifact_info` is the first of `artifacts`, and null where a person gave only a summary.
     """
 
     task = TaskDetail()
-    artifact_info = ArtifactInfo()
+    artifact_info = ArtifactInfo(allow_null=True)
     artifacts = ArtifactInfo(many=True)
     warnings = serializers.ListField(child=serializers.CharField())
     unblocked = TaskLine(many=True)
@@ -72,70 +68,48 @@ class CompleteAnswer(serializers.Serializer[Any]):
 
 
 class CompleteViews(TaskApi):
-    """Completing is a verb of tasks whose work is kept by this app, which is why it is a door of its own."""
+    """`complete` stores artifacts, which the app of the other verbs does not know."""
 
     bodies = {"complete": CompleteBody}
     answers = {"complete": CompleteAnswer}
 
     @property
     def body_limit(self) -> int:
-        """A work of the largest size, with every second character escaped, and what stands around it."""
+        """The largest text, with every second character escaped, and the fields around it."""
         limit: int = settings.ORCHESTRATOR_MAX_DELIVERY_BYTES
-        return 2 * limit + _ROOM
+        return 2 * limit + _OTHER_FIELDS
 
-    def complete(self, request: Request, task_id: str) -> Response:
-        """Store the work and end the task: completed (or in review), to be revised, or blocked."""
+    def complete(self, _: Request, task_id: str) -> Response:
+        """Store the result and end the task: completed (or in review), needs_revision or blocked."""
         task = self.task(task_id)
         given = self.given()
-        outcome = OUTCOMES[given.get("next_action", "complete")]
-        logical_paths, problems = paths.all_normalised(given.get("file_paths", []))
-        problems += ending_problems(given["summary"], outcome, given.get("reason", ""))
-        work, upload_ids = given.get("detailed_work"), given.get("upload_ids", [])
-        problems += uploads_problems(work, upload_ids, logical_paths, given.get("expected_size"))
-        if problems:
-            raise invalid(problems, next="Nothing was stored or changed. Mend these and send it again.")
-        actor = self.actor(task.project)
-        prepared = None if work is None else prepare_work(work)
-        found = [upload_by_id(task.project, each) for each in upload_ids]
-        arrived = prepare_uploads(task, found, actor=actor, lease_number=given.get("lease_number"))
-        kind = given.get("artifact_type", Kind.GENERAL)
-        warnings = warnings_of(
-            work,
-            kind=kind,
-            paths=logical_paths,
-            uploads=[each.upload for each in arrived],
+        request = DeliveryRequest(
+            summary=given["summary"],
+            text=given.get("detailed_work"),
+            upload_ids=given.get("upload_ids", ()),
+            outcome=OUTCOMES[given.get("next_action", DEFAULT_ACTION)],
+            reason=given.get("reason", ""),
+            kind=given.get("artifact_type", Kind.GENERAL),
+            paths=given.get("file_paths", ()),
             expected_size=given.get("expected_size"),
+            lease_number=given.get("lease_number"),
         )
+        prepared = prepare_delivery(task=task, actor=self.actor(task.project), request=request)
 
         def produce() -> Reply:
-            return self._done(
-                deliver(
-                    task=task,
-                    actor=actor,
-                    prepared=prepared,
-                    uploads=arrived,
-                    summary=given["summary"],
-                    outcome=outcome,
-                    reason=given.get("reason", ""),
-                    kind=kind,
-                    paths=logical_paths,
-                    lease_number=given.get("lease_number"),
-                ),
-                warnings,
-            )
+            done = deliver(prepared)
+            return self._delivered(self.with_relations(done.completion.task, task), done, prepared.warnings)
 
-        return self.once(produce, project=task.project, detailed_work=prepared.sha256 if prepared else None)
+        return self.once(produce, project=task.project, detailed_work=prepared.sha256)
 
-    def _done(self, done: Delivery, warnings: list[str]) -> Reply:
-        task = self.task(done.completion.task.public_id)
-        plan: Task = task.root or task
-        progress = progress_of(counts.of_plan(plan))
-        ready = done.completion.unblocked
+    def _delivered(self, task: Task, done: Delivery, warnings: list[str]) -> Reply:
         stored = [info_of(version) for version in done.versions]
         facts = {
             "task": task,
-            "artifact_info": stored[0],
+            "artifact_info": stored[0] if stored else None,
             "artifacts": stored,
             "warnings": warnings,
+            "unblocked": done.completion.unblocked,
+            "plan_progress": progress_of(counts.of_plan(task.root or task)),
         }
-        return Reply(self.shape({**facts, "unblocked": ready, "plan_progress": progress}))
+        return Reply(self.shape(facts))

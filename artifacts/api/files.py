@@ -17,12 +17,17 @@ from artifacts.export.filenames import ExportedVersion
 from artifacts.export.zip_stream import zip_answer
 from artifacts.models import Artifact, ArtifactPath
 from artifacts.selectors.tree import PATHLESS, File, Listing, folder_of, pathless_of
-from orchestrator_site.kernel.errors import Invalid, NotFound, invalid
-from orchestrator_site.rest.base import Api
-from orchestrator_site.rest.query_params import whole_in
+from orchestrator_site.kernel.errors import Invalid, NotFound
+from orchestrator_site.rest.query_params import ChoiceParameter, IntegerParameter, Parameter
+from tasks.api.base import ProjectApi
 from tasks.models import Task
 
 LIMIT, LIMIT_DEFAULT = 200, 50
+PATH = Parameter("path", "A folder, as `src/app/`; by default the root.", {"type": "string", "default": ""})
+PATHLESS_ONLY = ChoiceParameter("pathless", "The artifacts without a path, instead of a folder.", ("false", "true"))
+VERSIONS = ChoiceParameter("versions", "Older versions too (`all`), as `name~v1.ext`.", ("latest", "all"))
+PAGE_SIZE = IntegerParameter("limit", "How many entries.", least=1, most=LIMIT, default=LIMIT_DEFAULT)
+CURSOR = Parameter("cursor", "The start of the page, from `next`.", {"type": "string", "maxLength": 300})
 
 
 class EntryShape(serializers.Serializer[Any]):
@@ -48,18 +53,18 @@ class FolderShape(serializers.Serializer[Any]):
     results = EntryShape(many=True)
 
 
-class FileViews(Api):
+class FileViews(ProjectApi):
     """A project's logical paths, one folder at a time."""
 
     queryset = ArtifactPath.objects.all()
     answers = {"folder": FolderShape}
-    parameters = {"folder": ("path", "pathless", "limit", "cursor")}
+    parameters = {"folder": (PATH, PATHLESS_ONLY, PAGE_SIZE, CURSOR)}
 
     def folder(self, request: Request, project: str) -> Response:
         """List a folder of the tree that the paths of delivered work make."""
         found, asked = self.project(project), request.query_params
         page: dict[str, Any] = {
-            "limit": whole_in(request, "limit", least=1, most=LIMIT) or LIMIT_DEFAULT,
+            "limit": PAGE_SIZE.read(request) or LIMIT_DEFAULT,
             "cursor": asked.get("cursor"),
         }
         listing = (
@@ -78,44 +83,39 @@ class FileViews(Api):
         )
 
 
-class ZipViews(Api):
+class ZipViews(ProjectApi):
     """What all zips have in common."""
 
     queryset = Artifact.objects.all()
     content_negotiation_class = Anything
+    media_types = {"download": "application/zip"}
 
     def zipped(self, works: list[ExportedVersion], name: str) -> HttpResponseBase:
         """Answer with a zip. Raises NotFound where there is nothing to be put into it."""
         if not works:
-            raise NotFound("Nothing has been delivered there.", next="GET /api/v1/artifacts lists what was delivered.")
+            raise NotFound("Nothing was delivered there.", next="GET /api/v1/artifacts lists what was.")
         return zip_answer(self.request._request, works, name)
 
     def all_versions(self) -> bool:
-        """Whether older versions are asked for, too. Raises Invalid for what is no answer to that."""
-        asked = self.request.query_params.get("versions", "latest")
-        if asked not in ("latest", "all"):
-            problem = {"at": "versions", "problem": f"{asked[:80]!r} is not known", "allowed": ["latest", "all"]}
-            raise invalid([problem])
-        return asked == "all"
+        """Whether older versions are asked for, too. Raises Invalid."""
+        return VERSIONS.read(self.request) == "all"
 
 
 class TaskZipViews(ZipViews):
     """What a task and all below it delivered."""
 
-    parameters = {"download": ("versions",)}
+    parameters = {"download": (VERSIONS,)}
 
     def download(self, request: Request, task_id: str) -> HttpResponseBase:
         """Download what a task or a plan delivered, with everything below it, as a zip."""
-        found: Task | None = self.visible(Task.objects.all()).filter(public_id=task_id).first()
-        if found is None:
-            raise NotFound(f"There is no task {task_id[:64]!r}.", next="GET /api/v1/tasks lists them.")
+        found: Task = self.one(self.visible(Task.objects.all()), "task", task_id)
         return self.zipped(versions_of(found, all_versions=self.all_versions()), found.public_id)
 
 
 class FolderZipViews(ZipViews):
     """What lies in a folder and below it."""
 
-    parameters = {"download": ("path", "pathless", "versions")}
+    parameters = {"download": (PATH, PATHLESS_ONLY, VERSIONS)}
 
     def download(self, request: Request, project: str) -> HttpResponseBase:
         """Download a folder of the tree with everything below it, or all, as a zip."""
@@ -125,11 +125,9 @@ class FolderZipViews(ZipViews):
 
 
 def _is_pathless(request: Request) -> bool:
-    asked = request.query_params.get("pathless", "false")
-    if asked not in ("true", "false"):
-        raise Invalid("pathless: true or false is wanted.", next="Send it so, or leave it out.")
+    asked = PATHLESS_ONLY.read(request)
     if asked == "true" and "path" in request.query_params:
-        raise Invalid("path: it does not go with pathless=true.", next="Send one of the two.")
+        raise Invalid("path: cannot be combined with pathless=true.", next="Send one of the two.")
     return asked == "true"
 
 

@@ -10,12 +10,27 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from artifacts.models import Artifact, Kind, SearchDocument
+from artifacts.search.query_parser import QUERY_LIMIT
 from artifacts.search.service import LIMIT, LIMIT_DEFAULT, Found, Hit, search, search_inside
-from orchestrator_site.kernel.errors import Invalid, NotFound, invalid
-from orchestrator_site.rest.base import Api
+from orchestrator_site.kernel.errors import invalid
+from orchestrator_site.rest.query_params import ID, ChoicesParameter, IntegerParameter, Parameter
+from tasks.api.base import ProjectApi
 from tasks.models import Project, Task
 
-KINDS = ("task", "artifact", *Kind.values)
+QUERY = Parameter(
+    "q",
+    'Words; "a phrase" in quotes, begin* for a prefix.',
+    {"type": "string", "minLength": 1, "maxLength": QUERY_LIMIT},
+    is_required=True,
+)
+PROJECT = Parameter("project", "Of one project, by its slug.", ID)
+TASK = Parameter("task", "Of one task or plan and everything below it, by its id.", ID)
+KIND = ChoicesParameter(
+    "kind", "Tasks, all artifacts, or one or several kinds of artifacts.", ("task", "artifact", *Kind.values)
+)
+IN_ARTIFACT = Parameter("in_artifact", "Every match in one artifact, in its order; without project, task, kind.", ID)
+PAGE_SIZE = IntegerParameter("limit", "How many hits.", least=1, most=LIMIT, default=LIMIT_DEFAULT)
+CURSOR = Parameter("cursor", "The start of the page, from `next`.", {"type": "string", "maxLength": 100})
 
 
 class HitShape(serializers.Serializer[Hit]):
@@ -46,23 +61,28 @@ class FoundShape(serializers.Serializer[Any]):
     results = HitShape(many=True)
 
 
-class SearchViews(Api):
+class SearchViews(ProjectApi):
     """Words in, places out."""
 
     queryset = SearchDocument.objects.all()
     answers = {"search": FoundShape}
-    parameters = {"search": ("q", "project", "task", "kind", "in_artifact", "limit", "cursor")}
+    parameters = {"search": (QUERY, PROJECT, TASK, KIND, IN_ARTIFACT, PAGE_SIZE, CURSOR)}
 
     def search(self, request: Request) -> Response:
         """Find tasks and delivered work by words, everywhere or inside one artifact."""
         asked = request.query_params
-        limit, cursor = _limit(asked.get("limit", str(LIMIT_DEFAULT))), asked.get("cursor")
+        limit, cursor = PAGE_SIZE.read(request) or LIMIT_DEFAULT, asked.get("cursor")
         if "in_artifact" in asked:
             found = search_inside(asked.get("q", ""), self._artifact(), limit=limit, cursor=cursor)
         else:
-            task = self._task(asked["task"]) if "task" in asked else None
+            task = self.one(self.visible(Task.objects.all()), "task", asked["task"]) if "task" in asked else None
             found = search(
-                asked.get("q", ""), project=self._project(), kinds=self._kinds(), task=task, limit=limit, cursor=cursor
+                asked.get("q", ""),
+                project=self._project(),
+                kinds=KIND.read(request),
+                task=task,
+                limit=limit,
+                cursor=cursor,
             )
         return Response(self.shape(self._told(found)))
 
@@ -85,31 +105,10 @@ class SearchViews(Api):
         only = self.principal.project_id
         return None if only is None else Project.objects.get(pk=only)
 
-    def _task(self, public_id: str) -> Task:
-        found: Task | None = self.visible(Task.objects.all()).filter(public_id=public_id).first()
-        if found is None:
-            raise NotFound(f"There is no task {public_id[:64]!r}.", next="GET /api/v1/tasks lists them.")
-        return found
-
     def _artifact(self) -> Artifact:
         asked = self.request.query_params
         if beside := [name for name in ("project", "task", "kind") if name in asked]:
-            raise invalid([{"at": name, "problem": "does not go with in_artifact"} for name in beside])
+            raise invalid([{"at": name, "problem": "cannot be combined with in_artifact"} for name in beside])
         rows = self.visible(Artifact.objects.select_related("task__project"))
-        found: Artifact | None = rows.filter(public_id=asked["in_artifact"]).first()
-        if found is None:
-            name = asked["in_artifact"][:64]
-            raise NotFound(f"There is no artifact {name!r}.", next="GET /api/v1/artifacts lists them.")
+        found: Artifact = self.one(rows, "artifact", asked["in_artifact"])
         return found
-
-    def _kinds(self) -> list[str]:
-        words = [word for text in self.request.query_params.getlist("kind") for word in text.split(",") if word]
-        if unknown := [word for word in words if word not in KINDS]:
-            raise invalid([{"at": "kind", "problem": f"{unknown[0][:80]!r} is not known", "allowed": list(KINDS)}])
-        return list(dict.fromkeys(words))
-
-
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= LIMIT):
-        raise Invalid(f"limit: a whole number from 1 to {LIMIT} is wanted.", next="Send it so, or leave it out.")
-    return int(text)

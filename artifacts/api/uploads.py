@@ -23,12 +23,13 @@ from artifacts.services import upload as services
 from artifacts.services.commit import commit, prepare_upload
 from artifacts.storage import staging
 from artifacts.truncation import warnings_of
-from orchestrator_site.kernel.errors import Conflict, NotFound, invalid
-from orchestrator_site.rest.fields import Text, Texts, Whole, Word
-from orchestrator_site.rest.filters import Filters, WordsFilter
+from orchestrator_site.kernel.errors import Conflict, invalid
+from orchestrator_site.rest.fields import Choice, Integer, String, StringList
+from orchestrator_site.rest.filters import ChoicesFilter, Filters
 from orchestrator_site.rest.idempotency import Reply
 from orchestrator_site.rest.parsers import JsonParser
 from orchestrator_site.rest.problems import Problem
+from orchestrator_site.rest.query_params import Parameter
 from tasks.api.tasks import TaskApi
 from tasks.api.verbs import LEASE_NUMBER_LIMIT, PlainBody
 from tasks.models import Task
@@ -37,21 +38,27 @@ MEDIA_TYPE = "application/offset+octet-stream"
 PIECE = 4 * 1024 * 1024
 """Bytes that are acknowledged at once."""
 _LARGEST = 2**53
+OFFSET = Parameter(
+    "Upload-Offset",
+    "How many bytes are stored: in a request, where its bytes go.",
+    {"type": "string", "pattern": "^[0-9]{1,15}$"},
+    is_required=True,
+)
 
 
 class UploadBody(PlainBody):
-    task_id = Text()
-    summary = Text(required=False)
-    artifact_type = Word(Kind.values, required=False)
-    file_paths = Texts(required=False)
-    media_type = Text(required=False)
-    expected_size = Whole(required=False, allow_null=True, min_value=1, max_value=_LARGEST)
-    expected_sha256 = Text(required=False)
-    lease_number = Whole(required=False, min_value=1, max_value=LEASE_NUMBER_LIMIT)
+    task_id = String()
+    summary = String(required=False)
+    artifact_type = Choice(Kind.values, required=False)
+    file_paths = StringList(required=False)
+    media_type = String(required=False)
+    expected_size = Integer(required=False, allow_null=True, min_value=1, max_value=_LARGEST)
+    expected_sha256 = String(required=False)
+    lease_number = Integer(required=False, min_value=1, max_value=LEASE_NUMBER_LIMIT)
 
 
 class CommitBody(PlainBody):
-    lease_number = Whole(required=False, min_value=1, max_value=LEASE_NUMBER_LIMIT)
+    lease_number = Integer(required=False, min_value=1, max_value=LEASE_NUMBER_LIMIT)
 
 
 class CommitAnswer(ArtifactInfo):
@@ -85,9 +92,11 @@ class UploadShape(serializers.ModelSerializer[Upload]):
 
 
 class UploadFilters(Filters):
-    project = filters.CharFilter(field_name="project__slug")
-    task = filters.CharFilter(field_name="task__public_id")
-    state = WordsFilter([(state.value, state.value) for state in UploadState], field_name="state")
+    project = filters.CharFilter(field_name="project__slug", help_text="Of one project, by its slug.")
+    task = filters.CharFilter(field_name="task__public_id", help_text="Of one task, by its id.")
+    state = ChoicesFilter(
+        [(state.value, state.value) for state in UploadState], field_name="state", help_text="In one or several states."
+    )
 
 
 class Unread(BaseParser):
@@ -115,6 +124,9 @@ class UploadViews(TaskApi):
     statuses = {"create": 201, "partial_update": 204, "destroy": 204}
     conditional = ()
     keyless = ("partial_update", "destroy")
+    body_types = {"partial_update": MEDIA_TYPE}
+    request_headers = {"partial_update": (OFFSET,)}
+    response_headers = {"partial_update": (OFFSET,)}
 
     def list(self, request: Request) -> Response:
         """List uploads."""
@@ -126,7 +138,7 @@ class UploadViews(TaskApi):
         task = self.task(given["task_id"])
         logical_paths, problems = paths.all_normalised(given.get("file_paths", []))
         if problems:
-            raise invalid(problems, next="Nothing was changed. Mend these and send it again.")
+            raise invalid(problems, next="Nothing was changed. Fix these and retry.")
         actor = self.actor(task.project)
 
         def produce() -> Reply:
@@ -200,10 +212,7 @@ class UploadViews(TaskApi):
 
     def upload(self, public_id: str) -> Upload:
         """Return an upload that these credentials may see. Raises NotFound."""
-        found = self.uploads().filter(public_id=public_id).first()
-        if found is None:
-            raise NotFound(f"There is no upload {public_id[:64]!r}.", next="GET /api/v1/uploads lists them.")
-        return found
+        return self.one(self.uploads(), "upload", public_id)
 
     def rows(self) -> QuerySet[Task]:
         """Return the tasks that an upload may be for."""
@@ -232,8 +241,8 @@ def _offset_in(request: Request) -> int:
     text = request.headers.get("Upload-Offset", "")
     if not (text.isascii() and text.isdigit() and len(text) <= 16):
         raise invalid(
-            [{"at": "Upload-Offset", "problem": "a number of bytes is wanted"}],
-            next="Send the offset that HEAD or the last answer told.",
+            [{"at": "Upload-Offset", "problem": "must be a number of bytes"}],
+            next="Send the Upload-Offset of HEAD or of the last response.",
         )
     return int(text)
 

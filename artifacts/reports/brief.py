@@ -5,12 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
+from orchestrator_site.kernel.compiled import Compiled
 from tasks.choices import Status
 from tasks.models import Task
 from tasks.roles import Catalogue, Role, catalogue
 
 DEFAULT_CHARS = 12_000
 SMALLEST_CHARS = 1_000
+
+_needs = Compiled(
+    lambda task: (
+        Task.objects.filter(dependents__task=task)
+        .distinct()
+        .order_by("id")
+        .only("public_id", "title", "status", "summary", "is_leaf")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +98,7 @@ def _listed(title: str, items: tuple[str, ...]) -> str:
 def _dependencies(task: Task, links: Links) -> list[tuple[str, str]]:
     if task._state.adding:
         return []  # an example, for a preview
-    rows = Task.objects.filter(dependents__task=task).distinct().order_by("id")
-    needs = list(rows.only("public_id", "title", "status", "summary", "is_leaf"))
+    needs = _needs(task=task)
     works = artifacts_by_task(needs)
     return [
         (f"Builds on {need.public_id}: {need.title}", _delivered(need, works.get(need.pk, []), links)) for need in needs

@@ -1,1 +1,1 @@
-"""Reviewing delivered work in the browser: what waits for a review, and the work beside what was said of it."""
+"""Reviews in the browser: delivered files with inline comments."""

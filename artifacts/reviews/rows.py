@@ -1,4 +1,4 @@
-"""Rows of texts and differences as HTML, made here: a template takes ten times as long for each of thousands."""
+"""Source and diff rows as HTML. A template would take ten times as long for thousands of rows."""
 
 from __future__ import annotations
 
@@ -14,20 +14,17 @@ _NONE = '<td class="none" colspan="2"></td>'
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """Makes the rows of one work. `asking` is the address that a line's number leads to, but for the number; empty for
-    those who may not comment.
-    """
+class RowRenderer:
+    """Renders the rows of one file. `form_url` opens the comment form at a line, without the line number."""
 
-    work_id: str
-    asking: str = ""
+    file_id: str
+    form_url: str = ""
 
     def source(self, number: int, html: str) -> SafeString:
-        """A line of a text, which is safe HTML already."""
+        """Render a source line, which is safe HTML already."""
         return self._row(number, "", f"{self._number(number)}<td>{html}</td>")
 
     def unified(self, row: Row) -> SafeString:
-        """A line of a difference, below the others."""
         number = row.new.number if row.new else None
         old = f'<td class="n">{row.old.number if row.old else ""}</td>'
         line = row.new or row.old
@@ -38,7 +35,6 @@ class Lines:
         return self._row(number, kind, f"{old}{self._number(number)}<td>{shown}</td>")
 
     def split(self, row: Row) -> SafeString:
-        """Two lines of a difference, side by side."""
         number = row.new.number if row.new else None
         went, came = ("", "") if row.is_same else ("went", "came")
         old = f'<td class="n {went}">{row.old.number}</td>{_cell(row.old, went, "del")}' if row.old else _NONE
@@ -46,14 +42,14 @@ class Lines:
         return self._row(number, "", old + new)
 
     def _row(self, number: int | None, kind: str, cells: str) -> SafeString:
-        anchor = "" if number is None else f' id="{self.work_id}-{number}"'
+        anchor = "" if number is None else f' id="{self.file_id}-{number}"'
         return mark_safe(f'<tr{anchor} class="{kind}">{cells}</tr>\n')  # noqa: S308 -- every text in it is escaped
 
     def _number(self, number: int | None, kind: str = "") -> str:
         shown = "" if number is None else str(number)
-        if shown and self.asking:
+        if shown and self.form_url:
             shown = (
-                f'<a href="{escape(self.asking)}{number}#remark" data-line="{number}" tabindex="-1" '
+                f'<a href="{escape(self.form_url)}{number}#remark" data-line="{number}" tabindex="-1" '
                 f'aria-label="Comment on line {number}">{number}</a>'
             )
         return f'<td class="n {kind}">{shown}</td>'

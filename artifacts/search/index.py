@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from time import monotonic
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -16,6 +17,7 @@ from artifacts.models import Artifact, ArtifactVersion, Content, SearchBacklog, 
 from artifacts.search import documents
 from artifacts.search.documents import PARTS, IndexedArtifact, owner_of
 from artifacts.storage import Damaged, Unreadable
+from orchestrator_site.kernel.batch import Batch
 from tasks.models import Task
 
 logger = logging.getLogger(__name__)
@@ -166,9 +168,16 @@ def _is_text(content: Content) -> bool:
 
 def _write(found: Iterable[SearchDocument]) -> None:
     """Insert documents, or replace those of the same keys; in SQL, since every delivery waits for it."""
-    rows = [[getattr(document, column) for column in _COLUMNS] for document in found]
+    _batch.add([getattr(document, column) for column in _COLUMNS] for document in found)
+
+
+def _upsert(rows: list[list[Any]]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(_UPSERT, rows)
+
+
+_batch = Batch(_upsert)
+together = _batch.together
 
 
 def _forget(artifact_key: int, *, first: int) -> None:

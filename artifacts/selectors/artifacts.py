@@ -5,14 +5,15 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from typing import Literal
 
 from django.db.models import Count, F, QuerySet
 
 from artifacts import storage
-from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content
+from artifacts.models import Artifact, ArtifactVersion, Content
 from artifacts.storage import slices
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Hint, Invalid, NotFound
 from tasks.models import Project, Task
 
@@ -22,7 +23,6 @@ SHOWN_LIMIT = 100_000
 """Characters of an answer in lines, and of a resource."""
 DEFAULTS = {"chars": 20_000, "lines": 500, "bytes": 20_000}
 """Units of an answer by default."""
-_WORK_COLUMNS = ("artifact__public_id", "artifact__kind", "content__size_chars", "content__size_bytes")
 
 
 Unit = Literal["chars", "lines", "bytes"]
@@ -61,9 +61,42 @@ class Slice:
         return self.end < self.total
 
 
+_by_public_id = Compiled(
+    lambda project, public_id: (
+        Artifact.objects.select_related("task").filter(project=project, public_id=public_id).order_by()
+    )
+)
+_latest = Compiled(
+    lambda project, public_id: (
+        ArtifactVersion.objects.select_related("artifact", "content")
+        .filter(artifact__project=project, artifact__public_id=public_id, number=F("artifact__version"))
+        .order_by()
+    )
+)
+_version = Compiled(
+    lambda artifact, number: (
+        ArtifactVersion.objects.select_related("content").filter(artifact=artifact, number=number).order_by()
+    )
+)
+_summaries = Compiled(
+    lambda tasks: (
+        ArtifactVersion.objects.filter(artifact__task__pk__in=tasks, number=F("artifact__version"))
+        .order_by("artifact_id", "artifact__paths__id")
+        .values_list(
+            "artifact__task_id",
+            "artifact__public_id",
+            "artifact__kind",
+            "content__size_chars",
+            "content__size_bytes",
+            "artifact__paths__path",
+        )
+    )
+)
+
+
 def artifact_by_id(project: Project, public_id: str) -> Artifact:
     """Return an artifact of this project. Raises NotFound."""
-    found = Artifact.objects.select_related("task").filter(project=project, public_id=public_id).first()
+    found = _by_public_id.first(project=project, public_id=public_id)
     if found is None:
         raise NotFound(
             f"There is no artifact {public_id[:64]!r} in project {project.slug}.",
@@ -89,10 +122,19 @@ def versions_beginning(project: Project, public_id: str, start: str, *, limit: i
     return list(islice((number for number in numbers if number.startswith(start)), limit))
 
 
+def version_by_id(project: Project, public_id: str, number: int | None = None) -> ArtifactVersion:
+    """Return a version of an artifact of this project, the latest by default.
+
+    Raises NotFound.
+    """
+    latest = _latest.first(project=project, public_id=public_id) if number is None else None
+    return latest or version_of(artifact_by_id(project, public_id), number)
+
+
 def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion:
     """Return a version of an artifact, the latest by default. Raises NotFound."""
     number = artifact.version if number is None else number
-    found = artifact.versions.select_related("content").filter(number=number).first()
+    found = _version.first(artifact=artifact, number=number)
     if found is None:
         raise NotFound(
             f"{artifact.public_id} has no version {number}.", next=f"Versions 1 to {artifact.version} are there."
@@ -170,22 +212,10 @@ def artifacts_by_task(tasks: list[Task]) -> dict[int, list[ArtifactSummary]]:
     found: dict[int, list[ArtifactSummary]] = {}
     keys = [task.pk for task in tasks]
     for start in range(0, len(keys), 500):
-        rows = ArtifactVersion.objects.filter(artifact__task_id__in=keys[start : start + 500])
-        rows = rows.filter(number=F("artifact__version")).order_by("artifact_id")
-        facts = list(rows.values_list("artifact_id", "artifact__task_id", *_WORK_COLUMNS))
-        paths = _paths([fact[0] for fact in facts])
-        for key, task_key, public_id, kind, chars, size in facts:
-            found.setdefault(task_key, []).append(
-                ArtifactSummary(public_id, kind, chars, size, tuple(paths.get(key, ())))
-            )
-    return found
-
-
-def _paths(artifact_keys: list[int]) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
-    rows = ArtifactPath.objects.filter(artifact_id__in=artifact_keys).order_by("id")
-    for key, path in rows.values_list("artifact_id", "path"):
-        found.setdefault(key, []).append(path)
+        rows = _summaries(tasks=keys[start : start + 500])
+        for (task, public_id, kind, chars, size), alike in groupby(rows, key=lambda row: row[:5]):
+            paths = tuple(row[5] for row in alike if row[5] is not None)
+            found.setdefault(task, []).append(ArtifactSummary(public_id, kind, chars, size, paths))
     return found
 
 

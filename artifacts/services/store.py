@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from artifacts import storage as content_store
@@ -12,10 +13,13 @@ from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Kind
 from artifacts.search.index import index_artifact
 from artifacts.storage import Prepared
 from orchestrator_site.kernel import ids
+from orchestrator_site.kernel.compiled import Compiled, insert
 from tasks import events
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
 from tasks.models import Task
+
+_artifacts_of = Compiled(lambda task: Artifact.objects.filter(task=task).select_for_update(of=("self",)))
 
 
 def store_artifact(
@@ -40,7 +44,7 @@ def store_artifact(
     else:
         _next_version(artifact, kind, summary)
         _add_paths(artifact, paths)
-    version = ArtifactVersion.objects.create(
+    version = ArtifactVersion(
         artifact=artifact,
         number=artifact.version,
         content=content_store.insert(prepared),
@@ -49,6 +53,7 @@ def store_artifact(
         session=actor.session,
         actor_name=actor.name,
     )
+    insert(version)
     index_artifact(version, task=task, paths=paths)
     facts = {"artifact_id": artifact.public_id, "version": version.number, "sha256": prepared.sha256}
     events.record(actor=actor, verb=Verb.DELIVER, project=task.project_id, task=task, after=facts)
@@ -63,7 +68,8 @@ def _same_artifact(task: Task, paths: Sequence[str], beside: Collection[int]) ->
     is delivered beside this one, unless it was delivered for the very same paths.
     """
     wanted = set(paths)
-    rows = task.artifacts.select_for_update(of=("self",)).prefetch_related("paths")
+    rows = _artifacts_of(task=task)
+    prefetch_related_objects(rows, "paths")
     found = {row: {path.path for path in row.paths.all()} for row in rows}
     same = [row for row, its in found.items() if its == wanted and (its or row.pk not in beside)]
     within = [row for row, its in found.items() if its and its < wanted and row.pk not in beside]
@@ -71,9 +77,8 @@ def _same_artifact(task: Task, paths: Sequence[str], beside: Collection[int]) ->
 
 
 def _create(task: Task, kind: str, summary: str, paths: Sequence[str]) -> Artifact:
-    artifact = Artifact.objects.create(
-        public_id=ids.artifact_id(), project_id=task.project_id, task=task, kind=kind, summary=summary
-    )
+    artifact = Artifact(public_id=ids.artifact_id(), project_id=task.project_id, task=task, kind=kind, summary=summary)
+    insert(artifact)
     _add_paths(artifact, paths)
     return artifact
 
@@ -87,5 +92,7 @@ def _next_version(artifact: Artifact, kind: str, summary: str) -> None:
 
 
 def _add_paths(artifact: Artifact, paths: Sequence[str]) -> None:
+    if not paths:
+        return
     rows = [ArtifactPath(artifact=artifact, project_id=artifact.project_id, path=path) for path in paths]
     ArtifactPath.objects.bulk_create(rows, ignore_conflicts=True)

@@ -15,6 +15,7 @@ from artifacts.storage.base import Unreadable
 from artifacts.storage.block_index import Tally
 from artifacts.storage.local import Draft
 from artifacts.storage.reading import Damaged, verify_digest
+from orchestrator_site.kernel import compiled
 
 _STEP = 1024 * 1024
 _RENEWED = ["size_bytes", "size_chars", "size_lines", "data", "index", "stored_as", "stored_at"]
@@ -135,5 +136,5 @@ def insert(prepared: Prepared) -> Content:
         stored_at=timezone.now(),
     )
     renewed = ["stored_at"] if prepared.is_known else _RENEWED
-    Content.objects.bulk_create([row], update_conflicts=True, unique_fields=["sha256"], update_fields=renewed)
+    compiled.insert(row, update=renewed, unique=["sha256"])
     return row

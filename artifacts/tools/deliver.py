@@ -6,38 +6,27 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from artifacts import paths, storage
+from artifacts import storage
 from artifacts.models import Artifact, ArtifactVersion
 from artifacts.selectors import artifacts
-from artifacts.selectors.uploads import upload_by_id, uploads_problems
 from artifacts.serializers import info_of
-from artifacts.services.commit import Arrived
-from artifacts.services.deliver import Delivery, deliver, prepare_uploads, prepare_work
-from artifacts.storage import Prepared
-from artifacts.truncation import warnings_of
-from orchestrator_site.kernel.errors import Invalid, NotFound, invalid
+from artifacts.services.deliver import OUTCOMES, Delivery, DeliveryRequest, deliver, prepare_delivery
+from orchestrator_site.kernel.compiled import Compiled
+from orchestrator_site.kernel.errors import Invalid, NotFound
 from orchestrator_site.mcp.registry import Arguments, resource, tool
 from tasks import serializers
 from tasks.choices import Status
-from tasks.identity.actor import Actor
-from tasks.identity.client import Caller
 from tasks.models import Task
-from tasks.selectors.find import task_by_id
-from tasks.services.complete import ending_problems
+from tasks.selectors.find import TaskName
+from tasks.services.caller import Caller
 from tasks.services.idempotency import run_once
 
 Answer = dict[str, Any]
 KindWord = Literal["code", "documentation", "analysis", "design", "test", "config", "general"]
-OUTCOMES = {
-    "continue": Status.COMPLETED,
-    "complete": Status.COMPLETED,
-    "needs_revision": Status.NEEDS_REVISION,
-    "blocked": Status.BLOCKED,
-}
 UNBLOCKED_BYTES = 500
 MORE_BYTES = 400
 SEND_AGAIN = (
-    "If the work was cut off (warnings): orchestrator_update_task(action='request_revision'), then deliver it anew. "
+    "If it was cut off (warnings): orchestrator_update_task(action='request_revision'), then deliver it again. "
 )
 
 
@@ -46,7 +35,7 @@ class CompleteSubtask(Arguments):
     task_id: str
     summary: str = Field(description="For those who build on it")
     detailed_work: str | None = Field(None, description="The whole work")
-    next_action: Literal["continue", "complete", "needs_revision", "blocked"]
+    next_action: Literal["continue", "complete", "needs_revision", "blocked"] = "complete"
     upload_ids: list[str] = Field([], description="Instead of detailed_work")
     artifact_type: KindWord = "general"
     file_paths: list[str] = Field([], description="In the user's project")
@@ -60,66 +49,32 @@ class CompleteSubtask(Arguments):
 @tool(
     "orchestrator_complete_subtask",
     title="Complete a subtask",
-    description="Store the whole work as an artifact, outside your context, and end the task with it.",
+    description="Store the complete result as an artifact, outside your context, and end the task.",
     arguments=CompleteSubtask,
 )
 def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
-    """Prepare the work outside the transaction, then deliver it."""
+    """Prepare the delivery outside the transaction, then deliver it."""
     actor = caller.actor(given.session_id)
-    task = task_by_id(actor.project, given.task_id, only=["public_id", "project"])
-    logical_paths = _checked(given)
-    prepared = None if given.detailed_work is None else prepare_work(given.detailed_work)
-    found = [upload_by_id(actor.project, each) for each in given.upload_ids]
-    arrived = prepare_uploads(task, found, actor=actor, lease_number=given.lease_number)
-    uploads = [each.upload for each in arrived]
-    warnings = warnings_of(
-        given.detailed_work,
+    request = DeliveryRequest(
+        summary=given.summary,
+        text=given.detailed_work,
+        upload_ids=given.upload_ids,
+        outcome=OUTCOMES[given.next_action],
+        reason=given.reason or "",
         kind=given.artifact_type,
-        paths=logical_paths,
-        uploads=uploads,
+        paths=given.file_paths,
         expected_size=given.expected_size,
+        lease_number=given.lease_number,
     )
+    task = TaskName(actor.project, given.task_id)
+    prepared = prepare_delivery(task=task, actor=actor, request=request)
+    facts = given.model_dump(exclude={"idempotency_key", "session_id", "detailed_work"})
     return run_once(
         project=actor.project,
         operation="complete_subtask",
         key=given.idempotency_key,
-        request=_request(given, prepared),
-        produce=lambda: _delivered(_deliver(task, actor, given, logical_paths, prepared, arrived), given, warnings),
-    )
-
-
-def _checked(given: CompleteSubtask) -> list[str]:
-    """Return the normalised paths.
-
-    Raises Invalid with every mistake in the texts and paths.
-    """
-    logical_paths, problems = paths.all_normalised(given.file_paths)
-    problems += ending_problems(given.summary, OUTCOMES[given.next_action], given.reason or "")
-    problems += uploads_problems(given.detailed_work, given.upload_ids, given.file_paths, given.expected_size)
-    if problems:
-        raise invalid(problems, next="Nothing was stored or changed. Mend these and send the call again.")
-    return logical_paths
-
-
-def _deliver(
-    task: Task,
-    actor: Actor,
-    given: CompleteSubtask,
-    logical_paths: list[str],
-    prepared: Prepared | None,
-    arrived: list[Arrived],
-) -> Delivery:
-    return deliver(
-        task=task,
-        actor=actor,
-        prepared=prepared,
-        uploads=arrived,
-        summary=given.summary,
-        outcome=OUTCOMES[given.next_action],
-        reason=given.reason or "",
-        kind=given.artifact_type,
-        paths=logical_paths,
-        lease_number=given.lease_number,
+        request={**facts, "sha256": prepared.sha256},
+        produce=lambda: _delivered(deliver(prepared), given, prepared.warnings),
     )
 
 
@@ -129,7 +84,7 @@ def _delivered(done: Delivery, given: CompleteSubtask, warnings: list[str]) -> A
     following = _next_task(task)
     return {
         "status": task.status,
-        "artifact_info": info_of(done.version),
+        "artifact_info": info_of(done.versions[0]) if done.versions else None,
         "more_artifacts": serializers.within(done.versions[1:], info_of, budget=MORE_BYTES),
         "artifacts_total": len(done.versions) if len(done.versions) > 1 else None,
         "warnings": warnings,
@@ -141,6 +96,15 @@ def _delivered(done: Delivery, given: CompleteSubtask, warnings: list[str]) -> A
     }
 
 
+# Without the project, which a plan implies: with it SQLite would walk the whole project's queue to the plan.
+_ready_in_plan = Compiled(
+    lambda plan: Task.objects.ready().filter(root=plan).only("public_id", "title", "specialist")[:1]
+)
+_ready_in_project = Compiled(
+    lambda project: Task.objects.ready().filter(project=project).only("public_id", "title", "specialist")[:1]
+)
+
+
 def _plan_of(task: Task) -> Task:
     """The plan as it stands now; where it is the parent, completing has just read it."""
     if task.parent is not None and task.parent.is_plan:
@@ -150,9 +114,7 @@ def _plan_of(task: Task) -> Task:
 
 def _next_task(task: Task) -> Task | None:
     """The best ready task of the same plan, else of the project."""
-    ready = Task.objects.ready().only("public_id", "title", "specialist")
-    # Without the project, which a plan implies: with it SQLite would walk the whole project's queue to the plan.
-    return ready.within(task).first() or ready.filter(project=task.project_id).first()
+    return _ready_in_plan.first(plan=task.plan_id) or _ready_in_project.first(project=task.project_id)
 
 
 def _next_step(task: Task, plan: Task, following: Task | None) -> str:
@@ -161,12 +123,6 @@ def _next_step(task: Task, plan: Task, following: Task | None) -> str:
     if following is not None:
         return "Call orchestrator_execute_subtask for the next task."
     return "Nothing is ready: see orchestrator_get_status, and tell the user what waits for a person."
-
-
-def _request(given: CompleteSubtask, prepared: Prepared | None) -> Answer:
-    """The call without its work, which its hash stands for."""
-    facts = given.model_dump(exclude={"idempotency_key", "session_id", "detailed_work"})
-    return {**facts, "sha256": prepared.sha256 if prepared else None}
 
 
 class ReadArtifact(Arguments):
@@ -189,8 +145,8 @@ class ReadArtifact(Arguments):
 )
 def read_artifact(caller: Caller, given: ReadArtifact) -> Answer:
     """Answer a range of a version, the latest by default."""
-    artifact = artifacts.artifact_by_id(caller.session(given.session_id).project, given.artifact_id)
-    version = artifacts.version_of(artifact, given.version)
+    project = caller.session(given.session_id).project
+    version = artifacts.version_by_id(project, given.artifact_id, given.version)
     unit = given.unit or artifacts.unit_of(version)
     found = artifacts.read(version, unit, offset=given.offset, limit=given.limit)
     content = version.content

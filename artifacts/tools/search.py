@@ -14,9 +14,9 @@ from orchestrator_site.kernel.errors import invalid
 from orchestrator_site.kernel.text import shortened, within_bytes
 from orchestrator_site.mcp.registry import Arguments, tool
 from tasks import serializers
-from tasks.identity.client import Caller
 from tasks.models import Project, Task
 from tasks.selectors.find import task_by_id
+from tasks.services.caller import Caller
 
 Answer = dict[str, Any]
 KindWord = Literal["task", "artifact", "code", "documentation", "analysis", "design", "test", "config", "general"]

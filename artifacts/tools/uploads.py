@@ -21,8 +21,8 @@ from orchestrator_site.kernel.text import shortened, without_bytes
 from orchestrator_site.mcp.registry import Arguments, tool
 from tasks import serializers
 from tasks.identity.actor import Actor
-from tasks.identity.client import Caller
 from tasks.selectors.find import task_by_id
+from tasks.services.caller import Caller
 from tasks.services.idempotency import run_once
 
 Answer = dict[str, Any]

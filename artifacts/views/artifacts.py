@@ -1,4 +1,4 @@
-"""Pages of artifacts: what was delivered, its versions and their differences, its text, and its bytes to download."""
+"""Pages of an artifact: its content and versions, diffs, and downloads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from orchestrator_site.web.templatetags.formats import turns_text
 SHOWN_CHARACTERS = 200_000
 SHOWN_VERSIONS = 50
 COPIED_BYTES = 2 * 1024 * 1024
-"""Up to here a work can be copied with a button; it is downloaded beyond."""
+"""Larger artifacts have no copy button."""
 LAST_NUMBER = 2**31 - 1
 CONTEXTS = (CONTEXT, 10, 50)
 MOST_CONTEXT = 1_000
@@ -32,8 +32,8 @@ LAYOUTS = ("unified", "split")
 
 @page
 def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
-    if going := _going(request):
-        return redirect(going)
+    if target := _line_url(request):
+        return redirect(target)
     found = _find(public_id)
     version = _version(request, found, "version", found.version)
     shown, status = _shown_or_damaged(request, found, version.content)
@@ -52,7 +52,7 @@ def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @page
 def artifact_part(request: HttpRequest, public_id: str) -> HttpResponse:
-    """One part of the source by itself, for a page that is scrolled to it."""
+    """Return one part of the source, loaded while scrolling."""
     found = _find(public_id)
     content = _version(request, found, "version", found.version).content
     if not content.size_chars:
@@ -104,7 +104,7 @@ def artifact_diff(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _shown_or_damaged(request: HttpRequest, found: Artifact, content: Content) -> tuple[dict[str, Any], int]:
-    """Say of damaged bytes that they are; what is known beside them, and the other versions, can still be reached."""
+    """Report damaged content, while details and other versions stay accessible."""
     try:
         return _shown(request, found, content), 200
     except Damaged as error:
@@ -112,7 +112,7 @@ def _shown_or_damaged(request: HttpRequest, found: Artifact, content: Content) -
 
 
 def _shown(request: HttpRequest, found: Artifact, content: Content) -> dict[str, Any]:
-    """Choose how to show a content: as an image, rendered, in coloured or plain parts, or only by its facts."""
+    """Choose how to show the content: as an image, rendered, as source or plain text, or not at all."""
     if content.size_chars is None:
         return {"is_image": image_type(content) is not None}
     begin = excerpt_of(content, 0, RENDERED_CHARACTERS)
@@ -133,15 +133,15 @@ def _shown(request: HttpRequest, found: Artifact, content: Content) -> dict[str,
 
 
 def _view(request: HttpRequest, views: list[View], *, is_empty: bool) -> View:
-    """Return the view that is asked for, else the best; a place in a rendered text is looked for in its source."""
+    """Return the requested view, else the best one. A position in rendered text is shown in the source."""
     chosen = next((view for view in views if view == request.GET.get("view")), views[0])
     if is_empty:
         return View.PLAIN
     return View.SOURCE if chosen == View.RENDERED and PLACES & set(request.GET) else chosen
 
 
-def _going(request: HttpRequest) -> str | None:
-    """Return where a form leads that asks for lines: only an address can have them in sight."""
+def _line_url(request: HttpRequest) -> str | None:
+    """Return the URL for the "go to line" form; only a URL fragment can scroll to the line."""
     lines = LINES.fullmatch(request.GET.get("go", ""))
     if lines is None:
         return None
@@ -153,7 +153,7 @@ def _going(request: HttpRequest) -> str | None:
 
 
 def _lines_of(version: ArtifactVersion) -> str:
-    """The address of a version's lines, up to the number of a line."""
+    """The URL of a version's source, up to the line number."""
     return f"{reverse('artifact', args=[version.artifact.public_id])}?version={version.number}&view=source&line="
 
 
@@ -168,7 +168,7 @@ def _compared(old: Content, new: Content, context: int) -> dict[str, Any]:
 
 
 def _numbers(found: Artifact) -> range | None:
-    """The versions to choose from; None where they are too many for a list, and are asked for by number."""
+    """The versions to choose from, or None if there are too many for a list."""
     return range(found.version, 0, -1) if found.version <= SHOWN_VERSIONS else None
 
 

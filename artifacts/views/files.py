@@ -1,4 +1,4 @@
-"""Pages of a project's files: its logical paths as folders, and zips of them."""
+"""Files of a project by logical path, and ZIP downloads."""
 
 from __future__ import annotations
 

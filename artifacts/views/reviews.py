@@ -1,4 +1,4 @@
-"""Pages of reviews: the inbox of all projects, and the work of one task with everything that was said of it."""
+"""The review inbox, and the review page of a task."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from tasks.choices import Status, Verb
 from tasks.identity.page import actor_of, find_task
 from tasks.models import Project, Task
 from tasks.selectors.available_actions import offers_for
-from tasks.services.guarded_action import ask, seen_as
+from tasks.services.actions import perform, seen_as
 
 LAYOUTS = {"unified": "Unified", "split": "Side by side"}
 LAST_LINE = 2**31 - 1
 _DIGITS = len(str(LAST_LINE))
-_VERDICTS = (Verb.APPROVE, Verb.REQUEST_REVISION)
+_DECISIONS = (Verb.APPROVE, Verb.REQUEST_REVISION)
 _OF_A_FORM = ("on", "line")
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """What could not be done, and what was typed for it."""
+class Rejected:
+    """A form that could not be processed, with its input."""
 
     error: OrchestratorError
-    deed: str
+    action: str
     given: QueryDict
 
 
 @page
 def inbox(request: HttpRequest) -> HttpResponse:
-    """Show what waits for a review, of all projects or of one."""
+    """Show open reviews of all projects or of one."""
     project = _project(request)
     found = reviews.others(project)
     others = [(status, [task for task in found if task.status == status]) for status in (Status.BLOCKED, Status.FAILED)]
@@ -60,35 +60,35 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 @form(Scope.READ)
 def review(request: HttpRequest, public_id: str) -> HttpResponseBase:
-    """Show the work of a task; comment on it, approve it or send it back."""
+    """Show the delivery of a task; comment on it, approve it or request changes."""
     task = find_task(public_id)
     if request.method != "POST":
         return _page(request, task)
     require(request, Scope.REVIEW)
-    deed = request.POST.get("do", "")
+    action = request.POST.get("do", "")
     try:
         with refusals_told("a review on a page"):
-            return _do(request, task, deed)
+            return _do(request, task, action)
     except (Invalid, Conflict, Transient) as error:
-        return _page(request, task, Refused(error, deed, request.POST))
+        return _page(request, task, Rejected(error, action, request.POST))
 
 
-def _do(request: HttpRequest, task: Task, deed: str) -> HttpResponse:
-    if deed in _VERDICTS:
-        return _judge(request, task, Verb(deed))
-    if deed == "comment":
+def _do(request: HttpRequest, task: Task, action: str) -> HttpResponse:
+    if action in _DECISIONS:
+        return _decide(request, task, Verb(action))
+    if action == "comment":
         return _comment(request, task)
-    if deed == "withdraw":
-        return _withdraw(request, task)
+    if action == "delete":
+        return _delete(request, task)
     raise Http404
 
 
-def _judge(request: HttpRequest, task: Task, verb: Verb) -> HttpResponse:
-    """Approve or send back, and lead on to the next review."""
+def _decide(request: HttpRequest, task: Task, verb: Verb) -> HttpResponse:
+    """Approve or request changes, then go to the next review."""
     project = _project(request)
     earlier, later = reviews.neighbours(task, project)
     words, seen = request.POST.get("words", "").replace("\r\n", "\n"), request.POST.get("seen", "")
-    ask(task=task, verb=verb, actor=actor_of(request), reason=words, seen=seen)
+    perform(task=task, verb=verb, actor=actor_of(request), reason=words, seen=seen)
     messages.success(request, f"“{task.title}”: {verb.label}.", extra_tags=verb)
     following = later or earlier
     address = reverse("review", args=[following.public_id]) if following else reverse("reviews")
@@ -107,7 +107,7 @@ def _comment(request: HttpRequest, task: Task) -> HttpResponse:
     return redirect(f"{_here(request)}#comment-{made.pk}")
 
 
-def _withdraw(request: HttpRequest, task: Task) -> HttpResponse:
+def _delete(request: HttpRequest, task: Task) -> HttpResponse:
     key = _line(request.POST.get("comment", "")) or 0
     found = task.review_comments.select_related("version__artifact", "task").filter(pk=key).first()
     if found is None:
@@ -118,7 +118,7 @@ def _withdraw(request: HttpRequest, task: Task) -> HttpResponse:
 
 
 def _version(request: HttpRequest, task: Task) -> ArtifactVersion | None:
-    """Return the version that a comment is on; None for the whole task's work. Raises Http404, NotFound."""
+    """Return the version a comment is on, or None for an overall comment. Raises Http404, NotFound."""
     public_id = request.POST.get("on", "")
     if not public_id:
         return None
@@ -127,7 +127,7 @@ def _version(request: HttpRequest, task: Task) -> ArtifactVersion | None:
 
 
 def _line(text: str) -> int | None:
-    """Read a number that a form sends; empty for none. Raises Invalid for what is no number."""
+    """Parse a line number; empty means none. Raises Invalid."""
     text = text.strip()
     if not text:
         return None
@@ -136,94 +136,95 @@ def _line(text: str) -> int | None:
     return int(text)
 
 
-def _page(request: HttpRequest, task: Task, refused: Refused | None = None) -> HttpResponse:
+def _page(request: HttpRequest, task: Task, rejected: Rejected | None = None) -> HttpResponse:
     project, here = _project(request), _here(request)
     said = reviews.conversation(task)
-    works = files.works_of(task, said.sent_back_at)
-    may_comment = Scope.REVIEW in scopes_of(request.user) and task.archived_at is None and bool(said.delivered or works)
-    asking = f"{here}{'&' if '?' in here else '?'}on=" if may_comment else ""
-    wanted = _wanted(request, refused, asking)
-    shown = files.shown(works, wanted, [*said.sent, *said.drafts])
+    delivered = files.files_of(task, said.sent_back_at)
+    may_comment = (
+        Scope.REVIEW in scopes_of(request.user) and task.archived_at is None and bool(said.delivered or delivered)
+    )
+    form_url = f"{here}{'&' if '?' in here else '?'}on=" if may_comment else ""
+    options = _options(request, rejected, form_url)
+    shown = files.display(delivered, options, [*said.sent, *said.drafts])
     earlier, later = reviews.neighbours(task, project)
-    offers = [offer for offer in offers_for(task, scopes_of(request.user)) if offer.verb in _VERDICTS]
+    offers = [offer for offer in offers_for(task, scopes_of(request.user)) if offer.verb in _DECISIONS]
+    is_invalid = rejected is not None and isinstance(rejected.error, Invalid)  # the task itself has not moved
     context = {
         "task": task,
         "project_slug": project.slug if project else "",
         "said": said,
-        "works": works,
-        "works_listed": files.LISTED,
+        "files": delivered,
+        "files_listed": files.LISTED,
         "shown": shown,
-        "hidden": [work for work in works if all(each.work is not work for each in shown)],
-        "modes": _modes(works, shown),
-        "mode": wanted.mode or files.CHANGES,
+        "hidden": [file for file in delivered if all(each.file is not file for each in shown)],
+        "modes": _modes(delivered, shown),
+        "mode": options.mode or files.CHANGES,
         "layouts": LAYOUTS,
-        "wanted": wanted,
-        "earlier": _leading(earlier, project),
-        "later": _leading(later, project),
+        "options": options,
+        "earlier": _link(earlier, project),
+        "later": _link(later, project),
         "inbox": _within(reverse("reviews"), project),
         "offers": offers,
         "may_comment": may_comment,
         "name": request.user.get_username(),
-        "seen": (request.POST.get("seen") if _is_invalid(refused) else None) or seen_as(task),
-        "refused": refused,
-        "is_whole": may_comment and refused is not None and refused.deed == "comment" and not wanted.on,
+        "seen": (request.POST.get("seen") if is_invalid else None) or seen_as(task),
+        "rejected": rejected,
+        "is_whole": may_comment and rejected is not None and rejected.action == "comment" and not options.on,
         "placed": {comment.pk for each in shown for comment in each.comments},
-        "unplaced": _unplaced(refused, {each.work.artifact.public_id for each in shown}, may_comment, bool(offers)),
+        "orphaned_input": _orphaned_input(
+            rejected, {each.file.artifact.public_id for each in shown}, may_comment, bool(offers)
+        ),
         "drafted": len(composed("", said.drafts)),
         "room": ROOM,
         "here": here,
     }
-    return render(request, "artifacts/review.html", context, status=refused.error.status if refused else 200)
+    return render(request, "artifacts/review.html", context, status=rejected.error.status if rejected else 200)
 
 
-def _is_invalid(refused: Refused | None) -> bool:
-    """Whether what was typed has to be mended, while the task stands as it was seen."""
-    return refused is not None and isinstance(refused.error, Invalid)
-
-
-def _unplaced(refused: Refused | None, shown: set[str], may_comment: bool, may_judge: bool) -> str:
-    """Return what was typed where no form of the page could keep it: it is shown, for nobody to lose it."""
-    if refused is None:
+def _orphaned_input(rejected: Rejected | None, shown: set[str], may_comment: bool, may_decide: bool) -> str:
+    """Return input that no form on the page can hold any more, to show it for copying."""
+    if rejected is None:
         return ""
-    if refused.deed == "comment":
-        on = refused.given.get("on", "")
+    if rejected.action == "comment":
+        on = rejected.given.get("on", "")
         has_form = may_comment and (not on or on in shown)
-        return "" if has_form else refused.given.get("text", "")
-    return "" if may_judge else refused.given.get("words", "")
+        return "" if has_form else rejected.given.get("text", "")
+    return "" if may_decide else rejected.given.get("words", "")
 
 
-def _wanted(request: HttpRequest, refused: Refused | None, asking: str) -> files.Wanted:
-    """Read how the works are asked for; a comment that was refused keeps its place."""
-    source = refused.given if refused and refused.deed == "comment" else request.GET
+def _options(request: HttpRequest, rejected: Rejected | None, form_url: str) -> files.Options:
+    """Read the display options; a rejected comment keeps its position."""
+    source = rejected.given if rejected and rejected.action == "comment" else request.GET
     line = source.get("line", "")
     mode, layout = text_in(request, "show"), text_in(request, "layout")
-    return files.Wanted(
+    return files.Options(
         mode=mode if mode in files.MODES else "",
         layout=layout if layout in LAYOUTS else "unified",
         alone=text_in(request, "file"),
         on=source.get("on", ""),
         line=int(line) if line.isascii() and line.isdigit() and len(line) < 10 else None,
-        asking=asking,
+        form_url=form_url,
     )
 
 
-def _modes(works: list[files.Work], shown: list[files.Shown]) -> list[tuple[str, str]]:
-    """Name the ways to look at these works, where there are several."""
-    possible = {files.CHANGES: any(work.old_number for work in works), "source": any(each.rows for each in shown)}
-    possible["source"] = any(each.mode in files.MODES for each in shown)
-    possible["rendered"] = any(each.has_markdown for each in shown)
+def _modes(delivered: list[files.File], shown: list[files.DisplayFile]) -> list[tuple[str, str]]:
+    """Return the available display modes if there are several."""
+    possible = {
+        files.CHANGES: any(file.old_number for file in delivered),
+        "source": any(each.mode in files.MODES for each in shown),
+        "rendered": any(each.has_markdown for each in shown),
+    }
     found = [(name, label) for name, label in files.MODES.items() if possible[name]]
     return found if len(found) > 1 else []
 
 
 def _project(request: HttpRequest) -> Project | None:
-    """Return the project that the address narrows the reviews to; one that is not there is no filter."""
+    """Return the project to filter by; an unknown one is ignored."""
     slug = text_in(request, "project")
     return Project.objects.filter(slug=slug).first() if slug else None
 
 
-def _leading(task: Task | None, project: Project | None) -> tuple[str, str] | None:
-    """Return the address and the title of another review."""
+def _link(task: Task | None, project: Project | None) -> tuple[str, str] | None:
     return (_within(reverse("review", args=[task.public_id]), project), task.title) if task else None
 
 
@@ -232,7 +233,7 @@ def _within(address: str, project: Project | None) -> str:
 
 
 def _here(request: HttpRequest) -> str:
-    """Return the address of this page as it was asked for, without the place of a form."""
+    """Return this page's URL without the position of a comment form."""
     query = request.GET.copy()
     for name in _OF_A_FORM:
         query.pop(name, None)

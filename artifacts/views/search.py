@@ -1,4 +1,4 @@
-"""The page of search: words of tasks and delivered work, names of all else, and ids."""
+"""The search page: full text of tasks and artifacts, names of everything else, and ids."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.web.pages import page, text_in
 from tasks.models import Project
 
-WORDS = {"task": "Tasks", "artifact": "All artifacts", **dict(Kind.choices)}
-KINDS = {**WORDS, **lookup.KINDS}
+FULL_TEXT_KINDS = {"task": "Tasks", "artifact": "All artifacts", **dict(Kind.choices)}
+KINDS = {**FULL_TEXT_KINDS, **lookup.KINDS}
 PER_PAGE = 20
 SUGGESTED = 100
 NOTHING = Found([], 0)
@@ -50,7 +50,7 @@ def search_page(request: HttpRequest) -> HttpResponse:
 
 
 def _address(request: HttpRequest, cursor: str | None, **changed: str) -> str | None:
-    """Return the query of the same search at another place, or with something changed."""
+    """Return the query string of the same search with another cursor or other parameters."""
     if cursor is None:
         return None
     asked = request.GET.copy()
@@ -63,16 +63,16 @@ def _address(request: HttpRequest, cursor: str | None, **changed: str) -> str | 
 
 
 def _named(query: str, project: Project | None, kind: str, *, is_first: bool) -> Named:
-    """Return what bears this name or id; it stands on the first page alone, before what words found."""
+    """Look up names and ids, which are shown on the first page only."""
     if not is_first:
         return Named()
-    names = Named() if kind in WORDS else lookup.named(query, project=project, kind=kind)
+    names = Named() if kind in FULL_TEXT_KINDS else lookup.named(query, project=project, kind=kind)
     exact: list[Any] = lookup.by_id(query, project)
     return replace(names, exact=exact)
 
 
 def _found(query: str, project: Project | None, kind: str, cursor: str | None) -> Found:
-    """Search; an address whose cursor is none, or of another search, shows the first page."""
+    """Search; an invalid cursor shows the first page."""
     kinds = [kind] if kind else []
     try:
         return search(query, project=project, kinds=kinds, limit=PER_PAGE, cursor=cursor)

@@ -1,4 +1,4 @@
-"""The source of a work on its page: the parts of it, the lines that are pointed at, and what is found inside."""
+"""The source view of an artifact: parts, selected lines, and search results."""
 
 from __future__ import annotations
 
@@ -18,41 +18,38 @@ from orchestrator_site.web.templatetags.formats import turns_text
 
 LAST_NUMBER = 2**31 - 1
 PLACES = {"part", "line", "offset"}
-"""What in an address points into the source."""
+"""Query parameters that select a position in the source."""
 WRAPPED_LINE = 400
-"""Characters from which on a line makes all of them be wrapped."""
-MARKEDLINES = 2_000
+"""A line longer than this turns on wrapping."""
+MARKED_LINES = 2_000
 HITS_PER_PAGE = 20
 SEARCHED_BYTES = 64 * 1024 * 1024
-"""How much of a work is looked through for a page."""
+"""How much of an artifact is searched for one page."""
 LINES = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The numbers of the parts that pages of a long text begin with."""
+    """Pages of a long source, addressed by the first part of each."""
 
     number: int
     count: int
 
     @property
     def earlier(self) -> int:
-        """The first part of the page before."""
         return (self.number - 2) * PARTS_PER_PAGE + 1
 
     @property
     def later(self) -> int:
-        """The first part of the page after."""
         return self.number * PARTS_PER_PAGE + 1
 
     @property
     def last(self) -> int:
-        """The first part of the last page."""
         return (self.count - 1) * PARTS_PER_PAGE + 1
 
 
 def source_parts(request: HttpRequest, content: Content, name: str) -> dict[str, Any]:
-    """Return what the source view shows: all parts of one page, of which one is coloured already."""
+    """Return the parts of one page; one of them is highlighted already, the others load on demand."""
     here = lines_in(request)
     number = _asked_part(request, content, here)
     page = (number - 1) // PARTS_PER_PAGE
@@ -72,7 +69,6 @@ def source_parts(request: HttpRequest, content: Content, name: str) -> dict[str,
 
 
 def fragment(request: HttpRequest, content: Content, name: str) -> str:
-    """Return the HTML of one part."""
     number = _asked_part(request, content, None)
     (part,) = parts_of(content, number)
     shown = coloured(content, part, name, lines_in(request))
@@ -80,16 +76,16 @@ def fragment(request: HttpRequest, content: Content, name: str) -> str:
 
 
 def lines_in(request: HttpRequest) -> tuple[int, int] | None:
-    """Read the lines that an address points at, as `12` or `12-20`."""
+    """Read the selected lines from the query, as `12` or `12-20`."""
     found = LINES.fullmatch(request.GET.get("line", ""))
     if found is None:
         return None
     first = max(int(found[1]), 1)
-    return first, min(max(int(found[2] or first), first), first + MARKEDLINES - 1)
+    return first, min(max(int(found[2] or first), first), first + MARKED_LINES - 1)
 
 
 def found_inside(request: HttpRequest, content: Content) -> dict[str, Any]:
-    """Look for the words that the address asks for, together in a line or else apart."""
+    """Find lines with all of the words, else with some of them."""
     query = text_in(request, "find")
     if not query:
         return {}
@@ -108,7 +104,7 @@ def found_inside(request: HttpRequest, content: Content) -> dict[str, Any]:
 
 
 def _asked_part(request: HttpRequest, content: Content, here: tuple[int, int] | None) -> int:
-    """Return the number of the part that an address points into, by a character, a line, or its own number."""
+    """Return the part selected by an offset, a line or its number."""
     if "offset" in request.GET:
         return part_at(content, number_in(request, "offset", least=0, most=LAST_NUMBER))
     if here:

@@ -1,1 +1,1 @@
-"""Connecting assistants: where each keeps its configuration, how one entry in it is changed, and how it is tried."""
+"""Add, change, remove and test the MCP server entry in each assistant's configuration."""

@@ -1,4 +1,4 @@
-"""The assistants that can be connected: where each keeps its configuration, and how it writes an entry there."""
+"""The supported assistants: where each keeps its configuration, and the format of an entry."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from orchestrator_site.connect.machine import Machine
 from orchestrator_site.kernel.errors import NotFound
 
 SERVER = "task-orchestrator"
-"""The name of our entry in every configuration."""
+"""The name of our entry in every configuration file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How an entry is written. An empty `url` means that the file takes no addresses, only commands.
+    """The format of an entry. An empty `url` means that the client only supports commands.
 
-    `reference` is how the client writes "the value of this variable", empty where it has no way to.
+    `reference` is the client's syntax for an environment variable; empty if it has none.
     """
 
     section: str = "mcpServers"
@@ -30,13 +30,13 @@ class Style:
 
     @property
     def path(self) -> tuple[str, ...]:
-        """Where our entry stands in the file."""
+        """The path of our entry in the file."""
         return (self.section, SERVER)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One configuration file of a client, whether it exists or not."""
+class ConfigFile:
+    """A configuration file of a client; it may not exist yet."""
 
     path: Path
     style: Style
@@ -45,34 +45,35 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One assistant. `user_places` lists where it may keep the user's configuration, the usual place first."""
+    """An assistant. `user_files` returns its possible user-level files, the usual one first."""
 
     name: str
     title: str
-    user_places: Callable[[Machine], list[Place]]
+    user_files: Callable[[Machine], list[ConfigFile]]
     project_file: str = ""
     project_style: Style | None = None
     commands: tuple[str, ...] = ()
     afterwards: str = ""
 
     def is_installed(self, machine: Machine) -> bool:
-        """Tell whether anything of the client is on this machine."""
-        return machine.has_command(*self.commands) or any(_is_there(place) for place in self.user_places(machine))
+        return machine.has_command(*self.commands) or any(
+            _exists(config_file) for config_file in self.user_files(machine)
+        )
 
-    def places(self, machine: Machine, project: Path | None = None) -> list[Place]:
-        """Return the files to change: the project's where there is one, else every one whose folder exists."""
+    def config_files(self, machine: Machine, project: Path | None = None) -> list[ConfigFile]:
+        """Return the files to change: the project's, or every user-level file whose folder exists."""
         if project is not None and self.project_file and self.project_style:
-            return [Place(project / self.project_file, self.project_style, project)]
-        known = self.user_places(machine)
-        return [place for place in known if _is_there(place)] or known[:1]
+            return [ConfigFile(project / self.project_file, self.project_style, project)]
+        known = self.user_files(machine)
+        return [config_file for config_file in known if _exists(config_file)] or known[:1]
 
 
-def _is_there(place: Place) -> bool:
-    """A client makes its folder when it first runs; the home folder itself proves nothing."""
-    return place.path.exists() or (place.path.parent.is_dir() and place.path.name != ".claude.json")
+def _exists(config_file: ConfigFile) -> bool:
+    """Check the file, or the folder the client creates on its first run. The home folder always exists."""
+    return config_file.path.exists() or (config_file.path.parent.is_dir() and config_file.path.name != ".claude.json")
 
 
-# The styles, each as its maker's documentation gives it.
+# Each as documented by the vendor.
 _CLAUDE_CODE = Style(stdio={"type": "stdio"}, http={"type": "http"}, reference="${%s}")
 _CLAUDE_DESKTOP = Style(url="")
 _CURSOR = Style(reference="${env:%s}")
@@ -83,46 +84,46 @@ _CODEX = Style(section="mcp_servers", is_toml=True, headers="http_headers", refe
 _GEMINI = Style(url="httpUrl", reference="$%s")
 
 
-def _claude_code(machine: Machine) -> list[Place]:
-    """CLAUDE_CONFIG_DIR moves the file; a `.config.json` of early versions still counts where it is there."""
+def _claude_code(machine: Machine) -> list[ConfigFile]:
+    """CLAUDE_CONFIG_DIR moves the file; early versions' `.config.json` still takes precedence if it exists."""
     folder = machine.folder("CLAUDE_CONFIG_DIR", machine.home / ".claude")
-    early = folder / ".config.json"
+    legacy = folder / ".config.json"
     usual = machine.folder("CLAUDE_CONFIG_DIR", machine.home) / ".claude.json"
-    return [Place(early if early.is_file() else usual, _CLAUDE_CODE)]
+    return [ConfigFile(legacy if legacy.is_file() else usual, _CLAUDE_CODE)]
 
 
-def _claude_desktop(machine: Machine) -> list[Place]:
-    """The packaged program of Windows reads its settings in a folder of its own, and the other one not at all."""
+def _claude_desktop(machine: Machine) -> list[ConfigFile]:
+    """The packaged Windows app reads settings only from its own folder."""
     usual = machine.application_data
     packaged = machine.local_data.glob("Packages/Claude_*/LocalCache/Roaming") if machine.is_windows else ()
     folders = [*sorted(packaged), usual]
-    return [Place(folder / "Claude" / "claude_desktop_config.json", _CLAUDE_DESKTOP) for folder in folders]
+    return [ConfigFile(folder / "Claude" / "claude_desktop_config.json", _CLAUDE_DESKTOP) for folder in folders]
 
 
-def _cursor(machine: Machine) -> list[Place]:
-    return [Place(machine.home / ".cursor" / "mcp.json", _CURSOR)]
+def _cursor(machine: Machine) -> list[ConfigFile]:
+    return [ConfigFile(machine.home / ".cursor" / "mcp.json", _CURSOR)]
 
 
-def _windsurf(machine: Machine) -> list[Place]:
-    """Since June 2026 it is called Devin Desktop and reads another file; both may be there."""
+def _windsurf(machine: Machine) -> list[ConfigFile]:
+    """Renamed Devin Desktop in June 2026, with another file; both may exist."""
     devin = machine.application_data if machine.is_windows else machine.home / ".config"
     return [
-        Place(machine.home / ".codeium" / "windsurf" / "mcp_config.json", _WINDSURF),
-        Place(devin / "devin" / "mcp_config.json", _DEVIN),
+        ConfigFile(machine.home / ".codeium" / "windsurf" / "mcp_config.json", _WINDSURF),
+        ConfigFile(devin / "devin" / "mcp_config.json", _DEVIN),
     ]
 
 
-def _vscode(machine: Machine) -> list[Place]:
+def _vscode(machine: Machine) -> list[ConfigFile]:
     editions = ("Code", "Code - Insiders")
-    return [Place(machine.application_data / edition / "User" / "mcp.json", _VSCODE) for edition in editions]
+    return [ConfigFile(machine.application_data / edition / "User" / "mcp.json", _VSCODE) for edition in editions]
 
 
-def _codex(machine: Machine) -> list[Place]:
-    return [Place(machine.folder("CODEX_HOME", machine.home / ".codex") / "config.toml", _CODEX)]
+def _codex(machine: Machine) -> list[ConfigFile]:
+    return [ConfigFile(machine.folder("CODEX_HOME", machine.home / ".codex") / "config.toml", _CODEX)]
 
 
-def _gemini(machine: Machine) -> list[Place]:
-    return [Place(machine.folder("GEMINI_CLI_HOME", machine.home) / ".gemini" / "settings.json", _GEMINI)]
+def _gemini(machine: Machine) -> list[ConfigFile]:
+    return [ConfigFile(machine.folder("GEMINI_CLI_HOME", machine.home) / ".gemini" / "settings.json", _GEMINI)]
 
 
 CLIENTS = (
@@ -133,14 +134,14 @@ CLIENTS = (
         project_file=".mcp.json",
         project_style=_CLAUDE_CODE,
         commands=("claude",),
-        afterwards="Start a new session of Claude Code; /mcp shows the server.",
+        afterwards="Start a new Claude Code session; /mcp shows the server.",
     ),
     Client(
         "claude-desktop",
         "Claude Desktop",
         _claude_desktop,
         commands=("claude-desktop",),
-        afterwards="Quit Claude Desktop wholly and start it again.",
+        afterwards="Quit Claude Desktop completely and restart it.",
     ),
     Client(
         "cursor",
@@ -149,7 +150,7 @@ CLIENTS = (
         project_file=".cursor/mcp.json",
         project_style=_CURSOR,
         commands=("cursor", "cursor-agent"),
-        afterwards="Cursor reads it at once; Settings, MCP shows the server.",
+        afterwards="Cursor picks it up immediately; Settings > MCP shows the server.",
     ),
     Client(
         "windsurf",
@@ -158,7 +159,7 @@ CLIENTS = (
         project_file=".devin/mcp_config.json",
         project_style=_DEVIN,
         commands=("windsurf", "devin"),
-        afterwards="Press refresh in the list of MCP servers.",
+        afterwards="Refresh the list of MCP servers.",
     ),
     Client(
         "vscode",
@@ -167,7 +168,7 @@ CLIENTS = (
         project_file=".vscode/mcp.json",
         project_style=_VSCODE,
         commands=("code", "code-insiders"),
-        afterwards="Run “MCP: List Servers” from the command palette and start it.",
+        afterwards="Run “MCP: List Servers” from the command palette and start the server.",
     ),
     Client(
         "codex",
@@ -176,7 +177,7 @@ CLIENTS = (
         project_file=".codex/config.toml",
         project_style=_CODEX,
         commands=("codex",),
-        afterwards="Start a new session of Codex; a project's own file counts once you trust the project.",
+        afterwards="Start a new Codex session; a project's own file applies once you trust the project.",
     ),
     Client(
         "gemini",
@@ -185,19 +186,18 @@ CLIENTS = (
         project_file=".gemini/settings.json",
         project_style=_GEMINI,
         commands=("gemini",),
-        afterwards="Start Gemini CLI again, in a folder that it trusts; /mcp shows the server.",
+        afterwards="Restart Gemini CLI in a trusted folder; /mcp shows the server.",
     ),
 )
 
 
 def names(clients: Iterable[Client] = CLIENTS) -> list[str]:
-    """Return the names under which clients are connected."""
     return [client.name for client in clients]
 
 
-def client_named(name: str) -> Client:
-    """Return the client of that name; raises NotFound."""
+def get_client(name: str) -> Client:
+    """Raises NotFound."""
     for client in CLIENTS:
         if client.name == name:
             return client
-    raise NotFound(f"No assistant is called {name!r} here.", next=f"There are {', '.join(names())}.")
+    raise NotFound(f"Unknown assistant: {name!r}", next=f"Choose one of {', '.join(names())}.")

@@ -1,4 +1,4 @@
-"""Shows a change as a unified diff that gives no secret away, neither ours nor those of the lines around it."""
+"""Show a change as a unified diff with secrets masked, including those in the surrounding lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MASKS = (
     (re.compile(r"mto_[\w-]+"), f"mto_{_MASK}"),
     (re.compile(r"(?i)\b(bearer|basic|authorization:\s*\w+)\s+(?!\$)[^\s\"',}]+"), rf"\1 {_MASK}"),
     (re.compile(r"(://[^/\s:@\"']*:)[^/\s@\"']+@"), rf"\1{_MASK}@"),
-    # A name that tells a secret, and its value as a JSON or TOML text; a reference to a variable is none.
+    # A name that suggests a secret, and its JSON or TOML string value; references to variables stay.
     (
         re.compile(
             r"(?i)([\w.-]*(?:key|token|secret|passw|credential|authorization|auth)[\w.-]*[\"']?\s*[:=]\s*)"
@@ -25,20 +25,20 @@ _MASKS = (
 
 
 def masked(text: str) -> str:
-    """Return a text without the secrets that can be told by their look."""
+    """Mask everything that looks like a secret."""
     for pattern, replacement in _MASKS:
         text = pattern.sub(replacement, text)
     return text
 
 
 def diff(path: Path, before: str, after: str) -> str:
-    """Return the change of a file. Lines too long to read, as in a file that is one line, are cut."""
+    """Return a unified diff; long lines are cut."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), str(path), f"{path} (new)", lineterm="")
     return "".join(f"{_cut(masked(line))}\n" for line in lines)
 
 
 def is_readable(before: str) -> bool:
-    """Tell whether a diff of the text shows anything: one long line does not."""
+    """Tell whether a diff of the file is useful; it is not if the file is one long line."""
     return all(len(line) <= _LONGEST_LINE for line in before.splitlines())
 
 

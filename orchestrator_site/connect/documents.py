@@ -1,4 +1,4 @@
-"""One door to both kinds of configuration, JSON and TOML, which proves every change before anybody may write it."""
+"""Read and change JSON and TOML configurations; every change is verified before it is returned."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from orchestrator_site.connect.clients import Style
 from orchestrator_site.connect.entries import Change
 from orchestrator_site.kernel.errors import Invalid
 
-_MARK = "\ufeff"
+_BOM = "\ufeff"
 
 
 def load(text: str, style: Style) -> dict[str, Any]:
-    """Return what a configuration holds; nothing where it is empty. Raises Malformed, and Invalid for no object."""
-    text = text.removeprefix(_MARK)
+    """Parse a configuration, which may be empty. Raises Malformed, or Invalid if it is not an object."""
+    text = text.removeprefix(_BOM)
     if style.is_toml:
         return toml_edit.load(text)
     if not text.strip():
         return {}
     value = jsonc.parse(text).value
     if not isinstance(value, dict):
-        raise Invalid("It holds no object, which a configuration must be.")
+        raise Invalid("The top level must be an object.")
     return value
 
 
 def entry_in(text: str, style: Style) -> object:
-    """Return our entry of a configuration, None where there is none. Raises as `load`."""
+    """Return our entry, or None. Raises as `load`."""
     section = load(text, style).get(style.section)
     return section.get(style.path[-1]) if isinstance(section, dict) else None
 
 
 def changed(text: str, style: Style, changes: Iterable[Change]) -> str:
-    """Return the text after all changes. A mark at its beginning stays.
+    """Apply changes to a configuration, keeping everything else and any byte order mark.
 
-    Raises Malformed, and Invalid where the place cannot be told or anything else would change with it.
+    Raises Malformed, or Invalid if the position is ambiguous or anything else would change.
     """
-    mark = _MARK if text.startswith(_MARK) else ""
-    result = text.removeprefix(_MARK)
+    bom = _BOM if text.startswith(_BOM) else ""
+    result = text.removeprefix(_BOM)
     if not result.strip() and not style.is_toml:
         result = "{}\n"
     expected = load(text, style)
@@ -48,8 +48,8 @@ def changed(text: str, style: Style, changes: Iterable[Change]) -> str:
         result = _change(result, style, path, value)
         expected = _expected(expected, path, value)
     if _without_empty(load(result, style), style) != _without_empty(expected, style):
-        raise Invalid("The change cannot be made here without touching something else.")
-    return mark + result
+        raise Invalid("This change would affect other settings.")
+    return bom + result
 
 
 def _change(text: str, style: Style, path: tuple[str, ...], value: Any) -> str:
@@ -59,7 +59,7 @@ def _change(text: str, style: Style, path: tuple[str, ...], value: Any) -> str:
 
 
 def _expected(document: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
-    """Make the same change on the plain values."""
+    """Apply the same change to the parsed values."""
     document = copy.deepcopy(document)
     inner: Any = document
     for key in path[:-1]:
@@ -72,12 +72,12 @@ def _expected(document: dict[str, Any], path: tuple[str, ...], value: Any) -> di
 
 
 def _without_empty(document: dict[str, Any], style: Style) -> dict[str, Any]:
-    """An empty section says as much as none; in TOML it goes with its last table."""
+    """An empty section equals a missing one; in TOML it disappears with its last table."""
     return {key: value for key, value in document.items() if key != style.section or value != {}}
 
 
-def block(entry: dict[str, Any], style: Style) -> str:
-    """Return a configuration that holds our entry alone, to be put in by hand."""
+def snippet(entry: dict[str, Any], style: Style) -> str:
+    """Return a configuration with only our entry, to copy by hand."""
     if style.is_toml:
         return toml_edit.set_member("", style.path, entry)
     return json.dumps({style.section: {style.path[-1]: entry}}, indent=2, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""What stands in a client's configuration for us: a command to start, or an address with a token."""
+"""Build the entry for our MCP server in a client's configuration: a command, or a URL with a token."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ STORE_VARIABLES = (
     *("ORCHESTRATOR_CONTENT_URL", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"),
     *("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
 )
-"""What an object store is reached by."""
+"""The variables that configure an object store."""
 _SECRET_VARIABLES = frozenset({"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"})
-_STDIO_KEYS = ("type", "command", "args", "env", "env_vars", "cwd")
-_HTTP_KEYS = ("transport", "url", "serverUrl", "httpUrl", "headers", "http_headers", "bearer_token_env_var")
-_OWN_KEYS = (*_STDIO_KEYS, *_HTTP_KEYS)
+_OWN_KEYS = (
+    *("type", "command", "args", "env", "env_vars", "cwd"),
+    *("transport", "url", "serverUrl", "httpUrl", "headers", "http_headers", "bearer_token_env_var"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Stdio:
-    """This installation as a command.
+    """The command that starts this installation's MCP server.
 
-    `database_url` is empty where the data is in the data folder, `scopes` where the pipe may do everything. `store`
-    holds the variables of an object store.
+    `database_url` is empty for the default database, `scopes` for full access. `store` holds the variables of an
+    object store.
     """
 
     command: str
@@ -48,7 +49,7 @@ class Stdio:
 
 
 def this_installation(*, project: Path | None = None, writes_secrets: bool = False, toolsets: str = "") -> Stdio:
-    """Return the command that starts the bridge of this very installation on this very data."""
+    """Return the command for this installation and its data."""
     options = (TOOLSETS, toolsets) if toolsets else ()
     return Stdio(
         command=sys.executable,
@@ -63,22 +64,28 @@ def this_installation(*, project: Path | None = None, writes_secrets: bool = Fal
 
 
 def store_variables() -> dict[str, str]:
-    """Return the variables that are set for an object store; none where content is in the data folder."""
+    """Return the variables set for an object store; none if content is in the data folder."""
     if not os.environ.get("ORCHESTRATOR_CONTENT_URL"):
         return {}
     return {name: os.environ[name] for name in STORE_VARIABLES if os.environ.get(name)}
 
 
-def is_secret(name: str, value: str) -> bool:
-    """Tell whether a variable holds what only its owner may see."""
-    return name in _SECRET_VARIABLES or (name == "DATABASE_URL" and has_secret(value))
+def is_secret(variable: str, value: str) -> bool:
+    """Tell whether a variable must not be shown to others."""
+    return variable in _SECRET_VARIABLES or (variable == "DATABASE_URL" and has_secret(value))
+
+
+def has_secret(database_url: str) -> bool:
+    """Tell whether a database URL contains a password."""
+    parts = urlsplit(database_url)
+    return bool(parts.password) or any("pass" in name.lower() for name, _ in parse_qsl(parts.query))
 
 
 def stdio_entry(wanted: Stdio, style: Style) -> dict[str, Any]:
     """Return the entry that starts a command.
 
-    The data folder is always named: a client may start its servers with another environment than yours. A password is
-    never written where the client can take it from its environment; raises Invalid where it cannot.
+    The data folder is always included, because a client may start its servers with another environment. Secrets are
+    written as references to variables if the client supports those. Raises Invalid if it does not.
     """
     environment = {"ORCHESTRATOR_HOME": wanted.home}
     forwarded: list[str] = []
@@ -88,8 +95,13 @@ def stdio_entry(wanted: Stdio, style: Style) -> dict[str, Any]:
             environment[name] = value
         elif style.reference == "env_vars":
             forwarded.append(name)
+        elif style.reference:
+            environment[name] = style.reference % name
         else:
-            environment[name] = _by_name(name, style)
+            raise Invalid(
+                f"{name} contains a password, and this client's configuration can only store it in plain text.",
+                next="Allow that with --write-secrets, or use --http if the client supports it.",
+            )
     if wanted.scopes:
         environment["ORCHESTRATOR_STDIO_SCOPES"] = wanted.scopes
     if wanted.project is not None:
@@ -98,69 +110,52 @@ def stdio_entry(wanted: Stdio, style: Style) -> dict[str, Any]:
     return entry | ({"env_vars": forwarded} if forwarded else {})
 
 
-def _by_name(variable: str, style: Style) -> str:
-    if style.reference:
-        return style.reference % variable
-    raise Invalid(
-        f"{variable} holds a password, and this client's configuration can only hold it in clear.",
-        next="Say --write-secrets if that file may hold it, or connect by address where the client can: --http",
-    )
-
-
 def http_entry(url: str, secret: str, style: Style) -> dict[str, Any]:
-    """Return the entry that opens an address with a token; raises Invalid where the client takes commands only."""
+    """Return the entry for a URL with a token. Raises Invalid if the client only supports commands."""
     if not style.url:
         raise Invalid(
-            "This client's configuration takes commands only, no addresses.",
-            next="Leave --http out: the command works without a running site.",
+            "This client only supports commands, not URLs.",
+            next="Omit --http: the command works without a running site.",
         )
     return {**style.http, style.url: url, style.headers: {"Authorization": f"Bearer {secret}"}}
 
 
 def secret_in(entry: Mapping[str, Any], style: Style) -> str:
-    """Return the token that an entry holds, empty where it holds none."""
+    """Return the token in an entry, or an empty string."""
     headers = entry.get(style.headers)
     value = headers.get("Authorization") if isinstance(headers, dict) else None
     return value.removeprefix("Bearer ").strip() if isinstance(value, str) and value.startswith("Bearer ") else ""
 
 
-def has_secret(database_url: str) -> bool:
-    """Tell whether an address of a database names a password."""
-    parts = urlsplit(database_url)
-    return bool(parts.password) or any("pass" in name.lower() for name, _ in parse_qsl(parts.query))
-
-
 Change = tuple[tuple[str, ...], Any]
-"""A path in a configuration and its new value; `...` takes the member out."""
+"""A path in a configuration and its new value; `...` removes the member."""
 
 
-def changes(present: object, wanted: Mapping[str, Any], path: tuple[str, ...]) -> list[Change]:
-    """Return what must change for an entry to be as wanted. What the user added to it stays as it is."""
-    if not isinstance(present, dict):
+def changes(current: object, wanted: Mapping[str, Any], path: tuple[str, ...]) -> list[Change]:
+    """Return the changes that turn an entry into the wanted one, keeping what the user added to it."""
+    if not isinstance(current, dict):
         return [(path, dict(wanted))]
-    found: list[Change] = [
-        ((*path, key), ...) for key in (*_STDIO_KEYS, *_HTTP_KEYS) if key in present and key not in wanted
-    ]
+    found: list[Change] = [((*path, key), ...) for key in _OWN_KEYS if key in current and key not in wanted]
     for key, value in wanted.items():
         if key == "args":
-            value = _with_added_options(present.get(key), value)
-        if isinstance(value, dict) and isinstance(present.get(key), dict):
-            found += _inner_changes(present[key], value, (*path, key))
-        elif present.get(key) != value:
+            value = _with_added_options(current.get(key), value)
+        if isinstance(value, dict) and isinstance(current.get(key), dict):
+            found += _inner_changes(current[key], value, (*path, key))
+        elif current.get(key) != value:
             found.append(((*path, key), value))
     return found
 
 
-def _with_added_options(present: object, wanted: list[str]) -> list[str]:
-    """Keep what the user added behind `mcp_serve`, such as other toolsets where none are asked for now."""
-    added = present[2:] if isinstance(present, list) and present[1:2] == wanted[1:2] else []
+def _with_added_options(current: object, wanted: list[str]) -> list[str]:
+    """Keep options that the user added after `mcp_serve`, and its toolsets unless others are requested."""
+    added = current[2:] if isinstance(current, list) and current[1:2] == wanted[1:2] else []
     if TOOLSETS in wanted and TOOLSETS in added:
-        place = added.index(TOOLSETS)
-        added = added[:place] + added[place + 2 :]
+        index = added.index(TOOLSETS)
+        added = added[:index] + added[index + 2 :]
     return [*wanted, *added]
 
 
-def _inner_changes(present: Mapping[str, Any], wanted: Mapping[str, Any], path: tuple[str, ...]) -> list[Change]:
-    """Change variables and headers one by one, since the user may have added some."""
-    gone: list[Change] = [((*path, name), ...) for name in OWN_VARIABLES if name in present and name not in wanted]
-    return gone + [((*path, name), value) for name, value in wanted.items() if present.get(name) != value]
+def _inner_changes(current: Mapping[str, Any], wanted: Mapping[str, Any], path: tuple[str, ...]) -> list[Change]:
+    """Change variables and headers one by one, because the user may have added others."""
+    removed: list[Change] = [((*path, name), ...) for name in OWN_VARIABLES if name in current and name not in wanted]
+    return removed + [((*path, name), value) for name, value in wanted.items() if current.get(name) != value]

@@ -1,4 +1,4 @@
-"""Reads a configuration, and writes it back whole or not at all, with a dated backup next to it."""
+"""Read a configuration file and replace it atomically, with a dated backup beside it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from orchestrator_site.kernel.files import sync_folder
 
 SIZE_LIMIT = 32 * 1024 * 1024
 _PRIVATE = 0o600
-# Without O_BINARY, Windows would turn every line end into two characters.
+# Without O_BINARY, Windows would convert line ends.
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A file as it was read. `path` is what the client opens, `target` the file itself where that is a link.
+    """A file as it was read. `path` is what the client opens; `target` differs from it if that is a link.
 
-    `content` is None where there is no file yet.
+    `content` is None if the file does not exist.
     """
 
     path: Path
@@ -33,7 +33,7 @@ class Snapshot:
 
     @property
     def text(self) -> str:
-        """The content as text; raises Invalid where it is not UTF-8."""
+        """Raises Invalid if the content is not UTF-8."""
         try:
             return (self.content or b"").decode("utf-8")
         except UnicodeDecodeError as error:
@@ -41,21 +41,18 @@ class Snapshot:
 
 
 def read(path: Path) -> Snapshot:
-    """Read a file that may be missing or a link to another one.
-
-    Raises Invalid where it is no file or cannot be read, and TooLarge.
-    """
+    """Read a file, which may be missing or a link. Raises Invalid if it is unreadable or not a file, and TooLarge."""
     try:
         target = path.resolve()
         found = target.stat()
     except (FileNotFoundError, NotADirectoryError):
         return Snapshot(path, path.resolve())
-    except (OSError, RuntimeError) as error:  # links in a circle are the one or the other, by version of Python
+    except (OSError, RuntimeError) as error:  # a loop of links raises either, depending on the Python version
         raise _unreadable(path, error) from error
     if not stat.S_ISREG(found.st_mode):
-        raise Invalid(f"{path} is no file.", next="Look at what is there, and move it away.")
+        raise Invalid(f"{path} is not a file.", next="Move it away.")
     if found.st_size > SIZE_LIMIT:
-        raise TooLarge(f"{path} is larger than {SIZE_LIMIT // 1024**2} MB, which no configuration is.")
+        raise TooLarge(f"{path} is larger than {SIZE_LIMIT // 1024**2} MB, the limit for a configuration file.")
     try:
         content = target.read_bytes()
     except OSError as error:
@@ -64,16 +61,16 @@ def read(path: Path) -> Snapshot:
 
 
 def write(before: Snapshot, text: str, *, is_private: bool) -> Path | None:
-    """Put a text in the place of what was read; return the backup, None where there was no file.
+    """Replace the content and return the backup, or None if there was no file.
 
-    A link stays a link; the mode stays too, but a file that holds a token is for its owner alone. Raises Conflict
-    where the file has changed since it was read, and Invalid where it cannot be written.
+    Links and file modes are kept, but group and others lose access to a private file. Raises Conflict if the file has
+    changed since it was read, Invalid if it cannot be written.
     """
     try:
         before.target.parent.mkdir(parents=True, exist_ok=True)
         draft = _draft(before, text.encode(), is_private=is_private)
         try:
-            _want_unchanged(before)
+            _require_unchanged(before)
             backup = _back_up(before)
             draft.replace(before.target)
         finally:
@@ -83,14 +80,14 @@ def write(before: Snapshot, text: str, *, is_private: bool) -> Path | None:
         why = error.strerror or str(error)
         raise Invalid(
             f"{before.path} cannot be written: {why}.",
-            next="See to its rights and the disk, then try again.",
+            next="Check its permissions and the free disk space, then try again.",
         ) from error
     return backup
 
 
 def _unreadable(path: Path, error: OSError | RuntimeError) -> Invalid:
-    why = error.strerror if isinstance(error, OSError) else "links that lead in a circle"
-    return Invalid(f"{path} cannot be read: {why}.", next="See to its rights, then try again.")
+    why = error.strerror if isinstance(error, OSError) else "it is a loop of links"
+    return Invalid(f"{path} cannot be read: {why}.", next="Check its permissions, then try again.")
 
 
 def _draft(before: Snapshot, content: bytes, *, is_private: bool) -> Path:
@@ -101,7 +98,7 @@ def _draft(before: Snapshot, content: bytes, *, is_private: bool) -> Path:
 
 
 def _put(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:
-    """Make a new file, whole or not at all: a full disk leaves no part of it. Nobody else can read it meanwhile."""
+    """Create a file, private until it is complete; nothing is left of it if the disk is full."""
     descriptor = os.open(path, _NEW_FILE, _PRIVATE)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -116,22 +113,22 @@ def _put(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -
 
 
 def _keep_owner(path: Path, owner: tuple[int, int] | None) -> None:
-    """The superuser who works for somebody else must not take the file from them."""
+    """Root must not take over another user's file."""
     if owner is not None and hasattr(os, "geteuid") and os.geteuid() == 0:
         os.chown(path, *owner)
 
 
-def _want_unchanged(before: Snapshot) -> None:
+def _require_unchanged(before: Snapshot) -> None:
     now = read(before.path)
     if now.content != before.content or now.target != before.target:
         raise Conflict(
-            f"{before.path} was changed by another program meanwhile; nothing was written.",
-            next="Run the same command again; close the assistant first if it happens twice.",
+            f"{before.path} was changed by another program. Nothing was written.",
+            next="Run the command again; if it happens again, close the assistant first.",
         )
 
 
 def _back_up(before: Snapshot) -> Path | None:
-    """Keep what was there beside the path that the client opens, under the same mode: it may hold secrets."""
+    """Save the old content beside the path the client opens, with the same mode: it may contain secrets."""
     if before.content is None:
         return None
     name = f"{before.path.name}.backup-{datetime.now():%Y%m%d-%H%M%S}"

@@ -1,4 +1,4 @@
-"""Reads JSON with comments and trailing commas into a tree that knows where in the text everything stands."""
+"""Parse JSON with comments and trailing commas into a tree with source positions."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-# Deeper than any configuration, and well under the limit of recursion.
+# Deeper than any real configuration, and well below the recursion limit.
 _DEPTH_LIMIT = 100
-# White space and comments; the last alternative is a comment that never ends, which is refused where it begins.
+# Whitespace and comments.
 _GAP = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _STRING = re.compile(r'"[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*"')
 _SCALAR = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null")
 
 
 class Malformed(Exception):
-    """A text that is no JSON; says where, counted from one, and why."""
+    """Not valid JSON; `line` and `column` start at 1."""
 
     def __init__(self, line: int, column: int, reason: str) -> None:
         super().__init__(f"line {line}, column {column}: {reason}")
@@ -28,7 +28,7 @@ class Malformed(Exception):
 
 @dataclass(slots=True)
 class Member:
-    """One `"key": value` of an object. `comma` is where the comma behind it stands, -1 where there is none."""
+    """One `"key": value` of an object. `comma` is the position of the comma after it, or -1."""
 
     key: str
     start: int
@@ -38,7 +38,7 @@ class Member:
 
 @dataclass(slots=True)
 class Node:
-    """A value and the part of the text, `start` to `end`, that it is written in."""
+    """A value and its position in the source, from `start` to `end`."""
 
     value: Any
     start: int
@@ -47,16 +47,15 @@ class Node:
 
     @property
     def is_object(self) -> bool:
-        """Whether it is an object."""
         return isinstance(self.value, dict)
 
     def find(self, key: str) -> list[Member]:
-        """Return the members of that name; more than one where the text repeats itself."""
+        """Return the members with that key; JSON does not forbid duplicates."""
         return [member for member in self.members if member.key == key]
 
 
 def parse(text: str) -> Node:
-    """Read a whole text; raises Malformed."""
+    """Raises Malformed."""
     return _Reader(text).document()
 
 
@@ -71,15 +70,14 @@ class _Reader:
         node = self.node()
         self.skip()
         if self.at < len(self.text):
-            self.fail("something follows the end of the value")
+            self.fail("unexpected content after the end")
         return node
 
     def skip(self) -> None:
-        """Step over white space and comments."""
         match = _GAP.match(self.text, self.at)
         self.at = match.end() if match else self.at
         if self.text.startswith("/*", self.at):
-            self.fail("this comment does not end")
+            self.fail("unterminated comment")
 
     def next(self) -> str:
         self.skip()
@@ -100,7 +98,7 @@ class _Reader:
         self.at += 1
         while self.next() != "}":
             if members and members[-1].comma < 0:
-                self.fail("a comma or } is wanted")
+                self.fail("expected a comma or }")
             members.append(self.member())
             if self.next() == ",":
                 members[-1].comma = self.at
@@ -112,7 +110,7 @@ class _Reader:
         start = self.at
         key = self.string()
         if self.next() != ":":
-            self.fail("a colon is wanted")
+            self.fail("expected a colon")
         self.at += 1
         return Member(key, start, self.node())
 
@@ -123,7 +121,7 @@ class _Reader:
         needs_comma = False
         while self.next() != "]":
             if needs_comma:
-                self.fail("a comma or ] is wanted")
+                self.fail("expected a comma or ]")
             items.append(self.node().value)
             needs_comma = self.next() != ","
             self.at += not needs_comma
@@ -136,7 +134,7 @@ class _Reader:
             return Node(self.string(), start, self.at)
         match = _SCALAR.match(self.text, start)
         if not match:
-            self.fail("a value is wanted" if start < len(self.text) else "the text ends too early")
+            self.fail("expected a value" if start < len(self.text) else "unexpected end")
         self.at = match.end()
         return Node(self.load(match[0], start), start, self.at)
 
@@ -144,7 +142,7 @@ class _Reader:
         start = self.at
         match = _STRING.match(self.text, start)
         if not match:
-            self.fail("a name or a text in double quotes is wanted" if start < len(self.text) else "it ends too early")
+            self.fail("expected a string in double quotes" if start < len(self.text) else "unexpected end")
         self.at = match.end()
         return str(self.load(match[0], start))
 
@@ -153,14 +151,14 @@ class _Reader:
             return json.loads(token)
         except ValueError:
             self.at = start
-            self.fail("this is no JSON value")
+            self.fail("not a JSON value")
 
     def fail(self, reason: str) -> NoReturn:
-        raise Malformed(*place_of(self.text, self.at), reason)
+        raise Malformed(*position_of(self.text, self.at), reason)
 
 
-def place_of(text: str, at: int) -> tuple[int, int]:
-    """Return line and column of a position, counted from one."""
+def position_of(text: str, at: int) -> tuple[int, int]:
+    """Return the line and column of an offset, starting at 1."""
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
     line = bisect_right(starts, at)
     return line, at - starts[line - 1] + 1

@@ -1,6 +1,6 @@
-"""Changes one member of a JSON text and leaves every other character as it was: comments, order, indentation.
+"""Change one member of a JSON document and keep every other character: comments, order, indentation.
 
-Every change is a list of `(start, end, replacement)` on the text, so nothing can move that is not named here.
+A change is a list of `(start, end, replacement)`, so nothing else can move.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from orchestrator_site.kernel.errors import Invalid
 
 Edit = tuple[int, int, str]
 _BLANK = " \t"
-# What may follow a member on its own line and still belongs to it: blanks and comments that end on that line.
+# What belongs to a member on the rest of its line: blanks and comments that end on that line.
 _REST_OF_LINE = re.compile(r"(?:[ \t]|/\*[^\n]*?\*/)*(?://[^\n\r]*)?")
 
 
 def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
-    """Return the text with `value` at `path`; objects on the way are made where they are missing.
+    """Set the value at `path`, creating missing objects.
 
-    Raises Malformed, and Invalid where something on the way is no object or is there twice.
+    Raises Malformed, or Invalid if a value on the path is not an object or a key is ambiguous.
     """
     node = parse(text)
-    _wants_object(node, "the file")
+    _require_object(node, "the file")
     for depth, key in enumerate(path):
         member = _only(node, key)
         if member is None:
             return _apply(text, _insertion(text, node, key, _nested(path[depth + 1 :], value)))
         node = member.value
         if depth + 1 < len(path):
-            _wants_object(node, key)
+            _require_object(node, key)
     if node.value == value:
         return text
     return _apply(text, [(node.start, node.end, _dump(text, value, _indent_at(text, node.start)))])
 
 
 def remove_member(text: str, path: tuple[str, ...]) -> str:
-    """Return the text without the member at `path`; the text itself where there is none. Raises as `set_member`."""
+    """Remove the member at `path`, if there is one. Raises as `set_member`."""
     node = parse(text)
     for key in path[:-1]:
         member = _only(node, key) if node.is_object else None
@@ -49,20 +49,20 @@ def remove_member(text: str, path: tuple[str, ...]) -> str:
     return text if last is None else _apply(text, _removal(text, node, last))
 
 
-def _wants_object(node: Node, name: str) -> None:
+def _require_object(node: Node, name: str) -> None:
     if not node.is_object:
-        raise Invalid(f"{name} is {_kind(node.value)}, and an object is wanted there.")
+        raise Invalid(f"{name} must be an object, not {_kind(node.value)}.")
 
 
 def _kind(value: Any) -> str:
-    kinds = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    kinds = {list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
     return kinds.get(type(value), "null")
 
 
 def _only(node: Node, key: str) -> Member | None:
     found = node.find(key)
     if len(found) > 1:
-        raise Invalid(f"{key} is there twice, so it cannot be told which one counts.")
+        raise Invalid(f"{key} occurs more than once.")
     return found[0] if found else None
 
 
@@ -78,7 +78,7 @@ def _apply(text: str, edits: list[Edit]) -> str:
     return text
 
 
-# Putting a member in
+# Insertion
 
 
 def _insertion(text: str, node: Node, key: str, value: Any) -> list[Edit]:
@@ -93,7 +93,7 @@ def _insertion(text: str, node: Node, key: str, value: Any) -> list[Edit]:
 
 
 def _behind(last: Member, at: int, new: str) -> list[Edit]:
-    """Put it behind the last member, with the comma where that one's style has it."""
+    """Append after the last member, with a trailing comma if that one has it."""
     if last.comma >= 0:
         return [(max(at, last.comma + 1), max(at, last.comma + 1), f"{new},")]
     if at == last.value.end:
@@ -102,7 +102,7 @@ def _behind(last: Member, at: int, new: str) -> list[Edit]:
 
 
 def _first_member(text: str, node: Node, key: str, value: Any) -> Edit:
-    """Open an empty object. What stands in it, blanks and comments, stays before the new member or after it."""
+    """Insert into an empty object, keeping its blanks and comments."""
     inner = text[node.start + 1 : node.end - 1]
     if _is_one_line(text):
         at = node.end - 1
@@ -116,14 +116,14 @@ def _first_member(text: str, node: Node, key: str, value: Any) -> Edit:
 
 
 def _end_of_line(text: str, at: int) -> int:
-    """Return where the line's own remarks end, or `at` itself where more than remarks follows on the line."""
+    """Return the end of the comments on this line, or `at` if anything else follows on it."""
     match = _REST_OF_LINE.match(text, at)
     end = match.end() if match else at
     rest = text[end : end + 1]
     return end if rest in ("\n", "\r", "") else at
 
 
-# Taking a member out
+# Removal
 
 
 def _removal(text: str, node: Node, member: Member) -> list[Edit]:
@@ -131,14 +131,14 @@ def _removal(text: str, node: Node, member: Member) -> list[Edit]:
     end = (member.comma if member.comma >= 0 else member.value.end - 1) + 1
     edits: list[Edit] = []
     index = node.members.index(member)
-    if member.comma < 0 and index > 0:  # the comma before it would be left over
+    if member.comma < 0 and index > 0:  # otherwise the comma before it would remain
         comma = node.members[index - 1].comma
         edits.append((comma, comma + 1, ""))
     return [*edits, (*_whole_line(text, start, end), "")]
 
 
 def _whole_line(text: str, start: int, end: int) -> tuple[int, int]:
-    """Widen the span to whole lines where nothing else stands on them; else to the blanks that would be left over."""
+    """Extend the span to whole lines if it is alone on them, else to the blanks around it."""
     line_start = len(text[:start].rstrip(_BLANK))
     line_end = end + len(text[end:]) - len(text[end:].lstrip(_BLANK))
     begins = text[line_start - 1 : line_start] == "\n"
@@ -149,7 +149,7 @@ def _whole_line(text: str, start: int, end: int) -> tuple[int, int]:
     return (start, line_end) if text[end - 1] == "," else (line_start, end)
 
 
-# The look of what is put in
+# Formatting
 
 
 def _member(text: str, key: str, value: Any, indent: str | None) -> str:
@@ -157,7 +157,7 @@ def _member(text: str, key: str, value: Any, indent: str | None) -> str:
 
 
 def _dump(text: str, value: Any, indent: str | None) -> str:
-    """Write a value as the text does: in lines with its indentation, or in one line."""
+    """Format a value as the document is: indented, or on one line."""
     if indent is None or _is_one_line(text):
         return json.dumps(value, ensure_ascii=False)
     lines = json.dumps(value, ensure_ascii=False, indent=_unit(text)).split("\n")
@@ -165,7 +165,7 @@ def _dump(text: str, value: Any, indent: str | None) -> str:
 
 
 def _lead(text: str, first: Member) -> str | None:
-    """Return the indentation of an object's members, or None where they share a line with its brace."""
+    """Return the indentation of an object's members, or None if they follow the brace on its line."""
     before = text[: first.start]
     blanks = before[len(before.rstrip(_BLANK)) :]
     return blanks if before.rstrip(_BLANK).endswith("\n") else None
@@ -177,7 +177,7 @@ def _indent_at(text: str, at: int) -> str:
 
 
 def _unit(text: str) -> str:
-    """Return what one level is indented by: as the first indented name is, two blanks where there is none."""
+    """Return the indentation of one level: that of the first indented key, else two spaces."""
     match = re.search(r'^([ \t]+)"', text, re.MULTILINE)
     return match[1] if match else "  "
 
@@ -187,5 +187,5 @@ def _newline(text: str) -> str:
 
 
 def _is_one_line(text: str) -> bool:
-    """Tell whether the text is written in one line; an empty object is as good as several."""
+    """Tell whether the document is on one line; an empty object does not count."""
     return "\n" not in text.strip() and not re.fullmatch(r"\s*\{\s*\}\s*", text)

@@ -1,4 +1,4 @@
-"""The machine as far as the places of configuration files depend on it; tests make one up."""
+"""What the locations of configuration files depend on; tests use fake machines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.services.projects import find_root
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A platform as `sys.platform` names it, a home folder, and the environment."""
+    """The platform (as in `sys.platform`), home folder and environment."""
 
     platform: str
     home: Path
@@ -23,17 +23,16 @@ class Machine:
 
     @property
     def is_windows(self) -> bool:
-        """Whether paths and variables are those of Windows."""
         return self.platform == "win32"
 
-    def folder(self, variable: str, otherwise: Path) -> Path:
-        """Return the absolute folder that a variable names, or another one."""
+    def folder(self, variable: str, default: Path) -> Path:
+        """Return the folder named by an environment variable if it is absolute, else the default."""
         named = Path(self.environ.get(variable) or ".").expanduser()
-        return named if named.is_absolute() else otherwise
+        return named if named.is_absolute() else default
 
     @property
     def application_data(self) -> Path:
-        """Where desktop programs keep their settings."""
+        """Where desktop apps keep their settings."""
         if self.is_windows:
             return self.folder("APPDATA", self.home / "AppData" / "Roaming")
         if self.platform == "darwin":
@@ -42,24 +41,22 @@ class Machine:
 
     @property
     def local_data(self) -> Path:
-        """Where packaged Windows programs live."""
+        """Where packaged Windows apps live."""
         return self.folder("LOCALAPPDATA", self.home / "AppData" / "Local")
 
     def has_command(self, *names: str) -> bool:
-        """Tell whether one of these programs can be started by its name."""
         return any(shutil.which(name, path=self.environ.get("PATH", "")) for name in names)
 
 
 def project_folder(path: Path | None) -> Path | None:
-    """Return the project of a folder that a person named, None where none was; raises Invalid for what is no folder."""
+    """Return the project root of a folder given by the user, if any. Raises Invalid if it is not a folder."""
     if path is None:
         return None
     folder = path.expanduser().absolute()
     if not folder.is_dir():
-        raise Invalid(f"--project: {folder} is no folder.", next="Name the folder of the project: --project DIR")
+        raise Invalid(f"--project: {folder} is not a folder.", next="Pass the project's folder: --project DIR")
     return find_root(explicit=str(folder), environ={}, working_directory="")
 
 
 def this_machine() -> Machine:
-    """Return the machine that this process runs on."""
     return Machine(sys.platform, Path.home(), os.environ)

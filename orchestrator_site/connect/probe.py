@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import ssl
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from pydantic import ValidationError
 
 from orchestrator_site.connect.diffs import masked
 from orchestrator_site.kernel.errors import NotReady
+from orchestrator_site.kernel.processes import kill_group
 
 if TYPE_CHECKING:  # importing mcp takes a second, so only a probe does
     from httpx2 import Response
@@ -105,9 +105,8 @@ async def _pipes(parameters: StdioServerParameters, stderr: IO[str]) -> AsyncIte
             started += [child for child in psutil.Process().children() if child not in others]
             yield streams
     finally:
-        for leader in started if os.name == "posix" else ():
-            with suppress(ProcessLookupError):
-                os.killpg(leader.pid, signal.SIGKILL)
+        for process in started:
+            kill_group(process.pid)
 
 
 def _end_of(stderr: IO[str]) -> str:

@@ -1,4 +1,4 @@
-"""A commented file of roles for a project, as a place to begin."""
+"""A commented-out specialists file that a project can start from."""
 
 from __future__ import annotations
 
@@ -11,16 +11,12 @@ FILE = ROLES_FOLDER / "project_roles.yaml"
 
 
 def has_roles(project: Path) -> bool:
-    """Tell whether the project has files of roles already, whatever they are called."""
     folder = project / ROLES_FOLDER
     return folder.is_dir() and any(folder.glob("*.y*ml"))
 
 
-def put_roles(project: Path) -> Path | None:
-    """Put the file into a project; None where one is there, which is never overwritten.
-
-    Raises Invalid where it cannot be written.
-    """
+def create_roles_file(project: Path) -> Path | None:
+    """Create the file and return its path, or None if it exists. Raises Invalid if it cannot be written."""
     path = project / FILE
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,5 +25,7 @@ def put_roles(project: Path) -> Path | None:
     except FileExistsError:
         return None
     except OSError as error:
-        raise Invalid(f"{path} cannot be written: {error.strerror}.", next="See to the folder's rights.") from error
+        raise Invalid(
+            f"{path} cannot be written: {error.strerror}.", next="Check the permissions of the folder."
+        ) from error
     return path

@@ -1,4 +1,4 @@
-"""Connects one assistant or takes it away again: plan the change of every file, then make it."""
+"""Connect or disconnect an assistant: plan the change of each file, then apply it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from orchestrator_site.connect import documents, files
-from orchestrator_site.connect.clients import Client, Place
+from orchestrator_site.connect.clients import Client, ConfigFile
 from orchestrator_site.connect.entries import (
     PLACEHOLDER,
     Change,
@@ -25,7 +25,7 @@ from orchestrator_site.connect.entries import (
 )
 from orchestrator_site.connect.jsonc import Malformed
 from orchestrator_site.connect.machine import Machine
-from orchestrator_site.kernel.errors import Invalid, OrchestratorError
+from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.kernel.identity import Scope, in_order, with_included
 from orchestrator_site.models import AccessToken
 from orchestrator_site.tokens.service import DEFAULT_SCOPES, NAME_LIMIT, create_token, digest_of, revoke_token
@@ -34,7 +34,7 @@ from tasks.models import Project
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """An address, and what its token may do."""
+    """The URL of the MCP server, and the token to create for it."""
 
     url: str
     owner: User
@@ -44,162 +44,152 @@ class Http:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """One file as it is and as it will be, and the token that its entry holds now."""
+class PlannedChange:
+    """A file before and after the change, and the token that its entry holds now."""
 
-    place: Place
+    config_file: ConfigFile
     before: files.Snapshot
     after: str
     entry: dict[str, Any] = field(default_factory=dict)
-    former: AccessToken | None = None
+    old_token: AccessToken | None = None
     needs_token: bool = False
 
     @property
     def is_change(self) -> bool:
-        """Whether anything is to be written."""
+        """Whether the file has to be written."""
         return self.after != self.before.text or self.needs_token
 
 
 def token_name(client: Client, project: Project | None = None) -> str:
-    """Name a token after the client, this machine and the project, so that each has one of its own."""
-    words = [client.name, socket.gethostname().split(".")[0] or "here", project.slug if project else ""]
-    return "-".join(filter(None, words))[:NAME_LIMIT]
+    """Return a name that is unique to the client, this machine and the project."""
+    parts = [client.name, socket.gethostname().split(".")[0] or "here", project.slug if project else ""]
+    return "-".join(filter(None, parts))[:NAME_LIMIT]
 
 
-def present_entry(place: Place) -> dict[str, Any] | None:
-    """Return our entry of a file, None where there is none.
-
-    Raises Invalid where the file cannot be understood.
-    """
-    before = files.read(place.path)
+def current_entry(config_file: ConfigFile) -> dict[str, Any] | None:
+    """Return our entry in a file, or None. Raises Invalid if the file cannot be parsed."""
+    before = files.read(config_file.path)
     try:
-        entry = documents.entry_in(before.text, place.style)
+        entry = documents.entry_in(before.text, config_file.style)
     except Malformed as error:
-        raise Invalid(f"{place.path} cannot be read: {error}.") from error
+        raise Invalid(f"{config_file.path} cannot be read: {error}.") from error
     return entry if isinstance(entry, dict) else None
 
 
-# Connecting
+# Connect
 
 
-def plan(client: Client, machine: Machine, wanted: Stdio | Http, folder: Path | None = None) -> list[Planned]:
-    """Return what connecting would change, file by file.
+def plan(client: Client, machine: Machine, wanted: Stdio | Http, folder: Path | None = None) -> list[PlannedChange]:
+    """Return the change of each file.
 
-    Raises Invalid, with the entry to put in by hand, where a file cannot be changed safely.
+    Raises Invalid, with the entry to add by hand, if a file cannot be changed safely.
     """
-    return [_plan(place, wanted) for place in _usable(client.places(machine, folder), wanted)]
+    config_files = client.config_files(machine, folder)
+    if isinstance(wanted, Http):  # without a usable file, the first one gives the error
+        config_files = [each for each in config_files if each.style.url] or config_files[:1]
+    return [_plan(config_file, wanted) for config_file in config_files]
 
 
-def _usable(places: list[Place], wanted: Stdio | Http) -> list[Place]:
-    """Leave out the files that take no addresses where others do; the last one left says why none does."""
-    if isinstance(wanted, Stdio):
-        return places
-    return [place for place in places if place.style.url] or places[:1]
-
-
-def _plan(place: Place, wanted: Stdio | Http) -> Planned:
-    before = files.read(place.path)
-    shown = _entry(place, wanted, PLACEHOLDER)
+def _plan(config_file: ConfigFile, wanted: Stdio | Http) -> PlannedChange:
+    before, style = files.read(config_file.path), config_file.style
+    entry = _entry(config_file, wanted, PLACEHOLDER)
     try:
-        present = documents.entry_in(before.text, place.style)
-        former = token_in(present, place)
-        keeps = isinstance(wanted, Http) and former is not None and _opens(former, wanted)
-        if keeps and isinstance(present, dict):
-            shown = _entry(place, wanted, secret_in(present, place.style))
-        after = documents.changed(before.text, place.style, changes(present, shown, place.style.path))
+        current = documents.entry_in(before.text, style)
+        old_token = token_in(current, config_file)
+        keeps_token = isinstance(wanted, Http) and old_token is not None and _matches(old_token, wanted)
+        if keeps_token and isinstance(current, dict):
+            entry = _entry(config_file, wanted, secret_in(current, style))
+        after = documents.changed(before.text, style, changes(current, entry, style.path))
     except (Malformed, Invalid) as error:
-        raise _by_hand(place, error, _entry(place, wanted, PLACEHOLDER)) from error
-    return Planned(place, before, after, shown, former, needs_token=isinstance(wanted, Http) and not keeps)
+        snippet = documents.snippet(_entry(config_file, wanted, PLACEHOLDER), style)
+        raise Invalid(
+            f"{config_file.path}: {str(error).rstrip('.')}. Nothing was written.",
+            next=f"Fix the file and run this again, or add the entry by hand:\n\n{snippet}",
+        ) from error
+    needs_token = isinstance(wanted, Http) and not keeps_token
+    return PlannedChange(config_file, before, after, entry, old_token, needs_token)
 
 
-def _entry(place: Place, wanted: Stdio | Http, secret: str) -> dict[str, Any]:
+def _entry(config_file: ConfigFile, wanted: Stdio | Http, secret: str) -> dict[str, Any]:
     if isinstance(wanted, Stdio):
-        return stdio_entry(wanted, place.style)
-    return http_entry(wanted.url, secret, place.style)
+        return stdio_entry(wanted, config_file.style)
+    return http_entry(wanted.url, secret, config_file.style)
 
 
-def _by_hand(place: Place, error: Malformed | Invalid, entry: dict[str, Any]) -> Invalid:
-    why = str(error).rstrip(".")
-    return Invalid(
-        f"{place.path}: {why}. Nothing was written.",
-        next=f"Mend that and run this again, or put it in by hand:\n\n{documents.block(entry, place.style)}",
-    )
+def apply(planned: Iterable[PlannedChange], wanted: Stdio | Http) -> list[Path]:
+    """Write the files and return the backups, creating a token if one is needed.
 
-
-def apply(planned: Iterable[Planned], wanted: Stdio | Http) -> list[Path]:
-    """Write what was planned and return the backups. A token of its own is made where one is needed.
-
-    The former token ends in the same transaction, so that a file that cannot be written leaves both as they were.
+    Old tokens are revoked in the same transaction, so if a file cannot be written, they stay valid.
     """
     planned = list(planned)
     changed = [each for each in planned if each.is_change]
     with transaction.atomic():
         if isinstance(wanted, Stdio):
-            _revoke(each.former for each in changed)
+            _revoke(each.old_token for each in changed)
             return _write(changed)
         if not any(each.needs_token for each in changed):
             return _write(changed)
-        secret = _renew_token(wanted, planned)  # for every file, since the former one ends for every file
+        secret = _renew_token(wanted, planned)  # for every file, because the old token is revoked for every file
         return _write([_with_secret(each, wanted, secret) for each in planned])
 
 
-def _renew_token(wanted: Http, planned: list[Planned]) -> str:
-    _revoke(each.former for each in planned)
+def _renew_token(wanted: Http, planned: list[PlannedChange]) -> str:
+    _revoke(each.old_token for each in planned)
     _revoke(AccessToken.objects.filter(owner=wanted.owner, name=wanted.token_name, revoked_at__isnull=True))
     return create_token(owner=wanted.owner, name=wanted.token_name, scopes=wanted.scopes, project=wanted.project)[1]
 
 
-def _with_secret(planned: Planned, wanted: Http, secret: str) -> Planned:
-    place, text = planned.place, planned.before.text
-    entry = _entry(place, wanted, secret)
-    edits = changes(documents.entry_in(text, place.style), entry, place.style.path)
-    return replace(planned, entry=entry, after=documents.changed(text, place.style, edits))
+def _with_secret(planned: PlannedChange, wanted: Http, secret: str) -> PlannedChange:
+    style, text = planned.config_file.style, planned.before.text
+    entry = _entry(planned.config_file, wanted, secret)
+    edits = changes(documents.entry_in(text, style), entry, style.path)
+    return replace(planned, entry=entry, after=documents.changed(text, style, edits))
 
 
-def _write(planned: Iterable[Planned]) -> list[Path]:
+def _write(planned: Iterable[PlannedChange]) -> list[Path]:
     backups = []
     for each in planned:
-        is_private = holds_secret(each.entry, each.place)
+        is_private = holds_secret(each.entry, each.config_file)
         backup = files.write(each.before, each.after, is_private=is_private)
         backups += [backup] if backup else []
     return backups
 
 
-def holds_secret(entry: dict[str, Any], place: Place) -> bool:
-    """Tell whether an entry makes its file one for its owner alone."""
+def holds_secret(entry: dict[str, Any], config_file: ConfigFile) -> bool:
+    """Tell whether only the owner may read a file with this entry."""
     environment = entry.get("env")
-    address = environment.get("DATABASE_URL", "") if isinstance(environment, dict) else ""
-    return bool(secret_in(entry, place.style)) or (isinstance(address, str) and "@" in address)
+    database_url = environment.get("DATABASE_URL", "") if isinstance(environment, dict) else ""
+    return bool(secret_in(entry, config_file.style)) or (isinstance(database_url, str) and "@" in database_url)
 
 
-# Taking away
+# Disconnect
 
 
-def plan_removal(client: Client, machine: Machine, folder: Path | None = None) -> list[Planned]:
-    """Return what taking the client away would change, without the files that have no entry. Raises as `plan`."""
-    found = [_plan_removal(place) for place in client.places(machine, folder)]
-    return [each for each in found if each.is_change]
+def plan_removal(client: Client, machine: Machine, folder: Path | None = None) -> list[PlannedChange]:
+    """Return the change of each file that has an entry. Raises Invalid if a file cannot be changed safely."""
+    planned = [_plan_removal(config_file) for config_file in client.config_files(machine, folder)]
+    return [each for each in planned if each.is_change]
 
 
-def _plan_removal(place: Place) -> Planned:
-    before = files.read(place.path)
+def _plan_removal(config_file: ConfigFile) -> PlannedChange:
+    before, style = files.read(config_file.path), config_file.style
     try:
-        present = documents.entry_in(before.text, place.style)
-        removal: list[Change] = [] if present is None else [(place.style.path, ...)]
-        after = documents.changed(before.text, place.style, removal) if removal else before.text
+        current = documents.entry_in(before.text, style)
+        removal: list[Change] = [] if current is None else [(style.path, ...)]
+        after = documents.changed(before.text, style, removal) if removal else before.text
     except (Malformed, Invalid) as error:
         raise Invalid(
-            f"{place.path}: {str(error).rstrip('.')}. Nothing was written.",
-            next=f"Take {'.'.join(place.style.path)} out by hand.",
+            f"{config_file.path}: {str(error).rstrip('.')}. Nothing was written.",
+            next=f"Remove {'.'.join(style.path)} by hand.",
         ) from error
-    return Planned(place, before, after, former=token_in(present, place))
+    return PlannedChange(config_file, before, after, old_token=token_in(current, config_file))
 
 
-def apply_removal(planned: Iterable[Planned]) -> list[Path]:
-    """Write what was planned, end the tokens that stood there, and return the backups."""
+def apply_removal(planned: Iterable[PlannedChange]) -> list[Path]:
+    """Write the files, revoke the tokens that were in them, and return the backups."""
     planned = list(planned)
     with transaction.atomic():
-        _revoke(each.former for each in planned)
+        _revoke(each.old_token for each in planned)
         return _write(planned)
 
 
@@ -212,14 +202,14 @@ def _revoke(tokens: Iterable[AccessToken | None]) -> None:
             revoke_token(token=token)
 
 
-def token_in(entry: object, place: Place) -> AccessToken | None:
-    """Return the token whose secret stands in an entry, whether it still opens anything or not."""
-    secret = secret_in(entry, place.style) if isinstance(entry, dict) else ""
+def token_in(entry: object, config_file: ConfigFile) -> AccessToken | None:
+    """Return the token whose secret is in an entry, even if it has expired or been revoked."""
+    secret = secret_in(entry, config_file.style) if isinstance(entry, dict) else ""
     return AccessToken.objects.select_related("owner").filter(digest=digest_of(secret)).first() if secret else None
 
 
-def _opens(token: AccessToken, wanted: Http) -> bool:
-    """Tell whether a token that is there already is the one that would be made."""
+def _matches(token: AccessToken, wanted: Http) -> bool:
+    """Tell whether an existing token is valid and equals the one that would be created."""
     granted = in_order(with_included(Scope(scope) for scope in wanted.scopes if scope in list(Scope)))
     return (
         token.is_usable(timezone.now())
@@ -228,8 +218,3 @@ def _opens(token: AccessToken, wanted: Http) -> bool:
         and token.scopes == granted
         and token.project_id == (wanted.project.pk if wanted.project else None)
     )
-
-
-def said(error: OrchestratorError) -> str:
-    """Return an error as a command says it."""
-    return f"{error.message} {error.next}".strip()

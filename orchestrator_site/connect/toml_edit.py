@@ -1,4 +1,4 @@
-"""Changes one member of a TOML text and keeps the rest, comments included."""
+"""Change one member of a TOML document and keep the rest, including comments."""
 
 from __future__ import annotations
 
@@ -14,22 +14,19 @@ from orchestrator_site.kernel.errors import Invalid
 
 
 def load(text: str) -> dict[str, Any]:
-    """Read a whole text; raises Malformed."""
+    """Raises Malformed."""
     document: dict[str, Any] = _parse(text).unwrap()
     return document
 
 
 def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
-    """Return the text with `value` at `path`.
-
-    Raises Malformed, and Invalid where something on the way is no table.
-    """
+    """Set the value at `path`. Raises Malformed, or Invalid if a value on the path is not a table."""
     document = _parse(text)
     table: Any = document
     for key in path[:-1]:
         table = table.get(key, {})
         if not isinstance(table, Mapping):
-            raise Invalid(f"{key} is no table, and one is wanted there.")
+            raise Invalid(f"{key} must be a table.")
     is_inline = isinstance(table, InlineTable)
     if path[-1] not in table and isinstance(value, dict) and not is_inline:
         return _appended(text, path, value)
@@ -38,7 +35,7 @@ def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
 
 
 def _appended(text: str, path: tuple[str, ...], value: dict[str, Any]) -> str:
-    """Put a new table at the end, where it can touch nothing that is there."""
+    """Append a new table at the end, where it cannot affect the others."""
     end = "\r\n" if "\r\n" in text else "\n"
     gap = "" if not text else end if text.endswith("\n") else end * 2
     header = f"[{'.'.join(tomlkit.key(part).as_string() for part in path)}]\n"
@@ -47,7 +44,7 @@ def _appended(text: str, path: tuple[str, ...], value: dict[str, Any]) -> str:
 
 
 def remove_member(text: str, path: tuple[str, ...]) -> str:
-    """Return the text without the member at `path`; the text itself where there is none. Raises Malformed."""
+    """Remove the member at `path`, if there is one. Raises Malformed."""
     document = _parse(text)
     table: Any = document
     for key in path[:-1]:
@@ -71,7 +68,7 @@ def _parse(text: str) -> tomlkit.TOMLDocument:
 
 
 def _item(value: Any, *, is_inline: bool) -> Any:
-    """Write our entry as a table of its own with inner tables in one line, and all in one line inside an inline one."""
+    """Format our entry as a table with inline tables in it, or all inline within an inline table."""
     if not isinstance(value, dict):
         return value
     table = tomlkit.inline_table() if is_inline else tomlkit.table()

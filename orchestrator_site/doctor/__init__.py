@@ -1,1 +1,1 @@
-"""Looks at everything that an installation needs, and says of each thing whether it is well and what to do."""
+"""Check everything an installation needs, and say what to do about each problem."""

@@ -1,4 +1,4 @@
-"""Every assistant's configuration: can it be read, does it lead here, and does its token still open anything."""
+"""Check every assistant's configuration: that it is valid, belongs to this installation, and its token works."""
 
 from __future__ import annotations
 
@@ -11,92 +11,91 @@ from typing import Any
 
 from django.utils import timezone
 
-from orchestrator_site.connect.clients import CLIENTS, Client, Place
+from orchestrator_site.connect.clients import CLIENTS, Client, ConfigFile
 from orchestrator_site.connect.entries import changes, http_entry, secret_in, stdio_entry, this_installation
 from orchestrator_site.connect.machine import Machine
-from orchestrator_site.connect.service import holds_secret, present_entry, token_in
-from orchestrator_site.doctor.findings import Finding, found_by, ok, problem, warning
+from orchestrator_site.connect.service import current_entry, holds_secret, token_in
+from orchestrator_site.doctor.findings import Finding, ok, problem, run_check, warning
 from orchestrator_site.up.address import recall
 from orchestrator_site.up.connect import quote
 
 
 def clients(machine: Machine, project: Path | None) -> Iterator[Finding]:
-    """Look at the user's configurations, and at those of a project where one is named."""
+    """Check the user's configurations, and those of a project if one is given."""
     for client in CLIENTS:
-        places = client.places(machine)
+        config_files = client.config_files(machine)
         if project is not None and client.project_file:
-            places = [*places, *client.places(machine, project)]
-        for place in places:
-            yield from found_by(client.name, lambda client=client, place=place: _look(client, place, machine))  # type: ignore[misc]
+            config_files = [*config_files, *client.config_files(machine, project)]
+        for each in config_files:
+            yield from run_check(client.name, lambda client=client, each=each: _check(client, each, machine))  # type: ignore[misc]
 
 
-def _look(client: Client, place: Place, machine: Machine) -> Iterator[Finding]:
-    entry = present_entry(place)
+def _check(client: Client, config_file: ConfigFile, machine: Machine) -> Iterator[Finding]:
+    entry = current_entry(config_file)
     if entry is None:
-        if place.path.exists() or client.is_installed(machine):
-            yield ok(client.name, f"Not connected in {place.path}.", connected=False)
+        if config_file.path.exists() or client.is_installed(machine):
+            yield ok(client.name, f"Not connected in {config_file.path}.", connected=False)
         return
-    yield _address(client, place, entry) if place.style.url in entry else _command(client, place, entry)
-    if holds_secret(entry, place) and _is_open(place.path):
-        yield warning(
-            client.name, f"{place.path} holds a token and others can read it.", quote(["chmod", "600", str(place.path)])
-        )
+    yield (_check_http if config_file.style.url in entry else _check_stdio)(client, config_file, entry)
+    if holds_secret(entry, config_file) and is_open(config_file.path):
+        chmod = quote(["chmod", "600", str(config_file.path)])
+        yield warning(client.name, f"{config_file.path} contains a token and others can read it.", chmod)
 
 
-def _again(client: Client, place: Place, *words: str) -> str:
-    project = ("--project", str(place.project)) if place.project else ()
-    return "Connect it again: " + quote(["python", "manage.py", "connect", client.name, *words, *project])
+def is_open(path: Path) -> bool:
+    """Tell whether the group or others have access to a path."""
+    return os.name == "posix" and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
-def _command(client: Client, place: Place, entry: dict[str, Any]) -> Finding:
-    is_written_out = "://" in str(_inner(entry, "env").get("DATABASE_URL", ""))
-    wanted = this_installation(project=place.project, writes_secrets=is_written_out)
-    command = str(entry.get("command", ""))
-    facts = {"connected": "command", "path": str(place.path)}
+def _reconnect(client: Client, config_file: ConfigFile, *options: str) -> str:
+    project = ("--project", str(config_file.project)) if config_file.project else ()
+    return "Connect it again: " + quote(["python", "manage.py", "connect", client.name, *options, *project])
+
+
+def _check_stdio(client: Client, config_file: ConfigFile, entry: dict[str, Any]) -> Finding:
+    path, command = config_file.path, str(entry.get("command", ""))
+    environment = entry["env"] if isinstance(entry.get("env"), dict) else {}
+    facts = {"connected": "stdio", "path": str(path)}
+    advice = _reconnect(client, config_file)
     if not shutil.which(command):
         return problem(
-            client.name, f"{place.path} starts {command}, which is not there.", _again(client, place), **facts
+            client.name, f"{path} runs {command}, which does not exist.", advice, reason="no_command", **facts
         )
-    home = str(_inner(entry, "env").get("ORCHESTRATOR_HOME", ""))
+    writes_secrets = "://" in str(environment.get("DATABASE_URL", ""))
+    wanted = this_installation(project=config_file.project, writes_secrets=writes_secrets)
+    home = str(environment.get("ORCHESTRATOR_HOME", ""))
     if home and Path(home).resolve() != Path(wanted.home):
-        return warning(client.name, f"{place.path} works on other data: {home}.", _again(client, place), **facts)
-    differing = {path[-1] for path, _ in changes(entry, stdio_entry(wanted, place.style), place.style.path)}
-    if differing & {"command", "args"}:
-        said = f"{place.path} starts another installation: {command}."
-        return warning(client.name, said, _again(client, place), **facts)
-    if differing:
-        said = f"{place.path} is not as connect would write it ({', '.join(sorted(differing))})."
-        return warning(client.name, said, _again(client, place), **facts)
-    return ok(client.name, f"Connected by its command in {place.path}.", **facts)
-
-
-def _address(client: Client, place: Place, entry: dict[str, Any]) -> Finding:
-    facts = {"connected": "address", "path": str(place.path)}
-    token = token_in(entry, place)
-    if not secret_in(entry, place.style):
-        return problem(client.name, f"{place.path} holds no token.", _again(client, place, "--http"), **facts)
-    if token is None:
-        said = f"{place.path} holds a token that this installation does not know."
-        return warning(client.name, said, _again(client, place, "--http"), **facts)
-    if not token.is_usable(timezone.now()) or not token.owner.is_active:
-        said = f"{place.path} holds the token {token.name}, which was revoked or has expired."
-        return problem(client.name, said, _again(client, place, "--http"), **facts)
-    url = str(entry[place.style.url])
-    if not url.startswith(f"{recall().rstrip('/')}/"):
-        said = f"{place.path} opens {url}; the site started last at {recall()}."
-        return warning(client.name, said, _again(client, place, "--http"), **facts)
-    wanted = http_entry(url, secret_in(entry, place.style), place.style)
-    if changes(entry, wanted, place.style.path):
+        return warning(client.name, f"{path} uses another data folder: {home}.", advice, reason="other_data", **facts)
+    edits = changes(entry, stdio_entry(wanted, config_file.style), config_file.style.path)
+    differing = sorted({path[-1] for path, _ in edits})
+    if {"command", "args"} & {*differing}:
         return warning(
-            client.name, f"{place.path} is not as connect would write it.", _again(client, place, "--http"), **facts
+            client.name, f"{path} runs another installation: {command}.", advice, reason="other_installation", **facts
         )
-    return ok(client.name, f"Connected by address in {place.path}, with the token {token.name}.", **facts)
+    if differing:
+        what = f"{path} differs from what connect would write ({', '.join(differing)})."
+        return warning(client.name, what, advice, reason="changed", differing=differing, **facts)
+    return ok(client.name, f"Connected over stdio in {path}.", **facts)
 
 
-def _inner(entry: dict[str, Any], key: str) -> dict[str, Any]:
-    value = entry.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _is_open(path: Path) -> bool:
-    return os.name == "posix" and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+def _check_http(client: Client, config_file: ConfigFile, entry: dict[str, Any]) -> Finding:
+    path, style = config_file.path, config_file.style
+    facts = {"connected": "http", "path": str(path)}
+    advice = _reconnect(client, config_file, "--http")
+    token = token_in(entry, config_file)
+    if not secret_in(entry, style):
+        return problem(client.name, f"{path} contains no token.", advice, reason="no_token", **facts)
+    if token is None:
+        what = f"The token in {path} is not from this installation."
+        return warning(client.name, what, advice, reason="unknown_token", **facts)
+    if not token.is_usable(timezone.now()) or not token.owner.is_active:
+        what = f"The token {token.name} in {path} has expired or been revoked."
+        return problem(client.name, what, advice, reason="unusable_token", **facts)
+    url = str(entry[style.url])
+    if not url.startswith(f"{recall().rstrip('/')}/"):
+        what = f"{path} uses {url}, but the site was last started at {recall()}."
+        return warning(client.name, what, advice, reason="other_url", **facts)
+    if changes(entry, http_entry(url, secret_in(entry, style), style), style.path):
+        what = f"{path} differs from what connect would write."
+        return warning(client.name, what, advice, reason="changed", **facts)
+    return ok(client.name, f"Connected over HTTP in {path} with the token {token.name}.", **facts)

@@ -1,4 +1,4 @@
-"""Python, the packages, the data folder and its disk."""
+"""Check Python, the installed packages, the data folder and its disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import shutil
-import stat
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +14,7 @@ import django
 from django.conf import settings
 
 import orchestrator_site
+from orchestrator_site.doctor.clients import is_open
 from orchestrator_site.doctor.findings import Finding, ok, problem, warning
 from orchestrator_site.up.connect import quote
 
@@ -24,7 +24,7 @@ _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)[^;\n]*(;?)", r
 
 
 def versions() -> Iterator[Finding]:
-    """Name what runs, and compare the packages with the ones that the lock file pins."""
+    """Report versions, and compare the installed packages with the lock file."""
     yield ok(
         "environment",
         f"Python {platform.python_version()} on {platform.system()}, Django {django.get_version()}, "
@@ -40,16 +40,16 @@ def versions() -> Iterator[Finding]:
 
 def _packages(lock: str) -> Finding:
     missing, other = compare_pins(lock)
-    mend = "Install what the lock file names: python -m pip install --require-hashes -r requirements.lock"
+    advice = "Install the locked packages: python -m pip install --require-hashes -r requirements.lock"
     if missing:
-        return problem("packages", f"Missing: {', '.join(missing)}.", mend, missing=missing, other=other)
+        return problem("packages", f"Missing: {', '.join(missing)}.", advice, missing=missing, other=other)
     if other:
-        return warning("packages", f"Not as pinned: {', '.join(other)}.", mend, other=other)
-    return ok("packages", "All packages are as the lock file pins them.")
+        return warning("packages", f"Other versions than in the lock file: {', '.join(other)}.", advice, other=other)
+    return ok("packages", "All packages match the lock file.")
 
 
 def compare_pins(lock: str) -> tuple[list[str], list[str]]:
-    """Return the packages that are missing, and those of another version than any pin of theirs.
+    """Return the packages that are missing, and those with other versions than their pins.
 
     A package that is pinned for some platforms only may be missing.
     """
@@ -72,33 +72,28 @@ def compare_pins(lock: str) -> tuple[list[str], list[str]]:
 
 
 def data_folder() -> Iterator[Finding]:
-    """Look at the folder that holds everything, and at the key in it."""
+    """Check the permissions of the data folder and the secret key in it."""
     home = Path(settings.ORCHESTRATOR_HOME)
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
-        yield problem("data folder", f"{home} cannot be written.", f"See to its rights: ls -ld {quote([str(home)])}")
+        yield problem("data folder", f"{home} is not writable.", f"Check its permissions: ls -ld {quote([str(home)])}")
         return
-    if _is_open(home):
-        yield warning("data folder", f"{home} can be read by others.", f"Close it: chmod 700 {quote([str(home)])}")
+    if is_open(home):
+        yield warning("data folder", f"Others can access {home}.", f"Restrict it: chmod 700 {quote([str(home)])}")
     else:
         yield ok("data folder", f"{home}.", path=str(home))
     key = home / "secret_key"
-    if key.exists() and _is_open(key):
+    if key.exists() and is_open(key):
         yield problem(
-            "data folder", f"{key} can be read by others, who can forge sessions.", quote(["chmod", "600", str(key)])
+            "data folder", f"Others can read {key} and forge sessions with it.", quote(["chmod", "600", str(key)])
         )
 
 
-def _is_open(path: Path) -> bool:
-    return os.name == "posix" and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
-
-
 def disk() -> Iterator[Finding]:
-    """Tell how much room there is for more."""
     free = shutil.disk_usage(settings.ORCHESTRATOR_HOME).free
-    said = f"{free // MEGABYTE:,} MB free on the disk of the data folder."
+    what = f"{free // MEGABYTE:,} MB free on the disk of the data folder."
     if free < DISK_PROBLEM:
-        yield problem("disk", said, "Make room now: what is delivered can no longer be stored.", free_bytes=free)
+        yield problem("disk", what, "Free some space now: artifacts can no longer be stored.", free_bytes=free)
     elif free < DISK_WARNING:
-        yield warning("disk", said, "Make room soon.", free_bytes=free)
+        yield warning("disk", what, "Free some space soon.", free_bytes=free)
     else:
-        yield ok("disk", said, free_bytes=free)
+        yield ok("disk", what, free_bytes=free)

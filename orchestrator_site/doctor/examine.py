@@ -1,4 +1,4 @@
-"""All checks, in the order in which one stands on the other."""
+"""All checks, each after those it depends on."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from orchestrator_site.connect.machine import Machine
 from orchestrator_site.doctor import clients, database, environment, site
-from orchestrator_site.doctor.findings import Check, Finding, found_by
+from orchestrator_site.doctor.findings import Check, Finding, run_check
 
 
 def examine(machine: Machine, project: Path | None = None) -> Iterator[Finding]:
-    """Look at everything and give each finding as soon as it is there."""
+    """Run every check and yield its findings as soon as it is done."""
     checks: list[tuple[str, Check]] = [
         ("environment", environment.versions),
         ("data folder", environment.data_folder),
@@ -19,9 +19,9 @@ def examine(machine: Machine, project: Path | None = None) -> Iterator[Finding]:
         ("database", database.database),
         ("migrations", database.migrations),
         ("site", site.site),
-        ("bridge by command", site.stdio),
-        ("bridge by address", site.http),
+        ("MCP over stdio", site.stdio),
+        ("MCP over HTTP", site.http),
         ("assistants", lambda: clients.clients(machine, project)),
     ]
     for area, check in checks:
-        yield from found_by(area, check)
+        yield from run_check(area, check)

@@ -1,4 +1,4 @@
-"""What was found: of which area, how bad it is, what it is, and what to do about it."""
+"""The result of a check: its area, how serious it is, what was found and what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestrator_site.kernel.errors import OrchestratorError
 
 
 class Level(StrEnum):
-    """How bad a finding is. Only a problem fails the command."""
+    """Only a problem makes the command fail."""
 
     OK = "ok"
     WARNING = "warning"
@@ -23,7 +23,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. No text of it holds a secret."""
+    """The result of one check. Show its strings masked."""
 
     area: str
     level: Level
@@ -32,41 +32,39 @@ class Finding:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for programs, without empty parts."""
+        """Return the JSON form, without empty parts and secrets."""
         parts = {"area": self.area, "level": self.level.value, "what": masked(self.what), "next": masked(self.next)}
         return {name: part for name, part in {**parts, "facts": self.facts}.items() if part}
 
 
 def ok(area: str, what: str, **facts: Any) -> Finding:
-    """Note that something is well."""
     return Finding(area, Level.OK, what, facts=facts)
 
 
 def warning(area: str, what: str, next: str, **facts: Any) -> Finding:
-    """Note what may be meant so, or will be a problem one day."""
+    """Report what may be intended, or may become a problem."""
     return Finding(area, Level.WARNING, what, next, facts)
 
 
 def problem(area: str, what: str, next: str = "", **facts: Any) -> Finding:
-    """Note what does not work."""
+    """Report what does not work."""
     return Finding(area, Level.PROBLEM, what, next, facts)
 
 
 Check = Callable[[], Iterable[Finding]]
 
 
-def found_by(area: str, check: Check) -> list[Finding]:
-    """Run one check to its end; what it cannot get past is a finding too."""
+def run_check(area: str, check: Check) -> list[Finding]:
+    """Run a check; an error that stops it is a finding too."""
     findings: list[Finding] = []
     try:
         findings.extend(check())
     except OrchestratorError as error:
         findings.append(problem(area, error.message, error.next))
     except DatabaseError as error:
-        said = " ".join(str(error).split()).rstrip(".?")
-        findings.append(problem(area, f"The database does not answer: {said}.", "See to it that it runs."))
+        why = " ".join(str(error).split()).rstrip(".?")
+        findings.append(problem(area, f"The database does not respond: {why}.", "Check that it is running."))
     except OSError as error:
-        findings.append(
-            problem(area, f"{error.filename or 'Something'}: {error.strerror or error}.", "See to its rights.")
-        )
+        why = error.strerror or str(error)
+        findings.append(problem(area, f"{error.filename or 'System error'}: {why}.", "Check its permissions."))
     return findings

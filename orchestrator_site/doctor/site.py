@@ -1,4 +1,4 @@
-"""The site, its worker, and both ways to the bridge, tried as assistants would."""
+"""Check the site, its worker, and MCP over stdio and HTTP, as an assistant would use it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from orchestrator_site.accounts.owner import local_owner
-from orchestrator_site.connect.check import try_entry
-from orchestrator_site.connect.clients import Place, Style
+from orchestrator_site.connect.check import probe_entry
+from orchestrator_site.connect.clients import ConfigFile, Style
 from orchestrator_site.connect.entries import http_entry, stdio_entry, this_installation
-from orchestrator_site.connect.probe import NotConnected, ServerSummary
+from orchestrator_site.connect.probe import NotConnected
 from orchestrator_site.doctor.findings import Finding, ok, problem, warning
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.tokens.service import create_token, revoke_token
@@ -29,28 +29,26 @@ from orchestrator_site.up.address import recall
 TIMEOUT_SECONDS = 5.0
 _BODY_LIMIT = 1024 * 1024
 _START = "Start it: python manage.py up"
+_LOG = "Check the log of manage.py up."
 
 
 def is_running() -> bool:
-    """Tell whether our site answers at the address where it was started last."""
+    """Tell whether our site answers at the URL where it was last started."""
     return _get("/healthz")[0] == 200
 
 
 def site() -> Iterator[Finding]:
-    """Ask the site how it is, and what it says of its worker and its queue."""
+    """Report the health checks of the site, its worker and its queue."""
     status, body = _get("/healthz")
-    address = recall()
+    url = recall()
     if status == 0:
-        said = f"Nothing answers at {address}. Assistants that are connected by their command do not need it."
-        yield warning("site", said, _START)
+        yield warning("site", f"Not running at {url}. Assistants connected over stdio do not need it.", _START)
         return
     if status != 200 or body.get("status") != "ok":
-        said = f"What answers at {address}/healthz is not our site ({status})."
-        yield problem(
-            "site", said, "End the other program, or start the site on another port: manage.py up --port 8001"
-        )
+        what = f"Another program answers at {url}/healthz ({status})."
+        yield problem("site", what, "Stop it, or start the site on another port: manage.py up --port 8001")
         return
-    yield ok("site", f"It answers at {address}.", address=address)
+    yield ok("site", f"Running at {url}.", url=url)
     checks = _get("/readyz")[1].get("checks")
     for name, check in (checks if isinstance(checks, dict) else {}).items():
         yield _readiness(name, check if isinstance(check, dict) else {})
@@ -61,44 +59,41 @@ def _readiness(name: str, check: dict[str, Any]) -> Finding:
     area = f"site: {name}"
     if check.get("ok"):
         counted = {key: value for key, value in facts.items() if not isinstance(value, bool)}
-        told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in counted.items())
-        return ok(area, f"Well{f' ({told})' if told else ''}.", **facts)
-    return problem(area, str(check.get("problem", "It is not well.")), "Look into the log of manage.py up.", **facts)
+        shown = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in counted.items())
+        return ok(area, f"OK{f' ({shown})' if shown else ''}.", **facts)
+    return problem(area, str(check.get("problem", "The check failed.")), _LOG, **facts)
 
 
 def stdio() -> Iterator[Finding]:
-    """Start the bridge as an assistant would, on this data, and list its tools."""
+    """Start the MCP server on this data and list its tools."""
     style = Style()
     entry = stdio_entry(this_installation(writes_secrets=True), style)
-    yield _tried("bridge by command", entry, style, "Run it in a terminal: python manage.py mcp_serve")
+    yield _probe("MCP over stdio", entry, style, "Run it in a terminal: python manage.py mcp_serve")
 
 
 def http() -> Iterator[Finding]:
-    """Open the bridge of the running site with a token that lasts for this look only."""
+    """Connect to the running site with a temporary token."""
     if not is_running():
-        yield warning("bridge by address", "Not tried, since the site does not run.", _START)
+        yield warning("MCP over HTTP", "Not checked, because the site is not running.", _START)
         return
     style = Style()
-    with _short_token() as secret:
+    with _temporary_token() as secret:
         entry = http_entry(f"{recall().rstrip('/')}/mcp", secret, style)
-        entry[style.headers].update(_host())
-        yield _tried("bridge by address", entry, style, "Look into the log of manage.py up.")
+        entry[style.headers].update(_host_header())
+        yield _probe("MCP over HTTP", entry, style, _LOG)
 
 
-def _tried(area: str, entry: dict[str, Any], style: Style, advice: str) -> Finding:
+def _probe(area: str, entry: dict[str, Any], style: Style, advice: str) -> Finding:
     try:
-        seen = try_entry(entry, Place(Path(), style), os.environ)
+        summary = probe_entry(entry, ConfigFile(Path(), style), os.environ)
     except NotConnected as error:
-        return problem(area, error.message, error.next or advice)
-    return ok(area, f"{seen}.", **_facts(seen))
-
-
-def _facts(seen: ServerSummary) -> dict[str, Any]:
-    return {"tools": seen.tools, "size_bytes": seen.size_bytes, "milliseconds": seen.milliseconds}
+        return problem(area, error.message, error.next or advice, reason=error.reason)
+    facts = {"tools": summary.tools, "size_bytes": summary.size_bytes, "milliseconds": summary.milliseconds}
+    return ok(area, f"{summary}.", **facts)
 
 
 @contextmanager
-def _short_token() -> Iterator[str]:
+def _temporary_token() -> Iterator[str]:
     token, secret = create_token(
         owner=local_owner(),
         name=f"doctor-{secrets.token_hex(4)}",
@@ -112,8 +107,8 @@ def _short_token() -> Iterator[str]:
         token.delete()
 
 
-def _host() -> dict[str, str]:
-    """Call the site by a name that it answers to, where the name of this machine's loopback is none."""
+def _host_header() -> dict[str, str]:
+    """Use an allowed host name if the loopback address is not one."""
     names = [name for name in settings.ALLOWED_HOSTS if name.strip(".*")]
     address = urlsplit(recall()).hostname or ""
     if not names or address in (name.strip("[]") for name in names):
@@ -122,12 +117,12 @@ def _host() -> dict[str, str]:
 
 
 def _get(path: str) -> tuple[int, dict[str, Any]]:
-    """Return status and JSON of a page of the site; status 0 where nobody answers."""
+    """Return the status and JSON of a page of the site; status 0 if it cannot be reached."""
     parts = urlsplit(recall())
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request("GET", path, headers={"Accept": "application/json", **_host()})
+        connection.request("GET", path, headers={"Accept": "application/json", **_host_header()})
         with connection.getresponse() as response:
             body = json.loads(response.read(_BODY_LIMIT))
             return response.status, body if isinstance(body, dict) else {}

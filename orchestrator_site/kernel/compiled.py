@@ -20,6 +20,8 @@ from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression, Field, Model, QuerySet
+from django.db.models.constants import OnConflict
+from django.db.models.expressions import Combinable
 from django.db.models.lookups import Lookup
 from django.db.models.sql import InsertQuery, Query, UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
@@ -98,6 +100,12 @@ class Compiled(Generic[Row]):
         """Return the first row; slice the queryset where there may be more."""
         return next(iter(self(using, **values)), None)
 
+    def get(self, using: str = DEFAULT_DB_ALIAS, /, **values: Any) -> Row:
+        """Return the only row. Raises the model's DoesNotExist."""
+        for row in self(using, **values):
+            return row
+        raise self.build(**values).model.DoesNotExist
+
     def key(self, using: str, values: Mapping[str, Any]) -> Key:
         if len(values) != len(self.names):
             raise TypeError(f"Takes {', '.join(self.names)}.")
@@ -129,10 +137,14 @@ class Compiled(Generic[Row]):
 
 
 class CompiledUpdate:
-    """An update of a queryset, compiled for each set of columns. Sends no signals."""
+    """An update of a queryset, compiled for each set of columns. Sends no signals.
 
-    def __init__(self, build: Callable[..., QuerySet[Any, Any]]) -> None:
+    `computed` are columns that the database computes each time.
+    """
+
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]], **computed: Combinable) -> None:
         self.rows = Compiled(build)
+        self._computed = computed
         self._made: dict[tuple[Key, tuple[str, ...]], tuple[str, list[Field[Any, Any]], Sequence[Any]]] = {}
 
     def __call__(self, changes: Mapping[str, Any], using: str = DEFAULT_DB_ALIAS, /, **values: Any) -> int:
@@ -152,24 +164,34 @@ class CompiledUpdate:
 
     def _make(self, key: Key, columns: tuple[str, ...]) -> tuple[str, list[Field[Any, Any]], Sequence[Any]]:
         query = self.rows.with_slots(key).query.chain(UpdateQuery)
-        query.add_update_values({name: Slot(name) for name in columns})
+        query.add_update_values({name: Slot(name) for name in columns} | self._computed)
         sql, params = query.get_compiler(key[0]).as_sql()
-        return sql, [field for field, _, _ in query.values], params[len(columns) :]
+        return sql, [field for field, _, _ in query.values[: len(columns)]], params[len(columns) :]
 
 
-_INSERTS: dict[tuple[type[Model], int, str], str] = {}
+_INSERTS: dict[Key, str] = {}
+_FEW_ROWS, _MOST_ROWS = 16, 256
 
 
-def insert(*rows: Model, using: str = DEFAULT_DB_ALIAS) -> None:
-    """Save new rows of one model by one statement. Sends no signals."""
-    fields = [field for field in rows[0]._meta.concrete_fields if not field.primary_key and not field.generated]
-    kind = type(rows[0]), len(rows), using
+def insert(*rows: Model, update: Sequence[str] = (), unique: Sequence[str] = (), using: str = DEFAULT_DB_ALIAS) -> None:
+    """Save new rows of one model by one statement. Sends no signals.
+
+    Where there is a row with the same `unique` columns, the columns to `update` get the new values.
+    """
+    meta: Any = rows[0]._meta
+    fields = [field for field in meta.concrete_fields if field is not meta.auto_field and not field.generated]
+    kind = type(rows[0]), len(rows), using, *update, *unique
     if kind not in _INSERTS:
-        query: Any = InsertQuery(type(rows[0]))
+        conflicts = {
+            "on_conflict": OnConflict.UPDATE if update else None,
+            "update_fields": [meta.get_field(name) for name in update],
+            "unique_fields": [meta.get_field(name) for name in unique],
+        }
+        query: Any = InsertQuery(type(rows[0]), **conflicts)
         slots = SimpleNamespace(**{field.attname: Slot("") for field in fields})
         query.insert_values(fields, [slots] * len(rows), raw=True)
         compiler = query.get_compiler(using)
-        compiler.returning_fields = [rows[0]._meta.pk]
+        compiler.returning_fields = [meta.pk]
         [(_INSERTS[kind], _)] = compiler.as_sql()
     connection = connections[using]
     values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows for field in fields]
@@ -177,6 +199,14 @@ def insert(*rows: Model, using: str = DEFAULT_DB_ALIAS) -> None:
         cursor.execute(_INSERTS[kind], values)
         for row, (key,) in zip(rows, cursor.fetchall(), strict=True):
             row.pk, row._state.adding, row._state.db = key, False, using
+
+
+def insert_all(rows: Sequence[Model]) -> None:
+    """Save new rows of one model by few statements; many rows in powers of two, so that few sizes are compiled."""
+    while rows:
+        size = len(rows) if len(rows) <= _FEW_ROWS else min(_MOST_ROWS, 1 << (len(rows).bit_length() - 1))
+        insert(*rows[:size])
+        rows = rows[size:]
 
 
 def _slots_for(value: Any) -> int | None:

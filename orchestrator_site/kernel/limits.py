@@ -8,6 +8,8 @@ from orchestrator_site.kernel.errors import invalid
 from orchestrator_site.kernel.text import unstorable
 
 TEXT_LIMIT = 200_000
+KEY_LIMIT = 200
+"""Characters of an idempotency key."""
 LIMITS = {"title": 300, "summary": 20_000, "reason": 10_000, "key": 100, "estimated_effort": 200, "effort": 200}
 
 

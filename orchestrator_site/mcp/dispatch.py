@@ -1,4 +1,4 @@
-"""One call of a tool: repair and parse its arguments, run its handler, shape what comes of it."""
+"""Tool calls: parse the arguments, run the handler, shape the result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from orchestrator_site.kernel.text import unstorable
 from orchestrator_site.mcp.hints import HINTS
 from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.mcp.registry import Tool
-from tasks.identity.client import Caller
+from tasks.services.caller import Caller
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +30,13 @@ PROBLEMS_LIMIT = 20
 NOTES_LIMIT = 8
 _NOTE_LIMIT = 160
 _ECHO_LIMIT = 80
-_KEPT_AS_BYTES = ("detailed_work", "text")
+_STORED_AS_BYTES = ("detailed_work", "text")
+"""Arguments that have a check of their own, since they are not stored in a text column."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the client gets: the same facts as text and as structure."""
+    """What the client gets."""
 
     payload: dict[str, Any]
     is_error: bool = False
@@ -49,10 +50,7 @@ class Outcome:
 def run(
     tool: Tool, arguments: dict[str, Any], caller: Caller, meter: Meter | None = None, *, received: int = 0
 ) -> Outcome:
-    """Run one call to its end, and note in the meter what it came to; never raises.
-
-    `received` is the size of the request in bytes.
-    """
+    """Run one call and meter it, with the size of its request in bytes; never raises."""
     repaired: list[str] = []
     outcome = _run(tool, arguments, caller, repaired)
     if meter is not None:
@@ -70,15 +68,12 @@ def _run(tool: Tool, arguments: dict[str, Any], caller: Caller, repaired: list[s
     except OrchestratorError as error:
         return Outcome(error.as_dict(HINTS), is_error=True)
     notes = [*repaired, *payload.pop("repaired", [])]
-    return Outcome(_without_nothing({**payload, "repaired": _counted(notes)}))
+    return Outcome(_without_empty({**payload, "repaired": _counted(notes)}))
 
 
 @contextmanager
 def contained(what: str) -> Iterator[None]:
-    """Keep what breaks inside: its text may hold paths or SQL and goes to the log.
-
-    Raises OrchestratorError and nothing else.
-    """
+    """Log unexpected exceptions, whose text may hold paths or SQL, and raise OrchestratorError instead."""
     try:
         with refusals_told(what):
             yield
@@ -86,20 +81,24 @@ def contained(what: str) -> Iterator[None]:
         raise
     except Exception as error:  # the outermost edge
         logger.exception("%s failed.", what)
-        raise _broken() from error
+        raise Transient(
+            "The server failed; nothing was changed.",
+            retry_after_ms=5000,
+            next="Retry once. If it fails again, the server's log has the reason.",
+        ) from error
 
 
 def _counted(notes: list[str]) -> list[str]:
-    """Say each repair once, with how often it was made."""
+    """Return each repair once, with how often it was made."""
     counts = Counter(note[:_NOTE_LIMIT] for note in notes)
-    told = [note if number == 1 else f"{note} ({number} times)" for note, number in counts.items()]
-    return told if len(told) <= NOTES_LIMIT else [*told[:NOTES_LIMIT], f"and {len(told) - NOTES_LIMIT} more"]
+    lines = [note if number == 1 else f"{note} ({number} times)" for note, number in counts.items()]
+    return lines if len(lines) <= NOTES_LIMIT else [*lines[:NOTES_LIMIT], f"and {len(lines) - NOTES_LIMIT} more"]
 
 
 def parse(model: type[BaseModel], arguments: dict[str, Any], repaired: list[str]) -> BaseModel:
-    """Return the parsed arguments, noting repairs.
+    """Return the parsed arguments and append what was repaired.
 
-    Raises Invalid with every mistake, its place and what is allowed there.
+    Raises Invalid with every problem, where it is and what is allowed there.
     """
     try:
         problems = list(islice(_unstorable(arguments), PROBLEMS_LIMIT))
@@ -109,15 +108,15 @@ def parse(model: type[BaseModel], arguments: dict[str, Any], repaired: list[str]
         details = error.errors(include_url=False, include_context=True)
         problems = [_problem(detail, model) for detail in details[:PROBLEMS_LIMIT]]
     except RecursionError:
-        problems = [{"at": "", "problem": "the arguments are nested too deeply"}]
-    raise invalid(problems, next="Nothing was changed. Mend the call and send it again.")
+        problems = [{"at": "", "problem": "nested too deeply"}]
+    raise invalid(problems, next="Nothing was changed. Fix the call and retry.")
 
 
 def _unstorable(value: Any, at: str = "") -> Iterator[dict[str, Any]]:
-    """Find the texts that no database keeps; the work itself is kept as bytes and has its own check."""
+    """Find strings that no database can store."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            if name not in _KEPT_AS_BYTES:
+            if name not in _STORED_AS_BYTES:
                 yield from _unstorable(inner, f"{at}.{name!s:.80}".lstrip("."))
     elif isinstance(value, list):
         for number, inner in enumerate(value):
@@ -127,7 +126,7 @@ def _unstorable(value: Any, at: str = "") -> Iterator[dict[str, Any]]:
 
 
 def _problem(detail: ErrorDetails, model: type[BaseModel]) -> dict[str, Any]:
-    problem: dict[str, Any] = {"at": _place(detail["loc"]), "problem": _in_words(detail)}
+    problem: dict[str, Any] = {"at": _place(detail["loc"]), "problem": _message(detail)}
     if detail["type"] == "extra_forbidden":
         problem["allowed"] = sorted(_model_at(model, detail["loc"]).model_fields)
     elif detail["type"] in ("literal_error", "enum"):
@@ -140,50 +139,50 @@ def _place(location: tuple[int | str, ...]) -> str:
     return "".join(parts).lstrip(".")
 
 
-def _in_words(detail: ErrorDetails) -> str:
+def _message(detail: ErrorDetails) -> str:
     kind, got = detail["type"], detail["input"]
     if kind == "missing":
         return "is required"
     if kind == "extra_forbidden":
-        return "is no argument here"
+        return "unexpected argument"
     if kind in ("literal_error", "enum"):
-        return f"{str(got)[:_ECHO_LIMIT]!r} is not known"
+        return f"unknown value {str(got)[:_ECHO_LIMIT]!r}"
     if kind == "value_error":
         return str(detail["ctx"]["error"])
     if kind == "recursion_loop":
-        return "is nested too deeply"
-    return f"{_wanted(kind, detail)}, got {_kind_of(got)}"
+        return "nested too deeply"
+    return f"{_expected(kind, detail)}, got {_describe(got)}"
 
 
-def _wanted(kind: str, detail: ErrorDetails) -> str:
-    words = {
-        "string_type": "a text is wanted",
-        "greater_than_equal": f"at least {detail.get('ctx', {}).get('ge')} is wanted",
-        "less_than_equal": f"at most {detail.get('ctx', {}).get('le')} is wanted",
-        "list_type": "a list is wanted",
-        "dict_type": "an object is wanted",
-        "model_type": "an object is wanted",
-        "model_attributes_type": "an object is wanted",
+def _expected(kind: str, detail: ErrorDetails) -> str:
+    expected = {
+        "string_type": "expected a string",
+        "greater_than_equal": f"must be at least {detail.get('ctx', {}).get('ge')}",
+        "less_than_equal": f"must be at most {detail.get('ctx', {}).get('le')}",
+        "list_type": "expected a list",
+        "dict_type": "expected an object",
+        "model_type": "expected an object",
+        "model_attributes_type": "expected an object",
     }
     if kind.startswith(("int_", "bool_", "float_")):
-        return {"i": "a whole number is wanted", "b": "true or false is wanted", "f": "a number is wanted"}[kind[0]]
-    return words.get(kind, detail["msg"])
+        return {"i": "expected an integer", "b": "expected a boolean", "f": "expected a number"}[kind[0]]
+    return expected.get(kind, detail["msg"])
 
 
-def _kind_of(value: object) -> str:
+def _describe(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
-        return "true or false"
+        return "a boolean"
     if isinstance(value, int | float):
-        return f"the number {str(value)[:_ECHO_LIMIT]}"
+        return f"{str(value)[:_ECHO_LIMIT]}"
     if isinstance(value, str):
-        return f"the text {value[:_ECHO_LIMIT]!r}"
+        return f"{value[:_ECHO_LIMIT]!r}"
     return "a list" if isinstance(value, list) else "an object"
 
 
 def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
-    """The model whose argument a place names, for the names that are allowed there."""
+    """Return the model at a location, which knows the names that are allowed there."""
     for part in location[:-1]:
         field = model.model_fields.get(str(part)) if isinstance(part, str) else None
         below = _models_in(field.annotation) if field else []
@@ -197,19 +196,11 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [found for part in getattr(annotation, "__args__", ()) for found in _models_in(part)]
 
 
-def _without_nothing(value: Any) -> Any:
-    """Leave out nulls and empty lists and objects; zero, false and an empty text are facts."""
+def _without_empty(value: Any) -> Any:
+    """Leave out nulls and empty lists and objects, but not zero, false or an empty string."""
     if isinstance(value, dict):
-        kept = {name: _without_nothing(inner) for name, inner in value.items()}
+        kept = {name: _without_empty(inner) for name, inner in value.items()}
         return {name: inner for name, inner in kept.items() if inner is not None and inner not in ([], {})}
     if isinstance(value, list | tuple):
-        return [_without_nothing(inner) for inner in value]
+        return [_without_empty(inner) for inner in value]
     return value
-
-
-def _broken() -> Transient:
-    return Transient(
-        "The server failed; nothing was changed.",
-        retry_after_ms=5000,
-        next="Send the call once more. If it fails again, the reason is in the server's log.",
-    )

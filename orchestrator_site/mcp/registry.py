@@ -1,7 +1,4 @@
-"""What the bridge offers: tools, resources and prompts, as the apps' doors register them.
-
-This module imports nothing of ours, so every app may import it. A door registers at import; the factory reads.
-"""
+"""The registry of tools, resources and prompts: apps register them at import, and the server reads them."""
 
 from __future__ import annotations
 
@@ -14,16 +11,15 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
 
 class Arguments(BaseModel):
-    """A tool's arguments: nothing unknown is accepted; slips that leave no doubt are repaired, and told.
+    """The arguments of a tool: unknown ones are errors, and unambiguous slips are repaired.
 
-    Repairs are noted in `info.context["repaired"]`, a list of sentences, where the caller of `model_validate` gives
-    one: a known alias of an argument, a JSON text where a list or object is wanted, one text where a list of texts
-    is wanted, a number where a text is.
+    Repaired are a known alias, JSON in a string instead of a list, one string instead of a list of strings, and a
+    number instead of a string. Each repair is appended to `info.context["repaired"]` if the caller passes such a list.
     """
 
     model_config = ConfigDict(extra="forbid")
     aliases: ClassVar[dict[str, str]] = {}
-    """Other names that assistants use for an argument, each with the right one."""
+    """Wrong names that assistants use for arguments, each with the right one."""
 
     @model_validator(mode="before")
     @classmethod
@@ -32,12 +28,12 @@ class Arguments(BaseModel):
             return given
         notes: list[str] = (info.context or {}).get("repaired", [])
         renamed = {cls._right_name(name, given, notes): value for name, value in given.items()}
-        said = {name: value for name, value in renamed.items() if value is not None or not cls._is_left_out(name)}
-        return {name: cls._right_type(name, value, notes) for name, value in said.items()}
+        kept = {name: value for name, value in renamed.items() if value is not None or not cls._is_omitted(name)}
+        return {name: cls._right_type(name, value, notes) for name, value in kept.items()}
 
     @classmethod
-    def _is_left_out(cls, name: str) -> bool:
-        """Whether null says no more than leaving the argument out: it has a default, and null is no value of it."""
+    def _is_omitted(cls, name: str) -> bool:
+        """Return whether null means the same as omitting the argument: it has a default and null is no valid value."""
         field = cls.model_fields.get(name)
         return field is not None and not field.is_required() and "None" not in str(field.annotation)
 
@@ -46,32 +42,32 @@ class Arguments(BaseModel):
         right = cls.aliases.get(name)
         if right is None or right in given or name in cls.model_fields:
             return name
-        notes.append(f"{name}: taken as {right}")
+        notes.append(f"{name}: renamed to {right}")
         return right
 
     @classmethod
     def _right_type(cls, name: str, value: Any, notes: list[str]) -> Any:
         field = cls.model_fields.get(name)
-        wanted = str(field.annotation) if field else ""
-        if isinstance(value, str) and "list[" in wanted:
-            return _list_from(name, value, notes, of_texts="list[str]" in wanted)
-        if isinstance(value, int | float) and not isinstance(value, bool) and wanted in ("<class 'str'>", "str | None"):
-            notes.append(f"{name}: a number taken as a text")
+        annotation = str(field.annotation) if field else ""
+        if isinstance(value, str) and "list[" in annotation:
+            return _list_from(name, value, notes, of_strings="list[str]" in annotation)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and annotation in ("<class 'str'>", "str | None"):
+            notes.append(f"{name}: number converted to a string")
             return str(value)
         return value
 
 
-def _list_from(name: str, value: str, notes: list[str], *, of_texts: bool) -> Any:
-    """Read a list that came as JSON text; one text may stand for a list of one."""
+def _list_from(name: str, value: str, notes: list[str], *, of_strings: bool) -> Any:
     try:
         parsed = json.loads(value)
     except (ValueError, RecursionError):
         parsed = None
     if isinstance(parsed, list):
-        notes.append(f"{name}: a JSON text read as a list")
+        notes.append(f"{name}: JSON string parsed as a list")
         return parsed
-    if of_texts and value:
-        notes.append(f"{name}: one text taken as a list of one")
+    if of_strings and value:
+        notes.append(f"{name}: string converted to a list of one")
         return [value]
     return value
 
@@ -79,19 +75,14 @@ def _list_from(name: str, value: str, notes: list[str], *, of_texts: bool) -> An
 A = TypeVar("A", bound=BaseModel)
 B = TypeVar("B", bound=str | bytes)
 ToolHandler = Callable[[Any, Any], dict[str, Any]]
-"""Takes the caller (`tasks.identity.client.Caller`) and the parsed arguments, returns the facts of the answer."""
-
-
+"""Takes the caller (`tasks.services.caller.Caller`) and the parsed arguments; returns the payload of the result."""
 Completer = Callable[[Any, str, str, dict[str, str]], list[str]]
-"""Takes the caller, the name of a variable, what was typed of it and the variables that are chosen already.
-
-Returns values that begin so.
-"""
+"""Takes the caller, the name of a variable, its prefix and the variables chosen so far; returns matching values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool as clients see it. The annotations are true ones: a read-only tool changes no task and no artifact."""
+    """A tool as clients see it; a read-only one changes no task and no artifact."""
 
     name: str
     title: str
@@ -103,17 +94,14 @@ class Tool:
     destructive: bool = False
     idempotent: bool = False
     scope: str = "write"
-    """What the caller must be allowed to do (`orchestrator_site.kernel.identity.Scope`)."""
+    """The scope that the caller needs (`orchestrator_site.kernel.identity.Scope`)."""
     is_long: bool = False
     """Whether a call may take so long that short ones should not wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Something to read by URI. `handler(caller, **variables)` returns its text, or bytes that are none.
-
-    `uri` may hold `{variables}`.
-    """
+    """Content to read by URI, which may hold `{variables}`. `handler(caller, **variables)` returns it."""
 
     uri: str
     name: str
@@ -128,7 +116,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A text that starts a conversation. `handler(caller, **arguments)` returns it; all arguments are strings."""
+    """The first message of a conversation. `handler(caller, **arguments)` returns it; all arguments are strings."""
 
     name: str
     title: str
@@ -156,15 +144,12 @@ def tool(
     scope: str = "",
     is_long: bool = False,
 ) -> Callable[[Callable[[Any, A], dict[str, Any]]], Callable[[Any, A], dict[str, Any]]]:
-    """Register a tool's handler. Without a `scope` reading needs `read`, the rest `write`.
-
-    Raises ValueError where the name is taken: two doors cannot own one tool.
-    """
+    """Register the handler of a tool. By default a read-only tool needs the scope `read` and any other `write`."""
 
     def register(handler: Callable[[Any, A], dict[str, Any]]) -> Callable[[Any, A], dict[str, Any]]:
-        needed = scope or ("read" if read_only else "write")
+        needs = scope or ("read" if read_only else "write")
         entry = Tool(
-            name, title, description, arguments, handler, toolset, read_only, destructive, idempotent, needed, is_long
+            name, title, description, arguments, handler, toolset, read_only, destructive, idempotent, needs, is_long
         )
         _add(_tools, name, entry)
         return handler
@@ -182,9 +167,9 @@ def resource(
     complete: Completer | None = None,
     project_of: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., B]], Callable[..., B]]:
-    """Register a resource, or a template of resources where the URI holds `{variables}`.
+    """Register a resource, or a template of resources if the URI holds `{variables}`.
 
-    `complete` offers values for a template's variables; `project_of` names the project of one, to whoever may read it.
+    `complete` offers values for the variables of a template; `project_of` returns the project of a resource.
     """
 
     def register(handler: Callable[..., B]) -> Callable[..., B]:
@@ -197,8 +182,6 @@ def resource(
 def prompt(
     name: str, *, title: str, description: str, arguments: Iterable[tuple[str, str, bool]] = ()
 ) -> Callable[[Callable[..., str]], Callable[..., str]]:
-    """Register a prompt."""
-
     def register(handler: Callable[..., str]) -> Callable[..., str]:
         _add(_prompts, name, Prompt(name, title, description, tuple(arguments), handler))
         return handler
@@ -213,16 +196,14 @@ def _add(registered: dict[str, Any], key: str, entry: Any) -> None:
 
 
 def tools(toolsets: Iterable[str] = ("core",)) -> list[Tool]:
-    """Return the tools of some toolsets, or of all where one of them is `all`, in order of registration."""
-    wanted = set(toolsets)
-    return [entry for entry in _tools.values() if "all" in wanted or entry.toolset in wanted]
+    """Return the tools of some toolsets, or every tool if one of them is `all`, in order of registration."""
+    chosen = set(toolsets)
+    return [entry for entry in _tools.values() if "all" in chosen or entry.toolset in chosen]
 
 
 def resources() -> list[Resource]:
-    """Return every resource and template."""
     return list(_resources.values())
 
 
 def prompts() -> list[Prompt]:
-    """Return every prompt."""
     return list(_prompts.values())

@@ -1,4 +1,4 @@
-"""The JSON schema of a tool's arguments, as short as it can be said: every byte is read by every assistant."""
+"""Compact JSON schemas of tool arguments: every assistant reads every byte of them."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from pydantic import BaseModel
 
 Schema = dict[str, Any]
 
-# `Field(json_schema_extra={HIDDEN: True})`: accepted, but not worth the bytes of telling everybody.
+# `Field(json_schema_extra={HIDDEN: True})`: accepted, but not listed.
 HIDDEN = "hidden"
-# Keywords whose values map names of the user's own to schemas: a property may well be called "title".
+# Keywords whose values map arbitrary names to schemas: a property may well be called "title".
 _NAMED = frozenset({"properties", "patternProperties"})
 _LISTED = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 _SINGLE = frozenset({"items", "additionalProperties", "contains", "not"})
-# What stands where a type contains itself; clients fail on `$ref`.
-_AGAIN: Schema = {"type": "object"}
+# Replaces a type that contains itself; clients fail on `$ref`.
+_RECURSION: Schema = {"type": "object"}
 
 
 def input_schema(arguments: type[BaseModel]) -> Schema:
-    """Return the compact schema of a tool's arguments.
+    """Return the schema without titles, null alternatives, empty defaults and references.
 
-    Without titles, null alternatives, empty defaults and references. That unknown arguments are refused is left to the
-    refusal, which names the allowed ones: a client that refused them itself would not let known aliases through.
+    It does not forbid additional properties, since a client that enforced that would not let known aliases through.
     """
     full = arguments.model_json_schema()
     definitions = full.pop("$defs", {})
-    full.pop("description", None)  # the tool's own description says it
+    full.pop("description", None)  # the tool has its own
     schema = _compact(full, definitions, ())
     schema.setdefault("properties", {})
     return schema
@@ -49,18 +48,18 @@ def _compact(schema: Schema, definitions: Schema, within: tuple[str, ...]) -> Sc
 
 
 def _inlined(schema: Schema, definitions: Schema, within: tuple[str, ...]) -> tuple[Schema, tuple[str, ...]]:
-    """Put what a reference points at in its place; the description at the place wins."""
+    """Replace a reference by its target; keywords beside the reference win."""
     reference = schema.get("$ref")
     if reference is None:
         return schema, within
     name = reference.removeprefix("#/$defs/")
-    target = _AGAIN if name in within else definitions[name]
+    target = _RECURSION if name in within else definitions[name]
     beside = {keyword: value for keyword, value in schema.items() if keyword != "$ref"}
     return {**target, **beside}, (*within, name)
 
 
 def _put_alternatives(result: Schema, keyword: str, alternatives: list[Schema]) -> None:
-    """Say the alternatives without null; a single one needs no list, and what was said beside it wins."""
+    """Add the alternatives except null; a single one is merged into the result, whose own keywords win."""
     left = [alternative for alternative in alternatives if alternative != {"type": "null"}]
     if len(left) == 1:
         for inner, value in left[0].items():
@@ -73,5 +72,5 @@ def _is_noise(keyword: str, value: Any) -> bool:
     if keyword in {"title", "discriminator"}:
         return True
     if keyword == "default":
-        return not value  # what is off, nothing or empty where it is left out needs no word
+        return not value  # a falsy default is what everyone assumes
     return keyword == "additionalProperties" and isinstance(value, bool)

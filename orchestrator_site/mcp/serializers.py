@@ -1,4 +1,4 @@
-"""How what we say looks in the protocol: tools, results, and errors where the protocol has no result for them."""
+"""Tools, results and errors as MCP types."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def described(tool: registry.Tool) -> mcp_types.Tool:
 
 
 def _annotations(tool: registry.Tool) -> mcp_types.ToolAnnotations:
-    """Say what differs from the protocol's defaults; for a tool that only reads, the rest has no meaning."""
+    # Only what differs from the protocol's defaults; the other hints have no meaning for a read-only tool.
     if tool.read_only:
         return mcp_types.ToolAnnotations(read_only_hint=True, open_world_hint=False)
     return mcp_types.ToolAnnotations(
@@ -38,10 +38,8 @@ def _annotations(tool: registry.Tool) -> mcp_types.ToolAnnotations:
 
 
 def result(outcome: dispatch.Outcome) -> mcp_types.CallToolResult:
-    """Say the same facts as text and as structure: some clients show the one only, some the other.
-
-    Long ones are text alone, which all show where there is no structure.
-    """
+    # Some clients show the model only the text, others only the structured content if there is any. So both hold the
+    # same facts, and long results have only text.
     text = outcome.text
     return mcp_types.CallToolResult(
         content=[mcp_types.TextContent(type="text", text=text)],
@@ -62,7 +60,7 @@ def check_prompt_arguments(prompt: registry.Prompt, given: dict[str, Any]) -> No
 
 
 def protocol_error(error: OrchestratorError) -> MCPError:
-    """Say an error where the protocol has no result for it: the fault is the request's, or it is ours."""
-    ours = isinstance(error, Transient | Conflict)
-    code = mcp_types.INTERNAL_ERROR if ours else mcp_types.INVALID_PARAMS
+    """Return an error for requests whose results cannot report one."""
+    is_ours = isinstance(error, Transient | Conflict)
+    code = mcp_types.INTERNAL_ERROR if is_ours else mcp_types.INVALID_PARAMS
     return MCPError(code, error.message, error.as_dict(HINTS))

@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110, section 13): 304 for what the client has, 412 for an edit of what has changed."""
+"""Conditional requests (RFC 9110, section 13): 304 for an unchanged read, 412 for an edit of what has changed."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from orchestrator_site.kernel.errors import Invalid, Stale
 
 Row = TypeVar("Row")
 
-
-_MOVING = ("lease_expires_at",)
-"""What every request of a lease's holder moves on, without anybody having changed anything."""
+_VOLATILE = ("lease_expires_at",)
+"""Every request of a lease's holder renews it, which is no change to the task."""
 
 
 def etag_of(body: Any) -> str:
-    """Return the strong ETag of a representation, but for what moves by itself."""
-    lasting = {name: value for name, value in body.items() if name not in _MOVING} if isinstance(body, dict) else body
+    """Return the strong ETag of a representation, without its volatile fields."""
+    lasting = {name: value for name, value in body.items() if name not in _VOLATILE} if isinstance(body, dict) else body
     digest = hashlib.sha256(json.dumps(lasting, sort_keys=True, default=str).encode()).hexdigest()
     return f'"{digest[:32]}"'
 
 
 def is_known(request: HttpRequest | Request, etag: str) -> bool:
-    """Whether the client says (If-None-Match) that it has this representation."""
+    """Whether the client has this representation (If-None-Match)."""
     header = request.headers.get("If-None-Match")
     if header is None:
         return False
@@ -37,19 +36,19 @@ def is_known(request: HttpRequest | Request, etag: str) -> bool:
 
 
 def guard(request: Request, shape: Callable[[Row], Any]) -> Callable[[Row], None] | None:
-    """Return what a service asks with the row locked, before it changes anything; None without If-Match.
+    """Return the check that a service runs on the locked row before it changes anything; None without If-Match.
 
-    It raises Stale where there is no row, or where its representation is none of those that the client named.
+    The check raises Stale where there is no row, or where the client named other representations.
     """
     header = request.headers.get("If-Match")
     if header is None:
         return None
     wanted = parse_etags(header)
     if not wanted:
-        raise Invalid("If-Match: an ETag in quotes is wanted.", next="Send the ETag that the last GET answered.")
+        raise Invalid("If-Match: must be an ETag in quotes.", next="Send the ETag of the last GET.")
 
     def check(row: Row) -> None:
         if row is None or ("*" not in wanted and etag_of(shape(row)) not in wanted):
-            raise Stale("It has changed since you read it.", next="Read it again and decide anew.")
+            raise Stale("It has changed since you read it.", next="Read it again before you change it.")
 
     return check

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.kernel.identity import Principal
-from tasks.models import Project
-from tasks.services.idempotency import KEY_LIMIT, run_once
+from orchestrator_site.kernel.limits import KEY_LIMIT
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -22,11 +21,19 @@ HANDLES = ("session_id",)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a write answers: the body in plain types, the status, and headers such as ETag and Location."""
+    """The response of a write: a body in plain types, the status, and headers such as ETag and Location."""
 
     body: Any
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+
+
+class RunOnce(Protocol):
+    """Runs `produce` once for each key, and returns what it returned the first time."""
+
+    def __call__(
+        self, *, operation: str, key: str | None, request: dict[str, Any], produce: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]: ...
 
 
 def key_in(request: Request) -> str | None:
@@ -42,8 +49,8 @@ def key_in(request: Request) -> str | None:
         key = key[1:-1] if len(key) > 1 and key.endswith('"') else ""
     if not key.strip() or len(key) > KEY_LIMIT or not (key.isascii() and key.isprintable()) or '"' in key:
         raise Invalid(
-            f"{HEADER}: 1 to {KEY_LIMIT} printable ASCII characters are wanted.",
-            next="Use a fresh UUID for every new request, and the same one to send it again.",
+            f"{HEADER}: must have 1 to {KEY_LIMIT} printable ASCII characters.",
+            next="Use a new UUID for every new request, and the same one to retry it.",
         )
     return key
 
@@ -53,28 +60,31 @@ def once(
     principal: Principal,
     produce: Callable[[], Reply],
     *,
-    project: Project | None,
+    run_once: RunOnce,
     holder: str = "",
     body: dict[str, Any],
 ) -> Response:
-    """Answer what `produce` replies, or what it replied when this key was first used.
+    """Return what `produce` returns, or what it returned when this key was first used.
 
-    A key belongs to the credentials that it came with; where `holder` names a session, to that session, because what
-    it was given is nobody else's. A key that comes with another method, address or body is refused.
+    A key belongs to its credentials, and where `holder` names a session, to that session. It is refused with another
+    method, URL or body.
 
     Raises Conflict for that, Invalid for a malformed key, and whatever `produce` raises.
     """
-    said = {name: value for name, value in body.items() if name not in HANDLES}
+
+    def kept_reply() -> dict[str, Any]:
+        reply = produce()
+        return {"status": reply.status, "body": reply.body, "headers": reply.headers}
+
     kept = run_once(
-        project=project,
         operation=f"rest {principal.token_id or principal.user_id} {holder}".rstrip(),
         key=key_in(request),
-        request={"method": request.method, "address": request.get_full_path(), "body": said},
-        produce=lambda: _kept(produce()),
+        request={
+            "method": request.method,
+            "address": request.get_full_path(),
+            "body": {name: value for name, value in body.items() if name not in HANDLES},
+        },
+        produce=kept_reply,
     )
     headers = {**kept["headers"], **({REPLAYED: "true"} if kept.get("replayed") else {})}
     return Response(kept["body"], status=kept["status"], headers=headers)
-
-
-def _kept(reply: Reply) -> dict[str, Any]:
-    return {"status": reply.status, "body": reply.body, "headers": reply.headers}

@@ -1,4 +1,8 @@
-"""Pages by a cursor: each begins at a row's place in the order, so nothing is skipped or told twice as rows change."""
+"""Cursor pagination that neither skips nor repeats rows while they change.
+
+The framework's own cursors count offsets among rows of one value, and lose their place where thousands of tasks share
+a priority; these hold the row's key as well.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +19,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from orchestrator_site.kernel.errors import Invalid, invalid
+from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.kernel.text import unstorable
-from orchestrator_site.rest.query_params import whole_in
+from orchestrator_site.rest.query_params import IntegerParameter, require_choice
 
 LIMIT_DEFAULT = 50
 LIMIT = 100
 PARAMETERS = ("cursor", "limit", "ordering")
+PAGE_SIZE = IntegerParameter("limit", "How many rows.", least=1, most=LIMIT, default=LIMIT_DEFAULT)
 _LONGEST = 500
 _BIGGEST = 2**63
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Between which rows a page begins: after the row with this value and key, or before it."""
+    """The row after which, or before which, a page begins."""
 
     backward: bool
     value: Any
@@ -36,15 +41,12 @@ class _Place:
 
 
 class CursorPaging(BasePagination):
-    """Orders by one of `view.orderings` (name: column), `view.ordering` where none is asked for, then by the key."""
+    """Orders by one of `view.orderings` (name: column), by default `view.ordering`, then by the key."""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        """Return the rows of the page that is asked for.
-
-        Raises Invalid for a limit, an ordering or a cursor that cannot be.
-        """
+        """Return the rows of a page. Raises Invalid for a bad limit, ordering or cursor."""
         self._url = request.build_absolute_uri()
-        limit = whole_in(request, "limit", least=1, most=LIMIT) or LIMIT_DEFAULT
+        limit = PAGE_SIZE.read(request) or LIMIT_DEFAULT
         self._name = _ordering_in(request, view)
         self._column = view.orderings[self._name.lstrip("-")]
         place = _place_in(request, self._name, queryset, self._column)
@@ -57,22 +59,19 @@ class CursorPaging(BasePagination):
         return page
 
     def get_paginated_response(self, data: Any) -> Response:
-        """Return the page with the addresses of its neighbours."""
         before, after = self._link(self._previous, backward=True), self._link(self._next, backward=False)
         return Response({"next": after, "previous": before, "results": data})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Describe a page for the OpenAPI document."""
         link = {"type": ["string", "null"], "format": "uri"}
         properties = {"next": link, "previous": link, "results": schema}
         return {"type": "object", "required": list(properties), "properties": properties}
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        """Describe the parameters for the OpenAPI document."""
         names = [sign + name for name in view.orderings for sign in ("", "-")]
         schemas = {
             "cursor": {"type": "string"},
-            "limit": {"type": "integer", "minimum": 1, "maximum": LIMIT, "default": LIMIT_DEFAULT},
+            "limit": PAGE_SIZE.schema,
             "ordering": {"type": "string", "enum": names, "default": view.ordering},
         }
         return [{"name": name, "required": False, "in": "query", "schema": schema} for name, schema in schemas.items()]
@@ -88,7 +87,7 @@ class CursorPaging(BasePagination):
             return ordered.filter(**{f"pk__{after}": place.key})
         further = Q(**{f"{self._column}__{after}": place.value})
         beside = Q(**{self._column: place.value, f"pk__{after}": place.key})
-        # The first condition says nothing new, but an index can be walked by it.
+        # The first condition is implied, but lets the database use an index.
         return ordered.filter(Q(**{f"{self._column}__{after}e": place.value}), further | beside)
 
     def _link(self, row: Any, *, backward: bool) -> str | None:
@@ -102,9 +101,7 @@ class CursorPaging(BasePagination):
 
 def _ordering_in(request: Request, view: Any) -> str:
     name = str(request.query_params.get("ordering", view.ordering))
-    if name.removeprefix("-") not in view.orderings:
-        names = [sign + name for name in view.orderings for sign in ("", "-")]
-        raise invalid([{"at": "ordering", "problem": f"{name[:80]!r} is not known", "allowed": names}])
+    require_choice("ordering", name, [sign + name for name in view.orderings for sign in ("", "-")])
     return name
 
 
@@ -119,17 +116,17 @@ def _place_in(request: Request, name: str, queryset: QuerySet[Any], column: str)
         if ordering != name or not isinstance(backward, bool) or type(key) is not int or abs(key) >= _BIGGEST:
             raise ValueError
         field = queryset.model._meta.pk if column == "pk" else queryset.model._meta.get_field(column)
-        value = _askable(field.to_python(value))
+        value = _comparable(field.to_python(value))
     except (ValueError, TypeError, OverflowError, ValidationError, RecursionError) as error:
         raise Invalid(
-            "cursor: this is no cursor of this list.",
-            next="Follow next and previous as they were answered, or leave the cursor out.",
+            "cursor: invalid cursor.",
+            next="Use the URLs in next and previous, or omit the cursor.",
         ) from error
     return _Place(backward, value, key)
 
 
-def _askable(value: Any) -> Any:
-    """Return a value that the database can compare with; another is a ValueError or an OverflowError."""
+def _comparable(value: Any) -> Any:
+    """Return a value that the database can compare with. Raises ValueError or OverflowError for others."""
     if value is None or unstorable(str(value)) or (isinstance(value, int) and abs(value) >= _BIGGEST):
         raise ValueError
     return value.astimezone(UTC) if isinstance(value, datetime) else value

@@ -1,4 +1,4 @@
-"""Read the body of a request: one JSON object in UTF-8, within a limit, of texts that can be stored."""
+"""Read request bodies: one JSON object in UTF-8, within a limit, whose strings can be stored."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from orchestrator_site.kernel.errors import Invalid, TooLarge, invalid
 from orchestrator_site.kernel.text import unstorable
 
 BODY_LIMIT = 4 * 1024 * 1024
-"""Bytes that a body may have, where the view names no other limit for the action."""
+"""The largest body in bytes, where the view sets no other limit for the action."""
 LARGE_BODY = 32 * 1024 * 1024
 """Bytes of the largest plan."""
 OBJECTS_LIMIT = 10_000
-"""JSON objects in a body, several times those of the largest plan: each costs far more to check than to send."""
+"""JSON objects in a body, several times those of the largest plan: they cost more to check than to send."""
 _PROBLEMS_LIMIT = 20
 _MAYBE_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
-"""In JSON what cannot be stored is always written so; few bodies are worth a walk through all of their values."""
+"""How JSON writes what cannot be stored; without it, the values need not be walked."""
 _KEPT_AS_BYTES = ("detailed_work",)
-"""Work is kept as bytes and has a check of its own."""
+"""Stored as bytes, with a check of its own."""
 
 
 class JsonParser(BaseParser):
-    """Reads the stream itself, so that what is too long is never held as a whole."""
+    """Reads the stream itself, so that too large a body is never in memory."""
 
     media_type = "application/json"
 
@@ -40,13 +40,13 @@ class JsonParser(BaseParser):
         raw = stream.read(limit + 1)
         if len(raw) > limit:
             raise TooLarge(
-                f"The body has more than {limit:,} bytes.", next="Send less at once.", details={"limit_bytes": limit}
+                f"The body has more than {limit:,} bytes.", next="Send less.", details={"limit_bytes": limit}
             )
         return read(raw) if raw.strip() else {}
 
 
 def read(raw: bytes) -> dict[str, Any]:
-    """Return the object that some bytes are the JSON of.
+    """Parse a JSON object.
 
     Raises Invalid, and TooLarge for more than OBJECTS_LIMIT objects.
     """
@@ -59,12 +59,12 @@ def read(raw: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Invalid("The body is not a JSON object.", next='Send one, for example {"title": "Better"}.')
     if problems:
-        raise invalid(problems, next="Nothing was changed. Leave these characters out.")
+        raise invalid(problems, next="Nothing was changed. Remove these characters.")
     return found
 
 
 class _Counter:
-    """Counts objects while they are read."""
+    """Counts objects while they are parsed."""
 
     def __init__(self) -> None:
         self._left = OBJECTS_LIMIT
@@ -72,17 +72,17 @@ class _Counter:
     def __call__(self, found: dict[str, Any]) -> dict[str, Any]:
         self._left -= 1
         if self._left < 0:
-            raise TooLarge(f"The body has more than {OBJECTS_LIMIT:,} objects.", next="Send less at once.")
+            raise TooLarge(f"The body has more than {OBJECTS_LIMIT:,} objects.", next="Send less.")
         return found
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _why(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
-        return f"byte {error.start} is no UTF-8"
+        return f"byte {error.start} is not UTF-8"
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 

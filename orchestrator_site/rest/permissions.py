@@ -1,4 +1,4 @@
-"""What a principal may do with a view: reading needs `read`, the rest `write`, where the view does not say more."""
+"""Permissions by scope: `read` for reading and `write` for the rest, unless the view says otherwise."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from orchestrator_site.kernel.identity import Principal, Scope
 
 
 class HasScope(BasePermission):
-    """Needs a principal, and the scope that `view.scopes` names for the action, or for the method in small letters."""
+    """Requires a principal with the scope that `view.scopes` names for the action or the lower-case method."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Check the scope. Raises NotAuthenticated where nobody is known, Forbidden where the scope is missing."""
+        """Raises NotAuthenticated without credentials, Forbidden without the scope."""
         if not isinstance(request.auth, Principal):
             raise NotAuthenticated
-        if getattr(view, "action", "") is not None:  # a method that is not there is told as such
+        if getattr(view, "action", "") is not None:  # a missing method is 405, not 403
             request.auth.require(needed(view, request.method or ""))
         return True
 
 
 def needed(view: Any, method: str) -> Scope:
-    """Return the scope that a view needs for what it is about to do."""
+    """Return the scope that a request needs."""
     scopes: dict[str, Scope] = getattr(view, "scopes", {})
     named = scopes.get(getattr(view, "action", "")) or scopes.get(method.lower())
     return named or (Scope.READ if method in SAFE_METHODS else Scope.WRITE)

@@ -1,4 +1,4 @@
-"""Answers as something else than JSON."""
+"""Representations other than JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rest_framework.renderers import BaseRenderer
 
 
 class MarkdownRenderer(BaseRenderer):
-    """The one long text of an answer, for `Accept: text/markdown`."""
+    """The report or the brief alone, for `Accept: text/markdown`."""
 
     media_type = "text/markdown"
     format = "md"
@@ -18,5 +18,4 @@ class MarkdownRenderer(BaseRenderer):
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> str:
-        """Return the report or the brief."""
         return str(data.get("report") or data.get("brief", ""))

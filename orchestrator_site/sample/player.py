@@ -16,9 +16,9 @@ from orchestrator_site.mcp import dispatch, registry
 from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.mcp.server import load_tools
 from tasks.identity.actor import Actor
-from tasks.identity.client import Caller
 from tasks.models import Project, Task
 from tasks.services import review, sessions, steer
+from tasks.services.caller import Caller
 
 CONNECTION = "sample:"
 """The prefix of the connection ids of the sample's sessions; no real connection uses it."""
@@ -65,12 +65,12 @@ class Player:
             case {"assistant": name, "tool": tool}:
                 arguments = {"task_id": self.tasks[step["task"]].public_id, **step.get("arguments", {})}
                 self._call(name, tool, arguments, expected_error=step.get("error", ""))
+            case _:
+                raise ValueError(f"Unknown step: {step}")
 
     def _review(self, verb: str, step: Step) -> None:
         task = self.tasks[step["task"]]
-        arguments: Step = {
-            name: step[name] for name in ("text", "line", "end_line", "comment", "reason") if name in step
-        }
+        arguments: Step = {name: step[name] for name in ("text", "line", "end_line", "reason") if name in step}
         if verb == "comment":
             arguments["version"] = (
                 ArtifactVersion.objects.filter(artifact__task=task).select_related("artifact", "content").latest("id")

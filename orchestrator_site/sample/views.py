@@ -9,11 +9,11 @@ from django.shortcuts import redirect, render
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.sample.load import load_sample, sample_project
 from orchestrator_site.sample.remove import remove_sample
-from orchestrator_site.web.pages import deed, form
+from orchestrator_site.web.pages import action_view, form
 from tasks.identity.page import actor_of
 
 
-@deed(Scope.ADMIN)
+@action_view(Scope.ADMIN)
 def sample(request: HttpRequest) -> HttpResponse:
     """Load the sample project, unless it is already loaded."""
     load_sample(actor=actor_of(request))

@@ -10,13 +10,13 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orchestrator_site.kernel.errors import Forbidden, NotFound
+from orchestrator_site.kernel.errors import Forbidden
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.models import AccessToken
-from orchestrator_site.rest.base import Api
-from orchestrator_site.rest.fields import Body, Several, Text, Word
+from orchestrator_site.rest.fields import Body, BoundedList, Choice, String
 from orchestrator_site.rest.idempotency import Reply
 from orchestrator_site.tokens.service import DEFAULT_SCOPES, NAME_LIMIT, create_token, revoke_token
+from tasks.api.base import ProjectApi
 
 Secrets = list[str]
 STATES = ("active", "revoked", "expired", "suspended")
@@ -27,7 +27,7 @@ class TokenShape(serializers.ModelSerializer[AccessToken]):
 
     token_id = serializers.CharField(source="public_id")
     owner = serializers.CharField(source="owner.username")
-    scopes = Several(child=serializers.ChoiceField(list(Scope)))
+    scopes = BoundedList(child=serializers.ChoiceField(list(Scope)))
     project = serializers.CharField(source="project.slug", allow_null=True, default=None)
     state = serializers.ChoiceField(STATES)
 
@@ -49,13 +49,13 @@ class TokenMade(TokenShape):
 
 
 class TokenBody(Body):
-    name = Text(max_length=NAME_LIMIT)
-    scopes = serializers.ListField(child=Word(list(Scope)), default=list(DEFAULT_SCOPES), max_length=len(Scope))
-    project = Text(required=False, allow_null=True)
+    name = String(max_length=NAME_LIMIT)
+    scopes = serializers.ListField(child=Choice(list(Scope)), default=list(DEFAULT_SCOPES), max_length=len(Scope))
+    project = String(required=False, allow_null=True)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 
 
-class TokenViews(Api):
+class TokenViews(ProjectApi):
     """Access tokens by their id: those of the person who asks, those of everybody for who may rule the site."""
 
     queryset = AccessToken.objects.all()
@@ -111,10 +111,7 @@ class TokenViews(Api):
         return self.reply(token)
 
     def _token(self, public_id: str) -> AccessToken:
-        found = self._rows().filter(public_id=public_id).first()
-        if found is None:
-            raise NotFound(f"There is no access token {public_id[:64]!r}.", next="GET /api/v1/tokens lists them.")
-        return found
+        return self.one(self._rows(), "token", public_id)
 
     def _rows(self) -> QuerySet[AccessToken]:
         self._check_ruler()

@@ -43,7 +43,7 @@ def revoke(request: HttpRequest, public_id: str) -> HttpResponseBase:
     if request.method != "POST":
         return render(request, "tokens/revoke.html", {"token": found})
     revoke_token(token=found)
-    messages.success(request, f"The token {found.name} is revoked. Its next request is refused.")
+    messages.success(request, f"Token “{found.name}” revoked. Requests that use it are now rejected.")
     return redirect("tokens")
 
 

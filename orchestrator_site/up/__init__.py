@@ -1,1 +1,1 @@
-"""What `manage.py up` is made of: the port, the supervisor, its children, and the words it greets with."""
+"""The parts of `manage.py up`: the port, the supervisor, its children, and the greeting."""

@@ -1,4 +1,4 @@
-"""The lines that connect an assistant: our own command, and for Claude Code its own over stdio."""
+"""The commands to paste that connect an assistant."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from orchestrator_site.connect.entries import is_secret, store_variables
 
 
 def claude_code_line() -> str:
-    """Return the command to paste. It names this very installation, so it works from any folder."""
-    quoted = quote([sys.executable, str(settings.BASE_DIR / "manage.py"), "mcp_serve"])
-    return " ".join(["claude mcp add", *_environment(), "--scope user task-orchestrator --", quoted])
+    """Return Claude Code's own command for this installation; it works from any folder."""
+    command = quote([sys.executable, str(settings.BASE_DIR / "manage.py"), "mcp_serve"])
+    return " ".join(["claude mcp add", *_env_options(), "--scope user task-orchestrator --", command])
 
 
 def connect_line(client: str = "CLIENT") -> str:
-    """Return the command that connects an assistant by name; without one, it is to be completed by it.
+    """Return our command for an assistant, or for the user to complete.
 
-    It is pasted into another terminal, which does not know where the data of this site is unless it is told.
+    It is pasted into another terminal, so it sets ORCHESTRATOR_HOME if that is set here.
     """
     words = [sys.executable, str(settings.BASE_DIR / "manage.py"), "connect"]
     if os.environ.get("ORCHESTRATOR_HOME") and os.name != "nt":
@@ -31,29 +31,29 @@ def connect_line(client: str = "CLIENT") -> str:
 
 
 def connect_help() -> str:
-    """Return both ways for the greeting of `up`, with the names of the assistants."""
+    """Return both commands, with the names of the assistants, for the greeting of `up`."""
     return f"{connect_line()}   ({', '.join(names())})\n  or, for Claude Code over stdio: {claude_code_line()}"
 
 
-def _environment() -> list[str]:
-    """Pass on what was set, so that the assistant finds the same data as the site; a secret goes by name.
+def _env_options() -> list[str]:
+    """Pass on the variables that lead to this site's data; secrets by reference.
 
-    `--env` takes every word up to the next option, so it comes first, before `--scope`.
+    `--env` takes every word up to the next option, so `--scope` has to follow it.
     """
     words = []
     if os.environ.get("ORCHESTRATOR_HOME"):
         words += ["--env", quote([f"ORCHESTRATOR_HOME={settings.ORCHESTRATOR_HOME.resolve()}"])]
     if os.environ.get("DATABASE_URL"):
-        words += ["--env", _by_name("DATABASE_URL")]
+        words += ["--env", _reference("DATABASE_URL")]
     for name, value in store_variables().items():
-        words += ["--env", _by_name(name) if is_secret(name, value) else quote([f"{name}={value}"])]
+        words += ["--env", _reference(name) if is_secret(name, value) else quote([f"{name}={value}"])]
     return words
 
 
-def _by_name(variable: str) -> str:
+def _reference(variable: str) -> str:
     return f'"{variable}=%{variable}%"' if os.name == "nt" else f'"{variable}=${variable}"'
 
 
 def quote(words: list[str]) -> str:
-    """Write words as this system's shell takes them."""
+    """Quote words for this system's shell."""
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

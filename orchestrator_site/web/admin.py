@@ -88,7 +88,7 @@ def chosen(request: HttpRequest, rows: QuerySet[Any]) -> list[Any]:
     found = list(rows.order_by("pk")[: MOST + 1])
     if len(found) <= MOST:
         return found
-    messages.error(request, f"At most {MOST} rows at once; nothing was changed. Choose fewer.")
+    messages.error(request, f"At most {MOST} rows at once. Nothing was changed. Select fewer.")
     return []
 
 
@@ -99,10 +99,10 @@ def do_each(request: HttpRequest, rows: Iterable[Model], action: Action, done: s
         try:
             number += action(row) is not False
         except OrchestratorError as error:
-            refusals.append(f"Refused for {row}: {error.message}")
+            refusals.append(f"{row}: {error.message}")
     if number:
         messages.success(request, f"{number} {done}.")
     for refusal in refusals[:TOLD]:
         messages.error(request, refusal)
     if len(refusals) > TOLD:
-        messages.error(request, f"{len(refusals) - TOLD} more were refused.")
+        messages.error(request, f"{len(refusals) - TOLD} more failed.")

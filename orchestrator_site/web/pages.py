@@ -1,4 +1,4 @@
-"""Decorators of pages, and reading parameters from URLs."""
+"""Decorators and helpers that every page shares."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ Page = Callable[..., HttpResponseBase]
 
 
 def page(view: Page) -> Page:
-    """Make a read-only page for signed-in people, with our own errors shown as a page."""
+    """A read-only page for signed-in users."""
     return _private(login_required(require_safe(with_errors_shown(view))))
 
 
 def form(scope: Scope) -> Callable[[Page], Page]:
-    """Make a page with a form, visible only to those whose scopes allow its action."""
+    """A page with a form, for users with the scope."""
 
     def made(view: Page) -> Page:
         allowed = require_http_methods(["GET", "HEAD", "POST"])
-        return _private(login_required(allowed(with_errors_shown(_for(scope, view)))))
+        return _private(login_required(allowed(with_errors_shown(_with_scope(scope, view)))))
 
     return made
 
 
-def deed(scope: Scope) -> Callable[[Page], Page]:
-    """Make an address that only does something and then leads on to a page."""
+def action_view(scope: Scope) -> Callable[[Page], Page]:
+    """A POST-only URL that redirects to a page, for users with the scope."""
 
     def made(view: Page) -> Page:
-        return login_required(require_POST(with_errors_shown(_for(scope, view))))
+        return login_required(require_POST(with_errors_shown(_with_scope(scope, view))))
 
     return made
 
 
-def _for(scope: Scope, view: Page) -> Page:
+def _with_scope(scope: Scope, view: Page) -> Page:
     @wraps(view)
     def checked(request: HttpRequest, **address: str) -> HttpResponseBase:
         require(request, scope)
@@ -57,24 +57,24 @@ def _for(scope: Scope, view: Page) -> Page:
 
 
 def _private(view: Page) -> Page:
-    """Keep a page out of shared caches and revalidate it; downloads set their own headers."""
+    """Forbid shared caching, unless the view sets its own policy (downloads do)."""
 
     @wraps(view)
-    def kept(request: HttpRequest, **address: str) -> HttpResponseBase:
+    def uncached(request: HttpRequest, **address: str) -> HttpResponseBase:
         answer = view(request, **address)
         if not answer.has_header("Cache-Control"):
             patch_cache_control(answer, private=True, no_cache=True)
         return answer
 
-    return kept
+    return uncached
 
 
 def require(request: HttpRequest, scope: Scope) -> None:
-    """Check a person's scope, with a message for people. Raises Forbidden."""
+    """Check the user's scopes. Raises Forbidden."""
     if scope not in scopes_of(request.user):
         raise Forbidden(
-            f"Your account may not do this: it lacks {scope.value!r}.",
-            next="Ask a superuser of this site. Staff may work and review, superusers may do everything.",
+            f"Your account lacks the {scope.value!r} permission.",
+            next="Ask an administrator of this site. Staff can edit and review; superusers can do everything.",
             details={"scope": scope.value},
         )
 
@@ -91,25 +91,25 @@ def with_errors_shown(view: Page) -> Page:
 
 
 def error_page(request: HttpRequest, error: OrchestratorError) -> HttpResponse:
-    """Return the generic page of an error."""
     context = {"error": error, "status": error.status, "title": error.code.replace("_", " ").capitalize()}
     return render(request, "error.html", context, status=error.status)
 
 
 def user_of(request: HttpRequest) -> User:
+    """Return the user of a page that requires signing in."""
     return cast(User, request.user)
 
 
 def came_from(request: HttpRequest, otherwise: str) -> HttpResponse:
-    """Redirect to the page that a form was sent from (`next`), if it is one of ours."""
+    """Redirect to `next` if it is a URL of this site, else to `otherwise`."""
     target = request.POST.get("next") or request.GET.get("next") or ""
     is_ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
-    # Without a slash it would be taken for the name of a URL pattern.
+    # `redirect` would take a word without a slash for a URL name.
     return redirect(target if is_ours and "/" in target else otherwise)
 
 
 def number_in(request: HttpRequest, name: str, *, least: int, most: int) -> int:
-    """Read an integer from the URL; anything else counts as the least."""
+    """Read an integer from the query; an invalid one counts as the least."""
     text = request.GET.get(name, "")
     if not (text.isascii() and text.isdigit()) or len(text) > len(str(most)):
         return least
@@ -121,5 +121,4 @@ def page_number(request: HttpRequest) -> int:
 
 
 def text_in(request: HttpRequest, name: str) -> str:
-    """Read a short string from the URL."""
     return request.GET.get(name, "").replace("\x00", "").strip()[:SEARCH_CHARACTERS]

@@ -6,9 +6,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestrator_site.kernel.errors import invalid
-from orchestrator_site.rest.fields import Body, Text, Texts
+from orchestrator_site.rest.fields import Body, String, StringList
 from orchestrator_site.rest.idempotency import Reply
 from tasks import roles
+from tasks.api.base import SESSION
 from tasks.api.serializers import DependencyShape
 from tasks.api.tasks import TaskApi
 from tasks.api.verbs import TaskAnswer
@@ -19,8 +20,8 @@ from tasks.services.plan_check import DEPENDENCIES_LIMIT
 
 
 class DependenciesBody(Body):
-    task_ids = Texts(min_length=1, max_length=DEPENDENCIES_LIMIT)
-    session_id = Text(required=False)
+    task_ids = StringList(min_length=1, max_length=DEPENDENCIES_LIMIT)
+    session_id = String(required=False)
 
 
 class DependencyViews(TaskApi):
@@ -35,6 +36,7 @@ class DependencyViews(TaskApi):
     answers = {"list": DependencyShape}
     ordering = "created_at"
     conditional = ()
+    request_headers = {"destroy": (SESSION,)}
 
     def list(self, request: Request, task_id: str) -> Response:
         """List what a task waits for, itself and through its parents."""

@@ -12,10 +12,10 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from orchestrator_site.asgi import event_hub
-from orchestrator_site.kernel.errors import Invalid, NotFound, Transient, invalid
-from orchestrator_site.rest.base import Api
-from orchestrator_site.rest.query_params import whole_in
+from orchestrator_site.kernel.errors import Invalid, Transient
+from orchestrator_site.rest.query_params import ID, ChoicesParameter, IntegerParameter, Parameter
 from tasks.api import event_stream
+from tasks.api.base import ProjectApi
 from tasks.api.event_stream import EventShape
 from tasks.choices import Verb
 from tasks.models import Event, Task
@@ -25,6 +25,16 @@ from tasks.selectors.feed import EventFilter
 LIMIT_DEFAULT = 100
 LIMIT = 500
 _LAST_ID = 2**63 - 1
+AFTER = Parameter(
+    "after",
+    "The last event that is known: `0` for all, `now` for new ones only. Streams begin now.",
+    {"type": "string", "pattern": "^([0-9]{1,18}|now)$", "default": "0"},
+)
+PROJECT = Parameter("project", "Of one project, by its slug.", ID)
+TASK = Parameter("task", "Of one task, by its id.", ID)
+VERB = ChoicesParameter("verb", "One or several verbs.", Verb.values)
+PAGE_SIZE = IntegerParameter("limit", "How many events.", least=1, most=LIMIT, default=LIMIT_DEFAULT)
+LAST_EVENT_ID = Parameter("Last-Event-ID", "Streams: the last event that was seen. Browsers send it by themselves.")
 
 
 class FeedShape(serializers.Serializer[Any]):
@@ -47,17 +57,18 @@ class EventStream(BaseRenderer):
         return data
 
 
-class EventViews(Api):
+class EventViews(ProjectApi):
     """Events by their id, which only grows."""
 
     queryset = Event.objects.all()
     renderer_classes = (JSONRenderer, EventStream)
     answers = {"feed": FeedShape}
-    parameters = {"feed": ("after", "project", "task", "verb", "limit")}
+    parameters = {"feed": (AFTER, PROJECT, TASK, VERB, PAGE_SIZE)}
+    request_headers = {"feed": (LAST_EVENT_ID,)}
 
     def feed(self, request: Request) -> HttpResponseBase:
         """Read the events after a known one, or follow them as server-sent events."""
-        wanted, limit = self._wanted(), whole_in(request, "limit", least=1, most=LIMIT) or LIMIT_DEFAULT
+        wanted, limit = self._wanted(), PAGE_SIZE.read(request) or LIMIT_DEFAULT
         if isinstance(request.accepted_renderer, EventStream):
             return self._stream(wanted, self._after(request.headers.get("Last-Event-ID"), default="now"))
         found = feed.batch(wanted, after=self._after(None, default="0"), limit=limit)
@@ -81,24 +92,12 @@ class EventViews(Api):
         return StreamingHttpResponse(event_stream.follow(hub, wanted, found, scope), content_type=content_type)
 
     def _wanted(self) -> EventFilter:
-        params = self.request.query_params
+        asked = self.request.query_params
         project_id = self.principal.project_id
-        if "project" in params:
-            project_id = self.project(params["project"]).pk
-        task = self._task(params["task"]) if "task" in params else None
-        return EventFilter(project_id, task.pk if task else None, self._verbs())
-
-    def _task(self, public_id: str) -> Task:
-        found: Task | None = self.visible(Task.objects.all()).filter(public_id=public_id).first()
-        if found is None:
-            raise NotFound(f"There is no task {public_id[:64]!r}.", next="GET /api/v1/tasks lists them.")
-        return found
-
-    def _verbs(self) -> tuple[str, ...]:
-        verbs = [verb for value in self.request.query_params.getlist("verb") for verb in value.split(",") if verb]
-        if unknown := [verb for verb in verbs if verb not in Verb.values]:
-            raise invalid([{"at": "verb", "problem": f"unknown verb {unknown[0][:80]!r}", "allowed": Verb.values}])
-        return tuple(dict.fromkeys(verbs))
+        if "project" in asked:
+            project_id = self.project(asked["project"]).pk
+        task = self.one(self.visible(Task.objects.all()), "task", asked["task"]) if "task" in asked else None
+        return EventFilter(project_id, task.pk if task else None, tuple(VERB.read(self.request)))
 
     def _after(self, header: str | None, *, default: str) -> int:
         value = str(header if header is not None else self.request.query_params.get("after", default))

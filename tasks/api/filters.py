@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Q
 from django_filters import rest_framework as filters
 
-from orchestrator_site.rest.filters import SEARCH_LIMIT, Filters, FlagFilter, MomentFilter, WordsFilter
+from orchestrator_site.rest.filters import SEARCH_LIMIT, BooleanFilter, ChoicesFilter, Filters, TimeFilter
 from tasks.choices import Priority, Status
 from tasks.models import Task, TaskQuerySet
 
@@ -18,16 +18,19 @@ PRIORITIES = [(priority.value, priority.label) for priority in Priority]
 class PlanFilters(Filters):
     """Filters of plans; the tasks have them too."""
 
-    project = filters.CharFilter(field_name="project__slug")
-    status = WordsFilter(STATUSES, field_name="status")
+    project = filters.CharFilter(field_name="project__slug", help_text="Of one project, by its slug.")
+    status = ChoicesFilter(STATUSES, field_name="status", help_text="In one or several states.")
     archived = filters.ChoiceFilter(
         choices=[(word, word) for word in ("false", "true", "any")],
         empty_label=None,
         null_label=None,
         method="_archived",
+        help_text="Only the archive (`true`), or that as well (`any`); by default it is left out.",
     )
-    updated_after = MomentFilter(field_name="updated_at", lookup_expr="gt")
-    search = filters.CharFilter(method="_search", max_length=SEARCH_LIMIT)
+    updated_after = TimeFilter(field_name="updated_at", lookup_expr="gt", help_text="Changed after a time.")
+    search = filters.CharFilter(
+        method="_search", max_length=SEARCH_LIMIT, help_text="With this in the title, the description or the id."
+    )
 
     def filter_queryset(self, queryset: TaskQuerySet) -> TaskQuerySet:
         """Leave the archive out where nothing is said of it."""
@@ -45,13 +48,13 @@ class PlanFilters(Filters):
 class TaskFilters(PlanFilters):
     """Filters of tasks. `plan`, `parent` and `waits_for` take the id of a task."""
 
-    specialist_type = filters.CharFilter(field_name="specialist")
-    priority = WordsFilter(PRIORITIES, field_name="priority")
-    is_leaf = FlagFilter(field_name="is_leaf")
-    is_ready = FlagFilter(field_name="is_ready")
-    plan = filters.CharFilter(method="_plan")
-    parent = filters.CharFilter(method="_parent")
-    waits_for = filters.CharFilter(method="_waits_for")
+    specialist_type = filters.CharFilter(field_name="specialist", help_text="For one specialist.")
+    priority = ChoicesFilter(PRIORITIES, field_name="priority", help_text="Of one or several priorities.")
+    is_leaf = BooleanFilter(field_name="is_leaf", help_text="Leaves (`true`), or tasks with subtasks (`false`).")
+    is_ready = BooleanFilter(field_name="is_ready", help_text="Those that can be claimed now.")
+    plan = filters.CharFilter(method="_plan", help_text="Of one plan, by the id of its root.")
+    parent = filters.CharFilter(method="_parent", help_text="Directly below one task, by its id.")
+    waits_for = filters.CharFilter(method="_waits_for", help_text="Those that wait for one task, by its id.")
 
     def _plan(self, queryset: TaskQuerySet, name: str, public_id: str) -> TaskQuerySet:
         plan = _key(public_id, parent__isnull=True)

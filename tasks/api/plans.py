@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from artifacts.selectors.links import progress_of_plans
-from orchestrator_site.rest.fields import Body, Flag, Text, Texts, Word
+from orchestrator_site.rest.fields import Body, Boolean, Choice, String, StringList
 from orchestrator_site.rest.idempotency import Reply
 from orchestrator_site.rest.parsers import LARGE_BODY
 from orchestrator_site.rest.renderers import MarkdownRenderer
@@ -21,7 +21,7 @@ from tasks import roles
 from tasks.api.filters import PlanFilters
 from tasks.api.serializers import PRIORITIES, PlanRow, TaskLine
 from tasks.api.status import StatusAnswer, status_of
-from tasks.api.tasks import SynthesisAnswer, TaskApi, row_columns, synthesized
+from tasks.api.tasks import DETAIL, SynthesisAnswer, TaskApi, row_columns, synthesized
 from tasks.choices import Complexity
 from tasks.models import Project, Task
 from tasks.serializers import priority_number
@@ -35,16 +35,16 @@ _AT_MOST: dict[str, Any] = {"max_length": SUBTASKS_LIMIT}
 class SubtaskBody(Body):
     """A subtask; `key` names it for the dependencies of others, which take keys, titles and ids of tasks."""
 
-    title = Text()
-    description = Text(required=False)
-    specialist_type = Text(required=False)
-    key = Text(required=False)
-    dependencies = Texts(required=False, max_length=DEPENDENCIES_LIMIT)
-    estimated_effort = Text(required=False)
-    priority = Word(PRIORITIES, required=False, allow_null=True)
-    complexity_level = Word(Complexity.values, required=False, allow_null=True)
-    context = Text(required=False)  # type: ignore[assignment]  # a field is no attribute of the class in the end
-    review = Flag(required=False, allow_null=True)
+    title = String()
+    description = String(required=False)
+    specialist_type = String(required=False)
+    key = String(required=False)
+    dependencies = StringList(required=False, max_length=DEPENDENCIES_LIMIT)
+    estimated_effort = String(required=False)
+    priority = Choice(PRIORITIES, required=False, allow_null=True)
+    complexity_level = Choice(Complexity.values, required=False, allow_null=True)
+    context = String(required=False)  # type: ignore[assignment]  # a field is no attribute of the class in the end
+    review = Boolean(required=False, allow_null=True)
 
     def get_fields(self) -> dict[str, Any]:
         """Subtasks have subtasks of the same shape, to any depth."""
@@ -54,13 +54,13 @@ class SubtaskBody(Body):
 class PlanBody(Body):
     """A plan. A token that is bound to a project may leave `project` out."""
 
-    project = Text(required=False)
-    description = Text()
+    project = String(required=False)
+    description = String()
     subtasks = SubtaskBody(many=True, **_AT_MOST)
-    complexity_level = Word(Complexity.values, required=False)
-    context = Text(required=False, allow_null=True)  # type: ignore[assignment]
-    parent_task_id = Text(required=False, allow_null=True)
-    session_id = Text(required=False)
+    complexity_level = Choice(Complexity.values, required=False)
+    context = String(required=False, allow_null=True)  # type: ignore[assignment]
+    parent_task_id = String(required=False, allow_null=True)
+    session_id = String(required=False)
 
 
 class PlannedSubtask(serializers.Serializer[Any]):
@@ -92,7 +92,7 @@ class PlanViews(TaskApi):
     answers = {"list": PlanRow, "create": PlanAnswer, "synthesis": SynthesisAnswer, "status": StatusAnswer}
     statuses = {"create": 201}
     bodies = {"create": PlanBody}
-    parameters = {"synthesis": ("detail",)}
+    parameters = {"synthesis": (DETAIL,)}
     limits = {"create": LARGE_BODY}
     orderings = {"created_at": "pk", "updated_at": "updated_at"}
 
@@ -128,11 +128,11 @@ class PlanViews(TaskApi):
     @action(detail=True, renderer_classes=[JSONRenderer, MarkdownRenderer])
     def synthesis(self, request: Request, task_id: str) -> Response:
         """Read the report on a plan: `detail=full` tells more of each part."""
-        return Response(synthesized(self.task(task_id), self.request.query_params.get("detail", "brief")))
+        return Response(synthesized(self.task(task_id), DETAIL.read(request)))
 
     def _parent(self, project: Project) -> Task | None:
         sent = self.given().get("parent_task_id")
-        return self.find(super().rows().filter(project=project), sent) if sent else None
+        return self.one(super().rows().filter(project=project), "task", sent) if sent else None
 
     def _planned(self, project: Project, actor: Any, parent: Task | None) -> Reply:
         given = self.given()

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from django.urls import reverse
 from django_filters import rest_framework as filters
-from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestrator_site.kernel.errors import NotFound
 from orchestrator_site.kernel.identity import Scope
-from orchestrator_site.rest.base import Api
-from orchestrator_site.rest.fields import Body, Text
+from orchestrator_site.rest.fields import Body, String
 from orchestrator_site.rest.filters import SEARCH_LIMIT, Filters
 from orchestrator_site.rest.idempotency import Reply
-from tasks.api.serializers import ProjectShape
+from tasks.api.base import ProjectApi
+from tasks.api.serializers import ProjectShape, SettingsField
 from tasks.api.status import StatusAnswer, status_of
 from tasks.identity.actor import Actor
 from tasks.models import Project
@@ -23,22 +22,24 @@ from tasks.services.edit_project import create_project, edit_project
 
 
 class ProjectBody(Body):
-    name = Text()
-    slug = Text(required=False)
-    root_path = Text(required=False)
-    settings = serializers.JSONField(required=False)
+    name = String()
+    slug = String(required=False)
+    root_path = String(required=False)
+    settings = SettingsField(required=False)
 
 
 class ProjectEdit(Body):
-    name = Text(required=False)
-    settings = serializers.JSONField(required=False)
+    name = String(required=False)
+    settings = SettingsField(required=False)
 
 
 class ProjectFilters(Filters):
-    search = filters.CharFilter(field_name="name", lookup_expr="icontains", max_length=SEARCH_LIMIT)
+    search = filters.CharFilter(
+        field_name="name", lookup_expr="icontains", max_length=SEARCH_LIMIT, help_text="With this in the name."
+    )
 
 
-class ProjectViews(Api):
+class ProjectViews(ProjectApi):
     """Projects by their slug."""
 
     queryset = Project.objects.all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -11,16 +11,31 @@ from artifacts.selectors.links import links_of
 from tasks.choices import Complexity, Priority, Status
 from tasks.models import Dependency, Project, Session, Task
 from tasks.state_machine import possible_for
+from tasks.validators import LEASE_MINUTES_LIMIT
 
 LINKS = Links(artifact="GET /api/v1/artifacts/{id}/content", synthesis="GET /api/v1/tasks/{id}/synthesis")
 """How a brief tells API clients to read earlier work."""
 PRIORITIES = tuple(priority.label for priority in Priority)
 
 
+class SettingsField(serializers.JSONField):
+    """A project's settings, which `tasks/validators.py` checks."""
+
+    json_schema: ClassVar[dict[str, Any]] = {
+        "type": "object",
+        "properties": {
+            "lease_minutes": {"type": "number", "exclusiveMinimum": 0, "maximum": LEASE_MINUTES_LIMIT},
+            "review": {"type": "boolean", "description": "Whether every delivery is reviewed."},
+            "mirror": {"type": "boolean", "description": "Whether artifacts are mirrored to the project's folder."},
+        },
+        "additionalProperties": False,
+    }
+
+
 class ProjectShape(serializers.ModelSerializer[Project]):
     """A project."""
 
-    settings = serializers.JSONField()
+    settings = SettingsField()
 
     class Meta:
         model = Project

@@ -9,14 +9,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orchestrator_site.kernel.errors import Invalid, NotFound
-from orchestrator_site.rest.base import Api
-from orchestrator_site.rest.fields import Body, Text
-from orchestrator_site.rest.filters import Filters, FlagFilter
+from orchestrator_site.kernel.errors import Invalid
+from orchestrator_site.rest.fields import Body, String
+from orchestrator_site.rest.filters import BooleanFilter, Filters
 from orchestrator_site.rest.idempotency import Reply
+from tasks.api.base import ProjectApi
 from tasks.api.serializers import SessionShape
-from tasks.identity.client import Caller
 from tasks.models import Session
+from tasks.services.caller import Caller
 from tasks.services.sessions import end_session
 
 NAME_LIMIT, VERSION_LIMIT = 200, 100
@@ -25,17 +25,19 @@ NAME_LIMIT, VERSION_LIMIT = 200, 100
 class SessionBody(Body):
     """`client_name` is what others see as the holder of a lease. A bound token may leave `project` out."""
 
-    project = Text(required=False)
-    client_name = Text(required=False, max_length=NAME_LIMIT)
-    client_version = Text(required=False, max_length=VERSION_LIMIT)
+    project = String(required=False, help_text="Of one project, by its slug.")
+    client_name = String(required=False, max_length=NAME_LIMIT)
+    client_version = String(required=False, max_length=VERSION_LIMIT)
 
 
 class SessionFilters(Filters):
-    project = filters.CharFilter(field_name="project__slug")
-    open = FlagFilter(field_name="ended_at", lookup_expr="isnull")
+    project = filters.CharFilter(field_name="project__slug", help_text="Of one project, by its slug.")
+    open = BooleanFilter(
+        field_name="ended_at", lookup_expr="isnull", help_text="Open sessions (`true`), or ended ones (`false`)."
+    )
 
 
-class SessionViews(Api):
+class SessionViews(ProjectApi):
     """Sessions by their handle."""
 
     queryset = Session.objects.all()
@@ -60,7 +62,7 @@ class SessionViews(Api):
     def create(self, request: Request) -> Response:
         """Open a session of this token, apart from its others."""
         if not self.principal.token_id:
-            raise Invalid("A person who signed in acts outside any session.", next="Open one with an access token.")
+            raise Invalid("A person who signed in has no session.", next="Use an access token.")
         project = self.project_said()
         given = self.given()
         caller = Caller(
@@ -91,7 +93,5 @@ class SessionViews(Api):
         return self.visible(Session.objects.select_related("project"))
 
     def _session(self, session_id: str) -> Session:
-        found: Session | None = self._rows().filter(public_id=session_id).first()
-        if found is None:
-            raise NotFound(f"There is no session {session_id[:80]!r}.", next="GET /api/v1/sessions lists them.")
+        found: Session = self.one(self._rows(), "session", session_id)
         return found

@@ -10,10 +10,10 @@ from rest_framework.response import Response
 
 from orchestrator_site.kernel.errors import NotFound
 from orchestrator_site.kernel.identity import Scope
-from orchestrator_site.rest.base import Api
-from orchestrator_site.rest.fields import Body, Text, Texts
+from orchestrator_site.rest.fields import Body, String, StringList
 from orchestrator_site.rest.idempotency import Reply
 from tasks import roles
+from tasks.api.base import ProjectApi
 from tasks.api.serializers import RoleShape
 from tasks.identity.actor import Actor
 from tasks.models import Specialist
@@ -21,10 +21,10 @@ from tasks.services.specialists import LINES_LIMIT, delete_specialist, put_speci
 
 
 class SpecialistBody(Body):
-    role_definition = Text()
-    expertise = Texts(required=False, max_length=LINES_LIMIT)
-    approach = Texts(required=False, max_length=LINES_LIMIT)
-    output_format = Text(required=False)
+    role_definition = String()
+    expertise = StringList(required=False, max_length=LINES_LIMIT)
+    approach = StringList(required=False, max_length=LINES_LIMIT)
+    output_format = String(required=False)
 
 
 class RolesAnswer(serializers.Serializer[Any]):
@@ -34,7 +34,7 @@ class RolesAnswer(serializers.Serializer[Any]):
     problems = serializers.ListField(child=serializers.CharField())
 
 
-class SpecialistViews(Api):
+class SpecialistViews(ProjectApi):
     """Roles by their name."""
 
     queryset = Specialist.objects.none()
@@ -56,10 +56,10 @@ class SpecialistViews(Api):
 
     def retrieve(self, request: Request, project: str, name: str) -> Response:
         """Read the role that holds."""
-        role = roles.catalogue(self.project(project)).roles.get(name)
-        if role is None:
-            raise NotFound(f"There is no specialist {name[:64]!r}.", next="The list shows those that there are.")
-        return self.shown(role)
+        known = roles.catalogue(self.project(project)).roles
+        if name not in known:
+            raise NotFound(f"No specialist {name[:64]!r}.", details={"allowed": sorted(known)})
+        return self.shown(known[name])
 
     def update(self, request: Request, project: str, name: str) -> Response:
         """Write a specialist of the project's own, new or anew."""

@@ -14,12 +14,13 @@ from rest_framework.response import Response
 from artifacts.reports.brief import SMALLEST_CHARS, brief_of
 from artifacts.reports.markdown import report
 from artifacts.reports.synthesis import headline, synthesis_of
-from orchestrator_site.kernel.errors import Invalid, NotFound
-from orchestrator_site.rest.base import Api
-from orchestrator_site.rest.fields import Body, Text, Word
-from orchestrator_site.rest.query_params import whole_in
+from orchestrator_site.kernel.errors import Invalid
+from orchestrator_site.rest.fields import Body, Choice, String
+from orchestrator_site.rest.idempotency import Reply
+from orchestrator_site.rest.query_params import ChoiceParameter, IntegerParameter
 from orchestrator_site.rest.renderers import MarkdownRenderer
 from tasks import roles
+from tasks.api.base import ProjectApi
 from tasks.api.filters import TaskFilters
 from tasks.api.serializers import LINKS, PRIORITIES, TaskDetail, TaskLine, TaskRow
 from tasks.models import Task
@@ -28,14 +29,16 @@ from tasks.services.edit import Changes, edit
 
 LONG_TEXTS = ("description", "context", "summary", "review_comment")
 BRIEF_CHARS_LIMIT = 200_000
+DETAIL = ChoiceParameter("detail", "How much of each part.", ("brief", "full"))
+MAX_CHARS = IntegerParameter("max_chars", "The longest brief.", least=SMALLEST_CHARS, most=BRIEF_CHARS_LIMIT)
 
 
 class TaskEdit(Body):
-    title = Text(required=False)
-    description = Text(required=False, allow_null=True)
-    specialist_type = Text(required=False)
-    priority = Word(PRIORITIES, required=False, allow_null=True)
-    session_id = Text(required=False)
+    title = String(required=False)
+    description = String(required=False, allow_null=True)
+    specialist_type = String(required=False)
+    priority = Choice(PRIORITIES, required=False, allow_null=True)
+    session_id = String(required=False)
 
 
 class BriefAnswer(serializers.Serializer[Any]):
@@ -59,7 +62,7 @@ class SynthesisAnswer(serializers.Serializer[Any]):
     parts_not_shown = serializers.IntegerField()
 
 
-class TaskApi(Api):
+class TaskApi(ProjectApi):
     """What every family of addresses below a task needs."""
 
     queryset = Task.objects.all()
@@ -74,14 +77,12 @@ class TaskApi(Api):
 
     def task(self, task_id: str) -> Task:
         """Return a task by its whole id. Raises NotFound."""
-        return self.find(self.rows(), task_id)
+        return self.one(self.rows(), "task", task_id)
 
-    def find(self, rows: QuerySet[Task], task_id: str) -> Task:
-        """Return one of some rows by its whole id. Raises NotFound."""
-        found = rows.filter(public_id=task_id).first()
-        if found is None:
-            raise NotFound(f"There is no task {task_id[:80]!r}.", next="GET /api/v1/tasks lists them.")
-        return found
+    def with_relations(self, changed: Task, read: Task) -> Task:
+        """Give a task that a service returned the relations that were read before it, which no verb changes."""
+        changed.root, changed.parent = read.root, read.parent
+        return changed
 
 
 class TaskViews(TaskApi):
@@ -90,7 +91,7 @@ class TaskViews(TaskApi):
     filterset_class = TaskFilters
     answers = {"list": TaskRow, "brief": BriefAnswer, "synthesis": SynthesisAnswer}
     bodies = {"partial_update": TaskEdit}
-    parameters = {"brief": ("max_chars",), "synthesis": ("detail",)}
+    parameters = {"brief": (MAX_CHARS,), "synthesis": (DETAIL,)}
     orderings: ClassVar[dict[str, str]] = {
         "created_at": "pk", "updated_at": "updated_at", "priority": "priority", "position": "position"
     }  # fmt: skip
@@ -109,34 +110,33 @@ class TaskViews(TaskApi):
         actor = self.actor(task.project)
         changes = Changes(_changed(self.given()))
         if not changes:
-            raise Invalid("There is nothing to change.", next="Send a field to edit.")
+            raise Invalid("Nothing to change.", next="Send a field to edit.")
         catalogue = roles.catalogue(task.project)
         guard = self.guard()
-        return self.once(
-            lambda: self.reply(edit(task=task, actor=actor, changes=changes, catalogue=catalogue, guard=guard)),
-            project=task.project,
-        )
+
+        def produce() -> Reply:
+            edited = edit(task=task, actor=actor, changes=changes, catalogue=catalogue, guard=guard)
+            return self.reply(self.with_relations(edited, task))
+
+        return self.once(produce, project=task.project)
 
     @action(detail=True, renderer_classes=[JSONRenderer, MarkdownRenderer])
     def brief(self, request: Request, task_id: str) -> Response:
         """Read the brief that a claim answers, without claiming."""
         task = self.task(task_id)
         catalogue = roles.catalogue(task.project)
-        room = whole_in(request, "max_chars", least=SMALLEST_CHARS, most=BRIEF_CHARS_LIMIT)
-        made = brief_of(task, max_chars=room, roles=catalogue, links=LINKS)
+        made = brief_of(task, max_chars=MAX_CHARS.read(request), roles=catalogue, links=LINKS)
         answer = {"task_id": task.public_id, "brief": made.text, "omitted": made.omitted}
         return Response({**answer, "role_problems": catalogue.problems})
 
     @action(detail=True, renderer_classes=[JSONRenderer, MarkdownRenderer])
     def synthesis(self, request: Request, task_id: str) -> Response:
         """Read the report on a plan or group: `detail=full` tells more of each part."""
-        return Response(synthesized(self.task(task_id), self.request.query_params.get("detail", "brief")))
+        return Response(synthesized(self.task(task_id), DETAIL.read(request)))
 
 
 def synthesized(task: Task, detail: str) -> dict[str, Any]:
     """Return the synthesis of what is below a task, as JSON shows it."""
-    if detail not in ("brief", "full"):
-        raise Invalid("detail: brief or full is wanted.", next="Send one of them, or leave it out.")
     synthesis = synthesis_of(task)
     text, left_out = report(synthesis, full=detail == "full")
     return {

@@ -1,4 +1,4 @@
-"""Plain functions on directed graphs given as adjacency; no models."""
+"""Algorithms on directed graphs, given as adjacency mappings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Node = TypeVar("Node", bound=Hashable)
 
 
 def find_cycle(edges: Mapping[Node, Sequence[Node]]) -> list[Node]:
-    """Return the nodes of one cycle in order, or an empty list. `edges[a]` are the nodes that `a` waits for."""
+    """Return the nodes of one cycle in order, or an empty list. `edges[a]` are the nodes that block `a`."""
     done: set[Node] = set()
     for start in edges:
         cycle = _walk(start, edges, done)
@@ -19,7 +19,7 @@ def find_cycle(edges: Mapping[Node, Sequence[Node]]) -> list[Node]:
 
 
 def _walk(start: Node, edges: Mapping[Node, Sequence[Node]], done: set[Node]) -> list[Node]:
-    """Depth first from one node, without recursion since a plan may be a thousand deep."""
+    """Search depth-first from one node, without recursion because a plan may be a thousand levels deep."""
     path: list[Node] = []
     on_path: dict[Node, int] = {}
     stack: list[tuple[Node, bool]] = [(start, False)]
@@ -39,7 +39,7 @@ def _walk(start: Node, edges: Mapping[Node, Sequence[Node]], done: set[Node]) ->
 
 
 def reachable(start: Iterable[Node], following: Callable[[list[Node]], Iterable[Node]]) -> set[Node]:
-    """Return every node that can be reached, the start among them. `following` is asked once per breadth."""
+    """Return every reachable node, including the start. `following` is called once per level."""
     seen: set[Node] = set(start)
     frontier = list(seen)
     while frontier:
@@ -49,7 +49,7 @@ def reachable(start: Iterable[Node], following: Callable[[list[Node]], Iterable[
 
 
 def in_dependency_order(edges: Mapping[Node, Sequence[Node]]) -> list[Node]:
-    """Return every node after the nodes that it waits for, else in the given order. The graph must be acyclic."""
+    """Return every node after the nodes that block it, otherwise in the given order. The graph must be acyclic."""
     order: list[Node] = []
     done: set[Node] = set()
     for start in edges:

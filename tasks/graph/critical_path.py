@@ -1,4 +1,4 @@
-"""The critical path: the longest way through what is unfinished, which says how soon the whole can be."""
+"""The critical path: the longest chain of unfinished tasks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tasks.graph.grouping import Needs
 def critical_path(needs: Needs, weights: Mapping[int, int]) -> list[int]:
     """Return the heaviest chain of nodes that have a weight, from the first to the last.
 
-    Nodes without a weight are finished and hold nobody up; those of weight 0 only link others. One node is no path.
+    Nodes without a weight are finished; those of weight 0 only link others. A single node is not a path.
     """
     length: dict[int, int] = {}
     before: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""Texts cut to the room that a drawing has; SVG breaks no lines and draws no ellipsis itself."""
+"""Text measuring, wrapping and truncation, which SVG does not do itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BROADEST = 2.0
 
 
 class _Widths(dict[str, float]):
-    """The width of each character that was met."""
+    """Cache of character widths."""
 
     def __missing__(self, character: str) -> float:
         self[character] = found = _estimate(character)
@@ -33,43 +33,43 @@ _widths = _Widths()
 
 
 def width(text: str) -> float:
-    """Estimate how wide a text is, in widths of a common letter."""
+    """Estimate the width of a text, in widths of an average letter."""
     return sum(map(_widths.__getitem__, text))
 
 
-def lines(text: str, room: float, count: int) -> list[str]:
-    """Break a text at spaces into at most `count` lines of a width; what does not fit ends in an ellipsis."""
+def lines(text: str, available: float, count: int) -> list[str]:
+    """Wrap a text into at most `count` lines; the last one is truncated with an ellipsis."""
     words = text.split()
     found: list[str] = []
     while words and len(found) < count - 1:
-        taken = _fitting(words, room)
+        taken = _fitting(words, available)
         if not taken:
             break
         found.append(" ".join(words[:taken]))
         words = words[taken:]
-    return [*found, fitted(" ".join(words), room)] if words else found
+    return [*found, fitted(" ".join(words), available)] if words else found
 
 
-def fitted(text: str, room: float) -> str:
-    """Cut a text to a width, with an ellipsis where something is left out."""
-    if len(text) * _BROADEST <= room:
+def fitted(text: str, available: float) -> str:
+    """Truncate a text to a width, with an ellipsis."""
+    if len(text) * _BROADEST <= available:
         return text
     used = 0.0
     kept = 0
     for place, character in enumerate(text):
         used += _widths[character]
-        if used > room:
+        if used > available:
             return text[:kept].rstrip() + _ELLIPSIS
-        if used <= room - 1:
+        if used <= available - 1:
             kept = place + 1
     return text
 
 
-def _fitting(words: list[str], room: float) -> int:
-    """How many of the first words fit on a line."""
+def _fitting(words: list[str], available: float) -> int:
+    """Return how many of the first words fit on a line."""
     used = -_widths[" "]
     for number, word in enumerate(words):
         used += _widths[" "] + width(word)
-        if used > room:
+        if used > available:
             return number
     return len(words)

@@ -1,4 +1,4 @@
-"""Which unit of a graph stands in which layer, and above which other one: longest paths, then barycentre sweeps."""
+"""Assign units to layers by longest path, and order each layer by barycenter sweeps."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tasks.graph.algorithms import in_dependency_order
 
 SWEEPS = 6
 WAYPOINTS = 2_000
-"""Lines across layers are led around what stands there, the shortest first, up to this many places in all."""
+"""Lines that cross layers are routed around units, the shortest first, with at most this many waypoints in all."""
 
 
 @dataclass(slots=True)
 class Layered:
-    """A connected part in layers. Items are units, then waypoints of long lines; `lines` are chains of items."""
+    """A connected component in layers. Items are units, then waypoints of long lines; `lines` are chains of items."""
 
     items: int
     units: list[int]
@@ -25,10 +25,10 @@ class Layered:
 
 
 def parts(needs: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Return what hangs together, each part and all of them in the order of the units."""
-    neighbours: list[list[int]] = [list(waited_for) for waited_for in needs]
-    for unit, waited_for in enumerate(needs):
-        for need in waited_for:
+    """Return the connected components, each and all in the order of the units."""
+    neighbours: list[list[int]] = [list(blockers) for blockers in needs]
+    for unit, blockers in enumerate(needs):
+        for need in blockers:
             neighbours[need].append(unit)
     part_of = [-1] * len(needs)
     found: list[list[int]] = []
@@ -50,16 +50,16 @@ def _spread(start: int, neighbours: list[list[int]], part_of: list[int], number:
 
 
 def ranks(needs: Sequence[Sequence[int]]) -> list[int]:
-    """Return the layer of each unit: one after the last of what it waits for.
+    """Return the layer of each unit: one after the last of its blockers.
 
-    What waits for nothing stands right before the first that waits for it, so that lines are short.
+    Units without blockers go right before the first unit that they block, to keep lines short.
     """
     found = [0] * len(needs)
     for unit in in_dependency_order(dict(enumerate(needs))):
         found[unit] = max((found[need] + 1 for need in needs[unit]), default=0)
     first_after: dict[int, int] = {}
-    for unit, waited_for in enumerate(needs):
-        for need in waited_for:
+    for unit, blockers in enumerate(needs):
+        for need in blockers:
             if not needs[need]:
                 first_after[need] = min(found[unit], first_after.get(need, found[unit]))
     for need, after in first_after.items():
@@ -68,7 +68,7 @@ def ranks(needs: Sequence[Sequence[int]]) -> list[int]:
 
 
 def layered(part: list[int], needs: Sequence[Sequence[int]], rank: Sequence[int]) -> Layered:
-    """Put a part into layers, so that lines cross little."""
+    """Put a component into layers with few line crossings."""
     item_of = {unit: item for item, unit in enumerate(part)}
     layers: list[list[int]] = [[] for _ in range(max(rank[unit] for unit in part) + 1)]
     for item, unit in enumerate(part):
@@ -90,17 +90,17 @@ def layered(part: list[int], needs: Sequence[Sequence[int]], rank: Sequence[int]
 
 
 def _longest_led_around(spans: list[int]) -> int:
-    """Up to how many layers between its ends a line is led around them; a line is given by the number of these."""
-    room = WAYPOINTS
+    """Return the longest span routed around units within WAYPOINTS. `spans` are the layers each line crosses."""
+    remaining = WAYPOINTS
     for span, number in sorted(Counter(spans).items()):
-        room -= span * number
-        if room < 0:
+        remaining -= span * number
+        if remaining < 0:
             return span - 1
     return max(spans, default=0)
 
 
 def neighbours_of(lines: list[list[int]], items: int) -> tuple[list[list[int]], list[list[int]]]:
-    """Return what each item is linked with to its left, and to its right."""
+    """Return the neighbors of each item to the left and to the right."""
     left: list[list[int]] = [[] for _ in range(items)]
     right: list[list[int]] = [[] for _ in range(items)]
     for line in lines:
@@ -111,7 +111,7 @@ def neighbours_of(lines: list[list[int]], items: int) -> tuple[list[list[int]], 
 
 
 def _untangle(layers: list[list[int]], lines: list[list[int]], items: int) -> None:
-    """Sort each layer by the middle of what its items are linked with, to and fro."""
+    """Sort each layer by the mean position of its neighbors, sweeping back and forth."""
     left, right = neighbours_of(lines, items)
     place = [0.0] * items
     for layer in layers:
@@ -125,7 +125,7 @@ def _untangle(layers: list[list[int]], lines: list[list[int]], items: int) -> No
 
 
 def _number(layer: list[int], place: list[float]) -> None:
-    """Place the items of a layer between 0 and 1, so that layers of any length compare."""
+    """Place the items of a layer between 0 and 1, so that layers of different lengths are comparable."""
     step = 1 / (len(layer) + 1)
     for number, item in enumerate(layer, start=1):
         place[item] = number * step

@@ -1,4 +1,4 @@
-"""Where everything of a graph stands: layers from left to right, parts that do not hang together beside each other."""
+"""Graph layout: layers from left to right, with connected components side by side."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Point = tuple[int, int]
 PLACINGS = 3
 WIDER_THAN_HIGH = 1.8
 FRAME = 8
-"""Pixels between a block's frame and what is in it."""
+"""Padding of a block's frame, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large things are drawn, in pixels."""
+    """Sizes in pixels."""
 
     width: int
     height: int
@@ -29,21 +29,18 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle, by its left upper corner."""
-
     x: int
     y: int
     width: int
     height: int
 
     def moved(self, x: int, y: int) -> Box:
-        """The same, somewhere else."""
         return Box(self.x + x, self.y + y, self.width, self.height)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line that says that all of `targets` wait for all of `sources`, through points that go to the right."""
+    """A line from all `sources` to all the `targets` they block, with points that go to the right."""
 
     sources: tuple[int, ...]
     targets: tuple[int, ...]
@@ -52,7 +49,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A drawing: a box for each node, frames around blocks, and lines."""
+    """Boxes of nodes, frames of blocks, and lines."""
 
     boxes: dict[int, Box]
     frames: list[Box]
@@ -62,7 +59,7 @@ class Layout:
 
 
 def lay_out(needs: Needs, size: Size) -> Layout:
-    """Place a graph. The same graph is always placed the same."""
+    """Lay out a graph, deterministically."""
     folded = fold(needs)
     rank = ranks(folded.needs)
     grids = [_columns(len(unit), size) for unit in folded.units]
@@ -77,7 +74,7 @@ def lay_out(needs: Needs, size: Size) -> Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A part by itself: the boxes of its units, and its lines by units."""
+    """A component: the boxes of its units, and its lines by units."""
 
     boxes: dict[int, Box]
     lines: list[tuple[int, int, tuple[Point, ...]]]
@@ -86,7 +83,7 @@ class _Placed:
 
 
 def _columns(number: int, size: Size) -> int:
-    """Into how many columns a block is laid, so that it is about as wide as high."""
+    """Return how many columns make a block about as wide as high."""
     return max(1, round(math.sqrt(number * (size.height + size.gap) / (size.width + size.gap)))) if number > 1 else 1
 
 
@@ -124,7 +121,7 @@ def _place(part: Layered, areas: Sequence[tuple[int, int]], size: Size) -> _Plac
 
 
 def _tops(part: Layered, heights: list[int], gap: int) -> list[int]:
-    """How far from the top each item stands: near the middle of what it is linked with, to and fro."""
+    """Return the top of each item, near the mean of its neighbors, sweeping back and forth."""
     tops = [0] * part.items
     for layer in part.layers:
         for item, top in zip(layer, settled([0] * len(layer), [heights[item] for item in layer], gap), strict=True):
@@ -133,28 +130,28 @@ def _tops(part: Layered, heights: list[int], gap: int) -> list[int]:
     for placing in range(PLACINGS):
         linked = sides[placing % 2]
         for layer in reversed(part.layers) if placing % 2 else part.layers:
-            wanted = [_wanted(item, linked[item], tops, heights) for item in layer]
-            for item, top in zip(layer, settled(wanted, [heights[item] for item in layer], gap), strict=True):
+            desired = [_desired(item, linked[item], tops, heights) for item in layer]
+            for item, top in zip(layer, settled(desired, [heights[item] for item in layer], gap), strict=True):
                 tops[item] = top
     highest = min(tops)
     return [top - highest for top in tops]
 
 
-def _wanted(item: int, linked: list[int], tops: list[int], heights: list[int]) -> float:
+def _desired(item: int, linked: list[int], tops: list[int], heights: list[int]) -> float:
     if not linked:
         return tops[item]
     middle = sum(tops[other] + heights[other] / 2 for other in linked) / len(linked)
     return middle - heights[item] / 2
 
 
-def settled(wanted: Sequence[float], heights: Sequence[int], gap: int) -> list[int]:
-    """Return tops as near as can be to the wanted ones, in the same order and without overlap.
+def settled(desired: Sequence[float], heights: Sequence[int], gap: int) -> list[int]:
+    """Return the tops nearest to the desired ones, in the same order and without overlap.
 
-    Items that would overlap are joined and moved to the mean of what they want (isotonic regression).
+    Overlapping items are joined and moved to the mean of their desired positions (isotonic regression).
     """
-    groups: list[tuple[float, int]] = []  # mean wish for the first top of a group, number of items
+    groups: list[tuple[float, int]] = []  # desired top of the first item of a group, number of items
     offset = 0
-    for wish, height in zip(wanted, heights, strict=True):
+    for wish, height in zip(desired, heights, strict=True):
         mean, number = wish - offset, 1
         while groups and groups[-1][0] > mean:
             other, others = groups.pop()
@@ -170,9 +167,9 @@ def settled(wanted: Sequence[float], heights: Sequence[int], gap: int) -> list[i
 
 
 def _shelved(areas: Sequence[tuple[int, int]], size: Size) -> tuple[list[Point], int, int]:
-    """Put parts beside and below each other like books on shelves, the highest first; returns corners and extent."""
+    """Pack components on shelves, the highest first; returns their corners and the total size."""
     gap = 2 * size.gap
-    room = max(
+    available = max(
         max((width for width, _ in areas), default=0),
         math.isqrt(round(sum((width + gap) * (height + gap) for width, height in areas) * WIDER_THAN_HIGH)),
     )
@@ -180,7 +177,7 @@ def _shelved(areas: Sequence[tuple[int, int]], size: Size) -> tuple[list[Point],
     x = y = shelf = widest = 0
     for place in sorted(range(len(areas)), key=lambda place: -areas[place][1]):
         width, height = areas[place]
-        if x and x + width > room:
+        if x and x + width > available:
             x, y, shelf = 0, y + shelf + gap, 0
         corners[place] = x, y
         x, shelf, widest = x + width + gap, max(shelf, height), max(widest, x + width)
@@ -190,7 +187,7 @@ def _shelved(areas: Sequence[tuple[int, int]], size: Size) -> tuple[list[Point],
 def _draw(
     drawing: Layout, part: _Placed, corner: Point, units: list[list[int]], grids: Sequence[int], size: Size
 ) -> None:
-    """Add a part to a drawing, at its corner."""
+    """Add a component to the layout at its corner."""
     x, y = corner
     for unit, box in part.boxes.items():
         _fill(drawing, box.moved(x, y), units[unit], grids[unit], size)
@@ -200,7 +197,7 @@ def _draw(
 
 
 def _fill(drawing: Layout, box: Box, nodes: list[int], columns: int, size: Size) -> None:
-    """Put the nodes of a unit into its box, row by row."""
+    """Place the nodes of a unit into its box, row by row."""
     if len(nodes) == 1:
         drawing.boxes[nodes[0]] = box
         return

@@ -1,6 +1,6 @@
-"""A graph of tasks as SVG: links that the keyboard reaches, states by colour and by shape, the critical path by stroke.
+"""Render a graph of tasks as SVG: keyboard-accessible links, states by color and shape, the critical path by stroke.
 
-Colours come from the style sheet by class; no text gets into it but escaped.
+Colors come from the style sheet by class. All text is escaped.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from tasks.graph.critical_path import critical_path
 from tasks.graph.layout import Layout, Line, Size, lay_out
 
 Address = Callable[[str], str]
-"""Gives the page of a task by its id."""
+"""Maps a task id to its URL."""
 
 EDGE = 12
-"""Pixels around the drawing, for strokes and focus."""
-NAMED, SAID_CHARACTERS = 3, 60
+"""Margin in pixels, for strokes and focus outlines."""
+NAMED, NAME_CHARACTERS = 3, 60
 _ISOLATED = "\u2068{}\u2069"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A size in which a graph can be drawn: `lines` of a title, `letters` in each, the specialist below or not."""
+    """A zoom level: node size, lines per title, letters per line, and whether the specialist is shown."""
 
     name: str
     size: Size
@@ -48,13 +48,13 @@ _LARGE_UP_TO, _MEDIUM_UP_TO = 40, 160
 
 
 def step_for(number: int) -> Step:
-    """Return the size in which so many tasks stay readable."""
+    """Return the zoom level in which this many tasks stay readable."""
     return LARGE if number <= _LARGE_UP_TO else MEDIUM if number <= _MEDIUM_UP_TO else SMALL
 
 
 @dataclass(frozen=True, slots=True)
 class Vertex:
-    """A task as it is drawn. `weight` is how much of the critical path it takes; `part` the group that it is in."""
+    """A task to draw. `weight` is its share of the critical path, `part` the title of its group."""
 
     public_id: str
     title: str
@@ -67,30 +67,27 @@ class Vertex:
 
     @property
     def is_open(self) -> bool:
-        """Whether it still has to be done."""
         return self.status not in (Status.COMPLETED, Status.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Tasks by their keys, and what each of them waits for among these."""
+    """Tasks by key, and the keys of the tasks that block each."""
 
     vertices: dict[int, Vertex]
     needs: dict[int, list[int]]
 
-    def waits_for(self, node: int) -> list[Vertex]:
-        """What a task still waits for."""
+    def open_blockers(self, node: int) -> list[Vertex]:
         found = [self.vertices[need] for need in self.needs[node]]
         return [vertex for vertex in found if vertex.status != Status.COMPLETED]
 
     def critical(self) -> list[int]:
-        """The longest chain of unfinished work."""
         return critical_path(self.needs, {key: each.weight for key, each in self.vertices.items() if each.is_open})
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawn graph, the same as a list in words, and what its legend says."""
+    """A rendered graph, its text version, and what the legend shows."""
 
     svg: SafeString
     in_words: SafeString
@@ -101,7 +98,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    """What the parts of a drawing are made from. `here` is the task that it is about, if it is about one."""
+    """Input of the render functions. `here` is the task at the center, if any."""
 
     graph: Graph
     layout: Layout
@@ -113,9 +110,9 @@ class _Drawing:
 
 
 def picture(graph: Graph, step: Step, address: Address, *, here: int | None = None) -> Picture:
-    """Draw a graph, or what is near one of its tasks (`here`), which says nothing about the critical path."""
+    """Render a graph. The neighborhood of one task (`here`) has no critical path."""
     path = graph.critical() if here is None else []
-    words = {node: said(graph, node, is_critical=node in path) for node in graph.needs}
+    words = {node: description(graph, node, is_critical=node in path) for node in graph.needs}
     drawing = _Drawing(graph, lay_out(graph.needs, step.size), step, address, path, here, words)
     critical = [graph.vertices[node] for node in path if not graph.vertices[node].is_group]
     has_outside = any(vertex.is_outside for vertex in graph.vertices.values())
@@ -133,7 +130,7 @@ def _svg(drawing: _Drawing) -> SafeString:
 
 
 def _defined(step: Step) -> SafeString:
-    """The heads of lines, and the edge at which a text ends that is wider than it was estimated."""
+    """Define arrow heads, and the clip path for text wider than estimated."""
     clip = '<clipPath id="within"><rect width="{}" height="{}"/></clipPath>'
     return format_html("{}{}", _ARROWS, format_html(clip, step.size.width - 4, step.size.height))
 
@@ -152,7 +149,7 @@ def _frames(layout: Layout) -> SafeString:
 
 
 def _lines(drawing: _Drawing) -> SafeString:
-    """Draw the lines of each kind together, the critical ones last, above the others."""
+    """Draw the lines of each kind together, critical ones last, on top."""
     steps = set(pairwise(drawing.path))
     kinds: dict[str, list[tuple[str]]] = {"line-1": [], "line-2": [], "line-3": []}
     for line in drawing.layout.lines:
@@ -165,7 +162,7 @@ def _lines(drawing: _Drawing) -> SafeString:
 
 
 def _line_class(line: Line, graph: Graph, steps: set[tuple[int, int]]) -> str:
-    """Say whether a line is over (1), still holds something back (2), or is on the critical path (3)."""
+    """Return the class of a line: satisfied (1), blocking (2), or on the critical path (3)."""
     if any((source, target) in steps for source in line.sources for target in line.targets):
         return "line-3"
     is_over = all(graph.vertices[source].status == Status.COMPLETED for source in line.sources)
@@ -173,7 +170,7 @@ def _line_class(line: Line, graph: Graph, steps: set[tuple[int, int]]) -> str:
 
 
 def _curve(line: Line) -> str:
-    """Lead a line straight across columns, and in a curve from one to the next."""
+    """Draw straight across columns and curved between them."""
     (x, y), *rest = line.points
     drawn = [f"M{x} {y}"]
     for left, top in rest:
@@ -184,7 +181,7 @@ def _curve(line: Line) -> str:
 
 
 def _nodes(drawing: _Drawing) -> SafeString:
-    """Draw the tasks in the order in which the keyboard walks through them: as the eye does, by columns."""
+    """Draw tasks by columns, which is also their tab order."""
     boxes = drawing.layout.boxes
     critical = set(drawing.path)
     order = sorted(boxes, key=lambda node: (boxes[node].x, boxes[node].y))
@@ -198,7 +195,7 @@ def _node(drawing: _Drawing, node: int, *, is_critical: bool) -> SafeString:
     texts = [*title, labels.fitted(below, step.letters)] if step.with_specialist and below else title
     marks = f"{' critical' if is_critical else ''}{' here' if node == drawing.here else ''}"
     return format_html(
-        _shape_of(step, len(title), len(texts) > len(title)),
+        _node_template(step, len(title), len(texts) > len(title)),
         drawing.address(vertex.public_id), vertex.public_id, vertex.status, f"{_kind(vertex)}{marks}",
         drawing.words[node], f"{box.x} {box.y}", *texts,
     )  # fmt: skip
@@ -209,8 +206,8 @@ def _kind(vertex: Vertex) -> str:
 
 
 @cache
-def _shape_of(step: Step, titles: int, with_specialist: bool) -> str:
-    """Return how a task with so many lines of title is drawn, for its texts to be put in."""
+def _node_template(step: Step, titles: int, with_specialist: bool) -> str:
+    """Return the format string for a node with this many title lines."""
     width, height = step.size.width, step.size.height
     rows = titles + with_specialist
     first = height // 2 - 8 * (rows - 1) + 4
@@ -230,14 +227,14 @@ _ICON = 14
 
 
 def _in_words(drawing: _Drawing) -> SafeString:
-    """List the tasks, each after what it waits for, for those who do not see the drawing."""
+    """List the tasks in dependency order, for screen readers."""
     vertices, order = drawing.graph.vertices, in_dependency_order(drawing.graph.needs)
     rows = ((drawing.address(vertices[node].public_id), drawing.words[node]) for node in order)
     return format_html_join("\n", '<li><a href="{}">{}</a></li>', rows)
 
 
-def said(graph: Graph, node: int, *, is_critical: bool = False) -> str:
-    """Say in words what a drawn task shows: its title, state, specialist, and what it still waits for."""
+def description(graph: Graph, node: int, *, is_critical: bool = False) -> str:
+    """Describe a node: title, state, group, specialist, and open blockers."""
     vertex = graph.vertices[node]
     words = [f"{_ISOLATED.format(vertex.title)}: {Status(vertex.status).label.lower()}"]
     if vertex.is_group:
@@ -245,17 +242,17 @@ def said(graph: Graph, node: int, *, is_critical: bool = False) -> str:
     if vertex.specialist:
         words.append(f"by {vertex.specialist}")
     if vertex.part:
-        words.append(f"in {_ISOLATED.format(shortened(vertex.part, SAID_CHARACTERS))}")
+        words.append(f"in {_ISOLATED.format(shortened(vertex.part, NAME_CHARACTERS))}")
     if vertex.is_outside:
         words.append("outside this plan or group")
-    if vertex.is_open and (waited_for := graph.waits_for(node)):
-        words.append(f"blocked by {_named(waited_for)}")
+    if vertex.is_open and (blockers := graph.open_blockers(node)):
+        words.append(f"blocked by {_named(blockers)}")
     if is_critical:
         words.append("on the critical path")
     return ", ".join(words)
 
 
 def _named(vertices: list[Vertex]) -> str:
-    names = [_ISOLATED.format(shortened(vertex.title, SAID_CHARACTERS)) for vertex in vertices[:NAMED]]
+    names = [_ISOLATED.format(shortened(vertex.title, NAME_CHARACTERS)) for vertex in vertices[:NAMED]]
     more = len(vertices) - len(names)
     return f"{', '.join(names)} and {more:,} more" if more else " and ".join(names)

@@ -1,4 +1,4 @@
-"""A line of time: where on it something stands, which moments it names, and what runs beside what."""
+"""A time axis with ticks, and tracks for overlapping spans."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ _STEPS = (
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A moment that the line names."""
-
-    moment: datetime
+    time: datetime
     percent: float
     label: str
     is_day: bool
@@ -28,31 +26,29 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The time between two moments, which lie a minute apart at least."""
+    """A period of at least a minute."""
 
     start: datetime
     end: datetime
 
     @classmethod
     def around(cls, start: datetime, end: datetime) -> Axis:
-        """The axis on which both moments lie."""
         return cls(start.astimezone(UTC), max(end, start + _SHORTEST).astimezone(UTC))
 
-    def percent(self, moment: datetime) -> float:
-        """How far along a moment lies, from 0 to 100."""
-        share = (moment - self.start) / (self.end - self.start)
+    def percent(self, time: datetime) -> float:
+        """Return a time's position from 0 to 100."""
+        share = (time - self.start) / (self.end - self.start)
         return 100 * min(max(share, 0.0), 1.0)
 
     def ticks(self) -> list[Tick]:
-        """Return a few round moments: minutes, hours or days, by how long the line is."""
+        """Return a few round times: minutes, hours or days, depending on the length."""
         step = self._step()
         first = -(-int(self.start.timestamp()) // step) * step
-        moments = [datetime.fromtimestamp(at, UTC) for at in range(first, int(self.end.timestamp()) + 1, step)]
-        return [Tick(at, self.percent(at), *_label(at, step)) for at in moments]
+        times = [datetime.fromtimestamp(at, UTC) for at in range(first, int(self.end.timestamp()) + 1, step)]
+        return [Tick(at, self.percent(at), *_label(at, step)) for at in times]
 
     @property
     def has_days(self) -> bool:
-        """Whether more than one of the ticks names a day."""
         return sum(tick.is_day for tick in self.ticks()) > 1
 
     def _step(self) -> int:
@@ -62,17 +58,17 @@ class Axis:
         return longer or -(-int(span / MOST_TICKS) // _STEPS[-1]) * _STEPS[-1]
 
 
-def _label(moment: datetime, step: int) -> tuple[str, bool]:
-    """Name a moment; a midnight among hours names its day."""
+def _label(time: datetime, step: int) -> tuple[str, bool]:
+    """Return a tick's label, and whether it names a day; midnight does, even between hours."""
     if step >= _STEPS[-3]:
-        return f"{moment:%b %Y}", True
-    if step >= _DAY or (moment.hour, moment.minute) == (0, 0):
-        return f"{moment.day} {moment:%b}", True
-    return f"{moment:%H:%M}", False
+        return f"{time:%b %Y}", True
+    if step >= _DAY or (time.hour, time.minute) == (0, 0):
+        return f"{time.day} {time:%b}", True
+    return f"{time:%H:%M}", False
 
 
 def tracks(spans: Sequence[tuple[datetime, datetime]]) -> list[int]:
-    """Return for each span, in order of their starts, the first track on which nothing runs at its time."""
+    """Return the first free track for each span; spans are sorted by start."""
     free_at: list[datetime] = []
     found = []
     for start, end in spans:
@@ -83,7 +79,7 @@ def tracks(spans: Sequence[tuple[datetime, datetime]]) -> list[int]:
 
 
 def lasting(span: timedelta) -> str:
-    """Say how long something took, in its two largest units."""
+    """Format a duration in its two largest units."""
     seconds = int(span.total_seconds())
     if seconds < _MINUTE:
         return f"{seconds} s"

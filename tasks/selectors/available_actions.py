@@ -22,19 +22,21 @@ class Offer:
     label: str
     says: str
     reason: str = ""
-    scope: Scope = Scope.WRITE
     ends_work: bool = False
     moves_on: bool = True
 
+    @property
+    def scope(self) -> Scope:
+        return TABLE[self.verb].scope
+
 
 OFFERS = (
-    Offer(Verb.APPROVE, "Approve", "Accept the result. Dependent tasks can start.", "may", Scope.REVIEW),
+    Offer(Verb.APPROVE, "Approve", "Accept the result. Dependent tasks can start.", "may"),
     Offer(
         Verb.REQUEST_REVISION,
         "Request changes",
         "Explain what needs to change. It comes first in the next brief.",
         "must",
-        Scope.REVIEW,
     ),
     Offer(Verb.CLAIM, "Assign to me", "Claim it; assistants will skip it."),
     Offer(Verb.RELEASE, "Release", "End the claim so that others can take over.", "may"),

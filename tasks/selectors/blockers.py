@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from django.db.models import Count, Q
 
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Hint, NotReady
 from tasks.choices import CLAIMABLE, Status
 from tasks.models import Dependency, Project, Session, Task
 
+_open = Compiled(lambda task: Dependency.objects.open().filter(task=task).order_by().values_list("pk")[:1])
+_edges = Compiled(
+    lambda task: (
+        Dependency.objects.filter(Q(task=task) | Q(depends_on=task))
+        .order_by()
+        .values_list(
+            "task_id", "task__public_id", "task__status", "depends_on_id", "depends_on__public_id", "depends_on__status"
+        )
+    )
+)
+
 
 def has_open_dependencies(task: Task) -> bool:
-    return Dependency.objects.open().filter(task=task).exists()
+    return bool(_open(task=task))
 
 
 def open_dependencies(task: Task) -> list[Task]:
@@ -24,12 +36,9 @@ Edge = tuple[str, str]
 
 def edges_of(task: Task) -> tuple[list[Edge], list[Edge]]:
     """Return the dependencies and the dependents of a task, finished ones included, oldest first."""
-    rows = Dependency.objects.filter(Q(task=task) | Q(depends_on=task)).order_by()
     needs: dict[int, Edge] = {}
     dependents: dict[int, Edge] = {}
-    for own, public_id, status, need, need_id, need_status in rows.values_list(
-        "task_id", "task__public_id", "task__status", "depends_on_id", "depends_on__public_id", "depends_on__status"
-    ):
+    for own, public_id, status, need, need_id, need_status in _edges(task=task):
         if own == task.pk:
             needs[need] = need_id, need_status
         else:

@@ -3,30 +3,58 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
+from orchestrator_site.kernel.compiled import Compiled
 from tasks.choices import Status
-from tasks.models import Task, TaskQuerySet
+from tasks.models import Project, Task, TaskQuerySet
 from tasks.selectors.descendants import descendants_of
 
 _CHUNK = 500
+_of_tree = Compiled(lambda root: _leaves_by_status(Task.objects.filter(root=root)))
+_of_project = Compiled(lambda project: _leaves_by_status(Task.objects.filter(project=project)))
+_of_specialist = Compiled(
+    lambda project, specialist: _leaves_by_status(Task.objects.filter(project=project, specialist=specialist))
+)
+
+
+def of_project(project: Project, *, specialist: str | None = None) -> dict[str, int]:
+    """Count the leaves of a project by status, of one specialist where one is named."""
+    if specialist is None:
+        return _ordered(_of_project(project=project))
+    return _ordered(_of_specialist(project=project, specialist=specialist))
+
+
+def of_tree(root: int) -> dict[str, int]:
+    """Count the leaves of a whole plan by status."""
+    return _ordered(_of_tree(root=root))
 
 
 def of_plan(task: Task) -> dict[str, int]:
     """Count the leaves below a task by status, wherever it is in the tree."""
     if task.is_plan:
-        return by_status(Task.objects.within(task).on_board().leaves())
+        return of_tree(task.pk)
     below = sorted(descendants_of([task.pk]) or {task.pk})
     total: Counter[str] = Counter()
     for start in range(0, len(below), _CHUNK):
-        total.update(by_status(Task.objects.filter(pk__in=below[start : start + _CHUNK]).on_board().leaves()))
+        total.update(by_status(Task.objects.filter(pk__in=below[start : start + _CHUNK])))
     return {status: total[status] for status in Status.values if total[status]}
 
 
 def by_status(tasks: TaskQuerySet) -> dict[str, int]:
-    """Count tasks by status, in the order of the statuses; those without tasks are left out."""
-    counts = dict(tasks.order_by().values_list("status").annotate(Count("pk")))
+    """Count leaves on the board by status, in the order of the statuses; those without tasks are left out."""
+    return _ordered(_leaves_by_status(tasks))
+
+
+def _leaves_by_status(tasks: TaskQuerySet) -> QuerySet[Task, Any]:
+    return tasks.on_board().leaves().order_by().values_list("status").annotate(Count("pk"))
+
+
+def _ordered(rows: Iterable[Any]) -> dict[str, int]:
+    counts = dict(rows)
     return {status: counts[status] for status in Status.values if counts.get(status)}
 
 

@@ -3,40 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db.models import Q
 
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Conflict, Hint, NotFound
 from tasks.models import Project, Task
 
+_exact = Compiled(lambda project, public_id: Task.objects.filter(project=project, public_id=public_id))
+_public_id = Compiled(lambda pk: Task.objects.filter(pk=pk).values_list("public_id", flat=True))
 _SHORTEST_ID = 4
 _LONGEST_ID = 100
 
 
-def task_by_id(project: Project, public_id: str, *, only: Sequence[str] = ()) -> Task:
-    """Return a task of this project by its id, or by a unique part of it.
+@dataclass(frozen=True, slots=True)
+class TaskName:
+    """The id a caller sends, for a service that reads and locks the row at once."""
 
-    `only` names the columns to load, for a task that a service reads again under its lock.
+    project: Project
+    public_id: str
+
+
+def task_by_id(project: Project, public_id: str) -> Task:
+    """Return a task of this project by its id, or by a unique part of it.
 
     Raises NotFound, or Conflict if a part matches several.
     """
-    found = _exact(project, public_id, only) or _short(project, public_id)
+    found = _exact.first(project=project, public_id=public_id) or _short(project, public_id)
     if found is None:
         raise NotFound(
             f"There is no task {public_id[:_LONGEST_ID]!r} in project {project.slug}.",
             hint=Hint.LIST_TASKS,
         )
+    found.project = project
     return found
-
-
-def _exact(project: Project, public_id: str, only: Sequence[str]) -> Task | None:
-    rows = Task.objects.only(*only) if only else Task.objects.all()
-    try:
-        task = rows.get(project=project, public_id=public_id)
-    except Task.DoesNotExist:
-        return None
-    task.project = project
-    return task
 
 
 def _short(project: Project, part: str) -> Task | None:
@@ -44,7 +45,7 @@ def _short(project: Project, part: str) -> Task | None:
     if not _SHORTEST_ID <= len(part) <= _LONGEST_ID:
         return None
     fits = Q(public_id__startswith=part) | Q(public_id__contains=f"_{part}")
-    rows = list(Task.objects.filter(fits, project=project).select_related("project")[:6])
+    rows = list(Task.objects.filter(fits, project=project)[:6])
     if len(rows) > 1:
         raise Conflict(
             f"{part!r} fits several tasks.",
@@ -55,7 +56,7 @@ def _short(project: Project, part: str) -> Task | None:
 
 
 def id_of(pk: int | None) -> str | None:
-    return Task.objects.filter(pk=pk).values_list("public_id", flat=True).get() if pk else None
+    return _public_id.get(pk=pk) if pk else None
 
 
 def project_of_task(public_id: str) -> Project | None:

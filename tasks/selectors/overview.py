@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils import timezone
 
+from orchestrator_site.kernel.compiled import Compiled
 from tasks.choices import Status
 from tasks.models import Project, Session, Task, TaskQuerySet
 from tasks.selectors import counts
@@ -39,35 +41,60 @@ class Overview:
     next_ready: Task | None
 
 
+class _Queries:
+    """What is asked about a project, or about a plan: the tasks whose `column` is the `key`."""
+
+    def __init__(self, column: str) -> None:
+        def leaves(key: Any) -> TaskQuerySet:
+            return Task.objects.on_board().leaves().filter(**{column: key})
+
+        self.own = Compiled(
+            lambda key, session: leaves(key).filter(status=Status.ACTIVE, lease_session=session).order_by("id")[:SHOWN]
+        )
+        self.over = Compiled(
+            lambda key, now, known: leaves(key).lease_over(now).exclude(pk__in=known).order_by("id")[:SHOWN]
+        )
+        self.others = Compiled(
+            lambda key, known: leaves(key).filter(status=Status.ACTIVE).exclude(pk__in=known).order_by("id")[:SHOWN]
+        )
+        self.latest = Compiled(
+            lambda key, statuses: leaves(key).filter(status__in=statuses).order_by("-updated_at")[:SHOWN]
+        )
+        self.ready = Compiled(lambda key: Task.objects.filter(**{column: key}).ready()[:1])
+
+
+_OF_PROJECT, _OF_PLAN = _Queries("project"), _Queries("root")
+
+
 def overview(project: Project, session: Session | None, *, plan: Task | None = None) -> Overview:
     """Return the state of a project, or of one of its plans, as a session sees it; bounded at any size."""
-    tasks = Task.objects.within(plan) if plan else Task.objects.filter(project=project)
-    leaves = tasks.on_board().leaves()
-    by_status = counts.by_status(leaves)
+    queries, key = (_OF_PLAN, plan.plan_id) if plan else (_OF_PROJECT, project.pk)
+    by_status = counts.of_tree(key) if plan else counts.of_project(project)
     return Overview(
         counts=by_status,
-        active=_active(leaves, session) if by_status.get(Status.ACTIVE) else [],
-        needs_revision=_rows(leaves, [Status.NEEDS_REVISION], by_status),
-        waits_for_a_person=_rows(leaves, [Status.IN_REVIEW, Status.BLOCKED, Status.FAILED], by_status),
-        next_ready=tasks.ready().first(),
+        active=_active(queries, key, session) if by_status.get(Status.ACTIVE) else [],
+        needs_revision=_rows(queries, key, [Status.NEEDS_REVISION], by_status),
+        waits_for_a_person=_rows(queries, key, [Status.IN_REVIEW, Status.BLOCKED, Status.FAILED], by_status),
+        next_ready=queries.ready.first(key=key),
     )
 
 
-def _active(leaves: TaskQuerySet, session: Session | None) -> list[Standing]:
+def _active(queries: _Queries, key: int, session: Session | None) -> list[Standing]:
     """The session's own tasks first, then those without a holder, then those of others."""
-    now = timezone.now()
-    active = leaves.filter(status=Status.ACTIVE)
-    own = active.filter(lease_session=session).order_by("id")[:SHOWN] if session else []
-    mine = [Standing(task, "yours") for task in own]
-    over = leaves.lease_over(now).exclude(pk__in=[standing.task.pk for standing in mine])
-    free = [Standing(task, "free") for task in over.order_by("id")[: SHOWN - len(mine)]]
-    known = [standing.task.pk for standing in (*mine, *free)]
-    others = active.exclude(pk__in=known).order_by("id")[: SHOWN - len(known)]
-    return [*mine, *free, *(Standing(task, "held") for task in others)]
+    found = [Standing(task, "yours") for task in (queries.own(key=key, session=session) if session else [])]
+    if len(found) < SHOWN:
+        over = queries.over(key=key, now=timezone.now(), known=_keys(found))
+        found += [Standing(task, "free") for task in over[: SHOWN - len(found)]]
+    if len(found) < SHOWN:
+        others = queries.others(key=key, known=_keys(found))
+        found += [Standing(task, "held") for task in others[: SHOWN - len(found)]]
+    return found
 
 
-def _rows(leaves: TaskQuerySet, statuses: list[Status], by_status: dict[str, int]) -> Rows:
+def _keys(known: list[Standing]) -> list[int]:
+    return [standing.task.pk for standing in known]
+
+
+def _rows(queries: _Queries, key: int, statuses: list[Status], by_status: dict[str, int]) -> Rows:
     total = sum(by_status.get(status, 0) for status in statuses)
-    if not total:
-        return Rows([], 0)
-    return Rows(list(leaves.filter(status__in=statuses).order_by("-updated_at")[:SHOWN]), total)
+    return Rows(queries.latest(key=key, statuses=statuses) if total else [], total)

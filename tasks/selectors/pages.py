@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Invalid
 from tasks.choices import FINISHED, Status
-from tasks.models import Task, TaskQuerySet
+from tasks.models import Project, Task, TaskQuerySet
 
 ORDER = (
     Status.ACTIVE,
@@ -29,17 +31,32 @@ class Page:
     cursor_after: Callable[[Task], str]
 
 
-def by_attention(tasks: TaskQuerySet, *, statuses: Sequence[str], after: str | None, limit: int) -> Page:
-    """Return tasks of some statuses, in the order of attention, oldest first within each.
+@cache
+def _leaves_in(limit: int, *, of_specialist: bool) -> Compiled[Task]:
+    leaves = Task.objects.on_board().leaves().order_by("pk")
+    if of_specialist:
+        return Compiled(
+            lambda project, specialist, status, after: leaves.filter(
+                project=project, specialist=specialist, status=status, pk__gt=after
+            )[:limit]
+        )
+    return Compiled(lambda project, status, after: leaves.filter(project=project, status=status, pk__gt=after)[:limit])
+
+
+def by_attention(
+    project: Project, *, specialist: str | None, statuses: Sequence[str], after: str | None, limit: int
+) -> Page:
+    """Return leaves of some statuses, in the order of attention, oldest first within each.
 
     One indexed query per status keeps it fast on a board of any size. Raises Invalid for a bad cursor.
     """
     start, last_id = _place(after)
+    narrowed = {} if specialist is None else {"specialist": specialist}
     found: list[Task] = []
     for status in ORDER[start:]:
         if status in statuses and len(found) < limit:
-            rows = tasks.filter(status=status, pk__gt=last_id).order_by("pk")
-            found += rows[: limit - len(found)]
+            rows = _leaves_in(limit - len(found), of_specialist=specialist is not None)
+            found += rows(project=project, status=status, after=last_id, **narrowed)
         last_id = 0
     return Page(found, lambda task: f"{task.status}:{task.pk}")
 

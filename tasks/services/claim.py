@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils import timezone
 
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Hint, NotReady, invalid
+from tasks import events
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project, Task
 from tasks.roles import catalogue
 from tasks.selectors.blockers import has_open_dependencies, open_dependencies, why_nothing_is_ready
+from tasks.selectors.find import TaskName, task_by_id
 from tasks.services import leases, rollup, transitions
+from tasks.services.effect import Effect
+
+Guard = Callable[[Task], None]
+"""Checks a task whose row is locked, before anything is changed."""
+
+_locked = Compiled(lambda pk: Task.objects.select_related("project").select_for_update(of=("self",)).filter(pk=pk))
+_locked_by_name = Compiled(
+    lambda project, public_id: (
+        Task.objects.select_related("project")
+        .select_for_update(of=("self",))
+        .filter(project=project, public_id=public_id)
+    )
+)
+_best_of_all = Compiled(
+    lambda project: Task.objects.filter(project=project).ready().select_for_update(of=("self",), skip_locked=True)[:1]
+)
+_best_of = Compiled(
+    lambda project, specialist: (
+        Task.objects.filter(project=project, specialist=specialist)
+        .ready()
+        .select_for_update(of=("self",), skip_locked=True)[:1]
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A task in its holder's hands. `renewed`: it was already; `took_over`: another holder was replaced."""
+class Claim(Effect):
+    """A task and its lease. `renewed`: the claimant held it already; `took_over`: another holder was replaced."""
 
-    task: Task
     renewed: bool = False
     took_over: bool = False
 
 
-def claim(*, task: Task, actor: Actor, take_over: bool = False) -> Claim:
+def claim(*, task: Task | TaskName, actor: Actor, take_over: bool = False, guard: Guard | None = None) -> Claim:
     """Give a task to the actor under a lease with the next fencing number.
 
     The holder itself gets its lease renewed. A lease that is over gives way at once, a running one of another
@@ -33,8 +59,8 @@ def claim(*, task: Task, actor: Actor, take_over: bool = False) -> Claim:
 
     Raises NotReady while dependencies are open, Conflict where the task cannot be claimed or somebody holds it.
     """
-    with transaction.atomic():
-        task = locked(task)
+    with transaction.atomic(), events.together():
+        task = locked(task, guard)
         if leases.is_holder(task, actor):
             return Claim(_renew(task, actor), renewed=True)
         took_over = _make_way(task, actor, take_over=take_over)
@@ -51,7 +77,7 @@ def claim_next(*, project: Project, actor: Actor, specialist: str | None = None)
     """
     _require_somebody(project, specialist)
     leases.free_run_out(project=project)
-    with transaction.atomic():
+    with transaction.atomic(), events.together():
         task = _best(project, specialist)
         if task is not None:
             _grant(task, actor)
@@ -59,9 +85,18 @@ def claim_next(*, project: Project, actor: Actor, specialist: str | None = None)
     raise why_nothing_is_ready(project, specialist, actor.session)
 
 
-def locked(task: Task) -> Task:
-    """Read a task again with its row locked until the transaction ends."""
-    return Task.objects.select_related("project").select_for_update(of=("self",)).get(pk=task.pk)
+def locked(task: Task | TaskName, guard: Guard | None = None) -> Task:
+    """Read a task with its row locked until the transaction ends, and check it.
+
+    Raises what `task_by_id` raises for a name, and what `guard` raises.
+    """
+    if isinstance(task, TaskName):
+        found = _locked_by_name.first(project=task.project, public_id=task.public_id)
+        return found or locked(task_by_id(task.project, task.public_id), guard)
+    found = _locked.get(pk=task.pk)
+    if guard is not None:
+        guard(found)
+    return found
 
 
 def require_ready(task: Task) -> None:
@@ -69,7 +104,7 @@ def require_ready(task: Task) -> None:
 
     Raises NotReady, naming what is open.
     """
-    if has_open_dependencies(task):
+    if not task.is_ready and has_open_dependencies(task):
         waiting = open_dependencies(task)
         following, hint = _way_out(waiting)
         raise NotReady(
@@ -117,10 +152,8 @@ def _require_somebody(project: Project, specialist: str | None) -> None:
 
 
 def _best(project: Project, specialist: str | None) -> Task | None:
-    ready = Task.objects.filter(project=project).ready()
-    if specialist:
-        ready = ready.filter(specialist=specialist)
-    task = ready.select_for_update(of=("self",), skip_locked=True).first()
+    found = _best_of(project=project, specialist=specialist) if specialist else _best_of_all(project=project)
+    task = next(iter(found), None)
     if task is not None:
         task.project = project
     return task

@@ -8,9 +8,11 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import invalid
 from orchestrator_site.kernel.limits import check_texts
 from orchestrator_site.kernel.signals import tasks_changed
+from tasks import events
 from tasks.choices import CLAIMABLE, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Dependency, Task
@@ -19,6 +21,13 @@ from tasks.services.claim import claim, locked
 
 _LOOKED_AT = 500
 _NAMED = 20
+_ready_after = Compiled(
+    lambda done: (
+        Task.objects.filter(pk__in=Dependency.objects.filter(depends_on__pk__in=done).values("task_id")[:_LOOKED_AT])
+        .ready()
+        .only("public_id", "title", "specialist", "parent_id")[:_NAMED]
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,9 @@ def complete(
     Raises Conflict where the task is not the actor's or not in a state to end, NotReady while dependencies are
     open, Invalid where the reason is missing.
     """
-    with transaction.atomic():
+    if problems := ending_problems(summary, outcome, reason):
+        raise invalid(problems, next="Nothing was changed. Fix these and retry.")
+    with transaction.atomic(), events.together():
         return complete_locked(
             task=locked(task), actor=actor, summary=summary, outcome=outcome, reason=reason, lease_number=lease_number
         )
@@ -56,16 +67,14 @@ def complete(
 def complete_locked(
     *, task: Task, actor: Actor, summary: str, outcome: Status, reason: str, lease_number: int | None
 ) -> Completion:
-    """Do what `complete` does for a task whose row is locked by the transaction that this is a part of."""
-    problems = ending_problems(summary, outcome, reason)
-    if problems:
-        raise invalid(problems, next="Nothing was changed. Mend these and send the call again.")
+    """Do what `complete` does, in the caller's transaction, for a locked row and texts that were checked."""
     task = _in_hand(task, actor, lease_number)
     _end(task, actor, summary=summary, outcome=outcome, reason=reason)
     tasks_changed.send(Task, tasks=[task], renamed=False)
-    changed = rollup.settle(task, actor=actor)
-    done = [ended for ended in (task, *changed) if ended.status == Status.COMPLETED]
-    return Completion(task, changed, became_ready(done))
+    unblocked = became_ready([task])
+    goes_on = any(each.parent_id == task.parent_id for each in unblocked)
+    changed = rollup.settle(task, actor=actor, goes_on=goes_on)
+    return Completion(task, changed, (unblocked + became_ready(changed))[:_NAMED])
 
 
 def ending_problems(summary: str, outcome: Status, reason: str) -> list[dict[str, Any]]:
@@ -91,11 +100,7 @@ def _in_hand(task: Task, actor: Actor, lease_number: int | None) -> Task:
 
 def became_ready(done: list[Task]) -> list[Task]:
     """Return leaves that wait for nothing more now that these are completed: the best of the first few hundred."""
-    if not done:
-        return []
-    waiting = Dependency.objects.filter(depends_on__in=done).values_list("task_id", flat=True)
-    ready = Task.objects.filter(pk__in=list(waiting[:_LOOKED_AT])).ready()
-    return list(ready.only("public_id", "title", "specialist")[:_NAMED])
+    return _ready_after(done=[task for task in done if task.status == Status.COMPLETED])
 
 
 def _end(task: Task, actor: Actor, *, summary: str, outcome: Status, reason: str) -> None:

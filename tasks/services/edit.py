@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from tasks.identity.actor import Actor
 from tasks.models import Task
 from tasks.roles import Catalogue
 from tasks.services import dependencies, leases
-from tasks.services.claim import locked
+from tasks.services.claim import Guard, locked
 
 SEARCHED = frozenset({"title", "description", "context", "summary"})
 """Fields of a task that search looks in."""
@@ -42,7 +42,7 @@ def edit(
     actor: Actor,
     changes: Changes,
     catalogue: Catalogue,
-    guard: Callable[[Task], None] | None = None,
+    guard: Guard | None = None,
 ) -> Task:
     """Apply some changes at once, or none. `guard` is asked with the task's row locked, before anything is changed.
 
@@ -53,9 +53,7 @@ def edit(
     with transaction.atomic():
         if changes.add_dependencies or changes.remove_dependencies:
             dependencies.lock_graph(task.project_id)
-        task = locked(task)
-        if guard:
-            guard(task)
+        task = locked(task, guard)
         if task.status in FINISHED or task.archived_at is not None:
             raise Conflict(
                 f"{task.public_id} is {'archived' if task.archived_at else task.status}: it is not edited any more.",

@@ -16,10 +16,10 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 
 from orchestrator_site.kernel.errors import Conflict, Invalid
+from orchestrator_site.kernel.limits import KEY_LIMIT
 from orchestrator_site.kernel.text import unstorable
 from tasks.models import IdempotencyKey, Project
 
-KEY_LIMIT = 200
 FORGET_BATCH = 500
 
 

@@ -13,12 +13,19 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Conflict, Hint
 from orchestrator_site.kernel.identity import Scope
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project, Session, Task
 from tasks.services import rollup, transitions
+
+_is_over = Compiled(
+    lambda project, now: (
+        Task.objects.filter(project=project).on_board().lease_over(now).order_by().values_list("pk")[:1]
+    )
+)
 
 SWEEP_LIMIT = 100
 """How many run-out leases one sweep frees, so that a claim never waits for a long one."""
@@ -124,10 +131,10 @@ def _ended(task: Task) -> dict[str, str]:
 def free_run_out(*, project: Project, limit: int = SWEEP_LIMIT) -> list[Task]:
     """Give back the tasks whose lease ran out or whose holder's session has ended; returns them."""
     now = timezone.now()
-    candidates = Task.objects.filter(project=project).on_board().lease_over(now)
-    if not candidates.exists():
+    if not _is_over(project=project, now=now):
         return []
     with transaction.atomic():
+        candidates = Task.objects.filter(project=project).on_board().lease_over(now)
         rows = candidates.select_related("lease_session", "project").select_for_update(of=("self",), skip_locked=True)
         freed = [free(task, actor=Actor.system(), why=_why_over(task)) for task in rows[:limit]]
         for task in freed:

@@ -9,13 +9,14 @@ from django.db import transaction
 from django.db.models import Max
 
 from orchestrator_site.kernel import ids
+from orchestrator_site.kernel.compiled import Compiled, insert, insert_all
 from orchestrator_site.kernel.errors import Conflict, Invalid, invalid
 from orchestrator_site.kernel.signals import tasks_changed
 from orchestrator_site.kernel.text import shortened
 from tasks import events
 from tasks.choices import CLAIMABLE, Complexity, Priority, Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Dependency, Event, Project, Task
+from tasks.models import Dependency, Project, Task
 from tasks.roles import Catalogue
 from tasks.selectors.descendants import descendants_of, waits_for
 from tasks.selectors.find import tasks_by_ids
@@ -27,6 +28,9 @@ __all__ = ["Plan", "Subtask", "plan"]
 
 _CHUNK = 500
 _TITLE_LENGTH = 120
+_public_ids_in = Compiled(
+    lambda candidates: Task.objects.filter(public_id__in=candidates).order_by().values_list("public_id", flat=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def plan(
         root = _root(project, description, complexity, context, parent, actor)
         tasks = _insert(root, draft)
         edges = _connect(root, tasks, draft, outside)
-        readiness.refresh(Task.objects.within(root).filter(position__gte=tasks[0].position))
+        readiness.refresh_plan(root=root.plan_id, first=tasks[0].position)
         _refuse_cycles_through(root, {need for _, need in edges} & {row.pk for row in outside.values()})
         tasks_changed.send(Task, tasks=[root, *tasks], renamed=False)
         _record(root, tasks, actor)
@@ -91,12 +95,10 @@ def _root(project: Project, description: str, complexity: str, context: str, par
         parent = divide(parent, actor=actor)
         root.parent, root.root_id, root.depth = parent, parent.plan_id, parent.depth + 1
         root.position = _last_position(parent.plan_id) + 1
-    root.save(force_insert=True)
+    insert(root)
     inherited = dependencies.inherited_from(parent) if parent is not None else []
     dependencies.lock_needed(need for need, _ in inherited)
-    Dependency.objects.bulk_create(
-        [Dependency(task=root, depends_on_id=need, inherited_from_id=origin) for need, origin in inherited]
-    )
+    insert_all([Dependency(task=root, depends_on_id=need, inherited_from_id=origin) for need, origin in inherited])
     return root
 
 
@@ -132,13 +134,13 @@ def _insert(root: Task, draft: list[Draft]) -> list[Task]:
         for task, entry in zip(tasks, draft, strict=True):
             if entry.depth == depth:
                 task.parent = root if entry.parent is None else tasks[entry.parent]
-        Task.objects.bulk_create(breadth, batch_size=_CHUNK)
+        insert_all(breadth)
     return tasks
 
 
 def _build(root: Task, draft: list[Draft]) -> list[Task]:
     public_ids = ids.task_ids([entry.spec.specialist for entry in draft], taken=_taken)
-    first = _last_position(root.plan_id) + 1
+    first = _last_position(root.plan_id) + 1 if root.root_id else 1
     default_review = bool(root.project.settings.get("review"))
     return [
         Task(
@@ -163,7 +165,7 @@ def _build(root: Task, draft: list[Draft]) -> list[Task]:
 
 def _connect(root: Task, tasks: list[Task], draft: list[Draft], outside: dict[str, Task]) -> list[tuple[int, int]]:
     """Insert every edge, own and inherited; returns the own ones as pairs of primary keys."""
-    above = dict.fromkeys(dependencies.inherited_from(root))
+    above = dict.fromkeys(dependencies.inherited_from(root) if root.parent_id else [])
     rows: list[Dependency] = []
     own: list[tuple[int, int]] = []
     lines: list[dict[tuple[int, int], None]] = []
@@ -174,7 +176,7 @@ def _connect(root: Task, tasks: list[Task], draft: list[Draft], outside: dict[st
         rows += [Dependency(task=task, depends_on_id=need, inherited_from_id=origin) for need, origin in line]
         own += [(task.pk, need) for need in needs]
         lines.append(line | dict.fromkeys((need, task.pk) for need in needs) if entry.spec.subtasks else {})
-    Dependency.objects.bulk_create(rows, batch_size=_CHUNK)
+    insert_all(rows)
     return own
 
 
@@ -195,7 +197,7 @@ def _record(root: Task, tasks: list[Task], actor: Actor) -> None:
         events.build(actor=actor, verb=Verb.PLAN, project=root.project_id, task=task, after={"status": task.status})
         for task in (root, *tasks)
     ]
-    Event.objects.bulk_create(made, batch_size=_CHUNK)
+    insert_all(made)
 
 
 def _named(edges: list[tuple[int, int]], tasks: list[Task], outside: dict[str, Task]) -> list[list[str]]:
@@ -213,6 +215,5 @@ def _last_position(plan_pk: int) -> int:
 def _taken(candidates: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for start in range(0, len(candidates), _CHUNK):
-        rows = Task.objects.filter(public_id__in=candidates[start : start + _CHUNK])
-        found.update(rows.values_list("public_id", flat=True))
+        found.update(_public_ids_in(candidates=candidates[start : start + _CHUNK]))
     return found

@@ -7,34 +7,52 @@ whoever holds the row sees a mark that is true.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
+from orchestrator_site.kernel.compiled import Compiled, CompiledUpdate
 from tasks.choices import CLAIMABLE
 from tasks.models import Dependency, Task, TaskQuerySet
 
 _CHUNK = 500
 
 
-def refresh(tasks: TaskQuerySet) -> None:
-    """Mark anew which of these tasks are ready. Call it in the transaction of the change."""
-    waiting = tasks.on_board().leaves().filter(status__in=CLAIMABLE)
-    if connection.features.has_select_for_update:
-        # Two dependencies of one task may complete at once. Whoever comes second waits here, and so sees the first.
-        locked = waiting.select_for_update(of=("self",)).order_by("pk")
-        waiting = Task.objects.filter(pk__in=list(locked.values_list("pk", flat=True)))
-    waiting.update(is_ready=~Exists(Dependency.objects.open().filter(task=OuterRef("pk"))))
+class _Refresh:
+    """Marks which of some tasks are ready."""
+
+    def __init__(self, build: Callable[..., TaskQuerySet]) -> None:
+        @wraps(build)
+        def claimable(**values: Any) -> TaskQuerySet:
+            return build(**values).on_board().leaves().filter(status__in=CLAIMABLE)
+
+        @wraps(build)
+        def locked(**values: Any) -> Any:
+            return claimable(**values).select_for_update(of=("self",)).order_by("pk").values_list("pk")
+
+        self._lock = Compiled(locked)
+        self._mark = CompiledUpdate(claimable, is_ready=~Exists(Dependency.objects.open().filter(task=OuterRef("pk"))))
+
+    def __call__(self, **values: Any) -> None:
+        if connection.features.has_select_for_update:
+            # Two dependencies of one task may complete at once. Whoever comes second waits, and so sees the first.
+            self._lock(**values)
+        self._mark({}, **values)
 
 
-def refresh_dependents(task: Task) -> None:
-    """Mark anew what waits for a task that has just become completed, or is no longer."""
-    refresh_by_keys(set(Dependency.objects.filter(depends_on=task).values_list("task_id", flat=True)))
+# Call them in the transaction of the change.
+refresh_dependents = _Refresh(
+    lambda task: Task.objects.filter(pk__in=Dependency.objects.filter(depends_on=task).values("task_id"))
+)
+refresh_plan = _Refresh(lambda root, first: Task.objects.filter(root=root, position__gte=first))
+_refresh_keys = _Refresh(lambda keys: Task.objects.filter(pk__in=keys))
 
 
 def refresh_by_keys(keys: Iterable[int]) -> None:
-    """Mark anew the tasks with these primary keys."""
+    """Mark which of the tasks with these primary keys are ready."""
     wanted = sorted(keys)
     for start in range(0, len(wanted), _CHUNK):
-        refresh(Task.objects.filter(pk__in=wanted[start : start + _CHUNK]))
+        _refresh_keys(keys=wanted[start : start + _CHUNK])

@@ -1,8 +1,7 @@
-"""A reviewer's two answers: approve the work, or send it back with what to mend."""
+"""A reviewer's two verdicts: approve a delivery, or request a revision."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -15,46 +14,38 @@ from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Task
 from tasks.services import rollup, transitions
-from tasks.services.claim import locked
+from tasks.services.claim import Guard, locked
 from tasks.services.complete import became_ready
+from tasks.services.effect import Effect
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
-    """The task as reviewed; what an approval made ready; what a revision pulls the ground from under."""
-
-    task: Task
-    unblocked: list[Task]
-    affected: list[Task]
-
-
-def approve(*, task: Task, actor: Actor, comment: str = "") -> Review:
-    """Accept delivered work; comments that were not sent stay with the approval.
+def approve(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None = None) -> Effect:
+    """Accept what was delivered; unsent line comments go with the approval.
 
     Raises Forbidden for an actor that may not review, Conflict where there is none to accept.
     """
     actor.require(Scope.REVIEW)
-    require_texts(reason=comment)
+    require_texts(reason=reason)
     with transaction.atomic():
-        task = locked(task)
-        note = _note(comment, _with_line_comments(task, comment)[1])
+        task = locked(task, guard)
+        note = _note(reason, _with_line_comments(task, reason)[1])
         transitions.move(task, Verb.APPROVE, to=Status.COMPLETED, actor=actor, note=note, review_comment="", reason="")
         changed = rollup.settle(task, actor=actor)
         done = [ended for ended in (task, *changed) if ended.status == Status.COMPLETED]
-        return Review(task, became_ready(done), [])
+        return Effect(task, unblocked=became_ready(done))
 
 
-def request_revision(*, task: Task, actor: Actor, comment: str) -> Review:
-    """Send delivered work back; the comment, with those on its lines, is the first thing that the next execute shows.
+def request_revision(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None = None) -> Effect:
+    """Send a delivery back; the reason, with the line comments, comes first in the next brief.
 
-    Raises Forbidden for an actor that may not review, Invalid without any comment or for more than one brief holds,
+    Raises Forbidden for an actor that may not review, Invalid without a comment or with more than a brief holds,
     Conflict where nothing was delivered or its plan was cancelled.
     """
     actor.require(Scope.REVIEW)
-    require_texts(reason=comment)
+    require_texts(reason=reason)
     with transaction.atomic():
-        task = locked(task)
-        whole, number = _with_line_comments(task, comment)
+        task = locked(task, guard)
+        whole, number = _with_line_comments(task, reason)
         _require_words(whole, number)
         rollup.require_alive(task)
         transitions.move(
@@ -62,11 +53,11 @@ def request_revision(*, task: Task, actor: Actor, comment: str) -> Review:
             Verb.REQUEST_REVISION,
             to=Status.NEEDS_REVISION,
             actor=actor,
-            note=_note(comment, number),
+            note=_note(reason, number),
             review_comment=whole,
         )
         rollup.settle(task, actor=actor)
-        return Review(task, [], _built_on(task))
+        return Effect(task, built_on_it=_built_on(task))
 
 
 def _with_line_comments(task: Task, comment: str) -> tuple[str, int]:
@@ -76,23 +67,23 @@ def _with_line_comments(task: Task, comment: str) -> tuple[str, int]:
 
 
 def _note(words: str, comments: int) -> dict[str, Any]:
-    """What the event tells of what was said: the words, and how many comments on the work went with them."""
+    """What the event keeps: the comment, and how many line comments went with it."""
     return {**({"comment": words} if words else {}), **({"comments": comments} if comments else {})}
 
 
 def _require_words(whole: str, comments: int) -> None:
-    """Check that something is said, and no more than one brief holds; nothing is lost where it is refused."""
+    """Check that there is a comment, and that it fits into a brief; drafts stay drafts where it does not."""
     if not whole.strip():
-        raise Invalid("reason: say what to mend.", next="Send the call again with a reason.")
+        raise Invalid("reason: explain what needs to change.", next="Retry with a reason.")
     if len(whole) > LIMITS["reason"] and comments:
         raise Invalid(
-            f"reason: the words and the {comments} comments on the work have {len(whole):,} characters together; "
-            f"{LIMITS['reason']:,} are allowed.",
-            next="Nothing was sent. Say it in fewer words, or withdraw a comment.",
+            f"reason: with the {comments} line comments it has {len(whole):,} characters; "
+            f"the limit is {LIMITS['reason']:,}.",
+            next="Nothing was sent. Shorten it, or withdraw a comment.",
         )
 
 
 def _built_on(task: Task) -> list[Task]:
-    """Dependents that have started already: their ground has moved."""
+    """Dependents that have started already."""
     started = Task.objects.filter(dependencies__depends_on=task).exclude(status__in=[Status.PENDING, Status.CANCELLED])
     return list(started.distinct().order_by("id")[:20])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Conflict, Hint
 from tasks import state_machine
 from tasks.choices import CLAIMABLE, Status, Verb
@@ -13,9 +14,18 @@ _DONE = (Status.COMPLETED, Status.IN_REVIEW)
 # A subtask that is cancelled or blocked before anybody worked on it starts nothing.
 _STARTED = [status for status in Status if status not in (Status.PENDING, Status.BLOCKED, Status.CANCELLED)]
 
+_locked = Compiled(lambda pk: Task.objects.select_for_update(of=("self",)).filter(pk=pk))
+_child_in = Compiled(
+    lambda parent, statuses: (
+        Task.objects.on_board().filter(parent=parent, status__in=statuses).order_by().values_list("pk")[:1]
+    )
+)
 
-def settle(task: Task, *, actor: Actor) -> list[Task]:
+
+def settle(task: Task, *, actor: Actor, goes_on: bool = False) -> list[Task]:
     """Bring every parent above a changed task into the state that follows from its subtasks.
+
+    `goes_on` says that its parent has unfinished subtasks; else it is asked where it matters.
 
     Returns the parents that changed. Call it in the transaction of the change. Parents are locked bottom-up, so that of
     two last subtasks finishing at once the second sees the first.
@@ -23,9 +33,10 @@ def settle(task: Task, *, actor: Actor) -> list[Task]:
     changed: list[Task] = []
     by = Actor(kind="system", name="orchestrator", session=actor.session)
     while task.parent_id is not None:
-        task.parent = Task.objects.select_for_update(of=("self",)).get(pk=task.parent_id)
-        if not _follow(task.parent, task, by):
+        task.parent = _locked.get(pk=task.parent_id)
+        if not _follow(task.parent, task, by, goes_on=goes_on):
             break
+        goes_on = False
         task = task.parent
         changed.append(task)
     return changed
@@ -45,16 +56,16 @@ def require_alive(task: Task) -> None:
             )
 
 
-def _follow(parent: Task, changed: Task, by: Actor) -> bool:
+def _follow(parent: Task, changed: Task, by: Actor, *, goes_on: bool) -> bool:
     """Move one parent where its subtasks lead it; False where nothing follows.
 
     What the changed subtask answers is not asked; each other question is one look into an index.
     """
     before = parent.status
-    children = parent.children.on_board()
-    if changed.status in state_machine.UNFINISHED or children.filter(status__in=state_machine.UNFINISHED).exists():
+    goes_on = goes_on or changed.status in state_machine.UNFINISHED
+    if goes_on or _child_in(parent=parent, statuses=list(state_machine.UNFINISHED)):
         _keep_going(parent, changed, by)
-    elif children.filter(status=Status.COMPLETED).exists():
+    elif _child_in(parent=parent, statuses=[Status.COMPLETED]):
         _finish(parent, by)
     elif parent.status in state_machine.UNFINISHED:
         transitions.move(parent, Verb.CANCEL, to=Status.CANCELLED, actor=by, reason="All its subtasks were cancelled.")
@@ -69,7 +80,7 @@ def _keep_going(parent: Task, changed: Task, by: Actor) -> None:
 
 
 def _is_started(parent: Task, changed: Task) -> bool:
-    return changed.status in _STARTED or parent.children.on_board().filter(status__in=_STARTED).exists()
+    return changed.status in _STARTED or bool(_child_in(parent=parent, statuses=_STARTED))
 
 
 def _finish(parent: Task, by: Actor) -> None:

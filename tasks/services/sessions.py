@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from orchestrator_site.kernel import ids
+from orchestrator_site.kernel.compiled import Compiled, CompiledUpdate
 from orchestrator_site.kernel.errors import Conflict, Hint, NotFound
 from orchestrator_site.kernel.identity import Principal, Scope
 from orchestrator_site.kernel.text import storable
@@ -17,6 +18,27 @@ from tasks.choices import Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project, Session
 from tasks.services import leases
+
+_by_handle = Compiled(
+    lambda public_id, token_id: (
+        Session.objects.select_related("project").filter(public_id=public_id, token_id=token_id).order_by()
+    )
+)
+_current = Compiled(
+    lambda connection_id: (
+        Session.objects.select_related("project")
+        .filter(connection_id=connection_id, ended_at__isnull=True)
+        .order_by("-selected_at", "-id")[:1]
+    )
+)
+_open_one = Compiled(
+    lambda connection_id, project: (
+        Session.objects.select_related("project")
+        .filter(connection_id=connection_id, project=project, ended_at__isnull=True)
+        .order_by()
+    )
+)
+_select = CompiledUpdate(lambda pk: Session.objects.filter(pk=pk))
 
 TOUCH_EVERY = timedelta(minutes=1)
 """A session's calls are noted at most this often, so that reading stays free of writing."""
@@ -29,7 +51,7 @@ def open_session(
     found = open_one(connection_id, project)
     if found:
         # The session opened last is the one that a connection's calls belong to.
-        Session.objects.filter(pk=found.pk).update(selected_at=timezone.now())
+        _select({"selected_at": timezone.now()}, pk=found.pk)
         return found, False
     try:
         with transaction.atomic():
@@ -54,8 +76,7 @@ def open_session(
 
 def current(connection_id: str) -> Session | None:
     """Return the session that a connection opened last, if it is still open."""
-    rows = Session.objects.select_related("project").filter(connection_id=connection_id, ended_at__isnull=True)
-    return rows.order_by("-selected_at", "-id").first()
+    return _current.first(connection_id=connection_id)
 
 
 def by_handle(public_id: str, principal: Principal) -> Session:
@@ -63,8 +84,8 @@ def by_handle(public_id: str, principal: Principal) -> Session:
 
     Raises NotFound for an unknown handle, Conflict for one whose session has ended.
     """
-    rows = Session.objects.select_related("project").filter(public_id=public_id, token_id=principal.token_id)
-    session = next(iter(rows.order_by()), None) if "\x00" not in public_id else None
+    is_storable = "\x00" not in public_id
+    session = _by_handle.first(public_id=public_id, token_id=principal.token_id) if is_storable else None
     if session is None or principal.project_id not in (None, session.project_id):
         raise NotFound("session_id: no such session.", hint=Hint.OPEN_SESSION)
     if session.ended_at is not None:
@@ -123,8 +144,4 @@ def projects_of(principal: Principal) -> list[Project]:
 
 def open_one(connection_id: str, project: Project) -> Session | None:
     """Return the open session of a connection on a project."""
-    return (
-        Session.objects.select_related("project")
-        .filter(connection_id=connection_id, project=project, ended_at__isnull=True)
-        .first()
-    )
+    return _open_one.first(connection_id=connection_id, project=project)

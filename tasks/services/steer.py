@@ -10,99 +10,107 @@ from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Task
 from tasks.services import leases, rollup, transitions
-from tasks.services.claim import locked
+from tasks.services.claim import Guard, locked
+from tasks.services.effect import Effect
 
 
-def block(*, task: Task, actor: Actor, reason: str, lease_number: int | None = None) -> Task:
-    """Stop a task until somebody unblocks it.
+def block(
+    *, task: Task, actor: Actor, reason: str = "", lease_number: int | None = None, guard: Guard | None = None
+) -> Effect:
+    """Stop a task until it is unblocked.
 
     Raises Invalid without a reason, Conflict where it cannot be blocked or another session holds it.
     """
-    return _stop(task, actor, Verb.BLOCK, Status.BLOCKED, reason, lease_number)
+    return _stop(task, actor, Verb.BLOCK, Status.BLOCKED, reason, lease_number, guard)
 
 
-def fail(*, task: Task, actor: Actor, reason: str, lease_number: int | None = None) -> Task:
-    """Give up on a task that was tried.
+def fail(
+    *, task: Task, actor: Actor, reason: str = "", lease_number: int | None = None, guard: Guard | None = None
+) -> Effect:
+    """Give up on an active task.
 
-    Raises Invalid without a reason, Conflict where nobody is trying it or another session holds it.
+    Raises Invalid without a reason, Conflict where it is not active or another session holds it.
     """
-    return _stop(task, actor, Verb.FAIL, Status.FAILED, reason, lease_number)
+    return _stop(task, actor, Verb.FAIL, Status.FAILED, reason, lease_number, guard)
 
 
-def unblock(*, task: Task, actor: Actor) -> Task:
-    """Put a blocked task back among the pending ones.
+def unblock(*, task: Task, actor: Actor, guard: Guard | None = None) -> Effect:
+    """Make a blocked task pending again.
 
     Raises Conflict where it is not blocked.
     """
-    return _put_back(task, actor, Verb.UNBLOCK)
+    return _put_back(task, actor, Verb.UNBLOCK, guard)
 
 
-def retry(*, task: Task, actor: Actor) -> Task:
-    """Put a failed task back among the pending ones.
+def retry(*, task: Task, actor: Actor, guard: Guard | None = None) -> Effect:
+    """Make a failed task pending again.
 
     Raises Conflict where it has not failed.
     """
-    return _put_back(task, actor, Verb.RETRY)
+    return _put_back(task, actor, Verb.RETRY, guard)
 
 
-def release(*, task: Task, actor: Actor, reason: str = "", lease_number: int | None = None) -> Task:
-    """Give an active task back for somebody else to claim.
+def release(
+    *, task: Task, actor: Actor, reason: str = "", lease_number: int | None = None, guard: Guard | None = None
+) -> Effect:
+    """Give an active task back, so that another can claim it.
 
     Raises Conflict where it is not active or another session holds it.
     """
     require_texts(reason=reason)
     with transaction.atomic():
-        task = locked(task)
+        task = locked(task, guard)
         transitions.require(task, Verb.RELEASE)
         leases.require_holder(task, actor, lease_number=lease_number)
         leases.free(task, actor=actor, why=reason)
         rollup.settle(task, actor=actor)
-    return task
+    return Effect(task)
 
 
-def cancel(*, task: Task, actor: Actor, reason: str = "") -> list[Task]:
-    """Cancel a task and every unfinished task below it; returns those that changed, the task itself first.
+def cancel(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None = None) -> Effect:
+    """Cancel a task and every unfinished task below it. What depends on them keeps waiting, and is returned.
 
-    What depends on them stays as it is: it is listed by `dependents_of`, never freed in silence.
-
-    Raises Conflict where the task is finished, or where an assistant that may not review would cancel what another
-    one is working on.
+    Raises Conflict where the task is finished, or where an assistant that may not review would cancel a task that
+    another one holds.
     """
     require_texts(reason=reason)
     with transaction.atomic():
-        task = locked(task)
+        task = locked(task, guard)
         transitions.require(task, Verb.CANCEL)
         below = [_cancel_one(each, actor, reason) for each in _unfinished_below(task)]
         task = _cancel_one(task, actor, reason)
         rollup.settle(task, actor=actor)
-    return [task, *below]
+    cancelled = [task, *below]
+    return Effect(task, cancelled=cancelled, still_waiting=_dependents_of(cancelled))
 
 
-def dependents_of(tasks: list[Task]) -> list[Task]:
+def _dependents_of(tasks: list[Task]) -> list[Task]:
     """Return the unfinished tasks that wait for any of these and are not among them."""
     waiting = Task.objects.filter(dependencies__depends_on__in=tasks).exclude(status__in=FINISHED)
     return list(waiting.exclude(pk__in=[task.pk for task in tasks]).distinct().order_by("id")[:50])
 
 
-def _stop(task: Task, actor: Actor, verb: Verb, to: Status, reason: str, lease_number: int | None) -> Task:
+def _stop(
+    task: Task, actor: Actor, verb: Verb, to: Status, reason: str, lease_number: int | None, guard: Guard | None
+) -> Effect:
     if not reason.strip():
-        raise Invalid(f"reason: say why the task is {to.value}.", next="Send the call again with a reason.")
+        raise Invalid(f"reason: say why the task is {to.value}.", next="Retry with a reason.")
     require_texts(reason=reason)
     with transaction.atomic():
-        task = locked(task)
+        task = locked(task, guard)
         transitions.require(task, verb)
         leases.require_holder(task, actor, lease_number=lease_number)
         transitions.move(task, verb, to=to, actor=actor, note={"reason": reason}, reason=reason)
         rollup.settle(task, actor=actor)
-    return task
+    return Effect(task)
 
 
-def _put_back(task: Task, actor: Actor, verb: Verb) -> Task:
+def _put_back(task: Task, actor: Actor, verb: Verb, guard: Guard | None) -> Effect:
     with transaction.atomic():
-        task = locked(task)
+        task = locked(task, guard)
         transitions.move(task, verb, to=Status.PENDING, actor=actor, reason="")
         rollup.settle(task, actor=actor)
-    return task
+    return Effect(task)
 
 
 def _unfinished_below(task: Task) -> list[Task]:

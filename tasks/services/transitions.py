@@ -11,6 +11,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from orchestrator_site.kernel.compiled import CompiledUpdate
 from orchestrator_site.kernel.errors import Conflict, Hint
 from tasks import events
 from tasks.choices import CLAIMABLE, Status, Verb
@@ -19,6 +20,10 @@ from tasks.models import Task
 from tasks.selectors.blockers import has_open_dependencies
 from tasks.services import readiness
 from tasks.state_machine import TABLE, possible_for
+
+_unchanged = CompiledUpdate(
+    lambda pk, status, lease_number: Task.objects.on_board().filter(pk=pk, status=status, lease_number=lease_number)
+)
 
 
 def require(task: Task, verb: Verb) -> None:
@@ -54,7 +59,7 @@ def move(
     changes["is_ready"] = task.is_leaf and to in CLAIMABLE and not has_open_dependencies(task)
     _update_if_unchanged(task, changes)
     if Status.COMPLETED in (before, to):
-        readiness.refresh_dependents(task)
+        readiness.refresh_dependents(task=task)
     events.record(
         actor=actor,
         verb=verb,
@@ -79,10 +84,7 @@ def _times_after(task: Task, to: Status, now: datetime) -> dict[str, Any]:
 
 
 def _update_if_unchanged(task: Task, changes: dict[str, Any]) -> None:
-    unchanged = Task.objects.filter(
-        pk=task.pk, status=task.status, lease_number=task.lease_number, archived_at__isnull=True
-    )
-    if not unchanged.update(**changes):
+    if not _unchanged(changes, pk=task.pk, status=task.status, lease_number=task.lease_number):
         raise Conflict(
             f"{task.public_id} was changed at the same time.", next="Read it again and decide.", hint=Hint.SEE_TASK
         )

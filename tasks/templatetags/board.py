@@ -25,7 +25,7 @@ _NAMED = {
     "requires_review": "review required",
     "sha256": "SHA-256",
 }
-"""What events call the facts of a change, where another word is plainer."""
+"""Labels of changed facts, where their name is not plain."""
 _SHORT_HASH = 12
 
 
@@ -81,7 +81,7 @@ _AT_THE_ENDS = (Status.COMPLETED, Status.PENDING, Status.CANCELLED)
 def happened(event: Event) -> str:
     """Say what an event did to the task of the page: `claimed this`, `sent this back for revision`."""
     if event.verb == Verb.COMMENT and event.before:
-        return "withdrew a comment"
+        return "deleted a comment"
     return Verb(event.verb).done_to("this") if event.verb in Verb.values else f"{event.verb} this"
 
 
@@ -116,7 +116,7 @@ _WORDS: dict[str, dict[Any, str]] = {
     "priority": dict(Priority.choices),
     "complexity": {value: label.lower() for value, label in Complexity.choices},
 }
-"""The words for what is stored as a code."""
+"""Labels of stored codes."""
 
 
 @register.filter

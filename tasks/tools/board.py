@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from django.db import transaction
 from pydantic import Field
 
 from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
@@ -14,25 +13,27 @@ from orchestrator_site.kernel.limits import TEXT_LIMIT
 from orchestrator_site.kernel.text import shortened, within_bytes
 from orchestrator_site.mcp.registry import Arguments, tool
 from tasks import roles, serializers
-from tasks.choices import Status
+from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
-from tasks.identity.client import Caller
 from tasks.models import Project, Task
 from tasks.selectors import counts, pages
 from tasks.selectors.blockers import edges_of
 from tasks.selectors.descendants import descendants_of
 from tasks.selectors.find import id_of, task_by_id
 from tasks.selectors.pages import Page
-from tasks.services import review, steer
-from tasks.services.edit import Changes, edit
+from tasks.services.actions import ACTIONS, update
+from tasks.services.caller import Caller
+from tasks.services.edit import Changes
+from tasks.services.effect import Effect
 from tasks.services.idempotency import run_once
 from tasks.state_machine import possible_for
 
 Answer = dict[str, Any]
-Action = Literal["cancel", "block", "unblock", "release", "fail", "retry", "approve", "request_revision"]
+if TYPE_CHECKING:
+    ActionWord = str
+else:  # execute_subtask claims
+    ActionWord = Literal[tuple(verb.value for verb in ACTIONS if verb != Verb.CLAIM)]
 StatusWord = Literal["pending", "active", "in_review", "needs_revision", "blocked", "failed", "completed", "cancelled"]
-OPENING = ("request_revision", "retry", "unblock")
-"""Actions after which a task can be edited that could not be before; the others come after the edit."""
 ROWS_DEFAULT = 10
 ROWS_LIMIT = 100
 EDGES_DEFAULT = 5
@@ -73,13 +74,12 @@ def get_status(caller: Caller, given: GetStatus) -> Answer:
 
 
 def _of_project(project: Project, given: GetStatus) -> Answer:
-    tasks = Task.objects.filter(project=project).on_board().leaves()
-    if given.specialist_type is not None:
-        tasks = tasks.filter(specialist=given.specialist_type)
-    by_status = counts.by_status(tasks)
-    wanted = _statuses(given)
-    page = pages.by_attention(tasks, statuses=wanted, after=given.cursor, limit=given.limit + 1)
-    total = sum(by_status.get(status, 0) for status in wanted)
+    by_status = counts.of_project(project, specialist=given.specialist_type)
+    wanted = [status for status in _statuses(given) if status in by_status]
+    page = pages.by_attention(
+        project, specialist=given.specialist_type, statuses=wanted, after=given.cursor, limit=given.limit + 1
+    )
+    total = sum(by_status[status] for status in wanted)
     return {"counts": by_status, "total": total, **_page(page, given)}
 
 
@@ -185,7 +185,7 @@ def _named(public_id: str, status: str) -> Answer:
 class UpdateTask(Arguments):
     aliases: ClassVar[dict[str, str]] = {"id": "task_id", "specialist": "specialist_type", "comment": "reason"}
     task_id: str
-    action: Action | None = None
+    action: ActionWord | None = None
     reason: str | None = Field(None, description="Needed for block, fail, request_revision")
     title: str | None = None
     description: str | None = None
@@ -222,16 +222,20 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
     changes = _changes(task, given)
     if not changes and given.action is None:
         raise Invalid("There is nothing to change.", next="Send an action, or a field to edit.")
-    answer: Answer = {"changed": [*changes.columns, *_links(given)]}
-    with transaction.atomic():
-        if given.action in OPENING:
-            answer.update(_act(task, actor, given.action, given.reason or ""))
-        if changes:
-            task = edit(task=task, actor=actor, changes=changes, catalogue=roles.catalogue(task.project))
-        if given.action is not None and given.action not in OPENING:
-            answer.update(_act(task, actor, given.action, given.reason or ""))
-        task.refresh_from_db(fields=["status"])
-    return {"status": task.status, **answer, "repaired": serializers.short_id(given.task_id, task)}
+    effect = update(
+        task=task,
+        actor=actor,
+        changes=changes,
+        catalogue=roles.catalogue(task.project),
+        verb=Verb(given.action) if given.action else None,
+        reason=given.reason or "",
+    )
+    return {
+        "status": effect.task.status,
+        "changed": [*changes.columns, *_links(given)],
+        **_effects(effect),
+        "repaired": serializers.short_id(given.task_id, task),
+    }
 
 
 def _changes(task: Task, given: UpdateTask) -> Changes:
@@ -269,41 +273,19 @@ def _links(given: UpdateTask) -> list[str]:
     return [name for name in ("add_dependencies", "remove_dependencies") if getattr(given, name)]
 
 
-def _act(task: Task, actor: Actor, action: Action, reason: str) -> Answer:
-    if action == "cancel":
-        cancelled = steer.cancel(task=task, actor=actor, reason=reason)
-        left = [_edge(each) for each in steer.dependents_of(cancelled)]
-        return {
-            "cancelled_total": len(cancelled),
-            **_counted("still_waiting", left, ROWS_DEFAULT),
-            "next": "Remove these dependencies or cancel these tasks too; they cannot start as they are."
-            if left
-            else None,
-        }
-    if action in ("approve", "request_revision"):
-        return _review(task, actor, action, reason)
-    if action == "block":
-        steer.block(task=task, actor=actor, reason=reason)
-    elif action == "fail":
-        steer.fail(task=task, actor=actor, reason=reason)
-    elif action == "release":
-        steer.release(task=task, actor=actor, reason=reason)
-    elif action == "unblock":
-        steer.unblock(task=task, actor=actor)
-    else:
-        steer.retry(task=task, actor=actor)
-    return {}
+def _effects(effect: Effect) -> Answer:
+    answer: Answer = {"cancelled_total": len(effect.cancelled) or None}
+    for name, (shape, following) in _SHOWN.items():
+        rows = [shape(task) for task in getattr(effect, name)]
+        answer.update(_counted(name, rows, ROWS_DEFAULT))
+        if rows:
+            answer["next"] = following
+    return answer
 
 
-def _review(task: Task, actor: Actor, action: Action, reason: str) -> Answer:
-    if action == "approve":
-        seen = review.approve(task=task, actor=actor, comment=reason)
-        ready = [serializers.pointer(each) for each in seen.unblocked]
-        following = "Call orchestrator_execute_subtask for what is ready now." if ready else None
-        return {**_counted("unblocked", ready, ROWS_DEFAULT), "next": following}
-    seen = review.request_revision(task=task, actor=actor, comment=reason)
-    affected = [_edge(each) for each in seen.affected]
-    return {
-        **_counted("built_on_it", affected, ROWS_DEFAULT),
-        "next": "Look at what was built on it: it may need revision too." if affected else None,
-    }
+_SHOWN: dict[str, tuple[Callable[[Task], Answer], str]] = {
+    "unblocked": (serializers.pointer, "Call orchestrator_execute_subtask for what is ready now."),
+    "built_on_it": (_edge, "Check what was built on it: it may need revision too."),
+    "still_waiting": (_edge, "Remove these dependencies or cancel these tasks too; they cannot start as they are."),
+}
+"""How the other tasks that a verb concerned are shown, and what to do about them."""

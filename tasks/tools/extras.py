@@ -8,11 +8,11 @@ from artifacts.reports.brief import brief_of
 from artifacts.reports.markdown import report
 from artifacts.reports.synthesis import synthesis_of
 from orchestrator_site.mcp.registry import prompt, resource
-from tasks.identity.client import Caller
 from tasks.models import Task
 from tasks.selectors import counts
 from tasks.selectors.find import ids_beginning, project_of_task, task_by_id
 from tasks.selectors.overview import overview
+from tasks.services.caller import Caller
 from tasks.tools import loop
 
 

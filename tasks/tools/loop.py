@@ -16,10 +16,10 @@ from orchestrator_site.mcp.schema import HIDDEN
 from tasks import roles, serializers
 from tasks.choices import Complexity
 from tasks.identity.actor import Actor
-from tasks.identity.client import Caller
 from tasks.models import Session, Task
-from tasks.selectors.find import task_by_id
+from tasks.selectors.find import TaskName, task_by_id
 from tasks.selectors.overview import Overview, overview
+from tasks.services.caller import Caller
 from tasks.services.claim import Claim, claim, claim_next
 from tasks.services.idempotency import run_once
 from tasks.services.plan import Plan, Subtask, plan
@@ -233,8 +233,10 @@ def _claim(given: ExecuteSubtask, actor: Actor) -> Claim:
     project = actor.project
     if given.task_id is None:
         return claim_next(project=project, actor=actor, specialist=given.specialist_type)
+    if not given.specialist_type:
+        return claim(task=TaskName(project, given.task_id), actor=actor, take_over=given.take_over)
     task = task_by_id(project, given.task_id)
-    if given.specialist_type and task.specialist != given.specialist_type:
+    if task.specialist != given.specialist_type:
         raise Invalid(
             f"{task.public_id} is for {task.specialist or 'nobody in particular'}, not for {given.specialist_type}.",
             next="Leave specialist_type out when you name a task.",

@@ -1,1 +1,1 @@
-"""The browser's door: one module per family of pages."""
+"""Web pages: one module per group of pages."""

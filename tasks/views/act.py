@@ -1,4 +1,4 @@
-"""Acting on a task: the verbs that are offered, and each as a form of its own."""
+"""Task actions: the menu, and a form for each action."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from orchestrator_site.web.pages import came_from, form, page, require
 from tasks.identity.page import actor_of, find_task
 from tasks.models import Task
 from tasks.selectors.available_actions import BY_VERB, Offer, may_complete, offers_for
-from tasks.services.guarded_action import ask, seen_as
+from tasks.services.actions import perform, seen_as
 
 
 @page
 def menu(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show what may be done with a task now, for the menus of cards and rows."""
+    """Show the available actions, for the menus of cards and rows."""
     found, scopes = find_task(public_id), scopes_of(request.user)
     context = {
         "task": found,
@@ -35,7 +35,7 @@ def menu(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @form(Scope.READ)
 def do(request: HttpRequest, public_id: str, verb: str) -> HttpResponseBase:
-    """Ask for the words that a verb needs on GET, do it on POST."""
+    """Show the form of an action on GET, perform it on POST."""
     offer = BY_VERB.get(verb)
     if offer is None:
         raise Http404
@@ -50,11 +50,11 @@ def _do(request: HttpRequest, task: Task, offer: Offer) -> HttpResponseBase:
     seen = request.POST.get("seen", "")
     try:
         with refusals_told(f"{offer.verb} on a page"):
-            ask(task=task, verb=offer.verb, actor=actor_of(request), reason=_reason(request), seen=seen)
+            perform(task=task, verb=offer.verb, actor=actor_of(request), reason=_reason(request), seen=seen)
     except (Invalid, Transient) as error:
         return _form(request, task, offer, error)
     except (Conflict, NotReady) as error:
-        if offer.reason and _reason(request):  # what was typed stays, beside how the task stands now
+        if offer.reason and _reason(request):  # keep the input, next to the current state
             return _form(request, find_task(task.public_id), offer, error)
         messages.error(request, in_words(error), extra_tags=error.code)
     else:
@@ -63,7 +63,6 @@ def _do(request: HttpRequest, task: Task, offer: Offer) -> HttpResponseBase:
 
 
 def _reason(request: HttpRequest) -> str:
-    """Return the words as they were typed; a form sends line ends of its own."""
     return request.POST.get("reason", "").replace("\r\n", "\n")
 
 
@@ -73,6 +72,7 @@ def _form(request: HttpRequest, task: Task, offer: Offer, error: OrchestratorErr
         "task": task,
         "offer": offer,
         "error": in_words(error) if error else "",
+        "code": error.code if error else "",
         "is_possible": offer in offers_for(task, scopes_of(request.user)),
         "reason": _reason(request),
         "comments": count_unsent(task) if offer.scope == Scope.REVIEW else 0,

@@ -1,4 +1,4 @@
-"""The board of a project or of one of its plans: a column for each state."""
+"""The board of a project or plan: one column per state."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ KEYS = (
     ("k", "Previous card (also ↑)"),
     ("l", "Next column (also →)"),
     ("h", "Previous column (also ←)"),
-    ("m", "Open the card’s actions"),
+    ("m", "Open the actions menu"),
 )
-"""What the board does by keys; board.js does it, site.js lists and presses them."""
+"""Shortcuts that board.js implements and site.js lists."""
 PRIORITIES = {level.value: level.label.capitalize() for level in reversed(Priority)}
 
 
@@ -50,7 +50,6 @@ def board(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _filters(request: HttpRequest) -> cards.CardFilters:
-    """Read filters from the address; priorities that do not exist are no filter."""
     texts = {name: text_in(request, name) for name in ("q", "specialist", "plan", "holder")}
     priority = number_in(request, "priority", least=0, most=9)
     known = priority if priority in Priority.values else 0
@@ -58,7 +57,7 @@ def _filters(request: HttpRequest) -> cards.CardFilters:
 
 
 def _more(request: HttpRequest, column: cards.Column) -> str:
-    """Return the address of the same board with more cards in a column; empty where there are no more to show."""
+    """Return the URL of the board with more cards in a column, or nothing if all are shown."""
     if not column.more:
         return ""
     query = request.GET.copy()
@@ -67,6 +66,6 @@ def _more(request: HttpRequest, column: cards.Column) -> str:
 
 
 def _table(project: Project, filters: cards.CardFilters, column: cards.Column) -> str:
-    """Return the address of a column as a table, with the filters that tables know as well."""
+    """Return the URL of a column as a table, with the filters that both have."""
     given = {name: value for name, value in asdict(filters).items() if value and name in ("q", "specialist", "plan")}
     return reverse("tasks", args=[project.slug], query={"kind": "leaf", "status": column.status.value, **given})

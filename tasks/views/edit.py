@@ -1,4 +1,4 @@
-"""Editing a task: a form that overwrites nothing which its person has not seen."""
+"""The edit form of a task. It never overwrites changes that its user has not seen."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from tasks.services.edit import edit as change
 from tasks.views import edit_form
 from tasks.views.edit_form import Typed
 
-EVENTS_TOLD = 10
+EVENTS_SHOWN = 10
 
 
 @form(Scope.WRITE)
 def edit(request: HttpRequest, public_id: str) -> HttpResponseBase:
-    """Show the form on GET; on POST find tasks to wait for (`look`), or save."""
+    """Show the form on GET; on POST search for dependencies (`look`) or save."""
     found = find_task(public_id)
     if request.method != "POST":
         return _form(request, found, edit_form.shown(found))
@@ -45,62 +45,49 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponseBase:
 def _save(request: HttpRequest, task: Task, typed: Typed) -> HttpResponseBase:
     try:
         with refusals_told("an edit on a page"):
-            changes = _change(request, task, typed)
+            changes = _changes(task, typed)
+            if changes:
+                change(
+                    task=task,
+                    actor=actor_of(request),
+                    changes=changes,
+                    catalogue=roles.catalogue(task.project),
+                    guard=lambda row: _require_unchanged(row, typed),
+                )
     except Transient as error:
         return _form(request, task, typed, error)
     except Invalid as error:
-        return _form(request, task, typed, error, edit_form.places_of(error))
+        return _form(request, task, typed, error, edit_form.errors_by_field(error))
     except Conflict as error:
-        return _overtaken(request, find_task(task.public_id), typed, error)
+        return _conflict_form(request, find_task(task.public_id), typed, error)
     messages.success(request, "Saved." if changes else "No changes to save.")
     return came_from(request, reverse("task", args=[task.public_id]))
 
 
-def _change(request: HttpRequest, task: Task, typed: Typed) -> Changes:
-    """Write what differs, and return it."""
-    changes = _changes(task, typed)
-    if changes:
-        change(
-            task=task,
-            actor=actor_of(request),
-            changes=changes,
-            catalogue=roles.catalogue(task.project),
-            guard=lambda row: _guard(row, typed),
-        )
-    return changes
-
-
 def _changes(task: Task, typed: Typed) -> Changes:
-    """Return what to change. Raises Invalid for words where ids are wanted: a person has to choose."""
+    """Return what to change. Raises Invalid for search terms that are not ids: the user has to choose."""
     unknown = [part for part in typed.wanted if not chosen(task, [part])]
     if unknown:
-        raise invalid(
-            [
-                {
-                    "at": "find",
-                    "problem": f"“{unknown[0]}” isn’t a task id in this project; select tasks from the results",
-                }
-            ]
-        )
+        raise invalid([{"at": "find", "problem": f"“{unknown[0]}” is not a task id; choose tasks in the results"}])
     add = chosen(task, [*typed.add, *typed.wanted])
     return Changes(edit_form.changed(task, typed), add, chosen(task, typed.drop))
 
 
-def _guard(row: Task, typed: Typed) -> None:
-    """Refuse to overwrite what the person has not seen. Raises Stale."""
+def _require_unchanged(row: Task, typed: Typed) -> None:
+    """Raises Stale if the task has changed since the form was opened."""
     if edit_form.seen_of(row) != typed.seen:
         raise Stale("The task changed while you were editing.", next="Review the changes, then save again.")
 
 
-def _overtaken(request: HttpRequest, task: Task, typed: Typed, error: Conflict) -> HttpResponse:
-    """Show the form again with what the person typed, beside what others did since."""
-    told = _events_since(task, typed.seen)
-    typed, against = edit_form.brought_up_to_date(task, typed)
-    return _form(request, task, typed, error, now=against, more={"events": told})
+def _conflict_form(request: HttpRequest, task: Task, typed: Typed, error: Conflict) -> HttpResponse:
+    """Show the form again with the user's input next to the changes made since."""
+    events = _events_since(task, typed.seen)
+    typed, against = edit_form.rebase(task, typed)
+    return _form(request, task, typed, error, now=against, more={"events": events})
 
 
 def _events_since(task: Task, seen: str) -> list[Event]:
-    """Return what happened after the change that was seen last, the newest first; nothing where that is nonsense."""
+    """Return the events since the form was opened, newest first; none if its timestamp is invalid."""
     try:
         since = datetime.fromisoformat(seen)
     except ValueError:
@@ -108,7 +95,7 @@ def _events_since(task: Task, seen: str) -> list[Event]:
     if since.tzinfo is None:
         return []
     events = Event.objects.filter(task=task, created_at__gt=since).select_related("session")
-    return list(events.order_by("-id")[:EVENTS_TOLD])
+    return list(events.order_by("-id")[:EVENTS_SHOWN])
 
 
 def _form(
@@ -132,7 +119,7 @@ def _form(
         "own_needs": [link for link in needs if link.is_own],
         "inherited_needs": [link for link in needs if not link.is_own],
         "ticked": ticked,
-        "candidates": [each for each in _found(task, typed) if each not in ticked],
+        "candidates": [each for each in _search(task, typed) if each not in ticked],
         "looked": bool(typed.wanted),
         "next": request.POST.get("next") or request.GET.get("next", ""),
         **(more or {}),
@@ -140,8 +127,7 @@ def _form(
     return render(request, "tasks/edit.html", context, status=_status(error))
 
 
-def _found(task: Task, typed: Typed) -> list[Task]:
-    """Return what each part of the search fits, each task once."""
+def _search(task: Task, typed: Typed) -> list[Task]:
     return list(
         dict.fromkeys(
             found for part in typed.wanted[:5] for found in candidates(task, part, tasks_found(task.project, part))

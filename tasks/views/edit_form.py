@@ -1,4 +1,4 @@
-"""The form that edits a task: what was typed, what the person had seen, and what is wrong with it."""
+"""The fields of the edit form: input, the values it was opened with, and errors."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tasks.models import Task
 from tasks.roles import Catalogue
 
 SEVERAL = 100
-"""Dependencies that one form adds or removes."""
+"""The most dependencies that one form adds or removes."""
 _APART = re.compile(r"[\n,]+")
-_PLACES = {"specialist_type": "specialist"}
-"""What a service calls a place that the form calls otherwise."""
+_FIELD_NAMES = {"specialist_type": "specialist"}
+"""Form fields that services name differently."""
 _FIELDS: tuple[tuple[str, str, str, str], ...] = (
     ("title", "Title", "line", ""),
     ("description", "Description", "text", "What to do. Included in the brief."),
@@ -35,7 +35,7 @@ _FIELDS: tuple[tuple[str, str, str, str], ...] = (
 
 @dataclass(slots=True)
 class Field:
-    """A field as the page shows it. `was` stands for what the person saw; `now` is what somebody else wrote since."""
+    """A field on the page. `was` is a digest of the value that was shown; `now` is the value if others changed it."""
 
     name: str
     label: str
@@ -51,7 +51,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What a person sent. `seen` is the moment of the change that they had seen last."""
+    """The submitted form. `seen` is the timestamp of the last change that the user has seen."""
 
     values: dict[str, str]
     was: dict[str, str]
@@ -62,40 +62,38 @@ class Typed:
 
     @property
     def wanted(self) -> list[str]:
-        """The parts of what was typed to find further dependencies."""
+        """The search terms for new dependencies."""
         return [part.strip() for part in _APART.split(self.find) if part.strip()][:SEVERAL]
 
 
 def read(post: QueryDict) -> Typed:
-    """Read what was sent; a checkbox that is not there is off."""
     return Typed(
-        values={name: _one_kind_of_line_end(post.get(name, "")) for name, *_ in _FIELDS},
+        values={name: _normalize_line_ends(post.get(name, "")) for name, *_ in _FIELDS},
         was={name: post.get(f"was-{name}", "") for name, *_ in _FIELDS},
         seen=post.get("seen", ""),
         add=_ids(post, "add"),
         drop=_ids(post, "drop"),
-        find=_one_kind_of_line_end(post.get("find", "")).replace("\x00", ""),
+        find=_normalize_line_ends(post.get("find", "")).replace("\x00", ""),
     )
 
 
 def shown(task: Task) -> Typed:
-    """Return a form that holds what the task says now."""
+    """Return the form with the task's current values."""
     values = values_of(task)
     return Typed(values, {name: digest(value) for name, value in values.items()}, seen_of(task))
 
 
 def seen_of(task: Task) -> str:
-    """Return what a form remembers of the last change of a task."""
     return task.updated_at.isoformat()
 
 
 def values_of(task: Task) -> dict[str, str]:
-    """Return what a browser sends back for a task whose form nobody touched."""
+    """Return what a browser sends back for an untouched form."""
     line_ends = re.compile(r"[\r\n]")
     return {
         "title": line_ends.sub("", task.title),
-        "description": _one_kind_of_line_end(task.description),
-        "context": _one_kind_of_line_end(task.context),
+        "description": _normalize_line_ends(task.description),
+        "context": _normalize_line_ends(task.context),
         "specialist": task.specialist,
         "priority": str(task.priority),
         "complexity": task.complexity,
@@ -105,15 +103,14 @@ def values_of(task: Task) -> dict[str, str]:
 
 
 def changed(task: Task, typed: Typed) -> dict[str, Any]:
-    """Return the columns that the person wants otherwise than they are."""
     current = values_of(task)
     return {name: _column(name, value) for name, value in typed.values.items() if value != current[name]}
 
 
-def brought_up_to_date(task: Task, typed: Typed) -> tuple[Typed, dict[str, str]]:
-    """Take over what others wrote where the person touched nothing; returns the form, and what now stands elsewhere.
+def rebase(task: Task, typed: Typed) -> tuple[Typed, dict[str, str]]:
+    """Take over others' changes in fields that the user has not touched.
 
-    What the person typed is kept; saving once more overwrites what it stands against, knowingly.
+    Returns the new form, and the current values of the fields in conflict. Saving again overwrites those knowingly.
     """
     current = shown(task)
     values, against = dict(typed.values), {}
@@ -128,7 +125,6 @@ def brought_up_to_date(task: Task, typed: Typed) -> tuple[Typed, dict[str, str]]
 def fields(
     task: Task, typed: Typed, roles: Catalogue, problems: Mapping[str, str], now: Mapping[str, str]
 ) -> list[Field]:
-    """Return the fields in their order."""
     choices = _choices(task, roles)
     return [
         Field(
@@ -139,18 +135,17 @@ def fields(
     ]  # fmt: skip
 
 
-def places_of(error: Invalid) -> dict[str, str]:
-    """Return what is wrong by the name of its field; what has none belongs to the dependencies."""
+def errors_by_field(error: Invalid) -> dict[str, str]:
+    """Return the errors by field; those of no field belong to the dependencies."""
     problems: Iterable[dict[str, Any]] = error.details.get("problems") or [{"at": "find", "problem": error.message}]
     found: dict[str, str] = {}
     for problem in problems:
         place = str(problem.get("at", "")).partition("[")[0]
-        found.setdefault(_PLACES.get(place, place), str(problem["problem"]))
+        found.setdefault(_FIELD_NAMES.get(place, place), str(problem["problem"]))
     return found
 
 
 def digest(value: str) -> str:
-    """Stand for a text, however long it is."""
     return hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
@@ -175,6 +170,6 @@ def _ids(post: QueryDict, name: str) -> list[str]:
     return [each.replace("\x00", "") for each in post.getlist(name)[:SEVERAL]]
 
 
-def _one_kind_of_line_end(text: str) -> str:
-    """Browsers send `\\r\\n` for every line end of a text, whatever stood there before."""
+def _normalize_line_ends(text: str) -> str:
+    """Browsers send `\\r\\n` for every line end."""
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,4 +1,4 @@
-"""The home page: every project at a glance, what moves, and what waits for a person."""
+"""The home page: all projects, what needs attention, and what is in progress."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.selectors import board
 
 @page
 def projects(request: HttpRequest) -> HttpResponse:
-    """Show the projects, and across them what is to be known at a glance; without any, how to begin."""
+    """Show the projects, or how to start if there are none."""
     rows = board.projects(page=page_number(request))
     facts = {"rows": rows, "is_owner": Scope.ADMIN in scopes_of(request.user)}
     if not rows.items and rows.page == 1:

@@ -1,4 +1,4 @@
-"""Pages of a plan, a group or a task as a whole: who waits for whom, who worked when, what came of it."""
+"""Graph, timeline and synthesis of a plan, group or task."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEPTH = 2
 
 @page
 def graph(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show what waits for what: all below a plan or group, or what is near one task (`around`, or a task itself)."""
+    """Show the dependencies below a plan or group, or near one task (`around`, or the task itself)."""
     top = find_task(public_id)
     centre = _centre(request, top)
     depth = number_in(request, "depth", least=1, most=graphs.DEPTHS[-1]) if "depth" in request.GET else DEPTH
@@ -52,7 +52,7 @@ def graph(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @page
 def timeline(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show who worked when, a row for each task or (`by=worker`) for each worker."""
+    """Show one row per task or (`by=worker`) per worker."""
     found = find_task(public_id)
     by = request.GET.get("by", "")
     by = by if by in BY else "task"
@@ -63,7 +63,6 @@ def timeline(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @page
 def synthesis(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show the parts of a plan put together, in the order in which they build on each other."""
     found = find_task(public_id)
     context = {
         "task": found,
@@ -75,7 +74,6 @@ def synthesis(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @page
 def synthesis_markdown(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Send the whole synthesis as a Markdown file."""
     found = find_task(public_id)
     name = content_disposition_header(True, f"{found.public_id}.md") or "attachment"
     headers = {"Content-Disposition": name, "X-Content-Type-Options": "nosniff"}
@@ -83,7 +81,7 @@ def synthesis_markdown(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _centre(request: HttpRequest, top: Task) -> Task | None:
-    """The task whose neighbourhood is asked for: a leaf's own, or that of a task of the same project."""
+    """The task whose neighbors are shown: `around`, or a leaf itself. Raises Http404 for another project's task."""
     around = text_in(request, "around")
     if not around or around == top.public_id:
         return top if top.is_leaf else None
@@ -94,19 +92,18 @@ def _centre(request: HttpRequest, top: Task) -> Task | None:
 
 
 def _zoom(request: HttpRequest, number: int) -> tuple[svg.Step, str]:
-    """The size that is asked for, or one in which so many tasks stay readable."""
+    """The requested size, or one in which this many tasks stay readable."""
     asked = request.GET.get("zoom", "")
     step = svg.STEPS.get(asked) or svg.step_for(number)
     return step, asked if asked in ZOOMS else step.name
 
 
 def _addresses() -> svg.Address:
-    """Return how to get from an id to its page; asking Django for each of a thousand takes longer than drawing them."""
+    """Map ids to URLs; `reverse` for each of a thousand tasks would take longer than drawing them."""
     before, _, after = reverse("task", args=["-"]).rpartition("-")
     return lambda public_id: f"{before}{quote(public_id, safe='')}{after}"
 
 
 def _states(graph: svg.Graph) -> list[str]:
-    """The states that occur, in the order of their life."""
     seen = {vertex.status for vertex in graph.vertices.values()}
     return [status for status in Status.values if status in seen]

@@ -1,4 +1,4 @@
-"""Pages of one project: its plans, and its tasks as a table."""
+"""Overview and task table of a project."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _list_context(found: Project, filters: board.Filters) -> dict[str, object]:
 
 
 def _filters(request: HttpRequest, *names: str) -> board.Filters:
-    """Read filters from the address; states and kinds that do not exist are no filter."""
+    """Read filters from the URL, ignoring unknown states and kinds."""
     given = {name: text_in(request, name) for name in names}
     if given.get("status") not in Status.values:
         given["status"] = ""

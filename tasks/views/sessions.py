@@ -1,4 +1,4 @@
-"""Pages of sessions: which assistants were here, what each did and cost, and the end of one."""
+"""Assistant sessions: list, detail, and ending one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tasks.services.sessions import end_session
 
 @page
 def sessions(request: HttpRequest) -> HttpResponse:
-    """List the sessions, the newest first, with what their calls came to."""
     slug = text_in(request, "project")
     found = get_object_or_404(Project, slug=slug) if slug else None
     filters = query.Filters(found, request.GET.get("open") == "true", text_in(request, "client"))
@@ -32,7 +31,6 @@ def sessions(request: HttpRequest) -> HttpResponse:
 
 @page
 def session(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show one session."""
     found = find_session(public_id)
     context = {
         "session": found,
@@ -48,7 +46,6 @@ def session(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @form(Scope.ADMIN)
 def end(request: HttpRequest, public_id: str) -> HttpResponseBase:
-    """Ask whether to end a session, and end it."""
     found = find_session(public_id)
     if request.method != "POST":
         return render(request, "tasks/session_end.html", {"session": found, "held": query.held_by(found)})
@@ -58,7 +55,6 @@ def end(request: HttpRequest, public_id: str) -> HttpResponseBase:
 
 
 def find_session(public_id: str) -> Session:
-    """Return a session with its project. Raises Http404."""
     if "\x00" in public_id:  # PostgreSQL refuses to compare with it
         raise Http404
     return get_object_or_404(Session.objects.select_related("project"), public_id=public_id)

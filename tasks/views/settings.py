@@ -1,4 +1,4 @@
-"""The page of a project's settings."""
+"""Project settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ Values = dict[str, Any]
 
 @form(Scope.ADMIN)
 def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """Show what a project is called and how it works on GET, change it on POST."""
     found = find_project(slug)
     if request.method != "POST":
         return _form(request, found, _values_of(found))
@@ -66,16 +65,16 @@ def _typed(request: HttpRequest) -> Values:
 
 
 def _save(request: HttpRequest, project: Project, typed: Values) -> bool:
-    """Write what differs; returns whether anything did."""
+    """Save the changes; returns whether there were any."""
     seen = request.POST.get("seen", "")
 
-    def unchanged(now: Project) -> None:
+    def require_unchanged(now: Project) -> None:
         if _fingerprint(now) != seen:
             raise Stale("Someone else changed these settings while this form was open.")
 
     columns = _columns(project, typed)
     if columns or _fingerprint(project) != seen:
-        edit_project(project=project, actor=actor_of(request), columns=columns, guard=unchanged)
+        edit_project(project=project, actor=actor_of(request), columns=columns, guard=require_unchanged)
     return bool(columns)
 
 
@@ -86,14 +85,14 @@ def _columns(project: Project, typed: Values) -> Values:
 
 
 def _settings(project: Project, typed: Values) -> Values:
-    """Return the settings as they are to be kept: what this page does not know stays, what is as usual is left out."""
+    """Return the new settings: unknown ones are kept, defaults are omitted."""
     chosen = {"lease_minutes": _minutes(typed["lease_minutes"]), "review": typed["review"], "mirror": typed["mirror"]}
     others = {name: value for name, value in project.settings.items() if name not in KNOWN}
     return others | {name: value for name, value in chosen.items() if value is not None and value is not False}
 
 
 def _minutes(text: str) -> int | float | str | None:
-    """Read a number of minutes; a text that is none stays one, for the service to refuse."""
+    """Parse minutes; the service rejects what is not a number."""
     if not text:
         return None
     try:
@@ -103,8 +102,8 @@ def _minutes(text: str) -> int | float | str | None:
 
 
 def _fingerprint(project: Project) -> str:
-    told = json.dumps([project.name, project.settings], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
+    state = json.dumps([project.name, project.settings], sort_keys=True)
+    return hashlib.sha256(state.encode()).hexdigest()[:32]
 
 
 def _form(
@@ -115,7 +114,7 @@ def _form(
     error: Stale | Invalid | Transient | None = None,
     seen: str = "",
 ) -> HttpResponse:
-    """Show the form. After a lost race it remembers what holds now, which a second save writes over."""
+    """Show the form. After a conflict it carries the current state, so that saving again overwrites it."""
     context = {
         "project": project,
         "values": values,
@@ -134,7 +133,6 @@ def _form(
 
 
 def _by_field(error: Invalid) -> dict[str, list[str]]:
-    """Return what is wrong by field; what belongs to none stands by itself."""
     found: dict[str, list[str]] = {}
     for problem in error.details.get("problems", []):
         place, text = str(problem.get("at", "")).removeprefix("settings."), str(problem["problem"])
@@ -149,4 +147,4 @@ def _has_folder(project: Project) -> bool:
     try:
         return bool(project.root_path) and Path(project.root_path).is_dir()
     except (OSError, ValueError):
-        return False  # a name that no system has
+        return False  # not a valid path on this system

@@ -1,4 +1,4 @@
-"""Pages of a project's specialists: read them, and for who rules the site, write them and see the brief at once."""
+"""Specialists of a project. Administrators can edit them with a live preview of the brief."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ _TEXTS = ("role_definition", "expertise", "approach", "output_format")
 
 @page
 def specialists(request: HttpRequest, slug: str) -> HttpResponse:
-    """List every role that holds for a project."""
     found = find_project(slug)
     roles, uses = catalogue(found), query.uses_of(found)
     context = {
@@ -43,7 +42,6 @@ def specialists(request: HttpRequest, slug: str) -> HttpResponse:
 
 @page
 def specialist(request: HttpRequest, slug: str, name: str) -> HttpResponse:
-    """Show a role whole."""
     found = find_project(slug)
     role = _role(found, name)
     context = {
@@ -57,7 +55,7 @@ def specialist(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 
 @form(Scope.ADMIN)
 def edit(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
-    """Edit a role: a form on GET; a POST shows the brief with what was typed, or saves it."""
+    """Show the form on GET; on POST preview the brief or save."""
     found = find_project(slug)
     role = catalogue(found).roles.get(name)
     if request.method == "POST":
@@ -71,7 +69,6 @@ def edit(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
 
 @form(Scope.ADMIN)
 def new(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """Write a specialist that there is not yet."""
     found = find_project(slug)
     if request.method == "POST":
         return _sent(request, found, _Draft.typed(request, request.POST.get("name", "").strip()), None)
@@ -80,11 +77,13 @@ def new(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 @form(Scope.ADMIN)
 def reset(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
-    """Ask on GET, and on POST remove what the project wrote, so that the packaged or the site's role holds again."""
+    """Ask on GET; on POST remove the project's role, so that the site's or built-in one applies again."""
     found = find_project(slug)
     role = _role(found, name)
     if request.method != "POST":
-        return _ask_to_reset(request, found, role)
+        below = catalogue(None).roles.get(name)
+        context = {"project": found, "role": role, "seen": query.fingerprint(role), "below": below}
+        return render(request, "tasks/specialist_reset.html", context)
     try:
         seen = request.POST.get("seen", "")
         delete_specialist(project=found, actor=actor_of(request), name=name, guard=_unchanged_since(seen))
@@ -98,17 +97,6 @@ def reset(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
     return redirect("specialists", slug=slug)
 
 
-def _ask_to_reset(request: HttpRequest, project: Project, role: Role) -> HttpResponse:
-    context = {"project": project, "role": role, "seen": query.fingerprint(role)}
-    context["below"] = _below(role.name)
-    return render(request, "tasks/specialist_reset.html", context)
-
-
-def _below(name: str) -> Role | None:
-    """Return the role that holds where a project has none of its own; its files would win in any case."""
-    return catalogue(None).roles.get(name)
-
-
 def _role(project: Project, name: str) -> Role:
     role = catalogue(project).roles.get(name)
     if role is None:
@@ -118,7 +106,7 @@ def _role(project: Project, name: str) -> Role:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A role as it stands in the fields: lists with a line for each item."""
+    """A role as form fields: lists are lines of text."""
 
     name: str = ""
     role_definition: str = ""
@@ -128,17 +116,14 @@ class _Draft:
 
     @classmethod
     def of(cls, role: Role) -> _Draft:
-        """Return the fields of a role."""
         lists = "\n".join(role.expertise), "\n".join(role.approach)
         return cls(role.name, role.role_definition, *lists, role.output_format)
 
     @classmethod
     def typed(cls, request: HttpRequest, name: str) -> _Draft:
-        """Return the fields as they were sent."""
         return cls(name, **{each: request.POST.get(each, "").replace("\r\n", "\n") for each in _TEXTS})
 
     def as_role(self) -> Role:
-        """Return the role that this would be."""
         lists = _items(self.expertise), _items(self.approach)
         return Role(self.name, self.role_definition.strip(), *lists, self.output_format.strip())
 
@@ -148,7 +133,6 @@ def _items(lines: str) -> tuple[str, ...]:
 
 
 def _sent(request: HttpRequest, project: Project, draft: _Draft, role: Role | None) -> HttpResponseBase:
-    """Show the brief of what was typed, or save it."""
     seen = request.POST.get("seen", "")
     if request.POST.get("do") == "preview":
         return _form(request, project, draft, role, seen=seen)
@@ -188,7 +172,7 @@ def _is_free(role: Role | None) -> None:
 
 
 def _unchanged_since(seen: str) -> Callable[[Role | None], None]:
-    """Return what a service asks before it writes: whether the role is still the one that the form was made of."""
+    """Return a guard that raises Stale if the role has changed since the form was opened."""
 
     def check(role: Role | None) -> None:
         if query.fingerprint(role) != seen:
@@ -206,14 +190,14 @@ def _form(
     error: OrchestratorError | None = None,
     seen: str = "",
 ) -> HttpResponse:
-    """Show the form with a brief. After a lost race it remembers what holds now, which a second save writes over."""
+    """Show the form and preview. After a conflict it carries the current state, so that saving again overwrites it."""
     is_new = _is_new(request)
     is_known = NAME.fullmatch(draft.name) is not None
     task_id = request.POST.get("task", "")
     tasks = query.tasks_of(project, draft.name) if is_known else []
     if request.method != "POST" and tasks:
         task_id = tasks[0].public_id
-    problems, note = _told(error)
+    problems, note = _errors_and_note(error)
     context: dict[str, Any] = {
         "project": project,
         "draft": draft,
@@ -226,17 +210,15 @@ def _form(
         "errors": problems,
         "note": note,
         "lost": query.last_editor(project, draft.name) or "someone" if isinstance(error, Stale) else "",
-        "back": reverse("specialists", args=[project.slug]) if is_new else _address(project, draft.name),
+        "back": reverse("specialists", args=[project.slug])
+        if is_new
+        else reverse("specialist", args=[project.slug, draft.name]),
     }
     return render(request, "tasks/specialist_edit.html", context, status=error.status if error else 200)
 
 
-def _address(project: Project, name: str) -> str:
-    return reverse("specialist", args=[project.slug, name])
-
-
-def _told(error: OrchestratorError | None) -> tuple[Errors, str]:
-    """Return what is wrong by field, and what stands above the form."""
+def _errors_and_note(error: OrchestratorError | None) -> tuple[Errors, str]:
+    """Return the errors by field, and the note above the form."""
     if error is None or isinstance(error, Stale):
         return {}, ""
     found: Errors = {}

@@ -1,4 +1,4 @@
-"""The page of one task or plan."""
+"""Detail page of a task or plan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasks.models import Task
 from tasks.selectors import board
 from tasks.selectors.activity import now
 from tasks.selectors.available_actions import may_complete, may_edit, offers_for
-from tasks.services.guarded_action import seen_as
+from tasks.services.actions import seen_as
 
 
 @page
@@ -48,7 +48,7 @@ def task(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _verbs(task: Task, scopes: frozenset[Scope], address: str) -> dict[str, Any]:
-    """What somebody may do with the task now: what brings it on as buttons, the rest in a menu."""
+    """The available actions: those that move the task on as buttons, the rest in a menu."""
     offers = offers_for(task, scopes)
     return {
         "offers": [offer for offer in offers if offer.moves_on],

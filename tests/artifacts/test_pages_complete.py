@@ -12,7 +12,7 @@ from django.test import Client
 from artifacts import storage
 from artifacts.models import Artifact, ArtifactVersion, Upload, UploadState
 from artifacts.storage import staging
-from orchestrator_site.asgi.body_limit import body_limit
+from orchestrator_site.asgi.site import body_limit
 from tasks.choices import Status, Verb
 from tasks.models import Event, Project, Task
 from tests.factories import (

@@ -226,11 +226,8 @@ def test_a_review_without_work_says_so(client: Client, project: Project) -> None
     assert 'id="no-files"' in _review(client, make_task(project))
     plan = make_plan(project, 1, status=Status.IN_REVIEW)
     page = _review(client, plan)
-    assert (
-        f'href="/tasks/{plan.public_id}/"' in page.partition('id="no-files"')[2]
-        and 'value="approve"' in page
-        and "request_revision" not in page
-    )
+    assert f'href="/tasks/{plan.public_id}/"' in page.partition('id="no-files"')[2]
+    assert 'value="approve"' in page and "request_revision" not in page
 
 
 def test_reviews_lead_to_the_ones_before_and_after(client: Client, project: Project) -> None:
@@ -263,7 +260,7 @@ def test_a_comment_on_a_line_stands_below_it_and_can_be_deleted(client: Client, 
     assert answer["Location"] == f"/tasks/{task.public_id}/review/#comment-{made.pk}"
     row = _review(client, task).partition(f'id="{work.public_id}-5"')[2].partition("</article>")[0]
     assert row.count("<tr") == 1 and "Why five?" in row and 'class="comment draft"' in row and "data-delete" in row
-    _post(client, task, do="withdraw", comment=made.pk)
+    _post(client, task, do="delete", comment=made.pk)
     assert not ReviewComment.objects.exists()
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from artifacts import storage
 from artifacts.models import INLINE_LIMIT, ArtifactVersion
 from artifacts.selectors.artifacts import read, version_of
-from artifacts.services.deliver import prepare_work
+from artifacts.services.deliver import prepare_text
 from artifacts.services.store import store_artifact
 from orchestrator_site.kernel.errors import Invalid
 from tasks.identity.actor import Actor
@@ -106,15 +106,15 @@ def test_the_same_bytes_are_stored_once(text: str) -> None:
 @given(st.text(max_size=20), st.characters(categories=["Cs"]), st.text(max_size=20))
 def test_half_a_surrogate_pair_is_refused_before_anything_is_stored(before: str, half: str, after: str) -> None:
     with pytest.raises(Invalid, match="detailed_work"):
-        prepare_work(before + half + after)
+        prepare_text(before + half + after)
 
 
 @given(st.text(alphabet=" \t\r\n\u00a0\u2003", max_size=10))
 def test_a_work_of_blanks_alone_is_refused(blanks: str) -> None:
-    with pytest.raises(Invalid, match="there is no work in it"):
-        prepare_work(blanks)
+    with pytest.raises(Invalid, match="detailed_work"):
+        prepare_text(blanks)
 
 
 @given(TEXTS.filter(str.strip))
 def test_any_other_text_is_a_work(text: str) -> None:
-    assert prepare_work(text).sha256 == hashlib.sha256(text.encode()).hexdigest()
+    assert prepare_text(text).sha256 == hashlib.sha256(text.encode()).hexdigest()

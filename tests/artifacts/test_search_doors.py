@@ -135,8 +135,8 @@ def test_the_page_has_pages_and_forgives_an_address(ada: Assistant, client: Clie
 
 def test_the_page_says_what_it_did_not_find(ada: Assistant, client: Client) -> None:
     signed_in(client)
-    assert "Nothing was found." in html_of(client.get("/search/?q=unicorn"))
-    assert "There is no such project." in html_of(client.get("/search/?q=unicorn&project=nowhere"))
+    assert 'id="no-results"' in html_of(client.get("/search/?q=unicorn"))
+    assert 'id="unknown-project"' in html_of(client.get("/search/?q=unicorn&project=nowhere"))
     assert "looked through" in html_of(client.get("/search/"))
     deliver(ada, "cats alone")
     assert "Nothing holds all of these words" in html_of(client.get("/search/?q=cats+unicorns"))

@@ -21,7 +21,7 @@ FACT = "The code block that begins in line 3 is not closed."
 def test_a_tool_answers_warnings_and_what_to_do(ada: Assistant) -> None:
     answer = ada.complete(ada.plan("A")["A"], detailed_work=CUT)
     assert answer["status"] == "completed" and answer["warnings"] == [FACT]
-    assert answer["next"].startswith("If the work was cut off (warnings): orchestrator_update_task(action=")
+    assert "orchestrator_update_task(action='request_revision')" in answer["next"]
     assert ArtifactVersion.objects.get().content.size_chars == len(CUT)
 
 
@@ -41,7 +41,7 @@ def test_a_repeated_call_answers_the_same_warnings(ada: Assistant) -> None:
 
 def test_whole_work_has_no_warnings(ada: Assistant) -> None:
     answer = ada.complete(ada.plan("A")["A"], detailed_work="x = [1]\n", file_paths=["a.py"])
-    assert "warnings" not in answer and "cut off" not in answer["next"]
+    assert "warnings" not in answer and "request_revision" not in answer["next"]
 
 
 def test_the_paths_say_what_the_work_is(ada: Assistant) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from tasks.choices import Status
 from tasks.models import Dependency, Project, Session, Task
-from tasks.services.readiness import refresh
+from tasks.services.readiness import refresh_by_keys
 
 PLAN_SIZE = 8
 _CHUNK_OF_PLANS = 500
@@ -94,7 +94,7 @@ class _Maker:
         ]
         Task.objects.bulk_create(leaves)
         Dependency.objects.bulk_create(self._edges(leaves))
-        refresh(Task.objects.filter(pk__gte=leaves[0].pk, project=self._project))
+        refresh_by_keys(leaf.pk for leaf in leaves)
 
     def _states(self, number: int) -> list[Status]:
         """Of twenty plans seven are finished, two are half done and stand still, the others have not begun."""

@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.mcp import dispatch, registry
 from orchestrator_site.mcp.server import load_tools
-from tasks.identity.client import Caller
+from tasks.services.caller import Caller
 from tests.mcp.stdio_client import StdioClient, children, connected
 
 Facts = dict[str, Any]

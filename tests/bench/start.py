@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from orchestrator_site.mcp.server import build_server
-from tasks.identity.client import Caller
+from tasks.services.caller import Caller
 from tests.bench import doors, loop
 from tests.bench.context import Bench
 from tests.bench.figures import Figure, times

@@ -53,7 +53,7 @@ class LiveSite:
         """Open a page as the owner."""
         page = context.new_page()
         page.goto(manage("sign_in_link", "--address", self.site.address).stdout.split()[-1])
-        page.get_by_role("button", name="Sign in").click()
+        page.locator("main form button").click()
         return page
 
 

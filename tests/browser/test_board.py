@@ -42,8 +42,8 @@ def _column(page: Page, status: str) -> list[str]:
 
 def test_a_card_is_moved_by_mouse_from_its_menu(open_page: Open, project: Project) -> None:
     page = open_page(ADDRESS)
-    page.get_by_role("link", name="Act on ⁨Wanted⁩").click()
-    page.locator("#dialog").get_by_role("button", name="Take it").click()
+    page.locator(_card(page, "Wanted")).locator(".act-on").click()
+    page.locator("#dialog [data-verb=claim]").click()
     expect(page.locator("#cards-active").locator(_card(page, "Wanted"))).to_be_visible()
     expect(page.locator("#cards-pending").locator(_card(page, "Wanted"))).to_have_count(0)
     assert page.url.endswith(ADDRESS)
@@ -55,8 +55,8 @@ def test_a_card_is_moved_by_keys_alone(open_page: Open, project: Project) -> Non
     assert _focused(page) == "Wanted"
     page.keyboard.press("m")
     dialog = page.locator("#dialog")
-    expect(dialog.get_by_role("button", name="Take it")).to_be_visible()
-    dialog.get_by_role("button", name="Take it").focus()
+    expect(dialog.locator("[data-verb=claim]")).to_be_visible()
+    dialog.locator("[data-verb=claim]").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#cards-active").locator(_card(page, "Wanted"))).to_be_visible()
     page.keyboard.press("j")
@@ -89,9 +89,9 @@ def test_enter_opens_the_card(open_page: Open, project: Project) -> None:
 
 def test_keys_do_nothing_while_somebody_types_or_has_switched_them_off(open_page: Open, project: Project) -> None:
     page = open_page(ADDRESS)
-    page.get_by_role("searchbox", name="Search", exact=True).last.focus()
+    page.locator(".filters input[name=q]").focus()
     page.keyboard.type("jlm")
-    assert page.get_by_role("searchbox", name="Search", exact=True).last.input_value() == "jlm"
+    assert page.locator(".filters input[name=q]").input_value() == "jlm"
     page.evaluate("localStorage.setItem('keys-off', '1')")
     page.reload()
     page.keyboard.press("j")
@@ -101,24 +101,24 @@ def test_keys_do_nothing_while_somebody_types_or_has_switched_them_off(open_page
 def test_the_keys_of_the_board_are_listed(open_page: Open, project: Project) -> None:
     page = open_page(ADDRESS)
     page.keyboard.press("?")
-    expect(page.locator("#keys")).to_contain_text("Act on the card")
+    expect(page.locator("#keys kbd")).to_have_text(["/", "j", "k", "l", "h", "m"])
 
 
 def test_a_lost_race_says_who_was_faster_and_shows_the_card_as_it_stands(open_page: Open, project: Project) -> None:
     page = open_page(ADDRESS)
-    page.get_by_role("link", name="Act on ⁨Wanted⁩").click()
-    take = page.locator("#dialog").get_by_role("button", name="Take it")
+    page.locator(_card(page, "Wanted")).locator(".act-on").click()
+    take = page.locator("#dialog [data-verb=claim]")
     expect(take).to_be_visible()
     claim(task=Task.objects.get(title="Wanted"), actor=Actor.system())
     take.click()
-    expect(page.locator("#messages, #dialog")).to_contain_text(["was faster"])
+    expect(page.locator("[data-code=conflict]")).to_be_visible()
 
 
 def test_more_cards_come_in_place_and_stay(open_page: Open, project: Project) -> None:
     make_plan(project, 90, statuses=[Status.COMPLETED])
     page = open_page(ADDRESS)
     assert len(_column(page, "completed")) == 20
-    page.get_by_role("link", name="Show more of what is completed").click()
+    page.locator("#more-completed").click()
     expect(page.locator("#cards-completed > li")).to_have_count(60)
     assert page.url.endswith("?completed=60")
     assert page.evaluate(PLACE) == 20  # the first new card has the focus
@@ -127,10 +127,10 @@ def test_more_cards_come_in_place_and_stay(open_page: Open, project: Project) ->
 def test_without_javascript_more_cards_are_a_page_and_a_menu_is_one(open_page: Open, project: Project) -> None:
     make_plan(project, 30, statuses=[Status.COMPLETED])
     page = open_page(ADDRESS, java_script_enabled=False)
-    page.get_by_role("link", name="Show more of what is completed").click()
+    page.locator("#more-completed").click()
     expect(page.locator("#cards-completed h3")).to_have_count(32)
-    page.get_by_role("link", name="Act on ⁨Wanted⁩").click()
-    page.get_by_role("button", name="Take it").click()
+    page.locator(_card(page, "Wanted")).locator(".act-on").click()
+    page.locator("[data-verb=claim]").click()
     expect(page.locator("#cards-active").locator(_card(page, "Wanted"))).to_be_visible()
     assert page.url.endswith(ADDRESS + "?completed=60")
 
@@ -139,10 +139,10 @@ def test_on_a_phone_columns_are_reached_by_links_and_cards_moved_by_touch(open_p
     page = open_page(ADDRESS, **PHONE)
     sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(sideways) <= 0
-    page.get_by_role("navigation", name="Columns").get_by_role("link", name="Completed").tap()
+    page.locator("nav.jump a[href='#column-completed']").tap()
     expect(page.locator("#column-completed h2")).to_be_in_viewport()
-    page.get_by_role("link", name="Act on ⁨Wanted⁩").tap()
-    page.locator("#dialog").get_by_role("button", name="Take it").tap()
+    page.locator(_card(page, "Wanted")).locator(".act-on").tap()
+    page.locator("#dialog [data-verb=claim]").tap()
     expect(page.locator("#cards-active").locator(_card(page, "Wanted"))).to_have_count(1)
     assert page.evaluate(sideways) <= 0
 

@@ -15,6 +15,8 @@ from tests.browser.conftest import Open
 from tests.factories import make_artifact, make_plan, make_project, make_task, make_user
 
 WORDS = "Name your numbers, all of them."
+OVERALL, REQUEST = "#verdict textarea[name=words]", "#verdict button[value=request_revision]"
+SIGN_IN = "form input[name=username]"
 
 
 @pytest.fixture
@@ -40,49 +42,49 @@ def _site(page: Page) -> str:
 def test_a_verdict_sent_after_signing_in_ran_out_is_there_again_after_signing_in(open_page: Open, task: Task) -> None:
     address = f"/tasks/{task.public_id}/review/"
     page = open_page(address)
-    page.get_by_label("Words on the whole").fill(WORDS)
+    page.locator(OVERALL).fill(WORDS)
     Session.objects.all().delete()
-    page.get_by_role("button", name="Send back").click()
-    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
+    page.locator(REQUEST).click()
+    expect(page.locator(SIGN_IN)).to_be_visible()
     _sign_in(page, User.objects.get())
     page.goto(_site(page) + address)
-    expect(page.get_by_label("Words on the whole")).to_have_value(WORDS)
-    page.get_by_role("button", name="Send back").click()
-    expect(page.locator("#messages")).to_contain_text("sent back")
+    expect(page.locator(OVERALL)).to_have_value(WORDS)
+    page.locator(REQUEST).click()
+    expect(page.locator("#messages [data-code=request_revision]")).to_be_visible()
     task.refresh_from_db()
     assert task.review_comment == WORDS
     Task.objects.filter(pk=task.pk).update(status=Status.IN_REVIEW, is_ready=False)
     page.goto(_site(page) + address)
-    expect(page.get_by_label("Words on the whole")).to_have_value("")
+    expect(page.locator(OVERALL)).to_have_value("")
 
 
 def test_a_form_that_is_no_longer_valid_loses_no_words(open_page: Open, task: Task, complaints: list[str]) -> None:
     address = f"/tasks/{task.public_id}/review/"
     page = open_page(address)
-    page.get_by_label("Words on the whole").fill(WORDS)
+    page.locator(OVERALL).fill(WORDS)
     page.context.clear_cookies(name=settings.CSRF_COOKIE_NAME)
-    page.get_by_role("button", name="Send back").click()
-    expect(page.get_by_role("heading", name="This form is no longer valid")).to_be_visible()
+    page.locator(REQUEST).click()
+    expect(page.locator(".problem .code")).to_have_text("403")
     page.goto(_site(page) + address)
-    expect(page.get_by_label("Words on the whole")).to_have_value(WORDS)
+    expect(page.locator(OVERALL)).to_have_value(WORDS)
     complaints.clear()  # the browser tells of the form that was refused
 
 
 def test_a_closed_form_is_opened_again_with_its_words_and_left_without_them(open_page: Open, task: Task) -> None:
     Task.objects.filter(pk=task.pk).update(status=Status.PENDING)
     page = open_page(f"/tasks/{task.public_id}/")
-    reason = page.locator("#dialog").get_by_role("textbox", name="Reason")
+    reason = page.locator("#dialog textarea[name=reason]")
 
     def open_form() -> None:
         page.locator("#more summary").click()
-        page.get_by_role("link", name="Block…").click()
+        page.locator("[data-verb=block]").click()
 
     open_form()
     reason.fill(WORDS)
     page.keyboard.press("Escape")
     open_form()
     expect(reason).to_have_value(WORDS)
-    page.locator("#dialog").get_by_role("link", name="Leave it").click()
+    page.locator("#dialog [data-close]").click()
     open_form()
     expect(reason).to_have_value("")
 
@@ -90,10 +92,10 @@ def test_a_closed_form_is_opened_again_with_its_words_and_left_without_them(open
 def test_words_outlive_a_reload_and_go_with_what_is_sent(open_page: Open, task: Task) -> None:
     Task.objects.filter(pk=task.pk).update(status=Status.PENDING, is_ready=True)
     page = open_page(f"/tasks/{task.public_id}/complete/")
-    page.get_by_label("Summary").fill(WORDS)
+    page.locator("textarea[name=summary]").fill(WORDS)
     page.goto(page.url)  # anew, without what the browser itself remembers of a form
-    expect(page.get_by_label("Summary")).to_have_value(WORDS)
-    page.get_by_role("button", name="Complete", exact=True).click()
+    expect(page.locator("textarea[name=summary]")).to_have_value(WORDS)
+    page.locator("main form button.primary").click()
     page.wait_for_url(f"**/tasks/{task.public_id}/")
     assert page.evaluate("Object.keys(sessionStorage)") == []
 
@@ -101,14 +103,14 @@ def test_words_outlive_a_reload_and_go_with_what_is_sent(open_page: Open, task: 
 def test_nobody_else_finds_them_in_the_tab(open_page: Open, task: Task) -> None:
     address = f"/tasks/{task.public_id}/review/"
     page = open_page(address)
-    page.get_by_label("Words on the whole").fill(WORDS)
+    page.locator(OVERALL).fill(WORDS)
     _sign_in(page, make_user("adam", is_staff=True))
     page.goto(_site(page) + address)
-    expect(page.get_by_label("Words on the whole")).to_have_value("")
+    expect(page.locator(OVERALL)).to_have_value("")
     _sign_in(page, User.objects.get(username="ada"))
     page.goto(_site(page) + address)
-    expect(page.get_by_label("Words on the whole")).to_have_value(WORDS)
-    page.locator("summary[title^='Signed in as']").click()
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
+    expect(page.locator(OVERALL)).to_have_value(WORDS)
+    page.locator("[data-user-menu]").click()
+    page.locator("[data-sign-out] button").click()
+    expect(page.locator(SIGN_IN)).to_be_visible()
     assert page.evaluate("Object.keys(sessionStorage)") == []

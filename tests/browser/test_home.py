@@ -12,27 +12,28 @@ from tasks.identity.actor import Actor
 from tests.browser.conftest import Open
 
 PHONE = {"width": 390, "height": 844}
+LOAD = "form[action='/sample/'] button"
 
 
 def test_from_nothing_over_a_copied_line_to_the_sample(open_page: Open) -> None:
     page = open_page("/", permissions=["clipboard-read", "clipboard-write"])
-    expect(page.get_by_role("heading", level=1)).to_have_text("No projects yet")
-    page.get_by_role("button", name="Copy the line for Codex").click()
-    page.get_by_text("Copied").wait_for()
+    expect(page.locator(".welcome")).to_be_visible()
+    page.locator("[data-copy='#connect-codex']").click()
+    page.locator("[data-copy='#connect-codex'][data-copied]").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == connect_line("codex")
-    page.get_by_role("button", name="Load a sample project").click()
-    page.get_by_role("heading", name="Waits for you").wait_for()
+    page.locator(LOAD).click()
+    page.locator("#waiting-title").wait_for()
     expect(page.locator("#projects").get_by_role("link", name=NAME)).to_be_visible()
     expect(page.locator("#moving li")).to_have_count(2)
     expect(page.locator("#delivered li")).to_have_count(6)
-    expect(page.get_by_role("button", name="Load a sample project")).to_have_count(0)
+    expect(page.locator(LOAD)).to_have_count(0)
 
 
 def test_without_scripts_the_sample_loads_and_no_button_is_shown_that_does_nothing(open_page: Open) -> None:
     page = open_page("/", java_script_enabled=False)
     expect(page.locator("[data-copy]").first).to_be_hidden()
-    page.get_by_role("button", name="Load a sample project").click()
-    expect(page.get_by_role("heading", name="Moves now")).to_be_visible()
+    page.locator(LOAD).click()
+    expect(page.locator("#moving-title")).to_be_visible()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -41,7 +42,7 @@ def test_home_with_the_sample_fits_and_shuts_nobody_out(open_page: Open, theme: 
     load_sample(actor=Actor(kind="person", name="ada"))
     page = open_page("/", viewport=size, color_scheme=theme)
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-    page.get_by_text("Connect another assistant").click()
+    page.locator("#connect > summary").click()
     assert Axe().run(page).response["violations"] == []
 
 
@@ -49,5 +50,5 @@ def test_home_with_the_sample_fits_and_shuts_nobody_out(open_page: Open, theme: 
 def test_the_first_visit_fits_a_phone_and_shuts_nobody_out(open_page: Open, theme: str) -> None:
     page = open_page("/", viewport=PHONE, color_scheme=theme)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    page.get_by_text("Another assistant, or").click()
+    page.locator("details.other > summary").click()
     assert Axe().run(page).response["violations"] == []

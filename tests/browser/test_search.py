@@ -25,7 +25,7 @@ def test_a_stroke_leads_to_the_field_and_words_to_what_they_are_in(open_page: Op
     page.goto(page.url.replace("/projects/ledger/", "/tokens/"))
     page.locator("h1").click()
     page.keyboard.press("/")
-    expect(page.get_by_role("searchbox", name="Search everything")).to_be_focused()
+    expect(page.locator("header input[name=q]")).to_be_focused()
     page.keyboard.type("leaves")
     page.keyboard.press("Enter")
     expect(page.locator("mark")).to_have_text("Leaves")
@@ -42,7 +42,7 @@ def test_on_the_page_of_search_a_stroke_leads_to_its_own_field(open_page: Open, 
 
 def test_where_there_is_no_room_a_stroke_leads_to_the_page(open_page: Open, project: Project) -> None:
     page = open_page("/", **PHONE)
-    expect(page.get_by_role("searchbox", name="Search everything")).to_be_hidden()
+    expect(page.locator("header input[name=q]")).to_be_hidden()
     page.keyboard.press("/")
     page.wait_for_url("**/search/")
     expect(page.get_by_role("searchbox")).to_be_focused()
@@ -58,8 +58,8 @@ def test_every_key_is_told_once(open_page: Open, project: Project) -> None:
 def test_search_narrows_without_javascript(open_page: Open, project: Project) -> None:
     page = open_page("/search/", java_script_enabled=False)
     page.get_by_role("searchbox").fill("okapi")
-    page.get_by_role("combobox", name="Kind").select_option("Sessions")
-    page.get_by_role("button", name="Search").click()
-    expect(page.get_by_text("Nothing was found.")).to_be_visible()
-    page.get_by_role("link", name="Look everywhere").click()
+    page.locator("select[name=kind]").select_option("session")
+    page.locator(".filters button").click()
+    expect(page.locator("#no-results")).to_be_visible()
+    page.locator("#search-everywhere").click()
     expect(page.get_by_role("link", name="Feed the okapi")).to_be_visible()

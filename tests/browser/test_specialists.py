@@ -22,20 +22,20 @@ def project(transactional_db: None) -> Project:
 
 
 def _write(page: Page, text: str) -> None:
-    page.get_by_role("textbox", name="What it is").fill(text)
+    page.locator("textarea[name=role_definition]").fill(text)
 
 
 def test_a_preview_comes_in_place_and_leaves_what_is_typed(open_page: Open, project: Project) -> None:
     page = open_page(EDIT)
     _write(page, "You weigh every gram.")
     page.evaluate("window.stayed = true")
-    page.get_by_role("button", name="Preview").click()
+    page.locator("button[value=preview]").click()
     expect(page.locator("#preview")).to_contain_text("You weigh every gram.")
     expect(page.locator("#preview")).to_contain_text("Weigh it")
-    page.get_by_role("combobox", name="Of the task").select_option("")
-    page.get_by_role("button", name="Preview").click()
-    expect(page.locator("#preview")).to_contain_text("Write the invoices of a year")
-    expect(page.get_by_role("textbox", name="What it is")).to_have_value("You weigh every gram.")
+    page.locator("select[name=task]").select_option("")
+    page.locator("button[value=preview]").click()
+    expect(page.locator("#preview")).to_contain_text("tester_000000")
+    expect(page.locator("textarea[name=role_definition]")).to_have_value("You weigh every gram.")
     assert page.evaluate("window.stayed")
     assert not Specialist.objects.exists()
 
@@ -44,14 +44,14 @@ def test_a_preview_comes_in_place_and_leaves_what_is_typed(open_page: Open, proj
 def test_a_role_is_previewed_saved_and_reset(open_page: Open, project: Project, window: dict[str, Any]) -> None:
     page = open_page(EDIT, **window)
     _write(page, "You weigh every gram.")
-    page.get_by_role("button", name="Preview").click()
+    page.locator("button[value=preview]").click()
     expect(page.locator("#preview")).to_contain_text("You weigh every gram.")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("tester is saved.")).to_be_visible()
+    page.locator("button[value=save]").click()
+    expect(page.locator("#messages .success")).to_be_visible()
     expect(page.get_by_text("You weigh every gram.")).to_be_visible()
-    page.get_by_role("link", name="Reset…").click()
-    page.get_by_role("button", name="Reset it").click()
-    expect(page.get_by_text("As it comes with the package")).to_be_visible()
+    page.locator("[data-verb=reset]").click()
+    page.locator("form[action$='/reset/'] button.danger").click()
+    expect(page.locator("[data-source=default]")).to_be_visible()
     assert not Specialist.objects.exists()
 
 
@@ -61,12 +61,12 @@ def test_what_somebody_else_saved_is_shown_beside_what_was_typed(
     page = open_page(EDIT)
     _write(page, "Mine.")
     Specialist.objects.create(project=project, name="tester", role_definition="Theirs.")
-    page.get_by_role("button", name="Save").click()
-    page.get_by_text("As it stands now").click()
+    page.locator("button[value=save]").click()
+    page.locator("#stale summary").click()
     expect(page.get_by_text("Theirs.")).to_be_visible()
-    expect(page.get_by_role("textbox", name="What it is")).to_have_value("Mine.")
-    page.get_by_role("button", name="Save mine over it").click()
-    expect(page.get_by_text("tester is saved.")).to_be_visible()
+    expect(page.locator("textarea[name=role_definition]")).to_have_value("Mine.")
+    page.locator("button[value=save]").click()
+    expect(page.locator("#messages .success")).to_be_visible()
     assert (
         complaints.pop() == "Failed to load resource: the server responded with a status of 412 (Precondition Failed)"
     )
@@ -74,9 +74,9 @@ def test_what_somebody_else_saved_is_shown_beside_what_was_typed(
 
 def test_settings_are_set_on_a_phone(open_page: Open, project: Project) -> None:
     page = open_page("/projects/ledger/settings/", viewport={"width": 390, "height": 844})
-    page.get_by_role("checkbox", name="All work is reviewed").check()
-    page.get_by_role("spinbutton", name="Lease").fill("45")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("The settings are saved.")).to_be_visible()
+    page.locator("input[name=review]").check()
+    page.locator("input[name=lease_minutes]").fill("45")
+    page.locator("form.body button.primary").click()
+    expect(page.locator("#messages .success")).to_be_visible()
     project.refresh_from_db()
     assert project.settings == {"lease_minutes": 45, "review": True}

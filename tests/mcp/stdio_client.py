@@ -19,7 +19,7 @@ from typing import Any
 from tests.homes import make_home
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 100.0
 CLIENT = {"name": "raw", "version": "1.2"}
 MODERN = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",

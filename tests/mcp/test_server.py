@@ -19,7 +19,7 @@ from orchestrator_site.kernel.errors import Conflict, NotFound, Transient
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.mcp import registry, serializers
 from orchestrator_site.mcp.server import INSTRUCTIONS, build_server
-from tasks.identity.client import Caller
+from tasks.services.caller import Caller
 
 ERAS = ["legacy", "2026-07-28"]
 

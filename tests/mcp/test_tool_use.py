@@ -20,8 +20,8 @@ from django.utils import timezone
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.mcp import dispatch, metering, registry
 from orchestrator_site.mcp.metering import Meter
-from tasks.identity.client import Caller
 from tasks.models import Session, ToolUse
+from tasks.services.caller import Caller
 from tasks.services.tool_use import Use, add_uses
 from tests.assistants import Assistant
 from tests.factories import make_project, make_session

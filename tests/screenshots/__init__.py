@@ -1,1 +1,1 @@
-"""`python -m tests.screenshots`: the pictures of the pages in README and docs, from the sample project."""
+"""`python -m tests.screenshots`: the screenshots in README and docs, of the sample project."""

@@ -1,6 +1,6 @@
-"""Take the pictures of the pages: `make screenshots`.
+"""Take screenshots of the pages in light and dark: `make screenshots`.
 
-A site of its own is started, the sample project loaded by its button, and each page taken in dark and light.
+Starts its own site and loads the sample project.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FOLDER = ROOT / "docs" / "screenshots"
 
 
 def main(folder: Path = FOLDER) -> int:
-    """Take them all; returns 1 where one is larger than a page should load."""
+    """Take all screenshots; returns 1 if one is too large."""
     folder.mkdir(parents=True, exist_ok=True)
     with live_site() as site:
         sizes = _taken(site, folder)

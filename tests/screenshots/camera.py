@@ -1,4 +1,4 @@
-"""Chromium as a camera: pictures that are small enough for a page."""
+"""Small screenshots with Chromium."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--font-ren
 
 @contextmanager
 def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """Start Chromium, the one of this machine."""
+    """Start the installed Chromium."""
     if CHROMIUM is None:
         raise SystemExit("Chromium is not installed: apt-get install chromium")
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -27,7 +27,7 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 
 
 def take(page: Page, path: Path) -> int:
-    """Take a picture of what the window shows; returns its size in bytes."""
+    """Take a screenshot of the viewport; returns its size in bytes."""
     data = page.screenshot(animations="disabled", caret="hide")
     smaller = packed(data)
     path.write_bytes(smaller)

@@ -1,4 +1,4 @@
-"""Pack a picture of a page: a page has few colours, so a palette of 256 says nearly all at a third of the size."""
+"""Compress screenshots with a palette of 256 colors, to about a third of the size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pages are taken, and the way to each through the links that a person follows."""
+"""The pages to take, and how to navigate to each."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tests.site.processes import manage
 
 THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 OWNER = "ada"
-"""Who is seen on the pictures, whoever takes them."""
+"""The user name on the screenshots."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A page by the name of its picture, and how to get there from home."""
+    """A screenshot's name, and how to get to its page from home."""
 
     name: str
     way: Callable[[Page], None]
 
     def open(self, page: Page, address: str) -> None:
-        """Go there, and wait until nothing moves any more."""
+        """Go there, and wait until the page is settled."""
         page.goto(f"{address}/")
         self.way(page)
         page.wait_for_load_state("load")
@@ -39,13 +39,13 @@ def _home(page: Page) -> None:
 
 def _board(page: Page) -> None:
     page.locator("#projects td.main a").first.click()
-    page.get_by_role("link", name="Board", exact=True).click()
+    page.locator(".tabs a[href$='/board/']").click()
 
 
 def _graph(page: Page) -> None:
     page.locator("#projects td.main a").first.click()
     page.get_by_role("link", name="Build the checkout").first.click()
-    page.get_by_role("link", name="Graph", exact=True).click()
+    page.locator(".tabs a[href$='/graph/']").click()
 
 
 def _review(page: Page) -> None:
@@ -66,24 +66,24 @@ VIEWS = (
 
 
 def sign_in(site: LiveSite, browser: Browser) -> Any:
-    """Sign in as the owner, by a name that says nothing of this machine; returns what the browser keeps of it."""
+    """Sign in as the owner, under a neutral name; returns the browser's storage state."""
     made = manage("createsuperuser", "--noinput", "--username", OWNER, "--email", "")
     assert made.returncode == 0, made.stderr
     link = manage("sign_in_link", "--user", OWNER, "--address", site.site.address).stdout.split()[-1]
     context = browser.new_context()
     page = context.new_page()
     page.goto(link)
-    page.get_by_role("button", name="Sign in").click()
+    page.locator("main form button").click()
     state = context.storage_state()
     context.close()
     return state
 
 
 def load_sample(site: LiveSite, browser: Browser, state: Any) -> None:
-    """Press the button on the empty home page."""
+    """Load the sample with the button on the empty home page."""
     context = browser.new_context(storage_state=state)
     page = context.new_page()
     page.goto(f"{site.site.address}/")
-    page.get_by_role("button", name="Load a sample project").click()
+    page.locator("form[action='/sample/'] button").click()
     page.locator("#projects").wait_for()
     context.close()

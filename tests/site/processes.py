@@ -25,25 +25,22 @@ def manage(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def complaints(text: str) -> list[str]:
-    """Return what a process wrote to stderr, less what `up` tells of its children, and less the notice that it waits.
-
-    A slow machine is no fault.
-    """
+    """Return what a process wrote to stderr, except process events and the notice that it waits for a lock."""
     usual = ("Waiting: another process is bringing", " INFO orchestrator_site.up.")
     return [line for line in text.splitlines() if not any(words in line for words in usual)]
 
 
 def wait_until(question: Callable[[], bool], what: str) -> None:
-    """Poll until something is so; fail after a while."""
+    """Poll until something is true; fail after a while."""
     end = time.monotonic() + DEADLINE_SECONDS
     while not question():
-        assert time.monotonic() < end, f"{what} did not come about in {DEADLINE_SECONDS} s"
+        assert time.monotonic() < end, f"{what} did not happen within {DEADLINE_SECONDS} s"
         time.sleep(0.02)
 
 
 @dataclass
 class Site:
-    """A site that was started, with what it wrote so far."""
+    """A started site, with what it has written so far."""
 
     process: subprocess.Popen[str]
     out: Path
@@ -55,7 +52,7 @@ class Site:
         assert self.process.poll() is None, self.err.read_text()
 
     def written(self) -> str:
-        """Return what stands on stdout."""
+        """Return what it has written to stdout."""
         return self.out.read_text()
 
     @property
@@ -74,7 +71,7 @@ class Site:
         return found[1]
 
     def end(self, sig: int = signal.SIGINT) -> float:
-        """Send a signal and return how many seconds the process took to end."""
+        """Send a signal and return how many seconds the process took to exit."""
         began = time.monotonic()
         self.process.send_signal(sig)
         self.process.wait(timeout=DEADLINE_SECONDS)
@@ -85,7 +82,7 @@ class Site:
 def start(folder: Path, *command: str, through: Sequence[str] = ()) -> Iterator[Site]:
     """Start a site, by default `manage.py up` without jobs on any free port; kill what is left of it afterwards.
 
-    `through` are words before the command, of a program that becomes it.
+    `through` is a program that executes the command.
     """
     folder.mkdir(exist_ok=True)
     out, err = folder / "out", folder / "err"

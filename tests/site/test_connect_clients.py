@@ -1,4 +1,4 @@
-"""Where every assistant keeps its configuration, on every platform, and what is written there."""
+"""The locations of configuration files on every platform, and the entries written there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from orchestrator_site.connect import documents
-from orchestrator_site.connect.clients import CLIENTS, Style, client_named
+from orchestrator_site.connect.clients import CLIENTS, Style, get_client
 from orchestrator_site.connect.entries import Stdio, changes, has_secret, http_entry, stdio_entry, this_installation
 from orchestrator_site.kernel.errors import Invalid, NotFound
 from tests.site.machines import PLATFORMS, file_of, install, machine_at
@@ -41,12 +41,12 @@ URL = "http://127.0.0.1:8000/mcp"
 
 @pytest.mark.parametrize("name", PLACES)
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_the_users_file_is_where_the_client_looks(tmp_path: Path, platform: str, name: str) -> None:
+def test_the_user_file_is_where_the_client_reads_it(tmp_path: Path, platform: str, name: str) -> None:
     expected = PLACES[name][PLATFORMS.index(platform)]
     assert file_of(name, machine_at(tmp_path, platform)) == tmp_path / expected
 
 
-def test_every_client_has_a_place() -> None:
+def test_every_client_is_in_the_table() -> None:
     assert {client.name for client in CLIENTS} == PLACES.keys()
 
 
@@ -60,38 +60,38 @@ def test_every_client_has_a_place() -> None:
         ("vscode", "win32", "APPDATA", "Code/User/mcp.json"),
     ],
 )
-def test_a_variable_of_the_client_moves_its_file(
+def test_environment_variables_move_the_file(
     tmp_path: Path, name: str, platform: str, variable: str, expected: str
 ) -> None:
     machine = machine_at(tmp_path / "home", platform, **{variable: str(tmp_path / "moved")})
     assert file_of(name, machine) == tmp_path / "moved" / expected
 
 
-def test_the_early_file_of_claude_code_counts_where_it_is_there(tmp_path: Path) -> None:
+def test_the_legacy_file_of_claude_code_takes_precedence(tmp_path: Path) -> None:
     early = tmp_path / ".claude" / ".config.json"
     early.parent.mkdir()
     early.write_text("{}")
     assert file_of("claude-code", machine_at(tmp_path)) == early
 
 
-def test_packaged_claude_desktop_on_windows_is_reached_in_its_own_folder(tmp_path: Path) -> None:
+def test_packaged_claude_desktop_on_windows_has_its_own_folder(tmp_path: Path) -> None:
     packaged = tmp_path / "AppData/Local/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude"
     packaged.mkdir(parents=True)
     assert file_of("claude-desktop", machine_at(tmp_path, "win32")) == packaged / "claude_desktop_config.json"
 
 
-def test_every_edition_that_is_there_is_connected(tmp_path: Path) -> None:
+def test_every_installed_edition_is_connected(tmp_path: Path) -> None:
     machine = machine_at(tmp_path)
     for edition in ("Code", "Code - Insiders"):
         (tmp_path / ".config" / edition / "User").mkdir(parents=True)
-    assert len(client_named("vscode").places(machine)) == 2
+    assert len(get_client("vscode").config_files(machine)) == 2
 
 
-def test_windsurf_under_its_new_name_is_connected_in_its_new_file(tmp_path: Path) -> None:
+def test_devin_desktop_is_connected_in_its_new_file(tmp_path: Path) -> None:
     (tmp_path / ".config" / "devin").mkdir(parents=True)
-    place = client_named("windsurf").places(machine_at(tmp_path))[0]
-    assert place.path == tmp_path / ".config/devin/mcp_config.json"
-    assert http_entry(URL, "x", place.style)["url"] == URL
+    config_file = get_client("windsurf").config_files(machine_at(tmp_path))[0]
+    assert config_file.path == tmp_path / ".config/devin/mcp_config.json"
+    assert http_entry(URL, "x", config_file.style)["url"] == URL
 
 
 @pytest.mark.parametrize("name", PROJECT_FILES)
@@ -99,38 +99,38 @@ def test_a_project_has_a_file_of_its_own(tmp_path: Path, name: str) -> None:
     assert file_of(name, machine_at(tmp_path / "home"), tmp_path) == tmp_path / PROJECT_FILES[name]
 
 
-def test_a_client_without_project_files_is_connected_in_the_users_own(tmp_path: Path) -> None:
+def test_a_client_without_project_files_uses_the_user_file(tmp_path: Path) -> None:
     machine = machine_at(tmp_path)
     assert file_of("claude-desktop", machine, tmp_path / "shop") == file_of("claude-desktop", machine)
 
 
 @pytest.mark.parametrize("name", PLACES)
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_a_client_is_installed_once_it_has_run(tmp_path: Path, platform: str, name: str) -> None:
+def test_a_client_counts_as_installed_after_its_first_run(tmp_path: Path, platform: str, name: str) -> None:
     machine = machine_at(tmp_path, platform)
-    assert not client_named(name).is_installed(machine)
+    assert not get_client(name).is_installed(machine)
     install(name, machine).write_text("")
-    assert client_named(name).is_installed(machine)
+    assert get_client(name).is_installed(machine)
 
 
-def test_an_unknown_client_is_named_with_those_that_there_are() -> None:
-    with pytest.raises(NotFound) as refused:
-        client_named("emacs")
-    assert "claude-code" in refused.value.next
+def test_an_unknown_client_lists_the_known_ones() -> None:
+    with pytest.raises(NotFound) as raised:
+        get_client("emacs")
+    assert "claude-code" in raised.value.next
 
 
 # Entries
 
 
 def style_of(name: str, tmp_path: Path) -> Style:
-    return client_named(name).places(machine_at(tmp_path))[0].style
+    return get_client(name).config_files(machine_at(tmp_path))[0].style
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("claude-code", "stdio"), ("vscode", "stdio"), ("cursor", None), ("windsurf", None), ("codex", None)],
 )
-def test_a_command_is_written_as_the_client_wants_it(tmp_path: Path, name: str, kind: str | None) -> None:
+def test_a_stdio_entry_has_the_format_of_the_client(tmp_path: Path, name: str, kind: str | None) -> None:
     entry = stdio_entry(COMMAND, style_of(name, tmp_path))
     assert entry.get("type") == kind
     assert (entry["command"], entry["args"]) == ("/venv/bin/python", ["/app/manage.py", "mcp_serve"])
@@ -148,14 +148,14 @@ def test_a_command_is_written_as_the_client_wants_it(tmp_path: Path, name: str, 
         ("gemini", {"httpUrl": URL, "headers": {"Authorization": "Bearer mto_x"}}),
     ],
 )
-def test_an_address_is_written_as_the_client_wants_it(tmp_path: Path, name: str, expected: dict[str, Any]) -> None:
+def test_an_http_entry_has_the_format_of_the_client(tmp_path: Path, name: str, expected: dict[str, Any]) -> None:
     assert http_entry(URL, "mto_x", style_of(name, tmp_path)) == expected
 
 
-def test_a_client_that_takes_no_addresses_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(Invalid) as refused:
+def test_a_client_without_urls_rejects_http(tmp_path: Path) -> None:
+    with pytest.raises(Invalid) as raised:
         http_entry(URL, "mto_x", style_of("claude-desktop", tmp_path))
-    assert "Leave --http out" in refused.value.next
+    assert "--http" in raised.value.next
 
 
 SECRET = "postgres://ada:hunter2@db.example/tasks"
@@ -171,22 +171,22 @@ SECRET = "postgres://ada:hunter2@db.example/tasks"
         ("gemini", "$DATABASE_URL"),
     ],
 )
-def test_a_databases_password_goes_by_the_name_of_its_variable(tmp_path: Path, name: str, written: str) -> None:
+def test_a_database_password_is_written_as_a_reference(tmp_path: Path, name: str, written: str) -> None:
     wanted = Stdio("python", (), home="/data", database_url=SECRET)
     assert stdio_entry(wanted, style_of(name, tmp_path))["env"]["DATABASE_URL"] == written
 
 
-def test_codex_forwards_the_variable(tmp_path: Path) -> None:
+def test_codex_forwards_the_variable_with_a_password(tmp_path: Path) -> None:
     entry = stdio_entry(Stdio("python", (), home="/data", database_url=SECRET), style_of("codex", tmp_path))
     assert entry["env_vars"] == ["DATABASE_URL"]
     assert "hunter2" not in str(entry)
 
 
-def test_where_a_password_can_only_be_written_out_it_takes_a_word(tmp_path: Path) -> None:
+def test_a_password_in_plain_text_requires_write_secrets(tmp_path: Path) -> None:
     style = style_of("claude-desktop", tmp_path)
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Invalid) as raised:
         stdio_entry(Stdio("python", (), home="/data", database_url=SECRET), style)
-    assert "--write-secrets" in refused.value.next
+    assert "--write-secrets" in raised.value.next
     allowed = Stdio("python", (), home="/data", database_url=SECRET, writes_secrets=True)
     assert stdio_entry(allowed, style)["env"]["DATABASE_URL"] == SECRET
 
@@ -200,18 +200,18 @@ def test_where_a_password_can_only_be_written_out_it_takes_a_word(tmp_path: Path
         ("postgres://db/tasks?user=ada&password=x", True),
     ],
 )
-def test_only_a_password_makes_a_databases_address_a_secret(url: str, secret: bool) -> None:
+def test_a_database_url_is_secret_only_with_a_password(url: str, secret: bool) -> None:
     assert has_secret(url) is secret
     written = stdio_entry(Stdio("python", (), home="/d", database_url=url), Style(reference="$%s"))["env"]
     assert (written["DATABASE_URL"] == url) is not secret
 
 
-def test_a_project_is_named_in_the_entry() -> None:
+def test_an_entry_names_its_project() -> None:
     entry = stdio_entry(Stdio("python", (), home="/data", project=Path("/projects/shop")), Style())
     assert entry["env"]["ORCHESTRATOR_PROJECT_DIR"] == "/projects/shop"
 
 
-# Putting an entry into what is there
+# Changes to an existing entry
 
 ADDED = {
     "command": "/old/python",
@@ -222,7 +222,7 @@ ADDED = {
 }
 
 
-def test_what_the_user_added_to_the_entry_stays() -> None:
+def test_user_additions_to_the_entry_are_kept() -> None:
     style = Style()
     text = json.dumps({"mcpServers": {"task-orchestrator": ADDED}})
     edits = changes(ADDED, stdio_entry(COMMAND, style), style.path)
@@ -236,7 +236,7 @@ def test_what_the_user_added_to_the_entry_stays() -> None:
     }
 
 
-def test_an_address_takes_the_place_of_a_command_whole() -> None:
+def test_a_url_replaces_a_command_completely() -> None:
     style = Style(stdio={"type": "stdio"}, http={"type": "http"})
     text = json.dumps({"mcpServers": {"task-orchestrator": {"type": "stdio", **ADDED}}})
     wanted = http_entry(URL, "mto_x", style)
@@ -272,7 +272,7 @@ theme = "dark"
         '[mcp_servers.other]\ncommand = "x"\n[mcp_servers."with.dots"]\nurl = "y"\n',
     ],
 )
-def test_toml_gets_its_table_and_keeps_the_rest(text: str) -> None:
+def test_toml_gets_a_table_and_keeps_the_rest(text: str) -> None:
     style = Style(section="mcp_servers", is_toml=True)
     entry = stdio_entry(COMMAND, style)
     changed = documents.changed(text, style, changes(None, entry, style.path))
@@ -286,7 +286,7 @@ def test_toml_gets_its_table_and_keeps_the_rest(text: str) -> None:
     assert documents.changed(changed, style, changes(entry, entry, style.path)) == changed
 
 
-def test_a_table_that_is_there_is_changed_in_its_place() -> None:
+def test_an_existing_toml_table_is_changed_in_place() -> None:
     text = """\
 [mcp_servers.task-orchestrator] # mine
 command = "old" # the one
@@ -310,12 +310,12 @@ approval_mode = "approve"
     assert documents.changed(text, style, edits) == expected
 
 
-def test_a_mark_at_the_beginning_stays() -> None:
+def test_a_byte_order_mark_is_kept() -> None:
     changed = documents.changed('\ufeff{"a": 1}', Style(), [(("a",), 2)])
     assert changed == '\ufeff{"a": 2}'
 
 
-def test_an_object_store_is_passed_on_and_its_secret_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_store_is_configured_with_its_secret_as_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (
         ("ORCHESTRATOR_CONTENT_URL", "s3://bucket/content"),
         ("AWS_ENDPOINT_URL_S3", "http://minio.example"),

@@ -1,4 +1,4 @@
-"""The blocks of docs/connect.md are what connect writes."""
+"""The snippets in docs/connect.md are what connect writes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ COMMAND = Stdio("/path/to/.venv/bin/python", ("/path/to/manage.py", "mcp_serve")
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
-def test_the_block_of_a_client_is_what_would_be_written(client: Client, tmp_path: Path) -> None:
+def test_the_snippet_of_a_client_is_what_connect_writes(client: Client, tmp_path: Path) -> None:
     section = PAGE.read_text().partition(f"`connect {client.name}`\n")[2].partition("\n### ")[0]
-    style = client.places(machine_at(tmp_path))[0].style
-    assert documents.block(stdio_entry(COMMAND, style), style) in section
+    style = client.config_files(machine_at(tmp_path))[0].style
+    assert documents.snippet(stdio_entry(COMMAND, style), style) in section
     if style.url:
-        assert documents.block(http_entry("http://127.0.0.1:8000/mcp", PLACEHOLDER, style), style) in section
+        assert documents.snippet(http_entry("http://127.0.0.1:8000/mcp", PLACEHOLDER, style), style) in section

@@ -1,4 +1,4 @@
-"""Changing one member of a JSON text with comments, and nothing else."""
+"""Change one member of a JSON document with comments, and nothing else."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GAPS = st.sampled_from(
 
 @st.composite
 def written(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
-    """Return a document and one of the many ways in which somebody may have written it."""
+    """Return a document, and its text in one of many formats."""
     document = draw(DOCUMENTS)
 
     def gap() -> str:
@@ -57,7 +57,7 @@ def written(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
 
 
 def is_within(part: str, whole: str) -> bool:
-    """Whether every character of the one stands in the other, in the same order."""
+    """Whether `whole` contains every character of `part` in the same order."""
     rest = iter(whole)
     return all(character in rest for character in part)
 
@@ -70,13 +70,13 @@ def comments(text: str) -> list[str]:
 
 
 @given(written())
-def test_what_is_read_is_what_was_written(case: tuple[dict[str, Any], str]) -> None:
+def test_parsing_returns_what_was_written(case: tuple[dict[str, Any], str]) -> None:
     document, text = case
     assert parse(text).value == document
 
 
 @given(written())
-def test_a_new_member_leaves_every_character_where_it_was(case: tuple[dict[str, Any], str]) -> None:
+def test_a_new_member_keeps_every_other_character(case: tuple[dict[str, Any], str]) -> None:
     document, text = case
     document.get("mcpServers", {}).pop("task-orchestrator", None)
     text = remove_member(text, PATH)
@@ -89,7 +89,7 @@ def test_a_new_member_leaves_every_character_where_it_was(case: tuple[dict[str, 
 
 
 @given(written(), VALUES)
-def test_another_value_replaces_that_value_alone(case: tuple[dict[str, Any], str], value: Any) -> None:
+def test_setting_a_value_replaces_only_that_value(case: tuple[dict[str, Any], str], value: Any) -> None:
     document, text = case
     changed = set_member(set_member(text, PATH, ENTRY), PATH, value)
     expected = {**document, "mcpServers": {**document.get("mcpServers", {}), "task-orchestrator": value}}
@@ -97,7 +97,7 @@ def test_another_value_replaces_that_value_alone(case: tuple[dict[str, Any], str
 
 
 @given(written())
-def test_taking_out_what_was_put_in_leaves_the_rest_and_its_comments(case: tuple[dict[str, Any], str]) -> None:
+def test_removing_a_member_keeps_the_rest_and_its_comments(case: tuple[dict[str, Any], str]) -> None:
     document, text = case
     document.get("mcpServers", {}).pop("task-orchestrator", None)
     before = remove_member(text, PATH)
@@ -119,7 +119,7 @@ TABBED = """\
 """
 
 
-def test_the_new_member_looks_like_its_neighbours() -> None:
+def test_a_new_member_is_formatted_like_its_neighbors() -> None:
     assert (
         set_member(TABBED, PATH, {"command": "python"})
         == """\
@@ -138,7 +138,7 @@ def test_the_new_member_looks_like_its_neighbours() -> None:
     )
 
 
-def test_what_was_put_between_is_taken_out_without_a_trace() -> None:
+def test_removing_a_new_member_restores_the_text() -> None:
     changed = set_member(TABBED, PATH, ENTRY)
     assert remove_member(changed, PATH) == TABBED
 
@@ -176,17 +176,17 @@ def test_line_ends_indentation_and_trailing_commas_are_kept(text: str, expected:
         ('{"a": 1,, "b": 2}', 1, 9),
     ],
 )
-def test_a_broken_text_is_refused_with_its_place(text: str, line: int, column: int) -> None:
-    with pytest.raises(Malformed) as refused:
+def test_malformed_json_is_rejected_with_its_position(text: str, line: int, column: int) -> None:
+    with pytest.raises(Malformed) as raised:
         parse(text)
-    assert (refused.value.line, refused.value.column) == (line, column)
+    assert (raised.value.line, raised.value.column) == (line, column)
 
 
 @pytest.mark.parametrize("text", ['{"mcpServers": {}, "mcpServers": {}}', '{"mcpServers": []}', "[]", "null", '"x"'])
-def test_a_text_in_which_the_place_cannot_be_told_is_refused(text: str) -> None:
+def test_an_ambiguous_or_unsuitable_document_is_rejected(text: str) -> None:
     with pytest.raises(Invalid):
         set_member(text, PATH, ENTRY)
 
 
-def test_a_name_that_is_there_twice_elsewhere_does_not_matter() -> None:
+def test_duplicate_keys_elsewhere_are_allowed() -> None:
     assert '"a": 1, "a": 2' in set_member('{"a": 1, "a": 2}', PATH, ENTRY)

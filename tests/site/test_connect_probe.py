@@ -15,8 +15,8 @@ from threading import Thread
 
 import pytest
 
-from orchestrator_site.connect.check import try_entry
-from orchestrator_site.connect.clients import Place, Style
+from orchestrator_site.connect.check import probe_entry
+from orchestrator_site.connect.clients import ConfigFile, Style
 from orchestrator_site.connect.probe import NotConnected, probe_command, probe_url
 from tests.mcp.stdio_client import is_alive
 from tests.site.processes import wait_until
@@ -32,13 +32,13 @@ def error_of(code: str, seconds: float = 20.0) -> NotConnected:
 
 
 def test_our_own_server_is_described_with_its_tools(fresh_home: Path) -> None:
-    place = Place(Path("unused"), Style())
+    config_file = ConfigFile(Path("unused"), Style())
     entry = {
         "command": sys.executable,
         "args": [str(ROOT / "manage.py"), "mcp_serve"],
         "env": {"ORCHESTRATOR_HOME": str(fresh_home)},
     }
-    summary = try_entry(entry, place, {**os.environ, "ORCHESTRATOR_HOME": "/no/such/home"})
+    summary = probe_entry(entry, config_file, {**os.environ, "ORCHESTRATOR_HOME": "/no/such/home"})
     assert summary.server == "mcp-task-orchestrator"
     assert summary.tools >= 8
     assert 1_000 < summary.size_bytes < 24_000
@@ -58,7 +58,7 @@ def test_variables_are_expanded_as_the_client_does(tmp_path: Path, reference: st
         "env": {"DATABASE_URL": written, "OUT": f"{tmp_path}/out"},
     }
     with pytest.raises(NotConnected):
-        try_entry(entry, Place(Path("unused"), Style(reference=reference)), {**os.environ, "WHERE": "there"})
+        probe_entry(entry, ConfigFile(Path("unused"), Style(reference=reference)), {**os.environ, "WHERE": "there"})
     assert (tmp_path / "out").read_text() == "there"
 
 
@@ -66,7 +66,7 @@ def test_variables_that_codex_forwards_are_passed_on(tmp_path: Path) -> None:
     code = f"import os, pathlib; pathlib.Path({str(tmp_path / 'out')!r}).write_text(os.environ['DATABASE_URL'])"
     entry = {"command": sys.executable, "args": ["-c", code], "env_vars": ["DATABASE_URL"]}
     with pytest.raises(NotConnected):
-        try_entry(entry, Place(Path("unused"), Style()), {**os.environ, "DATABASE_URL": "there"})
+        probe_entry(entry, ConfigFile(Path("unused"), Style()), {**os.environ, "DATABASE_URL": "there"})
     assert (tmp_path / "out").read_text() == "there"
 
 
@@ -124,7 +124,7 @@ sys.stdin.readline()
 @pytest.mark.parametrize("entry", [{}, {"command": 7}, {"command": "python", "args": "mcp_serve"}])
 def test_an_entry_without_a_command_or_url_is_reported(entry: dict[str, object]) -> None:
     with pytest.raises(NotConnected) as raised:
-        try_entry(entry, Place(Path("unused"), Style()), os.environ)
+        probe_entry(entry, ConfigFile(Path("unused"), Style()), os.environ)
     assert raised.value.reason == "bad_entry"
 
 

@@ -14,7 +14,7 @@ import yaml
 from django.test import Client
 from jsonschema import Draft202012Validator
 
-from orchestrator_site.openapi.document import as_yaml, document
+from orchestrator_site.rest.openapi import as_yaml, document
 from tests.site.processes import ROOT, manage
 
 pytestmark = pytest.mark.django_db

@@ -39,7 +39,7 @@ def call(site: Served, token: str, method: str, address: str, body: Any = None, 
     return response.status, answer
 
 
-def test_a_job_is_done_from_the_plan_to_the_synthesis_by_two_tokens(site: Served) -> None:
+def test_two_tokens_finish_a_plan_over_http(site: Served) -> None:
     subtasks = [subtask("One", review=True), subtask("Two", dependencies=["One"])]
     body = {"project": "shop", "description": "A job", "subtasks": subtasks}
     status, plan = call(site, "A", "POST", "/plans", body, Idempotency_Key="the plan")
@@ -56,13 +56,13 @@ def test_a_job_is_done_from_the_plan_to_the_synthesis_by_two_tokens(site: Served
     assert call(site, "A", "GET", f"/plans/{plan['plan']}/synthesis")[1]["complete"] is True
 
 
-def test_a_body_in_chunks_without_a_length_is_read(site: Served) -> None:
+def test_a_chunked_body_without_a_length_is_read(site: Served) -> None:
     raw = json.dumps({"name": "In chunks"}).encode()
     chunks = iter([raw[:5], raw[5:]])
     assert call(site, "A", "POST", "/projects", chunks, Transfer_Encoding="chunked")[1]["slug"] == "in-chunks"
 
 
-def test_a_body_that_is_told_to_be_too_large_is_refused_before_it_is_sent(site: Served) -> None:
+def test_a_content_length_above_the_limit_is_413_before_the_body_is_sent(site: Served) -> None:
     head = (
         f"POST {API}/plans HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {site.secrets['A']}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {LARGEST + 1}\r\n\r\n"
@@ -75,18 +75,20 @@ def test_a_body_that_is_told_to_be_too_large_is_refused_before_it_is_sent(site: 
 
 
 @pytest.mark.parametrize("address", ["/tasks/task_1/complete/", "/tasks/task_1/edit/", "/apidocs/"])
-def test_a_form_that_is_too_large_is_refused_with_a_page_for_people(site: Served, address: str) -> None:
+def test_a_form_above_the_limit_is_413_with_a_page(site: Served, address: str) -> None:
     head = f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {4 * LARGEST}0\r\n\r\n"
     with socket.create_connection(("127.0.0.1", site.port), timeout=30) as client:
         client.sendall(head.encode())
         answer = client.makefile("rb").read().decode()
     head, _, page = answer.partition("\r\n\r\n")
     assert answer.startswith("HTTP/1.1 413")
-    assert "content-type: text/html" in head and "content-security-policy: default-src 'none'" in head
-    assert page.startswith("<!doctype html>") and "more than one request may carry" in page and "MB at once" in page
+    headers = head.lower().splitlines()
+    assert "content-type: text/html; charset=utf-8" in headers
+    assert any(header.startswith("content-security-policy: default-src 'none'") for header in headers)
+    assert page.startswith("<!doctype html>")
 
 
-def test_a_body_that_never_ends_is_cut_off(site: Served) -> None:
+def test_an_endless_body_is_cut_off_at_the_limit(site: Served) -> None:
     head = (
         f"POST {API}/plans HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {site.secrets['A']}\r\n"
         "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -100,16 +102,16 @@ def test_a_body_that_never_ends_is_cut_off(site: Served) -> None:
                 client.sendall(chunk)
                 sent += 0x100000
         except OSError:
-            pass  # that is how a client learns it
+            pass  # this is how a client notices
     assert sent < 2 * LARGEST
     assert call(site, "A", "GET", "/projects")[0] == 200
 
 
-def test_a_deeply_nested_body_ends_nothing(site: Served) -> None:
+def test_a_deeply_nested_body_is_400(site: Served) -> None:
     assert call(site, "A", "POST", "/projects", b'{"a":' * 200_000)[0] == 400
     assert call(site, "A", "GET", "/projects")[0] == 200
 
 
-def test_the_server_complains_about_nothing(site: Served) -> None:
+def test_the_server_logs_no_traceback(site: Served) -> None:
     call(site, "A", "GET", "/tasks")
     assert "Traceback" not in site.errors()

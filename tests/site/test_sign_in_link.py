@@ -30,7 +30,7 @@ def test_a_click_signs_in_and_goes_to_the_projects(client: Client, owner: User) 
     assert client.session["_auth_user_id"] == str(owner.pk)
 
 
-def test_fetching_the_link_does_not_use_it_up(client: Client, owner: User) -> None:
+def test_a_get_does_not_use_the_link(client: Client, owner: User) -> None:
     link = make_link(owner)
     assert [client.get(link).status_code, client.head(link).status_code, client.get(link).status_code] == [200] * 3
     assert "_auth_user_id" not in client.session
@@ -46,14 +46,14 @@ def test_a_link_works_once(client: Client, owner: User) -> None:
     assert "_auth_user_id" not in stranger.session
 
 
-def test_a_link_is_of_no_use_after_15_minutes(client: Client, owner: User) -> None:
+def test_a_link_expires_after_15_minutes(client: Client, owner: User) -> None:
     link = make_link(owner)
     SignInLink.objects.update(created_at=timezone.now() - timedelta(minutes=15), expires_at=timezone.now())
     assert client.get(link).status_code == 410
     assert client.post(link).status_code == 410
 
 
-def test_a_link_of_a_user_who_was_shut_out_signs_nobody_in(client: Client, owner: User) -> None:
+def test_a_link_of_an_inactive_user_is_gone(client: Client, owner: User) -> None:
     link = make_link(owner)
     User.objects.update(is_active=False)
     assert client.get(link).status_code == 410
@@ -61,51 +61,51 @@ def test_a_link_of_a_user_who_was_shut_out_signs_nobody_in(client: Client, owner
 
 
 @pytest.mark.parametrize("token", ["x", "a" * 43, "ü" * 43, "%00" * 20])
-def test_a_token_that_never_was_gets_the_same_answer_as_a_spent_one(client: Client, db: None, token: str) -> None:
+def test_an_unknown_token_gets_the_same_answer_as_a_used_one(client: Client, db: None, token: str) -> None:
     answer = client.post(f"/sign-in/{token}/")
     assert answer.status_code == 410
     assert "manage.py sign_in_link" in answer.content.decode()
 
 
-def test_only_a_digest_of_the_token_is_kept(owner: User) -> None:
+def test_only_a_digest_of_the_token_is_stored(owner: User) -> None:
     token = token_of(make_link(owner))
     kept = SignInLink.objects.values().get()
     assert len(token) >= 43
     assert token not in str(kept)
 
 
-@pytest.mark.parametrize("spent", [False, True])
-def test_the_page_is_not_stored_and_its_address_does_not_travel(client: Client, owner: User, spent: bool) -> None:
+@pytest.mark.parametrize("used", [False, True])
+def test_the_page_is_not_cached_and_sends_no_referrer(client: Client, owner: User, used: bool) -> None:
     link = make_link(owner)
-    if spent:
+    if used:
         use_link(token_of(link))
     answer = client.get(link)
     assert "no-store" in answer["Cache-Control"]
     assert answer["Referrer-Policy"] == "strict-origin"
 
 
-def test_a_form_from_another_site_cannot_use_the_link(owner: User) -> None:
+def test_a_form_on_another_site_cannot_use_the_link(owner: User) -> None:
     strict = Client(enforce_csrf_checks=True)
     link = make_link(owner)
     assert strict.post(link).status_code == 403
     assert use_link(token_of(link)) == owner
 
 
-def test_old_links_are_forgotten_when_a_new_one_is_made(owner: User) -> None:
+def test_old_links_are_deleted_when_a_new_one_is_made(owner: User) -> None:
     long_ago = timezone.now() - timedelta(days=3)
     SignInLink.objects.create(digest="0", user=owner, created_at=long_ago, expires_at=long_ago + timedelta(minutes=15))
     make_link(owner)
     assert not SignInLink.objects.filter(digest="0").exists()
 
 
-def test_a_link_without_a_lifetime_is_refused_by_the_database(owner: User) -> None:
+def test_the_database_rejects_a_link_without_a_lifetime(owner: User) -> None:
     now = timezone.now()
     with pytest.raises(IntegrityError):
         SignInLink.objects.bulk_create([SignInLink(digest="0", user=owner, created_at=now, expires_at=now)])
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_eight_requests_at_the_same_moment_one_signs_in() -> None:
+def test_one_of_eight_concurrent_requests_signs_in() -> None:
     token = token_of(make_link(User.objects.create_superuser("ada")))
     together = threading.Barrier(8)
     winners: list[User | None] = []

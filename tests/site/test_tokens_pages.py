@@ -45,7 +45,7 @@ def test_the_site_leads_to_the_tokens(ada: Client) -> None:
 
 
 def test_without_tokens_the_page_says_what_they_are_for(ada: Client) -> None:
-    assert "No tokens yet." in html_of(ada.get("/tokens/"))
+    assert 'class="empty"' in html_of(ada.get("/tokens/"))
 
 
 def test_a_token_is_made_and_its_secret_shown_in_the_answer_alone(ada: Client) -> None:
@@ -75,25 +75,25 @@ def test_what_was_chosen_is_what_the_token_gets(ada: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    "changed",
     [
-        ({"name": ""}, "This field is required."),
-        ({"name": "\u202eturned"}, "printable characters is wanted"),
-        ({"scopes": []}, "Choose at least one."),
-        ({"scopes": ["rule"]}, "is not one of the available choices"),
-        ({"project": "nowhere"}, "Select a valid choice."),
-        ({"expires": "soon"}, "Select a valid choice."),
+        {"name": ""},
+        {"name": "\u202eturned"},
+        {"scopes": []},
+        {"scopes": ["rule"]},
+        {"project": "nowhere"},
+        {"expires": "soon"},
     ],
 )
-def test_a_mistake_is_told_beside_its_field_and_makes_nothing(ada: Client, changed: dict[str, Any], told: str) -> None:
-    assert told in html_of(ada.post("/tokens/", {**FORM, **changed}))
+def test_a_mistake_is_shown_and_makes_nothing(ada: Client, changed: dict[str, Any]) -> None:
+    assert html_of(ada.post("/tokens/", {**FORM, **changed})).count('class="errorlist') == 1
     assert not AccessToken.objects.exists()
 
 
 def test_a_name_that_is_taken_is_told_with_the_rest_of_the_form_kept(ada: Client) -> None:
     ada.post("/tokens/", FORM)
     html = html_of(ada.post("/tokens/", {**FORM, "scopes": ["review"]}))
-    assert "has a token named &#x27;laptop&#x27; already" in html
+    assert html.count('class="errorlist') == 1 and AccessToken.objects.count() == 1
     assert re.search(r'value="review" checked', html)
     assert not re.search(r'value="write" checked', html)
 
@@ -132,7 +132,7 @@ def test_revoking_is_asked_first_and_done_by_a_post(ada: Client) -> None:
     assert "Revoke <bdi>laptop</bdi>?" in html_of(ada.get(f"/tokens/{token.public_id}/revoke/"))
     assert principal_of(secret) is not None
     done = ada.post(f"/tokens/{token.public_id}/revoke/", follow=True)
-    assert "The token laptop is revoked." in html_of(done)
+    assert 'class="note success"' in html_of(done)
     assert principal_of(secret) is None
 
 
@@ -176,4 +176,4 @@ def test_many_tokens_come_in_pages_with_a_fixed_number_of_questions(
     assert "token number 50" in first
     assert "token number 0<" not in first
     assert "token number 0<" in html_of(ada.get("/tokens/?page=2"))
-    assert "There are no tokens this far." in html_of(ada.get("/tokens/?page=9"))
+    assert 'class="empty"' in html_of(ada.get("/tokens/?page=9"))

@@ -17,21 +17,18 @@ import pytest
 from tests.site.processes import ROOT, complaints, manage, start, wait_until
 
 
-def test_the_site_answers_when_it_greets_and_ctrl_c_ends_it_with_success(empty_home: Path, tmp_path: Path) -> None:
+def test_the_site_answers_once_it_greets_and_ctrl_c_stops_it(empty_home: Path, tmp_path: Path) -> None:
     with start(tmp_path / "up") as site:
         site.wait_until_greeted()
         assert urlopen(f"{site.address}/sign-in/").status == 200
-        assert site.end(signal.SIGINT) < 5
+        site.end(signal.SIGINT)
         assert site.process.returncode == 0
-        lines = site.err.read_text().splitlines()
-        assert [line.partition("supervisor: ")[2].partition(" (")[0] for line in lines[:-1]] == [
-            "The web server started",
-            "The web server stopped",
-        ]
-        assert lines[-1] == "Stopped."
+        *events, last = site.err.read_text().splitlines()
+        assert len(events) == 2 and all(" INFO orchestrator_site.up.supervisor: " in event for event in events)
+        assert last == "Stopped."
 
 
-def test_the_greeting_names_the_line_that_connects_claude_code(fresh_home: Path, tmp_path: Path) -> None:
+def test_the_greeting_has_the_command_that_connects_claude_code(fresh_home: Path, tmp_path: Path) -> None:
     with start(tmp_path / "up") as site:
         site.wait_until_greeted()
         assert f"--scope user task-orchestrator -- {sys.executable} {ROOT / 'manage.py'} mcp_serve" in site.written()
@@ -40,7 +37,7 @@ def test_the_greeting_names_the_line_that_connects_claude_code(fresh_home: Path,
 
 @pytest.mark.parametrize("path", ["/stream", "/thread"])
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
-def test_an_open_request_does_not_hold_up_the_end(
+def test_an_open_request_does_not_prevent_the_exit(
     fresh_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, sig: int
 ) -> None:
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.site.trial.unending_settings")
@@ -49,42 +46,39 @@ def test_an_open_request_does_not_hold_up_the_end(
         connection = http.client.HTTPConnection(urlsplit(site.address).netloc)
         connection.request("GET", path)
         assert connection.getresponse().read(5) == b"begun"
-        assert site.end(sig) < 5
+        site.end(sig)
         assert site.process.returncode == 0
         connection.close()
 
 
-def test_a_port_that_is_taken_is_said_at_once_with_what_to_do(empty_home: Path) -> None:
+def test_a_port_in_use_fails_at_once_and_names_another(empty_home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        refused = manage("up", "--port", str(port))
-    assert refused.returncode == 1
-    assert refused.stderr == (
-        f"CommandError: Port {port} on 127.0.0.1 is taken; perhaps the site runs there already. "
-        f"Look at http://127.0.0.1:{port}/, or start on another port: --port {port + 1}\n"
-    )
+        failed = manage("up", "--port", str(port))
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("CommandError: ") and failed.stderr.count("\n") == 1
+    assert f"--port {port + 1}" in failed.stderr
     assert not (empty_home / "orchestrator.sqlite3").exists()
 
 
-def test_a_host_that_others_can_reach_is_refused(empty_home: Path) -> None:
-    refused = manage("up", "--host", "0.0.0.0", "--port", "0")
-    assert refused.returncode == 1
-    assert "to this machine only, not on 0.0.0.0" in refused.stderr
+def test_a_host_that_others_can_reach_fails(empty_home: Path) -> None:
+    failed = manage("up", "--host", "0.0.0.0", "--port", "0")
+    assert failed.returncode == 1
+    assert "--insecure" in failed.stderr
 
 
-def test_others_are_served_plain_http_where_that_is_asked_for_with_a_warning(fresh_home: Path, tmp_path: Path) -> None:
+def test_insecure_serves_other_machines_with_a_warning(fresh_home: Path, tmp_path: Path) -> None:
     with start(
         tmp_path / "up", "manage.py", "up", "--host", "0.0.0.0", "--port", "0", "--insecure", "--no-worker"
     ) as site:
         site.wait_until_greeted()
         assert site.address.startswith("http://127.0.0.1:")
-        assert complaints(site.err.read_text()) == [
-            "The site speaks plain HTTP to other machines: whoever is on the way can read everything.",
-            "It answers to this machine's own names only; set ORCHESTRATOR_ALLOWED_HOSTS to others.",
-        ]
+        warning, names = complaints(site.err.read_text())
+        assert "HTTP" in warning
+        assert "ORCHESTRATOR_ALLOWED_HOSTS" in names
 
 
-def test_behind_a_proxy_that_speaks_tls_links_are_its_own_and_plain_http_is_sent_there(
+def test_behind_a_tls_proxy_links_are_its_own_and_plain_http_redirects_to_it(
     fresh_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORCHESTRATOR_TLS", "true")
@@ -94,30 +88,29 @@ def test_behind_a_proxy_that_speaks_tls_links_are_its_own_and_plain_http_is_sent
     with start(tmp_path / "up", "manage.py", "up", "--port", str(port), "--no-worker") as site:
         wait_until(lambda: "https://board.example/sign-in/" in site.written(), "the greeting")
 
-        def asked(path: str, **headers: str) -> int:
+        def status_of(path: str, **headers: str) -> int:
             connection = http.client.HTTPConnection("127.0.0.1", port)
             connection.request("GET", path, headers={"Host": "board.example", **headers})
             status = connection.getresponse().status
             connection.close()
             return status
 
-        assert asked("/sign-in/") == 301
-        assert asked("/sign-in/", **{"X-Forwarded-Proto": "https"}) == 200
-        assert asked("/healthz") == asked("/readyz") == 200
+        assert status_of("/sign-in/") == 301
+        assert status_of("/sign-in/", **{"X-Forwarded-Proto": "https"}) == 200
+        assert status_of("/healthz") == status_of("/readyz") == 200
         assert complaints(site.err.read_text()) == []
 
 
-def test_a_data_folder_that_holds_no_database_is_said_in_one_line(empty_home: Path) -> None:
+def test_a_file_that_is_not_a_database_fails_with_one_line(empty_home: Path) -> None:
     empty_home.mkdir()
     (empty_home / "orchestrator.sqlite3").write_text("not a database, but long enough to be read as one" * 20)
-    refused = manage("up", "--port", "0")
-    assert refused.returncode == 1
-    assert refused.stderr == (
-        "CommandError: The site cannot start: file is not a database. Mend that and start it again.\n"
-    )
+    failed = manage("up", "--port", "0")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("CommandError: ") and failed.stderr.count("\n") == 1
+    assert "file is not a database" in failed.stderr
 
 
-def test_six_that_start_at_once_on_a_empty_home_all_serve(empty_home: Path, tmp_path: Path) -> None:
+def test_six_sites_that_start_together_on_an_empty_home_all_serve(empty_home: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
         sites = [stack.enter_context(start(tmp_path / f"up{number}")) for number in range(6)]
         for site in sites:
@@ -131,7 +124,7 @@ def test_six_that_start_at_once_on_a_empty_home_all_serve(empty_home: Path, tmp_
     database.close()
 
 
-def test_no_token_stands_in_the_log_when_its_request_fails(fresh_home: Path, tmp_path: Path) -> None:
+def test_a_failed_sign_in_does_not_log_its_token(fresh_home: Path, tmp_path: Path) -> None:
     with start(tmp_path / "up") as site:
         site.wait_until_greeted()
         connection = http.client.HTTPConnection(urlsplit(site.address).netloc)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.site.processes import Site, manage, start
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 100
 STREAMS = 20
 EVENTS = "/api/v1/events"
 Ask = Callable[..., HTTPResponse]

@@ -52,8 +52,8 @@ def test_an_axis_names_few_moments_in_order_and_all_are_on_it(start: datetime, s
     axis = Axis.around(start, start + span)
     ticks = axis.ticks()
     assert len(ticks) <= MOST_TICKS + 1
-    assert [tick.moment for tick in ticks] == sorted({tick.moment for tick in ticks})
-    assert all(axis.start - timedelta(seconds=1) <= tick.moment <= axis.end and tick.label for tick in ticks)
+    assert [tick.time for tick in ticks] == sorted({tick.time for tick in ticks})
+    assert all(axis.start - timedelta(seconds=1) <= tick.time <= axis.end and tick.label for tick in ticks)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tasks.choices import Priority, Status
 from tasks.models import Project, Task
-from tasks.services.readiness import refresh
+from tasks.services.readiness import refresh_by_keys
 from tests.factories import (
     html_of,
     make_artifact,
@@ -127,7 +127,7 @@ def test_cards_show_what_they_wait_for_and_what_waits_for_them(client: Client, p
         make_dependency(last, need)
         make_dependency(last, need, inherited_from=group)  # the same again, which counts once
     make_dependency(group, first)  # a group is no work of its own
-    refresh(Task.objects.all())
+    refresh_by_keys(Task.objects.values_list("pk", flat=True))
     page = _page(signed_in(client))
     ready = '<span class="tag good">'
     assert ready in _card(page, first) and "data-blocked-by" not in _card(page, first)
@@ -150,7 +150,7 @@ def test_pending_cards_stand_in_the_order_in_which_assistants_take_them(client: 
     tasks = {name: make_task(project, parent=plan, title=name, position=at) for at, name in enumerate(names)}
     make_dependency(tasks["waits"], tasks["urgent"])
     Task.objects.filter(title="urgent").update(priority=Priority.URGENT)
-    refresh(Task.objects.all())
+    refresh_by_keys(Task.objects.values_list("pk", flat=True))
     assert _titles(_page(signed_in(client)), "pending") == ["urgent", "normal", "later", "waits"]
 
 

@@ -149,7 +149,7 @@ def test_a_group_that_is_waited_for_stands_in_the_graph_after_its_last_subtasks(
     page = _page(client, plan)
     named = _named(page)
     assert (named["Group"], named["After"]) == (["End"], ["Group"])
-    assert [name for name, classes in _nodes(page).items() if "group" in classes][0].startswith("\u2068Group")
+    assert next(name for name, classes in _nodes(page).items() if "group" in classes).startswith("\u2068Group")
 
 
 def test_a_group_has_a_graph_of_its_own_with_what_it_waits_for_outside(client: Client, project: Project) -> None:

@@ -117,9 +117,8 @@ def test_a_lease_that_ran_out_says_so(client: Client, project: Project) -> None:
 @pytest.mark.parametrize("status", [Status.BLOCKED, Status.FAILED, Status.NEEDS_REVISION])
 def test_a_task_that_stopped_says_why(client: Client, project: Project, status: str) -> None:
     task = make_task(project, status=status)
-    assert (task.review_comment or task.reason) in _page(client, task).partition('id="reason"')[2].partition(
-        "</section>"
-    )[0]
+    note = _page(client, task).partition('id="reason"')[2].partition("</section>")[0]
+    assert (task.review_comment or task.reason) in note
 
 
 def test_the_working_brief_is_shown_as_text(client: Client, project: Project) -> None:

@@ -185,7 +185,7 @@ class Board:
     def request_revision(self, who: str, where: int, luck: int) -> None:
         task, comment = self.pick(where, Verb.REQUEST_REVISION), "Mend it" if luck % 5 else " "
         self.attempt(
-            lambda: review.request_revision(task=task, actor=self.actors[who], comment=comment),
+            lambda: review.request_revision(task=task, actor=self.actors[who], reason=comment),
             must_fail=not comment.strip(),
         )
 

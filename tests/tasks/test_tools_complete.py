@@ -178,3 +178,9 @@ def test_the_answer_stays_small_whatever_it_unblocked(ada: Assistant) -> None:
     made = ada.call("plan_task", description="A job", subtasks=[subtask("A"), *many])
     outcome = ada.send("complete_subtask", **completion(made["subtasks"][0]["task_id"]))
     assert len(outcome.text.encode()) < 2048
+
+
+def test_a_completion_is_complete_unless_it_says_otherwise(ada: Assistant) -> None:
+    call = completion(ada.plan("A")["A"])
+    del call["next_action"]
+    assert ada.call("complete_subtask", **call)["status"] == Status.COMPLETED

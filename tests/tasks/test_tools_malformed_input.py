@@ -119,7 +119,7 @@ def test_an_empty_delivery_is_refused(ada: Assistant, name: str, text: str) -> N
     assert error["message"].startswith(name)
 
 
-@pytest.mark.parametrize("missing", ["task_id", "summary", "next_action"])
+@pytest.mark.parametrize("missing", ["task_id", "summary"])
 def test_a_missing_argument_is_named(ada: Assistant, missing: str) -> None:
     arguments = completion(ada.plan("A")["A"])
     del arguments[missing]
@@ -132,26 +132,31 @@ def test_missing_work_is_named_with_both_ways_to_bring_it(ada: Assistant) -> Non
     del arguments["detailed_work"]
     error = ada.refused("complete_subtask", **arguments)
     (problem,) = error["details"]["problems"]
-    assert problem == {"at": "detailed_work", "problem": "is required, or upload_ids of what arrived in parts"}
+    assert problem["at"] == "detailed_work" and "upload_ids" in problem["problem"]
 
 
-def test_a_numeric_effort_is_taken_as_a_text_and_told(ada: Assistant) -> None:
+def repaired(answer: dict[str, Any]) -> list[str]:
+    """Return the names of the arguments that were repaired."""
+    return [note.partition(":")[0] for note in answer["repaired"]]
+
+
+def test_a_numeric_effort_is_converted_to_a_string(ada: Assistant) -> None:
     answer = ada.call("plan_task", description="A job", subtasks=[subtask("A", estimated_effort=3)])
-    assert answer["repaired"] == ["estimated_effort: a number taken as a text"]
+    assert repaired(answer) == ["estimated_effort"]
     assert Task.objects.get(title="A").effort == "3"
 
 
-def test_one_dependency_as_a_text_is_taken_as_a_list_and_told(ada: Assistant) -> None:
+def test_a_single_dependency_is_converted_to_a_list(ada: Assistant) -> None:
     answer = ada.call("plan_task", description="A job", subtasks=[subtask("A"), subtask("B", dependencies="A")])
-    assert answer["repaired"] == ["dependencies: one text taken as a list of one"]
+    assert repaired(answer) == ["dependencies"]
     assert answer["subtasks"][1]["dependencies"] == [answer["subtasks"][0]["task_id"]]
 
 
 @pytest.mark.parametrize("name", ["subtasks", "subtasks_json"])
-def test_subtasks_as_json_text_are_read_and_told(ada: Assistant, name: str) -> None:
+def test_subtasks_in_a_json_string_are_parsed(ada: Assistant, name: str) -> None:
     text = '[{"title": "A", "description": "d", "specialist_type": "tester"}]'
     answer = ada.call("plan_task", description="A job", **{name: text})
-    assert "subtasks: a JSON text read as a list" in answer["repaired"]
+    assert "subtasks" in repaired(answer)
     assert answer["subtasks_total"] == 1
 
 
@@ -161,7 +166,7 @@ def test_the_ancestors_task_id_of_a_subtask_is_taken_as_its_key(ada: Assistant) 
         description="A job",
         subtasks=[subtask("A", task_id="a"), subtask("B", dependencies=["a"])],
     )
-    assert answer["repaired"] == ["task_id: taken as key"]
+    assert repaired(answer) == ["task_id"]
     assert answer["subtasks"][1]["dependencies"] == [answer["subtasks"][0]["task_id"]]
 
 
@@ -356,10 +361,11 @@ def test_an_error_stays_small_however_large_the_call(ada: Assistant) -> None:
     assert error["details"]["problems_total"] == 20
 
 
-def test_a_repair_made_often_is_told_once(ada: Assistant) -> None:
+def test_a_repeated_repair_is_reported_once(ada: Assistant) -> None:
     subtasks = [{"title": f"T{n}", "description": "d", "specialist": "tester"} for n in range(50)]
     answer = ada.call("plan_task", description="A job", subtasks=subtasks)
-    assert answer["repaired"] == ["specialist: taken as specialist_type (50 times)"]
+    assert repaired(answer) == ["specialist"]
+    assert "specialist_type (50 times)" in answer["repaired"][0]
 
 
 @pytest.mark.parametrize("action", ["block", "cancel", "request_revision", "approve"])

@@ -16,8 +16,8 @@ from django.db import DatabaseError
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.owner import local_owner
 from orchestrator_site.connect import diffs, documents, roles, service
-from orchestrator_site.connect.check import try_entry
-from orchestrator_site.connect.clients import CLIENTS, SERVER, Client, Place, client_named, names
+from orchestrator_site.connect.check import probe_entry
+from orchestrator_site.connect.clients import CLIENTS, SERVER, Client, ConfigFile, get_client, names
 from orchestrator_site.connect.entries import PLACEHOLDER, Stdio, http_entry, stdio_entry, this_installation
 from orchestrator_site.connect.machine import Machine, project_folder, this_machine
 from orchestrator_site.connect.probe import is_http_url
@@ -30,40 +30,38 @@ from orchestrator_site.up.connect import quote
 from tasks.services.projects import find_root, project_at
 
 NOT_CONFIRMED = 2
-"""The exit code where something would be written and nobody can be asked."""
+"""The exit code if confirmation is needed but there is no terminal."""
 
 
 class Command(BaseCommand):
-    """Write, try or take out the entry of one assistant."""
+    """Add, test or remove the entry of one assistant."""
 
-    help = "Connect an assistant to this installation; without a name, list those that are here."
+    help = "Connect an assistant to this installation; without a name, list the assistants."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Say whom, how and where."""
         add = parser.add_argument
         add("client", nargs="?", choices=names(), metavar="CLIENT", help=", ".join(names()))
-        add("--http", action="store_true", help="by the address of the running site, with a token of its own")
-        add("--url", help="the address, where it is not that of the site that started last; means --http")
-        add("--scopes", default="read,write", help=f"what the token may do: {', '.join(Scope)} (default: read,write)")
-        add("--toolsets", type=known_toolsets, help="which tools to offer, as core,artifacts (default: core)")
-        add("--project", metavar="DIR", type=Path, help="for one project: its own file, its own token")
+        add("--http", action="store_true", help="connect to the running site's URL, with a token of its own")
+        add("--url", help="the URL, if it is not that of the site started last; implies --http")
+        add("--scopes", default="read,write", help=f"scopes of the token: {', '.join(Scope)} (default: read,write)")
+        add("--toolsets", type=known_toolsets, help="the tools to offer, such as core,artifacts (default: core)")
+        add("--project", metavar="DIR", type=Path, help="for one project: its own file and its own token")
         add("--yes", action="store_true", help="write without asking")
-        add("--print", action="store_true", help="only print the entry, to be put in by hand")
-        add("--check", action="store_true", help="try what stands in the client's file, and say what is seen")
-        add("--remove", action="store_true", help="take the entry out and revoke its token")
-        add("--roles", action="store_true", help="put a commented file of specialists into the project")
-        add("--write-secrets", action="store_true", help="write a database's password where there is no other way")
+        add("--print", action="store_true", help="only print the entry, to add it by hand")
+        add("--check", action="store_true", help="test the entry in the client's file and report the result")
+        add("--remove", action="store_true", help="remove the entry and revoke its token")
+        add("--roles", action="store_true", help="add a commented-out specialists file to the project")
+        add("--write-secrets", action="store_true", help="write a database password if there is no other way")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do one of the five things, and say every error in one line."""
         self.options = options
         self.machine = this_machine()
         try:
             self.project = project_folder(options["project"])
             self._dispatch()
         except OrchestratorError as error:
-            raise CommandError(service.said(error)) from error
+            raise CommandError(f"{error.message} {error.next}".strip()) from error
         except (DatabaseError, OSError) as error:
             raise out_of_reach(error) from error
 
@@ -71,7 +69,7 @@ class Command(BaseCommand):
         if self.options["client"] is None:
             self._list()
             return
-        client = client_named(self.options["client"])
+        client = get_client(self.options["client"])
         if self.options["print"]:
             self._print(client)
         elif self.options["check"]:
@@ -80,37 +78,40 @@ class Command(BaseCommand):
             self._remove(client)
         else:
             self._connect(client)
-            self._offer_roles()
+            self._add_roles()
 
-    # Looking
+    # Reading
 
     def _list(self) -> None:
         for client in CLIENTS:
             state = _state(client, self.machine, self.project)
             self.stdout.write(f"{client.name:<15} {client.title:<25} {state}")
-        self.stdout.write("\nConnect one:  python manage.py connect CLIENT\nTry it:       … connect CLIENT --check")
+        self.stdout.write(
+            "\nConnect:  python manage.py connect CLIENT\nTest:     python manage.py connect CLIENT --check"
+        )
 
     def _print(self, client: Client) -> None:
-        places = client.places(self.machine, self.project)
-        wanted = [place for place in places if place.style.url] or places if self._is_http else places
-        for place in wanted:
-            self.stderr.write(f"This belongs into {place.path}:")
+        config_files = client.config_files(self.machine, self.project)
+        if self._is_http:
+            config_files = [each for each in config_files if each.style.url] or config_files
+        for config_file in config_files:
+            self.stderr.write(f"Add this to {config_file.path}:")
             if self._is_http:
-                entry = http_entry(self._url, PLACEHOLDER, place.style)
+                entry = http_entry(self._url, PLACEHOLDER, config_file.style)
             else:
-                entry = stdio_entry(self._stdio(), place.style)
-            self.stdout.write(documents.block(entry, place.style))
+                entry = stdio_entry(self._stdio(), config_file.style)
+            self.stdout.write(documents.snippet(entry, config_file.style))
 
     def _check(self, client: Client) -> None:
-        found = [(place, service.present_entry(place)) for place in client.places(self.machine, self.project)]
-        entries = [(place, entry) for place, entry in found if entry is not None]
+        found = [(each, service.current_entry(each)) for each in client.config_files(self.machine, self.project)]
+        entries = [(config_file, entry) for config_file, entry in found if entry is not None]
         if not entries:
-            where = " or ".join(str(place.path) for place, _ in found)
-            raise CommandError(f"{client.title} is not connected: no {SERVER} in {where}. Leave --check out first.")
-        for place, entry in entries:
-            self.stdout.write(f"{place.path}\n  {try_entry(entry, place, self.machine.environ)}")
+            paths = " or ".join(str(config_file.path) for config_file, _ in found)
+            raise CommandError(f"{client.title} is not connected: no {SERVER} in {paths}. Run this without --check.")
+        for config_file, entry in entries:
+            self.stdout.write(f"{config_file.path}\n  {probe_entry(entry, config_file, self.machine.environ)}")
 
-    # Changing
+    # Writing
 
     def _connect(self, client: Client) -> None:
         ensure_schema()
@@ -118,88 +119,89 @@ class Command(BaseCommand):
         planned = service.plan(client, self.machine, wanted, self.project)
         pending = [each for each in planned if each.is_change]
         if not pending:
-            paths = " and ".join(str(each.place.path) for each in planned)
-            self.stdout.write(f"{client.title} is connected already ({paths}); nothing to write.")
+            paths = " and ".join(str(each.config_file.path) for each in planned)
+            self.stdout.write(f"{client.title} is already connected ({paths}).")
             return
-        self._say_first(client, wanted)
+        self._warn(client, wanted)
         if not self._confirm(pending, f"Connect {client.title}"):
             return
-        self._say_done(service.apply(planned, wanted), pending)
+        self._report(service.apply(planned, wanted), pending)
         self.stdout.write(f"{client.title} is connected. {client.afterwards}")
-        self.stdout.write(f"Try it: python manage.py connect {client.name}{self._project_words} --check")
+        project = f" --project {quote([str(self.options['project'])])}" if self.options["project"] else ""
+        self.stdout.write(f"Test it: python manage.py connect {client.name}{project} --check")
 
     def _remove(self, client: Client) -> None:
         ensure_schema()
         planned = service.plan_removal(client, self.machine, self.project)
         if not planned:
-            self.stdout.write(f"{client.title} is not connected; nothing to take out.")
+            self.stdout.write(f"{client.title} is not connected.")
             return
         if not self._confirm(planned, f"Disconnect {client.title}"):
             return
-        self._say_done(service.apply_removal(planned), planned)
-        revoked = any(each.former is not None for each in planned)
-        self.stdout.write(f"{client.title} is disconnected{', its token revoked' if revoked else ''}.")
+        self._report(service.apply_removal(planned), planned)
+        is_revoked = any(each.old_token is not None for each in planned)
+        self.stdout.write(f"{client.title} is disconnected{' and its token revoked' if is_revoked else ''}.")
 
-    def _confirm(self, planned: Iterable[service.Planned], question: str) -> bool:
-        """Show every change, then ask; raises CommandError where nobody can answer."""
+    def _confirm(self, planned: Iterable[service.PlannedChange], question: str) -> bool:
+        """Show every change, then ask. Raises CommandError without a terminal."""
         for each in planned:
             self._show(each)
         if self.options["yes"]:
             return True
         if not sys.stdin.isatty():
-            raise CommandError("Nothing was written: say --yes to write this.", returncode=NOT_CONFIRMED)
-        if self._says_yes(f"{question}? [y/N] "):
+            raise CommandError("Nothing was written. Confirm with --yes.", returncode=NOT_CONFIRMED)
+        if self._ask(f"{question}? [y/N] "):
             return True
         self.stdout.write("Nothing was written.")
         return False
 
-    def _says_yes(self, question: str) -> bool:
+    def _ask(self, question: str) -> bool:
         self.stdout.write(question, ending="")
         self.stdout.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
-    def _show(self, planned: service.Planned) -> None:
-        path, before, after = planned.place.path, planned.before.text, planned.after
+    def _show(self, planned: service.PlannedChange) -> None:
+        path, before, after = planned.config_file.path, planned.before.text, planned.after
         if path.is_symlink():
-            self.stdout.write(f"{path} is a link to {planned.before.target}, which is changed.")
+            self.stdout.write(f"{path} is a link to {planned.before.target}, which will be changed.")
         if before == after:
-            self.stdout.write(f"{path}: the token is renewed, nothing else changes.")
+            self.stdout.write(f"{path}: only the token is renewed.")
         elif planned.entry and not diffs.is_readable(before):
-            self.stdout.write(f"{path} has lines too long to show. This goes into it:")
-            self.stdout.write(diffs.masked(documents.block(planned.entry, planned.place.style)))
+            self.stdout.write(f"The lines of {path} are too long to show. This will be added:")
+            self.stdout.write(diffs.masked(documents.snippet(planned.entry, planned.config_file.style)))
         else:
             self.stdout.write(diffs.diff(path, before, after))
 
-    def _say_first(self, client: Client, wanted: Stdio | service.Http) -> None:
+    def _warn(self, client: Client, wanted: Stdio | service.Http) -> None:
         if not client.is_installed(self.machine):
-            self.stderr.write(f"{client.title} was not found on this machine; the entry waits for it.")
+            self.stderr.write(f"{client.title} was not found on this machine. It will find the entry once installed.")
         if isinstance(wanted, service.Http):
-            if not _answers(wanted.url):
-                self.stderr.write(f"Nothing answers at {wanted.url} now. Start the site: python manage.py up")
+            if not _is_reachable(wanted.url):
+                self.stderr.write(f"Cannot reach {wanted.url}. Start the site: python manage.py up")
             if self.project is not None:
-                self.stderr.write("The file will hold a token: keep it out of version control.")
+                self.stderr.write("The file will contain a token: keep it out of version control.")
         elif (wanted.database_url or wanted.store) and not wanted.writes_secrets:
-            names = " and ".join(["DATABASE_URL"] * bool(wanted.database_url) + ["AWS_*"] * bool(wanted.store))
-            self.stderr.write(f"The assistant's environment must have {names} too, where that holds a password.")
+            variables = " and ".join(["DATABASE_URL"] * bool(wanted.database_url) + ["AWS_*"] * bool(wanted.store))
+            self.stderr.write(f"If {variables} contain a password, set them in the assistant's environment too.")
 
-    def _say_done(self, backups: Iterable[Path], planned: Iterable[service.Planned]) -> None:
+    def _report(self, backups: Iterable[Path], planned: Iterable[service.PlannedChange]) -> None:
         for each in planned:
-            self.stdout.write(f"Written: {each.place.path}")
+            self.stdout.write(f"Written: {each.config_file.path}")
         for backup in backups:
-            self.stdout.write(f"Before it was: {backup}")
+            self.stdout.write(f"Backup: {backup}")
 
-    def _offer_roles(self) -> None:
+    def _add_roles(self) -> None:
         folder = self.project or (_working_project() if self.options["roles"] else None)
         if folder is None:
             if self.options["roles"]:
-                raise Invalid("No project folder can be told.", next="Name it: --project DIR")
+                raise Invalid("Cannot determine the project folder.", next="Pass it with --project DIR.")
             return
         asks = not self.options["yes"] and sys.stdin.isatty() and not roles.has_roles(folder)
-        if self.options["roles"] or (asks and self._says_yes(f"Put a commented {roles.FILE} into {folder}? [y/N] ")):
-            put = roles.put_roles(folder)
-            self.stdout.write(f"Written: {put}" if put else f"{folder / roles.FILE} is there already; it stays.")
+        if self.options["roles"] or (asks and self._ask(f"Add a commented-out {roles.FILE} to {folder}? [y/N] ")):
+            path = roles.create_roles_file(folder)
+            self.stdout.write(f"Written: {path}" if path else f"{folder / roles.FILE} already exists; it was kept.")
 
-    # What is wanted
+    # Options
 
     @property
     def _is_http(self) -> bool:
@@ -207,11 +209,12 @@ class Command(BaseCommand):
 
     @property
     def _url(self) -> str:
-        return _bridge_at(self.options["url"] or recall())
-
-    @property
-    def _project_words(self) -> str:
-        return f" --project {quote([str(self.options['project'])])}" if self.options["project"] else ""
+        """The URL of the MCP endpoint. Raises Invalid if the one given is not a URL."""
+        url = self.options["url"] or recall()
+        if not is_http_url(url):
+            raise Invalid(f"--url: {url[:200]!r} is not an HTTP URL.", next="Example: --url https://board.example/mcp")
+        parts = urlsplit(url)
+        return url if parts.path.strip("/") else parts._replace(path="/mcp").geturl()
 
     def _stdio(self) -> Stdio:
         return this_installation(
@@ -228,14 +231,6 @@ class Command(BaseCommand):
         return service.Http(self._url, local_owner(), service.token_name(client, project), scopes, project)
 
 
-def _bridge_at(url: str) -> str:
-    """Return where the bridge of a site is; raises Invalid for what is no address."""
-    if not is_http_url(url):
-        raise Invalid(f"--url: {url[:200]!r} is no address.", next="Write all of it: --url https://board.example/mcp")
-    parts = urlsplit(url)
-    return url if parts.path.strip("/") else parts._replace(path="/mcp").geturl()
-
-
 def _working_project() -> Path | None:
     try:
         return find_root(explicit=None, environ={}, working_directory=str(Path.cwd()))
@@ -244,25 +239,25 @@ def _working_project() -> Path | None:
 
 
 def _state(client: Client, machine: Machine, project: Path | None) -> str:
-    found = [_how(place) for place in client.places(machine, project)]
-    if connected := [how for how in found if how]:
+    states = [_file_state(config_file) for config_file in client.config_files(machine, project)]
+    if connected := [state for state in states if state]:
         return ", ".join(connected)
-    return "here, not connected" if client.is_installed(machine) else "not found"
+    return "installed, not connected" if client.is_installed(machine) else "not found"
 
 
-def _how(place: Place) -> str:
+def _file_state(config_file: ConfigFile) -> str:
     try:
-        entry = service.present_entry(place)
+        entry = service.current_entry(config_file)
     except OrchestratorError as error:
-        return f"cannot be told: {error.message}"
+        return f"unknown: {error.message}"
     if entry is None:
         return ""
-    return "connected by its command" if "command" in entry else "connected by address"
+    return "connected over stdio" if "command" in entry else "connected over HTTP"
 
 
-def _answers(url: str) -> bool:
+def _is_reachable(url: str) -> bool:
     try:
-        urlopen(url, timeout=3).close()  # noqa: S310  the address is the operator's own
+        urlopen(url, timeout=3).close()  # noqa: S310  the URL is the operator's own
     except HTTPError:
         return True
     except (URLError, OSError, ValueError):

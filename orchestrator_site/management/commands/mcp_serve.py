@@ -11,15 +11,14 @@ from orchestrator_site.mcp.stdio import proxy
 
 
 class Command(BaseCommand):
-    """Only seen through `help` and `call_command`: manage.py starts the bridge without importing Django."""
+    """Seen only by `help` and `call_command`: manage.py starts the bridge without importing Django."""
 
     help = proxy.DESCRIPTION
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the same options as the front."""
         proxy.add_options(parser)
 
     def handle(self, *, toolsets: str, **options: object) -> None:
-        """Serve until the client has gone."""
+        """Serve until the client closes the connection."""
         sys.exit(proxy.main(["--toolsets", toolsets]))

@@ -15,6 +15,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print it in YAML."""
-        from orchestrator_site.openapi.document import as_yaml
+        from orchestrator_site.rest.openapi import as_yaml
 
         self.stdout.write(as_yaml(), ending="")

@@ -1,4 +1,4 @@
-"""Print a fresh sign-in link for a site that runs."""
+"""Print a new sign-in link for a running site."""
 
 from __future__ import annotations
 
@@ -18,17 +18,14 @@ from orchestrator_site.up.address import recall
 
 
 class Command(BaseCommand):
-    """Print a link that signs in once."""
-
     help = "Print a link that signs a person in once, within 15 minutes."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Say for whom and where."""
-        parser.add_argument("--user", help="a user name; the owner of this machine where nothing is said")
-        parser.add_argument("--address", help="where the site runs; the one that started last where nothing is said")
+        parser.add_argument("--user", help="user name (default: the owner of this machine)")
+        parser.add_argument("--address", help="URL of the site (default: that of the one that started last)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the link alone on stdout, so that it can be piped; anything else goes to stderr."""
+        """Print the link alone on stdout, so that it can be piped."""
         try:
             ensure_schema()
             user = user_named(options["user"])
@@ -39,7 +36,7 @@ class Command(BaseCommand):
         address = (options["address"] or recall()).rstrip("/")
         self.stdout.write(address + make_link(user))
         if not _answers(address):
-            self.stderr.write(f"Nothing answers at {address} now. Start the site with: python manage.py up")
+            self.stderr.write(f"Nothing answers at {address}. Start the site with: python manage.py up")
 
 
 def _answers(address: str) -> bool:

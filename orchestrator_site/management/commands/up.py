@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import sys
 from typing import Any
 
 from django.conf import settings
@@ -70,6 +72,8 @@ class Command(BaseCommand):
         except (DatabaseError, OSError) as error:
             raise CommandError(f"The site cannot start: {reason_of(error)}. Fix that and start it again.") from error
         self.stderr.write("Stopped.")
+        sys.stderr.flush()
+        os._exit(0)  # finalizing the interpreter costs 0.7 s of CPU, and there is nothing left to finalize
 
     def _prepare_and_serve(self, listener: socket.socket, workers: int) -> None:
         ensure_schema(schedules=True)

@@ -1,4 +1,4 @@
-"""Lines over pipes, for both ends of the bridge: written whole, and never held when they are too long."""
+"""Lines over pipes, for both ends: written whole, and discarded while they are read if they are too long."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-# The key of the lines that a worker writes for the front alone, each holding the id of a request that it begins.
+# The key of the lines with which a worker tells the proxy the id of a request that it begins.
 RECEIPT = "orchestrator-receipt"
 LINE_LIMIT = 32 * 1024 * 1024
 _CHUNK = 256 * 1024
@@ -30,18 +30,21 @@ def private_copy(fd: int) -> int:
 
 
 def widen(fd: int) -> None:
-    """Let a pipe hold a large line at once, where the system can: its two ends then wait for each other less often."""
+    """Let a pipe hold a large line, so that its two ends wait for each other less often."""
     if hasattr(fcntl, "F_SETPIPE_SZ"):
-        with suppress(OSError):  # no pipe, or more than this user may have
+        with suppress(OSError):  # not a pipe, or above the limit of this user
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def claim_standard_streams() -> tuple[int, int]:
-    """Take standard input and output as a private wire, so that no stray print and no child can touch it.
+    """Move standard input and output to private descriptors, which no stray print and no child process can touch.
 
-    Whatever is printed from now on goes to standard error, whatever is read finds the end.
+    From then on prints go to standard error, and reads find the end of the input.
     """
-    _ensure_standard_error()
+    try:
+        os.fstat(2)
+    except OSError:  # started without standard error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     wire = private_copy(0), private_copy(1)
     for end in wire:
         widen(end)
@@ -52,21 +55,14 @@ def claim_standard_streams() -> tuple[int, int]:
     return wire
 
 
-def _ensure_standard_error() -> None:
-    try:
-        os.fstat(2)
-    except OSError:  # started without one
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
 def log(text: str) -> None:
-    """Write one line to standard error; a client that closed it must not end the server."""
+    """Write one line to standard error, even if the client has closed it."""
     with suppress(OSError):
         os.write(2, f"mcp_serve: {text}\n".encode(errors="replace"))
 
 
 class _Assembler:
-    """Puts the parts of one line together, and lets go of it once it is too long."""
+    """Joins the parts of one line, and drops them once it is too long."""
 
     def __init__(self, limit: int, when_too_long: Callable[[], None]) -> None:
         self._limit = limit
@@ -84,17 +80,15 @@ class _Assembler:
             self._when_too_long()
 
     def take(self) -> bytes:
-        """Return the line with its newline; nothing where it was too long or blank."""
+        """Return the line with its newline, or nothing if it was too long or blank."""
         line = b"".join(self._parts)
         self._parts, self._size = [], 0
         return line + b"\n" if line.strip() else b""
 
 
 def read_lines(fd: int, when_too_long: Callable[[], None], limit: int = LINE_LIMIT) -> Iterator[bytes]:
-    """Yield each line with its newline until the end; a longer one is thrown away and told of once.
-
-    `os.read` rather than a buffered file: the interpreter may end while a thread waits here.
-    """
+    """Yield each line with its newline; call `when_too_long` for each that is longer than the limit."""
+    # Not a buffered file: the interpreter could not exit while a thread waits for one.
     assembler = _Assembler(limit, when_too_long)
     while chunk := os.read(fd, _CHUNK):
         *ends, rest = chunk.split(b"\n")
@@ -108,7 +102,7 @@ def read_lines(fd: int, when_too_long: Callable[[], None], limit: int = LINE_LIM
 
 
 class LineWriter:
-    """Writes lines to a descriptor, one thread at a time; a reader who has gone is reported once, never raised."""
+    """Writes lines, one thread at a time; a reader that has gone is reported once and never raised."""
 
     def __init__(self, fd: int, when_broken: Callable[[], None]) -> None:
         self.fd = fd
@@ -117,23 +111,22 @@ class LineWriter:
         self._is_open = True
 
     def send(self, line: bytes) -> None:
-        """Write one line, whole."""
+        """Write one whole line."""
         with self.lock:
             self.write(line)
 
     def write(self, line: bytes) -> None:
-        """Write while the lock is held by the caller."""
+        """Write while the caller holds the lock."""
         rest = memoryview(line)
         try:
             while rest and self._is_open:
                 rest = rest[os.write(self.fd, rest) :]
         except OSError:
-            # The reader has gone; what that means is for the owner to say.
             self._is_open = False
             self._when_broken()
 
     def close(self) -> None:
-        """Let the reader see the end; a write that hangs in another thread is left to fail by itself."""
+        """Close the descriptor, unless a write in another thread hangs."""
         if self.lock.acquire(timeout=0.5):
             try:
                 if self._is_open:

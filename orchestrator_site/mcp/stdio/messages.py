@@ -1,7 +1,4 @@
-"""JSON-RPC as the front needs it: what a line is, whether it may be sent twice, and what to say when nobody can answer.
-
-Standard library only, like everything in this package.
-"""
+"""The parts of JSON-RPC that the proxy needs. Standard library only, like the proxy itself."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ MODERN_VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 SUBSCRIPTION_ID_KEY = "io.modelcontextprotocol/subscriptionId"
 LISTEN = "subscriptions/listen"
 
-# Requests that change nothing, so that sending one twice does no harm.
+# Requests that change nothing, so that sending one twice is harmless.
 PURE_METHODS = frozenset(
     {
         "initialize",
@@ -46,7 +43,7 @@ Key = tuple[type, Any]
 
 
 class Malformed(Exception):
-    """A line that is no message; `answer` is what its sender gets."""
+    """A line that is not a message; `answer` is the response to it."""
 
     def __init__(self, code: int, message: str, id: Any = None) -> None:
         super().__init__(message)
@@ -54,7 +51,7 @@ class Malformed(Exception):
 
 
 class Message:
-    """One line of the client, understood as far as the front needs it."""
+    """A line from the client, parsed as far as the proxy needs it."""
 
     __slots__ = ("body", "line")
 
@@ -64,40 +61,38 @@ class Message:
 
     @property
     def id(self) -> Any:
-        """The id of a request or a response."""
         return self.body.get("id")
 
     @property
     def key(self) -> Key:
-        """The id as a key of a dict."""
+        """The id as a dict key."""
         return key_of(self.id)
 
     @property
     def method(self) -> str:
-        """The method, or the empty string for a response."""
+        """The method, empty for a response."""
         method: str = self.body.get("method", "")
         return method
 
     @property
     def params(self) -> dict[str, Any]:
-        """The parameters where they are an object, else none."""
+        """The parameters, empty if they are not an object."""
         params = self.body.get("params")
         return params if isinstance(params, dict) else {}
 
     @property
     def is_request(self) -> bool:
-        """Whether it wants an answer."""
         return "method" in self.body and "id" in self.body
 
     @property
     def is_modern(self) -> bool:
-        """Whether it carries the envelope of the protocol without a handshake."""
+        """Whether it belongs to the protocol without a handshake."""
         meta = self.params.get("_meta")
         return isinstance(meta, dict) and MODERN_VERSION_KEY in meta
 
     @property
     def may_be_sent_twice(self) -> bool:
-        """Whether a second run cannot change more than the first: a pure read, or a call with an idempotency key."""
+        """Whether it is a read, or a call with an idempotency key."""
         if self.method != "tools/call":
             return self.method in PURE_METHODS
         arguments = self.params.get("arguments")
@@ -105,20 +100,15 @@ class Message:
         return keyed or self.params.get("name") in PURE_TOOLS
 
     def with_id(self, id: str) -> bytes:
-        """Return the same message under another id."""
         return encode({**self.body, "id": id})
 
 
 def key_of(id: Any) -> Key:
-    """Make a key of an id."""
     return (type(id), id)
 
 
 def parse(line: bytes) -> Message:
-    """Understand one line of the client.
-
-    Raises Malformed where it is not one JSON-RPC 2.0 message.
-    """
+    """Parse a line from the client. Raises Malformed."""
     body = _object(line)
     id = body.get("id")
     if "id" in body and (isinstance(id, bool) or not isinstance(id, int | str)):
@@ -128,31 +118,31 @@ def parse(line: bytes) -> Message:
     if not isinstance(body.get("method", ""), str):
         raise Malformed(INVALID_REQUEST, "Invalid request: method must be a string.", id)
     if "method" not in body and not ("id" in body and ("result" in body or "error" in body)):
-        raise Malformed(INVALID_REQUEST, "Invalid request: it has no method.", id)
+        raise Malformed(INVALID_REQUEST, "Invalid request: method is missing.", id)
     return Message(line, body)
 
 
 def _object(line: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
+        body = json.loads(line.decode("utf-8"), parse_constant=_reject_constant)
     except (ValueError, RecursionError) as problem:
         raise Malformed(PARSE_ERROR, "Parse error: the line is not valid JSON in UTF-8.") from problem
     if not isinstance(body, dict):
-        raise Malformed(INVALID_REQUEST, "Invalid request: a message is one JSON object; batches are not served.")
+        raise Malformed(INVALID_REQUEST, "Invalid request: a message must be a JSON object; batches are not supported.")
     return body
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON.")
+def _reject_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not valid JSON.")
 
 
 def encode(body: dict[str, Any]) -> bytes:
-    """Write a message as one line."""
+    """Return a message as a line."""
     return json.dumps(body, separators=(",", ":")).encode() + b"\n"
 
 
 def error(id: Any, code: int, message: str, data: dict[str, Any] | None = None) -> bytes:
-    """Write a JSON-RPC error as one line."""
+    """Return a JSON-RPC error as a line."""
     facts: dict[str, Any] = {"code": code, "message": message}
     if data:
         facts["data"] = data
@@ -160,27 +150,27 @@ def error(id: Any, code: int, message: str, data: dict[str, Any] | None = None) 
 
 
 def too_long(limit: int) -> bytes:
-    """Answer a line that was thrown away for its length."""
+    """Return the response to a line that was too long."""
     return error(None, INVALID_REQUEST, f"Invalid request: a line may have at most {limit} bytes.")
 
 
 def interrupted(message: Message) -> bytes:
-    """Answer a request whose worker ended before it answered, and which must not be sent twice."""
+    """Return the response to a request whose worker ended, and which must not be sent again."""
     return _transient(
         message,
-        "The server stopped while this call ran, so its outcome is not known; it runs again now.",
-        "Look at the state with orchestrator_get_status, then send the call again if it had no effect. "
-        "A call with an idempotency_key is answered truly even then.",
+        "The server stopped during this call, so its outcome is unknown; it is running again.",
+        "Check the state with orchestrator_get_status, then retry if the call had no effect. "
+        "A call with an idempotency_key is safe to retry.",
         retry_after_ms=1000,
     )
 
 
 def unavailable(message: Message, retry_after_ms: int) -> bytes:
-    """Answer a request while no worker can be started."""
+    """Return the response to a request while no worker can be started."""
     return _transient(
         message,
-        "The server cannot start at the moment and tries again by itself; its log on standard error says why.",
-        "Send the same call again later.",
+        "The server cannot start; it keeps trying. Its log on standard error has the reason.",
+        "Retry later.",
         retry_after_ms=retry_after_ms,
     )
 

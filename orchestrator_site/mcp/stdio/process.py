@@ -15,7 +15,7 @@ WORKER_MODULE = "orchestrator_site.mcp.stdio.worker"
 
 
 class Worker:
-    """A running worker. It sees the end of its input when the front ends, however the front ends."""
+    """A running worker. It sees the end of its input when the proxy ends, however that happens."""
 
     def __init__(self, connection_id: str, arguments: list[str]) -> None:
         """Start it. Raises OSError where the system refuses."""
@@ -29,7 +29,7 @@ class Worker:
         return self._process.pid
 
     def send(self, line: bytes) -> None:
-        """Write one line, whole; a worker that has gone is noticed where its output ends."""
+        """Write one whole line; a worker that has gone is noticed at the end of its output."""
         self._input.send(line)
 
     def send_first(self, lines: Callable[[], list[bytes]]) -> None:
@@ -39,11 +39,11 @@ class Worker:
                 self._input.write(line)
 
     def lines(self) -> Iterator[bytes]:
-        """Yield what it says until it ends."""
+        """Yield its lines until it ends."""
         return read_lines(self._output, lambda: log("a line of the worker was too long"), limit=4 * LINE_LIMIT)
 
     def close_input(self) -> None:
-        """Tell it that the connection has ended."""
+        """Signal that the connection has ended."""
         self._input.close()
 
     def kill(self) -> None:
@@ -69,14 +69,14 @@ def _start(connection_id: str, arguments: list[str]) -> tuple[subprocess.Popen[b
 def _start_with_standard_streams(
     command: list[str], environment: dict[str, str]
 ) -> tuple[subprocess.Popen[bytes], LineWriter, int]:
-    """Start it where only the standard streams are handed on; it makes them private as its first act."""
+    """Start it on systems that pass on only the standard streams; it makes them private itself."""
     process = subprocess.Popen(
         command,
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         bufsize=0,
-        # A Ctrl-C is for the front, which ends the worker in its own way.
+        # A Ctrl-C is for the proxy, which ends the worker in its own way.
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
     assert process.stdin and process.stdout  # noqa: S101 - both are pipes, as asked for
@@ -87,7 +87,7 @@ def _start_with_standard_streams(
 def _start_with_private_wire(
     command: list[str], environment: dict[str, str]
 ) -> tuple[subprocess.Popen[bytes], LineWriter, int]:
-    """Start it with the wire on descriptors of its own: what it prints goes to standard error from the first byte."""
+    """Start it with extra descriptors for messages, so that all it prints goes to standard error."""
     their_input, our_output = os.pipe()
     our_input, their_output = os.pipe()
     for end in (our_output, our_input):
@@ -113,6 +113,7 @@ def _start_with_private_wire(
 
 
 def _environment(connection_id: str) -> dict[str, str]:
+    """Return the environment of the worker: ours, and facts about the connection."""
     environment = module_environment()
     # Without our compiled files every start would compile again.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -125,4 +126,4 @@ def _environment(connection_id: str) -> dict[str, str]:
 
 
 def _ignore() -> None:
-    """A worker that has gone is noticed where its output ends."""
+    """A worker that has gone is noticed at the end of its output."""

@@ -1,7 +1,6 @@
-"""The stdio front: keeps the client's pipes, runs the worker as its child and replaces it when it dies.
+"""The stdio proxy: it keeps the client's pipes, runs the worker as its child and replaces it when it dies.
 
-Standard library only, so that it is there in a few milliseconds and stays small. It relays lines; all meaning is in
-the worker.
+Standard library only, so that it starts within milliseconds and stays small.
 """
 
 from __future__ import annotations
@@ -27,27 +26,27 @@ from orchestrator_site.mcp.stdio.relay import Relay
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-# Known here too, since the front does not import what registers them; a test compares.
+# Repeated here, since the proxy must not import what registers them; a test compares the two.
 TOOLSETS = ("core", "artifacts", "all")
 DESCRIPTION = "Serve an AI assistant over standard input and output (Model Context Protocol)."
 
-# After the client has closed its end, answers to what it asked before are still delivered for this long.
+# How long responses are still delivered once the client has closed its input.
 DRAIN_SECONDS = 10.0
 HURRIED_DRAIN_SECONDS = 1.5
 GRACE_SECONDS = 3.0
-# What a worker gets to start and to end the sessions of one that was killed: on a busy machine that takes seconds.
+# For a worker that only ends the sessions of one that was killed; its start takes seconds on a busy machine.
 LAST_SECONDS = 10.0
-# A worker that lives this long or answers a request was no false start; after so many in a row we slow down.
+# A worker that neither lives this long nor answers a request is a false start; after some in a row we slow down.
 SETTLED_SECONDS = 10.0
 FALSE_STARTS = 3
 LONGEST_PAUSE_SECONDS = 30.0
 
-# Windows delivers signals only between waits, so an endless wait is cut into short ones there.
+# Windows delivers signals only between waits.
 _LONGEST_WAIT = 0.5 if os.name == "nt" else 3600.0
 _EOF, _GONE, _SIGNAL, _IDLE = "end of input", "client gone", "signal", "idle"
 
 
-class Front:
+class Proxy:
     """One connection of one client."""
 
     def __init__(self, wire: tuple[int, int], arguments: list[str]) -> None:
@@ -67,7 +66,7 @@ class Front:
         self._supervisor = Thread(target=self._supervise, name="supervisor", daemon=True)
 
     def run(self) -> int:
-        """Serve until the client has gone or a signal comes; return the exit code."""
+        """Serve until the client leaves or a signal arrives; return the exit code."""
         self._supervisor.start()
         self._listen_to_signals()
         Thread(target=self._read_client, name="client", daemon=True).start()
@@ -92,7 +91,7 @@ class Front:
     # The end
 
     def _next_event(self, deadline: float | None) -> str:
-        """Wait for an event; an empty one means that the deadline has come."""
+        """Wait for an event; return an empty string at the deadline."""
         while True:
             left = _LONGEST_WAIT if deadline is None else max(0.0, deadline - time.monotonic())
             try:
@@ -106,7 +105,7 @@ class Front:
             self._events.put(_IDLE)
 
     def _drain(self, seconds: float) -> None:
-        """Deliver the answers that are still owed; a signal cuts it short."""
+        """Deliver pending responses; a signal shortens the deadline."""
         self._is_draining = True
         deadline = time.monotonic() + seconds
         while not self._relay.is_idle and time.monotonic() < deadline:
@@ -120,7 +119,7 @@ class Front:
         self._wake.put(None)
         if worker:
             worker.close_input()
-        # One that has answered nothing yet may still be starting, and then ends the sessions as a last one would.
+        # A worker that has answered nothing may still be starting, and then ends the sessions.
         is_starting = worker is not None and not worker.is_useful and self._relay.has_called
         self._supervisor.join(LAST_SECONDS if is_starting else GRACE_SECONDS)
         if worker and self._supervisor.is_alive():
@@ -130,11 +129,11 @@ class Front:
             self._end_connection()
 
     def _end_connection(self) -> None:
-        """Have the sessions ended by a last worker that finds its input closed, since the previous one could not."""
+        """Start a last worker with a closed input, which ends the sessions that the previous one left open."""
         try:
             worker = Worker(self._connection_id, self._arguments)
         except OSError as problem:
-            log(f"the sessions of this connection stay open: {problem.strerror}")
+            log(f"the sessions of this connection could not be ended: {problem.strerror}")
             return
         worker.close_input()
         worker.reap(LAST_SECONDS)
@@ -151,12 +150,13 @@ class Front:
             was_settled = worker.is_useful or time.monotonic() - worker.started_at > SETTLED_SECONDS
             false_starts = 0 if was_settled else false_starts + 1
             self._relay.lose(worker)
-            self._report_loss()
+            if not self._is_closing:
+                log(f"the worker ended (exit code {self._last_exit_code}); starting another")
             if false_starts >= FALSE_STARTS:
                 self._pause(false_starts - FALSE_STARTS)
 
     def _start_worker(self) -> Worker | None:
-        """Start one, again and again until it can be started; none once the connection ends."""
+        """Start a worker, however many attempts it takes; return None once the connection ends."""
         attempt = 0
         while True:
             with self._worker_lock:
@@ -171,12 +171,8 @@ class Front:
             self._pause(attempt)
             attempt += 1
 
-    def _report_loss(self) -> None:
-        if not self._is_closing:
-            log(f"the worker ended (exit code {self._last_exit_code}); starting another")
-
     def _pause(self, attempt: int) -> None:
-        """Answer everybody that the server cannot start, and wait a little longer each time."""
+        """Answer all requests with an error and wait, longer with each attempt."""
         seconds = min(2.0**attempt, LONGEST_PAUSE_SECONDS)
         self._relay.suspend(int(seconds * 1000))
         try:
@@ -187,12 +183,18 @@ class Front:
 
 def main(argv: list[str]) -> int:
     """Serve the client on standard input and output; `argv` are the options of `mcp_serve`."""
-    arguments = _worker_arguments(argv)
-    return Front(claim_standard_streams(), arguments).run()
+    arguments: list[str] = []
+    if argv:
+        import argparse  # slow, and usually there is nothing to parse
+
+        parser = argparse.ArgumentParser(prog="manage.py mcp_serve", description=DESCRIPTION)
+        add_options(parser)
+        arguments = ["--toolsets", parser.parse_args(argv).toolsets]
+    return Proxy(claim_standard_streams(), arguments).run()
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """Describe the options of `mcp_serve`."""
+    """Add the options of `mcp_serve`."""
     parser.add_argument(
         "--toolsets",
         default="core",
@@ -203,20 +205,10 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def known_toolsets(names: str) -> str:
-    """Return names of toolsets as they were given; raises ArgumentTypeError for one that there is not."""
-    from argparse import ArgumentTypeError  # only where there is something to parse
+    """Return names of toolsets unchanged; raise ArgumentTypeError for an unknown one."""
+    from argparse import ArgumentTypeError  # slow, and usually there is nothing to parse
 
     for name in names.split(","):
         if name.strip() not in TOOLSETS:
-            raise ArgumentTypeError(f"{name!r} is no toolset; there are {', '.join(TOOLSETS)}")
+            raise ArgumentTypeError(f"unknown toolset {name!r}; choose from {', '.join(TOOLSETS)}")
     return names
-
-
-def _worker_arguments(argv: list[str]) -> list[str]:
-    if not argv:
-        return []
-    import argparse  # only where there is something to parse: the common start has nothing
-
-    parser = argparse.ArgumentParser(prog="manage.py mcp_serve", description=DESCRIPTION)
-    add_options(parser)
-    return ["--toolsets", parser.parse_args(argv).toolsets]

@@ -1,4 +1,4 @@
-"""The relay between the client and whichever worker runs: it remembers what a new worker must be told."""
+"""Passes lines between the client and the current worker, and remembers what a new worker needs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from orchestrator_site.mcp.stdio.framing import RECEIPT, log
 from orchestrator_site.mcp.stdio.messages import Key, Malformed, Message
 
 REPLAYED_HANDSHAKE = "orchestrator-replayed-handshake"
-# What only a call can do: open a session that must be ended with the connection.
+# Only these can open a session, which must end with the connection.
 _CALLS = frozenset({"tools/call", "resources/read", "prompts/get"})
 
 
 class Sink(Protocol):
-    """Something that takes lines: the client's pipe."""
+    """The pipe of the client."""
 
     def send(self, line: bytes) -> None:
-        """Write one line, whole."""
+        """Write one whole line."""
 
 
 class WorkerSink(Sink, Protocol):
@@ -33,40 +33,37 @@ class WorkerSink(Sink, Protocol):
 
 
 class Pending:
-    """A request of the client that waits for its answer."""
+    """A request that waits for its response."""
 
-    __slots__ = ("is_acknowledged", "is_second_try", "is_taken", "message", "worker")
+    __slots__ = ("is_acknowledged", "is_begun", "is_retry", "message", "worker")
 
     def __init__(self, message: Message, worker: WorkerSink | None) -> None:
         self.message = message
         self.worker = worker
-        self.is_taken = False
-        self.is_second_try = False
+        self.is_begun = False
+        self.is_retry = False
         self.is_acknowledged = False
 
     @property
     def is_listening(self) -> bool:
-        """Whether it is a subscription, which stays open for as long as the connection."""
+        """Whether it is a subscription, which stays open as long as the connection."""
         return self.message.method == messages.LISTEN
 
     def may_go_to_another_worker(self) -> bool:
-        """Whether its worker's end may be hidden by asking the next one.
-
-        What was never taken was never begun; what was begun may begin again once, where that does no harm.
-        """
-        if not self.is_taken or self.is_listening:
+        """Whether it may be sent to the next worker: if it was not begun yet, or once more if that is harmless."""
+        if not self.is_begun or self.is_listening:
             return True
-        return self.message.may_be_sent_twice and not self.is_second_try
+        return self.message.may_be_sent_twice and not self.is_retry
 
     def withdraw(self) -> None:
-        """Take it back from its worker."""
+        """Separate it from a worker that ended."""
         self.worker = None
-        self.is_second_try = self.is_second_try or self.is_taken
-        self.is_taken = False
+        self.is_retry = self.is_retry or self.is_begun
+        self.is_begun = False
 
 
 class Relay:
-    """Passes lines both ways. Several threads call it; no lock is held while it writes to a pipe."""
+    """Passes lines both ways. It is thread-safe, and holds no lock while it writes to a pipe."""
 
     def __init__(self, client: Sink, when_idle: Callable[[], None]) -> None:
         self._client = client
@@ -83,7 +80,7 @@ class Relay:
     # From the client
 
     def from_client(self, line: bytes) -> None:
-        """Take one line of the client; what is no message is answered here and now."""
+        """Handle a line from the client."""
         try:
             message = messages.parse(line)
         except Malformed as problem:
@@ -115,12 +112,12 @@ class Relay:
             if message.method == "notifications/initialized":
                 self._initialized = message
             elif message.method == "notifications/cancelled":
-                # A cancelled request is never answered, so nobody waits for it any longer.
+                # A cancelled request gets no response.
                 cancelled = self._pending.pop(messages.key_of(message.params.get("requestId")), None)
                 worker = cancelled.worker if cancelled else None
         if worker:
             worker.send(message.line)
-        self._tell_if_idle()
+        self._notify_if_idle()
 
     def _take_response(self, message: Message) -> None:
         with self._lock:
@@ -132,7 +129,7 @@ class Relay:
     # From a worker
 
     def from_worker(self, worker: WorkerSink, line: bytes) -> None:
-        """Take one line of a worker; what is no message goes to standard error, never to the client."""
+        """Handle a line from a worker; what is not a message goes to standard error, not to the client."""
         try:
             body = json.loads(line)
         except (ValueError, RecursionError):
@@ -143,12 +140,12 @@ class Relay:
             log(f"stray output of the worker: {line[:500]!r}")
         elif self._concerns_client(worker, body):
             self._client.send(line)
-        self._tell_if_idle()
+        self._notify_if_idle()
 
     def _note_receipt(self, id: Any) -> None:
         with self._lock:
-            if taken := self._pending.get(messages.key_of(id)):
-                taken.is_taken = True
+            if begun := self._pending.get(messages.key_of(id)):
+                begun.is_begun = True
 
     def _concerns_client(self, worker: WorkerSink, body: dict[str, Any]) -> bool:
         with self._lock:
@@ -171,14 +168,14 @@ class Relay:
         subscription = self._pending.get(messages.key_of((params.get("_meta") or {}).get(messages.SUBSCRIPTION_ID_KEY)))
         if subscription is None:
             return True
-        # The next worker acknowledges again what the client has long known.
+        # A new worker acknowledges it again, but the client must see only the first acknowledgement.
         is_news, subscription.is_acknowledged = not subscription.is_acknowledged, True
         return is_news
 
     # The life of workers
 
     def adopt(self, worker: WorkerSink) -> None:
-        """Send to this worker from now on, beginning with what it must know and what still waits for an answer."""
+        """Switch to a worker, beginning with the handshake and the requests that still wait."""
         worker.send_first(lambda: self._introduce(worker))
 
     def _introduce(self, worker: WorkerSink) -> list[bytes]:
@@ -193,7 +190,7 @@ class Relay:
             return self._handshake(lines) + lines
 
     def _handshake(self, lines: list[bytes]) -> list[bytes]:
-        """Return the handshake to replay; an initialize that waits for its answer is moved there from `lines`."""
+        """Return the handshake to replay; an initialize that still waits is moved there from `lines`."""
         handshake: list[bytes] = []
         if self._initialize:
             if self._initialize.line in lines:
@@ -206,7 +203,7 @@ class Relay:
         return handshake
 
     def lose(self, worker: WorkerSink) -> None:
-        """Take back what a dead worker had not answered: for the next one, or answered here where that is not safe."""
+        """Take back the requests of a worker that ended, and answer those that must not be sent again."""
         with self._lock:
             self._worker = None
             lost = [entry for entry in self._pending.values() if entry.worker is worker]
@@ -217,10 +214,10 @@ class Relay:
                 entry.withdraw()
         for message in unsafe:
             self._client.send(messages.interrupted(message))
-        self._tell_if_idle()
+        self._notify_if_idle()
 
     def suspend(self, retry_after_ms: int) -> None:
-        """Answer every request at once, those that wait included, until a worker is adopted again."""
+        """Answer all requests, also those that wait, with an error until a worker is adopted again."""
         with self._lock:
             self._retry_after_ms = retry_after_ms
             waiting = [entry.message for entry in self._pending.values() if not entry.is_listening]
@@ -228,16 +225,16 @@ class Relay:
                 del self._pending[message.key]
         for message in waiting:
             self._client.send(messages.unavailable(message, retry_after_ms))
-        self._tell_if_idle()
+        self._notify_if_idle()
 
     # The end
 
     @property
     def is_idle(self) -> bool:
-        """Whether every request was answered; an open subscription is not waited for."""
+        """Whether no request waits, apart from subscriptions."""
         with self._lock:
             return all(entry.is_listening for entry in self._pending.values())
 
-    def _tell_if_idle(self) -> None:
+    def _notify_if_idle(self) -> None:
         if self.is_idle:
             self._when_idle()

@@ -1,4 +1,4 @@
-"""The worker's end of the pipes: lines in, messages to the server, its messages out as lines."""
+"""The worker's end of the pipes: lines to messages and back."""
 
 from __future__ import annotations
 
@@ -19,50 +19,49 @@ from pydantic import ValidationError
 from orchestrator_site.mcp.server import Bridge
 from orchestrator_site.mcp.stdio.framing import RECEIPT, LineWriter, log, read_lines
 
-# Above the front's own limit, so that it is the front that answers a line which is too long.
+# Above the limit of the proxy, which answers lines that are too long.
 _LINE_LIMIT = 64 * 1024 * 1024
 
 
-class Wire:
-    """Serves one connection. It ends when the input does, or when it is told to, once nobody waits for an answer."""
+class PipeTransport:
+    """Serves one connection until the input ends or `end` is called, and every request is answered."""
 
-    def __init__(self, input_fd: int, output_fd: int, *, has_front: bool, when_ending: Callable[[], None]) -> None:
+    def __init__(self, input_fd: int, output_fd: int, *, has_proxy: bool, when_ending: Callable[[], None]) -> None:
         self._input = input_fd
-        self._has_front = has_front
+        self._has_proxy = has_proxy
         self._output = LineWriter(output_fd, self.end)
         self._when_ending = when_ending
         self._loop: asyncio.AbstractEventLoop | None = None
         self._owed: set[str] = set()
-        self._is_told_to_end = False
+        self._should_end = False
         self._is_ending = False
         self._is_closed = False
         self.saw_end_of_input = False
 
     def end(self) -> None:
-        """Finish what runs, then stop. Any thread and any signal handler may call it, even before we serve."""
-        self._is_told_to_end = True
+        """Finish running requests, then stop. Any thread or signal handler may call it, even before `serve`."""
+        self._should_end = True
         if self._loop and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._begin_to_end)
 
     def give_receipt(self, id: mcp_types.RequestId) -> None:
-        """Tell the front that a request begins: what has no receipt when we die has done nothing yet."""
-        if self._has_front:
+        """Tell the proxy that a request begins: one without a receipt can safely be sent to another worker."""
+        if self._has_proxy:
             self._output.send(json.dumps({RECEIPT: id}).encode() + b"\n")
 
     async def serve(self, bridge: Bridge) -> None:
-        """Serve until the end."""
         self._loop = asyncio.get_running_loop()
         self._incoming, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](math.inf)
         self._outgoing, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
         async with anyio.create_task_group() as self._tasks:
             self._tasks.start_soon(self._write, outgoing)
-            if self._is_told_to_end:
+            if self._should_end:
                 self._begin_to_end()
             Thread(target=self._read, name="wire", daemon=True).start()
             await bridge.serve(incoming, self._outgoing)
 
     def _read(self) -> None:
-        """Hand over every line; runs in a thread of its own, because a read from a pipe cannot be called off."""
+        """Read lines, in a thread of its own because a read from a pipe cannot be cancelled."""
         try:
             for line in read_lines(self._input, lambda: log("a line was too long"), _LINE_LIMIT):
                 self._take(line)
@@ -73,7 +72,7 @@ class Wire:
         try:
             message = _message_in(line)
         except ValidationError:
-            self._in_loop(self._begin_to_refuse, line)
+            self._in_loop(self._start_reject, line)
             return
         self._in_loop(self._receive, message, len(line))
 
@@ -86,21 +85,21 @@ class Wire:
         if isinstance(message, mcp_types.JSONRPCRequest) and message.method != "subscriptions/listen":
             self._owed.add(str(message.id))
         elif isinstance(message, mcp_types.JSONRPCNotification) and message.method == "notifications/cancelled":
-            self._settle((message.params or {}).get("requestId"))  # never answered
+            self._settle((message.params or {}).get("requestId"))  # gets no response
         if not self._is_closed:
             self._incoming.send_nowait(SessionMessage(message, ServerMessageMetadata(request_context=size)))
 
-    def _begin_to_refuse(self, line: bytes) -> None:
-        self._tasks.start_soon(self._refuse, line)
+    def _start_reject(self, line: bytes) -> None:
+        self._tasks.start_soon(self._reject, line)
 
-    async def _refuse(self, line: bytes) -> None:
-        """Answer what passed the front and is no message to the SDK, which would drop it without a word."""
+    async def _reject(self, line: bytes) -> None:
+        """Answer what the SDK would drop silently."""
         try:
             id = json.loads(line).get("id")
         except (ValueError, RecursionError, AttributeError):
             id = None
         problem = mcp_types.ErrorData(
-            code=mcp_types.INVALID_REQUEST, message="Invalid request: it is not a JSON-RPC message of this protocol."
+            code=mcp_types.INVALID_REQUEST, message="Invalid request: not a message of this protocol."
         )
         answer = mcp_types.JSONRPCError(jsonrpc="2.0", id=id if isinstance(id, int | str) else None, error=problem)
         await self._outgoing.send(SessionMessage(answer))
@@ -108,7 +107,7 @@ class Wire:
     async def _write(self, outgoing: MemoryObjectReceiveStream[SessionMessage]) -> None:
         async for item in outgoing:
             message = item.message
-            # As bytes at once: a long answer is not held as text as well.
+            # Encoded to bytes directly, so that a long response is not held as a string as well.
             line = mcp_types.jsonrpc_message_adapter.dump_json(message, by_alias=True, exclude_unset=True)
             await run_sync(self._output.send, line + b"\n")
             if isinstance(message, mcp_types.JSONRPCResponse | mcp_types.JSONRPCError):
@@ -134,15 +133,13 @@ class Wire:
 
 
 def _message_in(line: bytes) -> mcp_types.JSONRPCMessage:
-    """Parse a line. The quick parser gives up at nesting that Python's still reads; then the tool itself may judge it.
-
-    Raises ValidationError for what is no message.
-    """
+    """Parse a line. Raises ValidationError."""
     try:
         return mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
     except ValidationError as error:
         if "recursion limit" not in str(error):
             raise
+        # Python's parser accepts deeper nesting; what is too deep for the tool is then reported by the tool.
         try:
             body = json.loads(line)
         except RecursionError:

@@ -1,4 +1,4 @@
-"""The worker behind the front: Django, the tools and the SDK, serving one connection over private pipes.
+"""The worker behind the proxy: Django, the tools and the SDK, serving one connection over private pipes.
 
 The proxy starts it as `python -m orchestrator_site.mcp.stdio.worker`. Heavy imports wait until stdout is protected.
 """
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
     from orchestrator_site.kernel.identity import Principal
-    from tasks.identity.client import Caller
+    from tasks.services.caller import Caller
 
 logger = logging.getLogger(__name__)
 
-# How long calls that run may take to end after the connection has; the front waits a little longer than this.
+# How long running calls may take once the connection has ended; the proxy waits a little longer.
 FINISH_SECONDS = 2.0
-# The same where we are told to stop, with the connection going on in another worker.
+# The same when this worker is stopped and another one continues the connection.
 FINISH_SECONDS_WHEN_STOPPED = 10.0
-# A worker that was told to stop leaves its sessions to the next one, and says so by this exit code.
+# The exit code of a worker that was stopped and leaves its sessions to the next one.
 STOPPED = 128 + signal.SIGTERM
 
-# What tells the client's project; nothing else of the client's environment is looked at.
+# The only variables of the client's environment that are read: they name its project.
 CLIENT_VARIABLES = ("ORCHESTRATOR_PROJECT_DIR", "CLAUDE_PROJECT_DIR", "VSCODE_CWD", "CURSOR_CWD", "WINDSURF_CWD")
 
 
 def main(argv: list[str]) -> int:
-    """Serve the connection until its end; return the exit code."""
+    """Serve the connection until it ends; return the exit code."""
     wire_fds = _claim_wire()
     hide_root()
-    # Imports make objects that stay: looking through them for garbage again and again costs a third of the start.
+    # Collecting garbage among the many objects of the imports would take a third of the start.
     gc.disable()
     worker = _Worker(wire_fds, _toolsets(argv))
     gc.freeze()
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
 
 
 def _claim_wire() -> tuple[int, int]:
-    """Take the descriptors that the front made for us, or else the standard ones."""
+    """Take the descriptors from the proxy, or else the standard ones."""
     given = os.environ.pop("ORCHESTRATOR_WIRE", "")
     if not given:
         return claim_standard_streams()
@@ -59,12 +59,12 @@ def _claim_wire() -> tuple[int, int]:
 
 
 def _toolsets(argv: list[str]) -> list[str]:
-    named = argv[1] if argv[:1] == ["--toolsets"] else "core"
-    return [name.strip() for name in named.split(",") if name.strip()]
+    names = argv[1] if argv[:1] == ["--toolsets"] else "core"
+    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 class _Worker:
-    """One connection's server and its end."""
+    """The server of one connection."""
 
     def __init__(self, wire_fds: tuple[int, int], toolsets: list[str]) -> None:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
@@ -72,26 +72,26 @@ class _Worker:
 
         django.setup()
         from orchestrator_site.mcp.server import build_server
-        from orchestrator_site.mcp.stdio.transport import Wire
+        from orchestrator_site.mcp.stdio.transport import PipeTransport
 
         given_id = os.environ.pop("ORCHESTRATOR_CONNECTION_ID", "")
         self._connection_id = given_id or os.urandom(16).hex()
         self._timers: list[Timer] = []
         self._schema = _Schema()
-        self._wire = Wire(*wire_fds, has_front=bool(given_id), when_ending=self._watch_the_end)
-        caller_for = _OneCaller(self._connection_id)
+        self._transport = PipeTransport(*wire_fds, has_proxy=bool(given_id), when_ending=self._limit_the_end)
+        caller_for = _PipeCaller(self._connection_id)
         self._bridge = build_server(caller_for=caller_for, toolsets=toolsets, before_call=self._before_call)
 
     def _before_call(self, request_id: int | str) -> None:
         self._schema.ensure()
-        self._wire.give_receipt(request_id)
+        self._transport.give_receipt(request_id)
 
     def run(self) -> int:
-        """Serve until the end, then end the connection's sessions where it is the connection that ended."""
+        """Serve until the end; then end the sessions if the connection itself has ended."""
         import anyio
 
-        signal.signal(signal.SIGTERM, lambda *_: self._wire.end())
-        # The front decides when we end; a Ctrl-C in its terminal is for the front alone.
+        signal.signal(signal.SIGTERM, lambda *_: self._transport.end())
+        # A Ctrl-C in the terminal is for the proxy, which decides when the worker ends.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         anyio.run(self._serve)
         for timer in self._timers:
@@ -103,56 +103,53 @@ class _Worker:
         from anyio.to_thread import run_sync
 
         async with anyio.create_task_group() as tasks:
-            # Beside the first requests: lists need no database, and a first call waits for it by itself.
+            # Concurrently with the first requests: lists need no database, and calls wait for the schema.
             tasks.start_soon(run_sync, self._schema.try_early)
-            await self._wire.serve(self._bridge)
+            await self._transport.serve(self._bridge)
 
-    def _watch_the_end(self) -> None:
-        """Make sure that a call that hangs does not keep the process alive."""
-        seconds = FINISH_SECONDS if self._wire.saw_end_of_input else FINISH_SECONDS_WHEN_STOPPED
+    def _limit_the_end(self) -> None:
+        """Make sure that a hanging call does not keep the process alive."""
+        seconds = FINISH_SECONDS if self._transport.saw_end_of_input else FINISH_SECONDS_WHEN_STOPPED
         timer = Timer(seconds, self._end_at_once)
         timer.daemon = True
         timer.start()
         self._timers.append(timer)
 
     def _end_at_once(self) -> None:
-        logger.warning("A call still runs after the end of its connection; it is given up.")
+        logger.warning("A call was still running after its connection ended; it is abandoned.")
         code = self._end()
         logging.shutdown()
         os._exit(code)
 
     def _end(self) -> int:
         code = self._end_sessions()
-        # After what matters: when it cannot be written now, some seconds of statistics are lost and nothing else.
+        # Last, since it may fail: only some seconds of statistics would be lost.
         self._bridge.meter.flush_and_go()
         return code
 
     def _end_sessions(self) -> int:
-        if not self._wire.saw_end_of_input:
+        if not self._transport.saw_end_of_input:
             return STOPPED
         from tasks.services.sessions import end_connection
 
         try:
             self._schema.ensure()
             end_connection(self._connection_id)
-        except Exception:  # the outermost edge: there is nobody left to tell but the log
-            logger.exception("The sessions of this connection stay open; their leases run out by themselves.")
+        except Exception:  # the outermost edge
+            logger.exception("The sessions of this connection could not be ended; their leases will expire.")
             return 1
         return 0
 
 
 class _Schema:
-    """Brings the schema up to date once, whoever comes first."""
+    """Migrates the database once."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._ready = Event()
 
     def ensure(self) -> None:
-        """Return once the schema is up to date.
-
-        Raises OrchestratorError where it cannot be brought there; the next call tries again.
-        """
+        """Return once the schema is up to date. Raises OrchestratorError; the next call tries again."""
         if self._ready.is_set():
             return
         from django.db import DatabaseError
@@ -166,15 +163,15 @@ class _Schema:
             try:
                 ensure_schema()
             except (DatabaseError, OSError) as problem:
-                logger.exception("The database could not be brought up to date.")
+                logger.exception("The database could not be migrated.")
                 raise Transient(
-                    "The database could not be brought up to date; the server's log on standard error says why.",
+                    "The database could not be migrated; the server's log on standard error has the reason.",
                     retry_after_ms=5000,
                 ) from problem
             self._ready.set()
 
     def try_early(self) -> None:
-        """Do it before anybody asks; who asks is told of a problem."""
+        """Start early; a later call reports what went wrong."""
         from django.db import close_old_connections
 
         from orchestrator_site.kernel.errors import OrchestratorError
@@ -187,10 +184,10 @@ class _Schema:
             close_old_connections()
 
 
-class _OneCaller:
-    """The one caller of a pipe: the person whose account runs this process, with a client that says its own name.
+class _PipeCaller:
+    """The caller of a pipe: the person whose account runs this process.
 
-    A pipe has no token: who can start us can read the database, too. ORCHESTRATOR_STDIO_SCOPES may grant less.
+    A pipe needs no token, since whoever can start this process can also read the database.
     """
 
     def __init__(self, connection_id: str) -> None:
@@ -200,7 +197,7 @@ class _OneCaller:
         self._principal: Principal | None = None
 
     def __call__(self, context: Context[Any, Any]) -> Caller:
-        from tasks.identity.client import Caller
+        from tasks.services.caller import Caller
 
         caller = Caller(
             self._local_principal(),

@@ -19,13 +19,13 @@ register.filter(advice)
 SHOWN_TEXT = 20_000
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 _FAR = timedelta(days=30)
-_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_BIDI_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ISOLATE, _POP = "\u2068", "\u2069"
 
 
 @register.filter
 def ago(moment: datetime | None) -> SafeString | str:
-    """Say when something was or will be as people do, with the exact time in reach."""
+    """Show a relative time, with the exact one in a tooltip."""
     if moment is None:
         return ""
     exact = moment.astimezone(timezone.get_default_timezone())
@@ -38,7 +38,7 @@ def ago(moment: datetime | None) -> SafeString | str:
 
 
 def relative(moment: datetime, now: datetime) -> str:
-    """Say a time relative to now; far ones as a date."""
+    """Format a time relative to now, or as a date if it is far away."""
     distance = abs(now - moment)
     if distance > _FAR:
         return f"{moment.day} {moment:%b %Y}"
@@ -52,43 +52,42 @@ def relative(moment: datetime, now: datetime) -> str:
 
 @register.filter
 def number(value: int | None) -> str:
-    """Write a number with its thousands apart."""
     return "" if value is None else f"{value:,}"
 
 
 @register.filter
 def count_of(value: int, noun: str) -> str:
-    """Write a number with its noun: 1 task, 2 tasks."""
+    """Format a number with its noun: 1 task, 2 tasks."""
     return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
 
 
 @register.filter
 def isolate(text: str) -> str:
-    """Keep a text's direction to itself where no markup can, as in a page title."""
+    """Isolate the direction of a text where no markup can, as in a page title."""
     return f"{_ISOLATE}{text}{_POP}"
 
 
 @register.filter
 def plainly(path: str) -> str:
-    """Name the characters that would turn a path around and make one file look like another."""
-    return _TURNING.sub(lambda found: f"[U+{ord(found.group()):04X}]", path)
+    """Replace bidirectional control characters, which can make one path look like another, by their names."""
+    return _BIDI_CONTROLS.sub(lambda found: f"[U+{ord(found.group()):04X}]", path)
 
 
 @register.filter
 def turns_text(text: str) -> bool:
-    """Whether a text holds characters that change the order in which it is shown."""
-    return bool(_TURNING.search(text))
+    """Whether a text contains bidirectional control characters."""
+    return bool(_BIDI_CONTROLS.search(text))
 
 
 @register.inclusion_tag("_text.html")
 def long_text(text: str) -> dict[str, Any]:
-    """Show a person's or an assistant's text as text, cut where it would drown the page."""
+    """Show a user's or assistant's text as plain text, truncated if very long."""
     return {"text": text[:SHOWN_TEXT], "shown": SHOWN_TEXT, "whole": len(text), "is_cut": len(text) > SHOWN_TEXT}
 
 
 @register.inclusion_tag("_pager.html", takes_context=True)
 def pager(context: template.Context, rows: Any, noun: str, parameter: str = "page") -> dict[str, Any]:
-    """Show which rows of how many these are, and links to the next and earlier ones that keep the filters."""
+    """Show the range and total of the rows, with links to other pages that keep the filters."""
     query = context["request"].GET.copy()
     links = {}
     for name, page in (("earlier", rows.page - 1), ("later", rows.page + 1)):
@@ -99,7 +98,7 @@ def pager(context: template.Context, rows: Any, noun: str, parameter: str = "pag
 
 @register.simple_tag(takes_context=True)
 def with_query(context: template.Context, **changed: Any) -> str:
-    """Return this page's query with some parameters set; an empty one is left out."""
+    """Return this page's query with some parameters replaced; empty ones are removed."""
     query = context["request"].GET.copy()
     for name, value in changed.items():
         query.pop(name, None)
@@ -110,18 +109,17 @@ def with_query(context: template.Context, **changed: Any) -> str:
 
 @register.filter
 def percent(value: float) -> str:
-    """Write a place as SVG takes it."""
     return f"{value:.2f}%"
 
 
 @register.filter
 def anchor(value: float) -> str:
-    """Which end of a label stands at a place, so that none runs over the edge."""
+    """Return the text anchor that keeps a label at this position within the drawing."""
     return "start" if value < 6 else "end" if value > 94 else "middle"
 
 
 @register.filter
 def exactly(moment: datetime) -> str:
-    """Write a moment with its day, to the minute, in UTC."""
+    """Format a time to the minute, in UTC."""
     there = moment.astimezone(UTC)
     return f"{there.day} {there:%b %Y, %H:%M}"

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator_site.kernel.errors import NotFound
 from orchestrator_site.mcp import registry
-from tasks.identity.client import Caller
+from tasks.services.caller import Caller
 from tests.mcp.trial import CRASH
 
 DEADLINE_SECONDS = 30

@@ -13,7 +13,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"begun", "more_body": scope["path"] != "/healthz"})
     if scope["path"] == "/thread":
-        await asyncio.to_thread(time.sleep, 60)
+        await asyncio.to_thread(time.sleep, 600)
     while scope["path"] != "/healthz":
         await send({"type": "http.response.body", "body": b".", "more_body": True})
         await asyncio.sleep(0.1)

@@ -236,6 +236,7 @@
     try {
       await navigator.clipboard.writeText(source.value ?? source.textContent);
       button.textContent = "Copied";
+      button.dataset.copied = "true";
     } catch { // clipboard not allowed: select the text so that the user can copy it
       if (source.select) source.select(); else getSelection().selectAllChildren(source);
       button.textContent = "Selected";

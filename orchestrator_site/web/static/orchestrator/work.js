@@ -171,6 +171,7 @@
         // Pass the promise, not the text: WebKit allows clipboard access only during the click event.
         await navigator.clipboard.write([new ClipboardItem({ "text/plain": exactText(button.dataset.copyWork) })]);
         button.textContent = "Copied";
+        button.dataset.copied = "true";
       } catch { button.textContent = "Copy failed"; }
       setTimeout(() => { button.textContent = says; }, 1500);
     });

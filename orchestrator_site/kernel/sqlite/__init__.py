@@ -1,0 +1,1 @@
+"""A database backend: SQLite as Django has it, with less work per statement."""

@@ -1,0 +1,323 @@
+"""The OpenAPI document, made from the class attributes of the views (orchestrator_site/rest/base.py).
+
+Nothing imports this when a process starts: the generator is slow to load, and few ever ask for the document.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from typing import Any
+
+import django_filters
+import yaml
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiResponse
+
+from orchestrator_site.kernel.errors import Hint
+from orchestrator_site.kernel.limits import KEY_LIMIT
+from orchestrator_site.rest.examples import WORDS, add_examples
+from orchestrator_site.rest.fields import Body
+from orchestrator_site.rest.filters import BooleanFilter, ChoicesFilter
+from orchestrator_site.rest.permissions import needed
+from orchestrator_site.rest.problems import MEDIA_TYPE, TITLES, TYPE
+from orchestrator_site.rest.query_params import ID, Parameter
+
+_STRING = {"type": "string"}
+_ETAG_LIST = {"type": "string", "pattern": '^([*]|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'}
+_KEY = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": KEY_LIMIT,
+    "pattern": '^([!#-~]|[!#-~][ !#-~]*[!#-~]|"[ !#-~]*[!#-~][ !#-~]*")$',
+}
+IDEMPOTENCY_KEY = Parameter("Idempotency-Key", "A new UUID for every new request; a retry with it is done once.", _KEY)
+IF_MATCH = Parameter("If-Match", "The ETag that was read: 412 where it has changed since.", _ETAG_LIST)
+IF_NONE_MATCH = Parameter("If-None-Match", "The known ETag: 304 where nothing has changed.")
+ETAG = {"ETag": {"schema": _STRING, "description": "Identifies this state, for If-Match and If-None-Match."}}
+PAGING = {
+    "cursor": "The start of the page, from `next` or `previous`.",
+    "limit": "How many rows.",
+    "ordering": "The order; `-` reverses it.",
+}
+PROBLEMS = {
+    "400": ("Invalid", "invalid", "Invalid request; `problems` says where."),
+    "401": ("NoCredentials", "forbidden", "Missing or unknown credentials."),
+    "403": ("Forbidden", "forbidden", "The credentials lack a scope."),
+    "404": ("NotFound", "not_found", "Not found, or in another project."),
+    "409": ("Conflict", "conflict", "The state does not allow this, or the key was used for another request."),
+    "412": ("Stale", "conflict", "It has changed since it was read."),
+    "413": ("TooLarge", "too_large", "Too large."),
+    "416": ("NoSuchRange", "invalid", "The range begins after the end."),
+    "429": ("TooMany", "forbidden", "Too many requests with unknown credentials, see Retry-After."),
+    "503": ("Transient", "transient", "A temporary failure, see Retry-After."),
+    "default": ("Other", "invalid", "Any other problem."),
+}
+"""What the document calls each status, its most common code, and what it means."""
+PROBLEM = {
+    "type": "object",
+    "description": "What went wrong, why, and what to do next (RFC 9457).",
+    "required": ["type", "title", "status", "detail", "instance", "code"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference", "description": "Explains the code."},
+        "title": _STRING,
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What went wrong and why."},
+        "instance": {"type": "string", "format": "uri-reference"},
+        "code": {"type": "string", "enum": list(TITLES)},
+        "next": {"type": "string", "description": "What to do about it."},
+        "hint": {"type": "string", "enum": [hint.value for hint in Hint], "description": "The next step, as a code."},
+        "problems": {
+            "type": "array",
+            "description": "Every mistake in the request, as many as fit.",
+            "items": {
+                "type": "object",
+                "required": ["at", "problem"],
+                "properties": {
+                    "at": {"type": "string", "description": "The field, as `subtasks[0].title`."},
+                    "problem": _STRING,
+                    "allowed": {"type": "array", "items": _STRING},
+                },
+            },
+        },
+        "details": {"type": "object", "additionalProperties": True},
+    },
+    "example": {
+        "type": f"{TYPE}invalid",
+        "title": TITLES["invalid"],
+        "status": 400,
+        "detail": "subtasks[0].title: may not be empty",
+        "instance": "/api/v1/plans",
+        "code": "invalid",
+        "next": "Nothing was changed. Fix the request and retry.",
+        "problems": [{"at": "subtasks[0].title", "problem": "may not be empty"}],
+    },
+}
+SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An access token, from /tokens/ or `manage.py token create`.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "sessionid",
+        "description": "A person who signed in. Writes need the header X-CSRFToken as well.",
+    },
+}
+
+
+class Schema(AutoSchema):
+    """One operation of the document."""
+
+    view: Any
+
+    def get_operation(self, *place: Any) -> dict[str, Any]:
+        operation: dict[str, Any] = super().get_operation(*place) or {}
+        headers = [_parameter("header", header) for header in self._headers()]
+        operation["parameters"] = [*operation.get("parameters", ()), *headers]
+        if body_type := self._of_view("body_types"):
+            operation["requestBody"] = {"content": {body_type: {"schema": {}}}, "required": True}
+        elif "requestBody" in operation:
+            fields = self.get_request_serializer()().fields.values()
+            operation["requestBody"]["required"] = any(field.required for field in fields)
+        self._describe_media(operation["responses"])
+        self._add_problems(operation["responses"])
+        security: dict[str, Any] = {} if self._is_guarded() else {"security": []}
+        return {name: part for name, part in operation.items() if part != []} | security
+
+    @property
+    def action(self) -> str:
+        """The action; the lower-case method where the view has no actions."""
+        return str(getattr(self.view, "action", None) or self.method.lower())
+
+    def get_operation_id(self) -> str:
+        nouns = self._nouns() or ["index"]
+        return "_".join(nouns if nouns[-1] == self.action else [*nouns, self.action])
+
+    def get_tags(self) -> list[str]:
+        return self._nouns()[:1] or ["index"]
+
+    def get_summary(self) -> str:
+        return self._docstring().partition("\n")[0].rstrip(".")
+
+    def get_description(self) -> str:  # type: ignore[override]  # as in the package itself
+        scope = f"Needs the scope `{needed(self.view, self.method).value}`." if self._is_guarded() else ""
+        return "\n\n".join(filter(None, [self._docstring().partition("\n")[2].strip(), scope]))
+
+    def get_auth(self) -> list[dict[str, list[str]]]:
+        """The document names the schemes once; an open operation says so itself."""
+        return []
+
+    def get_request_serializer(self) -> Any:
+        return self._of_view("bodies")
+
+    def map_parsers(self) -> list[str]:
+        return ["application/json"]
+
+    def get_response_serializers(self) -> Any:
+        if self._of_view("media_types"):
+            whole = {"200": OpenApiResponse({}, "The bytes.")}
+            return whole | ({"206": OpenApiResponse({}, "A range of the bytes.")} if self._has_ranges() else {})
+        status = self._of_view("statuses") or 200
+        serializer = self._of_view("answers") or getattr(self.view, "serializer_class", None)
+        return {str(status): None if status == 204 else OpenApiResponse(serializer, "Done.")}
+
+    def _of_view(self, table: str) -> Any:
+        return getattr(self.view, table, {}).get(self.action)
+
+    def _docstring(self) -> str:
+        return inspect.getdoc(getattr(self.view, self.action)) or ""
+
+    def _nouns(self) -> list[str]:
+        parts = [part.replace("-", "_").replace(".", "_") for part in self.path.removeprefix("/api/v1/").split("/")]
+        return [part for part in parts if part and not part.startswith("{")]
+
+    def _is_guarded(self) -> bool:
+        return bool(self.view.get_permissions())
+
+    def _has_ranges(self) -> bool:
+        return self.action in getattr(self.view, "ranges", ())
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        return self.action == "list" and self.view.pagination_class is not None
+
+    def _resolve_path_parameters(self, variables: list[str]) -> list[dict[str, Any]]:
+        return [_in_path(name) for name in variables]
+
+    def _get_filter_parameters(self) -> list[dict[str, Any]]:
+        filters = getattr(self.view, "filterset_class", None) if self.action == "list" else None
+        filtered = [_filter(name, each) for name, each in filters.base_filters.items()] if filters else []
+        return [*filtered, *(_parameter("query", each) for each in self._of_view("parameters") or ())]
+
+    def _get_pagination_parameters(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = super()._get_pagination_parameters()
+        return [{**each, "description": PAGING[each["name"]]} for each in found]
+
+    def _headers(self) -> list[Parameter]:
+        if not self._is_guarded() or not hasattr(self.view, "bodies"):
+            return []
+        headers: list[Parameter] = [*self.view.headers_of(self.action, self.method)]
+        if self.method == "GET":
+            return [*([IF_NONE_MATCH] if self.action == "retrieve" else []), *headers]
+        key = [] if self.action in self.view.keyless else [IDEMPOTENCY_KEY]
+        return [*key, *([IF_MATCH] if self.action in self.view.conditional else []), *headers]
+
+    def _postprocess_serializer_schema(self, schema: Any, serializer: Any, direction: str) -> Any:
+        """Bodies allow no other fields; responses always have all of theirs."""
+        done = super()._postprocess_serializer_schema(schema, serializer, direction)
+        for each in done.get("properties", {}).values():
+            each.pop("readOnly", None)
+        for name, field in serializer.fields.items():
+            if hasattr(field, "json_schema"):
+                done["properties"][name] = field.json_schema
+        if isinstance(serializer, Body):
+            done["additionalProperties"] = False
+        else:
+            done["required"] = list(done["properties"])
+        return done
+
+    def _describe_media(self, responses: dict[str, Any]) -> None:
+        media_type = self._of_view("media_types")
+        own = self._of_view("response_headers") or ()
+        headers = {each.name: {"schema": _STRING, "description": each.about} for each in own}
+        for status, response in responses.items():
+            content = response.get("content", {})
+            content.update({each: {"schema": _STRING} for each in content if each.startswith("text/")})
+            if media_type:
+                response["content"] = {media_type: {"schema": {}}}
+            if headers:
+                response["headers"] = headers
+            elif self.action in ("retrieve", "create", "partial_update", "update"):
+                response.setdefault("headers", {}).update(ETAG)
+            if status == "201":
+                response["headers"]["Location"] = {"schema": _STRING, "description": "Its URL."}
+
+    def _add_problems(self, responses: dict[str, Any]) -> None:
+        statuses = ["400", "401", "403", "404", "429", "503", "default"] if self._is_guarded() else ["404", "default"]
+        if self.method != "GET":
+            statuses += ["409", "413", *(["412"] if self.action in self.view.conditional else [])]
+        elif self.action == "retrieve":
+            responses["304"] = {"description": "Unchanged."}
+        if self._has_ranges():
+            statuses.append("416")
+        responses |= {status: {"$ref": f"#/components/responses/{PROBLEMS[status][0]}"} for status in statuses}
+        for status in sorted(responses):
+            responses[status] = responses.pop(status)
+
+
+class Generator(SchemaGenerator):
+    """Uses our own Schema. As a setting, it would be imported with every view."""
+
+    def create_view(self, *place: Any, **options: Any) -> Any:
+        view = super().create_view(*place, **options)
+        view.schema = Schema()
+        return view
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document in plain types."""
+    made: dict[str, Any] = Generator().get_schema(request=None, public=True)
+    made["components"]["schemas"]["Problem"] = PROBLEM
+    made["components"]["responses"] = {PROBLEMS[status][0]: _problem(status) for status in PROBLEMS}
+    made["components"]["securitySchemes"] = SCHEMES
+    made["security"] = [{name: []} for name in SCHEMES]
+    add_examples(made)
+    return made
+
+
+def as_yaml() -> str:
+    """Return the document as it is checked in."""
+    return yaml.dump(document(), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Plain(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _problem(status: str) -> dict[str, Any]:
+    _, code, about = PROBLEMS[status]
+    example = {
+        "type": f"{TYPE}{code}",
+        "title": TITLES[code],
+        "status": int(status) if status.isdigit() else 400,
+        "detail": about,
+        "instance": "/api/v1/tasks/implementer_4f9a1c",
+        "code": code,
+    }
+    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}
+    return {"description": about, "content": {MEDIA_TYPE: content}}
+
+
+def _in_path(name: str) -> dict[str, Any]:
+    about = f"The id of the {name.removesuffix('_id')}." if name.endswith("_id") else f"The {name}."
+    example = WORDS[name]
+    return {"name": name, "in": "path", "required": True, "schema": ID, "description": about, "example": example}
+
+
+def _parameter(place: str, each: Parameter) -> dict[str, Any]:
+    return {
+        "name": each.name, "in": place, "required": each.is_required, "schema": each.schema, "description": each.about
+    }  # fmt: skip
+
+
+def _filter(name: str, each: Any) -> dict[str, Any]:
+    about = Parameter(name, str(each.extra["help_text"]), _schema_of(each))
+    return {**_parameter("query", about), "allowEmptyValue": True}
+
+
+def _schema_of(each: Any) -> dict[str, Any]:
+    if isinstance(each, ChoicesFilter):
+        return {"type": "array", "items": {"type": "string", "enum": list(each.extra["words"])}}
+    if isinstance(each, BooleanFilter):
+        return {"type": "boolean"}
+    if isinstance(each, django_filters.ChoiceFilter):
+        return {"type": "string", "enum": [word for word, _ in each.extra["choices"]]}
+    if isinstance(each, django_filters.IsoDateTimeFilter):
+        return {"type": "string", "format": "date-time"}
+    longest = each.extra.get("max_length")
+    return {"type": "string", "maxLength": longest} if longest else {"type": "string"}

@@ -1,0 +1,105 @@
+"""The verbs that callers may ask for: one table for every entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+
+from orchestrator_site.kernel.errors import Conflict
+from tasks.choices import Status, Verb
+from tasks.identity.actor import Actor
+from tasks.models import Event, Task
+from tasks.roles import Catalogue
+from tasks.services import review, steer
+from tasks.services.claim import claim
+from tasks.services.edit import Changes, edit
+from tasks.services.effect import Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A verb's service, what it does in a sentence, and the fields that it takes besides the task.
+
+    Whether it may start, and the scope it needs, is in `tasks/state_machine.py`.
+    """
+
+    service: Callable[..., Effect]
+    about: str
+    fields: tuple[str, ...] = ()
+    before_edit: bool = False
+    """It makes a task editable, so it comes first where both are asked for."""
+
+
+ACTIONS: dict[Verb, Action] = {
+    Verb.CLAIM: Action(claim, "Claim a task, or renew the lease on it.", ("take_over",)),
+    Verb.APPROVE: Action(review.approve, "Accept what was delivered.", ("reason",)),
+    Verb.REQUEST_REVISION: Action(
+        review.request_revision, "Send a delivery back, with what needs to change.", ("reason",), before_edit=True
+    ),
+    Verb.BLOCK: Action(steer.block, "Stop a task until it is unblocked.", ("reason", "lease_number")),
+    Verb.UNBLOCK: Action(steer.unblock, "Make a blocked task pending again.", before_edit=True),
+    Verb.FAIL: Action(steer.fail, "Give up on an active task.", ("reason", "lease_number")),
+    Verb.RETRY: Action(steer.retry, "Make a failed task pending again.", before_edit=True),
+    Verb.RELEASE: Action(steer.release, "Give an active task back for others to claim.", ("reason", "lease_number")),
+    Verb.CANCEL: Action(steer.cancel, "Cancel a task and everything unfinished below it.", ("reason",)),
+}
+_LOOKED_AT = 20
+"""Newest events among which the one that moved a task is looked for."""
+
+
+def perform(*, task: Task, verb: Verb, actor: Actor, seen: str = "", **fields: Any) -> Effect:
+    """Do a verb; of `fields`, those that it takes. `seen` is the state in which a page showed the task, `active:3`.
+
+    Raises Conflict where the task has moved since it was seen, and what the verb's service raises.
+    """
+    action = ACTIONS[verb]
+    taken = {name: value for name, value in fields.items() if name in action.fields}
+    return action.service(task=task, actor=actor, guard=partial(require_seen, seen=seen), **taken)
+
+
+def update(
+    *, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue, verb: Verb | None = None, reason: str = ""
+) -> Effect:
+    """Edit a task and do a verb to it in one transaction, in the order in which both are possible."""
+    with transaction.atomic():
+        effect = Effect(task)
+        if verb is not None and ACTIONS[verb].before_edit:
+            effect = perform(task=task, verb=verb, actor=actor, reason=reason)
+        if changes:
+            effect = replace(effect, task=edit(task=task, actor=actor, changes=changes, catalogue=catalogue))
+        if verb is not None and not ACTIONS[verb].before_edit:
+            effect = perform(task=task, verb=verb, actor=actor, reason=reason)
+    return effect
+
+
+def seen_as(task: Task) -> str:
+    """Return what a page remembers of a task, to find out later whether it has moved."""
+    return f"{task.status}:{task.lease_number}"
+
+
+def require_seen(task: Task, seen: str) -> None:
+    """Check that a locked task is still as a page showed it; an empty `seen` checks nothing.
+
+    Raises Conflict, naming who changed it.
+    """
+    if seen and seen != seen_as(task):
+        raise Conflict(
+            f"{_who_was_faster(task)} “{task.title}” is {Status(task.status).label.lower()} now.",
+            next="Nothing was changed. Check its current state first.",
+            details={"status": task.status},
+        )
+
+
+def _who_was_faster(task: Task) -> str:
+    """Name who moved a task last, and how; an edit or a comment does not move it."""
+    newest = Event.objects.filter(task=task).select_related("session").order_by("-id")[:_LOOKED_AT]
+    moved = next((event for event in newest if "status" in event.after), None)
+    if moved is None:
+        return "The task changed since you opened it."
+    client = moved.session.client_name if moved.session else ""
+    what = Verb(moved.verb).done_to("it") if moved.verb in Verb.values else moved.verb
+    return f"{moved.actor_name}{f' with {client}' if client else ''} was faster and {what}."
