@@ -111,9 +111,9 @@ def _delete(request: HttpRequest, task: Task) -> HttpResponse:
     key = _line(request.POST.get("comment", "")) or 0
     found = task.review_comments.select_related("version__artifact", "task").filter(pk=key).first()
     if found is None:
-        raise Conflict("This comment was withdrawn meanwhile.", next="There is nothing left to do.")
+        raise Conflict("This comment was already deleted.", next="Reload the page.")
     withdraw_comment(comment=found, actor=actor_of(request))
-    messages.success(request, "The comment is withdrawn.")
+    messages.success(request, "Comment deleted.")
     return redirect(_here(request))
 
 
