@@ -68,7 +68,6 @@ class ProblemType(APIView):
 
 
 def _is_kind(value: object) -> bool:
-    """Whether this is the class of a code, and not a subclass of one."""
     return isinstance(value, type) and OrchestratorError in value.__bases__
 
 
@@ -88,7 +87,6 @@ def schema(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    """Show the document in Swagger UI, which is served by this site."""
     return render(request, "api/docs.html")
 
 

@@ -24,7 +24,6 @@ class _Env(environ.Env):  # type: ignore[misc]  # it has no types
     """Names the variable that cannot be read. The base class does not, and takes a misspelt `true` for false."""
 
     def get_value(self, var: str, cast: Any = None, *args: Any, **options: Any) -> Any:
-        """Return a value. Raises ImproperlyConfigured."""
         if cast is bool and self.ENVIRON.get(var, "").strip().lower() not in _YES_OR_NO:
             raise ImproperlyConfigured(f"{var} must be true or false.")
         try:

@@ -32,7 +32,6 @@ def forget_old_links() -> int:
 
 
 def is_usable(token: str) -> bool:
-    """Return whether a link would sign in now, without using it up."""
     link = SignInLink.objects.select_related("user").filter(digest=_digest(token)).first()
     return link is not None and link.user.is_active and link.is_usable(timezone.now())
 

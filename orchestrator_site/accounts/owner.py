@@ -26,7 +26,6 @@ def _make(name: str) -> User:
 
 
 def _names() -> Iterator[str]:
-    """Return names for the account: that of the person on this machine, then others in case it is taken."""
     try:
         name = getpass.getuser()
     except (

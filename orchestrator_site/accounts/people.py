@@ -9,7 +9,6 @@ from orchestrator_site.kernel.errors import NotFound
 
 
 def user_named(name: str | None) -> User:
-    """Return an active user, by default the owner of this machine. Raises NotFound."""
     if name is None:
         return local_owner()
     found = User.objects.filter(username=name.replace("\x00", ""), is_active=True).first()

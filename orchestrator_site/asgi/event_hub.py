@@ -90,7 +90,6 @@ class EventHub(Generic[Event]):
             self._started.set()
 
     def unfollow(self) -> None:
-        """Stop following."""
         self._followers -= 1
 
     @property

@@ -30,7 +30,6 @@ class Style:
 
     @property
     def path(self) -> tuple[str, ...]:
-        """The path of our entry in the file."""
         return (self.section, SERVER)
 
 
@@ -196,7 +195,6 @@ def names(clients: Iterable[Client] = CLIENTS) -> list[str]:
 
 
 def get_client(name: str) -> Client:
-    """Raises NotFound."""
     for client in CLIENTS:
         if client.name == name:
             return client

@@ -29,7 +29,6 @@ def load(text: str, style: Style) -> dict[str, Any]:
 
 
 def entry_in(text: str, style: Style) -> object:
-    """Return our entry, or None. Raises as `load`."""
     section = load(text, style).get(style.section)
     return section.get(style.path[-1]) if isinstance(section, dict) else None
 
@@ -77,7 +76,6 @@ def _without_empty(document: dict[str, Any], style: Style) -> dict[str, Any]:
 
 
 def snippet(entry: dict[str, Any], style: Style) -> str:
-    """Return a configuration with only our entry, to copy by hand."""
     if style.is_toml:
         return toml_edit.set_member("", style.path, entry)
     return json.dumps({style.section: {style.path[-1]: entry}}, indent=2, ensure_ascii=False) + "\n"

@@ -102,7 +102,6 @@ def _behind(last: Member, at: int, new: str) -> list[Edit]:
 
 
 def _first_member(text: str, node: Node, key: str, value: Any) -> Edit:
-    """Insert into an empty object, keeping its blanks and comments."""
     inner = text[node.start + 1 : node.end - 1]
     if _is_one_line(text):
         at = node.end - 1
@@ -157,7 +156,6 @@ def _member(text: str, key: str, value: Any, indent: str | None) -> str:
 
 
 def _dump(text: str, value: Any, indent: str | None) -> str:
-    """Format a value as the document is: indented, or on one line."""
     if indent is None or _is_one_line(text):
         return json.dumps(value, ensure_ascii=False)
     lines = json.dumps(value, ensure_ascii=False, indent=_unit(text)).split("\n")
@@ -177,7 +175,6 @@ def _indent_at(text: str, at: int) -> str:
 
 
 def _unit(text: str) -> str:
-    """Return the indentation of one level: that of the first indented key, else two spaces."""
     match = re.search(r'^([ \t]+)"', text, re.MULTILINE)
     return match[1] if match else "  "
 
@@ -187,5 +184,4 @@ def _newline(text: str) -> str:
 
 
 def _is_one_line(text: str) -> bool:
-    """Tell whether the document is on one line; an empty object does not count."""
     return "\n" not in text.strip() and not re.fullmatch(r"\s*\{\s*\}\s*", text)

@@ -159,7 +159,6 @@ def probe_url(url: str, headers: Mapping[str, str], *, deadline_seconds: float =
 
 
 def is_http_url(url: str) -> bool:
-    """Tell whether a string is an absolute HTTP URL."""
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.split() == [url]

@@ -56,12 +56,10 @@ class PlannedChange:
 
     @property
     def is_change(self) -> bool:
-        """Whether the file has to be written."""
         return self.after != self.before.text or self.needs_token
 
 
 def token_name(client: Client, project: Project | None = None) -> str:
-    """Return a name that is unique to the client, this machine and the project."""
     parts = [client.name, socket.gethostname().split(".")[0] or "here", project.slug if project else ""]
     return "-".join(filter(None, parts))[:NAME_LIMIT]
 
@@ -209,7 +207,6 @@ def token_in(entry: object, config_file: ConfigFile) -> AccessToken | None:
 
 
 def _matches(token: AccessToken, wanted: Http) -> bool:
-    """Tell whether an existing token is valid and equals the one that would be created."""
     granted = in_order(with_included(Scope(scope) for scope in wanted.scopes if scope in list(Scope)))
     return (
         token.is_usable(timezone.now())

@@ -14,7 +14,6 @@ from orchestrator_site.kernel.errors import Invalid
 
 
 def load(text: str) -> dict[str, Any]:
-    """Raises Malformed."""
     document: dict[str, Any] = _parse(text).unwrap()
     return document
 

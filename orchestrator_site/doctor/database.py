@@ -81,7 +81,6 @@ def _query(connection: BaseDatabaseWrapper, sql: str) -> list[tuple[Any, ...]]:
 
 
 def migrations() -> Iterator[Finding]:
-    """Compare the applied migrations with the code."""
     executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
     loader = executor.loader
     missing = [f"{step.app_label}.{step.name}" for step, _ in executor.migration_plan(loader.graph.leaf_nodes())]

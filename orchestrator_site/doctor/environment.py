@@ -24,7 +24,6 @@ _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)[^;\n]*(;?)", r
 
 
 def versions() -> Iterator[Finding]:
-    """Report versions, and compare the installed packages with the lock file."""
     yield ok(
         "environment",
         f"Python {platform.python_version()} on {platform.system()}, Django {django.get_version()}, "
@@ -72,7 +71,6 @@ def compare_pins(lock: str) -> tuple[list[str], list[str]]:
 
 
 def data_folder() -> Iterator[Finding]:
-    """Check the permissions of the data folder and the secret key in it."""
     home = Path(settings.ORCHESTRATOR_HOME)
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
         yield problem("data folder", f"{home} is not writable.", f"Check its permissions: ls -ld {quote([str(home)])}")

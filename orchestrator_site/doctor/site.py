@@ -33,12 +33,10 @@ _LOG = "Check the log of manage.py up."
 
 
 def is_running() -> bool:
-    """Tell whether our site answers at the URL where it was last started."""
     return _get("/healthz")[0] == 200
 
 
 def site() -> Iterator[Finding]:
-    """Report the health checks of the site, its worker and its queue."""
     status, body = _get("/healthz")
     url = recall()
     if status == 0:
@@ -65,14 +63,12 @@ def _readiness(name: str, check: dict[str, Any]) -> Finding:
 
 
 def stdio() -> Iterator[Finding]:
-    """Start the MCP server on this data and list its tools."""
     style = Style()
     entry = stdio_entry(this_installation(writes_secrets=True), style)
     yield _probe("MCP over stdio", entry, style, "Run it in a terminal: python manage.py mcp_serve")
 
 
 def http() -> Iterator[Finding]:
-    """Connect to the running site with a temporary token."""
     if not is_running():
         yield warning("MCP over HTTP", "Not checked, because the site is not running.", _START)
         return

@@ -37,7 +37,6 @@ def _draw(specialist: str, extra: int) -> str:
 
 
 def _clashes(candidate: str, stored: set[str], seen: set[str]) -> bool:
-    """Whether an id is taken; a free one is taken from here on."""
     if candidate in stored or candidate in seen:
         return True
     seen.add(candidate)
@@ -45,17 +44,14 @@ def _clashes(candidate: str, stored: set[str], seen: set[str]) -> bool:
 
 
 def artifact_id() -> str:
-    """Return `artifact_` + 8 hex."""
     return f"artifact_{_hex(8)}"
 
 
 def upload_id() -> str:
-    """Return `upload_` + 12 hex."""
     return f"upload_{_hex(12)}"
 
 
 def session_id() -> str:
-    """Return `session_` + 12 hex."""
     return f"session_{_hex(12)}"
 
 

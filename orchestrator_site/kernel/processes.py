@@ -19,7 +19,6 @@ _POLL_SECONDS = 0.01
 
 
 def module_command(module: str, arguments: Sequence[str] = ()) -> list[str]:
-    """Return the command that runs a module in `module_environment`."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
@@ -37,7 +36,6 @@ def hide_root() -> None:
 
 
 def kill_group(pid: int) -> None:
-    """Kill a process that leads a group, and the whole group."""
     if sys.platform == "win32":
         subprocess.run(["taskkill", "/T", "/F", "/PID", str(pid)], capture_output=True, check=False)  # noqa: S607
         return

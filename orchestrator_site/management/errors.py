@@ -14,5 +14,4 @@ def reason_of(error: DatabaseError | OSError) -> str:
 
 
 def out_of_reach(error: DatabaseError | OSError) -> CommandError:
-    """Return the one line in which a command fails without its data."""
     return CommandError(f"The data cannot be reached: {reason_of(error)}. Look closer: manage.py doctor")

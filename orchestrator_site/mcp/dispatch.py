@@ -43,7 +43,6 @@ class Outcome:
 
     @cached_property
     def text(self) -> str:
-        """The payload as compact JSON."""
         return json.dumps(self.payload, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
@@ -89,7 +88,6 @@ def contained(what: str) -> Iterator[None]:
 
 
 def _counted(notes: list[str]) -> list[str]:
-    """Return each repair once, with how often it was made."""
     counts = Counter(note[:_NOTE_LIMIT] for note in notes)
     lines = [note if number == 1 else f"{note} ({number} times)" for note, number in counts.items()]
     return lines if len(lines) <= NOTES_LIMIT else [*lines[:NOTES_LIMIT], f"and {len(lines) - NOTES_LIMIT} more"]
@@ -113,7 +111,6 @@ def parse(model: type[BaseModel], arguments: dict[str, Any], repaired: list[str]
 
 
 def _unstorable(value: Any, at: str = "") -> Iterator[dict[str, Any]]:
-    """Find strings that no database can store."""
     if isinstance(value, dict):
         for name, inner in value.items():
             if name not in _STORED_AS_BYTES:

@@ -132,7 +132,6 @@ class HttpBridge:
                 logger.exception("The access token of a stream could not be checked; it is checked again later.")
 
     async def _delete_session(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """End a session and free what it holds before the response is sent."""
         held: list[Message] = []
 
         async def hold(message: Message) -> None:

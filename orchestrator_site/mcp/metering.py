@@ -70,12 +70,10 @@ class Meter:
         last.join(LAST_FLUSH_SECONDS)
 
     async def flush_in_thread(self) -> None:
-        """Flush from the event loop, with the same limit."""
         with anyio.move_on_after(LAST_FLUSH_SECONDS, shield=True):
             await in_thread(self.flush, abandon_on_cancel=True)
 
     async def run(self) -> None:
-        """Flush every few seconds, until cancelled."""
         while True:
             await anyio.sleep(FLUSH_SECONDS)
             if self._uses:

@@ -125,7 +125,6 @@ class Bridge(MCPServer[Any]):
 
     @property
     def lowlevel(self) -> Server[Any]:
-        """The SDK's inner server, which its transports use."""
         return self._lowlevel_server
 
     async def serve(
@@ -166,7 +165,6 @@ class Bridge(MCPServer[Any]):
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> mcp_types.CallToolResult:
-        """Call a tool; an error is a result that the model can read."""
         tool = self._tools.get(name)
         if tool is None:
             unknown = NotFound(
@@ -184,7 +182,6 @@ class Bridge(MCPServer[Any]):
     # Resources
 
     async def list_resources(self) -> list[mcp_types.Resource]:
-        """List the resources without variables."""
         return [
             mcp_types.Resource(
                 uri=entry.uri,
@@ -197,7 +194,6 @@ class Bridge(MCPServer[Any]):
         ]
 
     async def list_resource_templates(self) -> list[mcp_types.ResourceTemplate]:
-        """List the resources with variables."""
         return [
             mcp_types.ResourceTemplate(
                 uri_template=entry.uri,
@@ -210,7 +206,6 @@ class Bridge(MCPServer[Any]):
         ]
 
     async def read_resource(self, uri: Any, context: Context[Any, Any] | None = None) -> Iterable[ReadResourceContents]:
-        """Read a resource. Raises ResourceNotFoundError or MCPError."""
         entry, variables = self._match(str(uri))
         try:
             content = await self._in_thread(
@@ -226,7 +221,6 @@ class Bridge(MCPServer[Any]):
     async def _complete(
         self, inner: ServerRequestContext[Any, Any], params: mcp_types.CompleteRequestParams
     ) -> mcp_types.CompleteResult:
-        """Complete the variables of resource templates; prompts have nothing to complete."""
         ref, argument = params.ref, params.argument
         chosen = (params.context and params.context.arguments) or {}
         entry = next((e for _, e in self._templates if e.uri == getattr(ref, "uri", None)), None)
@@ -352,8 +346,6 @@ def _connection(inner: ServerRequestContext[Any, Any]) -> Connection:
 
 
 def _reading(query: Callable[[Caller], Result]) -> Callable[[Caller], Result]:
-    """Require the scope `read`."""
-
     def run(caller: Caller) -> Result:
         caller.principal.require(Scope.READ)
         return query(caller)

@@ -92,7 +92,6 @@ class Subscriptions:
         return True
 
     def unsubscribe(self, connection: Connection, uri: str) -> None:
-        """Stop watching a resource for a legacy client."""
         for watched in self._watched.values():
             watcher = watched.connections.get(connection)
             if watcher and uri in watcher.uris:

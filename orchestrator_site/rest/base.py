@@ -56,7 +56,6 @@ class Api(GenericViewSet[Any]):
 
     @property
     def principal(self) -> Principal:
-        """The proven sender of the request."""
         principal: Principal = self.request.auth  # type: ignore[assignment]  # checked by the permission
         return principal
 
@@ -69,12 +68,10 @@ class Api(GenericViewSet[Any]):
 
     @property
     def action_name(self) -> str:
-        """The action; empty where the URL does not have the method."""
         return getattr(self, "action", None) or ""
 
     @property
     def body_limit(self) -> int:
-        """The largest body of this action in bytes."""
         return self.limits.get(self.action_name, BODY_LIMIT)
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
@@ -97,7 +94,6 @@ class Api(GenericViewSet[Any]):
             self.guard()
 
     def headers_of(self, action: str, method: str) -> tuple[Parameter, ...]:
-        """Return the request headers of an action, for the OpenAPI document."""
         return self.request_headers.get(action, ())
 
     def given(self) -> dict[str, Any]:
@@ -146,7 +142,6 @@ class Api(GenericViewSet[Any]):
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
-        """Return the response of the action."""
         return self.answers.get(self.action_name) or super().get_serializer_class()
 
     def _check_parameters(self) -> None:

@@ -50,7 +50,6 @@ def example_of(schema: Schema, schemas: dict[str, Schema], name: str = "", depth
 
 
 def _resolved(schema: Schema, schemas: dict[str, Schema]) -> Schema:
-    """Follow references, and of several possibilities the first."""
     while True:
         if "$ref" in schema:
             schema = schemas[schema["$ref"].rpartition("/")[2]]
@@ -66,7 +65,6 @@ def _kind(schema: Schema) -> str:
 
 
 def _fits(value: Any, schema: Schema) -> bool:
-    """Whether a word is of the type that is wanted, and one of those that are allowed."""
     kinds = schema.get("type", ["string", "integer", "object", "array", "boolean", "null"])
     names = {str: "string", bool: "boolean", int: "integer", dict: "object", list: "array", type(None): "null"}
     if names[type(value)] not in ([kinds] if isinstance(kinds, str) else kinds):

@@ -130,7 +130,6 @@ class Schema(AutoSchema):
 
     @property
     def action(self) -> str:
-        """The action; the lower-case method where the view has no actions."""
         return str(getattr(self.view, "action", None) or self.method.lower())
 
     def get_operation_id(self) -> str:
@@ -259,7 +258,6 @@ class Generator(SchemaGenerator):
 
 @cache
 def document() -> dict[str, Any]:
-    """Return the OpenAPI document in plain types."""
     made: dict[str, Any] = Generator().get_schema(request=None, public=True)
     made["components"]["schemas"]["Problem"] = PROBLEM
     made["components"]["responses"] = {PROBLEMS[status][0]: _problem(status) for status in PROBLEMS}
@@ -270,7 +268,6 @@ def document() -> dict[str, Any]:
 
 
 def as_yaml() -> str:
-    """Return the document as it is checked in."""
     return yaml.dump(document(), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
 
 

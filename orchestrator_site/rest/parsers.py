@@ -64,8 +64,6 @@ def read(raw: bytes) -> dict[str, Any]:
 
 
 class _Counter:
-    """Counts objects while they are parsed."""
-
     def __init__(self) -> None:
         self._left = OBJECTS_LIMIT
 

@@ -62,7 +62,6 @@ class Problem:
     headers: dict[str, str] = field(default_factory=dict)
 
     def response(self, request: HttpRequest) -> HttpResponse:
-        """Return the response to a request."""
         error = self.error
         details = dict(error.details)
         facts: dict[str, Any] = {
@@ -125,7 +124,6 @@ def _invalid_fields(error: Any) -> Problem:
 
 
 def _problems(detail: Any, at: str = "") -> Iterator[dict[str, Any]]:
-    """Flatten the framework's nested errors into places and problems."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
             place = f"[{name}]" if isinstance(name, int) else f".{name}"

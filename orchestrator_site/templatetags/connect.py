@@ -25,5 +25,4 @@ class Line:
 
 @register.simple_tag
 def connect_lines() -> list[Line]:
-    """Return a line for every assistant that this site can connect."""
     return [Line(each.name, each.title, connect_line(each.name), each.afterwards) for each in CLIENTS]

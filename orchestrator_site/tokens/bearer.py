@@ -25,7 +25,6 @@ class TokenError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Headers for the response."""
         if self.retry_after_seconds:
             return {"Retry-After": str(self.retry_after_seconds)}
         challenge = f'Bearer realm="task-orchestrator", error="invalid_token", error_description="{self.message}"'
@@ -33,13 +32,11 @@ class TokenError(Exception):
 
 
 def bearer_of(header: str) -> str | None:
-    """Return the secret in an Authorization header; None without one or for another scheme."""
     scheme, _, secret = header.strip().partition(" ")
     return secret.strip() if scheme.lower() == "bearer" and secret.strip() else None
 
 
 def recent_principal(secret: str | None) -> Principal | None:
-    """Return the principal of a secret that was checked within the last second."""
     return auth_cache.find(digest_of(secret)) if secret else None
 
 

@@ -29,7 +29,6 @@ def _page(view: Page) -> Page:
 
 @_page
 def tokens(request: HttpRequest) -> HttpResponse:
-    """Show the tokens and the form for a new one; make it on POST."""
     if request.method == "POST":
         return _create(request, TokenForm(_user(request), request.POST))
     return _list(request, TokenForm(_user(request)))
@@ -49,7 +48,6 @@ def revoke(request: HttpRequest, public_id: str) -> HttpResponseBase:
 
 @sensitive_variables("secret", "made", "context")
 def _create(request: HttpRequest, form: TokenForm) -> HttpResponse:
-    """Render the secret in the response to the POST, so that no URL, session or message holds it."""
     made = form.create()
     if made is None:
         return _list(request, form)

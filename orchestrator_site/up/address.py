@@ -12,7 +12,6 @@ DEFAULT = "http://127.0.0.1:8000"
 
 
 def remember(address: str) -> None:
-    """Write it down for other commands."""
     write_whole(_file(), address.encode())
 
 

@@ -34,8 +34,6 @@ NOT_CONFIRMED = 2
 
 
 class Command(BaseCommand):
-    """Add, test or remove the entry of one assistant."""
-
     help = "Connect an assistant to this installation; without a name, list the assistants."
     requires_system_checks = []
 
@@ -209,7 +207,6 @@ class Command(BaseCommand):
 
     @property
     def _url(self) -> str:
-        """The URL of the MCP endpoint. Raises Invalid if the one given is not a URL."""
         url = self.options["url"] or recall()
         if not is_http_url(url):
             raise Invalid(f"--url: {url[:200]!r} is not an HTTP URL.", next="Example: --url https://board.example/mcp")

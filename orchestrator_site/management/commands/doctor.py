@@ -17,8 +17,6 @@ from orchestrator_site.kernel.errors import OrchestratorError
 
 
 class Command(BaseCommand):
-    """Run every check; the exit code is 1 if there is a problem."""
-
     help = "Check the environment, database, site, worker, MCP server and every assistant; exit code 1 for a problem."
     requires_system_checks = []
 

@@ -17,8 +17,6 @@ from tasks.identity.actor import Actor
 
 
 class Command(BaseCommand):
-    """Do what the button on the empty home page does, or undo it."""
-
     help = "Load the sample project and print its URL, or remove it."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -89,7 +89,6 @@ class Command(BaseCommand):
         Supervisor(children, {"ORCHESTRATOR_WORKERS": str(workers)}, probe, lambda: self._greet(greeting)).run()
 
     def _warn(self, host: str) -> None:
-        """Say what serving other machines without TLS means."""
         if host in LOOPBACK or settings.ORCHESTRATOR_TLS:
             return
         self.stderr.write("The site speaks plain HTTP to other machines: anyone on the way can read everything.")
@@ -102,6 +101,5 @@ class Command(BaseCommand):
 
 
 def _own_host() -> str:
-    """Return a name under which the site answers to this machine."""
     own = [name for name in settings.ALLOWED_HOSTS if name.strip("[]") in LOOPBACK]
     return next(iter([*own, *public_names()]), "localhost")

@@ -65,18 +65,15 @@ class Message:
 
     @property
     def key(self) -> Key:
-        """The id as a dict key."""
         return key_of(self.id)
 
     @property
     def method(self) -> str:
-        """The method, empty for a response."""
         method: str = self.body.get("method", "")
         return method
 
     @property
     def params(self) -> dict[str, Any]:
-        """The parameters, empty if they are not an object."""
         params = self.body.get("params")
         return params if isinstance(params, dict) else {}
 
@@ -137,12 +134,10 @@ def _reject_constant(name: str) -> NoReturn:
 
 
 def encode(body: dict[str, Any]) -> bytes:
-    """Return a message as a line."""
     return json.dumps(body, separators=(",", ":")).encode() + b"\n"
 
 
 def error(id: Any, code: int, message: str, data: dict[str, Any] | None = None) -> bytes:
-    """Return a JSON-RPC error as a line."""
     facts: dict[str, Any] = {"code": code, "message": message}
     if data:
         facts["data"] = data
@@ -150,7 +145,6 @@ def error(id: Any, code: int, message: str, data: dict[str, Any] | None = None) 
 
 
 def too_long(limit: int) -> bytes:
-    """Return the response to a line that was too long."""
     return error(None, INVALID_REQUEST, f"Invalid request: a line may have at most {limit} bytes.")
 
 
@@ -166,7 +160,6 @@ def interrupted(message: Message) -> bytes:
 
 
 def unavailable(message: Message, retry_after_ms: int) -> bytes:
-    """Return the response to a request while no worker can be started."""
     return _transient(
         message,
         "The server cannot start; it keeps trying. Its log on standard error has the reason.",

@@ -18,18 +18,15 @@ class Worker:
     """A running worker. It sees the end of its input when the proxy ends, however that happens."""
 
     def __init__(self, connection_id: str, arguments: list[str]) -> None:
-        """Start it. Raises OSError where the system refuses."""
         self.is_useful = False
         self.started_at = time.monotonic()
         self._process, self._input, self._output = _start(connection_id, arguments)
 
     @property
     def pid(self) -> int:
-        """Its process id, which is its process group's too."""
         return self._process.pid
 
     def send(self, line: bytes) -> None:
-        """Write one whole line; a worker that has gone is noticed at the end of its output."""
         self._input.send(line)
 
     def send_first(self, lines: Callable[[], list[bytes]]) -> None:
@@ -39,15 +36,12 @@ class Worker:
                 self._input.write(line)
 
     def lines(self) -> Iterator[bytes]:
-        """Yield its lines until it ends."""
         return read_lines(self._output, lambda: log("a line of the worker was too long"), limit=4 * LINE_LIMIT)
 
     def close_input(self) -> None:
-        """Signal that the connection has ended."""
         self._input.close()
 
     def kill(self) -> None:
-        """Kill it and everything it started."""
         kill_group(self.pid)
 
     def reap(self, grace_seconds: float) -> int:

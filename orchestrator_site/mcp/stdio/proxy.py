@@ -194,7 +194,6 @@ def main(argv: list[str]) -> int:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """Add the options of `mcp_serve`."""
     parser.add_argument(
         "--toolsets",
         default="core",

@@ -80,7 +80,6 @@ class Relay:
     # From the client
 
     def from_client(self, line: bytes) -> None:
-        """Handle a line from the client."""
         try:
             message = messages.parse(line)
         except Malformed as problem:
@@ -231,7 +230,6 @@ class Relay:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request waits, apart from subscriptions."""
         with self._lock:
             return all(entry.is_listening for entry in self._pending.values())
 

@@ -36,7 +36,6 @@ CLIENT_VARIABLES = ("ORCHESTRATOR_PROJECT_DIR", "CLAUDE_PROJECT_DIR", "VSCODE_CW
 
 
 def main(argv: list[str]) -> int:
-    """Serve the connection until it ends; return the exit code."""
     wire_fds = _claim_wire()
     hide_root()
     # Collecting garbage among the many objects of the imports would take a third of the start.
