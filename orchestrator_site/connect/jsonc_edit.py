@@ -28,7 +28,9 @@ def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
     for depth, key in enumerate(path):
         member = _only(node, key)
         if member is None:
-            return _apply(text, _insertion(text, node, key, _nested(path[depth + 1 :], value)))
+            for outer in reversed(path[depth + 1 :]):
+                value = {outer: value}
+            return _apply(text, _insertion(text, node, key, value))
         node = member.value
         if depth + 1 < len(path):
             _require_object(node, key)
@@ -51,12 +53,8 @@ def remove_member(text: str, path: tuple[str, ...]) -> str:
 
 def _require_object(node: Node, name: str) -> None:
     if not node.is_object:
-        raise Invalid(f"{name} must be an object, not {_kind(node.value)}.")
-
-
-def _kind(value: Any) -> str:
-    kinds = {list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
-    return kinds.get(type(value), "null")
+        kinds = {list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+        raise Invalid(f"{name} must be an object, not {kinds.get(type(node.value), 'null')}.")
 
 
 def _only(node: Node, key: str) -> Member | None:
@@ -64,12 +62,6 @@ def _only(node: Node, key: str) -> Member | None:
     if len(found) > 1:
         raise Invalid(f"{key} occurs more than once.")
     return found[0] if found else None
-
-
-def _nested(path: tuple[str, ...], value: Any) -> Any:
-    for key in reversed(path):
-        value = {key: value}
-    return value
 
 
 def _apply(text: str, edits: list[Edit]) -> str:

@@ -127,14 +127,13 @@ def apply(planned: Iterable[PlannedChange], wanted: Stdio | Http) -> list[Path]:
             return _write(changed)
         if not any(each.needs_token for each in changed):
             return _write(changed)
-        secret = _renew_token(wanted, planned)  # for every file, because the old token is revoked for every file
+        # For every file, because the old token is revoked for every file.
+        _revoke(each.old_token for each in planned)
+        _revoke(AccessToken.objects.filter(owner=wanted.owner, name=wanted.token_name, revoked_at__isnull=True))
+        _, secret = create_token(
+            owner=wanted.owner, name=wanted.token_name, scopes=wanted.scopes, project=wanted.project
+        )
         return _write([_with_secret(each, wanted, secret) for each in planned])
-
-
-def _renew_token(wanted: Http, planned: list[PlannedChange]) -> str:
-    _revoke(each.old_token for each in planned)
-    _revoke(AccessToken.objects.filter(owner=wanted.owner, name=wanted.token_name, revoked_at__isnull=True))
-    return create_token(owner=wanted.owner, name=wanted.token_name, scopes=wanted.scopes, project=wanted.project)[1]
 
 
 def _with_secret(planned: PlannedChange, wanted: Http, secret: str) -> PlannedChange:

@@ -33,18 +33,16 @@ def versions() -> Iterator[Finding]:
         version=orchestrator_site.__version__,
     )
     lock = Path(settings.BASE_DIR) / "requirements.lock"
-    if lock.is_file():
-        yield _packages(lock.read_text(encoding="utf-8"))
-
-
-def _packages(lock: str) -> Finding:
-    missing, other = compare_pins(lock)
+    if not lock.is_file():
+        return
+    missing, other = compare_pins(lock.read_text(encoding="utf-8"))
     advice = "Install the locked packages: python -m pip install --require-hashes -r requirements.lock"
     if missing:
-        return problem("packages", f"Missing: {', '.join(missing)}.", advice, missing=missing, other=other)
-    if other:
-        return warning("packages", f"Other versions than in the lock file: {', '.join(other)}.", advice, other=other)
-    return ok("packages", "All packages match the lock file.")
+        yield problem("packages", f"Missing: {', '.join(missing)}.", advice, missing=missing, other=other)
+    elif other:
+        yield warning("packages", f"Other versions than in the lock file: {', '.join(other)}.", advice, other=other)
+    else:
+        yield ok("packages", "All packages match the lock file.")
 
 
 def compare_pins(lock: str) -> tuple[list[str], list[str]]:

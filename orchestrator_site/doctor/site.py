@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
@@ -17,10 +16,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from orchestrator_site.accounts.owner import local_owner
-from orchestrator_site.connect.check import probe_entry
 from orchestrator_site.connect.clients import ConfigFile, Style
 from orchestrator_site.connect.entries import http_entry, stdio_entry, this_installation
-from orchestrator_site.connect.probe import NotConnected
+from orchestrator_site.connect.probe import NotConnected, probe_entry
 from orchestrator_site.doctor.findings import Finding, ok, problem, warning
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.tokens.service import create_token, revoke_token
@@ -73,10 +71,19 @@ def http() -> Iterator[Finding]:
         yield warning("MCP over HTTP", "Not checked, because the site is not running.", _START)
         return
     style = Style()
-    with _temporary_token() as secret:
+    token, secret = create_token(
+        owner=local_owner(),
+        name=f"doctor-{secrets.token_hex(4)}",
+        scopes=[Scope.READ],
+        expires_at=timezone.now() + timedelta(minutes=2),
+    )
+    try:
         entry = http_entry(f"{recall().rstrip('/')}/mcp", secret, style)
         entry[style.headers].update(_host_header())
         yield _probe("MCP over HTTP", entry, style, _LOG)
+    finally:
+        revoke_token(token=token)
+        token.delete()
 
 
 def _probe(area: str, entry: dict[str, Any], style: Style, advice: str) -> Finding:
@@ -86,21 +93,6 @@ def _probe(area: str, entry: dict[str, Any], style: Style, advice: str) -> Findi
         return problem(area, error.message, error.next or advice, reason=error.reason)
     facts = {"tools": summary.tools, "size_bytes": summary.size_bytes, "milliseconds": summary.milliseconds}
     return ok(area, f"{summary}.", **facts)
-
-
-@contextmanager
-def _temporary_token() -> Iterator[str]:
-    token, secret = create_token(
-        owner=local_owner(),
-        name=f"doctor-{secrets.token_hex(4)}",
-        scopes=[Scope.READ],
-        expires_at=timezone.now() + timedelta(minutes=2),
-    )
-    try:
-        yield secret
-    finally:
-        revoke_token(token=token)
-        token.delete()
 
 
 def _host_header() -> dict[str, str]:

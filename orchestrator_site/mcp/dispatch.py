@@ -51,23 +51,19 @@ def run(
 ) -> Outcome:
     """Run one call and meter it, with the size of its request in bytes; never raises."""
     repaired: list[str] = []
-    outcome = _run(tool, arguments, caller, repaired)
+    try:
+        with contained(tool.name):
+            caller.principal.require(Scope(tool.scope))
+            payload = tool.handler(caller, parse(tool.arguments, arguments, repaired))
+        notes = _counted([*repaired, *payload.pop("repaired", [])])
+        outcome = Outcome(_without_empty({**payload, "repaired": notes}))
+    except OrchestratorError as error:
+        outcome = Outcome(error.as_dict(HINTS), is_error=True)
     if meter is not None:
         is_repaired = bool(repaired) or "repaired" in outcome.payload
         code = str(outcome.payload.get("code", "")) if outcome.is_error else ""
         meter.note(caller, tool.name, received, outcome.text, error=code, is_repaired=is_repaired)
     return outcome
-
-
-def _run(tool: Tool, arguments: dict[str, Any], caller: Caller, repaired: list[str]) -> Outcome:
-    try:
-        with contained(tool.name):
-            caller.principal.require(Scope(tool.scope))
-            payload = tool.handler(caller, parse(tool.arguments, arguments, repaired))
-    except OrchestratorError as error:
-        return Outcome(error.as_dict(HINTS), is_error=True)
-    notes = [*repaired, *payload.pop("repaired", [])]
-    return Outcome(_without_empty({**payload, "repaired": _counted(notes)}))
 
 
 @contextmanager
@@ -123,17 +119,13 @@ def _unstorable(value: Any, at: str = "") -> Iterator[dict[str, Any]]:
 
 
 def _problem(detail: ErrorDetails, model: type[BaseModel]) -> dict[str, Any]:
-    problem: dict[str, Any] = {"at": _place(detail["loc"]), "problem": _message(detail)}
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part!s:.80}" for part in detail["loc"]]
+    problem: dict[str, Any] = {"at": "".join(parts).lstrip("."), "problem": _message(detail)}
     if detail["type"] == "extra_forbidden":
         problem["allowed"] = sorted(_model_at(model, detail["loc"]).model_fields)
     elif detail["type"] in ("literal_error", "enum"):
         problem["allowed"] = [word.strip("' ") for word in detail["ctx"]["expected"].replace(" or ", ", ").split(",")]
     return problem
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part!s:.80}" for part in location]
-    return "".join(parts).lstrip(".")
 
 
 def _message(detail: ErrorDetails) -> str:

@@ -182,28 +182,10 @@ class Bridge(MCPServer[Any]):
     # Resources
 
     async def list_resources(self) -> list[mcp_types.Resource]:
-        return [
-            mcp_types.Resource(
-                uri=entry.uri,
-                name=entry.name,
-                title=entry.title,
-                description=entry.description,
-                mime_type=entry.mime_type,
-            )
-            for entry in self._resources
-        ]
+        return [mcp_types.Resource(uri=entry.uri, **_facts_of(entry)) for entry in self._resources]
 
     async def list_resource_templates(self) -> list[mcp_types.ResourceTemplate]:
-        return [
-            mcp_types.ResourceTemplate(
-                uri_template=entry.uri,
-                name=entry.name,
-                title=entry.title,
-                description=entry.description,
-                mime_type=entry.mime_type,
-            )
-            for _, entry in self._templates
-        ]
+        return [mcp_types.ResourceTemplate(uri_template=e.uri, **_facts_of(e)) for _, e in self._templates]
 
     async def read_resource(self, uri: Any, context: Context[Any, Any] | None = None) -> Iterable[ReadResourceContents]:
         entry, variables = self._match(str(uri))
@@ -339,6 +321,10 @@ def _size_of_request(context: Context[Any, Any] | None) -> int:
     """Return the bytes of a request: the pipe hands its size over, and HTTP names it in a header."""
     request = context.request_context.request if context else None
     return request if isinstance(request, int) else int(request.headers.get("content-length", 0)) if request else 0
+
+
+def _facts_of(entry: registry.Resource) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in ("name", "title", "description", "mime_type")}
 
 
 def _connection(inner: ServerRequestContext[Any, Any]) -> Connection:

@@ -7,8 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
 from orchestrator_site.kernel.identity import Scope
-from orchestrator_site.sample.load import load_sample, sample_project
-from orchestrator_site.sample.remove import remove_sample
+from orchestrator_site.sample.load import load_sample, remove_sample, sample_project
 from orchestrator_site.web.pages import action_view, form
 from tasks.identity.page import actor_of
 

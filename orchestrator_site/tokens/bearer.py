@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections import OrderedDict
+from threading import Lock
 
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.tokens import auth_cache
 from orchestrator_site.tokens.service import digest_of, principal_of
-from orchestrator_site.tokens.throttle import failures
 
 logger = logging.getLogger(__name__)
 
+FAILURES = 20
+WINDOW_SECONDS = 60.0
+_ADDRESSES = 4096
 _LONGEST = 512
+
+
+class FailureThrottle:
+    """Counts failures by address in a fixed window, for a limited number of addresses. Valid tokens always pass."""
+
+    def __init__(self, failures: int = FAILURES, window_seconds: float = WINDOW_SECONDS) -> None:
+        self._failures = failures
+        self._window = window_seconds
+        self._counted: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._lock = Lock()
+
+    def failed(self, address: str) -> int:
+        """Count a failure; return how many seconds the address has to wait, 0 while it may try again."""
+        now = time.monotonic()
+        with self._lock:
+            began, count = self._counted.pop(address, (now, 0))
+            if now - began >= self._window:
+                began, count = now, 0
+            self._counted[address] = (began, count + 1)
+            if len(self._counted) > _ADDRESSES:
+                self._counted.popitem(last=False)
+        return int(began + self._window - now) + 1 if count + 1 > self._failures else 0
+
+
+failures = FailureThrottle()
+"""Shared by MCP and the REST API."""
 
 
 class TokenError(Exception):

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -15,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from orchestrator_site.tokens.forms import TokenForm
 from orchestrator_site.tokens.service import find_token, revoke_token, tokens_of
-from orchestrator_site.web.pages import LAST_PAGE, Page, number_in, with_errors_shown
+from orchestrator_site.web.pages import LAST_PAGE, Page, number_in, user_of, with_errors_shown
 from tasks.selectors.rows import page_of
 
 TOKENS_PER_PAGE = 50
@@ -30,14 +27,14 @@ def _page(view: Page) -> Page:
 @_page
 def tokens(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
-        return _create(request, TokenForm(_user(request), request.POST))
-    return _list(request, TokenForm(_user(request)))
+        return _create(request, TokenForm(user_of(request), request.POST))
+    return _list(request, TokenForm(user_of(request)))
 
 
 @_page
 def revoke(request: HttpRequest, public_id: str) -> HttpResponseBase:
     """Ask on GET, revoke on POST. Only superusers find the tokens of others."""
-    user = _user(request)
+    user = user_of(request)
     found = find_token(public_id, owner=None if user.is_superuser else user)
     if request.method != "POST":
         return render(request, "tokens/revoke.html", {"token": found})
@@ -58,7 +55,7 @@ def _create(request: HttpRequest, form: TokenForm) -> HttpResponse:
 
 
 def _list(request: HttpRequest, form: TokenForm) -> HttpResponse:
-    user = _user(request)
+    user = user_of(request)
     shows_all = user.is_superuser and request.GET.get("owner") == "all"
     rows = page_of(
         tokens_of(None if shows_all else user),
@@ -66,7 +63,3 @@ def _list(request: HttpRequest, form: TokenForm) -> HttpResponse:
         size=TOKENS_PER_PAGE,
     )
     return render(request, "tokens/tokens.html", {"rows": rows, "form": form, "shows_all": shows_all})
-
-
-def _user(request: HttpRequest) -> User:
-    return cast(User, request.user)

@@ -7,9 +7,8 @@ import logging
 import pytest
 
 from orchestrator_site.tokens import bearer, throttle
-from orchestrator_site.tokens.bearer import TokenError, authenticate, bearer_of
+from orchestrator_site.tokens.bearer import FailureThrottle, TokenError, authenticate, bearer_of
 from orchestrator_site.tokens.service import create_token
-from orchestrator_site.tokens.throttle import FailureThrottle
 from tests.factories import make_user
 
 

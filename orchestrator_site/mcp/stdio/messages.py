@@ -106,7 +106,12 @@ def key_of(id: Any) -> Key:
 
 def parse(line: bytes) -> Message:
     """Parse a line from the client. Raises Malformed."""
-    body = _object(line)
+    try:
+        body = json.loads(line.decode("utf-8"), parse_constant=_reject_constant)
+    except (ValueError, RecursionError) as problem:
+        raise Malformed(PARSE_ERROR, "Parse error: the line is not valid JSON in UTF-8.") from problem
+    if not isinstance(body, dict):
+        raise Malformed(INVALID_REQUEST, "Invalid request: a message must be a JSON object; batches are not supported.")
     id = body.get("id")
     if "id" in body and (isinstance(id, bool) or not isinstance(id, int | str)):
         raise Malformed(INVALID_REQUEST, "Invalid request: id must be a string or an integer.")
@@ -117,16 +122,6 @@ def parse(line: bytes) -> Message:
     if "method" not in body and not ("id" in body and ("result" in body or "error" in body)):
         raise Malformed(INVALID_REQUEST, "Invalid request: method is missing.", id)
     return Message(line, body)
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(line.decode("utf-8"), parse_constant=_reject_constant)
-    except (ValueError, RecursionError) as problem:
-        raise Malformed(PARSE_ERROR, "Parse error: the line is not valid JSON in UTF-8.") from problem
-    if not isinstance(body, dict):
-        raise Malformed(INVALID_REQUEST, "Invalid request: a message must be a JSON object; batches are not supported.")
-    return body
 
 
 def _reject_constant(name: str) -> NoReturn:

@@ -53,11 +53,16 @@ class Worker:
 
 
 def _start(connection_id: str, arguments: list[str]) -> tuple[subprocess.Popen[bytes], LineWriter, int]:
-    command = module_command(WORKER_MODULE, arguments)
-    environment = _environment(connection_id)
-    if os.name == "posix":
-        return _start_with_private_wire(command, environment)
-    return _start_with_standard_streams(command, environment)
+    environment = module_environment()
+    # Without our compiled files every start would compile again.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment["ORCHESTRATOR_CONNECTION_ID"] = connection_id
+    # One heap for all threads (glibc): they take turns, so memory that one has freed serves the next.
+    environment.setdefault("MALLOC_ARENA_MAX", "1")
+    with suppress(FileNotFoundError):  # the client's directory may be gone
+        environment["ORCHESTRATOR_CLIENT_DIRECTORY"] = os.getcwd()  # noqa: PTH109
+    start = _start_with_private_wire if os.name == "posix" else _start_with_standard_streams
+    return start(module_command(WORKER_MODULE, arguments), environment)
 
 
 def _start_with_standard_streams(
@@ -104,19 +109,6 @@ def _start_with_private_wire(
         os.close(their_input)
         os.close(their_output)
     return process, LineWriter(our_output, _ignore), our_input
-
-
-def _environment(connection_id: str) -> dict[str, str]:
-    """Return the environment of the worker: ours, and facts about the connection."""
-    environment = module_environment()
-    # Without our compiled files every start would compile again.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    environment["ORCHESTRATOR_CONNECTION_ID"] = connection_id
-    # One heap for all threads (glibc): they take turns, so memory that one has freed serves the next.
-    environment.setdefault("MALLOC_ARENA_MAX", "1")
-    with suppress(FileNotFoundError):  # the client's directory may be gone
-        environment["ORCHESTRATOR_CLIENT_DIRECTORY"] = os.getcwd()  # noqa: PTH109
-    return environment
 
 
 def _ignore() -> None:

@@ -13,13 +13,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 from orchestrator_site.mcp.stdio import messages
-from orchestrator_site.mcp.stdio.framing import (
-    LINE_LIMIT,
-    LineWriter,
-    claim_standard_streams,
-    log,
-    read_lines,
-)
+from orchestrator_site.mcp.stdio.framing import LINE_LIMIT, LineWriter, claim_standard_streams, log, read_lines
 from orchestrator_site.mcp.stdio.process import Worker
 from orchestrator_site.mcp.stdio.relay import Relay
 
@@ -68,17 +62,14 @@ class Proxy:
     def run(self) -> int:
         """Serve until the client leaves or a signal arrives; return the exit code."""
         self._supervisor.start()
-        self._listen_to_signals()
+        for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), lambda *_: self._events.put(_SIGNAL))
         Thread(target=self._read_client, name="client", daemon=True).start()
         reason = self._next_event(None)
         self._drain(DRAIN_SECONDS if reason == _EOF else HURRIED_DRAIN_SECONDS)
         self._end_worker()
         return 0
-
-    def _listen_to_signals(self) -> None:
-        for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), lambda *_: self._events.put(_SIGNAL))
 
     def _read_client(self) -> None:
         try:

@@ -189,10 +189,13 @@ class _PipeCaller:
         self._principal: Principal | None = None
 
     def __call__(self, context: Context[Any, Any]) -> Caller:
+        from orchestrator_site.accounts.owner import local_principal
         from tasks.services.caller import Caller
 
+        if self._principal is None:
+            self._principal = local_principal()
         caller = Caller(
-            self._local_principal(),
+            self._principal,
             connection_id=self._connection_id,
             environ=self._environ,
             working_directory=self._working_directory,
@@ -200,13 +203,6 @@ class _PipeCaller:
         if (params := context.session.client_params) is not None:
             caller.client_name, caller.client_version = params.client_info.name, params.client_info.version
         return caller
-
-    def _local_principal(self) -> Principal:
-        if self._principal is None:
-            from orchestrator_site.accounts.local import local_principal
-
-            self._principal = local_principal()
-        return self._principal
 
 
 if __name__ == "__main__":

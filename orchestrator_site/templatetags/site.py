@@ -1,4 +1,4 @@
-"""How to connect an assistant."""
+"""How to connect an assistant, and whether the sample project exists."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from django import template
 
 from orchestrator_site.connect.clients import CLIENTS
+from orchestrator_site.sample.load import sample_project
 from orchestrator_site.up.connect import claude_code_line, connect_line
 
 register = template.Library()
 register.simple_tag(claude_code_line)
+register.simple_tag(sample_project)
 
 
 @dataclass(frozen=True, slots=True)
