@@ -27,7 +27,6 @@ def make_link(user: User) -> str:
 
 
 def forget_old_links() -> int:
-    """Delete links that expired long ago; return how many."""
     return SignInLink.objects.filter(expires_at__lt=timezone.now() - FORGET_AFTER).delete()[0]
 
 

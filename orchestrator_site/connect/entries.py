@@ -63,7 +63,6 @@ def this_installation(*, project: Path | None = None, writes_secrets: bool = Fal
 
 
 def store_variables() -> dict[str, str]:
-    """Return the variables set for an object store; none if content is in the data folder."""
     if not os.environ.get("ORCHESTRATOR_CONTENT_URL"):
         return {}
     return {name: os.environ[name] for name in STORE_VARIABLES if os.environ.get(name)}

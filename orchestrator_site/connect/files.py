@@ -72,7 +72,12 @@ def write(before: Snapshot, text: str, *, is_private: bool) -> Path | None:
         mode = before.mode & (stat.S_IRWXU if is_private else 0o7777)
         _put(draft, text.encode(), mode, before.owner)
         try:
-            _require_unchanged(before)
+            now = read(before.path)
+            if now.content != before.content or now.target != before.target:
+                raise Conflict(
+                    f"{before.path} was changed by another program. Nothing was written.",
+                    next="Run the command again; if it happens again, close the assistant first.",
+                )
             backup = _back_up(before)
             draft.replace(before.target)
         finally:
@@ -105,15 +110,6 @@ def _put(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -
     except OSError:
         path.unlink(missing_ok=True)
         raise
-
-
-def _require_unchanged(before: Snapshot) -> None:
-    now = read(before.path)
-    if now.content != before.content or now.target != before.target:
-        raise Conflict(
-            f"{before.path} was changed by another program. Nothing was written.",
-            next="Run the command again; if it happens again, close the assistant first.",
-        )
 
 
 def _back_up(before: Snapshot) -> Path | None:

@@ -40,7 +40,6 @@ def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
 
 
 def remove_member(text: str, path: tuple[str, ...]) -> str:
-    """Remove the member at `path`, if there is one. Raises as `set_member`."""
     node = parse(text)
     for key in path[:-1]:
         member = _only(node, key) if node.is_object else None

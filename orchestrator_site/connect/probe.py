@@ -127,9 +127,10 @@ def probe_command(
                 "not_started", f"Cannot start {command}: {why}.", next="If it has moved, connect the assistant again."
             ) from error
         except NotConnected as error:
-            raise NotConnected(
-                error.reason, f"{error.message}{_end_of(stderr)}", next="Run the command in a terminal."
-            ) from error
+            stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - 8192))
+            output = masked(stderr.read()).strip()[-_STDERR_LENGTH:]
+            message = f"{error.message}\nStandard error: {output}" if output else error.message
+            raise NotConnected(error.reason, message, next="Run the command in a terminal.") from error
 
 
 @asynccontextmanager
@@ -146,12 +147,6 @@ async def _pipes(parameters: StdioServerParameters, stderr: IO[str]) -> AsyncIte
     finally:
         for process in started:
             kill_group(process.pid)
-
-
-def _end_of(stderr: IO[str]) -> str:
-    stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - 8192))
-    output = masked(stderr.read()).strip()[-_STDERR_LENGTH:]
-    return f"\nStandard error: {output}" if output else ""
 
 
 def probe_url(url: str, headers: Mapping[str, str], *, deadline_seconds: float = HTTP_SECONDS) -> ServerSummary:

@@ -163,7 +163,6 @@ def holds_secret(entry: dict[str, Any], config_file: ConfigFile) -> bool:
 
 
 def plan_removal(client: Client, machine: Machine, folder: Path | None = None) -> list[PlannedChange]:
-    """Return the change of each file that has an entry. Raises Invalid if a file cannot be changed safely."""
     planned = [_plan_removal(config_file) for config_file in client.config_files(machine, folder)]
     return [each for each in planned if each.is_change]
 

@@ -23,17 +23,14 @@ def task_ids(specialists: Sequence[str], *, taken: Taken) -> list[str]:
     missing = list(range(len(specialists)))
     for widening in range(_WIDEST_HEX):
         for index in missing:
-            made[index] = _draw(specialists[index], widening // _TRIES_PER_WIDTH)
+            specialist = specialists[index]
+            prefix, width = (specialist, _SUBTASK_HEX) if specialist else (ROOT_PREFIX, _ROOT_HEX)
+            made[index] = f"{prefix}_{_hex(width + widening // _TRIES_PER_WIDTH)}"
         stored = taken([made[index] for index in missing])
         missing = [index for index in missing if _clashes(made[index], stored, seen)]
         if not missing:
             return made
     raise RuntimeError("No free public id was found; the source of randomness is broken.")
-
-
-def _draw(specialist: str, extra: int) -> str:
-    prefix, width = (specialist, _SUBTASK_HEX) if specialist else (ROOT_PREFIX, _ROOT_HEX)
-    return f"{prefix}_{_hex(width + extra)}"
 
 
 def _clashes(candidate: str, stored: set[str], seen: set[str]) -> bool:

@@ -23,7 +23,6 @@ def module_command(module: str, arguments: Sequence[str] = ()) -> list[str]:
 
 
 def module_environment() -> dict[str, str]:
-    """Return our environment with the root of our packages on the module path."""
     path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
     return dict(os.environ) | {"PYTHONPATH": path}
 

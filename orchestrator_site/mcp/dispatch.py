@@ -171,7 +171,6 @@ def _describe(value: object) -> str:
 
 
 def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
-    """Return the model at a location, which knows the names that are allowed there."""
     for part in location[:-1]:
         field = model.model_fields.get(str(part)) if isinstance(part, str) else None
         below = _models_in(field.annotation) if field else []

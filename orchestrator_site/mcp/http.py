@@ -212,6 +212,5 @@ class _Response:
             await _send_error(self._send, self.status, code, text, self._allowed)
 
     async def end(self) -> None:
-        """End a response that was cut short."""
         if self._is_open:
             await self({"type": "http.response.body", "body": b""})

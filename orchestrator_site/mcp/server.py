@@ -89,7 +89,6 @@ def build_server(
 
 
 def load_tools() -> None:
-    """Import the `tools` module of every app, which registers what it offers."""
     for app in apps.get_app_configs():
         name = f"{app.name}.tools"
         if find_spec(name):
@@ -130,7 +129,6 @@ class Bridge(MCPServer[Any]):
     async def serve(
         self, read_stream: ReadStream[SessionMessage | Exception], write_stream: WriteStream[SessionMessage]
     ) -> None:
-        """Serve one connection over a pair of streams until the reading one ends."""
         low = self._lowlevel_server
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.subscriptions.run)
@@ -292,7 +290,6 @@ class Bridge(MCPServer[Any]):
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
     ) -> mcp_types.GetPromptResult:
-        """Return a prompt. Raises MCPError for an unknown one or wrong arguments."""
         entry, given = self._prompts.get(name), dict(arguments or {})
         if entry is None:
             error = NotFound(f"There is no prompt {name[:100]!r}.", details={"allowed": list(self._prompts)})

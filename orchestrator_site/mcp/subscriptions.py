@@ -75,7 +75,6 @@ class Subscriptions:
         params: mcp_types.SubscriptionsListenRequestParams,
         project_id: int | None,
     ) -> mcp_types.SubscriptionsListenResult:
-        """Serve a stream of changes until its client leaves."""
         if project_id is None:
             return await self.of(None).listen(context, params)
         async with self._hub.followed():

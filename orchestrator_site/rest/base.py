@@ -81,7 +81,6 @@ class Api(GenericViewSet[Any]):
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check the caller, the URL and the headers before the action runs."""
         super().initial(request, *args, **kwargs)
         if not self.action_name:
             return
@@ -115,7 +114,6 @@ class Api(GenericViewSet[Any]):
         return found
 
     def shape(self, thing: Any) -> Any:
-        """Return a thing as this action represents it, in plain types."""
         return self.get_serializer(thing).data
 
     def shown(self, thing: Any) -> Response:
@@ -127,7 +125,6 @@ class Api(GenericViewSet[Any]):
         return Response(body, headers={"ETag": etag})
 
     def reply(self, thing: Any, *, status: int = 200, location: str = "") -> Reply:
-        """Return the reply of a write with its result's ETag."""
         body = self.shape(thing)
         headers = {"ETag": etags.etag_of(body), **({"Location": location} if location else {})}
         return Reply(body, status, headers)
@@ -137,7 +134,6 @@ class Api(GenericViewSet[Any]):
         return etags.guard(self.request, self.shape)
 
     def listed(self, rows: QuerySet[Any]) -> Response:
-        """Return a page of rows, filtered and ordered."""
         page = self.paginate_queryset(self.filter_queryset(rows))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 

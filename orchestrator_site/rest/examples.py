@@ -17,7 +17,6 @@ _BY_TYPE: dict[str, Any] = {"string": "…", "integer": 1, "number": 1, "boolean
 
 
 def add_examples(document: Schema) -> None:
-    """Give every body and every answer in JSON an example."""
     schemas = document["components"]["schemas"]
     for path in document["paths"].values():
         for operation in path.values():
@@ -36,7 +35,8 @@ def example_of(schema: Schema, schemas: dict[str, Schema], name: str = "", depth
             return WORDS[word]
     if "enum" in schema:
         return schema["enum"][0]
-    kind = _kind(schema)
+    types = schema.get("type", "object")
+    kind = types[0] if isinstance(types, list) else types
     if kind == "object":
         fields = schema.get("properties", {})
         return {each: example_of(inner, schemas, f"{owner}.{each}", depth + 1) for each, inner in fields.items()}
@@ -57,11 +57,6 @@ def _resolved(schema: Schema, schemas: dict[str, Schema]) -> Schema:
             schema = several[0]
         else:
             return schema
-
-
-def _kind(schema: Schema) -> str:
-    kind = schema.get("type", "object")
-    return str(kind[0] if isinstance(kind, list) else kind)
 
 
 def _fits(value: Any, schema: Schema) -> bool:

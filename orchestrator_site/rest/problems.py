@@ -86,13 +86,11 @@ def allowed(text: str, names: Any) -> exceptions.ErrorDetail:
 
 
 def handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
-    """Respond to whatever a view raised."""
     return understood(error).response(context["request"])
 
 
 @csrf_exempt
 def unknown_address(request: HttpRequest, **_: Any) -> HttpResponse:
-    """Respond to every URL of the API that does not exist."""
     return understood(Http404()).response(request)
 
 

@@ -19,7 +19,6 @@ TOKENS_PER_PAGE = 50
 
 
 def _page(view: Page) -> Page:
-    """Decorate a page for people who signed in, which is never cached."""
     allowed = require_http_methods(["GET", "HEAD", "POST"])
     return never_cache(login_required(allowed(with_errors_shown(view))))
 

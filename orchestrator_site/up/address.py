@@ -18,7 +18,6 @@ def remember(address: str) -> None:
 
 
 def recall() -> str:
-    """Return the address of the site that started last, or the default one."""
     try:
         return _file().read_text().strip() or DEFAULT
     except FileNotFoundError:

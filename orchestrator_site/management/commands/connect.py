@@ -133,7 +133,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{client.title} is disconnected{' and its token revoked' if is_revoked else ''}.")
 
     def _confirm(self, planned: Iterable[service.PlannedChange], question: str) -> bool:
-        """Show every change, then ask. Raises CommandError without a terminal."""
         for each in planned:
             self._show(each)
         if self.options["yes"]:
@@ -181,10 +180,13 @@ class Command(BaseCommand):
             self.stdout.write(f"Backup: {backup}")
 
     def _add_roles(self) -> None:
-        folder = self.project or (_working_project() if self.options["roles"] else None)
+        folder = self.project
+        if folder is None and self.options["roles"]:
+            try:
+                folder = find_root(explicit=None, environ={}, working_directory=str(Path.cwd()))
+            except Invalid as error:
+                raise Invalid("Cannot determine the project folder.", next="Pass it with --project DIR.") from error
         if folder is None:
-            if self.options["roles"]:
-                raise Invalid("Cannot determine the project folder.", next="Pass it with --project DIR.")
             return
         asks = not self.options["yes"] and sys.stdin.isatty() and not roles.has_roles(folder)
         if self.options["roles"] or (asks and self._ask(f"Add a commented-out {roles.FILE} to {folder}? [y/N] ")):
@@ -218,13 +220,6 @@ class Command(BaseCommand):
         project = project_at(self.project) if self.project else None
         scopes = tuple(scope.strip() for scope in self.options["scopes"].split(",") if scope.strip())
         return service.Http(self._url, local_owner(), service.token_name(client, project), scopes, project)
-
-
-def _working_project() -> Path | None:
-    try:
-        return find_root(explicit=None, environ={}, working_directory=str(Path.cwd()))
-    except Invalid:
-        return None
 
 
 def _file_state(config_file: ConfigFile) -> str:

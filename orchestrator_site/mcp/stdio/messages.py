@@ -105,7 +105,6 @@ def key_of(id: Any) -> Key:
 
 
 def parse(line: bytes) -> Message:
-    """Parse a line from the client. Raises Malformed."""
     try:
         body = json.loads(line.decode("utf-8"), parse_constant=_reject_constant)
     except (ValueError, RecursionError) as problem:
@@ -144,7 +143,6 @@ def too_long(limit: int) -> bytes:
 
 
 def interrupted(message: Message) -> bytes:
-    """Return the response to a request whose worker ended, and which must not be sent again."""
     return _transient(
         message,
         "The server stopped during this call, so its outcome is unknown; it is running again.",

@@ -60,7 +60,6 @@ class Proxy:
         self._supervisor = Thread(target=self._supervise, name="supervisor", daemon=True)
 
     def run(self) -> int:
-        """Serve until the client leaves or a signal arrives; return the exit code."""
         self._supervisor.start()
         for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
             if hasattr(signal, name):
@@ -96,7 +95,6 @@ class Proxy:
             self._events.put(_IDLE)
 
     def _drain(self, seconds: float) -> None:
-        """Deliver pending responses; a signal shortens the deadline."""
         self._is_draining = True
         deadline = time.monotonic() + seconds
         while not self._relay.is_idle and time.monotonic() < deadline:

@@ -48,7 +48,6 @@ def main(argv: list[str]) -> int:
 
 
 def _claim_wire() -> tuple[int, int]:
-    """Take the descriptors from the proxy, or else the standard ones."""
     given = os.environ.pop("ORCHESTRATOR_WIRE", "")
     if not given:
         return claim_standard_streams()
