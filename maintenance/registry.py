@@ -28,7 +28,6 @@ class Job:
 
     @property
     def purpose(self) -> str:
-        """The first line of its docstring."""
         return (self.body.__doc__ or "").strip().partition("\n")[0]
 
 
@@ -56,6 +55,5 @@ def job(name: str, *, every: timedelta, timeout: timedelta = MINUTE) -> Callable
 
 
 def jobs() -> dict[str, Job]:
-    """Return all jobs by name."""
     autodiscover_modules("jobs")
     return dict(sorted(_jobs.items()))

@@ -60,22 +60,17 @@ class ProblemType(APIView):
 
     def get(self, request: Request, code: str) -> Response:
         """Explain a code."""
-        kinds = {kind.code: kind for kind in vars(errors).values() if _is_kind(kind)}
+        classes = [each for each in vars(errors).values() if isinstance(each, type)]
+        kinds = {each.code: each for each in classes if OrchestratorError in each.__bases__}
         if code not in kinds:
             raise NotFound(f"No problem {code[:40]!r}.", details={"allowed": sorted(kinds)})
         about = " ".join((kinds[code].__doc__ or "").split())
         return Response({"code": code, "title": TITLES[code], "about": about, "status": kinds[code].status})
 
 
-def _is_kind(value: object) -> bool:
-    """Whether this is the class of a code, and not a subclass of one."""
-    return isinstance(value, type) and OrchestratorError in value.__bases__
-
-
 @require_safe
 @cache_control(max_age=300)
 def schema(request: HttpRequest) -> HttpResponse:
-    """Return the OpenAPI document in YAML, or in JSON where that is asked for."""
     from orchestrator_site.rest import openapi  # slow to load, and nothing else needs it
 
     if request.accepts("application/yaml") and not request.headers.get("Accept", "*/*").startswith("application/json"):
@@ -88,7 +83,6 @@ def schema(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    """Show the document in Swagger UI, which is served by this site."""
     return render(request, "api/docs.html")
 
 

@@ -7,7 +7,6 @@ from tasks.services.leases import SWEEP_LIMIT, free_run_out
 
 
 def free_everywhere() -> int:
-    """Free every task whose lease has expired, in short transactions; return how many."""
     total = 0
     for project in Project.objects.order_by("id"):  # one by one, since the index begins with the project
         while freed := len(free_run_out(project=project)):

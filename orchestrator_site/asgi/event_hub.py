@@ -74,7 +74,6 @@ class EventHub(Generic[Event]):
             self.unfollow()
 
     async def follow(self) -> None:
-        """Begin to follow; end it with `unfollow`."""
         self._followers += 1
         if self._is_polling:
             return
@@ -90,7 +89,6 @@ class EventHub(Generic[Event]):
             self._started.set()
 
     def unfollow(self) -> None:
-        """Stop following."""
         self._followers -= 1
 
     @property

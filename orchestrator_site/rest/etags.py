@@ -27,7 +27,6 @@ def etag_of(body: Any) -> str:
 
 
 def is_known(request: HttpRequest | Request, etag: str) -> bool:
-    """Whether the client has this representation (If-None-Match)."""
     header = request.headers.get("If-None-Match")
     if header is None:
         return False

@@ -18,7 +18,6 @@ class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer TOKEN`; `request.auth` is the principal of the token."""
 
     def authenticate(self, request: Request) -> tuple[Any, Principal] | None:
-        """Return the token's owner and principal; None without a token. Raises Refusal."""
         secret = bearer_of(request.headers.get("Authorization", ""))
         if secret is None:
             return None
@@ -36,6 +35,5 @@ class PersonAuthentication(SessionAuthentication):
     """The session cookie of the site, with CSRF protection."""
 
     def authenticate(self, request: Request) -> tuple[User, Principal] | None:
-        """Return the person who signed in, if any. Raises PermissionDenied without the CSRF token."""
         found = super().authenticate(request)
         return (found[0], person(found[0])) if found else None

@@ -84,5 +84,4 @@ def address_of(listener: socket.socket) -> str:
 
 
 def netloc(host: str, port: int) -> str:
-    """Return host and port as in a URL."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

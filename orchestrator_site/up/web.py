@@ -27,7 +27,6 @@ EXIT_SECONDS = 2.5
 
 class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Shut down, and bound how long that takes."""
         timer = threading.Timer(EXIT_SECONDS, _exit_now)
         timer.daemon = True
         timer.start()
@@ -36,7 +35,6 @@ class Server(uvicorn.Server):
 
 
 def main(argv: list[str]) -> int:
-    """Serve the site until a signal comes; return the exit code."""
     hide_root()
     die_with_supervisor(argv)
     # How long a thread that runs a query may have to wait for the event loop before it gets the interpreter back.

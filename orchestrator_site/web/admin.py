@@ -65,7 +65,6 @@ class ReadOnlyAdmin(_ModelAdmin):
 
 
 def link_to(row: Model | None, words: str = "") -> SafeString | str:
-    """Link to the admin page of a row; `-` if there is none."""
     if row is None:
         return "-"
     address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
@@ -73,7 +72,6 @@ def link_to(row: Model | None, words: str = "") -> SafeString | str:
 
 
 def link_to_list(model: str, words: str, **filters: Any) -> SafeString:
-    """Link to a filtered admin list."""
     query = "&".join(f"{name}={value}" for name, value in filters.items())
     return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, words)
 
@@ -93,7 +91,6 @@ def chosen(request: HttpRequest, rows: QuerySet[Any]) -> list[Any]:
 
 
 def do_each(request: HttpRequest, rows: Iterable[Model], action: Action, done: str) -> None:
-    """Apply an action to each row, and report successes and errors."""
     number, errors = 0, list[str]()
     for row in rows:
         try:

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from orchestrator_site.mcp.subscriptions import STREAMS_PER_PROJECT, WATCHED_PER_CLIENT
-from orchestrator_site.tokens.throttle import FAILURES
+from orchestrator_site.tokens.bearer import FAILURES
 from tests.mcp.http_client import FULL, HttpClient, messages
 from tests.mcp.secured import GREETING, Reply, SecuredSite, secured
 from tests.mcp.small import SESSIONS
