@@ -233,7 +233,6 @@ class SpecialistForm(_SpecialistForm):
 
 
 def _strings(value: Any) -> list[str]:
-    """Accept a JSON list of strings; an empty field is an empty list."""
     if value in (None, ""):
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):

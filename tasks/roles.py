@@ -37,8 +37,6 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """How a specialist works."""
-
     name: str
     role_definition: str
     expertise: tuple[str, ...] = ()
@@ -76,7 +74,6 @@ class _Parsed:
 
 
 def catalogue(project: Project | None) -> Catalogue:
-    """Return the roles of a project, or of the site alone."""
     roles = {role.name: role for role in _packaged().roles}
     for row in _rows(project):
         roles[row.name] = _from_row(row)

@@ -43,7 +43,6 @@ class Brief:
 
     @property
     def text(self) -> str:
-        """The brief as Markdown."""
         return "\n\n".join(f"## {title}\n{body}" for title, body in self.sections)
 
 
@@ -121,7 +120,6 @@ def _how_to_read(artifact: ArtifactSummary, links: Links) -> str:
 
 
 def _line_of_parents(task: Task) -> list[tuple[str, str]]:
-    """The plan first, then the groups between it and the task."""
     line: list[Task] = []
     parent = task.parent
     while parent is not None:

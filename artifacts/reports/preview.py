@@ -18,7 +18,6 @@ def preview(project: Project, role: Role, task_id: str) -> Brief:
 
 
 def made_up_task(project: Project, specialist: str) -> Task:
-    """Return an example task that is not stored."""
     plan = Task(
         project=project,
         public_id="task_00000000",

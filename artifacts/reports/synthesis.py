@@ -23,8 +23,6 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A task of the report with what it delivered."""
-
     task: Task
     works: list[ArtifactSummary]
 
@@ -40,8 +38,6 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Synthesis:
-    """The report on one plan or group."""
-
     plan: Task
     parts: list[Part]
     counts: dict[str, int]
@@ -57,7 +53,6 @@ class Synthesis:
 
 
 def synthesis_of(plan: Task) -> Synthesis:
-    """Return the report on everything below a task."""
     return Synthesis(plan, parts_of([part.pk for part in order_of(plan)]), counts.of_plan(plan))
 
 
@@ -97,7 +92,6 @@ class PartsPage:
 
     @property
     def counts(self) -> Counts:
-        """The number of parts by status."""
         return Counts(self.report.counts)
 
 
@@ -123,7 +117,6 @@ def headline(synthesis: Synthesis) -> str:
 
 
 def _below(plan: Task) -> list[Place]:
-    """Everything below a task in the order of planning; for a leaf, itself."""
     if plan.is_leaf:
         return [Place(plan.pk, plan.parent_id, True, plan.status)]
     rows = Task.objects.within(plan).on_board().order_by("position")

@@ -65,8 +65,6 @@ class DisplayRow:
 
 @dataclass(slots=True)
 class DisplayFile:
-    """A file as displayed."""
-
     file: File
     mode: str = ""
     """One of MODES, or `image`, `bytes` or `damaged`."""
@@ -117,7 +115,6 @@ def files_of(task: Task, reviewed_at: datetime | None) -> list[File]:
 
 
 def _reviewed(latest: Sequence[ArtifactVersion], reviewed_at: datetime | None) -> dict[int, int]:
-    """Return the version number of each artifact at the last review."""
     if reviewed_at is None:
         return {}
     rows = ArtifactVersion.objects.filter(
@@ -150,7 +147,6 @@ Comments = dict[int, list[ReviewComment]]
 
 
 def _with_content(files: Sequence[File]) -> Versions:
-    """Read the new and old versions of files with their contents."""
     rows = ArtifactVersion.objects.filter(artifact__in=[file.artifact.pk for file in files]).select_related("content")
     numbers = {number for file in files for number in (file.new.number, file.old_number) if number}
     return {(row.artifact_id, row.number): row for row in rows.filter(number__in=numbers)}
@@ -225,7 +221,6 @@ def _rows(diff: Difference, options: Options, file_id: str) -> Iterator[DisplayR
 
 
 def _number(view: DisplayFile, new: ArtifactVersion, options: Options, most: int) -> None:
-    """Show the first part of the source with line numbers."""
     part = parts_of(new.content, 1)[0]
     view.mode, view.turns_text = View.SOURCE.value, turns_text(part.text)
     is_dense = part.lines > MOST_NUMBERED  # too many lines for numbers elsewhere; here the rows are cut
@@ -237,7 +232,6 @@ def _number(view: DisplayFile, new: ArtifactVersion, options: Options, most: int
 
 
 def _place_comments(view: DisplayFile, on_new: Sequence[ReviewComment], on_old: Sequence[ReviewComment]) -> None:
-    """Put comments below the last of their lines that is shown."""
     new = {row.number: row for row in view.rows if row.number}
     old = {row.old_number: row for row in view.rows if row.old_number}
     for comments, rows in ((on_old, old), (on_new, new)):
@@ -251,7 +245,6 @@ def _place_comments(view: DisplayFile, on_new: Sequence[ReviewComment], on_old: 
 
 
 def _open_form(view: DisplayFile, line: int | None) -> None:
-    """Move the comment form below a line if it is shown."""
     for row in view.rows:
         if line is not None and row.number == line:
             row.has_form = True

@@ -41,7 +41,6 @@ class ArtifactSummary:
 
     @property
     def size(self) -> str:
-        """The size for people, such as `12,534 characters`."""
         return f"{self.size_bytes:,} bytes" if self.size_chars is None else f"{self.size_chars:,} characters"
 
 
@@ -95,7 +94,6 @@ _summaries = Compiled(
 
 
 def artifact_by_id(project: Project, public_id: str) -> Artifact:
-    """Return an artifact of this project. Raises NotFound."""
     found = _by_public_id.first(project=project, public_id=public_id)
     if found is None:
         raise NotFound(
@@ -110,7 +108,6 @@ def project_of_artifact(public_id: str) -> Project | None:
 
 
 def ids_beginning(project: Project, start: str, *, limit: int = 101) -> list[str]:
-    """Return the ids of a project's artifacts that start with a text, newest first."""
     rows = Artifact.objects.filter(project=project, public_id__startswith=start.replace("\x00", ""))
     return list(rows.order_by("-id").values_list("public_id", flat=True)[:limit])
 
@@ -143,7 +140,6 @@ def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion
 
 
 def unit_of(version: ArtifactVersion) -> Unit:
-    """Return the default unit: characters of text, bytes of binary content."""
     return "bytes" if version.content.size_chars is None else "chars"
 
 
@@ -166,7 +162,6 @@ def read(version: ArtifactVersion, unit: Unit = "chars", *, offset: int = 0, lim
 
 
 def _total(content: Content, unit: Unit) -> int:
-    """Return how many units there are. Raises Invalid if the content has no such unit."""
     if unit == "bytes":
         return content.size_bytes
     if content.size_chars is None:
@@ -208,7 +203,6 @@ _READERS: dict[Unit, Callable[[Content, int, int, int], Slice]] = {
 
 
 def artifacts_by_task(tasks: list[Task]) -> dict[int, list[ArtifactSummary]]:
-    """Return the artifacts of some tasks by the task's primary key."""
     found: dict[int, list[ArtifactSummary]] = {}
     keys = [task.pk for task in tasks]
     for start in range(0, len(keys), 500):

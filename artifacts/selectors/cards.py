@@ -31,8 +31,6 @@ _CARD_FIELDS = (*ROW_FIELDS, "root__public_id", "root__title")
 
 @dataclass(frozen=True, slots=True)
 class CardFilters:
-    """Filters of a board; empty means everything."""
-
     q: str = ""
     specialist: str = ""
     plan: str = ""
@@ -47,8 +45,6 @@ class CardFilters:
 
 @dataclass(slots=True)
 class Card:
-    """A leaf and the counters on its card."""
-
     task: Task
     lease_is_over: bool
     has_menu: bool
@@ -72,7 +68,6 @@ class Column:
 
     @property
     def rest(self) -> int:
-        """How many tasks are not shown."""
         return self.total - len(self.cards)
 
     @property
@@ -160,7 +155,6 @@ def _found(project: Project, text: str, keys: list[int]) -> tuple[list[int], boo
 
 
 def _rows(found: TaskQuerySet, filters: CardFilters, status: Status, number: int) -> list[Task]:
-    """Return the first rows of a column: pending ones in the order of claiming, others by last change."""
     rows = found.filter(status=status).select_related("root").only(*_CARD_FIELDS)
     if status != Status.PENDING:
         return list(rows.order_by(*_order(filters))[:number])
@@ -177,7 +171,6 @@ def _order(filters: CardFilters) -> tuple[str, ...]:
 
 
 def _cards(tasks: list[Task], scopes: frozenset[Scope]) -> dict[int, Card]:
-    """Make cards by primary key, with one query per counter."""
     now = timezone.now()
     cards = {task.pk: _card(task, now, scopes) for task in tasks}
     unfinished = [task.pk for task in tasks if task.status not in FINISHED]
@@ -196,13 +189,11 @@ def _card(task: Task, now: datetime, scopes: frozenset[Scope]) -> Card:
 
 
 def _waits_for(keys: list[int]) -> Iterable[tuple[int, int]]:
-    """Count the unfinished dependencies of each task."""
     found: Any = Dependency.objects.open().filter(task__in=keys).order_by().values_list("task")
     return found.annotate(Count("depends_on", distinct=True)) if keys else ()
 
 
 def _needed_by(keys: list[int]) -> Iterable[tuple[int, int]]:
-    """Count the unfinished dependents of each task."""
     waiting = Q(task__is_leaf=True, task__archived_at__isnull=True) & ~Q(task__status__in=FINISHED)
     found: Any = Dependency.objects.filter(waiting, depends_on__in=keys).order_by().values_list("depends_on")
     return found.annotate(Count("task", distinct=True)) if keys else ()
@@ -214,13 +205,11 @@ def _delivered(keys: Iterable[int]) -> Iterable[tuple[int, int]]:
 
 
 def with_offers(tasks: Iterable[Task], scopes: Iterable[Scope]) -> set[int]:
-    """Return the keys of the tasks for which these scopes allow any action."""
     granted = frozenset(scopes)
     return {task.pk for task in tasks if offers_for(task, granted)}
 
 
 def moving(project: Project, scopes: Iterable[Scope]) -> list[Card]:
-    """Return the active tasks, the last changed first, without counters."""
     active = Task.objects.filter(project=project, status=Status.ACTIVE).on_board().leaves()
     found = since_claimed(active).select_related("root").only(*_CARD_FIELDS).order_by("-updated_at", "-id")[:PANEL_ROWS]
     now, granted = timezone.now(), frozenset(scopes)
@@ -241,6 +230,5 @@ def holders_seen(project: Project) -> list[str]:
 
 
 def plans_seen(project: Project) -> list[tuple[str, str]]:
-    """Return the ids and titles of the newest plans, as suggestions for filters."""
     newest = Task.objects.filter(project=project).plans().on_board().order_by("-id")
     return list(newest.values_list("public_id", "title")[:PLANS])

@@ -41,7 +41,6 @@ class Conversation:
 
 
 def conversation(task: Task) -> Conversation:
-    """Return the newest turns about a task in chronological order."""
     rows = task.events.filter(verb__in=[*_VERDICTS, *_ENDINGS, Verb.DELIVER]).select_related("session")
     newest = list(rows.order_by("-id")[: TURNS + 1])
     is_cut = len(newest) > TURNS
@@ -70,7 +69,6 @@ def _comments(task: Task) -> list[ReviewComment]:
 
 
 def _with_comments(turns: list[Turn], comments: list[ReviewComment]) -> list[ReviewComment]:
-    """Attach each comment to the verdict that sent it; return those that are not sent yet."""
     verdicts = [turn for turn in turns if turn.is_verdict]
     for comment in comments:
         if comment.sent_at is None:

@@ -31,7 +31,6 @@ class Panel:
 
     @property
     def count(self) -> str:
-        """The count as text, `99+` at most."""
         return review_counts.in_words(self.number)
 
     @property

@@ -39,7 +39,6 @@ class Links:
 
 
 def links_of(task: Task) -> Links:
-    """Return the links of a task in a constant number of queries."""
     needs, needs_total = _first(Task.objects.filter(dependents__task=task))
     dependents, dependents_total = _first(Task.objects.filter(dependencies__depends_on=task))
     works = artifacts_by_task([task]).get(task.pk, []) if task.summary else []

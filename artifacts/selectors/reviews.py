@@ -23,8 +23,6 @@ _TOLD = (*_DELIVERED, Verb.HAND_BACK, Verb.REQUEST_REVISION, Verb.APPROVE)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A task in review, with what a reviewer wants to know before opening it."""
-
     task: Task
     delivered: Event | None
     rounds: int
@@ -93,7 +91,6 @@ def _known(tasks: Sequence[Task]) -> Iterable[Waiting]:
 
 
 def _works(keys: list[int]) -> dict[int, tuple[int, int, int]]:
-    """Return the number of artifacts of tasks, their bytes, and the highest version."""
     latest = Artifact.objects.filter(task__in=keys, versions__number=F("version")).order_by()
     rows = latest.values_list("task").annotate(Count("pk"), Sum("versions__content__size_bytes"), Max("version"))
     return {key: (number, size, version) for key, number, size, version in rows}
@@ -101,8 +98,6 @@ def _works(keys: list[int]) -> dict[int, tuple[int, int, int]]:
 
 @dataclass(slots=True)
 class Round:
-    """A turn of the conversation: a delivery or a verdict, with its comments."""
-
     event: Event
     comments: list[ReviewComment] = field(default_factory=list)
 

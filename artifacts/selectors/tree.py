@@ -70,7 +70,6 @@ class Listing:
 
     @property
     def trail(self) -> list[tuple[str, str]]:
-        """The folders from the top down to this one, as name and path."""
         names = self.path.split("/")[:-1]
         return [(name, "/".join(names[: place + 1])) for place, name in enumerate(names)]
 
@@ -160,7 +159,6 @@ def _pathless(project: Project) -> Any:
 
 
 def _facts(keys: Iterable[int]) -> dict[int, Any]:
-    """Return the latest versions of artifacts by the keys of these."""
     rows = ArtifactVersion.objects.filter(artifact__in=list(keys), number=F("artifact__version")).order_by()
     rows = rows.select_related("artifact__task", "content").only(
         "number", "media_type", "content__size_bytes", "artifact__public_id", "artifact__kind", "artifact__updated_at",
@@ -187,7 +185,6 @@ def _file(version: ArtifactVersion, path: str | None) -> File:
 
 
 def _cursor(folders: list[str], files: list[File]) -> str:
-    """Return the cursor of the next page."""
     return f"file:{files[-1].key}:{files[-1].name}" if files else f"folder:0:{folders[-1]}"
 
 

@@ -112,7 +112,6 @@ def _shown_or_damaged(request: HttpRequest, found: Artifact, content: Content) -
 
 
 def _shown(request: HttpRequest, found: Artifact, content: Content) -> dict[str, Any]:
-    """Choose how to show the content: as an image, rendered, as source or plain text, or not at all."""
     if content.size_chars is None:
         return {"is_image": image_type(content) is not None}
     begin = excerpt_of(content, 0, RENDERED_CHARACTERS)
@@ -141,7 +140,6 @@ def _view(request: HttpRequest, views: list[View], *, is_empty: bool) -> View:
 
 
 def _line_url(request: HttpRequest) -> str | None:
-    """Return the URL for the "go to line" form; only a URL fragment can scroll to the line."""
     lines = LINES.fullmatch(request.GET.get("go", ""))
     if lines is None:
         return None
@@ -153,7 +151,6 @@ def _line_url(request: HttpRequest) -> str | None:
 
 
 def _lines_of(version: ArtifactVersion) -> str:
-    """The URL of a version's source, up to the line number."""
     return f"{reverse('artifact', args=[version.artifact.public_id])}?version={version.number}&view=source&line="
 
 
@@ -168,7 +165,6 @@ def _compared(old: Content, new: Content, context: int) -> dict[str, Any]:
 
 
 def _numbers(found: Artifact) -> range | None:
-    """The versions to choose from, or None if there are too many for a list."""
     return range(found.version, 0, -1) if found.version <= SHOWN_VERSIONS else None
 
 

@@ -50,7 +50,6 @@ def search_page(request: HttpRequest) -> HttpResponse:
 
 
 def _address(request: HttpRequest, cursor: str | None, **changed: str) -> str | None:
-    """Return the query string of the same search with another cursor or other parameters."""
     if cursor is None:
         return None
     asked = request.GET.copy()
@@ -63,7 +62,6 @@ def _address(request: HttpRequest, cursor: str | None, **changed: str) -> str | 
 
 
 def _named(query: str, project: Project | None, kind: str, *, is_first: bool) -> Named:
-    """Look up names and ids, which are shown on the first page only."""
     if not is_first:
         return Named()
     names = Named() if kind in FULL_TEXT_KINDS else lookup.named(query, project=project, kind=kind)
@@ -72,7 +70,6 @@ def _named(query: str, project: Project | None, kind: str, *, is_first: bool) ->
 
 
 def _found(query: str, project: Project | None, kind: str, cursor: str | None) -> Found:
-    """Search; an invalid cursor shows the first page."""
     kinds = [kind] if kind else []
     try:
         return search(query, project=project, kinds=kinds, limit=PER_PAGE, cursor=cursor)

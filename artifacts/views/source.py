@@ -76,7 +76,6 @@ def fragment(request: HttpRequest, content: Content, name: str) -> str:
 
 
 def lines_in(request: HttpRequest) -> tuple[int, int] | None:
-    """Read the selected lines from the query, as `12` or `12-20`."""
     found = LINES.fullmatch(request.GET.get("line", ""))
     if found is None:
         return None
@@ -85,7 +84,6 @@ def lines_in(request: HttpRequest) -> tuple[int, int] | None:
 
 
 def found_inside(request: HttpRequest, content: Content) -> dict[str, Any]:
-    """Find lines with all of the words, else with some of them."""
     query = text_in(request, "find")
     if not query:
         return {}
@@ -104,7 +102,6 @@ def found_inside(request: HttpRequest, content: Content) -> dict[str, Any]:
 
 
 def _asked_part(request: HttpRequest, content: Content, here: tuple[int, int] | None) -> int:
-    """Return the part selected by an offset, a line or its number."""
     if "offset" in request.GET:
         return part_at(content, number_in(request, "offset", least=0, most=LAST_NUMBER))
     if here:

@@ -39,7 +39,6 @@ def _walk(start: Node, edges: Mapping[Node, Sequence[Node]], done: set[Node]) ->
 
 
 def reachable(start: Iterable[Node], following: Callable[[list[Node]], Iterable[Node]]) -> set[Node]:
-    """Return every reachable node, including the start. `following` is called once per level."""
     seen: set[Node] = set(start)
     frontier = list(seen)
     while frontier:

@@ -10,8 +10,6 @@ _BROADEST = 2.0
 
 
 class _Widths(dict[str, float]):
-    """Cache of character widths."""
-
     def __missing__(self, character: str) -> float:
         self[character] = found = _estimate(character)
         return found
@@ -51,7 +49,6 @@ def lines(text: str, available: float, count: int) -> list[str]:
 
 
 def fitted(text: str, available: float) -> str:
-    """Truncate a text to a width, with an ellipsis."""
     if len(text) * _BROADEST <= available:
         return text
     used = 0.0
@@ -66,7 +63,6 @@ def fitted(text: str, available: float) -> str:
 
 
 def _fitting(words: list[str], available: float) -> int:
-    """Return how many of the first words fit on a line."""
     used = -_widths[" "]
     for number, word in enumerate(words):
         used += _widths[" "] + width(word)

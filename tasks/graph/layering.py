@@ -25,7 +25,6 @@ class Layered:
 
 
 def parts(needs: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Return the connected components, each and all in the order of the units."""
     neighbours: list[list[int]] = [list(blockers) for blockers in needs]
     for unit, blockers in enumerate(needs):
         for need in blockers:
@@ -68,7 +67,6 @@ def ranks(needs: Sequence[Sequence[int]]) -> list[int]:
 
 
 def layered(part: list[int], needs: Sequence[Sequence[int]], rank: Sequence[int]) -> Layered:
-    """Put a component into layers with few line crossings."""
     item_of = {unit: item for item, unit in enumerate(part)}
     layers: list[list[int]] = [[] for _ in range(max(rank[unit] for unit in part) + 1)]
     for item, unit in enumerate(part):
@@ -100,7 +98,6 @@ def _longest_led_around(spans: list[int]) -> int:
 
 
 def neighbours_of(lines: list[list[int]], items: int) -> tuple[list[list[int]], list[list[int]]]:
-    """Return the neighbors of each item to the left and to the right."""
     left: list[list[int]] = [[] for _ in range(items)]
     right: list[list[int]] = [[] for _ in range(items)]
     for line in lines:
@@ -111,7 +108,6 @@ def neighbours_of(lines: list[list[int]], items: int) -> tuple[list[list[int]], 
 
 
 def _untangle(layers: list[list[int]], lines: list[list[int]], items: int) -> None:
-    """Sort each layer by the mean position of its neighbors, sweeping back and forth."""
     left, right = neighbours_of(lines, items)
     place = [0.0] * items
     for layer in layers:
@@ -125,7 +121,6 @@ def _untangle(layers: list[list[int]], lines: list[list[int]], items: int) -> No
 
 
 def _number(layer: list[int], place: list[float]) -> None:
-    """Place the items of a layer between 0 and 1, so that layers of different lengths are comparable."""
     step = 1 / (len(layer) + 1)
     for number, item in enumerate(layer, start=1):
         place[item] = number * step

@@ -19,8 +19,6 @@ FRAME = 8
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Sizes in pixels."""
-
     width: int
     height: int
     gap: int
@@ -49,8 +47,6 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Boxes of nodes, frames of blocks, and lines."""
-
     boxes: dict[int, Box]
     frames: list[Box]
     lines: list[Line]
@@ -74,8 +70,6 @@ def lay_out(needs: Needs, size: Size) -> Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A component: the boxes of its units, and its lines by units."""
-
     boxes: dict[int, Box]
     lines: list[tuple[int, int, tuple[Point, ...]]]
     width: int
@@ -83,7 +77,6 @@ class _Placed:
 
 
 def _columns(number: int, size: Size) -> int:
-    """Return how many columns make a block about as wide as high."""
     return max(1, round(math.sqrt(number * (size.height + size.gap) / (size.width + size.gap)))) if number > 1 else 1
 
 
@@ -167,7 +160,6 @@ def settled(desired: Sequence[float], heights: Sequence[int], gap: int) -> list[
 
 
 def _shelved(areas: Sequence[tuple[int, int]], size: Size) -> tuple[list[Point], int, int]:
-    """Pack components on shelves, the highest first; returns their corners and the total size."""
     gap = 2 * size.gap
     available = max(
         max((width for width, _ in areas), default=0),
@@ -187,7 +179,6 @@ def _shelved(areas: Sequence[tuple[int, int]], size: Size) -> tuple[list[Point],
 def _draw(
     drawing: Layout, part: _Placed, corner: Point, units: list[list[int]], grids: Sequence[int], size: Size
 ) -> None:
-    """Add a component to the layout at its corner."""
     x, y = corner
     for unit, box in part.boxes.items():
         _fill(drawing, box.moved(x, y), units[unit], grids[unit], size)
@@ -197,7 +188,6 @@ def _draw(
 
 
 def _fill(drawing: Layout, box: Box, nodes: list[int], columns: int, size: Size) -> None:
-    """Place the nodes of a unit into its box, row by row."""
     if len(nodes) == 1:
         drawing.boxes[nodes[0]] = box
         return

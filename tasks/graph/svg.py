@@ -48,7 +48,6 @@ _LARGE_UP_TO, _MEDIUM_UP_TO = 40, 160
 
 
 def step_for(number: int) -> Step:
-    """Return the zoom level in which this many tasks stay readable."""
     return LARGE if number <= _LARGE_UP_TO else MEDIUM if number <= _MEDIUM_UP_TO else SMALL
 
 
@@ -110,7 +109,6 @@ class _Drawing:
 
 
 def picture(graph: Graph, step: Step, address: Address, *, here: int | None = None) -> Picture:
-    """Render a graph. The neighborhood of one task (`here`) has no critical path."""
     path = graph.critical() if here is None else []
     words = {node: description(graph, node, is_critical=node in path) for node in graph.needs}
     drawing = _Drawing(graph, lay_out(graph.needs, step.size), step, address, path, here, words)
@@ -130,7 +128,6 @@ def _svg(drawing: _Drawing) -> SafeString:
 
 
 def _defined(step: Step) -> SafeString:
-    """Define arrow heads, and the clip path for text wider than estimated."""
     clip = '<clipPath id="within"><rect width="{}" height="{}"/></clipPath>'
     return format_html("{}{}", _ARROWS, format_html(clip, step.size.width - 4, step.size.height))
 
@@ -149,7 +146,6 @@ def _frames(layout: Layout) -> SafeString:
 
 
 def _lines(drawing: _Drawing) -> SafeString:
-    """Draw the lines of each kind together, critical ones last, on top."""
     steps = set(pairwise(drawing.path))
     kinds: dict[str, list[tuple[str]]] = {"line-1": [], "line-2": [], "line-3": []}
     for line in drawing.layout.lines:
@@ -170,7 +166,6 @@ def _line_class(line: Line, graph: Graph, steps: set[tuple[int, int]]) -> str:
 
 
 def _curve(line: Line) -> str:
-    """Draw straight across columns and curved between them."""
     (x, y), *rest = line.points
     drawn = [f"M{x} {y}"]
     for left, top in rest:
@@ -227,14 +222,12 @@ _ICON = 14
 
 
 def _in_words(drawing: _Drawing) -> SafeString:
-    """List the tasks in dependency order, for screen readers."""
     vertices, order = drawing.graph.vertices, in_dependency_order(drawing.graph.needs)
     rows = ((drawing.address(vertices[node].public_id), drawing.words[node]) for node in order)
     return format_html_join("\n", '<li><a href="{}">{}</a></li>', rows)
 
 
 def description(graph: Graph, node: int, *, is_critical: bool = False) -> str:
-    """Describe a node: title, state, group, specialist, and open blockers."""
     vertex = graph.vertices[node]
     words = [f"{_ISOLATED.format(vertex.title)}: {Status(vertex.status).label.lower()}"]
     if vertex.is_group:

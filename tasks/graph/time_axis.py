@@ -36,7 +36,6 @@ class Axis:
         return cls(start.astimezone(UTC), max(end, start + _SHORTEST).astimezone(UTC))
 
     def percent(self, time: datetime) -> float:
-        """Return a time's position from 0 to 100."""
         share = (time - self.start) / (self.end - self.start)
         return 100 * min(max(share, 0.0), 1.0)
 
@@ -52,7 +51,6 @@ class Axis:
         return sum(tick.is_day for tick in self.ticks()) > 1
 
     def _step(self) -> int:
-        """Seconds between ticks."""
         span = (self.end - self.start).total_seconds()
         longer = next((step for step in _STEPS if span / step <= MOST_TICKS), 0)
         return longer or -(-int(span / MOST_TICKS) // _STEPS[-1]) * _STEPS[-1]
@@ -79,7 +77,6 @@ def tracks(spans: Sequence[tuple[datetime, datetime]]) -> list[int]:
 
 
 def lasting(span: timedelta) -> str:
-    """Format a duration in its two largest units."""
     seconds = int(span.total_seconds())
     if seconds < _MINUTE:
         return f"{seconds} s"

@@ -30,7 +30,6 @@ class ProjectRow:
 
 
 def projects(*, page: int) -> Rows[ProjectRow]:
-    """Return the projects, the most recently active first."""
     newest = Event.objects.filter(project=OuterRef("pk")).order_by("-id").values("created_at")[:1]
     found = Project.objects.annotate(last_activity_at=Subquery(newest)).order_by(
         F("last_activity_at").desc(nulls_last=True), "name", "id"
@@ -43,8 +42,6 @@ def projects(*, page: int) -> Rows[ProjectRow]:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Filters of a list; empty means everything."""
-
     status: str = ""
     specialist: str = ""
     plan: str = ""
@@ -57,7 +54,6 @@ class Filters:
 
 
 def _matching(tasks: TaskQuerySet, text: str, matches: Sequence[int]) -> TaskQuerySet:
-    """Keep the tasks that a search for the text found, and those whose id starts with it."""
     return tasks.filter(Q(pk__in=matches) | Q(public_id__startswith=text)) if text else tasks
 
 
@@ -146,7 +142,6 @@ def _narrowed(found: TaskQuerySet, filters: Filters) -> TaskQuerySet:
 
 
 def specialists_seen(project: Project) -> list[str]:
-    """Return the specialists of the newest tasks, as suggestions for filters."""
     newest = Task.objects.filter(project=project).order_by("-id").values_list("specialist", flat=True)
     return sorted(set(newest[:SUGGESTIONS_FROM]) - {""})
 
@@ -164,7 +159,6 @@ class Node:
 
     @property
     def closing(self) -> range:
-        """A range, for loops in templates."""
         return range(self.closes)
 
 
@@ -175,7 +169,6 @@ class Tree:
 
 
 def tree(top: Task) -> Tree:
-    """Return the subtasks below a task, depth first; a very large tree is cut, its upper levels kept."""
     children, is_cut = _levels_below(top)
     return Tree(list(_walk(children.get(top.pk, []), children, is_cut)), is_cut)
 
@@ -237,7 +230,6 @@ def needs(task: Task) -> list[Link]:
 
 
 def needed_by(task: Task) -> list[Link]:
-    """Return the dependents of a task, each once."""
     return _links(task.dependents.all(), "task")
 
 

@@ -29,7 +29,6 @@ def candidates(task: Task, text: str, matches: Sequence[int]) -> list[Task]:
 
 
 def chosen(task: Task, public_ids: Sequence[str]) -> list[Task]:
-    """Return tasks of the same project in the order of their ids; unknown ids are left out."""
     found = tasks_by_ids(task.project, list(dict.fromkeys(public_ids)))
     return [found[each] for each in dict.fromkeys(public_ids) if each in found]
 

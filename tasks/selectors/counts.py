@@ -22,19 +22,16 @@ _of_specialist = Compiled(
 
 
 def of_project(project: Project, *, specialist: str | None = None) -> dict[str, int]:
-    """Count the leaves of a project by status, of one specialist where one is named."""
     if specialist is None:
         return _ordered(_of_project(project=project))
     return _ordered(_of_specialist(project=project, specialist=specialist))
 
 
 def of_tree(root: int) -> dict[str, int]:
-    """Count the leaves of a whole plan by status."""
     return _ordered(_of_tree(root=root))
 
 
 def of_plan(task: Task) -> dict[str, int]:
-    """Count the leaves below a task by status, wherever it is in the tree."""
     if task.is_plan:
         return of_tree(task.pk)
     below = sorted(descendants_of([task.pk]) or {task.pk})

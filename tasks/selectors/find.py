@@ -41,7 +41,6 @@ def task_by_id(project: Project, public_id: str) -> Task:
 
 
 def _short(project: Project, part: str) -> Task | None:
-    """Match the start of an id, or of its hexadecimal end."""
     if not _SHORTEST_ID <= len(part) <= _LONGEST_ID:
         return None
     fits = Q(public_id__startswith=part) | Q(public_id__contains=f"_{part}")
@@ -60,12 +59,10 @@ def id_of(pk: int | None) -> str | None:
 
 
 def project_of_task(public_id: str) -> Project | None:
-    """Return the project of a task by its full id."""
     return Project.objects.filter(tasks__public_id=public_id.replace("\x00", "")).first()
 
 
 def ids_beginning(project: Project, start: str, *, limit: int = 101) -> list[str]:
-    """Return the ids of a project's tasks that start with a text, newest first."""
     rows = Task.objects.filter(project=project, public_id__startswith=start.replace("\x00", ""))
     return list(rows.on_board().order_by("-id").values_list("public_id", flat=True)[:limit])
 

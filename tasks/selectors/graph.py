@@ -72,7 +72,6 @@ def _leaves_of(top: Task, groups: list[Task]) -> TaskQuerySet:
 
 
 def groups_below(top: Task) -> list[Task]:
-    """The groups below a task, outermost first."""
     rows = Task.objects.within(top).on_board().filter(is_leaf__in=[False]).exclude(pk=top.pk)
     below = {top.pk}
     found = []
@@ -121,7 +120,6 @@ def _held(waits: Waits) -> set[int]:
 
 
 def _others(waits: Waits, here: set[int], only_unfinished: bool) -> tuple[list[Task], bool]:
-    """Return the dependencies outside the graph, and whether there are more."""
     keys = sorted(_held(waits) - here)
     rows = Task.objects.filter(pk__in=keys[:GROUPS]).on_board()
     if only_unfinished:
@@ -131,7 +129,6 @@ def _others(waits: Waits, here: set[int], only_unfinished: bool) -> tuple[list[T
 
 
 def _members(top: Task, leaves: list[Task], groups: list[Task]) -> dict[int, list[int]]:
-    """The groups and drawn leaves below the top and below each group."""
     parent_of = {task.pk: task.parent_id for task in [*groups, *leaves] if task.pk != top.pk}
     inside: dict[int, list[int]] = {pk: [] for pk in [top.pk, *(group.pk for group in groups)]}
     for pk, parent in parent_of.items():
@@ -165,7 +162,6 @@ def _entries(members: list[int], waits: dict[int, set[int]], over: set[int]) -> 
 
 
 def _exits(members: list[int], needs: Waits, over: set[int]) -> list[int]:
-    """The members of a group that no other (unfinished) member depends on: the group ends with them."""
     drawn = [pk for pk in members if pk in needs]
     held = {need for pk in drawn for need in needs[pk]}
     held_back = {need for pk in drawn if pk not in over for need in needs[pk]}
@@ -228,14 +224,12 @@ def _to_the_right(tasks: list[Task]) -> list[Pair]:
 
 
 def _parents(tasks: list[Task]) -> list[tuple[int, int]]:
-    """The parents of tasks and of the groups of their plans."""
     groups = Task.objects.on_board().filter(root_id__in={task.plan_id for task in tasks}, is_leaf__in=[False])
     own = [(task.pk, task.parent_id) for task in tasks if task.parent_id]
     return [*groups.order_by().values_list("pk", "parent_id")[:GROUPS], *own]
 
 
 def _nearest(pk: int, parent_of: dict[int, int], held: set[int]) -> int | None:
-    """The innermost group around a task that has dependents."""
     group = parent_of.get(pk)
     while group is not None and group not in held:
         group = parent_of.get(group)
@@ -243,7 +237,6 @@ def _nearest(pk: int, parent_of: dict[int, int], held: set[int]) -> int | None:
 
 
 def _between(found: dict[int, Task]) -> list[Pair]:
-    """The dependencies between the tasks of a drawing."""
     rows = Dependency.objects.filter(task__in=found, depends_on__in=found).order_by("id")
     return list(rows.values_list("task_id", "depends_on_id")[:LINES])
 

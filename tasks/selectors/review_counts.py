@@ -24,5 +24,4 @@ def count(status: Status, *, leaves_only: bool = False) -> int:
 
 
 def in_words(number: int) -> str:
-    """Return a count as text, `99+` at most."""
     return f"{COUNTED}+" if number > COUNTED else str(number)

@@ -24,8 +24,6 @@ _ADDED = {name: Sum(name) for name in _SUMS}
 
 @dataclass(slots=True)
 class Cost:
-    """Totals of some tool calls."""
-
     name: str = ""
     calls: int = 0
     errors: int = 0
@@ -46,12 +44,10 @@ class Cost:
 
     @property
     def good_width(self) -> str:
-        """The width of successful calls in a bar, in percent of the largest row."""
         return f"{100 * (self.calls - self.errors) / (self.largest or 1):.2f}"
 
     @property
     def bad_width(self) -> str:
-        """The width of failed calls in a bar."""
         return f"{100 * self.errors / (self.largest or 1):.2f}"
 
 
@@ -70,7 +66,6 @@ class SessionRow:
 
     @property
     def held_more(self) -> int:
-        """How many held tasks are not shown."""
         return max(len(self.held) - HELD_SHOWN, 0)
 
 
@@ -85,7 +80,6 @@ class Filters:
         return bool(self.project or self.open or self.client)
 
     def narrow(self) -> QuerySet[Session]:
-        """Return the filtered sessions, newest first."""
         rows = Session.objects.order_by("-id")
         if self.project is not None:
             rows = rows.filter(project=self.project)
@@ -170,14 +164,12 @@ def _compared(costs: list[Cost]) -> list[Cost]:
 
 
 def tools_of(session: Session) -> list[tuple[ToolUse, Cost]]:
-    """Return the totals of each tool in a session, the largest first."""
     uses = {use.tool: use for use in ToolUse.objects.filter(session=session)}
     costs = [Cost(use.tool, *(getattr(use, name) for name in _SUMS)) for use in uses.values()]
     return [(uses[cost.name], cost) for cost in _compared(costs)]
 
 
 def held_by(session: Session) -> list[Task]:
-    """Return the tasks that a session holds, the last claimed first."""
     return list(Task.objects.filter(lease_session=session).order_by("-started_at", "-id")[:LOOKED_AT])
 
 

@@ -23,8 +23,6 @@ _SENTENCE = re.compile(r".+?[.!?…](?=\s|$)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How many tasks name a specialist, and how many of them are unfinished."""
-
     total: int = 0
     open: int = 0
 
@@ -36,7 +34,6 @@ class Described:
 
     @property
     def says(self) -> str:
-        """The first sentence of the definition."""
         sentence = _SENTENCE.match(self.role.role_definition.strip())
         return shortened(sentence.group() if sentence else self.role.role_definition, _SAYS)
 
@@ -47,17 +44,14 @@ class Described:
 
     @property
     def is_own(self) -> bool:
-        """Whether it was edited here and can be reset."""
         return self.role.source == "project"
 
     @property
     def source(self) -> str:
-        """Where it comes from; for a file, its path."""
         return SOURCES.get(self.role.source, self.role.source)
 
 
 def described(roles: Catalogue, uses: dict[str, Use]) -> list[Described]:
-    """Return the roles by name, each with its use."""
     return [Described(roles.roles[name], uses.get(name, Use())) for name in sorted(roles.roles)]
 
 
@@ -77,13 +71,11 @@ def _uses(tasks: TaskQuerySet) -> Iterator[tuple[str, Use]]:
 
 
 def tasks_of(project: Project, name: str) -> list[Task]:
-    """Return the newest tasks of a specialist."""
     leaves = Task.objects.filter(project=project, specialist=name).on_board().leaves()
     return list(leaves.order_by("-id").only("public_id", "title", "status")[:TASKS_SHOWN])
 
 
 def own_row(project: Project, name: str) -> Specialist | None:
-    """Return the project's own version of a specialist."""
     return Specialist.objects.filter(project=project, name=name).first()
 
 

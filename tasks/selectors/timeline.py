@@ -65,14 +65,11 @@ class Stretch:
 
     @property
     def top(self) -> int:
-        """Pixels from the upper edge of its row."""
         return self.track * TRACK + 3
 
 
 @dataclass(slots=True)
 class Row:
-    """A line of the timeline: the stretches of a task or a worker."""
-
     key: str
     label: str
     task: Task | None
@@ -80,7 +77,6 @@ class Row:
 
     @property
     def height(self) -> int:
-        """In pixels."""
         return TRACK * (1 + max((stretch.track for stretch in self.stretches), default=0))
 
 
@@ -136,7 +132,6 @@ def _stretches(tasks: list[Task], now: datetime) -> tuple[list[Stretch], bool]:
 
 
 def _begun(event: Event, task: Task, now: datetime) -> Stretch:
-    """Make a stretch without an end: it lasts as long as the lease."""
     end = min(now, task.lease_expires_at or now) if task.status == Status.ACTIVE else event.created_at
     outcome = Status.ACTIVE if task.status == Status.ACTIVE and end == now else Status.PENDING
     client = event.session.client_name if event.session else ""

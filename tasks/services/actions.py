@@ -77,7 +77,6 @@ def update(
 
 
 def seen_as(task: Task) -> str:
-    """Return what a page remembers of a task, to find out later whether it has moved."""
     return f"{task.status}:{task.lease_number}"
 
 

@@ -33,7 +33,6 @@ class Caller:
     """The primary key of the call's session, once that is known."""
 
     def actor(self, handle: str | None = None) -> Actor:
-        """Return this caller in the session of a call. Raises as `session` does."""
         return Actor.assistant(self.session(handle), self.principal.scopes)
 
     def session(self, handle: str | None = None) -> Session:
@@ -67,7 +66,6 @@ class Caller:
         return f"handle:{sha256(seed.encode()).hexdigest()[:32]}"
 
     def project(self) -> Project:
-        """Return the project of the caller's session."""
         return self.session().project
 
     def on(self, project: Project, handle: str | None = None) -> Actor:

@@ -27,7 +27,6 @@ def lock_graph(project_id: int) -> None:
 
 
 def lock_needed(keys: Iterable[int]) -> None:
-    """Lock the tasks to depend on, so that their status does not change before the dependency is stored."""
     if connection.features.has_select_for_update:
         list(Task.objects.select_for_update(of=("self",)).filter(pk__in=sorted(keys)).order_by("pk").values_list("pk"))
 

@@ -56,7 +56,6 @@ def run_once(
 
 
 def fingerprint(request: dict[str, Any]) -> str:
-    """Return the sha256 of a request, whatever the order of its fields."""
     return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -163,7 +163,6 @@ def _build(root: Task, draft: list[Draft]) -> list[Task]:
 
 
 def _connect(root: Task, tasks: list[Task], draft: list[Draft], outside: dict[str, Task]) -> list[tuple[int, int]]:
-    """Insert all dependencies, and return those that are not inherited as pairs of primary keys."""
     above = dict.fromkeys(dependencies.inherited_from(root) if root.parent_id else [])
     rows: list[Dependency] = []
     own: list[tuple[int, int]] = []

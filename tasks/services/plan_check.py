@@ -61,7 +61,6 @@ def flatten(subtasks: Sequence[Subtask]) -> list[Draft]:
 
 
 def root_problems(description: str, context: str, complexity: str) -> list[_Problem]:
-    """Return what is wrong with the plan itself."""
     problems = check_texts({"description": description, "context": context})
     if not description.strip():
         problems.append({"at": "description", "problem": "a plan needs a description"})
@@ -71,7 +70,6 @@ def root_problems(description: str, context: str, complexity: str) -> list[_Prob
 
 
 def problems(draft: list[Draft], catalogue: Catalogue) -> list[_Problem]:
-    """Return what is wrong with each subtask by itself."""
     if not draft:
         return [{"at": "subtasks", "problem": "a plan needs at least one subtask"}]
     if len(draft) > SUBTASKS_LIMIT:
@@ -129,7 +127,6 @@ def _own_problems(entry: Draft, catalogue: Catalogue) -> list[_Problem]:
 
 
 def _names(draft: list[Draft]) -> dict[str, list[int]]:
-    """Names for dependencies: keys first, then titles."""
     keys: dict[str, list[int]] = {}
     titles: dict[str, list[int]] = {}
     for index, entry in enumerate(draft):

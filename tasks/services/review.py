@@ -61,13 +61,11 @@ def request_revision(*, task: Task, actor: Actor, reason: str = "", guard: Guard
 
 
 def _with_line_comments(task: Task, comment: str) -> tuple[str, int]:
-    """Return the comment together with what the reviewer said on single lines, and how many such comments there are."""
     answers: list[Any] = [answer for _, answer in verdict_given.send(Task, task=task, comment=comment)]
     return answers[0] if answers else (comment, 0)
 
 
 def _note(words: str, comments: int) -> dict[str, Any]:
-    """What the event keeps: the comment, and how many line comments went with it."""
     return {**({"comment": words} if words else {}), **({"comments": comments} if comments else {})}
 
 
@@ -84,6 +82,5 @@ def _require_words(whole: str, comments: int) -> None:
 
 
 def _built_on(task: Task) -> list[Task]:
-    """Dependents that have started already."""
     started = Task.objects.filter(dependencies__depends_on=task).exclude(status__in=[Status.PENDING, Status.CANCELLED])
     return list(started.distinct().order_by("id")[:20])

@@ -77,7 +77,6 @@ def delete_specialist(*, project: Project, actor: Actor, name: str, guard: Guard
 
 
 def _role(project: Project, name: str, guard: Guard | None) -> Role | None:
-    """Return the role in effect, with its row locked."""
     list(Specialist.objects.select_for_update().filter(project=project, name=name))
     role = catalogue(project).roles.get(name)
     if guard:

@@ -85,7 +85,6 @@ def cancel(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None = 
 
 
 def _dependents_of(tasks: list[Task]) -> list[Task]:
-    """Return the unfinished tasks that wait for any of these and are not among them."""
     waiting = Task.objects.filter(dependencies__depends_on__in=tasks).exclude(status__in=FINISHED)
     return list(waiting.exclude(pk__in=[task.pk for task in tasks]).distinct().order_by("id")[:50])
 

@@ -20,8 +20,6 @@ _TOGETHER = 200
 
 @dataclass(slots=True)
 class Use:
-    """What some calls of one tool in one session came to."""
-
     first_at: datetime
     last_at: datetime
     calls: int = 0
@@ -32,7 +30,6 @@ class Use:
     last_error: str = ""
 
     def add(self, other: Use) -> None:
-        """Take in the calls of another stretch of time."""
         newer = other if other.last_error and (other.last_at >= self.last_at or not self.last_error) else self
         self.last_error = newer.last_error
         self.first_at, self.last_at = min(self.first_at, other.first_at), max(self.last_at, other.last_at)

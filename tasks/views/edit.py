@@ -32,7 +32,6 @@ EVENTS_SHOWN = 10
 
 @form(Scope.WRITE)
 def edit(request: HttpRequest, public_id: str) -> HttpResponseBase:
-    """Show the form on GET; on POST search for dependencies (`look`) or save."""
     found = find_task(public_id)
     if request.method != "POST":
         return _form(request, found, edit_form.shown(found))
@@ -65,7 +64,6 @@ def _save(request: HttpRequest, task: Task, typed: Typed) -> HttpResponseBase:
 
 
 def _changes(task: Task, typed: Typed) -> Changes:
-    """Return what to change. Raises Invalid for search terms that are not ids: the user has to choose."""
     unknown = [part for part in typed.terms if not chosen(task, [part])]
     if unknown:
         raise invalid([{"at": "find", "problem": f"“{unknown[0]}” is not a task id; choose tasks in the results"}])
@@ -74,20 +72,17 @@ def _changes(task: Task, typed: Typed) -> Changes:
 
 
 def _require_unchanged(row: Task, typed: Typed) -> None:
-    """Raises Stale if the task has changed since the form was opened."""
     if edit_form.seen_of(row) != typed.seen:
         raise Stale("The task changed while you were editing.", next="Review the changes, then save again.")
 
 
 def _conflict_form(request: HttpRequest, task: Task, typed: Typed, error: Conflict) -> HttpResponse:
-    """Show the form again with the user's input next to the changes made since."""
     events = _events_since(task, typed.seen)
     typed, against = edit_form.rebase(task, typed)
     return _form(request, task, typed, error, now=against, more={"events": events})
 
 
 def _events_since(task: Task, seen: str) -> list[Event]:
-    """Return the events since the form was opened, newest first; none if its timestamp is invalid."""
     try:
         since = datetime.fromisoformat(seen)
     except ValueError:

@@ -62,7 +62,6 @@ class Typed:
 
     @property
     def terms(self) -> list[str]:
-        """The search terms for new dependencies."""
         return [part.strip() for part in _APART.split(self.find) if part.strip()][:SEVERAL]
 
 
@@ -78,7 +77,6 @@ def read(post: QueryDict) -> Typed:
 
 
 def shown(task: Task) -> Typed:
-    """Return the form with the task's current values."""
     values = values_of(task)
     return Typed(values, {name: digest(value) for name, value in values.items()}, seen_of(task))
 
@@ -88,7 +86,6 @@ def seen_of(task: Task) -> str:
 
 
 def values_of(task: Task) -> dict[str, str]:
-    """Return what a browser sends back for an untouched form."""
     line_ends = re.compile(r"[\r\n]")
     return {
         "title": line_ends.sub("", task.title),
@@ -136,7 +133,6 @@ def fields(
 
 
 def errors_by_field(error: Invalid) -> dict[str, str]:
-    """Return the errors by field; those of no field belong to the dependencies."""
     problems: Iterable[dict[str, Any]] = error.details.get("problems") or [{"at": "find", "problem": error.message}]
     found: dict[str, str] = {}
     for problem in problems:

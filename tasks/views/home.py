@@ -14,7 +14,6 @@ from tasks.selectors import board
 
 @page
 def projects(request: HttpRequest) -> HttpResponse:
-    """Show the projects, or how to start if there are none."""
     rows = board.projects(page=page_number(request))
     facts = {"rows": rows, "is_owner": Scope.ADMIN in scopes_of(request.user)}
     if not rows.items and rows.page == 1:

@@ -27,7 +27,6 @@ DEPTH = 2
 
 @page
 def graph(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show the dependencies below a plan or group, or near one task (`around`, or the task itself)."""
     top = find_task(public_id)
     centre = _centre(request, top)
     depth = number_in(request, "depth", least=1, most=graphs.DEPTHS[-1]) if "depth" in request.GET else DEPTH
@@ -52,7 +51,6 @@ def graph(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @page
 def timeline(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show one row per task or (`by=worker`) per worker."""
     found = find_task(public_id)
     by = request.GET.get("by", "")
     by = by if by in BY else "task"
@@ -81,7 +79,6 @@ def synthesis_markdown(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _centre(request: HttpRequest, top: Task) -> Task | None:
-    """The task whose neighbors are shown: `around`, or a leaf itself. Raises Http404 for another project's task."""
     around = text_in(request, "around")
     if not around or around == top.public_id:
         return top if top.is_leaf else None
@@ -92,7 +89,6 @@ def _centre(request: HttpRequest, top: Task) -> Task | None:
 
 
 def _zoom(request: HttpRequest, number: int) -> tuple[svg.Step, str]:
-    """The requested size, or one in which this many tasks stay readable."""
     asked = request.GET.get("zoom", "")
     step = svg.STEPS.get(asked) or svg.step_for(number)
     return step, asked if asked in ZOOMS else step.name

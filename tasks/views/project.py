@@ -61,7 +61,6 @@ def _list_context(found: Project, filters: board.Filters) -> dict[str, object]:
 
 
 def _filters(request: HttpRequest, *names: str) -> board.Filters:
-    """Read filters from the URL, ignoring unknown states and kinds."""
     given = {name: text_in(request, name) for name in names}
     if given.get("status") not in Status.values:
         given["status"] = ""

@@ -55,7 +55,6 @@ def specialist(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 
 @form(Scope.ADMIN)
 def edit(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
-    """Show the form on GET; on POST preview the brief or save."""
     found = find_project(slug)
     role = catalogue(found).roles.get(name)
     if request.method == "POST":
@@ -77,7 +76,6 @@ def new(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 @form(Scope.ADMIN)
 def reset(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
-    """Ask on GET; on POST remove the project's role, so that the site's or built-in one applies again."""
     found = find_project(slug)
     role = _role(found, name)
     if request.method != "POST":
@@ -172,8 +170,6 @@ def _is_free(role: Role | None) -> None:
 
 
 def _unchanged_since(seen: str) -> Callable[[Role | None], None]:
-    """Return a guard that raises Stale if the role has changed since the form was opened."""
-
     def check(role: Role | None) -> None:
         if query.fingerprint(role) != seen:
             raise Stale("Someone else changed this specialist while this form was open.")
@@ -190,7 +186,6 @@ def _form(
     error: OrchestratorError | None = None,
     seen: str = "",
 ) -> HttpResponse:
-    """Show the form and preview. After a conflict it carries the current state, so that saving again overwrites it."""
     is_new = _is_new(request)
     is_known = NAME.fullmatch(draft.name) is not None
     task_id = request.POST.get("task", "")
@@ -218,7 +213,6 @@ def _form(
 
 
 def _errors_and_note(error: OrchestratorError | None) -> tuple[Errors, str]:
-    """Return the errors by field, and the note above the form."""
     if error is None or isinstance(error, Stale):
         return {}, ""
     found: Errors = {}

@@ -48,7 +48,6 @@ def task(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _verbs(task: Task, scopes: frozenset[Scope], address: str) -> dict[str, Any]:
-    """The available actions: those that move the task on as buttons, the rest in a menu."""
     offers = offers_for(task, scopes)
     return {
         "offers": [offer for offer in offers if offer.moves_on],
