@@ -56,7 +56,7 @@ def brief_of(
     roles = roles or catalogue(task.project)
     budget = max(max_chars or DEFAULT_CHARS, SMALLEST_CHARS)
     sections = [
-        *_review(task),
+        *([("Reviewer's comment: address this first", task.review_comment)] if task.review_comment else []),
         ("Task", _task(task)),
         ("Role", _role(roles.roles.get(task.specialist), task.specialist)),
         *_dependencies(task, links),
@@ -64,12 +64,6 @@ def brief_of(
         *_own_earlier_work(task, links),
     ]
     return _fitted(sections, budget)
-
-
-def _review(task: Task) -> list[tuple[str, str]]:
-    if not task.review_comment:
-        return []
-    return [("Reviewer's comment: mend this first", task.review_comment)]
 
 
 def _task(task: Task) -> str:
@@ -120,28 +114,22 @@ def _how_to_read(artifact: ArtifactSummary, links: Links) -> str:
 
 
 def _line_of_parents(task: Task) -> list[tuple[str, str]]:
-    line: list[Task] = []
-    parent = task.parent
-    while parent is not None:
-        line.append(parent)
-        parent = parent.parent
-    return [
-        ("Plan" if above.is_plan else f"Part of: {above.title}", _described(above, with_id=above.is_plan))
-        for above in reversed(line)
-    ]
-
-
-def _described(task: Task, *, with_id: bool) -> str:
-    text = f"{task.description}\n(parent_task_id {task.public_id})" if with_id else task.description
-    return f"{text}\nContext: {task.context}" if task.context else text
+    sections = []
+    above = task.parent
+    while above is not None:
+        text = f"{above.description}\n(parent_task_id {above.public_id})" if above.is_plan else above.description
+        text = f"{text}\nContext: {above.context}" if above.context else text
+        sections.append(("Plan" if above.is_plan else f"Part of: {above.title}", text))
+        above = above.parent
+    return sections[::-1]
 
 
 def _own_earlier_work(task: Task, links: Links) -> list[tuple[str, str]]:
     if not task.summary:
         return []  # never delivered
     works = artifacts_by_task([task]).get(task.pk, [])
-    lines = [task.summary]
-    return [("Delivered for this task before", "\n".join(lines + [_how_to_read(work, links) for work in works]))]
+    lines = [task.summary, *(_how_to_read(work, links) for work in works)]
+    return [("Delivered for this task before", "\n".join(lines))]
 
 
 def _fitted(sections: list[tuple[str, str]], budget: int) -> Brief:

@@ -110,7 +110,12 @@ def files_of(task: Task, reviewed_at: datetime | None) -> list[File]:
     rows = versions.select_related("artifact", "content").defer("content__data", "content__index")
     latest = list(rows.prefetch_related("artifact__paths").order_by("-created_at", "-pk")[:LISTED])
     reviewed = _reviewed(latest, reviewed_at)
-    files = [_file(version, reviewed.get(version.artifact_id)) for version in latest]
+    files = []
+    for version in latest:
+        seen = reviewed.get(version.artifact_id)
+        is_unchanged = seen == version.number
+        before = version.number - 1 if seen is None or is_unchanged else seen
+        files.append(File(version.artifact, version, before or None, is_unchanged))
     return sorted(files, key=lambda file: (file.is_unchanged, file.path))
 
 
@@ -121,12 +126,6 @@ def _reviewed(latest: Sequence[ArtifactVersion], reviewed_at: datetime | None) -
         artifact__in=[version.artifact_id for version in latest], created_at__lte=reviewed_at
     )
     return dict(rows.order_by().values_list("artifact").annotate(Max("number")))
-
-
-def _file(version: ArtifactVersion, reviewed: int | None) -> File:
-    is_unchanged = reviewed == version.number
-    before = version.number - 1 if reviewed is None or is_unchanged else reviewed
-    return File(version.artifact, version, before or None, is_unchanged)
 
 
 def display(files: Sequence[File], options: Options, comments: Iterable[ReviewComment]) -> list[DisplayFile]:
@@ -155,14 +154,15 @@ def _with_content(files: Sequence[File]) -> Versions:
 def _display(file: File, options: Options, versions: Versions, comments: Comments, most: int) -> DisplayFile:
     new = versions[file.artifact.pk, file.new.number]
     old = versions.get((file.artifact.pk, file.old_number)) if file.old_number else None
-    has_form = options.on == file.artifact.public_id
-    view = DisplayFile(file, old=old, has_form=has_form)
+    view = DisplayFile(file, old=old, has_form=options.on == file.artifact.public_id)
     try:
         _fill(view, new, old, options, most)
     except Damaged as error:
         _fill_without_old(view, new, options, most, error)
     _place_comments(view, comments.get(new.pk, []), comments.get(old.pk, []) if old else [])
-    _open_form(view, options.line if has_form else None)
+    row_of = {row.number: row for row in view.rows if row.number}
+    if view.has_form and options.line in row_of:
+        row_of[options.line].has_form, view.has_form = True, False
     return view
 
 
@@ -242,10 +242,3 @@ def _place_comments(view: DisplayFile, on_new: Sequence[ReviewComment], on_old: 
                 rows[numbers[place]].comments.append(comment)
             else:
                 view.loose.append(comment)
-
-
-def _open_form(view: DisplayFile, line: int | None) -> None:
-    for row in view.rows:
-        if line is not None and row.number == line:
-            row.has_form = True
-            view.has_form = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Literal
@@ -120,10 +120,7 @@ def versions_beginning(project: Project, public_id: str, start: str, *, limit: i
 
 
 def version_by_id(project: Project, public_id: str, number: int | None = None) -> ArtifactVersion:
-    """Return a version of an artifact of this project, the latest by default.
-
-    Raises NotFound.
-    """
+    """Return a version of an artifact of this project, the latest by default. Raises NotFound."""
     latest = _latest.first(project=project, public_id=public_id) if number is None else None
     return latest or version_of(artifact_by_id(project, public_id), number)
 
@@ -158,7 +155,12 @@ def read(version: ArtifactVersion, unit: Unit = "chars", *, offset: int = 0, lim
         )
     if not 1 <= limit <= READ_LIMIT:
         raise Invalid(f"limit: 1 to {READ_LIMIT:,} {unit}.", next="Read on with the next_offset of the answer.")
-    return _READERS[unit](version.content, offset, limit, total)
+    if unit == "lines":
+        return _lines(version.content, offset, limit, total)
+    if unit == "bytes":
+        return _bytes(version.content, offset, limit, total)
+    text = slices.characters(version.content, offset, limit)
+    return Slice("chars", offset, offset + len(text), total, text)
 
 
 def _total(content: Content, unit: Unit) -> int:
@@ -169,11 +171,6 @@ def _total(content: Content, unit: Unit) -> int:
     if unit == "chars":
         return content.size_chars
     return content.size_lines or 0
-
-
-def _characters(content: Content, offset: int, limit: int, total: int) -> Slice:
-    text = slices.characters(content, offset, limit)
-    return Slice("chars", offset, offset + len(text), total, text)
 
 
 def _lines(content: Content, offset: int, limit: int, total: int) -> Slice:
@@ -193,13 +190,6 @@ def _bytes(content: Content, offset: int, limit: int, total: int) -> Slice:
         return Slice("bytes", offset, offset + len(raw), total, raw.decode())
     except UnicodeDecodeError:
         return Slice("bytes", offset, offset + len(raw), total, None, b64encode(raw).decode())
-
-
-_READERS: dict[Unit, Callable[[Content, int, int, int], Slice]] = {
-    "chars": _characters,
-    "lines": _lines,
-    "bytes": _bytes,
-}
 
 
 def artifacts_by_task(tasks: list[Task]) -> dict[int, list[ArtifactSummary]]:

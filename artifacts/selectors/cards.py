@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
+from artifacts.selectors.artifacts import count_by_task
 from orchestrator_site.kernel.identity import Scope
 from tasks.choices import FINISHED, Status, Verb
 from tasks.models import Dependency, Event, Project, Task, TaskQuerySet
@@ -101,7 +102,8 @@ def board_of(
 
     `shown` overrides how many cards of a status; `matches` are the results of a search.
     """
-    plan = _plan(project, filters.plan)
+    plans = Task.objects.plans().filter(project=project, public_id=filters.plan)
+    plan = plans.first() if filters.plan else None
     keys, is_cut = _found(project, filters.q, list(matches)) if filters.q else (None, False)
     found = _matching(project, plan, filters, keys)
     totals: dict[str, int] = dict(found.order_by().values_list("status").annotate(Count("pk")))
@@ -112,10 +114,6 @@ def board_of(
     cards = _cards([task for of_status in rows.values() for task in of_status], frozenset(scopes))
     columns = [Column(status, [cards[task.pk] for task in rows[status]], totals.get(status, 0)) for status in Status]
     return CardBoard(columns, plan, is_cut)
-
-
-def _plan(project: Project, public_id: str) -> Task | None:
-    return Task.objects.plans().filter(project=project, public_id=public_id).first() if public_id else None
 
 
 def _matching(project: Project, plan: Task | None, filters: CardFilters, keys: list[int] | None) -> TaskQuerySet:
@@ -178,7 +176,7 @@ def _cards(tasks: list[Task], scopes: frozenset[Scope]) -> dict[int, Card]:
         cards[key].waits_for = number
     for key, number in _needed_by(unfinished):
         cards[key].needed_by = number
-    for key, number in _delivered(cards):
+    for key, number in count_by_task(cards).items():
         cards[key].artifacts = number
     return cards
 
@@ -197,11 +195,6 @@ def _needed_by(keys: list[int]) -> Iterable[tuple[int, int]]:
     waiting = Q(task__is_leaf=True, task__archived_at__isnull=True) & ~Q(task__status__in=FINISHED)
     found: Any = Dependency.objects.filter(waiting, depends_on__in=keys).order_by().values_list("depends_on")
     return found.annotate(Count("task", distinct=True)) if keys else ()
-
-
-def _delivered(keys: Iterable[int]) -> Iterable[tuple[int, int]]:
-    counted = Task.objects.filter(pk__in=list(keys)).annotate(number=Count("artifacts")).filter(number__gt=0)
-    return counted.order_by().values_list("pk", "number")
 
 
 def with_offers(tasks: Iterable[Task], scopes: Iterable[Scope]) -> set[int]:

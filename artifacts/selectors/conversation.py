@@ -45,7 +45,8 @@ def conversation(task: Task) -> Conversation:
     newest = list(rows.order_by("-id")[: TURNS + 1])
     is_cut = len(newest) > TURNS
     turns = list(_turns(reversed(newest[:TURNS])))
-    waiting = _with_comments(turns, _comments(task))
+    comments = ReviewComment.objects.filter(task=task).select_related("version__artifact")
+    waiting = _with_comments(turns, list(comments.order_by("id")[:_COMMENTS]))
     return Conversation([*turns, Turn(None, comments=waiting)] if waiting else turns, is_cut)
 
 
@@ -61,11 +62,6 @@ def _turns(events: Iterable[Event]) -> Iterable[Turn]:
         yield Turn(event, str(told), works if event.verb in _ENDINGS else [])
         if event.verb in _ENDINGS:
             works = []
-
-
-def _comments(task: Task) -> list[ReviewComment]:
-    comments = ReviewComment.objects.filter(task=task).select_related("version__artifact")
-    return list(comments.order_by("id")[:_COMMENTS])
 
 
 def _with_comments(turns: list[Turn], comments: list[ReviewComment]) -> list[ReviewComment]:

@@ -136,14 +136,10 @@ def conversation(task: Task) -> Conversation:
     comments = ReviewComment.objects.filter(task=task).prefetch_related("version__artifact__paths")
     newest = list(comments.order_by("-id")[:COMMENTS])[::-1]
     sent = [comment for comment in newest if comment.sent_at]
-    for comment in sent:
-        _went_with(comment, rounds)
-    return Conversation(rounds, [comment for comment in newest if not comment.sent_at], sent)
-
-
-def _went_with(comment: ReviewComment, rounds: list[Round]) -> None:
-    """Attach a comment to the verdict that sent it: comments are marked as sent just before its event is written."""
     verdicts = [each for each in rounds if each.event.after.get("comments")]
-    later = [each for each in verdicts if comment.sent_at and each.event.created_at >= comment.sent_at]
-    if later:
-        later[-1].comments.append(comment)
+    for comment in sent:
+        # Comments are marked as sent just before the event of their verdict is written.
+        later = [each for each in verdicts if comment.sent_at and each.event.created_at >= comment.sent_at]
+        if later:
+            later[-1].comments.append(comment)
+    return Conversation(rounds, [comment for comment in newest if not comment.sent_at], sent)

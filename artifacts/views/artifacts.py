@@ -36,7 +36,11 @@ def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
         return redirect(target)
     found = _find(public_id)
     version = _version(request, found, "version", found.version)
-    shown, status = _shown_or_damaged(request, found, version.content)
+    status = 200
+    try:
+        shown = _shown(request, found, version.content)
+    except Damaged as error:  # details and other versions stay accessible
+        shown, status = {"damage": error}, error.status
     context = {
         "artifact": found,
         "version": version,
@@ -101,14 +105,6 @@ def artifact_diff(request: HttpRequest, public_id: str) -> HttpResponse:
         "layouts": LAYOUTS,
     }
     return render(request, "artifacts/diff.html", shown)
-
-
-def _shown_or_damaged(request: HttpRequest, found: Artifact, content: Content) -> tuple[dict[str, Any], int]:
-    """Report damaged content, while details and other versions stay accessible."""
-    try:
-        return _shown(request, found, content), 200
-    except Damaged as error:
-        return {"damage": error}, error.status
 
 
 def _shown(request: HttpRequest, found: Artifact, content: Content) -> dict[str, Any]:

@@ -64,18 +64,14 @@ def review(request: HttpRequest, public_id: str) -> HttpResponseBase:
     action = request.POST.get("do", "")
     try:
         with refusals_told("a review on a page"):
-            return _do(request, task, action)
+            if action in _DECISIONS:
+                return _decide(request, task, Verb(action))
+            if action == "comment":
+                return _comment(request, task)
+            if action == "delete":
+                return _delete(request, task)
     except (Invalid, Conflict, Transient) as error:
         return _page(request, task, Rejected(error, action, request.POST))
-
-
-def _do(request: HttpRequest, task: Task, action: str) -> HttpResponse:
-    if action in _DECISIONS:
-        return _decide(request, task, Verb(action))
-    if action == "comment":
-        return _comment(request, task)
-    if action == "delete":
-        return _delete(request, task)
     raise Http404
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -31,7 +30,9 @@ def search_page(request: HttpRequest) -> HttpResponse:
     found, names = NOTHING, Named()
     if query and (project or not slug):
         found = _found(query, project, kind, request.GET.get("cursor")) if kind not in lookup.KINDS else NOTHING
-        names = _named(query, project, kind, is_first="cursor" not in request.GET)
+        if "cursor" not in request.GET:
+            names = Named() if kind in FULL_TEXT_KINDS else lookup.named(query, project=project, kind=kind)
+            names = replace(names, exact=lookup.by_id(query, project))
     context = {
         "query": query,
         "project": project,
@@ -59,14 +60,6 @@ def _address(request: HttpRequest, cursor: str | None, **changed: str) -> str | 
     for name, value in changed.items():
         asked[name] = value
     return asked.urlencode()
-
-
-def _named(query: str, project: Project | None, kind: str, *, is_first: bool) -> Named:
-    if not is_first:
-        return Named()
-    names = Named() if kind in FULL_TEXT_KINDS else lookup.named(query, project=project, kind=kind)
-    exact: list[Any] = lookup.by_id(query, project)
-    return replace(names, exact=exact)
 
 
 def _found(query: str, project: Project | None, kind: str, cursor: str | None) -> Found:

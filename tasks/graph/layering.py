@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tasks.graph.algorithms import in_dependency_order
+from tasks.graph.algorithms import in_dependency_order, reachable
 
 SWEEPS = 6
 WAYPOINTS = 2_000
@@ -29,23 +29,14 @@ def parts(needs: Sequence[Sequence[int]]) -> list[list[int]]:
     for unit, blockers in enumerate(needs):
         for need in blockers:
             neighbours[need].append(unit)
-    part_of = [-1] * len(needs)
+    seen: set[int] = set()
     found: list[list[int]] = []
     for start in range(len(needs)):
-        if part_of[start] < 0:
-            found.append(sorted(_spread(start, neighbours, part_of, len(found))))
+        if start not in seen:
+            part = reachable([start], lambda units: [other for unit in units for other in neighbours[unit]])
+            found.append(sorted(part))
+            seen |= part
     return found
-
-
-def _spread(start: int, neighbours: list[list[int]], part_of: list[int], number: int) -> list[int]:
-    part_of[start] = number
-    reached = [start]
-    for unit in reached:
-        for other in neighbours[unit]:
-            if part_of[other] < 0:
-                part_of[other] = number
-                reached.append(other)
-    return reached
 
 
 def ranks(needs: Sequence[Sequence[int]]) -> list[int]:

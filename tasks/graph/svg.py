@@ -16,8 +16,7 @@ from django.utils.safestring import SafeString
 from orchestrator_site.kernel.text import shortened
 from tasks.choices import Status
 from tasks.graph import labels
-from tasks.graph.algorithms import in_dependency_order
-from tasks.graph.critical_path import critical_path
+from tasks.graph.algorithms import critical_path, in_dependency_order
 from tasks.graph.layout import Layout, Line, Size, lay_out
 
 Address = Callable[[str], str]
@@ -112,24 +111,29 @@ def picture(graph: Graph, step: Step, address: Address, *, here: int | None = No
     path = graph.critical() if here is None else []
     words = {node: description(graph, node, is_critical=node in path) for node in graph.needs}
     drawing = _Drawing(graph, lay_out(graph.needs, step.size), step, address, path, here, words)
+    items = ((address(graph.vertices[node].public_id), words[node]) for node in in_dependency_order(graph.needs))
+    in_words = format_html_join("\n", '<li><a href="{}">{}</a></li>', items)
     critical = [graph.vertices[node] for node in path if not graph.vertices[node].is_group]
     has_outside = any(vertex.is_outside for vertex in graph.vertices.values())
-    return Picture(_svg(drawing), _in_words(drawing), critical, bool(drawing.layout.frames), has_outside)
+    return Picture(_svg(drawing), in_words, critical, bool(drawing.layout.frames), has_outside)
 
 
 def _svg(drawing: _Drawing) -> SafeString:
-    width, height = drawing.layout.width + 2 * EDGE, drawing.layout.height + 2 * EDGE
+    layout, size = drawing.layout, drawing.step.size
+    width, height = layout.width + 2 * EDGE, layout.height + 2 * EDGE
+    clip = format_html('<clipPath id="within"><rect width="{}" height="{}"/></clipPath>', size.width - 4, size.height)
+    frames = ((box.x, box.y, box.width, box.height) for box in layout.frames)
+    drawn_frames = format_html_join("", '<rect class="frame" x="{}" y="{}" width="{}" height="{}" rx="10"/>', frames)
+    critical = set(drawing.path)
+    # By columns, which is also the tab order.
+    order = sorted(layout.boxes, key=lambda node: (layout.boxes[node].x, layout.boxes[node].y))
+    nodes = format_html_join("", "{}", ((_node(drawing, node, is_critical=node in critical),) for node in order))
     return format_html(
         '<svg class="graph {}" id="graph" role="group" aria-label="Dependencies" width="{}" height="{}" '
-        'viewBox="{} {} {} {}">{}{}{}{}</svg>',
+        'viewBox="{} {} {} {}">{}{}{}{}{}</svg>',
         drawing.step.name, width, height, -EDGE, -EDGE, width, height,
-        _defined(drawing.step), _frames(drawing.layout), _lines(drawing), _nodes(drawing),
+        _ARROWS, clip, drawn_frames, _lines(drawing), nodes,
     )  # fmt: skip
-
-
-def _defined(step: Step) -> SafeString:
-    clip = '<clipPath id="within"><rect width="{}" height="{}"/></clipPath>'
-    return format_html("{}{}", _ARROWS, format_html(clip, step.size.width - 4, step.size.height))
 
 
 _ARROWS = format_html_join(
@@ -138,11 +142,6 @@ _ARROWS = format_html_join(
     'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 .5 8 4 0 7.5z"/></marker>',
     [("arrow", 8), ("arrow-critical", 12)],
 )
-
-
-def _frames(layout: Layout) -> SafeString:
-    rows = ((box.x, box.y, box.width, box.height) for box in layout.frames)
-    return format_html_join("", '<rect class="frame" x="{}" y="{}" width="{}" height="{}" rx="10"/>', rows)
 
 
 def _lines(drawing: _Drawing) -> SafeString:
@@ -175,29 +174,22 @@ def _curve(line: Line) -> str:
     return "".join(drawn)
 
 
-def _nodes(drawing: _Drawing) -> SafeString:
-    """Draw tasks by columns, which is also their tab order."""
-    boxes = drawing.layout.boxes
-    critical = set(drawing.path)
-    order = sorted(boxes, key=lambda node: (boxes[node].x, boxes[node].y))
-    return format_html_join("", "{}", ((_node(drawing, node, is_critical=node in critical),) for node in order))
-
-
 def _node(drawing: _Drawing, node: int, *, is_critical: bool) -> SafeString:
     vertex, box, step = drawing.graph.vertices[node], drawing.layout.boxes[node], drawing.step
     title = labels.lines(vertex.title, step.letters, step.lines)
     below = vertex.specialist or ("group" if vertex.is_group else "")
     texts = [*title, labels.fitted(below, step.letters)] if step.with_specialist and below else title
-    marks = f"{' critical' if is_critical else ''}{' here' if node == drawing.here else ''}"
+    marks = {
+        " group": vertex.is_group,
+        " outside": vertex.is_outside,
+        " critical": is_critical,
+        " here": node == drawing.here,
+    }
     return format_html(
         _node_template(step, len(title), len(texts) > len(title)),
-        drawing.address(vertex.public_id), vertex.public_id, vertex.status, f"{_kind(vertex)}{marks}",
-        drawing.words[node], f"{box.x} {box.y}", *texts,
+        drawing.address(vertex.public_id), vertex.public_id, vertex.status,
+        "".join(mark for mark, applies in marks.items() if applies), drawing.words[node], f"{box.x} {box.y}", *texts,
     )  # fmt: skip
-
-
-def _kind(vertex: Vertex) -> str:
-    return f"{' group' if vertex.is_group else ''}{' outside' if vertex.is_outside else ''}"
 
 
 @cache
@@ -219,12 +211,6 @@ def _node_template(step: Step, titles: int, with_specialist: bool) -> str:
 
 
 _ICON = 14
-
-
-def _in_words(drawing: _Drawing) -> SafeString:
-    vertices, order = drawing.graph.vertices, in_dependency_order(drawing.graph.needs)
-    rows = ((drawing.address(vertices[node].public_id), drawing.words[node]) for node in order)
-    return format_html_join("\n", '<li><a href="{}">{}</a></li>', rows)
 
 
 def description(graph: Graph, node: int, *, is_critical: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,11 +70,13 @@ def plans(project: Project, *, filters: Filters, page: int, matches: Sequence[in
     if filters.status:
         found = found.filter(status=filters.status)
     if filters.specialist:
-        found = found.filter(_has_work_of(filters.specialist))
+        below = Task.objects.on_board().filter(root=OuterRef("pk"), specialist=filters.specialist)
+        found = found.filter(Q(specialist=filters.specialist) | Q(Exists(below)))
     shown = found.only(*ROW_FIELDS).order_by("-id")
     total = None if filters.any else _count_of(shown)
     rows = page_of(shown, page=page, size=PLANS_PER_PAGE, total=total)
-    items = [PlanRow(task, counts) for task, counts in _with_progress(rows.items)]
+    counts = count_by("root_id", [task.pk for task in rows.items if not task.is_leaf])
+    items = [PlanRow(task, counts.get(task.pk) or Counts({task.status: 1})) for task in rows.items]
     return Rows(items, rows.page, rows.first, rows.has_next, rows.total)
 
 
@@ -81,17 +84,6 @@ def _count_of(rows: TaskQuerySet) -> int | None:
     """Count ordered rows up to a limit; the order makes the database use the index of plans."""
     number = rows[: PLANS_COUNTED + 1].count()
     return number if number <= PLANS_COUNTED else None
-
-
-def _has_work_of(specialist: str) -> Q:
-    below = Task.objects.on_board().filter(root=OuterRef("pk"), specialist=specialist)
-    return Q(specialist=specialist) | Q(Exists(below))
-
-
-def _with_progress(plans_shown: list[Task]) -> Iterator[tuple[Task, Counts]]:
-    counts = count_by("root_id", [task.pk for task in plans_shown if not task.is_leaf])
-    for task in plans_shown:
-        yield task, counts.get(task.pk) or Counts({task.status: 1})
 
 
 def waiting(project: Project) -> list[Task]:
@@ -111,14 +103,10 @@ def tasks(project: Project, *, filters: Filters, page: int, matches: Sequence[in
     found = _matching(_narrowed(_of_plan(project, filters.plan), filters), filters.q, matches)
     shown = found.select_related("root").only(*ROW_FIELDS, "root__public_id", "root__title")
     order = ("-updated_at", "-id") if filters.status else ("-id",)
-    return page_of(shown.order_by(*order), page=page, size=TASKS_PER_PAGE, total=_total(found, filters))
-
-
-def _total(found: TaskQuerySet, filters: Filters) -> int | None:
-    """Count where an index can; searching and specialists have none, so counting would read every row."""
-    if filters.q or filters.specialist:
-        return None
-    return _count_of(found.order_by("-id")) if filters.kind == "plan" else found.count()
+    total = None
+    if not (filters.q or filters.specialist):  # for these no index can count
+        total = _count_of(found.order_by("-id")) if filters.kind == "plan" else found.count()
+    return page_of(shown.order_by(*order), page=page, size=TASKS_PER_PAGE, total=total)
 
 
 def _of_plan(project: Project, public_id: str) -> TaskQuerySet:
@@ -201,11 +189,7 @@ def _walk(siblings: list[Task], children: dict[int, list[Task]], is_cut: bool) -
 
 
 def _sum_of(nodes: list[Node]) -> Counts:
-    by_status: dict[str, int] = {}
-    for node in nodes:
-        if node.task.is_leaf:
-            by_status[node.task.status] = by_status.get(node.task.status, 0) + 1
-    return Counts(by_status)
+    return Counts(Counter(node.task.status for node in nodes if node.task.is_leaf))
 
 
 def progress(task: Task, shown: Tree) -> Counts | None:

@@ -172,8 +172,9 @@ def near(task: Task, depth: int) -> Drawn:
     """Return the tasks at most `depth` dependencies away from a task, in both directions."""
     found: dict[int, Task] = {task.pk: task}
     pairs = [*_steps(found, task, depth, _to_the_left), *_steps(found, task, depth, _to_the_right)]
+    between = Dependency.objects.filter(task__in=found, depends_on__in=found).order_by("id")
     needs: Waits = {pk: [] for pk in found}
-    for pk, need in dict.fromkeys([*pairs, *_between(found)]):
+    for pk, need in dict.fromkeys([*pairs, *between.values_list("task_id", "depends_on_id")[:LINES]]):
         if pk in found and need in found:
             needs[pk].append(need)
     vertices = {pk: _vertex(each, is_outside=each.plan_id != task.plan_id) for pk, each in found.items()}
@@ -209,36 +210,19 @@ def _to_the_left(tasks: list[Task]) -> list[Pair]:
 def _to_the_right(tasks: list[Task]) -> list[Pair]:
     """The dependents of tasks, and the groups around these tasks that have dependents."""
     rows = Dependency.objects.filter(depends_on__in=tasks, inherited_from__isnull=True).order_by("id")
-    parent_of = dict(_parents(tasks))
-    held = set(
-        Dependency.objects.filter(depends_on__in=parent_of.values())
-        .order_by()
-        .values_list("depends_on_id", flat=True)
-        .distinct()
-    )
-    through = [(_nearest(task.pk, parent_of, held), task.pk) for task in tasks]
-    return [
-        *rows.values_list("task_id", "depends_on_id")[: NEARBY * NEARBY],
-        *((group, pk) for group, pk in through if group is not None),
-    ]
-
-
-def _parents(tasks: list[Task]) -> list[tuple[int, int]]:
+    pairs = list(rows.values_list("task_id", "depends_on_id")[: NEARBY * NEARBY])
     groups = Task.objects.on_board().filter(root_id__in={task.plan_id for task in tasks}, is_leaf__in=[False])
-    own = [(task.pk, task.parent_id) for task in tasks if task.parent_id]
-    return [*groups.order_by().values_list("pk", "parent_id")[:GROUPS], *own]
-
-
-def _nearest(pk: int, parent_of: dict[int, int], held: set[int]) -> int | None:
-    group = parent_of.get(pk)
-    while group is not None and group not in held:
-        group = parent_of.get(group)
-    return group
-
-
-def _between(found: dict[int, Task]) -> list[Pair]:
-    rows = Dependency.objects.filter(task__in=found, depends_on__in=found).order_by("id")
-    return list(rows.values_list("task_id", "depends_on_id")[:LINES])
+    parent_of: dict[int, int | None] = dict(groups.order_by().values_list("pk", "parent_id")[:GROUPS])
+    parent_of |= {task.pk: task.parent_id for task in tasks}
+    around = Dependency.objects.filter(depends_on__in=[pk for pk in parent_of.values() if pk])
+    held = set(around.order_by().values_list("depends_on_id", flat=True).distinct())
+    for task in tasks:
+        group = task.parent_id
+        while group is not None and group not in held:
+            group = parent_of.get(group)
+        if group is not None:
+            pairs.append((group, task.pk))
+    return pairs
 
 
 def _vertex(task: Task, *, part: str = "", is_outside: bool = False) -> Vertex:

@@ -19,7 +19,7 @@ LOOKED_AT = 1_000
 """The newest sessions of a list count towards its totals."""
 DELIVERED_FROM, DELIVERED_SHOWN = 2_000, 20
 _SUMS = ("calls", "errors", "repaired", "bytes_received", "bytes_sent")
-_ADDED = {name: Sum(name) for name in _SUMS}
+_SUMMED: dict[str, Any] = {f"sum_{name}": Sum(name) for name in _SUMS}
 
 
 @dataclass(slots=True)
@@ -120,16 +120,8 @@ def _events(keys: list[int]) -> dict[int, int | None]:
 
 
 def _costs(keys: list[int]) -> dict[int, Cost]:
-    rows = ToolUse.objects.filter(session_id__in=keys).order_by().values("session_id").annotate(**_summed())
-    return {row["session_id"]: _cost("", row) for row in rows}
-
-
-def _summed() -> dict[str, Any]:
-    return {f"sum_{name}": sum_ for name, sum_ in _ADDED.items()}
-
-
-def _cost(name: str, row: Any) -> Cost:
-    return Cost(name, *(row[f"sum_{each}"] or 0 for each in _SUMS))
+    rows: Any = ToolUse.objects.filter(session_id__in=keys).order_by().values("session_id").annotate(**_SUMMED)
+    return {row["session_id"]: Cost("", *(row[name] or 0 for name in _SUMMED)) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +135,7 @@ class Totals:
 def totals(filters: Filters) -> Totals:
     newest = list(filters.narrow().values_list("pk", flat=True)[:LOOKED_AT])
     grouped = ToolUse.objects.filter(session_id__in=newest).order_by().values("tool", "session__client_name")
-    rows = list(grouped.annotate(**_summed()))
+    rows = list(grouped.annotate(**_SUMMED))
     return Totals(_by("tool", rows), _by("session__client_name", rows))
 
 

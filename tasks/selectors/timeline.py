@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.utils import timezone
 
@@ -123,7 +123,9 @@ def _stretches(tasks: list[Task], now: datetime) -> tuple[list[Stretch], bool]:
     running: Stretch | None = None
     for number, event in enumerate(events):
         if running and running.task.pk == event.task_id:
-            running.end, running.outcome = max(_end(event), running.start), _outcome(event)
+            ended = event.after.get("lease_ended_at")  # the lease may have expired before the event
+            running.end = max(datetime.fromisoformat(ended) if ended else event.created_at, running.start)
+            running.outcome = _outcome(event)
             running = None
         if event.verb == Verb.CLAIM and number < EVENTS:
             running = _begun(event, task_of[event.task_id or 0], now)
@@ -140,12 +142,6 @@ def _begun(event: Event, task: Task, now: datetime) -> Stretch:
     return Stretch(task, worker, who, event.created_at, max(end, event.created_at), outcome)
 
 
-def _end(event: Event) -> datetime:
-    """When the work ended: with the event, or earlier with the lease."""
-    ended = event.after.get("lease_ended_at")
-    return datetime.fromisoformat(ended) if ended else event.created_at
-
-
 def _outcome(event: Event) -> str:
     """The status after the event that ended a stretch; another claim counts as a release."""
     if event.verb == Verb.COMPLETE:
@@ -159,12 +155,8 @@ def _by_task(tasks: list[Task], stretches: list[Stretch]) -> list[Row]:
     rows = {task.pk: Row(task.public_id, task.title, task) for task in tasks}
     for stretch in stretches:
         rows[stretch.task.pk].stretches.append(stretch)
-    return sorted(rows.values(), key=_begins)
-
-
-def _begins(row: Row) -> tuple[bool, datetime]:
-    first = row.stretches[0].start if row.stretches else None
-    return first is None, first or timezone.now()
+    never = datetime.max.replace(tzinfo=UTC)
+    return sorted(rows.values(), key=lambda row: row.stretches[0].start if row.stretches else never)
 
 
 def _by_worker(stretches: list[Stretch]) -> list[Row]:

@@ -61,9 +61,11 @@ def edit(
             )
         leases.require_not_anothers(task, actor)
         before = {name: getattr(task, name) for name in changes.columns}
-        after = dict(changes.columns)
-        after.update(_relink(task, changes))
-        _save(task, changes.columns)
+        after = {**changes.columns, **_relink(task, changes)}
+        task.updated_at = timezone.now()
+        for name, value in changes.columns.items():
+            setattr(task, name, value)
+        task.save(update_fields=[*changes.columns, "updated_at"])
         if SEARCHED & changes.columns.keys():
             tasks_changed.send(Task, tasks=[task], renamed=before.get("title") != after.get("title"))
         events.record(actor=actor, verb=Verb.EDIT, project=task.project_id, task=task, before=before, after=after)
@@ -93,10 +95,3 @@ def _relink(task: Task, changes: Changes) -> dict[str, Any]:
         added = dependencies.add(task, changes.add_dependencies)
         linked["added_dependencies"] = [need.public_id for need in added]
     return linked
-
-
-def _save(task: Task, columns: dict[str, Any]) -> None:
-    task.updated_at = timezone.now()
-    for name, value in columns.items():
-        setattr(task, name, value)
-    task.save(update_fields=[*columns, "updated_at"])

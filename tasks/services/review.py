@@ -57,7 +57,9 @@ def request_revision(*, task: Task, actor: Actor, reason: str = "", guard: Guard
             review_comment=whole,
         )
         rollup.settle(task, actor=actor)
-        return Effect(task, built_on_it=_built_on(task))
+        dependents = Task.objects.filter(dependencies__depends_on=task).distinct().order_by("id")
+        started = dependents.exclude(status__in=[Status.PENDING, Status.CANCELLED])
+        return Effect(task, built_on_it=list(started[:20]))
 
 
 def _with_line_comments(task: Task, comment: str) -> tuple[str, int]:
@@ -79,8 +81,3 @@ def _require_words(whole: str, comments: int) -> None:
             f"the limit is {LIMITS['reason']:,}.",
             next="Nothing was sent. Shorten it, or withdraw a comment.",
         )
-
-
-def _built_on(task: Task) -> list[Task]:
-    started = Task.objects.filter(dependencies__depends_on=task).exclude(status__in=[Status.PENDING, Status.CANCELLED])
-    return list(started.distinct().order_by("id")[:20])

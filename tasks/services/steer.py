@@ -35,18 +35,12 @@ def fail(
 
 
 def unblock(*, task: Task, actor: Actor, guard: Guard | None = None) -> Effect:
-    """Make a blocked task pending again.
-
-    Raises Conflict where it is not blocked.
-    """
+    """Make a blocked task pending again. Raises Conflict where it is not blocked."""
     return _put_back(task, actor, Verb.UNBLOCK, guard)
 
 
 def retry(*, task: Task, actor: Actor, guard: Guard | None = None) -> Effect:
-    """Make a failed task pending again.
-
-    Raises Conflict where it has not failed.
-    """
+    """Make a failed task pending again. Raises Conflict where it has not failed."""
     return _put_back(task, actor, Verb.RETRY, guard)
 
 
@@ -81,12 +75,9 @@ def cancel(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None = 
         task = _cancel_one(task, actor, reason)
         rollup.settle(task, actor=actor)
     cancelled = [task, *below]
-    return Effect(task, cancelled=cancelled, still_waiting=_dependents_of(cancelled))
-
-
-def _dependents_of(tasks: list[Task]) -> list[Task]:
-    waiting = Task.objects.filter(dependencies__depends_on__in=tasks).exclude(status__in=FINISHED)
-    return list(waiting.exclude(pk__in=[task.pk for task in tasks]).distinct().order_by("id")[:50])
+    waiting = Task.objects.filter(dependencies__depends_on__in=cancelled).exclude(status__in=FINISHED)
+    waiting = waiting.exclude(pk__in=[each.pk for each in cancelled]).distinct().order_by("id")
+    return Effect(task, cancelled=cancelled, still_waiting=list(waiting[:50]))
 
 
 def _stop(
@@ -120,7 +111,7 @@ def _unfinished_below(task: Task) -> list[Task]:
         rows = list(Task.objects.select_for_update(of=("self",)).filter(parent_id__in=level).order_by("-position"))
         found.extend(row for row in rows if row.status not in FINISHED and row.archived_at is None)
         level = [row.pk for row in rows if not row.is_leaf]
-    return list(reversed(found))
+    return found[::-1]
 
 
 def _cancel_one(task: Task, actor: Actor, reason: str) -> Task:

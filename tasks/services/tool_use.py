@@ -52,14 +52,14 @@ def add_uses(uses: Mapping[Key, Use]) -> Iterator[list[Key]]:
         with transaction.atomic():
             there = set(Session.objects.filter(pk__in={key[0] for key in keys}).values_list("pk", flat=True))
             known = {key: uses[key] for key in keys if key[0] in there}
-            ToolUse.objects.bulk_create([_nothing_yet(key, use) for key, use in known.items()], ignore_conflicts=True)
+            empty = [
+                ToolUse(session_id=session, tool=tool, first_at=use.first_at, last_at=use.last_at)
+                for (session, tool), use in known.items()
+            ]
+            ToolUse.objects.bulk_create(empty, ignore_conflicts=True)
             for key, use in known.items():
                 _add(key, use)
         yield keys
-
-
-def _nothing_yet(key: Key, use: Use) -> ToolUse:
-    return ToolUse(session_id=key[0], tool=key[1], first_at=use.first_at, last_at=use.last_at)
 
 
 def _add(key: Key, use: Use) -> None:

@@ -86,11 +86,9 @@ def happened(event: Event) -> str:
 def changes(event: Event) -> list[tuple[str, str, str]]:
     names = [*event.before, *(name for name in event.after if name not in event.before)]
     found = [(name, _value(name, event.before.get(name)), _value(name, event.after.get(name))) for name in names]
-    return [(_named(name), before, after) for name, before, after in found if before != after]
-
-
-def _named(fact: str) -> str:
-    return _NAMED.get(fact, fact.replace("_", " "))
+    return [
+        (_NAMED.get(name, name.replace("_", " ")), before, after) for name, before, after in found if before != after
+    ]
 
 
 def _value(name: str, value: Any) -> str:

@@ -232,9 +232,10 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
         verb=Verb(given.action) if given.action else None,
         reason=given.reason or "",
     )
+    links = [name for name in ("add_dependencies", "remove_dependencies") if getattr(given, name)]
     return {
         "status": effect.task.status,
-        "changed": [*changes.columns, *_links(given)],
+        "changed": [*changes.columns, *links],
         **_effects(effect),
         "repaired": serializers.short_id(given.task_id, task),
     }
@@ -269,10 +270,6 @@ def _tasks(project: Project, sent: list[str], at: str) -> list[Task]:
     if problems:
         raise invalid(problems, next="Nothing was changed. Send ids of tasks in this project.")
     return found
-
-
-def _links(given: UpdateTask) -> list[str]:
-    return [name for name in ("add_dependencies", "remove_dependencies") if getattr(given, name)]
 
 
 def _effects(effect: Effect) -> Answer:

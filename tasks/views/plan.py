@@ -32,7 +32,10 @@ def graph(request: HttpRequest, public_id: str) -> HttpResponse:
     depth = number_in(request, "depth", least=1, most=graphs.DEPTHS[-1]) if "depth" in request.GET else DEPTH
     only_unfinished = request.GET.get("part") == "open"
     drawn = graphs.near(centre, depth) if centre else graphs.of_plan(top, only_unfinished=only_unfinished)
-    step, zoom = _zoom(request, len(drawn.graph.vertices))
+    vertices = drawn.graph.vertices.values()
+    asked = request.GET.get("zoom", "")
+    step = svg.STEPS.get(asked) or svg.step_for(len(vertices))
+    states = {vertex.status for vertex in vertices}
     context = {
         "task": top,
         "centre": centre,
@@ -42,8 +45,8 @@ def graph(request: HttpRequest, public_id: str) -> HttpResponse:
         "fits": drawn.total <= graphs.NODES,
         "drawn": drawn,
         "picture": svg.picture(drawn.graph, step, _addresses(), here=centre.pk if centre else None),
-        "states": _states(drawn.graph),
-        "zoom": zoom,
+        "states": [status for status in Status.values if status in states],
+        "zoom": asked if asked in ZOOMS else step.name,
         "zooms": ZOOMS,
     }
     return render(request, "tasks/graph.html", context)
@@ -88,18 +91,7 @@ def _centre(request: HttpRequest, top: Task) -> Task | None:
     return found
 
 
-def _zoom(request: HttpRequest, number: int) -> tuple[svg.Step, str]:
-    asked = request.GET.get("zoom", "")
-    step = svg.STEPS.get(asked) or svg.step_for(number)
-    return step, asked if asked in ZOOMS else step.name
-
-
 def _addresses() -> svg.Address:
     """Map ids to URLs; `reverse` for each of a thousand tasks would take longer than drawing them."""
     before, _, after = reverse("task", args=["-"]).rpartition("-")
     return lambda public_id: f"{before}{quote(public_id, safe='')}{after}"
-
-
-def _states(graph: svg.Graph) -> list[str]:
-    seen = {vertex.status for vertex in graph.vertices.values()}
-    return [status for status in Status.values if status in seen]

@@ -80,13 +80,11 @@ def _save(request: HttpRequest, project: Project, typed: Values) -> bool:
 def _columns(project: Project, typed: Values) -> Values:
     differs = {name for name, value in _values_of(project).items() if typed[name] != value}
     columns: Values = {"name": typed["name"]} if "name" in differs else {}
-    return columns | {"settings": _settings(project, typed)} if differs - {"name"} else columns
-
-
-def _settings(project: Project, typed: Values) -> Values:
-    chosen = {"lease_minutes": _minutes(typed["lease_minutes"]), "review": typed["review"], "mirror": typed["mirror"]}
-    others = {name: value for name, value in project.settings.items() if name not in KNOWN}
-    return others | {name: value for name, value in chosen.items() if value is not None and value is not False}
+    if differs - {"name"}:
+        chosen = {**typed, "lease_minutes": _minutes(typed["lease_minutes"])}
+        others = {name: value for name, value in project.settings.items() if name not in KNOWN}
+        columns["settings"] = others | {name: chosen[name] for name in KNOWN if chosen[name] not in (None, False)}
+    return columns
 
 
 def _minutes(text: str) -> int | float | str | None:

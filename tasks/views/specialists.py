@@ -136,27 +136,23 @@ def _sent(request: HttpRequest, project: Project, draft: _Draft, role: Role | No
         return _form(request, project, draft, role, seen=seen)
     try:
         with refusals_told("a specialist on a page"):
-            _save(request, project, draft)
+            values = draft.as_role()
+            put_specialist(
+                project=project,
+                actor=actor_of(request),
+                name=draft.name,
+                role_definition=values.role_definition,
+                expertise=values.expertise,
+                approach=values.approach,
+                output_format=values.output_format,
+                guard=_is_free if _is_new(request) else _unchanged_since(seen),
+            )
     except Stale as error:
         return _form(request, project, draft, role, error=error)
     except OrchestratorError as error:
         return _form(request, project, draft, role, error=error, seen=seen)
     messages.success(request, f"{draft.name} saved. The change applies to the next brief.")
     return redirect("specialist", slug=project.slug, name=draft.name)
-
-
-def _save(request: HttpRequest, project: Project, draft: _Draft) -> None:
-    values = draft.as_role()
-    put_specialist(
-        project=project,
-        actor=actor_of(request),
-        name=draft.name,
-        role_definition=values.role_definition,
-        expertise=values.expertise,
-        approach=values.approach,
-        output_format=values.output_format,
-        guard=_is_free if _is_new(request) else _unchanged_since(request.POST.get("seen", "")),
-    )
 
 
 def _is_new(request: HttpRequest) -> bool:
