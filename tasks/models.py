@@ -251,7 +251,6 @@ class Task(models.Model):
         return Priority(self.priority).label
 
     def lease_is_over(self, now: datetime) -> bool:
-        """Whether the lease has expired, by time or because its session has ended."""
         return self.lease_expires_at is None or self.lease_expires_at <= now
 
 

@@ -66,8 +66,7 @@ class Catalogue:
         ]
 
 
-Parsed = tuple[list[Role], list[str]]
-"""The valid roles of a file, and a line for each problem."""
+Parsed = tuple[list[Role], list[str]]  # the valid roles of a file, and a line for each problem
 
 
 def catalogue(project: Project | None) -> Catalogue:

@@ -16,8 +16,7 @@ from tasks.selectors.overview import Overview, Standing
 
 TITLE_LENGTH = 60
 LINE_LENGTH = 120
-BUDGET = 1500
-"""Bytes of rows in a default answer, which keeps the whole answer under 2 kB."""
+BUDGET = 1500  # bytes of rows in a default answer, which keeps the whole answer under 2 kB
 
 Row = dict[str, Any]
 T = TypeVar("T")

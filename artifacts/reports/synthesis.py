@@ -72,7 +72,6 @@ def order_of(plan: Task) -> list[Place]:
 
 
 def parts_of(keys: Sequence[int]) -> list[Part]:
-    """Return tasks with what they delivered, in the given order."""
     tasks: dict[int, Task] = {}
     for start in range(0, len(keys), _CHUNK):
         tasks |= Task.objects.in_bulk(keys[start : start + _CHUNK])
@@ -109,7 +108,6 @@ def parts_page(plan: Task, *, page: int, to_print: bool = False) -> PartsPage:
 
 
 def headline(synthesis: Synthesis) -> str:
-    """Say in one sentence how much is there."""
     done = counts.progress(synthesis.counts)
     rest = ", ".join(f"{number} {status}" for status, number in synthesis.counts.items() if status != Status.COMPLETED)
     sentence = f"{done['completed']} of {done['total']} parts are completed"

@@ -28,8 +28,7 @@ CHANGES = "changes"
 MODES = {CHANGES: "Changes", View.SOURCE.value: "Source", View.RENDERED.value: "Rendered"}
 LISTED = 200
 SHOWN_FILES = 8
-ROWS_TOGETHER, ROWS_ALONE = 300, 2_000
-"""Lines per file when a page shows several files, and when it shows one."""
+ROWS_TOGETHER, ROWS_ALONE = 300, 2_000  # lines per file when a page shows several files, and when it shows one
 _LINE = re.compile(r'<span id="L\d+"[^>]*><a [^>]*></a>')
 
 
@@ -40,8 +39,7 @@ class File:
     artifact: Artifact
     new: ArtifactVersion
     old_number: int | None
-    is_unchanged: bool
-    """Whether it has not changed since the last review."""
+    is_unchanged: bool  # since the last review
 
     @property
     def path(self) -> str:
@@ -54,28 +52,24 @@ class DisplayRow:
     """One row with its comments. A header has no line numbers."""
 
     html: SafeString | str = ""
-    number: int | None = None
-    """The line of the new version that a comment here refers to."""
+    number: int | None = None  # the line of the new version that a comment here refers to
     old_number: int | None = None
     header: str = ""
     comments: list[ReviewComment] = field(default_factory=list)
-    has_form: bool = False
-    """Whether the comment form is open below it."""
+    has_form: bool = False  # the comment form is open below it
 
 
 @dataclass(slots=True)
 class DisplayFile:
     file: File
-    mode: str = ""
-    """One of MODES, or `image`, `bytes` or `damaged`."""
+    mode: str = ""  # one of MODES, or `image`, `bytes` or `damaged`
     rows: list[DisplayRow] = field(default_factory=list)
     loose: list[ReviewComment] = field(default_factory=list)
     """Comments on the whole file and on lines that are not among the rows."""
     old: ArtifactVersion | None = None
     difference: Difference | None = None
     html: SafeString | None = None
-    left_out: bool = False
-    """Whether only a part is shown."""
+    left_out: bool = False  # only a part is shown
     turns_text: bool = False
     damage: Damaged | None = None
     has_markdown: bool = False

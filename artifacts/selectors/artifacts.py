@@ -17,12 +17,9 @@ from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Hint, Invalid, NotFound
 from tasks.models import Project, Task
 
-READ_LIMIT = 1024 * 1024
-"""Characters or bytes of one answer at most, for programs that fetch everything."""
-SHOWN_LIMIT = 100_000
-"""Characters of an answer in lines, and of a resource."""
-DEFAULTS = {"chars": 20_000, "lines": 500, "bytes": 20_000}
-"""Units of an answer by default."""
+READ_LIMIT = 1024 * 1024  # characters or bytes of one answer at most, for programs that fetch everything
+SHOWN_LIMIT = 100_000  # characters of an answer in lines, and of a resource
+DEFAULTS = {"chars": 20_000, "lines": 500, "bytes": 20_000}  # units of an answer by default
 
 
 Unit = Literal["chars", "lines", "bytes"]
@@ -34,8 +31,7 @@ class ArtifactSummary:
 
     artifact_id: str
     kind: str
-    size_chars: int | None
-    """None for binary content."""
+    size_chars: int | None  # None for binary content
     size_bytes: int
     paths: tuple[str, ...]
 
@@ -113,7 +109,6 @@ def ids_beginning(project: Project, start: str, *, limit: int = 101) -> list[str
 
 
 def versions_beginning(project: Project, public_id: str, start: str, *, limit: int = 101) -> list[str]:
-    """Return the version numbers of an artifact that start with a text, latest first."""
     found = Artifact.objects.filter(project=project, public_id=public_id).first()
     numbers = map(str, range(found.version if found else 0, 0, -1))
     return list(islice((number for number in numbers if number.startswith(start)), limit))
@@ -126,7 +121,6 @@ def version_by_id(project: Project, public_id: str, number: int | None = None) -
 
 
 def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion:
-    """Return a version of an artifact, the latest by default. Raises NotFound."""
     number = artifact.version if number is None else number
     found = _version.first(artifact=artifact, number=number)
     if found is None:
@@ -204,12 +198,10 @@ def artifacts_by_task(tasks: list[Task]) -> dict[int, list[ArtifactSummary]]:
 
 
 def recent_artifacts(project: Project, *, limit: int) -> list[Artifact]:
-    """Return a project's artifacts, the last changed first, each with `size_bytes` of its latest version."""
     return list(with_size(Artifact.objects.filter(project=project).order_by("-updated_at"))[:limit])
 
 
 def artifacts_of(task: Task, *, limit: int) -> list[Artifact]:
-    """Return the artifacts of a task, newest first, each with `size_bytes` of its latest version."""
     return list(with_size(Artifact.objects.filter(task=task).order_by("-id"))[:limit])
 
 

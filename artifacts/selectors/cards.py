@@ -18,10 +18,8 @@ from tasks.selectors.available_actions import offers_for
 from tasks.selectors.board import PANEL_ROWS
 from tasks.selectors.rows import ROW_FIELDS
 
-CARDS, MORE_CARDS, MOST_CARDS = 20, 40, 200
-"""Cards of a column at first, per click on more, and at most."""
-MATCHES = 1_000
-"""Tasks that a search narrows the board to, at most."""
+CARDS, MORE_CARDS, MOST_CARDS = 20, 40, 200  # cards of a column at first, per click on more, and at most
+MATCHES = 1_000  # tasks that a search narrows the board to, at most
 IDS_FOUND, BEST, BELOW = 200, 200, 2_000
 """Tasks that the start of an id finds; matches kept if a search finds too many; leaves below those."""
 HOLDERS, PLANS = 50, 50
@@ -216,7 +214,6 @@ def since_claimed(tasks: QuerySet[Task]) -> QuerySet[Task]:
 
 
 def holders_seen(project: Project) -> list[str]:
-    """Return the current holders, as suggestions for filters."""
     active = Task.objects.filter(project=project, status=Status.ACTIVE).on_board().leaves()
     newest = active.order_by("-updated_at").values_list("lease_holder", flat=True)
     return sorted(set(newest[:HOLDERS]) - {""})

@@ -9,8 +9,7 @@ from artifacts.models import ReviewComment
 from tasks.choices import Verb
 from tasks.models import Event, Task
 
-TURNS = 40
-"""Turns on one page; the history has them all."""
+TURNS = 40  # turns on one page; the history has them all
 _COMMENTS = 500
 _VERDICTS = (Verb.REQUEST_REVISION, Verb.APPROVE)
 _ENDINGS = (Verb.COMPLETE, Verb.HAND_BACK, Verb.FINISH)

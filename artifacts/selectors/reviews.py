@@ -25,12 +25,10 @@ _TOLD = (*_DELIVERED, Verb.HAND_BACK, Verb.REQUEST_REVISION, Verb.APPROVE)
 class Waiting:
     task: Task
     delivered: Event | None
-    rounds: int
-    """How often it was sent back."""
+    rounds: int  # how often it was sent back
     artifacts: int
     size_bytes: int
-    version: int
-    """The highest version of its artifacts."""
+    version: int  # the highest version of its artifacts
 
 
 def to_review(project: Project | None = None) -> TaskQuerySet:
@@ -53,7 +51,6 @@ def others(project: Project | None) -> list[Task]:
 
 
 def neighbours(task: Task, project: Project | None) -> tuple[Task | None, Task | None]:
-    """Return the reviews before and after a task, whether it is in review itself or not."""
     rows = to_review(project).only("public_id", "title")
     at, pk = task.updated_at, task.pk
     earlier = rows.filter(~Q(updated_at=at, pk__lte=pk), updated_at__lte=at).reverse().first()

@@ -16,10 +16,8 @@ from artifacts.paths import normalised
 from orchestrator_site.kernel.errors import Invalid, NotFound
 from tasks.models import Project
 
-PATHLESS = "(no path)"
-"""The name of the folder of artifacts without a path, which no path can have."""
-BESIDE = 60
-"""Folders and files that are listed beside an artifact."""
+PATHLESS = "(no path)"  # the name of the folder of artifacts without a path, which no path can have
+BESIDE = 60  # folders and files that are listed beside an artifact
 _LAST = "\U0010ffff" * 256  # after every name
 # From each folder to the first one after everything below it, so that only what is listed is read.
 _SUBFOLDERS = """
@@ -40,8 +38,6 @@ _FIRST_FROM = """(
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """An artifact at one of its paths, in its latest version."""
-
     key: int
     name: str
     path: str
@@ -189,7 +185,6 @@ def _cursor(folders: list[str], files: list[File]) -> str:
 
 
 def _place(cursor: str | None) -> tuple[str, int, str]:
-    """Read a cursor: the kind, key and name of the row before the page."""
     kind, _, rest = ("folder:0:" if cursor is None else cursor).partition(":")
     key, colon, name = rest.partition(":")
     is_number = key.isascii() and key.isdigit() and len(key) <= 18

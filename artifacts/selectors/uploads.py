@@ -20,6 +20,5 @@ def upload_by_id(project: Project, public_id: str) -> Upload:
 
 
 def open_uploads(project: Project, task: Task | None = None) -> QuerySet[Upload]:
-    """Return the open uploads of a project, or of one task of it, the oldest first."""
     rows = Upload.objects.select_related("task").filter(project=project, state=UploadState.OPEN).order_by("pk")
     return rows if task is None else rows.filter(task=task)

@@ -22,8 +22,7 @@ from orchestrator_site.web.templatetags.formats import turns_text
 
 SHOWN_CHARACTERS = 200_000
 SHOWN_VERSIONS = 50
-COPIED_BYTES = 2 * 1024 * 1024
-"""Larger artifacts have no copy button."""
+COPIED_BYTES = 2 * 1024 * 1024  # larger artifacts have no copy button
 LAST_NUMBER = 2**31 - 1
 CONTEXTS = (CONTEXT, 10, 50)
 MOST_CONTEXT = 1_000
@@ -56,7 +55,6 @@ def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @page
 def artifact_part(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Return one part of the source, loaded while scrolling."""
     found = _find(public_id)
     content = _version(request, found, "version", found.version).content
     if not content.size_chars:

@@ -17,14 +17,11 @@ from orchestrator_site.web.pages import number_in, text_in
 from orchestrator_site.web.templatetags.formats import turns_text
 
 LAST_NUMBER = 2**31 - 1
-PLACES = {"part", "line", "offset"}
-"""Query parameters that select a position in the source."""
-WRAPPED_LINE = 400
-"""A line longer than this turns on wrapping."""
+PLACES = {"part", "line", "offset"}  # query parameters that select a position in the source
+WRAPPED_LINE = 400  # a line longer than this turns on wrapping
 MARKED_LINES = 2_000
 HITS_PER_PAGE = 20
-SEARCHED_BYTES = 64 * 1024 * 1024
-"""How much of an artifact is searched for one page."""
+SEARCHED_BYTES = 64 * 1024 * 1024  # how much of an artifact is searched for one page
 LINES = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?", re.ASCII)
 
 

@@ -44,7 +44,6 @@ class Typed:
 
 @form(Scope.WRITE)
 def complete(request: HttpRequest, public_id: str) -> HttpResponseBase:
-    """Show the form on GET; on POST store the work and complete the task."""
     task = find_task(public_id)
     if request.method != "POST":
         return _form(request, task, Typed(seen=seen_as(task)))

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-SMALLEST = 4
-"""Smaller groups are drawn node by node."""
+SMALLEST = 4  # smaller groups are drawn node by node
 
-Needs = Mapping[int, Sequence[int]]
-"""The nodes that block each node. Acyclic; every node is a key."""
+Needs = Mapping[int, Sequence[int]]  # the nodes that block each node. Acyclic; every node is a key.
 
 
 @dataclass(frozen=True, slots=True)

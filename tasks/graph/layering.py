@@ -79,7 +79,6 @@ def layered(part: list[int], needs: Sequence[Sequence[int]], rank: Sequence[int]
 
 
 def _longest_led_around(spans: list[int]) -> int:
-    """Return the longest span routed around units within WAYPOINTS. `spans` are the layers each line crosses."""
     remaining = WAYPOINTS
     for span, number in sorted(Counter(spans).items()):
         remaining -= span * number

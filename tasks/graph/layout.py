@@ -13,8 +13,7 @@ Point = tuple[int, int]
 
 PLACINGS = 3
 WIDER_THAN_HIGH = 1.8
-FRAME = 8
-"""Padding of a block's frame, in pixels."""
+FRAME = 8  # padding of a block's frame, in pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,6 @@ class Layout:
 
 
 def lay_out(needs: Needs, size: Size) -> Layout:
-    """Lay out a graph, deterministically."""
     folded = fold(needs)
     rank = ranks(folded.needs)
     grids = [_columns(len(unit), size) for unit in folded.units]
@@ -114,7 +112,6 @@ def _place(part: Layered, areas: Sequence[tuple[int, int]], size: Size) -> _Plac
 
 
 def _tops(part: Layered, heights: list[int], gap: int) -> list[int]:
-    """Return the top of each item, near the mean of its neighbors, sweeping back and forth."""
     tops = [0] * part.items
     for layer in part.layers:
         for item, top in zip(layer, settled([0] * len(layer), [heights[item] for item in layer], gap), strict=True):

@@ -19,11 +19,9 @@ from tasks.graph import labels
 from tasks.graph.algorithms import critical_path, in_dependency_order
 from tasks.graph.layout import Layout, Line, Size, lay_out
 
-Address = Callable[[str], str]
-"""Maps a task id to its URL."""
+Address = Callable[[str], str]  # maps a task id to its URL
 
-EDGE = 12
-"""Margin in pixels, for strokes and focus outlines."""
+EDGE = 12  # margin in pixels, for strokes and focus outlines
 NAMED, NAME_CHARACTERS = 3, 60
 _ISOLATED = "\u2068{}\u2069"
 
@@ -70,8 +68,6 @@ class Vertex:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Tasks by key, and the keys of the tasks that block each."""
-
     vertices: dict[int, Vertex]
     needs: dict[int, list[int]]
 
@@ -194,7 +190,6 @@ def _node(drawing: _Drawing, node: int, *, is_critical: bool) -> SafeString:
 
 @cache
 def _node_template(step: Step, titles: int, with_specialist: bool) -> str:
-    """Return the format string for a node with this many title lines."""
     width, height = step.size.width, step.size.height
     rows = titles + with_specialist
     first = height // 2 - 8 * (rows - 1) + 4

@@ -26,8 +26,6 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A period of at least a minute."""
-
     start: datetime
     end: datetime
 
@@ -40,7 +38,6 @@ class Axis:
         return 100 * min(max(share, 0.0), 1.0)
 
     def ticks(self) -> list[Tick]:
-        """Return a few round times: minutes, hours or days, depending on the length."""
         step = self._step()
         first = -(-int(self.start.timestamp()) // step) * step
         times = [datetime.fromtimestamp(at, UTC) for at in range(first, int(self.end.timestamp()) + 1, step)]

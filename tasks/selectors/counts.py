@@ -15,8 +15,7 @@ from tasks.selectors.descendants import descendants_of
 
 _CHUNK = 500
 COUNTED = 99
-_ANY_KIND = (True, False)
-"""Leaves and groups. Unless both are named, SQLite reads the whole index of statuses."""
+_ANY_KIND = (True, False)  # leaves and groups. Unless both are named, SQLite reads the whole index of statuses.
 _of_tree = Compiled(lambda root: _leaves_by_status(Task.objects.filter(root=root)))
 _of_project = Compiled(lambda project: _leaves_by_status(Task.objects.filter(project=project)))
 _of_specialist = Compiled(
@@ -45,7 +44,6 @@ def of_plan(task: Task) -> dict[str, int]:
 
 
 def by_status(tasks: TaskQuerySet) -> dict[str, int]:
-    """Count leaves on the board by status, in the order of the statuses; those without tasks are left out."""
     return _ordered(_leaves_by_status(tasks))
 
 
@@ -72,7 +70,6 @@ def to_review() -> str:
 
 
 def count_up_to_limit(status: Status, *, leaves_only: bool = False) -> int:
-    """Return how many tasks have a status, COUNTED + 1 at most."""
     kinds = (True,) if leaves_only else _ANY_KIND
     tasks = Task.objects.filter(status=status, is_leaf__in=kinds).on_board()
     return tasks.filter(project__in=Project.objects.order_by().values("pk")).order_by()[: COUNTED + 1].count()

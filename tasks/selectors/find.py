@@ -66,7 +66,6 @@ def ids_beginning(project: Project, start: str, *, limit: int = 101) -> list[str
 
 
 def tasks_by_ids(project: Project, public_ids: Sequence[str]) -> dict[str, Task]:
-    """Return the tasks of this project by exact id; unknown ids are left out."""
     found: dict[str, Task] = {}
     for start in range(0, len(public_ids), 500):
         rows = Task.objects.filter(project=project, public_id__in=public_ids[start : start + 500])

@@ -10,14 +10,10 @@ from tasks.graph.svg import Graph, Vertex
 from tasks.models import Dependency, Task, TaskQuerySet
 from tasks.selectors import counts
 
-NODES = 1_000
-"""Tasks that one page draws at most."""
-GROUPS = 5_000
-"""Groups to read, and tasks outside the graph to look up."""
-LINES = 10_000
-"""Dependencies to read for one drawing."""
-NEARBY = 150
-"""Tasks to read on each side of each step from a task."""
+NODES = 1_000  # tasks that one page draws at most
+GROUPS = 5_000  # groups to read, and tasks outside the graph to look up
+LINES = 10_000  # dependencies to read for one drawing
+NEARBY = 150  # tasks to read on each side of each step from a task
 DEPTHS = (1, 2, 3)
 WEIGHTS = {Complexity.SIMPLE: 1, Complexity.MODERATE: 2, Complexity.COMPLEX: 3, Complexity.VERY_COMPLEX: 5}
 _FIELDS = ("public_id", "title", "status", "specialist", "complexity", "is_leaf", "parent_id", "root_id", "position")
@@ -28,17 +24,13 @@ class Drawn:
     """A graph, and what it leaves out: finished tasks of a large plan, or everything beyond `NODES`."""
 
     graph: Graph
-    shown: int
-    """Drawn tasks, without groups and tasks outside the plan."""
+    shown: int  # drawn tasks, without groups and tasks outside the plan
     total: int
     unfinished: int = 0
     only_unfinished: bool = False
-    is_cut: bool = False
-    """Whether some of the requested tasks are missing."""
-    lines_are_cut: bool = False
-    """Whether some dependencies are missing."""
-    outside_is_cut: bool = False
-    """Whether some dependencies outside the plan are missing."""
+    is_cut: bool = False  # some of the requested tasks are missing
+    lines_are_cut: bool = False  # some dependencies are missing
+    outside_is_cut: bool = False  # some dependencies outside the plan are missing
 
 
 def of_plan(top: Task, *, only_unfinished: bool = False) -> Drawn:
@@ -82,8 +74,7 @@ def groups_below(top: Task) -> list[Task]:
     return found
 
 
-Waits = dict[int, list[int]]
-"""The dependencies of tasks, by primary key."""
+Waits = dict[int, list[int]]  # the dependencies of tasks, by primary key
 
 
 def _graph(top: Task, leaves: list[Task], groups: list[Task], waits: Waits, strangers: list[Task]) -> Graph:
@@ -184,8 +175,7 @@ def near(task: Task, depth: int) -> Drawn:
     )
 
 
-Pair = tuple[int, int]
-"""A task and one of its dependencies."""
+Pair = tuple[int, int]  # a task and one of its dependencies
 
 
 def _steps(found: dict[int, Task], task: Task, depth: int, step: Callable[[list[Task]], list[Pair]]) -> list[Pair]:

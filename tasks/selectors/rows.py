@@ -67,7 +67,6 @@ class Counts:
 
     @property
     def states(self) -> list[tuple[str, int]]:
-        """The statuses that occur, in order."""
         return [(str(status), self.by_status[status]) for status in Status if self.by_status.get(status)]
 
 

@@ -15,8 +15,7 @@ from tasks.selectors.rows import Rows, page_of
 SESSIONS_PER_PAGE, EVENTS_PER_PAGE = 25, 25
 HELD_ROWS, HELD_SHOWN = 500, 2
 EVENTS_COUNTED = 1_000
-LOOKED_AT = 1_000
-"""The newest sessions of a list count towards its totals."""
+LOOKED_AT = 1_000  # the newest sessions of a list count towards its totals
 DELIVERED_FROM, DELIVERED_SHOWN = 2_000, 20
 _SUMS = ("calls", "errors", "repaired", "bytes_received", "bytes_sent")
 _SUMMED: dict[str, Any] = {f"sum_{name}": Sum(name) for name in _SUMS}
@@ -30,8 +29,7 @@ class Cost:
     repaired: int = 0
     bytes_received: int = 0
     bytes_sent: int = 0
-    largest: int = 0
-    """The most calls of any row of the same table, for the width of bars."""
+    largest: int = 0  # the most calls of any row of the same table, for the width of bars
 
     @property
     def error_percent(self) -> int:
@@ -53,8 +51,6 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session in a list. `events` is None if there are more than are counted."""
-
     session: Session
     held: list[Task]
     events: int | None
@@ -166,7 +162,6 @@ def held_by(session: Session) -> list[Task]:
 
 
 def delivered_by(session: Session) -> list[Event]:
-    """Return the newest completions and deliveries of a session, one per task."""
     newest = Event.objects.filter(session=session).order_by("-id").values("pk")[:DELIVERED_FROM]
     wanted = Q(verb=Verb.COMPLETE) | Q(verb=Verb.DELIVER)
     found: dict[int, Event] = {}

@@ -39,7 +39,6 @@ class Described:
 
     @property
     def is_file(self) -> bool:
-        """Whether a file of the project defines it, which is read-only here."""
         return self.role.source not in SOURCES
 
     @property
@@ -80,12 +79,10 @@ def own_row(project: Project, name: str) -> Specialist | None:
 
 
 def last_editor(project: Project, name: str) -> str:
-    """Return who edited or removed a specialist last; empty if nobody did."""
     verbs = (Verb.EDIT_SPECIALIST, Verb.DELETE_SPECIALIST)
     written = Event.objects.filter(project=project, verb__in=verbs, after__specialist_type=name)
     return written.order_by("-id").values_list("actor_name", flat=True).first() or ""
 
 
 def fingerprint(role: Role | None) -> str:
-    """Return a hash by which a form notices that the role was changed in the meantime."""
     return hashlib.sha256(repr(role).encode(errors="surrogatepass")).hexdigest()[:32]

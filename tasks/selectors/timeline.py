@@ -15,10 +15,8 @@ from tasks.selectors.graph import leaves_below
 from tasks.selectors.rows import Rows, page_of
 
 TASKS_PER_PAGE, TASKS_OF_WORKERS = 60, 250
-EVENTS = 3_000
-"""Events that one page reads at most."""
-TRACK = 22
-"""Pixels from one track to the next."""
+EVENTS = 3_000  # events that one page reads at most
+TRACK = 22  # pixels from one track to the next
 
 _ENDS: dict[str, str] = {
     Verb.COMPLETE: Status.COMPLETED,
@@ -46,8 +44,7 @@ class Stretch:
 
     task: Task
     worker: str
-    who: str
-    """The session, or the name of a person who acts outside any."""
+    who: str  # the session, or the name of a person who acts outside any
     start: datetime
     end: datetime
     outcome: str
@@ -92,7 +89,6 @@ class Timeline:
 
     @property
     def outcomes(self) -> list[tuple[str, str]]:
-        """The outcomes that occur, with their labels."""
         seen = {stretch.outcome for row in self.rows for stretch in row.stretches}
         return [(state, words) for state, words in OUTCOMES.items() if state in seen]
 
@@ -151,7 +147,6 @@ def _outcome(event: Event) -> str:
 
 
 def _by_task(tasks: list[Task], stretches: list[Stretch]) -> list[Row]:
-    """A row for each started task, the first started on top."""
     rows = {task.pk: Row(task.public_id, task.title, task) for task in tasks}
     for stretch in stretches:
         rows[stretch.task.pk].stretches.append(stretch)
@@ -160,15 +155,13 @@ def _by_task(tasks: list[Task], stretches: list[Stretch]) -> list[Row]:
 
 
 def _by_worker(stretches: list[Stretch]) -> list[Row]:
-    """A row for each session or person, in the order in which they started."""
     rows: dict[str, Row] = {}
     for stretch in stretches:
         rows.setdefault(stretch.who, Row(stretch.who, stretch.worker, None)).stretches.append(stretch)
     return list(rows.values())
 
 
-NARROWEST = 0.6
-"""Percent of the line, so that even a second is visible."""
+NARROWEST = 0.6  # percent of the line, so that even a second is visible
 
 
 def _place(rows: Iterable[Row], axis: Axis) -> None:

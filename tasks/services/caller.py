@@ -29,8 +29,7 @@ class Caller:
     client_version: str = ""
     environ: dict[str, str] = field(default_factory=dict)
     working_directory: str = ""
-    worked_in: int | None = None
-    """The primary key of the call's session, once that is known."""
+    worked_in: int | None = None  # the primary key of the call's session, once that is known
 
     def actor(self, handle: str | None = None) -> Actor:
         return Actor.assistant(self.session(handle), self.principal.scopes)

@@ -20,14 +20,11 @@ from tasks.roles import Catalogue
 from tasks.services import dependencies, leases
 from tasks.services.claim import Guard, locked
 
-SEARCHED = frozenset({"title", "description", "context", "summary"})
-"""The fields of a task that are searched."""
+SEARCHED = frozenset({"title", "description", "context", "summary"})  # the fields of a task that are searched
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What to change; omitted columns stay as they are."""
-
     columns: dict[str, Any] = field(default_factory=dict)
     add_dependencies: Sequence[Task] = ()
     remove_dependencies: Sequence[Task] = ()

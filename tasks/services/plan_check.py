@@ -89,7 +89,6 @@ def problems(draft: list[Draft], catalogue: Catalogue) -> list[_Problem]:
 
 
 def references(draft: list[Draft]) -> list[str]:
-    """Return the dependencies that name nothing in the plan, and so must be existing tasks."""
     inside = _names(draft)
     return list({ref for entry in draft for ref in entry.spec.dependencies if ref not in inside and len(ref) <= 100})
 
@@ -159,7 +158,6 @@ def _resolve_one(
 
 
 def _cycle(draft: list[Draft]) -> list[_Problem]:
-    """Find a cycle. A group waits for its subtasks; a subtask for whatever its groups depend on."""
     edges: dict[int, list[int]] = {}
     for index, entry in enumerate(draft):
         own = [need for need in entry.needs if isinstance(need, int)]

@@ -19,8 +19,7 @@ from tasks.roles import NAME, Role, catalogue
 
 LINES_LIMIT = 100
 _OURS = ("default", "site", "project")
-Guard = Callable[[Role | None], None]
-"""Checks the role in effect before anything is changed."""
+Guard = Callable[[Role | None], None]  # checks the role in effect before anything is changed
 
 
 def put_specialist(

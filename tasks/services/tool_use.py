@@ -12,10 +12,8 @@ from django.db.models.functions import Greatest, Least
 
 from tasks.models import Session, ToolUse
 
-Key = tuple[int, str]
-"""The primary key of a session, and the name of a tool."""
-_TOGETHER = 200
-"""Rows that one transaction changes, so that it stays short."""
+Key = tuple[int, str]  # the primary key of a session, and the name of a tool
+_TOGETHER = 200  # rows that one transaction changes, so that it stays short
 
 
 @dataclass(slots=True)

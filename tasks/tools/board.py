@@ -39,8 +39,7 @@ ROWS_LIMIT = 100
 EDGES_DEFAULT = 5
 TEXT_BYTES = 200
 FULL_BUDGET = 200_000
-BELOW_LIMIT = 30_000
-"""About as many values as SQLite takes in one query; no group is near it."""
+BELOW_LIMIT = 30_000  # about as many values as SQLite takes in one query; no group is near it
 
 
 class GetStatus(Arguments):

@@ -16,11 +16,9 @@ from tasks.choices import Complexity, Priority
 from tasks.models import Task
 from tasks.roles import Catalogue
 
-SEVERAL = 100
-"""The most dependencies that one form adds or removes."""
+SEVERAL = 100  # the most dependencies that one form adds or removes
 _APART = re.compile(r"[\n,]+")
-_FIELD_NAMES = {"specialist_type": "specialist"}
-"""Form fields that services name differently."""
+_FIELD_NAMES = {"specialist_type": "specialist"}  # form fields that services name differently
 _FIELDS: tuple[tuple[str, str, str, str], ...] = (
     ("title", "Title", "line", ""),
     ("description", "Description", "text", "What to do. Included in the brief."),
@@ -167,5 +165,4 @@ def _ids(post: QueryDict, name: str) -> list[str]:
 
 
 def _normalize_line_ends(text: str) -> str:
-    """Browsers send `\\r\\n` for every line end."""
     return text.replace("\r\n", "\n").replace("\r", "\n")

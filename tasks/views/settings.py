@@ -83,7 +83,8 @@ def _columns(project: Project, typed: Values) -> Values:
     if differs - {"name"}:
         chosen = {**typed, "lease_minutes": _minutes(typed["lease_minutes"])}
         others = {name: value for name, value in project.settings.items() if name not in KNOWN}
-        columns["settings"] = others | {name: chosen[name] for name in KNOWN if chosen[name] not in (None, False)}
+        set_ones = {name: chosen[name] for name in KNOWN if chosen[name] is not None and chosen[name] is not False}
+        columns["settings"] = others | set_ones
     return columns
 
 
