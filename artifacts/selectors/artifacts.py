@@ -1,4 +1,4 @@
-"""Reads of artifacts."""
+"""Reads of artifacts and uploads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal
 from django.db.models import Count, F, QuerySet
 
 from artifacts import storage
-from artifacts.models import Artifact, ArtifactVersion, Content
+from artifacts.models import Artifact, ArtifactVersion, Content, Upload, UploadState
 from artifacts.storage import slices
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Hint, Invalid, NotFound
@@ -216,3 +216,18 @@ def count_by_task(task_keys: Iterable[int]) -> dict[int, int]:
     """Return how many artifacts tasks have, by primary key; tasks without any are left out."""
     rows = Artifact.objects.filter(task_id__in=list(task_keys)).order_by()
     return dict(rows.values_list("task_id").annotate(Count("pk")))
+
+
+def upload_by_id(project: Project, public_id: str) -> Upload:
+    found = Upload.objects.select_related("task", "task__project").filter(project=project, public_id=public_id).first()
+    if found is None:
+        raise NotFound(
+            f"There is no upload {public_id[:64]!r} in project {project.slug}.",
+            hint=Hint.LIST_UPLOADS,
+        )
+    return found
+
+
+def open_uploads(project: Project, task: Task | None = None) -> QuerySet[Upload]:
+    rows = Upload.objects.select_related("task").filter(project=project, state=UploadState.OPEN).order_by("pk")
+    return rows if task is None else rows.filter(task=task)

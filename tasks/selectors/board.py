@@ -16,6 +16,7 @@ from tasks.selectors.rows import ROW_FIELDS, Counts, Rows, count_by, page_of
 
 PROJECTS_PER_PAGE, PLANS_PER_PAGE, TASKS_PER_PAGE, EVENTS_PER_PAGE = 50, 25, 50, 20
 PANEL_ROWS = 8
+LOOKED_AT = 200
 PLANS_COUNTED = 1_000
 LINK_ROWS = 50
 TREE_ROWS, TREE_LEVELS = 400, 12
@@ -197,6 +198,42 @@ def progress(task: Task, shown: Tree) -> Counts | None:
     if task.is_leaf:
         return None
     return Counts(of_plan(task)) if task.is_plan or shown.is_cut else _sum_of(shown.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The first rows of each kind and their totals; `workers` are those that hold the most tasks."""
+
+    active: list[Task]
+    active_total: int
+    waits: list[Task]
+    waits_total: int
+    workers: list[tuple[str, int]]
+    workers_total: int
+
+
+def now(top: Task, shown: Tree, counts: Counts) -> Now:
+    """Return the activity below a task: from its tree if that is complete, else from the index of the plan's statuses.
+
+    That query has no order: with one, the database would walk the whole plan by position.
+    """
+    if shown.is_cut and top.is_plan:
+        leaves = Task.objects.within(top).on_board().leaves().only(*ROW_FIELDS)
+        found = list(leaves.filter(status__in=[Status.ACTIVE, *WAITS_FOR_A_PERSON]).order_by()[:LOOKED_AT])
+    else:
+        found = [node.task for node in shown.nodes if node.task.is_leaf]
+    found.sort(key=lambda task: task.position)
+    active = [task for task in found if task.status == Status.ACTIVE]
+    waits = [task for task in found if task.status in WAITS_FOR_A_PERSON]
+    holders = Counter(task.lease_holder for task in active if task.lease_holder)
+    return Now(
+        active=active[:PANEL_ROWS],
+        active_total=counts.by_status.get(Status.ACTIVE, 0),
+        waits=waits[:PANEL_ROWS],
+        waits_total=sum(counts.by_status.get(status, 0) for status in WAITS_FOR_A_PERSON),
+        workers=holders.most_common(PANEL_ROWS),
+        workers_total=len(holders),
+    )
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from artifacts.reports.preview import preview
+from artifacts.reports.brief import preview
 from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import Conflict, NotFound, OrchestratorError, Stale
 from orchestrator_site.kernel.identity import Scope

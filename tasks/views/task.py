@@ -13,7 +13,6 @@ from orchestrator_site.kernel.identity import scopes_of
 from orchestrator_site.web.pages import page, page_number
 from tasks.identity.page import find_task
 from tasks.selectors import board
-from tasks.selectors.activity import now
 from tasks.selectors.available_actions import may_complete, may_edit, offers_for
 from tasks.services.actions import seen_as
 
@@ -32,7 +31,7 @@ def task(request: HttpRequest, public_id: str) -> HttpResponse:
         "task": found,
         "tree": tree,
         "counts": counts,
-        "now": now(found, tree, counts) if counts else None,
+        "now": board.now(found, tree, counts) if counts else None,
         "brief": brief_of(found) if found.is_leaf else None,
         "needs": board.needs(found),
         "needed_by": board.needed_by(found),
