@@ -92,10 +92,7 @@ _summaries = Compiled(
 def artifact_by_id(project: Project, public_id: str) -> Artifact:
     found = _by_public_id.first(project=project, public_id=public_id)
     if found is None:
-        raise NotFound(
-            f"There is no artifact {public_id[:64]!r} in project {project.slug}.",
-            hint=Hint.LIST_ARTIFACTS,
-        )
+        raise NotFound(f"There is no artifact {public_id[:64]!r} in project {project.slug}.", hint=Hint.LIST_ARTIFACTS)
     return found
 
 
@@ -221,10 +218,7 @@ def count_by_task(task_keys: Iterable[int]) -> dict[int, int]:
 def upload_by_id(project: Project, public_id: str) -> Upload:
     found = Upload.objects.select_related("task", "task__project").filter(project=project, public_id=public_id).first()
     if found is None:
-        raise NotFound(
-            f"There is no upload {public_id[:64]!r} in project {project.slug}.",
-            hint=Hint.LIST_UPLOADS,
-        )
+        raise NotFound(f"There is no upload {public_id[:64]!r} in project {project.slug}.", hint=Hint.LIST_UPLOADS)
     return found
 
 

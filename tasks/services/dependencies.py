@@ -63,8 +63,7 @@ def remove(task: Task, needs: Sequence[Task]) -> list[Task]:
     strangers = [need.public_id for need in needs if need.pk not in own]
     if strangers:
         raise Conflict(
-            f"{task.public_id} has no dependency of its own on {', '.join(strangers[:5])}.",
-            hint=Hint.SEE_TASK,
+            f"{task.public_id} has no dependency of its own on {', '.join(strangers[:5])}.", hint=Hint.SEE_TASK
         )
     Dependency.objects.filter(task=task, depends_on__in=needs, inherited_from__isnull=True).delete()
     Dependency.objects.filter(inherited_from=task, depends_on__in=needs).delete()

@@ -33,14 +33,7 @@ class Changes:
         return bool(self.columns or self.add_dependencies or self.remove_dependencies)
 
 
-def edit(
-    *,
-    task: Task,
-    actor: Actor,
-    changes: Changes,
-    catalogue: Catalogue,
-    guard: Guard | None = None,
-) -> Task:
+def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue, guard: Guard | None = None) -> Task:
     """Apply changes, all or none. `guard` checks the locked row before anything is changed.
 
     Raises Invalid, Conflict for a task that is finished or that another assistant holds (unless the actor may review),
