@@ -16,8 +16,7 @@ from tasks.selectors.overview import Overview, Standing
 
 TITLE_LENGTH = 60
 LINE_LENGTH = 120
-BUDGET = 1500
-"""Bytes of rows in a default answer, which keeps the whole answer under 2 kB."""
+BUDGET = 1500  # bytes of rows in a default answer, which keeps the whole answer under 2 kB
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -33,7 +32,6 @@ def row(task: Task) -> Row:
 
 
 def pointer(task: Task) -> Row:
-    """A task to turn to next."""
     return {
         "task_id": task.public_id,
         "title": shortened(task.title, TITLE_LENGTH),
@@ -54,7 +52,6 @@ def within(rows: Iterable[T], shape: Callable[[T], Row], *, budget: int = BUDGET
 
 
 def progress(plan: Task) -> Row:
-    """The progress of a plan, with the field names of release 1.x."""
     by_status = counts.of_plan(plan)
     done = counts.progress(by_status)
     return {
@@ -68,7 +65,6 @@ def progress(plan: Task) -> Row:
 
 
 def in_progress(standing: Standing) -> Row:
-    """An active task, its holder, and what to do about it."""
     task = standing.task
     facts = {"task_id": task.public_id, "title": shortened(task.title, TITLE_LENGTH), "whose": standing.whose}
     if standing.whose == "yours":
@@ -81,7 +77,6 @@ def in_progress(standing: Standing) -> Row:
 
 
 def stopped(task: Task) -> Row:
-    """A task that waits for a decision, and why."""
     facts = row(task)
     facts.pop("specialist_type", None)
     if why := why_stopped(task):
@@ -90,12 +85,10 @@ def stopped(task: Task) -> Row:
 
 
 def why_stopped(task: Task) -> str:
-    """Why a task is blocked, failed or cancelled; empty otherwise."""
     return task.review_comment if task.status == Status.NEEDS_REVISION else task.reason
 
 
 def next_step(seen: Overview) -> str:
-    """The first step of an assistant that has just connected."""
     if any(standing.whose in ("yours", "free") for standing in seen.active):
         return "Continue what is in progress: orchestrator_execute_subtask(task_id)."
     if seen.needs_revision.total or seen.next_ready:
@@ -115,5 +108,4 @@ def request_of(given: BaseModel) -> Row:
 
 
 def short_id(sent: str | None, task: Task) -> list[str]:
-    """Return the note that a shortened id was accepted."""
     return [] if sent in (None, task.public_id) else [f"{sent}: taken as {task.public_id}"]

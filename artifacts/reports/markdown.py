@@ -28,7 +28,6 @@ def report(synthesis: Synthesis, *, full: bool = False, most: int | None = None)
 
 
 def whole(synthesis: Synthesis) -> str:
-    """Return the report with every part, for a file; parts beyond `FILE_CHARS` are named at its end."""
     text, left_out = report(synthesis, full=True, most=FILE_CHARS)
     return f"{text}\n{left_out:,} more parts did not fit into this file.\n" if left_out else text
 

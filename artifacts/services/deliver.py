@@ -12,7 +12,7 @@ from django.db import transaction
 from artifacts import paths, storage
 from artifacts.models import ArtifactVersion, Kind, Upload
 from artifacts.search import index
-from artifacts.selectors.uploads import upload_by_id
+from artifacts.selectors.artifacts import upload_by_id
 from artifacts.services.commit import Arrived, commit_locked, prepare_upload
 from artifacts.services.store import store_artifact
 from artifacts.services.upload import abort, append, begin

@@ -34,8 +34,6 @@ _PLACES = {"detailed_work": "work", "file_paths": "paths", "artifact_type": "kin
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """The submitted form."""
-
     summary: str = ""
     work: str = ""
     kind: str = Kind.GENERAL.value
@@ -46,7 +44,6 @@ class Typed:
 
 @form(Scope.WRITE)
 def complete(request: HttpRequest, public_id: str) -> HttpResponseBase:
-    """Show the form on GET; on POST store the work and complete the task."""
     task = find_task(public_id)
     if request.method != "POST":
         return _form(request, task, Typed(seen=seen_as(task)))
@@ -113,7 +110,6 @@ def _form(request: HttpRequest, task: Task, typed: Typed, error: OrchestratorErr
 
 
 def _places(error: OrchestratorError | None) -> Mapping[str, str]:
-    """Return the errors by field."""
     if isinstance(error, TooLarge):
         place, _, words = error.message.partition(": ")
         return {_PLACES.get(place, place): words} if words else {}

@@ -66,9 +66,7 @@ class SessionViews(ProjectApi):
         project = self.project_said()
         given = self.given()
         caller = Caller(
-            self.principal,
-            client_name=given.get("client_name", ""),
-            client_version=given.get("client_version", ""),
+            self.principal, client_name=given.get("client_name", ""), client_version=given.get("client_version", "")
         )
 
         def produce() -> Reply:

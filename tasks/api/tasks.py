@@ -76,7 +76,6 @@ class TaskApi(ProjectApi):
         return self.visible(Task.objects.select_related("project", "root", "parent"))
 
     def task(self, task_id: str) -> Task:
-        """Return a task by its whole id. Raises NotFound."""
         return self.one(self.rows(), "task", task_id)
 
     def with_relations(self, changed: Task, read: Task) -> Task:
@@ -136,7 +135,6 @@ class TaskViews(TaskApi):
 
 
 def synthesized(task: Task, detail: str) -> dict[str, Any]:
-    """Return the synthesis of everything below a task."""
     synthesis = synthesis_of(task)
     text, left_out = report(synthesis, full=detail == "full")
     return {

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-SMALLEST = 4
-"""Smaller groups are drawn node by node."""
+SMALLEST = 4  # smaller groups are drawn node by node
 
-Needs = Mapping[int, Sequence[int]]
-"""The nodes that block each node. Acyclic; every node is a key."""
+Needs = Mapping[int, Sequence[int]]  # the nodes that block each node. Acyclic; every node is a key.
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +19,6 @@ class Folded:
 
 
 def fold(needs: Needs) -> Folded:
-    units = _units(needs)
-    unit_of = {node: place for place, unit in enumerate(units) for node in unit}
-    between = [list(dict.fromkeys(unit_of[need] for need in needs[unit[0]])) for unit in units]
-    return Folded(units, between)
-
-
-def _units(needs: Needs) -> list[list[int]]:
     dependents: dict[int, list[int]] = {node: [] for node in needs}
     for node, blockers in needs.items():
         for need in blockers:
@@ -38,4 +29,6 @@ def _units(needs: Needs) -> list[list[int]]:
     units: list[list[int]] = []
     for nodes in alike.values():
         units += [nodes] if len(nodes) >= SMALLEST else [[node] for node in nodes]
-    return units
+    unit_of = {node: place for place, unit in enumerate(units) for node in unit}
+    between = [list(dict.fromkeys(unit_of[need] for need in needs[unit[0]])) for unit in units]
+    return Folded(units, between)

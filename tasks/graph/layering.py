@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tasks.graph.algorithms import in_dependency_order
+from tasks.graph.algorithms import in_dependency_order, reachable
 
 SWEEPS = 6
 WAYPOINTS = 2_000
@@ -25,28 +25,18 @@ class Layered:
 
 
 def parts(needs: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Return the connected components, each and all in the order of the units."""
     neighbours: list[list[int]] = [list(blockers) for blockers in needs]
     for unit, blockers in enumerate(needs):
         for need in blockers:
             neighbours[need].append(unit)
-    part_of = [-1] * len(needs)
+    seen: set[int] = set()
     found: list[list[int]] = []
     for start in range(len(needs)):
-        if part_of[start] < 0:
-            found.append(sorted(_spread(start, neighbours, part_of, len(found))))
+        if start not in seen:
+            part = reachable([start], lambda units: [other for unit in units for other in neighbours[unit]])
+            found.append(sorted(part))
+            seen |= part
     return found
-
-
-def _spread(start: int, neighbours: list[list[int]], part_of: list[int], number: int) -> list[int]:
-    part_of[start] = number
-    reached = [start]
-    for unit in reached:
-        for other in neighbours[unit]:
-            if part_of[other] < 0:
-                part_of[other] = number
-                reached.append(other)
-    return reached
 
 
 def ranks(needs: Sequence[Sequence[int]]) -> list[int]:
@@ -68,7 +58,6 @@ def ranks(needs: Sequence[Sequence[int]]) -> list[int]:
 
 
 def layered(part: list[int], needs: Sequence[Sequence[int]], rank: Sequence[int]) -> Layered:
-    """Put a component into layers with few line crossings."""
     item_of = {unit: item for item, unit in enumerate(part)}
     layers: list[list[int]] = [[] for _ in range(max(rank[unit] for unit in part) + 1)]
     for item, unit in enumerate(part):
@@ -90,7 +79,6 @@ def layered(part: list[int], needs: Sequence[Sequence[int]], rank: Sequence[int]
 
 
 def _longest_led_around(spans: list[int]) -> int:
-    """Return the longest span routed around units within WAYPOINTS. `spans` are the layers each line crosses."""
     remaining = WAYPOINTS
     for span, number in sorted(Counter(spans).items()):
         remaining -= span * number
@@ -100,7 +88,6 @@ def _longest_led_around(spans: list[int]) -> int:
 
 
 def neighbours_of(lines: list[list[int]], items: int) -> tuple[list[list[int]], list[list[int]]]:
-    """Return the neighbors of each item to the left and to the right."""
     left: list[list[int]] = [[] for _ in range(items)]
     right: list[list[int]] = [[] for _ in range(items)]
     for line in lines:
@@ -111,7 +98,6 @@ def neighbours_of(lines: list[list[int]], items: int) -> tuple[list[list[int]], 
 
 
 def _untangle(layers: list[list[int]], lines: list[list[int]], items: int) -> None:
-    """Sort each layer by the mean position of its neighbors, sweeping back and forth."""
     left, right = neighbours_of(lines, items)
     place = [0.0] * items
     for layer in layers:
@@ -125,7 +111,6 @@ def _untangle(layers: list[list[int]], lines: list[list[int]], items: int) -> No
 
 
 def _number(layer: list[int], place: list[float]) -> None:
-    """Place the items of a layer between 0 and 1, so that layers of different lengths are comparable."""
     step = 1 / (len(layer) + 1)
     for number, item in enumerate(layer, start=1):
         place[item] = number * step

@@ -52,7 +52,6 @@ class Actor:
 
     @property
     def session_id(self) -> str:
-        """The handle of the session; empty outside any."""
         return self.session.public_id if self.session else ""
 
     @property
@@ -61,5 +60,4 @@ class Actor:
         return (self.session.client_name if self.session else "") or self.name
 
     def require(self, scope: Scope) -> None:
-        """Raise Forbidden without this scope."""
         require(self.scopes, scope)

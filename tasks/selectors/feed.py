@@ -32,7 +32,6 @@ class EventFilter:
     verbs: tuple[str, ...] = ()
 
     def rows(self) -> QuerySet[Event]:
-        """Return the matching events, the oldest first."""
         rows = Event.objects.select_related("project", "task", "session").only(*_COLUMNS).order_by("id")
         if self.project_id is not None:
             rows = rows.filter(project_id=self.project_id)
@@ -58,7 +57,6 @@ class Batch:
 
 
 def batch(wanted: EventFilter, *, after: int, limit: int) -> Batch:
-    """Return the first matching events after an id."""
     until = last_id()
     rows = list(wanted.rows().filter(id__gt=after, id__lte=until)[: limit + 1])
     if len(rows) > limit:

@@ -30,8 +30,7 @@ class Action:
     service: Callable[..., Effect]
     about: str
     fields: tuple[str, ...] = ()
-    before_edit: bool = False
-    """It makes a task editable, so it comes first where both are asked for."""
+    before_edit: bool = False  # it makes a task editable, so it comes first where both are asked for
 
 
 ACTIONS: dict[Verb, Action] = {
@@ -47,8 +46,7 @@ ACTIONS: dict[Verb, Action] = {
     Verb.RELEASE: Action(steer.release, "Give an active task back for others to claim.", ("reason", "lease_number")),
     Verb.CANCEL: Action(steer.cancel, "Cancel a task and everything unfinished below it.", ("reason",)),
 }
-_NEWEST = 20
-"""How many of the newest events are searched for the one that moved the task."""
+_NEWEST = 20  # how many of the newest events are searched for the one that moved the task
 
 
 def perform(*, task: Task, verb: Verb, actor: Actor, seen: str = "", **fields: Any) -> Effect:
@@ -77,7 +75,6 @@ def update(
 
 
 def seen_as(task: Task) -> str:
-    """Return what a page remembers of a task, to find out later whether it has moved."""
     return f"{task.status}:{task.lease_number}"
 
 

@@ -27,10 +27,7 @@ _unchanged = CompiledUpdate(
 
 
 def require(task: Task, verb: Verb) -> None:
-    """Check that a verb may start here.
-
-    Raises Conflict, naming the status and what is possible instead.
-    """
+    """Check that a verb may start here. Raises Conflict, naming the status and what is possible instead."""
     if task.archived_at is not None:
         raise Conflict(f"{task.public_id} is archived.", next="Restore it first.")
     if not TABLE[verb].is_for(task):

@@ -39,8 +39,7 @@ ROWS_LIMIT = 100
 EDGES_DEFAULT = 5
 TEXT_BYTES = 200
 FULL_BUDGET = 200_000
-BELOW_LIMIT = 30_000
-"""About as many values as SQLite takes in one query; no group is near it."""
+BELOW_LIMIT = 30_000  # about as many values as SQLite takes in one query; no group is near it
 
 
 class GetStatus(Arguments):
@@ -232,9 +231,10 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
         verb=Verb(given.action) if given.action else None,
         reason=given.reason or "",
     )
+    links = [name for name in ("add_dependencies", "remove_dependencies") if getattr(given, name)]
     return {
         "status": effect.task.status,
-        "changed": [*changes.columns, *_links(given)],
+        "changed": [*changes.columns, *links],
         **_effects(effect),
         "repaired": serializers.short_id(given.task_id, task),
     }
@@ -269,10 +269,6 @@ def _tasks(project: Project, sent: list[str], at: str) -> list[Task]:
     if problems:
         raise invalid(problems, next="Nothing was changed. Send ids of tasks in this project.")
     return found
-
-
-def _links(given: UpdateTask) -> list[str]:
-    return [name for name in ("add_dependencies", "remove_dependencies") if getattr(given, name)]
 
 
 def _effects(effect: Effect) -> Answer:

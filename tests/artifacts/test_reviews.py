@@ -239,14 +239,14 @@ def _over_the_page(task: Task) -> None:
 def test_the_next_brief_holds_what_a_tool_sent_back(ada: Assistant, bob: Assistant, delivered: Task) -> None:
     bob.call("update_task", task_id=delivered.public_id, action="request_revision")
     brief = ada.call("execute_subtask", task_id=delivered.public_id)["brief"]
-    assert brief.startswith("## Reviewer's comment: mend this first") and "On line two" in brief
+    assert brief.startswith("## Reviewer's comment: address this first") and "On line two" in brief
 
 
 @pytest.mark.parametrize("door", [_over_rest, _over_the_page])
 def test_the_next_brief_holds_what_a_person_sent_back(ada: Assistant, delivered: Task, door: Any) -> None:
     door(delivered)
     brief = ada.call("execute_subtask", task_id=delivered.public_id)["brief"]
-    assert "mend this first\nWords\n\n" in brief and "src/a.py line 2: `` second `tick` ``\n  On line two" in brief
+    assert "address this first\nWords\n\n" in brief and "src/a.py line 2: `` second `tick` ``\n  On line two" in brief
 
 
 BAD: dict[str, dict[str, Any]] = {

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tasks.choices import Status, Verb
 from tasks.models import Project, Task
-from tasks.selectors import activity, board
+from tasks.selectors import board
 from tests.factories import (
     html_of,
     make_artifact,
@@ -320,7 +320,7 @@ def test_every_worker_counts_however_many_are_named(client: Client, project: Pro
 
 def test_a_huge_plan_says_it_too(client: Client, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(board, "TREE_ROWS", 3)
-    monkeypatch.setattr(activity, "_LOOKED_AT", 2)
+    monkeypatch.setattr(board, "LOOKED_AT", 2)
     plan = make_plan(project, 12, statuses=[Status.PENDING, Status.PENDING, Status.PENDING, Status.FAILED])
     page = _page(client, plan)
     assert 'data-tasks="3"' in page.partition('id="now-waits"')[2]
