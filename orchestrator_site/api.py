@@ -22,14 +22,14 @@ from orchestrator_site.rest.problems import TITLES, unknown_address
 from orchestrator_site.tokens.api import TokenViews
 from tasks.api.events import EventViews
 
-ADDRESSES = ("projects", "sessions", "plans", "tasks", "artifacts", "uploads", "events", "tokens")
+RESOURCES = ("projects", "sessions", "plans", "tasks", "artifacts", "uploads", "events", "tokens")
 
 
-class Addresses(serializers.Serializer[Any]):
+class Resources(serializers.Serializer[Any]):
     """The URLs of all resources."""
 
     def get_fields(self) -> dict[str, Any]:
-        return {name: serializers.URLField() for name in ADDRESSES}
+        return {name: serializers.URLField() for name in RESOURCES}
 
 
 class Meaning(serializers.Serializer[Any]):
@@ -44,11 +44,11 @@ class Meaning(serializers.Serializer[Any]):
 class Index(APIView):
     """The root of the API."""
 
-    serializer_class = Addresses
+    serializer_class = Resources
 
     def get(self, request: Request) -> Response:
         """List the resources."""
-        return Response({name: request.build_absolute_uri(f"/api/v1/{name}") for name in ADDRESSES})
+        return Response({name: request.build_absolute_uri(f"/api/v1/{name}") for name in RESOURCES})
 
 
 class ProblemType(APIView):

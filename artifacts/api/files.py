@@ -70,11 +70,11 @@ class FileViews(ProjectApi):
         listing = (
             pathless_of(found, **page) if _is_pathless(request) else folder_of(found, asked.get("path", ""), **page)
         )
-        address = request.build_absolute_uri()
+        url = request.build_absolute_uri()
         return Response(
             self.shape(
                 {
-                    "next": replace_query_param(address, "cursor", listing.cursor) if listing.cursor else None,
+                    "next": replace_query_param(url, "cursor", listing.cursor) if listing.cursor else None,
                     "path": listing.path,
                     "pathless": listing.has_pathless,
                     "results": [*_folders(listing), *map(_file, listing.files)],
@@ -90,11 +90,11 @@ class ZipViews(ProjectApi):
     content_negotiation_class = Anything
     media_types = {"download": "application/zip"}
 
-    def zipped(self, works: list[ExportedVersion], name: str) -> HttpResponseBase:
+    def zipped(self, versions: list[ExportedVersion], name: str) -> HttpResponseBase:
         """Stream a zip. Raises NotFound for an empty one."""
-        if not works:
+        if not versions:
             raise NotFound("Nothing was delivered there.", next="GET /api/v1/artifacts lists what was.")
-        return zip_answer(self.request._request, works, name)
+        return zip_answer(self.request._request, versions, name)
 
     def all_versions(self) -> bool:
         """Whether older versions are asked for, too. Raises Invalid."""

@@ -66,7 +66,7 @@ def _kind(schema: Schema) -> str:
 
 
 def _fits(value: Any, schema: Schema) -> bool:
-    """Whether a word is of the type that is wanted, and one of those that are allowed."""
+    """Whether an example has the type of a field, and is one of its allowed values."""
     kinds = schema.get("type", ["string", "integer", "object", "array", "boolean", "null"])
     names = {str: "string", bool: "boolean", int: "integer", dict: "object", list: "array", type(None): "null"}
     if names[type(value)] not in ([kinds] if isinstance(kinds, str) else kinds):

@@ -44,7 +44,7 @@ TITLES = {
 _ALLOWED = "allowed\n"
 
 
-class Refusal(exceptions.APIException):
+class CredentialsError(exceptions.APIException):
     """Credentials that were refused, with the headers that go with it."""
 
     def __init__(self, message: str, *, status: int, headers: dict[str, str]) -> None:
@@ -142,7 +142,7 @@ def _what_is_allowed(detail: Any) -> dict[str, list[str]]:
     return {"allowed": code.removeprefix(_ALLOWED).split("\n")} if code.startswith(_ALLOWED) else {}
 
 
-def _refusal(error: Any) -> Problem:
+def _bad_credentials(error: Any) -> Problem:
     return Problem(Forbidden(str(error.detail)), error.status_code, error.headers)
 
 
@@ -187,7 +187,7 @@ def _broken() -> Transient:
 
 
 _KINDS: dict[type[Exception], Callable[[Any], Problem]] = {
-    Refusal: _refusal,
+    CredentialsError: _bad_credentials,
     exceptions.ValidationError: _invalid_fields,
     exceptions.NotAuthenticated: _no_credentials,
     exceptions.PermissionDenied: _forbidden,

@@ -146,10 +146,10 @@ class PlanViews(TaskApi):
             context=given.get("context") or "",
             parent=parent,
         )
-        return Reply(self.shape(_facts(made, project)), 201, {"Location": _address(made.root)})
+        return Reply(self.shape(_facts(made, project)), 201, {"Location": _url(made.root)})
 
 
-def _address(root: Task) -> str:
+def _url(root: Task) -> str:
     return reverse("api-plan-detail" if root.is_plan else "api-task-detail", args=[root.public_id])
 
 
