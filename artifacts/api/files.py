@@ -16,7 +16,7 @@ from artifacts.export.contents import folder_versions, versions_of
 from artifacts.export.filenames import ExportedVersion
 from artifacts.export.zip_stream import zip_answer
 from artifacts.models import Artifact, ArtifactPath
-from artifacts.selectors.tree import PATHLESS, File, Listing, folder_of, pathless_of
+from artifacts.selectors.tree import PATHLESS, Listing, folder_of, pathless_of
 from orchestrator_site.kernel.errors import Invalid, NotFound
 from orchestrator_site.rest.query_params import ChoiceParameter, IntegerParameter, Parameter
 from tasks.api.base import ProjectApi
@@ -77,7 +77,7 @@ class FileViews(ProjectApi):
                     "next": replace_query_param(url, "cursor", listing.cursor) if listing.cursor else None,
                     "path": listing.path,
                     "pathless": listing.has_pathless,
-                    "results": [*_folders(listing), *map(_file, listing.files)],
+                    "results": [*_folders(listing), *({"type": "file", **asdict(file)} for file in listing.files)],
                 }
             )
         )
@@ -134,7 +134,3 @@ def _is_pathless(request: Request) -> bool:
 def _folders(listing: Listing) -> list[dict[str, Any]]:
     rows = [{"type": "folder", "name": name, "path": f"{listing.path}{name}/"} for name in listing.folders]
     return rows + ([{"type": "folder", "name": PATHLESS}] if listing.has_pathless else [])
-
-
-def _file(file: File) -> dict[str, Any]:
-    return {"type": "file", **asdict(file)}

@@ -233,7 +233,10 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
     )
     return {
         "status": effect.task.status,
-        "changed": [*changes.columns, *_links(given)],
+        "changed": [
+            *changes.columns,
+            *(name for name in ("add_dependencies", "remove_dependencies") if getattr(given, name)),
+        ],
         **_effects(effect),
         "repaired": serializers.short_id(given.task_id, task),
     }
@@ -268,10 +271,6 @@ def _tasks(project: Project, sent: list[str], at: str) -> list[Task]:
     if problems:
         raise invalid(problems, next="Nothing was changed. Send ids of tasks in this project.")
     return found
-
-
-def _links(given: UpdateTask) -> list[str]:
-    return [name for name in ("add_dependencies", "remove_dependencies") if getattr(given, name)]
 
 
 def _effects(effect: Effect) -> Answer:
