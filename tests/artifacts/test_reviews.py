@@ -169,7 +169,7 @@ def test_the_form_of_a_verdict_says_how_many_comments_go_along_and_asks_for_no_m
     _say(task, "Mend it")
     _say(task, "And that")
     page = html_of(client.get(address))
-    assert "2 comments on the work" in page and f'href="/tasks/{task.public_id}/review/"' in page
+    assert f'<p class="hint"><a href="/tasks/{task.public_id}/review/">2 ' in page
     assert " required" not in page.partition('name="reason"')[2].partition(">")[0]
     assert client.post(address, {"reason": "", "seen": "in_review:0"}).status_code == 302
     task.refresh_from_db()
@@ -205,7 +205,7 @@ def test_a_verdict_that_is_not_possible_sends_nothing(task: Task) -> None:
     Task.objects.filter(pk=task.pk).update(status=Status.PENDING)
     for verdict in (approve, request_revision):
         with pytest.raises(Conflict):
-            verdict(task=task, actor=EVE, comment="Words")
+            verdict(task=task, actor=EVE, reason="Words")
     assert ReviewComment.objects.unsent(task).count() == 1
 
 
