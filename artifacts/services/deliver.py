@@ -81,7 +81,7 @@ class PreparedDelivery:
 
     @property
     def sha256(self) -> str | None:
-        """The hash of the text, which stands for it where two requests are compared."""
+        """The hash of the text, which replaces it in the fingerprint of a request."""
         return self.text.sha256 if self.text else None
 
 

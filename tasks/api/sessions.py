@@ -71,8 +71,8 @@ class SessionViews(ProjectApi):
 
         def produce() -> Reply:
             session = caller.open_on(project)
-            address = reverse("api-session-detail", args=[session.public_id])
-            return self.reply(self._session(session.public_id), status=201, location=address)
+            url = reverse("api-session-detail", args=[session.public_id])
+            return self.reply(self._session(session.public_id), status=201, location=url)
 
         return self.once(produce, project=project)
 

@@ -13,7 +13,7 @@ from orchestrator_site.kernel.errors import Conflict
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
-from tasks.roles import Catalogue
+from tasks.roles import catalogue
 from tasks.services import review, steer
 from tasks.services.claim import claim
 from tasks.services.edit import Changes, edit
@@ -59,16 +59,15 @@ def perform(*, task: Task, verb: Verb, actor: Actor, seen: str = "", **fields: A
     return action.service(task=task, actor=actor, guard=partial(require_seen, seen=seen), **taken)
 
 
-def update(
-    *, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue, verb: Verb | None = None, reason: str = ""
-) -> Effect:
+def update(*, task: Task, actor: Actor, changes: Changes, verb: Verb | None = None, reason: str = "") -> Effect:
     """Edit a task and do a verb to it in one transaction, in the order in which both are possible."""
     with transaction.atomic():
         effect = Effect(task)
         if verb is not None and ACTIONS[verb].before_edit:
             effect = perform(task=task, verb=verb, actor=actor, reason=reason)
         if changes:
-            effect = replace(effect, task=edit(task=task, actor=actor, changes=changes, catalogue=catalogue))
+            edited = edit(task=task, actor=actor, changes=changes, catalogue=catalogue(task.project))
+            effect = replace(effect, task=edited)
         if verb is not None and not ACTIONS[verb].before_edit:
             effect = perform(task=task, verb=verb, actor=actor, reason=reason)
     return effect

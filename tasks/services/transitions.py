@@ -51,7 +51,9 @@ def move(
     if to not in TABLE[verb].targets:
         raise ValueError(f"{verb} does not lead to {to}.")
     now = timezone.now()
-    changes = {"status": to, "updated_at": now, **_lease_after(to), **_times_after(task, to, now), **fields}
+    # Only an active leaf has a lease; a claim brings a new one in `fields`.
+    no_lease = {"lease_session": None, "lease_holder": "", "lease_expires_at": None}
+    changes = {"status": to, "updated_at": now, **no_lease, **_times_after(task, to, now), **fields}
     before = task.status
     changes["is_ready"] = task.is_leaf and to in CLAIMABLE and not has_open_dependencies(task)
     _update_if_unchanged(task, changes)
@@ -66,11 +68,6 @@ def move(
         after={"status": to.value, **(note or {})},
     )
     return task
-
-
-def _lease_after(to: Status) -> dict[str, Any]:
-    """Only an active leaf has a lease; `claim` brings a new one along."""
-    return {"lease_session": None, "lease_holder": "", "lease_expires_at": None}
 
 
 def _times_after(task: Task, to: Status, now: datetime) -> dict[str, Any]:

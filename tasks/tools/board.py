@@ -12,7 +12,7 @@ from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, invalid
 from orchestrator_site.kernel.limits import TEXT_LIMIT
 from orchestrator_site.kernel.text import shortened, within_bytes
 from orchestrator_site.mcp.registry import Arguments, tool
-from tasks import roles, serializers
+from tasks import serializers
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project, Task
@@ -227,7 +227,6 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
         task=task,
         actor=actor,
         changes=changes,
-        catalogue=roles.catalogue(task.project),
         verb=Verb(given.action) if given.action else None,
         reason=given.reason or "",
     )

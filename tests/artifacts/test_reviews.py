@@ -169,7 +169,7 @@ def test_the_form_of_a_verdict_says_how_many_comments_go_along_and_asks_for_no_m
     _say(task, "Mend it")
     _say(task, "And that")
     page = html_of(client.get(address))
-    assert "2 comments on the work" in page and f'href="/tasks/{task.public_id}/review/"' in page
+    assert f'<p class="hint"><a href="/tasks/{task.public_id}/review/">2 ' in page
     assert " required" not in page.partition('name="reason"')[2].partition(">")[0]
     assert client.post(address, {"reason": "", "seen": "in_review:0"}).status_code == 302
     task.refresh_from_db()
@@ -178,11 +178,13 @@ def test_the_form_of_a_verdict_says_how_many_comments_go_along_and_asks_for_no_m
 
 def test_the_form_of_an_approval_says_that_no_brief_shows_the_comments_that_wait(client: Client, task: Task) -> None:
     signed_in(client, is_staff=True)
-    address = f"/tasks/{task.public_id}/act/approve/"
-    assert "no brief" not in html_of(client.get(address))
+    address, review = (
+        f"/tasks/{task.public_id}/act/approve/",
+        f'<p class="hint"><a href="/tasks/{task.public_id}/review/">',
+    )
+    assert review not in html_of(client.get(address))
     _say(task)
-    page = html_of(client.get(address))
-    assert "1 comment on the work</a> was not sent yet; no brief will show it" in page
+    assert review in html_of(client.get(address))
 
 
 def test_neither_words_nor_comments_are_no_reason(task: Task) -> None:
@@ -203,7 +205,7 @@ def test_a_verdict_that_is_not_possible_sends_nothing(task: Task) -> None:
     Task.objects.filter(pk=task.pk).update(status=Status.PENDING)
     for verdict in (approve, request_revision):
         with pytest.raises(Conflict):
-            verdict(task=task, actor=EVE, comment="Words")
+            verdict(task=task, actor=EVE, reason="Words")
     assert ReviewComment.objects.unsent(task).count() == 1
 
 
