@@ -1,4 +1,4 @@
-"""What the suite asks for by name: tools that speak with the client while they run."""
+"""Tools of the suite that call the client while they run."""
 
 from __future__ import annotations
 
