@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -13,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.utils.http import content_disposition_header
 
 from artifacts import storage
-from artifacts.models import Artifact, ArtifactVersion, Content
+from artifacts.models import Artifact, ArtifactVersion
 from orchestrator_site.rest.etags import is_known
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
@@ -45,7 +46,9 @@ def download(request: HttpRequest, artifact: Artifact, version: ArtifactVersion)
     status = 200 if span is None else 206
     if request.method == "HEAD":
         return HttpResponse(status=status, content_type=media_type, headers=headers)
-    checked = _checked(version.content, span or Span(0, size))
+    # The last piece is held back until everything is verified, so that no damaged file is complete.
+    is_part = span not in (None, Span(0, size))
+    checked = storage.stretch(version.content, span.start, span.stop) if span and is_part else _held_back(version)
     first = next(checked)  # missing or damaged bytes are found before the response begins
     stream = _stream(request, first, checked)
     return StreamingHttpResponse(stream, status=status, content_type=media_type, headers=headers)
@@ -71,16 +74,9 @@ def _span(request: HttpRequest, etag: str, size: int) -> Span | None:
     return Span(int(first), min(int(last) + 1, size) if last else size)
 
 
-def _checked(content: Content, span: Span) -> Iterator[bytes]:
-    """Yield a range, or everything with the last piece held back until all is verified: no damaged file is complete."""
-    if span != Span(0, content.size_bytes):
-        return storage.stretch(content, span.start, span.stop)
-    return _held_back(storage.chunks(content))
-
-
-def _held_back(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _held_back(version: ArtifactVersion) -> Iterator[bytes]:
     held = b""
-    for chunk in chunks:
+    for chunk in storage.chunks(version.content):
         if held:
             yield held
         held = chunk
@@ -89,12 +85,7 @@ def _held_back(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _stream(request: HttpRequest, first: bytes, rest: Iterator[bytes]) -> Iterator[bytes] | AsyncIterator[bytes]:
     """Return chunks as the server reads them: under ASGI, Django would collect a plain iterator first."""
-    return _asynchronously(first, rest) if isinstance(request, ASGIRequest) else _after(first, rest)
-
-
-def _after(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
+    return _asynchronously(first, rest) if isinstance(request, ASGIRequest) else chain([first], rest)
 
 
 async def _asynchronously(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,7 +1,7 @@
 """Warnings about a delivered text that may have been cut off on its way.
 
-Nothing is scored and nothing is rejected: each warning is a fact that whoever delivered the text can check. A rule that
-would often be wrong about complete texts is left out.
+Nothing is scored and nothing is rejected: each warning is a fact that can be checked. A rule that would often be wrong
+about complete texts is left out.
 """
 
 from __future__ import annotations

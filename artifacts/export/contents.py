@@ -65,8 +65,8 @@ def chunks_of(version: ExportedVersion) -> Iterator[bytes]:
     return storage.chunks(content)
 
 
-def _of(wanted: Q, all_versions: bool) -> list[ExportedVersion]:
-    artifacts = Artifact.objects.filter(wanted).values("pk")
+def _of(condition: Q, all_versions: bool) -> list[ExportedVersion]:
+    artifacts = Artifact.objects.filter(condition).values("pk")
     versions = ArtifactVersion.objects.filter(artifact__in=artifacts)
     return list(_exported(versions, ArtifactPath.objects.filter(artifact__in=artifacts), all_versions))
 

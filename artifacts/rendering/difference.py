@@ -14,11 +14,11 @@ from artifacts.rendering.sandbox import render
 
 COMPARED_CHARACTERS = 1024 * 1024
 COMPARED_LINES = 5_000
-"""Lines of each side that are looked at for moves; text alike at both ends does not count."""
+"""Lines of each side that are searched for moves, not counting those that are the same at both ends."""
 SHOWN_ROWS = 6_000
 SHOWN_LINE = 2_000
 MARKED_LINE = 500
-"""Characters of a line up to which it is said what changed within it."""
+"""Characters of a line up to which changes within it are marked."""
 CONTEXT = 3
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 NO_NEWLINE = "\\ No newline at end of file"
@@ -38,7 +38,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What stands side by side; the same line twice where nothing changed."""
+    """Two lines side by side; the same line twice where nothing changed."""
 
     old: Line | None
     new: Line | None
@@ -47,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """Changes that stand close together, with some lines around them."""
+    """Changes that are close together, with some lines around them."""
 
     rows: list[Row]
 
@@ -58,19 +58,19 @@ class Hunk:
 
     @property
     def unified(self) -> Iterator[Row]:
-        """The rows one below the other: each the same on both sides or one side alone, what went before what came."""
-        came: list[Row] = []
+        """The rows one below the other, removed ones before added ones."""
+        added: list[Row] = []
         for row in self.rows:
             if row.is_same:
-                yield from came
-                came = []
+                yield from added
+                added = []
                 yield row
                 continue
             if row.old:
                 yield Row(row.old, None, False)
             if row.new:
-                came.append(Row(None, row.new, False))
-        yield from came
+                added.append(Row(None, row.new, False))
+        yield from added
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +83,13 @@ class Difference:
     compared: int | None = None
     """How many characters of each were compared, where that was not all."""
     is_rough: bool = False
-    """Whether the texts were too different to find out what moved."""
+    """Whether the texts were too different to find moves."""
     left_out: int = 0
     """Rows that are not shown."""
 
 
 def difference(old: Content, new: Content, old_text: str, new_text: str, *, context: int = CONTEXT) -> Difference:
-    """Compare the texts of two contents, which are at hand, line by line; `context` is at least 1.
+    """Compare two contents line by line, given their texts; `context` is at least 1.
 
     Call it outside any transaction.
     """
@@ -105,7 +105,7 @@ def difference(old: Content, new: Content, old_text: str, new_text: str, *, cont
 
 
 def _fine(old: Content, new: Content, before: list[str], after: list[str]) -> list[Opcode] | None:
-    """Return what moved and what stayed; None where there is too much of it, or it takes too long."""
+    """Return the changes including moves; None where there are too many, or it takes too long."""
     plain = plain_opcodes(before, after)
     changed = _changed(plain)
     if min(changed) == 0:  # nothing can have moved
@@ -114,7 +114,7 @@ def _fine(old: Content, new: Content, before: list[str], after: list[str]) -> li
         return None
     key = (old.sha256, new.sha256, str(len(before)), str(len(after)))
     found = render(key, "opcodes", old=before, new=after)
-    return None if found is None else [_opcode(code) for code in found]
+    return None if found is None else [(tag, first, last, start, stop) for tag, first, last, start, stop in found]
 
 
 def unified(difference: Difference, old_name: str, new_name: str) -> str:
@@ -125,32 +125,20 @@ def unified(difference: Difference, old_name: str, new_name: str) -> str:
     for hunk in difference.hunks:
         lines.append(hunk.header)
         for row in hunk.unified:
-            lines += _written(row)
+            if line := row.old or row.new:
+                sign = " " if row.is_same else "-" if row.old else "+"
+                lines += [sign + line.raw.removesuffix("\n"), *([] if line.has_end else [NO_NEWLINE])]
     return "\n".join(lines) + "\n"
 
 
-def _written(row: Row) -> list[str]:
-    line = row.old or row.new
-    if line is None:
-        return []
-    sign = " " if row.is_same else "-" if row.old else "+"
-    return [sign + line.raw.removesuffix("\n"), *([] if line.has_end else [NO_NEWLINE])]
-
-
-def _opcode(code: list[str | int]) -> Opcode:
-    tag, *places = code
-    first, last, start, stop = map(int, places)
-    return str(tag), first, last, start, stop
-
-
 def _changed(codes: Iterable[Opcode]) -> tuple[int, int]:
-    """Count the lines that went and that came."""
+    """Count removed and added lines."""
     changed = [code for code in codes if code[0] != "equal"]
     return sum(code[2] - code[1] for code in changed), sum(code[4] - code[3] for code in changed)
 
 
 def _grouped(codes: list[Opcode], context: int) -> Iterator[list[Opcode]]:
-    """Put changes that stand close together into groups, with lines around them."""
+    """Group changes that are close together, with lines around them."""
     group: list[Opcode] = []
     for place, (tag, first, last, start, stop) in enumerate(codes):
         if tag != "equal":
@@ -168,17 +156,17 @@ def _grouped(codes: list[Opcode], context: int) -> Iterator[list[Opcode]]:
 
 
 def _hunks(groups: list[list[Opcode]], old: list[str], new: list[str]) -> Iterator[Hunk]:
-    """Yield hunks of up to as many rows as a page holds, the last one cut."""
-    room = SHOWN_ROWS
+    """Yield hunks until a page is full, the last one cut."""
+    left = SHOWN_ROWS
     for group in groups:
-        rows = list(islice(_rows(group, old, new), room))
-        room -= len(rows)
+        rows = list(islice(_rows(group, old, new), left))
+        left -= len(rows)
         if rows:
             yield Hunk(rows)
 
 
 def _height(code: Opcode) -> int:
-    """How many rows a change takes."""
+    """Return how many rows a change takes."""
     return max(code[2] - code[1], code[4] - code[3])
 
 

@@ -29,17 +29,14 @@ class Excerpt:
 
     @property
     def end(self) -> int:
-        """Where the next part begins."""
         return self.offset + len(self.text)
 
     @property
     def left(self) -> int:
-        """How many characters follow."""
         return max(self.total - self.end, 0)
 
     @property
     def earlier(self) -> int:
-        """Where the part before begins."""
         return max(self.offset - self.size, 0)
 
 

@@ -1,4 +1,4 @@
-"""Images that a browser may show: pixels of four common formats, told by their first bytes and by nothing else.
+"""Images that a browser may show: pixels of four common formats, recognized by their first bytes alone.
 
 SVG is none of them: it is a document that can hold scripts.
 """

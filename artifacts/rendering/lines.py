@@ -1,13 +1,13 @@
-"""Lines of a text as HTML, each with its number as a link, without a parser: every process may load it."""
+"""Lines of a text as HTML, each with its number as a link, without a parser."""
 
 from __future__ import annotations
 
 from html import escape
 
 KNOWN_BY = 4_096
-"""Characters at its beginning that tell the language of a text that is coloured in parts."""
+"""Characters at the beginning of a text from which its language is guessed."""
 PICTURES = {number: 0x2400 + number for number in range(32) if chr(number) not in "\t\n\r"} | {0x7F: 0x2421}
-"""What is shown in the place of characters that have no shape."""
+"""What is shown for characters that have no shape."""
 _LINE = '<span id="L{0}"><a href="#L{0}" data-line="{0}" tabindex="-1" aria-hidden="true"></a>{1}\n</span>'
 _REST = '<span><a tabindex="-1" aria-hidden="true"></a>{}\n</span>'
 
@@ -18,7 +18,7 @@ def visible(text: str) -> str:
 
 
 def numbered(html: str, first: int = 1, *, goes_on: bool = False) -> str:
-    """Return HTML in lines from number `first` on; where it `goes_on`, the first is the rest of a line begun before."""
+    """Return HTML in lines from number `first` on; where it `goes_on`, the first is the rest of an earlier line."""
     lines = html.split("\n")
     if lines[-1] == "":
         lines.pop()

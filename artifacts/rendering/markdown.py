@@ -1,4 +1,4 @@
-"""Markdown as safe HTML: no markup of its own, no other scheme than the web's, no image from elsewhere, no style.
+"""Markdown as safe HTML: no raw markup, no scheme but the web's, no images from elsewhere, no styles.
 
 Runs only in the rendering process.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from html import escape
 from itertools import count
 
 import nh3
@@ -20,9 +21,9 @@ from pygments.token import STANDARD_TYPES
 from artifacts.rendering.source import coloured
 
 DEEPEST = 40
-"""Levels of nesting; what lies deeper is left to the views of the source."""
+"""Levels of nesting; what is deeper is seen only in the source."""
 ID_PREFIX = "md-"
-"""Keeps the names of headings apart from everything else on the page."""
+"""Keeps the ids of headings from clashing with others on the page."""
 _BELOW = 2
 """The page has headings of the first two levels of its own."""
 _TEXT_TAGS = {"p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a", "span", "div"}
@@ -46,7 +47,7 @@ _CLEANER = nh3.Cleaner(
 
 
 def markdown(text: str) -> str:
-    """Return a Markdown text as HTML that may stand in a page of this site."""
+    """Return a Markdown text as HTML that is safe in a page of this site."""
     return _CLEANER.clean(_parser().render(text.removeprefix("\ufeff")))
 
 
@@ -59,7 +60,7 @@ def _parser() -> MarkdownIt:
 
 
 def _checked(tag: str, name: str, value: str) -> str | None:
-    """Let links lead to the web or to a heading of the same text: a path would lead to a page of this site."""
+    """Allow links to the web or to a heading of the same text: a path would lead to a page of this site."""
     if name != "href":
         return value
     if value.startswith("#"):
@@ -68,27 +69,20 @@ def _checked(tag: str, name: str, value: str) -> str | None:
 
 
 def _fit_into_page(state: StateCore) -> None:
-    """Put headings below those of the page, name them, and say the alignment of cells by class, not by style."""
+    """Put headings below those of the page, give them ids, and align cells by class, not by style."""
     named: dict[str, count[int]] = {}
     for place, token in enumerate(state.tokens):
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + _BELOW, 6)}"
         if token.type == "heading_open":
-            slug = _slug(_words(state.tokens[place + 1]))
+            parts = state.tokens[place + 1].children or ()  # without marks and URLs
+            words = "".join(part.content for part in parts if part.type in ("text", "code_inline", "image"))
+            # As code forges do it, so that tables of contents work.
+            slug = re.sub(r"[^\w\- ]", "", words[:200].lower()).strip().replace(" ", "-")
             number = next(named.setdefault(slug, count()))
             token.attrSet("id", f"{slug}-{number}" if number else slug)
         elif token.type in ("th_open", "td_open"):
             token.attrs = {"class": str(style).rpartition(":")[2]} if (style := token.attrGet("style")) else {}
-
-
-def _words(heading: Token) -> str:
-    """Return what a reader sees of a heading, without its marks and the addresses of its links."""
-    return "".join(part.content for part in heading.children or () if part.type in ("text", "code_inline", "image"))
-
-
-def _slug(heading: str) -> str:
-    """Name a heading as code forges do, so that tables of contents lead somewhere."""
-    return re.sub(r"[^\w\- ]", "", heading[:200].lower()).strip().replace(" ", "-")
 
 
 def _code(self: RendererHTML, tokens: Sequence[Token], place: int, options: OptionsDict, env: EnvType) -> str:
@@ -98,15 +92,11 @@ def _code(self: RendererHTML, tokens: Sequence[Token], place: int, options: Opti
 
 
 def _image(self: RendererHTML, tokens: Sequence[Token], place: int, options: OptionsDict, env: EnvType) -> str:
-    """Name an image and lead to it: a browser that loaded it would tell others who reads this."""
+    """Name an image and link to it: a browser that loaded it would reveal who reads this."""
     token = tokens[place]
     link = Token("link_open", "a", 1, attrs={"href": token.attrGet("src") or ""})
     name = self.renderInlineAsText(token.children, options, env) or "without a name"
-    return f"<a{self.renderAttrs(link)}>[image: {_escaped(name)}]</a>"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"<a{self.renderAttrs(link)}>[image: {escape(name, quote=False)}]</a>"
 
 
 _RULES = {

@@ -1,4 +1,4 @@
-"""What changed between two lists of lines. Runs in the rendering process, since bad luck makes it slow."""
+"""What changed between two lists of lines. Runs in the rendering process, since some texts make it slow."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def plain_opcodes(old: Sequence[str], new: Sequence[str]) -> list[Opcode]:
 
 
 def _alike(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
-    """Return how many lines are the same at the beginning and, of the others, at the end."""
+    """Return how many lines are the same at the beginning and, of the rest, at the end."""
     most = min(len(old), len(new))
     begin = next((place for place in range(most) if old[place] != new[place]), most)
     end = next((place for place in range(most - begin) if old[-1 - place] != new[-1 - place]), most - begin)

@@ -1,7 +1,7 @@
-"""A text of any size in parts that are coloured, kept and sent each by itself.
+"""A text of any size in parts that are highlighted, cached and sent each by itself.
 
-Parts begin near multiples of PART_CHARACTERS, so where any of them begins is known from the text around that place
-alone: behind a blank line if there is one, else at the next line, and in the middle of a line that is too long.
+Parts begin near multiples of PART_CHARACTERS, so where one begins is known from the text around that place alone:
+after a blank line if there is one, else at the next line, and in the middle of a line that is too long.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from artifacts.storage import slices
 PART_CHARACTERS = 32 * 1024
 PARTS_PER_PAGE = 32
 SLACK = 4 * 1024
-"""Characters behind a multiple in which a part may begin."""
+"""Characters after a multiple in which a part may begin."""
 LONGEST_COLOURED = 10_000
-"""Characters of a line from which on its part has no colours: a browser takes seconds to lay out such a line."""
+"""The longest line with colors, since a browser takes seconds to lay out a longer one."""
 MOST_NUMBERED = 6_000
-"""Lines of a part up to which each is a link: a page would drown in more."""
+"""The most lines in a part that are links, since more make a page slow."""
 _NO_COLOURS = {
     "long": f"A line of more than {LONGEST_COLOURED:,} characters has no colours, nor have those near it.",
     "late": "These lines could not be coloured in the time that there is for it.",
@@ -66,7 +66,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Coloured:
-    """A part as HTML that is safe to stand in a page; without colours where these could not be made."""
+    """A part as HTML that is safe in a page; without colors where they could not be made."""
 
     html: SafeString
     why_plain: str = ""
@@ -103,7 +103,7 @@ def _parted(text: str, cuts: list[int], offset: int, first: int, ends: int) -> I
 
 
 def part_at(content: Content, offset: int) -> int:
-    """Return the number of the part that holds a character; the last one's for a place behind the end.
+    """Return the number of the part that holds a character; of the last one for a place after the end.
 
     Raises Damaged.
     """
@@ -112,7 +112,7 @@ def part_at(content: Content, offset: int) -> int:
 
 
 def part_of_line(content: Content, line: int) -> int:
-    """Return the number of the part that a line begins in; the last one's for a line behind the end.
+    """Return the number of the part that a line begins in; of the last one for a line after the end.
 
     Raises Damaged.
     """
@@ -144,7 +144,7 @@ def _html(content: Content, part: Part, name: str) -> str | None:
 
 
 def _cut(text: str, place: int) -> int:
-    """Return where the part begins that would begin at a place of a text, or a little behind it."""
+    """Return where a part begins that should begin at a place of a text, or a little after it."""
     if place == 0:
         return 0
     for pattern in _BREAKS:

@@ -30,16 +30,16 @@ _SIGNS = (
     (r"diff --git |--- .*\n\+\+\+ |Index: ", "diff"),
     (r"%YAML |---\n\w+:", "yaml"),
 )
-"""How a text without a telling name says itself what it is."""
+"""How a text without a telling name shows its language."""
 
 
 def source(text: str, name: str) -> str:
-    """Return a text in lines, each with its number as an anchor; the name of its file tells the language."""
+    """Return a text in lines, each with its number as an anchor; the language is guessed from the file name."""
     return numbered(_html(text, _lexer(text, name)))
 
 
 def source_part(text: str, name: str, begin: str, first: int, goes_on: bool) -> str:
-    """Return a part of a text in lines from number `first` on; how the whole begins tells the language as well."""
+    """Return a part of a text in lines from number `first` on; how the text begins helps to guess its language."""
     return numbered(_html(text, _lexer(begin, name)), first, goes_on=goes_on)
 
 

@@ -1,4 +1,4 @@
-"""How a delivered text can be looked at, and its rendering."""
+"""The views of a text, and their HTML."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class View(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """A text as HTML that is safe to stand in a page; `html` is None where it could not be made."""
+    """A text as HTML that is safe in a page; `html` is None where it could not be made."""
 
     view: View
     html: SafeString | None
@@ -35,19 +35,19 @@ class Rendering:
 
 
 def name_of(artifact: Artifact) -> str:
-    """The name of its file; empty without a path."""
+    """Return the name of its file; empty without a path."""
     paths = artifact.paths.all()
     return paths[0].path.rpartition("/")[2] if paths else ""
 
 
 def views_of(name: str, kind: str, text: str) -> list[View]:
-    """Return how a text can be looked at, the best first; code without a name may be code within Markdown."""
+    """Return the views of a text, the best first; code without a name may be code within Markdown."""
     is_markdown = bool(_MARKDOWN_NAME.search(name) if name else kind != Kind.CODE or _HAS_FENCE.search(text))
     return [View.RENDERED, View.SOURCE, View.PLAIN] if is_markdown else [View.SOURCE, View.PLAIN]
 
 
 def rendered(content: Content, text: str, view: View, name: str) -> Rendering:
-    """Render the beginning of a content's text, which is at hand. Call it outside any transaction."""
+    """Render the beginning of a content, given its text. Call it outside any transaction."""
     text = beginning(text)
     if view == View.RENDERED:
         html = render((content.sha256, str(len(text))), "markdown", text=text)
@@ -57,7 +57,7 @@ def rendered(content: Content, text: str, view: View, name: str) -> Rendering:
 
 
 def beginning(text: str) -> str:
-    """Return as much of a text as is rendered, in whole lines where there are any."""
+    """Return as much of a text as is rendered, in complete lines where there are any."""
     place = -1
     for _ in range(RENDERED_LINES):
         place = text.find("\n", place + 1, RENDERED_CHARACTERS)

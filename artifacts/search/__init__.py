@@ -1,1 +1,1 @@
-"""Search over tasks and delivered work: documents that the services write, and one seam that asks them."""
+"""Search over tasks and artifacts: documents that the services write, and one function that queries them."""

@@ -1,4 +1,4 @@
-"""Cursors of searches: where a page ended, tied to the question that it answered."""
+"""Cursors of searches: where a page ended, tied to its query."""
 
 from __future__ import annotations
 
@@ -22,21 +22,18 @@ class Cursor:
 
 
 def written(question: str, every: bool, place: Place) -> str:
-    """Return a cursor as the caller gets it."""
+    """Return a cursor as a string."""
     return f"{'all' if every else 'any'}:{_sum(question)}:{place.rank!r}:{place.owner}"
 
 
 def read(text: str | None, question: str) -> Cursor | None:
-    """Read a cursor that a caller sent.
-
-    Raises Invalid for one that is none, or is of another question.
-    """
+    """Read a cursor that a caller sent. Raises Invalid, also for one of another query."""
     if text is None:
         return None
     form = _FORM.fullmatch(text)
     if form is None or form[2] != _sum(question) or not isfinite(float(form[3])):
         raise Invalid(
-            "cursor: this is no cursor of this search.", next="Send a cursor that the same search answered, or none."
+            "cursor: not a cursor of this search.", next="Send a cursor that the same search returned, or none."
         )
     return Cursor(form[1] == "all", Place(float(form[3]), int(form[4])))
 

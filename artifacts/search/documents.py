@@ -1,4 +1,4 @@
-"""How tasks and delivered work become documents: who owns which key, and where a text is cut."""
+"""How tasks and artifacts become search documents: their keys, and where a text is cut."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from artifacts.models import SearchDocument
 from tasks.models import Task
 
 PIECE = 16_000
-"""Characters of a document at most, so that a hit tells where in a large work it is."""
+"""The most characters in a document, so that a hit shows where in a large artifact it is."""
 PIECES = 64
-"""How many pieces of one work are indexed, about a million characters; what is behind them, in_artifact finds."""
+"""How many pieces of one artifact are indexed, about a million characters; in_artifact finds the rest."""
 PARTS = 128
-"""Keys that each owner has for its documents: the first names the work, the others hold its text."""
+"""Keys of the documents of each owner: the first describes the artifact, the others hold its text."""
 TITLE_LIMIT = 1_000
 _CUT_WITHIN = 200
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What is known of an artifact before its text is read."""
+class IndexedArtifact:
+    """What is indexed of an artifact besides its text."""
 
     key: int
     public_id: str
@@ -32,12 +32,12 @@ class Work:
 
 
 def owner_of(*, task: int | None = None, artifact: int | None = None) -> int:
-    """Return the number of an owner; see SearchDocument."""
+    """Return the number of an owner (see SearchDocument)."""
     return task * 2 if task is not None else (artifact or 0) * 2 + 1
 
 
 def of_task(task: Task) -> SearchDocument:
-    """Return the one document of a task: its beginning, where its words are many."""
+    """Return the one document of a task, cut where it is long."""
     body = "\n".join(filter(None, (task.description, task.context, task.summary)))
     return SearchDocument(
         id=owner_of(task=task.pk) * PARTS,
@@ -50,26 +50,28 @@ def of_task(task: Task) -> SearchDocument:
     )
 
 
-def of_artifact(work: Work, task: Task, pieces: Iterable[tuple[int, int, str]]) -> Iterator[SearchDocument]:
-    """Yield a document for each piece (its part, its offset, its text); part 0 holds what the work is about."""
-    title = f"{' '.join(work.paths)} {task.title}"[:TITLE_LIMIT]
+def of_artifact(
+    artifact: IndexedArtifact, task: Task, pieces: Iterable[tuple[int, int, str]]
+) -> Iterator[SearchDocument]:
+    """Yield a document for each piece (its part, its offset, its text); part 0 describes the artifact."""
+    title = f"{' '.join(artifact.paths)} {task.title}"[:TITLE_LIMIT]
     for part, offset, text in pieces:
         yield SearchDocument(
-            id=owner_of(artifact=work.key) * PARTS + part,
+            id=owner_of(artifact=artifact.key) * PARTS + part,
             project_id=task.project_id,
             task_id=task.pk,
-            artifact_id=work.key,
-            kind=work.kind,
-            scope=f"{_scope(task, work.kind)} kartifact",
+            artifact_id=artifact.key,
+            kind=artifact.kind,
+            scope=f"{_scope(task, artifact.kind)} kartifact",
             offset=offset,
             title=title,
             body=plain(text),
         )
 
 
-def head_of(work: Work) -> tuple[int, int, str]:
-    """Return the piece that says what a work is about; its paths are in the title as far as they fit."""
-    return 0, 0, "\n".join(filter(None, (work.summary, work.public_id, "\n".join(work.paths))))[: 4 * PIECE]
+def head_of(artifact: IndexedArtifact) -> tuple[int, int, str]:
+    """Return the piece that describes an artifact; its paths are in the title as far as they fit."""
+    return 0, 0, "\n".join(filter(None, (artifact.summary, artifact.public_id, "\n".join(artifact.paths))))[: 4 * PIECE]
 
 
 def cut(chunks: Iterable[str]) -> Iterator[tuple[int, int, str]]:
@@ -88,7 +90,7 @@ def cut(chunks: Iterable[str]) -> Iterator[tuple[int, int, str]]:
 
 
 def plain(text: str) -> str:
-    """Put spaces where characters are that no text holds or that mark hits; every other one keeps its place."""
+    """Replace control characters, which also mark hits, with spaces; all others keep their places."""
     return _CONTROL.sub(" ", text)
 
 

@@ -1,6 +1,6 @@
-"""The two indexes behind one question: FTS5 on SQLite, a generated tsvector with GIN on PostgreSQL.
+"""The two search indexes: FTS5 on SQLite, and a generated tsvector with GIN on PostgreSQL.
 
-Both answer owners by rank (smaller is better), each with its best document. Only the ways to ask differ.
+Both return owners by rank (smaller is better), each with its best document.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from artifacts.search.documents import PARTS
 from artifacts.search.query_parser import Term
 
 START, STOP = "\x02", "\x03"
-"""What stands around hits in a marked text; documents hold neither."""
+"""What surrounds hits in a marked text; documents hold neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The last hit that somebody has seen. Where it is still found, its rank of now counts, so pages go on true."""
+    """The last hit of the page before. Where it is still found, its current rank counts, so pages stay consistent."""
 
     rank: float
     owner: int
@@ -121,12 +121,12 @@ class Postgresql:
             SELECT id, id / {PARTS} AS owner, -ts_rank(vector, asked)::float8 AS rank
             FROM artifacts_searchdocument, to_tsquery('orchestrator_words', %s) asked
             WHERE {" AND ".join(["vector @@ asked", *conditions])}
-        """  # noqa: S608  # the conditions are ours, their values apart
+        """  # noqa: S608  # the conditions are ours, their values are parameters
         best = "SELECT DISTINCT ON (owner) id, owner, rank FROM found ORDER BY owner, rank, id"
         return _page(found, best, [expression, *values], after, limit)
 
     def marked(self, expression: str, bodies: Mapping[int, str]) -> dict[int, str]:
-        """Mark all words; signs stand as spaces here, each in its place."""
+        """Mark all words, in bodies with spaces in the places of punctuation."""
         statement = """
             SELECT id, ts_headline('orchestrator_words', body, to_tsquery('orchestrator_words', %s), %s)
             FROM unnest(%s::bigint[], %s::text[]) AS given (id, body)
@@ -142,7 +142,7 @@ def engine() -> Engine:
 
 
 def _filled(found: re.Match[str]) -> str:
-    """Put a letter that nobody looks for and spaces in the place of what would be left out, so all else keeps its."""
+    """Replace what PostgreSQL would leave out with a rare letter and spaces, so that the rest keeps its place."""
     size = len(found[0])
     return found[0] if len(found[0].encode()) < _LONGEST_WORD else (_FILLING * (size // 512 + 1))[:size]
 

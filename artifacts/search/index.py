@@ -1,4 +1,4 @@
-"""Keep the documents of search true: written in the transaction of a change, long works after it, all of them anew."""
+"""Keep search documents up to date: in the transaction of a change, long artifacts after it, or all of them again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from artifacts import storage
 from artifacts.models import Artifact, ArtifactVersion, Content, SearchBacklog, SearchDocument
 from artifacts.search import documents
-from artifacts.search.documents import PARTS, Work, owner_of
+from artifacts.search.documents import PARTS, IndexedArtifact, owner_of
 from artifacts.storage import Damaged, Unreadable
 from orchestrator_site.kernel.batch import Batch
 from tasks.models import Task
@@ -30,7 +30,7 @@ _UPSERT = f"""
 """  # noqa: S608  # names of our own
 _TOGETHER = 200
 _PIECES_TOGETHER = 8
-"""Documents of one transaction where much is written: nobody else can write meanwhile on SQLite."""
+"""Documents in one transaction where much is written, since on SQLite it blocks all other writers."""
 _READ_FOR_TASK = ("public_id", "project", "root", "title", "description", "context", "summary")
 
 
@@ -38,11 +38,11 @@ def index_tasks(tasks: Sequence[Task], *, renamed: bool = False) -> None:
     """Write the words of tasks. Call it in the transaction of the change, with their rows locked."""
     _write(documents.of_task(task) for task in tasks)
     if renamed:
-        _index_works_of([task.pk for task in tasks])
+        _index_artifacts_of([task.pk for task in tasks])
 
 
-def _index_works_of(tasks: Sequence[int]) -> None:
-    """Index the works of tasks anew, which are found by the names of their tasks too, once the change holds."""
+def _index_artifacts_of(tasks: Sequence[int]) -> None:
+    """Index the artifacts of renamed tasks again after the transaction, since they are found by those names too."""
     owners = [owner_of(artifact=key) for key in Artifact.objects.filter(task__in=tasks).values_list("pk", flat=True)]
     note(owners)
     for owner in owners:
@@ -52,15 +52,15 @@ def _index_works_of(tasks: Sequence[int]) -> None:
 def index_artifact(version: ArtifactVersion, *, task: Task, paths: Sequence[str]) -> None:
     """Write the words of an artifact whose latest version this is. Call it in the transaction of the delivery.
 
-    A work that is kept in a file is read after the transaction: it may be long, and then all others would wait.
+    Content that is stored in a file is read after the transaction: it may be long, and block all other writers.
     """
     artifact, content = version.artifact, version.content
-    work = Work(artifact.pk, artifact.public_id, artifact.kind, artifact.summary, tuple(paths))
+    about = IndexedArtifact(artifact.pk, artifact.public_id, artifact.kind, artifact.summary, tuple(paths))
     is_long = content.data is None and _is_text(content)
-    pieces = [documents.head_of(work), *([] if is_long else documents.cut(_texts(content)))]
+    pieces = [documents.head_of(about), *([] if is_long else documents.cut(_texts(content)))]
     if artifact.version > 1:
         _forget(artifact.pk, first=len(pieces))
-    _write(documents.of_artifact(work, task, pieces))
+    _write(documents.of_artifact(about, task, pieces))
     if is_long:
         owner = owner_of(artifact=artifact.pk)
         note([owner])
@@ -68,7 +68,7 @@ def index_artifact(version: ArtifactVersion, *, task: Task, paths: Sequence[str]
 
 
 def note(owners: Iterable[int]) -> None:
-    """Note tasks and artifacts whose words are still to be indexed."""
+    """Note tasks and artifacts that are still to be indexed."""
     SearchBacklog.objects.bulk_create([SearchBacklog(owner) for owner in owners], ignore_conflicts=True)
 
 
@@ -92,10 +92,7 @@ def catch_up(*, seconds: float | None = None) -> int:
 
 
 def reindex() -> int:
-    """Write every document anew, and the index from them. Returns how many owners were done.
-
-    Searching goes on meanwhile. What nobody owns any more went with its owner.
-    """
+    """Write every document again, and the index from them. Returns how many owners were done."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO artifacts_searchindex (artifacts_searchindex) VALUES ('rebuild')")
@@ -107,46 +104,37 @@ def reindex() -> int:
 
 
 def catch_up_with(owner: int) -> None:
-    """Index a noted artifact piece by piece; where a newer version arrives meanwhile, that delivery notes it again."""
+    """Index a noted artifact piece by piece; a newer version that arrives during this notes it again."""
     artifact = Artifact.objects.select_related("task").filter(pk=owner // 2).first()
-    version = _latest(artifact) if artifact else None
+    latest = ArtifactVersion.objects.select_related("content").filter(artifact=owner // 2)
+    version = latest.filter(number=artifact.version).first() if artifact else None
     if artifact is None or version is None:
         SearchBacklog.objects.filter(owner=owner).delete()
         return
     paths = tuple(artifact.paths.values_list("path", flat=True))
-    work = Work(artifact.pk, artifact.public_id, artifact.kind, artifact.summary, paths)
-    found = documents.of_artifact(work, artifact.task, _pieces(work, version))
+    about = IndexedArtifact(artifact.pk, artifact.public_id, artifact.kind, artifact.summary, paths)
+    found = documents.of_artifact(about, artifact.task, _pieces(about, version))
     last = 0
     while batch := list(islice(found, _PIECES_TOGETHER)):
         last = batch[-1].pk
-        if not _write_if_latest(artifact, batch):
-            return
+        with transaction.atomic():
+            if not _is_latest(artifact):
+                return
+            _write(batch)
     with transaction.atomic():
         if _is_latest(artifact):
             _forget(artifact.pk, first=last % PARTS + 1)
             SearchBacklog.objects.filter(owner=owner).delete()
 
 
-def _latest(artifact: Artifact) -> ArtifactVersion | None:
-    return artifact.versions.select_related("content").filter(number=artifact.version).first()
-
-
-def _write_if_latest(artifact: Artifact, batch: list[SearchDocument]) -> bool:
-    with transaction.atomic():
-        if not _is_latest(artifact):
-            return False
-        _write(batch)
-    return True
-
-
 def _is_latest(artifact: Artifact) -> bool:
-    """Whether an artifact is still as it was read; its row is locked, unless somebody else has it at this moment."""
+    """Whether an artifact is still as it was read; its row is locked, unless another transaction has it locked."""
     rows = Artifact.objects.select_for_update(skip_locked=True)
     return rows.filter(pk=artifact.pk, version=artifact.version).exists()
 
 
 def _catch_up_with_tasks(keys: list[int]) -> None:
-    """Index noted tasks; those that somebody is changing at this moment stay noted."""
+    """Index noted tasks; those that are being changed stay noted."""
     if not keys:
         return
     with transaction.atomic():
@@ -157,16 +145,16 @@ def _catch_up_with_tasks(keys: list[int]) -> None:
         SearchBacklog.objects.filter(owner__in=[owner_of(task=key) for key in keys if key not in left]).delete()
 
 
-def _pieces(work: Work, version: ArtifactVersion) -> Iterator[tuple[int, int, str]]:
-    yield documents.head_of(work)
+def _pieces(about: IndexedArtifact, version: ArtifactVersion) -> Iterator[tuple[int, int, str]]:
+    yield documents.head_of(about)
     try:
         yield from documents.cut(_texts(version.content))
-    except (Damaged, Unreadable, UnicodeDecodeError):  # told by who reads or verifies it; what it is about is found
-        logger.warning("The text of %s could not be indexed: its stored bytes cannot be read.", work.public_id)
+    except (Damaged, Unreadable, UnicodeDecodeError):  # reading and verifying report it
+        logger.warning("The text of %s could not be indexed: its stored bytes cannot be read.", about.public_id)
 
 
 def _texts(content: Content) -> Iterator[str]:
-    """Yield a text in chunks; nothing of what is no text."""
+    """Yield a text in chunks; nothing of binary content."""
     if not _is_text(content):
         return
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -179,7 +167,7 @@ def _is_text(content: Content) -> bool:
 
 
 def _write(found: Iterable[SearchDocument]) -> None:
-    """Insert documents, or replace those of the same keys; past the models, since every delivery waits for it."""
+    """Insert documents, or replace those of the same keys; in SQL, since every delivery waits for it."""
     _batch.add([getattr(document, column) for column in _COLUMNS] for document in found)
 
 

@@ -1,6 +1,6 @@
 """Look through one artifact of any size, in constant memory.
 
-Terms are found as they are written, inside words too; the index is not asked. A match is a place where terms stand
+Terms are found as they are written, inside words too; the index is not asked. A match is a place where terms are
 near each other, or a line that holds them, and matches come in the order of the text.
 """
 

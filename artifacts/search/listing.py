@@ -1,4 +1,4 @@
-"""Lists of delivered work: of a project, a task, a plan or a path, with a cursor that stays true."""
+"""Lists of artifacts: of a project, a task, a plan or a path, with a stable cursor."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COLUMNS = ("pk", "public_id", "task__public_id", "kind", "version", "summary")
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A delivered work in its latest version; `size_chars` is None for what is no text."""
+    """An artifact in its latest version; `size_chars` is None for binary content."""
 
     key: int
     artifact_id: str
@@ -43,7 +43,7 @@ class Artifacts:
     has_more: bool
 
     def cursor_after(self, shown: int) -> str | None:
-        """Return the cursor behind that many of the rows; None where nothing follows."""
+        """Return the cursor after that many of the rows; None where nothing follows."""
         return str(self.rows[shown - 1].key) if shown and (self.has_more or shown < len(self.rows)) else None
 
 
@@ -56,7 +56,7 @@ def artifacts_of(
     limit: int,
     cursor: str | None = None,
 ) -> Artifacts:
-    """Return what was delivered, first what is newest; `task` stands for all that is below it too.
+    """Return artifacts, the newest first; those of `task` include all below it.
 
     Raises Invalid for a cursor or a path that cannot be.
     """
@@ -66,7 +66,7 @@ def artifacts_of(
     before = _key(cursor) if cursor is not None else _LAST_KEY
     if path is None:
         found, total = list(_keys(rows.filter(pk__lt=before))[: limit + 1]), rows.count()
-    else:  # paths are in no index, so they are looked through once
+    else:  # paths are not indexed, so they are all read once
         keys = list(_keys(rows.filter(Exists(_paths_below(path)))))
         found, total = [key for key in keys if key < before][: limit + 1], len(keys)
     return Artifacts(_listed(found[:limit]), total, has_more=len(found) > limit)
@@ -78,7 +78,12 @@ def _keys(rows: QuerySet[Artifact]) -> QuerySet[Artifact, int]:
 
 def _listed(keys: list[int]) -> list[Listed]:
     rows = Artifact.objects.filter(pk__in=keys).order_by("-pk").values_list(*_COLUMNS)
-    sizes, paths = _sizes(keys), _paths(keys)
+    versions = ArtifactVersion.objects.filter(artifact__in=keys, number=F("artifact__version")).order_by()
+    facts = versions.values_list("artifact_id", "content__size_chars", "content__size_bytes")
+    sizes = {key: (chars, size) for key, chars, size in facts}
+    paths: dict[int, list[str]] = {}
+    for key, path in ArtifactPath.objects.filter(artifact__in=keys).order_by("id").values_list("artifact_id", "path"):
+        paths.setdefault(key, []).append(path)
     return [
         Listed(key, public_id, task_id, kind, version, summary, *sizes[key], tuple(paths.get(key, ())))
         for key, public_id, task_id, kind, version, summary in rows
@@ -96,28 +101,15 @@ def _of_task(rows: QuerySet[Artifact], task: Task) -> QuerySet[Artifact]:
 def _paths_below(path: str) -> QuerySet[ArtifactPath]:
     """Return the paths that are a file or lie in a folder; compared by character, as user trees are."""
     try:
-        wanted = normalised(path)
+        exact = normalised(path)
     except ValueError as error:
         raise invalid([{"at": "path", "problem": str(error)}], next="Send a path as in file_paths.") from error
-    folder = f"{wanted}/"
+    folder = f"{exact}/"
     lies_in = ArtifactPath.objects.annotate(start=Left("path", len(folder)))
-    return lies_in.filter(Q(path=wanted) | Q(start=folder), artifact=OuterRef("pk"))
-
-
-def _sizes(keys: list[int]) -> dict[int, tuple[int | None, int]]:
-    rows = ArtifactVersion.objects.filter(artifact__in=keys, number=F("artifact__version"))
-    found = rows.order_by().values_list("artifact_id", "content__size_chars", "content__size_bytes")
-    return {key: (chars, size) for key, chars, size in found}
-
-
-def _paths(keys: list[int]) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
-    for key, path in ArtifactPath.objects.filter(artifact__in=keys).order_by("id").values_list("artifact_id", "path"):
-        found.setdefault(key, []).append(path)
-    return found
+    return lies_in.filter(Q(path=exact) | Q(start=folder), artifact=OuterRef("pk"))
 
 
 def _key(cursor: str) -> int:
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-        raise Invalid("cursor: this is no cursor of this list.", next="Send a cursor that the same call answered.")
+        raise Invalid("cursor: not a cursor of this list.", next="Send a cursor that the same call returned.")
     return int(cursor)

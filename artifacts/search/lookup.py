@@ -1,4 +1,4 @@
-"""What is found by its name or its id: projects, specialists, sessions, and anything whose whole id was given."""
+"""Find projects, specialists and sessions by name, and anything by its full id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.roles import NAME, Role, catalogue
 
 KINDS = {"project": "Projects", "specialist": "Specialists", "session": "Sessions"}
 FEW, MANY, COUNTED = 5, 50, 1_000
-"""Rows beside what words found, rows where only this kind is asked for, and how far is counted."""
+"""Rows next to other results, rows where only this kind is requested, and where counting ends."""
 _ID = re.compile(r"[A-Za-z][\w-]{3,99}", re.ASCII)
 
 
@@ -34,7 +34,7 @@ class Expert:
 
 @dataclass(frozen=True, slots=True)
 class Few:
-    """Some rows of a kind, and how many there are; so many or more where `is_least`."""
+    """Some rows of a kind, and how many there are, or at least where `is_least`."""
 
     items: list[Any] = field(default_factory=list)
     total: int = 0
@@ -42,13 +42,12 @@ class Few:
 
     @property
     def more(self) -> int:
-        """How many are not shown."""
         return self.total - len(self.items)
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a text is the name or the id of."""
+    """What was found by name or id."""
 
     exact: list[Any] = field(default_factory=list)
     projects: Few = field(default_factory=Few)
@@ -57,12 +56,12 @@ class Named:
 
     @property
     def total(self) -> int:
-        """How many rows there are, what was named exactly left aside."""
+        """How many rows there are, without exact matches."""
         return self.projects.total + self.specialists.total + self.sessions.total
 
 
 def named(text: str, *, project: Project | None, kind: str) -> Named:
-    """Return what bears some text in its name, in one project or in all; `kind` is one of KINDS, empty for all."""
+    """Return what has a string in its name, in one project or in all; `kind` is one of KINDS, empty for all."""
     asked = [kind] if kind else list(KINDS)
     size = MANY if kind else FEW
     return Named(
@@ -73,7 +72,7 @@ def named(text: str, *, project: Project | None, kind: str) -> Named:
 
 
 def by_id(text: str, project: Project | None) -> list[dict[str, Model]]:
-    """Return what has exactly this id: a task, an artifact or a session, under the name of its kind."""
+    """Return the task, artifact or session with exactly this id, under the name of its kind."""
     if not _ID.fullmatch(text):
         return []
     found: Iterable[tuple[str, QuerySet[Any]]] = (
@@ -112,17 +111,16 @@ def _experts(text: str, project: Project | None, size: int) -> Few:
     word = text.casefold()
     if not NAME.fullmatch(word):
         return Few()
-    found = _experts_of(project, word) if project else _experts_anywhere(word)
+    if project:
+        roles = catalogue(project).roles
+        found = [Expert(roles[name], project) for name in sorted(roles) if word in name]
+    else:
+        found = _experts_anywhere(word)
     return Few(found[:size], len(found))
 
 
-def _experts_of(project: Project, word: str) -> list[Expert]:
-    roles = catalogue(project).roles
-    return [Expert(roles[name], project) for name in sorted(roles) if word in name]
-
-
 def _experts_anywhere(word: str) -> list[Expert]:
-    """Return what all projects have, by the newest of them, and what projects wrote; files are read for one alone."""
+    """Return what all projects have, shown for the newest of them, and what projects added, except in files."""
     newest = Project.objects.order_by("-id").first()
     if newest is None:
         return []

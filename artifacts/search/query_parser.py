@@ -1,4 +1,4 @@
-"""What somebody looks for: any text is a valid question, and nothing in it is ever syntax of a database."""
+"""Parse search queries: any string is valid, and nothing in it is ever syntax of a database."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from orchestrator_site.kernel.text import unstorable
 
 QUERY_LIMIT = 10_000
 TERMS = 32
-"""Terms that count; more of them find nothing better."""
+"""Terms that count; more do not improve results."""
 _WORDS_OF_TERM = 16
 _TERM = re.compile(r'"\s*+([^"]++)"|(\S+)')
 _SIGNS = str.maketrans(dict.fromkeys(punctuation, " "))
-"""What no word holds in any database."""
+"""Punctuation, which no word holds in any database."""
 _HAS_WORD = re.compile(r"[^\W_]")
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word, or several in a row where they were quoted or written as one; `begins` with a star behind it.
+    """A word, or several in a row where they were quoted or written as one; `begins` with a star after it.
 
-    Words are as they were written: only the database that took apart the documents knows where they end.
+    Words are as they were written, since only the database that indexed the documents knows where they end.
     """
 
     text: str
@@ -33,7 +33,7 @@ class Term:
 
 
 def terms_of(query: str) -> list[Term]:
-    """Return what is looked for, each term once.
+    """Return the terms of a query, each once.
 
     Raises Invalid for an empty or too long query, and for one that holds what no text holds.
     """
@@ -48,7 +48,9 @@ def terms_of(query: str) -> list[Term]:
         if len(found) == TERMS:
             break
         text = quoted.strip() or bare
-        found.setdefault(text.casefold(), _term(text, begins=bool(bare) and bare.endswith("*")))
+        words = [word for word in without_signs(text).split() if _HAS_WORD.search(word)]
+        term = Term(text.rstrip("*") or text, tuple(words[:_WORDS_OF_TERM]), begins=bare.endswith("*"))
+        found.setdefault(text.casefold(), term)
     return list(found.values())
 
 
@@ -59,21 +61,12 @@ def for_sqlite(terms: Sequence[Term], *, every: bool) -> str:
 
 
 def for_postgresql(terms: Sequence[Term], *, every: bool) -> str:
-    """Return a text that `to_tsquery` takes; empty where there are no words."""
-    parts = [_phrase(term) for term in terms if term.words]
+    """Return a query that `to_tsquery` accepts; empty where there are no words."""
+    phrases = [(" <-> ".join(f"'{word}'" for word in term.words), ":*" * term.begins) for term in terms if term.words]
+    parts = [f"({words}{begins})" for words, begins in phrases]
     return (" & " if every else " | ").join(parts)
 
 
 def without_signs(text: str) -> str:
-    """Put spaces in the places of signs."""
+    """Replace punctuation with spaces."""
     return text.translate(_SIGNS)
-
-
-def _phrase(term: Term) -> str:
-    words = " <-> ".join(f"'{word}'" for word in term.words)
-    return f"({words}{':*' * term.begins})"
-
-
-def _term(text: str, *, begins: bool) -> Term:
-    words = [word for word in without_signs(text).split() if _HAS_WORD.search(word)]
-    return Term(text.rstrip("*") or text, tuple(words[:_WORDS_OF_TERM]), begins)

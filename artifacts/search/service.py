@@ -1,4 +1,4 @@
-"""The seam of search: one question, whatever the database, for every door."""
+"""Search for tasks and artifacts, whatever the database."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Hit:
 
     @property
     def path(self) -> str | None:
-        """The first path of the artifact, which tells it from others of its task; None where it has none."""
+        """The first path of the artifact; None where it has none."""
         return next((each.path for each in self.artifact.paths.all()), None) if self.artifact else None
 
 
@@ -56,7 +56,7 @@ class Found:
     total_is_least: bool = False
 
     def cursor_after(self, shown: int) -> str | None:
-        """Return the cursor behind that many of the hits; None where nothing follows."""
+        """Return the cursor after that many of the hits; None where nothing follows."""
         return self.cursors[shown - 1] if shown and (self.has_more or shown < len(self.hits)) else None
 
 
@@ -90,12 +90,12 @@ def search(
 def search_inside(query: str, artifact: Artifact, *, limit: int = LIMIT_DEFAULT, cursor: str | None = None) -> Found:
     """Return the places of an artifact's latest version that hold some words, in their order.
 
-    Raises Invalid for a query or a cursor that cannot be and for a work that is no text, Damaged.
+    Raises Invalid for a bad query or cursor and for binary content, Damaged.
     """
     terms = terms_of(query)
     version = version_of(artifact)
     if version.content.size_chars is None:
-        raise Invalid(f"{artifact.public_id} is no text.", next="Read its bytes instead.")
+        raise Invalid(f"{artifact.public_id} is not a text.", next="Read its bytes instead.")
     question = repr((query, artifact.pk, version.number))
     place = cursors.read(cursor, question)
     after = int(place.place.rank) if place else -1
@@ -116,6 +116,8 @@ MOST_FOUND = 1_000
 
 def tasks_found(project: Project, text: str, *, limit: int = MOST_FOUND) -> list[int]:
     """Return the primary keys of the tasks that some words fit best, the last word as the beginning of one."""
+    if not text:
+        return []
     terms = terms_of(f"{text}*" if text[-1:].isalnum() else text)
     expression = engine().expression(terms, every=True)
     if not expression:
@@ -139,17 +141,17 @@ def _found(question: str, expression: str, ranked: list[Ranked], limit: int, eve
     documents = SearchDocument.objects.select_related("task", "task__project", "artifact")
     by_key = documents.prefetch_related("artifact__paths").in_bulk([row.document for row in rows])
     marked = engine().marked(expression, {key: document.body for key, document in by_key.items()})
-    # What was removed between the two questions is left out.
+    # What was removed between the two queries is left out.
     there = [row for row in rows if row.document in by_key]
     hits = [_hit(by_key[row.document], marked.get(row.document, "")) for row in there]
-    told = tuple(cursors.written(question, every, Place(row.rank, row.owner)) for row in there)
-    return Found(hits, total, every, told, len(ranked) > limit)
+    after_each = tuple(cursors.written(question, every, Place(row.rank, row.owner)) for row in there)
+    return Found(hits, total, every, after_each, len(ranked) > limit)
 
 
 def _hit(document: SearchDocument, marked: str) -> Hit:
     if document.artifact is None or document.pk % PARTS:
         snippet = snippet_of(document.body, spans_of(marked, START, STOP), offset=document.offset)
-    else:  # its summary was found, so the work is read from its beginning
+    else:  # its summary was found, so reading starts at the beginning
         snippet = snippet_of(document.body, spans_of(marked, START, STOP))
         snippet = Snippet(0, snippet.pieces)
     return Hit(document.task, document.artifact, snippet)

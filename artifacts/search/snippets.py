@@ -1,4 +1,4 @@
-"""What of a text is shown of a hit, and where it stands."""
+"""The part of a text that is shown for a hit."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def snippet_of(body: str, spans: Sequence[Span], *, offset: int = 0) -> Snippet:
             pieces += [(body[place:first], False), (body[first : min(last, end)], True)]
             place = min(last, end)
     pieces += [(body[place:end], False), ("…" if end < len(body) else "", False)]
-    return Snippet(offset + begin, tuple((_on_one_line(text), hit) for text, hit in pieces if text))
+    return Snippet(offset + begin, tuple((re.sub(r"\s+", " ", text), hit) for text, hit in pieces if text))
 
 
 def _densest(spans: Sequence[Span]) -> int:
@@ -68,7 +68,3 @@ def _start(body: str, hit: int) -> int:
     begin = max(0, hit - _BEFORE)
     space = re.search(r"\s(?=\S)", body[begin:hit])
     return begin + space.end() if begin and space else begin
-
-
-def _on_one_line(text: str) -> str:
-    return re.sub(r"\s+", " ", text)

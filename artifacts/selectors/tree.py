@@ -84,38 +84,35 @@ def folder_at(path: str) -> str:
 
 
 def folder_of(project: Project, path: str, *, limit: int, cursor: str | None = None) -> Listing:
-    """List a folder: what lies right in it, folders first, each by its name.
+    """List a folder: what is directly in it, folders first, sorted by name.
 
-    Raises Invalid for a cursor that cannot be, NotFound where there is no such folder.
+    Raises Invalid for a bad cursor, NotFound where there is no such folder.
     """
     folder = folder_at(path)
     kind, key, name = _place(cursor)
     folders = _subfolders(project, folder, name, limit + 1) if kind == "folder" else []
-    room = limit - len(folders)
-    rows = _files(project, folder, key, name if kind == "file" else "", room + 1) if room >= 0 else []
+    left = max(limit - len(folders), 0)
+    rows = _files(project, folder, key, name if kind == "file" else "", left + 1) if len(folders) <= limit else []
     if folder and cursor is None and not (folders or rows):
         raise NotFound(f"There is no folder {folder[:300]!r} in project {project.slug}.", next="List the one above it.")
-    more = _cursor(folders[:limit], rows[: max(room, 0)]) if len(folders) + len(rows) > limit else None
+    more = _cursor(folders[:limit], rows[:left]) if len(folders) + len(rows) > limit else None
     has_pathless = not folder and cursor is None and _pathless(project).exists()
-    # The index has `src-old/` before `src/`; people look for it behind.
-    return Listing(folder, sorted(folders[:limit]), rows[: max(room, 0)], more, has_pathless)
+    # The index has `src-old/` before `src/`; people expect it after.
+    return Listing(folder, sorted(folders[:limit]), rows[:left], more, has_pathless)
 
 
 def pathless_of(project: Project, *, limit: int, cursor: str | None = None) -> Listing:
-    """List the works that were delivered without a path, the newest first, each named by its id.
-
-    Raises Invalid for a cursor that cannot be.
-    """
+    """List the artifacts without a path, the newest first, named by their ids. Raises Invalid for a bad cursor."""
     kind, key, _ = _place(cursor)
-    works = _pathless(project).filter(pk__lt=key) if kind == "file" else _pathless(project)
-    keys = list(works.order_by("-pk").values_list("pk", flat=True)[: limit + 1])
+    artifacts = _pathless(project).filter(pk__lt=key) if kind == "file" else _pathless(project)
+    keys = list(artifacts.order_by("-pk").values_list("pk", flat=True)[: limit + 1])
     facts = _facts(keys[:limit])
     files = [_file(facts[key], None) for key in keys[:limit]]
     return Listing("", [], files, f"file:{files[-1].key}:" if len(keys) > limit else None)
 
 
 def beside(artifact: Artifact) -> Listing:
-    """List the folder of an artifact's first path, from the artifact on where there is much; the top without a path."""
+    """List the folder of an artifact's first path, or the top; where it is long, from the artifact on."""
     paths = artifact.paths.all()
     if not paths:
         return folder_of(artifact.project, "", limit=BESIDE)
@@ -127,7 +124,7 @@ def beside(artifact: Artifact) -> Listing:
 
 
 def _subfolders(project: Project, folder: str, after: str, limit: int) -> list[str]:
-    start = f"{folder}{after}0" if after else f"{folder}\x01"  # "0" comes right behind "/"
+    start = f"{folder}{after}0" if after else f"{folder}\x01"  # "0" comes right after "/"
     is_sqlite = connection.vendor == "sqlite"
     words = {
         "position": "instr" if is_sqlite else "strpos",
@@ -190,12 +187,12 @@ def _file(version: ArtifactVersion, path: str | None) -> File:
 
 
 def _cursor(folders: list[str], files: list[File]) -> str:
-    """Name the place behind the last row of a page."""
+    """Return the cursor of the next page."""
     return f"file:{files[-1].key}:{files[-1].name}" if files else f"folder:0:{folders[-1]}"
 
 
 def _place(cursor: str | None) -> tuple[str, int, str]:
-    """Read a cursor: what the row before the page was, its key and its name."""
+    """Read a cursor: the kind, key and name of the row before the page."""
     kind, _, rest = ("folder:0:" if cursor is None else cursor).partition(":")
     key, colon, name = rest.partition(":")
     is_number = key.isascii() and key.isdigit() and len(key) <= 18

@@ -10,7 +10,7 @@ from tasks.models import Project, Task
 
 
 def upload_by_id(project: Project, public_id: str) -> Upload:
-    """Return an upload of this project, whoever began it. Raises NotFound."""
+    """Return an upload of this project. Raises NotFound."""
     found = Upload.objects.select_related("task", "task__project").filter(project=project, public_id=public_id).first()
     if found is None:
         raise NotFound(

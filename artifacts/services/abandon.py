@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db.models import Q
 from django.utils import timezone
@@ -24,7 +24,10 @@ def abandon_uploads() -> int:
     idle = Upload.objects.filter(state=UploadState.OPEN, last_append_at__lt=now - KEEP_OPEN)
     aborted = idle.update(state=UploadState.ABORTED)
     _remove_files()
-    _forget(now - REMEMBER)
+    needed = Q(state=UploadState.COMMITTED) & ~Q(task__status__in=DONE)
+    ended = Upload.objects.exclude(state=UploadState.OPEN).filter(last_append_at__lt=now - REMEMBER).exclude(needed)
+    while keys := list(ended.values_list("pk", flat=True)[:BATCH]):
+        Upload.objects.filter(pk__in=keys).delete()
     return aborted
 
 
@@ -36,15 +39,3 @@ def _remove_files() -> None:
         open_ones = Upload.objects.filter(public_id__in=some, state=UploadState.OPEN)
         for name in set(some) - set(open_ones.values_list("public_id", flat=True)):
             staging.discard(name)
-
-
-def _forget(before: datetime) -> None:
-    while keys := list(_ended(before)):
-        Upload.objects.filter(pk__in=keys).delete()
-
-
-def _ended(before: datetime) -> list[int]:
-    """Return some uploads that ended before a time, except those that a task may still be completed with."""
-    needed = Q(state=UploadState.COMMITTED) & ~Q(task__status__in=DONE)
-    rows = Upload.objects.exclude(state=UploadState.OPEN).exclude(needed).filter(last_append_at__lt=before)
-    return list(rows.values_list("pk", flat=True)[:BATCH])

@@ -85,7 +85,7 @@ def commit_locked(
     upload = arrived.upload
     read_again(upload)  # the same commit may have come first
     if upload.state == UploadState.COMMITTED:
-        return _version(upload)
+        return ArtifactVersion.objects.select_related("artifact", "content").defer("content__data").get(upload=upload)
     require_open(upload)
     if arrived.prepared is None or upload.received != arrived.prepared.size_bytes:
         raise wrong_offset(upload, "A part has just arrived.")
@@ -123,10 +123,6 @@ def _end(upload: Upload, version: ArtifactVersion) -> None:
             next="Ask for its status, then commit it again.",
         )
     transaction.on_commit(partial(staging.discard, upload.public_id))
-
-
-def _version(upload: Upload) -> ArtifactVersion:
-    return ArtifactVersion.objects.select_related("artifact", "content").defer("content__data").get(upload=upload)
 
 
 def _require_whole(upload: Upload) -> None:

@@ -30,7 +30,9 @@ def remove_orphans() -> int:
 
     What cannot be removed is left. Raises Transient where the store cannot be reached.
     """
-    removed = _remove_rows() + _remove_old(unnamed_bytes(), content_store().remove)
+    old = unnamed_rows().filter(stored_at__lt=timezone.now() - KEEP)
+    removed = sum(remove_row(key) for key in list(old.values_list("pk", flat=True)))
+    removed += _remove_old(unnamed_bytes(), content_store().remove)
     return removed + _remove_old(drafts_left(), remove_draft)
 
 
@@ -43,7 +45,8 @@ def unnamed_bytes() -> Iterator[Stored]:
     """Yield what the store keeps and no row names."""
     everything = content_store().stored()
     while some := list(islice(everything, BATCH)):
-        named = _named(some)
+        rows = Content.objects.filter(sha256__in={each.name[:64] for each in some}, data=None)
+        named = set(rows.values_list("stored_as", flat=True))
         yield from (each for each in some if each.name not in named)
 
 
@@ -67,25 +70,13 @@ def remove_row(key: int) -> bool:
         return bool(unnamed_rows().filter(pk=key).delete()[0])
 
 
-def _remove_rows() -> int:
-    old = unnamed_rows().filter(stored_at__lt=timezone.now() - KEEP)
-    return sum(remove_row(key) for key in list(old.values_list("pk", flat=True)))
-
-
 def _remove_old(found: Iterable[Stored], remove: Callable[[str], None]) -> int:
-    return sum(_is_removed(name, remove) for name in [each.name for each in found if is_old(each.modified)])
-
-
-def _is_removed(name: str, remove: Callable[[str], None]) -> bool:
-    """Remove something, unless the system refuses: then it is left to the next sweep."""
-    try:
-        remove(name)
-    except Transient as error:
-        logger.warning("The orphan %s could not be removed: %s", name, error.message)
-        return False
-    return True
-
-
-def _named(some: Iterable[Stored]) -> set[str]:
-    rows = Content.objects.filter(sha256__in={each.name[:64] for each in some}, data=None)
-    return set(rows.values_list("stored_as", flat=True))
+    """Remove what is old; what the system refuses is left to the next sweep."""
+    removed = 0
+    for name in [each.name for each in found if is_old(each.modified)]:
+        try:
+            remove(name)
+            removed += 1
+        except Transient as error:
+            logger.warning("The orphan %s could not be removed: %s", name, error.message)
+    return removed

@@ -29,7 +29,7 @@ _ROW, _BYTES, _DRAFT = "row without a version", "bytes without a row", "abandone
 class Finding:
     """Something that is wrong, its size, the versions that it affects, and what was done about it.
 
-    `is_harm` tells that a delivered version still cannot be read, or is read wrongly.
+    `is_harm` means that a delivered version still cannot be read, or is read wrongly.
     """
 
     what: str

@@ -1,8 +1,8 @@
 """What keeps large content: the interface that the local folder and the object store implement.
 
 A stored file gets a new name each time, its sha256 with something random, and never changes. So the sweep needs no
-lock to remove a file that no row names and that is a day old: nobody can learn an old name except from its row, and
-whoever finds a row renews it before relying on it (docs/architecture.md, "Content").
+lock to remove a file that no row names and that is a day old: an old name can be learned only from its row, and
+every caller that finds a row renews it before relying on it (docs/architecture.md, "Content").
 """
 
 from __future__ import annotations

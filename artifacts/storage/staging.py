@@ -1,7 +1,7 @@
-"""Where uploads arrive: one file each, in which acknowledged bytes never change.
+"""Staged bytes of uploads: one file each, in which acknowledged bytes never change.
 
-Only the bytes that the upload's row counts as received mean anything. What stands behind them was being written when
-somebody died, and is overwritten by the next part.
+Only the bytes that the upload's row counts as received mean anything. What follows them was being written when a
+process died, and is overwritten by the next part.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from orchestrator_site.kernel.polling import poll
 READ_CHUNK = 256 * 1024
 PATIENCE_SECONDS = 20.0
 POLL_SECONDS = 0.005
-_FULL_NEXT = "What was acknowledged is kept. Free disk space or tell the person who runs the server, then go on."
+_FULL_NEXT = "Acknowledged bytes are kept. Free disk space or ask the person who runs the server, then continue."
 
 
 def folder() -> Path:
-    """The folder of staged files."""
+    """Return the folder of staged files."""
     return Path(settings.ORCHESTRATOR_HOME) / "staging"
 
 
 def path_of(public_id: str) -> Path:
-    """The file of an upload; the name is the id that we gave it, never a caller's text."""
+    """Return the file of an upload. Its name is the id that we assigned, never a caller's string."""
     return folder() / public_id
 
 
 @contextmanager
 def locked(public_id: str) -> Iterator[FileIO]:
-    """Open the file of an upload with nobody else writing to it, in this process or another.
+    """Open the file of an upload and lock it, against this process too.
 
     A crash frees the lock. Raises Transient where another process holds it for `PATIENCE_SECONDS`, or where the disk
     refuses.
@@ -51,12 +51,12 @@ def locked(public_id: str) -> Iterator[FileIO]:
 
 
 def write(handle: FileIO, offset: int, data: bytes) -> None:
-    """Write bytes behind what is acknowledged, and have them on disk.
+    """Write and sync bytes after the acknowledged ones.
 
     Raises Transient where the disk refuses; then nothing that was acknowledged has changed.
     """
     try:
-        handle.truncate(offset)  # whatever a dead process left there
+        handle.truncate(offset)  # what a dead process left there
         handle.seek(offset)
         rest = memoryview(data)
         while rest:
@@ -69,7 +69,7 @@ def write(handle: FileIO, offset: int, data: bytes) -> None:
 
 
 def is_there(handle: FileIO, offset: int, data: bytes) -> bool:
-    """Whether these very bytes stand at an offset."""
+    """Whether these very bytes are at an offset."""
     handle.seek(offset)
     return _read_fully(handle, len(data)) == data
 
@@ -94,24 +94,18 @@ def chunks(public_id: str, size: int) -> Iterator[bytes]:
 
 
 def require_bytes(handle: FileIO, public_id: str, received: int) -> None:
-    """Check that what was acknowledged is still there.
-
-    Raises Conflict.
-    """
+    """Check that acknowledged bytes are still there. Raises Conflict."""
     if os.fstat(handle.fileno()).st_size < received:
         raise lost(public_id)
 
 
 def lost(public_id: str) -> OrchestratorError:
-    """The refusal where somebody removed staged bytes, or another machine has them."""
+    """Return the error for staged bytes that were removed, or that are on another machine."""
     return Conflict(f"The staged bytes of {public_id} are gone.", next="Abort it and begin a new upload.")
 
 
 def require_room(size: int) -> None:
-    """Check that the disk takes so many bytes and keeps free what the site itself needs.
-
-    Raises Transient.
-    """
+    """Check that the disk has space for so many bytes, and for what the site itself needs. Raises Transient."""
     try:
         folder().mkdir(parents=True, exist_ok=True, mode=0o700)
         free = shutil.disk_usage(folder()).free
@@ -127,13 +121,13 @@ def require_room(size: int) -> None:
 
 
 def discard(public_id: str) -> None:
-    """Remove the file of an upload that has ended. What cannot be removed now is left to the next sweep."""
+    """Remove the file of an upload that has ended; the next sweep retries what fails."""
     with suppress(OSError):
         path_of(public_id).unlink(missing_ok=True)
 
 
 def names() -> list[str]:
-    """Return the ids that there are files of."""
+    """Return the ids of staged files."""
     return sorted(path.name for path in folder().glob("upload_*"))
 
 

@@ -210,7 +210,7 @@ def test_a_session_id_of_another_token_is_unknown(site: SecuredSite, south: dict
         tool = "orchestrator_get_status"
     for token in ("north", "laptop"):  # the second may touch every project
         refused = site.client(token).call(tool, session_id=south["session"], **FOREIGN_TOOLS[tool](south))
-        assert (refused["code"], refused["message"]) == ("not_found", "session_id: there is no such session.")
+        assert (refused["code"], refused["hint"]) == ("not_found", "open_session")
 
 
 def test_a_resource_of_another_project_is_not_found(site: SecuredSite, south: dict[str, str], modern: bool) -> None:

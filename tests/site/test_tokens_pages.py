@@ -95,7 +95,7 @@ def test_an_error_is_shown_at_its_field_and_makes_no_token(ada: Client, changed:
 def test_a_duplicate_name_is_an_error_and_the_form_is_kept(ada: Client) -> None:
     ada.post("/tokens/", FORM)
     response = ada.post("/tokens/", {**FORM, "scopes": ["review"]})
-    assert list(response.context["form"].errors) == ["name"]
+    assert list(response.context["form"].errors) == ["name"] and AccessToken.objects.count() == 1
     html = html_of(response)
     assert re.search(r'value="review" checked', html)
     assert not re.search(r'value="write" checked', html)
