@@ -99,7 +99,7 @@ def test_what_the_client_has_is_recognised_in_every_form(client: Client, task: T
     assert ask(client, artifact, If_None_Match=header.format(etag=etag)).status_code == 304
 
 
-def test_head_tells_the_size_and_sends_nothing(client: Client, task: Task) -> None:
+def test_head_shows_the_size_and_sends_nothing(client: Client, task: Task) -> None:
     artifact = make_artifact(task, LARGE)
     answer = client.head(f"/artifacts/{artifact.public_id}/raw/", headers={"Range": "bytes=0-1"})
     assert (answer.status_code, answer["Content-Length"], answer.content) == (200, str(len(LARGE.encode())), b"")
@@ -119,7 +119,7 @@ def test_a_range_of_damaged_bytes_is_not_sent(client: Client, task: Task) -> Non
     assert ask(client, artifact, Range="bytes=0-3").status_code == 500
 
 
-def test_no_piece_is_large_however_well_the_whole_was_packed(client: Client, task: Task) -> None:
+def test_no_piece_is_large_however_well_everything_was_packed(client: Client, task: Task) -> None:
     text = "x" * 5_000_000
     content = make_artifact(task, text).versions.get().content
     pieces = list(_checked(content, Span(1, len(text))))

@@ -85,12 +85,12 @@ def test_what_cannot_be_is_refused(ada: Assistant, query: dict[str, str]) -> Non
     assert problem(client_for("eve"), **query) == (400, "invalid")
 
 
-def test_without_credentials_nothing_is_told(client: Client, db: None) -> None:
+def test_without_credentials_nothing_is_reported(client: Client, db: None) -> None:
     assert client.get("/api/v1/search?q=x").status_code == 401
     assert client.get("/search/?q=x").status_code == 302
 
 
-def test_works_of_one_task_are_told_apart_by_their_paths(ada: Assistant, client: Client) -> None:
+def test_artifacts_of_one_task_are_distinguished_by_their_paths(ada: Assistant, client: Client) -> None:
     task = ada.plan("A")["A"]
     for path in ("src/a.py", "<b>/b.py"):
         ada.call("store_artifact", action="begin", task_id=task, file_paths=[path], text="needle\n")
