@@ -16,7 +16,7 @@ CHECK_HOME := $(abspath $(VENV))/check-home
 # Each of the hundreds of processes that the tests start would compile the product again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# A contributor without Chromium still gets all the other tests, and is told; CI may leave nothing out.
+# Without Chromium the other tests still run, with a message; CI may leave nothing out.
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 ifeq ($(CI)$(CHROMIUM),)
 BROWSER := and not browser
@@ -26,10 +26,10 @@ endif
 NPM := $(shell command -v npm)
 
 define PYTHON_TOO_OLD
-$(PYTHON) is missing or older than 3.11: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.12
+$(PYTHON) is missing or older than 3.11: install Python 3.11 or newer, or name another: make PYTHON=/path/to/python3.12
 endef
 define NO_PIP
-This Python brings neither ensurepip nor pip: install them (Debian, Ubuntu: apt install python3-venv) and call make again.
+This Python has neither ensurepip nor pip: install them (Debian, Ubuntu: apt install python3-venv) and run make again.
 endef
 
 .PHONY: help run link setup test coverage test-storms test-properties test-conformance test-clients test-schema lint type bench demo screenshots openapi lock clean
@@ -37,21 +37,21 @@ endef
 
 help:
 	@echo "make run       start the site on http://127.0.0.1:$(PORT)/"
-	@echo "make link      a fresh sign-in link for the site that runs"
-	@echo "make test      the tests (about five minutes on 2 cores)"
-	@echo "make coverage  the same, with the lines that they reach (about ten minutes)"
-	@echo "make test-storms       the storms, which 'make test' leaves out"
-	@echo "make test-properties   the property tests, with twenty times as many examples"
-	@echo "make test-conformance  the protocol's own suite and Inspector against the bridge; installs them, with npm"
-	@echo "make test-clients      Claude Code, Codex and Gemini CLI do a whole job; installs them, with npm (1.1 GB)"
-	@echo "make test-schema       every operation of the REST API against docs/openapi.yaml (two minutes)"
-	@echo "make lint      ruff, and migrations that are missing"
+	@echo "make link      a new sign-in link for a running site"
+	@echo "make test      the tests"
+	@echo "make coverage  the tests with coverage"
+	@echo "make test-storms       storms of real processes, which need the machine to themselves"
+	@echo "make test-properties   the property tests with twenty times as many examples"
+	@echo "make test-conformance  the protocol's conformance suite and Inspector; installs them with npm"
+	@echo "make test-clients      Claude Code, Codex and Gemini CLI complete a plan; installs them with npm (1.1 GB)"
+	@echo "make test-schema       every operation of docs/openapi.yaml with valid and invalid requests"
+	@echo "make lint      style, layers, missing migrations"
 	@echo "make type      mypy, strict"
-	@echo "make bench     the speed table, as text and as JSON"
-	@echo "make demo      two assistants and a crash between them, over real pipes"
+	@echo "make bench     the speed table, as text and JSON"
+	@echo "make demo      two assistants and a crash between them"
 	@echo "make screenshots       the pictures in docs/screenshots, of the sample project"
 	@echo "make setup     .venv with everything for development"
-	@echo "make openapi   renew docs/openapi.yaml from the code"
+	@echo "make openapi   regenerate docs/openapi.yaml"
 	@echo "make lock      renew requirements*.lock from pyproject.toml"
 	@echo "make clean     remove .venv and every cache"
 
@@ -98,6 +98,7 @@ endif
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	ORCHESTRATOR_HOME="$(CHECK_HOME)" $(BIN)/python -W error manage.py makemigrations --check --dry-run
 
 type: $(VENV)/dev.stamp

@@ -1,4 +1,4 @@
-"""Django admin of delivered work: to look at, never to change, and never with the bytes themselves."""
+"""Django admin of artifacts: read-only, and without their contents."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ArtifactAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Verify the contents of the selected artifacts", permissions=["view"])
     def verify(self, request: HttpRequest, artifacts: QuerySet[Artifact]) -> None:
-        """Read every version whole and compare it with what its row says; changes nothing."""
+        """Read every version and compare it with its checksum; changes nothing."""
         versions = ArtifactVersion.objects.filter(artifact__in=chosen(request, artifacts)).select_related("artifact")
         sizes = versions.aggregate(total=Sum("content__size_bytes"))["total"] or 0
         if sizes > VERIFIED_BYTES:
@@ -166,7 +166,7 @@ class ContentAdmin(ReadOnlyAdmin):
     readonly_fields = ("is_inline", "versions_link")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Leave the bytes in the database; whether they are there is asked without reading them."""
+        """Find out whether the content is in the row without reading it."""
         rows: QuerySet[Any] = super().get_queryset(request).annotate(in_row=Q(data__isnull=False))
         return rows.defer("data", "index")
 

@@ -1,4 +1,4 @@
-"""How stored work looks in the answers of every door."""
+"""What every entry point returns of a stored version."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from artifacts.models import ArtifactVersion
 
 
 def info_of(version: ArtifactVersion) -> dict[str, Any]:
-    """What was stored."""
     content = version.content
     return {
         "artifact_id": version.artifact.public_id,

@@ -1,4 +1,4 @@
-"""Django admin: everything can be looked at; only what no service owns can be changed."""
+"""Django admin: records that services own are read-only."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ class DependencyAdmin(ReadOnlyAdmin):
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
     list_display = ("id", "created_at", "actor_name", "verb", "task_link", "project", "session_link")
-    list_filter = ("verb", "project")  # never one that offers what occurs: that reads every event
+    list_filter = ("verb", "project")  # no filter that lists occurring values: it would read every event
     search_fields = ("=task__public_id", "=session__public_id")
     search_help_text = "Full id of a task or session."
     list_select_related = ("task", "project", "session")
@@ -208,7 +208,7 @@ class EventAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Look the ids up first: asked through joins, every event would be read."""
+        """Look the ids up first; with joins, the query would read every event."""
         if not (term := search_term.strip()):
             return queryset, False
         tasks = list(Task.objects.filter(public_id=term).values_list("pk", flat=True))
@@ -225,17 +225,15 @@ class EventAdmin(ReadOnlyAdmin):
 
 
 class SpecialistForm(_SpecialistForm):
-    """Refuse what a role could not be made of."""
-
     def clean_expertise(self) -> list[str]:
-        return _texts(self.cleaned_data["expertise"])
+        return _strings(self.cleaned_data["expertise"])
 
     def clean_approach(self) -> list[str]:
-        return _texts(self.cleaned_data["approach"])
+        return _strings(self.cleaned_data["approach"])
 
 
-def _texts(value: Any) -> list[str]:
-    """Accept a JSON list of texts; an empty field is an empty list."""
+def _strings(value: Any) -> list[str]:
+    """Accept a JSON list of strings; an empty field is an empty list."""
     if value in (None, ""):
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
@@ -245,7 +243,7 @@ def _texts(value: Any) -> list[str]:
 
 @admin.register(Specialist)
 class SpecialistAdmin(_ModelAdmin):
-    """Roles of the site and of projects; a change takes effect with the next brief."""
+    """Roles of the site and of projects; changes apply to the next brief."""
 
     form = SpecialistForm
     list_display = ("name", "project", "updated_at")

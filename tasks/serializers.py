@@ -72,7 +72,7 @@ def in_progress(standing: Standing) -> Row:
     task = standing.task
     facts = {"task_id": task.public_id, "title": shortened(task.title, TITLE_LENGTH), "whose": standing.whose}
     if standing.whose == "yours":
-        facts["next"] = "work on, then complete_subtask"
+        facts["next"] = "continue, then complete_subtask"
     elif standing.whose == "free":
         facts["next"] = "execute_subtask: its session has ended"
     else:
@@ -97,11 +97,11 @@ def why_stopped(task: Task) -> str:
 def next_step(seen: Overview) -> str:
     """The first step of an assistant that has just connected."""
     if any(standing.whose in ("yours", "free") for standing in seen.active):
-        return "Go on with what is in progress: orchestrator_execute_subtask(task_id)."
+        return "Continue what is in progress: orchestrator_execute_subtask(task_id)."
     if seen.needs_revision.total or seen.next_ready:
         return "Call orchestrator_execute_subtask for the best ready task."
     if seen.waits_for_a_person.total:
-        return "What is left waits for a person: tell the user, or plan more with orchestrator_plan_task."
+        return "The rest waits for a person: tell the user, or plan more with orchestrator_plan_task."
     return "Plan the job with orchestrator_plan_task."
 
 

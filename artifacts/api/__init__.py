@@ -1,1 +1,1 @@
-"""The REST door of delivered work."""
+"""REST views of artifacts, uploads and search."""

@@ -1,4 +1,4 @@
-"""/artifacts: list and read what was delivered, and its bytes."""
+"""/artifacts: list and read them, their versions and their bytes."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ class ArtifactFilters(Filters):
     path = filters.CharFilter(method="with_path", max_length=SEARCH_LIMIT, help_text="With this in one of its paths.")
 
     def with_path(self, rows: QuerySet[Artifact], name: str, text: str) -> QuerySet[Artifact]:
-        """Keep what has a path that holds a text."""
+        """Keep artifacts with this in one of their paths."""
         return rows.filter(Exists(ArtifactPath.objects.filter(artifact=OuterRef("pk"), path__icontains=text)))
 
 
 class ArtifactApi(ProjectApi):
-    """Finds the artifact that an address names."""
+    """The base of URLs below an artifact."""
 
     lookup_url_kwarg = "artifact_id"
     lookup_value_regex = "[^/]+"
 
     def artifact(self, public_id: str) -> Artifact:
-        """Return an artifact that these credentials may see. Raises NotFound."""
+        """Return an artifact. Raises NotFound."""
         return self.one(self.rows(), "artifact", public_id)
 
     def rows(self) -> QuerySet[Artifact]:
-        """Return the artifacts that these credentials may see, each with its paths and its latest version."""
+        """Return the visible artifacts with their paths and latest versions."""
         rows = self.visible(Artifact.objects.select_related("project", "task"))
         latest = _versions().filter(number=F("artifact__version"))
         return rows.prefetch_related("paths", Prefetch("versions", latest, to_attr="latest"))
@@ -70,7 +70,7 @@ class ArtifactViews(ArtifactApi):
         return self.listed(self.rows())
 
     def retrieve(self, request: Request, artifact_id: str) -> Response:
-        """Read what is known of an artifact."""
+        """Read an artifact's metadata."""
         return self.shown(self.artifact(artifact_id))
 
 
@@ -83,19 +83,17 @@ class VersionViews(ArtifactApi):
     ordering = "-version"
 
     def list(self, request: Request, artifact_id: str) -> Response:
-        """List what was delivered, the latest first."""
+        """List an artifact's versions, the latest first."""
         return self.listed(_versions().filter(artifact=self.artifact(artifact_id)))
 
 
 class Anything(BaseContentNegotiation):
-    """Bytes are of the type that they are, whatever a client would rather have."""
+    """Ignores Accept: bytes have the type that they have."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
-        """Return the parser of bodies, which there are none of."""
         return parsers[0]
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
-        """Return the renderer of what is no bytes."""
         return renderers[0], renderers[0].media_type
 
 
@@ -110,7 +108,7 @@ class ContentViews(ArtifactApi):
     ranges = ("retrieve",)
 
     def retrieve(self, request: Request, artifact_id: str) -> HttpResponseBase:
-        """Read the delivered bytes, whole or a range of them: of the latest version, or of the one that is named."""
+        """Read the bytes of the latest version or another, whole or a range."""
         found = self.artifact(artifact_id)
         answer = download(request._request, found, artifacts.version_of(found, VERSION.read(request)))
         if answer.status_code != 416:
@@ -120,5 +118,5 @@ class ContentViews(ArtifactApi):
 
 
 def _versions() -> QuerySet[ArtifactVersion]:
-    """Return versions with what is known of their content, without the bytes themselves."""
+    """Return versions without their bytes."""
     return ArtifactVersion.objects.select_related("artifact", "content").defer("content__data")

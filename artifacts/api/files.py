@@ -1,4 +1,4 @@
-"""/projects/{project}/files: the tree of logical paths, and zips of a folder of it or of what a task delivered."""
+"""/projects/{project}/files: the tree of logical paths, and zips of a folder or of a task."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CURSOR = Parameter("cursor", "The start of the page, from `next`.", {"type": "st
 
 
 class EntryShape(serializers.Serializer[Any]):
-    """A folder, whose `path` lists it; or a delivered work at one of its paths, in its latest version."""
+    """A folder, or the latest version of an artifact at one of its paths."""
 
     type = serializers.ChoiceField(["folder", "file"])
     name = serializers.CharField()
@@ -45,7 +45,7 @@ class EntryShape(serializers.Serializer[Any]):
 
 
 class FolderShape(serializers.Serializer[Any]):
-    """A page of a folder: folders first, each by its name. `pathless` tells of works that lie in no folder."""
+    """A page of a folder, subfolders first. `pathless`: there are artifacts without a path."""
 
     next = serializers.CharField(allow_null=True)
     path = serializers.CharField()
@@ -61,7 +61,7 @@ class FileViews(ProjectApi):
     parameters = {"folder": (PATH, PATHLESS_ONLY, PAGE_SIZE, CURSOR)}
 
     def folder(self, request: Request, project: str) -> Response:
-        """List a folder of the tree that the paths of delivered work make."""
+        """List a folder of the tree of logical paths."""
         found, asked = self.project(project), request.query_params
         page: dict[str, Any] = {
             "limit": PAGE_SIZE.read(request) or LIMIT_DEFAULT,
@@ -84,14 +84,14 @@ class FileViews(ProjectApi):
 
 
 class ZipViews(ProjectApi):
-    """What all zips have in common."""
+    """The base of zips."""
 
     queryset = Artifact.objects.all()
     content_negotiation_class = Anything
     media_types = {"download": "application/zip"}
 
     def zipped(self, works: list[ExportedVersion], name: str) -> HttpResponseBase:
-        """Answer with a zip. Raises NotFound where there is nothing to be put into it."""
+        """Stream a zip. Raises NotFound for an empty one."""
         if not works:
             raise NotFound("Nothing was delivered there.", next="GET /api/v1/artifacts lists what was.")
         return zip_answer(self.request._request, works, name)
@@ -102,23 +102,23 @@ class ZipViews(ProjectApi):
 
 
 class TaskZipViews(ZipViews):
-    """What a task and all below it delivered."""
+    """The artifacts of a task and everything below it."""
 
     parameters = {"download": (VERSIONS,)}
 
     def download(self, request: Request, task_id: str) -> HttpResponseBase:
-        """Download what a task or a plan delivered, with everything below it, as a zip."""
+        """Download the artifacts of a task or plan and everything below it as a zip."""
         found: Task = self.one(self.visible(Task.objects.all()), "task", task_id)
         return self.zipped(versions_of(found, all_versions=self.all_versions()), found.public_id)
 
 
 class FolderZipViews(ZipViews):
-    """What lies in a folder and below it."""
+    """The artifacts in a folder and below it."""
 
     parameters = {"download": (PATH, PATHLESS_ONLY, VERSIONS)}
 
     def download(self, request: Request, project: str) -> HttpResponseBase:
-        """Download a folder of the tree with everything below it, or all, as a zip."""
+        """Download a folder with everything below it, or the whole tree, as a zip."""
         found, path = self.project(project), request.query_params.get("path", "")
         is_pathless, all_versions = _is_pathless(request), self.all_versions()
         return self.zipped(*folder_versions(found, path, is_pathless=is_pathless, all_versions=all_versions))

@@ -1,4 +1,4 @@
-"""GET /search: tasks and delivered work by words."""
+"""GET /search: tasks and artifacts by words."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CURSOR = Parameter("cursor", "The start of the page, from `next`.", {"type": "st
 
 
 class HitShape(serializers.Serializer[Hit]):
-    """A task, or an artifact of one; `offset` is where to read on in the artifact, in characters."""
+    """A task, or an artifact of one; `offset` is the snippet's place in characters."""
 
     kind = serializers.CharField()
     project = serializers.CharField(source="task.project.slug")
@@ -50,7 +50,7 @@ class HitShape(serializers.Serializer[Hit]):
 class FoundShape(serializers.Serializer[Any]):
     """The best hits first; inside one artifact, in its order.
 
-    `every` is false where nothing holds all the words: then the hits hold some. `total` is exact unless
+    `every` is false where nothing matches all the words: then the hits match some. `total` is exact unless
     `total_is_least`.
     """
 
@@ -62,14 +62,14 @@ class FoundShape(serializers.Serializer[Any]):
 
 
 class SearchViews(ProjectApi):
-    """Words in, places out."""
+    """Search."""
 
     queryset = SearchDocument.objects.all()
     answers = {"search": FoundShape}
     parameters = {"search": (QUERY, PROJECT, TASK, KIND, IN_ARTIFACT, PAGE_SIZE, CURSOR)}
 
     def search(self, request: Request) -> Response:
-        """Find tasks and delivered work by words, everywhere or inside one artifact."""
+        """Find tasks and artifacts by words, everywhere or in one artifact."""
         asked = request.query_params
         limit, cursor = PAGE_SIZE.read(request) or LIMIT_DEFAULT, asked.get("cursor")
         if "in_artifact" in asked:
@@ -98,7 +98,7 @@ class SearchViews(ProjectApi):
         }
 
     def _project(self) -> Project | None:
-        """Return where to look: in what was asked for, else in the only one of a bound token, else everywhere."""
+        """Return the project to search: the named one, else that of a bound token, else all."""
         asked = self.request.query_params
         if "project" in asked:
             return self.project(asked["project"])

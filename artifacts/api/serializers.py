@@ -1,4 +1,4 @@
-"""How artifacts and their versions look over REST."""
+"""Representations of artifacts and their versions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from artifacts.models import Artifact, ArtifactVersion
 
 
 class VersionShape(serializers.ModelSerializer[ArtifactVersion]):
-    """What was delivered at once; `content` is where its bytes are, and `sha256` in quotes is their ETag."""
+    """A version; `content` is the URL of its bytes, and `sha256` in quotes their ETag."""
 
     version = serializers.IntegerField(source="number")
     size_bytes = serializers.IntegerField(source="content.size_bytes")
@@ -27,13 +27,12 @@ class VersionShape(serializers.ModelSerializer[ArtifactVersion]):
         )  # fmt: skip
 
     def get_content(self, version: ArtifactVersion) -> str:
-        """The address of its bytes."""
         address = f"/api/v1/artifacts/{version.artifact.public_id}/content?version={version.number}"
         return str(self.context["request"].build_absolute_uri(address))
 
 
 class ArtifactShape(serializers.ModelSerializer[Artifact]):
-    """One piece of delivered work; delivering it again makes the next version."""
+    """An artifact; delivering to its paths again makes the next version."""
 
     artifact_id = serializers.CharField(source="public_id")
     project = serializers.CharField(source="project.slug")
@@ -49,9 +48,7 @@ class ArtifactShape(serializers.ModelSerializer[Artifact]):
         )  # fmt: skip
 
     def get_paths(self, artifact: Artifact) -> list[str]:
-        """Where it belongs in the user's own tree."""
         return [path.path for path in artifact.paths.all()]
 
     def get_latest(self, artifact: Artifact) -> dict[str, Any]:
-        """Its latest version."""
         return VersionShape(artifact.latest[0], context=self.context).data  # type: ignore[attr-defined]  # the view asks

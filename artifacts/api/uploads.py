@@ -1,4 +1,4 @@
-"""/uploads: work that arrives in parts, as tus has it: PATCH with `Upload-Offset`, HEAD to learn where to go on."""
+"""/uploads: content in parts, as in tus: PATCH with `Upload-Offset`, HEAD for where to continue."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tasks.models import Task
 
 MEDIA_TYPE = "application/offset+octet-stream"
 PIECE = 4 * 1024 * 1024
-"""Bytes that are acknowledged at once."""
+"""Bytes per acknowledgement."""
 _LARGEST = 2**53
 OFFSET = Parameter(
     "Upload-Offset",
@@ -62,13 +62,13 @@ class CommitBody(PlainBody):
 
 
 class CommitAnswer(ArtifactInfo):
-    """What was stored, and what about it may mean that it was cut off."""
+    """The stored version, and signs that it was cut off."""
 
     warnings = serializers.ListField(child=serializers.CharField())
 
 
 class UploadShape(serializers.ModelSerializer[Upload]):
-    """Work that arrives in parts: `offset` bytes of it are here for good. Once committed, it names the version."""
+    """An upload: `offset` bytes of it are on disk. Once committed, `artifact_info` is its version."""
 
     upload_id = serializers.CharField(source="public_id")
     project = serializers.CharField(source="project.slug")
@@ -87,7 +87,6 @@ class UploadShape(serializers.ModelSerializer[Upload]):
         )  # fmt: skip
 
     def get_artifact_info(self, upload: Upload) -> dict[str, Any] | None:
-        """What was stored, once it is."""
         return info_of(upload.version) if upload.version else None
 
 
@@ -100,7 +99,7 @@ class UploadFilters(Filters):
 
 
 class Unread(BaseParser):
-    """Leaves the bytes of a part where they are: they are read piece by piece."""
+    """Leaves the bytes of a part unread; the view streams them."""
 
     media_type = MEDIA_TYPE
 
@@ -155,22 +154,22 @@ class UploadViews(TaskApi):
             )
             address = request.build_absolute_uri(f"/api/v1/uploads/{upload.public_id}")
             reply = self.reply(self.upload(upload.public_id), status=201, location=address)
-            return Reply(reply.body, reply.status, {**reply.headers, **_told(upload)})
+            return Reply(reply.body, reply.status, {**reply.headers, **_headers(upload)})
 
         return self.once(produce, project=task.project)
 
     def retrieve(self, request: Request, upload_id: str) -> Response:
-        """Read how far an upload is; HEAD says it in `Upload-Offset`."""
+        """Read an upload; HEAD returns `Upload-Offset`."""
         upload = self.upload(upload_id)
         answer = self.shown(upload)
-        for name, value in _told(upload).items():
+        for name, value in _headers(upload).items():
             answer[name] = value
         return answer
 
     def partial_update(self, request: Request, upload_id: str) -> HttpResponseBase:
-        """Append bytes at `Upload-Offset`, as many as are sent; what arrived of a broken connection is kept.
+        """Append bytes at `Upload-Offset`; what arrived before a broken connection is kept.
 
-        The same bytes at the same place once more are harmless. Any other offset is refused, with the right one.
+        Sending the same bytes at the same offset again is harmless. Any other offset is refused, with the right one.
         """
         if request.content_type.partition(";")[0].strip() != MEDIA_TYPE:
             raise UnsupportedMediaType(request.content_type or "none")
@@ -182,17 +181,17 @@ class UploadViews(TaskApi):
             _append(request._request, upload, _offset_in(request))
         except Conflict as refusal:
             upload.refresh_from_db()
-            return Problem(refusal, refusal.status, _told(upload)).response(request._request)
-        return Response(status=204, headers=_told(upload))
+            return Problem(refusal, refusal.status, _headers(upload)).response(request._request)
+        return Response(status=204, headers=_headers(upload))
 
     def destroy(self, request: Request, upload_id: str) -> Response:
-        """Throw an upload away."""
+        """Discard an upload."""
         upload = self.upload(upload_id)
         services.abort(upload=upload, actor=self.actor(upload.project))
         return Response(status=204)
 
     def commit(self, request: Request, upload_id: str) -> Response:
-        """Store what arrived as an artifact of the task, whole or not at all; once more answers the same."""
+        """Store an upload as an artifact of its task; may be repeated."""
         upload = self.upload(upload_id)
         lease_number = self.given().get("lease_number")
         actor = self.actor(upload.project)
@@ -206,22 +205,22 @@ class UploadViews(TaskApi):
         return self.once(produce, project=upload.project)
 
     def uploads(self) -> QuerySet[Upload]:
-        """Return the uploads that these credentials may see."""
+        """Return the visible uploads."""
         rows = Upload.objects.select_related("project", "task", "version__artifact", "version__content")
         return self.visible(rows.defer("version__content__data"))
 
     def upload(self, public_id: str) -> Upload:
-        """Return an upload that these credentials may see. Raises NotFound."""
+        """Return an upload. Raises NotFound."""
         return self.one(self.uploads(), "upload", public_id)
 
     def rows(self) -> QuerySet[Task]:
-        """Return the tasks that an upload may be for."""
+        """Return the visible tasks."""
         return self.visible(Task.objects.select_related("project"))
 
 
 def _append(request: HttpRequest, upload: Upload, offset: int) -> None:
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if length.isdigit():  # what cannot be taken whole is refused before it is sent
+    if length.isdigit():  # refuse what does not fit before it is sent
         services.require_fits(upload, offset, int(length))
         staging.require_room(int(length))
     for piece in _pieces(request):
@@ -230,7 +229,7 @@ def _append(request: HttpRequest, upload: Upload, offset: int) -> None:
 
 
 def _pieces(request: HttpRequest) -> Iterator[bytes]:
-    """Yield the body as it arrives, at least one piece. Of a connection that broke, what came is a piece of its own."""
+    """Yield the body as it arrives, at least one piece; the last may be what came before the connection broke."""
     piece = request.read(PIECE)
     yield piece
     while piece := request.read(PIECE):
@@ -247,7 +246,6 @@ def _offset_in(request: Request) -> int:
     return int(text)
 
 
-def _told(upload: Upload) -> dict[str, str]:
-    """Where an upload stands, as headers."""
+def _headers(upload: Upload) -> dict[str, str]:
     length = {} if upload.expected_size is None else {"Upload-Length": str(upload.expected_size)}
     return {"Upload-Offset": str(upload.received), **length}

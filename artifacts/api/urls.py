@@ -1,4 +1,4 @@
-"""Addresses of the REST API of artifacts."""
+"""URLs of the REST API of artifacts."""
 
 from __future__ import annotations
 

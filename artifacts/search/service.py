@@ -116,6 +116,8 @@ MOST_FOUND = 1_000
 
 def tasks_found(project: Project, text: str, *, limit: int = MOST_FOUND) -> list[int]:
     """Return the primary keys of the tasks that some words fit best, the last word as the beginning of one."""
+    if not text:
+        return []
     terms = terms_of(f"{text}*" if text[-1:].isalnum() else text)
     expression = engine().expression(terms, every=True)
     if not expression:

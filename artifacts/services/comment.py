@@ -1,4 +1,4 @@
-"""Say something about delivered work, as a draft until a verdict takes it along."""
+"""Comment on a delivery, as a draft until a verdict sends it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from artifacts.models import ArtifactVersion, ReviewComment
-from artifacts.services.review_comments import ROOM, composed
+from artifacts.services.review_comments import COMMENTS_LIMIT, composed
 from artifacts.storage import slices
 from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid
 from orchestrator_site.kernel.identity import Scope
@@ -32,15 +32,15 @@ def comment(
     line: int | None = None,
     end_line: int | None = None,
 ) -> ReviewComment:
-    """Keep a comment on a task's work, on a version of it, or on its lines from `line` to `end_line`, counted from 1.
+    """Store a comment on a task, on a version of an artifact, or on its lines `line` to `end_line`, from 1.
 
-    Raises Forbidden for an actor that may not review; Invalid for no text, for more than one sending back carries,
-    and for lines that are not there; Conflict where the task is archived.
+    Raises Forbidden for an actor that may not review, Invalid for an empty or too long text and for missing lines,
+    Conflict where the task is archived.
     """
     actor.require(Scope.REVIEW)
     text = text.strip().replace("\r\n", "\n")
     if not text:
-        raise Invalid("text: say what you think of it.", next="Write a comment and send it again.")
+        raise Invalid("text: a comment is required.", next="Write one and retry.")
     require_texts(reason=text)
     line, end_line = _lines(task, version, line, end_line)
     quote = _quote(version, line) if version is not None and line is not None else ""
@@ -51,14 +51,14 @@ def comment(
         made = ReviewComment(
             task=held, version=version, line=line, end_line=end_line, quote=quote, text=text, author=actor.name
         )
-        _require_room([*_unsent(held), made])
+        _require_fit([*_unsent(held), made])
         made.save(force_insert=True)
-        events.record(actor=actor, verb=Verb.COMMENT, project=held.project_id, task=held, after=_told(made))
+        events.record(actor=actor, verb=Verb.COMMENT, project=held.project_id, task=held, after=_facts(made))
     return made
 
 
 def withdraw_comment(*, comment: ReviewComment, actor: Actor) -> None:
-    """Take an own comment back, as long as no verdict has taken it along.
+    """Delete one's own draft.
 
     Raises Forbidden for an actor that may not review or did not write it, Conflict where it was sent or is gone.
     """
@@ -69,18 +69,18 @@ def withdraw_comment(*, comment: ReviewComment, actor: Actor) -> None:
         task = locked(comment.task)
         gone, _ = ReviewComment.objects.filter(pk=comment.pk, sent_at__isnull=True).delete()
         if not gone:
-            raise Conflict(
-                "The comment was sent or withdrawn meanwhile.", next="What was sent stays; say more in a new comment."
-            )
-        events.record(actor=actor, verb=Verb.COMMENT, project=task.project_id, task=task, before=_told(comment))
+            raise Conflict("The comment was already sent or withdrawn.", next="Write a new comment to add to it.")
+        events.record(actor=actor, verb=Verb.COMMENT, project=task.project_id, task=task, before=_facts(comment))
 
 
 def _lines(
     task: Task, version: ArtifactVersion | None, line: int | None, end_line: int | None
 ) -> tuple[int | None, int | None]:
-    """Check that the version is of the task and that it has the lines; one that is alone is both ends."""
+    """Check that the version belongs to the task and has the lines; a single one is both ends."""
     if version is not None and version.artifact.task_id != task.pk:
-        raise Invalid(f"{version.artifact.public_id} is no work of {task.public_id}.", next="Comment on its own task.")
+        raise Invalid(
+            f"{version.artifact.public_id} does not belong to {task.public_id}.", next="Comment on its own task."
+        )
     line = end_line if line is None else line
     if line is None:
         return None, None
@@ -89,8 +89,8 @@ def _lines(
     if not 1 <= line <= end_line <= total:
         said = f"lines {line:,} to {end_line:,}: " if line != end_line else f"line {line:,}: "
         raise Invalid(
-            f"{said}the work has {total:,} lines." if total else f"{said}this work has no lines.",
-            next="Name lines that are there, the first one first; or none, to comment on the whole.",
+            f"{said}the artifact has {total:,} lines." if total else f"{said}this artifact has no lines.",
+            next="Send existing lines in ascending order, or none.",
         )
     return line, end_line
 
@@ -100,7 +100,7 @@ def _count(version: ArtifactVersion | None) -> int:
 
 
 def _quote(version: ArtifactVersion, line: int) -> str:
-    """Return how a line begins; nothing of one that is too long to be read for it."""
+    """Return the beginning of a line; nothing of one that is too long to read."""
     text = slices.lines(version.content, line - 1, 1, most=_LONGEST_LINE).text
     return storable(text.strip())[:_QUOTED]
 
@@ -109,18 +109,18 @@ def _unsent(task: Task) -> list[ReviewComment]:
     return list(ReviewComment.objects.unsent(task).prefetch_related("version__artifact__paths"))
 
 
-def _require_room(comments: list[ReviewComment]) -> None:
-    """Check that comments can be sent together, so that none is kept that no verdict could take along."""
+def _require_fit(comments: list[ReviewComment]) -> None:
+    """Check that all drafts fit into one verdict."""
     size = len(composed("", comments))
-    if size > ROOM:
+    if size > COMMENTS_LIMIT:
         raise Invalid(
-            f"text: the comments that wait would have {size:,} characters together; {ROOM:,} can be sent at once.",
-            next="Nothing was kept. Say it in fewer words, withdraw a comment, or send the work back first.",
+            f"text: the drafts would have {size:,} characters together; the limit is {COMMENTS_LIMIT:,}.",
+            next="Nothing was stored. Shorten it, withdraw a comment, or request the revision first.",
         )
 
 
-def _told(comment: ReviewComment) -> dict[str, Any]:
-    """What an event tells of a comment: what it is on. Assistants read events, and no draft before it is sent."""
+def _facts(comment: ReviewComment) -> dict[str, Any]:
+    """What the event holds: where the comment is, but not the draft itself, since assistants read events."""
     if comment.version is None:
         return {"about": "all of the work"}
     facts = {"artifact": f"{comment.version.artifact.public_id} v{comment.version.number}"}

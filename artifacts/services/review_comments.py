@@ -1,4 +1,4 @@
-"""Send reviewers' comments with a verdict: as one text that the next brief shows first, each comment exactly once."""
+"""Send line comments with a verdict, in one text that comes first in the next brief; each exactly once."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from orchestrator_site.kernel.limits import LIMITS
 from orchestrator_site.kernel.text import shortened
 from tasks.models import Task
 
-ROOM = LIMITS["reason"]
-"""Characters that words and comments may have together."""
+COMMENTS_LIMIT = LIMITS["reason"]
+"""Characters of a verdict with its line comments."""
 _QUOTED = 120
 
 
 def take_comments(task: Task, words: str) -> tuple[str, int]:
-    """Mark the comments on a task that wait as sent; return the words with them, and how many they are.
+    """Mark the drafts on a task as sent; return the words with them, and how many there are.
 
-    Call it with the task's row locked, in the transaction of the verdict: what undoes that one unsends them too.
+    Call it with the task's row locked, in the transaction of the verdict, whose rollback unsends them.
     """
     unsent = list(ReviewComment.objects.unsent(task).prefetch_related("version__artifact__paths"))
     if unsent:
@@ -29,12 +29,12 @@ def take_comments(task: Task, words: str) -> tuple[str, int]:
 
 
 def count_unsent(task: Task) -> int:
-    """Return how many comments on a task wait for its next verdict."""
+    """Return how many drafts the next verdict on a task sends."""
     return ReviewComment.objects.unsent(task).count()
 
 
 def composed(words: str, comments: Sequence[ReviewComment]) -> str:
-    """Return a reviewer's overall words and comments as one text."""
+    """Return a reviewer's overall and line comments as one text."""
     return "\n\n".join(filter(None, [words.strip(), *map(_said, comments)]))
 
 
@@ -52,6 +52,6 @@ def _named(version: ArtifactVersion) -> str:
 
 
 def _code(quote: str) -> str:
-    """Quote a line of work so that no tick within it ends the quotation."""
+    """Quote a line of code, which may contain backticks."""
     line = shortened(quote, _QUOTED)
     return f"`` {line} ``" if "`" in line else f"`{line}`"

@@ -1,4 +1,4 @@
-"""The MCP door of delivered work: complete a subtask with it, and read it back."""
+"""The tools complete_subtask and read_artifact, and artifacts as resources."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ SEND_AGAIN = (
 class CompleteSubtask(Arguments):
     aliases: ClassVar[dict[str, str]] = {"id": "task_id", "results": "summary", "work": "detailed_work"}
     task_id: str
-    summary: str = Field(description="For those who build on it")
-    detailed_work: str | None = Field(None, description="The whole work")
+    summary: str = Field(description="For dependent tasks")
+    detailed_work: str | None = Field(None, description="The complete result")
     next_action: Literal["continue", "complete", "needs_revision", "blocked"] = "complete"
     upload_ids: list[str] = Field([], description="Instead of detailed_work")
     artifact_type: KindWord = "general"
     file_paths: list[str] = Field([], description="In the user's project")
     reason: str | None = Field(None, description="Needed for needs_revision, blocked")
     expected_size: int | None = Field(None, ge=1)
-    lease_number: int | None = Field(None, ge=1, description="As execute_subtask answered")
+    lease_number: int | None = Field(None, ge=1, description="From execute_subtask")
     session_id: str | None = None
     idempotency_key: str | None = None
 
@@ -96,7 +96,7 @@ def _delivered(done: Delivery, given: CompleteSubtask, warnings: list[str]) -> A
     }
 
 
-# Without the project, which a plan implies: with it SQLite would walk the whole project's queue to the plan.
+# The plan implies the project; with it, SQLite would scan the queue of the whole project.
 _ready_in_plan = Compiled(
     lambda plan: Task.objects.ready().filter(root=plan).only("public_id", "title", "specialist")[:1]
 )
@@ -106,14 +106,14 @@ _ready_in_project = Compiled(
 
 
 def _plan_of(task: Task) -> Task:
-    """The plan as it stands now; where it is the parent, completing has just read it."""
+    """Return the plan; where it is the parent, completing has just read it."""
     if task.parent is not None and task.parent.is_plan:
         return task.parent
     return Task.objects.only("public_id", "status", "parent", "root").get(pk=task.plan_id)
 
 
 def _next_task(task: Task) -> Task | None:
-    """The best ready task of the same plan, else of the project."""
+    """Return the best ready task of the same plan, else of the project."""
     return _ready_in_plan.first(plan=task.plan_id) or _ready_in_project.first(project=task.project_id)
 
 
@@ -138,13 +138,12 @@ class ReadArtifact(Arguments):
 @tool(
     "orchestrator_read_artifact",
     title="Read an artifact",
-    description="Read stored work back, exactly as delivered, by ranges.",
+    description="Read an artifact, exactly as delivered, by ranges.",
     arguments=ReadArtifact,
     read_only=True,
     idempotent=True,
 )
 def read_artifact(caller: Caller, given: ReadArtifact) -> Answer:
-    """Answer a range of a version, the latest by default."""
     project = caller.session(given.session_id).project
     version = artifacts.version_by_id(project, given.artifact_id, given.version)
     unit = given.unit or artifacts.unit_of(version)
@@ -161,7 +160,7 @@ def read_artifact(caller: Caller, given: ReadArtifact) -> Answer:
         "total_bytes": content.size_bytes,
         "sha256": content.sha256,
         "next_offset": found.end if found.has_more else None,
-        "next": f"Read on with {named}offset={found.end}." if found.has_more else None,
+        "next": f"Continue with {named}offset={found.end}." if found.has_more else None,
     }
 
 
@@ -169,16 +168,13 @@ def read_artifact(caller: Caller, given: ReadArtifact) -> Answer:
     "artifact://{id}",
     name="artifact",
     title="Artifact",
-    description="The whole of a delivered work.",
+    description="A whole artifact.",
     mime_type="text/plain",
     complete=lambda caller, name, typed, chosen: artifacts.ids_beginning(caller.project(), typed),
     project_of=lambda caller, id: _artifact(caller, id).project,
 )
 def artifact_whole(caller: Caller, id: str) -> str | bytes:
-    """The latest version, up to what one message should carry: a text, or the bytes of what is none.
-
-    Raises Invalid for a larger one.
-    """
+    """Return the latest version as text or bytes. Raises Invalid for one that is too large for a message."""
     return _whole(artifacts.version_of(_artifact(caller, id)))
 
 
@@ -186,13 +182,13 @@ def artifact_whole(caller: Caller, id: str) -> str | bytes:
     "artifact://{id}/v{n}",
     name="artifact version",
     title="Version of an artifact",
-    description="The whole of a work as it was delivered once.",
+    description="A whole artifact in one version.",
     mime_type="text/plain",
     complete=lambda caller, name, typed, chosen: _versions_or_ids(caller, name, typed, chosen),
     project_of=lambda caller, id, n: _version(caller, id, n).artifact.project,
 )
 def version_whole(caller: Caller, id: str, n: str) -> str | bytes:
-    """Any version, as `artifact_whole` shows the latest. Raises NotFound for one that is none."""
+    """Return any version. Raises NotFound."""
     return _whole(_version(caller, id, n))
 
 
@@ -202,7 +198,7 @@ def _whole(version: ArtifactVersion) -> str | bytes:
     if size is not None and size > artifacts.SHOWN_LIMIT:
         raise Invalid(
             f"{version.artifact.public_id} has {size:,} {unit}; a resource shows up to {artifacts.SHOWN_LIMIT:,}.",
-            next="Read it by ranges with orchestrator_read_artifact.",
+            next="Read ranges of it with orchestrator_read_artifact.",
         )
     whole = b"".join(storage.chunks(version.content))
     return whole.decode() if unit == "chars" else whole
@@ -211,12 +207,12 @@ def _whole(version: ArtifactVersion) -> str | bytes:
 def _version(caller: Caller, id: str, n: str) -> ArtifactVersion:
     artifact = _artifact(caller, id)
     if not (n.isascii() and n.isdigit() and len(n) <= 9):
-        raise NotFound(f"{id} has no version {n[:64]!r}.", next=f"Versions 1 to {artifact.version} are there.")
+        raise NotFound(f"{id} has no version {n[:64]!r}.", next=f"It has versions 1 to {artifact.version}.")
     return artifacts.version_of(artifact, int(n))
 
 
 def _versions_or_ids(caller: Caller, name: str, typed: str, chosen: dict[str, str]) -> list[str]:
-    """Offer ids, and the versions of the one that was chosen."""
+    """Complete ids, and the versions of the chosen one."""
     if name != "n":
         return artifacts.ids_beginning(caller.project(), typed)
     return artifacts.versions_beginning(caller.project(), chosen.get("id", ""), typed)

@@ -1,4 +1,4 @@
-"""The MCP door of search and of the list of delivered work."""
+"""The tools search and list_artifacts."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ PATH_LENGTH = 100
 
 class Search(Arguments):
     aliases: ClassVar[dict[str, str]] = {"q": "query", "artifact_id": "in_artifact", "text": "query"}
-    query: str = Field(description='Words; "a phrase" in quotes, begin* for a beginning')
+    query: str = Field(description='Words; "a phrase" in quotes, begin* for a prefix')
     kinds: list[KindWord] = Field([], description="Default: tasks and artifacts of all kinds")
-    task_id: str | None = Field(None, description="Only this task or plan and what is below it")
-    in_artifact: str | None = Field(None, description="Every place in one artifact, in its order")
+    task_id: str | None = Field(None, description="Only this task or plan and everything below it")
+    in_artifact: str | None = Field(None, description="Every match in one artifact, in its order")
     limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT)
     cursor: str | None = None
     session_id: str | None = None
@@ -41,15 +41,14 @@ class Search(Arguments):
 @tool(
     "orchestrator_search",
     title="Search",
-    description="Find tasks and delivered work by words, the best first; read on with orchestrator_read_artifact at "
-    "the offset of a hit.",
+    description="Find tasks and artifacts by words, the best first; read on with orchestrator_read_artifact at the "
+    "offset of a hit.",
     arguments=Search,
     toolset="artifacts",
     read_only=True,
     idempotent=True,
 )
 def search_tool(caller: Caller, given: Search) -> Answer:
-    """Answer a page of hits."""
     project = caller.session(given.session_id).project
     inside = given.in_artifact is not None
     found = _inside(project, given) if inside else _everywhere(project, given)
@@ -66,8 +65,8 @@ def search_tool(caller: Caller, given: Search) -> Answer:
 
 def _inside(project: Project, given: Search) -> Found:
     if given.kinds or given.task_id is not None:
-        problem = {"at": "in_artifact", "problem": "goes without kinds and task_id: it names one work"}
-        raise invalid([problem], next="Send the call again without them.")
+        problem = {"at": "in_artifact", "problem": "cannot be combined with kinds or task_id"}
+        raise invalid([problem], next="Omit them.")
     artifact = artifact_by_id(project, given.in_artifact or "")
     return search_inside(given.query, artifact, limit=given.limit, cursor=given.cursor)
 
@@ -93,16 +92,16 @@ def _place(hit: Hit) -> Answer:
 
 def _next(found: Found, cursor: str | None) -> str | None:
     if not found.hits:
-        return "Nothing was found: try fewer or other words." if not found.total else None
-    some = None if found.every else "Nothing holds every word; these hold some of them."
+        return "No hits: try fewer or other words." if not found.total else None
+    some = None if found.every else "Nothing matches every word; these match some."
     more = "Send the cursor for more." if cursor else None
     return " ".join(filter(None, (some, more))) or None
 
 
 class ListArtifacts(Arguments):
     aliases: ClassVar[dict[str, str]] = {"id": "task_id", "parent_task_id": "task_id", "file_path": "path"}
-    task_id: str | None = Field(None, description="Of this task, or of a plan and what is below it")
-    path: str | None = Field(None, description="A file, or a folder with what is in it")
+    task_id: str | None = Field(None, description="Of a task, or of a plan and everything below it")
+    path: str | None = Field(None, description="A file, or a folder with everything in it")
     kinds: list[ArtifactWord] = []
     limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT)
     cursor: str | None = None
@@ -112,14 +111,13 @@ class ListArtifacts(Arguments):
 @tool(
     "orchestrator_list_artifacts",
     title="List artifacts",
-    description="List delivered work, the newest first: of the project, a task, a plan, or a path.",
+    description="List artifacts, the newest first: of the project, a task, a plan, or a path.",
     arguments=ListArtifacts,
     toolset="artifacts",
     read_only=True,
     idempotent=True,
 )
 def list_artifacts(caller: Caller, given: ListArtifacts) -> Answer:
-    """Answer a page of artifacts."""
     project = caller.session(given.session_id).project
     task: Task | None = task_by_id(project, given.task_id) if given.task_id is not None else None
     page = artifacts_of(project, task=task, path=given.path, kinds=given.kinds, limit=given.limit, cursor=given.cursor)
@@ -152,5 +150,5 @@ def _shown(paths: Sequence[str]) -> list[str]:
 
 
 def _short_path(path: str) -> str:
-    """The end of a long path says more than its beginning."""
+    """Shorten a path from its start, which says the least."""
     return path if len(path) <= PATH_LENGTH else f"…{path[1 - PATH_LENGTH :]}"

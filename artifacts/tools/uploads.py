@@ -1,4 +1,4 @@
-"""The MCP door of work that arrives in parts."""
+"""The tool store_artifact: uploads in parts."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ from tasks.services.idempotency import run_once
 
 Answer = dict[str, Any]
 PART_LIMIT = 1024 * 1024
-"""Bytes that one call brings."""
+"""Bytes in one call."""
 PATH_LENGTH = 120
 PAGE = 20
-NOTHING_CHANGED = "Nothing was changed. Mend these and send the call again."
-WHAT_THEN = "commit it (the task goes on), or end the task with it: orchestrator_complete_subtask(upload_ids=[{!r}])."
+NOTHING_CHANGED = "Nothing was changed. Fix these and retry."
+WHAT_THEN = (
+    "commit it (the task stays open), or end the task with it: orchestrator_complete_subtask(upload_ids=[{!r}])."
+)
 
 
 class StoreArtifact(Arguments):
@@ -42,14 +44,14 @@ class StoreArtifact(Arguments):
         "kind": "artifact_type",
     }
     action: Literal["begin", "append", "status", "commit", "abort"]
-    task_id: str | None = Field(None, description="begin: whose work it is; status: only its uploads")
-    upload_id: str | None = Field(None, description="As begin answered. status without it lists what is open")
-    offset: int | None = Field(None, description="append: bytes stored so far, as the last answer says")
+    task_id: str | None = Field(None, description="begin: the task; status: only its uploads")
+    upload_id: str | None = Field(None, description="From begin. status without it lists open uploads")
+    offset: int | None = Field(None, description="append: bytes stored so far, from the last answer")
     text: str | None = Field(None, description="begin, append: the first or next part, up to 1 MiB")
-    base64: str | None = Field(None, description="The same for bytes that are no text")
+    base64: str | None = Field(None, description="Base64 data, for binary content")
     summary: str = ""
     artifact_type: Literal["code", "documentation", "analysis", "design", "test", "config", "general"] = "general"
-    file_paths: list[str] = Field([], description="Where it belongs in the user's project")
+    file_paths: list[str] = Field([], description="In the user's project")
     media_type: str = ""
     expected_size: int | None = Field(None, description="In bytes, checked at commit")
     expected_sha256: str = ""
@@ -62,16 +64,14 @@ class StoreArtifact(Arguments):
 @tool(
     "orchestrator_store_artifact",
     title="Store an artifact in parts",
-    description="Store large or binary work: begin (with the first part), append the others, commit. After a crash ask "
-    "status and go on. "
-    "To end the subtask with it, pass upload_ids to complete_subtask instead of committing.",
+    description="Store large or binary content: begin (with the first part), append the rest, commit. After a crash, "
+    "ask status and continue. To end the subtask with it, pass upload_ids to complete_subtask instead of committing.",
     arguments=StoreArtifact,
     toolset="artifacts",
     destructive=True,
     is_long=True,
 )
 def store_artifact(caller: Caller, given: StoreArtifact) -> Answer:
-    """Do what the action says."""
     actor = caller.actor(given.session_id)
     _require_arguments(given)
     return _ACTIONS[given.action](actor, given)
@@ -109,21 +109,21 @@ def _begin(actor: Actor, given: StoreArtifact) -> Answer:
 
 
 def _append_first(upload: Upload, part: bytes) -> None:
-    """Store what came with begin, behind its transaction. A refusal tells of the upload, which is open already."""
+    """Store the part that came with begin, after its transaction. An error names the upload, which is open by then."""
     try:
         services.append(upload=upload, offset=0, data=part)
-    except OrchestratorError as refusal:
-        refusal.details |= {"upload_id": upload.public_id}
-        refusal.next = f"{upload.public_id} is open; its first part is missing. {refusal.next}"
+    except OrchestratorError as error:
+        error.details |= {"upload_id": upload.public_id}
+        error.next = f"{upload.public_id} is open; its first part is missing. {error.next}"
         raise
 
 
 def _append(actor: Actor, given: StoreArtifact) -> Answer:
     upload = _upload(actor, given)
-    if given.lease_number is not None:  # whoever goes on with an upload after a crash has none
+    if given.lease_number is not None:  # after a crash, the caller has none
         services.require_holder(upload.task, actor, given.lease_number)
     services.append(upload=upload, offset=given.offset or 0, data=_part(given))
-    then = _goes_on(upload) if upload.received == upload.expected_size else None
+    then = _continuation(upload) if upload.received == upload.expected_size else None
     return {"upload_id": upload.public_id, "offset": upload.received, "next": then}
 
 
@@ -141,11 +141,11 @@ def _status(actor: Actor, given: StoreArtifact) -> Answer:
 
 
 def _after(cursor: str | None) -> int:
-    """Return the key that a page comes behind. Raises Invalid."""
+    """Return the key after which a page begins. Raises Invalid."""
     if cursor is None:
         return 0
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-        raise Invalid("cursor: this is no cursor of this list.", next="Send a cursor that the same call answered.")
+        raise Invalid("cursor: invalid cursor.", next="Send a cursor from the same call.")
     return int(cursor)
 
 
@@ -188,22 +188,22 @@ _NEEDED = {"begin": ("task_id",), "append": ("upload_id", "offset"), "commit": (
 _FACTS = {"summary", "artifact_type", "file_paths", "media_type", "expected_size", "expected_sha256"}
 _TAKEN = {"begin": {*_FACTS, "text", "base64"}, "append": {"offset", "text", "base64"}, "status": {"cursor"}}
 _LIMITED = {*_FACTS, "offset", "text", "base64", "cursor"}
-"""What some actions would not look at, and whoever sent it would take for heard."""
+"""Arguments that some actions would ignore."""
 
 
 def _require_arguments(given: StoreArtifact) -> None:
-    """Check that what the action needs is there, and nothing that it would pass over. Raises Invalid."""
+    """Check that what the action needs is there, and nothing that it would ignore. Raises Invalid."""
     missing = [name for name in _NEEDED.get(given.action, ()) if getattr(given, name) is None]
-    problems: list[dict[str, Any]] = [{"at": name, "problem": f"{given.action} needs it"} for name in missing]
+    problems: list[dict[str, Any]] = [{"at": name, "problem": f"is required for {given.action}"} for name in missing]
     parts = (given.text is not None) + (given.base64 is not None)
     if parts > 1 or (given.action == "append" and not parts):
-        problems.append({"at": "text", "problem": f"{given.action} takes either text or base64"})
-    problems += [{"at": name, "problem": f"{given.action} does not take it"} for name in _passed_over(given)]
+        problems.append({"at": "text", "problem": f"send either text or base64 to {given.action}"})
+    problems += [{"at": name, "problem": f"is not for {given.action}"} for name in _ignored(given)]
     if problems:
         raise invalid(problems, next=NOTHING_CHANGED)
 
 
-def _passed_over(given: StoreArtifact) -> list[str]:
+def _ignored(given: StoreArtifact) -> list[str]:
     others = sorted(_LIMITED - _TAKEN.get(given.action, set()))
     said = given.model_dump(include=set(others), exclude_defaults=True)
     return [name for name in others if said.get(name)]
@@ -214,15 +214,12 @@ def _upload(actor: Actor, given: StoreArtifact) -> Upload:
 
 
 def _part(given: StoreArtifact) -> bytes:
-    """Return the bytes of a part, none where no part is brought.
-
-    Raises Invalid for what has none in UTF-8 or is no base64, TooLarge above the limit.
-    """
+    """Return the bytes of a part. Raises Invalid for bad Unicode or base64, TooLarge above the limit."""
     part = _of_text(given.text) if given.text is not None else _of_base64(given.base64 or "")
     if len(part) > PART_LIMIT:
         raise TooLarge(
-            f"The part has {len(part):,} bytes; one call brings up to {PART_LIMIT:,}.",
-            next="Send it in smaller parts, one after the other.",
+            f"The part has {len(part):,} bytes; the limit is {PART_LIMIT:,}.",
+            next="Send smaller parts.",
             details={"limit_bytes": PART_LIMIT},
         )
     return part
@@ -230,30 +227,27 @@ def _part(given: StoreArtifact) -> bytes:
 
 def _of_text(text: str) -> bytes:
     if why := without_bytes(text):
-        raise invalid([{"at": "text", "problem": why}], next="Send it as valid Unicode, or as base64.")
+        raise invalid([{"at": "text", "problem": why}], next="Send valid Unicode, or base64.")
     return text.encode()
 
 
 def _of_base64(text: str) -> bytes:
     try:
-        return b64decode("".join(text.split()), validate=True)  # it mostly comes in lines
+        return b64decode("".join(text.split()), validate=True)  # encoders break lines
     except (binascii.Error, ValueError) as error:
-        raise invalid(
-            [{"at": "base64", "problem": f"is no base64: {error}"}], next="Mend it and send it again."
-        ) from error
+        raise invalid([{"at": "base64", "problem": f"invalid base64: {error}"}], next="Fix it and retry.") from error
 
 
 def _standing(upload: Upload) -> Answer:
-    """Where an upload stands and how it goes on."""
-    goes_on = _goes_on(upload) if upload.state == UploadState.OPEN else None
-    return {"upload_id": upload.public_id, "state": upload.state, "offset": upload.received, "next": goes_on}
+    following = _continuation(upload) if upload.state == UploadState.OPEN else None
+    return {"upload_id": upload.public_id, "state": upload.state, "offset": upload.received, "next": following}
 
 
-def _goes_on(upload: Upload) -> str:
+def _continuation(upload: Upload) -> str:
     then = WHAT_THEN.format(upload.public_id)
     if upload.received == upload.expected_size:
-        return f"It is whole: {then}"
-    return f"Append from offset={upload.received} on; when it is whole, {then}"
+        return f"It is complete: {then}"
+    return f"Append from offset={upload.received}; when it is complete, {then}"
 
 
 def _row(upload: Upload) -> Answer:

@@ -14,7 +14,7 @@ from artifacts.reviews import files
 from artifacts.selectors import reviews
 from artifacts.selectors.artifacts import version_of
 from artifacts.services.comment import comment, withdraw_comment
-from artifacts.services.review_comments import ROOM, composed
+from artifacts.services.review_comments import COMMENTS_LIMIT, composed
 from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, Transient
 from orchestrator_site.kernel.identity import Scope, scopes_of
@@ -111,9 +111,9 @@ def _delete(request: HttpRequest, task: Task) -> HttpResponse:
     key = _line(request.POST.get("comment", "")) or 0
     found = task.review_comments.select_related("version__artifact", "task").filter(pk=key).first()
     if found is None:
-        raise Conflict("This comment was withdrawn meanwhile.", next="There is nothing left to do.")
+        raise Conflict("This comment was already deleted.", next="Reload the page.")
     withdraw_comment(comment=found, actor=actor_of(request))
-    messages.success(request, "The comment is withdrawn.")
+    messages.success(request, "Comment deleted.")
     return redirect(_here(request))
 
 
@@ -175,7 +175,7 @@ def _page(request: HttpRequest, task: Task, rejected: Rejected | None = None) ->
             rejected, {each.file.artifact.public_id for each in shown}, may_comment, bool(offers)
         ),
         "drafted": len(composed("", said.drafts)),
-        "room": ROOM,
+        "room": COMMENTS_LIMIT,
         "here": here,
     }
     return render(request, "artifacts/review.html", context, status=rejected.error.status if rejected else 200)

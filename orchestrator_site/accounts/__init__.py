@@ -1,1 +1,1 @@
-"""Who may sign in on this site: the local owner, one-time links, and the pages for both."""
+"""Signing in: the local owner, one-time links and their pages."""

@@ -1,4 +1,4 @@
-"""Links that sign a person in once, as Jupyter prints them."""
+"""One-time sign-in links."""
 
 from __future__ import annotations
 
@@ -18,10 +18,7 @@ TOKEN_BYTES = 32
 
 
 def make_link(user: User) -> str:
-    """Return the path of a new link for `user`. Its token is nowhere else: the database holds a digest.
-
-    A plain sha256 will do: nobody guesses 32 random bytes, however fast the hash.
-    """
+    """Return the path of a new link for a user. Only a digest of its token is stored."""
     now = timezone.now()
     forget_old_links()
     token = secrets.token_urlsafe(TOKEN_BYTES)
@@ -30,23 +27,21 @@ def make_link(user: User) -> str:
 
 
 def forget_old_links() -> int:
-    """Forget links whose time was over long ago, used or not; returns how many."""
+    """Delete links that expired long ago; return how many."""
     return SignInLink.objects.filter(expires_at__lt=timezone.now() - FORGET_AFTER).delete()[0]
 
 
 def is_usable(token: str) -> bool:
-    """Tell whether a link would sign in now, without using it up."""
+    """Return whether a link would sign in now, without using it up."""
     link = SignInLink.objects.select_related("user").filter(digest=_digest(token)).first()
     return link is not None and link.user.is_active and link.is_usable(timezone.now())
 
 
 def use_link(token: str) -> User | None:
-    """Use up a link and return who signs in; None where it is unknown, used, too old, or its user may not enter.
-
-    One conditional UPDATE on the row's own columns decides, so of two requests at the same moment one wins. (A join
-    would become a subquery, which PostgreSQL does not ask again after waiting for the row.)
-    """
+    """Use up a link and return its user; None if it is unknown, used or expired, or its user is inactive."""
     now = timezone.now()
+    # A conditional UPDATE without a join, so that one of two simultaneous requests wins: PostgreSQL would not evaluate
+    # the subquery of a join again after it has waited for the row.
     links = SignInLink.objects.filter(digest=_digest(token))
     if not links.filter(used_at__isnull=True, expires_at__gt=now).update(used_at=now):
         return None
@@ -55,4 +50,4 @@ def use_link(token: str) -> User | None:
 
 
 def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode()).hexdigest()  # a fast hash is enough for 32 random bytes

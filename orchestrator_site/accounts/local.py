@@ -1,4 +1,4 @@
-"""The principal of a local pipe: whoever runs this process."""
+"""The principal of clients over stdio."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from orchestrator_site.kernel.identity import Principal, Scope, with_included
 
 
 def local_principal() -> Principal:
-    """Return the owner of this machine, with what ORCHESTRATOR_STDIO_SCOPES grants (everything by default).
-
-    Raises Forbidden where the setting names what is none.
-    """
+    """Return the owner of this machine with the scopes of ORCHESTRATOR_STDIO_SCOPES. Raises Forbidden."""
     granted = settings.ORCHESTRATOR_STDIO_SCOPES
     if unknown := [scope for scope in granted if scope not in list(Scope)]:
         raise Forbidden(
-            f"ORCHESTRATOR_STDIO_SCOPES names {unknown[0][:40]!r}, which is no scope; nothing is granted.",
-            next="Tell the person who runs the server to mend that setting.",
+            f"ORCHESTRATOR_STDIO_SCOPES has an unknown scope {unknown[0][:40]!r}, so nothing is granted.",
+            next="Ask the person who runs the server to fix that setting.",
             details={"allowed": [scope.value for scope in Scope]},
         )
     owner = local_owner()

@@ -1,4 +1,4 @@
-"""Keep what opens doors out of the logs: the tokens of sign-in links, and access tokens."""
+"""Remove the tokens of sign-in links and access tokens from logs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ _PLAIN = logging.Formatter()
 
 
 class HideSecrets(logging.Filter):
-    """Cut secrets out of every record: its message, its arguments, its traceback and its stack.
-
-    Django logs the path of a request that fails, and a path can open the door.
-    """
+    """Removes secrets from log records: Django logs the path of a failed request, which may be a sign-in link."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record where its text holds a secret; keep every record."""
+        """Rewrite the message, traceback and stack of a record; keep every record."""
         text = _message(record)
         if (shown := without_secrets(text)) != text:
             record.msg, record.args = shown, ()
@@ -31,12 +28,12 @@ class HideSecrets(logging.Filter):
 
 
 def without_secrets(text: str) -> str:
-    """Return a text with the tokens in it cut off where they begin to be secret."""
+    """Return a string with its tokens shortened to their prefix."""
     return ACCESS_TOKEN.sub(r"\1…", SIGN_IN_TOKEN.sub(r"\1…", text))
 
 
 def _message(record: logging.LogRecord) -> str:
-    """Return the message; where its arguments do not fit, rewrite it so that logging has nothing to complain about."""
+    """Return the message; rewrite the record if its arguments do not fit, since logging would print an error."""
     try:
         return record.getMessage()
     except (TypeError, ValueError):

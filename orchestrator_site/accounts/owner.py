@@ -1,4 +1,4 @@
-"""The local owner: the account of the person on whose machine the site runs."""
+"""The local owner: the account of the person who runs the site."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from django.contrib.auth.models import User
 
 
 def local_owner() -> User:
-    """Return the owner, making the account on first run.
+    """Return the owner, whose account is made on first run and has no password.
 
-    The owner has no password: a link or `manage.py changepassword` opens the door. Several processes may ask at once
-    on a fresh database; the unique name lets one of them make the account and gives it to all.
+    Several processes may do so at once; the unique name makes sure that all of them get the same account.
     """
     present = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
     return present or next(user for user in map(_make, _names()) if user.is_superuser and user.is_active)
@@ -27,10 +26,14 @@ def _make(name: str) -> User:
 
 
 def _names() -> Iterator[str]:
-    """Name the account as the person is named on this machine, or the next best where that is taken."""
+    """Return names for the account: that of the person on this machine, then others in case it is taken."""
     try:
         name = getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no such person in this container; which one is raised differs by Python
+    except (
+        OSError,
+        KeyError,
+        ImportError,
+    ):  # unknown user, as in some containers; the exception depends on the version of Python
         name = ""
     name = re.sub(r"[^\w.@+-]", "", name)[:150]
     yield from filter(None, [name, "owner"])

@@ -1,4 +1,4 @@
-"""The addresses for signing in and out."""
+"""URLs for signing in and out."""
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path

@@ -1,4 +1,4 @@
-"""The pages for signing in: with a one-time link, or with a password."""
+"""Pages for signing in with a one-time link or a password."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class SignIn(LoginView):
-    """For people who have a password; it tells everybody else how to get a link."""
+    """Sign in with a password; the page also explains how to get a link."""
 
     template_name = "registration/sign_in.html"
     redirect_authenticated_user = True
@@ -27,10 +27,7 @@ class SignIn(LoginView):
 @sensitive_variables("token")
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in_link(request: HttpRequest, token: str) -> HttpResponse:
-    """Ask on GET, sign in on POST.
-
-    A GET must not use the link up: chat programs, mail scanners and browsers fetch links before anybody clicks them.
-    """
+    """Ask on GET, sign in on POST: chat programs, mail scanners and browsers fetch links before anyone clicks them."""
     if request.method == "POST":
         return _use(request, token)
     if not is_usable(token):
@@ -48,14 +45,12 @@ def _use(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _spent(request: HttpRequest) -> HttpResponse:
-    """Say no more than that: whether a token ever existed is nobody's business."""
+    """Render the same page for all links that do not work, so that it does not reveal which tokens existed."""
     return _private(render(request, "registration/sign_in_link_spent.html", status=410))
 
 
 def _private(response: HttpResponse) -> HttpResponse:
-    """Keep the address, which holds the token, from travelling: `strict-origin` sends the name of the site only.
-
-    `no-referrer` would make browsers post the page's forms with `Origin: null`, which the CSRF check refuses.
-    """
+    """Keep the URL, which holds the token, out of the Referer header of further requests."""
+    # With no-referrer browsers would post forms with "Origin: null", which the CSRF check rejects.
     response["Referrer-Policy"] = "strict-origin"
     return response

@@ -62,7 +62,7 @@ def body_limit(scope: Any) -> int:
 
 
 class _LimitedBody:
-    """Counts what arrives. Above the limit it tells Django that the client has gone, so that nothing runs."""
+    """Counts the bytes of a body; above the limit Django sees a disconnected client, so no view runs."""
 
     def __init__(self, receive: Receive, limit: int, headers: list[tuple[bytes, bytes]]) -> None:
         length = next((value for name, value in headers if name == b"content-length"), b"")

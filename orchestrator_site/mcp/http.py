@@ -26,7 +26,7 @@ from orchestrator_site.asgi.database import in_thread
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.mcp.server import Bridge
 from orchestrator_site.mcp.stdio.framing import LINE_LIMIT
-from orchestrator_site.tokens.bearer import Refused, authenticate, bearer_of, proved_recently
+from orchestrator_site.tokens.bearer import TokenError, authenticate, bearer_of, recent_principal
 from tasks.services import sessions
 from tasks.services.caller import Caller
 
@@ -81,13 +81,13 @@ class HttpBridge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check host, origin and token before any of the body is read."""
         headers = Headers(scope=scope)
-        if error := _address_error(headers, scope["scheme"]):
-            await _send_error(send, *error)
+        if problem := _address_error(headers, scope["scheme"]):
+            await _send_error(send, *problem)
             return
         try:
             principal = await self._principal(scope, headers)
-        except Refused as refused:
-            await _send_error(send, refused.status, "forbidden", refused.message, refused.headers)
+        except TokenError as error:
+            await _send_error(send, error.status, "forbidden", error.message, error.headers)
             return
         except DatabaseError:
             logger.exception("An access token could not be checked.")
@@ -105,7 +105,7 @@ class HttpBridge:
     async def _principal(self, scope: Scope, headers: Headers) -> Principal:
         address = (scope.get("client") or ("",))[0]
         secret = bearer_of(headers.get("authorization", ""))
-        if (principal := proved_recently(secret)) is not None:
+        if (principal := recent_principal(secret)) is not None:
             return principal
         return await in_thread(lambda: authenticate(secret, address=address), limiter=self._threads)
 
@@ -125,7 +125,7 @@ class HttpBridge:
             await anyio.sleep(self._stream_check_seconds)
             try:
                 await self._principal(scope, headers)
-            except Refused:
+            except TokenError:
                 stream.cancel()
                 return
             except DatabaseError:

@@ -1,1 +1,1 @@
-"""Access tokens: one opens the bridge over HTTP and the REST API alike."""
+"""Access tokens for MCP over HTTP and the REST API."""

@@ -1,4 +1,4 @@
-"""/tokens: list, make and revoke access tokens over REST."""
+"""/tokens: list, make and revoke access tokens."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from orchestrator_site.rest.idempotency import Reply
 from orchestrator_site.tokens.service import DEFAULT_SCOPES, NAME_LIMIT, create_token, revoke_token
 from tasks.api.base import ProjectApi
 
-Secrets = list[str]
+Secrets = list[str]  # inside the view, `list` is an action
 STATES = ("active", "revoked", "expired", "suspended")
 
 
 class TokenShape(serializers.ModelSerializer[AccessToken]):
-    """An access token, without its secret, which nobody knows but who made it."""
+    """An access token, without its secret."""
 
     token_id = serializers.CharField(source="public_id")
     owner = serializers.CharField(source="owner.username")
@@ -40,7 +40,7 @@ class TokenShape(serializers.ModelSerializer[AccessToken]):
 
 
 class TokenMade(TokenShape):
-    """A new access token with its secret, which is null where the same request was answered before."""
+    """A new access token with its secret, which is null if the same request was answered before."""
 
     secret = serializers.CharField(allow_null=True, default=None)
 
@@ -56,7 +56,7 @@ class TokenBody(Body):
 
 
 class TokenViews(ProjectApi):
-    """Access tokens by their id: those of the person who asks, those of everybody for who may rule the site."""
+    """Access tokens by their id: those of the caller, or all of them with the scope `admin`."""
 
     queryset = AccessToken.objects.all()
     serializer_class = TokenShape
@@ -72,12 +72,12 @@ class TokenViews(ProjectApi):
         return self.listed(self._rows())
 
     def retrieve(self, request: Request, token_id: str) -> Response:
-        """Read what is known of an access token."""
+        """Read an access token."""
         return self.shown(self._token(token_id))
 
     def create(self, request: Request) -> Response:
-        """Make an access token for oneself. Its secret stands in this answer alone, and is kept nowhere."""
-        self._check_ruler()
+        """Make an access token for yourself. Only this response contains its secret."""
+        self._check_scope()
         secrets: Secrets = []
         answer = self.once(lambda: self._create(secrets), project=None)
         self.headers["Cache-Control"] = "no-store"
@@ -86,12 +86,12 @@ class TokenViews(ProjectApi):
 
     @action(detail=True, methods=["post"])
     def revoke(self, request: Request, token_id: str) -> Response:
-        """End an access token for good."""
+        """Revoke an access token permanently."""
         found = self._token(token_id)
         return self.once(lambda: self._revoke(found), project=None)
 
     def _create(self, secrets: Secrets) -> Reply:
-        """What is kept for the Idempotency-Key is the reply, so the secret is no part of it."""
+        # The reply is stored for the Idempotency-Key, so it must not contain the secret.
         facts = self.given()
         slug = facts.get("project")
         token, secret = create_token(
@@ -114,17 +114,17 @@ class TokenViews(ProjectApi):
         return self.one(self._rows(), "token", public_id)
 
     def _rows(self) -> QuerySet[AccessToken]:
-        self._check_ruler()
+        self._check_scope()
         rows = AccessToken.objects.select_related("owner", "project")
         if Scope.ADMIN not in self.principal.scopes:
             rows = rows.filter(owner_id=self.principal.user_id)
         return self.visible(rows)
 
-    def _check_ruler(self) -> None:
-        """A person rules their own tokens; a token rules others only with the scope for it."""
+    def _check_scope(self) -> None:
+        """People manage their own tokens; a token can manage tokens only with the scope `admin`."""
         if self.principal.token_id and Scope.ADMIN not in self.principal.scopes:
             raise Forbidden(
-                "An access token without the scope 'admin' neither sees nor makes nor revokes access tokens.",
-                next="Sign in and use /tokens/, or use a token that may.",
+                "An access token needs the scope 'admin' to manage access tokens.",
+                next="Sign in and use /tokens/, or use a token with that scope.",
                 details={"scope": Scope.ADMIN.value},
             )

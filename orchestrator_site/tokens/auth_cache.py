@@ -1,6 +1,6 @@
-"""Who was proved a moment ago, so that a client in full swing costs one look for its token a second.
+"""A cache of principals, so that a busy client costs one query for its token per second.
 
-A token that another process revokes is refused a second later, one that this process revokes at once.
+A token that another process revokes is rejected a second later, one that this process revokes at once.
 """
 
 from __future__ import annotations
@@ -10,32 +10,32 @@ import time
 from orchestrator_site.kernel.identity import Principal
 
 SECONDS = 1.0
-_ROOM = 1000
+_LIMIT = 1000
 
-Memory = dict[str, tuple[float, Principal]]
+Cache = dict[str, tuple[float, Principal]]
 
-_proved: Memory = {}
+_principals: Cache = {}
 
 
-def memory() -> Memory:
-    """Return what is remembered now. Take it before the look into the database whose answer is to be noted."""
-    return _proved
+def current() -> Cache:
+    """Return the current cache. Get it before the query whose result `note` adds."""
+    return _principals
 
 
 def find(digest: str) -> Principal | None:
-    """Return who the secret of a digest proves to be, where that was looked up less than a second ago."""
-    until, principal = _proved.get(digest, (0.0, None))
+    """Return the principal of a digest, if it was looked up less than a second ago."""
+    until, principal = _principals.get(digest, (0.0, None))
     return principal if time.monotonic() < until else None
 
 
-def note(into: Memory, digest: str, principal: Principal) -> None:
-    """Remember it for a second; not, where everything was forgotten since the look began."""
-    if len(into) >= _ROOM:
+def note(into: Cache, digest: str, principal: Principal) -> None:
+    """Cache a principal for a second. If the cache was cleared since `current`, this has no effect."""
+    if len(into) >= _LIMIT:
         into.clear()
     into[digest] = (time.monotonic() + SECONDS, principal)
 
 
-def forget() -> None:
-    """Look everybody up anew, those too whose look is under way."""
-    global _proved
-    _proved = {}
+def clear() -> None:
+    """Discard all principals, also those that are being looked up."""
+    global _principals
+    _principals = {}

@@ -1,4 +1,4 @@
-"""Read a bearer token from a request's headers (RFC 6750, section 2.1): the only place where one may be."""
+"""Bearer tokens in the Authorization header (RFC 6750, section 2.1), the only place where they are accepted."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 _LONGEST = 512
 
 
-class Refused(Exception):
-    """No usable token. `status` is 401, or 429 with `retry_after_seconds` where there were too many of these."""
+class TokenError(Exception):
+    """There is no usable token: status 401, or 429 after too many attempts."""
 
     def __init__(self, message: str, *, retry_after_seconds: int = 0) -> None:
         super().__init__(message)
@@ -25,7 +25,7 @@ class Refused(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What tells a client how to do better."""
+        """Headers for the response."""
         if self.retry_after_seconds:
             return {"Retry-After": str(self.retry_after_seconds)}
         challenge = f'Bearer realm="task-orchestrator", error="invalid_token", error_description="{self.message}"'
@@ -33,30 +33,27 @@ class Refused(Exception):
 
 
 def bearer_of(header: str) -> str | None:
-    """Return the secret of an Authorization header; None where it speaks of another scheme or of nothing."""
+    """Return the secret in an Authorization header; None without one or for another scheme."""
     scheme, _, secret = header.strip().partition(" ")
     return secret.strip() if scheme.lower() == "bearer" and secret.strip() else None
 
 
-def proved_recently(secret: str | None) -> Principal | None:
-    """Return who a secret proves to be, without a look into the database, where there was one a moment ago."""
+def recent_principal(secret: str | None) -> Principal | None:
+    """Return the principal of a secret that was checked within the last second."""
     return auth_cache.find(digest_of(secret)) if secret else None
 
 
 def authenticate(secret: str | None, *, address: str) -> Principal:
-    """Return who a secret proves to be. It takes a look into the database.
-
-    Raises Refused. Neither the answer nor the log holds any part of what was sent.
-    """
-    memory = auth_cache.memory()
+    """Return the principal of a secret. Raises TokenError, which like the log never holds any part of the secret."""
+    cache = auth_cache.current()
     principal = principal_of(secret) if secret and len(secret) <= _LONGEST else None
     if principal is not None and secret is not None:
-        auth_cache.note(memory, digest_of(secret), principal)
+        auth_cache.note(cache, digest_of(secret), principal)
         return principal
     if secret is None:
-        raise Refused("An access token is needed: send Authorization: Bearer TOKEN.")
+        raise TokenError("An access token is required: send Authorization: Bearer TOKEN.")
     wait = failures.failed(address)
-    logger.warning("An access token was refused; it came from %r.", address)
+    logger.warning("An access token from %r was rejected.", address)
     if wait:
-        raise Refused("Too many requests with unknown access tokens.", retry_after_seconds=wait)
-    raise Refused("The access token is unknown, has expired or was revoked.")
+        raise TokenError("Too many requests with invalid access tokens.", retry_after_seconds=wait)
+    raise TokenError("The access token is unknown, expired or revoked.")

@@ -8,9 +8,9 @@ from django import forms
 from django.contrib.auth.models import User
 
 from orchestrator_site.kernel.errors import Conflict, OrchestratorError
-from orchestrator_site.kernel.identity import in_order, scopes_of
+from orchestrator_site.kernel.identity import Scope, in_order, scopes_of
 from orchestrator_site.models import AccessToken
-from orchestrator_site.tokens.formatting import ALLOWS, expiry_of
+from orchestrator_site.tokens.formatting import DESCRIPTIONS, parse_expiry
 from orchestrator_site.tokens.service import DEFAULT_SCOPES, NAME_LIMIT, create_token
 from tasks.models import Project
 
@@ -18,7 +18,7 @@ LIFETIMES = {"30d": "In 30 days", "90d": "In 90 days", "365d": "In a year", "nev
 
 
 class TokenForm(forms.Form):
-    """What a person says of a new token; the service decides whether it can be."""
+    """The fields of a new token."""
 
     name = forms.CharField(max_length=NAME_LIMIT, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     scopes = forms.MultipleChoiceField(initial=DEFAULT_SCOPES, error_messages={"required": "Choose at least one."})
@@ -33,24 +33,23 @@ class TokenForm(forms.Form):
         self.fields["scopes"].choices = [(name, name) for name in in_order(scopes_of(owner))]  # type: ignore[attr-defined]
 
     def scope_choices(self) -> list[dict[str, Any]]:
-        """Return what the checkboxes show."""
+        """Return the checkboxes."""
         chosen = self["scopes"].value() or []
         names = in_order(scopes_of(self._owner))
-        allows = {scope.value: words for scope, words in ALLOWS.items()}
-        return [{"name": name, "allows": allows[name], "is_chosen": name in chosen} for name in names]
+        return [{"name": name, "allows": DESCRIPTIONS[Scope(name)], "is_chosen": name in chosen} for name in names]
 
     def create(self) -> tuple[AccessToken, str] | None:
-        """Make the token; None where the form has to be filled in again, with the reasons beside its fields."""
+        """Make the token, or return None and add the errors to the form."""
         if not self.is_valid():
             return None
-        facts = self.cleaned_data
+        data = self.cleaned_data
         try:
             return create_token(
                 owner=self._owner,
-                name=facts["name"],
-                scopes=facts["scopes"],
-                project=facts["project"],
-                expires_at=expiry_of(facts["expires"]),
+                name=data["name"],
+                scopes=data["scopes"],
+                project=data["project"],
+                expires_at=parse_expiry(data["expires"]),
             )
         except OrchestratorError as error:
             field = "name" if isinstance(error, Conflict) else None

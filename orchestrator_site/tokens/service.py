@@ -25,7 +25,7 @@ SECRET_BYTES = 32
 NAME_LIMIT = 100
 DEFAULT_SCOPES = (Scope.READ, Scope.WRITE)
 USED_EVERY = timedelta(minutes=1)
-"""A use is noted at most this often, so that reading stays free of writing."""
+"""How often a use is recorded, so that most reads write nothing."""
 
 
 def create_token(
@@ -37,20 +37,19 @@ def create_token(
     expires_at: datetime | None = None,
     giver: Principal | None = None,
 ) -> tuple[AccessToken, str]:
-    """Make a token; returns it with its secret, which is nowhere else: the database keeps a digest.
+    """Make a token; return it with its secret, of which only a digest is stored.
 
-    `giver` is who asks for it where that may do less than the owner, such as another token. Raises Invalid for a name,
-    scope or expiry that cannot be, Forbidden for what the owner or the giver may not do, and Conflict where the owner
-    has a token of that name.
+    `giver` is who asks for the token if that principal may do less than the owner, such as another token.
+    Raises Invalid, Forbidden, or Conflict if the owner has a token of that name.
     """
     name, now = _checked_name(name), timezone.now()
     granted = _checked_scopes(giver or person(owner), scopes)
     if giver is not None and giver.project_id not in (None, project and project.pk):
         raise Forbidden(
-            "An access token for one project makes tokens for that project alone.", next="Send its slug as project."
+            "A token for one project can make tokens only for that project.", next="Send its slug as project."
         )
     if expires_at is not None and expires_at <= now:
-        raise Invalid("expires_at: this time has passed already.", next="Send a later one, or none.")
+        raise Invalid("expires_at: must be in the future.", next="Send a later time, or none.")
     secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     try:
         with transaction.atomic():
@@ -66,26 +65,26 @@ def create_token(
             )
     except IntegrityError as error:
         raise Conflict(
-            f"{owner.get_username()} has a token named {name!r} already.",
+            f"{owner.get_username()} already has a token named {name!r}.",
             next="Choose another name, or revoke that one first.",
         ) from error
     return token, secret
 
 
 def revoke_token(*, token: AccessToken) -> bool:
-    """End a token for good; False where it was revoked already.
+    """Revoke a token permanently; return False if it was revoked before.
 
-    This process refuses the next request with it; others may take up to a second (`tokens/recent.py`).
+    This process rejects it at once; others may take up to a second (`auth_cache.py`).
     """
-    ended = AccessToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
-    auth_cache.forget()
-    return bool(ended)
+    revoked = AccessToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
+    auth_cache.clear()
+    return bool(revoked)
 
 
 def find_token(public_id: str, *, owner: User | None = None) -> AccessToken:
-    """Return a token by its public id, or by the name of one that is not revoked.
+    """Return a token by its public id, or by its name if it is not revoked.
 
-    Raises NotFound, also for another owner's where one is given, and Conflict where several owners use the name.
+    Raises NotFound, or Conflict if several owners use the name.
     """
     rows = tokens_of(owner)
     clean = public_id.replace("\x00", "")
@@ -93,14 +92,16 @@ def find_token(public_id: str, *, owner: User | None = None) -> AccessToken:
         return found
     named = list(rows.filter(name=clean, revoked_at__isnull=True)[:2])
     if not named:
-        raise NotFound(f"There is no access token {clean[:NAME_LIMIT]!r}.", next="List them: manage.py token list")
+        raise NotFound(
+            f"There is no access token {clean[:NAME_LIMIT]!r}.", next="manage.py token list shows all tokens."
+        )
     if len(named) > 1:
-        raise Conflict(f"Several owners have a token named {clean!r}.", next="Send its id, or say whose it is.")
+        raise Conflict(f"Several owners have a token named {clean!r}.", next="Send its id, or its owner.")
     return named[0]
 
 
 def tokens_of(owner: User | None = None) -> QuerySet[AccessToken]:
-    """Return somebody's tokens, or everybody's: those that are not revoked first, the newest first."""
+    """Return the tokens of one owner or of all: active ones first, then the newest first."""
     rows = AccessToken.objects.select_related("owner", "project")
     if owner is not None:
         rows = rows.filter(owner=owner)
@@ -108,11 +109,8 @@ def tokens_of(owner: User | None = None) -> QuerySet[AccessToken]:
 
 
 def principal_of(secret: str) -> Principal | None:
-    """Return who a secret proves to be; None where it opens nothing.
-
-    The row is found by the digest of 256 random bits, so how long the look takes tells nothing about any secret. What
-    the owner may not do (any more), the token may not either.
-    """
+    """Return the principal of a secret, or None. A token never has scopes that its owner lacks at that time."""
+    # The lookup is by a digest of 256 random bits, so its duration reveals nothing about any secret.
     now = timezone.now()
     token = AccessToken.objects.select_related("owner").filter(digest=digest_of(secret)).first()
     if token is None or not token.is_usable(now) or not token.owner.is_active:
@@ -129,34 +127,29 @@ def principal_of(secret: str) -> Principal | None:
 
 
 def digest_of(secret: str) -> str:
-    """Return how a secret is kept. A plain sha256 will do: nobody guesses 32 random bytes, however fast the hash."""
+    """Return the digest of a secret. A fast hash is enough for 32 random bytes."""
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 
 def _checked_name(name: str) -> str:
     clean = " ".join(name.split())
     if not clean or len(clean) > NAME_LIMIT or unstorable(clean) or not clean.isprintable():
-        raise Invalid(
-            f"name: a name of 1 to {NAME_LIMIT} printable characters is wanted.", next="Name it after its use."
-        )
+        raise Invalid(f"name: must have 1 to {NAME_LIMIT} printable characters.", next="Name it after its purpose.")
     return clean
 
 
 def _checked_scopes(giver: Principal, scopes: Iterable[str]) -> list[str]:
-    wanted = list(scopes)
-    if unknown := [scope for scope in wanted if scope not in list(Scope)]:
-        raise Invalid(f"scopes: {str(unknown[0])[:40]!r} is none.", **_allowed_scopes())
-    if not wanted:
-        raise Invalid("scopes: a token without any opens nothing.", **_allowed_scopes())
-    granted = with_included(Scope(scope) for scope in wanted)
+    requested = list(scopes)
+    names = [scope.value for scope in Scope]
+    hints: dict[str, Any] = {"next": f"Send one or more of: {', '.join(names)}.", "details": {"allowed": names}}
+    if unknown := [scope for scope in requested if scope not in names]:
+        raise Invalid(f"scopes: unknown scope {str(unknown[0])[:40]!r}.", **hints)
+    if not requested:
+        raise Invalid("scopes: at least one is required.", **hints)
+    granted = with_included(Scope(scope) for scope in requested)
     if missing := granted - giver.scopes:
         raise Forbidden(
-            f"{giver.name} may not hand out: {', '.join(in_order(missing))}.",
-            next="Ask for less, or have a superuser make the token.",
+            f"{giver.name} lacks the scopes: {', '.join(in_order(missing))}.",
+            next="Request fewer scopes, or have a superuser make the token.",
         )
     return in_order(granted)
-
-
-def _allowed_scopes() -> dict[str, Any]:
-    names = [scope.value for scope in Scope]
-    return {"next": f"Send one or more of: {', '.join(names)}.", "details": {"allowed": names}}

@@ -1,4 +1,4 @@
-"""Slow down whoever tries token after token. A good token is never held back, however many bad ones came before it."""
+"""Throttle addresses that try many invalid tokens. Valid tokens are never throttled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ADDRESSES = 4096
 
 
 class FailureThrottle:
-    """Counts failures by address in a fixed window, in this process (the site is one), for a bounded number of them."""
+    """Counts failures by address in a fixed window, for a limited number of addresses."""
 
     def __init__(self, failures: int = FAILURES, window_seconds: float = WINDOW_SECONDS) -> None:
         self._failures = failures
@@ -21,7 +21,7 @@ class FailureThrottle:
         self._lock = Lock()
 
     def failed(self, address: str) -> int:
-        """Note a failure; returns for how many seconds the address has to wait, 0 while it has tries left."""
+        """Count a failure; return how many seconds the address has to wait, 0 while it may try again."""
         now = time.monotonic()
         with self._lock:
             began, count = self._counted.pop(address, (now, 0))
@@ -34,4 +34,4 @@ class FailureThrottle:
 
 
 failures = FailureThrottle()
-"""The one of this process: the bridge and the REST API count together."""
+"""Shared by MCP and the REST API."""

@@ -1,4 +1,4 @@
-"""The addresses of the pages of access tokens."""
+"""URLs of the pages for access tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of access tokens: what a person has, a new one with its secret shown once, and the end of one."""
+"""Pages to list, make and revoke access tokens."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ TOKENS_PER_PAGE = 50
 
 
 def _page(view: Page) -> Page:
-    """Make a page for people who signed in, which may post to itself and is kept nowhere."""
+    """Decorate a page for people who signed in, which is never cached."""
     allowed = require_http_methods(["GET", "HEAD", "POST"])
     return never_cache(login_required(allowed(with_errors_shown(view))))
 
 
 @_page
 def tokens(request: HttpRequest) -> HttpResponse:
-    """Show the tokens and the form for a new one; a POST makes it."""
+    """Show the tokens and the form for a new one; make it on POST."""
     if request.method == "POST":
         return _create(request, TokenForm(_user(request), request.POST))
     return _list(request, TokenForm(_user(request)))
@@ -37,7 +37,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 
 @_page
 def revoke(request: HttpRequest, public_id: str) -> HttpResponseBase:
-    """Ask on GET, revoke on POST. Only a superuser finds the tokens of others."""
+    """Ask on GET, revoke on POST. Only superusers find the tokens of others."""
     user = _user(request)
     found = find_token(public_id, owner=None if user.is_superuser else user)
     if request.method != "POST":
@@ -49,7 +49,7 @@ def revoke(request: HttpRequest, public_id: str) -> HttpResponseBase:
 
 @sensitive_variables("secret", "made", "context")
 def _create(request: HttpRequest, form: TokenForm) -> HttpResponse:
-    """Answer the POST with the secret itself: it stands in no address, session or message."""
+    """Render the secret in the response to the POST, so that no URL, session or message holds it."""
     made = form.create()
     if made is None:
         return _list(request, form)

@@ -25,8 +25,8 @@ else:
     _Paginator = Paginator
 
 MOST = 200
-"""Rows that one action changes; each is a transaction of its own."""
-TOLD = 20
+"""The most rows that one action changes, each in its own transaction."""
+ERRORS_SHOWN = 20
 """Errors that are shown one by one."""
 Action = Callable[..., Any]
 COUNTED = 10_000
@@ -94,15 +94,15 @@ def chosen(request: HttpRequest, rows: QuerySet[Any]) -> list[Any]:
 
 def do_each(request: HttpRequest, rows: Iterable[Model], action: Action, done: str) -> None:
     """Apply an action to each row, and report successes and errors."""
-    number, refusals = 0, list[str]()
+    number, errors = 0, list[str]()
     for row in rows:
         try:
             number += action(row) is not False
         except OrchestratorError as error:
-            refusals.append(f"{row}: {error.message}")
+            errors.append(f"{row}: {error.message}")
     if number:
         messages.success(request, f"{number} {done}.")
-    for refusal in refusals[:TOLD]:
-        messages.error(request, refusal)
-    if len(refusals) > TOLD:
-        messages.error(request, f"{len(refusals) - TOLD} more failed.")
+    for message in errors[:ERRORS_SHOWN]:
+        messages.error(request, message)
+    if len(errors) > ERRORS_SHOWN:
+        messages.error(request, f"{len(errors) - ERRORS_SHOWN} more failed.")

@@ -1,1 +1,1 @@
-"""The REST door of projects, sessions, plans, tasks, dependencies and specialists."""
+"""REST views of projects, sessions, plans, tasks, dependencies, specialists and events."""

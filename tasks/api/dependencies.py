@@ -1,4 +1,4 @@
-"""/tasks/{task_id}/dependencies: what a task waits for."""
+"""/tasks/{task_id}/dependencies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class DependenciesBody(Body):
 
 
 class DependencyViews(TaskApi):
-    """Dependencies by the id of the task that is waited for."""
+    """Dependencies, each by the id of the other task."""
 
     queryset = Dependency.objects.all()  # type: ignore[assignment]
     serializer_class = TaskAnswer  # type: ignore[assignment]
@@ -39,26 +39,26 @@ class DependencyViews(TaskApi):
     request_headers = {"destroy": (SESSION,)}
 
     def list(self, request: Request, task_id: str) -> Response:
-        """List what a task waits for, itself and through its parents."""
+        """List a task's dependencies, its own and those of its parents."""
         rows = self.task(task_id).dependencies.select_related("depends_on", "inherited_from")
         names = [f"{end}__{name}" for end in ("depends_on", "inherited_from") for name in ("public_id", "title")]
         return self.listed(rows.only(*names, "depends_on__status", "depends_on__specialist", "task_id", "created_at"))
 
     def create(self, request: Request, task_id: str) -> Response:
-        """Make a task wait for others; those that it waits for already stay."""
+        """Add dependencies to a task."""
         task = self.task(task_id)
         found = tasks_by_ids(task.project, self.given()["task_ids"])
         missing = [
-            {"at": f"task_ids[{number}]", "problem": f"there is no task {sent[:80]!r} in this project"}
+            {"at": f"task_ids[{number}]", "problem": f"no task {sent[:80]!r} in this project"}
             for number, sent in enumerate(self.given()["task_ids"])
             if sent not in found
         ]
         if missing:
-            raise invalid(missing, next="Nothing was changed. Send whole ids of this project's tasks.")
+            raise invalid(missing, next="Nothing was changed. Send whole ids of tasks in this project.")
         return self._edit(task, Changes(add_dependencies=list(found.values())))
 
     def destroy(self, request: Request, task_id: str, needed_id: str) -> Response:
-        """Stop a task from waiting for another."""
+        """Remove a dependency."""
         task, need = self.task(task_id), self.task(needed_id)
         return self._edit(task, Changes(remove_dependencies=[need]))
 

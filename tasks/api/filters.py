@@ -1,4 +1,4 @@
-"""What the lists of tasks and plans are narrowed by."""
+"""Filters of the lists of tasks and plans."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ class PlanFilters(Filters):
     )
 
     def filter_queryset(self, queryset: TaskQuerySet) -> TaskQuerySet:
-        """Leave the archive out where nothing is said of it."""
         found: TaskQuerySet = super().filter_queryset(queryset)
         return found if self.form.cleaned_data["archived"] else found.on_board()
 
@@ -68,5 +67,5 @@ class TaskFilters(PlanFilters):
 
 
 def _key(public_id: str, **narrowed: Any) -> int:
-    """Look a task's key up first: as a subquery it would hide the indexes. Nothing has the key 0."""
+    """Look a task's key up first: as a subquery it would hide the indexes. No row has the key 0."""
     return Task.objects.filter(public_id=public_id, **narrowed).values_list("pk", flat=True).first() or 0

@@ -1,4 +1,4 @@
-"""/plans: make a tree of tasks, list plans with their progress, read one, its status and its synthesis."""
+"""/plans: create plans, list them with their progress, read one, its status and its synthesis."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tasks.services.plan import Plan, Subtask, plan
 from tasks.services.plan_check import DEPENDENCIES_LIMIT, SUBTASKS_LIMIT
 
 _AT_MOST: dict[str, Any] = {"max_length": SUBTASKS_LIMIT}
-"""Of the list, which the framework makes of a body with many=True; its types know nothing of that."""
+"""For the list that the framework makes of a body with many=True, which its types do not know."""
 
 
 class SubtaskBody(Body):
@@ -64,7 +64,7 @@ class PlanBody(Body):
 
 
 class PlannedSubtask(serializers.Serializer[Any]):
-    """A task that was made, by the key that the request gave it."""
+    """A new task, with its key in the request."""
 
     task_id = serializers.CharField()
     title = serializers.CharField()
@@ -75,7 +75,7 @@ class PlannedSubtask(serializers.Serializer[Any]):
 
 
 class PlanAnswer(serializers.Serializer[Any]):
-    """The root of what was made, and every task below it, depth first."""
+    """The new root, and every task below it, depth first."""
 
     parent_task_id = serializers.CharField()
     plan = serializers.CharField()
@@ -109,11 +109,11 @@ class PlanViews(TaskApi):
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def retrieve(self, request: Request, task_id: str) -> Response:
-        """Read a plan's root with everything about it, and how far the plan is."""
+        """Read a plan with its progress."""
         return self.shown(self.task(task_id))
 
     def create(self, request: Request) -> Response:
-        """Make a plan with its whole tree of subtasks, or nothing."""
+        """Create a plan with its tree of subtasks, all or nothing."""
         project = self.project_said()
         actor = self.actor(project)
         parent = self._parent(project)
@@ -121,13 +121,13 @@ class PlanViews(TaskApi):
 
     @action(detail=True)
     def status(self, request: Request, task_id: str) -> Response:
-        """Read where a plan stands: counts, what needs attention, what is ready next."""
+        """Read a plan's status: counts, what needs attention, what is ready next."""
         task = self.task(task_id)
         return Response(self.shape(status_of(task.project, self.reading_session(task.project), plan=task)))
 
     @action(detail=True, renderer_classes=[JSONRenderer, MarkdownRenderer])
     def synthesis(self, request: Request, task_id: str) -> Response:
-        """Read the report on a plan: `detail=full` tells more of each part."""
+        """Read the report on a plan, with more of each part for `detail=full`."""
         return Response(synthesized(self.task(task_id), DETAIL.read(request)))
 
     def _parent(self, project: Project) -> Task | None:

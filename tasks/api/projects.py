@@ -1,4 +1,4 @@
-"""/projects: list, read, make and edit them."""
+"""/projects."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ProjectViews(ProjectApi):
     ordering = "name"
 
     def list(self, request: Request) -> Response:
-        """List the projects that these credentials may see."""
+        """List projects."""
         return self.listed(self.visible(Project.objects.all(), project="pk"))
 
     def retrieve(self, request: Request, project: str) -> Response:
@@ -64,13 +64,13 @@ class ProjectViews(ProjectApi):
         return self.shown(self.project(project))
 
     def create(self, request: Request) -> Response:
-        """Make a project."""
+        """Create a project."""
         if self.principal.project_id is not None:
-            raise NotFound("This access token is for one project and makes no other.")
+            raise NotFound("This access token is for one project and cannot create another.")
         return self.once(self._create, project=None)
 
     def partial_update(self, request: Request, project: str) -> Response:
-        """Change its name or its settings."""
+        """Change a project's name or settings."""
         found = self.project(project)
         actor, guard = Actor.outside(self.principal), self.guard()
         return self.once(
@@ -80,7 +80,7 @@ class ProjectViews(ProjectApi):
 
     @action(detail=True)
     def status(self, request: Request, project: str) -> Response:
-        """Read where a project stands: counts, what needs attention, what is ready next."""
+        """Read a project's status: counts, what needs attention, what is ready next."""
         found = self.project(project)
         return Response(self.shape(status_of(found, self.reading_session(found))))
 

@@ -1,4 +1,4 @@
-"""How projects, sessions, tasks and roles look over REST: the words of the tools, and every field always there."""
+"""Representations of projects, sessions, tasks and specialists, with the names of the tools and no field missing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ProjectShape(serializers.ModelSerializer[Project]):
 
 
 class SessionShape(serializers.ModelSerializer[Session]):
-    """An assistant's stretch of work; `principal` is who it proved to be, the client's name what it says of itself."""
+    """A session; `principal` was proven, the client's name was not."""
 
     session_id = serializers.CharField(source="public_id")
     project = serializers.CharField(source="project.slug")
@@ -57,7 +57,7 @@ class SessionShape(serializers.ModelSerializer[Session]):
 
 
 class TaskLine(serializers.ModelSerializer[Task]):
-    """A task where others are talked about."""
+    """A task that another refers to."""
 
     task_id = serializers.CharField(source="public_id")
     specialist_type = serializers.CharField(source="specialist")
@@ -69,7 +69,7 @@ class TaskLine(serializers.ModelSerializer[Task]):
 
 
 class ProgressShape(serializers.Serializer[Any]):
-    """How far something made of subtasks is; cancelled ones no longer count."""
+    """The progress of subtasks; cancelled ones do not count."""
 
     completed_subtasks = serializers.IntegerField()
     total_subtasks = serializers.IntegerField()
@@ -78,7 +78,7 @@ class ProgressShape(serializers.Serializer[Any]):
 
 
 class TaskRow(TaskLine):
-    """A task in a list: everything but its long texts and what it is linked with."""
+    """A task in a list, without its long texts and its links."""
 
     project = serializers.CharField(source="project.slug")
     plan = serializers.SerializerMethodField()
@@ -96,12 +96,12 @@ class TaskRow(TaskLine):
         )  # fmt: skip
 
     def get_plan(self, task: Task) -> str:
-        """Return the id of the plan that the task is in, its own where it is one."""
+        """Return the id of the task's plan."""
         return task.root.public_id if task.root else task.public_id
 
 
 class PlanRow(TaskRow):
-    """A plan in a list. Whoever lists them has counted for all at once, and noted it as `progress`."""
+    """A plan in a list, whose view has counted `progress` for all of them in one query."""
 
     progress = ProgressShape()
 
@@ -110,7 +110,7 @@ class PlanRow(TaskRow):
 
 
 class WorkShape(serializers.Serializer[Any]):
-    """A delivered artifact as a task names it."""
+    """An artifact of a task."""
 
     artifact_id = serializers.CharField()
     kind = serializers.CharField()
@@ -120,7 +120,7 @@ class WorkShape(serializers.Serializer[Any]):
 
 
 class TaskDetail(TaskRow):
-    """A task with everything about it; of what it is linked with the first few, and how many there are."""
+    """A task; of its links the first few, and the totals."""
 
     actions = serializers.ListField(child=serializers.CharField(), source="possible")
     progress = ProgressShape(source="links.progress", allow_null=True)
@@ -138,13 +138,13 @@ class TaskDetail(TaskRow):
         )  # fmt: skip
 
     def to_representation(self, instance: Task) -> dict[str, Any]:
-        """Ask what the task is linked with, each time anew."""
+        """Read the links each time, since services change them."""
         vars(instance).update(links=links_of(instance), possible=possible_for(instance))
         return super().to_representation(instance)
 
 
 class DependencyShape(serializers.ModelSerializer[Dependency]):
-    """What a task waits for, and through which of its parents, where it does not do so itself."""
+    """A dependency, and the parent that it is inherited from."""
 
     task_id = serializers.CharField(source="depends_on.public_id")
     title = serializers.CharField(source="depends_on.title")
@@ -158,7 +158,7 @@ class DependencyShape(serializers.ModelSerializer[Dependency]):
 
 
 class RoleShape(serializers.Serializer[Any]):
-    """How a specialist works; `source` is default, site, project, or the file that says so."""
+    """A specialist; `source` is default, site, project, or a file."""
 
     name = serializers.CharField()
     role_definition = serializers.CharField()

@@ -1,4 +1,4 @@
-"""/sessions: who has worked on what; open one for an assistant that wants its own, and end it."""
+"""/sessions: list them, open one, and end it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAME_LIMIT, VERSION_LIMIT = 200, 100
 
 
 class SessionBody(Body):
-    """`client_name` is what others see as the holder of a lease. A bound token may leave `project` out."""
+    """`client_name` is shown as the holder of leases. A bound token may omit `project`."""
 
     project = String(required=False, help_text="Of one project, by its slug.")
     client_name = String(required=False, max_length=NAME_LIMIT)
@@ -60,7 +60,7 @@ class SessionViews(ProjectApi):
         return self.shown(self._session(session_id))
 
     def create(self, request: Request) -> Response:
-        """Open a session of this token, apart from its others."""
+        """Open a new session of this token."""
         if not self.principal.token_id:
             raise Invalid("A person who signed in has no session.", next="Use an access token.")
         project = self.project_said()
@@ -80,7 +80,7 @@ class SessionViews(ProjectApi):
 
     @action(detail=True, methods=["post"])
     def end(self, request: Request, session_id: str) -> Response:
-        """End a session and with it its leases; one that has ended stays as it is."""
+        """End a session and its leases."""
         session = self._session(session_id)
 
         def produce() -> Reply:

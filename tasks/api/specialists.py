@@ -1,4 +1,4 @@
-"""/projects/{project}/specialists: the roles that hold for a project, and its own among them."""
+"""/projects/{project}/specialists."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class SpecialistBody(Body):
 
 
 class RolesAnswer(serializers.Serializer[Any]):
-    """The roles in the order of their names, and what is wrong with the project's files."""
+    """The specialists by name, and the problems of the project's files."""
 
     results = RoleShape(many=True)
     problems = serializers.ListField(child=serializers.CharField())
 
 
 class SpecialistViews(ProjectApi):
-    """Roles by their name."""
+    """Specialists by their name."""
 
     queryset = Specialist.objects.none()
     serializer_class = RoleShape
@@ -49,20 +49,20 @@ class SpecialistViews(ProjectApi):
     bodies = {"update": SpecialistBody}
 
     def list(self, request: Request, project: str) -> Response:
-        """List the roles that hold for a project, with where each comes from."""
+        """List the specialists in effect, with their sources."""
         catalogue = roles.catalogue(self.project(project))
         found = sorted(catalogue.roles.values(), key=lambda role: role.name)
         return Response(self.shape({"results": found, "problems": catalogue.problems}))
 
     def retrieve(self, request: Request, project: str, name: str) -> Response:
-        """Read the role that holds."""
+        """Read the specialist in effect."""
         known = roles.catalogue(self.project(project)).roles
         if name not in known:
             raise NotFound(f"No specialist {name[:64]!r}.", details={"allowed": sorted(known)})
         return self.shown(known[name])
 
     def update(self, request: Request, project: str, name: str) -> Response:
-        """Write a specialist of the project's own, new or anew."""
+        """Create or replace a specialist of the project."""
         found = self.project(project)
         actor, guard = Actor.outside(self.principal), self.guard()
         given = self.given()
@@ -72,7 +72,7 @@ class SpecialistViews(ProjectApi):
         )
 
     def destroy(self, request: Request, project: str, name: str) -> Response:
-        """Remove a specialist of the project's own; what the site or the package says of it holds again."""
+        """Delete a specialist of the project; the site's or the packaged one takes effect again."""
         found = self.project(project)
         actor, guard = Actor.outside(self.principal), self.guard()
 

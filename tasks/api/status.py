@@ -1,4 +1,4 @@
-"""Where a project or a plan stands: counts, what is in progress, what waits for somebody, what is ready next."""
+"""The status of a project or a plan."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.serializers import why_stopped
 
 
 class StandingShape(TaskLine):
-    """A task in somebody's hands: `yours`, `free` (its holder is gone), or `held` by another session."""
+    """An active task: `yours`, `free` (its holder is gone), or `held` by another session."""
 
     whose = serializers.CharField()
 
@@ -23,7 +23,7 @@ class StandingShape(TaskLine):
 
 
 class StoppedShape(TaskLine):
-    """A task that waits for somebody's decision, with why."""
+    """A task that waits for a decision, with the reason."""
 
     reason = serializers.CharField(source="why")
 
@@ -32,7 +32,7 @@ class StoppedShape(TaskLine):
 
 
 class StatusAnswer(serializers.Serializer[Any]):
-    """True counts, and the first few of each kind beside how many there are."""
+    """Counts, and the first few tasks of each kind with the totals."""
 
     project = serializers.CharField()
     plan = serializers.CharField(allow_null=True)
@@ -46,13 +46,12 @@ class StatusAnswer(serializers.Serializer[Any]):
 
 
 def status_of(project: Project, session: Session | None, *, plan: Task | None = None) -> dict[str, Any]:
-    """Return what an overview says, for StatusAnswer to shape."""
     seen = overview(project, session, plan=plan)
     return {
         "project": project.slug,
         "plan": plan.public_id if plan else None,
         "progress": progress_of(seen.counts),
-        "in_progress": [_standing(each) for each in seen.active],
+        "in_progress": [_active(each) for each in seen.active],
         "needs_revision": [_stopped(each) for each in seen.needs_revision.tasks],
         "needs_revision_total": seen.needs_revision.total,
         "waits_for_a_person": [_stopped(each) for each in seen.waits_for_a_person.tasks],
@@ -61,7 +60,7 @@ def status_of(project: Project, session: Session | None, *, plan: Task | None = 
     }
 
 
-def _standing(each: Standing) -> Task:
+def _active(each: Standing) -> Task:
     vars(each.task)["whose"] = each.whose
     return each.task
 

@@ -1,4 +1,4 @@
-"""/tasks: list, read and edit them; their brief, and the synthesis of what is below them."""
+"""/tasks: list, read and edit them; their brief and their synthesis."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TaskEdit(Body):
 
 
 class BriefAnswer(serializers.Serializer[Any]):
-    """A task's working brief; `omitted` names what did not fit into its length."""
+    """A task's brief; `omitted` names what did not fit."""
 
     task_id = serializers.CharField()
     brief = serializers.CharField()
@@ -63,7 +63,7 @@ class SynthesisAnswer(serializers.Serializer[Any]):
 
 
 class TaskApi(ProjectApi):
-    """What every family of addresses below a task needs."""
+    """The base of URLs below a task."""
 
     queryset = Task.objects.all()
     serializer_class = TaskDetail
@@ -101,11 +101,11 @@ class TaskViews(TaskApi):
         return self.listed(self.rows().only(*row_columns()))
 
     def retrieve(self, request: Request, task_id: str) -> Response:
-        """Read a task with everything about it."""
+        """Read a task."""
         return self.shown(self.task(task_id))
 
     def partial_update(self, request: Request, task_id: str) -> Response:
-        """Edit a task: what is not named stays as it is, null clears."""
+        """Edit a task; omitted fields stay as they are, null clears."""
         task = self.task(task_id)
         actor = self.actor(task.project)
         changes = Changes(_changed(self.given()))
@@ -122,7 +122,7 @@ class TaskViews(TaskApi):
 
     @action(detail=True, renderer_classes=[JSONRenderer, MarkdownRenderer])
     def brief(self, request: Request, task_id: str) -> Response:
-        """Read the brief that a claim answers, without claiming."""
+        """Read the brief of a task, without a claim."""
         task = self.task(task_id)
         catalogue = roles.catalogue(task.project)
         made = brief_of(task, max_chars=MAX_CHARS.read(request), roles=catalogue, links=LINKS)
@@ -131,12 +131,12 @@ class TaskViews(TaskApi):
 
     @action(detail=True, renderer_classes=[JSONRenderer, MarkdownRenderer])
     def synthesis(self, request: Request, task_id: str) -> Response:
-        """Read the report on a plan or group: `detail=full` tells more of each part."""
+        """Read the report on a plan or group, with more of each part for `detail=full`."""
         return Response(synthesized(self.task(task_id), DETAIL.read(request)))
 
 
 def synthesized(task: Task, detail: str) -> dict[str, Any]:
-    """Return the synthesis of what is below a task, as JSON shows it."""
+    """Return the synthesis of everything below a task."""
     synthesis = synthesis_of(task)
     text, left_out = report(synthesis, full=detail == "full")
     return {
@@ -151,7 +151,6 @@ def synthesized(task: Task, detail: str) -> dict[str, Any]:
 
 
 def row_columns() -> list[str]:
-    """Return the columns that a list shows."""
     own = [field.name for field in Task._meta.concrete_fields if field.name not in LONG_TEXTS]
     return [*own, "project__slug", "root__public_id", "parent__public_id"]
 

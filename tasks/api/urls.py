@@ -1,4 +1,4 @@
-"""Addresses of the REST API of tasks."""
+"""URLs of the REST API of tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who acts: every service is given an actor, and every event names one."""
+"""Who acts: every service takes an actor, and every event names one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody or something that changes rows: an assistant in its session, a person, or the system itself.
+    """An assistant in its session, a person, or the system itself.
 
     `name` is what the connection proved (`ada/laptop`), never what a client calls itself.
     """
@@ -27,30 +27,27 @@ class Actor:
 
     @classmethod
     def assistant(cls, session: Session, scopes: frozenset[Scope] = EVERYTHING) -> Actor:
-        """The assistant at the other end of a session."""
         return cls(kind="assistant", name=session.principal or "assistant", session=session, scopes=scopes)
 
     @classmethod
     def person(cls, user: AbstractBaseUser | AnonymousUser, scopes: frozenset[Scope] = EVERYTHING) -> Actor:
-        """A person who signed in."""
         return cls(kind="person", name=user.get_username(), scopes=scopes)
 
     @classmethod
     def outside(cls, principal: Principal) -> Actor:
-        """Whoever sends a request that belongs to no session: a person, or an access token for itself."""
+        """The sender of a request without a session: a person, or an access token."""
         kind = "assistant" if principal.token_id else "person"
         return cls(kind=kind, name=principal.name, scopes=principal.scopes)
 
     @classmethod
     def system(cls, name: str = "orchestrator") -> Actor:
-        """The product itself: derived changes, maintenance, commands."""
         return cls(kind="system", name=name)
 
     @property
     def project(self) -> Project:
-        """The project of the assistant's session; a person and the system act on any and have none of their own."""
+        """The project of the assistant's session; a person and the system have none of their own."""
         if self.session is None:
-            raise ValueError(f"{self.name} acts outside any session.")
+            raise ValueError(f"{self.name} has no session.")
         return self.session.project
 
     @property
@@ -60,12 +57,9 @@ class Actor:
 
     @property
     def label(self) -> str:
-        """How others know this worker: by the client's own name, which is more telling and proves nothing."""
+        """The name that others see: the client's own, which proves nothing but says more."""
         return (self.session.client_name if self.session else "") or self.name
 
     def require(self, scope: Scope) -> None:
-        """Check that the actor may do this.
-
-        Raises Forbidden.
-        """
+        """Raise Forbidden without this scope."""
         require(self.scopes, scope)

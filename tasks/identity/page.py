@@ -11,7 +11,7 @@ from tasks.models import Project, Task
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Return the person as whoever acts, with what they may do."""
+    """Return the person with their scopes."""
     return Actor.person(request.user, scopes_of(request.user))
 
 

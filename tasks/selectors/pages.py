@@ -31,9 +31,13 @@ class Page:
     cursor_after: Callable[[Task], str]
 
 
+BRIEF_COLUMNS = ("public_id", "title", "status", "reason", "specialist")
+
+
 @cache
-def _leaves_in(limit: int, *, of_specialist: bool) -> Compiled[Task]:
+def _leaves_in(limit: int, *, of_specialist: bool, full: bool) -> Compiled[Task]:
     leaves = Task.objects.on_board().leaves().order_by("pk")
+    leaves = leaves if full else leaves.only(*BRIEF_COLUMNS)
     if of_specialist:
         return Compiled(
             lambda project, specialist, status, after: leaves.filter(
@@ -44,18 +48,26 @@ def _leaves_in(limit: int, *, of_specialist: bool) -> Compiled[Task]:
 
 
 def by_attention(
-    project: Project, *, specialist: str | None, statuses: Sequence[str], after: str | None, limit: int
+    project: Project,
+    *,
+    specialist: str | None,
+    statuses: Sequence[str],
+    after: str | None,
+    limit: int,
+    full: bool = False,
 ) -> Page:
     """Return leaves of some statuses, in the order of attention, oldest first within each.
 
-    One indexed query per status keeps it fast on a board of any size. Raises Invalid for a bad cursor.
+    One indexed query per status keeps it fast on a board of any size; without `full` it reads what a brief row shows.
+
+    Raises Invalid for a bad cursor.
     """
     start, last_id = _place(after)
     narrowed = {} if specialist is None else {"specialist": specialist}
     found: list[Task] = []
     for status in ORDER[start:]:
         if status in statuses and len(found) < limit:
-            rows = _leaves_in(limit - len(found), of_specialist=specialist is not None)
+            rows = _leaves_in(limit - len(found), of_specialist=specialist is not None, full=full)
             found += rows(project=project, status=status, after=last_id, **narrowed)
         last_id = 0
     return Page(found, lambda task: f"{task.status}:{task.pk}")

@@ -47,8 +47,8 @@ ACTIONS: dict[Verb, Action] = {
     Verb.RELEASE: Action(steer.release, "Give an active task back for others to claim.", ("reason", "lease_number")),
     Verb.CANCEL: Action(steer.cancel, "Cancel a task and everything unfinished below it.", ("reason",)),
 }
-_LOOKED_AT = 20
-"""Newest events among which the one that moved a task is looked for."""
+_NEWEST = 20
+"""How many of the newest events are searched for the one that moved the task."""
 
 
 def perform(*, task: Task, verb: Verb, actor: Actor, seen: str = "", **fields: Any) -> Effect:
@@ -88,18 +88,18 @@ def require_seen(task: Task, seen: str) -> None:
     """
     if seen and seen != seen_as(task):
         raise Conflict(
-            f"{_who_was_faster(task)} “{task.title}” is {Status(task.status).label.lower()} now.",
+            f"{_who_moved(task)} “{task.title}” is {Status(task.status).label.lower()} now.",
             next="Nothing was changed. Check its current state first.",
             details={"status": task.status},
         )
 
 
-def _who_was_faster(task: Task) -> str:
+def _who_moved(task: Task) -> str:
     """Name who moved a task last, and how; an edit or a comment does not move it."""
-    newest = Event.objects.filter(task=task).select_related("session").order_by("-id")[:_LOOKED_AT]
+    newest = Event.objects.filter(task=task).select_related("session").order_by("-id")[:_NEWEST]
     moved = next((event for event in newest if "status" in event.after), None)
     if moved is None:
         return "The task changed since you opened it."
     client = moved.session.client_name if moved.session else ""
     what = Verb(moved.verb).done_to("it") if moved.verb in Verb.values else moved.verb
-    return f"{moved.actor_name}{f' with {client}' if client else ''} was faster and {what}."
+    return f"{moved.actor_name}{f' with {client}' if client else ''} {what} first."

@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection, and which project and session its calls belong to."""
+"""The assistant at the other end of a connection, and the project and session of its calls."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tasks.services import projects, sessions
 
 @dataclass(slots=True)
 class Caller:
-    """An assistant that calls. Everything it knows is in the database too, so a new worker can go on.
+    """An assistant that calls. Everything it knows is in the database too, so that a new worker can continue.
 
-    `connection_id` is empty where the transport has no connections (each request of HTTP stands alone). Then a session
-    is kept by its handle: initialize_session always opens a new one, so that two windows with one token stay two; calls
-    without a handle share one session of the token.
+    `connection_id` is empty where the transport has no connections, as HTTP. Then a session is found by its handle:
+    initialize_session always opens a new one, so that two windows with one token stay apart, and calls without a handle
+    share one session of the token.
     """
 
     principal: Principal
@@ -30,17 +30,16 @@ class Caller:
     environ: dict[str, str] = field(default_factory=dict)
     working_directory: str = ""
     worked_in: int | None = None
-    """The primary key of the session that the call turned out to belong to, once that is known."""
+    """The primary key of the call's session, once that is known."""
 
     def actor(self, handle: str | None = None) -> Actor:
-        """Return who acts: this caller in the session that a call belongs to. Raises as `session` does."""
+        """Return this caller in the session of a call. Raises as `session` does."""
         return Actor.assistant(self.session(handle), self.principal.scopes)
 
     def session(self, handle: str | None = None) -> Session:
-        """Return the session that a call belongs to: the one of the handle, else the caller's own.
+        """Return the session of a call: the handle's, else the caller's own, which is opened where there is none.
 
-        A caller who never called initialize_session gets one on the project that it stands in. Raises Invalid
-        where no project can be told, NotFound or Conflict for a bad handle.
+        Raises Invalid where the project is unclear, NotFound or Conflict for a bad handle.
         """
         session = sessions.by_handle(handle, self.principal) if handle else self._own()
         self._enter(session)
@@ -51,11 +50,11 @@ class Caller:
         sessions.touch(session)
 
     def open(self, project_dir: str | None, *, key: str | None = None) -> tuple[Session, bool]:
-        """Return the caller's session on a project, and whether it was opened just now.
+        """Return the caller's session on a project, and whether it is new.
 
-        Without a folder the session that the connection opened last goes on; a first one is opened on the project
-        that the connection stands in. Without a connection every call opens a session; the same call sent again with
-        the same idempotency key goes on with the same one. Raises Invalid where no project can be told.
+        Without a folder, the connection's last session is resumed, or one opened on the connection's project. Without
+        a connection every call opens a session; a retry with the same idempotency key returns the same one. Raises
+        Invalid where the project is unclear.
         """
         going_on = sessions.current(self.connection_id) if self.connection_id and project_dir is None else None
         if going_on is not None:
@@ -72,23 +71,22 @@ class Caller:
         return self.session().project
 
     def on(self, project: Project, handle: str | None = None) -> Actor:
-        """Return who acts on a project that is known from what the call is about: this caller in its session there.
+        """Return this caller in its session on a known project.
 
-        Raises NotFound for a project that the token may not touch and for an unknown handle, Conflict for a handle of
-        another project's session or of one that has ended.
+        Raises NotFound for a project of other tokens and for an unknown handle, Conflict for a handle of another
+        project's session or of one that has ended.
         """
         self.principal.require_project(project.pk)
         session = sessions.by_handle(handle, self.principal) if handle else self._open(project, self._shared)[0]
         if session.project_id != project.pk:
             raise Conflict(
-                "session_id: this session is on another project.",
-                next=f"Open one on {project.slug}, or leave the session out.",
+                "session_id: this session is on another project.", next=f"Open one on {project.slug}, or omit it."
             )
         self._enter(session)
         return Actor.assistant(session, self.principal.scopes)
 
     def seen_on(self, project: Project, handle: str | None = None) -> Session | None:
-        """Return the session whose view of a project a reader shares; None where it never worked there.
+        """Return a reader's session on a project; None where it has none there.
 
         Raises as `sessions.by_handle` does.
         """
@@ -97,19 +95,18 @@ class Caller:
         return seen
 
     def open_on(self, project: Project) -> Session:
-        """Open a new session on a project. Raises NotFound for one that the token may not touch."""
+        """Open a new session on a project. Raises NotFound for one of other tokens."""
         return self._open(project, self._new_handle(None))[0]
 
     @property
     def _shared(self) -> str:
-        """The connection of all calls of a token that name no session."""
+        """The connection that all calls of a token without a handle share."""
         return f"token:{self.principal.token_id}"
 
     def reach(self, look_up: Callable[[], Project | None]) -> Project:
-        """Return the project of something that is named by its id alone, as in a URI.
+        """Return the project of an id in a URI: the caller's own, or where a token has several, the one looked up.
 
-        It is the caller's own project, or the one looked up where a token has worked on several. Raises NotFound for
-        one that the token may not touch, Invalid where no project can be told.
+        Raises Invalid where the project is unclear.
         """
         if self.connection_id or self.principal.project_id is not None:
             return self.project()
@@ -134,7 +131,7 @@ class Caller:
         return session, is_new
 
     def _project_of(self, project_dir: str | None) -> Project:
-        """Find the project of a folder; a caller from elsewhere has none, and its token knows the project."""
+        """Find the project of a folder; a remote caller has none, and its token determines the project."""
         if project_dir is None and self.principal.token_id:
             return self._project_without_folder()
         if self.principal.project_id is not None and project_dir is not None:

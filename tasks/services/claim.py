@@ -1,4 +1,4 @@
-"""Claim a task: take it, renew it, or take it over from a holder who is gone."""
+"""Claim a task, renew a lease, or take a task over from a holder who is gone."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class Claim(Effect):
 
 
 def claim(*, task: Task | TaskName, actor: Actor, take_over: bool = False, guard: Guard | None = None) -> Claim:
-    """Give a task to the actor under a lease with the next fencing number.
+    """Give the actor a lease on a task, with the next fencing number.
 
-    The holder itself gets its lease renewed. A lease that is over gives way at once, a running one of another
-    holder only to `take_over`.
+    A holder's own lease is renewed. An expired lease of another is replaced at once, a running one only with
+    `take_over`.
 
-    Raises NotReady while dependencies are open, Conflict where the task cannot be claimed or somebody holds it.
+    Raises NotReady while dependencies are open, Conflict where the task cannot be claimed or another session holds it.
     """
     with transaction.atomic(), events.together():
         task = locked(task, guard)
@@ -73,9 +73,9 @@ def claim(*, task: Task | TaskName, actor: Actor, take_over: bool = False, guard
 def claim_next(*, project: Project, actor: Actor, specialist: str | None = None) -> Claim:
     """Claim the best ready task: by priority, then in the order of planning.
 
-    Raises NotReady where nothing is ready, saying what is waited for; Invalid for a specialist that nobody is.
+    Raises NotReady where nothing is ready, Invalid for an unknown specialist.
     """
-    _require_somebody(project, specialist)
+    _require_known(project, specialist)
     leases.free_run_out(project=project)
     with transaction.atomic(), events.together():
         task = _best(project, specialist)
@@ -100,10 +100,7 @@ def locked(task: Task | TaskName, guard: Guard | None = None) -> Task:
 
 
 def require_ready(task: Task) -> None:
-    """Check that a task waits for nothing.
-
-    Raises NotReady, naming what is open.
-    """
+    """Check that no dependency is open. Raises NotReady, naming what is."""
     if not task.is_ready and has_open_dependencies(task):
         waiting = open_dependencies(task)
         following, hint = _way_out(waiting)
@@ -124,7 +121,7 @@ def _renew(task: Task, actor: Actor) -> Task:
 
 
 def _make_way(task: Task, actor: Actor, *, take_over: bool) -> bool:
-    """Release an active task whose holder is gone or replaced; True where a running lease was replaced."""
+    """Release an active task from its holder; return True where a running lease was replaced."""
     if task.status != Status.ACTIVE or not task.is_leaf:
         return False
     over = task.lease_is_over(timezone.now())
@@ -142,13 +139,13 @@ def _grant(task: Task, actor: Actor) -> None:
     rollup.settle(task, actor=actor)
 
 
-def _require_somebody(project: Project, specialist: str | None) -> None:
-    """Check a specialist's name. One whose role is gone still counts while there are tasks for it."""
+def _require_known(project: Project, specialist: str | None) -> None:
+    """Check a specialist's name. One without a role is known while there are tasks for it."""
     if specialist is None:
         return
     wrong = catalogue(project).problems_with(specialist, at="specialist_type")
     if wrong and not Task.objects.filter(project=project, specialist=specialist).exists():
-        raise invalid(wrong, next="Leave it out, or send one that is allowed.")
+        raise invalid(wrong, next="Correct or omit it.")
 
 
 def _best(project: Project, specialist: str | None) -> Task | None:

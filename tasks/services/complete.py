@@ -1,4 +1,4 @@
-"""End an assistant's work on a task, as what it says the work is: done, to be revised, or blocked."""
+"""End an attempt at a task: completed, to be revised, or blocked."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ready_after = Compiled(
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What completing did: the task, the parents that followed it, and the tasks that became ready by it."""
+    """The task, the parents that changed with it, and the tasks that became ready."""
 
     task: Task
     parents: list[Task]
@@ -48,13 +48,12 @@ def complete(
     reason: str = "",
     lease_number: int | None = None,
 ) -> Completion:
-    """Record the end of the work. `outcome` is completed, needs_revision or blocked; the last two need a `reason`.
+    """End a task as completed, needs_revision or blocked; the last two need a `reason`.
 
-    A task that asks for review goes to in_review instead of completed. A pending task that is ready is claimed on
-    the way.
+    A task that asks for review goes to in_review instead of completed. A pending task that is ready is claimed first.
 
-    Raises Conflict where the task is not the actor's or not in a state to end, NotReady while dependencies are
-    open, Invalid where the reason is missing.
+    Raises Conflict where another session holds the task or its status does not allow it, NotReady while dependencies
+    are open, Invalid where the reason is missing.
     """
     if problems := ending_problems(summary, outcome, reason):
         raise invalid(problems, next="Nothing was changed. Fix these and retry.")
@@ -78,17 +77,17 @@ def complete_locked(
 
 
 def ending_problems(summary: str, outcome: Status, reason: str) -> list[dict[str, Any]]:
-    """Return what is wrong with the words that end a work, each with its place."""
+    """Return what is wrong with the texts of a completion, each with its place."""
     problems = check_texts({"summary": summary, "reason": reason})
     if not summary.strip():
         problems.append({"at": "summary", "problem": "say in a few sentences what was done"})
     if outcome != Status.COMPLETED and not reason.strip():
-        problems.append({"at": "reason", "problem": f"say why the work is {outcome.value}"})
+        problems.append({"at": "reason", "problem": f"is required for {outcome.value}"})
     return problems
 
 
 def _in_hand(task: Task, actor: Actor, lease_number: int | None) -> Task:
-    """Make sure that the work is the actor's to end; a task that nobody holds is claimed on the way."""
+    """Check that the actor holds the task; claim it where no one does."""
     leases.require_holder(task, actor, lease_number=lease_number)
     if task.status not in CLAIMABLE or not task.is_leaf:
         transitions.require(task, Verb.COMPLETE)
@@ -99,7 +98,7 @@ def _in_hand(task: Task, actor: Actor, lease_number: int | None) -> Task:
 
 
 def became_ready(done: list[Task]) -> list[Task]:
-    """Return leaves that wait for nothing more now that these are completed: the best of the first few hundred."""
+    """Return leaves that became ready, now that these are completed: the best of the first few hundred."""
     return _ready_after(done=[task for task in done if task.status == Status.COMPLETED])
 
 

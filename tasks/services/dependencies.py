@@ -1,6 +1,6 @@
-"""Add and remove what a task waits for; a cycle is refused.
+"""Add and remove dependencies; a cycle is refused.
 
-Subtasks inherit what their parents wait for, so adding to a parent adds to everything below it.
+Subtasks inherit the dependencies of their parents, so adding to a parent adds to everything below it.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ _CHUNK = 500
 
 
 def lock_graph(project_id: int) -> None:
-    """Let one change of a project's graph happen at a time, so that two halves of a circle cannot meet.
+    """Serialise changes of a project's graph, so that two of them cannot close a cycle.
 
-    Call it first in the transaction. SQLite's transactions come one after the other anyway.
+    Call it first in the transaction. SQLite serialises transactions anyway.
     """
     if connection.features.has_select_for_update:
         Project.objects.select_for_update().get(pk=project_id)
 
 
 def lock_needed(keys: Iterable[int]) -> None:
-    """Hold what is waited for, so that whether it is completed stays as it is until the dependency is there."""
+    """Lock the tasks to depend on, so that their status does not change before the dependency is stored."""
     if connection.features.has_select_for_update:
         list(Task.objects.select_for_update(of=("self",)).filter(pk__in=sorted(keys)).order_by("pk").values_list("pk"))
 
 
 def add(task: Task, needs: Sequence[Task]) -> list[Task]:
-    """Make a task wait for others; returns those that it did not wait for already.
+    """Add dependencies; return those that are new.
 
     Call it in the transaction of the change, with the graph locked. Raises Invalid where a cycle would close.
     """
@@ -51,15 +51,15 @@ def add(task: Task, needs: Sequence[Task]) -> list[Task]:
 
 
 def remove(task: Task, needs: Sequence[Task]) -> list[Task]:
-    """Stop a task from waiting for others; returns them.
+    """Remove dependencies, and return them.
 
-    Call it in the transaction of the change. Raises Conflict where it does not wait for one of them itself.
+    Call it in the transaction of the change. Raises Conflict where one of them is not the task's own.
     """
     own = set(task.dependencies.filter(inherited_from__isnull=True).values_list("depends_on_id", flat=True))
     strangers = [need.public_id for need in needs if need.pk not in own]
     if strangers:
         raise Conflict(
-            f"{task.public_id} does not itself wait for {', '.join(strangers[:5])}.",
+            f"{task.public_id} has no dependency of its own on {', '.join(strangers[:5])}.",
             hint=Hint.SEE_TASK,
         )
     Dependency.objects.filter(task=task, depends_on__in=needs, inherited_from__isnull=True).delete()
@@ -69,7 +69,7 @@ def remove(task: Task, needs: Sequence[Task]) -> list[Task]:
 
 
 def inherited_from(parent: Task) -> list[tuple[int, int]]:
-    """Return what a new subtask of this parent inherits: pairs of (what it waits for, from whom)."""
+    """Return what a new subtask of this parent inherits: pairs of a dependency and the task it comes from."""
     rows = Dependency.objects.filter(task=parent).values_list("depends_on_id", "inherited_from_id", "task_id")
     return [(need, origin or own) for need, origin, own in rows]
 
@@ -77,7 +77,7 @@ def inherited_from(parent: Task) -> list[tuple[int, int]]:
 def _refuse_cycle(task: Task, below: set[int], need: Task) -> None:
     if waits_for([need.pk]) & (below | {task.pk}):
         raise Invalid(
-            f"{task.public_id} cannot wait for {need.public_id}: that one waits for it, so neither could start.",
-            next="Leave this dependency out, or turn it round.",
+            f"{task.public_id} cannot depend on {need.public_id}, which depends on it: neither could start.",
+            next="Omit this dependency, or reverse it.",
             details={"cycle": [task.public_id, need.public_id]},
         )

@@ -1,4 +1,4 @@
-"""Change what a task says, what it waits for, who does it and how urgent it is."""
+"""Edit a task: its texts, dependencies, specialist and priority."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tasks.services import dependencies, leases
 from tasks.services.claim import Guard, locked
 
 SEARCHED = frozenset({"title", "description", "context", "summary"})
-"""Fields of a task that search looks in."""
+"""The fields of a task that are searched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What to change; a column that is not named stays as it is."""
+    """What to change; omitted columns stay as they are."""
 
     columns: dict[str, Any] = field(default_factory=dict)
     add_dependencies: Sequence[Task] = ()
@@ -44,10 +44,10 @@ def edit(
     catalogue: Catalogue,
     guard: Guard | None = None,
 ) -> Task:
-    """Apply some changes at once, or none. `guard` is asked with the task's row locked, before anything is changed.
+    """Apply changes, all or none. `guard` checks the locked row before anything is changed.
 
-    Raises Invalid for values that cannot be, Conflict for a task that is finished, was changed meanwhile, or is in the
-    hands of another than an assistant that may not review, and what `guard` raises.
+    Raises Invalid, Conflict for a task that is finished or that another assistant holds (unless the actor may review),
+    and what `guard` raises.
     """
     _check(changes.columns, catalogue)
     with transaction.atomic():

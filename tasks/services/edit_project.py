@@ -1,4 +1,4 @@
-"""Make a project on purpose, and change what it is called and how it works."""
+"""Create a project, and change its name and settings."""
 
 from __future__ import annotations
 
@@ -27,10 +27,9 @@ SLUG_LIMIT = 80
 def create_project(
     *, actor: Actor, name: str, slug: str = "", root_path: str = "", settings: dict[str, Any] | None = None
 ) -> Project:
-    """Make a project; without a slug, one is made of its name.
+    """Create a project; the default slug comes from its name.
 
-    Raises Forbidden for an actor that may not, Invalid for values that cannot be, Conflict where the slug or the folder
-    belongs to another project.
+    Raises Forbidden, Invalid, and Conflict where the slug or the folder belongs to another project.
     """
     actor.require(Scope.ADMIN)
     slug = slug or slugify(name)[:SLUG_LIMIT] or "project"
@@ -50,7 +49,7 @@ def create_project(
             project_files_changed.send(Project, project=project)
     except IntegrityError as error:
         raise Conflict(
-            "There is a project of this slug or folder already.", next="Use that one, or send another slug or folder."
+            "A project with this slug or folder exists.", next="Use it, or send another slug or folder."
         ) from error
     return project
 
@@ -58,10 +57,9 @@ def create_project(
 def edit_project(
     *, project: Project, actor: Actor, columns: dict[str, Any], guard: Callable[[Project], None] | None = None
 ) -> Project:
-    """Change a project's name and settings; what is not named stays as it is.
+    """Change a project's name and settings; omitted columns stay as they are.
 
-    `guard` is asked with the row locked, before anything is changed. Raises Forbidden for an actor that may not,
-    Invalid for values that cannot be, and what `guard` raises.
+    `guard` checks the locked row before anything is changed. Raises Forbidden, Invalid, and what `guard` raises.
     """
     actor.require(Scope.ADMIN)
     _check(columns, kept=project.settings)
@@ -81,13 +79,13 @@ def edit_project(
 
 
 def require_mirrors_folder(settings: dict[str, Any], before: dict[str, Any], root_path: str) -> None:
-    """Check that a mirror which is switched on has a folder to lie in.
+    """Check that a new mirror has a folder.
 
     Raises Invalid.
     """
     if settings.get("mirror") and not before.get("mirror") and not (root_path and Path(root_path).is_dir()):
         raise invalid(
-            [{"at": "settings.mirror", "problem": "the project has no folder on this machine to keep the files in"}],
+            [{"at": "settings.mirror", "problem": "the project has no folder on this machine"}],
             next="Nothing was changed. Run this where the project's folder is, or use `manage.py artifacts export`.",
         )
 
@@ -95,36 +93,35 @@ def require_mirrors_folder(settings: dict[str, Any], before: dict[str, Any], roo
 def _check(columns: dict[str, Any], *, kept: dict[str, Any] | None = None) -> None:
     problems = check_texts({name: columns[name] for name in ("name", "slug", "root_path") if name in columns})
     if "name" in columns and not 1 <= len(columns["name"].strip()) <= NAME_LIMIT:
-        problems.append({"at": "name", "problem": f"a name of 1 to {NAME_LIMIT} characters is wanted"})
+        problems.append({"at": "name", "problem": f"must have 1 to {NAME_LIMIT} characters"})
     if "slug" in columns and (slugify(columns["slug"]) != columns["slug"] or len(columns["slug"]) > SLUG_LIMIT):
-        problems.append({"at": "slug", "problem": f"up to {SLUG_LIMIT} letters a-z, digits, - and _ are wanted"})
+        problems.append({"at": "slug", "problem": f"must be up to {SLUG_LIMIT} letters a-z, digits, - and _"})
     if "settings" in columns:
         problems += _settings_problems(columns["settings"], kept or {})
     if problems:
-        raise invalid(problems, next="Nothing was changed. Mend these and send it again.")
+        raise invalid(problems, next="Nothing was changed. Fix these and retry.")
 
 
 def _settings_problems(settings: Any, kept: dict[str, Any]) -> list[dict[str, Any]]:
-    """Unknown settings that are there already, perhaps of a newer version, may stay as they are."""
+    """Check settings; unknown ones that are stored already, perhaps by a newer version, may stay."""
     if isinstance(settings, dict):
         unknown = {name for name in kept if name not in KNOWN}
         settings = {name: settings[name] for name in settings if name not in unknown or settings[name] != kept[name]}
     try:
         validate_project_settings(settings)
     except ValidationError as error:
-        return [{"at": "settings", "problem": " ".join(error.messages)}]
+        place = f"settings.{error.code}" if error.code in KNOWN else "settings"
+        return [{"at": place, "problem": " ".join(error.messages)}]
     return []
 
 
 def _folder(root_path: str) -> str:
-    """Return a folder of the server's machine as it is kept; empty where none is meant."""
+    """Return the real path of a folder on the server. Raises Invalid."""
     if not root_path:
         return ""
     try:
         if Path(root_path).is_absolute() and Path(root_path).is_dir():
             return str(Path(root_path).resolve())
     except OSError:
-        pass  # a name too long for the system is no folder either
-    raise Invalid(
-        "root_path: the absolute path of a folder on the server's machine is wanted.", next="Send one, or leave it out."
-    )
+        pass  # a name that is too long for the file system
+    raise Invalid("root_path: must be the absolute path of a folder on the server.", next="Correct or omit it.")

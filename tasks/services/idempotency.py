@@ -1,4 +1,4 @@
-"""Idempotency keys: the same call sent twice changes things once and is answered alike both times.
+"""Idempotency keys: the same call sent twice changes things once, and gets the same answer both times.
 
 The key's row is written in the transaction of the change itself, so either both are there or neither is, whatever
 process dies (IETF draft-ietf-httpapi-idempotency-key-header).
@@ -36,7 +36,7 @@ def run_once(
     `project` is None for what belongs to none. Without a key it just runs. An error is not kept: nothing was changed,
     so the call may be tried again.
 
-    Raises Conflict where the key stands for another request, and whatever `produce` raises.
+    Raises Conflict where the key was used for another request, and whatever `produce` raises.
     """
     if key is None:
         return produce()
@@ -71,13 +71,13 @@ def recall(*, project: Project | None, operation: str, key: str, digest: str) ->
     if row.request_sha256 != digest:
         raise Conflict(
             "This idempotency_key was used for a call with other arguments.",
-            next="Use a new key for a new call; use the same key only to send the very same call again.",
+            next="Use a new key for a new call, and the same key only to retry it.",
         )
     return {**row.response, "replayed": True}
 
 
 def forget(*, before: datetime) -> int:
-    """Forget the keys that were used before a moment; returns how many.
+    """Delete the keys that were used before a time; return how many.
 
     The oldest come first by id, so they are looked up and not searched for, and each transaction is short.
     """
@@ -104,5 +104,5 @@ def _first_time(
 def _check(key: str) -> None:
     if not key.strip() or len(key) > KEY_LIMIT or unstorable(key):
         raise Invalid(
-            f"idempotency_key: a key has 1 to {KEY_LIMIT} characters.", next="Use a fresh UUID for every new call."
+            f"idempotency_key: must have 1 to {KEY_LIMIT} characters.", next="Use a new UUID for every new call."
         )

@@ -1,7 +1,7 @@
-"""Leases: who works on a task, until when, and by which fencing number.
+"""Leases: who holds a task, until when, and by which fencing number.
 
-The number only grows. A write that carries an older one is refused, so a holder who was replaced cannot overwrite its
-successor (Kleppmann, "How to do distributed locking", 2016).
+The number only grows. A write with an older one is refused, so a replaced holder cannot overwrite its successor
+(Kleppmann, "How to do distributed locking", 2016).
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _is_over = Compiled(
 )
 
 SWEEP_LIMIT = 100
-"""How many run-out leases one sweep frees, so that a claim never waits for a long one."""
+"""Expired leases that one sweep frees, so that no claim waits long for it."""
 
 
 def duration(project: Project) -> timedelta:
-    """How long a lease of this project lasts."""
+    """Return how long a lease lasts."""
     return timedelta(minutes=project.settings.get("lease_minutes") or settings.ORCHESTRATOR_LEASE_MINUTES)
 
 
 def granted(task: Task, actor: Actor, *, number: int, now: datetime) -> dict[str, Any]:
-    """The columns of a fresh lease."""
+    """Return the columns of a new lease."""
     return {
         "lease_number": number,
         "lease_session": actor.session,
@@ -47,16 +47,16 @@ def granted(task: Task, actor: Actor, *, number: int, now: datetime) -> dict[str
 
 
 def is_holder(task: Task, actor: Actor) -> bool:
-    """Whether the actor's session holds this active task's lease, run out or not."""
+    """Whether the actor's session holds the lease, expired or not."""
     if task.status != Status.ACTIVE or not task.is_leaf:
         return False
     return actor.session is not None and task.lease_session_id == actor.session.pk
 
 
 def _proves_itself(task: Task, actor: Actor, lease_number: int | None) -> bool:
-    """Whether the holder's own token comes with the lease's own number.
+    """Whether the request has the token of the holder and the number of the lease.
 
-    Requests of one client over HTTP may belong to different sessions: a connection was lost, a handle left out.
+    Requests of one HTTP client may belong to different sessions: it lost a connection, or omitted its handle.
     """
     if lease_number != task.lease_number or actor.session is None or not actor.session.token_id:
         return False
@@ -64,12 +64,9 @@ def _proves_itself(task: Task, actor: Actor, lease_number: int | None) -> bool:
 
 
 def require_holder(task: Task, actor: Actor, *, lease_number: int | None = None) -> None:
-    """Check that an active task may be changed by this actor.
+    """Check that the actor may change an active task. Raises Conflict.
 
-    A person and the system may always. An assistant must hold the lease, or come after it is over: its own client was
-    restarted, or the holder is gone.
-
-    Raises Conflict.
+    A person and the system always may. An assistant must hold the lease, unless it has expired.
     """
     _require_number(task, lease_number)
     if actor.kind != "assistant" or is_holder(task, actor) or _proves_itself(task, actor, lease_number):
@@ -79,10 +76,7 @@ def require_holder(task: Task, actor: Actor, *, lease_number: int | None = None)
 
 
 def require_not_anothers(task: Task, actor: Actor) -> None:
-    """Check that an assistant does not steer work away under the hands of another, unless it may review.
-
-    Raises Conflict.
-    """
+    """Check that no other assistant holds the task, or that the actor may review. Raises Conflict."""
     if actor.kind != "assistant" or Scope.REVIEW in actor.scopes or is_holder(task, actor):
         return
     if task.status == Status.ACTIVE and task.is_leaf and not task.lease_is_over(timezone.now()):
@@ -94,11 +88,11 @@ def _require_number(task: Task, lease_number: int | None) -> None:
         return
     if lease_number > task.lease_number:
         raise Conflict(
-            f"{task.public_id} has no lease with the number {lease_number} yet.",
+            f"{task.public_id} has no lease {lease_number} yet.",
             next="Send the lease_number of your claim, or omit it.",
         )
     raise Conflict(
-        f"Lease {lease_number} of {task.public_id} was replaced: the task has been taken over since.",
+        f"Lease {lease_number} of {task.public_id} was replaced: the task was taken over.",
         next="Stop working on it; nothing was stored.",
         hint=Hint.CLAIM_NEXT,
         details={"status": task.status},
@@ -106,30 +100,30 @@ def _require_number(task: Task, lease_number: int | None) -> None:
 
 
 def held(task: Task) -> Conflict:
-    """The refusal that whoever comes second gets."""
+    """Return the error for a task that another session holds."""
     until = task.lease_expires_at.isoformat(timespec="seconds") if task.lease_expires_at else ""
     return Conflict(
-        f"{task.public_id} is being worked on by another session ({task.lease_holder}).",
+        f"{task.public_id} is held by another session ({task.lease_holder}).",
         hint=Hint.CLAIM_NEXT_OR_TAKE_OVER,
         details={"status": task.status, "lease_expires_at": until},
     )
 
 
 def free(task: Task, *, actor: Actor, why: str) -> Task:
-    """Give an active task back. Call it in a transaction that holds the task's row."""
+    """Give an active task back. Call it with the row locked."""
     transitions.move(task, Verb.RELEASE, to=Status.PENDING, actor=actor, note={"reason": why, **_ended(task)})
     return task
 
 
 def _ended(task: Task) -> dict[str, str]:
-    """When the lease was over, where that was before the task is given back: the work ended then."""
+    """When the lease expired, where that was before the release: the attempt ended then."""
     if task.lease_expires_at is None or not task.lease_is_over(timezone.now()):
         return {}
     return {"lease_ended_at": task.lease_expires_at.isoformat(timespec="seconds")}
 
 
 def free_run_out(*, project: Project, limit: int = SWEEP_LIMIT) -> list[Task]:
-    """Give back the tasks whose lease ran out or whose holder's session has ended; returns them."""
+    """Give back the tasks whose lease expired or whose session ended, and return them."""
     now = timezone.now()
     if not _is_over(project=project, now=now):
         return []
@@ -144,17 +138,17 @@ def free_run_out(*, project: Project, limit: int = SWEEP_LIMIT) -> list[Task]:
 
 def _why_over(task: Task) -> str:
     ended = task.lease_session is not None and task.lease_session.ended_at is not None
-    return "The holder's session ended." if ended else "The lease ran out."
+    return "The holder's session ended." if ended else "The lease expired."
 
 
 def end_of(sessions: list[Session], now: datetime) -> int:
-    """End the leases of sessions that end; returns how many."""
+    """End the leases of sessions that end; return how many."""
     held = Task.objects.filter(lease_session__in=sessions, status=Status.ACTIVE, lease_expires_at__gt=now)
     return held.update(lease_expires_at=now)
 
 
 def renew(session: Session) -> int:
-    """Extend what a session holds from now on; returns how many leases. A lease that is over stays over."""
+    """Renew the running leases of a session; return how many."""
     now = timezone.now()
     running = Task.objects.filter(lease_session=session, status=Status.ACTIVE, lease_expires_at__gt=now)
     return running.update(lease_expires_at=now + duration(session.project))

@@ -1,4 +1,4 @@
-"""Plan a job: the whole tree of subtasks at once, or nothing."""
+"""Plan a job: a whole tree of subtasks, all or nothing."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def plan(
     context: str = "",
     parent: Task | None = None,
 ) -> Plan:
-    """Create a plan and all its subtasks, below `parent` where one is given.
+    """Create a plan and all its subtasks, or a group below `parent`.
 
-    Raises Invalid with every mistake and its place, Conflict where the parent cannot be divided. Either way nothing
-    is created.
+    Raises Invalid with every mistake and its place, Conflict where the parent cannot be divided; then nothing is
+    created.
     """
     draft = plan_check.flatten(subtasks)
     problems = plan_check.root_problems(description, context, complexity)
@@ -65,7 +65,7 @@ def plan(
     outside = tasks_by_ids(project, plan_check.references(draft))
     problems += plan_check.resolve(draft, outside)
     if problems:
-        raise invalid(problems, next="Nothing was planned. Mend these and send the whole plan again.")
+        raise invalid(problems, next="Nothing was planned. Fix these and send the plan again.")
     with transaction.atomic():
         dependencies.lock_graph(project.pk)
         dependencies.lock_needed(need.pk for need in outside.values())
@@ -103,10 +103,9 @@ def _root(project: Project, description: str, complexity: str, context: str, par
 
 
 def divide(task: Task, *, actor: Actor) -> Task:
-    """Turn a task into the parent of subtasks to come; its lease ends, since the subtasks are claimed instead.
+    """Make a task the parent of new subtasks. Its lease ends, since the subtasks are claimed instead.
 
-    Raises Conflict where its work is finished or stopped, where a parent was cancelled, or where another session is
-    doing it.
+    Raises Conflict where it is finished or stopped, its parent was cancelled, or another session holds it.
     """
     task = locked(task)
     rollup.require_alive(task)
@@ -114,8 +113,8 @@ def divide(task: Task, *, actor: Actor) -> Task:
         return task
     if task.archived_at is not None or task.status not in (*CLAIMABLE, Status.ACTIVE):
         raise Conflict(
-            f"{task.public_id} is {'archived' if task.archived_at else task.status}: it takes no subtasks.",
-            next="Plan without parent_task_id, or below a task that is still to be done.",
+            f"{task.public_id} is {'archived' if task.archived_at else task.status}: it cannot have subtasks.",
+            next="Plan without parent_task_id, or below an unfinished task.",
         )
     leases.require_holder(task, actor)
     task.is_leaf = task.is_ready = False
@@ -126,7 +125,7 @@ def divide(task: Task, *, actor: Actor) -> Task:
 
 
 def _insert(root: Task, draft: list[Draft]) -> list[Task]:
-    """Insert the tasks breadth by breadth, since a child's row needs its parent's key."""
+    """Insert the tasks level by level, since a child's row needs its parent's key."""
     tasks = _build(root, draft)
     deepest = max(entry.depth for entry in draft)
     for depth in range(deepest + 1):
@@ -164,7 +163,7 @@ def _build(root: Task, draft: list[Draft]) -> list[Task]:
 
 
 def _connect(root: Task, tasks: list[Task], draft: list[Draft], outside: dict[str, Task]) -> list[tuple[int, int]]:
-    """Insert every edge, own and inherited; returns the own ones as pairs of primary keys."""
+    """Insert all dependencies, and return those that are not inherited as pairs of primary keys."""
     above = dict.fromkeys(dependencies.inherited_from(root) if root.parent_id else [])
     rows: list[Dependency] = []
     own: list[tuple[int, int]] = []
@@ -181,14 +180,14 @@ def _connect(root: Task, tasks: list[Task], draft: list[Draft], outside: dict[st
 
 
 def _refuse_cycles_through(root: Task, needed: set[int]) -> None:
-    """Within a plan cycles are found before it is written; this one leads out of it and back through a parent."""
+    """Refuse a cycle that leads out of the plan and back through a parent; others were found before."""
     if root.parent_id is None or not needed:
         return
     below = descendants_of([root.pk]) | {root.pk}
     if waits_for(needed) & below:
         raise Invalid(
-            "A subtask waits for a task that itself waits for the parent, so neither could ever start.",
-            next="Nothing was planned. Leave that dependency out.",
+            "A subtask depends on a task that depends on its parent, so neither could start.",
+            next="Nothing was planned. Omit that dependency.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Check a plan before anything of it is written: every mistake at once, each with its place and what is allowed."""
+"""Check a plan before it is written, and report every mistake with its place and what is allowed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Problem = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Subtask:
-    """A subtask as it is asked for. `key` names it within the plan; `subtasks` make it a group of its own."""
+    """A subtask of a request. `key` names it within the plan; `subtasks` make it a group."""
 
     title: str
     description: str = ""
@@ -48,7 +48,7 @@ class Draft:
 
 
 def flatten(subtasks: Sequence[Subtask]) -> list[Draft]:
-    """Return every subtask of a tree, depth first, without recursion since a tree may be of any depth."""
+    """Return every subtask of a tree, depth first; without recursion, since a tree may be of any depth."""
     flat: list[Draft] = []
     stack = [(spec, f"subtasks[{n}]", None, 0) for n, spec in reversed(list(enumerate(subtasks)))]
     while stack and len(flat) <= SUBTASKS_LIMIT:
@@ -71,7 +71,7 @@ def root_problems(description: str, context: str, complexity: str) -> list[_Prob
 
 
 def problems(draft: list[Draft], catalogue: Catalogue) -> list[_Problem]:
-    """Return what is wrong with the subtasks, each for itself."""
+    """Return what is wrong with each subtask by itself."""
     if not draft:
         return [{"at": "subtasks", "problem": "a plan needs at least one subtask"}]
     if len(draft) > SUBTASKS_LIMIT:
@@ -91,13 +91,13 @@ def problems(draft: list[Draft], catalogue: Catalogue) -> list[_Problem]:
 
 
 def references(draft: list[Draft]) -> list[str]:
-    """Return the dependencies that name nothing within the plan, so must be tasks that exist."""
+    """Return the dependencies that name nothing in the plan, and so must be existing tasks."""
     inside = _names(draft)
     return list({ref for entry in draft for ref in entry.spec.dependencies if ref not in inside and len(ref) <= 100})
 
 
 def resolve(draft: list[Draft], outside: dict[str, Task]) -> list[_Problem]:
-    """Fill in every `needs`; returns the dependencies that cannot be, and a cycle where there is one."""
+    """Fill in every `needs`; return the unknown dependencies, and a cycle where there is one."""
     inside = _names(draft)
     found: list[_Problem] = []
     for index, entry in enumerate(draft):
@@ -129,7 +129,7 @@ def _own_problems(entry: Draft, catalogue: Catalogue) -> list[_Problem]:
 
 
 def _names(draft: list[Draft]) -> dict[str, list[int]]:
-    """What a dependency may be called by: keys first, and titles that are no key."""
+    """Names for dependencies: keys first, then titles."""
     keys: dict[str, list[int]] = {}
     titles: dict[str, list[int]] = {}
     for index, entry in enumerate(draft):
@@ -150,19 +150,19 @@ def _resolve_one(
         return [
             {
                 "at": place,
-                "problem": f"{reference[:64]!r} is no key or title of this plan and no task of this project",
-                "allowed": list(inside)[:20],  # shortened with everything else that an error says
+                "problem": f"{reference[:64]!r} is not a key or title of this plan, nor a task of this project",
+                "allowed": list(inside)[:20],  # the error shortens it
             }
         ]
     if need == index:
-        return [{"at": place, "problem": "a task cannot wait for itself"}]
+        return [{"at": place, "problem": "a task cannot depend on itself"}]
     if need not in entry.needs:
         entry.needs.append(need)
     return []
 
 
 def _cycle(draft: list[Draft]) -> list[_Problem]:
-    """Find tasks that wait for each other. A group waits for its subtasks; a subtask for all its groups wait for."""
+    """Find a cycle. A group waits for its subtasks; a subtask for whatever its groups depend on."""
     edges: dict[int, list[int]] = {}
     for index, entry in enumerate(draft):
         own = [need for need in entry.needs if isinstance(need, int)]
@@ -179,10 +179,10 @@ def _cycle(draft: list[Draft]) -> list[_Problem]:
     return [
         {
             "at": f"{first.place}.dependencies",
-            "problem": "these wait for each other: " + " → ".join(name[:64] for name in [*names, names[0]][:12]),
+            "problem": "dependency cycle: " + " → ".join(name[:64] for name in [*names, names[0]][:12]),
         }
     ]
 
 
 def _unknown(at: str, value: object, allowed: Sequence[str]) -> _Problem:
-    return {"at": at, "problem": f"{str(value)[:64]!r} is not known", "allowed": list(allowed)}
+    return {"at": at, "problem": f"unknown value {str(value)[:64]!r}", "allowed": list(allowed)}

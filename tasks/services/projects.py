@@ -1,4 +1,4 @@
-"""Find the project that a connection stands in, and make its row on the first visit."""
+"""Find the project of a connection, and create it on the first visit."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _SLUG_TRIES = 1000
 
 
 def find_root(*, explicit: str | None, environ: Mapping[str, str], working_directory: str) -> Path:
-    """Return the project's folder: the first that is told of the argument, our variable, the clients' variables,
-    the git root of the working directory, and the working directory; never this product's own folder by chance.
+    """Return the project's folder: from the argument, our variable, the clients' variables, the git root of the
+    working directory, or the working directory; but not this product's own folder by accident.
 
-    Raises Invalid where a folder that was named does not exist, or where none can be told.
+    Raises Invalid where a named folder does not exist, or none can be determined.
     """
     if explicit is not None:
         return _named(explicit, "project_dir")
@@ -33,22 +33,22 @@ def find_root(*, explicit: str | None, environ: Mapping[str, str], working_direc
 
 
 def project_at(root: Path) -> Project:
-    """Return the project of a folder, making it on the first visit; safe while others do the same."""
+    """Return the project of a folder; create it on the first visit, even while others do the same."""
     found = Project.objects.filter(root_path=str(root)).first()
     return found or _make(root)
 
 
 def bound_project(project_id: int, project_dir: str) -> Project:
-    """Return the project that a token is bound to, where the folder that its client named is that project's.
+    """Return the project that a token is bound to, if the folder is that project's.
 
-    Raises NotFound where it is another, and Invalid for a path that is none.
+    Raises NotFound for another folder, Invalid for a bad path.
     """
     project = Project.objects.get(pk=project_id)
     if project.root_path and _named(project_dir, "project_dir") == Path(project.root_path):
         return project
     raise NotFound(
-        f"project_dir: this access token is for the project {project.slug!r}, and that folder is not its.",
-        next="Leave project_dir out.",
+        f"project_dir: this access token is for the project {project.slug!r}, which has another folder.",
+        next="Omit project_dir.",
     )
 
 
@@ -60,7 +60,7 @@ def _named(text: str, source: str) -> Path:
         if path.is_dir():
             return path.resolve()
     except OSError:
-        pass  # a name too long for the system is no folder either
+        pass  # a name that is too long for the file system
     raise Invalid(f"{source}: no such folder on the server.", hint=Hint.NAME_PROJECT)
 
 

@@ -1,8 +1,7 @@
-"""Which tasks are ready: stored with each task, so that "the best ready one" is one look into an index on any board.
+"""Which tasks are ready: stored with each task, so that an index finds the best ready one on any board.
 
-A task is ready while it is a pending or sent back leaf on the board whose dependencies are all completed. The mark is
-written in the transaction of whatever changes that, with the task's row locked: a move, a dependency, a plan. So
-whoever holds the row sees a mark that is true.
+A task is ready while it is a pending or needs_revision leaf on the board with no open dependency. The flag is updated
+in the transaction of whatever changes that, with the task's row locked, so it is true for whoever holds the row.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _CHUNK = 500
 
 
 class _Refresh:
-    """Marks which of some tasks are ready."""
+    """Updates which of some tasks are ready."""
 
     def __init__(self, build: Callable[..., TaskQuerySet]) -> None:
         @wraps(build)
@@ -38,7 +37,7 @@ class _Refresh:
 
     def __call__(self, **values: Any) -> None:
         if connection.features.has_select_for_update:
-            # Two dependencies of one task may complete at once. Whoever comes second waits, and so sees the first.
+            # Two dependencies of one task may complete at once. The second waits here, and so sees the first.
             self._lock(**values)
         self._mark({}, **values)
 
@@ -52,7 +51,7 @@ _refresh_keys = _Refresh(lambda keys: Task.objects.filter(pk__in=keys))
 
 
 def refresh_by_keys(keys: Iterable[int]) -> None:
-    """Mark which of the tasks with these primary keys are ready."""
-    wanted = sorted(keys)
-    for start in range(0, len(wanted), _CHUNK):
-        _refresh_keys(keys=wanted[start : start + _CHUNK])
+    """Update which of the tasks with these primary keys are ready."""
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), _CHUNK):
+        _refresh_keys(keys=ordered[start : start + _CHUNK])

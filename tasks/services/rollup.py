@@ -1,4 +1,4 @@
-"""What follows for a parent when one of its subtasks changes: it starts, finishes and reopens with them."""
+"""Roll a subtask's change up to its parents: they start, finish and reopen with their subtasks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tasks.models import Task
 from tasks.services import transitions
 
 _DONE = (Status.COMPLETED, Status.IN_REVIEW)
-# A subtask that is cancelled or blocked before anybody worked on it starts nothing.
+# A subtask that is cancelled or blocked before its first attempt starts nothing.
 _STARTED = [status for status in Status if status not in (Status.PENDING, Status.BLOCKED, Status.CANCELLED)]
 
 _locked = Compiled(lambda pk: Task.objects.select_for_update(of=("self",)).filter(pk=pk))
@@ -23,12 +23,12 @@ _child_in = Compiled(
 
 
 def settle(task: Task, *, actor: Actor, goes_on: bool = False) -> list[Task]:
-    """Bring every parent above a changed task into the state that follows from its subtasks.
+    """Update every parent above a changed task, and return those that changed.
 
-    `goes_on` says that its parent has unfinished subtasks; else it is asked where it matters.
+    `goes_on` says that the parent has unfinished subtasks; otherwise that is queried where it matters.
 
-    Returns the parents that changed. Call it in the transaction of the change. Parents are locked bottom-up, so that of
-    two last subtasks finishing at once the second sees the first.
+    Call it in the transaction of the change. Parents are locked bottom-up, so that when two last subtasks finish at the
+    same time, the second sees the first.
     """
     changed: list[Task] = []
     by = Actor(kind="system", name="orchestrator", session=actor.session)
@@ -43,23 +43,20 @@ def settle(task: Task, *, actor: Actor, goes_on: bool = False) -> list[Task]:
 
 
 def require_alive(task: Task) -> None:
-    """Check that no parent above a task was cancelled, so that its work may begin again.
-
-    Raises Conflict.
-    """
+    """Check that no parent above a task was cancelled. Raises Conflict."""
     while task.parent is not None:
         task = task.parent
         if task.status == Status.CANCELLED:
             raise Conflict(
-                f"It belongs to {task.public_id}, which was cancelled: nothing below it starts again.",
+                f"It belongs to {task.public_id}, which was cancelled.",
                 hint=Hint.PLAN,
             )
 
 
 def _follow(parent: Task, changed: Task, by: Actor, *, goes_on: bool) -> bool:
-    """Move one parent where its subtasks lead it; False where nothing follows.
+    """Update one parent; return False where its status stays.
 
-    What the changed subtask answers is not asked; each other question is one look into an index.
+    What the changed subtask answers is not queried; every other question is one index lookup.
     """
     before = parent.status
     goes_on = goes_on or changed.status in state_machine.UNFINISHED

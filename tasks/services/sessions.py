@@ -41,16 +41,16 @@ _open_one = Compiled(
 _select = CompiledUpdate(lambda pk: Session.objects.filter(pk=pk))
 
 TOUCH_EVERY = timedelta(minutes=1)
-"""A session's calls are noted at most this often, so that reading stays free of writing."""
+"""A session is touched at most this often, so that reads stay free of writes."""
 
 
 def open_session(
     *, project: Project, principal: Principal, connection_id: str, client_name: str = "", client_version: str = ""
 ) -> tuple[Session, bool]:
-    """Return the connection's session on a project, and whether it was opened just now."""
+    """Return the connection's session on a project, and whether it is new."""
     found = open_one(connection_id, project)
     if found:
-        # The session opened last is the one that a connection's calls belong to.
+        # Calls of a connection belong to the session that it opened last.
         _select({"selected_at": timezone.now()}, pk=found.pk)
         return found, False
     try:
@@ -66,7 +66,7 @@ def open_session(
             )
             events.record(actor=Actor.assistant(session), verb=Verb.OPEN_SESSION, project=project)
     except IntegrityError:
-        # The same connection opened it in another thread between our look and our write.
+        # Another thread of the same connection opened it between the read and the write.
         found = open_one(connection_id, project)
         if found is None:
             raise
@@ -80,7 +80,7 @@ def current(connection_id: str) -> Session | None:
 
 
 def by_handle(public_id: str, principal: Principal) -> Session:
-    """Return an open session by its handle, which works for the token that opened it and for no other.
+    """Return an open session by its handle, which only works for the token that opened it.
 
     Raises NotFound for an unknown handle, Conflict for one whose session has ended.
     """
@@ -94,7 +94,7 @@ def by_handle(public_id: str, principal: Principal) -> Session:
 
 
 def touch(session: Session) -> None:
-    """Note that a session is alive and renew what it holds, where the last note is old enough."""
+    """Record that a session is alive and renew its leases, where that was not done just before."""
     now = timezone.now()
     if now - session.last_seen_at < min(TOUCH_EVERY, leases.duration(session.project) / 10):
         return
@@ -105,14 +105,14 @@ def touch(session: Session) -> None:
 
 
 def end_connection(connection_id: str) -> int:
-    """End every session of a connection that is gone, and with them their leases. Returns how many ended."""
+    """End every session of a closed connection, with their leases; return how many."""
     return _end(Session.objects.filter(connection_id=connection_id))
 
 
 def end_session(*, session: Session, principal: Principal) -> bool:
-    """End one session, and with it its leases; False where it has ended already.
+    """End a session and its leases; return False where it has ended already.
 
-    Raises Forbidden for another token's, unless the principal may do everything.
+    Raises Forbidden for another token's, unless the principal has `admin`.
     """
     rows = Session.objects.filter(pk=session.pk)
     if principal.token_id and session.token_id == principal.token_id:
@@ -134,7 +134,7 @@ def _end(rows: QuerySet[Session], by: Actor | None = None) -> int:
 
 
 def projects_of(principal: Principal) -> list[Project]:
-    """Return the projects that a token is for: the one it is bound to, or the first few that it has worked on."""
+    """Return the project that a token is bound to, or the first few that it was used on."""
     if principal.project_id is not None:
         return list(Project.objects.filter(pk=principal.project_id))
     if not principal.token_id:

@@ -1,4 +1,4 @@
-"""Write and remove a project's own specialists; files and packaged roles are not ours to change."""
+"""Write and delete a project's own specialists; files and packaged ones are read only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tasks.roles import NAME, Role, catalogue
 LINES_LIMIT = 100
 _OURS = ("default", "site", "project")
 Guard = Callable[[Role | None], None]
-"""Is asked with the role as it holds now, before anything is changed."""
+"""Checks the role in effect before anything is changed."""
 
 
 def put_specialist(
@@ -34,10 +34,10 @@ def put_specialist(
     output_format: str = "",
     guard: Guard | None = None,
 ) -> Role:
-    """Write a project's specialist, new or anew; returns the role that holds from now on.
+    """Create or replace a project's specialist; return the role in effect.
 
-    Raises Forbidden for an actor that may not, Invalid for values that cannot be, Conflict where a file of the project
-    says how this specialist works, or somebody else wrote it at the same moment, and what `guard` raises.
+    Raises Forbidden, Invalid, Conflict where a file of the project defines it or another request wrote it at the same
+    time, and what `guard` raises.
     """
     actor.require(Scope.ADMIN)
     columns: dict[str, Any] = {
@@ -51,19 +51,19 @@ def put_specialist(
         with transaction.atomic():
             before = _role(project, name, guard)
             if before is not None and before.source not in _OURS:
-                raise Conflict(f"{name} comes from {before.source}, which wins.", next="Edit that file.")
+                raise Conflict(f"{name} is defined in {before.source}, which takes precedence.", next="Edit that file.")
             columns["updated_at"] = timezone.now()
             Specialist.objects.update_or_create(project=project, name=name, defaults=columns)
             _record(actor, Verb.EDIT_SPECIALIST, project, name)
     except IntegrityError as error:
-        raise Conflict(f"{name} was written by somebody else at the same moment.", next="Read it again.") from error
+        raise Conflict(f"{name} was changed at the same time.", next="Read it again.") from error
     return catalogue(project).roles[name]
 
 
 def delete_specialist(*, project: Project, actor: Actor, name: str, guard: Guard | None = None) -> None:
-    """Remove a project's own specialist; what the site or the package says of it holds again.
+    """Delete a project's own specialist; the site's or the packaged one takes effect again.
 
-    Raises Forbidden for an actor that may not, NotFound where the project has none of its own, and what `guard` raises.
+    Raises Forbidden, NotFound where the project has none of its own, and what `guard` raises.
     """
     actor.require(Scope.ADMIN)
     with transaction.atomic():
@@ -71,13 +71,13 @@ def delete_specialist(*, project: Project, actor: Actor, name: str, guard: Guard
         if not Specialist.objects.filter(project=project, name=name).delete()[0]:
             raise NotFound(
                 f"{project.slug} has no specialist {name[:64]!r} of its own.",
-                next="Those of files, of the site and of the package are not deleted here.",
+                next="Specialists from files, the site and the package cannot be deleted here.",
             )
         _record(actor, Verb.DELETE_SPECIALIST, project, name)
 
 
 def _role(project: Project, name: str, guard: Guard | None) -> Role | None:
-    """Return the role as it holds now, with its row locked."""
+    """Return the role in effect, with its row locked."""
     list(Specialist.objects.select_for_update().filter(project=project, name=name))
     role = catalogue(project).roles.get(name)
     if guard:
@@ -92,13 +92,13 @@ def _record(actor: Actor, verb: Verb, project: Project, name: str) -> None:
 def _check(name: str, columns: dict[str, Any]) -> None:
     problems: list[dict[str, Any]] = []
     if not NAME.fullmatch(name):
-        problems.append({"at": "name", "problem": "a role's name is lower-case letters, digits, - and _, at most 64."})
+        problems.append({"at": "name", "problem": "must be up to 64 lower-case letters, digits, - and _"})
     problems += check_texts({key: columns[key] for key in ("role_definition", "output_format")})
     if not columns["role_definition"].strip():
-        problems.append({"at": "role_definition", "problem": "say what the specialist is and does"})
+        problems.append({"at": "role_definition", "problem": "describe the role"})
     for key in ("expertise", "approach"):
         problems += check_texts({f"{key}[{number}]": line for number, line in enumerate(columns[key])})
         if len(columns[key]) > LINES_LIMIT:
             problems.append({"at": key, "problem": f"more than {LINES_LIMIT} lines"})
     if problems:
-        raise invalid(problems, next="Nothing was changed. Mend these and send it again.")
+        raise invalid(problems, next="Nothing was changed. Fix these and retry.")

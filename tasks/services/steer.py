@@ -1,4 +1,4 @@
-"""The verbs that steer a task without delivering: block, unblock, fail, retry, release and cancel."""
+"""The verbs without a delivery: block, unblock, fail, retry, release and cancel."""
 
 from __future__ import annotations
 

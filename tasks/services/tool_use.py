@@ -1,4 +1,4 @@
-"""Add up what tool calls cost, for pages that show which tool is expensive and which one models get wrong."""
+"""Add up what tool calls cost and how often they fail, for the pages of sessions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.models import Session, ToolUse
 Key = tuple[int, str]
 """The primary key of a session, and the name of a tool."""
 _TOGETHER = 200
-"""Rows that one transaction changes, so that nobody waits long for it."""
+"""Rows that one transaction changes, so that it stays short."""
 
 
 @dataclass(slots=True)

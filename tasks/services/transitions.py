@@ -1,7 +1,7 @@
 """Transitions: the one function that sets a status.
 
 A transition is a conditional UPDATE: it holds only while the task still has the status and the lease number that
-were read, so whoever loses a race gets `conflict` and never overwrites.
+were read, so the loser of a race gets `conflict` and overwrites nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def require(task: Task, verb: Verb) -> None:
         raise Conflict(f"{task.public_id} is archived.", next="Restore it first.")
     if not TABLE[verb].is_for(task):
         raise Conflict(
-            f"{task.public_id} is made of subtasks: {verb.value} is for the subtasks themselves.",
+            f"{task.public_id} has subtasks: {verb.value} is for the subtasks.",
             next="Act on its subtasks, or plan more below it.",
             hint=Hint.SEE_TASK,
         )
@@ -48,7 +48,7 @@ def move(
 ) -> Task:
     """Set a status, with whatever else changes with it, and write the event. `fields` are columns of the task.
 
-    Raises Conflict where the verb is not possible, or where somebody was faster.
+    Raises Conflict where the verb is not possible, or another change came first.
     """
     require(task, verb)
     if to not in TABLE[verb].targets:

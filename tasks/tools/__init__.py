@@ -1,4 +1,4 @@
-"""The MCP door of tasks: the loop, the board, and the extras (resources and prompts)."""
+"""MCP tools of tasks, resources and prompts."""
 
 from tasks.tools import board, extras, loop
 

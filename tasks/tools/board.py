@@ -1,4 +1,4 @@
-"""The tools that look at the board and steer it: get_status and update_task."""
+"""The tools get_status and update_task."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ EDGES_DEFAULT = 5
 TEXT_BYTES = 200
 FULL_BUDGET = 200_000
 BELOW_LIMIT = 30_000
-"""SQLite takes about this many values in one query; a group below a plan is never near it."""
+"""About as many values as SQLite takes in one query; no group is near it."""
 
 
 class GetStatus(Arguments):
     aliases: ClassVar[dict[str, str]] = {"parent_task_id": "task_id", "id": "task_id", "specialist": "specialist_type"}
-    task_id: str | None = Field(None, description="A plan or task; default: the whole project")
+    task_id: str | None = Field(None, description="A plan or task; default: the project")
     status: StatusWord | None = None
     specialist_type: str | None = None
     include_completed: bool = False
@@ -58,13 +58,12 @@ class GetStatus(Arguments):
 @tool(
     "orchestrator_get_status",
     title="Get status",
-    description="True counts and what needs attention first: of the project, one plan's tree, or one task.",
+    description="Counts, and what needs attention first: of the project, a plan's tree, or one task.",
     arguments=GetStatus,
     read_only=True,
     idempotent=True,
 )
 def get_status(caller: Caller, given: GetStatus) -> Answer:
-    """Answer a page of the project, a plan's tree, or one task."""
     project = caller.session(given.session_id).project
     if given.task_id is None:
         return _of_project(project, given)
@@ -77,7 +76,12 @@ def _of_project(project: Project, given: GetStatus) -> Answer:
     by_status = counts.of_project(project, specialist=given.specialist_type)
     wanted = [status for status in _statuses(given) if status in by_status]
     page = pages.by_attention(
-        project, specialist=given.specialist_type, statuses=wanted, after=given.cursor, limit=given.limit + 1
+        project,
+        specialist=given.specialist_type,
+        statuses=wanted,
+        after=given.cursor,
+        limit=given.limit + 1,
+        full=given.detail == "full",
     )
     total = sum(by_status[status] for status in wanted)
     return {"counts": by_status, "total": total, **_page(page, given)}
@@ -163,13 +167,12 @@ def _sized(work: ArtifactSummary) -> Answer:
 
 
 def _counted(name: str, rows: list[Answer], shown: int) -> Answer:
-    """Some rows, and how many there are where not all are shown."""
     return {name: rows[:shown], f"{name}_total": len(rows) if len(rows) > shown else None}
 
 
 def _next_for(task: Task) -> str | None:
     if task.is_ready:
-        return f"It is ready: orchestrator_execute_subtask(task_id={task.public_id!r})."
+        return f"Ready: orchestrator_execute_subtask(task_id={task.public_id!r})."
     possible = [verb for verb in possible_for(task) if verb not in ("claim", "complete")]
     return f"orchestrator_update_task can {', '.join(possible)} it." if possible else None
 
@@ -200,12 +203,11 @@ class UpdateTask(Arguments):
 @tool(
     "orchestrator_update_task",
     title="Update a task",
-    description="Edit a task (omitted = unchanged, null = clear) or steer it by an action.",
+    description="Edit a task (omitted = unchanged, null = clear), or change its status by an action.",
     arguments=UpdateTask,
     destructive=True,
 )
 def update_task(caller: Caller, given: UpdateTask) -> Answer:
-    """Edit and steer in one step."""
     actor = caller.actor(given.session_id)
     project = actor.project
     task = task_by_id(project, given.task_id)
@@ -221,7 +223,7 @@ def update_task(caller: Caller, given: UpdateTask) -> Answer:
 def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
     changes = _changes(task, given)
     if not changes and given.action is None:
-        raise Invalid("There is nothing to change.", next="Send an action, or a field to edit.")
+        raise Invalid("Nothing to change.", next="Send an action, or a field to edit.")
     effect = update(
         task=task,
         actor=actor,
@@ -265,7 +267,7 @@ def _tasks(project: Project, sent: list[str], at: str) -> list[Task]:
         except (NotFound, Conflict) as error:
             problems.append({"at": f"{at}[{number}]", "problem": error.message})
     if problems:
-        raise invalid(problems, next="Nothing was changed. Send ids of this project's tasks.")
+        raise invalid(problems, next="Nothing was changed. Send ids of tasks in this project.")
     return found
 
 

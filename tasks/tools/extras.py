@@ -1,4 +1,4 @@
-"""Resources and prompts: what clients may show besides the tools. Everything in them is in the tools too."""
+"""Resources and prompts, for clients that show them. The tools offer all of it too."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ from tasks.tools import loop
     "project://status",
     name="project-status",
     title="Project status",
-    description="Where the project stands: counts, what is in progress, what waits for a person.",
+    description="The project's status: counts, what is in progress, what waits for a person.",
     mime_type="application/json",
 )
 def project_status(caller: Caller) -> str:
-    """The same facts as initialize_session gives."""
     session = caller.session()
     seen = overview(session.project, session)
     facts = {
@@ -45,7 +44,6 @@ def project_status(caller: Caller) -> str:
     project_of=lambda caller, id: _task(caller, id).project,
 )
 def task_text(caller: Caller, id: str) -> str:
-    """The brief of a leaf, the report of anything made of subtasks."""
     task = _task(caller, id)
     return brief_of(task).text if task.is_leaf else report(synthesis_of(task), full=True)[0]
 
@@ -58,23 +56,21 @@ def _task(caller: Caller, id: str) -> Task:
     "plan",
     title="Plan a job",
     description="Break a job into subtasks for specialists and begin.",
-    arguments=[("goal", "What is to be achieved", True)],
+    arguments=[("goal", "What to achieve", True)],
 )
 def plan_prompt(caller: Caller, goal: str) -> str:
-    """Start a job."""
     return (
         "Use the task orchestrator for this job. First call orchestrator_initialize_session. Then break the job into "
-        "subtasks, each for one specialist, with dependencies, and send them in one orchestrator_plan_task. Then work "
-        "them off with orchestrator_execute_subtask and orchestrator_complete_subtask, and put the parts together "
-        f"with orchestrator_synthesize_results.\n\nThe job:\n{goal}"
+        "subtasks, each for one specialist, with dependencies, and send them in one orchestrator_plan_task. Then do "
+        "each with orchestrator_execute_subtask and orchestrator_complete_subtask, and put the parts together with "
+        f"orchestrator_synthesize_results.\n\nThe job:\n{goal}"
     )
 
 
-@prompt("resume", title="Resume", description="Find where the work stands and go on with it.")
+@prompt("resume", title="Resume", description="Read the status and continue.")
 def resume_prompt(caller: Caller) -> str:
-    """Go on after a context reset."""
     return (
-        "Call orchestrator_initialize_session and read where the work stands. Go on with what is in progress, then "
-        "with what was sent back for revision, then with the next ready task, using orchestrator_execute_subtask. "
-        "Read earlier work with orchestrator_read_artifact instead of doing it again."
+        "Call orchestrator_initialize_session and read the status. Continue with what is in progress, then with what "
+        "needs revision, then with the next ready task, using orchestrator_execute_subtask. Read earlier results with "
+        "orchestrator_read_artifact instead of doing them again."
     )

@@ -29,8 +29,8 @@ Level = Literal["simple", "moderate", "complex", "very_complex"]
 Urgency = Literal["low", "normal", "high", "urgent"]
 
 LOOP = (
-    "plan_task once; then execute_subtask (claims the best ready task and gives its brief), do the work, "
-    "complete_subtask with the whole work in detailed_work; repeat until nothing is ready; synthesize_results."
+    "plan_task once; then execute_subtask (claims the best ready task, returns its brief), do it, complete_subtask "
+    "with the complete result in detailed_work; repeat until nothing is ready; synthesize_results."
 )
 SPECIALISTS_SHOWN = 20
 PROBLEMS_SHOWN = 5
@@ -45,17 +45,17 @@ class InitializeSession(Arguments):
 @tool(
     "orchestrator_initialize_session",
     title="Initialize session",
-    description="Start here, also after a context reset: where things stand, what to do next.",
+    description="Start here, also after a context reset: the project's status and what to do next.",
     arguments=InitializeSession,
     scope="read",
     idempotent=True,
 )
 def initialize_session(caller: Caller, given: InitializeSession) -> Answer:
-    """Open or continue the session; what the key of a repeated call brings back is how things stood then."""
+    """Open or resume the session; a replay returns the status of the first call."""
     session, fresh = caller.open(given.project_dir, key=given.idempotency_key)
     return run_once(
         project=session.project,
-        operation=f"initialize_session {session.public_id}",  # a session is never handed to another
+        operation=f"initialize_session {session.public_id}",  # sessions are not shared
         key=given.idempotency_key,
         request=given.model_dump(exclude={"idempotency_key"}),
         produce=lambda: _welcome(session, fresh, keeps_sessions=bool(caller.connection_id)),
@@ -78,7 +78,7 @@ def _welcome(session: Session, fresh: bool, *, keeps_sessions: bool) -> Answer:
 
 
 def standing(seen: Overview) -> Answer:
-    """The parts of an overview that assistants act on, bounded."""
+    """The parts of an overview that assistants act on, within budgets."""
     return {
         "counts": seen.counts,
         "in_progress": serializers.within(seen.active, serializers.in_progress, budget=600),
@@ -108,13 +108,12 @@ class SubtaskArguments(Arguments):
     priority: Urgency | None = None
     complexity_level: Level | None = Field(None, json_schema_extra={HIDDEN: True})
     context: str = ""
-    review: bool | None = Field(None, description="Its work waits for approval")
+    review: bool | None = Field(None, description="Needs approval")
     subtasks: Annotated[list[SubtaskArguments], WithJsonSchema({"type": "array", "items": {"type": "object"}})] = Field(
         [], description="Same shape, nested"
     )
 
     def spec(self) -> Subtask:
-        """Return the service's own form of it."""
         return Subtask(
             title=self.title,
             description=self.description,
@@ -139,7 +138,7 @@ class PlanTask(Arguments):
     description: str
     subtasks: list[SubtaskArguments]
     complexity_level: Level = "moderate"
-    context: str | None = Field(None, description="What every specialist must know")
+    context: str | None = Field(None, description="For every specialist")
     parent_task_id: str | None = Field(None, description="Plan below this task")
     session_id: str | None = None
     idempotency_key: str | None = Field(None, description="Same key, same call: done once")
@@ -148,11 +147,10 @@ class PlanTask(Arguments):
 @tool(
     "orchestrator_plan_task",
     title="Plan a job",
-    description="Create a plan with its tree of subtasks, all or nothing; a subtask waits for its dependencies.",
+    description="Create a plan with its tree of subtasks, all or nothing. A subtask waits for its dependencies.",
     arguments=PlanTask,
 )
 def plan_task(caller: Caller, given: PlanTask) -> Answer:
-    """Plan and answer the ids, as many as fit."""
     actor = caller.actor(given.session_id)
     project = actor.project
     parent = task_by_id(project, given.parent_task_id) if given.parent_task_id else None
@@ -214,15 +212,14 @@ class ExecuteSubtask(Arguments):
 @tool(
     "orchestrator_execute_subtask",
     title="Execute a subtask",
-    description="Claim a task and get its brief: role, plan, reviewer's comment, what it builds on, lease.",
+    description="Claim a task and get its brief: role, plan, reviewer's comment, dependencies, lease.",
     arguments=ExecuteSubtask,
 )
 def execute_subtask(caller: Caller, given: ExecuteSubtask) -> Answer:
-    """Claim and answer the brief."""
     actor = caller.actor(given.session_id)
     return run_once(
         project=actor.project,
-        operation=f"execute_subtask {actor.session_id}",  # nor is what it holds
+        operation=f"execute_subtask {actor.session_id}",  # nor are leases
         key=given.idempotency_key,
         request=serializers.request_of(given),
         produce=lambda: _executed(_claim(given, actor), given),
@@ -238,8 +235,8 @@ def _claim(given: ExecuteSubtask, actor: Actor) -> Claim:
     task = task_by_id(project, given.task_id)
     if task.specialist != given.specialist_type:
         raise Invalid(
-            f"{task.public_id} is for {task.specialist or 'nobody in particular'}, not for {given.specialist_type}.",
-            next="Leave specialist_type out when you name a task.",
+            f"{task.public_id} is for {task.specialist or 'any specialist'}, not {given.specialist_type}.",
+            next="Omit specialist_type with a task_id.",
         )
     return claim(task=task, actor=actor, take_over=given.take_over)
 
@@ -259,8 +256,8 @@ def _executed(made: Claim, given: ExecuteSubtask) -> Answer:
         "omitted": brief.omitted,
         "role_problems": catalogue.problems[:PROBLEMS_SHOWN],
         "repaired": serializers.short_id(given.task_id, task),
-        "next": "Do the work, then call orchestrator_complete_subtask with task_id, lease_number, a short summary, "
-        "the whole work in detailed_work, and next_action='complete'.",
+        "next": "Do it, then call orchestrator_complete_subtask with task_id, lease_number, a short summary, and the "
+        "complete result in detailed_work.",
     }
 
 
@@ -274,13 +271,12 @@ class SynthesizeResults(Arguments):
 @tool(
     "orchestrator_synthesize_results",
     title="Synthesize results",
-    description="A plan's report in dependency order: every summary and artifact, and what is missing.",
+    description="A plan's report in dependency order: summaries, artifacts, and what is missing.",
     arguments=SynthesizeResults,
     read_only=True,
     idempotent=True,
 )
 def synthesize_results(caller: Caller, given: SynthesizeResults) -> Answer:
-    """Answer the report and how complete it is."""
     plan_task = task_by_id(caller.session(given.session_id).project, given.parent_task_id)
     synthesis = synthesis_of(plan_task)
     text, left_out = report(synthesis, full=given.detail == "full")
@@ -298,9 +294,9 @@ def _after_synthesis(synthesis: Synthesis, left_out: int, detail: str) -> str:
     if left_out and detail == "brief":
         return "Send detail='full' for more, or synthesize a group of the plan."
     if synthesis.complete:
-        return "Read what you need with orchestrator_read_artifact and put the parts together."
+        return "Read what you need with orchestrator_read_artifact, and put the parts together."
     if not synthesis.open:
-        return "Every part was cancelled: there is nothing to put together."
+        return "Every part was cancelled."
     if any(part.task.is_ready for part in synthesis.open):
-        return "Not everything is there: go on with orchestrator_execute_subtask."
-    return "Not everything is there, and nothing is ready: see orchestrator_get_status for what it waits for."
+        return "Parts are missing: continue with orchestrator_execute_subtask."
+    return "Parts are missing, and nothing is ready: orchestrator_get_status shows why."

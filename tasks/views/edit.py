@@ -66,10 +66,10 @@ def _save(request: HttpRequest, task: Task, typed: Typed) -> HttpResponseBase:
 
 def _changes(task: Task, typed: Typed) -> Changes:
     """Return what to change. Raises Invalid for search terms that are not ids: the user has to choose."""
-    unknown = [part for part in typed.wanted if not chosen(task, [part])]
+    unknown = [part for part in typed.terms if not chosen(task, [part])]
     if unknown:
         raise invalid([{"at": "find", "problem": f"“{unknown[0]}” is not a task id; choose tasks in the results"}])
-    add = chosen(task, [*typed.add, *typed.wanted])
+    add = chosen(task, [*typed.add, *typed.terms])
     return Changes(edit_form.changed(task, typed), add, chosen(task, typed.drop))
 
 
@@ -120,7 +120,7 @@ def _form(
         "inherited_needs": [link for link in needs if not link.is_own],
         "ticked": ticked,
         "candidates": [each for each in _search(task, typed) if each not in ticked],
-        "looked": bool(typed.wanted),
+        "looked": bool(typed.terms),
         "next": request.POST.get("next") or request.GET.get("next", ""),
         **(more or {}),
     }
@@ -130,7 +130,7 @@ def _form(
 def _search(task: Task, typed: Typed) -> list[Task]:
     return list(
         dict.fromkeys(
-            found for part in typed.wanted[:5] for found in candidates(task, part, tasks_found(task.project, part))
+            found for part in typed.terms[:5] for found in candidates(task, part, tasks_found(task.project, part))
         )
     )
 

@@ -61,7 +61,7 @@ class Typed:
     find: str = ""
 
     @property
-    def wanted(self) -> list[str]:
+    def terms(self) -> list[str]:
         """The search terms for new dependencies."""
         return [part.strip() for part in _APART.split(self.find) if part.strip()][:SEVERAL]
 

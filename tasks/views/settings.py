@@ -135,11 +135,8 @@ def _form(
 def _by_field(error: Invalid) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for problem in error.details.get("problems", []):
-        place, text = str(problem.get("at", "")).removeprefix("settings."), str(problem["problem"])
-        name, _, why = text.partition(": ")
-        if place == "settings" and name in KNOWN:
-            place, text = name, why
-        found.setdefault(place, []).append(text)
+        place = str(problem.get("at", "")).removeprefix("settings.")
+        found.setdefault(place, []).append(str(problem["problem"]))
     return found
 
 

@@ -97,7 +97,7 @@ def _stdio_server(folder: Path) -> list[str]:
     return [*command, "--cwd", str(folder), *(word for each in given for word in ("-e", each))]
 
 
-def test_every_tool_is_described_strictly_and_answers(inspector: Inspector) -> None:
+def test_every_tool_passes_strict_checks_and_can_be_called(inspector: Inspector) -> None:
     begun = inspector.call("initialize_session", project_dir=str(inspector.project))
     assert begun["session_id"]
     plan = inspector.call("plan_task", description="A job", subtasks=PLAN)

@@ -1,4 +1,4 @@
-"""However a connection ends, its sessions end with it and no process stays."""
+"""However a connection ends, its sessions end and no process is left."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_signal_ends_everything(client: StdioClient, home: Path, tmp_path: Pat
     assert _open_sessions(home) == 0
 
 
-def test_a_killed_front_takes_its_worker_along(client: StdioClient, home: Path, tmp_path: Path) -> None:
+def test_a_killed_proxy_ends_its_worker(client: StdioClient, home: Path, tmp_path: Path) -> None:
     _open_session(client, tmp_path)
     worker = client.worker()
     client.process.kill()
@@ -59,9 +59,7 @@ def test_a_killed_front_takes_its_worker_along(client: StdioClient, home: Path, 
     assert _open_sessions(home) == 0
 
 
-def test_a_killed_front_takes_its_worker_along_in_the_middle_of_a_call(
-    client: StdioClient, home: Path, tmp_path: Path
-) -> None:
+def test_a_killed_proxy_ends_its_worker_during_a_call(client: StdioClient, home: Path, tmp_path: Path) -> None:
     _open_session(client, tmp_path)
     _start_to_block(client, tmp_path)
     worker = client.worker()
@@ -70,7 +68,7 @@ def test_a_killed_front_takes_its_worker_along_in_the_middle_of_a_call(
     assert _open_sessions(home) == 0
 
 
-def test_a_call_that_hangs_does_not_hold_up_the_end(client: StdioClient, home: Path, tmp_path: Path) -> None:
+def test_a_hanging_call_does_not_delay_the_end(client: StdioClient, home: Path, tmp_path: Path) -> None:
     _open_session(client, tmp_path)
     _start_to_block(client, tmp_path)
     worker = client.worker()
@@ -93,7 +91,7 @@ def test_a_replaced_worker_leaves_the_sessions_open(client: StdioClient, home: P
     assert _open_sessions(home) == 0
 
 
-def test_the_sessions_end_even_where_the_worker_is_killed_with_the_connection(
+def test_the_sessions_end_if_the_worker_is_killed_with_the_connection(
     client: StdioClient, home: Path, tmp_path: Path
 ) -> None:
     _open_session(client, tmp_path)
@@ -104,9 +102,7 @@ def test_the_sessions_end_even_where_the_worker_is_killed_with_the_connection(
     assert _open_sessions(home) == 0
 
 
-def test_a_worker_that_is_still_starting_at_the_end_is_waited_for_and_ends_the_sessions(
-    home: Path, tmp_path: Path
-) -> None:
+def test_a_worker_that_is_still_starting_at_the_end_ends_the_sessions(home: Path, tmp_path: Path) -> None:
     starts = tmp_path / "starts"
     with connected(home, TRIAL_STARTS_SLOWLY=str(starts)) as client:
         _open_session(client, tmp_path)
@@ -119,7 +115,7 @@ def test_a_worker_that_is_still_starting_at_the_end_is_waited_for_and_ends_the_s
         assert _open_sessions(home) == 0
 
 
-def test_what_was_asked_before_the_end_of_input_is_answered(home: Path) -> None:
+def test_requests_before_the_end_of_input_are_answered(home: Path) -> None:
     with connected(home, modern=True) as client:
         ids = [client.start_call("trial_echo", text=str(number)) for number in range(20)]
         assert client.end() == 0
@@ -127,7 +123,7 @@ def test_what_was_asked_before_the_end_of_input_is_answered(home: Path) -> None:
     assert answers == {id: str(number) for number, id in enumerate(ids)}
 
 
-def test_a_client_that_closes_its_end_of_the_output_ends_the_server(home: Path) -> None:
+def test_a_client_that_closes_the_output_ends_the_server(home: Path) -> None:
     reading, writing = os.pipe()
     with subprocess.Popen(
         [sys.executable, "manage.py", "mcp_serve"],
@@ -136,12 +132,12 @@ def test_a_client_that_closes_its_end_of_the_output_ends_the_server(home: Path) 
         stdin=subprocess.PIPE,
         stdout=writing,
         stderr=subprocess.DEVNULL,
-    ) as front:
+    ) as proxy:
         os.close(writing)
         os.close(reading)
-        assert front.stdin
-        worker = wait_for(lambda: children(front.pid), "a worker")[0]
-        front.stdin.write(b"garbage\n")
-        front.stdin.flush()
-        assert front.wait(10) == 0
+        assert proxy.stdin
+        worker = wait_for(lambda: children(proxy.pid), "a worker")[0]
+        proxy.stdin.write(b"garbage\n")
+        proxy.stdin.flush()
+        assert proxy.wait(10) == 0
         assert not is_alive(worker)

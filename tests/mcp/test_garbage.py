@@ -1,4 +1,4 @@
-"""Lines that are no messages get an error, and the server lives on."""
+"""Lines that are not messages get an error, and the server continues."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ GARBAGE: list[tuple[bytes, int, Any]] = [
 
 
 @pytest.mark.parametrize("modern", [False, True])
-def test_every_kind_of_garbage_is_answered_and_survived(home: Path, modern: bool) -> None:
+def test_garbage_gets_an_error_and_changes_nothing(home: Path, modern: bool) -> None:
     with connected(home, modern=modern) as client:
         pid = client.call("trial_echo")["pid"]
         for line, code, id in GARBAGE:
@@ -49,19 +49,14 @@ def test_every_kind_of_garbage_is_answered_and_survived(home: Path, modern: bool
         assert client.rest() == []
 
 
-def test_a_line_that_is_too_long_is_thrown_away(home: Path) -> None:
+def test_a_line_that_is_too_long_is_discarded_while_it_is_read(home: Path) -> None:
     with connected(home) as client:
         for _ in range(33):
             client.send_raw(b"x" * 1024 * 1024)
         client.send_raw(b"\n")
         assert client.next_message()["error"]["code"] == INVALID_REQUEST
         assert _peak_megabytes(client.process.pid) < 90
-        assert client.call("trial_echo", text="alive")["text"] == "alive"
-
-
-def test_a_message_of_several_megabytes_arrives_whole(home: Path) -> None:
-    text = "é" * 3_000_000
-    with connected(home) as client:
+        text = "é" * 3_000_000  # a long line within the limit is served by the same process
         assert client.call("trial_echo", text=text)["text"] == text
 
 

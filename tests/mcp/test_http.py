@@ -61,7 +61,7 @@ def plan(client: HttpClient, session_id: str | None = None) -> list[str]:
     return [row["task_id"] for row in made["subtasks"]]
 
 
-def test_a_job_is_planned_and_done_in_both_eras(client: HttpClient, folder: Path) -> None:
+def test_a_plan_is_finished_in_both_eras(client: HttpClient, folder: Path) -> None:
     session = start(client, folder)
     first, _ = plan(client, session)
     lease = client.call("orchestrator_execute_subtask", task_id=first, session_id=session)["lease_number"]
@@ -78,13 +78,13 @@ def test_the_same_tools_are_listed_in_both_eras(client: HttpClient) -> None:
     assert len(names) == 8
 
 
-def test_without_a_connection_every_initialize_session_opens_a_session_of_its_own(site: Served, folder: Path) -> None:
+def test_each_initialize_session_without_a_connection_opens_a_session(site: Served, folder: Path) -> None:
     client = site.client("laptop")
 
     assert start(client, folder) != start(client, folder)
 
 
-def test_an_initialize_session_sent_again_with_its_key_opens_no_second_session(site: Served, folder: Path) -> None:
+def test_initialize_session_is_idempotent_with_a_key(site: Served, folder: Path) -> None:
     client = site.client("laptop")
     call = {"project_dir": str(folder), "idempotency_key": "again"}
 
@@ -93,7 +93,7 @@ def test_an_initialize_session_sent_again_with_its_key_opens_no_second_session(s
     assert client.call("orchestrator_initialize_session", **call)["session_id"] == first["session_id"]
 
 
-def test_two_windows_with_one_token_do_not_take_each_other_for_the_holder(site: Served, folder: Path) -> None:
+def test_two_sessions_of_one_token_do_not_share_leases(site: Served, folder: Path) -> None:
     one, other = site.client("laptop"), site.client("laptop")
     first, second = start(one, folder), start(other, folder)
     task, _ = plan(one, first)
@@ -103,7 +103,7 @@ def test_two_windows_with_one_token_do_not_take_each_other_for_the_holder(site: 
     assert other.call("orchestrator_complete_subtask", task_id=task, session_id=second, **WORK)["code"] == "conflict"
 
 
-def test_a_client_that_leaves_the_handle_out_proves_itself_by_the_lease_number(site: Served, folder: Path) -> None:
+def test_a_lease_number_replaces_a_missing_session_id(site: Served, folder: Path) -> None:
     client = site.client("laptop")
     session = start(client, folder)
     task, _ = plan(client, session)
@@ -115,7 +115,7 @@ def test_a_client_that_leaves_the_handle_out_proves_itself_by_the_lease_number(s
     assert done["status"] == "completed"
 
 
-def test_the_lease_number_of_another_tokens_task_proves_nothing(site: Served, folder: Path) -> None:
+def test_a_lease_number_of_another_token_is_rejected(site: Served, folder: Path) -> None:
     owner, stranger = site.client("laptop"), site.client("desk")
     session, other = start(owner, folder), start(stranger, folder)
     task, _ = plan(owner, session)
@@ -126,27 +126,27 @@ def test_the_lease_number_of_another_tokens_task_proves_nothing(site: Served, fo
     assert answer["code"] == "conflict"
 
 
-def test_a_handle_works_for_the_token_that_opened_it_alone(site: Served, folder: Path) -> None:
+def test_a_session_id_works_only_for_its_token(site: Served, folder: Path) -> None:
     session = start(site.client("laptop"), folder)
 
     assert site.client("desk").call("orchestrator_get_status", session_id=session)["code"] == "not_found"
 
 
-def test_a_token_of_one_project_needs_no_folder(site: Served) -> None:
+def test_a_bound_token_needs_no_folder(site: Served) -> None:
     opened = site.client("bound").call("orchestrator_initialize_session")
 
     assert opened["project"]["slug"] == "bound"
     assert "Send session_id with every call." in opened["next"]
 
 
-def test_a_token_of_one_project_opens_no_other(site: Served, folder: Path) -> None:
+def test_a_bound_token_cannot_open_another_project(site: Served, folder: Path) -> None:
     answer = site.client("bound").call("orchestrator_initialize_session", project_dir=str(folder))
 
     assert answer["code"] == "not_found"
-    assert "Leave project_dir out" in answer["next"]
+    assert "project_dir" in answer["next"]
 
 
-def test_a_token_that_worked_on_two_projects_has_to_say_which(site: Served, tmp_path: Path) -> None:
+def test_a_token_with_two_projects_must_name_one(site: Served, tmp_path: Path) -> None:
     client = site.client("worker")
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -158,7 +158,7 @@ def test_a_token_that_worked_on_two_projects_has_to_say_which(site: Served, tmp_
     assert answer["hint"] == "name_project"
 
 
-def test_a_token_that_may_only_read_changes_nothing(site: Served, folder: Path) -> None:
+def test_a_read_token_cannot_write(site: Served, folder: Path) -> None:
     client = site.client("looker")
     session = start(client, folder)
 
@@ -169,7 +169,7 @@ def test_a_token_that_may_only_read_changes_nothing(site: Served, folder: Path) 
     assert client.call("orchestrator_get_status", session_id=session)["total"] == 0
 
 
-def test_a_token_that_may_not_review_cannot_approve_its_own_work(site: Served, folder: Path) -> None:
+def test_a_write_token_cannot_approve(site: Served, folder: Path) -> None:
     client = site.client("worker")
     session = start(client, folder)
     task, _ = plan(client, session)
@@ -180,7 +180,7 @@ def test_a_token_that_may_not_review_cannot_approve_its_own_work(site: Served, f
     assert (answer["code"], answer["details"]) == ("forbidden", {"scope": "review"})
 
 
-def test_a_token_that_may_not_review_leaves_the_work_of_others_alone(site: Served, folder: Path) -> None:
+def test_a_write_token_cannot_edit_tasks_that_others_hold(site: Served, folder: Path) -> None:
     holder, worker = site.client("laptop"), site.client("worker")
     session, other = start(holder, folder), start(worker, folder)
     task, _ = plan(holder, session)
@@ -191,7 +191,7 @@ def test_a_token_that_may_not_review_leaves_the_work_of_others_alone(site: Serve
         assert answer["code"] == "conflict"
 
 
-def test_a_client_of_the_older_era_frees_what_it_held_when_it_takes_its_leave(site: Served, folder: Path) -> None:
+def test_delete_frees_the_leases_of_a_legacy_connection(site: Served, folder: Path) -> None:
     leaving, staying = site.client("laptop", modern=False), site.client("desk", modern=False)
     start(leaving, folder)
     start(staying, folder)
@@ -203,7 +203,7 @@ def test_a_client_of_the_older_era_frees_what_it_held_when_it_takes_its_leave(si
     assert staying.call("orchestrator_execute_subtask", task_id=task)["task_id"] == task
 
 
-def test_a_client_that_was_told_of_its_leave_holds_nothing_any_more(site: Served, folder: Path) -> None:
+def test_leases_are_free_once_delete_is_answered(site: Served, folder: Path) -> None:
     leaving = site.client("laptop", modern=False)
     start(leaving, folder)
     with closing(sqlite3.connect(site.home / "orchestrator.sqlite3", isolation_level=None)) as database:
@@ -216,7 +216,7 @@ def test_a_client_that_was_told_of_its_leave_holds_nothing_any_more(site: Served
             assert left.result(timeout=DEADLINE_SECONDS) == 0
 
 
-def test_a_session_header_of_the_newer_era_is_only_the_clients_word(site: Served, folder: Path) -> None:
+def test_a_session_header_is_ignored_in_the_modern_era(site: Served, folder: Path) -> None:
     holder = site.client("laptop", modern=False)
     start(holder, folder)
     task, _ = plan(holder)
@@ -231,7 +231,7 @@ def test_a_session_header_of_the_newer_era_is_only_the_clients_word(site: Served
     assert thief.call("orchestrator_complete_subtask", task_id=task, session_id=session, **WORK)["code"] == "conflict"
 
 
-def test_a_watcher_hears_of_a_change_that_another_client_makes(site: Served, folder: Path) -> None:
+def test_a_stream_reports_changes_by_another_client(site: Served, folder: Path) -> None:
     client, watcher = site.client("laptop"), site.client("laptop")
     session = start(client, folder)
     task, _ = plan(client, session)
@@ -244,7 +244,7 @@ def test_a_watcher_hears_of_a_change_that_another_client_makes(site: Served, fol
     assert (heard["method"], heard["params"]["uri"]) == ("notifications/resources/updated", f"task://{task}")
 
 
-def test_a_watcher_of_the_older_era_hears_of_it_too(site: Served, folder: Path) -> None:
+def test_a_legacy_subscription_reports_changes_by_another_client(site: Served, folder: Path) -> None:
     client = site.client("laptop", modern=False)
     start(client, folder)
     task, _ = plan(client)
@@ -256,7 +256,7 @@ def test_a_watcher_of_the_older_era_hears_of_it_too(site: Served, folder: Path) 
     assert next(stream)["params"]["uri"] == f"task://{task}"
 
 
-def test_what_a_token_may_not_read_it_may_not_watch(site: Served, folder: Path) -> None:
+def test_a_token_cannot_watch_what_it_cannot_read(site: Served, folder: Path) -> None:
     owner = site.client("laptop")
     task, _ = plan(owner, start(owner, folder))
 
@@ -267,7 +267,7 @@ def test_what_a_token_may_not_read_it_may_not_watch(site: Served, folder: Path) 
     assert answer["error"]["data"]["code"] == "not_found"
 
 
-def test_ids_are_completed_from_the_callers_own_project(site: Served) -> None:
+def test_completions_are_limited_to_the_project_of_the_caller(site: Served) -> None:
     client = site.client("bound")
     session = client.call("orchestrator_initialize_session")["session_id"]
     task, _ = plan(client, session)
@@ -281,7 +281,7 @@ def test_ids_are_completed_from_the_callers_own_project(site: Served) -> None:
     assert task in answer["result"]["completion"]["values"]
 
 
-def test_a_resource_is_found_by_its_id_among_all_projects_that_the_token_reaches(site: Served, tmp_path: Path) -> None:
+def test_a_resource_is_found_in_any_project_of_the_token(site: Served, tmp_path: Path) -> None:
     client = site.client("desk")
     tasks = []
     for name in ("one", "two"):
@@ -294,7 +294,7 @@ def test_a_resource_is_found_by_its_id_among_all_projects_that_the_token_reaches
 
 
 @pytest.mark.parametrize("odd", ["\x00", "\ud800"], ids=["nul", "half-a-character"])
-def test_an_id_that_cannot_be_is_not_found_and_not_completed(site: Served, odd: str) -> None:
+def test_an_impossible_id_is_neither_found_nor_completed(site: Served, odd: str) -> None:
     client = site.client("bound")
     for kind in ("task", "artifact"):
         for uri in (f"{kind}://{odd}", f"{kind}://{kind}_{odd}"):
@@ -306,13 +306,13 @@ def test_an_id_that_cannot_be_is_not_found_and_not_completed(site: Served, odd: 
 
 
 @pytest.mark.parametrize("odd", ["\x00", "\ud800"], ids=["nul", "half-a-character"])
-def test_a_client_whose_name_cannot_be_kept_is_served(site: Served, odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_with_an_unstorable_name_is_served(site: Served, odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(MODERN, "io.modelcontextprotocol/clientInfo", {"name": f"raw{odd}", "version": f"1{odd}"})
 
     assert "session_id" in site.client("bound").call("orchestrator_initialize_session")
 
 
-def test_a_database_that_does_not_answer_is_told_as_transient(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_database_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
     from orchestrator_site.mcp import http
     from orchestrator_site.mcp.server import build_server
 
@@ -337,7 +337,7 @@ def test_a_database_that_does_not_answer_is_told_as_transient(monkeypatch: pytes
     assert json.loads(sent[1]["body"])["error"]["data"]["code"] == "transient"
 
 
-def test_blanks_behind_a_header_are_no_part_of_its_value() -> None:
+def test_trailing_whitespace_in_headers_is_ignored() -> None:
     heard: list[Any] = []
 
     async def site(scope: Any, receive: Any, send: Any) -> None:

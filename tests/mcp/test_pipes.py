@@ -11,7 +11,7 @@ import pytest
 from orchestrator_site.mcp.stdio.framing import widen
 
 
-def test_a_widened_pipe_takes_a_large_line_before_anybody_reads() -> None:
+def test_a_widened_pipe_holds_a_large_line() -> None:
     reader, writer = os.pipe()
     widen(writer)
     os.set_blocking(writer, False)
@@ -20,9 +20,7 @@ def test_a_widened_pipe_takes_a_large_line_before_anybody_reads() -> None:
     os.close(writer)
 
 
-def test_what_is_no_pipe_or_may_not_be_widened_is_left_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_and_pipes_above_the_limit_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (tmp_path / "input").open("wb") as file:
         widen(file.fileno())
     reader, writer = os.pipe()

@@ -1,4 +1,4 @@
-"""The wire carries protocol lines only, whatever anybody prints."""
+"""Standard output carries only protocol lines, whatever is printed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.mcp.stdio_client import MODERN, ROOT, connected, environment
 
 
 @pytest.mark.parametrize("unbuffered", ["1", ""])
-def test_nothing_that_is_printed_reaches_the_client(home: Path, unbuffered: str) -> None:
+def test_prints_never_reach_the_client(home: Path, unbuffered: str) -> None:
     with connected(home, PYTHONUNBUFFERED=unbuffered, TRIAL_PRINTS="1") as client:
         assert client.call("trial_print", text="from a tool")["printed"] is True
         assert client.end() == 0
@@ -25,7 +25,7 @@ def test_nothing_that_is_printed_reaches_the_client(home: Path, unbuffered: str)
     assert "stray: at exit, unflushed" in stray
 
 
-def test_a_worker_without_a_front_keeps_its_output_pure(home: Path) -> None:
+def test_a_worker_without_a_proxy_prints_only_messages(home: Path) -> None:
     request = b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":%s}}\n' % json.dumps(MODERN).encode()
     done = subprocess.run(
         [sys.executable, "-m", "orchestrator_site.mcp.stdio.worker"],
@@ -41,7 +41,7 @@ def test_a_worker_without_a_front_keeps_its_output_pure(home: Path) -> None:
     assert b"stray: from an AppConfig" in done.stderr
 
 
-def test_the_front_imports_neither_django_nor_the_sdk() -> None:
+def test_the_proxy_imports_neither_django_nor_the_sdk() -> None:
     code = (
         "import sys; from orchestrator_site.mcp.stdio.proxy import main; "
         "print(sorted({name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names))"
@@ -52,7 +52,7 @@ def test_the_front_imports_neither_django_nor_the_sdk() -> None:
         assert f"'{name}'" not in done.stdout
 
 
-def test_nothing_is_imported_from_the_folder_of_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_imported_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "project"
     folder.mkdir()
     for name in ("json.py", "tasks.py", "django.py", "sitecustomize.py"):
@@ -63,11 +63,9 @@ def test_nothing_is_imported_from_the_folder_of_the_client(tmp_path: Path, monke
     assert said["directory"] == str(Path.cwd())
 
 
-def test_the_caller_is_told_only_the_variables_that_name_a_project(home: Path) -> None:
-    with connected(home, CLAUDE_PROJECT_DIR="/one", VSCODE_CWD="/two", SECRET_TOKEN="no") as client:
-        assert client.call("trial_echo")["environ"] == {"CLAUDE_PROJECT_DIR": "/one", "VSCODE_CWD": "/two"}
-
-
-def test_two_connections_are_two_callers(home: Path) -> None:
-    with connected(home) as one, connected(home, modern=True) as other:
-        assert one.call("trial_echo")["connection_id"] != other.call("trial_echo")["connection_id"]
+def test_each_connection_has_its_own_id_and_only_the_variables_that_name_a_project(home: Path) -> None:
+    variables = {"CLAUDE_PROJECT_DIR": "/one", "VSCODE_CWD": "/two"}
+    with connected(home, **variables, SECRET_TOKEN="no") as one, connected(home, modern=True) as other:
+        first, second = one.call("trial_echo"), other.call("trial_echo")
+    assert first["environ"] == variables
+    assert first["connection_id"] != second["connection_id"]

@@ -69,7 +69,7 @@ def talk() -> Talk:
     return Talk()
 
 
-def test_the_replayed_handshake_comes_first_and_its_answer_is_swallowed(talk: Talk) -> None:
+def test_a_replayed_handshake_comes_first_and_its_response_is_dropped(talk: Talk) -> None:
     talk.asks(1, "initialize")
     talk.works(id=1, result={})
     talk.tells("notifications/initialized")
@@ -83,7 +83,7 @@ def test_the_replayed_handshake_comes_first_and_its_answer_is_swallowed(talk: Ta
     assert [message["id"] for message in talk.client.sent] == [1, 2]
 
 
-def test_a_handshake_that_was_not_answered_yet_is_sent_again_as_it_was(talk: Talk) -> None:
+def test_a_pending_handshake_is_sent_again_unchanged(talk: Talk) -> None:
     talk.asks(0, "ping")
     talk.asks("one", "initialize")
     talk.takes("one")
@@ -94,21 +94,21 @@ def test_a_handshake_that_was_not_answered_yet_is_sent_again_as_it_was(talk: Tal
     assert worker.sent[0]["id"] == "one"
 
 
-def test_a_refused_handshake_is_not_replayed(talk: Talk) -> None:
+def test_a_failed_handshake_is_not_replayed(talk: Talk) -> None:
     talk.asks(1, "initialize")
     talk.works(id=1, error={"code": -32602, "message": "no"})
     talk.dies()
     assert talk.next_worker().methods() == []
 
 
-def test_a_call_that_was_never_taken_is_simply_sent_again(talk: Talk) -> None:
+def test_a_call_that_was_not_begun_is_sent_again(talk: Talk) -> None:
     talk.asks(1, name="any")
     talk.dies()
     assert talk.client.sent == []
     assert talk.next_worker().methods() == ["tools/call"]
 
 
-def test_a_call_that_was_taken_is_answered_as_transient(talk: Talk) -> None:
+def test_a_call_that_was_begun_is_transient(talk: Talk) -> None:
     talk.asks(1, name="any", arguments={})
     talk.takes(1)
     talk.dies()
@@ -117,7 +117,7 @@ def test_a_call_that_was_taken_is_answered_as_transient(talk: Talk) -> None:
     assert talk.relay.is_idle
 
 
-def test_what_is_asked_while_there_is_no_worker_waits_for_the_next(talk: Talk) -> None:
+def test_requests_without_a_worker_wait_for_the_next(talk: Talk) -> None:
     talk.dies()
     talk.asks(1, name="any")
     talk.asks(2, name="any")
@@ -125,7 +125,7 @@ def test_what_is_asked_while_there_is_no_worker_waits_for_the_next(talk: Talk) -
     assert [message["id"] for message in talk.next_worker().sent] == [1]
 
 
-def test_a_text_and_a_number_are_different_ids(talk: Talk) -> None:
+def test_a_string_and_a_number_are_different_ids(talk: Talk) -> None:
     talk.asks(1, name="any")
     talk.asks("1", name="any")
     talk.works(id="1", result={})
@@ -135,7 +135,7 @@ def test_a_text_and_a_number_are_different_ids(talk: Talk) -> None:
     assert talk.idle == 1
 
 
-def test_an_answer_of_the_client_goes_only_to_the_worker_that_asked(talk: Talk) -> None:
+def test_a_response_of_the_client_goes_only_to_the_worker_that_asked(talk: Talk) -> None:
     answer = json.dumps({"jsonrpc": "2.0", "id": 9, "result": {}}).encode()
     talk.works(id=9, method="roots/list")
     talk.dies()
@@ -147,7 +147,7 @@ def test_an_answer_of_the_client_goes_only_to_the_worker_that_asked(talk: Talk) 
     assert len(worker.sent) == 1
 
 
-def test_while_no_worker_can_start_everybody_is_told_at_once(talk: Talk) -> None:
+def test_requests_are_transient_while_no_worker_can_start(talk: Talk) -> None:
     talk.asks(1, name="any")
     talk.dies()
     talk.relay.suspend(2000)
@@ -161,6 +161,6 @@ def test_while_no_worker_can_start_everybody_is_told_at_once(talk: Talk) -> None
 
 
 @pytest.mark.parametrize("line", [b"print", b"7", b"{}", b'{"id":1,"result":{}}', b"[" * 100_000])
-def test_what_a_worker_prints_goes_nowhere_near_the_client(talk: Talk, line: bytes) -> None:
+def test_prints_of_a_worker_do_not_reach_the_client(talk: Talk, line: bytes) -> None:
     talk.relay.from_worker(talk.worker, line)
     assert talk.client.sent == []

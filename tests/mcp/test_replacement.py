@@ -1,4 +1,4 @@
-"""A worker that dies is replaced, and the client learns no more of it than it must."""
+"""A worker that dies is replaced, and the client notices as little as possible."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _started(folder: Path, name: str = "started") -> list[Path]:
     return list(folder.glob(f"{name}-*"))
 
 
-def test_a_killed_worker_is_replaced_and_the_handshake_replayed(client: StdioClient) -> None:
+def test_a_killed_worker_is_replaced_and_the_handshake_is_replayed(client: StdioClient) -> None:
     before = client.call("trial_echo", text="one")
     client.kill_worker()
     after = client.call("trial_echo", text="two")
@@ -26,7 +26,7 @@ def test_a_killed_worker_is_replaced_and_the_handshake_replayed(client: StdioCli
     assert [m["id"] for m in client.messages if "id" in m] == [1, 2, 3]
 
 
-def test_a_killed_worker_is_replaced_where_there_is_no_handshake(modern_client: StdioClient) -> None:
+def test_a_killed_worker_is_replaced_without_a_handshake(modern_client: StdioClient) -> None:
     before = modern_client.call("trial_echo")
     modern_client.kill_worker()
     after = modern_client.call("trial_echo")
@@ -36,7 +36,7 @@ def test_a_killed_worker_is_replaced_where_there_is_no_handshake(modern_client: 
 
 
 @pytest.mark.parametrize("modern", [False, True])
-def test_a_call_in_flight_is_answered_as_transient(home: Path, tmp_path: Path, modern: bool) -> None:
+def test_an_interrupted_call_is_transient(home: Path, tmp_path: Path, modern: bool) -> None:
     with connected(home, modern=modern) as client:
         call = client.start_call("trial_block", folder=str(tmp_path))
         wait_for(lambda: _started(tmp_path), "the call")
@@ -51,7 +51,7 @@ def test_a_call_in_flight_is_answered_as_transient(home: Path, tmp_path: Path, m
         assert len(_started(tmp_path)) == 1
 
 
-def test_a_call_with_an_idempotency_key_is_sent_again_and_answered_truly(client: StdioClient, tmp_path: Path) -> None:
+def test_an_interrupted_call_with_an_idempotency_key_is_retried(client: StdioClient, tmp_path: Path) -> None:
     call = client.start_call("trial_block", folder=str(tmp_path), idempotency_key="k")
     wait_for(lambda: _started(tmp_path), "the call")
     client.kill_worker()
@@ -60,7 +60,7 @@ def test_a_call_with_an_idempotency_key_is_sent_again_and_answered_truly(client:
     assert said(client.answer_to(call))["released"] is True
 
 
-def test_a_call_is_sent_again_only_once(client: StdioClient, tmp_path: Path) -> None:
+def test_a_call_is_retried_only_once(client: StdioClient, tmp_path: Path) -> None:
     call = client.start_call("trial_block", folder=str(tmp_path), idempotency_key="k")
     wait_for(lambda: len(_started(tmp_path)) == 1, "the first run")
     client.kill_worker()
@@ -71,7 +71,7 @@ def test_a_call_is_sent_again_only_once(client: StdioClient, tmp_path: Path) -> 
     assert len(_started(tmp_path)) == 2
 
 
-def test_a_read_in_flight_is_sent_again(client: StdioClient) -> None:
+def test_an_interrupted_read_is_retried(client: StdioClient) -> None:
     answer = client.request("resources/read", uri="trial://fatal/1")
     assert answer["result"]["contents"][0]["text"] == "survived"
 
@@ -83,7 +83,7 @@ def test_a_read_that_kills_every_worker_gets_an_error(client: StdioClient) -> No
     assert client.call("trial_echo", text="goes on")["text"] == "goes on"
 
 
-def test_a_cancelled_call_is_neither_answered_nor_sent_again(client: StdioClient, tmp_path: Path) -> None:
+def test_a_cancelled_call_is_neither_answered_nor_retried(client: StdioClient, tmp_path: Path) -> None:
     call = client.start_call("trial_block", folder=str(tmp_path), idempotency_key="k")
     wait_for(lambda: _started(tmp_path), "the call")
     client.send(method="notifications/cancelled", params={"requestId": call})
@@ -93,7 +93,7 @@ def test_a_cancelled_call_is_neither_answered_nor_sent_again(client: StdioClient
     assert len(_started(tmp_path)) == 1
 
 
-def test_a_call_that_is_cancelled_in_a_living_worker_is_not_answered(client: StdioClient, tmp_path: Path) -> None:
+def test_a_call_cancelled_in_a_live_worker_is_not_answered(client: StdioClient, tmp_path: Path) -> None:
     call = client.start_call("trial_block", folder=str(tmp_path))
     wait_for(lambda: _started(tmp_path), "the call")
     client.send(method="notifications/cancelled", params={"requestId": call})
@@ -104,7 +104,7 @@ def test_a_call_that_is_cancelled_in_a_living_worker_is_not_answered(client: Std
     assert call not in [message.get("id") for message in client.messages]
 
 
-def test_a_subscription_goes_on_in_the_next_worker(modern_client: StdioClient) -> None:
+def test_a_subscription_continues_in_the_next_worker(modern_client: StdioClient) -> None:
     client = modern_client
     listening = client.start("subscriptions/listen", notifications={"toolsListChanged": True})
     assert client.next_message()["method"] == "notifications/subscriptions/acknowledged"
@@ -116,7 +116,7 @@ def test_a_subscription_goes_on_in_the_next_worker(modern_client: StdioClient) -
     assert listening not in [message.get("id") for message in client.messages[:-1]]
 
 
-def test_a_worker_that_is_told_to_stop_finishes_its_calls(client: StdioClient, tmp_path: Path) -> None:
+def test_a_worker_that_gets_sigterm_finishes_its_calls(client: StdioClient, tmp_path: Path) -> None:
     call = client.start_call("trial_block", folder=str(tmp_path))
     wait_for(lambda: _started(tmp_path), "the call")
     worker = client.worker()
@@ -127,7 +127,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_calls(client: StdioClient, t
     assert client.call("trial_echo")["pid"] != worker
 
 
-def test_a_server_that_cannot_start_says_so_and_goes_on_trying(home: Path) -> None:
+def test_a_server_that_cannot_start_answers_transient_and_keeps_trying(home: Path) -> None:
     client = StdioClient(home, TRIAL_DIES_AT_START="1")
     try:
         answer = client.request("initialize", protocolVersion="2025-06-18", capabilities={}, clientInfo={})

@@ -51,7 +51,7 @@ def test_a_property_may_be_called_title() -> None:
     assert SCHEMA["properties"]["title"] == {"description": "A property may be called title.", "type": "string"}
 
 
-def test_defaults_and_limits_that_say_something_are_kept() -> None:
+def test_meaningful_defaults_and_limits_are_kept() -> None:
     assert SCHEMA["properties"]["limit"] == {"default": 20, "maximum": 100, "minimum": 1, "type": "integer"}
     assert SCHEMA["properties"]["names"] == {"items": {"type": "string"}, "type": "array"}
     assert SCHEMA["properties"]["anything"] == {"type": "object"}
@@ -63,7 +63,7 @@ def test_real_alternatives_are_kept() -> None:
     }
 
 
-def test_definitions_are_put_in_their_place_and_recursion_ends() -> None:
+def test_references_are_inlined_and_recursion_ends() -> None:
     part = SCHEMA["properties"]["part"]
     assert part["description"] == "The part."
     assert part["properties"]["colour"] == {"enum": ["red", "blue"], "type": "string"}
@@ -71,12 +71,12 @@ def test_definitions_are_put_in_their_place_and_recursion_ends() -> None:
     assert "$" not in str(SCHEMA)
 
 
-def test_what_is_hidden_is_accepted_but_not_told() -> None:
+def test_hidden_arguments_are_accepted_but_not_listed() -> None:
     assert "secret" not in SCHEMA["properties"]
     assert Arguments(title="x", secret="y").secret == "y"
 
 
-def test_unknown_arguments_are_refused_by_the_server_and_not_by_the_schema() -> None:
+def test_unknown_arguments_are_rejected_by_the_server_not_the_schema() -> None:
     assert "additionalProperties" not in SCHEMA
     assert "description" not in SCHEMA
     assert input_schema(type("Nothing", (BaseModel,), {})) == {"type": "object", "properties": {}}

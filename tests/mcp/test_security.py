@@ -48,13 +48,13 @@ def modern(request: pytest.FixtureRequest) -> bool:
 # 1. Who can reach it
 
 
-def test_the_site_listens_on_this_machine_alone(site: SecuredSite) -> None:
+def test_the_site_listens_on_loopback(site: SecuredSite) -> None:
     tables = [Path(f"/proc/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
     listening = {line.split()[1] for table in tables for line in table if line.split()[3] == "0A"}
     assert {address for address in listening if address.endswith(f":{site.port:04X}")} == {f"0100007F:{site.port:04X}"}
 
 
-def test_an_address_that_others_can_reach_is_refused_without_hosts_and_tls(site: SecuredSite) -> None:
+def test_a_public_address_needs_hosts_and_tls(site: SecuredSite) -> None:
     ended = manage("up", "--host", "0.0.0.0", "--port", "0", "--no-worker")
     assert ended.returncode != 0
     assert "0.0.0.0" in ended.stderr
@@ -77,19 +77,17 @@ def test_an_address_that_others_can_reach_is_refused_without_hosts_and_tls(site:
         "",
     ],
 )
-def test_another_name_is_not_served_even_before_a_token_is_asked_for(
-    site: SecuredSite, host: str, modern: bool
-) -> None:
+def test_a_wrong_host_is_rejected_before_the_token_is_checked(site: SecuredSite, host: str, modern: bool) -> None:
     assert site.knock({"Host": host}, modern=modern).status == 421
     assert site.knock({"Host": host, "Authorization": None}, modern=modern).status == 421
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "localhost:{port}", "[::1]:{port}"])
-def test_its_own_names_are_served_with_and_without_the_port(site: SecuredSite, host: str) -> None:
+def test_allowed_hosts_match_with_and_without_a_port(site: SecuredSite, host: str) -> None:
     assert site.knock({"Host": host.format(port=site.port)}).status == 200
 
 
-def test_a_request_with_two_hosts_is_refused(site: SecuredSite) -> None:
+def test_two_host_headers_are_rejected(site: SecuredSite) -> None:
     answer = _raw(site, b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\nContent-Length: 0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400")
 
@@ -110,16 +108,16 @@ def test_a_request_with_two_hosts_is_refused(site: SecuredSite) -> None:
         "http://127.0.0.1:{port}.evil.example",
     ],
 )
-def test_a_page_of_another_origin_may_not_call(site: SecuredSite, origin: str, modern: bool) -> None:
+def test_another_origin_is_rejected(site: SecuredSite, origin: str, modern: bool) -> None:
     assert site.knock({"Origin": origin.format(port=site.port)}, modern=modern).status == 403
 
 
-def test_a_page_of_the_site_itself_may_call_and_no_origin_is_none(site: SecuredSite, modern: bool) -> None:
+def test_the_own_origin_and_no_origin_are_allowed(site: SecuredSite, modern: bool) -> None:
     assert site.knock({"Origin": f"http://127.0.0.1:{site.port}"}, modern=modern).status == 200
     assert site.knock({"Origin": None}, modern=modern).status == 200
 
 
-def test_no_other_page_is_told_that_it_may_call(site: SecuredSite) -> None:
+def test_there_are_no_cors_headers(site: SecuredSite) -> None:
     asked = {"Origin": f"http://127.0.0.1:{site.port}", "Access-Control-Request-Method": "POST"}
     for answer in (site.knock(asked, verb="OPTIONS"), site.knock(asked)):
         assert not [name for name in answer.headers if name.lower().startswith("access-control")]
@@ -128,16 +126,16 @@ def test_no_other_page_is_told_that_it_may_call(site: SecuredSite) -> None:
 # 5. In which form
 
 
-def test_a_form_is_no_message(site: SecuredSite, modern: bool) -> None:
+def test_a_form_is_not_a_message(site: SecuredSite, modern: bool) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None):
         assert site.knock({"Content-Type": kind}, modern=modern).status == 400
 
 
-def test_who_reads_neither_json_nor_streams_gets_nothing(site: SecuredSite, modern: bool) -> None:
+def test_an_unacceptable_accept_header_is_406(site: SecuredSite, modern: bool) -> None:
     assert site.knock({"Accept": "text/html"}, modern=modern).status == 406
 
 
-def test_other_verbs_are_refused_with_those_that_are_allowed(site: SecuredSite) -> None:
+def test_other_methods_are_405_with_the_allowed_ones(site: SecuredSite) -> None:
     for verb in ("GET", "DELETE", "PUT", "PATCH"):
         answer = site.knock(verb=verb)
         assert answer.status == 405
@@ -156,28 +154,28 @@ def test_other_verbs_are_refused_with_those_that_are_allowed(site: SecuredSite) 
     ],
     ids=["nothing", "half", "no-utf-8", "deep-list", "deep-object", "long-number"],
 )
-def test_what_is_no_json_is_answered_so(site: SecuredSite, body: bytes, modern: bool) -> None:
+def test_invalid_json_is_a_parse_error(site: SecuredSite, body: bytes, modern: bool) -> None:
     answer = site.knock(body=body, modern=modern)
     assert (answer.status, answer.error_code) == (400, PARSE_ERROR)
 
 
-def test_a_batch_is_refused(site: SecuredSite, modern: bool) -> None:
+def test_a_batch_is_rejected(site: SecuredSite, modern: bool) -> None:
     answer = site.knock(body=[LISTING if modern else GREETING], modern=modern)
     assert (answer.status, answer.error_code) == (400, INVALID_REQUEST if modern else INVALID_PARAMS)
     assert len(answer.body) < 4000
 
 
-def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(site: SecuredSite, modern: bool) -> None:
+def test_a_content_length_above_the_limit_is_413_before_the_body(site: SecuredSite, modern: bool) -> None:
     assert _raw(site, _head(site, modern, f"Content-Length: {LINE_LIMIT + 1}")).startswith(b"HTTP/1.1 413")
 
 
-def test_a_body_that_grows_too_large_is_refused(site: SecuredSite, modern: bool) -> None:
+def test_a_chunked_body_above_the_limit_is_413(site: SecuredSite, modern: bool) -> None:
     chunk = b"%x\r\n%s\r\n" % (MIB, b" " * MIB)
     chunks = chunk * (LINE_LIMIT // MIB) + b"1\r\n \r\n"
     assert _raw(site, _head(site, modern, "Transfer-Encoding: chunked") + chunks).startswith(b"HTTP/1.1 413")
 
 
-def test_the_largest_delivery_fits_and_a_larger_one_is_told_the_limit(site: SecuredSite, folder: Path) -> None:
+def test_the_largest_delivery_fits_and_a_larger_one_is_too_large(site: SecuredSite, folder: Path) -> None:
     client = site.client("laptop")
     client.call("orchestrator_initialize_session", project_dir=str(folder))
     subtask = {"title": "Much", "description": "Write", "specialist_type": "documenter"}
@@ -193,7 +191,7 @@ def test_the_largest_delivery_fits_and_a_larger_one_is_told_the_limit(site: Secu
 # 6. With headers that say what the body says
 
 
-def test_headers_that_differ_from_the_body_are_refused(site: SecuredSite) -> None:
+def test_headers_must_match_the_body(site: SecuredSite) -> None:
     call = {**LISTING, "method": "tools/call", "params": {"_meta": MODERN, "name": "trial_echo", "arguments": {}}}
     for changes, body in (
         ({"Mcp-Method": "tools/call"}, LISTING),
@@ -205,7 +203,7 @@ def test_headers_that_differ_from_the_body_are_refused(site: SecuredSite) -> Non
         assert (answer.status, answer.error_code) == (400, HEADER_MISMATCH)
 
 
-def test_an_unknown_version_is_refused_with_those_that_are_served(site: SecuredSite) -> None:
+def test_an_unknown_version_is_rejected_with_the_supported_ones(site: SecuredSite) -> None:
     version = "io.modelcontextprotocol/protocolVersion"
     body = {**LISTING, "params": {"_meta": {**MODERN, version: "2031-01-01"}}}
     answer = site.knock({"MCP-Protocol-Version": "2031-01-01"}, body=body)
@@ -213,16 +211,16 @@ def test_an_unknown_version_is_refused_with_those_that_are_served(site: SecuredS
     assert "2026-07-28" in answer.json["error"]["data"]["supported"]
 
 
-def test_a_request_that_does_not_say_its_version_is_refused(site: SecuredSite) -> None:
+def test_a_request_without_a_version_is_rejected(site: SecuredSite) -> None:
     answer = site.knock(body={**LISTING, "params": {}})
     assert (answer.status, answer.error_code) == (400, INVALID_PARAMS)
 
 
-def test_a_stream_without_a_session_is_refused_in_the_older_era(site: SecuredSite) -> None:
+def test_a_legacy_stream_needs_a_session(site: SecuredSite) -> None:
     assert site.knock(verb="GET", modern=False).status == 400
 
 
-def test_the_bridge_has_one_address(site: SecuredSite) -> None:
+def test_mcp_has_one_url(site: SecuredSite) -> None:
     for target in ("/mcp/", "/mcp/x", "//mcp", "/%6dcp/", "/sse", "/messages"):
         assert site.knock(target=target).status in (403, 404)
 
@@ -230,7 +228,7 @@ def test_the_bridge_has_one_address(site: SecuredSite) -> None:
 # 9. Tokens are the site's own
 
 
-def test_nothing_offers_another_way_to_a_token(site: SecuredSite) -> None:
+def test_no_oauth_metadata_is_offered(site: SecuredSite) -> None:
     for path in ("oauth-protected-resource", "oauth-protected-resource/mcp", "oauth-authorization-server"):
         assert site.knock(verb="GET", target=f"/.well-known/{path}").status == 404
 
@@ -238,7 +236,7 @@ def test_nothing_offers_another_way_to_a_token(site: SecuredSite) -> None:
 # 23. What is written down
 
 
-def test_the_log_holds_no_message_and_no_line_of_a_callers_making(site: SecuredSite) -> None:
+def test_the_log_holds_no_bodies_and_no_injected_lines(site: SecuredSite) -> None:
     forged = "x\r\n2026-01-01 00:00:00,000 CRITICAL forged: by a caller"
     client, older = site.client("laptop"), site.client("laptop", modern=False)
     client.call("trial_echo", text=f"a private matter {forged}")

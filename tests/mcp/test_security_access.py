@@ -93,7 +93,7 @@ def south(site: SecuredSite, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 
 @pytest.mark.parametrize("token", ["expired", "revoked", "gone"])
-def test_a_token_that_is_over_opens_nothing(site: SecuredSite, token: str) -> None:
+def test_an_ended_token_is_401(site: SecuredSite, token: str) -> None:
     _assert_closed(site.knock({"Authorization": f"Bearer {site.secrets[token]}"}))
 
 
@@ -112,21 +112,19 @@ def test_a_token_that_is_over_opens_nothing(site: SecuredSite, token: str) -> No
         "Bearer {good}, Bearer {good}",
     ],
 )
-def test_without_a_good_bearer_token_nothing_is_even_parsed(
-    site: SecuredSite, header: str | None, modern: bool
-) -> None:
+def test_the_token_is_checked_before_the_body_is_parsed(site: SecuredSite, header: str | None, modern: bool) -> None:
     sent = header.format(good=site.secrets["laptop"]) if header else header
     _assert_closed(site.knock({"Authorization": sent}, body=b"{", modern=modern))
 
 
 @pytest.mark.parametrize("name", ["token", "access_token", "authorization", "key"])
-def test_a_token_in_the_address_is_none(site: SecuredSite, name: str) -> None:
+def test_a_token_in_the_url_is_ignored(site: SecuredSite, name: str) -> None:
     secret = site.secrets["laptop"]
     for value in (secret, f"Bearer%20{secret}"):
         _assert_closed(site.knock({"Authorization": None}, target=f"/mcp?{name}={value}"))
 
 
-def test_who_signed_in_with_the_browser_still_needs_a_token(site: SecuredSite) -> None:
+def test_a_browser_session_does_not_replace_a_token(site: SecuredSite) -> None:
     path = site.process.link.removeprefix(site.process.address)
     page = site.knock({"Authorization": None}, verb="GET", target=path)
     cookies = {each.split("=")[0]: each.split(";")[0] for each in page.headers.get_all("Set-Cookie") or []}
@@ -134,7 +132,7 @@ def test_who_signed_in_with_the_browser_still_needs_a_token(site: SecuredSite) -
     _assert_closed(site.knock({"Authorization": None, "Cookie": cookie}))
 
 
-def test_a_token_that_is_revoked_is_refused_from_then_on_in_an_open_session_too(site: SecuredSite) -> None:
+def test_a_revoked_token_is_rejected_in_an_open_session(site: SecuredSite) -> None:
     client, older = site.client("desk"), site.client("desk", modern=False)
     assert client.request("tools/list")["result"]
     with _revoked(site, "desk"):
@@ -165,7 +163,7 @@ def test_a_stream_ends_with_its_token(small: SecuredSite, modern: bool) -> None:
     assert not [line for line in small.errors().splitlines() if " ERROR " in line]
 
 
-def test_a_scope_that_is_missing_is_told_and_nothing_is_done(site: SecuredSite, folder: Path, modern: bool) -> None:
+def test_a_missing_scope_is_named_and_nothing_changes(site: SecuredSite, folder: Path, modern: bool) -> None:
     for token in ("looker", "demoted"):
         client = site.client(token, modern=modern)
         session = client.call("orchestrator_initialize_session", project_dir=str(folder))["session_id"]
@@ -178,13 +176,13 @@ def test_a_scope_that_is_missing_is_told_and_nothing_is_done(site: SecuredSite, 
 # 10. Whose is what
 
 
-def test_every_tool_that_takes_an_id_is_tried_with_a_foreign_one(site: SecuredSite) -> None:
+def test_every_tool_with_an_id_is_tested_with_a_foreign_one(site: SecuredSite) -> None:
     tools = site.client("north").request("tools/list")["result"]["tools"]
     assert {tool["name"] for tool in tools if tool["name"].startswith("orchestrator_")} == set(FOREIGN_TOOLS)
 
 
 @pytest.mark.parametrize("tool", FOREIGN_TOOLS)
-def test_a_tool_does_not_reach_another_project(
+def test_a_tool_cannot_access_another_project(
     site: SecuredSite, south: dict[str, str], tool: str, modern: bool
 ) -> None:
     client = site.client("north", modern=modern)
@@ -197,9 +195,7 @@ def test_a_tool_does_not_reach_another_project(
 
 
 @pytest.mark.parametrize("tool", [name for name in FOREIGN_TOOLS if name != "orchestrator_initialize_session"])
-def test_what_is_in_another_project_looks_like_what_is_not_there(
-    site: SecuredSite, south: dict[str, str], tool: str
-) -> None:
+def test_a_foreign_id_looks_like_an_unknown_one(site: SecuredSite, south: dict[str, str], tool: str) -> None:
     client = site.client("north")
     session = client.call("orchestrator_initialize_session")["session_id"]
     said = [json.dumps(client.call(tool, session_id=session, **FOREIGN_TOOLS[tool](ids))) for ids in (south, UNKNOWN)]
@@ -209,12 +205,12 @@ def test_what_is_in_another_project_looks_like_what_is_not_there(
 
 
 @pytest.mark.parametrize("tool", FOREIGN_TOOLS)
-def test_the_handle_of_another_tokens_session_is_unknown(site: SecuredSite, south: dict[str, str], tool: str) -> None:
+def test_a_session_id_of_another_token_is_unknown(site: SecuredSite, south: dict[str, str], tool: str) -> None:
     if tool == "orchestrator_initialize_session":  # it makes handles and takes none
         tool = "orchestrator_get_status"
     for token in ("north", "laptop"):  # the second may touch every project
         refused = site.client(token).call(tool, session_id=south["session"], **FOREIGN_TOOLS[tool](south))
-        assert (refused["code"], refused["message"]) == ("not_found", "session_id: there is no such session.")
+        assert (refused["code"], refused["hint"]) == ("not_found", "open_session")
 
 
 def test_a_resource_of_another_project_is_not_found(site: SecuredSite, south: dict[str, str], modern: bool) -> None:
@@ -227,14 +223,14 @@ def test_a_resource_of_another_project_is_not_found(site: SecuredSite, south: di
             assert "Hidden" not in json.dumps(answer)
 
 
-def test_a_stream_does_not_tell_of_another_project(site: SecuredSite, south: dict[str, str]) -> None:
+def test_a_stream_cannot_watch_another_project(site: SecuredSite, south: dict[str, str]) -> None:
     work = f"artifact://{south['artifact']}"
     for uri in (f"task://{south['task']}", work, f"{work}/v1"):
         answer = site.client("north").request("subscriptions/listen", notifications={"resourceSubscriptions": [uri]})
         assert answer["error"]["data"]["code"] == "not_found"
 
 
-def test_who_watches_one_project_hears_nothing_of_another(site: SecuredSite, south: dict[str, str]) -> None:
+def test_a_stream_reports_nothing_of_another_project(site: SecuredSite, south: dict[str, str]) -> None:
     client = site.client("north")
     client.call("orchestrator_initialize_session")
     task = client.call("orchestrator_plan_task", description="A job", subtasks=PLAN)["subtasks"][0]["task_id"]
@@ -262,7 +258,7 @@ def test_an_id_of_another_project_is_not_completed(site: SecuredSite, south: dic
 # 11. Sessions of the older era
 
 
-def test_a_session_is_there_for_its_token_alone(site: SecuredSite) -> None:
+def test_a_session_exists_only_for_its_token(site: SecuredSite) -> None:
     owner = site.client("laptop", modern=False)
     thief = site.client("desk", modern=False)
     thief.session_id = owner.session_id
@@ -271,18 +267,18 @@ def test_a_session_is_there_for_its_token_alone(site: SecuredSite) -> None:
     assert owner.request("ping")["result"] == {}
 
 
-def test_a_session_opens_nothing_without_its_token(site: SecuredSite) -> None:
+def test_a_session_without_its_token_is_401(site: SecuredSite) -> None:
     session_id = site.client("laptop", modern=False).session_id
     _assert_closed(site.knock({"Authorization": None, "Mcp-Session-Id": session_id}, modern=False))
 
 
-def test_a_session_that_never_was_is_not_found(site: SecuredSite) -> None:
+def test_an_unknown_session_is_404(site: SecuredSite) -> None:
     for forged in ("0" * 32, "x", "../../etc/passwd", "mcp:1"):
         for verb in ("GET", "POST", "DELETE"):
             assert site.knock({"Mcp-Session-Id": forged}, verb=verb, modern=False).status == 404
 
 
-def test_a_session_that_was_ended_is_not_found(site: SecuredSite) -> None:
+def test_a_deleted_session_is_404(site: SecuredSite) -> None:
     client = site.client("laptop", modern=False)
     assert client.end() == 0
     for verb in ("GET", "POST", "DELETE"):
@@ -298,7 +294,7 @@ def test_the_ids_of_sessions_are_random(site: SecuredSite) -> None:
 # 12. How many sessions
 
 
-def test_sessions_are_limited_and_those_that_fall_silent_make_room(small: SecuredSite) -> None:
+def test_sessions_are_limited_and_idle_ones_expire(small: SecuredSite) -> None:
     first, silent = [small.client("laptop", modern=False) for _ in range(SESSIONS)]
     assert small.knock(modern=False).status == 503
     assert first.request("ping")["result"] == {}
@@ -310,7 +306,7 @@ def test_sessions_are_limited_and_those_that_fall_silent_make_room(small: Secure
 # 13. Watching
 
 
-def test_what_one_client_watches_is_limited(site: SecuredSite, modern: bool) -> None:
+def test_the_resources_of_one_client_are_limited(site: SecuredSite, modern: bool) -> None:
     client = site.client("south", modern=modern)
     client.call("orchestrator_initialize_session")
     client.call("orchestrator_plan_task", description="Much", subtasks=PLAN * WATCHED_PER_CLIENT)
@@ -327,7 +323,7 @@ def _watch_all(client: HttpClient, uris: list[str]) -> dict[str, Any]:
     return last
 
 
-def test_how_many_watch_is_limited_and_who_leaves_makes_room(site: SecuredSite) -> None:
+def test_the_streams_of_a_project_are_limited(site: SecuredSite) -> None:
     for _ in range(STREAMS_PER_PROJECT):
         _watch(site, "laptop")
     late = site.client("laptop")
@@ -345,14 +341,14 @@ def _can_watch(site: SecuredSite) -> bool:
 # 7, 8 again, at the end of all this
 
 
-def test_who_tries_token_after_token_is_slowed_down_and_a_good_token_is_not(site: SecuredSite) -> None:
+def test_invalid_tokens_are_throttled_and_valid_ones_are_not(site: SecuredSite) -> None:
     guesses = [site.knock({"Authorization": f"Bearer mto_guess-{number}"}) for number in range(FAILURES + 1)]
     assert guesses[-1].status == 429
     assert int(guesses[-1].headers["Retry-After"]) > 0
     assert site.knock().status == 200
 
 
-def test_no_token_stands_in_the_log_whatever_is_logged(site: SecuredSite) -> None:
+def test_no_token_is_logged(site: SecuredSite) -> None:
     site.knock(verb="GET", target=f"/nowhere/{site.secrets['laptop']}")
     log = site.errors()
     assert "/nowhere/mto_" in log

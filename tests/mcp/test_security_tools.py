@@ -48,7 +48,7 @@ def board(client: HttpClient) -> dict[str, str]:
 # 14. What goes wrong inside stays inside
 
 
-def test_what_a_crash_says_stays_in_the_log(site: SecuredSite, client: HttpClient) -> None:
+def test_the_text_of_an_exception_is_only_logged(site: SecuredSite, client: HttpClient) -> None:
     reference = {"type": "ref/resource", "uri": "trial://crash/{id}"}
     answers = [
         client.request("tools/call", name="trial_crash", arguments={}),
@@ -64,7 +64,7 @@ def test_what_a_crash_says_stays_in_the_log(site: SecuredSite, client: HttpClien
     assert all("error" in answer for answer in answers[1:])
 
 
-def test_a_refusal_names_no_folder_of_the_server(site: SecuredSite, client: HttpClient) -> None:
+def test_errors_name_no_folder_of_the_server(site: SecuredSite, client: HttpClient) -> None:
     refusals = [
         client.call("orchestrator_initialize_session", project_dir="relative"),
         client.call("orchestrator_initialize_session", project_dir="/nowhere\x00"),
@@ -77,7 +77,7 @@ def test_a_refusal_names_no_folder_of_the_server(site: SecuredSite, client: Http
         assert str(site.home) not in json.dumps(refusal)
 
 
-def test_a_refusal_repeats_little_of_what_was_sent(client: HttpClient) -> None:
+def test_errors_echo_little_of_the_input(client: HttpClient) -> None:
     long = "x" * 100_000
     for tool, arguments in {
         "orchestrator_get_status": {"task_id": long},
@@ -94,9 +94,7 @@ def test_a_refusal_repeats_little_of_what_was_sent(client: HttpClient) -> None:
 # 15. Annotations are true
 
 
-def test_what_only_reads_leaves_every_row_as_it_was(
-    site: SecuredSite, client: HttpClient, board: dict[str, str]
-) -> None:
+def test_read_only_tools_change_no_row(site: SecuredSite, client: HttpClient, board: dict[str, str]) -> None:
     calls: dict[str, list[dict[str, Any]]] = {
         "orchestrator_get_status": [{}, {"task_id": board["task"]}, {"detail": "full"}],
         "orchestrator_synthesize_results": [{"parent_task_id": board["plan"], "detail": "full"}],
@@ -114,15 +112,13 @@ def test_what_only_reads_leaves_every_row_as_it_was(
     assert _rows(site) == before
 
 
-def test_the_rows_show_a_change_where_there_is_one(
-    site: SecuredSite, client: HttpClient, board: dict[str, str]
-) -> None:
+def test_the_check_of_rows_detects_a_change(site: SecuredSite, client: HttpClient, board: dict[str, str]) -> None:
     before = _rows(site)
     client.call("orchestrator_update_task", task_id=board["task"], title="Another")
     assert {name for name, rows in _rows(site).items() if rows != before[name]} >= {"tasks_task", "tasks_event"}
 
 
-def test_what_can_take_something_away_says_so(client: HttpClient) -> None:
+def test_destructive_tools_are_annotated(client: HttpClient) -> None:
     tools = {tool["name"]: tool["annotations"] for tool in client.request("tools/list")["result"]["tools"]}
     changing = {name: said for name, said in tools.items() if not said.get("readOnlyHint")}
     assert changing["orchestrator_update_task"]["destructiveHint"] is True
@@ -132,7 +128,7 @@ def test_what_can_take_something_away_says_so(client: HttpClient) -> None:
 # 16. What is stored is data
 
 
-def test_stored_words_change_no_description(site: SecuredSite, client: HttpClient) -> None:
+def test_stored_text_changes_no_description(site: SecuredSite, client: HttpClient) -> None:
     fresh = site.client("laptop", modern=client.is_modern)  # of another project, where none of them are
     board_before = _described(fresh)
     subtask = {"title": HOSTILE, "description": HOSTILE, "specialist_type": "tester"}
@@ -141,7 +137,7 @@ def test_stored_words_change_no_description(site: SecuredSite, client: HttpClien
     assert "SYSTEM:" not in board_before
 
 
-def test_stored_words_come_back_as_the_values_of_fields(client: HttpClient, board: dict[str, str]) -> None:
+def test_stored_text_is_returned_only_in_fields(client: HttpClient, board: dict[str, str]) -> None:
     assert client.call("orchestrator_read_artifact", artifact_id=board["artifact"])["text"] == HOSTILE
     for tool, arguments in (
         ("orchestrator_get_status", {"task_id": board["task"], "detail": "full"}),
@@ -156,7 +152,7 @@ def test_stored_words_come_back_as_the_values_of_fields(client: HttpClient, boar
 # 21. Nobody is asked for anything
 
 
-def test_no_answer_asks_the_client_back(client: HttpClient) -> None:
+def test_no_result_asks_the_client_for_input(client: HttpClient) -> None:
     assert client.call("orchestrator_execute_subtask", task_id="task_00000000")["code"] == "not_found"
     answer = client.request("tools/call", name="orchestrator_get_status", arguments={})
     assert said(answer)
@@ -166,7 +162,7 @@ def test_no_answer_asks_the_client_back(client: HttpClient) -> None:
 # 22. What is remembered
 
 
-def test_no_list_may_be_kept_for_others(site: SecuredSite, board: dict[str, str]) -> None:
+def test_lists_are_cached_privately(site: SecuredSite, board: dict[str, str]) -> None:
     client = site.client("board")
     reads = [("resources/read", {"uri": uri}) for uri in ("project://status", f"task://{board['task']}")]
     for method, params in [*((each, {}) for each in (*LISTS, "server/discover")), *reads]:

@@ -76,7 +76,7 @@ def talk(conversation: Callable[[Client], Awaitable[None]], mode: str, **options
 
 
 @pytest.mark.parametrize("mode", ERAS)
-def test_a_tool_answers_the_same_as_text_and_as_structure(mode: str) -> None:
+def test_text_and_structured_content_are_the_same(mode: str) -> None:
     async def conversation(client: Client) -> None:
         result = await client.call_tool("shout", {"text": "héllo"})
         assert result.structured_content == {"said": "HÉLLO", "to": "tester"}
@@ -86,7 +86,7 @@ def test_a_tool_answers_the_same_as_text_and_as_structure(mode: str) -> None:
     talk(conversation, mode)
 
 
-def test_a_long_answer_is_text_alone() -> None:
+def test_a_long_result_has_only_text() -> None:
     async def conversation(client: Client) -> None:
         result = await client.call_tool("shout", {"text": "a" * serializers.STRUCTURED_CHARS})
         assert result.structured_content is None
@@ -96,7 +96,7 @@ def test_a_long_answer_is_text_alone() -> None:
 
 
 @pytest.mark.parametrize("mode", ERAS)
-def test_tools_are_described_with_true_annotations(mode: str) -> None:
+def test_annotations_are_true(mode: str) -> None:
     async def conversation(client: Client) -> None:
         shout, erase = (await client.list_tools()).tools
         assert shout.output_schema is None
@@ -108,7 +108,7 @@ def test_tools_are_described_with_true_annotations(mode: str) -> None:
     talk(conversation, mode, toolsets=["all"])
 
 
-def test_only_the_chosen_toolsets_are_offered() -> None:
+def test_only_the_chosen_toolsets_are_listed() -> None:
     async def conversation(client: Client) -> None:
         assert [tool.name for tool in (await client.list_tools()).tools] == ["shout"]
         result = await client.call_tool("erase", {"text": "x"})
@@ -120,7 +120,7 @@ def test_only_the_chosen_toolsets_are_offered() -> None:
 
 
 @pytest.mark.parametrize("mode", ERAS)
-def test_an_error_of_a_tool_is_a_result_that_the_model_reads(mode: str) -> None:
+def test_an_error_of_a_tool_is_a_result(mode: str) -> None:
     async def conversation(client: Client) -> None:
         result = await client.call_tool("erase", {"text": "x"})
         assert result.is_error
@@ -135,7 +135,7 @@ def test_an_error_of_a_tool_is_a_result_that_the_model_reads(mode: str) -> None:
     talk(conversation, mode, toolsets=["core", "other"])
 
 
-def test_what_keeps_calls_from_running_is_told() -> None:
+def test_an_error_before_a_call_is_a_result() -> None:
     def before_call(request_id: int | str) -> None:
         raise Transient("Not yet.", retry_after_ms=7)
 
@@ -149,7 +149,7 @@ def test_what_keeps_calls_from_running_is_told() -> None:
 
 
 @pytest.mark.parametrize("mode", ERAS)
-def test_resources_are_listed_and_read(mode: str) -> None:
+def test_resources_can_be_listed_and_read(mode: str) -> None:
     async def conversation(client: Client) -> None:
         assert [str(found.uri) for found in (await client.list_resources()).resources] == ["fact://one"]
         templates = (await client.list_resource_templates()).resource_templates
@@ -175,7 +175,7 @@ def test_a_resource_that_cannot_be_read_is_an_error_with_a_reason(uri: str, code
 
 
 @pytest.mark.parametrize("mode", ERAS)
-def test_prompts_are_listed_and_written(mode: str) -> None:
+def test_prompts_can_be_listed_and_read(mode: str) -> None:
     async def conversation(client: Client) -> None:
         (prompt,) = (await client.list_prompts()).prompts
         assert prompt.arguments and prompt.arguments[0].required
@@ -186,7 +186,7 @@ def test_prompts_are_listed_and_written(mode: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "arguments"), [("none", {}), ("plan", {}), ("plan", {"goal": "x", "y": "z"})])
-def test_a_prompt_with_wrong_arguments_is_refused(name: str, arguments: dict[str, str]) -> None:
+def test_wrong_prompt_arguments_are_invalid(name: str, arguments: dict[str, str]) -> None:
     async def conversation(client: Client) -> None:
         with pytest.raises(MCPError) as problem:
             await client.get_prompt(name, arguments)
@@ -195,7 +195,7 @@ def test_a_prompt_with_wrong_arguments_is_refused(name: str, arguments: dict[str
     talk(conversation, "legacy")
 
 
-def test_lists_may_be_kept_for_a_while_by_their_reader_alone() -> None:
+def test_lists_have_a_private_cache_hint() -> None:
     async def conversation(client: Client) -> None:
         listed = await client.list_tools()
         assert (listed.ttl_ms, listed.cache_scope) == (60_000, "private")
@@ -203,7 +203,7 @@ def test_lists_may_be_kept_for_a_while_by_their_reader_alone() -> None:
     talk(conversation, "2026-07-28")
 
 
-def test_the_server_says_who_it_is_and_how_to_use_it() -> None:
+def test_the_server_has_a_name_version_and_instructions() -> None:
     async def conversation(client: Client) -> None:
         assert client.server_info
         assert client.server_info.name == "mcp-task-orchestrator"

@@ -1,4 +1,4 @@
-"""What tool calls cost is counted whole: by several processes at once, and while the database is busy."""
+"""The costs of tool calls are counted by several processes at once, and while the database is busy."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _open(client: StdioClient, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("modern", [False, True])
-def test_calls_are_counted_with_the_bytes_of_both_ways(home: Path, tmp_path: Path, modern: bool) -> None:
+def test_calls_are_counted_with_bytes_received_and_sent(home: Path, tmp_path: Path, modern: bool) -> None:
     subtask = {"title": "A", "description": "é", "specialist_type": "implementer", "task_id": "a"}
     asked = {"description": "A job", "subtasks": [subtask]}
     with connected(home, modern=modern) as client:
@@ -74,25 +74,15 @@ def test_calls_are_counted_with_the_bytes_of_both_ways(home: Path, tmp_path: Pat
     assert arguments < found["received"] < arguments + 500  # the request around them
 
 
-def test_calls_are_written_while_the_connection_goes_on(home: Path, tmp_path: Path) -> None:
+def test_an_invalid_call_counts_for_the_session_of_its_connection_once_there_is_one(home: Path, tmp_path: Path) -> None:
     with connected(home) as client:
-        _open(client, tmp_path / "work")
-        wait_for(lambda: _rows(home), "the counts")
-
-
-def test_a_refused_call_counts_for_the_session_its_connection_is_in(home: Path, tmp_path: Path) -> None:
-    with connected(home) as client:
+        client.call(STATUS, wrong="argument")
         _open(client, tmp_path / "work")
         client.call(EXECUTE, task_id=7, wrong="argument")
         client.end()
-    assert (_rows(home)[EXECUTE]["errors"], _rows(home)[EXECUTE]["last_error"]) == (1, "invalid")
-
-
-def test_a_refused_call_before_any_session_is_not_counted(home: Path) -> None:
-    with connected(home) as client:
-        client.call(EXECUTE, wrong="argument")
-        client.end()
-    assert _rows(home) == {}
+    found = _rows(home)
+    assert set(found) == {EXECUTE, "orchestrator_initialize_session"}
+    assert (found[EXECUTE]["errors"], found[EXECUTE]["last_error"]) == (1, "invalid")
 
 
 def test_two_servers_at_once_count_every_call_once(home: Path, tmp_path: Path) -> None:
@@ -108,9 +98,7 @@ def test_two_servers_at_once_count_every_call_once(home: Path, tmp_path: Path) -
     assert _rows(home)[STATUS]["calls"] == 2 * ROUNDS
 
 
-def test_a_worker_that_is_killed_loses_seconds_of_counts_and_its_successor_counts_on(
-    home: Path, tmp_path: Path
-) -> None:
+def test_counts_are_written_while_a_connection_is_open_and_survive_a_killed_worker(home: Path, tmp_path: Path) -> None:
     with connected(home) as client:
         _open(client, tmp_path / "work")
         wait_for(lambda: _rows(home), "the counts")
@@ -121,21 +109,21 @@ def test_a_worker_that_is_killed_loses_seconds_of_counts_and_its_successor_count
     assert _rows(home)["orchestrator_initialize_session"]["calls"] == 1
 
 
-@pytest.mark.parametrize("modern", [False, True])
-def test_calls_over_http_are_counted_and_written_at_the_end(tmp_path: Path, modern: bool) -> None:
+def test_calls_over_http_are_counted_in_both_eras_and_written_at_the_end(tmp_path: Path) -> None:
     with secured(tmp_path, {"laptop": {"scopes": ["write"]}}) as site:
         project = tmp_path / "work"
         project.mkdir()
-        client = site.client("laptop", modern=modern)
-        opened = client.call("orchestrator_initialize_session", project_dir=str(project))
-        client.call(STATUS, session_id=opened["session_id"])
+        for modern in (False, True):
+            client = site.client("laptop", modern=modern)
+            opened = client.call("orchestrator_initialize_session", project_dir=str(project))
+            client.call(STATUS, session_id=opened["session_id"])
         site.hang_up()
         site.process.end()
         found = _rows(site.home)
-    assert {tool: row["calls"] for tool, row in found.items()} == {STATUS: 1, "orchestrator_initialize_session": 1}
+    assert {tool: row["calls"] for tool, row in found.items()} == {STATUS: 2, "orchestrator_initialize_session": 2}
 
 
-def test_two_processes_that_add_to_the_same_rows_lose_and_double_nothing(home: Path, tmp_path: Path) -> None:
+def test_two_processes_can_add_to_the_same_rows(home: Path, tmp_path: Path) -> None:
     with connected(home) as client:
         for number in range(SESSIONS):
             _open(client, tmp_path / f"work-{number}")
@@ -172,7 +160,7 @@ def _note(meter: Meter, session: Session | None, tool: str = "plan", error: str 
 
 
 @pytest.mark.django_db
-def test_what_a_busy_database_refuses_is_kept_and_written_later(
+def test_counts_are_kept_while_the_database_is_busy(
     session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     meter = Meter()
@@ -194,7 +182,7 @@ def test_what_a_busy_database_refuses_is_kept_and_written_later(
 
 
 @pytest.mark.django_db
-def test_what_was_called_in_a_session_that_is_gone_is_left_out(session: Session) -> None:
+def test_calls_of_a_deleted_session_are_dropped(session: Session) -> None:
     gone = make_session(session.project)
     meter = Meter()
     _note(meter, gone)
@@ -213,7 +201,7 @@ def test_times_only_widen_whoever_writes_last(session: Session) -> None:
     assert (found.first_at, found.last_at, found.calls) == (now - timedelta(seconds=5), now, 3)
 
 
-def test_what_is_kept_for_a_dead_database_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_kept_for_a_dead_database_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metering, "MOST_KEPT", 2)
     meter = Meter()
     for tool in ("one", "two", "three", "one"):
@@ -222,7 +210,7 @@ def test_what_is_kept_for_a_dead_database_is_bounded(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.django_db
-def test_the_end_of_a_process_waits_for_a_busy_database_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_database_barely_delays_the_end_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     free = Event()
     monkeypatch.setattr(Meter, "flush", lambda _: free.wait(30))
     began = monotonic()
@@ -231,7 +219,7 @@ def test_the_end_of_a_process_waits_for_a_busy_database_a_moment_only(monkeypatc
     assert monotonic() - began < metering.LAST_FLUSH_SECONDS + 5
 
 
-def test_counting_asks_the_database_nothing(ada: Assistant, django_assert_num_queries: Any) -> None:
+def test_counting_needs_no_query(ada: Assistant, django_assert_num_queries: Any) -> None:
     (tool,) = [each for each in registry.tools(["all"]) if each.name == STATUS]
     meter = Meter()
     metered = dispatch.run(tool, {}, ada.caller, meter)

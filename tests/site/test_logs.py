@@ -41,7 +41,7 @@ def log() -> logging.Logger:
     return logging.getLogger("tests.logs")
 
 
-def test_a_sign_in_token_is_cut_out_wherever_it_stands() -> None:
+def test_sign_in_tokens_are_removed() -> None:
     assert shown("%s: %s", "Gone", LINK) == "Gone: /sign-in/…/"
     assert shown(f"Referer http://127.0.0.1:8000{LINK} refused") == "Referer http://127.0.0.1:8000/sign-in/…/ refused"
 
@@ -56,11 +56,11 @@ def test_a_sign_in_token_is_cut_out_wherever_it_stands() -> None:
         ("%s and %s", (SECRET, SECRET), "mto_… and mto_…"),
     ],
 )
-def test_an_access_token_is_cut_out_wherever_it_stands(text: str, words: tuple[Any, ...], expected: str) -> None:
+def test_access_tokens_are_removed(text: str, words: tuple[Any, ...], expected: str) -> None:
     assert shown(text, *words) == expected
 
 
-def test_a_token_in_an_exception_is_cut_out_with_those_that_caused_it(log: logging.Logger) -> None:
+def test_tokens_in_exceptions_and_their_causes_are_removed(log: logging.Logger) -> None:
     try:
         try:
             raise KeyError(SECRET)
@@ -73,26 +73,24 @@ def test_a_token_in_an_exception_is_cut_out_with_those_that_caused_it(log: loggi
     assert SECRET not in text
 
 
-def test_a_token_in_a_stack_is_cut_out() -> None:
+def test_tokens_in_stacks_are_removed() -> None:
     record = logging.LogRecord("x", logging.ERROR, "", 0, "m", (), None, sinfo=f"Stack\n  {SECRET}")
     HideSecrets().filter(record)
     assert record.stack_info == "Stack\n  mto_…"
 
 
-def test_arguments_that_do_not_fit_their_message_are_neither_raised_nor_shown_by_logging_itself(
-    log: logging.Logger, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mismatched_arguments_neither_raise_nor_leak(log: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
     text = written(log, "only %s", SECRET, SECRET)
     assert text.startswith("only %s ('mto_…', 'mto_…')")
     assert SECRET not in text + capsys.readouterr().err
 
 
-def test_any_other_line_stays_as_it_is() -> None:
+def test_other_messages_are_unchanged() -> None:
     assert shown("%s: %s", "Not Found", "/sign-in/x") == "Not Found: /sign-in/x"
     assert shown("100% sure of mto_x") == "100% sure of mto_x"
 
 
-def test_a_traceback_stays_as_it_is_otherwise(log: logging.Logger) -> None:
+def test_other_tracebacks_are_unchanged(log: logging.Logger) -> None:
     try:
         raise RuntimeError("no secret")
     except RuntimeError:

@@ -28,7 +28,7 @@ def test_the_owner_is_made_once(db: None, monkeypatch: pytest.MonkeyPatch) -> No
     assert User.objects.count() == 1
 
 
-def test_a_superuser_who_is_there_is_the_owner(db: None) -> None:
+def test_an_existing_superuser_is_the_owner(db: None) -> None:
     ada = User.objects.create_superuser("ada")
     assert local_owner() == ada
 
@@ -45,16 +45,14 @@ def test_a_user_of_the_same_name_gains_no_rights(db: None, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("name", "username"), [("Ada Lovelace", "AdaLovelace"), ("!?", "owner"), ("x" * 200, "x" * 150)]
 )
-def test_a_name_that_django_refuses_is_made_fit(
-    db: None, monkeypatch: pytest.MonkeyPatch, name: str, username: str
-) -> None:
+def test_an_invalid_user_name_is_cleaned(db: None, monkeypatch: pytest.MonkeyPatch, name: str, username: str) -> None:
     named(monkeypatch, name)
     owner = local_owner()
     owner.full_clean(exclude=["password"])
     assert owner.username == username
 
 
-def test_where_the_machine_knows_no_name_the_owner_is_called_owner(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_user_name_the_owner_is_called_owner(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody() -> str:
         raise OSError("No username set in the environment")
 

@@ -23,7 +23,7 @@ def revoke(client: Client, token: AccessToken) -> object:
     return client.post(LIST, {"action": "revoke", "_selected_action": [token.pk]}, follow=True)
 
 
-def test_the_facts_are_shown_without_the_digest(ada: Client) -> None:
+def test_a_token_is_shown_without_its_digest(ada: Client) -> None:
     token, _ = create_token(owner=User.objects.get(), name="laptop")
     for address in (LIST, f"{LIST}{token.pk}/change/"):
         html = html_of(ada.get(address))
@@ -39,7 +39,7 @@ def test_tokens_can_be_neither_added_nor_changed_nor_deleted(ada: Client) -> Non
     assert AccessToken.objects.get().name == "laptop"
 
 
-def test_a_superuser_revokes_those_that_are_selected(ada: Client) -> None:
+def test_a_superuser_can_revoke_selected_tokens(ada: Client) -> None:
     token, secret = create_token(owner=User.objects.get(), name="laptop")
     _, kept = create_token(owner=User.objects.get(), name="kept")
     assert "1 revoked." in html_of(revoke(ada, token))
@@ -47,7 +47,7 @@ def test_a_superuser_revokes_those_that_are_selected(ada: Client) -> None:
     assert principal_of(kept) is not None
 
 
-def test_staff_who_may_look_may_not_revoke() -> None:
+def test_staff_with_view_permission_cannot_revoke() -> None:
     grace = make_user("grace", is_staff=True)
     grace.user_permissions.add(Permission.objects.get(codename="view_accesstoken"))
     client = Client()

@@ -39,7 +39,7 @@ def names(client: Client) -> list[str]:
     return [row["name"] for row in client.get(TOKENS).json()["results"]]
 
 
-def test_a_token_is_made_with_its_secret_in_the_answer_alone(ada: User) -> None:
+def test_the_secret_is_only_in_the_response_to_the_post(ada: User) -> None:
     ruler = client_of(ada, "admin")
     project = make_project("ledger")
     end = (timezone.now() + timedelta(days=3)).isoformat()
@@ -57,12 +57,12 @@ def test_a_token_is_made_with_its_secret_in_the_answer_alone(ada: User) -> None:
     assert made["secret"] not in ruler.get(TOKENS).content.decode()
 
 
-def test_without_more_words_a_token_may_read_and_write_until_it_is_revoked(ada: User) -> None:
+def test_by_default_a_token_can_read_and_write_and_never_expires(ada: User) -> None:
     made = make(client_of(ada, "admin"), name="laptop").json()
     assert (made["scopes"], made["project"], made["expires_at"]) == (["read", "write"], None, None)
 
 
-def test_the_secret_is_not_kept_for_the_same_request_sent_again(ada: User) -> None:
+def test_a_replayed_request_gets_null_instead_of_the_secret(ada: User) -> None:
     ruler = client_of(ada, "admin")
     first = make(ruler, name="laptop", headers={"Idempotency-Key": "k1"})
     again = make(ruler, name="laptop", headers={"Idempotency-Key": "k1"})
@@ -73,7 +73,7 @@ def test_the_secret_is_not_kept_for_the_same_request_sent_again(ada: User) -> No
 
 
 @pytest.mark.parametrize("scopes", [["read"], ["write"], ["review"], ["write", "review"]])
-def test_a_token_without_admin_rules_no_tokens(ada: User, scopes: list[str]) -> None:
+def test_a_token_without_admin_cannot_manage_tokens(ada: User, scopes: list[str]) -> None:
     worker = client_of(ada, *scopes)
     token, secret = create_token(owner=ada, name="laptop")
     answers = [
@@ -87,7 +87,7 @@ def test_a_token_without_admin_rules_no_tokens(ada: User, scopes: list[str]) -> 
     assert not AccessToken.objects.filter(name="more").exists()
 
 
-def test_no_token_makes_one_that_may_do_more_than_itself(ada: User) -> None:
+def test_a_token_cannot_grant_scopes_that_it_lacks(ada: User) -> None:
     ruler = client_of(ada, "admin")
     User.objects.update(is_superuser=False)  # what it was given, its owner has no more
     refused = make(ruler, name="more", scopes=["admin"])
@@ -95,7 +95,7 @@ def test_no_token_makes_one_that_may_do_more_than_itself(ada: User) -> None:
     assert not AccessToken.objects.filter(name="more").exists()
 
 
-def test_a_token_for_one_project_makes_and_sees_tokens_of_that_project_alone(ada: User) -> None:
+def test_a_bound_token_manages_only_tokens_of_its_project(ada: User) -> None:
     ledger, other = make_project("ledger"), make_project("other")
     bound = client_of(ada, "admin", project=ledger)
     hidden, _ = create_token(owner=ada, name="hidden", project=other)
@@ -106,7 +106,7 @@ def test_a_token_for_one_project_makes_and_sees_tokens_of_that_project_alone(ada
     assert make(bound, name="here", project="ledger").status_code == 201
 
 
-def test_a_person_who_signed_in_rules_their_own_tokens(ada: User) -> None:
+def test_a_signed_in_person_manages_their_own_tokens(ada: User) -> None:
     grace = signed_in(Client(), name="grace", is_staff=True)
     create_token(owner=ada, name="hers")
     made = make(grace, name="laptop", scopes=["review"]).json()
@@ -117,13 +117,13 @@ def test_a_person_who_signed_in_rules_their_own_tokens(ada: User) -> None:
     assert principal_of(made["secret"]) is None
 
 
-def test_a_person_without_a_token_needs_the_sites_own_page_to_write() -> None:
+def test_a_session_without_a_csrf_token_cannot_write() -> None:
     strict = signed_in(Client(enforce_csrf_checks=True), is_superuser=True)
     assert make(strict, name="laptop").status_code == 403
     assert not AccessToken.objects.exists()
 
 
-def test_a_ruler_sees_and_revokes_the_tokens_of_everybody(ada: User) -> None:
+def test_an_admin_lists_and_revokes_all_tokens(ada: User) -> None:
     token, secret = create_token(owner=make_user("grace", is_staff=True), name="hers")
     ruler = client_of(ada, "admin")
     assert "hers" in names(ruler)
@@ -133,7 +133,7 @@ def test_a_ruler_sees_and_revokes_the_tokens_of_everybody(ada: User) -> None:
     assert principal_of(secret) is None
 
 
-def test_a_token_that_revokes_itself_is_refused_at_its_next_request(ada: User) -> None:
+def test_a_token_can_revoke_itself(ada: User) -> None:
     ruler = client_of(ada, "admin")
     own = AccessToken.objects.get().public_id
     assert ruler.post(f"{TOKENS}/{own}/revoke", {}, content_type="application/json").status_code == 200
@@ -155,13 +155,13 @@ def test_a_token_that_revokes_itself_is_refused_at_its_next_request(ada: User) -
         ({"name": "x", "owner": "grace"}, "owner"),
     ],
 )
-def test_a_mistake_is_named(ada: User, facts: dict[str, Any], at: str) -> None:
+def test_an_error_names_its_field(ada: User, facts: dict[str, Any], at: str) -> None:
     answer = make(client_of(ada, "admin"), **facts)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
     assert at in answer.json()["detail"]
 
 
-def test_a_name_that_is_taken_is_a_conflict(ada: User) -> None:
+def test_a_duplicate_name_is_a_conflict(ada: User) -> None:
     ruler = client_of(ada, "admin")
     make(ruler, name="laptop")
     assert make(ruler, name="laptop").status_code == 409

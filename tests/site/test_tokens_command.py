@@ -31,7 +31,7 @@ def listed() -> list[dict[str, object]]:
     return list(json.loads(printed.stdout))
 
 
-def test_the_secret_stands_alone_on_stdout_and_nowhere_afterwards(home: Path) -> None:
+def test_only_the_secret_is_printed_on_stdout_and_it_is_stored_nowhere(home: Path) -> None:
     printed = manage("token", "create", "laptop", "--expires", "30d")
     assert printed.returncode == 0, printed.stderr
     assert re.fullmatch(r"mto_[\w-]{43}\n", printed.stdout)
@@ -44,7 +44,7 @@ def test_the_secret_stands_alone_on_stdout_and_nowhere_afterwards(home: Path) ->
         assert not file.is_file() or secret.encode() not in file.read_bytes(), file
 
 
-def test_a_list_names_what_each_token_may_and_whether_it_still_opens() -> None:
+def test_the_list_shows_scopes_and_state() -> None:
     assert manage("token", "create", "reviews", "--scopes", "review").returncode == 0
     assert manage("token", "revoke", "reviews").returncode == 0
     found = next(facts for facts in listed() if facts["name"] == "reviews")
@@ -63,33 +63,36 @@ def test_a_token_for_a_folder_is_bound_to_its_project(folder: Path) -> None:
     assert next(facts for facts in listed() if facts["name"] == "bound")["project"] == "shop"
 
 
-def test_a_token_is_revoked_by_its_id_once() -> None:
+def test_a_token_is_revoked_by_its_id() -> None:
     manage("token", "create", "old")
     token_id = str(next(facts for facts in listed() if facts["name"] == "old")["id"])
-    assert "is revoked." in manage("token", "revoke", token_id).stderr
-    again = manage("token", "revoke", token_id)
-    assert (again.returncode, "was revoked before." in again.stderr) == (0, True)
+    for words in ("is revoked", "already revoked"):
+        revoked = manage("token", "revoke", token_id)
+        assert revoked.returncode == 0
+        assert token_id in revoked.stderr and words in revoked.stderr
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "named"),
     [
-        (("create", "x", "--scopes", "read,rule"), "scopes: 'rule' is none. Send one or more of: read, write,"),
-        (("create", "x", "--expires", "soon"), "expires: 'soon' is no time. Say how long, such as 12h, 30d"),
-        (("create", "x", "--expires", "2020-01-01"), "expires_at: this time has passed already."),
-        (("create", "x", "--project", "nowhere"), "project: 'nowhere' is neither the slug of a project nor a folder."),
-        (("create", "x", "--user", "nobody"), "No active user is named nobody."),
-        (("create", "  "), "name: a name of 1 to 100 printable characters is wanted."),
-        (("revoke", "nothing"), "There is no access token 'nothing'. List them: manage.py token list"),
+        (("create", "x", "--scopes", "read,rule"), "'rule'"),
+        (("create", "x", "--expires", "soon"), "'soon'"),
+        (("create", "x", "--expires", "2020-01-01"), "expires_at"),
+        (("create", "x", "--project", "nowhere"), "'nowhere'"),
+        (("create", "x", "--user", "nobody"), "nobody"),
+        (("create", "  "), "name"),
+        (("revoke", "nothing"), "'nothing'"),
     ],
 )
-def test_a_mistake_is_told_with_what_to_do_and_without_a_traceback(words: tuple[str, ...], told: str) -> None:
-    refused = manage("token", *words)
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert complaints(refused.stderr)[0].startswith(f"CommandError: {told}")
+def test_an_error_names_the_value_without_a_traceback(words: tuple[str, ...], named: str) -> None:
+    failed = manage("token", *words)
+    assert (failed.returncode, failed.stdout) == (1, "")
+    (error,) = complaints(failed.stderr)
+    assert error.startswith("CommandError: ")
+    assert named in error
 
 
-def test_a_list_of_nothing_says_how_to_make_one(home: Path) -> None:
+def test_an_empty_list_explains_how_to_make_a_token(home: Path) -> None:
     with sqlite3.connect(home / "orchestrator.sqlite3") as database:
         database.execute("delete from orchestrator_site_accesstoken")
     printed = manage("token", "list")

@@ -40,15 +40,15 @@ def secret_in(html: str) -> str:
     return found[1]
 
 
-def test_the_site_leads_to_the_tokens(ada: Client) -> None:
+def test_the_site_links_to_the_tokens(ada: Client) -> None:
     assert 'href="/tokens/"' in html_of(ada.get("/"))
 
 
-def test_without_tokens_the_page_says_what_they_are_for(ada: Client) -> None:
+def test_an_empty_list_explains_tokens(ada: Client) -> None:
     assert 'class="empty"' in html_of(ada.get("/tokens/"))
 
 
-def test_a_token_is_made_and_its_secret_shown_in_the_answer_alone(ada: Client) -> None:
+def test_the_secret_of_a_new_token_is_only_in_the_response(ada: Client) -> None:
     answer = ada.post("/tokens/", FORM)
     html = html_of(answer)
     secret = secret_in(html)
@@ -63,7 +63,7 @@ def test_a_token_is_made_and_its_secret_shown_in_the_answer_alone(ada: Client) -
     assert secret not in kept
 
 
-def test_what_was_chosen_is_what_the_token_gets(ada: Client) -> None:
+def test_the_form_sets_scopes_project_and_expiry(ada: Client) -> None:
     project = make_project("ledger")
     ada.post("/tokens/", {"name": "reviews", "scopes": ["review"], "project": "ledger", "expires": "never"})
     token = AccessToken.objects.get()
@@ -75,36 +75,39 @@ def test_what_was_chosen_is_what_the_token_gets(ada: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed",
+    ("changed", "field"),
     [
-        {"name": ""},
-        {"name": "\u202eturned"},
-        {"scopes": []},
-        {"scopes": ["rule"]},
-        {"project": "nowhere"},
-        {"expires": "soon"},
+        ({"name": ""}, "name"),
+        ({"name": "\u202eturned"}, "__all__"),
+        ({"scopes": []}, "scopes"),
+        ({"scopes": ["rule"]}, "scopes"),
+        ({"project": "nowhere"}, "project"),
+        ({"expires": "soon"}, "expires"),
     ],
 )
-def test_a_mistake_is_shown_and_makes_nothing(ada: Client, changed: dict[str, Any]) -> None:
-    assert html_of(ada.post("/tokens/", {**FORM, **changed})).count('class="errorlist') == 1
+def test_an_error_is_shown_at_its_field_and_makes_no_token(ada: Client, changed: dict[str, Any], field: str) -> None:
+    response = ada.post("/tokens/", {**FORM, **changed})
+    assert list(response.context["form"].errors) == [field]
+    assert 'class="errorlist' in html_of(response)
     assert not AccessToken.objects.exists()
 
 
-def test_a_name_that_is_taken_is_told_with_the_rest_of_the_form_kept(ada: Client) -> None:
+def test_a_duplicate_name_is_an_error_and_the_form_is_kept(ada: Client) -> None:
     ada.post("/tokens/", FORM)
-    html = html_of(ada.post("/tokens/", {**FORM, "scopes": ["review"]}))
-    assert html.count('class="errorlist') == 1 and AccessToken.objects.count() == 1
+    response = ada.post("/tokens/", {**FORM, "scopes": ["review"]})
+    assert list(response.context["form"].errors) == ["name"] and AccessToken.objects.count() == 1
+    html = html_of(response)
     assert re.search(r'value="review" checked', html)
     assert not re.search(r'value="write" checked', html)
 
 
-def test_a_person_is_offered_no_scope_that_they_have_not(grace: Client) -> None:
+def test_only_scopes_of_the_user_are_offered(grace: Client) -> None:
     assert 'value="admin"' not in html_of(grace.get("/tokens/"))
     grace.post("/tokens/", {**FORM, "scopes": ["admin"]})
     assert not AccessToken.objects.exists()
 
 
-def test_a_list_says_what_each_token_may_and_when_it_was_used(ada: Client) -> None:
+def test_the_list_shows_scopes_and_last_use(ada: Client) -> None:
     token, _ = create_token(owner=user("ada"), name="laptop", project=make_project("ledger", name="The ledger"))
     AccessToken.objects.update(last_used_at=timezone.now() - timedelta(minutes=3, seconds=5))
     html = html_of(ada.get("/tokens/"))
@@ -119,7 +122,7 @@ def test_a_person_sees_only_their_own_tokens(grace: Client, address: str) -> Non
     assert "hers" not in html_of(grace.get(address))
 
 
-def test_a_superuser_may_see_and_revoke_the_tokens_of_everybody(ada: Client, grace: Client) -> None:
+def test_a_superuser_can_list_and_revoke_all_tokens(ada: Client, grace: Client) -> None:
     token, secret = create_token(owner=user("grace"), name="spare key")
     assert "spare key" not in html_of(ada.get("/tokens/"))
     assert "spare key" in html_of(ada.get("/tokens/?owner=all"))
@@ -127,7 +130,7 @@ def test_a_superuser_may_see_and_revoke_the_tokens_of_everybody(ada: Client, gra
     assert principal_of(secret) is None
 
 
-def test_revoking_is_asked_first_and_done_by_a_post(ada: Client) -> None:
+def test_revoking_asks_on_get_and_happens_on_post(ada: Client) -> None:
     token, secret = create_token(owner=user("ada"), name="laptop")
     assert "Revoke <bdi>laptop</bdi>?" in html_of(ada.get(f"/tokens/{token.public_id}/revoke/"))
     assert principal_of(secret) is not None
@@ -136,7 +139,7 @@ def test_revoking_is_asked_first_and_done_by_a_post(ada: Client) -> None:
     assert principal_of(secret) is None
 
 
-def test_the_token_of_somebody_else_is_not_there(grace: Client) -> None:
+def test_a_token_of_another_user_is_404(grace: Client) -> None:
     token, secret = create_token(owner=make_user("ada"), name="hers", scopes=["read"])
     for answer in (grace.get(f"/tokens/{token.public_id}/revoke/"), grace.post(f"/tokens/{token.public_id}/revoke/")):
         assert answer.status_code == 404
@@ -144,29 +147,29 @@ def test_the_token_of_somebody_else_is_not_there(grace: Client) -> None:
 
 
 @pytest.mark.parametrize("address", ["/tokens/", "/tokens/token_0/revoke/"])
-def test_who_has_not_signed_in_is_sent_to_do_so(client: Client, address: str) -> None:
+def test_anonymous_visitors_are_redirected_to_sign_in(client: Client, address: str) -> None:
     assert client.get(address)["Location"] == f"/sign-in/?next={address}"
     assert client.post(address, FORM)["Location"] == f"/sign-in/?next={address}"
     assert not AccessToken.objects.exists()
 
 
-def test_a_form_of_another_site_makes_nothing() -> None:
+def test_a_post_without_a_csrf_token_makes_nothing() -> None:
     strict = signed_in(Client(enforce_csrf_checks=True), is_superuser=True)
     assert strict.post("/tokens/", FORM).status_code == 403
     assert not AccessToken.objects.exists()
 
 
-def test_a_token_opens_no_page(client: Client) -> None:
+def test_an_access_token_does_not_sign_in_to_pages(client: Client) -> None:
     _, secret = create_token(owner=make_user(is_superuser=True), name="laptop")
     assert client.get("/tokens/", headers={"Authorization": f"Bearer {secret}"}).status_code == 302
 
 
-def test_names_are_shown_as_text(ada: Client) -> None:
+def test_names_are_escaped(ada: Client) -> None:
     create_token(owner=user("ada"), name="<script>alert(1)</script>")
     assert "<script>alert" not in html_of(ada.get("/tokens/"))
 
 
-def test_many_tokens_come_in_pages_with_a_fixed_number_of_questions(
+def test_many_tokens_are_paginated_with_a_fixed_number_of_queries(
     ada: Client, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(51):

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from orchestrator_site.tokens import bearer, throttle
-from orchestrator_site.tokens.bearer import Refused, authenticate, bearer_of
+from orchestrator_site.tokens.bearer import TokenError, authenticate, bearer_of
 from orchestrator_site.tokens.service import create_token
 from orchestrator_site.tokens.throttle import FailureThrottle
 from tests.factories import make_user
@@ -38,7 +38,7 @@ def test_failures_are_counted_by_address_in_a_window(failures: FailureThrottle, 
     assert failures.failed("a") == 0
 
 
-def test_the_memory_of_a_throttle_is_bounded() -> None:
+def test_the_number_of_addresses_is_limited() -> None:
     counting = FailureThrottle(failures=3)
     for number in range(throttle._ADDRESSES + 100):
         counting.failed(str(number))
@@ -46,21 +46,21 @@ def test_the_memory_of_a_throttle_is_bounded() -> None:
 
 
 @pytest.mark.django_db
-def test_a_good_token_is_let_in_whatever_came_before_it(failures: FailureThrottle) -> None:
+def test_a_valid_token_is_never_throttled(failures: FailureThrottle) -> None:
     _, secret = create_token(owner=make_user(is_superuser=True), name="laptop")
     for _ in range(10):
-        with pytest.raises(Refused):
+        with pytest.raises(TokenError):
             authenticate("mto_wrong", address="10.0.0.1")
     assert authenticate(secret, address="10.0.0.1").name == "ada/laptop"
 
 
 @pytest.mark.django_db
-def test_too_many_failures_are_told_how_long_to_wait(failures: FailureThrottle) -> None:
+def test_too_many_failures_get_a_retry_after(failures: FailureThrottle) -> None:
     answers = []
     for _ in range(4):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(TokenError) as raised:
             authenticate("mto_wrong", address="10.0.0.1")
-        answers.append((refused.value.status, refused.value.headers))
+        answers.append((raised.value.status, raised.value.headers))
     assert [status for status, _ in answers] == [401, 401, 401, 429]
     assert answers[0][1]["WWW-Authenticate"].startswith('Bearer realm="task-orchestrator", error="invalid_token"')
     assert answers[3][1] == {"Retry-After": "61"}
@@ -69,20 +69,20 @@ def test_too_many_failures_are_told_how_long_to_wait(failures: FailureThrottle) 
 @pytest.mark.django_db
 def test_a_request_without_any_token_does_not_count(failures: FailureThrottle) -> None:
     for _ in range(10):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(TokenError) as raised:
             authenticate(None, address="10.0.0.1")
-        assert refused.value.status == 401
+        assert raised.value.status == 401
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("wrong", ["mto_" + "s3cret" * 7, "s3cret" * 1000])
-def test_a_refusal_tells_neither_its_caller_nor_the_log_what_was_sent(
+def test_neither_the_error_nor_the_log_holds_the_secret(
     failures: FailureThrottle, caplog: pytest.LogCaptureFixture, wrong: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(TokenError) as raised:
         authenticate(wrong, address="10.0.0.1")
-    assert "s3cret" not in f"{refused.value.message} {refused.value.headers} {caplog.text}"
+    assert "s3cret" not in f"{raised.value.message} {raised.value.headers} {caplog.text}"
     assert "10.0.0.1" in caplog.text
 
 
@@ -97,5 +97,5 @@ def test_a_refusal_tells_neither_its_caller_nor_the_log_what_was_sent(
         ("", None),
     ],
 )
-def test_only_a_bearer_header_holds_a_token(header: str, secret: str | None) -> None:
+def test_a_token_is_read_only_from_a_bearer_header(header: str, secret: str | None) -> None:
     assert bearer_of(header) == secret

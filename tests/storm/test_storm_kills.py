@@ -100,7 +100,7 @@ def check_what_was_acknowledged(survivors: list[Survivor], found: Audit) -> None
     assert verbs <= found.verbs()
 
 
-@pytest.mark.parametrize(("kind", "why"), [("both", "The lease ran out."), ("front", "The holder's session ended.")])
+@pytest.mark.parametrize(("kind", "why"), [("both", "The lease expired."), ("front", "The holder's session ended.")])
 def test_the_task_of_a_killed_server_comes_free(kind: str, why: str, home: Path, project: Path) -> None:
     first, second = Survivor("first", lambda: Server(home, project)), Survivor("second", lambda: Server(home, project))
     first.arrive()

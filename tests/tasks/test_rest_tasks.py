@@ -57,7 +57,7 @@ def test_what_is_linked_is_shown_up_to_a_bound_with_the_true_total(
     make_artifact(first)
     Task.objects.filter(pk=first.pk).update(summary="Done")
     ada.get("/projects")  # notes that the token was used
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         task = ada.get(f"/tasks/{first.public_id}")
     assert (len(task["waits_for"]), task["waits_for_total"]) == (50, 79)
     assert task["artifacts_total"] == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -14,42 +13,40 @@ from django.utils import timezone
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.people import user_named
 from orchestrator_site.kernel.errors import OrchestratorError
+from orchestrator_site.kernel.times import relative_time
 from orchestrator_site.management.errors import out_of_reach
 from orchestrator_site.models import AccessToken
-from orchestrator_site.tokens.formatting import ALLOWS, expiry_of, project_named
+from orchestrator_site.tokens.formatting import DESCRIPTIONS, find_project, parse_expiry
 from orchestrator_site.tokens.service import DEFAULT_SCOPES, create_token, find_token, revoke_token, tokens_of
-from orchestrator_site.web.templatetags.formats import relative
 
 _COLUMNS = ("ID", "TOKEN", "SCOPES", "PROJECT", "MADE", "LAST USED", "EXPIRES", "STATE")
 
 
 class Command(BaseCommand):
-    """Rule the tokens that open the bridge over HTTP and the REST API."""
-
-    help = "Make, list and revoke the access tokens that open the bridge over HTTP and the REST API."
+    help = "Make, list and revoke access tokens for MCP over HTTP and the REST API."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """One word says what to do, and each takes options of its own."""
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="create|list|revoke")
-        create = verbs.add_parser("create", help="make a token and print its secret, which is shown this once")
+        create = verbs.add_parser("create", help="make a token and print its secret, which is shown only once")
         create.add_argument("name", help="what it is for, such as laptop")
         create.add_argument(
             "--scopes",
             default=",".join(DEFAULT_SCOPES),
-            help="; ".join(f"{scope}: {words}" for scope, words in ALLOWS.items()) + " Default: %(default)s",
+            help="; ".join(f"{scope}: {description}" for scope, description in DESCRIPTIONS.items())
+            + " Default: %(default)s",
         )
-        create.add_argument("--project", metavar="SLUG|DIR", help="the only project that it may touch")
+        create.add_argument("--project", metavar="SLUG|DIR", help="the only project that it may access")
         create.add_argument("--expires", default="never", metavar="TIME", help="12h, 30d, 8w or 2031-12-31; or never")
-        create.add_argument("--user", help="whose it is; the owner of this machine where nothing is said")
-        shown = verbs.add_parser("list", help="show the tokens of everybody, never their secrets")
-        shown.add_argument("--user", help="show those of one person")
-        shown.add_argument("--json", action="store_true", help="as JSON, for programs")
-        revoke = verbs.add_parser("revoke", help="end a token for good, from its next request on")
+        create.add_argument("--user", help="its owner (default: the owner of this machine)")
+        shown = verbs.add_parser("list", help="list the tokens of all users, without their secrets")
+        shown.add_argument("--user", help="list those of one user")
+        shown.add_argument("--json", action="store_true", help="print JSON")
+        revoke = verbs.add_parser("revoke", help="revoke a token permanently")
         revoke.add_argument("token", metavar="NAME_OR_ID")
-        revoke.add_argument("--user", help="whose it is, where several people use the name")
+        revoke.add_argument("--user", help="its owner, if several users have a token of that name")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print what was asked for on stdout, so that it can be piped; anything else goes to stderr."""
+        """Print results on stdout, so that they can be piped, and everything else on stderr."""
         verbs: dict[str, Callable[..., None]] = {
             "create": self._create,
             "list": self._list,
@@ -68,14 +65,14 @@ class Command(BaseCommand):
             owner=user_named(options["user"]),
             name=name,
             scopes=scopes.replace(",", " ").split(),
-            project=project_named(project) if project is not None else None,
-            expires_at=expiry_of(expires),
+            project=find_project(project) if project is not None else None,
+            expires_at=parse_expiry(expires),
         )
         self.stdout.write(secret)
         where = f"the project {token.project.slug}" if token.project else "every project"
         end = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "until it is revoked"
         self.stderr.write(f"{token.public_id} ({token}) may {', '.join(token.scopes)} in {where}, {end}.")
-        self.stderr.write("The secret is shown this once. Send it as the header: Authorization: Bearer SECRET")
+        self.stderr.write("The secret is shown only once. Send it as the header: Authorization: Bearer SECRET")
 
     def _list(self, *, json: bool, **options: Any) -> None:
         rows = tokens_of(user_named(options["user"]) if options["user"] else None)
@@ -84,12 +81,12 @@ class Command(BaseCommand):
         elif rows.exists():
             self.stdout.write(_table([_COLUMNS, *map(_cells, rows.iterator())]))
         else:
-            self.stderr.write("There are no access tokens. Make one with: python manage.py token create NAME")
+            self.stderr.write("No access tokens. Make one with: python manage.py token create NAME")
 
     def _revoke(self, *, token: str, **options: Any) -> None:
         found = find_token(token, owner=user_named(options["user"]) if options["user"] else None)
-        done = revoke_token(token=found)
-        self.stderr.write(f"{found.public_id} ({found}) {'is revoked' if done else 'was revoked before'}.")
+        was_active = revoke_token(token=found)
+        self.stderr.write(f"{found.public_id} ({found}) {'is' if was_active else 'was already'} revoked.")
 
 
 def _as_json(tokens: Any) -> str:
@@ -105,18 +102,18 @@ def _facts(token: AccessToken) -> dict[str, Any]:
         "scopes": token.scopes,
         "project": token.project.slug if token.project else None,
         "state": token.state,
-        **{name: moment.isoformat() if (moment := getattr(token, name)) else None for name in times},
+        **{name: time.isoformat() if (time := getattr(token, name)) else None for name in times},
     }
 
 
 def _cells(token: AccessToken) -> tuple[str, ...]:
     project = token.project.slug if token.project else "every"
-    times = (_when(token.created_at, ""), _when(token.last_used_at, "never"), _when(token.expires_at, "never"))
+    now = timezone.now()
+    times = (
+        relative_time(time, now) if time else "never"
+        for time in (token.created_at, token.last_used_at, token.expires_at)
+    )
     return (token.public_id, str(token), ",".join(token.scopes), project, *times, token.state)
-
-
-def _when(moment: datetime | None, otherwise: str) -> str:
-    return relative(moment, timezone.now()) if moment else otherwise
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:

@@ -72,11 +72,11 @@ class PipeTransport:
         try:
             message = _message_in(line)
         except ValidationError:
-            self._in_loop(self._start_reject, line)
+            self._in_loop(self._tasks.start_soon, self._reject, line)
             return
         self._in_loop(self._receive, message, len(line))
 
-    def _in_loop(self, call: Callable[..., None], *arguments: Any) -> None:
+    def _in_loop(self, call: Callable[..., object], *arguments: Any) -> None:
         assert self._loop  # noqa: S101 - reading begins once the loop runs
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
@@ -88,9 +88,6 @@ class PipeTransport:
             self._settle((message.params or {}).get("requestId"))  # gets no response
         if not self._is_closed:
             self._incoming.send_nowait(SessionMessage(message, ServerMessageMetadata(request_context=size)))
-
-    def _start_reject(self, line: bytes) -> None:
-        self._tasks.start_soon(self._reject, line)
 
     async def _reject(self, line: bytes) -> None:
         """Answer what the SDK would drop silently."""

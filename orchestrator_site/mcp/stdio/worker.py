@@ -41,7 +41,8 @@ def main(argv: list[str]) -> int:
     hide_root()
     # Collecting garbage among the many objects of the imports would take a third of the start.
     gc.disable()
-    worker = _Worker(wire_fds, _toolsets(argv))
+    toolsets = argv[1] if argv[:1] == ["--toolsets"] else "core"
+    worker = _Worker(wire_fds, [name.strip() for name in toolsets.split(",") if name.strip()])
     gc.freeze()
     gc.enable()
     return worker.run()
@@ -56,11 +57,6 @@ def _claim_wire() -> tuple[int, int]:
     os.set_inheritable(input_fd, False)
     os.set_inheritable(output_fd, False)
     return input_fd, output_fd
-
-
-def _toolsets(argv: list[str]) -> list[str]:
-    names = argv[1] if argv[:1] == ["--toolsets"] else "core"
-    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 class _Worker:
@@ -100,11 +96,12 @@ class _Worker:
 
     async def _serve(self) -> None:
         import anyio
-        from anyio.to_thread import run_sync
+
+        from orchestrator_site.asgi.database import in_thread
 
         async with anyio.create_task_group() as tasks:
             # Concurrently with the first requests: lists need no database, and calls wait for the schema.
-            tasks.start_soon(run_sync, self._schema.try_early)
+            tasks.start_soon(in_thread, self._schema.try_early)
             await self._transport.serve(self._bridge)
 
     def _limit_the_end(self) -> None:
@@ -172,16 +169,12 @@ class _Schema:
 
     def try_early(self) -> None:
         """Start early; a later call reports what went wrong."""
-        from django.db import close_old_connections
-
         from orchestrator_site.kernel.errors import OrchestratorError
 
         try:
             self.ensure()
         except OrchestratorError as error:
             logger.warning("%s", error)
-        finally:
-            close_old_connections()
 
 
 class _PipeCaller:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from django import template
@@ -11,14 +11,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from orchestrator_site.kernel.times import relative_time
 from orchestrator_site.web.advice import advice
 
 register = template.Library()
 register.filter(advice)
 
 SHOWN_TEXT = 20_000
-_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
-_FAR = timedelta(days=30)
 _BIDI_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ISOLATE, _POP = "\u2068", "\u2069"
 
@@ -33,21 +32,8 @@ def ago(moment: datetime | None) -> SafeString | str:
         '<time datetime="{}" title="{}">{}</time>',
         exact.isoformat(timespec="seconds"),
         f"{exact:%Y-%m-%d %H:%M:%S} UTC",
-        relative(moment, timezone.now()),
+        relative_time(moment, timezone.now()),
     )
-
-
-def relative(moment: datetime, now: datetime) -> str:
-    """Format a time relative to now, or as a date if it is far away."""
-    distance = abs(now - moment)
-    if distance > _FAR:
-        return f"{moment.day} {moment:%b %Y}"
-    for seconds, unit in _UNITS:
-        number = int(distance.total_seconds()) // seconds
-        if number:
-            words = f"{number} {unit}{'s' if number > 1 else ''}"
-            return f"in {words}" if moment > now else f"{words} ago"
-    return "in less than a minute" if moment > now else "just now"
 
 
 @register.filter

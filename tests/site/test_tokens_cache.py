@@ -1,4 +1,4 @@
-"""Who was proved a moment ago: for a second, and never beyond a revocation by this process."""
+"""Principals are cached for a second, but never beyond a revocation by this process."""
 
 from __future__ import annotations
 
@@ -12,49 +12,49 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def nobody_is_remembered() -> None:
-    auth_cache.forget()
+def empty_cache() -> None:
+    auth_cache.clear()
 
 
 def make_token() -> tuple[service.AccessToken, str]:
     return service.create_token(owner=make_user(is_superuser=True), name="laptop")
 
 
-def test_a_second_request_asks_no_database(django_assert_num_queries: pytest.FixtureRequest) -> None:
+def test_a_second_request_needs_no_query(django_assert_num_queries: pytest.FixtureRequest) -> None:
     _, secret = make_token()
     bearer.authenticate(secret, address="test")
 
     with django_assert_num_queries(0):  # type: ignore[operator]
-        assert bearer.proved_recently(secret) is not None
+        assert bearer.recent_principal(secret) is not None
 
 
-def test_a_second_later_it_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_principal_is_cached_for_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     _, secret = make_token()
     bearer.authenticate(secret, address="test")
     now = auth_cache.time.monotonic()
     monkeypatch.setattr(auth_cache.time, "monotonic", lambda: now + auth_cache.SECONDS)
 
-    assert bearer.proved_recently(secret) is None
+    assert bearer.recent_principal(secret) is None
 
 
-def test_a_revoked_token_is_not_remembered() -> None:
+def test_a_revoked_token_is_not_cached() -> None:
     token, secret = make_token()
     bearer.authenticate(secret, address="test")
 
     service.revoke_token(token=token)
 
-    assert bearer.proved_recently(secret) is None
+    assert bearer.recent_principal(secret) is None
 
 
-def test_a_look_that_began_before_the_revocation_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lookup_that_began_before_the_revocation_is_not_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     token, secret = make_token()
 
-    def revoked_meanwhile(secret: str) -> Principal | None:
+    def revoke_during_lookup(secret: str) -> Principal | None:
         found = service.principal_of(secret)
         service.revoke_token(token=token)
         return found
 
-    monkeypatch.setattr(bearer, "principal_of", revoked_meanwhile)
+    monkeypatch.setattr(bearer, "principal_of", revoke_during_lookup)
     bearer.authenticate(secret, address="test")
 
-    assert bearer.proved_recently(secret) is None
+    assert bearer.recent_principal(secret) is None
