@@ -46,7 +46,7 @@ def test_a_project_shows_its_progress_and_its_tasks_by_state(client: Client) -> 
     project = make_project("ledger", name="The ledger")
     make_plan(project, 4, statuses=[Status.COMPLETED, Status.PENDING, Status.BLOCKED, Status.CANCELLED])
     page = html_of(signed_in(client).get("/"))
-    assert "The ledger" in page and "1 of 3" in page and "33 %" in page
+    assert "The ledger" in page and "1 of 3" in page and "33%" in page
     bar = page.partition('class="bar"')[2].partition("</svg>")[0]
     assert re.findall(r'<rect class="(\w+)"', bar) == ["completed", "blocked", "pending"]
 

@@ -58,7 +58,7 @@ def test_a_plan_shows_its_tree_depth_first_with_states_and_progress(client: Clie
     shown = page.partition('<ul class="tree">')[2]
     places = [shown.index(f"<bdi>{name} part</bdi>") for name in ("First", "Middle", "Inner", "Last")]
     assert places == sorted(places)
-    assert "1 of 3" in page and "33 %" in page and "0 of 1" in page
+    assert "1 of 3" in page and "33%" in page and "0 of 1" in page
     assert "Why we do it" in page and "Python 3.12" in page
     tree = page.partition('<ul class="tree">')[2].partition("</section>")[0]
     assert tree.count("<ul>") + 1 == tree.count("</ul>") and tree.count("<li>") == tree.count("</li>") == 4
