@@ -151,7 +151,7 @@ def test_artifacts_are_listed_with_their_paths(client: Client, project: Project)
     assert "src/[U+202E]yp.exe" in listed and "\u202e" not in listed
 
 
-def test_history_says_in_words_what_happened(client: Client, project: Project) -> None:
+def test_history_lists_events_and_changes(client: Client, project: Project) -> None:
     task = make_task(project)
     earlier = timezone.now() - timedelta(minutes=3, seconds=5)
     facts = {"before": {"status": "pending"}, "after": {"status": "needs_revision", "labels": ["a", "b"]}}
