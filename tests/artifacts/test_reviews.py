@@ -202,7 +202,7 @@ def test_a_verdict_that_is_not_possible_sends_nothing(task: Task) -> None:
     Task.objects.filter(pk=task.pk).update(status=Status.PENDING)
     for verdict in (approve, request_revision):
         with pytest.raises(Conflict):
-            verdict(task=task, actor=EVE, comment="Words")
+            verdict(task=task, actor=EVE, reason="Words")
     assert ReviewComment.objects.unsent(task).count() == 1
 
 
