@@ -47,7 +47,7 @@ OFFERS = (
     Offer(
         Verb.CANCEL,
         "Cancel task",
-        "Cancels this task and all of its unfinished subtasks.",
+        "Cancel this task and all of its unfinished subtasks.",
         "may",
         ends_work=True,
         moves_on=False,

@@ -162,29 +162,26 @@ def test_comments_are_sent_once(task: Task) -> None:
     assert request_revision(task=task, actor=EVE, reason="Two").task.review_comment == "Two"
 
 
-def test_the_form_of_a_verdict_says_how_many_comments_go_along_and_asks_for_no_more(client: Client, task: Task) -> None:
+def test_the_form_of_a_revision_counts_drafts_and_then_needs_no_reason(client: Client, task: Task) -> None:
     signed_in(client, is_staff=True)
     address = f"/tasks/{task.public_id}/act/request_revision/"
     assert " required" in html_of(client.get(address)).partition('name="reason"')[2].partition(">")[0]
     _say(task, "Mend it")
     _say(task, "And that")
     page = html_of(client.get(address))
-    assert f'<p class="hint"><a href="/tasks/{task.public_id}/review/">2 ' in page
+    assert 'data-drafts="2"' in page and f'href="/tasks/{task.public_id}/review/"' in page
     assert " required" not in page.partition('name="reason"')[2].partition(">")[0]
     assert client.post(address, {"reason": "", "seen": "in_review:0"}).status_code == 302
     task.refresh_from_db()
     assert (task.status, task.review_comment) == (Status.NEEDS_REVISION, "Mend it\n\nAnd that")
 
 
-def test_the_form_of_an_approval_says_that_no_brief_shows_the_comments_that_wait(client: Client, task: Task) -> None:
+def test_the_form_of_an_approval_counts_drafts(client: Client, task: Task) -> None:
     signed_in(client, is_staff=True)
-    address, review = (
-        f"/tasks/{task.public_id}/act/approve/",
-        f'<p class="hint"><a href="/tasks/{task.public_id}/review/">',
-    )
-    assert review not in html_of(client.get(address))
+    address = f"/tasks/{task.public_id}/act/approve/"
+    assert "data-drafts" not in html_of(client.get(address))
     _say(task)
-    assert review in html_of(client.get(address))
+    assert 'data-drafts="1"' in html_of(client.get(address))
 
 
 def test_neither_words_nor_comments_are_no_reason(task: Task) -> None:

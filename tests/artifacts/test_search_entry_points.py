@@ -137,12 +137,8 @@ def test_the_page_says_what_it_did_not_find(ada: Assistant, client: Client) -> N
     signed_in(client)
     assert 'id="no-results"' in html_of(client.get("/search/?q=unicorn"))
     assert 'id="unknown-project"' in html_of(client.get("/search/?q=unicorn&project=nowhere"))
-<<<<<<< HEAD:tests/artifacts/test_search_entry_points.py
-    assert 'id="no-results"' not in html_of(client.get("/search/"))
-=======
     before = html_of(client.get("/search/"))
     assert 'class="empty"' in before and 'id="no-results"' not in before
->>>>>>> artifacts-economy:tests/artifacts/test_search_doors.py
     deliver(ada, "cats alone")
     assert "data-partial" in html_of(client.get("/search/?q=cats+unicorns"))
 
