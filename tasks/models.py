@@ -43,8 +43,6 @@ class Project(models.Model):
 
 
 class Session(models.Model):
-    """An assistant's stretch of work on a project."""
-
     public_id = models.CharField(max_length=40, unique=True)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="sessions")
     connection_id = models.CharField(max_length=80)

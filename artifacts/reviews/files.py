@@ -34,8 +34,6 @@ _LINE = re.compile(r'<span id="L\d+"[^>]*><a [^>]*></a>')
 
 @dataclass(slots=True)
 class File:
-    """A delivered artifact in its latest version, and the version to compare it with."""
-
     artifact: Artifact
     new: ArtifactVersion
     old_number: int | None
@@ -84,8 +82,6 @@ class DisplayFile:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Display options from the URL: mode, layout, a single file, and an open comment form."""
-
     mode: str = ""
     layout: str = "unified"
     alone: str = ""

@@ -12,8 +12,6 @@ Needs = Mapping[int, Sequence[int]]  # the nodes that block each node. Acyclic; 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """Units of one or more nodes, and the units that block each, by index."""
-
     units: list[list[int]]
     needs: list[list[int]]
 

@@ -81,8 +81,6 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A rendered graph, its text version, and what the legend shows."""
-
     svg: SafeString
     in_words: SafeString
     critical: list[Vertex]
