@@ -1,7 +1,4 @@
-"""Projects, sessions, tasks, dependencies, events, specialists and idempotency keys.
-
-Only `tasks/services/` changes these rows; the constraints hold whatever code does.
-"""
+"""The models of tasks. Only `tasks/services/` changes their rows; the constraints hold whatever code does."""
 
 from __future__ import annotations
 
