@@ -123,7 +123,9 @@ def display(files: Sequence[File], options: Options, comments: Iterable[ReviewCo
     chosen = [file for file in files if file.artifact.public_id == options.alone]
     most = ROWS_ALONE if chosen else ROWS_TOGETHER
     chosen = chosen or ([file for file in files if not file.is_unchanged] or list(files))[:SHOWN_FILES]
-    versions = _with_content(chosen)
+    rows = ArtifactVersion.objects.filter(artifact__in=[file.artifact.pk for file in chosen]).select_related("content")
+    numbers = {number for file in chosen for number in (file.new.number, file.old_number) if number}
+    versions = {(row.artifact_id, row.number): row for row in rows.filter(number__in=numbers)}
     by_version: dict[int, list[ReviewComment]] = {}
     for comment in comments:
         if comment.version_id is not None:
@@ -133,12 +135,6 @@ def display(files: Sequence[File], options: Options, comments: Iterable[ReviewCo
 
 Versions = dict[tuple[int, int], ArtifactVersion]
 Comments = dict[int, list[ReviewComment]]
-
-
-def _with_content(files: Sequence[File]) -> Versions:
-    rows = ArtifactVersion.objects.filter(artifact__in=[file.artifact.pk for file in files]).select_related("content")
-    numbers = {number for file in files for number in (file.new.number, file.old_number) if number}
-    return {(row.artifact_id, row.number): row for row in rows.filter(number__in=numbers)}
 
 
 def _display(file: File, options: Options, versions: Versions, comments: Comments, most: int) -> DisplayFile:

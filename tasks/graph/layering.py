@@ -129,7 +129,10 @@ def _untangle(layers: list[list[int]], lines: list[list[int]], items: int) -> No
     for sweep in range(SWEEPS):
         linked = right if sweep % 2 else left
         for layer in reversed(layers) if sweep % 2 else layers:
-            middle = {item: _middle(linked[item], place, place[item]) for item in layer}
+            middle = {
+                item: sum(place[other] for other in linked[item]) / len(linked[item]) if linked[item] else place[item]
+                for item in layer
+            }
             layer.sort(key=middle.__getitem__)
             _number(layer, place)
 
@@ -138,7 +141,3 @@ def _number(layer: list[int], place: list[float]) -> None:
     step = 1 / (len(layer) + 1)
     for number, item in enumerate(layer, start=1):
         place[item] = number * step
-
-
-def _middle(linked: list[int], place: list[float], otherwise: float) -> float:
-    return sum(place[other] for other in linked) / len(linked) if linked else otherwise
