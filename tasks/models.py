@@ -1,7 +1,4 @@
-"""Projects, sessions, tasks, dependencies, events, specialists and idempotency keys.
-
-Only `tasks/services/` changes these rows; the constraints hold whatever code does.
-"""
+"""The models of tasks. Only `tasks/services/` changes their rows; the constraints hold whatever code does."""
 
 from __future__ import annotations
 
@@ -43,8 +40,6 @@ class Project(models.Model):
 
 
 class Session(models.Model):
-    """An assistant's stretch of work on a project."""
-
     public_id = models.CharField(max_length=40, unique=True)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="sessions")
     connection_id = models.CharField(max_length=80)

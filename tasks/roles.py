@@ -46,8 +46,6 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The roles of a project, and what is wrong with its files."""
-
     roles: dict[str, Role]
     problems: list[str] = field(default_factory=list)
 

@@ -18,6 +18,11 @@ TITLE_LENGTH = 60
 LINE_LENGTH = 120
 BUDGET = 1500  # bytes of rows in a default answer, which keeps the whole answer under 2 kB
 
+_NEXT = {
+    "yours": "continue, then complete_subtask",
+    "free": "execute_subtask: its session has ended",
+    "held": "leave it; take_over=true only if its holder is gone",
+}
 Row = dict[str, Any]
 T = TypeVar("T")
 
@@ -65,15 +70,9 @@ def progress(plan: Task) -> Row:
 
 
 def in_progress(standing: Standing) -> Row:
-    task = standing.task
-    facts = {"task_id": task.public_id, "title": shortened(task.title, TITLE_LENGTH), "whose": standing.whose}
-    if standing.whose == "yours":
-        facts["next"] = "continue, then complete_subtask"
-    elif standing.whose == "free":
-        facts["next"] = "execute_subtask: its session has ended"
-    else:
-        facts["next"] = "leave it; take_over=true only if its holder is gone"
-    return facts
+    task, whose = standing.task, standing.whose
+    title = shortened(task.title, TITLE_LENGTH)
+    return {"task_id": task.public_id, "title": title, "whose": whose, "next": _NEXT[whose]}
 
 
 def stopped(task: Task) -> Row:

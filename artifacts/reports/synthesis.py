@@ -1,7 +1,4 @@
-"""The synthesis of a plan: every summary and artifact, in dependency order.
-
-Unfinished, blocked, failed and cancelled parts are named as such.
-"""
+"""The synthesis of a plan: every summary and artifact in dependency order, and what is missing."""
 
 from __future__ import annotations
 

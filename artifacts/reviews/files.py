@@ -34,8 +34,6 @@ _LINE = re.compile(r'<span id="L\d+"[^>]*><a [^>]*></a>')
 
 @dataclass(slots=True)
 class File:
-    """A delivered artifact in its latest version, and the version to compare it with."""
-
     artifact: Artifact
     new: ArtifactVersion
     old_number: int | None
@@ -84,8 +82,6 @@ class DisplayFile:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Display options from the URL: mode, layout, a single file, and an open comment form."""
-
     mode: str = ""
     layout: str = "unified"
     alone: str = ""
@@ -127,7 +123,9 @@ def display(files: Sequence[File], options: Options, comments: Iterable[ReviewCo
     chosen = [file for file in files if file.artifact.public_id == options.alone]
     most = ROWS_ALONE if chosen else ROWS_TOGETHER
     chosen = chosen or ([file for file in files if not file.is_unchanged] or list(files))[:SHOWN_FILES]
-    versions = _with_content(chosen)
+    rows = ArtifactVersion.objects.filter(artifact__in=[file.artifact.pk for file in chosen]).select_related("content")
+    numbers = {number for file in chosen for number in (file.new.number, file.old_number) if number}
+    versions = {(row.artifact_id, row.number): row for row in rows.filter(number__in=numbers)}
     by_version: dict[int, list[ReviewComment]] = {}
     for comment in comments:
         if comment.version_id is not None:
@@ -137,12 +135,6 @@ def display(files: Sequence[File], options: Options, comments: Iterable[ReviewCo
 
 Versions = dict[tuple[int, int], ArtifactVersion]
 Comments = dict[int, list[ReviewComment]]
-
-
-def _with_content(files: Sequence[File]) -> Versions:
-    rows = ArtifactVersion.objects.filter(artifact__in=[file.artifact.pk for file in files]).select_related("content")
-    numbers = {number for file in files for number in (file.new.number, file.old_number) if number}
-    return {(row.artifact_id, row.number): row for row in rows.filter(number__in=numbers)}
 
 
 def _display(file: File, options: Options, versions: Versions, comments: Comments, most: int) -> DisplayFile:

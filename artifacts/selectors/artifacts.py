@@ -112,7 +112,6 @@ def versions_beginning(project: Project, public_id: str, start: str, *, limit: i
 
 
 def version_by_id(project: Project, public_id: str, number: int | None = None) -> ArtifactVersion:
-    """Return a version of an artifact of this project, the latest by default. Raises NotFound."""
     latest = _latest.first(project=project, public_id=public_id) if number is None else None
     return latest or version_of(artifact_by_id(project, public_id), number)
 
@@ -210,7 +209,6 @@ def with_size(artifacts: QuerySet[Artifact]) -> QuerySet[Artifact]:
 
 
 def count_by_task(task_keys: Iterable[int]) -> dict[int, int]:
-    """Return how many artifacts tasks have, by primary key; tasks without any are left out."""
     rows = Artifact.objects.filter(task_id__in=list(task_keys)).order_by()
     return dict(rows.values_list("task_id").annotate(Count("pk")))
 

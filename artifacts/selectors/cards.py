@@ -170,9 +170,12 @@ def _cards(tasks: list[Task], scopes: frozenset[Scope]) -> dict[int, Card]:
     now = timezone.now()
     cards = {task.pk: _card(task, now, scopes) for task in tasks}
     unfinished = [task.pk for task in tasks if task.status not in FINISHED]
-    for key, number in _waits_for(unfinished):
+    needs: Any = Dependency.objects.open().filter(task__in=unfinished).order_by().values_list("task")
+    for key, number in needs.annotate(Count("depends_on", distinct=True)):
         cards[key].waits_for = number
-    for key, number in _needed_by(unfinished):
+    waiting = Q(task__is_leaf=True, task__archived_at__isnull=True) & ~Q(task__status__in=FINISHED)
+    dependents: Any = Dependency.objects.filter(waiting, depends_on__in=unfinished).order_by().values_list("depends_on")
+    for key, number in dependents.annotate(Count("task", distinct=True)):
         cards[key].needed_by = number
     for key, number in count_by_task(cards).items():
         cards[key].artifacts = number
@@ -182,17 +185,6 @@ def _cards(tasks: list[Task], scopes: frozenset[Scope]) -> dict[int, Card]:
 def _card(task: Task, now: datetime, scopes: frozenset[Scope]) -> Card:
     is_over = task.status == Status.ACTIVE and task.lease_is_over(now)
     return Card(task, lease_is_over=is_over, has_menu=bool(offers_for(task, scopes)))
-
-
-def _waits_for(keys: list[int]) -> Iterable[tuple[int, int]]:
-    found: Any = Dependency.objects.open().filter(task__in=keys).order_by().values_list("task")
-    return found.annotate(Count("depends_on", distinct=True)) if keys else ()
-
-
-def _needed_by(keys: list[int]) -> Iterable[tuple[int, int]]:
-    waiting = Q(task__is_leaf=True, task__archived_at__isnull=True) & ~Q(task__status__in=FINISHED)
-    found: Any = Dependency.objects.filter(waiting, depends_on__in=keys).order_by().values_list("depends_on")
-    return found.annotate(Count("task", distinct=True)) if keys else ()
 
 
 def with_offers(tasks: Iterable[Task], scopes: Iterable[Scope]) -> set[int]:

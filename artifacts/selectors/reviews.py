@@ -32,7 +32,6 @@ class Waiting:
 
 
 def to_review(project: Project | None = None) -> TaskQuerySet:
-    """Return the tasks in review, of one project or all, the longest waiting first."""
     return _on_board(project, Status.IN_REVIEW).order_by("updated_at", "-pk")  # as the index runs
 
 

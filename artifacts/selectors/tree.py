@@ -90,7 +90,10 @@ def folder_of(project: Project, path: str, *, limit: int, cursor: str | None = N
     rows = _files(project, folder, key, name if kind == "file" else "", left + 1) if len(folders) <= limit else []
     if folder and cursor is None and not (folders or rows):
         raise NotFound(f"There is no folder {folder[:300]!r} in project {project.slug}.", next="List the one above it.")
-    more = _cursor(folders[:limit], rows[:left]) if len(folders) + len(rows) > limit else None
+    more = None
+    if len(folders) + len(rows) > limit:
+        last = rows[:left][-1:]
+        more = f"file:{last[0].key}:{last[0].name}" if last else f"folder:0:{folders[limit - 1]}"
     has_pathless = not folder and cursor is None and _pathless(project).exists()
     # The index has `src-old/` before `src/`; people expect it after.
     return Listing(folder, sorted(folders[:limit]), rows[:left], more, has_pathless)
@@ -178,10 +181,6 @@ def _file(version: ArtifactVersion, path: str | None) -> File:
         task_title=artifact.task.title,
         updated_at=artifact.updated_at,
     )
-
-
-def _cursor(folders: list[str], files: list[File]) -> str:
-    return f"file:{files[-1].key}:{files[-1].name}" if files else f"folder:0:{folders[-1]}"
 
 
 def _place(cursor: str | None) -> tuple[str, int, str]:

@@ -60,7 +60,7 @@ def source_parts(request: HttpRequest, content: Content, name: str) -> dict[str,
         "here": here,
         "pages": Pages(page + 1, -(-count_parts(content) // PARTS_PER_PAGE)),
         "count": count_parts(content),
-        "is_wrapped": _is_wrapped(request, longest),
+        "is_wrapped": {"yes": True, "no": False}.get(request.GET.get("wrap", ""), longest > WRAPPED_LINE),
         "turns_text": any(turns_text(part.text) for part in parts),
     }
 
@@ -104,7 +104,3 @@ def _asked_part(request: HttpRequest, content: Content, here: tuple[int, int] | 
     if here:
         return part_of_line(content, here[0])
     return min(number_in(request, "part", least=1, most=LAST_NUMBER), count_parts(content))
-
-
-def _is_wrapped(request: HttpRequest, longest: int) -> bool:
-    return {"yes": True, "no": False}.get(request.GET.get("wrap", ""), longest > WRAPPED_LINE)

@@ -47,7 +47,8 @@ def complete(request: HttpRequest, public_id: str) -> HttpResponseBase:
     task = find_task(public_id)
     if request.method != "POST":
         return _form(request, task, Typed(seen=seen_as(task)))
-    typed = _read(request)
+    sent = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in ("summary", "work", "paths", "seen")}
+    typed = Typed(**sent, kind=request.POST.get("kind", ""), file=request.FILES.get("file"))
     try:
         with refusals_told("completing a task on a page"):
             done = _deliver(request, task, typed)
@@ -57,11 +58,6 @@ def complete(request: HttpRequest, public_id: str) -> HttpResponseBase:
         return _form(request, find_task(public_id), typed, error)
     messages.success(request, _message(done), extra_tags=Verb.COMPLETE)
     return came_from(request, reverse("task", args=[task.public_id]))
-
-
-def _read(request: HttpRequest) -> Typed:
-    texts = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in ("summary", "work", "paths", "seen")}
-    return Typed(**texts, kind=request.POST.get("kind", ""), file=request.FILES.get("file"))
 
 
 def _deliver(request: HttpRequest, task: Task, typed: Typed) -> Delivery:

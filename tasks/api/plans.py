@@ -97,7 +97,6 @@ class PlanViews(TaskApi):
     orderings = {"created_at": "pk", "updated_at": "updated_at"}
 
     def rows(self) -> QuerySet[Task]:
-        """The plans that these credentials may see."""
         return super().rows().filter(parent__isnull=True)
 
     def list(self, request: Request) -> Response:

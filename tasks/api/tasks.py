@@ -72,7 +72,6 @@ class TaskApi(ProjectApi):
     lookup_value_regex = "[^/]+"
 
     def rows(self) -> QuerySet[Task]:
-        """The tasks that these credentials may see."""
         return self.visible(Task.objects.select_related("project", "root", "parent"))
 
     def task(self, task_id: str) -> Task:

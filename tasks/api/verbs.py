@@ -101,7 +101,6 @@ class Claims(TaskApi):
     """What both ways to claim return."""
 
     def claimed(self, made: Claim) -> Reply:
-        """Return the reply to a claim."""
         task = self.task(made.task.public_id)
         catalogue = roles.catalogue(task.project)
         brief = brief_of(task, max_chars=self.given().get("max_chars"), roles=catalogue, links=LINKS)

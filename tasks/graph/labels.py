@@ -24,7 +24,6 @@ def _width_of(character: str) -> float:
 
 
 def width(text: str) -> float:
-    """Estimate the width of a text, in widths of an average letter."""
     return sum(map(_width_of, text))
 
 

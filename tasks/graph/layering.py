@@ -1,17 +1,41 @@
-"""Assign units to layers by longest path, and order each layer by barycenter sweeps."""
+"""Collapse alike nodes into units, assign these to layers by longest path, and order layers by barycenter sweeps."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from tasks.graph.algorithms import in_dependency_order, reachable
 
+SMALLEST = 4  # smaller groups are drawn node by node
+Needs = Mapping[int, Sequence[int]]  # the nodes that block each node. Acyclic; every node is a key.
 SWEEPS = 6
 WAYPOINTS = 2_000
 """Lines that cross layers are routed around units, the shortest first, with at most this many waypoints in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    units: list[list[int]]
+    needs: list[list[int]]
+
+
+def fold(needs: Needs) -> Folded:
+    dependents: dict[int, list[int]] = {node: [] for node in needs}
+    for node, blockers in needs.items():
+        for need in blockers:
+            dependents[need].append(node)
+    alike: dict[tuple[frozenset[int], frozenset[int]], list[int]] = {}
+    for node, blockers in needs.items():
+        alike.setdefault((frozenset(blockers), frozenset(dependents[node])), []).append(node)
+    units: list[list[int]] = []
+    for nodes in alike.values():
+        units += [nodes] if len(nodes) >= SMALLEST else [[node] for node in nodes]
+    unit_of = {node: place for place, unit in enumerate(units) for node in unit}
+    between = [list(dict.fromkeys(unit_of[need] for need in needs[unit[0]])) for unit in units]
+    return Folded(units, between)
 
 
 @dataclass(slots=True)
@@ -105,7 +129,10 @@ def _untangle(layers: list[list[int]], lines: list[list[int]], items: int) -> No
     for sweep in range(SWEEPS):
         linked = right if sweep % 2 else left
         for layer in reversed(layers) if sweep % 2 else layers:
-            middle = {item: _middle(linked[item], place, place[item]) for item in layer}
+            middle = {
+                item: sum(place[other] for other in linked[item]) / len(linked[item]) if linked[item] else place[item]
+                for item in layer
+            }
             layer.sort(key=middle.__getitem__)
             _number(layer, place)
 
@@ -114,7 +141,3 @@ def _number(layer: list[int], place: list[float]) -> None:
     step = 1 / (len(layer) + 1)
     for number, item in enumerate(layer, start=1):
         place[item] = number * step
-
-
-def _middle(linked: list[int], place: list[float], otherwise: float) -> float:
-    return sum(place[other] for other in linked) / len(linked) if linked else otherwise

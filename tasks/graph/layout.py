@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.graph.grouping import Needs, fold
-from tasks.graph.layering import Layered, layered, neighbours_of, parts, ranks
+from tasks.graph.layering import Layered, Needs, fold, layered, neighbours_of, parts, ranks
 
 Point = tuple[int, int]
 

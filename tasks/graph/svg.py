@@ -1,7 +1,4 @@
-"""Render a graph of tasks as SVG: keyboard-accessible links, states by color and shape, the critical path by stroke.
-
-Colors come from the style sheet by class. All text is escaped.
-"""
+"""Render a graph of tasks as SVG: keyboard-accessible links, states by color and shape, the critical path by stroke."""
 
 from __future__ import annotations
 
@@ -81,8 +78,6 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A rendered graph, its text version, and what the legend shows."""
-
     svg: SafeString
     in_words: SafeString
     critical: list[Vertex]

@@ -35,7 +35,6 @@ class Actor:
 
     @classmethod
     def outside(cls, principal: Principal) -> Actor:
-        """The sender of a request without a session: a person, or an access token."""
         kind = "assistant" if principal.token_id else "person"
         return cls(kind=kind, name=principal.name, scopes=principal.scopes)
 

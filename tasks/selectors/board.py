@@ -101,7 +101,15 @@ def waiting(project: Project) -> list[Task]:
 
 def tasks(project: Project, *, filters: Filters, page: int, matches: Sequence[int] = ()) -> Rows[Task]:
     """Return a project's tasks: by last change for a single status (its index), else newest first."""
-    found = _matching(_narrowed(_of_plan(project, filters.plan), filters), filters.q, matches)
+    found = _matching(_of_plan(project, filters.plan), filters.q, matches)
+    if filters.kind == "plan":
+        found = found.plans()
+    elif filters.kind == "leaf":
+        found = found.leaves()
+    if filters.specialist:
+        found = found.filter(specialist=filters.specialist)
+    if filters.status:
+        found = found.filter(status=filters.status)
     shown = found.select_related("root").only(*ROW_FIELDS, "root__public_id", "root__title")
     order = ("-updated_at", "-id") if filters.status else ("-id",)
     total = None
@@ -116,18 +124,6 @@ def _of_plan(project: Project, public_id: str) -> TaskQuerySet:
         return Task.objects.filter(project=project).on_board()
     plan = Task.objects.plans().filter(project=project, public_id=public_id).first()
     return Task.objects.filter(Q(root=plan) | Q(pk=plan.pk)).on_board() if plan else Task.objects.none()
-
-
-def _narrowed(found: TaskQuerySet, filters: Filters) -> TaskQuerySet:
-    if filters.kind == "plan":
-        found = found.plans()
-    elif filters.kind == "leaf":
-        found = found.leaves()
-    if filters.specialist:
-        found = found.filter(specialist=filters.specialist)
-    if filters.status:
-        found = found.filter(status=filters.status)
-    return found
 
 
 def specialists_seen(project: Project) -> list[str]:
@@ -194,7 +190,6 @@ def _sum_of(nodes: list[Node]) -> Counts:
 
 
 def progress(task: Task, shown: Tree) -> Counts | None:
-    """Count the leaves below a task, whether its whole tree is shown or not."""
     if task.is_leaf:
         return None
     return Counts(of_plan(task)) if task.is_plan or shown.is_cut else _sum_of(shown.nodes)
@@ -246,7 +241,6 @@ class Link:
 
 
 def needs(task: Task) -> list[Link]:
-    """Return the dependencies of a task, its own and inherited ones, each task once."""
     return _links(task.dependencies.all(), "depends_on")
 
 

@@ -64,7 +64,6 @@ def progress(counts: dict[str, int]) -> dict[str, int]:
 
 
 def to_review() -> str:
-    """Return how many tasks are in review as text: empty for none, `99+` at most."""
     number = count_up_to_limit(Status.IN_REVIEW)
     return in_words(number) if number else ""
 

@@ -25,8 +25,6 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """The events of one project, of one task, of some verbs; all of them by default."""
-
     project_id: int | None = None
     task_id: int | None = None
     verbs: tuple[str, ...] = ()

@@ -87,7 +87,9 @@ class Filters:
 def sessions(filters: Filters, *, page: int) -> Rows[SessionRow]:
     rows = page_of(filters.narrow().select_related("project"), page=page, size=SESSIONS_PER_PAGE)
     keys = [session.pk for session in rows.items]
-    held, events, costs = _held(keys), _events(keys), _costs(keys)
+    held, events = _held(keys), _events(keys)
+    used: Any = ToolUse.objects.filter(session_id__in=keys).order_by().values("session_id").annotate(**_SUMMED)
+    costs = {use["session_id"]: Cost("", *(use[name] or 0 for name in _SUMMED)) for use in used}
     items = [SessionRow(s, held.get(s.pk, []), events.get(s.pk, 0), costs.get(s.pk, Cost())) for s in rows.items]
     return Rows(items, rows.page, rows.first, rows.has_next, rows.total)
 
@@ -115,15 +117,8 @@ def _events(keys: list[int]) -> dict[int, int | None]:
     return {**{key: number for key, number in few if key is not None}, **dict.fromkeys(many)}
 
 
-def _costs(keys: list[int]) -> dict[int, Cost]:
-    rows: Any = ToolUse.objects.filter(session_id__in=keys).order_by().values("session_id").annotate(**_SUMMED)
-    return {row["session_id"]: Cost("", *(row[name] or 0 for name in _SUMMED)) for row in rows}
-
-
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Totals of the newest sessions of a list, by tool and by client, the largest first."""
-
     tools: list[Cost] = field(default_factory=list)
     clients: list[Cost] = field(default_factory=list)
 

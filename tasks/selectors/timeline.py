@@ -94,7 +94,6 @@ class Timeline:
 
 
 def of(top: Task, *, by_worker: bool, page: int) -> Timeline:
-    """Return who worked when below a task; a constant number of queries."""
     tasks = leaves_below(top).filter(started_at__isnull=False).order_by("position", "id")
     fields = ("public_id", "title", "status", "started_at", "lease_expires_at", "is_leaf", "root_id", "parent_id")
     begun = page_of(tasks.only(*fields), page=page, size=TASKS_OF_WORKERS if by_worker else TASKS_PER_PAGE)

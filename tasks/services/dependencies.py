@@ -1,7 +1,4 @@
-"""Add and remove dependencies; a cycle is refused.
-
-Subtasks inherit the dependencies of their parents, so adding to a parent adds to everything below it.
-"""
+"""Add and remove dependencies, which subtasks inherit from their parents; a cycle is refused."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Idempotency keys: the same call sent twice changes things once, and gets the same answer both times.
-
-The key's row is written in the transaction of the change itself, so either both are there or neither is, whatever
-process dies (IETF draft-ietf-httpapi-idempotency-key-header).
-"""
+"""Idempotency keys, written in the transaction of the change: the same call sent twice changes things once."""
 
 from __future__ import annotations
 

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.graph import layering
-from tasks.graph.grouping import SMALLEST, Needs, fold
-from tasks.graph.layering import ranks
+from tasks.graph.layering import SMALLEST, Needs, fold, ranks
 from tasks.graph.layout import Box, Layout, Size, lay_out, settled
 
 SIZE = Size(width=100, height=20, gap=6, column_gap=30)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tasks.graph import labels
 from tasks.graph.algorithms import critical_path
-from tasks.graph.grouping import Needs
+from tasks.graph.layering import Needs
 from tasks.graph.time_axis import MOST_TICKS, Axis, lasting, tracks
 from tests.tasks.test_drawing_layout import graphs
 
