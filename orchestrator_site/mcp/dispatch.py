@@ -159,15 +159,11 @@ def _expected(kind: str, detail: ErrorDetails) -> str:
 
 
 def _describe(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "a boolean"
-    if isinstance(value, int | float):
-        return f"{str(value)[:_ECHO_LIMIT]}"
     if isinstance(value, str):
-        return f"{value[:_ECHO_LIMIT]!r}"
-    return "a list" if isinstance(value, list) else "an object"
+        return repr(value[:_ECHO_LIMIT])
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)[:_ECHO_LIMIT]
+    return {type(None): "null", bool: "a boolean", list: "a list"}.get(type(value), "an object")
 
 
 def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:

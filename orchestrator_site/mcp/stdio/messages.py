@@ -53,33 +53,16 @@ class Malformed(Exception):
 class Message:
     """A line from the client, parsed as far as the proxy needs it."""
 
-    __slots__ = ("body", "line")
+    __slots__ = ("body", "id", "is_request", "key", "line", "method", "params")
 
     def __init__(self, line: bytes, body: dict[str, Any]) -> None:
         self.line = line
         self.body = body
-
-    @property
-    def id(self) -> Any:
-        return self.body.get("id")
-
-    @property
-    def key(self) -> Key:
-        return key_of(self.id)
-
-    @property
-    def method(self) -> str:
-        method: str = self.body.get("method", "")
-        return method
-
-    @property
-    def params(self) -> dict[str, Any]:
-        params = self.body.get("params")
-        return params if isinstance(params, dict) else {}
-
-    @property
-    def is_request(self) -> bool:
-        return "method" in self.body and "id" in self.body
+        self.id: Any = body.get("id")
+        self.key = key_of(self.id)
+        self.method: str = body.get("method", "")
+        self.params: dict[str, Any] = body["params"] if isinstance(body.get("params"), dict) else {}
+        self.is_request = "method" in body and "id" in body
 
     @property
     def is_modern(self) -> bool:

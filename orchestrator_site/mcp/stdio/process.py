@@ -80,7 +80,7 @@ def _start_with_standard_streams(
     )
     assert process.stdin and process.stdout  # noqa: S101 - both are pipes, as asked for
     with process.stdin, process.stdout:
-        return process, LineWriter(os.dup(process.stdin.fileno()), _ignore), os.dup(process.stdout.fileno())
+        return process, LineWriter(os.dup(process.stdin.fileno()), lambda: None), os.dup(process.stdout.fileno())
 
 
 def _start_with_private_wire(
@@ -108,8 +108,5 @@ def _start_with_private_wire(
     finally:
         os.close(their_input)
         os.close(their_output)
-    return process, LineWriter(our_output, _ignore), our_input
-
-
-def _ignore() -> None:
-    """A worker that has gone is noticed at the end of its output."""
+    # A worker that has gone is noticed at the end of its output.
+    return process, LineWriter(our_output, lambda: None), our_input

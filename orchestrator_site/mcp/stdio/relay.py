@@ -182,20 +182,15 @@ class Relay:
             for entry in waiting:
                 entry.worker = worker
             lines = [entry.message.line for entry in waiting]
-            return self._handshake(lines) + lines
-
-    def _handshake(self, lines: list[bytes]) -> list[bytes]:
-        """Return the handshake to replay; an initialize that still waits is moved there from `lines`."""
-        handshake: list[bytes] = []
-        if self._initialize:
-            if self._initialize.line in lines:
+            handshake: list[bytes] = []
+            if self._initialize and self._initialize.line in lines:
                 lines.remove(self._initialize.line)
                 handshake.append(self._initialize.line)
-            else:
+            elif self._initialize:
                 handshake.append(self._initialize.with_id(REPLAYED_HANDSHAKE))
-        if self._initialized:
-            handshake.append(self._initialized.line)
-        return handshake
+            if self._initialized:
+                handshake.append(self._initialized.line)
+            return handshake + lines
 
     def lose(self, worker: WorkerSink) -> None:
         """Take back the requests of a worker that ended, and answer those that must not be sent again."""
