@@ -21,12 +21,11 @@ def local_owner() -> User:
     Several processes may do so at once; the unique name makes sure that all of them get the same account.
     """
     present = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
-    return present or next(user for user in map(_make, _names()) if user.is_superuser and user.is_active)
-
-
-def _make(name: str) -> User:
+    if present is not None:
+        return present
     facts = {"is_staff": True, "is_superuser": True, "password": make_password(None)}
-    return User.objects.get_or_create(username=name, defaults=facts)[0]
+    made = (User.objects.get_or_create(username=name, defaults=facts)[0] for name in _names())
+    return next(user for user in made if user.is_superuser and user.is_active)
 
 
 def _names() -> Iterator[str]:

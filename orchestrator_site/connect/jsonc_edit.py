@@ -47,7 +47,15 @@ def remove_member(text: str, path: tuple[str, ...]) -> str:
             return text
         node = member.value
     last = _only(node, path[-1]) if node.is_object else None
-    return text if last is None else _apply(text, _removal(text, node, last))
+    if last is None:
+        return text
+    end = (last.comma if last.comma >= 0 else last.value.end - 1) + 1
+    edits: list[Edit] = [(*_whole_line(text, last.start, end), "")]
+    index = node.members.index(last)
+    if last.comma < 0 and index > 0:  # otherwise the comma before it would remain
+        comma = node.members[index - 1].comma
+        edits.append((comma, comma + 1, ""))
+    return _apply(text, edits)
 
 
 def _require_object(node: Node, name: str) -> None:
@@ -114,17 +122,6 @@ def _end_of_line(text: str, at: int) -> int:
 
 
 # Removal
-
-
-def _removal(text: str, node: Node, member: Member) -> list[Edit]:
-    start = member.start
-    end = (member.comma if member.comma >= 0 else member.value.end - 1) + 1
-    edits: list[Edit] = []
-    index = node.members.index(member)
-    if member.comma < 0 and index > 0:  # otherwise the comma before it would remain
-        comma = node.members[index - 1].comma
-        edits.append((comma, comma + 1, ""))
-    return [*edits, (*_whole_line(text, start, end), "")]
 
 
 def _whole_line(text: str, start: int, end: int) -> tuple[int, int]:

@@ -144,12 +144,10 @@ def _with_secret(planned: PlannedChange, wanted: Http, secret: str) -> PlannedCh
 
 
 def _write(planned: Iterable[PlannedChange]) -> list[Path]:
-    backups = []
-    for each in planned:
-        is_private = holds_secret(each.entry, each.config_file)
-        backup = files.write(each.before, each.after, is_private=is_private)
-        backups += [backup] if backup else []
-    return backups
+    backups = [
+        files.write(each.before, each.after, is_private=holds_secret(each.entry, each.config_file)) for each in planned
+    ]
+    return [backup for backup in backups if backup]
 
 
 def holds_secret(entry: dict[str, Any], config_file: ConfigFile) -> bool:

@@ -135,7 +135,16 @@ def invalid(problems: list[dict[str, Any]], *, next: str = "") -> Invalid:
 
     It names as many as fit into a small answer, and always how many there are.
     """
-    shown = _fitting([_shortened(problem) for problem in problems])
+    shown: list[dict[str, Any]] = []
+    budget = _BUDGET
+    for problem in problems:
+        short: dict[str, Any] = {name: value[:_TEXT_LIMIT] for name, value in problem.items() if isinstance(value, str)}
+        if allowed := problem.get("allowed"):
+            short["allowed"] = [str(each)[:_ALLOWED_TEXT_LIMIT] for each in allowed[:_ALLOWED_LIMIT]]
+        budget -= len(str(short).encode())
+        if budget < 0 and shown:
+            break
+        shown.append(short)
     first = shown[0]
     place = f"{first['at']}: " if first.get("at") else ""
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -143,19 +152,3 @@ def invalid(problems: list[dict[str, Any]], *, next: str = "") -> Invalid:
     if len(shown) < len(problems):
         details["problems_total"] = len(problems)
     return Invalid(f"{place}{first['problem']}{more}", next=next, details=details)
-
-
-def _shortened(problem: dict[str, Any]) -> dict[str, Any]:
-    short: dict[str, Any] = {name: value[:_TEXT_LIMIT] for name, value in problem.items() if isinstance(value, str)}
-    if allowed := problem.get("allowed"):
-        short["allowed"] = [str(each)[:_ALLOWED_TEXT_LIMIT] for each in allowed[:_ALLOWED_LIMIT]]
-    return short
-
-
-def _fitting(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    budget = _BUDGET
-    for number, problem in enumerate(problems):
-        budget -= len(str(problem).encode())
-        if budget < 0 and number:
-            return problems[:number]
-    return problems

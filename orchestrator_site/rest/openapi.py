@@ -38,24 +38,8 @@ IDEMPOTENCY_KEY = Parameter("Idempotency-Key", "A new UUID for every new request
 IF_MATCH = Parameter("If-Match", "The ETag that was read: 412 where it has changed since.", _ETAG_LIST)
 IF_NONE_MATCH = Parameter("If-None-Match", "The known ETag: 304 where nothing has changed.")
 ETAG = {"ETag": {"schema": _STRING, "description": "Identifies this state, for If-Match and If-None-Match."}}
-PAGING = {
-    "cursor": "The start of the page, from `next` or `previous`.",
-    "limit": "How many rows.",
-    "ordering": "The order; `-` reverses it.",
-}
-PROBLEMS = {
-    "400": ("Invalid", "invalid", "Invalid request; `problems` says where."),
-    "401": ("NoCredentials", "forbidden", "Missing or unknown credentials."),
-    "403": ("Forbidden", "forbidden", "The credentials lack a scope."),
-    "404": ("NotFound", "not_found", "Not found, or in another project."),
-    "409": ("Conflict", "conflict", "The state does not allow this, or the key was used for another request."),
-    "412": ("Stale", "conflict", "It has changed since it was read."),
-    "413": ("TooLarge", "too_large", "Too large."),
-    "416": ("NoSuchRange", "invalid", "The range begins after the end."),
-    "429": ("TooMany", "forbidden", "Too many requests with unknown credentials, see Retry-After."),
-    "503": ("Transient", "transient", "A temporary failure, see Retry-After."),
-    "default": ("Other", "invalid", "Any other problem."),
-}
+PAGING: dict[str, str] = _PARTS["paging"]
+PROBLEMS: dict[str, list[str]] = _PARTS["problems"]
 """What the document calls each status, its most common code, and what it means."""
 
 

@@ -47,7 +47,8 @@ class CursorPaging(BasePagination):
         """Return the rows of a page. Raises Invalid for a bad limit, ordering or cursor."""
         self._url = request.build_absolute_uri()
         limit = PAGE_SIZE.read(request) or LIMIT_DEFAULT
-        self._name = _ordering_in(request, view)
+        self._name = str(request.query_params.get("ordering", view.ordering))
+        require_choice("ordering", self._name, [sign + name for name in view.orderings for sign in ("", "-")])
         self._column = view.orderings[self._name.lstrip("-")]
         place = _place_in(request, self._name, queryset, self._column)
         backward = place is not None and place.backward
@@ -99,12 +100,6 @@ class CursorPaging(BasePagination):
         return replace_query_param(self._url, "cursor", urlsafe_b64encode(packed).decode().rstrip("="))
 
 
-def _ordering_in(request: Request, view: Any) -> str:
-    name = str(request.query_params.get("ordering", view.ordering))
-    require_choice("ordering", name, [sign + name for name in view.orderings for sign in ("", "-")])
-    return name
-
-
 def _place_in(request: Request, name: str, queryset: QuerySet[Any], column: str) -> _Place | None:
     cursor = request.query_params.get("cursor")
     if cursor is None:
@@ -116,17 +111,14 @@ def _place_in(request: Request, name: str, queryset: QuerySet[Any], column: str)
         if ordering != name or not isinstance(backward, bool) or type(key) is not int or abs(key) >= _BIGGEST:
             raise ValueError
         field = queryset.model._meta.pk if column == "pk" else queryset.model._meta.get_field(column)
-        value = _comparable(field.to_python(value))
+        value = field.to_python(value)
+        # What the database cannot compare with.
+        if value is None or unstorable(str(value)) or (isinstance(value, int) and abs(value) >= _BIGGEST):
+            raise ValueError
+        value = value.astimezone(UTC) if isinstance(value, datetime) else value
     except (ValueError, TypeError, OverflowError, ValidationError, RecursionError) as error:
         raise Invalid(
             "cursor: invalid cursor.",
             next="Use the URLs in next and previous, or omit the cursor.",
         ) from error
     return _Place(backward, value, key)
-
-
-def _comparable(value: Any) -> Any:
-    """Return a value that the database can compare with. Raises ValueError or OverflowError for others."""
-    if value is None or unstorable(str(value)) or (isinstance(value, int) and abs(value) >= _BIGGEST):
-        raise ValueError
-    return value.astimezone(UTC) if isinstance(value, datetime) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
@@ -17,13 +17,6 @@ from django.utils.safestring import SafeString
 from orchestrator_site.kernel.errors import OrchestratorError
 from orchestrator_site.kernel.identity import Scope, scopes_of
 
-if TYPE_CHECKING:  # the classes are generic for the type checker alone
-    _ModelAdmin = admin.ModelAdmin[Any]
-    _Paginator = Paginator[Any]
-else:
-    _ModelAdmin = admin.ModelAdmin
-    _Paginator = Paginator
-
 MOST = 200
 """The most rows that one action changes, each in its own transaction."""
 ERRORS_SHOWN = 20
@@ -34,7 +27,7 @@ COUNTED = 10_000
 """Rows that a list can page through; searches and filters find the others."""
 
 
-class BoundedPaginator(_Paginator):
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the type checker alone
     """Counts only as far as anybody pages: a full count would read everything."""
 
     @cached_property
@@ -43,7 +36,7 @@ class BoundedPaginator(_Paginator):
         return min(rows.order_by().values("pk")[: COUNTED + 1].count(), COUNTED)
 
 
-class ReadOnlyAdmin(_ModelAdmin):
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # the same
     """For rows that only services change."""
 
     list_per_page = 50

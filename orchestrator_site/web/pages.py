@@ -30,21 +30,13 @@ def page(view: Page) -> Page:
 
 def form(scope: Scope) -> Callable[[Page], Page]:
     """A page with a form, for users with the scope."""
-
-    def made(view: Page) -> Page:
-        allowed = require_http_methods(["GET", "HEAD", "POST"])
-        return _private(login_required(allowed(with_errors_shown(_with_scope(scope, view)))))
-
-    return made
+    allowed = require_http_methods(["GET", "HEAD", "POST"])
+    return lambda view: _private(login_required(allowed(with_errors_shown(_with_scope(scope, view)))))
 
 
 def action_view(scope: Scope) -> Callable[[Page], Page]:
     """A POST-only URL that redirects to a page, for users with the scope."""
-
-    def made(view: Page) -> Page:
-        return login_required(require_POST(with_errors_shown(_with_scope(scope, view))))
-
-    return made
+    return lambda view: login_required(require_POST(with_errors_shown(_with_scope(scope, view))))
 
 
 def _with_scope(scope: Scope, view: Page) -> Page:

@@ -5,31 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 
 from orchestrator_site.mcp.stdio import messages
-from orchestrator_site.mcp.stdio.framing import RECEIPT, log
+from orchestrator_site.mcp.stdio.framing import RECEIPT, LineWriter, log
 from orchestrator_site.mcp.stdio.messages import Key, Malformed, Message
+from orchestrator_site.mcp.stdio.process import Worker
 
 REPLAYED_HANDSHAKE = "orchestrator-replayed-handshake"
 # Only these can open a session, which must end with the connection.
 _CALLS = frozenset({"tools/call", "resources/read", "prompts/get"})
-
-
-class Sink(Protocol):
-    """The pipe of the client."""
-
-    def send(self, line: bytes) -> None:
-        """Write one whole line."""
-
-
-class WorkerSink(Sink, Protocol):
-    """A running worker, as the relay sees it."""
-
-    is_useful: bool
-
-    def send_first(self, lines: Callable[[], list[bytes]]) -> None:
-        """Write lines before any that another thread sends."""
 
 
 class Pending:
@@ -37,7 +22,7 @@ class Pending:
 
     __slots__ = ("is_acknowledged", "is_begun", "is_retry", "message", "worker")
 
-    def __init__(self, message: Message, worker: WorkerSink | None) -> None:
+    def __init__(self, message: Message, worker: Worker | None) -> None:
         self.message = message
         self.worker = worker
         self.is_begun = False
@@ -64,11 +49,11 @@ class Pending:
 class Relay:
     """Passes lines both ways. It is thread-safe, and holds no lock while it writes to a pipe."""
 
-    def __init__(self, client: Sink, when_idle: Callable[[], None]) -> None:
+    def __init__(self, client: LineWriter, when_idle: Callable[[], None]) -> None:
         self._client = client
         self._when_idle = when_idle
         self._lock = Lock()
-        self._worker: WorkerSink | None = None
+        self._worker: Worker | None = None
         self._pending: dict[Key, Pending] = {}
         self._initialize: Message | None = None
         self._initialized: Message | None = None
@@ -126,7 +111,7 @@ class Relay:
 
     # From a worker
 
-    def from_worker(self, worker: WorkerSink, line: bytes) -> None:
+    def from_worker(self, worker: Worker, line: bytes) -> None:
         """Handle a line from a worker; what is not a message goes to standard error, not to the client."""
         try:
             body = json.loads(line)
@@ -142,7 +127,7 @@ class Relay:
             self._client.send(line)
         self._notify_if_idle()
 
-    def _concerns_client(self, worker: WorkerSink, body: dict[str, Any]) -> bool:
+    def _concerns_client(self, worker: Worker, body: dict[str, Any]) -> bool:
         with self._lock:
             if "method" in body:
                 return self._concerns_client_unasked(body)
@@ -169,11 +154,11 @@ class Relay:
 
     # The life of workers
 
-    def adopt(self, worker: WorkerSink) -> None:
+    def adopt(self, worker: Worker) -> None:
         """Switch to a worker, beginning with the handshake and the requests that still wait."""
         worker.send_first(lambda: self._introduce(worker))
 
-    def _introduce(self, worker: WorkerSink) -> list[bytes]:
+    def _introduce(self, worker: Worker) -> list[bytes]:
         with self._lock:
             self._worker = worker
             self._retry_after_ms = 0
@@ -192,7 +177,7 @@ class Relay:
                 handshake.append(self._initialized.line)
             return handshake + lines
 
-    def lose(self, worker: WorkerSink) -> None:
+    def lose(self, worker: Worker) -> None:
         """Take back the requests of a worker that ended, and answer those that must not be sent again."""
         with self._lock:
             self._worker = None
