@@ -41,7 +41,7 @@ def job(name: str, *, every: timedelta, timeout: timedelta = MINUTE) -> Callable
     worker. Raises ValueError for anything else, and for a name that is taken.
     """
     if every < MINUTE or every % MINUTE:
-        raise ValueError(f"{name}: a job runs every full minute or number of minutes.")
+        raise ValueError(f"{name}: a job runs every one or more full minutes.")
     if not timedelta() < timeout <= timedelta(seconds=settings.Q_CLUSTER["timeout"]):
         raise ValueError(f"{name}: the timeout of a job is at most that of the queue.")
 

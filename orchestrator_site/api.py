@@ -22,14 +22,14 @@ from orchestrator_site.rest.problems import TITLES, unknown_address
 from orchestrator_site.tokens.api import TokenViews
 from tasks.api.events import EventViews
 
-ADDRESSES = ("projects", "sessions", "plans", "tasks", "artifacts", "uploads", "events", "tokens")
+RESOURCES = ("projects", "sessions", "plans", "tasks", "artifacts", "uploads", "events", "tokens")
 
 
-class Addresses(serializers.Serializer[Any]):
+class Resources(serializers.Serializer[Any]):
     """The URLs of all resources."""
 
     def get_fields(self) -> dict[str, Any]:
-        return {name: serializers.URLField() for name in ADDRESSES}
+        return {name: serializers.URLField() for name in RESOURCES}
 
 
 class Meaning(serializers.Serializer[Any]):
@@ -44,11 +44,11 @@ class Meaning(serializers.Serializer[Any]):
 class Index(APIView):
     """The root of the API."""
 
-    serializer_class = Addresses
+    serializer_class = Resources
 
     def get(self, request: Request) -> Response:
         """List the resources."""
-        return Response({name: request.build_absolute_uri(f"/api/v1/{name}") for name in ADDRESSES})
+        return Response({name: request.build_absolute_uri(f"/api/v1/{name}") for name in RESOURCES})
 
 
 class ProblemType(APIView):
@@ -60,8 +60,7 @@ class ProblemType(APIView):
 
     def get(self, request: Request, code: str) -> Response:
         """Explain a code."""
-        classes = [each for each in vars(errors).values() if isinstance(each, type)]
-        kinds = {each.code: each for each in classes if OrchestratorError in each.__bases__}
+        kinds = {each.code: each for each in OrchestratorError.__subclasses__() if each.__module__ == errors.__name__}
         if code not in kinds:
             raise NotFound(f"No problem {code[:40]!r}.", details={"allowed": sorted(kinds)})
         about = " ".join((kinds[code].__doc__ or "").split())

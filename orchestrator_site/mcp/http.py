@@ -168,6 +168,8 @@ def caller_of(context: Context[Any, Any]) -> Caller:
 
 def _address_error(headers: Headers, scheme: str) -> tuple[int, str, str] | None:
     """Return an error for requests from pages of other sites, also by DNS rebinding (MCP 2026-07-28, Transports)."""
+    if len(headers.getlist("host")) > 1:  # the HTTP parser lets them through
+        return 400, "invalid", "Host: must be sent once."
     host = headers.get("host", "")
     name, _ = split_domain_port(host)
     if not name or not validate_host(name, settings.ALLOWED_HOSTS):

@@ -87,10 +87,9 @@ class Api(GenericViewSet[Any]):
         if any(unstorable(str(part)) for part in kwargs.values()):
             raise NotFound("No such URL.")
         self._check_parameters()
-        if "If-Match" in request.headers and request.method not in ("GET", "HEAD"):
-            if self.action_name not in self.conditional:
-                raise Invalid("If-Match: not supported here.", next="Omit it.")
-            self.guard()
+        is_read = request.method in ("GET", "HEAD")
+        if "If-Match" in request.headers and not is_read and self.action_name not in self.conditional:
+            raise Invalid("If-Match: not supported here.", next="Send it with PUT, PATCH or DELETE.")
 
     def headers_of(self, action: str, method: str) -> tuple[Parameter, ...]:
         return self.request_headers.get(action, ())

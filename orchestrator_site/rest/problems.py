@@ -44,7 +44,7 @@ TITLES = {
 _ALLOWED = "allowed\n"
 
 
-class Refusal(exceptions.APIException):
+class CredentialsError(exceptions.APIException):
     """Credentials that were refused, with the headers that go with it."""
 
     def __init__(self, message: str, *, status: int, headers: dict[str, str]) -> None:
@@ -106,7 +106,7 @@ def understood(error: Exception) -> Problem:
     match error:
         case OrchestratorError():
             return Problem(error, error.status, _retry_after(error))
-        case Refusal():
+        case CredentialsError():
             return Problem(Forbidden(str(error.detail)), error.status_code, error.headers)
         case exceptions.ValidationError():
             found = list(_problems(error.detail))

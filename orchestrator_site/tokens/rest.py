@@ -10,7 +10,7 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.request import Request
 
 from orchestrator_site.kernel.identity import Principal, person
-from orchestrator_site.rest.problems import Refusal
+from orchestrator_site.rest.problems import CredentialsError
 from orchestrator_site.tokens.bearer import TokenError, authenticate, bearer_of
 
 
@@ -24,7 +24,7 @@ class BearerAuthentication(BaseAuthentication):
         try:
             principal = authenticate(secret, address=request.META.get("REMOTE_ADDR", ""))
         except TokenError as error:
-            raise Refusal(error.message, status=error.status, headers=error.headers) from error
+            raise CredentialsError(error.message, status=error.status, headers=error.headers) from error
         return SimpleLazyObject(lambda: User.objects.get(pk=principal.user_id or 0)), principal
 
     def authenticate_header(self, request: Request) -> str:

@@ -22,6 +22,7 @@ MOST = 200
 ERRORS_SHOWN = 20
 """Errors that are shown one by one."""
 Action = Callable[..., Any]
+Column = Callable[[Any, Any], SafeString | str]
 COUNTED = 10_000
 """Rows that a list can page through; searches and filters find the others."""
 
@@ -64,9 +65,25 @@ def link_to(row: Model | None, words: str = "") -> SafeString | str:
     return format_html('<a href="{}"><bdi>{}</bdi></a>', address, words or row)
 
 
-def link_to_list(model: str, words: str, **filters: Any) -> SafeString:
-    query = "&".join(f"{name}={value}" for name, value in filters.items())
-    return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, words)
+def row_link(field: str) -> Column:
+    """Return a column that links to the row in a field."""
+
+    @admin.display(description=field.replace("_", " "))
+    def column(_: Any, row: Model) -> SafeString | str:
+        return link_to(getattr(row, field))
+
+    return column
+
+
+def list_link(model: str, words: str, field: str, *, description: str = "") -> Column:
+    """Return a column that links to the admin list of another model, with the rows that name this one in a field."""
+
+    @admin.display(description=description or words.lower())
+    def column(_: Any, row: Model) -> SafeString:
+        address = reverse(f"admin:{model}_changelist")
+        return format_html('<a href="{}?{}__id__exact={}">{}</a>', address, field, row.pk, words)
+
+    return column
 
 
 def may(request: HttpRequest, scope: Scope) -> bool:

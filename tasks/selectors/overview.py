@@ -32,8 +32,6 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The state of a project as one session sees it."""
-
     counts: dict[str, int]
     active: list[Standing]
     needs_revision: Rows
@@ -72,23 +70,22 @@ def overview(project: Project, session: Session | None, *, plan: Task | None = N
     by_status = counts.of_tree(key) if plan else counts.of_project(project)
     return Overview(
         counts=by_status,
-        active=_active(queries, key, session) if by_status.get(Status.ACTIVE) else [],
+        active=_active(queries, key, session, min(SHOWN, by_status.get(Status.ACTIVE, 0))),
         needs_revision=_rows(queries, key, [Status.NEEDS_REVISION], by_status),
         waits_for_a_person=_rows(queries, key, [Status.IN_REVIEW, Status.BLOCKED, Status.FAILED], by_status),
         next_ready=queries.ready.first(key=key),
     )
 
 
-def _active(queries: _Queries, key: int, session: Session | None) -> list[Standing]:
-    """The session's own tasks first, then those without a holder, then those of others."""
-    found = [Standing(task, "yours") for task in (queries.own(key=key, session=session) if session else [])]
-    if len(found) < SHOWN:
+def _active(queries: _Queries, key: int, session: Session | None, wanted: int) -> list[Standing]:
+    """The session's own tasks first, then those without a holder, then those of others; no more than `wanted`."""
+    found = [Standing(task, "yours") for task in (queries.own(key=key, session=session) if wanted and session else [])]
+    if len(found) < wanted:
         over = queries.over(key=key, now=timezone.now(), known=_keys(found))
-        found += [Standing(task, "free") for task in over[: SHOWN - len(found)]]
-    if len(found) < SHOWN:
-        others = queries.others(key=key, known=_keys(found))
-        found += [Standing(task, "held") for task in others[: SHOWN - len(found)]]
-    return found
+        found += [Standing(task, "free") for task in over]
+    if len(found) < wanted:
+        found += [Standing(task, "held") for task in queries.others(key=key, known=_keys(found))]
+    return found[:wanted]
 
 
 def _keys(known: list[Standing]) -> list[int]:

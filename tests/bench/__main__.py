@@ -15,7 +15,21 @@ from pathlib import Path
 
 from tests.bench import figures
 
-NAMES = ("start", "lists", "plan", "work", "storm", "artifact", "search", "memory", "http", "status", "welcome", "next")
+NAMES = (
+    "start",
+    "lists",
+    "plan",
+    "work",
+    "storm",
+    "million",
+    "artifact",
+    "search",
+    "memory",
+    "http",
+    "status",
+    "welcome",
+    "next",
+)
 NAMES += ("uploads", "pages", "work-on-large", "memory-on-large")
 
 

@@ -35,6 +35,21 @@ def artifact(bench: Bench) -> Iterator[Figure]:
         yield Figure(f"artifact of {size}, memory of front + worker over idle, out", _over(client, idle), "MB")
 
 
+def million(bench: Bench) -> Iterator[Figure]:
+    """1,000,000 characters, delivered by one call and read back by one."""
+    with doors.server(bench.home, bench.folder("million")) as client:
+        timed = doors.Timed(doors.over(client), client)
+        for number in range(bench.runs(10) + 1):
+            text = f"{number:09d}{_text(1_050_000)}"[:1_000_000]
+            sent = {"task_id": claimed(timed.call), "summary": "All of it.", "next_action": "complete"}
+            done = timed("in", "complete_subtask", detailed_work=text, **sent)
+            artifact_id = done["artifact_info"]["artifact_id"]
+            if timed("back", "read_artifact", artifact_id=artifact_id, limit=len(text))["text"] != text:
+                raise Failed("The work differs.")
+        yield timed.figure("1,000,000 characters delivered, pipe", "in", skip=1, goal=60, peer=143)
+        yield timed.figure("1,000,000 characters read back, pipe", "back", skip=1, goal=40, peer=53)
+
+
 def _text(size: int) -> str:
     """Lines that differ, so that nothing is told from its compression; one in eight is not ASCII."""
     lines, length, number = [], 0, 0

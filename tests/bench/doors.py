@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
 from typing import Any
 
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.mcp import dispatch, registry
 from orchestrator_site.mcp.server import load_tools
 from tasks.services.caller import Caller
+from tests.bench.figures import Figure, times
 from tests.mcp.stdio_client import StdioClient, children, connected
 
 Facts = dict[str, Any]
@@ -53,10 +59,56 @@ def over(client: StdioClient) -> Call:
 
 
 @contextmanager
-def both(home: Path, folder: Path, **options: Any) -> Iterator[list[tuple[str, Call]]]:
+def both(home: Path, folder: Path, **options: Any) -> Iterator[list[tuple[str, Timed]]]:
     """Return both ways by their names; goals are compared with the pipe, which is what users feel."""
     with server(home, folder, **options) as client:
-        yield [("in process", in_process(folder)), ("pipe", over(client))]
+        yield [("in process", Timed(in_process(folder))), ("pipe", Timed(over(client), client))]
+
+
+@dataclass(slots=True)
+class Timed:
+    """Calls a tool and notes how long each call took, and the CPU of each process where there are several."""
+
+    call: Call
+    client: StdioClient | None = None
+    ms: dict[str, list[float]] = field(default_factory=dict)
+    cpu: dict[str, list[Counter[str]]] = field(default_factory=dict)
+
+    def __call__(self, what: str, tool: str, **arguments: object) -> Facts:
+        before, began = self._cpu(), perf_counter()
+        facts = self.call(tool, **arguments)
+        self.ms.setdefault(what, []).append((perf_counter() - began) * 1000)
+        after = self._cpu()
+        after.subtract(before)
+        self.cpu.setdefault(what, []).append(after)
+        return facts
+
+    def figure(self, name: str, what: str, *, skip: int = 0, **more: Any) -> Figure:
+        """Return what one kind of call took, without the first ones, which fill caches."""
+        taken = self.cpu[what][skip:]
+        cpu = {process: median(each[process] for each in taken) for process in taken[0]}
+        return times(name, self.ms[what][skip:], cpu=cpu, **more)
+
+    def _cpu(self) -> Counter[str]:
+        if self.client is None:
+            return Counter()
+        front = self.client.process.pid
+        pids = zip(("front", "worker"), (front, *children(front)), strict=False)
+        return Counter({name: _cpu_ms(pid) for name, pid in pids} | {"client": process_time() * 1000})
+
+
+def _cpu_ms(pid: int) -> float:
+    """Return what the threads of a process have used, which the scheduler counts in nanoseconds."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e6
+
+
+def pages_written(home: Path, change: Callable[[], object]) -> int:
+    """Return how many pages a change appends to the write-ahead log."""
+    with closing(sqlite3.connect(home / "orchestrator.sqlite3")) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        change()
+        return int(database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1])
 
 
 def size_of(facts: Facts) -> int:

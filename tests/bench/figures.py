@@ -7,8 +7,8 @@ import platform
 import sqlite3
 import statistics
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +20,10 @@ Samples = Sequence[float]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table. Where there is a goal, `value` may be at most that, or must be `at_least` that."""
+    """One line of the table. Where there is a goal, `value` may be at most that, or must be `at_least` that.
+
+    `peer` is what the best of its peers took, measured elsewhere; `cpu` is the CPU of a call in ms, by process.
+    """
 
     what: str
     value: float
@@ -30,6 +33,8 @@ class Figure:
     p95: float | None = None
     runs: int = 1
     at_least: bool = False
+    peer: float | None = None
+    cpu: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def met(self) -> bool | None:
@@ -43,14 +48,25 @@ class Figure:
         facts = {"what": self.what, "unit": self.unit, "value": round(self.value, 3), "runs": self.runs}
         spread = {"best": self.best, "p95": self.p95} if self.best is not None and self.p95 is not None else {}
         goal = {} if self.goal is None else {"goal": self.goal, "met": self.met}
-        return facts | {name: round(number, 3) for name, number in spread.items()} | goal
+        peer = {} if self.peer is None else {"peer": self.peer}
+        cpu = {f"cpu_{name}": round(number, 3) for name, number in self.cpu.items()}
+        return facts | {name: round(number, 3) for name, number in spread.items()} | goal | peer | cpu
 
 
-def times(what: str, samples: Samples, *, goal: float | None = None, unit: str = "ms") -> Figure:
+def times(
+    what: str,
+    samples: Samples,
+    *,
+    goal: float | None = None,
+    unit: str = "ms",
+    peer: float | None = None,
+    cpu: Mapping[str, float] | None = None,
+) -> Figure:
     """Make a figure of many measurements: best, median, and the 95th of a hundred where there are enough."""
     ordered = sorted(samples)
     p95 = ordered[int(len(ordered) * 0.95)] if len(ordered) >= 20 else ordered[-1]
-    return Figure(what, statistics.median(ordered), unit, goal, ordered[0], p95, len(ordered))
+    median = statistics.median(ordered)
+    return Figure(what, median, unit, goal, ordered[0], p95, len(ordered), peer=peer, cpu=cpu or {})
 
 
 def milliseconds(call: Callable[[], object], *, runs: int, warm_up: int = 2) -> list[float]:
@@ -92,8 +108,8 @@ def _processor() -> str:
 
 def show_heading() -> None:
     """Print the first lines of the table."""
-    print(f"{'what':<68} {'goal':>10} {'p50/value':>12} {'best':>9} {'p95':>9} {'runs':>5}  met")
-    print("-" * 122)
+    print(f"{'what':<68} {'goal':>10} {'[peer]':>8} {'p50/value':>12} {'best':>9} {'p95':>9} {'runs':>5}  met  CPU")
+    print("-" * 150)
 
 
 def show(figure: Figure) -> None:
@@ -102,7 +118,10 @@ def show(figure: Figure) -> None:
     best, p95 = ("" if number is None else _number(number) for number in (figure.best, figure.p95))
     met = {None: "", True: "yes", False: "NO"}[figure.met]
     value = f"{_number(figure.value)} {figure.unit}"
-    print(f"{figure.what:<68} {goal:>10} {value:>12} {best:>9} {p95:>9} {figure.runs:>5}  {met}".rstrip())
+    peer = "" if figure.peer is None else f"[{_number(figure.peer)}]"
+    cpu = ", ".join(f"{name} {_number(ms)}" for name, ms in figure.cpu.items())
+    line = f"{figure.what:<68} {goal:>10} {peer:>8} {value:>12} {best:>9} {p95:>9} {figure.runs:>5}  {met:<3}  {cpu}"
+    print(line.rstrip())
     sys.stdout.flush()
 
 

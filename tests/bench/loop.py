@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from time import perf_counter
+from functools import partial
 
 from tests.bench import doors
 from tests.bench.context import Bench
-from tests.bench.doors import Call, Facts
+from tests.bench.doors import Call, Facts, Timed
 from tests.bench.figures import Figure, times
 
 WORK_CHARACTERS = 12_534
@@ -28,59 +28,66 @@ _STEPS = (
 
 
 def plan(bench: Bench) -> Iterator[Figure]:
-    """Plans of 8 and of 1,000."""
+    """Plans of 1, of 8 and of 1,000."""
     with doors.both(bench.home, bench.folder("plan")) as ways:
-        for size, goal, runs in ((8, 15, bench.runs(100)), (1000, 500, bench.runs(30) // 3)):
-            for name, call in ways:
-                samples = [_timed(call, "plan_task", **plan_of(size, number))[1] for number in range(runs + 1)]
-                yield times(f"plan of {size:,}, {name}", samples[1:], goal=goal if name == "pipe" else None)
+        for size, goal, peer, runs in ((1, 3, 2.5, 100), (8, 6, 9.1, 100), (1000, 150, None, 10)):
+            for name, timed in ways:
+                for number in range(bench.runs(runs) + 2):
+                    timed(str(size), "plan_task", **plan_of(size, number))
+                more = {"goal": goal, "peer": peer} if name == "pipe" else {}
+                yield timed.figure(f"plan of {size:,}, {name}", str(size), skip=2, **more)
 
 
 def work(bench: Bench) -> Iterator[Figure]:
-    """Execute and complete, plan by plan of eight with dependencies."""
+    """Execute and complete, plan by plan of eight with dependencies, and read what was delivered."""
     with doors.both(bench.home, bench.folder("work")) as ways:
-        for name, call in ways:
-            yield from _work(name, call, bench.runs(30), goals=(6, 8) if name == "pipe" else (None, None))
+        for name, timed in ways:
+            yield from _work(name, timed, bench.runs(30), is_goal=name == "pipe")
+    with doors.both(bench.home, bench.folder("pages-written")) as ways:
+        yield from _pages_written(bench, ways[0][1].call)
 
 
 def work_on_large(bench: Bench) -> Iterator[Figure]:
     """The same on a board of 100,000, where finding the next task is part of both."""
     board = bench.board(bench.sizes[1])
     with doors.both(bench.home, board.folder) as ways:
-        for name, call in ways:
-            yield from _work(f"board of {board.size:,}, {name}", call, bench.runs(10), goals=(None, None))
+        for name, timed in ways:
+            yield from _work(f"board of {board.size:,}, {name}", timed, bench.runs(10), is_goal=name == "pipe")
 
 
-def _work(name: str, call: Call, plans: int, goals: tuple[float | None, float | None]) -> Iterator[Figure]:
-    work_off = WorkOff(call)
+def _work(name: str, timed: Timed, plans: int, *, is_goal: bool) -> Iterator[Figure]:
     for number in range(plans):
-        work_off.plan_of_eight(number)
-    yield times(f"execute, {name}", work_off.execute_ms[8:], goal=goals[0])
-    yield times(f"complete with 12,534 characters, {name}", work_off.complete_ms[8:], goal=goals[1])
+        plan_of_eight(timed, number)
+    for what, tool, goal, peer in (
+        ("execute", "execute", 3, 4.4),
+        ("complete with 12,534 characters", "complete", 5, 5.0),
+        ("12,534 characters read back", "read", 3, 4.4),
+    ):
+        more = {"goal": goal, "peer": peer} if is_goal else {}
+        yield timed.figure(f"{what}, {name}", tool, skip=len(_STEPS), **more)
 
 
-class WorkOff:
-    """Plans jobs and works them off, noting how long each call took."""
+def plan_of_eight(timed: Timed, number: int) -> int:
+    """Plan eight subtasks, do each by its id, and read its result. Returns the number of calls."""
+    planned = timed("plan", "plan_task", **plan_of(8, number))
+    for task in planned["subtasks"]:
+        taken = timed("execute", "execute_subtask", task_id=task["task_id"])
+        done = timed("complete", "complete_subtask", **delivery(task["task_id"], taken["lease_number"]))
+        timed("read", "read_artifact", artifact_id=done["artifact_info"]["artifact_id"], limit=WORK_CHARACTERS)
+    return 1 + 3 * len(planned["subtasks"])
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
-        self.execute_ms: list[float] = []
-        self.complete_ms: list[float] = []
-        self.calls = 0
 
-    def plan_of_eight(self, number: int) -> None:
-        """Plan eight subtasks and work them off, each by its id."""
-        planned = self._call("plan_task", **plan_of(8, number))
-        for task in planned["subtasks"]:
-            self._one(task["task_id"])
-        self.calls += 1
-
-    def _one(self, task_id: str) -> None:
-        taken, spent = _timed(self._call, "execute_subtask", task_id=task_id)
-        self.execute_ms.append(spent)
-        _, spent = _timed(self._call, "complete_subtask", **delivery(task_id, taken["lease_number"]))
-        self.complete_ms.append(spent)
-        self.calls += 2
+def _pages_written(bench: Bench, call: Call) -> Iterator[Figure]:
+    """How much a change adds to the write-ahead log, which is written twice in the end."""
+    tasks = call("plan_task", **plan_of(8, 0))["subtasks"]
+    written: dict[str, list[float]] = {"execute": [], "complete": []}
+    for task in tasks:
+        execute = partial(call, "execute_subtask", task_id=task["task_id"])
+        complete = partial(call, "complete_subtask", **delivery(task["task_id"], 1))
+        written["execute"].append(doors.pages_written(bench.home, execute))
+        written["complete"].append(doors.pages_written(bench.home, complete))
+    for what, pages in written.items():
+        yield times(f"pages written by {what}", pages, unit="")
 
 
 def plan_of(size: int, number: int) -> Facts:
@@ -117,9 +124,3 @@ def _subtask(group: int, place: int) -> Facts:
         "specialist_type": specialist,
         "dependencies": [f"{need}-{group}" for need in needs],
     }
-
-
-def _timed(call: Call, tool: str, **arguments: object) -> tuple[Facts, float]:
-    began = perf_counter()
-    facts = call(tool, **arguments)
-    return facts, (perf_counter() - began) * 1000

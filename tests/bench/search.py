@@ -32,8 +32,8 @@ def search(bench: Bench) -> Iterator[Figure]:
     with transaction.atomic():
         deliver(board, number)
     with doors.both(bench.home, board.folder, toolsets="core,artifacts") as ways:
-        for name, call in ways:
-            yield from _measured(f"{number:,} artifacts, {name}", call, bench.runs(20), is_goal=name == "pipe")
+        for name, timed in ways:
+            yield from _measured(f"{number:,} artifacts, {name}", timed.call, bench.runs(20), is_goal=name == "pipe")
 
 
 def _measured(what: str, call: Call, runs: int, *, is_goal: bool) -> Iterator[Figure]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from time import monotonic
@@ -20,6 +21,8 @@ from tests.bench.figures import Figure
 from tests.bench.loop import delivery, plan_of
 from tests.mcp.stdio_client import StdioClient
 
+CREATED = 200
+
 
 def storm(bench: Bench) -> Iterator[Figure]:
     """Four servers and eight, each planning, claiming the next task and completing it, as fast as it can."""
@@ -27,6 +30,37 @@ def storm(bench: Bench) -> Iterator[Figure]:
         folder = bench.folder(f"storm-{processes}")
         assistants, seconds = _run(bench, processes, folder, 1.0 if bench.quick else 5.0)
         yield from _findings(assistants, seconds, Project.objects.get(root_path=str(folder.resolve())))
+        yield Figure(f"{CREATED} plans of one by {processes} servers at once", _created(bench, processes), "s", goal=1)
+
+
+def _created(bench: Bench, processes: int) -> float:
+    folder = bench.folder(f"created-{processes}")
+
+    def create(client: StdioClient) -> None:
+        for number in range(CREATED // processes):
+            doors.over(client)("plan_task", **plan_of(1, number))
+
+    with _servers(bench, processes, folder) as clients:
+        return _at_once([partial(create, client) for client in clients])
+
+
+@contextmanager
+def _servers(bench: Bench, processes: int, folder: Path) -> Iterator[list[StdioClient]]:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(doors.server(bench.home, folder)) for _ in range(processes)]
+        for client in clients:
+            client.call("orchestrator_initialize_session")
+        yield clients
+
+
+def _at_once(jobs: list[Callable[[], None]]) -> float:
+    began = monotonic()
+    threads = [Thread(target=job) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return monotonic() - began
 
 
 @dataclass(slots=True)
@@ -77,18 +111,10 @@ class _Assistant:
 
 
 def _run(bench: Bench, processes: int, folder: Path, seconds: float) -> tuple[list[_Assistant], float]:
-    with ExitStack() as stack:
-        clients = [stack.enter_context(doors.server(bench.home, folder)) for _ in range(processes)]
-        for client in clients:
-            client.call("orchestrator_initialize_session")
+    with _servers(bench, processes, folder) as clients:
         assistants = [_Assistant(client, number) for number, client in enumerate(clients)]
-        began = monotonic()
-        threads = [Thread(target=each.run, args=(began + seconds,)) for each in assistants]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return assistants, monotonic() - began
+        end = monotonic() + seconds
+        return assistants, _at_once([partial(each.run, end) for each in assistants])
 
 
 def _findings(assistants: list[_Assistant], seconds: float, project: Project) -> Iterator[Figure]:

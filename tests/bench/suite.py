@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "plan": loop.plan,
     "work": loop.work,
     "storm": storm.storm,
+    "million": artifact.million,
     "artifact": artifact.artifact,
     "search": search.search,
     "uploads": uploads.uploads,

@@ -237,7 +237,7 @@ def test_a_stream_reports_nothing_of_another_project(site: SecuredSite, south: d
     here = _watch(site, "north", f"task://{task}", "project://status")
     there = _watch(site, "south", "project://status")
     site.client("south").call("orchestrator_plan_task", description="A job", subtasks=PLAN, session_id=south["session"])
-    next(there)  # it was told of by now, and would have come here too
+    next(there)  # by now it was published, and would have arrived here too
     client.call("orchestrator_update_task", task_id=task, title="Another")
     assert next(here)["params"]["uri"] == f"task://{task}"
 
@@ -357,7 +357,7 @@ def test_no_token_is_logged(site: SecuredSite) -> None:
 
 
 def _assert_closed(reply: Reply) -> None:
-    """Want the refusal that names the scheme, and nothing of what was sent."""
+    """Assert an error that names the scheme and nothing that was sent."""
     assert reply.status == 401, reply.body
     assert reply.headers["WWW-Authenticate"].startswith("Bearer ")
     assert reply.json["error"]["data"]["code"] == "forbidden"
