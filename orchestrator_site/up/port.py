@@ -35,8 +35,10 @@ def take_port(host: str, port: int, *, insecure: bool = False) -> socket.socket:
         family = LOOPBACK.get(host) or socket.getaddrinfo(host or " ", None, type=socket.SOCK_STREAM)[0][0]
         listener = socket.socket(family, socket.SOCK_STREAM)
         try:
-            option = socket.SO_EXCLUSIVEADDRUSE if sys.platform == "win32" else socket.SO_REUSEADDR
-            listener.setsockopt(socket.SOL_SOCKET, option, 1)
+            if sys.platform == "win32":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+            else:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((host, port))
             listener.listen(128)  # at once: on Linux two sockets may bind one port as long as neither listens
         except (OSError, OverflowError):
