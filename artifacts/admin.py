@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.safestring import SafeString
 
 from artifacts.models import (
     Artifact,
@@ -21,7 +20,7 @@ from artifacts.models import (
     Upload,
 )
 from artifacts.storage.verify import State, examine
-from orchestrator_site.web.admin import ReadOnlyAdmin, chosen, link_to, link_to_list
+from orchestrator_site.web.admin import ReadOnlyAdmin, chosen, list_link, row_link
 
 VERIFIED_BYTES = 256 * 1024 * 1024
 """How much one request reads."""
@@ -59,17 +58,9 @@ class ArtifactAdmin(ReadOnlyAdmin):
     def view_on_site(self, obj: Artifact) -> str:
         return reverse("artifact", args=[obj.public_id])
 
-    @admin.display(description="task")
-    def task_link(self, artifact: Artifact) -> SafeString | str:
-        return link_to(artifact.task)
-
-    @admin.display(description="versions")
-    def versions_link(self, artifact: Artifact) -> SafeString:
-        return link_to_list("artifacts_artifactversion", "Versions", artifact__id__exact=artifact.pk)
-
-    @admin.display(description="paths")
-    def paths_link(self, artifact: Artifact) -> SafeString:
-        return link_to_list("artifacts_artifactpath", "Paths", artifact__id__exact=artifact.pk)
+    task_link = row_link("task")
+    versions_link = list_link("artifacts_artifactversion", "Versions", "artifact")
+    paths_link = list_link("artifacts_artifactpath", "Paths", "artifact")
 
 
 @admin.register(ArtifactVersion)
@@ -84,13 +75,8 @@ class ArtifactVersionAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("artifact", "content").defer("content__data")
 
-    @admin.display(description="artifact")
-    def artifact_link(self, version: ArtifactVersion) -> SafeString | str:
-        return link_to(version.artifact)
-
-    @admin.display(description="content")
-    def content_link(self, version: ArtifactVersion) -> SafeString | str:
-        return link_to(version.content)
+    artifact_link = row_link("artifact")
+    content_link = row_link("content")
 
 
 @admin.register(ArtifactPath)
@@ -100,10 +86,7 @@ class ArtifactPathAdmin(ReadOnlyAdmin):
     list_select_related = ("artifact",)
     ordering = ("-id",)
     linked_by = ("artifact__id__exact",)
-
-    @admin.display(description="artifact")
-    def artifact_link(self, path: ArtifactPath) -> SafeString | str:
-        return link_to(path.artifact)
+    artifact_link = row_link("artifact")
 
 
 @admin.register(ReviewComment)
@@ -114,14 +97,8 @@ class ReviewCommentAdmin(ReadOnlyAdmin):
     list_select_related = ("task", "version")
     ordering = ("-id",)
     linked_by = ("task__id__exact",)
-
-    @admin.display(description="task")
-    def task_link(self, comment: ReviewComment) -> SafeString | str:
-        return link_to(comment.task)
-
-    @admin.display(description="version")
-    def version_link(self, comment: ReviewComment) -> SafeString | str:
-        return link_to(comment.version)
+    task_link = row_link("task")
+    version_link = row_link("version")
 
 
 @admin.register(Upload)
@@ -131,10 +108,7 @@ class UploadAdmin(ReadOnlyAdmin):
     search_fields = ("public_id", "=task__public_id", "actor_name")
     list_select_related = ("task", "project")
     ordering = ("-id",)
-
-    @admin.display(description="task")
-    def task_link(self, upload: Upload) -> SafeString | str:
-        return link_to(upload.task)
+    task_link = row_link("task")
 
 
 @admin.register(SearchDocument)
@@ -145,10 +119,7 @@ class SearchDocumentAdmin(ReadOnlyAdmin):
     list_select_related = ("task",)
     ordering = ("-id",)
     exclude = ("scope",)
-
-    @admin.display(description="task")
-    def task_link(self, document: SearchDocument) -> SafeString | str:
-        return link_to(document.task)
+    task_link = row_link("task")
 
 
 @admin.register(SearchBacklog)
@@ -174,6 +145,4 @@ class ContentAdmin(ReadOnlyAdmin):
     def is_inline(self, content: Content) -> bool:
         return bool(getattr(content, "in_row", False))
 
-    @admin.display(description="versions")
-    def versions_link(self, content: Content) -> SafeString:
-        return link_to_list("artifacts_artifactversion", "Versions", content__id__exact=content.pk)
+    versions_link = list_link("artifacts_artifactversion", "Versions", "content")

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from artifacts.services.sweep import remove_orphans
 from maintenance.registry import MINUTE, job
-from maintenance.services import leases, prune
+from maintenance.services import prune
 from maintenance.services.run import AlreadyRunning, run
 from orchestrator_site.kernel.errors import OrchestratorError
-from tasks.services import idempotency
+from tasks.services import idempotency, leases
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,6 @@ class Outcome(models.TextChoices):
 
 class JobRunQuerySet(models.QuerySet["JobRun"]):
     def of(self, job: str) -> JobRunQuerySet:
-        """The runs of one job, latest first."""
         return self.filter(job=job).order_by("-id")
 
     def overdue(self, now: datetime) -> JobRunQuerySet:

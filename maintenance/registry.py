@@ -28,7 +28,6 @@ class Job:
 
     @property
     def purpose(self) -> str:
-        """The first line of its docstring."""
         return (self.body.__doc__ or "").strip().partition("\n")[0]
 
 
@@ -42,7 +41,7 @@ def job(name: str, *, every: timedelta, timeout: timedelta = MINUTE) -> Callable
     worker. Raises ValueError for anything else, and for a name that is taken.
     """
     if every < MINUTE or every % MINUTE:
-        raise ValueError(f"{name}: a job runs every full minute or number of minutes.")
+        raise ValueError(f"{name}: a job runs every one or more full minutes.")
     if not timedelta() < timeout <= timedelta(seconds=settings.Q_CLUSTER["timeout"]):
         raise ValueError(f"{name}: the timeout of a job is at most that of the queue.")
 
@@ -56,6 +55,5 @@ def job(name: str, *, every: timedelta, timeout: timedelta = MINUTE) -> Callable
 
 
 def jobs() -> dict[str, Job]:
-    """Return all jobs by name."""
     autodiscover_modules("jobs")
     return dict(sorted(_jobs.items()))

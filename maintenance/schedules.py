@@ -28,13 +28,15 @@ def sync_schedules() -> None:
         if columns is None:
             row.delete()
         elif not _matches(row, columns):
-            _update(row, columns)
+            for name, value in columns.items():
+                setattr(row, name, value)
+            row.next_run = min(row.next_run or timezone.now(), timezone.now() + timedelta(minutes=row.minutes))
+            row.save()
     for name, columns in wanted.items():
         Schedule.objects.create(name=name, **columns)
 
 
 def are_in_sync() -> bool:
-    """Tell whether the schedules match the registry, with one query."""
     wanted, rows = _wanted(), _rows()
     same_names = sorted(row.name for row in rows) == sorted(wanted)
     return same_names and all(_matches(row, wanted[row.name]) for row in rows)
@@ -47,17 +49,16 @@ def run_soon(name: str) -> None:
 
 
 def _wanted() -> dict[str, Columns]:
-    return {PREFIX + job.name: _columns(job) for job in jobs().values()}
-
-
-def _columns(job: Job) -> Columns:
     return {
-        "func": RUNNER,
-        "args": repr(job.name),
-        "kwargs": repr({"q_options": _options(job)}),
-        "schedule_type": Schedule.MINUTES,
-        "minutes": job.every // MINUTE,
-        "repeats": -1,
+        PREFIX + job.name: {
+            "func": RUNNER,
+            "args": repr(job.name),
+            "kwargs": repr({"q_options": _options(job)}),
+            "schedule_type": Schedule.MINUTES,
+            "minutes": job.every // MINUTE,
+            "repeats": -1,
+        }
+        for job in jobs().values()
     }
 
 
@@ -71,10 +72,3 @@ def _rows() -> list[Any]:
 
 def _matches(row: Any, columns: Columns) -> bool:
     return all(getattr(row, name) == value for name, value in columns.items())
-
-
-def _update(row: Any, columns: Columns) -> None:
-    for name, value in columns.items():
-        setattr(row, name, value)
-    row.next_run = min(row.next_run or timezone.now(), timezone.now() + timedelta(minutes=row.minutes))
-    row.save()

@@ -22,14 +22,14 @@ from orchestrator_site.rest.problems import TITLES, unknown_address
 from orchestrator_site.tokens.api import TokenViews
 from tasks.api.events import EventViews
 
-ADDRESSES = ("projects", "sessions", "plans", "tasks", "artifacts", "uploads", "events", "tokens")
+RESOURCES = ("projects", "sessions", "plans", "tasks", "artifacts", "uploads", "events", "tokens")
 
 
-class Addresses(serializers.Serializer[Any]):
+class Resources(serializers.Serializer[Any]):
     """The URLs of all resources."""
 
     def get_fields(self) -> dict[str, Any]:
-        return {name: serializers.URLField() for name in ADDRESSES}
+        return {name: serializers.URLField() for name in RESOURCES}
 
 
 class Meaning(serializers.Serializer[Any]):
@@ -44,11 +44,11 @@ class Meaning(serializers.Serializer[Any]):
 class Index(APIView):
     """The root of the API."""
 
-    serializer_class = Addresses
+    serializer_class = Resources
 
     def get(self, request: Request) -> Response:
         """List the resources."""
-        return Response({name: request.build_absolute_uri(f"/api/v1/{name}") for name in ADDRESSES})
+        return Response({name: request.build_absolute_uri(f"/api/v1/{name}") for name in RESOURCES})
 
 
 class ProblemType(APIView):
@@ -60,22 +60,16 @@ class ProblemType(APIView):
 
     def get(self, request: Request, code: str) -> Response:
         """Explain a code."""
-        kinds = {kind.code: kind for kind in vars(errors).values() if _is_kind(kind)}
+        kinds = {each.code: each for each in OrchestratorError.__subclasses__() if each.__module__ == errors.__name__}
         if code not in kinds:
             raise NotFound(f"No problem {code[:40]!r}.", details={"allowed": sorted(kinds)})
         about = " ".join((kinds[code].__doc__ or "").split())
         return Response({"code": code, "title": TITLES[code], "about": about, "status": kinds[code].status})
 
 
-def _is_kind(value: object) -> bool:
-    """Whether this is the class of a code, and not a subclass of one."""
-    return isinstance(value, type) and OrchestratorError in value.__bases__
-
-
 @require_safe
 @cache_control(max_age=300)
 def schema(request: HttpRequest) -> HttpResponse:
-    """Return the OpenAPI document in YAML, or in JSON where that is asked for."""
     from orchestrator_site.rest import openapi  # slow to load, and nothing else needs it
 
     if request.accepts("application/yaml") and not request.headers.get("Accept", "*/*").startswith("application/json"):
@@ -88,7 +82,6 @@ def schema(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    """Show the document in Swagger UI, which is served by this site."""
     return render(request, "api/docs.html")
 
 

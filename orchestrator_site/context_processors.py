@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
 from orchestrator_site.web.pages import came_from
-from tasks.selectors.review_counts import to_review
+from tasks.selectors.counts import to_review
 
 THEMES = {"auto": "System", "light": "Light", "dark": "Dark"}
 COOKIE = "theme"

@@ -11,9 +11,9 @@ from maintenance.registry import job
 from orchestrator_site.accounts.links import forget_old_links
 
 
-@job("forget_sign_ins", every=timedelta(hours=1))
-def forget_sign_ins() -> str:
-    """Forget sign-in links that open nothing any more, and browser sessions that are over."""
+@job("delete_old_sign_ins", every=timedelta(hours=1))
+def delete_old_sign_ins() -> str:
+    """Delete expired sign-in links and browser sessions."""
     links = forget_old_links()
     sessions = Session.objects.filter(expire_date__lt=timezone.now()).delete()[0]
-    return f"Forgot {links} sign-in links and {sessions} browser sessions."
+    return f"Deleted {links} sign-in links and {sessions} browser sessions."

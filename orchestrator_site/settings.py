@@ -24,7 +24,6 @@ class _Env(environ.Env):  # type: ignore[misc]  # it has no types
     """Names the variable that cannot be read. The base class does not, and takes a misspelt `true` for false."""
 
     def get_value(self, var: str, cast: Any = None, *args: Any, **options: Any) -> Any:
-        """Return a value. Raises ImproperlyConfigured."""
         if cast is bool and self.ENVIRON.get(var, "").strip().lower() not in _YES_OR_NO:
             raise ImproperlyConfigured(f"{var} must be true or false.")
         try:
@@ -130,13 +129,17 @@ SQLITE_OPTIONS = {
 
 
 def _database() -> dict[str, object]:
-    """Return PostgreSQL or SQLite from DATABASE_URL, by default SQLite in ORCHESTRATOR_HOME."""
     config: dict[str, object] = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(ORCHESTRATOR_HOME / "orchestrator.sqlite3"),
     }
     if url := env.str("DATABASE_URL", default=""):
-        config = _database_at(url)
+        if not url.startswith(("sqlite://", "postgres://", "postgresql://")):
+            raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgres://.")
+        try:
+            config = dict(env.db_url("DATABASE_URL"))
+        except ValueError:  # its message may hold a password
+            raise ImproperlyConfigured("DATABASE_URL cannot be read.") from None
     if config["ENGINE"] == "django.db.backends.sqlite3":
         config["ENGINE"] = "orchestrator_site.kernel.sqlite"
         config["OPTIONS"] = SQLITE_OPTIONS
@@ -144,16 +147,6 @@ def _database() -> dict[str, object]:
     config["CONN_MAX_AGE"] = 60
     config["CONN_HEALTH_CHECKS"] = True  # or each thread's next request fails after PostgreSQL restarts
     return config
-
-
-def _database_at(url: str) -> dict[str, object]:
-    """Raises ImproperlyConfigured without the URL: it may hold a password."""
-    if not url.startswith(("sqlite://", "postgres://", "postgresql://")):
-        raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgres://.")
-    try:
-        return dict(env.db_url("DATABASE_URL"))
-    except ValueError:
-        raise ImproperlyConfigured("DATABASE_URL cannot be read.") from None
 
 
 DATABASES = {"default": _database()}

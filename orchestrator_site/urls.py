@@ -1,11 +1,15 @@
 """URLs of the site."""
 
 from django.contrib import admin
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
+from maintenance.health.views import healthz, readyz
+from orchestrator_site.accounts.views import SignIn, sign_in_link
 from orchestrator_site.context_processors import theme
 from orchestrator_site.rest.problems import unknown_address
 from orchestrator_site.sample.views import remove, sample
+from orchestrator_site.tokens import views as token_pages
 
 handler400 = "orchestrator_site.rest.problems.bad_request"
 urlpatterns = [
@@ -15,9 +19,13 @@ urlpatterns = [
     path("theme/", theme, name="theme"),
     path("sample/", sample, name="sample"),
     path("sample/remove/", remove, name="sample-remove"),
-    path("", include("maintenance.health.urls")),
-    path("", include("orchestrator_site.accounts.urls")),
-    path("", include("orchestrator_site.tokens.urls")),
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("sign-in/", SignIn.as_view(), name="sign-in"),
+    path("sign-in/<str:token>/", sign_in_link, name="sign-in-link"),
+    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("tokens/", token_pages.tokens, name="tokens"),
+    path("tokens/<str:public_id>/revoke/", token_pages.revoke, name="token-revoke"),
     path("", include("tasks.urls")),
     path("", include("artifacts.urls")),
 ]

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.signals import project_files_changed
-from orchestrator_site.web.admin import ReadOnlyAdmin, link_to, link_to_list, may
+from orchestrator_site.web.admin import ReadOnlyAdmin, link_to, list_link, may, row_link
 from tasks.admin_actions import TASK_ACTIONS, end_sessions
 from tasks.models import Dependency, Event, IdempotencyKey, Project, Session, Specialist, Task, ToolUse
 from tasks.services.edit_project import require_mirrors_folder
@@ -64,13 +64,8 @@ class ProjectAdmin(ReadOnlyAdmin):
     def view_on_site(self, obj: Project) -> str:
         return reverse("project", args=[obj.slug])
 
-    @admin.display(description="tasks")
-    def tasks_link(self, project: Project) -> SafeString:
-        return link_to_list("tasks_task", "Tasks", project__id__exact=project.pk)
-
-    @admin.display(description="artifacts")
-    def artifacts_link(self, project: Project) -> SafeString:
-        return link_to_list("artifacts_artifact", "Artifacts", project__id__exact=project.pk)
+    tasks_link = list_link("tasks_task", "Tasks", "project")
+    artifacts_link = list_link("artifacts_artifact", "Artifacts", "project")
 
 
 @admin.register(Session)
@@ -92,17 +87,9 @@ class SessionAdmin(ReadOnlyAdmin):
     def view_on_site(self, obj: Session) -> str:
         return reverse("session", args=[obj.public_id])
 
-    @admin.display(description="tool calls")
-    def tools_link(self, session: Session) -> SafeString:
-        return link_to_list("tasks_tooluse", "What its calls cost", session__id__exact=session.pk)
-
-    @admin.display(description="events")
-    def events_link(self, session: Session) -> SafeString:
-        return link_to_list("tasks_event", "Events of this session", session__id__exact=session.pk)
-
-    @admin.display(description="tasks in progress")
-    def held_link(self, session: Session) -> SafeString:
-        return link_to_list("tasks_task", "Tasks in progress", lease_session__id__exact=session.pk)
+    tools_link = list_link("tasks_tooluse", "What its calls cost", "session", description="tool calls")
+    events_link = list_link("tasks_event", "Events of this session", "session", description="events")
+    held_link = list_link("tasks_task", "Tasks in progress", "lease_session")
 
 
 @admin.register(ToolUse)
@@ -113,10 +100,7 @@ class ToolUseAdmin(ReadOnlyAdmin):
     list_select_related = ("session",)
     ordering = ("-id",)
     linked_by = ("session__id__exact",)
-
-    @admin.display(description="session")
-    def session_link(self, use: ToolUse) -> SafeString | str:
-        return link_to(use.session)
+    session_link = row_link("session")
 
 
 @admin.register(Task)
@@ -151,25 +135,11 @@ class TaskAdmin(ReadOnlyAdmin):
     def plan_link(self, task: Task) -> SafeString | str:
         return link_to(task.root, task.root.public_id) if task.root else "-"
 
-    @admin.display(description="subtasks")
-    def subtasks_link(self, task: Task) -> SafeString:
-        return link_to_list("tasks_task", "Subtasks", parent__id__exact=task.pk)
-
-    @admin.display(description="dependencies")
-    def dependencies_link(self, task: Task) -> SafeString:
-        return link_to_list("tasks_dependency", "Dependencies", task__id__exact=task.pk)
-
-    @admin.display(description="dependents")
-    def dependents_link(self, task: Task) -> SafeString:
-        return link_to_list("tasks_dependency", "Dependents", depends_on__id__exact=task.pk)
-
-    @admin.display(description="artifacts")
-    def artifacts_link(self, task: Task) -> SafeString:
-        return link_to_list("artifacts_artifact", "Artifacts", task__id__exact=task.pk)
-
-    @admin.display(description="events")
-    def events_link(self, task: Task) -> SafeString:
-        return link_to_list("tasks_event", "Events", task__id__exact=task.pk)
+    subtasks_link = list_link("tasks_task", "Subtasks", "parent")
+    dependencies_link = list_link("tasks_dependency", "Dependencies", "task")
+    dependents_link = list_link("tasks_dependency", "Dependents", "depends_on")
+    artifacts_link = list_link("artifacts_artifact", "Artifacts", "task")
+    events_link = list_link("tasks_event", "Events", "task")
 
 
 @admin.register(Dependency)
@@ -181,18 +151,9 @@ class DependencyAdmin(ReadOnlyAdmin):
     list_select_related = ("task", "depends_on", "inherited_from")
     ordering = ("-id",)
     linked_by = ("task__id__exact", "depends_on__id__exact")
-
-    @admin.display(description="task")
-    def task_link(self, dependency: Dependency) -> SafeString | str:
-        return link_to(dependency.task)
-
-    @admin.display(description="depends on")
-    def depends_on_link(self, dependency: Dependency) -> SafeString | str:
-        return link_to(dependency.depends_on)
-
-    @admin.display(description="inherited from")
-    def inherited_from_link(self, dependency: Dependency) -> SafeString | str:
-        return link_to(dependency.inherited_from)
+    task_link = row_link("task")
+    depends_on_link = row_link("depends_on")
+    inherited_from_link = row_link("inherited_from")
 
 
 @admin.register(Event)
@@ -215,13 +176,8 @@ class EventAdmin(ReadOnlyAdmin):
         sessions = list(Session.objects.filter(public_id=term).values_list("pk", flat=True))
         return queryset.filter(Q(task_id__in=tasks) | Q(session_id__in=sessions)), False
 
-    @admin.display(description="task")
-    def task_link(self, event: Event) -> SafeString | str:
-        return link_to(event.task)
-
-    @admin.display(description="session")
-    def session_link(self, event: Event) -> SafeString | str:
-        return link_to(event.session)
+    task_link = row_link("task")
+    session_link = row_link("session")
 
 
 class SpecialistForm(_SpecialistForm):
@@ -233,7 +189,6 @@ class SpecialistForm(_SpecialistForm):
 
 
 def _strings(value: Any) -> list[str]:
-    """Accept a JSON list of strings; an empty field is an empty list."""
     if value in (None, ""):
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):

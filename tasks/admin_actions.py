@@ -56,13 +56,9 @@ def cancel_tasks(model_admin: Any, request: HttpRequest, tasks: QuerySet[Task]) 
 
 @admin.action(description="End the selected sessions", permissions=["end"])
 def end_sessions(_: Any, request: HttpRequest, sessions: QuerySet[Session]) -> None:
-    """End each session, and with it its leases."""
     principal = person(user_of(request))
     found = chosen(request, sessions.select_related("project"))
     do_each(request, found, lambda session: end_session(session=session, principal=principal), "ended")
 
 
-TASK_ACTIONS = (
-    *map(_performing, (Verb.APPROVE, Verb.UNBLOCK, Verb.RETRY, Verb.RELEASE)),
-    cancel_tasks,
-)
+TASK_ACTIONS = (*map(_performing, (Verb.APPROVE, Verb.UNBLOCK, Verb.RETRY, Verb.RELEASE)), cancel_tasks)

@@ -6,8 +6,6 @@ from django.db import models
 
 
 class Status(models.TextChoices):
-    """The status of a task; `tasks/state_machine.py` says which verb leads where."""
-
     PENDING = "pending", "Pending"
     ACTIVE = "active", "Active"
     IN_REVIEW = "in_review", "In review"

@@ -1,7 +1,4 @@
-"""Projects, sessions, tasks, dependencies, events, specialists and idempotency keys.
-
-Only `tasks/services/` changes these rows; the constraints hold whatever code does.
-"""
+"""The models of tasks. Only `tasks/services/` changes their rows; the constraints hold whatever code does."""
 
 from __future__ import annotations
 
@@ -17,8 +14,6 @@ from tasks.validators import validate_project_settings
 
 
 class Project(models.Model):
-    """A user's project; one database serves many."""
-
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=200)
     root_path = models.CharField(max_length=4096, blank=True)
@@ -45,8 +40,6 @@ class Project(models.Model):
 
 
 class Session(models.Model):
-    """An assistant's stretch of work on a project."""
-
     public_id = models.CharField(max_length=40, unique=True)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="sessions")
     connection_id = models.CharField(max_length=80)
@@ -108,14 +101,10 @@ class ToolUse(models.Model):
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
-    """Sets of tasks that services and selectors need."""
-
     def on_board(self) -> TaskQuerySet:
-        """Tasks that are not archived."""
         return self.filter(archived_at__isnull=True)
 
     def plans(self) -> TaskQuerySet:
-        """Roots of the trees."""
         return self.filter(parent__isnull=True)
 
     def leaves(self) -> TaskQuerySet:
@@ -126,7 +115,6 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.filter(is_leaf__in=[True])
 
     def within(self, plan: Task) -> TaskQuerySet:
-        """All tasks below the root of a tree."""
         return self.filter(root_id=plan.root_id or plan.pk)
 
     def ready(self) -> TaskQuerySet:
@@ -247,27 +235,22 @@ class Task(models.Model):
 
     @property
     def is_plan(self) -> bool:
-        """Whether this is the root of a tree."""
         return self.parent_id is None
 
     @property
     def plan_id(self) -> int:
-        """The primary key of the tree's root."""
         return self.root_id or self.pk
 
     @property
     def priority_word(self) -> str:
-        """The priority as every entry point names it."""
         return Priority(self.priority).label
 
     def lease_is_over(self, now: datetime) -> bool:
-        """Whether the lease has expired, by time or because its session has ended."""
         return self.lease_expires_at is None or self.lease_expires_at <= now
 
 
 class DependencyQuerySet(models.QuerySet["Dependency"]):
     def open(self) -> DependencyQuerySet:
-        """Dependencies that still block their task."""
         return self.exclude(depends_on__status=Status.COMPLETED)
 
 

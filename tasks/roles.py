@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -37,8 +36,6 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """How a specialist works."""
-
     name: str
     role_definition: str
     expertise: tuple[str, ...] = ()
@@ -49,8 +46,6 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The roles of a project, and what is wrong with its files."""
-
     roles: dict[str, Role]
     problems: list[str] = field(default_factory=list)
 
@@ -69,35 +64,39 @@ class Catalogue:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Parsed:
-    roles: tuple[Role, ...]
-    problems: tuple[str, ...]
+Parsed = tuple[list[Role], list[str]]  # the valid roles of a file, and a line for each problem
 
 
 def catalogue(project: Project | None) -> Catalogue:
-    """Return the roles of a project, or of the site alone."""
-    roles = {role.name: role for role in _packaged().roles}
-    for row in _rows(project):
-        roles[row.name] = _from_row(row)
+    roles = {role.name: role for role in _packaged()}
+    rows = _of_project(project=project) if project else Specialist.objects.filter(project__isnull=True)
+    for row in sorted(rows, key=lambda row: row.project_id is not None):  # the project's rows win
+        roles[row.name] = Role(
+            row.name,
+            row.role_definition,
+            tuple(row.expertise),
+            tuple(row.approach),
+            row.output_format,
+            source="project" if row.project_id else "site",
+        )
     problems: list[str] = []
-    for parsed in _project_files(project) if project else ():
-        problems += parsed.problems
-        roles.update((role.name, role) for role in parsed.roles)
+    for found, wrong in _project_files(project) if project else ():
+        problems += wrong
+        roles.update((role.name, role) for role in found)
     return Catalogue(roles, problems)
 
 
-def parse(text: str, *, file: str) -> tuple[list[Role], list[str]]:
-    """Read roles from YAML; returns the valid ones and a line for each problem.
-
-    A broken role or file is left out whole, so that the next source is used instead.
-    """
+def parse(text: str, *, file: str) -> Parsed:
+    """Read roles from YAML. A broken role or file is left out whole, so that the next source is used instead."""
     try:
         if (line := _too_deep(text)) is not None:
             return [], [f"{file}, line {line}: nested too deeply; the file is not used"]
         root = yaml.compose(text, Loader=_LOADER)
     except yaml.YAMLError as error:
-        return [], [f"{file}{_line_of(error)}: not valid YAML ({_reason(error)}); the file is not used"]
+        mark = getattr(error, "problem_mark", None)
+        line_of = f", line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or "unreadable characters"
+        return [], [f"{file}{line_of}: not valid YAML ({reason}); the file is not used"]
     if root is None:
         return [], []
     if not isinstance(root, yaml.MappingNode):
@@ -124,7 +123,9 @@ def _read_role(name: yaml.Node, value: yaml.Node, file: str, roles: list[Role], 
     if name.value == _ORCHESTRATOR:
         return
     found: dict[str, Any] = {}
-    wrong = list(_wrong_name(name))
+    wrong: list[tuple[yaml.Node, str]] = []
+    if not isinstance(name, yaml.ScalarNode) or not NAME.fullmatch(name.value):
+        wrong.append((name, "a role name has at most 64 lower-case letters, digits, - and _"))
     if any(role.name == name.value for role in roles):
         wrong.append((name, "is defined twice"))
     if isinstance(value, yaml.MappingNode):
@@ -138,11 +139,6 @@ def _read_role(name: yaml.Node, value: yaml.Node, file: str, roles: list[Role], 
         problems += [f"{file}, line {at.start_mark.line + 1}: {_name(name)}: {why}" for at, why in wrong]
     else:
         roles.append(Role(name.value, source=file, **found))
-
-
-def _wrong_name(name: yaml.Node) -> Iterable[tuple[yaml.Node, str]]:
-    if not isinstance(name, yaml.ScalarNode) or not NAME.fullmatch(name.value):
-        yield name, "a role name has at most 64 lower-case letters, digits, - and _"
 
 
 def _read_key(key: yaml.Node, content: yaml.Node, found: dict[str, Any]) -> list[tuple[yaml.Node, str]]:
@@ -165,38 +161,16 @@ def _name(node: yaml.Node) -> str:
     return node.value[:64] if isinstance(node, yaml.ScalarNode) else "a list or mapping"
 
 
-def _line_of(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f", line {mark.line + 1}" if mark else ""
-
-
-def _reason(error: yaml.YAMLError) -> str:
-    return str(getattr(error, "problem", None) or "unreadable characters")
-
-
 @lru_cache(maxsize=1)
-def _packaged() -> _Parsed:
+def _packaged() -> list[Role]:
     path = Path(__file__).with_name("default_roles.yaml")
     roles, problems = parse(path.read_text(encoding="utf-8"), file="default")
     if problems:
         raise ValueError(f"The packaged roles are broken: {problems}")
-    return _Parsed(tuple(roles), ())
+    return roles
 
 
-def _rows(project: Project | None) -> list[Specialist]:
-    """The site's rows, then the project's, so that the latter win."""
-    rows = _of_project(project=project) if project else Specialist.objects.filter(project__isnull=True)
-    return sorted(rows, key=lambda row: row.project_id is not None)
-
-
-def _from_row(row: Specialist) -> Role:
-    source = "project" if row.project_id else "site"
-    return Role(
-        row.name, row.role_definition, tuple(row.expertise), tuple(row.approach), row.output_format, source=source
-    )
-
-
-def _project_files(project: Project) -> list[_Parsed]:
+def _project_files(project: Project) -> list[Parsed]:
     """The project's files, last first, so that of two files with one role the first by name wins."""
     if not project.root_path:
         return []
@@ -208,22 +182,21 @@ def _project_files(project: Project) -> list[_Parsed]:
     return [_read_file(path, root) for path in reversed(paths)]
 
 
-def _read_file(path: Path, root: Path) -> _Parsed:
+def _read_file(path: Path, root: Path) -> Parsed:
     name = str(ROLES_FOLDER / path.name)
     try:
         if not path.resolve().is_relative_to(root.resolve()):
-            return _Parsed((), (f"{name}: points outside the project; the file is not used",))
+            return [], [f"{name}: points outside the project; the file is not used"]
         stat = path.stat()
         if stat.st_size > FILE_LIMIT:
-            return _Parsed((), (f"{name}: larger than {FILE_LIMIT // 1024} kB; the file is not used",))
+            return [], [f"{name}: larger than {FILE_LIMIT // 1024} kB; the file is not used"]
         return _parse_file(path, name, stat.st_mtime_ns, stat.st_size)
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        return _Parsed((), (f"{name}: {why}; the file is not used",))
+        return [], [f"{name}: {why}; the file is not used"]
 
 
 @lru_cache(maxsize=256)
-def _parse_file(path: Path, name: str, modified_ns: int, size: int) -> _Parsed:
-    """Parse a file once per change; the time and the size are part of the cache key only."""
-    roles, problems = parse(path.read_text(encoding="utf-8"), file=name)
-    return _Parsed(tuple(roles), tuple(problems))
+def _parse_file(path: Path, name: str, modified_ns: int, size: int) -> Parsed:
+    # A file is parsed once per change: the time and the size are only part of the cache key.
+    return parse(path.read_text(encoding="utf-8"), file=name)

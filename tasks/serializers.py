@@ -16,9 +16,13 @@ from tasks.selectors.overview import Overview, Standing
 
 TITLE_LENGTH = 60
 LINE_LENGTH = 120
-BUDGET = 1500
-"""Bytes of rows in a default answer, which keeps the whole answer under 2 kB."""
+BUDGET = 1500  # bytes of rows in a default answer, which keeps the whole answer under 2 kB
 
+_NEXT = {
+    "yours": "continue, then complete_subtask",
+    "free": "execute_subtask: its session has ended",
+    "held": "leave it; take_over=true only if its holder is gone",
+}
 Row = dict[str, Any]
 T = TypeVar("T")
 
@@ -33,7 +37,6 @@ def row(task: Task) -> Row:
 
 
 def pointer(task: Task) -> Row:
-    """A task to turn to next."""
     return {
         "task_id": task.public_id,
         "title": shortened(task.title, TITLE_LENGTH),
@@ -54,7 +57,6 @@ def within(rows: Iterable[T], shape: Callable[[T], Row], *, budget: int = BUDGET
 
 
 def progress(plan: Task) -> Row:
-    """The progress of a plan, with the field names of release 1.x."""
     by_status = counts.of_plan(plan)
     done = counts.progress(by_status)
     return {
@@ -68,20 +70,12 @@ def progress(plan: Task) -> Row:
 
 
 def in_progress(standing: Standing) -> Row:
-    """An active task, its holder, and what to do about it."""
-    task = standing.task
-    facts = {"task_id": task.public_id, "title": shortened(task.title, TITLE_LENGTH), "whose": standing.whose}
-    if standing.whose == "yours":
-        facts["next"] = "continue, then complete_subtask"
-    elif standing.whose == "free":
-        facts["next"] = "execute_subtask: its session has ended"
-    else:
-        facts["next"] = "leave it; take_over=true only if its holder is gone"
-    return facts
+    task, whose = standing.task, standing.whose
+    title = shortened(task.title, TITLE_LENGTH)
+    return {"task_id": task.public_id, "title": title, "whose": whose, "next": _NEXT[whose]}
 
 
 def stopped(task: Task) -> Row:
-    """A task that waits for a decision, and why."""
     facts = row(task)
     facts.pop("specialist_type", None)
     if why := why_stopped(task):
@@ -90,12 +84,10 @@ def stopped(task: Task) -> Row:
 
 
 def why_stopped(task: Task) -> str:
-    """Why a task is blocked, failed or cancelled; empty otherwise."""
     return task.review_comment if task.status == Status.NEEDS_REVISION else task.reason
 
 
 def next_step(seen: Overview) -> str:
-    """The first step of an assistant that has just connected."""
     if any(standing.whose in ("yours", "free") for standing in seen.active):
         return "Continue what is in progress: orchestrator_execute_subtask(task_id)."
     if seen.needs_revision.total or seen.next_ready:
@@ -115,5 +107,4 @@ def request_of(given: BaseModel) -> Row:
 
 
 def short_id(sent: str | None, task: Task) -> list[str]:
-    """Return the note that a shortened id was accepted."""
     return [] if sent in (None, task.public_id) else [f"{sent}: taken as {task.public_id}"]

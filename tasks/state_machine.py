@@ -53,5 +53,4 @@ ASKED_FOR = tuple(verb for verb in TABLE if verb not in (Verb.START, Verb.FINISH
 
 
 def possible_for(task: Task) -> list[str]:
-    """Return the verbs that callers may ask for now."""
     return [verb.value for verb in ASKED_FOR if TABLE[verb].is_for(task) and task.status in TABLE[verb].sources]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks.views import act, board, edit, home, plan, project, sessions, settings, specialists, task
+from tasks.views import act, board, edit, plan, project, sessions, settings, specialists, task
 
 urlpatterns = [
-    path("", home.projects, name="projects"),
+    path("", project.projects, name="projects"),
     path("projects/<slug:slug>/", project.project, name="project"),
     path("projects/<slug:slug>/board/", board.board, name="board"),
     path("projects/<slug:slug>/tasks/", project.tasks, name="tasks"),

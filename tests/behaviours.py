@@ -1,7 +1,7 @@
-"""The table of behaviours: what each verb does, and what it is refused with, whatever door it comes through.
+"""The table of behaviours: what each verb does, and which error it raises, whatever entry point it comes through.
 
 A step is (who, verb, key of the task or None, arguments, what comes of it): the status that the task has then, or the
-code of the refusal. `ends` says how tasks, and the plan itself, stand afterwards.
+code of the error. `ends` says which status tasks, and the plan itself, have afterwards.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TABLE = [
             DONE_FIRST,
             b("complete", "second", "completed"),
             a("complete", "part", "completed"),
-            a("request_revision", "group", "conflict", reason="Mend it"),
+            a("request_revision", "group", "conflict", reason="Fix it"),
         ],
         {"group": "completed"},
     ),
@@ -104,7 +104,7 @@ TABLE = [
         "sent back work is claimed again and delivered again",
         [
             DELIVERED,
-            b("request_revision", "reviewed", "needs_revision", reason="Mend it"),
+            b("request_revision", "reviewed", "needs_revision", reason="Fix it"),
             a("claim", "reviewed", "active"),
             DELIVERED,
             b("approve", "reviewed", "completed"),
@@ -113,7 +113,7 @@ TABLE = [
     Behaviour("a revision without a comment is invalid", [DELIVERED, b("request_revision", "reviewed", "invalid")]),
     Behaviour(
         "completed work can be sent back, and its plan goes on",
-        [DONE_FIRST, b("request_revision", "first", "needs_revision", reason="Mend it")],
+        [DONE_FIRST, b("request_revision", "first", "needs_revision", reason="Fix it")],
         {"plan": "active"},
     ),
     Behaviour("pending work cannot be approved", [a("approve", "first", "conflict")]),

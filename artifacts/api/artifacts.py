@@ -113,8 +113,8 @@ class ContentViews(ArtifactApi):
         answer = download(request._request, found, artifacts.version_of(found, VERSION.read(request)))
         if answer.status_code != 416:
             return answer
-        refusal = Invalid("Range: begins after the end.", next="Read everything without Range.")
-        return Problem(refusal, 416, {"Content-Range": answer["Content-Range"]}).response(request._request)
+        error = Invalid("Range: begins after the end.", next="Read everything without Range.")
+        return Problem(error, 416, {"Content-Range": answer["Content-Range"]}).response(request._request)
 
 
 def _versions() -> QuerySet[ArtifactVersion]:

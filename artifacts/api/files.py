@@ -16,7 +16,7 @@ from artifacts.export.contents import folder_versions, versions_of
 from artifacts.export.filenames import ExportedVersion
 from artifacts.export.zip_stream import zip_answer
 from artifacts.models import Artifact, ArtifactPath
-from artifacts.selectors.tree import PATHLESS, File, Listing, folder_of, pathless_of
+from artifacts.selectors.tree import PATHLESS, Listing, folder_of, pathless_of
 from orchestrator_site.kernel.errors import Invalid, NotFound
 from orchestrator_site.rest.query_params import ChoiceParameter, IntegerParameter, Parameter
 from tasks.api.base import ProjectApi
@@ -70,14 +70,14 @@ class FileViews(ProjectApi):
         listing = (
             pathless_of(found, **page) if _is_pathless(request) else folder_of(found, asked.get("path", ""), **page)
         )
-        address = request.build_absolute_uri()
+        url = request.build_absolute_uri()
         return Response(
             self.shape(
                 {
-                    "next": replace_query_param(address, "cursor", listing.cursor) if listing.cursor else None,
+                    "next": replace_query_param(url, "cursor", listing.cursor) if listing.cursor else None,
                     "path": listing.path,
                     "pathless": listing.has_pathless,
-                    "results": [*_folders(listing), *map(_file, listing.files)],
+                    "results": [*_folders(listing), *({"type": "file", **asdict(file)} for file in listing.files)],
                 }
             )
         )
@@ -90,11 +90,11 @@ class ZipViews(ProjectApi):
     content_negotiation_class = Anything
     media_types = {"download": "application/zip"}
 
-    def zipped(self, works: list[ExportedVersion], name: str) -> HttpResponseBase:
+    def zipped(self, versions: list[ExportedVersion], name: str) -> HttpResponseBase:
         """Stream a zip. Raises NotFound for an empty one."""
-        if not works:
+        if not versions:
             raise NotFound("Nothing was delivered there.", next="GET /api/v1/artifacts lists what was.")
-        return zip_answer(self.request._request, works, name)
+        return zip_answer(self.request._request, versions, name)
 
     def all_versions(self) -> bool:
         """Whether older versions are asked for, too. Raises Invalid."""
@@ -134,7 +134,3 @@ def _is_pathless(request: Request) -> bool:
 def _folders(listing: Listing) -> list[dict[str, Any]]:
     rows = [{"type": "folder", "name": name, "path": f"{listing.path}{name}/"} for name in listing.folders]
     return rows + ([{"type": "folder", "name": PATHLESS}] if listing.has_pathless else [])
-
-
-def _file(file: File) -> dict[str, Any]:
-    return {"type": "file", **asdict(file)}

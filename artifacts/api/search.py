@@ -84,13 +84,13 @@ class SearchViews(ProjectApi):
                 limit=limit,
                 cursor=cursor,
             )
-        return Response(self.shape(self._told(found)))
+        return Response(self.shape(self._page(found)))
 
-    def _told(self, found: Found) -> dict[str, Any]:
+    def _page(self, found: Found) -> dict[str, Any]:
         cursor = found.cursor_after(len(found.hits))
-        address = self.request.build_absolute_uri()
+        url = self.request.build_absolute_uri()
         return {
-            "next": replace_query_param(address, "cursor", cursor) if cursor else None,
+            "next": replace_query_param(url, "cursor", cursor) if cursor else None,
             "total": found.total,
             "total_is_least": found.total_is_least,
             "every": found.every,

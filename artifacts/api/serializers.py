@@ -27,8 +27,8 @@ class VersionShape(serializers.ModelSerializer[ArtifactVersion]):
         )  # fmt: skip
 
     def get_content(self, version: ArtifactVersion) -> str:
-        address = f"/api/v1/artifacts/{version.artifact.public_id}/content?version={version.number}"
-        return str(self.context["request"].build_absolute_uri(address))
+        url = f"/api/v1/artifacts/{version.artifact.public_id}/content?version={version.number}"
+        return str(self.context["request"].build_absolute_uri(url))
 
 
 class ArtifactShape(serializers.ModelSerializer[Artifact]):

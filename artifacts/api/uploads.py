@@ -152,8 +152,8 @@ class UploadViews(TaskApi):
                 expected_sha256=given.get("expected_sha256", ""),
                 lease_number=given.get("lease_number"),
             )
-            address = request.build_absolute_uri(f"/api/v1/uploads/{upload.public_id}")
-            reply = self.reply(self.upload(upload.public_id), status=201, location=address)
+            url = request.build_absolute_uri(f"/api/v1/uploads/{upload.public_id}")
+            reply = self.reply(self.upload(upload.public_id), status=201, location=url)
             return Reply(reply.body, reply.status, {**reply.headers, **_headers(upload)})
 
         return self.once(produce, project=task.project)
@@ -179,9 +179,9 @@ class UploadViews(TaskApi):
         self.actor(upload.project)
         try:
             _append(request._request, upload, _offset_in(request))
-        except Conflict as refusal:
+        except Conflict as error:
             upload.refresh_from_db()
-            return Problem(refusal, refusal.status, _headers(upload)).response(request._request)
+            return Problem(error, error.status, _headers(upload)).response(request._request)
         return Response(status=204, headers=_headers(upload))
 
     def destroy(self, request: Request, upload_id: str) -> Response:

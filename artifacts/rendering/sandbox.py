@@ -89,6 +89,7 @@ class _Worker:
 
     def _ask(self, task: bytes) -> str:
         if self._process is None or self._process.poll() is not None:
+            self.stop()
             self._process = _started()
         process = self._process
         assert process.stdin and process.stdout  # noqa: S101 -- for the type checker

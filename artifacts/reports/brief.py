@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
 from orchestrator_site.kernel.compiled import Compiled
 from tasks.choices import Status
-from tasks.models import Task
+from tasks.models import Project, Task
 from tasks.roles import Catalogue, Role, catalogue
 
 DEFAULT_CHARS = 12_000
@@ -43,7 +43,6 @@ class Brief:
 
     @property
     def text(self) -> str:
-        """The brief as Markdown."""
         return "\n\n".join(f"## {title}\n{body}" for title, body in self.sections)
 
 
@@ -57,7 +56,7 @@ def brief_of(
     roles = roles or catalogue(task.project)
     budget = max(max_chars or DEFAULT_CHARS, SMALLEST_CHARS)
     sections = [
-        *_review(task),
+        *([("Reviewer's comment: address this first", task.review_comment)] if task.review_comment else []),
         ("Task", _task(task)),
         ("Role", _role(roles.roles.get(task.specialist), task.specialist)),
         *_dependencies(task, links),
@@ -65,12 +64,6 @@ def brief_of(
         *_own_earlier_work(task, links),
     ]
     return _fitted(sections, budget)
-
-
-def _review(task: Task) -> list[tuple[str, str]]:
-    if not task.review_comment:
-        return []
-    return [("Reviewer's comment: mend this first", task.review_comment)]
 
 
 def _task(task: Task) -> str:
@@ -121,29 +114,22 @@ def _how_to_read(artifact: ArtifactSummary, links: Links) -> str:
 
 
 def _line_of_parents(task: Task) -> list[tuple[str, str]]:
-    """The plan first, then the groups between it and the task."""
-    line: list[Task] = []
-    parent = task.parent
-    while parent is not None:
-        line.append(parent)
-        parent = parent.parent
-    return [
-        ("Plan" if above.is_plan else f"Part of: {above.title}", _described(above, with_id=above.is_plan))
-        for above in reversed(line)
-    ]
-
-
-def _described(task: Task, *, with_id: bool) -> str:
-    text = f"{task.description}\n(parent_task_id {task.public_id})" if with_id else task.description
-    return f"{text}\nContext: {task.context}" if task.context else text
+    sections = []
+    above = task.parent
+    while above is not None:
+        text = f"{above.description}\n(parent_task_id {above.public_id})" if above.is_plan else above.description
+        text = f"{text}\nContext: {above.context}" if above.context else text
+        sections.append(("Plan" if above.is_plan else f"Part of: {above.title}", text))
+        above = above.parent
+    return sections[::-1]
 
 
 def _own_earlier_work(task: Task, links: Links) -> list[tuple[str, str]]:
     if not task.summary:
         return []  # never delivered
     works = artifacts_by_task([task]).get(task.pk, [])
-    lines = [task.summary]
-    return [("Delivered for this task before", "\n".join(lines + [_how_to_read(work, links) for work in works]))]
+    lines = [task.summary, *(_how_to_read(work, links) for work in works)]
+    return [("Delivered for this task before", "\n".join(lines))]
 
 
 def _fitted(sections: list[tuple[str, str]], budget: int) -> Brief:
@@ -169,3 +155,33 @@ def _cut_at_a_line(body: str, room: int) -> str:
     kept = body[:room]
     line_end = kept.rfind("\n")
     return kept[:line_end] if line_end > room // 2 else kept
+
+
+def preview(project: Project, role: Role, task_id: str) -> Brief:
+    """Return the brief of a task as it would be with an unsaved role.
+
+    The task is one of the project's by its id, or an example for this specialist.
+    """
+    chosen = Task.objects.filter(project=project, public_id=task_id).select_related("project", "parent__parent")
+    task = (chosen.first() if task_id else None) or _example_task(project, role.name)
+    return brief_of(task, roles=Catalogue({task.specialist: role}))
+
+
+def _example_task(project: Project, specialist: str) -> Task:
+    plan = Task(
+        project=project,
+        public_id="task_00000000",
+        title="Export invoices",
+        description="People can take their invoices with them, as one file per year.",
+    )
+    return Task(
+        project=project,
+        parent=plan,
+        public_id=f"{specialist or 'specialist'}_000000",
+        title="Write the invoices of a year to one file",
+        description="A person picks a year and gets a file with all invoices of it, in the order of their dates.\n"
+        "Empty years give an empty file, not an error.",
+        context="Amounts are kept in cents. The page is /invoices/.",
+        effort="half a day",
+        specialist=specialist,
+    )

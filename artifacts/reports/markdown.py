@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from artifacts.reports.synthesis import Part, Synthesis, headline
-from artifacts.selectors.artifacts import ArtifactSummary
 from orchestrator_site.kernel.text import shortened
 from tasks.choices import Status
 
@@ -28,7 +27,6 @@ def report(synthesis: Synthesis, *, full: bool = False, most: int | None = None)
 
 
 def whole(synthesis: Synthesis) -> str:
-    """Return the report with every part, for a file; parts beyond `FILE_CHARS` are named at its end."""
     text, left_out = report(synthesis, full=True, most=FILE_CHARS)
     return f"{text}\n{left_out:,} more parts did not fit into this file.\n" if left_out else text
 
@@ -41,7 +39,9 @@ def _section(part: Part, full: bool) -> str:
     ]
     if task.summary:
         lines += ["", task.summary if full else shortened(task.summary, _BRIEF_SUMMARY)]
-    lines += [_line(work) for work in part.works]
+    for work in part.works:
+        paths = f", {', '.join(work.paths[:5])}" if work.paths else ""
+        lines.append(f"- {work.artifact_id}: {work.kind}, {work.size}{paths}")
     return "\n".join(lines) + "\n"
 
 
@@ -54,8 +54,3 @@ def _state(part: Part) -> str:
     why = task.review_comment if task.status == Status.NEEDS_REVISION else task.reason
     state = f"{task.specialist}, {task.status}" if task.specialist else task.status
     return f"{state}: {shortened(why, _BRIEF_SUMMARY)}" if why and task.status != Status.COMPLETED else state
-
-
-def _line(work: ArtifactSummary) -> str:
-    paths = f", {', '.join(work.paths[:5])}" if work.paths else ""
-    return f"- {work.artifact_id}: {work.kind}, {work.size}{paths}"

@@ -1,7 +1,4 @@
-"""The synthesis of a plan: every summary and artifact, in dependency order.
-
-Unfinished, blocked, failed and cancelled parts are named as such.
-"""
+"""The synthesis of a plan: every summary and artifact in dependency order, and what is missing."""
 
 from __future__ import annotations
 
@@ -23,8 +20,6 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A task of the report with what it delivered."""
-
     task: Task
     works: list[ArtifactSummary]
 
@@ -40,8 +35,6 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Synthesis:
-    """The report on one plan or group."""
-
     plan: Task
     parts: list[Part]
     counts: dict[str, int]
@@ -57,7 +50,6 @@ class Synthesis:
 
 
 def synthesis_of(plan: Task) -> Synthesis:
-    """Return the report on everything below a task."""
     return Synthesis(plan, parts_of([part.pk for part in order_of(plan)]), counts.of_plan(plan))
 
 
@@ -77,7 +69,6 @@ def order_of(plan: Task) -> list[Place]:
 
 
 def parts_of(keys: Sequence[int]) -> list[Part]:
-    """Return tasks with what they delivered, in the given order."""
     tasks: dict[int, Task] = {}
     for start in range(0, len(keys), _CHUNK):
         tasks |= Task.objects.in_bulk(keys[start : start + _CHUNK])
@@ -97,7 +88,6 @@ class PartsPage:
 
     @property
     def counts(self) -> Counts:
-        """The number of parts by status."""
         return Counts(self.report.counts)
 
 
@@ -115,7 +105,6 @@ def parts_page(plan: Task, *, page: int, to_print: bool = False) -> PartsPage:
 
 
 def headline(synthesis: Synthesis) -> str:
-    """Say in one sentence how much is there."""
     done = counts.progress(synthesis.counts)
     rest = ", ".join(f"{number} {status}" for status, number in synthesis.counts.items() if status != Status.COMPLETED)
     sentence = f"{done['completed']} of {done['total']} parts are completed"
@@ -123,7 +112,6 @@ def headline(synthesis: Synthesis) -> str:
 
 
 def _below(plan: Task) -> list[Place]:
-    """Everything below a task in the order of planning; for a leaf, itself."""
     if plan.is_leaf:
         return [Place(plan.pk, plan.parent_id, True, plan.status)]
     rows = Task.objects.within(plan).on_board().order_by("position")

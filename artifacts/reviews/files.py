@@ -28,20 +28,16 @@ CHANGES = "changes"
 MODES = {CHANGES: "Changes", View.SOURCE.value: "Source", View.RENDERED.value: "Rendered"}
 LISTED = 200
 SHOWN_FILES = 8
-ROWS_TOGETHER, ROWS_ALONE = 300, 2_000
-"""Lines per file when a page shows several files, and when it shows one."""
+ROWS_TOGETHER, ROWS_ALONE = 300, 2_000  # lines per file when a page shows several files, and when it shows one
 _LINE = re.compile(r'<span id="L\d+"[^>]*><a [^>]*></a>')
 
 
 @dataclass(slots=True)
 class File:
-    """A delivered artifact in its latest version, and the version to compare it with."""
-
     artifact: Artifact
     new: ArtifactVersion
     old_number: int | None
-    is_unchanged: bool
-    """Whether it has not changed since the last review."""
+    is_unchanged: bool  # since the last review
 
     @property
     def path(self) -> str:
@@ -54,30 +50,24 @@ class DisplayRow:
     """One row with its comments. A header has no line numbers."""
 
     html: SafeString | str = ""
-    number: int | None = None
-    """The line of the new version that a comment here refers to."""
+    number: int | None = None  # the line of the new version that a comment here refers to
     old_number: int | None = None
     header: str = ""
     comments: list[ReviewComment] = field(default_factory=list)
-    has_form: bool = False
-    """Whether the comment form is open below it."""
+    has_form: bool = False  # the comment form is open below it
 
 
 @dataclass(slots=True)
 class DisplayFile:
-    """A file as displayed."""
-
     file: File
-    mode: str = ""
-    """One of MODES, or `image`, `bytes` or `damaged`."""
+    mode: str = ""  # one of MODES, or `image`, `bytes` or `damaged`
     rows: list[DisplayRow] = field(default_factory=list)
     loose: list[ReviewComment] = field(default_factory=list)
     """Comments on the whole file and on lines that are not among the rows."""
     old: ArtifactVersion | None = None
     difference: Difference | None = None
     html: SafeString | None = None
-    left_out: bool = False
-    """Whether only a part is shown."""
+    left_out: bool = False  # only a part is shown
     turns_text: bool = False
     damage: Damaged | None = None
     has_markdown: bool = False
@@ -92,8 +82,6 @@ class DisplayFile:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Display options from the URL: mode, layout, a single file, and an open comment form."""
-
     mode: str = ""
     layout: str = "unified"
     alone: str = ""
@@ -112,12 +100,16 @@ def files_of(task: Task, reviewed_at: datetime | None) -> list[File]:
     rows = versions.select_related("artifact", "content").defer("content__data", "content__index")
     latest = list(rows.prefetch_related("artifact__paths").order_by("-created_at", "-pk")[:LISTED])
     reviewed = _reviewed(latest, reviewed_at)
-    files = [_file(version, reviewed.get(version.artifact_id)) for version in latest]
+    files = []
+    for version in latest:
+        seen = reviewed.get(version.artifact_id)
+        is_unchanged = seen == version.number
+        before = version.number - 1 if seen is None or is_unchanged else seen
+        files.append(File(version.artifact, version, before or None, is_unchanged))
     return sorted(files, key=lambda file: (file.is_unchanged, file.path))
 
 
 def _reviewed(latest: Sequence[ArtifactVersion], reviewed_at: datetime | None) -> dict[int, int]:
-    """Return the version number of each artifact at the last review."""
     if reviewed_at is None:
         return {}
     rows = ArtifactVersion.objects.filter(
@@ -126,18 +118,14 @@ def _reviewed(latest: Sequence[ArtifactVersion], reviewed_at: datetime | None) -
     return dict(rows.order_by().values_list("artifact").annotate(Max("number")))
 
 
-def _file(version: ArtifactVersion, reviewed: int | None) -> File:
-    is_unchanged = reviewed == version.number
-    before = version.number - 1 if reviewed is None or is_unchanged else reviewed
-    return File(version.artifact, version, before or None, is_unchanged)
-
-
 def display(files: Sequence[File], options: Options, comments: Iterable[ReviewComment]) -> list[DisplayFile]:
     """Show the requested file, or the first that changed. Call it outside any transaction."""
     chosen = [file for file in files if file.artifact.public_id == options.alone]
     most = ROWS_ALONE if chosen else ROWS_TOGETHER
     chosen = chosen or ([file for file in files if not file.is_unchanged] or list(files))[:SHOWN_FILES]
-    versions = _with_content(chosen)
+    rows = ArtifactVersion.objects.filter(artifact__in=[file.artifact.pk for file in chosen]).select_related("content")
+    numbers = {number for file in chosen for number in (file.new.number, file.old_number) if number}
+    versions = {(row.artifact_id, row.number): row for row in rows.filter(number__in=numbers)}
     by_version: dict[int, list[ReviewComment]] = {}
     for comment in comments:
         if comment.version_id is not None:
@@ -149,24 +137,18 @@ Versions = dict[tuple[int, int], ArtifactVersion]
 Comments = dict[int, list[ReviewComment]]
 
 
-def _with_content(files: Sequence[File]) -> Versions:
-    """Read the new and old versions of files with their contents."""
-    rows = ArtifactVersion.objects.filter(artifact__in=[file.artifact.pk for file in files]).select_related("content")
-    numbers = {number for file in files for number in (file.new.number, file.old_number) if number}
-    return {(row.artifact_id, row.number): row for row in rows.filter(number__in=numbers)}
-
-
 def _display(file: File, options: Options, versions: Versions, comments: Comments, most: int) -> DisplayFile:
     new = versions[file.artifact.pk, file.new.number]
     old = versions.get((file.artifact.pk, file.old_number)) if file.old_number else None
-    has_form = options.on == file.artifact.public_id
-    view = DisplayFile(file, old=old, has_form=has_form)
+    view = DisplayFile(file, old=old, has_form=options.on == file.artifact.public_id)
     try:
         _fill(view, new, old, options, most)
     except Damaged as error:
         _fill_without_old(view, new, options, most, error)
     _place_comments(view, comments.get(new.pk, []), comments.get(old.pk, []) if old else [])
-    _open_form(view, options.line if has_form else None)
+    row_of = {row.number: row for row in view.rows if row.number}
+    if view.has_form and options.line in row_of:
+        row_of[options.line].has_form, view.has_form = True, False
     return view
 
 
@@ -225,7 +207,6 @@ def _rows(diff: Difference, options: Options, file_id: str) -> Iterator[DisplayR
 
 
 def _number(view: DisplayFile, new: ArtifactVersion, options: Options, most: int) -> None:
-    """Show the first part of the source with line numbers."""
     part = parts_of(new.content, 1)[0]
     view.mode, view.turns_text = View.SOURCE.value, turns_text(part.text)
     is_dense = part.lines > MOST_NUMBERED  # too many lines for numbers elsewhere; here the rows are cut
@@ -237,7 +218,6 @@ def _number(view: DisplayFile, new: ArtifactVersion, options: Options, most: int
 
 
 def _place_comments(view: DisplayFile, on_new: Sequence[ReviewComment], on_old: Sequence[ReviewComment]) -> None:
-    """Put comments below the last of their lines that is shown."""
     new = {row.number: row for row in view.rows if row.number}
     old = {row.old_number: row for row in view.rows if row.old_number}
     for comments, rows in ((on_old, old), (on_new, new)):
@@ -248,11 +228,3 @@ def _place_comments(view: DisplayFile, on_new: Sequence[ReviewComment], on_old: 
                 rows[numbers[place]].comments.append(comment)
             else:
                 view.loose.append(comment)
-
-
-def _open_form(view: DisplayFile, line: int | None) -> None:
-    """Move the comment form below a line if it is shown."""
-    for row in view.rows:
-        if line is not None and row.number == line:
-            row.has_form = True
-            view.has_form = False

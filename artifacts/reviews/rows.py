@@ -21,7 +21,6 @@ class RowRenderer:
     form_url: str = ""
 
     def source(self, number: int, html: str) -> SafeString:
-        """Render a source line, which is safe HTML already."""
         return self._row(number, "", f"{self._number(number)}<td>{html}</td>")
 
     def unified(self, row: Row) -> SafeString:

@@ -1,9 +1,9 @@
-"""Reads of artifacts."""
+"""Reads of artifacts and uploads."""
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Literal
@@ -11,18 +11,15 @@ from typing import Literal
 from django.db.models import Count, F, QuerySet
 
 from artifacts import storage
-from artifacts.models import Artifact, ArtifactVersion, Content
+from artifacts.models import Artifact, ArtifactVersion, Content, Upload, UploadState
 from artifacts.storage import slices
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Hint, Invalid, NotFound
 from tasks.models import Project, Task
 
-READ_LIMIT = 1024 * 1024
-"""Characters or bytes of one answer at most, for programs that fetch everything."""
-SHOWN_LIMIT = 100_000
-"""Characters of an answer in lines, and of a resource."""
-DEFAULTS = {"chars": 20_000, "lines": 500, "bytes": 20_000}
-"""Units of an answer by default."""
+READ_LIMIT = 1024 * 1024  # characters or bytes of one answer at most, for programs that fetch everything
+SHOWN_LIMIT = 100_000  # characters of an answer in lines, and of a resource
+DEFAULTS = {"chars": 20_000, "lines": 500, "bytes": 20_000}  # units of an answer by default
 
 
 Unit = Literal["chars", "lines", "bytes"]
@@ -34,14 +31,12 @@ class ArtifactSummary:
 
     artifact_id: str
     kind: str
-    size_chars: int | None
-    """None for binary content."""
+    size_chars: int | None  # None for binary content
     size_bytes: int
     paths: tuple[str, ...]
 
     @property
     def size(self) -> str:
-        """The size for people, such as `12,534 characters`."""
         return f"{self.size_bytes:,} bytes" if self.size_chars is None else f"{self.size_chars:,} characters"
 
 
@@ -95,13 +90,9 @@ _summaries = Compiled(
 
 
 def artifact_by_id(project: Project, public_id: str) -> Artifact:
-    """Return an artifact of this project. Raises NotFound."""
     found = _by_public_id.first(project=project, public_id=public_id)
     if found is None:
-        raise NotFound(
-            f"There is no artifact {public_id[:64]!r} in project {project.slug}.",
-            hint=Hint.LIST_ARTIFACTS,
-        )
+        raise NotFound(f"There is no artifact {public_id[:64]!r} in project {project.slug}.", hint=Hint.LIST_ARTIFACTS)
     return found
 
 
@@ -110,29 +101,22 @@ def project_of_artifact(public_id: str) -> Project | None:
 
 
 def ids_beginning(project: Project, start: str, *, limit: int = 101) -> list[str]:
-    """Return the ids of a project's artifacts that start with a text, newest first."""
     rows = Artifact.objects.filter(project=project, public_id__startswith=start.replace("\x00", ""))
     return list(rows.order_by("-id").values_list("public_id", flat=True)[:limit])
 
 
 def versions_beginning(project: Project, public_id: str, start: str, *, limit: int = 101) -> list[str]:
-    """Return the version numbers of an artifact that start with a text, latest first."""
     found = Artifact.objects.filter(project=project, public_id=public_id).first()
     numbers = map(str, range(found.version if found else 0, 0, -1))
     return list(islice((number for number in numbers if number.startswith(start)), limit))
 
 
 def version_by_id(project: Project, public_id: str, number: int | None = None) -> ArtifactVersion:
-    """Return a version of an artifact of this project, the latest by default.
-
-    Raises NotFound.
-    """
     latest = _latest.first(project=project, public_id=public_id) if number is None else None
     return latest or version_of(artifact_by_id(project, public_id), number)
 
 
 def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion:
-    """Return a version of an artifact, the latest by default. Raises NotFound."""
     number = artifact.version if number is None else number
     found = _version.first(artifact=artifact, number=number)
     if found is None:
@@ -143,7 +127,6 @@ def version_of(artifact: Artifact, number: int | None = None) -> ArtifactVersion
 
 
 def unit_of(version: ArtifactVersion) -> Unit:
-    """Return the default unit: characters of text, bytes of binary content."""
     return "bytes" if version.content.size_chars is None else "chars"
 
 
@@ -162,11 +145,15 @@ def read(version: ArtifactVersion, unit: Unit = "chars", *, offset: int = 0, lim
         )
     if not 1 <= limit <= READ_LIMIT:
         raise Invalid(f"limit: 1 to {READ_LIMIT:,} {unit}.", next="Read on with the next_offset of the answer.")
-    return _READERS[unit](version.content, offset, limit, total)
+    if unit == "lines":
+        return _lines(version.content, offset, limit, total)
+    if unit == "bytes":
+        return _bytes(version.content, offset, limit, total)
+    text = slices.characters(version.content, offset, limit)
+    return Slice("chars", offset, offset + len(text), total, text)
 
 
 def _total(content: Content, unit: Unit) -> int:
-    """Return how many units there are. Raises Invalid if the content has no such unit."""
     if unit == "bytes":
         return content.size_bytes
     if content.size_chars is None:
@@ -174,11 +161,6 @@ def _total(content: Content, unit: Unit) -> int:
     if unit == "chars":
         return content.size_chars
     return content.size_lines or 0
-
-
-def _characters(content: Content, offset: int, limit: int, total: int) -> Slice:
-    text = slices.characters(content, offset, limit)
-    return Slice("chars", offset, offset + len(text), total, text)
 
 
 def _lines(content: Content, offset: int, limit: int, total: int) -> Slice:
@@ -200,15 +182,7 @@ def _bytes(content: Content, offset: int, limit: int, total: int) -> Slice:
         return Slice("bytes", offset, offset + len(raw), total, None, b64encode(raw).decode())
 
 
-_READERS: dict[Unit, Callable[[Content, int, int, int], Slice]] = {
-    "chars": _characters,
-    "lines": _lines,
-    "bytes": _bytes,
-}
-
-
 def artifacts_by_task(tasks: list[Task]) -> dict[int, list[ArtifactSummary]]:
-    """Return the artifacts of some tasks by the task's primary key."""
     found: dict[int, list[ArtifactSummary]] = {}
     keys = [task.pk for task in tasks]
     for start in range(0, len(keys), 500):
@@ -220,12 +194,10 @@ def artifacts_by_task(tasks: list[Task]) -> dict[int, list[ArtifactSummary]]:
 
 
 def recent_artifacts(project: Project, *, limit: int) -> list[Artifact]:
-    """Return a project's artifacts, the last changed first, each with `size_bytes` of its latest version."""
     return list(with_size(Artifact.objects.filter(project=project).order_by("-updated_at"))[:limit])
 
 
 def artifacts_of(task: Task, *, limit: int) -> list[Artifact]:
-    """Return the artifacts of a task, newest first, each with `size_bytes` of its latest version."""
     return list(with_size(Artifact.objects.filter(task=task).order_by("-id"))[:limit])
 
 
@@ -237,6 +209,17 @@ def with_size(artifacts: QuerySet[Artifact]) -> QuerySet[Artifact]:
 
 
 def count_by_task(task_keys: Iterable[int]) -> dict[int, int]:
-    """Return how many artifacts tasks have, by primary key; tasks without any are left out."""
     rows = Artifact.objects.filter(task_id__in=list(task_keys)).order_by()
     return dict(rows.values_list("task_id").annotate(Count("pk")))
+
+
+def upload_by_id(project: Project, public_id: str) -> Upload:
+    found = Upload.objects.select_related("task", "task__project").filter(project=project, public_id=public_id).first()
+    if found is None:
+        raise NotFound(f"There is no upload {public_id[:64]!r} in project {project.slug}.", hint=Hint.LIST_UPLOADS)
+    return found
+
+
+def open_uploads(project: Project, task: Task | None = None) -> QuerySet[Upload]:
+    rows = Upload.objects.select_related("task").filter(project=project, state=UploadState.OPEN).order_by("pk")
+    return rows if task is None else rows.filter(task=task)

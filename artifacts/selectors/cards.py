@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
+from artifacts.selectors.artifacts import count_by_task
 from orchestrator_site.kernel.identity import Scope
 from tasks.choices import FINISHED, Status, Verb
 from tasks.models import Dependency, Event, Project, Task, TaskQuerySet
@@ -17,10 +18,8 @@ from tasks.selectors.available_actions import offers_for
 from tasks.selectors.board import PANEL_ROWS
 from tasks.selectors.rows import ROW_FIELDS
 
-CARDS, MORE_CARDS, MOST_CARDS = 20, 40, 200
-"""Cards of a column at first, per click on more, and at most."""
-MATCHES = 1_000
-"""Tasks that a search narrows the board to, at most."""
+CARDS, MORE_CARDS, MOST_CARDS = 20, 40, 200  # cards of a column at first, per click on more, and at most
+MATCHES = 1_000  # tasks that a search narrows the board to, at most
 IDS_FOUND, BEST, BELOW = 200, 200, 2_000
 """Tasks that the start of an id finds; matches kept if a search finds too many; leaves below those."""
 HOLDERS, PLANS = 50, 50
@@ -31,8 +30,6 @@ _CARD_FIELDS = (*ROW_FIELDS, "root__public_id", "root__title")
 
 @dataclass(frozen=True, slots=True)
 class CardFilters:
-    """Filters of a board; empty means everything."""
-
     q: str = ""
     specialist: str = ""
     plan: str = ""
@@ -47,8 +44,6 @@ class CardFilters:
 
 @dataclass(slots=True)
 class Card:
-    """A leaf and the counters on its card."""
-
     task: Task
     lease_is_over: bool
     has_menu: bool
@@ -72,7 +67,6 @@ class Column:
 
     @property
     def rest(self) -> int:
-        """How many tasks are not shown."""
         return self.total - len(self.cards)
 
     @property
@@ -106,7 +100,8 @@ def board_of(
 
     `shown` overrides how many cards of a status; `matches` are the results of a search.
     """
-    plan = _plan(project, filters.plan)
+    plans = Task.objects.plans().filter(project=project, public_id=filters.plan)
+    plan = plans.first() if filters.plan else None
     keys, is_cut = _found(project, filters.q, list(matches)) if filters.q else (None, False)
     found = _matching(project, plan, filters, keys)
     totals: dict[str, int] = dict(found.order_by().values_list("status").annotate(Count("pk")))
@@ -117,10 +112,6 @@ def board_of(
     cards = _cards([task for of_status in rows.values() for task in of_status], frozenset(scopes))
     columns = [Column(status, [cards[task.pk] for task in rows[status]], totals.get(status, 0)) for status in Status]
     return CardBoard(columns, plan, is_cut)
-
-
-def _plan(project: Project, public_id: str) -> Task | None:
-    return Task.objects.plans().filter(project=project, public_id=public_id).first() if public_id else None
 
 
 def _matching(project: Project, plan: Task | None, filters: CardFilters, keys: list[int] | None) -> TaskQuerySet:
@@ -160,7 +151,6 @@ def _found(project: Project, text: str, keys: list[int]) -> tuple[list[int], boo
 
 
 def _rows(found: TaskQuerySet, filters: CardFilters, status: Status, number: int) -> list[Task]:
-    """Return the first rows of a column: pending ones in the order of claiming, others by last change."""
     rows = found.filter(status=status).select_related("root").only(*_CARD_FIELDS)
     if status != Status.PENDING:
         return list(rows.order_by(*_order(filters))[:number])
@@ -177,15 +167,17 @@ def _order(filters: CardFilters) -> tuple[str, ...]:
 
 
 def _cards(tasks: list[Task], scopes: frozenset[Scope]) -> dict[int, Card]:
-    """Make cards by primary key, with one query per counter."""
     now = timezone.now()
     cards = {task.pk: _card(task, now, scopes) for task in tasks}
     unfinished = [task.pk for task in tasks if task.status not in FINISHED]
-    for key, number in _waits_for(unfinished):
+    needs: Any = Dependency.objects.open().filter(task__in=unfinished).order_by().values_list("task")
+    for key, number in needs.annotate(Count("depends_on", distinct=True)):
         cards[key].waits_for = number
-    for key, number in _needed_by(unfinished):
+    waiting = Q(task__is_leaf=True, task__archived_at__isnull=True) & ~Q(task__status__in=FINISHED)
+    dependents: Any = Dependency.objects.filter(waiting, depends_on__in=unfinished).order_by().values_list("depends_on")
+    for key, number in dependents.annotate(Count("task", distinct=True)):
         cards[key].needed_by = number
-    for key, number in _delivered(cards):
+    for key, number in count_by_task(cards).items():
         cards[key].artifacts = number
     return cards
 
@@ -195,32 +187,12 @@ def _card(task: Task, now: datetime, scopes: frozenset[Scope]) -> Card:
     return Card(task, lease_is_over=is_over, has_menu=bool(offers_for(task, scopes)))
 
 
-def _waits_for(keys: list[int]) -> Iterable[tuple[int, int]]:
-    """Count the unfinished dependencies of each task."""
-    found: Any = Dependency.objects.open().filter(task__in=keys).order_by().values_list("task")
-    return found.annotate(Count("depends_on", distinct=True)) if keys else ()
-
-
-def _needed_by(keys: list[int]) -> Iterable[tuple[int, int]]:
-    """Count the unfinished dependents of each task."""
-    waiting = Q(task__is_leaf=True, task__archived_at__isnull=True) & ~Q(task__status__in=FINISHED)
-    found: Any = Dependency.objects.filter(waiting, depends_on__in=keys).order_by().values_list("depends_on")
-    return found.annotate(Count("task", distinct=True)) if keys else ()
-
-
-def _delivered(keys: Iterable[int]) -> Iterable[tuple[int, int]]:
-    counted = Task.objects.filter(pk__in=list(keys)).annotate(number=Count("artifacts")).filter(number__gt=0)
-    return counted.order_by().values_list("pk", "number")
-
-
 def with_offers(tasks: Iterable[Task], scopes: Iterable[Scope]) -> set[int]:
-    """Return the keys of the tasks for which these scopes allow any action."""
     granted = frozenset(scopes)
     return {task.pk for task in tasks if offers_for(task, granted)}
 
 
 def moving(project: Project, scopes: Iterable[Scope]) -> list[Card]:
-    """Return the active tasks, the last changed first, without counters."""
     active = Task.objects.filter(project=project, status=Status.ACTIVE).on_board().leaves()
     found = since_claimed(active).select_related("root").only(*_CARD_FIELDS).order_by("-updated_at", "-id")[:PANEL_ROWS]
     now, granted = timezone.now(), frozenset(scopes)
@@ -234,13 +206,11 @@ def since_claimed(tasks: QuerySet[Task]) -> QuerySet[Task]:
 
 
 def holders_seen(project: Project) -> list[str]:
-    """Return the current holders, as suggestions for filters."""
     active = Task.objects.filter(project=project, status=Status.ACTIVE).on_board().leaves()
     newest = active.order_by("-updated_at").values_list("lease_holder", flat=True)
     return sorted(set(newest[:HOLDERS]) - {""})
 
 
 def plans_seen(project: Project) -> list[tuple[str, str]]:
-    """Return the ids and titles of the newest plans, as suggestions for filters."""
     newest = Task.objects.filter(project=project).plans().on_board().order_by("-id")
     return list(newest.values_list("public_id", "title")[:PLANS])

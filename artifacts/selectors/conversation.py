@@ -9,8 +9,7 @@ from artifacts.models import ReviewComment
 from tasks.choices import Verb
 from tasks.models import Event, Task
 
-TURNS = 40
-"""Turns on one page; the history has them all."""
+TURNS = 40  # turns on one page; the history has them all
 _COMMENTS = 500
 _VERDICTS = (Verb.REQUEST_REVISION, Verb.APPROVE)
 _ENDINGS = (Verb.COMPLETE, Verb.HAND_BACK, Verb.FINISH)
@@ -41,12 +40,12 @@ class Conversation:
 
 
 def conversation(task: Task) -> Conversation:
-    """Return the newest turns about a task in chronological order."""
     rows = task.events.filter(verb__in=[*_VERDICTS, *_ENDINGS, Verb.DELIVER]).select_related("session")
     newest = list(rows.order_by("-id")[: TURNS + 1])
     is_cut = len(newest) > TURNS
     turns = list(_turns(reversed(newest[:TURNS])))
-    waiting = _with_comments(turns, _comments(task))
+    comments = ReviewComment.objects.filter(task=task).select_related("version__artifact")
+    waiting = _with_comments(turns, list(comments.order_by("id")[:_COMMENTS]))
     return Conversation([*turns, Turn(None, comments=waiting)] if waiting else turns, is_cut)
 
 
@@ -64,13 +63,7 @@ def _turns(events: Iterable[Event]) -> Iterable[Turn]:
             works = []
 
 
-def _comments(task: Task) -> list[ReviewComment]:
-    comments = ReviewComment.objects.filter(task=task).select_related("version__artifact")
-    return list(comments.order_by("id")[:_COMMENTS])
-
-
 def _with_comments(turns: list[Turn], comments: list[ReviewComment]) -> list[ReviewComment]:
-    """Attach each comment to the verdict that sent it; return those that are not sent yet."""
     verdicts = [turn for turn in turns if turn.is_verdict]
     for comment in comments:
         if comment.sent_at is None:

@@ -14,7 +14,7 @@ from artifacts.selectors.artifacts import with_size
 from artifacts.selectors.cards import since_claimed
 from tasks.choices import Status
 from tasks.models import Project, Task
-from tasks.selectors import review_counts
+from tasks.selectors import counts
 from tasks.selectors.rows import ROW_FIELDS
 
 MOVING_ROWS, WAITING_ROWS, DELIVERED_ROWS = 8, 5, 6
@@ -31,8 +31,7 @@ class Panel:
 
     @property
     def count(self) -> str:
-        """The count as text, `99+` at most."""
-        return review_counts.in_words(self.number)
+        return counts.in_words(self.number)
 
     @property
     def has_more(self) -> bool:
@@ -58,7 +57,8 @@ def glance(projects: Iterable[Project]) -> Glance:
     since = _reach([project.pk for project in projects])
     moving = _panel(Status.ACTIVE, since, MOVING_ROWS)
     waiting = [_panel(status, since, WAITING_ROWS) for status in WAITS]
-    return Glance(moving, waiting, _delivered(since["delivered"]))
+    delivered = with_size(_newest(Artifact.objects.all(), since["delivered"])).select_related("task", "project")
+    return Glance(moving, waiting, list(delivered[:DELIVERED_ROWS]))
 
 
 def _reach(projects: list[int]) -> dict[str, datetime | None]:
@@ -100,8 +100,4 @@ def _panel(status: Status, since: dict[str, datetime | None], size: int) -> Pane
     named = ("project__slug", "project__name", "root__public_id", "root__title")
     session = ("lease_session__public_id", "lease_session__client_name", "lease_session__client_version")
     tasks = list(since_claimed(shown.only(*ROW_FIELDS, "reason", "summary", *named, *session))[:size])
-    return Panel(status, tasks, review_counts.count(status, leaves_only=status == Status.ACTIVE))
-
-
-def _delivered(since: datetime | None) -> list[Any]:
-    return list(with_size(_newest(Artifact.objects.all(), since)).select_related("task", "project")[:DELIVERED_ROWS])
+    return Panel(status, tasks, counts.count_up_to_limit(status, leaves_only=status == Status.ACTIVE))

@@ -11,14 +11,11 @@ from tasks.models import Task, TaskQuerySet
 from tasks.selectors import counts
 from tasks.selectors.rows import count_by
 
-SHOWN = 50
-"""Rows of each kind, beside the true totals."""
+SHOWN = 50  # rows of each kind, beside the true totals
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of a task with subtasks; cancelled ones do not count."""
-
     completed_subtasks: int
     total_subtasks: int
     progress_percentage: int
@@ -39,7 +36,6 @@ class Links:
 
 
 def links_of(task: Task) -> Links:
-    """Return the links of a task in a constant number of queries."""
     needs, needs_total = _first(Task.objects.filter(dependents__task=task))
     dependents, dependents_total = _first(Task.objects.filter(dependencies__depends_on=task))
     works = artifacts_by_task([task]).get(task.pk, []) if task.summary else []
@@ -60,7 +56,6 @@ def progress_of(by_status: dict[str, int]) -> Progress:
 
 
 def progress_of_plans(plans: Iterable[Task]) -> dict[int, Progress]:
-    """Return the progress of plans by primary key, in one query."""
     counted = count_by("root_id", [plan.pk for plan in plans])
     return {pk: progress_of(dict(found.states)) for pk, found in counted.items()}
 

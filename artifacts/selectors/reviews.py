@@ -23,20 +23,15 @@ _TOLD = (*_DELIVERED, Verb.HAND_BACK, Verb.REQUEST_REVISION, Verb.APPROVE)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A task in review, with what a reviewer wants to know before opening it."""
-
     task: Task
     delivered: Event | None
-    rounds: int
-    """How often it was sent back."""
+    rounds: int  # how often it was sent back
     artifacts: int
     size_bytes: int
-    version: int
-    """The highest version of its artifacts."""
+    version: int  # the highest version of its artifacts
 
 
 def to_review(project: Project | None = None) -> TaskQuerySet:
-    """Return the tasks in review, of one project or all, the longest waiting first."""
     return _on_board(project, Status.IN_REVIEW).order_by("updated_at", "-pk")  # as the index runs
 
 
@@ -55,7 +50,6 @@ def others(project: Project | None) -> list[Task]:
 
 
 def neighbours(task: Task, project: Project | None) -> tuple[Task | None, Task | None]:
-    """Return the reviews before and after a task, whether it is in review itself or not."""
     rows = to_review(project).only("public_id", "title")
     at, pk = task.updated_at, task.pk
     earlier = rows.filter(~Q(updated_at=at, pk__lte=pk), updated_at__lte=at).reverse().first()
@@ -93,7 +87,6 @@ def _known(tasks: Sequence[Task]) -> Iterable[Waiting]:
 
 
 def _works(keys: list[int]) -> dict[int, tuple[int, int, int]]:
-    """Return the number of artifacts of tasks, their bytes, and the highest version."""
     latest = Artifact.objects.filter(task__in=keys, versions__number=F("version")).order_by()
     rows = latest.values_list("task").annotate(Count("pk"), Sum("versions__content__size_bytes"), Max("version"))
     return {key: (number, size, version) for key, number, size, version in rows}
@@ -101,8 +94,6 @@ def _works(keys: list[int]) -> dict[int, tuple[int, int, int]]:
 
 @dataclass(slots=True)
 class Round:
-    """A turn of the conversation: a delivery or a verdict, with its comments."""
-
     event: Event
     comments: list[ReviewComment] = field(default_factory=list)
 
@@ -141,14 +132,10 @@ def conversation(task: Task) -> Conversation:
     comments = ReviewComment.objects.filter(task=task).prefetch_related("version__artifact__paths")
     newest = list(comments.order_by("-id")[:COMMENTS])[::-1]
     sent = [comment for comment in newest if comment.sent_at]
-    for comment in sent:
-        _went_with(comment, rounds)
-    return Conversation(rounds, [comment for comment in newest if not comment.sent_at], sent)
-
-
-def _went_with(comment: ReviewComment, rounds: list[Round]) -> None:
-    """Attach a comment to the verdict that sent it: comments are marked as sent just before its event is written."""
     verdicts = [each for each in rounds if each.event.after.get("comments")]
-    later = [each for each in verdicts if comment.sent_at and each.event.created_at >= comment.sent_at]
-    if later:
-        later[-1].comments.append(comment)
+    for comment in sent:
+        # Comments are marked as sent just before the event of their verdict is written.
+        later = [each for each in verdicts if comment.sent_at and each.event.created_at >= comment.sent_at]
+        if later:
+            later[-1].comments.append(comment)
+    return Conversation(rounds, [comment for comment in newest if not comment.sent_at], sent)

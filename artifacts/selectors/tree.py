@@ -16,10 +16,8 @@ from artifacts.paths import normalised
 from orchestrator_site.kernel.errors import Invalid, NotFound
 from tasks.models import Project
 
-PATHLESS = "(no path)"
-"""The name of the folder of artifacts without a path, which no path can have."""
-BESIDE = 60
-"""Folders and files that are listed beside an artifact."""
+PATHLESS = "(no path)"  # the name of the folder of artifacts without a path, which no path can have
+BESIDE = 60  # folders and files that are listed beside an artifact
 _LAST = "\U0010ffff" * 256  # after every name
 # From each folder to the first one after everything below it, so that only what is listed is read.
 _SUBFOLDERS = """
@@ -40,8 +38,6 @@ _FIRST_FROM = """(
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """An artifact at one of its paths, in its latest version."""
-
     key: int
     name: str
     path: str
@@ -70,7 +66,6 @@ class Listing:
 
     @property
     def trail(self) -> list[tuple[str, str]]:
-        """The folders from the top down to this one, as name and path."""
         names = self.path.split("/")[:-1]
         return [(name, "/".join(names[: place + 1])) for place, name in enumerate(names)]
 
@@ -95,7 +90,10 @@ def folder_of(project: Project, path: str, *, limit: int, cursor: str | None = N
     rows = _files(project, folder, key, name if kind == "file" else "", left + 1) if len(folders) <= limit else []
     if folder and cursor is None and not (folders or rows):
         raise NotFound(f"There is no folder {folder[:300]!r} in project {project.slug}.", next="List the one above it.")
-    more = _cursor(folders[:limit], rows[:left]) if len(folders) + len(rows) > limit else None
+    more = None
+    if len(folders) + len(rows) > limit:
+        last = rows[:left][-1:]
+        more = f"file:{last[0].key}:{last[0].name}" if last else f"folder:0:{folders[limit - 1]}"
     has_pathless = not folder and cursor is None and _pathless(project).exists()
     # The index has `src-old/` before `src/`; people expect it after.
     return Listing(folder, sorted(folders[:limit]), rows[:left], more, has_pathless)
@@ -160,7 +158,6 @@ def _pathless(project: Project) -> Any:
 
 
 def _facts(keys: Iterable[int]) -> dict[int, Any]:
-    """Return the latest versions of artifacts by the keys of these."""
     rows = ArtifactVersion.objects.filter(artifact__in=list(keys), number=F("artifact__version")).order_by()
     rows = rows.select_related("artifact__task", "content").only(
         "number", "media_type", "content__size_bytes", "artifact__public_id", "artifact__kind", "artifact__updated_at",
@@ -186,13 +183,7 @@ def _file(version: ArtifactVersion, path: str | None) -> File:
     )
 
 
-def _cursor(folders: list[str], files: list[File]) -> str:
-    """Return the cursor of the next page."""
-    return f"file:{files[-1].key}:{files[-1].name}" if files else f"folder:0:{folders[-1]}"
-
-
 def _place(cursor: str | None) -> tuple[str, int, str]:
-    """Read a cursor: the kind, key and name of the row before the page."""
     kind, _, rest = ("folder:0:" if cursor is None else cursor).partition(":")
     key, colon, name = rest.partition(":")
     is_number = key.isascii() and key.isdigit() and len(key) <= 18

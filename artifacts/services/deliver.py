@@ -12,7 +12,7 @@ from django.db import transaction
 from artifacts import paths, storage
 from artifacts.models import ArtifactVersion, Kind, Upload
 from artifacts.search import index
-from artifacts.selectors.uploads import upload_by_id
+from artifacts.selectors.artifacts import upload_by_id
 from artifacts.services.commit import Arrived, commit_locked, prepare_upload
 from artifacts.services.store import store_artifact
 from artifacts.services.upload import abort, append, begin
@@ -81,7 +81,7 @@ class PreparedDelivery:
 
     @property
     def sha256(self) -> str | None:
-        """The hash of the text, which stands for it where two requests are compared."""
+        """The hash of the text, which replaces it in the fingerprint of a request."""
         return self.text.sha256 if self.text else None
 
 

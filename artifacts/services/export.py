@@ -78,7 +78,7 @@ def write_file(
 ) -> None:
     """Bring one file up to date, and note the outcome. Raises OSError where the disk is full.
 
-    `when_changed` is called for a file that is not ours: it makes room and returns what is there then, or raises.
+    `when_changed` is called for a file that is not ours: it frees the name and returns what is there then, or raises.
     """
     version, file = placed.version, placed.file
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -139,14 +138,10 @@ def _row(row: Listed) -> Answer:
         "version": row.version if row.version > 1 else None,
         "size_chars": row.size_chars,
         "size_bytes": row.size_bytes if row.size_chars is None else None,
-        "file_paths": _shown(row.paths),
+        "file_paths": [_short_path(path) for path in row.paths[:PATHS]],
         "file_paths_total": len(row.paths) if len(row.paths) > PATHS else None,
         "summary": within_bytes(shortened(row.summary, SUMMARY_BYTES), SUMMARY_BYTES),
     }
-
-
-def _shown(paths: Sequence[str]) -> list[str]:
-    return [_short_path(path) for path in paths[:PATHS]]
 
 
 def _short_path(path: str) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from artifacts import paths
 from artifacts.models import Kind, Upload, UploadState
-from artifacts.selectors.uploads import open_uploads, upload_by_id
+from artifacts.selectors.artifacts import open_uploads, upload_by_id
 from artifacts.serializers import info_of
 from artifacts.services import upload as services
 from artifacts.services.commit import commit, prepare_upload

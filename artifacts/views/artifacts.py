@@ -22,8 +22,7 @@ from orchestrator_site.web.templatetags.formats import turns_text
 
 SHOWN_CHARACTERS = 200_000
 SHOWN_VERSIONS = 50
-COPIED_BYTES = 2 * 1024 * 1024
-"""Larger artifacts have no copy button."""
+COPIED_BYTES = 2 * 1024 * 1024  # larger artifacts have no copy button
 LAST_NUMBER = 2**31 - 1
 CONTEXTS = (CONTEXT, 10, 50)
 MOST_CONTEXT = 1_000
@@ -36,7 +35,11 @@ def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
         return redirect(target)
     found = _find(public_id)
     version = _version(request, found, "version", found.version)
-    shown, status = _shown_or_damaged(request, found, version.content)
+    status = 200
+    try:
+        shown = _shown(request, found, version.content)
+    except Damaged as error:  # details and other versions stay accessible
+        shown, status = {"damage": error}, error.status
     context = {
         "artifact": found,
         "version": version,
@@ -52,7 +55,6 @@ def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @page
 def artifact_part(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Return one part of the source, loaded while scrolling."""
     found = _find(public_id)
     content = _version(request, found, "version", found.version).content
     if not content.size_chars:
@@ -103,16 +105,7 @@ def artifact_diff(request: HttpRequest, public_id: str) -> HttpResponse:
     return render(request, "artifacts/diff.html", shown)
 
 
-def _shown_or_damaged(request: HttpRequest, found: Artifact, content: Content) -> tuple[dict[str, Any], int]:
-    """Report damaged content, while details and other versions stay accessible."""
-    try:
-        return _shown(request, found, content), 200
-    except Damaged as error:
-        return {"damage": error}, error.status
-
-
 def _shown(request: HttpRequest, found: Artifact, content: Content) -> dict[str, Any]:
-    """Choose how to show the content: as an image, rendered, as source or plain text, or not at all."""
     if content.size_chars is None:
         return {"is_image": image_type(content) is not None}
     begin = excerpt_of(content, 0, RENDERED_CHARACTERS)
@@ -141,7 +134,6 @@ def _view(request: HttpRequest, views: list[View], *, is_empty: bool) -> View:
 
 
 def _line_url(request: HttpRequest) -> str | None:
-    """Return the URL for the "go to line" form; only a URL fragment can scroll to the line."""
     lines = LINES.fullmatch(request.GET.get("go", ""))
     if lines is None:
         return None
@@ -153,7 +145,6 @@ def _line_url(request: HttpRequest) -> str | None:
 
 
 def _lines_of(version: ArtifactVersion) -> str:
-    """The URL of a version's source, up to the line number."""
     return f"{reverse('artifact', args=[version.artifact.public_id])}?version={version.number}&view=source&line="
 
 
@@ -168,7 +159,6 @@ def _compared(old: Content, new: Content, context: int) -> dict[str, Any]:
 
 
 def _numbers(found: Artifact) -> range | None:
-    """The versions to choose from, or None if there are too many for a list."""
     return range(found.version, 0, -1) if found.version <= SHOWN_VERSIONS else None
 
 

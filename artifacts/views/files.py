@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 
 from artifacts.export.contents import folder_versions, versions_of
@@ -14,7 +14,8 @@ from artifacts.models import Kind
 from artifacts.selectors.tree import PATHLESS, folder_of, pathless_of
 from orchestrator_site.kernel.errors import NotFound
 from orchestrator_site.web.pages import page
-from tasks.models import Project, Task
+from tasks.identity.page import find_task
+from tasks.models import Project
 
 PER_PAGE = 100
 
@@ -52,9 +53,7 @@ def folder_zip(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 @page
 def task_zip(request: HttpRequest, public_id: str) -> HttpResponseBase:
-    if "\x00" in public_id:  # PostgreSQL refuses to compare with it
-        raise Http404
-    task = get_object_or_404(Task, public_id=public_id)
+    task = find_task(public_id)
     return _zip(request, versions_of(task, all_versions=request.GET.get("versions") == "all"), task.public_id)
 
 

@@ -34,8 +34,6 @@ _OF_A_FORM = ("on", "line")
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A form that could not be processed, with its input."""
-
     error: OrchestratorError
     action: str
     given: QueryDict
@@ -43,7 +41,6 @@ class Rejected:
 
 @page
 def inbox(request: HttpRequest) -> HttpResponse:
-    """Show open reviews of all projects or of one."""
     project = _project(request)
     found = reviews.others(project)
     others = [(status, [task for task in found if task.status == status]) for status in (Status.BLOCKED, Status.FAILED)]
@@ -60,7 +57,6 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 @form(Scope.READ)
 def review(request: HttpRequest, public_id: str) -> HttpResponseBase:
-    """Show the delivery of a task; comment on it, approve it or request changes."""
     task = find_task(public_id)
     if request.method != "POST":
         return _page(request, task)
@@ -68,23 +64,18 @@ def review(request: HttpRequest, public_id: str) -> HttpResponseBase:
     action = request.POST.get("do", "")
     try:
         with refusals_told("a review on a page"):
-            return _do(request, task, action)
+            if action in _DECISIONS:
+                return _decide(request, task, Verb(action))
+            if action == "comment":
+                return _comment(request, task)
+            if action == "delete":
+                return _delete(request, task)
     except (Invalid, Conflict, Transient) as error:
         return _page(request, task, Rejected(error, action, request.POST))
-
-
-def _do(request: HttpRequest, task: Task, action: str) -> HttpResponse:
-    if action in _DECISIONS:
-        return _decide(request, task, Verb(action))
-    if action == "comment":
-        return _comment(request, task)
-    if action == "delete":
-        return _delete(request, task)
     raise Http404
 
 
 def _decide(request: HttpRequest, task: Task, verb: Verb) -> HttpResponse:
-    """Approve or request changes, then go to the next review."""
     project = _project(request)
     earlier, later = reviews.neighbours(task, project)
     words, seen = request.POST.get("words", "").replace("\r\n", "\n"), request.POST.get("seen", "")
@@ -118,7 +109,6 @@ def _delete(request: HttpRequest, task: Task) -> HttpResponse:
 
 
 def _version(request: HttpRequest, task: Task) -> ArtifactVersion | None:
-    """Return the version a comment is on, or None for an overall comment. Raises Http404, NotFound."""
     public_id = request.POST.get("on", "")
     if not public_id:
         return None
@@ -127,7 +117,6 @@ def _version(request: HttpRequest, task: Task) -> ArtifactVersion | None:
 
 
 def _line(text: str) -> int | None:
-    """Parse a line number; empty means none. Raises Invalid."""
     text = text.strip()
     if not text:
         return None
@@ -182,7 +171,6 @@ def _page(request: HttpRequest, task: Task, rejected: Rejected | None = None) ->
 
 
 def _orphaned_input(rejected: Rejected | None, shown: set[str], may_comment: bool, may_decide: bool) -> str:
-    """Return input that no form on the page can hold any more, to show it for copying."""
     if rejected is None:
         return ""
     if rejected.action == "comment":
@@ -193,7 +181,6 @@ def _orphaned_input(rejected: Rejected | None, shown: set[str], may_comment: boo
 
 
 def _options(request: HttpRequest, rejected: Rejected | None, form_url: str) -> files.Options:
-    """Read the display options; a rejected comment keeps its position."""
     source = rejected.given if rejected and rejected.action == "comment" else request.GET
     line = source.get("line", "")
     mode, layout = text_in(request, "show"), text_in(request, "layout")
@@ -208,7 +195,6 @@ def _options(request: HttpRequest, rejected: Rejected | None, form_url: str) -> 
 
 
 def _modes(delivered: list[files.File], shown: list[files.DisplayFile]) -> list[tuple[str, str]]:
-    """Return the available display modes if there are several."""
     possible = {
         files.CHANGES: any(file.old_number for file in delivered),
         "source": any(each.mode in files.MODES for each in shown),
@@ -219,7 +205,6 @@ def _modes(delivered: list[files.File], shown: list[files.DisplayFile]) -> list[
 
 
 def _project(request: HttpRequest) -> Project | None:
-    """Return the project to filter by; an unknown one is ignored."""
     slug = text_in(request, "project")
     return Project.objects.filter(slug=slug).first() if slug else None
 

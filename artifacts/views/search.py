@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -31,7 +30,9 @@ def search_page(request: HttpRequest) -> HttpResponse:
     found, names = NOTHING, Named()
     if query and (project or not slug):
         found = _found(query, project, kind, request.GET.get("cursor")) if kind not in lookup.KINDS else NOTHING
-        names = _named(query, project, kind, is_first="cursor" not in request.GET)
+        if "cursor" not in request.GET:
+            names = Named() if kind in FULL_TEXT_KINDS else lookup.named(query, project=project, kind=kind)
+            names = replace(names, exact=lookup.by_id(query, project))
     context = {
         "query": query,
         "project": project,
@@ -50,7 +51,6 @@ def search_page(request: HttpRequest) -> HttpResponse:
 
 
 def _address(request: HttpRequest, cursor: str | None, **changed: str) -> str | None:
-    """Return the query string of the same search with another cursor or other parameters."""
     if cursor is None:
         return None
     asked = request.GET.copy()
@@ -62,17 +62,7 @@ def _address(request: HttpRequest, cursor: str | None, **changed: str) -> str | 
     return asked.urlencode()
 
 
-def _named(query: str, project: Project | None, kind: str, *, is_first: bool) -> Named:
-    """Look up names and ids, which are shown on the first page only."""
-    if not is_first:
-        return Named()
-    names = Named() if kind in FULL_TEXT_KINDS else lookup.named(query, project=project, kind=kind)
-    exact: list[Any] = lookup.by_id(query, project)
-    return replace(names, exact=exact)
-
-
 def _found(query: str, project: Project | None, kind: str, cursor: str | None) -> Found:
-    """Search; an invalid cursor shows the first page."""
     kinds = [kind] if kind else []
     try:
         return search(query, project=project, kinds=kinds, limit=PER_PAGE, cursor=cursor)

@@ -17,14 +17,11 @@ from orchestrator_site.web.pages import number_in, text_in
 from orchestrator_site.web.templatetags.formats import turns_text
 
 LAST_NUMBER = 2**31 - 1
-PLACES = {"part", "line", "offset"}
-"""Query parameters that select a position in the source."""
-WRAPPED_LINE = 400
-"""A line longer than this turns on wrapping."""
+PLACES = {"part", "line", "offset"}  # query parameters that select a position in the source
+WRAPPED_LINE = 400  # a line longer than this turns on wrapping
 MARKED_LINES = 2_000
 HITS_PER_PAGE = 20
-SEARCHED_BYTES = 64 * 1024 * 1024
-"""How much of an artifact is searched for one page."""
+SEARCHED_BYTES = 64 * 1024 * 1024  # how much of an artifact is searched for one page
 LINES = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?", re.ASCII)
 
 
@@ -63,7 +60,7 @@ def source_parts(request: HttpRequest, content: Content, name: str) -> dict[str,
         "here": here,
         "pages": Pages(page + 1, -(-count_parts(content) // PARTS_PER_PAGE)),
         "count": count_parts(content),
-        "is_wrapped": _is_wrapped(request, longest),
+        "is_wrapped": {"yes": True, "no": False}.get(request.GET.get("wrap", ""), longest > WRAPPED_LINE),
         "turns_text": any(turns_text(part.text) for part in parts),
     }
 
@@ -76,7 +73,6 @@ def fragment(request: HttpRequest, content: Content, name: str) -> str:
 
 
 def lines_in(request: HttpRequest) -> tuple[int, int] | None:
-    """Read the selected lines from the query, as `12` or `12-20`."""
     found = LINES.fullmatch(request.GET.get("line", ""))
     if found is None:
         return None
@@ -85,7 +81,6 @@ def lines_in(request: HttpRequest) -> tuple[int, int] | None:
 
 
 def found_inside(request: HttpRequest, content: Content) -> dict[str, Any]:
-    """Find lines with all of the words, else with some of them."""
     query = text_in(request, "find")
     if not query:
         return {}
@@ -104,13 +99,8 @@ def found_inside(request: HttpRequest, content: Content) -> dict[str, Any]:
 
 
 def _asked_part(request: HttpRequest, content: Content, here: tuple[int, int] | None) -> int:
-    """Return the part selected by an offset, a line or its number."""
     if "offset" in request.GET:
         return part_at(content, number_in(request, "offset", least=0, most=LAST_NUMBER))
     if here:
         return part_of_line(content, here[0])
     return min(number_in(request, "part", least=1, most=LAST_NUMBER), count_parts(content))
-
-
-def _is_wrapped(request: HttpRequest, longest: int) -> bool:
-    return {"yes": True, "no": False}.get(request.GET.get("wrap", ""), longest > WRAPPED_LINE)

@@ -34,8 +34,6 @@ _PLACES = {"detailed_work": "work", "file_paths": "paths", "artifact_type": "kin
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """The submitted form."""
-
     summary: str = ""
     work: str = ""
     kind: str = Kind.GENERAL.value
@@ -46,11 +44,11 @@ class Typed:
 
 @form(Scope.WRITE)
 def complete(request: HttpRequest, public_id: str) -> HttpResponseBase:
-    """Show the form on GET; on POST store the work and complete the task."""
     task = find_task(public_id)
     if request.method != "POST":
         return _form(request, task, Typed(seen=seen_as(task)))
-    typed = _read(request)
+    sent = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in ("summary", "work", "paths", "seen")}
+    typed = Typed(**sent, kind=request.POST.get("kind", ""), file=request.FILES.get("file"))
     try:
         with refusals_told("completing a task on a page"):
             done = _deliver(request, task, typed)
@@ -60,11 +58,6 @@ def complete(request: HttpRequest, public_id: str) -> HttpResponseBase:
         return _form(request, find_task(public_id), typed, error)
     messages.success(request, _message(done), extra_tags=Verb.COMPLETE)
     return came_from(request, reverse("task", args=[task.public_id]))
-
-
-def _read(request: HttpRequest) -> Typed:
-    texts = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in ("summary", "work", "paths", "seen")}
-    return Typed(**texts, kind=request.POST.get("kind", ""), file=request.FILES.get("file"))
 
 
 def _deliver(request: HttpRequest, task: Task, typed: Typed) -> Delivery:
@@ -113,7 +106,6 @@ def _form(request: HttpRequest, task: Task, typed: Typed, error: OrchestratorErr
 
 
 def _places(error: OrchestratorError | None) -> Mapping[str, str]:
-    """Return the errors by field."""
     if isinstance(error, TooLarge):
         place, _, words = error.message.partition(": ")
         return {_PLACES.get(place, place): words} if words else {}

@@ -34,15 +34,12 @@ class Report:
 
     @property
     def is_ready(self) -> bool:
-        """Whether every check passed."""
         return all(check["ok"] for check in self.checks.values())
 
     def add(self, name: str, problem: str = "", **facts: Any) -> None:
-        """Add a check, which passed where there is no problem."""
         self.checks[name] = {"ok": not problem, **facts, **({"problem": problem} if problem else {})}
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the body of the response."""
         return {"status": "ready" if self.is_ready else "not_ready", "checks": self.checks}
 
 

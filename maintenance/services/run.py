@@ -45,7 +45,6 @@ def run(*, name: str, force: bool = False) -> str:
 
 
 def get_job(name: str) -> Job:
-    """Return a job. Raises NotFound."""
     known = jobs()
     if name not in known:
         raise NotFound(f"There is no job named {name}.", next=f"The jobs are: {', '.join(known)}.")
@@ -89,7 +88,6 @@ def _attempt(job: Job, now: datetime) -> int:
 
 
 def _finish(record: JobRun, outcome: Outcome, message: str) -> None:
-    """Write how a run ended, unless it took so long that it counts as dead."""
     ended = {"outcome": outcome, "message": message[:MESSAGE_LIMIT], "finished_at": timezone.now()}
     if not JobRun.objects.filter(pk=record.pk, outcome=Outcome.RUNNING).update(**ended):
         logger.warning("The job %s ended after its deadline.", record.job)

@@ -54,7 +54,6 @@ def ensure_schema(*, schedules: bool = False) -> None:
 
 
 def is_current(connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether no migration is missing."""
     if _migrations_on_disk() <= MigrationRecorder(connection).applied_migrations().keys():
         return True
     executor = MigrationExecutor(connection)

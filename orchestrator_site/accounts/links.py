@@ -27,12 +27,10 @@ def make_link(user: User) -> str:
 
 
 def forget_old_links() -> int:
-    """Delete links that expired long ago; return how many."""
     return SignInLink.objects.filter(expires_at__lt=timezone.now() - FORGET_AFTER).delete()[0]
 
 
 def is_usable(token: str) -> bool:
-    """Return whether a link would sign in now, without using it up."""
     link = SignInLink.objects.select_related("user").filter(digest=_digest(token)).first()
     return link is not None and link.user.is_active and link.is_usable(timezone.now())
 

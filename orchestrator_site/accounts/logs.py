@@ -14,7 +14,6 @@ class HideSecrets(logging.Filter):
     """Removes secrets from log records: Django logs the path of a failed request, which may be a sign-in link."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the message, traceback and stack of a record; keep every record."""
         text = _message(record)
         if (shown := without_secrets(text)) != text:
             record.msg, record.args = shown, ()
@@ -28,7 +27,6 @@ class HideSecrets(logging.Filter):
 
 
 def without_secrets(text: str) -> str:
-    """Return a string with its tokens shortened to their prefix."""
     return ACCESS_TOKEN.sub(r"\1…", SIGN_IN_TOKEN.sub(r"\1…", text))
 
 

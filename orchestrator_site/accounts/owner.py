@@ -1,4 +1,4 @@
-"""The local owner: the account of the person who runs the site."""
+"""The local owner, whose account the person who runs the site has, and other users by name."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import itertools
 import re
 from collections.abc import Iterator
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
+
+from orchestrator_site.kernel.errors import Forbidden, NotFound
+from orchestrator_site.kernel.identity import Principal, Scope, with_included
 
 
 def local_owner() -> User:
@@ -26,15 +30,33 @@ def _make(name: str) -> User:
 
 
 def _names() -> Iterator[str]:
-    """Return names for the account: that of the person on this machine, then others in case it is taken."""
     try:
         name = getpass.getuser()
-    except (
-        OSError,
-        KeyError,
-        ImportError,
-    ):  # unknown user, as in some containers; the exception depends on the version of Python
+    except (OSError, KeyError, ImportError):  # unknown user, as in some containers; versions of Python differ
         name = ""
     name = re.sub(r"[^\w.@+-]", "", name)[:150]
     yield from filter(None, [name, "owner"])
     yield from (f"owner-{number}" for number in itertools.count(2))
+
+
+def local_principal() -> Principal:
+    """Return the owner of this machine with the scopes of ORCHESTRATOR_STDIO_SCOPES. Raises Forbidden."""
+    granted = settings.ORCHESTRATOR_STDIO_SCOPES
+    if unknown := [scope for scope in granted if scope not in list(Scope)]:
+        raise Forbidden(
+            f"ORCHESTRATOR_STDIO_SCOPES has an unknown scope {unknown[0][:40]!r}, so nothing is granted.",
+            next="Ask the person who runs the server to fix that setting.",
+            details={"allowed": [scope.value for scope in Scope]},
+        )
+    owner = local_owner()
+    scopes = with_included(Scope(scope) for scope in granted)
+    return Principal(name=owner.get_username(), scopes=scopes, user_id=owner.pk)
+
+
+def user_named(name: str | None) -> User:
+    if name is None:
+        return local_owner()
+    found = User.objects.filter(username=name.replace("\x00", ""), is_active=True).first()
+    if found is None:
+        raise NotFound(f"There is no active user {name!r}.", next="Make one with: python manage.py createsuperuser")
+    return found

@@ -24,19 +24,12 @@ class SignIn(LoginView):
 
 
 @never_cache
-@sensitive_variables("token")
+@sensitive_variables("token", "user")
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in_link(request: HttpRequest, token: str) -> HttpResponse:
     """Ask on GET, sign in on POST: chat programs, mail scanners and browsers fetch links before anyone clicks them."""
-    if request.method == "POST":
-        return _use(request, token)
-    if not is_usable(token):
-        return _spent(request)
-    return _private(render(request, "registration/sign_in_link.html"))
-
-
-@sensitive_variables("token", "user")
-def _use(request: HttpRequest, token: str) -> HttpResponse:
+    if request.method != "POST":
+        return _private(render(request, "registration/sign_in_link.html")) if is_usable(token) else _spent(request)
     user = use_link(token)
     if user is None:
         return _spent(request)

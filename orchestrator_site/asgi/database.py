@@ -15,8 +15,6 @@ Result = TypeVar("Result")
 async def in_thread(
     query: Callable[[], Result], *, limiter: CapacityLimiter | None = None, abandon_on_cancel: bool = False
 ) -> Result:
-    """Run code that uses the database in a worker thread, with a live connection."""
-
     def run() -> Result:
         # These threads serve no request, so Django's request signals never close a connection that has gone bad.
         close_old_connections()

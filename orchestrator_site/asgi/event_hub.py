@@ -7,14 +7,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import takewhile
-from typing import Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 import anyio
 from django.db import DatabaseError
 from django.db.models import Model
 
 from orchestrator_site.asgi.database import in_thread
-from orchestrator_site.kernel import shutdown
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +40,10 @@ class EventReader(Protocol[Event]):
 class EventHub(Generic[Event]):
     """One per server: it polls while there are followers, keeps the latest events and passes them to listeners."""
 
+    is_over: ClassVar[bool] = False
+    """Whether this process is shutting down; a signal handler may set it."""
+
     def __init__(self, reader: EventReader[Event]) -> None:
-        self.is_over = False
         self.last_id = 0
         self.streams = 0
         self.listeners: list[Callable[[list[Event]], Awaitable[None]]] = []
@@ -52,7 +53,8 @@ class EventHub(Generic[Event]):
         self._followers = 0
         self._is_polling = False
         self._started = anyio.Event()
-        self._changed = anyio.Event()
+        self.change = anyio.Event()
+        """Set by the next change. Get it before reading the events, so that none falls in between."""
         self._threads = anyio.CapacityLimiter(THREADS)
 
     async def run(self) -> None:
@@ -74,7 +76,6 @@ class EventHub(Generic[Event]):
             self.unfollow()
 
     async def follow(self) -> None:
-        """Begin to follow; end it with `unfollow`."""
         self._followers += 1
         if self._is_polling:
             return
@@ -90,13 +91,7 @@ class EventHub(Generic[Event]):
             self._started.set()
 
     def unfollow(self) -> None:
-        """Stop following."""
         self._followers -= 1
-
-    @property
-    def change(self) -> anyio.Event:
-        """What is set by the next change. Get it before reading the events, so that none falls in between."""
-        return self._changed
 
     def kept_since(self, event_id: int) -> list[Event] | None:
         """Return the events after an id; None if the oldest of them are no longer kept."""
@@ -117,7 +112,6 @@ class EventHub(Generic[Event]):
         return await in_thread(ask, limiter=self._threads)
 
     async def _poll(self) -> None:
-        self.is_over = shutdown.has_begun()
         events: list[Event] = await self.ask(lambda: self._reader.read_after(self.last_id), default=[])
         for event in events:
             if len(self._kept) == self._kept.maxlen:
@@ -125,8 +119,8 @@ class EventHub(Generic[Event]):
             self._kept.append(event)
             self.last_id = event.pk
         if events or self.is_over:
-            self._changed.set()
-            self._changed = anyio.Event()
+            self.change.set()
+            self.change = anyio.Event()
         if events:
             for listener in self.listeners:
                 await listener(events)

@@ -54,7 +54,6 @@ def largest_body() -> int:
 
 
 def body_limit(scope: Any) -> int:
-    """Return how many bytes the body of a request may have."""
     if scope["method"] == "POST" and _FILE_FORM.fullmatch(scope["path"]):
         file_form: int = settings.ORCHESTRATOR_MAX_UPLOAD_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         return max(largest_body(), file_form)

@@ -39,7 +39,6 @@ class StreamedBody:
         return asyncio.run_coroutine_threadsafe(self._read(size), self._loop).result()
 
     def close(self) -> None:
-        """Free what was not read."""
         self._loop.call_soon_threadsafe(self._discard)
 
     def closes_connection_after(self, send: Send) -> Send:

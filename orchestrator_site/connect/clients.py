@@ -30,7 +30,6 @@ class Style:
 
     @property
     def path(self) -> tuple[str, ...]:
-        """The path of our entry in the file."""
         return (self.section, SERVER)
 
 
@@ -100,10 +99,6 @@ def _claude_desktop(machine: Machine) -> list[ConfigFile]:
     return [ConfigFile(folder / "Claude" / "claude_desktop_config.json", _CLAUDE_DESKTOP) for folder in folders]
 
 
-def _cursor(machine: Machine) -> list[ConfigFile]:
-    return [ConfigFile(machine.home / ".cursor" / "mcp.json", _CURSOR)]
-
-
 def _windsurf(machine: Machine) -> list[ConfigFile]:
     """Renamed Devin Desktop in June 2026, with another file; both may exist."""
     devin = machine.application_data if machine.is_windows else machine.home / ".config"
@@ -116,14 +111,6 @@ def _windsurf(machine: Machine) -> list[ConfigFile]:
 def _vscode(machine: Machine) -> list[ConfigFile]:
     editions = ("Code", "Code - Insiders")
     return [ConfigFile(machine.application_data / edition / "User" / "mcp.json", _VSCODE) for edition in editions]
-
-
-def _codex(machine: Machine) -> list[ConfigFile]:
-    return [ConfigFile(machine.folder("CODEX_HOME", machine.home / ".codex") / "config.toml", _CODEX)]
-
-
-def _gemini(machine: Machine) -> list[ConfigFile]:
-    return [ConfigFile(machine.folder("GEMINI_CLI_HOME", machine.home) / ".gemini" / "settings.json", _GEMINI)]
 
 
 CLIENTS = (
@@ -146,7 +133,7 @@ CLIENTS = (
     Client(
         "cursor",
         "Cursor",
-        _cursor,
+        lambda machine: [ConfigFile(machine.home / ".cursor" / "mcp.json", _CURSOR)],
         project_file=".cursor/mcp.json",
         project_style=_CURSOR,
         commands=("cursor", "cursor-agent"),
@@ -173,7 +160,7 @@ CLIENTS = (
     Client(
         "codex",
         "Codex",
-        _codex,
+        lambda machine: [ConfigFile(machine.folder("CODEX_HOME", machine.home / ".codex") / "config.toml", _CODEX)],
         project_file=".codex/config.toml",
         project_style=_CODEX,
         commands=("codex",),
@@ -182,7 +169,9 @@ CLIENTS = (
     Client(
         "gemini",
         "Gemini CLI",
-        _gemini,
+        lambda machine: [
+            ConfigFile(machine.folder("GEMINI_CLI_HOME", machine.home) / ".gemini" / "settings.json", _GEMINI)
+        ],
         project_file=".gemini/settings.json",
         project_style=_GEMINI,
         commands=("gemini",),
@@ -196,7 +185,6 @@ def names(clients: Iterable[Client] = CLIENTS) -> list[str]:
 
 
 def get_client(name: str) -> Client:
-    """Raises NotFound."""
     for client in CLIENTS:
         if client.name == name:
             return client

@@ -25,14 +25,12 @@ _MASKS = (
 
 
 def masked(text: str) -> str:
-    """Mask everything that looks like a secret."""
     for pattern, replacement in _MASKS:
         text = pattern.sub(replacement, text)
     return text
 
 
 def diff(path: Path, before: str, after: str) -> str:
-    """Return a unified diff; long lines are cut."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), str(path), f"{path} (new)", lineterm="")
     return "".join(f"{_cut(masked(line))}\n" for line in lines)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -29,7 +28,6 @@ def load(text: str, style: Style) -> dict[str, Any]:
 
 
 def entry_in(text: str, style: Style) -> object:
-    """Return our entry, or None. Raises as `load`."""
     section = load(text, style).get(style.section)
     return section.get(style.path[-1]) if isinstance(section, dict) else None
 
@@ -43,32 +41,21 @@ def changed(text: str, style: Style, changes: Iterable[Change]) -> str:
     result = text.removeprefix(_BOM)
     if not result.strip() and not style.is_toml:
         result = "{}\n"
+    editor = toml_edit if style.is_toml else jsonc_edit
     expected = load(text, style)
     for path, value in changes:
-        result = _change(result, style, path, value)
-        expected = _expected(expected, path, value)
+        inner: Any = expected
+        for key in path[:-1]:
+            inner = inner.get(key, {}) if value is ... else inner.setdefault(key, {})
+        if value is ...:
+            result = editor.remove_member(result, path)
+            inner.pop(path[-1], None)
+        else:
+            result = editor.set_member(result, path, value)
+            inner[path[-1]] = value
     if _without_empty(load(result, style), style) != _without_empty(expected, style):
         raise Invalid("This change would affect other settings.")
     return bom + result
-
-
-def _change(text: str, style: Style, path: tuple[str, ...], value: Any) -> str:
-    if value is ...:
-        return (toml_edit.remove_member if style.is_toml else jsonc_edit.remove_member)(text, path)
-    return (toml_edit.set_member if style.is_toml else jsonc_edit.set_member)(text, path, value)
-
-
-def _expected(document: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
-    """Apply the same change to the parsed values."""
-    document = copy.deepcopy(document)
-    inner: Any = document
-    for key in path[:-1]:
-        inner = inner.get(key, {}) if value is ... else inner.setdefault(key, {})
-    if value is ...:
-        inner.pop(path[-1], None)
-    else:
-        inner[path[-1]] = value
-    return document
 
 
 def _without_empty(document: dict[str, Any], style: Style) -> dict[str, Any]:
@@ -77,7 +64,6 @@ def _without_empty(document: dict[str, Any], style: Style) -> dict[str, Any]:
 
 
 def snippet(entry: dict[str, Any], style: Style) -> str:
-    """Return a configuration with only our entry, to copy by hand."""
     if style.is_toml:
         return toml_edit.set_member("", style.path, entry)
     return json.dumps({style.section: {style.path[-1]: entry}}, indent=2, ensure_ascii=False) + "\n"

@@ -49,7 +49,6 @@ class Stdio:
 
 
 def this_installation(*, project: Path | None = None, writes_secrets: bool = False, toolsets: str = "") -> Stdio:
-    """Return the command for this installation and its data."""
     options = (TOOLSETS, toolsets) if toolsets else ()
     return Stdio(
         command=sys.executable,
@@ -64,19 +63,16 @@ def this_installation(*, project: Path | None = None, writes_secrets: bool = Fal
 
 
 def store_variables() -> dict[str, str]:
-    """Return the variables set for an object store; none if content is in the data folder."""
     if not os.environ.get("ORCHESTRATOR_CONTENT_URL"):
         return {}
     return {name: os.environ[name] for name in STORE_VARIABLES if os.environ.get(name)}
 
 
 def is_secret(variable: str, value: str) -> bool:
-    """Tell whether a variable must not be shown to others."""
     return variable in _SECRET_VARIABLES or (variable == "DATABASE_URL" and has_secret(value))
 
 
 def has_secret(database_url: str) -> bool:
-    """Tell whether a database URL contains a password."""
     parts = urlsplit(database_url)
     return bool(parts.password) or any("pass" in name.lower() for name, _ in parse_qsl(parts.query))
 
@@ -121,7 +117,6 @@ def http_entry(url: str, secret: str, style: Style) -> dict[str, Any]:
 
 
 def secret_in(entry: Mapping[str, Any], style: Style) -> str:
-    """Return the token in an entry, or an empty string."""
     headers = entry.get(style.headers)
     value = headers.get("Authorization") if isinstance(headers, dict) else None
     return value.removeprefix("Bearer ").strip() if isinstance(value, str) and value.startswith("Bearer ") else ""

@@ -68,18 +68,24 @@ def write(before: Snapshot, text: str, *, is_private: bool) -> Path | None:
     """
     try:
         before.target.parent.mkdir(parents=True, exist_ok=True)
-        draft = _draft(before, text.encode(), is_private=is_private)
+        draft = before.target.with_name(f".{before.target.name}.{secrets.token_hex(6)}")
+        mode = before.mode & (stat.S_IRWXU if is_private else 0o7777)
+        _put(draft, text.encode(), mode, before.owner)
         try:
-            _require_unchanged(before)
+            now = read(before.path)
+            if now.content != before.content or now.target != before.target:
+                raise Conflict(
+                    f"{before.path} was changed by another program. Nothing was written.",
+                    next="Run the command again; if it happens again, close the assistant first.",
+                )
             backup = _back_up(before)
             draft.replace(before.target)
         finally:
             draft.unlink(missing_ok=True)
         sync_folder(before.target.parent)
     except OSError as error:
-        why = error.strerror or str(error)
         raise Invalid(
-            f"{before.path} cannot be written: {why}.",
+            f"{before.path} cannot be written: {error.strerror or error}.",
             next="Check its permissions and the free disk space, then try again.",
         ) from error
     return backup
@@ -90,13 +96,6 @@ def _unreadable(path: Path, error: OSError | RuntimeError) -> Invalid:
     return Invalid(f"{path} cannot be read: {why}.", next="Check its permissions, then try again.")
 
 
-def _draft(before: Snapshot, content: bytes, *, is_private: bool) -> Path:
-    path = before.target.with_name(f".{before.target.name}.{secrets.token_hex(6)}")
-    mode = before.mode & (stat.S_IRWXU if is_private else 0o7777)
-    _put(path, content, mode, before.owner)
-    return path
-
-
 def _put(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:
     """Create a file, private until it is complete; nothing is left of it if the disk is full."""
     descriptor = os.open(path, _NEW_FILE, _PRIVATE)
@@ -105,26 +104,12 @@ def _put(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        _keep_owner(path, owner)
+        if owner is not None and hasattr(os, "geteuid") and os.geteuid() == 0:
+            os.chown(path, *owner)  # root must not take over another user's file
         path.chmod(mode)
     except OSError:
         path.unlink(missing_ok=True)
         raise
-
-
-def _keep_owner(path: Path, owner: tuple[int, int] | None) -> None:
-    """Root must not take over another user's file."""
-    if owner is not None and hasattr(os, "geteuid") and os.geteuid() == 0:
-        os.chown(path, *owner)
-
-
-def _require_unchanged(before: Snapshot) -> None:
-    now = read(before.path)
-    if now.content != before.content or now.target != before.target:
-        raise Conflict(
-            f"{before.path} was changed by another program. Nothing was written.",
-            next="Run the command again; if it happens again, close the assistant first.",
-        )
 
 
 def _back_up(before: Snapshot) -> Path | None:

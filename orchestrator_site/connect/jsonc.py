@@ -158,7 +158,6 @@ class _Reader:
 
 
 def position_of(text: str, at: int) -> tuple[int, int]:
-    """Return the line and column of an offset, starting at 1."""
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
     line = bisect_right(starts, at)
     return line, at - starts[line - 1] + 1

@@ -28,7 +28,9 @@ def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
     for depth, key in enumerate(path):
         member = _only(node, key)
         if member is None:
-            return _apply(text, _insertion(text, node, key, _nested(path[depth + 1 :], value)))
+            for outer in reversed(path[depth + 1 :]):
+                value = {outer: value}
+            return _apply(text, _insertion(text, node, key, value))
         node = member.value
         if depth + 1 < len(path):
             _require_object(node, key)
@@ -38,7 +40,6 @@ def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
 
 
 def remove_member(text: str, path: tuple[str, ...]) -> str:
-    """Remove the member at `path`, if there is one. Raises as `set_member`."""
     node = parse(text)
     for key in path[:-1]:
         member = _only(node, key) if node.is_object else None
@@ -51,12 +52,8 @@ def remove_member(text: str, path: tuple[str, ...]) -> str:
 
 def _require_object(node: Node, name: str) -> None:
     if not node.is_object:
-        raise Invalid(f"{name} must be an object, not {_kind(node.value)}.")
-
-
-def _kind(value: Any) -> str:
-    kinds = {list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
-    return kinds.get(type(value), "null")
+        kinds = {list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+        raise Invalid(f"{name} must be an object, not {kinds.get(type(node.value), 'null')}.")
 
 
 def _only(node: Node, key: str) -> Member | None:
@@ -64,12 +61,6 @@ def _only(node: Node, key: str) -> Member | None:
     if len(found) > 1:
         raise Invalid(f"{key} occurs more than once.")
     return found[0] if found else None
-
-
-def _nested(path: tuple[str, ...], value: Any) -> Any:
-    for key in reversed(path):
-        value = {key: value}
-    return value
 
 
 def _apply(text: str, edits: list[Edit]) -> str:
@@ -102,7 +93,6 @@ def _behind(last: Member, at: int, new: str) -> list[Edit]:
 
 
 def _first_member(text: str, node: Node, key: str, value: Any) -> Edit:
-    """Insert into an empty object, keeping its blanks and comments."""
     inner = text[node.start + 1 : node.end - 1]
     if _is_one_line(text):
         at = node.end - 1
@@ -157,7 +147,6 @@ def _member(text: str, key: str, value: Any, indent: str | None) -> str:
 
 
 def _dump(text: str, value: Any, indent: str | None) -> str:
-    """Format a value as the document is: indented, or on one line."""
     if indent is None or _is_one_line(text):
         return json.dumps(value, ensure_ascii=False)
     lines = json.dumps(value, ensure_ascii=False, indent=_unit(text)).split("\n")
@@ -177,7 +166,6 @@ def _indent_at(text: str, at: int) -> str:
 
 
 def _unit(text: str) -> str:
-    """Return the indentation of one level: that of the first indented key, else two spaces."""
     match = re.search(r'^([ \t]+)"', text, re.MULTILINE)
     return match[1] if match else "  "
 
@@ -187,5 +175,4 @@ def _newline(text: str) -> str:
 
 
 def _is_one_line(text: str) -> bool:
-    """Tell whether the document is on one line; an empty object does not count."""
     return "\n" not in text.strip() and not re.fullmatch(r"\s*\{\s*\}\s*", text)

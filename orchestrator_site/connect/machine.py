@@ -32,7 +32,6 @@ class Machine:
 
     @property
     def application_data(self) -> Path:
-        """Where desktop apps keep their settings."""
         if self.is_windows:
             return self.folder("APPDATA", self.home / "AppData" / "Roaming")
         if self.platform == "darwin":
@@ -41,7 +40,6 @@ class Machine:
 
     @property
     def local_data(self) -> Path:
-        """Where packaged Windows apps live."""
         return self.folder("LOCALAPPDATA", self.home / "AppData" / "Local")
 
     def has_command(self, *names: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import ssl
 import tempfile
 import time
@@ -17,6 +18,7 @@ import anyio
 import psutil
 from pydantic import ValidationError
 
+from orchestrator_site.connect.clients import ConfigFile
 from orchestrator_site.connect.diffs import masked
 from orchestrator_site.kernel.errors import NotReady
 from orchestrator_site.kernel.processes import kill_group
@@ -35,6 +37,15 @@ _STATUSES = {
     421: ("wrong_host", "is not served under this host name (421)", "Add it to ORCHESTRATOR_ALLOWED_HOSTS."),
     429: ("rate_limited", "blocks this machine after too many failed attempts (429)", "Wait a minute."),
 }
+
+
+# The pattern for each syntax of a reference to an environment variable.
+_REFERENCES = {
+    "${%s}": re.compile(r"\$\{(?P<name>\w+)(?::-[^}]*)?\}"),
+    "${env:%s}": re.compile(r"\$\{env:(?P<name>\w+)\}"),
+    "$%s": re.compile(r"\$(?P<brace>\{)?(?P<name>\w+)(?(brace)\})"),
+}
+_OURS = ("ORCHESTRATOR_", "DATABASE_", "DJANGO_")
 
 
 class NotConnected(NotReady):
@@ -63,6 +74,34 @@ class ServerSummary:
         )
 
 
+def probe_entry(entry: Mapping[str, Any], config_file: ConfigFile, environ: Mapping[str, str]) -> ServerSummary:
+    """Run an entry's command or connect to its URL. Raises NotConnected.
+
+    The command does not inherit our settings from this process, so the entry must be complete.
+    """
+    pattern = _REFERENCES.get(config_file.style.reference)
+
+    def expand(value: object) -> str:
+        return pattern.sub(lambda match: environ.get(match["name"], match[0]), str(value)) if pattern else str(value)
+
+    def expand_values(values: object) -> dict[str, str]:
+        return {str(name): expand(value) for name, value in values.items()} if isinstance(values, dict) else {}
+
+    url = entry.get(config_file.style.url) if config_file.style.url else None
+    if isinstance(url, str):
+        return probe_url(expand(url), expand_values(entry.get(config_file.style.headers)))
+    command, arguments = entry.get("command"), entry.get("args", [])
+    if not isinstance(command, str) or not isinstance(arguments, list):
+        raise NotConnected(
+            "bad_entry", "The entry has neither a command nor a URL.", next="Connect the assistant again."
+        )
+    inherited = {name: value for name, value in environ.items() if not name.startswith(_OURS)}
+    forwarded = {name: environ[name] for name in entry.get("env_vars", []) if name in environ}
+    variables = {**inherited, **forwarded, **expand_values(entry.get("env"))}
+    folder = str(config_file.project) if config_file.project else None
+    return probe_command(expand(command), [expand(argument) for argument in arguments], variables, folder=folder)
+
+
 def probe_command(
     command: str,
     arguments: Sequence[str],
@@ -88,9 +127,10 @@ def probe_command(
                 "not_started", f"Cannot start {command}: {why}.", next="If it has moved, connect the assistant again."
             ) from error
         except NotConnected as error:
-            raise NotConnected(
-                error.reason, f"{error.message}{_end_of(stderr)}", next="Run the command in a terminal."
-            ) from error
+            stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - 8192))
+            output = masked(stderr.read()).strip()[-_STDERR_LENGTH:]
+            message = f"{error.message}\nStandard error: {output}" if output else error.message
+            raise NotConnected(error.reason, message, next="Run the command in a terminal.") from error
 
 
 @asynccontextmanager
@@ -107,12 +147,6 @@ async def _pipes(parameters: StdioServerParameters, stderr: IO[str]) -> AsyncIte
     finally:
         for process in started:
             kill_group(process.pid)
-
-
-def _end_of(stderr: IO[str]) -> str:
-    stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - 8192))
-    output = masked(stderr.read()).strip()[-_STDERR_LENGTH:]
-    return f"\nStandard error: {output}" if output else ""
 
 
 def probe_url(url: str, headers: Mapping[str, str], *, deadline_seconds: float = HTTP_SECONDS) -> ServerSummary:
@@ -159,7 +193,6 @@ def probe_url(url: str, headers: Mapping[str, str], *, deadline_seconds: float =
 
 
 def is_http_url(url: str) -> bool:
-    """Tell whether a string is an absolute HTTP URL."""
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.split() == [url]

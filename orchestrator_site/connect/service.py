@@ -56,12 +56,10 @@ class PlannedChange:
 
     @property
     def is_change(self) -> bool:
-        """Whether the file has to be written."""
         return self.after != self.before.text or self.needs_token
 
 
 def token_name(client: Client, project: Project | None = None) -> str:
-    """Return a name that is unique to the client, this machine and the project."""
     parts = [client.name, socket.gethostname().split(".")[0] or "here", project.slug if project else ""]
     return "-".join(filter(None, parts))[:NAME_LIMIT]
 
@@ -129,14 +127,13 @@ def apply(planned: Iterable[PlannedChange], wanted: Stdio | Http) -> list[Path]:
             return _write(changed)
         if not any(each.needs_token for each in changed):
             return _write(changed)
-        secret = _renew_token(wanted, planned)  # for every file, because the old token is revoked for every file
+        # For every file, because the old token is revoked for every file.
+        _revoke(each.old_token for each in planned)
+        _revoke(AccessToken.objects.filter(owner=wanted.owner, name=wanted.token_name, revoked_at__isnull=True))
+        _, secret = create_token(
+            owner=wanted.owner, name=wanted.token_name, scopes=wanted.scopes, project=wanted.project
+        )
         return _write([_with_secret(each, wanted, secret) for each in planned])
-
-
-def _renew_token(wanted: Http, planned: list[PlannedChange]) -> str:
-    _revoke(each.old_token for each in planned)
-    _revoke(AccessToken.objects.filter(owner=wanted.owner, name=wanted.token_name, revoked_at__isnull=True))
-    return create_token(owner=wanted.owner, name=wanted.token_name, scopes=wanted.scopes, project=wanted.project)[1]
 
 
 def _with_secret(planned: PlannedChange, wanted: Http, secret: str) -> PlannedChange:
@@ -166,7 +163,6 @@ def holds_secret(entry: dict[str, Any], config_file: ConfigFile) -> bool:
 
 
 def plan_removal(client: Client, machine: Machine, folder: Path | None = None) -> list[PlannedChange]:
-    """Return the change of each file that has an entry. Raises Invalid if a file cannot be changed safely."""
     planned = [_plan_removal(config_file) for config_file in client.config_files(machine, folder)]
     return [each for each in planned if each.is_change]
 
@@ -209,7 +205,6 @@ def token_in(entry: object, config_file: ConfigFile) -> AccessToken | None:
 
 
 def _matches(token: AccessToken, wanted: Http) -> bool:
-    """Tell whether an existing token is valid and equals the one that would be created."""
     granted = in_order(with_included(Scope(scope) for scope in wanted.scopes if scope in list(Scope)))
     return (
         token.is_usable(timezone.now())

@@ -14,7 +14,6 @@ from orchestrator_site.kernel.errors import Invalid
 
 
 def load(text: str) -> dict[str, Any]:
-    """Raises Malformed."""
     document: dict[str, Any] = _parse(text).unwrap()
     return document
 
@@ -44,7 +43,6 @@ def _appended(text: str, path: tuple[str, ...], value: dict[str, Any]) -> str:
 
 
 def remove_member(text: str, path: tuple[str, ...]) -> str:
-    """Remove the member at `path`, if there is one. Raises Malformed."""
     document = _parse(text)
     table: Any = document
     for key in path[:-1]:

@@ -21,7 +21,6 @@ from orchestrator_site.up.connect import quote
 
 
 def clients(machine: Machine, project: Path | None) -> Iterator[Finding]:
-    """Check the user's configurations, and those of a project if one is given."""
     for client in CLIENTS:
         config_files = client.config_files(machine)
         if project is not None and client.project_file:
@@ -43,7 +42,6 @@ def _check(client: Client, config_file: ConfigFile, machine: Machine) -> Iterato
 
 
 def is_open(path: Path) -> bool:
-    """Tell whether the group or others have access to a path."""
     return os.name == "posix" and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 

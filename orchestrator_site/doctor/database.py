@@ -26,16 +26,18 @@ def database() -> Iterator[Finding]:
     """Raises DatabaseError if the database does not respond."""
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.vendor == "sqlite":
-        path = Path(str(connection.settings_dict["NAME"]))
-        if not path.exists():
-            yield warning("database", f"{path} does not exist yet.", "It is created on the first start: manage.py up")
-            return
-        yield from _sqlite(connection, path)
-    else:
-        yield _postgresql(connection)
+        yield from _sqlite(connection, Path(str(connection.settings_dict["NAME"])))
+        return
+    sql = "SELECT current_setting('server_version'), pg_database_size(current_database())"
+    number, size = _query(connection, sql)[0]
+    what = f"PostgreSQL {number}, {size / 1024**2:,.1f} MB."
+    yield ok("database", what, vendor="postgresql", version=number, size_bytes=size)
 
 
 def _sqlite(connection: BaseDatabaseWrapper, path: Path) -> Iterator[Finding]:
+    if not path.exists():
+        yield warning("database", f"{path} does not exist yet.", "It is created on the first start: manage.py up")
+        return
     mode = str(_query(connection, "PRAGMA journal_mode")[0][0])
     size = path.stat().st_size
     facts = {"vendor": "sqlite", "version": _query(connection, "SELECT sqlite_version()")[0][0], "size_bytes": size}
@@ -66,14 +68,6 @@ def quick_check(connection: BaseDatabaseWrapper, seconds: float = CHECK_SECONDS)
     return "" if result == "ok" else result
 
 
-def _postgresql(connection: BaseDatabaseWrapper) -> Finding:
-    number, size = _query(connection, "SELECT current_setting('server_version'), pg_database_size(current_database())")[
-        0
-    ]
-    what = f"PostgreSQL {number}, {size / 1024**2:,.1f} MB."
-    return ok("database", what, vendor="postgresql", version=number, size_bytes=size)
-
-
 def _query(connection: BaseDatabaseWrapper, sql: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql)
@@ -81,7 +75,6 @@ def _query(connection: BaseDatabaseWrapper, sql: str) -> list[tuple[Any, ...]]:
 
 
 def migrations() -> Iterator[Finding]:
-    """Compare the applied migrations with the code."""
     executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
     loader = executor.loader
     missing = [f"{step.app_label}.{step.name}" for step, _ in executor.migration_plan(loader.graph.leaf_nodes())]

@@ -24,7 +24,6 @@ _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)[^;\n]*(;?)", r
 
 
 def versions() -> Iterator[Finding]:
-    """Report versions, and compare the installed packages with the lock file."""
     yield ok(
         "environment",
         f"Python {platform.python_version()} on {platform.system()}, Django {django.get_version()}, "
@@ -34,18 +33,16 @@ def versions() -> Iterator[Finding]:
         version=orchestrator_site.__version__,
     )
     lock = Path(settings.BASE_DIR) / "requirements.lock"
-    if lock.is_file():
-        yield _packages(lock.read_text(encoding="utf-8"))
-
-
-def _packages(lock: str) -> Finding:
-    missing, other = compare_pins(lock)
+    if not lock.is_file():
+        return
+    missing, other = compare_pins(lock.read_text(encoding="utf-8"))
     advice = "Install the locked packages: python -m pip install --require-hashes -r requirements.lock"
     if missing:
-        return problem("packages", f"Missing: {', '.join(missing)}.", advice, missing=missing, other=other)
-    if other:
-        return warning("packages", f"Other versions than in the lock file: {', '.join(other)}.", advice, other=other)
-    return ok("packages", "All packages match the lock file.")
+        yield problem("packages", f"Missing: {', '.join(missing)}.", advice, missing=missing, other=other)
+    elif other:
+        yield warning("packages", f"Other versions than in the lock file: {', '.join(other)}.", advice, other=other)
+    else:
+        yield ok("packages", "All packages match the lock file.")
 
 
 def compare_pins(lock: str) -> tuple[list[str], list[str]]:
@@ -72,7 +69,6 @@ def compare_pins(lock: str) -> tuple[list[str], list[str]]:
 
 
 def data_folder() -> Iterator[Finding]:
-    """Check the permissions of the data folder and the secret key in it."""
     home = Path(settings.ORCHESTRATOR_HOME)
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
         yield problem("data folder", f"{home} is not writable.", f"Check its permissions: ls -ld {quote([str(home)])}")

@@ -11,7 +11,6 @@ from orchestrator_site.doctor.findings import Check, Finding, run_check
 
 
 def examine(machine: Machine, project: Path | None = None) -> Iterator[Finding]:
-    """Run every check and yield its findings as soon as it is done."""
     checks: list[tuple[str, Check]] = [
         ("environment", environment.versions),
         ("data folder", environment.data_folder),

@@ -42,12 +42,10 @@ def ok(area: str, what: str, **facts: Any) -> Finding:
 
 
 def warning(area: str, what: str, next: str, **facts: Any) -> Finding:
-    """Report what may be intended, or may become a problem."""
     return Finding(area, Level.WARNING, what, next, facts)
 
 
 def problem(area: str, what: str, next: str = "", **facts: Any) -> Finding:
-    """Report what does not work."""
     return Finding(area, Level.PROBLEM, what, next, facts)
 
 

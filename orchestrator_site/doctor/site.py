@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
@@ -17,10 +16,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from orchestrator_site.accounts.owner import local_owner
-from orchestrator_site.connect.check import probe_entry
 from orchestrator_site.connect.clients import ConfigFile, Style
 from orchestrator_site.connect.entries import http_entry, stdio_entry, this_installation
-from orchestrator_site.connect.probe import NotConnected
+from orchestrator_site.connect.probe import NotConnected, probe_entry
 from orchestrator_site.doctor.findings import Finding, ok, problem, warning
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.tokens.service import create_token, revoke_token
@@ -33,12 +31,10 @@ _LOG = "Check the log of manage.py up."
 
 
 def is_running() -> bool:
-    """Tell whether our site answers at the URL where it was last started."""
     return _get("/healthz")[0] == 200
 
 
 def site() -> Iterator[Finding]:
-    """Report the health checks of the site, its worker and its queue."""
     status, body = _get("/healthz")
     url = recall()
     if status == 0:
@@ -65,22 +61,29 @@ def _readiness(name: str, check: dict[str, Any]) -> Finding:
 
 
 def stdio() -> Iterator[Finding]:
-    """Start the MCP server on this data and list its tools."""
     style = Style()
     entry = stdio_entry(this_installation(writes_secrets=True), style)
     yield _probe("MCP over stdio", entry, style, "Run it in a terminal: python manage.py mcp_serve")
 
 
 def http() -> Iterator[Finding]:
-    """Connect to the running site with a temporary token."""
     if not is_running():
         yield warning("MCP over HTTP", "Not checked, because the site is not running.", _START)
         return
     style = Style()
-    with _temporary_token() as secret:
+    token, secret = create_token(
+        owner=local_owner(),
+        name=f"doctor-{secrets.token_hex(4)}",
+        scopes=[Scope.READ],
+        expires_at=timezone.now() + timedelta(minutes=2),
+    )
+    try:
         entry = http_entry(f"{recall().rstrip('/')}/mcp", secret, style)
         entry[style.headers].update(_host_header())
         yield _probe("MCP over HTTP", entry, style, _LOG)
+    finally:
+        revoke_token(token=token)
+        token.delete()
 
 
 def _probe(area: str, entry: dict[str, Any], style: Style, advice: str) -> Finding:
@@ -90,21 +93,6 @@ def _probe(area: str, entry: dict[str, Any], style: Style, advice: str) -> Findi
         return problem(area, error.message, error.next or advice, reason=error.reason)
     facts = {"tools": summary.tools, "size_bytes": summary.size_bytes, "milliseconds": summary.milliseconds}
     return ok(area, f"{summary}.", **facts)
-
-
-@contextmanager
-def _temporary_token() -> Iterator[str]:
-    token, secret = create_token(
-        owner=local_owner(),
-        name=f"doctor-{secrets.token_hex(4)}",
-        scopes=[Scope.READ],
-        expires_at=timezone.now() + timedelta(minutes=2),
-    )
-    try:
-        yield secret
-    finally:
-        revoke_token(token=token)
-        token.delete()
 
 
 def _host_header() -> dict[str, str]:

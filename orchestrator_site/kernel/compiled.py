@@ -112,7 +112,6 @@ class Compiled(Generic[Row]):
         return using, *[_slots_for(values[name]) for name in self.names]
 
     def with_slots(self, key: Key) -> Any:
-        """Build the queryset with slots in place of values."""
         using, *counts = key
         slots = {
             name: Slot(name) if count is None else [Slot(name, index) for index in range(count)]

@@ -61,11 +61,9 @@ class OrchestratorError(Exception):
         self.details = details or {}
 
     def advice(self, hints: Mapping[Hint, str]) -> str:
-        """Return what to do next, the hint worded by an entry point."""
         return f"{self.next} {hints.get(self.hint, '') if self.hint else ''}".strip()
 
     def as_dict(self, hints: Mapping[Hint, str]) -> dict[str, Any]:
-        """Return the facts that are not empty."""
         facts = {
             "code": self.code, "message": self.message, "next": self.advice(hints), "hint": self.hint,
             "details": self.details,

@@ -35,7 +35,6 @@ def with_included(scopes: Iterable[Scope]) -> frozenset[Scope]:
 
 
 def in_order(scopes: Iterable[str]) -> list[str]:
-    """Return the names of scopes from least to most."""
     return [scope.value for scope in Scope if scope in set(scopes)]
 
 
@@ -54,7 +53,6 @@ class Principal:
     project_id: int | None = None
 
     def require(self, scope: Scope) -> None:
-        """Check that a scope was granted. Raises Forbidden."""
         require(self.scopes, scope)
 
     def require_project(self, project_id: int) -> None:
@@ -80,7 +78,6 @@ def person(user: User) -> Principal:
 
 
 def require(scopes: frozenset[Scope], scope: Scope) -> None:
-    """Check that a scope was granted. Raises Forbidden."""
     if scope not in scopes:
         raise Forbidden(
             f"This needs the scope {scope.value!r}; the access token has: {', '.join(in_order(scopes)) or 'none'}.",

@@ -23,7 +23,9 @@ def task_ids(specialists: Sequence[str], *, taken: Taken) -> list[str]:
     missing = list(range(len(specialists)))
     for widening in range(_WIDEST_HEX):
         for index in missing:
-            made[index] = _draw(specialists[index], widening // _TRIES_PER_WIDTH)
+            specialist = specialists[index]
+            prefix, width = (specialist, _SUBTASK_HEX) if specialist else (ROOT_PREFIX, _ROOT_HEX)
+            made[index] = f"{prefix}_{_hex(width + widening // _TRIES_PER_WIDTH)}"
         stored = taken([made[index] for index in missing])
         missing = [index for index in missing if _clashes(made[index], stored, seen)]
         if not missing:
@@ -31,13 +33,7 @@ def task_ids(specialists: Sequence[str], *, taken: Taken) -> list[str]:
     raise RuntimeError("No free public id was found; the source of randomness is broken.")
 
 
-def _draw(specialist: str, extra: int) -> str:
-    prefix, width = (specialist, _SUBTASK_HEX) if specialist else (ROOT_PREFIX, _ROOT_HEX)
-    return f"{prefix}_{_hex(width + extra)}"
-
-
 def _clashes(candidate: str, stored: set[str], seen: set[str]) -> bool:
-    """Whether an id is taken; a free one is taken from here on."""
     if candidate in stored or candidate in seen:
         return True
     seen.add(candidate)
@@ -45,17 +41,14 @@ def _clashes(candidate: str, stored: set[str], seen: set[str]) -> bool:
 
 
 def artifact_id() -> str:
-    """Return `artifact_` + 8 hex."""
     return f"artifact_{_hex(8)}"
 
 
 def upload_id() -> str:
-    """Return `upload_` + 12 hex."""
     return f"upload_{_hex(12)}"
 
 
 def session_id() -> str:
-    """Return `session_` + 12 hex."""
     return f"session_{_hex(12)}"
 
 

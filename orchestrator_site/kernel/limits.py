@@ -27,7 +27,6 @@ def check_texts(texts: dict[str, str], *, at: str = "") -> list[dict[str, Any]]:
 
 
 def require_texts(**texts: str) -> None:
-    """Check that strings can be stored. Raises Invalid, naming every one that cannot."""
     problems = check_texts(texts)
     if problems:
         raise invalid(problems, next="Nothing was changed. Shorten or mend these; long work belongs into an artifact.")

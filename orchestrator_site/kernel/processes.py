@@ -19,12 +19,10 @@ _POLL_SECONDS = 0.01
 
 
 def module_command(module: str, arguments: Sequence[str] = ()) -> list[str]:
-    """Return the command that runs a module in `module_environment`."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def module_environment() -> dict[str, str]:
-    """Return our environment with the root of our packages on the module path."""
     path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
     return dict(os.environ) | {"PYTHONPATH": path}
 
@@ -37,7 +35,6 @@ def hide_root() -> None:
 
 
 def kill_group(pid: int) -> None:
-    """Kill a process that leads a group, and the whole group."""
     if sys.platform == "win32":
         subprocess.run(["taskkill", "/T", "/F", "/PID", str(pid)], capture_output=True, check=False)  # noqa: S607
         return

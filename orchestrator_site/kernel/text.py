@@ -32,7 +32,6 @@ def _cannot_be(what: str, position: int) -> str:
 
 
 def storable(text: str) -> str:
-    """Return a string with a replacement for each character that cannot be stored."""
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 

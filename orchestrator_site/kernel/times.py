@@ -9,7 +9,6 @@ _FAR = timedelta(days=30)
 
 
 def relative_time(time: datetime, now: datetime) -> str:
-    """Return a time relative to now, or its date if it is far away."""
     distance = abs(now - time)
     if distance > _FAR:
         return f"{time.day} {time:%b %Y}"

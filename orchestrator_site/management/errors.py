@@ -1,9 +1,14 @@
-"""Messages of commands that cannot reach the data."""
+"""Messages of commands that cannot do what they were asked to."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.core.management.base import CommandError
 from django.db import DatabaseError
+
+from orchestrator_site.kernel.errors import OrchestratorError
 
 
 def reason_of(error: DatabaseError | OSError) -> str:
@@ -13,6 +18,13 @@ def reason_of(error: DatabaseError | OSError) -> str:
     return " ".join(str(error).split()).rstrip(".?")
 
 
-def out_of_reach(error: DatabaseError | OSError) -> CommandError:
-    """Return the one line in which a command fails without its data."""
-    return CommandError(f"The data cannot be reached: {reason_of(error)}. Look closer: manage.py doctor")
+@contextmanager
+def command_errors() -> Iterator[None]:
+    """Raise CommandError, which is printed in one line, for errors of ours and where the data cannot be reached."""
+    try:
+        yield
+    except OrchestratorError as error:
+        raise CommandError(f"{error.message} {error.next}".strip()) from error
+    except (DatabaseError, OSError) as error:
+        message = f"The data cannot be reached: {reason_of(error)}. Look closer: manage.py doctor"
+        raise CommandError(message) from error

@@ -43,7 +43,6 @@ class Outcome:
 
     @cached_property
     def text(self) -> str:
-        """The payload as compact JSON."""
         return json.dumps(self.payload, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
@@ -52,23 +51,19 @@ def run(
 ) -> Outcome:
     """Run one call and meter it, with the size of its request in bytes; never raises."""
     repaired: list[str] = []
-    outcome = _run(tool, arguments, caller, repaired)
+    try:
+        with contained(tool.name):
+            caller.principal.require(Scope(tool.scope))
+            payload = tool.handler(caller, parse(tool.arguments, arguments, repaired))
+        notes = _counted([*repaired, *payload.pop("repaired", [])])
+        outcome = Outcome(_without_empty({**payload, "repaired": notes}))
+    except OrchestratorError as error:
+        outcome = Outcome(error.as_dict(HINTS), is_error=True)
     if meter is not None:
         is_repaired = bool(repaired) or "repaired" in outcome.payload
         code = str(outcome.payload.get("code", "")) if outcome.is_error else ""
         meter.note(caller, tool.name, received, outcome.text, error=code, is_repaired=is_repaired)
     return outcome
-
-
-def _run(tool: Tool, arguments: dict[str, Any], caller: Caller, repaired: list[str]) -> Outcome:
-    try:
-        with contained(tool.name):
-            caller.principal.require(Scope(tool.scope))
-            payload = tool.handler(caller, parse(tool.arguments, arguments, repaired))
-    except OrchestratorError as error:
-        return Outcome(error.as_dict(HINTS), is_error=True)
-    notes = [*repaired, *payload.pop("repaired", [])]
-    return Outcome(_without_empty({**payload, "repaired": _counted(notes)}))
 
 
 @contextmanager
@@ -89,7 +84,6 @@ def contained(what: str) -> Iterator[None]:
 
 
 def _counted(notes: list[str]) -> list[str]:
-    """Return each repair once, with how often it was made."""
     counts = Counter(note[:_NOTE_LIMIT] for note in notes)
     lines = [note if number == 1 else f"{note} ({number} times)" for note, number in counts.items()]
     return lines if len(lines) <= NOTES_LIMIT else [*lines[:NOTES_LIMIT], f"and {len(lines) - NOTES_LIMIT} more"]
@@ -113,7 +107,6 @@ def parse(model: type[BaseModel], arguments: dict[str, Any], repaired: list[str]
 
 
 def _unstorable(value: Any, at: str = "") -> Iterator[dict[str, Any]]:
-    """Find strings that no database can store."""
     if isinstance(value, dict):
         for name, inner in value.items():
             if name not in _STORED_AS_BYTES:
@@ -126,17 +119,13 @@ def _unstorable(value: Any, at: str = "") -> Iterator[dict[str, Any]]:
 
 
 def _problem(detail: ErrorDetails, model: type[BaseModel]) -> dict[str, Any]:
-    problem: dict[str, Any] = {"at": _place(detail["loc"]), "problem": _message(detail)}
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part!s:.80}" for part in detail["loc"]]
+    problem: dict[str, Any] = {"at": "".join(parts).lstrip("."), "problem": _message(detail)}
     if detail["type"] == "extra_forbidden":
         problem["allowed"] = sorted(_model_at(model, detail["loc"]).model_fields)
     elif detail["type"] in ("literal_error", "enum"):
         problem["allowed"] = [word.strip("' ") for word in detail["ctx"]["expected"].replace(" or ", ", ").split(",")]
     return problem
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part!s:.80}" for part in location]
-    return "".join(parts).lstrip(".")
 
 
 def _message(detail: ErrorDetails) -> str:
@@ -170,19 +159,14 @@ def _expected(kind: str, detail: ErrorDetails) -> str:
 
 
 def _describe(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "a boolean"
-    if isinstance(value, int | float):
-        return f"{str(value)[:_ECHO_LIMIT]}"
     if isinstance(value, str):
-        return f"{value[:_ECHO_LIMIT]!r}"
-    return "a list" if isinstance(value, list) else "an object"
+        return repr(value[:_ECHO_LIMIT])
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)[:_ECHO_LIMIT]
+    return {type(None): "null", bool: "a boolean", list: "a list"}.get(type(value), "an object")
 
 
 def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
-    """Return the model at a location, which knows the names that are allowed there."""
     for part in location[:-1]:
         field = model.model_fields.get(str(part)) if isinstance(part, str) else None
         below = _models_in(field.annotation) if field else []

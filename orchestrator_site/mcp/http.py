@@ -93,7 +93,9 @@ class HttpBridge:
             logger.exception("An access token could not be checked.")
             await _send_error(send, 503, "transient", "The database is not available; retry.", {"Retry-After": "1"})
             return
-        scope = _with_principal(scope, principal)
+        # The transport serves a session only to the credential that opened it.
+        credential = AccessToken(token="", client_id=principal.token_id, scopes=[], subject=str(principal.user_id))
+        scope = {**scope, PRINCIPAL: principal, "user": AuthenticatedUser(credential)}
         if scope["method"] == "DELETE":
             await self._delete_session(scope, receive, send)
             return
@@ -132,7 +134,6 @@ class HttpBridge:
                 logger.exception("The access token of a stream could not be checked; it is checked again later.")
 
     async def _delete_session(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """End a session and free what it holds before the response is sent."""
         held: list[Message] = []
 
         async def hold(message: Message) -> None:
@@ -165,14 +166,10 @@ def caller_of(context: Context[Any, Any]) -> Caller:
     return caller
 
 
-def _with_principal(scope: Scope, principal: Principal) -> Scope:
-    """Name the credential for the transport, which serves a session only to the token that opened it."""
-    token = AccessToken(token="", client_id=principal.token_id, scopes=[], subject=str(principal.user_id))
-    return {**scope, PRINCIPAL: principal, "user": AuthenticatedUser(token)}
-
-
 def _address_error(headers: Headers, scheme: str) -> tuple[int, str, str] | None:
     """Return an error for requests from pages of other sites, also by DNS rebinding (MCP 2026-07-28, Transports)."""
+    if len(headers.getlist("host")) > 1:  # the HTTP parser lets them through
+        return 400, "invalid", "Host: must be sent once."
     host = headers.get("host", "")
     name, _ = split_domain_port(host)
     if not name or not validate_host(name, settings.ALLOWED_HOSTS):
@@ -217,6 +214,5 @@ class _Response:
             await _send_error(self._send, self.status, code, text, self._allowed)
 
     async def end(self) -> None:
-        """End a response that was cut short."""
         if self._is_open:
             await self({"type": "http.response.body", "body": b""})

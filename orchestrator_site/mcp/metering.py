@@ -50,18 +50,16 @@ class Meter:
         with self._flushing:
             with self._lock:
                 uses, self._uses = self._uses, {}
-            if uses:
-                self._write(uses)
-
-    def _write(self, uses: dict[Key, Use]) -> None:
-        try:
-            for written in add_uses(dict(uses)):
-                for key in written:
-                    del uses[key]
-        except Exception:  # the outermost edge: statistics never end a server
-            logger.warning("The costs of tool calls could not be written and are kept for later.", exc_info=True)
-        finally:
-            self._restore(uses)
+            try:
+                for written in add_uses(dict(uses)) if uses else ():
+                    for key in written:
+                        del uses[key]
+            except Exception:  # the outermost edge: statistics never end a server
+                logger.warning("The costs of tool calls could not be written and are kept for later.", exc_info=True)
+            finally:
+                with self._lock:
+                    for key, use in uses.items():
+                        self._keep(key, use)
 
     def flush_and_go(self) -> None:
         """Flush at the end of a process, with a limit on how long a busy database can delay it."""
@@ -70,12 +68,10 @@ class Meter:
         last.join(LAST_FLUSH_SECONDS)
 
     async def flush_in_thread(self) -> None:
-        """Flush from the event loop, with the same limit."""
         with anyio.move_on_after(LAST_FLUSH_SECONDS, shield=True):
             await in_thread(self.flush, abandon_on_cancel=True)
 
     async def run(self) -> None:
-        """Flush every few seconds, until cancelled."""
         while True:
             await anyio.sleep(FLUSH_SECONDS)
             if self._uses:
@@ -89,11 +85,6 @@ class Meter:
             if len(self._last_sessions) > MOST_CALLERS:
                 self._last_sessions.popitem(last=False)
         return self._last_sessions.get(key)
-
-    def _restore(self, uses: dict[Key, Use]) -> None:
-        with self._lock:
-            for key, use in uses.items():
-                self._keep(key, use)
 
     def _keep(self, key: Key, use: Use) -> None:
         if key in self._uses:

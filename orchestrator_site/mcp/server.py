@@ -89,7 +89,6 @@ def build_server(
 
 
 def load_tools() -> None:
-    """Import the `tools` module of every app, which registers what it offers."""
     for app in apps.get_app_configs():
         name = f"{app.name}.tools"
         if find_spec(name):
@@ -125,13 +124,11 @@ class Bridge(MCPServer[Any]):
 
     @property
     def lowlevel(self) -> Server[Any]:
-        """The SDK's inner server, which its transports use."""
         return self._lowlevel_server
 
     async def serve(
         self, read_stream: ReadStream[SessionMessage | Exception], write_stream: WriteStream[SessionMessage]
     ) -> None:
-        """Serve one connection over a pair of streams until the reading one ends."""
         low = self._lowlevel_server
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.subscriptions.run)
@@ -166,7 +163,6 @@ class Bridge(MCPServer[Any]):
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> mcp_types.CallToolResult:
-        """Call a tool; an error is a result that the model can read."""
         tool = self._tools.get(name)
         if tool is None:
             unknown = NotFound(
@@ -184,33 +180,12 @@ class Bridge(MCPServer[Any]):
     # Resources
 
     async def list_resources(self) -> list[mcp_types.Resource]:
-        """List the resources without variables."""
-        return [
-            mcp_types.Resource(
-                uri=entry.uri,
-                name=entry.name,
-                title=entry.title,
-                description=entry.description,
-                mime_type=entry.mime_type,
-            )
-            for entry in self._resources
-        ]
+        return [mcp_types.Resource(uri=entry.uri, **_facts_of(entry)) for entry in self._resources]
 
     async def list_resource_templates(self) -> list[mcp_types.ResourceTemplate]:
-        """List the resources with variables."""
-        return [
-            mcp_types.ResourceTemplate(
-                uri_template=entry.uri,
-                name=entry.name,
-                title=entry.title,
-                description=entry.description,
-                mime_type=entry.mime_type,
-            )
-            for _, entry in self._templates
-        ]
+        return [mcp_types.ResourceTemplate(uri_template=e.uri, **_facts_of(e)) for _, e in self._templates]
 
     async def read_resource(self, uri: Any, context: Context[Any, Any] | None = None) -> Iterable[ReadResourceContents]:
-        """Read a resource. Raises ResourceNotFoundError or MCPError."""
         entry, variables = self._match(str(uri))
         try:
             content = await self._in_thread(
@@ -226,7 +201,6 @@ class Bridge(MCPServer[Any]):
     async def _complete(
         self, inner: ServerRequestContext[Any, Any], params: mcp_types.CompleteRequestParams
     ) -> mcp_types.CompleteResult:
-        """Complete the variables of resource templates; prompts have nothing to complete."""
         ref, argument = params.ref, params.argument
         chosen = (params.context and params.context.arguments) or {}
         entry = next((e for _, e in self._templates if e.uri == getattr(ref, "uri", None)), None)
@@ -316,7 +290,6 @@ class Bridge(MCPServer[Any]):
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
     ) -> mcp_types.GetPromptResult:
-        """Return a prompt. Raises MCPError for an unknown one or wrong arguments."""
         entry, given = self._prompts.get(name), dict(arguments or {})
         if entry is None:
             error = NotFound(f"There is no prompt {name[:100]!r}.", details={"allowed": list(self._prompts)})
@@ -347,13 +320,15 @@ def _size_of_request(context: Context[Any, Any] | None) -> int:
     return request if isinstance(request, int) else int(request.headers.get("content-length", 0)) if request else 0
 
 
+def _facts_of(entry: registry.Resource) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in ("name", "title", "description", "mime_type")}
+
+
 def _connection(inner: ServerRequestContext[Any, Any]) -> Connection:
     return inner.session._connection  # the SDK has no public name for it
 
 
 def _reading(query: Callable[[Caller], Result]) -> Callable[[Caller], Result]:
-    """Require the scope `read`."""
-
     def run(caller: Caller) -> Result:
         caller.principal.require(Scope.READ)
         return query(caller)

@@ -75,7 +75,6 @@ class Subscriptions:
         params: mcp_types.SubscriptionsListenRequestParams,
         project_id: int | None,
     ) -> mcp_types.SubscriptionsListenResult:
-        """Serve a stream of changes until its client leaves."""
         if project_id is None:
             return await self.of(None).listen(context, params)
         async with self._hub.followed():
@@ -92,7 +91,6 @@ class Subscriptions:
         return True
 
     def unsubscribe(self, connection: Connection, uri: str) -> None:
-        """Stop watching a resource for a legacy client."""
         for watched in self._watched.values():
             watcher = watched.connections.get(connection)
             if watcher and uri in watcher.uris:

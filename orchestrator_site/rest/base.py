@@ -56,7 +56,6 @@ class Api(GenericViewSet[Any]):
 
     @property
     def principal(self) -> Principal:
-        """The proven sender of the request."""
         principal: Principal = self.request.auth  # type: ignore[assignment]  # checked by the permission
         return principal
 
@@ -69,12 +68,10 @@ class Api(GenericViewSet[Any]):
 
     @property
     def action_name(self) -> str:
-        """The action; empty where the URL does not have the method."""
         return getattr(self, "action", None) or ""
 
     @property
     def body_limit(self) -> int:
-        """The largest body of this action in bytes."""
         return self.limits.get(self.action_name, BODY_LIMIT)
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
@@ -84,20 +81,17 @@ class Api(GenericViewSet[Any]):
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check the caller, the URL and the headers before the action runs."""
         super().initial(request, *args, **kwargs)
         if not self.action_name:
             return
         if any(unstorable(str(part)) for part in kwargs.values()):
             raise NotFound("No such URL.")
         self._check_parameters()
-        if "If-Match" in request.headers and request.method not in ("GET", "HEAD"):
-            if self.action_name not in self.conditional:
-                raise Invalid("If-Match: not supported here.", next="Omit it.")
-            self.guard()
+        is_read = request.method in ("GET", "HEAD")
+        if "If-Match" in request.headers and not is_read and self.action_name not in self.conditional:
+            raise Invalid("If-Match: not supported here.", next="Send it with PUT, PATCH or DELETE.")
 
     def headers_of(self, action: str, method: str) -> tuple[Parameter, ...]:
-        """Return the request headers of an action, for the OpenAPI document."""
         return self.request_headers.get(action, ())
 
     def given(self) -> dict[str, Any]:
@@ -119,7 +113,6 @@ class Api(GenericViewSet[Any]):
         return found
 
     def shape(self, thing: Any) -> Any:
-        """Return a thing as this action represents it, in plain types."""
         return self.get_serializer(thing).data
 
     def shown(self, thing: Any) -> Response:
@@ -131,7 +124,6 @@ class Api(GenericViewSet[Any]):
         return Response(body, headers={"ETag": etag})
 
     def reply(self, thing: Any, *, status: int = 200, location: str = "") -> Reply:
-        """Return the reply of a write with its result's ETag."""
         body = self.shape(thing)
         headers = {"ETag": etags.etag_of(body), **({"Location": location} if location else {})}
         return Reply(body, status, headers)
@@ -141,12 +133,10 @@ class Api(GenericViewSet[Any]):
         return etags.guard(self.request, self.shape)
 
     def listed(self, rows: QuerySet[Any]) -> Response:
-        """Return a page of rows, filtered and ordered."""
         page = self.paginate_queryset(self.filter_queryset(rows))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
-        """Return the response of the action."""
         return self.answers.get(self.action_name) or super().get_serializer_class()
 
     def _check_parameters(self) -> None:

@@ -27,7 +27,6 @@ def etag_of(body: Any) -> str:
 
 
 def is_known(request: HttpRequest | Request, etag: str) -> bool:
-    """Whether the client has this representation (If-None-Match)."""
     header = request.headers.get("If-None-Match")
     if header is None:
         return False
@@ -43,12 +42,12 @@ def guard(request: Request, shape: Callable[[Row], Any]) -> Callable[[Row], None
     header = request.headers.get("If-Match")
     if header is None:
         return None
-    wanted = parse_etags(header)
-    if not wanted:
+    expected = parse_etags(header)
+    if not expected:
         raise Invalid("If-Match: must be an ETag in quotes.", next="Send the ETag of the last GET.")
 
     def check(row: Row) -> None:
-        if row is None or ("*" not in wanted and etag_of(shape(row)) not in wanted):
+        if row is None or ("*" not in expected and etag_of(shape(row)) not in expected):
             raise Stale("It has changed since you read it.", next="Read it again before you change it.")
 
     return check

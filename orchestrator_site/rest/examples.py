@@ -17,7 +17,6 @@ _BY_TYPE: dict[str, Any] = {"string": "…", "integer": 1, "number": 1, "boolean
 
 
 def add_examples(document: Schema) -> None:
-    """Give every body and every answer in JSON an example."""
     schemas = document["components"]["schemas"]
     for path in document["paths"].values():
         for operation in path.values():
@@ -36,7 +35,8 @@ def example_of(schema: Schema, schemas: dict[str, Schema], name: str = "", depth
             return WORDS[word]
     if "enum" in schema:
         return schema["enum"][0]
-    kind = _kind(schema)
+    types = schema.get("type", "object")
+    kind = types[0] if isinstance(types, list) else types
     if kind == "object":
         fields = schema.get("properties", {})
         return {each: example_of(inner, schemas, f"{owner}.{each}", depth + 1) for each, inner in fields.items()}
@@ -50,7 +50,6 @@ def example_of(schema: Schema, schemas: dict[str, Schema], name: str = "", depth
 
 
 def _resolved(schema: Schema, schemas: dict[str, Schema]) -> Schema:
-    """Follow references, and of several possibilities the first."""
     while True:
         if "$ref" in schema:
             schema = schemas[schema["$ref"].rpartition("/")[2]]
@@ -60,13 +59,7 @@ def _resolved(schema: Schema, schemas: dict[str, Schema]) -> Schema:
             return schema
 
 
-def _kind(schema: Schema) -> str:
-    kind = schema.get("type", "object")
-    return str(kind[0] if isinstance(kind, list) else kind)
-
-
 def _fits(value: Any, schema: Schema) -> bool:
-    """Whether a word is of the type that is wanted, and one of those that are allowed."""
     kinds = schema.get("type", ["string", "integer", "object", "array", "boolean", "null"])
     names = {str: "string", bool: "boolean", int: "integer", dict: "object", list: "array", type(None): "null"}
     if names[type(value)] not in ([kinds] if isinstance(kinds, str) else kinds):

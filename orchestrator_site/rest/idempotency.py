@@ -81,7 +81,7 @@ def once(
         key=key_in(request),
         request={
             "method": request.method,
-            "address": request.get_full_path(),
+            "url": request.get_full_path(),
             "body": {name: value for name, value in body.items() if name not in HANDLES},
         },
         produce=kept_reply,

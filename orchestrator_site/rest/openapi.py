@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import django_filters
@@ -25,6 +26,7 @@ from orchestrator_site.rest.problems import MEDIA_TYPE, TITLES, TYPE
 from orchestrator_site.rest.query_params import ID, Parameter
 
 _STRING = {"type": "string"}
+_PARTS: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
 _ETAG_LIST = {"type": "string", "pattern": '^([*]|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'}
 _KEY = {
     "type": "string",
@@ -55,58 +57,6 @@ PROBLEMS = {
     "default": ("Other", "invalid", "Any other problem."),
 }
 """What the document calls each status, its most common code, and what it means."""
-PROBLEM = {
-    "type": "object",
-    "description": "What went wrong, why, and what to do next (RFC 9457).",
-    "required": ["type", "title", "status", "detail", "instance", "code"],
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference", "description": "Explains the code."},
-        "title": _STRING,
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "What went wrong and why."},
-        "instance": {"type": "string", "format": "uri-reference"},
-        "code": {"type": "string", "enum": list(TITLES)},
-        "next": {"type": "string", "description": "What to do about it."},
-        "hint": {"type": "string", "enum": [hint.value for hint in Hint], "description": "The next step, as a code."},
-        "problems": {
-            "type": "array",
-            "description": "Every mistake in the request, as many as fit.",
-            "items": {
-                "type": "object",
-                "required": ["at", "problem"],
-                "properties": {
-                    "at": {"type": "string", "description": "The field, as `subtasks[0].title`."},
-                    "problem": _STRING,
-                    "allowed": {"type": "array", "items": _STRING},
-                },
-            },
-        },
-        "details": {"type": "object", "additionalProperties": True},
-    },
-    "example": {
-        "type": f"{TYPE}invalid",
-        "title": TITLES["invalid"],
-        "status": 400,
-        "detail": "subtasks[0].title: may not be empty",
-        "instance": "/api/v1/plans",
-        "code": "invalid",
-        "next": "Nothing was changed. Fix the request and retry.",
-        "problems": [{"at": "subtasks[0].title", "problem": "may not be empty"}],
-    },
-}
-SCHEMES = {
-    "bearer": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "An access token, from /tokens/ or `manage.py token create`.",
-    },
-    "session": {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": "sessionid",
-        "description": "A person who signed in. Writes need the header X-CSRFToken as well.",
-    },
-}
 
 
 class Schema(AutoSchema):
@@ -130,7 +80,6 @@ class Schema(AutoSchema):
 
     @property
     def action(self) -> str:
-        """The action; the lower-case method where the view has no actions."""
         return str(getattr(self.view, "action", None) or self.method.lower())
 
     def get_operation_id(self) -> str:
@@ -259,18 +208,19 @@ class Generator(SchemaGenerator):
 
 @cache
 def document() -> dict[str, Any]:
-    """Return the OpenAPI document in plain types."""
     made: dict[str, Any] = Generator().get_schema(request=None, public=True)
-    made["components"]["schemas"]["Problem"] = PROBLEM
+    problem, schemes = _PARTS["problem"], _PARTS["security_schemes"]
+    problem["properties"]["code"]["enum"] = list(TITLES)
+    problem["properties"]["hint"] |= {"enum": [hint.value for hint in Hint], "description": "The next step, as a code."}
+    made["components"]["schemas"]["Problem"] = problem
     made["components"]["responses"] = {PROBLEMS[status][0]: _problem(status) for status in PROBLEMS}
-    made["components"]["securitySchemes"] = SCHEMES
-    made["security"] = [{name: []} for name in SCHEMES]
+    made["components"]["securitySchemes"] = schemes
+    made["security"] = [{name: []} for name in schemes]
     add_examples(made)
     return made
 
 
 def as_yaml() -> str:
-    """Return the document as it is checked in."""
     return yaml.dump(document(), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
 
 

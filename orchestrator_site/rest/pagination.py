@@ -94,8 +94,8 @@ class CursorPaging(BasePagination):
         if row is None:
             return None
         value = getattr(row, self._column)
-        told = value.isoformat() if isinstance(value, datetime) else value
-        packed = json.dumps([self._name, backward, told, row.pk], separators=(",", ":")).encode()
+        plain = value.isoformat() if isinstance(value, datetime) else value
+        packed = json.dumps([self._name, backward, plain, row.pk], separators=(",", ":")).encode()
         return replace_query_param(self._url, "cursor", urlsafe_b64encode(packed).decode().rstrip("="))
 
 

@@ -34,7 +34,6 @@ class JsonParser(BaseParser):
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Return the object. Raises Invalid for anything else, TooLarge above the view's limit."""
         view = (parser_context or {}).get("view")
         limit = getattr(view, "body_limit", BODY_LIMIT)
         raw = stream.read(limit + 1)
@@ -64,8 +63,6 @@ def read(raw: bytes) -> dict[str, Any]:
 
 
 class _Counter:
-    """Counts objects while they are parsed."""
-
     def __init__(self) -> None:
         self._left = OBJECTS_LIMIT
 

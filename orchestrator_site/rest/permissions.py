@@ -24,7 +24,6 @@ class HasScope(BasePermission):
 
 
 def needed(view: Any, method: str) -> Scope:
-    """Return the scope that a request needs."""
     scopes: dict[str, Scope] = getattr(view, "scopes", {})
     named = scopes.get(getattr(view, "action", "")) or scopes.get(method.lower())
     return named or (Scope.READ if method in SAFE_METHODS else Scope.WRITE)

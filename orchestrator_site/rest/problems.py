@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +44,7 @@ TITLES = {
 _ALLOWED = "allowed\n"
 
 
-class Refusal(exceptions.APIException):
+class CredentialsError(exceptions.APIException):
     """Credentials that were refused, with the headers that go with it."""
 
     def __init__(self, message: str, *, status: int, headers: dict[str, str]) -> None:
@@ -62,7 +62,6 @@ class Problem:
     headers: dict[str, str] = field(default_factory=dict)
 
     def response(self, request: HttpRequest) -> HttpResponse:
-        """Return the response to a request."""
         error = self.error
         details = dict(error.details)
         facts: dict[str, Any] = {
@@ -87,13 +86,11 @@ def allowed(text: str, names: Any) -> exceptions.ErrorDetail:
 
 
 def handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
-    """Respond to whatever a view raised."""
     return understood(error).response(context["request"])
 
 
 @csrf_exempt
 def unknown_address(request: HttpRequest, **_: Any) -> HttpResponse:
-    """Respond to every URL of the API that does not exist."""
     return understood(Http404()).response(request)
 
 
@@ -106,26 +103,45 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def understood(error: Exception) -> Problem:
     """Map an exception to a problem; an unexpected one is logged and hides its text."""
-    if isinstance(error, OrchestratorError):
-        return Problem(error, error.status, _retry_after(error))
-    for kind, made in _KINDS.items():
-        if isinstance(error, kind):
-            return made(error)
+    match error:
+        case OrchestratorError():
+            return Problem(error, error.status, _retry_after(error))
+        case CredentialsError():
+            return Problem(Forbidden(str(error.detail)), error.status_code, error.headers)
+        case exceptions.ValidationError():
+            found = list(_problems(error.detail))
+            return Problem(invalid(found, next="Nothing was changed. Fix the request and retry."), 400)
+        case exceptions.NotAuthenticated():
+            message = "Authentication required: send Authorization: Bearer TOKEN, or sign in."
+            return Problem(Forbidden(message), 401, {"WWW-Authenticate": 'Bearer realm="task-orchestrator"'})
+        case exceptions.PermissionDenied() | PermissionDenied():
+            return Problem(Forbidden(str(error) or "Forbidden."), 403)
+        case exceptions.NotFound() | Http404():
+            return Problem(NotFound("No such URL.", next="GET /api/v1/ lists the resources."), 404)
+        case exceptions.APIException():
+            return Problem(Invalid(str(error.detail)), error.status_code)
+        case RequestDataTooBig():
+            return Problem(TooLarge("The body is too large."), 413)
+        case SuspiciousOperation() | UnreadablePostError():
+            return Problem(Invalid("The request cannot be read."), 400)
+    if isinstance(error, REFUSALS):
+        logger.error("The database refused a request to the REST API.", exc_info=error)
+        return Problem(busy(), busy().status, _retry_after(busy()))
     logger.error("A request to the REST API failed.", exc_info=error)
-    return Problem(_broken(), 500)
+    broken = Transient(
+        "The server failed.",
+        retry_after_ms=5000,
+        next="Check whether it was done, or retry with an Idempotency-Key, which is safe. "
+        "If it fails again, see the server's log.",
+    )
+    return Problem(broken, 500)
 
 
 def _retry_after(error: OrchestratorError) -> dict[str, str]:
     return {"Retry-After": str(-(-error.retry_after_ms // 1000))} if isinstance(error, Transient) else {}
 
 
-def _invalid_fields(error: Any) -> Problem:
-    found = list(_problems(error.detail))
-    return Problem(invalid(found, next="Nothing was changed. Fix the request and retry."), 400)
-
-
 def _problems(detail: Any, at: str = "") -> Iterator[dict[str, Any]]:
-    """Flatten the framework's nested errors into places and problems."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
             place = f"[{name}]" if isinstance(name, int) else f".{name}"
@@ -134,70 +150,6 @@ def _problems(detail: Any, at: str = "") -> Iterator[dict[str, Any]]:
         for number, inner in enumerate(detail):
             yield from _problems(inner, f"{at}[{number}]" if isinstance(inner, dict | list) else at)
     else:
-        yield {"at": at, "problem": str(detail), **_what_is_allowed(detail)}
-
-
-def _what_is_allowed(detail: Any) -> dict[str, list[str]]:
-    code = str(getattr(detail, "code", ""))
-    return {"allowed": code.removeprefix(_ALLOWED).split("\n")} if code.startswith(_ALLOWED) else {}
-
-
-def _refusal(error: Any) -> Problem:
-    return Problem(Forbidden(str(error.detail)), error.status_code, error.headers)
-
-
-def _no_credentials(error: Any) -> Problem:
-    message = "Authentication required: send Authorization: Bearer TOKEN, or sign in."
-    return Problem(Forbidden(message), 401, {"WWW-Authenticate": 'Bearer realm="task-orchestrator"'})
-
-
-def _forbidden(error: Any) -> Problem:
-    return Problem(Forbidden(str(error) or "Forbidden."), 403)
-
-
-def _nothing_there(error: Any) -> Problem:
-    return Problem(NotFound("No such URL.", next="GET /api/v1/ lists the resources."), 404)
-
-
-def _of_the_framework(error: Any) -> Problem:
-    return Problem(Invalid(str(error.detail)), error.status_code)
-
-
-def _too_large(error: Any) -> Problem:
-    return Problem(TooLarge("The body is too large."), 413)
-
-
-def _unreadable(error: Any) -> Problem:
-    return Problem(Invalid("The request cannot be read."), 400)
-
-
-def _busy(error: Any) -> Problem:
-    logger.error("The database refused a request to the REST API.", exc_info=error)
-    transient = busy()
-    return Problem(transient, transient.status, _retry_after(transient))
-
-
-def _broken() -> Transient:
-    return Transient(
-        "The server failed.",
-        retry_after_ms=5000,
-        next="Check whether it was done, or retry with an Idempotency-Key, which is safe. "
-        "If it fails again, see the server's log.",
-    )
-
-
-_KINDS: dict[type[Exception], Callable[[Any], Problem]] = {
-    Refusal: _refusal,
-    exceptions.ValidationError: _invalid_fields,
-    exceptions.NotAuthenticated: _no_credentials,
-    exceptions.PermissionDenied: _forbidden,
-    exceptions.NotFound: _nothing_there,
-    exceptions.APIException: _of_the_framework,
-    Http404: _nothing_there,
-    PermissionDenied: _forbidden,
-    RequestDataTooBig: _too_large,
-    SuspiciousOperation: _unreadable,
-    UnreadablePostError: _unreadable,
-    **dict.fromkeys(REFUSALS, _busy),
-}
-"""The first match is taken, so subclasses come first."""
+        code = str(getattr(detail, "code", ""))
+        names = {"allowed": code.removeprefix(_ALLOWED).split("\n")} if code.startswith(_ALLOWED) else {}
+        yield {"at": at, "problem": str(detail), **names}

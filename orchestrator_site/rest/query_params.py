@@ -35,7 +35,6 @@ class IntegerParameter(Parameter):
         self.least, self.most, self.default = least, most, default
 
     def read(self, request: Request) -> int | None:
-        """Return the number. Raises Invalid."""
         sent = request.query_params.get(self.name)
         if sent is None:
             return self.default
@@ -54,7 +53,6 @@ class ChoiceParameter(Parameter):
         self.choices = choices
 
     def read(self, request: Request) -> str:
-        """Return the word. Raises Invalid."""
         sent = request.query_params.get(self.name, self.choices[0])
         require_choice(self.name, sent, self.choices)
         return sent
@@ -68,7 +66,6 @@ class ChoicesParameter(Parameter):
         self.choices = choices
 
     def read(self, request: Request) -> list[str]:
-        """Return the words. Raises Invalid."""
         sent = [word for value in request.query_params.getlist(self.name) for word in value.split(",") if word]
         for word in sent:
             require_choice(self.name, word, self.choices)
@@ -76,6 +73,5 @@ class ChoicesParameter(Parameter):
 
 
 def require_choice(name: str, sent: str, choices: Sequence[str]) -> None:
-    """Raises Invalid for an unknown word."""
     if sent not in choices:
         raise invalid([{"at": name, "problem": f"unknown value {sent[:ECHO_LIMIT]!r}", "allowed": list(choices)}])

@@ -48,7 +48,6 @@ class Player:
         self._tools = {tool.name.removeprefix("orchestrator_"): tool for tool in registry.tools(["all"])}
 
     def play(self, step: Step) -> None:
-        """Play one step. Raises Conflict if a tool's outcome is not the expected one."""
         match step:
             case {"person": verb}:
                 self._review(verb, step)

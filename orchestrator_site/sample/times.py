@@ -48,7 +48,6 @@ class Timeline:
             self._events.append(event)
 
     def save(self) -> None:
-        """Save the times of the events, and of everything they are about."""
         Event.objects.bulk_update(self._events, ["created_at"], batch_size=500)
         self._save_sessions()
         self._save_tasks()

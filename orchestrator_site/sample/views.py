@@ -7,15 +7,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
 from orchestrator_site.kernel.identity import Scope
-from orchestrator_site.sample.load import load_sample, sample_project
-from orchestrator_site.sample.remove import remove_sample
+from orchestrator_site.sample.load import load_sample, remove_sample, sample_project
 from orchestrator_site.web.pages import action_view, form
 from tasks.identity.page import actor_of
 
 
 @action_view(Scope.ADMIN)
 def sample(request: HttpRequest) -> HttpResponse:
-    """Load the sample project, unless it is already loaded."""
     load_sample(actor=actor_of(request))
     messages.success(request, "Sample project loaded. It is only demo data, so experiment freely.")
     return redirect("projects")
@@ -23,7 +21,6 @@ def sample(request: HttpRequest) -> HttpResponse:
 
 @form(Scope.ADMIN)
 def remove(request: HttpRequest) -> HttpResponseBase:
-    """Ask for confirmation, then remove the sample project."""
     if request.method != "POST":
         return render(request, "tasks/sample_remove.html", {"project": sample_project()})
     is_removed = remove_sample(actor=actor_of(request), seen=request.POST.get("seen", ""))

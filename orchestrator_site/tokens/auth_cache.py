@@ -18,12 +18,10 @@ _principals: Cache = {}
 
 
 def current() -> Cache:
-    """Return the current cache. Get it before the query whose result `note` adds."""
     return _principals
 
 
 def find(digest: str) -> Principal | None:
-    """Return the principal of a digest, if it was looked up less than a second ago."""
     until, principal = _principals.get(digest, (0.0, None))
     return principal if time.monotonic() < until else None
 

@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections import OrderedDict
+from threading import Lock
 
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.tokens import auth_cache
 from orchestrator_site.tokens.service import digest_of, principal_of
-from orchestrator_site.tokens.throttle import failures
 
 logger = logging.getLogger(__name__)
 
+FAILURES = 20
+WINDOW_SECONDS = 60.0
+_ADDRESSES = 4096
 _LONGEST = 512
+
+
+class FailureThrottle:
+    """Counts failures by address in a fixed window, for a limited number of addresses. Valid tokens always pass."""
+
+    def __init__(self, failures: int = FAILURES, window_seconds: float = WINDOW_SECONDS) -> None:
+        self._failures = failures
+        self._window = window_seconds
+        self._counted: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._lock = Lock()
+
+    def failed(self, address: str) -> int:
+        """Count a failure; return how many seconds the address has to wait, 0 while it may try again."""
+        now = time.monotonic()
+        with self._lock:
+            began, count = self._counted.pop(address, (now, 0))
+            if now - began >= self._window:
+                began, count = now, 0
+            self._counted[address] = (began, count + 1)
+            if len(self._counted) > _ADDRESSES:
+                self._counted.popitem(last=False)
+        return int(began + self._window - now) + 1 if count + 1 > self._failures else 0
+
+
+failures = FailureThrottle()
+"""Shared by MCP and the REST API."""
 
 
 class TokenError(Exception):
@@ -25,7 +56,6 @@ class TokenError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Headers for the response."""
         if self.retry_after_seconds:
             return {"Retry-After": str(self.retry_after_seconds)}
         challenge = f'Bearer realm="task-orchestrator", error="invalid_token", error_description="{self.message}"'
@@ -33,13 +63,11 @@ class TokenError(Exception):
 
 
 def bearer_of(header: str) -> str | None:
-    """Return the secret in an Authorization header; None without one or for another scheme."""
     scheme, _, secret = header.strip().partition(" ")
     return secret.strip() if scheme.lower() == "bearer" and secret.strip() else None
 
 
 def recent_principal(secret: str | None) -> Principal | None:
-    """Return the principal of a secret that was checked within the last second."""
     return auth_cache.find(digest_of(secret)) if secret else None
 
 

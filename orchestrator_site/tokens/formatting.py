@@ -40,7 +40,6 @@ def parse_expiry(text: str) -> datetime | None:
 
 
 def find_project(text: str) -> Project:
-    """Return the project with a slug, or of a folder, which is made if it does not exist yet. Raises NotFound."""
     folder = Path(text).expanduser()
     if found := Project.objects.filter(slug=text).first():
         return found

@@ -33,13 +33,11 @@ class TokenForm(forms.Form):
         self.fields["scopes"].choices = [(name, name) for name in in_order(scopes_of(owner))]  # type: ignore[attr-defined]
 
     def scope_choices(self) -> list[dict[str, Any]]:
-        """Return the checkboxes."""
         chosen = self["scopes"].value() or []
         names = in_order(scopes_of(self._owner))
         return [{"name": name, "allows": DESCRIPTIONS[Scope(name)], "is_chosen": name in chosen} for name in names]
 
     def create(self) -> tuple[AccessToken, str] | None:
-        """Make the token, or return None and add the errors to the form."""
         if not self.is_valid():
             return None
         data = self.cleaned_data

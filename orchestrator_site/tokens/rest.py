@@ -10,7 +10,7 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.request import Request
 
 from orchestrator_site.kernel.identity import Principal, person
-from orchestrator_site.rest.problems import Refusal
+from orchestrator_site.rest.problems import CredentialsError
 from orchestrator_site.tokens.bearer import TokenError, authenticate, bearer_of
 
 
@@ -18,14 +18,13 @@ class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer TOKEN`; `request.auth` is the principal of the token."""
 
     def authenticate(self, request: Request) -> tuple[Any, Principal] | None:
-        """Return the token's owner and principal; None without a token. Raises Refusal."""
         secret = bearer_of(request.headers.get("Authorization", ""))
         if secret is None:
             return None
         try:
             principal = authenticate(secret, address=request.META.get("REMOTE_ADDR", ""))
         except TokenError as error:
-            raise Refusal(error.message, status=error.status, headers=error.headers) from error
+            raise CredentialsError(error.message, status=error.status, headers=error.headers) from error
         return SimpleLazyObject(lambda: User.objects.get(pk=principal.user_id or 0)), principal
 
     def authenticate_header(self, request: Request) -> str:
@@ -36,6 +35,5 @@ class PersonAuthentication(SessionAuthentication):
     """The session cookie of the site, with CSRF protection."""
 
     def authenticate(self, request: Request) -> tuple[User, Principal] | None:
-        """Return the person who signed in, if any. Raises PermissionDenied without the CSRF token."""
         found = super().authenticate(request)
         return (found[0], person(found[0])) if found else None

@@ -101,7 +101,6 @@ def find_token(public_id: str, *, owner: User | None = None) -> AccessToken:
 
 
 def tokens_of(owner: User | None = None) -> QuerySet[AccessToken]:
-    """Return the tokens of one owner or of all: active ones first, then the newest first."""
     rows = AccessToken.objects.select_related("owner", "project")
     if owner is not None:
         rows = rows.filter(owner=owner)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -15,30 +12,28 @@ from django.views.decorators.http import require_http_methods
 
 from orchestrator_site.tokens.forms import TokenForm
 from orchestrator_site.tokens.service import find_token, revoke_token, tokens_of
-from orchestrator_site.web.pages import LAST_PAGE, Page, number_in, with_errors_shown
+from orchestrator_site.web.pages import LAST_PAGE, Page, number_in, user_of, with_errors_shown
 from tasks.selectors.rows import page_of
 
 TOKENS_PER_PAGE = 50
 
 
 def _page(view: Page) -> Page:
-    """Decorate a page for people who signed in, which is never cached."""
     allowed = require_http_methods(["GET", "HEAD", "POST"])
     return never_cache(login_required(allowed(with_errors_shown(view))))
 
 
 @_page
 def tokens(request: HttpRequest) -> HttpResponse:
-    """Show the tokens and the form for a new one; make it on POST."""
     if request.method == "POST":
-        return _create(request, TokenForm(_user(request), request.POST))
-    return _list(request, TokenForm(_user(request)))
+        return _create(request, TokenForm(user_of(request), request.POST))
+    return _list(request, TokenForm(user_of(request)))
 
 
 @_page
 def revoke(request: HttpRequest, public_id: str) -> HttpResponseBase:
     """Ask on GET, revoke on POST. Only superusers find the tokens of others."""
-    user = _user(request)
+    user = user_of(request)
     found = find_token(public_id, owner=None if user.is_superuser else user)
     if request.method != "POST":
         return render(request, "tokens/revoke.html", {"token": found})
@@ -49,7 +44,6 @@ def revoke(request: HttpRequest, public_id: str) -> HttpResponseBase:
 
 @sensitive_variables("secret", "made", "context")
 def _create(request: HttpRequest, form: TokenForm) -> HttpResponse:
-    """Render the secret in the response to the POST, so that no URL, session or message holds it."""
     made = form.create()
     if made is None:
         return _list(request, form)
@@ -60,7 +54,7 @@ def _create(request: HttpRequest, form: TokenForm) -> HttpResponse:
 
 
 def _list(request: HttpRequest, form: TokenForm) -> HttpResponse:
-    user = _user(request)
+    user = user_of(request)
     shows_all = user.is_superuser and request.GET.get("owner") == "all"
     rows = page_of(
         tokens_of(None if shows_all else user),
@@ -68,7 +62,3 @@ def _list(request: HttpRequest, form: TokenForm) -> HttpResponse:
         size=TOKENS_PER_PAGE,
     )
     return render(request, "tokens/tokens.html", {"rows": rows, "form": form, "shows_all": shows_all})
-
-
-def _user(request: HttpRequest) -> User:
-    return cast(User, request.user)

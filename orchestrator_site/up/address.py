@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from django.conf import settings
 
@@ -12,16 +14,24 @@ DEFAULT = "http://127.0.0.1:8000"
 
 
 def remember(address: str) -> None:
-    """Write it down for other commands."""
     write_whole(_file(), address.encode())
 
 
 def recall() -> str:
-    """Return the address of the site that started last, or the default one."""
     try:
         return _file().read_text().strip() or DEFAULT
     except FileNotFoundError:
         return DEFAULT
+
+
+def is_reachable(url: str) -> bool:
+    try:
+        urlopen(url, timeout=3).close()  # noqa: S310  the URL is the operator's own
+    except HTTPError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _file() -> Path:

@@ -33,32 +33,26 @@ class Child:
 
     @property
     def is_running(self) -> bool:
-        """Whether there is a process that was not reaped yet."""
         return self._process is not None
 
     @property
     def pid(self) -> int:
-        """The process id, which is its group's too."""
         return self._process.pid if self._process else 0
 
     @property
     def age_seconds(self) -> float:
-        """How long ago it was started last."""
         return time.monotonic() - self._started_at
 
     def start(self, environment: dict[str, str]) -> None:
-        """Start it. Raises OSError where the system refuses."""
         self._started_at = time.monotonic()
         self._process = _popen(self._command, module_environment() | environment, self.listener)
         self.starts += 1
         self.restart_at = None
 
     def has_exited(self) -> bool:
-        """Whether it has exited and was not reaped yet."""
         return self._process is not None and has_exited(self._process)
 
     def terminate(self) -> None:
-        """Ask it to exit."""
         if self._process is not None:
             with suppress(OSError):
                 self._process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))  # Windows has the first

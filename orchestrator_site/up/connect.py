@@ -31,7 +31,6 @@ def connect_line(client: str = "CLIENT") -> str:
 
 
 def connect_help() -> str:
-    """Return both commands, with the names of the assistants, for the greeting of `up`."""
     return f"{connect_line()}   ({', '.join(names())})\n  or, for Claude Code over stdio: {claude_code_line()}"
 
 
@@ -55,5 +54,4 @@ def _reference(variable: str) -> str:
 
 
 def quote(words: list[str]) -> str:
-    """Quote words for this system's shell."""
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

@@ -23,7 +23,6 @@ def supervisor_option() -> str:
 
 
 def end_orphans() -> int:
-    """Kill the children that supervisors on this data folder left behind; return how many."""
     orphans = [process for process in psutil.process_iter() if _is_orphan(process)]
     for orphan in orphans:
         logger.warning("Ending process %d, whose supervisor was killed.", orphan.pid)

@@ -35,7 +35,10 @@ def take_port(host: str, port: int, *, insecure: bool = False) -> socket.socket:
         family = LOOPBACK.get(host) or socket.getaddrinfo(host or " ", None, type=socket.SOCK_STREAM)[0][0]
         listener = socket.socket(family, socket.SOCK_STREAM)
         try:
-            _listen(listener, host, port)
+            option = socket.SO_EXCLUSIVEADDRUSE if sys.platform == "win32" else socket.SO_REUSEADDR
+            listener.setsockopt(socket.SOL_SOCKET, option, 1)
+            listener.bind((host, port))
+            listener.listen(128)  # at once: on Linux two sockets may bind one port as long as neither listens
         except (OSError, OverflowError):
             listener.close()
             raise
@@ -47,16 +50,6 @@ def take_port(host: str, port: int, *, insecure: bool = False) -> socket.socket:
 def public_names() -> list[str]:
     """Return the names in ORCHESTRATOR_ALLOWED_HOSTS by which others reach the site; `*` is not a name."""
     return [name.lstrip(".") for name in settings.ALLOWED_HOSTS if name.strip("[]") not in LOOPBACK and name != "*"]
-
-
-def _listen(listener: socket.socket, host: str, port: int) -> None:
-    """Listen at once: on Linux two sockets may bind one port as long as neither of them listens."""
-    if sys.platform == "win32":
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-    else:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    listener.listen(128)
 
 
 def _error(host: str, port: int, error: OSError | OverflowError) -> Conflict | Invalid:
@@ -84,5 +77,4 @@ def address_of(listener: socket.socket) -> str:
 
 
 def netloc(host: str, port: int) -> str:
-    """Return host and port as in a URL."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -62,7 +62,8 @@ class Supervisor:
                 while not self._stops:
                     for child in self._children:
                         self._restart_if_due(child)
-                    self._handle_event(min([POLL_SECONDS, *self._delays()]))
+                    restarts = [child.restart_at for child in self._children if child.restart_at is not None]
+                    self._handle_event(min([POLL_SECONDS, *(at - time.monotonic() for at in restarts)]))
             finally:
                 self._stop()
 
@@ -70,11 +71,7 @@ class Supervisor:
         child.start(self._environment)
         logger.info("%s started (process %d).", child.name, child.pid)
 
-    def _delays(self) -> list[float]:
-        return [child.restart_at - time.monotonic() for child in self._children if child.restart_at is not None]
-
     def _handle_event(self, seconds: float) -> None:
-        """Wait for a signal, an exit or the first answer."""
         with suppress(Empty):
             event = self._events.get(timeout=max(0.0, seconds))
             self._stops += event == _STOP

@@ -16,7 +16,6 @@ from types import FrameType
 
 import uvicorn
 
-from orchestrator_site.kernel import shutdown
 from orchestrator_site.kernel.processes import hide_root
 from orchestrator_site.up.pdeathsig import die_with_supervisor
 
@@ -27,16 +26,16 @@ EXIT_SECONDS = 2.5
 
 class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Shut down, and bound how long that takes."""
+        from orchestrator_site.asgi.event_hub import EventHub  # loaded by now
+
         timer = threading.Timer(EXIT_SECONDS, _exit_now)
         timer.daemon = True
         timer.start()
-        shutdown.begin()
+        EventHub.is_over = True
         super().handle_exit(sig, frame)
 
 
 def main(argv: list[str]) -> int:
-    """Serve the site until a signal comes; return the exit code."""
     hide_root()
     die_with_supervisor(argv)
     # How long a thread that runs a query may have to wait for the event loop before it gets the interpreter back.

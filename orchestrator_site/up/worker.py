@@ -14,7 +14,6 @@ logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Run jobs until a signal comes."""
     hide_root()
     die_with_supervisor(sys.argv)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")

@@ -29,6 +29,7 @@ MOST = 200
 ERRORS_SHOWN = 20
 """Errors that are shown one by one."""
 Action = Callable[..., Any]
+Column = Callable[[Any, Any], SafeString | str]
 COUNTED = 10_000
 """Rows that a list can page through; searches and filters find the others."""
 
@@ -65,17 +66,31 @@ class ReadOnlyAdmin(_ModelAdmin):
 
 
 def link_to(row: Model | None, words: str = "") -> SafeString | str:
-    """Link to the admin page of a row; `-` if there is none."""
     if row is None:
         return "-"
     address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
     return format_html('<a href="{}"><bdi>{}</bdi></a>', address, words or row)
 
 
-def link_to_list(model: str, words: str, **filters: Any) -> SafeString:
-    """Link to a filtered admin list."""
-    query = "&".join(f"{name}={value}" for name, value in filters.items())
-    return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, words)
+def row_link(field: str) -> Column:
+    """Return a column that links to the row in a field."""
+
+    @admin.display(description=field.replace("_", " "))
+    def column(_: Any, row: Model) -> SafeString | str:
+        return link_to(getattr(row, field))
+
+    return column
+
+
+def list_link(model: str, words: str, field: str, *, description: str = "") -> Column:
+    """Return a column that links to the admin list of another model, with the rows that name this one in a field."""
+
+    @admin.display(description=description or words.lower())
+    def column(_: Any, row: Model) -> SafeString:
+        address = reverse(f"admin:{model}_changelist")
+        return format_html('<a href="{}?{}__id__exact={}">{}</a>', address, field, row.pk, words)
+
+    return column
 
 
 def may(request: HttpRequest, scope: Scope) -> bool:
@@ -93,7 +108,6 @@ def chosen(request: HttpRequest, rows: QuerySet[Any]) -> list[Any]:
 
 
 def do_each(request: HttpRequest, rows: Iterable[Model], action: Action, done: str) -> None:
-    """Apply an action to each row, and report successes and errors."""
     number, errors = 0, list[str]()
     for row in rows:
         try:

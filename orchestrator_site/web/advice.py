@@ -14,10 +14,8 @@ HINTS: dict[Hint, str] = {
 
 
 def advice(error: OrchestratorError) -> str:
-    """Return what to do next."""
     return error.advice(HINTS)
 
 
 def in_words(error: OrchestratorError) -> str:
-    """Return what happened, and what to do next."""
     return f"{error.message} {advice(error)}".rstrip()

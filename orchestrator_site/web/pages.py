@@ -70,7 +70,6 @@ def _private(view: Page) -> Page:
 
 
 def require(request: HttpRequest, scope: Scope) -> None:
-    """Check the user's scopes. Raises Forbidden."""
     if scope not in scopes_of(request.user):
         raise Forbidden(
             f"Your account lacks the {scope.value!r} permission.",

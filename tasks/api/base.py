@@ -70,12 +70,10 @@ class ProjectApi(Api):
         )
 
     def visible(self, rows: QuerySet[Any], *, project: str = "project_id") -> QuerySet[Any]:
-        """Leave out the rows of other projects, where the token is bound to one."""
         only = self.principal.project_id
         return rows if only is None else rows.filter(**{project: only})
 
     def project(self, slug: str) -> Project:
-        """Return a project that these credentials may see. Raises NotFound."""
         found: Project = self.one(self.visible(Project.objects.all(), project="pk"), "project", slug, field="slug")
         return found
 

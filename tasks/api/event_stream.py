@@ -84,7 +84,6 @@ async def follow(
 
 
 async def _earlier(hub: EventHub[Event], wanted: EventFilter, after: int) -> tuple[list[Event], int]:
-    """Read events that the hub no longer keeps."""
     found = await hub.ask(
         lambda: feed.batch(wanted, after=after, limit=feed.BATCH), default=Batch([], after, has_more=True)
     )
@@ -115,7 +114,6 @@ def _handler() -> BaseHandler:
 
 
 def frame(event: Event) -> bytes:
-    """Return an event as a frame of a stream."""
     attributes = vars(event)
     if "frame" not in attributes:  # once for all the streams that send it
         data = json.dumps(EventShape(event).data)

@@ -53,7 +53,6 @@ class EventStream(BaseRenderer):
     format = "sse"
 
     def render(self, data: Any, *args: Any, **options: Any) -> Any:
-        """Return the body as it is."""
         return data
 
 

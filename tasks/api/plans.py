@@ -97,7 +97,6 @@ class PlanViews(TaskApi):
     orderings = {"created_at": "pk", "updated_at": "updated_at"}
 
     def rows(self) -> QuerySet[Task]:
-        """The plans that these credentials may see."""
         return super().rows().filter(parent__isnull=True)
 
     def list(self, request: Request) -> Response:
@@ -116,7 +115,8 @@ class PlanViews(TaskApi):
         """Create a plan with its tree of subtasks, all or nothing."""
         project = self.project_said()
         actor = self.actor(project)
-        parent = self._parent(project)
+        sent = self.given().get("parent_task_id")
+        parent = self.one(super().rows().filter(project=project), "task", sent) if sent else None
         return self.once(lambda: self._planned(project, actor, parent), project=project)
 
     @action(detail=True)
@@ -130,10 +130,6 @@ class PlanViews(TaskApi):
         """Read the report on a plan, with more of each part for `detail=full`."""
         return Response(synthesized(self.task(task_id), DETAIL.read(request)))
 
-    def _parent(self, project: Project) -> Task | None:
-        sent = self.given().get("parent_task_id")
-        return self.one(super().rows().filter(project=project), "task", sent) if sent else None
-
     def _planned(self, project: Project, actor: Any, parent: Task | None) -> Reply:
         given = self.given()
         made = plan(
@@ -146,11 +142,8 @@ class PlanViews(TaskApi):
             context=given.get("context") or "",
             parent=parent,
         )
-        return Reply(self.shape(_facts(made, project)), 201, {"Location": _address(made.root)})
-
-
-def _address(root: Task) -> str:
-    return reverse("api-plan-detail" if root.is_plan else "api-task-detail", args=[root.public_id])
+        view = "api-plan-detail" if made.root.is_plan else "api-task-detail"
+        return Reply(self.shape(_facts(made, project)), 201, {"Location": reverse(view, args=[made.root.public_id])})
 
 
 def _spec(given: dict[str, Any]) -> Subtask:
@@ -178,14 +171,13 @@ def _facts(made: Plan, project: Project) -> dict[str, Any]:
         "project": project.slug,
         "title": root.title,
         "status": root.status,
-        "subtasks": [_subtask(task, key, needs) for task, key, needs in rows],
-    }
-
-
-def _subtask(task: Task, key: str, needs: list[str]) -> dict[str, Any]:
-    return {
-        **TaskLine(task).data,
-        "key": key,
-        "parent_task_id": task.parent.public_id if task.parent else None,
-        "dependencies": needs,
+        "subtasks": [
+            {
+                **TaskLine(task).data,
+                "key": key,
+                "parent_task_id": task.parent.public_id if task.parent else None,
+                "dependencies": needs,
+            }
+            for task, key, needs in rows
+        ],
     }

@@ -14,7 +14,7 @@ from tasks.state_machine import possible_for
 from tasks.validators import LEASE_MINUTES_LIMIT
 
 LINKS = Links(artifact="GET /api/v1/artifacts/{id}/content", synthesis="GET /api/v1/tasks/{id}/synthesis")
-"""How a brief tells API clients to read earlier work."""
+"""How API clients read the earlier results that a brief names."""
 PRIORITIES = tuple(priority.label for priority in Priority)
 
 

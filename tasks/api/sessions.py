@@ -66,15 +66,13 @@ class SessionViews(ProjectApi):
         project = self.project_said()
         given = self.given()
         caller = Caller(
-            self.principal,
-            client_name=given.get("client_name", ""),
-            client_version=given.get("client_version", ""),
+            self.principal, client_name=given.get("client_name", ""), client_version=given.get("client_version", "")
         )
 
         def produce() -> Reply:
             session = caller.open_on(project)
-            address = reverse("api-session-detail", args=[session.public_id])
-            return self.reply(self._session(session.public_id), status=201, location=address)
+            url = reverse("api-session-detail", args=[session.public_id])
+            return self.reply(self._session(session.public_id), status=201, location=url)
 
         return self.once(produce, project=project)
 

@@ -72,11 +72,9 @@ class TaskApi(ProjectApi):
     lookup_value_regex = "[^/]+"
 
     def rows(self) -> QuerySet[Task]:
-        """The tasks that these credentials may see."""
         return self.visible(Task.objects.select_related("project", "root", "parent"))
 
     def task(self, task_id: str) -> Task:
-        """Return a task by its whole id. Raises NotFound."""
         return self.one(self.rows(), "task", task_id)
 
     def with_relations(self, changed: Task, read: Task) -> Task:
@@ -136,7 +134,6 @@ class TaskViews(TaskApi):
 
 
 def synthesized(task: Task, detail: str) -> dict[str, Any]:
-    """Return the synthesis of everything below a task."""
     synthesis = synthesis_of(task)
     text, left_out = report(synthesis, full=detail == "full")
     return {

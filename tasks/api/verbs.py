@@ -101,7 +101,6 @@ class Claims(TaskApi):
     """What both ways to claim return."""
 
     def claimed(self, made: Claim) -> Reply:
-        """Return the reply to a claim."""
         task = self.task(made.task.public_id)
         catalogue = roles.catalogue(task.project)
         brief = brief_of(task, max_chars=self.given().get("max_chars"), roles=catalogue, links=LINKS)
@@ -135,7 +134,7 @@ class ClaimNext(Claims):
 
 
 class TaskVerbs(Claims):
-    """POST /tasks/{task_id}/VERB: `hand-back`, and an address for each row of ACTIONS, added below."""
+    """POST /tasks/{task_id}/VERB: `hand-back`, and a URL for each row of ACTIONS, added below."""
 
     serializer_class = TaskAnswer  # type: ignore[assignment]
     scopes = {verb.value: TABLE[verb].scope for verb in ACTIONS}
@@ -184,7 +183,7 @@ def _others(effect: Effect) -> dict[str, Any]:
     }
 
 
-def _address_of(verb: Verb, about: str) -> Callable[..., Response]:
+def _url_of(verb: Verb, about: str) -> Callable[..., Response]:
     def do(self: TaskVerbs, request: Request, task_id: str) -> Response:
         return self.perform(task_id, verb)
 
@@ -193,4 +192,4 @@ def _address_of(verb: Verb, about: str) -> Callable[..., Response]:
 
 
 for _verb, _action in ACTIONS.items():
-    setattr(TaskVerbs, _verb.value, _address_of(_verb, _action.about))
+    setattr(TaskVerbs, _verb.value, _url_of(_verb, _action.about))

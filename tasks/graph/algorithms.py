@@ -39,7 +39,6 @@ def _walk(start: Node, edges: Mapping[Node, Sequence[Node]], done: set[Node]) ->
 
 
 def reachable(start: Iterable[Node], following: Callable[[list[Node]], Iterable[Node]]) -> set[Node]:
-    """Return every reachable node, including the start. `following` is called once per level."""
     seen: set[Node] = set(start)
     frontier = list(seen)
     while frontier:
@@ -64,3 +63,22 @@ def in_dependency_order(edges: Mapping[Node, Sequence[Node]]) -> list[Node]:
                 stack.append((node, True))
                 stack.extend((need, False) for need in reversed(edges.get(node, ())) if need in edges)
     return order
+
+
+def critical_path(needs: Mapping[int, Sequence[int]], weights: Mapping[int, int]) -> list[int]:
+    """Return the heaviest chain of nodes that have a weight, from the first to the last.
+
+    Nodes without a weight are finished; those of weight 0 only link others. A single node is not a path.
+    """
+    length: dict[int, int] = {}
+    before: dict[int, int] = {}
+    open_needs = {node: [need for need in needs[node] if need in weights] for node in needs if node in weights}
+    for node in in_dependency_order(open_needs):
+        last = max(open_needs[node], key=length.__getitem__, default=None)
+        length[node] = weights[node] + (length[last] if last is not None else 0)
+        if last is not None:
+            before[node] = last
+    path = [max(length, key=length.__getitem__)] if length else []
+    while path and path[-1] in before:
+        path.append(before[path[-1]])
+    return path[::-1] if sum(weights[node] > 0 for node in path) > 1 else []

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import cache
 
 _NARROW, _BROAD = " ijlftrI.,:;'|!()[]-", "mwMW@%—…"
 _ELLIPSIS = "…"
 _BROADEST = 2.0
 
 
-class _Widths(dict[str, float]):
-    """Cache of character widths."""
-
-    def __missing__(self, character: str) -> float:
-        self[character] = found = _estimate(character)
-        return found
-
-
-def _estimate(character: str) -> float:
+@cache
+def _width_of(character: str) -> float:
     if character in _NARROW:
         return 0.55
     if character in _BROAD:
@@ -29,12 +23,8 @@ def _estimate(character: str) -> float:
     return 1.25 if character.isupper() else 1.0 if character.isascii() else 1.2
 
 
-_widths = _Widths()
-
-
 def width(text: str) -> float:
-    """Estimate the width of a text, in widths of an average letter."""
-    return sum(map(_widths.__getitem__, text))
+    return sum(map(_width_of, text))
 
 
 def lines(text: str, available: float, count: int) -> list[str]:
@@ -51,13 +41,12 @@ def lines(text: str, available: float, count: int) -> list[str]:
 
 
 def fitted(text: str, available: float) -> str:
-    """Truncate a text to a width, with an ellipsis."""
     if len(text) * _BROADEST <= available:
         return text
     used = 0.0
     kept = 0
     for place, character in enumerate(text):
-        used += _widths[character]
+        used += _width_of(character)
         if used > available:
             return text[:kept].rstrip() + _ELLIPSIS
         if used <= available - 1:
@@ -66,10 +55,9 @@ def fitted(text: str, available: float) -> str:
 
 
 def _fitting(words: list[str], available: float) -> int:
-    """Return how many of the first words fit on a line."""
-    used = -_widths[" "]
+    used = -_width_of(" ")
     for number, word in enumerate(words):
-        used += _widths[" "] + width(word)
+        used += _width_of(" ") + width(word)
         if used > available:
             return number
     return len(words)

@@ -1,17 +1,41 @@
-"""Assign units to layers by longest path, and order each layer by barycenter sweeps."""
+"""Collapse alike nodes into units, assign these to layers by longest path, and order layers by barycenter sweeps."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tasks.graph.algorithms import in_dependency_order
+from tasks.graph.algorithms import in_dependency_order, reachable
 
+SMALLEST = 4  # smaller groups are drawn node by node
+Needs = Mapping[int, Sequence[int]]  # the nodes that block each node. Acyclic; every node is a key.
 SWEEPS = 6
 WAYPOINTS = 2_000
 """Lines that cross layers are routed around units, the shortest first, with at most this many waypoints in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    units: list[list[int]]
+    needs: list[list[int]]
+
+
+def fold(needs: Needs) -> Folded:
+    dependents: dict[int, list[int]] = {node: [] for node in needs}
+    for node, blockers in needs.items():
+        for need in blockers:
+            dependents[need].append(node)
+    alike: dict[tuple[frozenset[int], frozenset[int]], list[int]] = {}
+    for node, blockers in needs.items():
+        alike.setdefault((frozenset(blockers), frozenset(dependents[node])), []).append(node)
+    units: list[list[int]] = []
+    for nodes in alike.values():
+        units += [nodes] if len(nodes) >= SMALLEST else [[node] for node in nodes]
+    unit_of = {node: place for place, unit in enumerate(units) for node in unit}
+    between = [list(dict.fromkeys(unit_of[need] for need in needs[unit[0]])) for unit in units]
+    return Folded(units, between)
 
 
 @dataclass(slots=True)
@@ -25,28 +49,18 @@ class Layered:
 
 
 def parts(needs: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Return the connected components, each and all in the order of the units."""
     neighbours: list[list[int]] = [list(blockers) for blockers in needs]
     for unit, blockers in enumerate(needs):
         for need in blockers:
             neighbours[need].append(unit)
-    part_of = [-1] * len(needs)
+    seen: set[int] = set()
     found: list[list[int]] = []
     for start in range(len(needs)):
-        if part_of[start] < 0:
-            found.append(sorted(_spread(start, neighbours, part_of, len(found))))
+        if start not in seen:
+            part = reachable([start], lambda units: [other for unit in units for other in neighbours[unit]])
+            found.append(sorted(part))
+            seen |= part
     return found
-
-
-def _spread(start: int, neighbours: list[list[int]], part_of: list[int], number: int) -> list[int]:
-    part_of[start] = number
-    reached = [start]
-    for unit in reached:
-        for other in neighbours[unit]:
-            if part_of[other] < 0:
-                part_of[other] = number
-                reached.append(other)
-    return reached
 
 
 def ranks(needs: Sequence[Sequence[int]]) -> list[int]:
@@ -68,7 +82,6 @@ def ranks(needs: Sequence[Sequence[int]]) -> list[int]:
 
 
 def layered(part: list[int], needs: Sequence[Sequence[int]], rank: Sequence[int]) -> Layered:
-    """Put a component into layers with few line crossings."""
     item_of = {unit: item for item, unit in enumerate(part)}
     layers: list[list[int]] = [[] for _ in range(max(rank[unit] for unit in part) + 1)]
     for item, unit in enumerate(part):
@@ -90,7 +103,6 @@ def layered(part: list[int], needs: Sequence[Sequence[int]], rank: Sequence[int]
 
 
 def _longest_led_around(spans: list[int]) -> int:
-    """Return the longest span routed around units within WAYPOINTS. `spans` are the layers each line crosses."""
     remaining = WAYPOINTS
     for span, number in sorted(Counter(spans).items()):
         remaining -= span * number
@@ -100,7 +112,6 @@ def _longest_led_around(spans: list[int]) -> int:
 
 
 def neighbours_of(lines: list[list[int]], items: int) -> tuple[list[list[int]], list[list[int]]]:
-    """Return the neighbors of each item to the left and to the right."""
     left: list[list[int]] = [[] for _ in range(items)]
     right: list[list[int]] = [[] for _ in range(items)]
     for line in lines:
@@ -111,7 +122,6 @@ def neighbours_of(lines: list[list[int]], items: int) -> tuple[list[list[int]], 
 
 
 def _untangle(layers: list[list[int]], lines: list[list[int]], items: int) -> None:
-    """Sort each layer by the mean position of its neighbors, sweeping back and forth."""
     left, right = neighbours_of(lines, items)
     place = [0.0] * items
     for layer in layers:
@@ -119,17 +129,15 @@ def _untangle(layers: list[list[int]], lines: list[list[int]], items: int) -> No
     for sweep in range(SWEEPS):
         linked = right if sweep % 2 else left
         for layer in reversed(layers) if sweep % 2 else layers:
-            middle = {item: _middle(linked[item], place, place[item]) for item in layer}
+            middle = {
+                item: sum(place[other] for other in linked[item]) / len(linked[item]) if linked[item] else place[item]
+                for item in layer
+            }
             layer.sort(key=middle.__getitem__)
             _number(layer, place)
 
 
 def _number(layer: list[int], place: list[float]) -> None:
-    """Place the items of a layer between 0 and 1, so that layers of different lengths are comparable."""
     step = 1 / (len(layer) + 1)
     for number, item in enumerate(layer, start=1):
         place[item] = number * step
-
-
-def _middle(linked: list[int], place: list[float], otherwise: float) -> float:
-    return sum(place[other] for other in linked) / len(linked) if linked else otherwise

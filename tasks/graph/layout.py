@@ -6,21 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.graph.grouping import Needs, fold
-from tasks.graph.layering import Layered, layered, neighbours_of, parts, ranks
+from tasks.graph.layering import Layered, Needs, fold, layered, neighbours_of, parts, ranks
 
 Point = tuple[int, int]
 
 PLACINGS = 3
 WIDER_THAN_HIGH = 1.8
-FRAME = 8
-"""Padding of a block's frame, in pixels."""
+FRAME = 8  # padding of a block's frame, in pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Sizes in pixels."""
-
     width: int
     height: int
     gap: int
@@ -49,8 +45,6 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Boxes of nodes, frames of blocks, and lines."""
-
     boxes: dict[int, Box]
     frames: list[Box]
     lines: list[Line]
@@ -59,7 +53,6 @@ class Layout:
 
 
 def lay_out(needs: Needs, size: Size) -> Layout:
-    """Lay out a graph, deterministically."""
     folded = fold(needs)
     rank = ranks(folded.needs)
     grids = [_columns(len(unit), size) for unit in folded.units]
@@ -74,8 +67,6 @@ def lay_out(needs: Needs, size: Size) -> Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A component: the boxes of its units, and its lines by units."""
-
     boxes: dict[int, Box]
     lines: list[tuple[int, int, tuple[Point, ...]]]
     width: int
@@ -83,7 +74,6 @@ class _Placed:
 
 
 def _columns(number: int, size: Size) -> int:
-    """Return how many columns make a block about as wide as high."""
     return max(1, round(math.sqrt(number * (size.height + size.gap) / (size.width + size.gap)))) if number > 1 else 1
 
 
@@ -121,7 +111,6 @@ def _place(part: Layered, areas: Sequence[tuple[int, int]], size: Size) -> _Plac
 
 
 def _tops(part: Layered, heights: list[int], gap: int) -> list[int]:
-    """Return the top of each item, near the mean of its neighbors, sweeping back and forth."""
     tops = [0] * part.items
     for layer in part.layers:
         for item, top in zip(layer, settled([0] * len(layer), [heights[item] for item in layer], gap), strict=True):
@@ -167,7 +156,6 @@ def settled(desired: Sequence[float], heights: Sequence[int], gap: int) -> list[
 
 
 def _shelved(areas: Sequence[tuple[int, int]], size: Size) -> tuple[list[Point], int, int]:
-    """Pack components on shelves, the highest first; returns their corners and the total size."""
     gap = 2 * size.gap
     available = max(
         max((width for width, _ in areas), default=0),
@@ -187,7 +175,6 @@ def _shelved(areas: Sequence[tuple[int, int]], size: Size) -> tuple[list[Point],
 def _draw(
     drawing: Layout, part: _Placed, corner: Point, units: list[list[int]], grids: Sequence[int], size: Size
 ) -> None:
-    """Add a component to the layout at its corner."""
     x, y = corner
     for unit, box in part.boxes.items():
         _fill(drawing, box.moved(x, y), units[unit], grids[unit], size)
@@ -197,7 +184,6 @@ def _draw(
 
 
 def _fill(drawing: Layout, box: Box, nodes: list[int], columns: int, size: Size) -> None:
-    """Place the nodes of a unit into its box, row by row."""
     if len(nodes) == 1:
         drawing.boxes[nodes[0]] = box
         return

@@ -1,7 +1,4 @@
-"""Render a graph of tasks as SVG: keyboard-accessible links, states by color and shape, the critical path by stroke.
-
-Colors come from the style sheet by class. All text is escaped.
-"""
+"""Render a graph of tasks as SVG: keyboard-accessible links, states by color and shape, the critical path by stroke."""
 
 from __future__ import annotations
 
@@ -16,15 +13,12 @@ from django.utils.safestring import SafeString
 from orchestrator_site.kernel.text import shortened
 from tasks.choices import Status
 from tasks.graph import labels
-from tasks.graph.algorithms import in_dependency_order
-from tasks.graph.critical_path import critical_path
+from tasks.graph.algorithms import critical_path, in_dependency_order
 from tasks.graph.layout import Layout, Line, Size, lay_out
 
-Address = Callable[[str], str]
-"""Maps a task id to its URL."""
+Address = Callable[[str], str]  # maps a task id to its URL
 
-EDGE = 12
-"""Margin in pixels, for strokes and focus outlines."""
+EDGE = 12  # margin in pixels, for strokes and focus outlines
 NAMED, NAME_CHARACTERS = 3, 60
 _ISOLATED = "\u2068{}\u2069"
 
@@ -48,7 +42,6 @@ _LARGE_UP_TO, _MEDIUM_UP_TO = 40, 160
 
 
 def step_for(number: int) -> Step:
-    """Return the zoom level in which this many tasks stay readable."""
     return LARGE if number <= _LARGE_UP_TO else MEDIUM if number <= _MEDIUM_UP_TO else SMALL
 
 
@@ -72,8 +65,6 @@ class Vertex:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Tasks by key, and the keys of the tasks that block each."""
-
     vertices: dict[int, Vertex]
     needs: dict[int, list[int]]
 
@@ -87,8 +78,6 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A rendered graph, its text version, and what the legend shows."""
-
     svg: SafeString
     in_words: SafeString
     critical: list[Vertex]
@@ -110,29 +99,32 @@ class _Drawing:
 
 
 def picture(graph: Graph, step: Step, address: Address, *, here: int | None = None) -> Picture:
-    """Render a graph. The neighborhood of one task (`here`) has no critical path."""
     path = graph.critical() if here is None else []
     words = {node: description(graph, node, is_critical=node in path) for node in graph.needs}
     drawing = _Drawing(graph, lay_out(graph.needs, step.size), step, address, path, here, words)
+    items = ((address(graph.vertices[node].public_id), words[node]) for node in in_dependency_order(graph.needs))
+    in_words = format_html_join("\n", '<li><a href="{}">{}</a></li>', items)
     critical = [graph.vertices[node] for node in path if not graph.vertices[node].is_group]
     has_outside = any(vertex.is_outside for vertex in graph.vertices.values())
-    return Picture(_svg(drawing), _in_words(drawing), critical, bool(drawing.layout.frames), has_outside)
+    return Picture(_svg(drawing), in_words, critical, bool(drawing.layout.frames), has_outside)
 
 
 def _svg(drawing: _Drawing) -> SafeString:
-    width, height = drawing.layout.width + 2 * EDGE, drawing.layout.height + 2 * EDGE
+    layout, size = drawing.layout, drawing.step.size
+    width, height = layout.width + 2 * EDGE, layout.height + 2 * EDGE
+    clip = format_html('<clipPath id="within"><rect width="{}" height="{}"/></clipPath>', size.width - 4, size.height)
+    frames = ((box.x, box.y, box.width, box.height) for box in layout.frames)
+    drawn_frames = format_html_join("", '<rect class="frame" x="{}" y="{}" width="{}" height="{}" rx="10"/>', frames)
+    critical = set(drawing.path)
+    # By columns, which is also the tab order.
+    order = sorted(layout.boxes, key=lambda node: (layout.boxes[node].x, layout.boxes[node].y))
+    nodes = format_html_join("", "{}", ((_node(drawing, node, is_critical=node in critical),) for node in order))
     return format_html(
         '<svg class="graph {}" id="graph" role="group" aria-label="Dependencies" width="{}" height="{}" '
-        'viewBox="{} {} {} {}">{}{}{}{}</svg>',
+        'viewBox="{} {} {} {}">{}{}{}{}{}</svg>',
         drawing.step.name, width, height, -EDGE, -EDGE, width, height,
-        _defined(drawing.step), _frames(drawing.layout), _lines(drawing), _nodes(drawing),
+        _ARROWS, clip, drawn_frames, _lines(drawing), nodes,
     )  # fmt: skip
-
-
-def _defined(step: Step) -> SafeString:
-    """Define arrow heads, and the clip path for text wider than estimated."""
-    clip = '<clipPath id="within"><rect width="{}" height="{}"/></clipPath>'
-    return format_html("{}{}", _ARROWS, format_html(clip, step.size.width - 4, step.size.height))
 
 
 _ARROWS = format_html_join(
@@ -143,13 +135,7 @@ _ARROWS = format_html_join(
 )
 
 
-def _frames(layout: Layout) -> SafeString:
-    rows = ((box.x, box.y, box.width, box.height) for box in layout.frames)
-    return format_html_join("", '<rect class="frame" x="{}" y="{}" width="{}" height="{}" rx="10"/>', rows)
-
-
 def _lines(drawing: _Drawing) -> SafeString:
-    """Draw the lines of each kind together, critical ones last, on top."""
     steps = set(pairwise(drawing.path))
     kinds: dict[str, list[tuple[str]]] = {"line-1": [], "line-2": [], "line-3": []}
     for line in drawing.layout.lines:
@@ -170,7 +156,6 @@ def _line_class(line: Line, graph: Graph, steps: set[tuple[int, int]]) -> str:
 
 
 def _curve(line: Line) -> str:
-    """Draw straight across columns and curved between them."""
     (x, y), *rest = line.points
     drawn = [f"M{x} {y}"]
     for left, top in rest:
@@ -180,34 +165,26 @@ def _curve(line: Line) -> str:
     return "".join(drawn)
 
 
-def _nodes(drawing: _Drawing) -> SafeString:
-    """Draw tasks by columns, which is also their tab order."""
-    boxes = drawing.layout.boxes
-    critical = set(drawing.path)
-    order = sorted(boxes, key=lambda node: (boxes[node].x, boxes[node].y))
-    return format_html_join("", "{}", ((_node(drawing, node, is_critical=node in critical),) for node in order))
-
-
 def _node(drawing: _Drawing, node: int, *, is_critical: bool) -> SafeString:
     vertex, box, step = drawing.graph.vertices[node], drawing.layout.boxes[node], drawing.step
     title = labels.lines(vertex.title, step.letters, step.lines)
     below = vertex.specialist or ("group" if vertex.is_group else "")
     texts = [*title, labels.fitted(below, step.letters)] if step.with_specialist and below else title
-    marks = f"{' critical' if is_critical else ''}{' here' if node == drawing.here else ''}"
+    marks = {
+        " group": vertex.is_group,
+        " outside": vertex.is_outside,
+        " critical": is_critical,
+        " here": node == drawing.here,
+    }
     return format_html(
         _node_template(step, len(title), len(texts) > len(title)),
-        drawing.address(vertex.public_id), vertex.public_id, vertex.status, f"{_kind(vertex)}{marks}",
-        drawing.words[node], f"{box.x} {box.y}", *texts,
+        drawing.address(vertex.public_id), vertex.public_id, vertex.status,
+        "".join(mark for mark, applies in marks.items() if applies), drawing.words[node], f"{box.x} {box.y}", *texts,
     )  # fmt: skip
-
-
-def _kind(vertex: Vertex) -> str:
-    return f"{' group' if vertex.is_group else ''}{' outside' if vertex.is_outside else ''}"
 
 
 @cache
 def _node_template(step: Step, titles: int, with_specialist: bool) -> str:
-    """Return the format string for a node with this many title lines."""
     width, height = step.size.width, step.size.height
     rows = titles + with_specialist
     first = height // 2 - 8 * (rows - 1) + 4
@@ -226,15 +203,7 @@ def _node_template(step: Step, titles: int, with_specialist: bool) -> str:
 _ICON = 14
 
 
-def _in_words(drawing: _Drawing) -> SafeString:
-    """List the tasks in dependency order, for screen readers."""
-    vertices, order = drawing.graph.vertices, in_dependency_order(drawing.graph.needs)
-    rows = ((drawing.address(vertices[node].public_id), drawing.words[node]) for node in order)
-    return format_html_join("\n", '<li><a href="{}">{}</a></li>', rows)
-
-
 def description(graph: Graph, node: int, *, is_critical: bool = False) -> str:
-    """Describe a node: title, state, group, specialist, and open blockers."""
     vertex = graph.vertices[node]
     words = [f"{_ISOLATED.format(vertex.title)}: {Status(vertex.status).label.lower()}"]
     if vertex.is_group:

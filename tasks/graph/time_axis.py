@@ -26,8 +26,6 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A period of at least a minute."""
-
     start: datetime
     end: datetime
 
@@ -36,12 +34,10 @@ class Axis:
         return cls(start.astimezone(UTC), max(end, start + _SHORTEST).astimezone(UTC))
 
     def percent(self, time: datetime) -> float:
-        """Return a time's position from 0 to 100."""
         share = (time - self.start) / (self.end - self.start)
         return 100 * min(max(share, 0.0), 1.0)
 
     def ticks(self) -> list[Tick]:
-        """Return a few round times: minutes, hours or days, depending on the length."""
         step = self._step()
         first = -(-int(self.start.timestamp()) // step) * step
         times = [datetime.fromtimestamp(at, UTC) for at in range(first, int(self.end.timestamp()) + 1, step)]
@@ -52,7 +48,6 @@ class Axis:
         return sum(tick.is_day for tick in self.ticks()) > 1
 
     def _step(self) -> int:
-        """Seconds between ticks."""
         span = (self.end - self.start).total_seconds()
         longer = next((step for step in _STEPS if span / step <= MOST_TICKS), 0)
         return longer or -(-int(span / MOST_TICKS) // _STEPS[-1]) * _STEPS[-1]
@@ -79,7 +74,6 @@ def tracks(spans: Sequence[tuple[datetime, datetime]]) -> list[int]:
 
 
 def lasting(span: timedelta) -> str:
-    """Format a duration in its two largest units."""
     seconds = int(span.total_seconds())
     if seconds < _MINUTE:
         return f"{seconds} s"

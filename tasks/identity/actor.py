@@ -35,7 +35,6 @@ class Actor:
 
     @classmethod
     def outside(cls, principal: Principal) -> Actor:
-        """The sender of a request without a session: a person, or an access token."""
         kind = "assistant" if principal.token_id else "person"
         return cls(kind=kind, name=principal.name, scopes=principal.scopes)
 
@@ -52,7 +51,6 @@ class Actor:
 
     @property
     def session_id(self) -> str:
-        """The handle of the session; empty outside any."""
         return self.session.public_id if self.session else ""
 
     @property
@@ -61,5 +59,4 @@ class Actor:
         return (self.session.client_name if self.session else "") or self.name
 
     def require(self, scope: Scope) -> None:
-        """Raise Forbidden without this scope."""
         require(self.scopes, scope)

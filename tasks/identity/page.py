@@ -11,17 +11,14 @@ from tasks.models import Project, Task
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Return the person with their scopes."""
     return Actor.person(request.user, scopes_of(request.user))
 
 
 def find_project(slug: str) -> Project:
-    """Return a project. Raises Http404."""
     return get_object_or_404(Project, slug=slug)
 
 
 def find_task(public_id: str) -> Task:
-    """Return a task with its project, plan, parent and holder. Raises Http404."""
     if "\x00" in public_id:  # PostgreSQL refuses to compare with it
         raise Http404
     tasks = Task.objects.select_related("project", "root", "parent", "lease_session")

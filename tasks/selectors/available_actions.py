@@ -47,7 +47,7 @@ OFFERS = (
     Offer(
         Verb.CANCEL,
         "Cancel task",
-        "Cancels this task and all of its unfinished subtasks.",
+        "Cancel this task and all of its unfinished subtasks.",
         "may",
         ends_work=True,
         moves_on=False,
@@ -57,7 +57,6 @@ BY_VERB: dict[str, Offer] = {offer.verb.value: offer for offer in OFFERS}
 
 
 def offers_for(task: Task, scopes: Iterable[Scope]) -> list[Offer]:
-    """Return the actions that these scopes allow now, those that advance the task first."""
     granted = frozenset(scopes)
     return [offer for offer in OFFERS if offer.scope in granted and _is_possible(offer.verb, task)]
 

@@ -26,12 +26,10 @@ def has_open_dependencies(task: Task) -> bool:
 
 
 def open_dependencies(task: Task) -> list[Task]:
-    """Return the unfinished dependencies of a task and its parents, each once."""
     return list(Task.objects.filter(dependents__task=task).exclude(status=Status.COMPLETED).distinct().order_by("id"))
 
 
-Edge = tuple[str, str]
-"""The public id and the status of the task at the other end of a dependency."""
+Edge = tuple[str, str]  # the public id and the status of the task at the other end of a dependency
 
 
 def edges_of(task: Task) -> tuple[list[Edge], list[Edge]]:
@@ -47,7 +45,6 @@ def edges_of(task: Task) -> tuple[list[Edge], list[Edge]]:
 
 
 def why_nothing_is_ready(project: Project, specialist: str | None, session: Session | None) -> NotReady:
-    """Explain what the unfinished tasks of a project wait for, as a session sees it."""
     tasks = Task.objects.filter(project=project).on_board().leaves()
     yours = list(tasks.filter(lease_session=session).values_list("public_id", flat=True)[:5]) if session else []
     if specialist:

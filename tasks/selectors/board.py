@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from tasks.selectors.rows import ROW_FIELDS, Counts, Rows, count_by, page_of
 
 PROJECTS_PER_PAGE, PLANS_PER_PAGE, TASKS_PER_PAGE, EVENTS_PER_PAGE = 50, 25, 50, 20
 PANEL_ROWS = 8
+LOOKED_AT = 200
 PLANS_COUNTED = 1_000
 LINK_ROWS = 50
 TREE_ROWS, TREE_LEVELS = 400, 12
@@ -30,7 +32,6 @@ class ProjectRow:
 
 
 def projects(*, page: int) -> Rows[ProjectRow]:
-    """Return the projects, the most recently active first."""
     newest = Event.objects.filter(project=OuterRef("pk")).order_by("-id").values("created_at")[:1]
     found = Project.objects.annotate(last_activity_at=Subquery(newest)).order_by(
         F("last_activity_at").desc(nulls_last=True), "name", "id"
@@ -43,8 +44,6 @@ def projects(*, page: int) -> Rows[ProjectRow]:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Filters of a list; empty means everything."""
-
     status: str = ""
     specialist: str = ""
     plan: str = ""
@@ -57,7 +56,6 @@ class Filters:
 
 
 def _matching(tasks: TaskQuerySet, text: str, matches: Sequence[int]) -> TaskQuerySet:
-    """Keep the tasks that a search for the text found, and those whose id starts with it."""
     return tasks.filter(Q(pk__in=matches) | Q(public_id__startswith=text)) if text else tasks
 
 
@@ -73,11 +71,13 @@ def plans(project: Project, *, filters: Filters, page: int, matches: Sequence[in
     if filters.status:
         found = found.filter(status=filters.status)
     if filters.specialist:
-        found = found.filter(_has_work_of(filters.specialist))
+        below = Task.objects.on_board().filter(root=OuterRef("pk"), specialist=filters.specialist)
+        found = found.filter(Q(specialist=filters.specialist) | Q(Exists(below)))
     shown = found.only(*ROW_FIELDS).order_by("-id")
     total = None if filters.any else _count_of(shown)
     rows = page_of(shown, page=page, size=PLANS_PER_PAGE, total=total)
-    items = [PlanRow(task, counts) for task, counts in _with_progress(rows.items)]
+    counts = count_by("root_id", [task.pk for task in rows.items if not task.is_leaf])
+    items = [PlanRow(task, counts.get(task.pk) or Counts({task.status: 1})) for task in rows.items]
     return Rows(items, rows.page, rows.first, rows.has_next, rows.total)
 
 
@@ -85,17 +85,6 @@ def _count_of(rows: TaskQuerySet) -> int | None:
     """Count ordered rows up to a limit; the order makes the database use the index of plans."""
     number = rows[: PLANS_COUNTED + 1].count()
     return number if number <= PLANS_COUNTED else None
-
-
-def _has_work_of(specialist: str) -> Q:
-    below = Task.objects.on_board().filter(root=OuterRef("pk"), specialist=specialist)
-    return Q(specialist=specialist) | Q(Exists(below))
-
-
-def _with_progress(plans_shown: list[Task]) -> Iterator[tuple[Task, Counts]]:
-    counts = count_by("root_id", [task.pk for task in plans_shown if not task.is_leaf])
-    for task in plans_shown:
-        yield task, counts.get(task.pk) or Counts({task.status: 1})
 
 
 def waiting(project: Project) -> list[Task]:
@@ -112,17 +101,21 @@ def waiting(project: Project) -> list[Task]:
 
 def tasks(project: Project, *, filters: Filters, page: int, matches: Sequence[int] = ()) -> Rows[Task]:
     """Return a project's tasks: by last change for a single status (its index), else newest first."""
-    found = _matching(_narrowed(_of_plan(project, filters.plan), filters), filters.q, matches)
+    found = _matching(_of_plan(project, filters.plan), filters.q, matches)
+    if filters.kind == "plan":
+        found = found.plans()
+    elif filters.kind == "leaf":
+        found = found.leaves()
+    if filters.specialist:
+        found = found.filter(specialist=filters.specialist)
+    if filters.status:
+        found = found.filter(status=filters.status)
     shown = found.select_related("root").only(*ROW_FIELDS, "root__public_id", "root__title")
     order = ("-updated_at", "-id") if filters.status else ("-id",)
-    return page_of(shown.order_by(*order), page=page, size=TASKS_PER_PAGE, total=_total(found, filters))
-
-
-def _total(found: TaskQuerySet, filters: Filters) -> int | None:
-    """Count where an index can; searching and specialists have none, so counting would read every row."""
-    if filters.q or filters.specialist:
-        return None
-    return _count_of(found.order_by("-id")) if filters.kind == "plan" else found.count()
+    total = None
+    if not (filters.q or filters.specialist):  # for these no index can count
+        total = _count_of(found.order_by("-id")) if filters.kind == "plan" else found.count()
+    return page_of(shown.order_by(*order), page=page, size=TASKS_PER_PAGE, total=total)
 
 
 def _of_plan(project: Project, public_id: str) -> TaskQuerySet:
@@ -133,20 +126,7 @@ def _of_plan(project: Project, public_id: str) -> TaskQuerySet:
     return Task.objects.filter(Q(root=plan) | Q(pk=plan.pk)).on_board() if plan else Task.objects.none()
 
 
-def _narrowed(found: TaskQuerySet, filters: Filters) -> TaskQuerySet:
-    if filters.kind == "plan":
-        found = found.plans()
-    elif filters.kind == "leaf":
-        found = found.leaves()
-    if filters.specialist:
-        found = found.filter(specialist=filters.specialist)
-    if filters.status:
-        found = found.filter(status=filters.status)
-    return found
-
-
 def specialists_seen(project: Project) -> list[str]:
-    """Return the specialists of the newest tasks, as suggestions for filters."""
     newest = Task.objects.filter(project=project).order_by("-id").values_list("specialist", flat=True)
     return sorted(set(newest[:SUGGESTIONS_FROM]) - {""})
 
@@ -164,7 +144,6 @@ class Node:
 
     @property
     def closing(self) -> range:
-        """A range, for loops in templates."""
         return range(self.closes)
 
 
@@ -175,7 +154,6 @@ class Tree:
 
 
 def tree(top: Task) -> Tree:
-    """Return the subtasks below a task, depth first; a very large tree is cut, its upper levels kept."""
     children, is_cut = _levels_below(top)
     return Tree(list(_walk(children.get(top.pk, []), children, is_cut)), is_cut)
 
@@ -208,18 +186,49 @@ def _walk(siblings: list[Task], children: dict[int, list[Task]], is_cut: bool) -
 
 
 def _sum_of(nodes: list[Node]) -> Counts:
-    by_status: dict[str, int] = {}
-    for node in nodes:
-        if node.task.is_leaf:
-            by_status[node.task.status] = by_status.get(node.task.status, 0) + 1
-    return Counts(by_status)
+    return Counts(Counter(node.task.status for node in nodes if node.task.is_leaf))
 
 
 def progress(task: Task, shown: Tree) -> Counts | None:
-    """Count the leaves below a task, whether its whole tree is shown or not."""
     if task.is_leaf:
         return None
     return Counts(of_plan(task)) if task.is_plan or shown.is_cut else _sum_of(shown.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The first rows of each kind and their totals; `workers` are those that hold the most tasks."""
+
+    active: list[Task]
+    active_total: int
+    waits: list[Task]
+    waits_total: int
+    workers: list[tuple[str, int]]
+    workers_total: int
+
+
+def now(top: Task, shown: Tree, counts: Counts) -> Now:
+    """Return the activity below a task: from its tree if that is complete, else from the index of the plan's statuses.
+
+    That query has no order: with one, the database would walk the whole plan by position.
+    """
+    if shown.is_cut and top.is_plan:
+        leaves = Task.objects.within(top).on_board().leaves().only(*ROW_FIELDS)
+        found = list(leaves.filter(status__in=[Status.ACTIVE, *WAITS_FOR_A_PERSON]).order_by()[:LOOKED_AT])
+    else:
+        found = [node.task for node in shown.nodes if node.task.is_leaf]
+    found.sort(key=lambda task: task.position)
+    active = [task for task in found if task.status == Status.ACTIVE]
+    waits = [task for task in found if task.status in WAITS_FOR_A_PERSON]
+    holders = Counter(task.lease_holder for task in active if task.lease_holder)
+    return Now(
+        active=active[:PANEL_ROWS],
+        active_total=counts.by_status.get(Status.ACTIVE, 0),
+        waits=waits[:PANEL_ROWS],
+        waits_total=sum(counts.by_status.get(status, 0) for status in WAITS_FOR_A_PERSON),
+        workers=holders.most_common(PANEL_ROWS),
+        workers_total=len(holders),
+    )
 
 
 @dataclass(slots=True)
@@ -232,12 +241,10 @@ class Link:
 
 
 def needs(task: Task) -> list[Link]:
-    """Return the dependencies of a task, its own and inherited ones, each task once."""
     return _links(task.dependencies.all(), "depends_on")
 
 
 def needed_by(task: Task) -> list[Link]:
-    """Return the dependents of a task, each once."""
     return _links(task.dependents.all(), "task")
 
 

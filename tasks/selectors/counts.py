@@ -1,4 +1,4 @@
-"""Exact counts of tasks by status."""
+"""Counts of tasks by status: exact ones, and one of the whole site up to a limit."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tasks.models import Project, Task, TaskQuerySet
 from tasks.selectors.descendants import descendants_of
 
 _CHUNK = 500
+COUNTED = 99
+_ANY_KIND = (True, False)  # leaves and groups. Unless both are named, SQLite reads the whole index of statuses.
 _of_tree = Compiled(lambda root: _counts(Task.objects.filter(pk=root), root=root))
 _of_project = Compiled(lambda project: _counts(Project.objects.filter(pk=project), project=project))
 _of_specialist = Compiled(
@@ -22,19 +24,16 @@ _of_specialist = Compiled(
 
 
 def of_project(project: Project, *, specialist: str | None = None) -> dict[str, int]:
-    """Count the leaves of a project by status, of one specialist where one is named."""
     if specialist is None:
         return _named(_of_project.first(project=project))
     return _named(_of_specialist.first(project=project, specialist=specialist))
 
 
 def of_tree(root: int) -> dict[str, int]:
-    """Count the leaves of a whole plan by status."""
     return _named(_of_tree.first(root=root))
 
 
 def of_plan(task: Task) -> dict[str, int]:
-    """Count the leaves below a task by status, wherever it is in the tree."""
     if task.is_plan:
         return of_tree(task.pk)
     below = sorted(descendants_of([task.pk]) or {task.pk})
@@ -45,7 +44,6 @@ def of_plan(task: Task) -> dict[str, int]:
 
 
 def by_status(tasks: TaskQuerySet) -> dict[str, int]:
-    """Count leaves on the board by status, in the order of the statuses; those without tasks are left out."""
     counts = dict(tasks.on_board().leaves().order_by().values_list("status").annotate(Count("pk")))
     return {status: counts[status] for status in Status.values if counts.get(status)}
 
@@ -67,3 +65,18 @@ def progress(counts: dict[str, int]) -> dict[str, int]:
     total = sum(counts.values()) - counts.get(Status.CANCELLED, 0)
     completed = counts.get(Status.COMPLETED, 0)
     return {"completed": completed, "total": total, "percent": 100 * completed // total if total else 0}
+
+
+def to_review() -> str:
+    number = count_up_to_limit(Status.IN_REVIEW)
+    return in_words(number) if number else ""
+
+
+def count_up_to_limit(status: Status, *, leaves_only: bool = False) -> int:
+    kinds = (True,) if leaves_only else _ANY_KIND
+    tasks = Task.objects.filter(status=status, is_leaf__in=kinds).on_board()
+    return tasks.filter(project__in=Project.objects.order_by().values("pk")).order_by()[: COUNTED + 1].count()
+
+
+def in_words(number: int) -> str:
+    return f"{COUNTED}+" if number > COUNTED else str(number)

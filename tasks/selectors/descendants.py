@@ -11,7 +11,6 @@ _CHUNK = 500
 
 
 def descendants_of(pks: Iterable[int]) -> set[int]:
-    """Return the primary keys of everything below some tasks."""
     start = set(pks)
     return reachable(start, _children) - start
 

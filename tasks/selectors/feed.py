@@ -25,14 +25,11 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """The events of one project, of one task, of some verbs; all of them by default."""
-
     project_id: int | None = None
     task_id: int | None = None
     verbs: tuple[str, ...] = ()
 
     def rows(self) -> QuerySet[Event]:
-        """Return the matching events, the oldest first."""
         rows = Event.objects.select_related("project", "task", "session").only(*_COLUMNS).order_by("id")
         if self.project_id is not None:
             rows = rows.filter(project_id=self.project_id)
@@ -58,7 +55,6 @@ class Batch:
 
 
 def batch(wanted: EventFilter, *, after: int, limit: int) -> Batch:
-    """Return the first matching events after an id."""
     until = last_id()
     rows = list(wanted.rows().filter(id__gt=after, id__lte=until)[: limit + 1])
     if len(rows) > limit:

@@ -13,6 +13,7 @@ from tasks.models import Project, Task
 
 _exact = Compiled(lambda project, public_id: Task.objects.filter(project=project, public_id=public_id))
 _public_id = Compiled(lambda pk: Task.objects.filter(pk=pk).values_list("public_id", flat=True))
+FOUND = 20
 _SHORTEST_ID = 4
 _LONGEST_ID = 100
 
@@ -32,16 +33,12 @@ def task_by_id(project: Project, public_id: str) -> Task:
     """
     found = _exact.first(project=project, public_id=public_id) or _short(project, public_id)
     if found is None:
-        raise NotFound(
-            f"There is no task {public_id[:_LONGEST_ID]!r} in project {project.slug}.",
-            hint=Hint.LIST_TASKS,
-        )
+        raise NotFound(f"There is no task {public_id[:_LONGEST_ID]!r} in project {project.slug}.", hint=Hint.LIST_TASKS)
     found.project = project
     return found
 
 
 def _short(project: Project, part: str) -> Task | None:
-    """Match the start of an id, or of its hexadecimal end."""
     if not _SHORTEST_ID <= len(part) <= _LONGEST_ID:
         return None
     fits = Q(public_id__startswith=part) | Q(public_id__contains=f"_{part}")
@@ -60,20 +57,40 @@ def id_of(pk: int | None) -> str | None:
 
 
 def project_of_task(public_id: str) -> Project | None:
-    """Return the project of a task by its full id."""
     return Project.objects.filter(tasks__public_id=public_id.replace("\x00", "")).first()
 
 
 def ids_beginning(project: Project, start: str, *, limit: int = 101) -> list[str]:
-    """Return the ids of a project's tasks that start with a text, newest first."""
     rows = Task.objects.filter(project=project, public_id__startswith=start.replace("\x00", ""))
     return list(rows.on_board().order_by("-id").values_list("public_id", flat=True)[:limit])
 
 
 def tasks_by_ids(project: Project, public_ids: Sequence[str]) -> dict[str, Task]:
-    """Return the tasks of this project by exact id; unknown ids are left out."""
     found: dict[str, Task] = {}
     for start in range(0, len(public_ids), 500):
         rows = Task.objects.filter(project=project, public_id__in=public_ids[start : start + 500])
         found.update({row.public_id: row for row in rows})
     return found
+
+
+def candidates(task: Task, text: str, matches: Sequence[int]) -> list[Task]:
+    """Return tasks of the same project for a search text or the start of an id, the best match first.
+
+    `matches` are the primary keys that a search for the text found, the best first. Existing dependencies and the tasks
+    above and below are left out.
+    """
+    if not text:
+        return []
+    keys = list(matches)
+    if len(text) >= _SHORTEST_ID:
+        begun = tasks_by_ids(task.project, ids_beginning(task.project, text, limit=FOUND))
+        keys = [found.pk for found in begun.values()] + keys
+    useless = [key for key in (task.pk, task.parent_id, task.root_id) if key is not None]
+    rows = Task.objects.on_board().filter(pk__in=keys).exclude(pk__in=useless).exclude(parent_id=task.pk)
+    by_key = {row.pk: row for row in rows.exclude(dependents__task=task, dependents__inherited_from=None)}
+    return [by_key[key] for key in dict.fromkeys(keys) if key in by_key][:FOUND]
+
+
+def chosen(task: Task, public_ids: Sequence[str]) -> list[Task]:
+    found = tasks_by_ids(task.project, list(dict.fromkeys(public_ids)))
+    return [found[each] for each in dict.fromkeys(public_ids) if each in found]

@@ -10,14 +10,10 @@ from tasks.graph.svg import Graph, Vertex
 from tasks.models import Dependency, Task, TaskQuerySet
 from tasks.selectors import counts
 
-NODES = 1_000
-"""Tasks that one page draws at most."""
-GROUPS = 5_000
-"""Groups to read, and tasks outside the graph to look up."""
-LINES = 10_000
-"""Dependencies to read for one drawing."""
-NEARBY = 150
-"""Tasks to read on each side of each step from a task."""
+NODES = 1_000  # tasks that one page draws at most
+GROUPS = 5_000  # groups to read, and tasks outside the graph to look up
+LINES = 10_000  # dependencies to read for one drawing
+NEARBY = 150  # tasks to read on each side of each step from a task
 DEPTHS = (1, 2, 3)
 WEIGHTS = {Complexity.SIMPLE: 1, Complexity.MODERATE: 2, Complexity.COMPLEX: 3, Complexity.VERY_COMPLEX: 5}
 _FIELDS = ("public_id", "title", "status", "specialist", "complexity", "is_leaf", "parent_id", "root_id", "position")
@@ -28,17 +24,13 @@ class Drawn:
     """A graph, and what it leaves out: finished tasks of a large plan, or everything beyond `NODES`."""
 
     graph: Graph
-    shown: int
-    """Drawn tasks, without groups and tasks outside the plan."""
+    shown: int  # drawn tasks, without groups and tasks outside the plan
     total: int
     unfinished: int = 0
     only_unfinished: bool = False
-    is_cut: bool = False
-    """Whether some of the requested tasks are missing."""
-    lines_are_cut: bool = False
-    """Whether some dependencies are missing."""
-    outside_is_cut: bool = False
-    """Whether some dependencies outside the plan are missing."""
+    is_cut: bool = False  # some of the requested tasks are missing
+    lines_are_cut: bool = False  # some dependencies are missing
+    outside_is_cut: bool = False  # some dependencies outside the plan are missing
 
 
 def of_plan(top: Task, *, only_unfinished: bool = False) -> Drawn:
@@ -72,7 +64,6 @@ def _leaves_of(top: Task, groups: list[Task]) -> TaskQuerySet:
 
 
 def groups_below(top: Task) -> list[Task]:
-    """The groups below a task, outermost first."""
     rows = Task.objects.within(top).on_board().filter(is_leaf__in=[False]).exclude(pk=top.pk)
     below = {top.pk}
     found = []
@@ -83,8 +74,7 @@ def groups_below(top: Task) -> list[Task]:
     return found
 
 
-Waits = dict[int, list[int]]
-"""The dependencies of tasks, by primary key."""
+Waits = dict[int, list[int]]  # the dependencies of tasks, by primary key
 
 
 def _graph(top: Task, leaves: list[Task], groups: list[Task], waits: Waits, strangers: list[Task]) -> Graph:
@@ -121,7 +111,6 @@ def _held(waits: Waits) -> set[int]:
 
 
 def _others(waits: Waits, here: set[int], only_unfinished: bool) -> tuple[list[Task], bool]:
-    """Return the dependencies outside the graph, and whether there are more."""
     keys = sorted(_held(waits) - here)
     rows = Task.objects.filter(pk__in=keys[:GROUPS]).on_board()
     if only_unfinished:
@@ -131,7 +120,6 @@ def _others(waits: Waits, here: set[int], only_unfinished: bool) -> tuple[list[T
 
 
 def _members(top: Task, leaves: list[Task], groups: list[Task]) -> dict[int, list[int]]:
-    """The groups and drawn leaves below the top and below each group."""
     parent_of = {task.pk: task.parent_id for task in [*groups, *leaves] if task.pk != top.pk}
     inside: dict[int, list[int]] = {pk: [] for pk in [top.pk, *(group.pk for group in groups)]}
     for pk, parent in parent_of.items():
@@ -165,7 +153,6 @@ def _entries(members: list[int], waits: dict[int, set[int]], over: set[int]) -> 
 
 
 def _exits(members: list[int], needs: Waits, over: set[int]) -> list[int]:
-    """The members of a group that no other (unfinished) member depends on: the group ends with them."""
     drawn = [pk for pk in members if pk in needs]
     held = {need for pk in drawn for need in needs[pk]}
     held_back = {need for pk in drawn if pk not in over for need in needs[pk]}
@@ -176,8 +163,9 @@ def near(task: Task, depth: int) -> Drawn:
     """Return the tasks at most `depth` dependencies away from a task, in both directions."""
     found: dict[int, Task] = {task.pk: task}
     pairs = [*_steps(found, task, depth, _to_the_left), *_steps(found, task, depth, _to_the_right)]
+    between = Dependency.objects.filter(task__in=found, depends_on__in=found).order_by("id")
     needs: Waits = {pk: [] for pk in found}
-    for pk, need in dict.fromkeys([*pairs, *_between(found)]):
+    for pk, need in dict.fromkeys([*pairs, *between.values_list("task_id", "depends_on_id")[:LINES]]):
         if pk in found and need in found:
             needs[pk].append(need)
     vertices = {pk: _vertex(each, is_outside=each.plan_id != task.plan_id) for pk, each in found.items()}
@@ -187,8 +175,7 @@ def near(task: Task, depth: int) -> Drawn:
     )
 
 
-Pair = tuple[int, int]
-"""A task and one of its dependencies."""
+Pair = tuple[int, int]  # a task and one of its dependencies
 
 
 def _steps(found: dict[int, Task], task: Task, depth: int, step: Callable[[list[Task]], list[Pair]]) -> list[Pair]:
@@ -213,39 +200,19 @@ def _to_the_left(tasks: list[Task]) -> list[Pair]:
 def _to_the_right(tasks: list[Task]) -> list[Pair]:
     """The dependents of tasks, and the groups around these tasks that have dependents."""
     rows = Dependency.objects.filter(depends_on__in=tasks, inherited_from__isnull=True).order_by("id")
-    parent_of = dict(_parents(tasks))
-    held = set(
-        Dependency.objects.filter(depends_on__in=parent_of.values())
-        .order_by()
-        .values_list("depends_on_id", flat=True)
-        .distinct()
-    )
-    through = [(_nearest(task.pk, parent_of, held), task.pk) for task in tasks]
-    return [
-        *rows.values_list("task_id", "depends_on_id")[: NEARBY * NEARBY],
-        *((group, pk) for group, pk in through if group is not None),
-    ]
-
-
-def _parents(tasks: list[Task]) -> list[tuple[int, int]]:
-    """The parents of tasks and of the groups of their plans."""
+    pairs = list(rows.values_list("task_id", "depends_on_id")[: NEARBY * NEARBY])
     groups = Task.objects.on_board().filter(root_id__in={task.plan_id for task in tasks}, is_leaf__in=[False])
-    own = [(task.pk, task.parent_id) for task in tasks if task.parent_id]
-    return [*groups.order_by().values_list("pk", "parent_id")[:GROUPS], *own]
-
-
-def _nearest(pk: int, parent_of: dict[int, int], held: set[int]) -> int | None:
-    """The innermost group around a task that has dependents."""
-    group = parent_of.get(pk)
-    while group is not None and group not in held:
-        group = parent_of.get(group)
-    return group
-
-
-def _between(found: dict[int, Task]) -> list[Pair]:
-    """The dependencies between the tasks of a drawing."""
-    rows = Dependency.objects.filter(task__in=found, depends_on__in=found).order_by("id")
-    return list(rows.values_list("task_id", "depends_on_id")[:LINES])
+    parent_of: dict[int, int | None] = dict(groups.order_by().values_list("pk", "parent_id")[:GROUPS])
+    parent_of |= {task.pk: task.parent_id for task in tasks}
+    around = Dependency.objects.filter(depends_on__in=[pk for pk in parent_of.values() if pk])
+    held = set(around.order_by().values_list("depends_on_id", flat=True).distinct())
+    for task in tasks:
+        group = task.parent_id
+        while group is not None and group not in held:
+            group = parent_of.get(group)
+        if group is not None:
+            pairs.append((group, task.pk))
+    return pairs
 
 
 def _vertex(task: Task, *, part: str = "", is_outside: bool = False) -> Vertex:

@@ -32,8 +32,6 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The state of a project as one session sees it."""
-
     counts: dict[str, int]
     active: list[Standing]
     needs_revision: Rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -90,14 +90,10 @@ def _place(cursor: str | None) -> tuple[int, int]:
     if cursor is None:
         return 0, 0
     status, _, pk = cursor.partition(":")
-    known = dict(_numbered())
+    known = {each.value: number for number, each in enumerate(ORDER)}
     if status not in known or not pk.isdecimal() or len(pk) > 18:
         raise _no_cursor()
     return known[status], int(pk)
-
-
-def _numbered() -> Iterator[tuple[str, int]]:
-    return ((status.value, number) for number, status in enumerate(ORDER))
 
 
 def _no_cursor() -> Invalid:

@@ -31,7 +31,6 @@ class Rows(Generic[Row]):
 
     @property
     def last(self) -> int:
-        """The number of the last row shown."""
         return self.first + len(self.items) - 1
 
     @property
@@ -50,8 +49,6 @@ def page_of(rows: QuerySet[Any], *, page: int, size: int, total: int | None = No
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The number of leaves by status."""
-
     by_status: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -70,7 +67,6 @@ class Counts:
 
     @property
     def states(self) -> list[tuple[str, int]]:
-        """The statuses that occur, in order."""
         return [(str(status), self.by_status[status]) for status in Status if self.by_status.get(status)]
 
 

@@ -15,25 +15,21 @@ from tasks.selectors.rows import Rows, page_of
 SESSIONS_PER_PAGE, EVENTS_PER_PAGE = 25, 25
 HELD_ROWS, HELD_SHOWN = 500, 2
 EVENTS_COUNTED = 1_000
-LOOKED_AT = 1_000
-"""The newest sessions of a list count towards its totals."""
+LOOKED_AT = 1_000  # the newest sessions of a list count towards its totals
 DELIVERED_FROM, DELIVERED_SHOWN = 2_000, 20
 _SUMS = ("calls", "errors", "repaired", "bytes_received", "bytes_sent")
-_ADDED = {name: Sum(name) for name in _SUMS}
+_SUMMED: dict[str, Any] = {f"sum_{name}": Sum(name) for name in _SUMS}
 
 
 @dataclass(slots=True)
 class Cost:
-    """Totals of some tool calls."""
-
     name: str = ""
     calls: int = 0
     errors: int = 0
     repaired: int = 0
     bytes_received: int = 0
     bytes_sent: int = 0
-    largest: int = 0
-    """The most calls of any row of the same table, for the width of bars."""
+    largest: int = 0  # the most calls of any row of the same table, for the width of bars
 
     @property
     def error_percent(self) -> int:
@@ -46,19 +42,15 @@ class Cost:
 
     @property
     def good_width(self) -> str:
-        """The width of successful calls in a bar, in percent of the largest row."""
         return f"{100 * (self.calls - self.errors) / (self.largest or 1):.2f}"
 
     @property
     def bad_width(self) -> str:
-        """The width of failed calls in a bar."""
         return f"{100 * self.errors / (self.largest or 1):.2f}"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session in a list. `events` is None if there are more than are counted."""
-
     session: Session
     held: list[Task]
     events: int | None
@@ -70,7 +62,6 @@ class SessionRow:
 
     @property
     def held_more(self) -> int:
-        """How many held tasks are not shown."""
         return max(len(self.held) - HELD_SHOWN, 0)
 
 
@@ -85,7 +76,6 @@ class Filters:
         return bool(self.project or self.open or self.client)
 
     def narrow(self) -> QuerySet[Session]:
-        """Return the filtered sessions, newest first."""
         rows = Session.objects.order_by("-id")
         if self.project is not None:
             rows = rows.filter(project=self.project)
@@ -97,7 +87,9 @@ class Filters:
 def sessions(filters: Filters, *, page: int) -> Rows[SessionRow]:
     rows = page_of(filters.narrow().select_related("project"), page=page, size=SESSIONS_PER_PAGE)
     keys = [session.pk for session in rows.items]
-    held, events, costs = _held(keys), _events(keys), _costs(keys)
+    held, events = _held(keys), _events(keys)
+    used: Any = ToolUse.objects.filter(session_id__in=keys).order_by().values("session_id").annotate(**_SUMMED)
+    costs = {use["session_id"]: Cost("", *(use[name] or 0 for name in _SUMMED)) for use in used}
     items = [SessionRow(s, held.get(s.pk, []), events.get(s.pk, 0), costs.get(s.pk, Cost())) for s in rows.items]
     return Rows(items, rows.page, rows.first, rows.has_next, rows.total)
 
@@ -125,23 +117,8 @@ def _events(keys: list[int]) -> dict[int, int | None]:
     return {**{key: number for key, number in few if key is not None}, **dict.fromkeys(many)}
 
 
-def _costs(keys: list[int]) -> dict[int, Cost]:
-    rows = ToolUse.objects.filter(session_id__in=keys).order_by().values("session_id").annotate(**_summed())
-    return {row["session_id"]: _cost("", row) for row in rows}
-
-
-def _summed() -> dict[str, Any]:
-    return {f"sum_{name}": sum_ for name, sum_ in _ADDED.items()}
-
-
-def _cost(name: str, row: Any) -> Cost:
-    return Cost(name, *(row[f"sum_{each}"] or 0 for each in _SUMS))
-
-
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Totals of the newest sessions of a list, by tool and by client, the largest first."""
-
     tools: list[Cost] = field(default_factory=list)
     clients: list[Cost] = field(default_factory=list)
 
@@ -149,7 +126,7 @@ class Totals:
 def totals(filters: Filters) -> Totals:
     newest = list(filters.narrow().values_list("pk", flat=True)[:LOOKED_AT])
     grouped = ToolUse.objects.filter(session_id__in=newest).order_by().values("tool", "session__client_name")
-    rows = list(grouped.annotate(**_summed()))
+    rows = list(grouped.annotate(**_SUMMED))
     return Totals(_by("tool", rows), _by("session__client_name", rows))
 
 
@@ -170,19 +147,16 @@ def _compared(costs: list[Cost]) -> list[Cost]:
 
 
 def tools_of(session: Session) -> list[tuple[ToolUse, Cost]]:
-    """Return the totals of each tool in a session, the largest first."""
     uses = {use.tool: use for use in ToolUse.objects.filter(session=session)}
     costs = [Cost(use.tool, *(getattr(use, name) for name in _SUMS)) for use in uses.values()]
     return [(uses[cost.name], cost) for cost in _compared(costs)]
 
 
 def held_by(session: Session) -> list[Task]:
-    """Return the tasks that a session holds, the last claimed first."""
     return list(Task.objects.filter(lease_session=session).order_by("-started_at", "-id")[:LOOKED_AT])
 
 
 def delivered_by(session: Session) -> list[Event]:
-    """Return the newest completions and deliveries of a session, one per task."""
     newest = Event.objects.filter(session=session).order_by("-id").values("pk")[:DELIVERED_FROM]
     wanted = Q(verb=Verb.COMPLETE) | Q(verb=Verb.DELIVER)
     found: dict[int, Event] = {}

@@ -23,8 +23,6 @@ _SENTENCE = re.compile(r".+?[.!?…](?=\s|$)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How many tasks name a specialist, and how many of them are unfinished."""
-
     total: int = 0
     open: int = 0
 
@@ -36,28 +34,23 @@ class Described:
 
     @property
     def says(self) -> str:
-        """The first sentence of the definition."""
         sentence = _SENTENCE.match(self.role.role_definition.strip())
         return shortened(sentence.group() if sentence else self.role.role_definition, _SAYS)
 
     @property
     def is_file(self) -> bool:
-        """Whether a file of the project defines it, which is read-only here."""
         return self.role.source not in SOURCES
 
     @property
     def is_own(self) -> bool:
-        """Whether it was edited here and can be reset."""
         return self.role.source == "project"
 
     @property
     def source(self) -> str:
-        """Where it comes from; for a file, its path."""
         return SOURCES.get(self.role.source, self.role.source)
 
 
 def described(roles: Catalogue, uses: dict[str, Use]) -> list[Described]:
-    """Return the roles by name, each with its use."""
     return [Described(roles.roles[name], uses.get(name, Use())) for name in sorted(roles.roles)]
 
 
@@ -77,23 +70,19 @@ def _uses(tasks: TaskQuerySet) -> Iterator[tuple[str, Use]]:
 
 
 def tasks_of(project: Project, name: str) -> list[Task]:
-    """Return the newest tasks of a specialist."""
     leaves = Task.objects.filter(project=project, specialist=name).on_board().leaves()
     return list(leaves.order_by("-id").only("public_id", "title", "status")[:TASKS_SHOWN])
 
 
 def own_row(project: Project, name: str) -> Specialist | None:
-    """Return the project's own version of a specialist."""
     return Specialist.objects.filter(project=project, name=name).first()
 
 
 def last_editor(project: Project, name: str) -> str:
-    """Return who edited or removed a specialist last; empty if nobody did."""
     verbs = (Verb.EDIT_SPECIALIST, Verb.DELETE_SPECIALIST)
     written = Event.objects.filter(project=project, verb__in=verbs, after__specialist_type=name)
     return written.order_by("-id").values_list("actor_name", flat=True).first() or ""
 
 
 def fingerprint(role: Role | None) -> str:
-    """Return a hash by which a form notices that the role was changed in the meantime."""
     return hashlib.sha256(repr(role).encode(errors="surrogatepass")).hexdigest()[:32]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.utils import timezone
 
@@ -15,10 +15,8 @@ from tasks.selectors.graph import leaves_below
 from tasks.selectors.rows import Rows, page_of
 
 TASKS_PER_PAGE, TASKS_OF_WORKERS = 60, 250
-EVENTS = 3_000
-"""Events that one page reads at most."""
-TRACK = 22
-"""Pixels from one track to the next."""
+EVENTS = 3_000  # events that one page reads at most
+TRACK = 22  # pixels from one track to the next
 
 _ENDS: dict[str, str] = {
     Verb.COMPLETE: Status.COMPLETED,
@@ -46,8 +44,7 @@ class Stretch:
 
     task: Task
     worker: str
-    who: str
-    """The session, or the name of a person who acts outside any."""
+    who: str  # the session, or the name of a person who acts outside any
     start: datetime
     end: datetime
     outcome: str
@@ -65,14 +62,11 @@ class Stretch:
 
     @property
     def top(self) -> int:
-        """Pixels from the upper edge of its row."""
         return self.track * TRACK + 3
 
 
 @dataclass(slots=True)
 class Row:
-    """A line of the timeline: the stretches of a task or a worker."""
-
     key: str
     label: str
     task: Task | None
@@ -80,7 +74,6 @@ class Row:
 
     @property
     def height(self) -> int:
-        """In pixels."""
         return TRACK * (1 + max((stretch.track for stretch in self.stretches), default=0))
 
 
@@ -96,13 +89,11 @@ class Timeline:
 
     @property
     def outcomes(self) -> list[tuple[str, str]]:
-        """The outcomes that occur, with their labels."""
         seen = {stretch.outcome for row in self.rows for stretch in row.stretches}
         return [(state, words) for state, words in OUTCOMES.items() if state in seen]
 
 
 def of(top: Task, *, by_worker: bool, page: int) -> Timeline:
-    """Return who worked when below a task; a constant number of queries."""
     tasks = leaves_below(top).filter(started_at__isnull=False).order_by("position", "id")
     fields = ("public_id", "title", "status", "started_at", "lease_expires_at", "is_leaf", "root_id", "parent_id")
     begun = page_of(tasks.only(*fields), page=page, size=TASKS_OF_WORKERS if by_worker else TASKS_PER_PAGE)
@@ -127,7 +118,9 @@ def _stretches(tasks: list[Task], now: datetime) -> tuple[list[Stretch], bool]:
     running: Stretch | None = None
     for number, event in enumerate(events):
         if running and running.task.pk == event.task_id:
-            running.end, running.outcome = max(_end(event), running.start), _outcome(event)
+            ended = event.after.get("lease_ended_at")  # the lease may have expired before the event
+            running.end = max(datetime.fromisoformat(ended) if ended else event.created_at, running.start)
+            running.outcome = _outcome(event)
             running = None
         if event.verb == Verb.CLAIM and number < EVENTS:
             running = _begun(event, task_of[event.task_id or 0], now)
@@ -136,19 +129,12 @@ def _stretches(tasks: list[Task], now: datetime) -> tuple[list[Stretch], bool]:
 
 
 def _begun(event: Event, task: Task, now: datetime) -> Stretch:
-    """Make a stretch without an end: it lasts as long as the lease."""
     end = min(now, task.lease_expires_at or now) if task.status == Status.ACTIVE else event.created_at
     outcome = Status.ACTIVE if task.status == Status.ACTIVE and end == now else Status.PENDING
     client = event.session.client_name if event.session else ""
     worker = f"{client} ({event.actor_name})" if client else event.actor_name
     who = event.session.public_id if event.session else event.actor_name
     return Stretch(task, worker, who, event.created_at, max(end, event.created_at), outcome)
-
-
-def _end(event: Event) -> datetime:
-    """When the work ended: with the event, or earlier with the lease."""
-    ended = event.after.get("lease_ended_at")
-    return datetime.fromisoformat(ended) if ended else event.created_at
 
 
 def _outcome(event: Event) -> str:
@@ -160,28 +146,21 @@ def _outcome(event: Event) -> str:
 
 
 def _by_task(tasks: list[Task], stretches: list[Stretch]) -> list[Row]:
-    """A row for each started task, the first started on top."""
     rows = {task.pk: Row(task.public_id, task.title, task) for task in tasks}
     for stretch in stretches:
         rows[stretch.task.pk].stretches.append(stretch)
-    return sorted(rows.values(), key=_begins)
-
-
-def _begins(row: Row) -> tuple[bool, datetime]:
-    first = row.stretches[0].start if row.stretches else None
-    return first is None, first or timezone.now()
+    never = datetime.max.replace(tzinfo=UTC)
+    return sorted(rows.values(), key=lambda row: row.stretches[0].start if row.stretches else never)
 
 
 def _by_worker(stretches: list[Stretch]) -> list[Row]:
-    """A row for each session or person, in the order in which they started."""
     rows: dict[str, Row] = {}
     for stretch in stretches:
         rows.setdefault(stretch.who, Row(stretch.who, stretch.worker, None)).stretches.append(stretch)
     return list(rows.values())
 
 
-NARROWEST = 0.6
-"""Percent of the line, so that even a second is visible."""
+NARROWEST = 0.6  # percent of the line, so that even a second is visible
 
 
 def _place(rows: Iterable[Row], axis: Axis) -> None:

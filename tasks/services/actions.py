@@ -13,7 +13,7 @@ from orchestrator_site.kernel.errors import Conflict
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
-from tasks.roles import Catalogue
+from tasks.roles import catalogue
 from tasks.services import review, steer
 from tasks.services.claim import claim
 from tasks.services.edit import Changes, edit
@@ -30,8 +30,7 @@ class Action:
     service: Callable[..., Effect]
     about: str
     fields: tuple[str, ...] = ()
-    before_edit: bool = False
-    """It makes a task editable, so it comes first where both are asked for."""
+    before_edit: bool = False  # it makes a task editable, so it comes first where both are asked for
 
 
 ACTIONS: dict[Verb, Action] = {
@@ -47,8 +46,7 @@ ACTIONS: dict[Verb, Action] = {
     Verb.RELEASE: Action(steer.release, "Give an active task back for others to claim.", ("reason", "lease_number")),
     Verb.CANCEL: Action(steer.cancel, "Cancel a task and everything unfinished below it.", ("reason",)),
 }
-_NEWEST = 20
-"""How many of the newest events are searched for the one that moved the task."""
+_NEWEST = 20  # how many of the newest events are searched for the one that moved the task
 
 
 def perform(*, task: Task, verb: Verb, actor: Actor, seen: str = "", **fields: Any) -> Effect:
@@ -61,23 +59,21 @@ def perform(*, task: Task, verb: Verb, actor: Actor, seen: str = "", **fields: A
     return action.service(task=task, actor=actor, guard=partial(require_seen, seen=seen), **taken)
 
 
-def update(
-    *, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue, verb: Verb | None = None, reason: str = ""
-) -> Effect:
+def update(*, task: Task, actor: Actor, changes: Changes, verb: Verb | None = None, reason: str = "") -> Effect:
     """Edit a task and do a verb to it in one transaction, in the order in which both are possible."""
     with transaction.atomic():
         effect = Effect(task)
         if verb is not None and ACTIONS[verb].before_edit:
             effect = perform(task=task, verb=verb, actor=actor, reason=reason)
         if changes:
-            effect = replace(effect, task=edit(task=task, actor=actor, changes=changes, catalogue=catalogue))
+            edited = edit(task=task, actor=actor, changes=changes, catalogue=catalogue(task.project))
+            effect = replace(effect, task=edited)
         if verb is not None and not ACTIONS[verb].before_edit:
             effect = perform(task=task, verb=verb, actor=actor, reason=reason)
     return effect
 
 
 def seen_as(task: Task) -> str:
-    """Return what a page remembers of a task, to find out later whether it has moved."""
     return f"{task.status}:{task.lease_number}"
 
 

@@ -29,11 +29,9 @@ class Caller:
     client_version: str = ""
     environ: dict[str, str] = field(default_factory=dict)
     working_directory: str = ""
-    worked_in: int | None = None
-    """The primary key of the call's session, once that is known."""
+    worked_in: int | None = None  # the primary key of the call's session, once that is known
 
     def actor(self, handle: str | None = None) -> Actor:
-        """Return this caller in the session of a call. Raises as `session` does."""
         return Actor.assistant(self.session(handle), self.principal.scopes)
 
     def session(self, handle: str | None = None) -> Session:
@@ -41,7 +39,12 @@ class Caller:
 
         Raises Invalid where the project is unclear, NotFound or Conflict for a bad handle.
         """
-        session = sessions.by_handle(handle, self.principal) if handle else self._own()
+        if handle:
+            session = sessions.by_handle(handle, self.principal)
+        elif self.connection_id:
+            session, _ = self.open(None)
+        else:
+            session, _ = self._open(self._project_without_folder(), self._shared)
         self._enter(session)
         return session
 
@@ -67,7 +70,6 @@ class Caller:
         return f"handle:{sha256(seed.encode()).hexdigest()[:32]}"
 
     def project(self) -> Project:
-        """Return the project of the caller's session."""
         return self.session().project
 
     def on(self, project: Project, handle: str | None = None) -> Actor:
@@ -86,10 +88,7 @@ class Caller:
         return Actor.assistant(session, self.principal.scopes)
 
     def seen_on(self, project: Project, handle: str | None = None) -> Session | None:
-        """Return a reader's session on a project; None where it has none there.
-
-        Raises as `sessions.by_handle` does.
-        """
+        """Return a reader's session on a project; None where it has none there. Raises as `sessions.by_handle` does."""
         seen = sessions.by_handle(handle, self.principal) if handle else sessions.open_one(self._shared, project)
         self.worked_in = seen.pk if seen else None
         return seen
@@ -110,13 +109,7 @@ class Caller:
         """
         if self.connection_id or self.principal.project_id is not None:
             return self.project()
-        found = look_up()
-        return found if found is not None else self.project()
-
-    def _own(self) -> Session:
-        if self.connection_id:
-            return self.open(None)[0]
-        return self._open(self._project_without_folder(), self._shared)[0]
+        return look_up() or self.project()
 
     def _open(self, project: Project, connection_id: str) -> tuple[Session, bool]:
         self.principal.require_project(project.pk)

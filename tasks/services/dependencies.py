@@ -1,7 +1,4 @@
-"""Add and remove dependencies; a cycle is refused.
-
-Subtasks inherit the dependencies of their parents, so adding to a parent adds to everything below it.
-"""
+"""Add and remove dependencies, which subtasks inherit from their parents; a cycle is refused."""
 
 from __future__ import annotations
 
@@ -27,7 +24,6 @@ def lock_graph(project_id: int) -> None:
 
 
 def lock_needed(keys: Iterable[int]) -> None:
-    """Lock the tasks to depend on, so that their status does not change before the dependency is stored."""
     if connection.features.has_select_for_update:
         list(Task.objects.select_for_update(of=("self",)).filter(pk__in=sorted(keys)).order_by("pk").values_list("pk"))
 
@@ -42,7 +38,12 @@ def add(task: Task, needs: Sequence[Task]) -> list[Task]:
     fresh = [need for need in dict.fromkeys(needs) if need.pk not in present]
     below = descendants_of([task.pk])
     for need in fresh:
-        _refuse_cycle(task, below, need)
+        if waits_for([need.pk]) & (below | {task.pk}):
+            raise Invalid(
+                f"{task.public_id} cannot depend on {need.public_id}, which depends on it: neither could start.",
+                next="Omit this dependency, or reverse it.",
+                details={"cycle": [task.public_id, need.public_id]},
+            )
     rows = [Dependency(task=task, depends_on=need) for need in fresh]
     rows += [Dependency(task_id=pk, depends_on=need, inherited_from=task) for need in fresh for pk in sorted(below)]
     Dependency.objects.bulk_create(rows, batch_size=_CHUNK)
@@ -59,8 +60,7 @@ def remove(task: Task, needs: Sequence[Task]) -> list[Task]:
     strangers = [need.public_id for need in needs if need.pk not in own]
     if strangers:
         raise Conflict(
-            f"{task.public_id} has no dependency of its own on {', '.join(strangers[:5])}.",
-            hint=Hint.SEE_TASK,
+            f"{task.public_id} has no dependency of its own on {', '.join(strangers[:5])}.", hint=Hint.SEE_TASK
         )
     Dependency.objects.filter(task=task, depends_on__in=needs, inherited_from__isnull=True).delete()
     Dependency.objects.filter(inherited_from=task, depends_on__in=needs).delete()
@@ -72,12 +72,3 @@ def inherited_from(parent: Task) -> list[tuple[int, int]]:
     """Return what a new subtask of this parent inherits: pairs of a dependency and the task it comes from."""
     rows = Dependency.objects.filter(task=parent).values_list("depends_on_id", "inherited_from_id", "task_id")
     return [(need, origin or own) for need, origin, own in rows]
-
-
-def _refuse_cycle(task: Task, below: set[int], need: Task) -> None:
-    if waits_for([need.pk]) & (below | {task.pk}):
-        raise Invalid(
-            f"{task.public_id} cannot depend on {need.public_id}, which depends on it: neither could start.",
-            next="Omit this dependency, or reverse it.",
-            details={"cycle": [task.public_id, need.public_id]},
-        )

@@ -20,14 +20,11 @@ from tasks.roles import Catalogue
 from tasks.services import dependencies, leases
 from tasks.services.claim import Guard, locked
 
-SEARCHED = frozenset({"title", "description", "context", "summary"})
-"""The fields of a task that are searched."""
+SEARCHED = frozenset({"title", "description", "context", "summary"})  # the fields of a task that are searched
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What to change; omitted columns stay as they are."""
-
     columns: dict[str, Any] = field(default_factory=dict)
     add_dependencies: Sequence[Task] = ()
     remove_dependencies: Sequence[Task] = ()
@@ -36,14 +33,7 @@ class Changes:
         return bool(self.columns or self.add_dependencies or self.remove_dependencies)
 
 
-def edit(
-    *,
-    task: Task,
-    actor: Actor,
-    changes: Changes,
-    catalogue: Catalogue,
-    guard: Guard | None = None,
-) -> Task:
+def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue, guard: Guard | None = None) -> Task:
     """Apply changes, all or none. `guard` checks the locked row before anything is changed.
 
     Raises Invalid, Conflict for a task that is finished or that another assistant holds (unless the actor may review),
@@ -61,9 +51,11 @@ def edit(
             )
         leases.require_not_anothers(task, actor)
         before = {name: getattr(task, name) for name in changes.columns}
-        after = dict(changes.columns)
-        after.update(_relink(task, changes))
-        _save(task, changes.columns)
+        after = {**changes.columns, **_relink(task, changes)}
+        task.updated_at = timezone.now()
+        for name, value in changes.columns.items():
+            setattr(task, name, value)
+        task.save(update_fields=[*changes.columns, "updated_at"])
         if SEARCHED & changes.columns.keys():
             tasks_changed.send(Task, tasks=[task], renamed=before.get("title") != after.get("title"))
         events.record(actor=actor, verb=Verb.EDIT, project=task.project_id, task=task, before=before, after=after)
@@ -93,10 +85,3 @@ def _relink(task: Task, changes: Changes) -> dict[str, Any]:
         added = dependencies.add(task, changes.add_dependencies)
         linked["added_dependencies"] = [need.public_id for need in added]
     return linked
-
-
-def _save(task: Task, columns: dict[str, Any]) -> None:
-    task.updated_at = timezone.now()
-    for name, value in columns.items():
-        setattr(task, name, value)
-    task.save(update_fields=[*columns, "updated_at"])

@@ -79,10 +79,6 @@ def edit_project(
 
 
 def require_mirrors_folder(settings: dict[str, Any], before: dict[str, Any], root_path: str) -> None:
-    """Check that a new mirror has a folder.
-
-    Raises Invalid.
-    """
     if settings.get("mirror") and not before.get("mirror") and not (root_path and Path(root_path).is_dir()):
         raise invalid(
             [{"at": "settings.mirror", "problem": "the project has no folder on this machine"}],
@@ -116,7 +112,6 @@ def _settings_problems(settings: Any, kept: dict[str, Any]) -> list[dict[str, An
 
 
 def _folder(root_path: str) -> str:
-    """Return the real path of a folder on the server. Raises Invalid."""
     if not root_path:
         return ""
     try:

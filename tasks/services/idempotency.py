@@ -1,8 +1,4 @@
-"""Idempotency keys: the same call sent twice changes things once, and gets the same answer both times.
-
-The key's row is written in the transaction of the change itself, so either both are there or neither is, whatever
-process dies (IETF draft-ietf-httpapi-idempotency-key-header).
-"""
+"""Idempotency keys, written in the transaction of the change: the same call sent twice changes things once."""
 
 from __future__ import annotations
 
@@ -40,13 +36,21 @@ def run_once(
     """
     if key is None:
         return produce()
-    _check(key)
+    if not key.strip() or len(key) > KEY_LIMIT or unstorable(key):
+        raise Invalid(
+            f"idempotency_key: must have 1 to {KEY_LIMIT} characters.", next="Use a new UUID for every new call."
+        )
     digest = fingerprint(request)
     known = recall(project=project, operation=operation, key=key, digest=digest)
     if known is not None:
         return known
     try:
-        return _first_time(project, operation, key, digest, produce)
+        with transaction.atomic():
+            row = IdempotencyKey.objects.create(project=project, operation=operation, key=key, request_sha256=digest)
+            answer = produce()
+            row.response = json.loads(json.dumps(answer, cls=DjangoJSONEncoder))
+            row.save(update_fields=["response"])
+        return answer
     except IntegrityError:
         # Another process used the key between our look and our write; if it was not that, the error is real.
         known = recall(project=project, operation=operation, key=key, digest=digest)
@@ -56,15 +60,11 @@ def run_once(
 
 
 def fingerprint(request: dict[str, Any]) -> str:
-    """Return the sha256 of a request, whatever the order of its fields."""
     return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def recall(*, project: Project | None, operation: str, key: str, digest: str) -> dict[str, Any] | None:
-    """Return the answer that a key has earned, or None.
-
-    Raises Conflict where it was earned by another request.
-    """
+    """Return the answer that a key has earned, or None. Raises Conflict where it was earned by another request."""
     row = IdempotencyKey.objects.filter(project=project, operation=operation, key=key).first()
     if row is None:
         return None
@@ -88,21 +88,3 @@ def forget(*, before: datetime) -> int:
         total += IdempotencyKey.objects.filter(pk__in=old).delete()[0] if old else 0
         if len(old) < FORGET_BATCH:
             return total
-
-
-def _first_time(
-    project: Project | None, operation: str, key: str, digest: str, produce: Callable[[], dict[str, Any]]
-) -> dict[str, Any]:
-    with transaction.atomic():
-        row = IdempotencyKey.objects.create(project=project, operation=operation, key=key, request_sha256=digest)
-        answer = produce()
-        row.response = json.loads(json.dumps(answer, cls=DjangoJSONEncoder))
-        row.save(update_fields=["response"])
-    return answer
-
-
-def _check(key: str) -> None:
-    if not key.strip() or len(key) > KEY_LIMIT or unstorable(key):
-        raise Invalid(
-            f"idempotency_key: must have 1 to {KEY_LIMIT} characters.", next="Use a new UUID for every new call."
-        )

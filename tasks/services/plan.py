@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Max
@@ -71,13 +72,16 @@ def plan(
         dependencies.lock_needed(need.pk for need in outside.values())
         root = _root(project, description, complexity, context, parent, actor)
         tasks = _insert(root, draft)
-        edges = _connect(root, tasks, draft, outside)
+        _connect(root, tasks, draft, outside)
         readiness.refresh_plan(root=root.plan_id, first=tasks[0].position)
-        _refuse_cycles_through(root, {need for _, need in edges} & {row.pk for row in outside.values()})
+        _refuse_cycles_through(root, {need.pk for need in outside.values()})
         tasks_changed.send(Task, tasks=[root, *tasks], renamed=False)
-        _record(root, tasks, actor)
+        planned = partial(events.build, actor=actor, verb=Verb.PLAN, project=project.pk)
+        insert_all([planned(task=task, after={"status": task.status}) for task in (root, *tasks)])
         rollup.settle(root, actor=actor)
-    return Plan(root, tasks, [entry.spec.key for entry in draft], _named(edges, tasks, outside))
+    keys = [entry.spec.key for entry in draft]
+    needs = [[tasks[need].public_id if isinstance(need, int) else need for need in entry.needs] for entry in draft]
+    return Plan(root, tasks, keys, needs)
 
 
 def _root(project: Project, description: str, complexity: str, context: str, parent: Task | None, actor: Actor) -> Task:
@@ -129,11 +133,10 @@ def _insert(root: Task, draft: list[Draft]) -> list[Task]:
     tasks = _build(root, draft)
     deepest = max(entry.depth for entry in draft)
     for depth in range(deepest + 1):
-        breadth = [task for task, entry in zip(tasks, draft, strict=True) if entry.depth == depth]
-        for task, entry in zip(tasks, draft, strict=True):
-            if entry.depth == depth:
-                task.parent = root if entry.parent is None else tasks[entry.parent]
-        insert_all(breadth)
+        level = [(task, entry.parent) for task, entry in zip(tasks, draft, strict=True) if entry.depth == depth]
+        for task, parent in level:
+            task.parent = root if parent is None else tasks[parent]
+        insert_all([task for task, _ in level])
     return tasks
 
 
@@ -162,21 +165,17 @@ def _build(root: Task, draft: list[Draft]) -> list[Task]:
     ]
 
 
-def _connect(root: Task, tasks: list[Task], draft: list[Draft], outside: dict[str, Task]) -> list[tuple[int, int]]:
-    """Insert all dependencies, and return those that are not inherited as pairs of primary keys."""
+def _connect(root: Task, tasks: list[Task], draft: list[Draft], outside: dict[str, Task]) -> None:
     above = dict.fromkeys(dependencies.inherited_from(root) if root.parent_id else [])
     rows: list[Dependency] = []
-    own: list[tuple[int, int]] = []
     lines: list[dict[tuple[int, int], None]] = []
     for task, entry in zip(tasks, draft, strict=True):
         needs = [tasks[n].pk if isinstance(n, int) else outside[n].pk for n in entry.needs]
         line = above if entry.parent is None else lines[entry.parent]
         rows += [Dependency(task=task, depends_on_id=need) for need in needs]
         rows += [Dependency(task=task, depends_on_id=need, inherited_from_id=origin) for need, origin in line]
-        own += [(task.pk, need) for need in needs]
         lines.append(line | dict.fromkeys((need, task.pk) for need in needs) if entry.spec.subtasks else {})
     insert_all(rows)
-    return own
 
 
 def _refuse_cycles_through(root: Task, needed: set[int]) -> None:
@@ -189,22 +188,6 @@ def _refuse_cycles_through(root: Task, needed: set[int]) -> None:
             "A subtask depends on a task that depends on its parent, so neither could start.",
             next="Nothing was planned. Omit that dependency.",
         )
-
-
-def _record(root: Task, tasks: list[Task], actor: Actor) -> None:
-    made = [
-        events.build(actor=actor, verb=Verb.PLAN, project=root.project_id, task=task, after={"status": task.status})
-        for task in (root, *tasks)
-    ]
-    insert_all(made)
-
-
-def _named(edges: list[tuple[int, int]], tasks: list[Task], outside: dict[str, Task]) -> list[list[str]]:
-    names = {task.pk: task.public_id for task in (*tasks, *outside.values())}
-    needs: dict[int, list[str]] = {task.pk: [] for task in tasks}
-    for task_pk, need_pk in edges:
-        needs[task_pk].append(names[need_pk])
-    return [needs[task.pk] for task in tasks]
 
 
 def _last_position(plan_pk: int) -> int:

@@ -61,7 +61,6 @@ def flatten(subtasks: Sequence[Subtask]) -> list[Draft]:
 
 
 def root_problems(description: str, context: str, complexity: str) -> list[_Problem]:
-    """Return what is wrong with the plan itself."""
     problems = check_texts({"description": description, "context": context})
     if not description.strip():
         problems.append({"at": "description", "problem": "a plan needs a description"})
@@ -71,7 +70,6 @@ def root_problems(description: str, context: str, complexity: str) -> list[_Prob
 
 
 def problems(draft: list[Draft], catalogue: Catalogue) -> list[_Problem]:
-    """Return what is wrong with each subtask by itself."""
     if not draft:
         return [{"at": "subtasks", "problem": "a plan needs at least one subtask"}]
     if len(draft) > SUBTASKS_LIMIT:
@@ -91,7 +89,6 @@ def problems(draft: list[Draft], catalogue: Catalogue) -> list[_Problem]:
 
 
 def references(draft: list[Draft]) -> list[str]:
-    """Return the dependencies that name nothing in the plan, and so must be existing tasks."""
     inside = _names(draft)
     return list({ref for entry in draft for ref in entry.spec.dependencies if ref not in inside and len(ref) <= 100})
 
@@ -129,7 +126,6 @@ def _own_problems(entry: Draft, catalogue: Catalogue) -> list[_Problem]:
 
 
 def _names(draft: list[Draft]) -> dict[str, list[int]]:
-    """Names for dependencies: keys first, then titles."""
     keys: dict[str, list[int]] = {}
     titles: dict[str, list[int]] = {}
     for index, entry in enumerate(draft):
@@ -162,7 +158,6 @@ def _resolve_one(
 
 
 def _cycle(draft: list[Draft]) -> list[_Problem]:
-    """Find a cycle. A group waits for its subtasks; a subtask for whatever its groups depend on."""
     edges: dict[int, list[int]] = {}
     for index, entry in enumerate(draft):
         own = [need for need in entry.needs if isinstance(need, int)]

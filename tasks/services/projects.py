@@ -33,7 +33,6 @@ def find_root(*, explicit: str | None, environ: Mapping[str, str], working_direc
 
 
 def project_at(root: Path) -> Project:
-    """Return the project of a folder; create it on the first visit, even while others do the same."""
     found = Project.objects.filter(root_path=str(root)).first()
     return found or _make(root)
 

@@ -21,8 +21,6 @@ _CHUNK = 500
 
 
 class _Refresh:
-    """Updates which of some tasks are ready."""
-
     def __init__(self, build: Callable[..., TaskQuerySet]) -> None:
         @wraps(build)
         def claimable(**values: Any) -> TaskQuerySet:
@@ -51,7 +49,6 @@ _refresh_keys = _Refresh(lambda keys: Task.objects.filter(pk__in=keys))
 
 
 def refresh_by_keys(keys: Iterable[int]) -> None:
-    """Update which of the tasks with these primary keys are ready."""
     ordered = sorted(keys)
     for start in range(0, len(ordered), _CHUNK):
         _refresh_keys(keys=ordered[start : start + _CHUNK])

@@ -57,17 +57,17 @@ def request_revision(*, task: Task, actor: Actor, reason: str = "", guard: Guard
             review_comment=whole,
         )
         rollup.settle(task, actor=actor)
-        return Effect(task, built_on_it=_built_on(task))
+        dependents = Task.objects.filter(dependencies__depends_on=task).distinct().order_by("id")
+        started = dependents.exclude(status__in=[Status.PENDING, Status.CANCELLED])
+        return Effect(task, built_on_it=list(started[:20]))
 
 
 def _with_line_comments(task: Task, comment: str) -> tuple[str, int]:
-    """Return the comment together with what the reviewer said on single lines, and how many such comments there are."""
     answers: list[Any] = [answer for _, answer in verdict_given.send(Task, task=task, comment=comment)]
     return answers[0] if answers else (comment, 0)
 
 
 def _note(words: str, comments: int) -> dict[str, Any]:
-    """What the event keeps: the comment, and how many line comments went with it."""
     return {**({"comment": words} if words else {}), **({"comments": comments} if comments else {})}
 
 
@@ -81,9 +81,3 @@ def _require_words(whole: str, comments: int) -> None:
             f"the limit is {LIMITS['reason']:,}.",
             next="Nothing was sent. Shorten it, or withdraw a comment.",
         )
-
-
-def _built_on(task: Task) -> list[Task]:
-    """Dependents that have started already."""
-    started = Task.objects.filter(dependencies__depends_on=task).exclude(status__in=[Status.PENDING, Status.CANCELLED])
-    return list(started.distinct().order_by("id")[:20])

@@ -47,10 +47,7 @@ def require_alive(task: Task) -> None:
     while task.parent is not None:
         task = task.parent
         if task.status == Status.CANCELLED:
-            raise Conflict(
-                f"It belongs to {task.public_id}, which was cancelled.",
-                hint=Hint.PLAN,
-            )
+            raise Conflict(f"It belongs to {task.public_id}, which was cancelled.", hint=Hint.PLAN)
 
 
 def _follow(parent: Task, changed: Task, by: Actor, *, goes_on: bool) -> bool:
@@ -72,12 +69,8 @@ def _follow(parent: Task, changed: Task, by: Actor, *, goes_on: bool) -> bool:
 def _keep_going(parent: Task, changed: Task, by: Actor) -> None:
     if parent.status in _DONE:
         transitions.move(parent, Verb.REOPEN, to=Status.ACTIVE, actor=by)
-    elif parent.status in CLAIMABLE and _is_started(parent, changed):
+    elif parent.status in CLAIMABLE and (changed.status in _STARTED or _child_in(parent=parent, statuses=_STARTED)):
         transitions.move(parent, Verb.START, to=Status.ACTIVE, actor=by)
-
-
-def _is_started(parent: Task, changed: Task) -> bool:
-    return changed.status in _STARTED or bool(_child_in(parent=parent, statuses=_STARTED))
 
 
 def _finish(parent: Task, by: Actor) -> None:

@@ -19,8 +19,7 @@ from tasks.roles import NAME, Role, catalogue
 
 LINES_LIMIT = 100
 _OURS = ("default", "site", "project")
-Guard = Callable[[Role | None], None]
-"""Checks the role in effect before anything is changed."""
+Guard = Callable[[Role | None], None]  # checks the role in effect before anything is changed
 
 
 def put_specialist(
@@ -77,7 +76,6 @@ def delete_specialist(*, project: Project, actor: Actor, name: str, guard: Guard
 
 
 def _role(project: Project, name: str, guard: Guard | None) -> Role | None:
-    """Return the role in effect, with its row locked."""
     list(Specialist.objects.select_for_update().filter(project=project, name=name))
     role = catalogue(project).roles.get(name)
     if guard:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.db import transaction
 
 from orchestrator_site.kernel.errors import Invalid
@@ -14,40 +16,42 @@ from tasks.services.claim import Guard, locked
 from tasks.services.effect import Effect
 
 
-def block(
-    *, task: Task, actor: Actor, reason: str = "", lease_number: int | None = None, guard: Guard | None = None
+def _stop(
+    verb: Verb,
+    to: Status,
+    *,
+    task: Task,
+    actor: Actor,
+    reason: str = "",
+    lease_number: int | None = None,
+    guard: Guard | None = None,
 ) -> Effect:
-    """Stop a task until it is unblocked.
-
-    Raises Invalid without a reason, Conflict where it cannot be blocked or another session holds it.
-    """
-    return _stop(task, actor, Verb.BLOCK, Status.BLOCKED, reason, lease_number, guard)
-
-
-def fail(
-    *, task: Task, actor: Actor, reason: str = "", lease_number: int | None = None, guard: Guard | None = None
-) -> Effect:
-    """Give up on an active task.
-
-    Raises Invalid without a reason, Conflict where it is not active or another session holds it.
-    """
-    return _stop(task, actor, Verb.FAIL, Status.FAILED, reason, lease_number, guard)
+    """Raises Invalid without a reason, Conflict where the verb is not possible or another session holds the task."""
+    if not reason.strip():
+        raise Invalid(f"reason: say why the task is {to.value}.", next="Retry with a reason.")
+    require_texts(reason=reason)
+    with transaction.atomic():
+        task = locked(task, guard)
+        transitions.require(task, verb)
+        leases.require_holder(task, actor, lease_number=lease_number)
+        transitions.move(task, verb, to=to, actor=actor, note={"reason": reason}, reason=reason)
+        rollup.settle(task, actor=actor)
+    return Effect(task)
 
 
-def unblock(*, task: Task, actor: Actor, guard: Guard | None = None) -> Effect:
-    """Make a blocked task pending again.
+def _put_back(verb: Verb, *, task: Task, actor: Actor, guard: Guard | None = None) -> Effect:
+    """Make a stopped task pending again. Raises Conflict where the verb is not possible."""
+    with transaction.atomic():
+        task = locked(task, guard)
+        transitions.move(task, verb, to=Status.PENDING, actor=actor, reason="")
+        rollup.settle(task, actor=actor)
+    return Effect(task)
 
-    Raises Conflict where it is not blocked.
-    """
-    return _put_back(task, actor, Verb.UNBLOCK, guard)
 
-
-def retry(*, task: Task, actor: Actor, guard: Guard | None = None) -> Effect:
-    """Make a failed task pending again.
-
-    Raises Conflict where it has not failed.
-    """
-    return _put_back(task, actor, Verb.RETRY, guard)
+block = partial(_stop, Verb.BLOCK, Status.BLOCKED)
+fail = partial(_stop, Verb.FAIL, Status.FAILED)
+unblock = partial(_put_back, Verb.UNBLOCK)
+retry = partial(_put_back, Verb.RETRY)
 
 
 def release(
@@ -81,36 +85,9 @@ def cancel(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None = 
         task = _cancel_one(task, actor, reason)
         rollup.settle(task, actor=actor)
     cancelled = [task, *below]
-    return Effect(task, cancelled=cancelled, still_waiting=_dependents_of(cancelled))
-
-
-def _dependents_of(tasks: list[Task]) -> list[Task]:
-    """Return the unfinished tasks that wait for any of these and are not among them."""
-    waiting = Task.objects.filter(dependencies__depends_on__in=tasks).exclude(status__in=FINISHED)
-    return list(waiting.exclude(pk__in=[task.pk for task in tasks]).distinct().order_by("id")[:50])
-
-
-def _stop(
-    task: Task, actor: Actor, verb: Verb, to: Status, reason: str, lease_number: int | None, guard: Guard | None
-) -> Effect:
-    if not reason.strip():
-        raise Invalid(f"reason: say why the task is {to.value}.", next="Retry with a reason.")
-    require_texts(reason=reason)
-    with transaction.atomic():
-        task = locked(task, guard)
-        transitions.require(task, verb)
-        leases.require_holder(task, actor, lease_number=lease_number)
-        transitions.move(task, verb, to=to, actor=actor, note={"reason": reason}, reason=reason)
-        rollup.settle(task, actor=actor)
-    return Effect(task)
-
-
-def _put_back(task: Task, actor: Actor, verb: Verb, guard: Guard | None) -> Effect:
-    with transaction.atomic():
-        task = locked(task, guard)
-        transitions.move(task, verb, to=Status.PENDING, actor=actor, reason="")
-        rollup.settle(task, actor=actor)
-    return Effect(task)
+    waiting = Task.objects.filter(dependencies__depends_on__in=cancelled).exclude(status__in=FINISHED)
+    waiting = waiting.exclude(pk__in=[each.pk for each in cancelled]).distinct().order_by("id")
+    return Effect(task, cancelled=cancelled, still_waiting=list(waiting[:50]))
 
 
 def _unfinished_below(task: Task) -> list[Task]:
@@ -121,7 +98,7 @@ def _unfinished_below(task: Task) -> list[Task]:
         rows = list(Task.objects.select_for_update(of=("self",)).filter(parent_id__in=level).order_by("-position"))
         found.extend(row for row in rows if row.status not in FINISHED and row.archived_at is None)
         level = [row.pk for row in rows if not row.is_leaf]
-    return list(reversed(found))
+    return found[::-1]
 
 
 def _cancel_one(task: Task, actor: Actor, reason: str) -> Task:

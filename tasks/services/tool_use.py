@@ -12,16 +12,12 @@ from django.db.models.functions import Greatest, Least
 
 from tasks.models import Session, ToolUse
 
-Key = tuple[int, str]
-"""The primary key of a session, and the name of a tool."""
-_TOGETHER = 200
-"""Rows that one transaction changes, so that it stays short."""
+Key = tuple[int, str]  # the primary key of a session, and the name of a tool
+_TOGETHER = 200  # rows that one transaction changes, so that it stays short
 
 
 @dataclass(slots=True)
 class Use:
-    """What some calls of one tool in one session came to."""
-
     first_at: datetime
     last_at: datetime
     calls: int = 0
@@ -32,7 +28,6 @@ class Use:
     last_error: str = ""
 
     def add(self, other: Use) -> None:
-        """Take in the calls of another stretch of time."""
         newer = other if other.last_error and (other.last_at >= self.last_at or not self.last_error) else self
         self.last_error = newer.last_error
         self.first_at, self.last_at = min(self.first_at, other.first_at), max(self.last_at, other.last_at)
@@ -55,14 +50,14 @@ def add_uses(uses: Mapping[Key, Use]) -> Iterator[list[Key]]:
         with transaction.atomic():
             there = set(Session.objects.filter(pk__in={key[0] for key in keys}).values_list("pk", flat=True))
             known = {key: uses[key] for key in keys if key[0] in there}
-            ToolUse.objects.bulk_create([_nothing_yet(key, use) for key, use in known.items()], ignore_conflicts=True)
+            empty = [
+                ToolUse(session_id=session, tool=tool, first_at=use.first_at, last_at=use.last_at)
+                for (session, tool), use in known.items()
+            ]
+            ToolUse.objects.bulk_create(empty, ignore_conflicts=True)
             for key, use in known.items():
                 _add(key, use)
         yield keys
-
-
-def _nothing_yet(key: Key, use: Use) -> ToolUse:
-    return ToolUse(session_id=key[0], tool=key[1], first_at=use.first_at, last_at=use.last_at)
 
 
 def _add(key: Key, use: Use) -> None:

@@ -27,10 +27,7 @@ _unchanged = CompiledUpdate(
 
 
 def require(task: Task, verb: Verb) -> None:
-    """Check that a verb may start here.
-
-    Raises Conflict, naming the status and what is possible instead.
-    """
+    """Check that a verb may start here. Raises Conflict, naming the status and what is possible instead."""
     if task.archived_at is not None:
         raise Conflict(f"{task.public_id} is archived.", next="Restore it first.")
     if not TABLE[verb].is_for(task):
@@ -54,7 +51,9 @@ def move(
     if to not in TABLE[verb].targets:
         raise ValueError(f"{verb} does not lead to {to}.")
     now = timezone.now()
-    changes = {"status": to, "updated_at": now, **_lease_after(to), **_times_after(task, to, now), **fields}
+    # Only an active leaf has a lease; a claim brings a new one in `fields`.
+    no_lease = {"lease_session": None, "lease_holder": "", "lease_expires_at": None}
+    changes = {"status": to, "updated_at": now, **no_lease, **_times_after(task, to, now), **fields}
     before = task.status
     changes["is_ready"] = task.is_leaf and to in CLAIMABLE and not has_open_dependencies(task)
     _update_if_unchanged(task, changes)
@@ -69,11 +68,6 @@ def move(
         after={"status": to.value, **(note or {})},
     )
     return task
-
-
-def _lease_after(to: Status) -> dict[str, Any]:
-    """Only an active leaf has a lease; `claim` brings a new one along."""
-    return {"lease_session": None, "lease_holder": "", "lease_expires_at": None}
 
 
 def _times_after(task: Task, to: Status, now: datetime) -> dict[str, Any]:

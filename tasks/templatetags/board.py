@@ -31,7 +31,6 @@ _SHORT_HASH = 12
 
 @register.filter
 def state(status: str) -> SafeString:
-    """Show a state by shape, word and colour."""
     return format_html('<span class="state {0}">{1}<span>{2}</span></span>', status, _shape(status), _word(status))
 
 
@@ -63,7 +62,6 @@ def bar(counts: Counts) -> SafeString:
 
 
 def _segments(counts: Counts) -> list[tuple[str, str, str]]:
-    """Place the states side by side, what is done first and what nobody has begun last."""
     order = [Status.COMPLETED, *(status for status in Status if status not in _AT_THE_ENDS), Status.PENDING]
     segments, start = [], 0.0
     for status in order:
@@ -79,7 +77,6 @@ _AT_THE_ENDS = (Status.COMPLETED, Status.PENDING, Status.CANCELLED)
 
 @register.filter
 def happened(event: Event) -> str:
-    """Say what an event did to the task of the page: `claimed this`, `sent this back for revision`."""
     if event.verb == Verb.COMMENT and event.before:
         return "deleted a comment"
     return Verb(event.verb).done_to("this") if event.verb in Verb.values else f"{event.verb} this"
@@ -87,14 +84,11 @@ def happened(event: Event) -> str:
 
 @register.filter
 def changes(event: Event) -> list[tuple[str, str, str]]:
-    """Name what an event changed, with the values before and after in short."""
     names = [*event.before, *(name for name in event.after if name not in event.before)]
     found = [(name, _value(name, event.before.get(name)), _value(name, event.after.get(name))) for name in names]
-    return [(_named(name), before, after) for name, before, after in found if before != after]
-
-
-def _named(fact: str) -> str:
-    return _NAMED.get(fact, fact.replace("_", " "))
+    return [
+        (_NAMED.get(name, name.replace("_", " ")), before, after) for name, before, after in found if before != after
+    ]
 
 
 def _value(name: str, value: Any) -> str:
@@ -121,7 +115,6 @@ _WORDS: dict[str, dict[Any, str]] = {
 
 @register.filter
 def stretch_words(stretch: Stretch) -> str:
-    """Say a stretch of work in words, with its exact times."""
     start, end = (f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for moment in (stretch.start, stretch.end))
     until = "now" if stretch.outcome == "active" else f"{end} UTC"
     return (

@@ -12,7 +12,7 @@ from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, invalid
 from orchestrator_site.kernel.limits import TEXT_LIMIT
 from orchestrator_site.kernel.text import shortened, within_bytes
 from orchestrator_site.mcp.registry import Arguments, tool
-from tasks import roles, serializers
+from tasks import serializers
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project, Task
@@ -39,8 +39,7 @@ ROWS_LIMIT = 100
 EDGES_DEFAULT = 5
 TEXT_BYTES = 200
 FULL_BUDGET = 200_000
-BELOW_LIMIT = 30_000
-"""About as many values as SQLite takes in one query; no group is near it."""
+BELOW_LIMIT = 30_000  # about as many values as SQLite takes in one query; no group is near it
 
 
 class GetStatus(Arguments):
@@ -228,13 +227,13 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
         task=task,
         actor=actor,
         changes=changes,
-        catalogue=roles.catalogue(task.project),
         verb=Verb(given.action) if given.action else None,
         reason=given.reason or "",
     )
+    links = [name for name in ("add_dependencies", "remove_dependencies") if getattr(given, name)]
     return {
         "status": effect.task.status,
-        "changed": [*changes.columns, *_links(given)],
+        "changed": [*changes.columns, *links],
         **_effects(effect),
         "repaired": serializers.short_id(given.task_id, task),
     }
@@ -269,10 +268,6 @@ def _tasks(project: Project, sent: list[str], at: str) -> list[Task]:
     if problems:
         raise invalid(problems, next="Nothing was changed. Send ids of tasks in this project.")
     return found
-
-
-def _links(given: UpdateTask) -> list[str]:
-    return [name for name in ("add_dependencies", "remove_dependencies") if getattr(given, name)]
 
 
 def _effects(effect: Effect) -> Answer:

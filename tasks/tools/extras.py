@@ -26,11 +26,7 @@ from tasks.tools import loop
 def project_status(caller: Caller) -> str:
     session = caller.session()
     seen = overview(session.project, session)
-    facts = {
-        "project": session.project.name,
-        "progress": counts.progress(seen.counts),
-        **loop.standing(seen),
-    }
+    facts = {"project": session.project.name, "progress": counts.progress(seen.counts), **loop.standing(seen)}
     return json.dumps(facts, ensure_ascii=False, indent=1)
 
 

@@ -78,7 +78,6 @@ def _welcome(session: Session, fresh: bool, *, keeps_sessions: bool) -> Answer:
 
 
 def standing(seen: Overview) -> Answer:
-    """The parts of an overview that assistants act on, within budgets."""
     return {
         "counts": seen.counts,
         "in_progress": serializers.within(seen.active, serializers.in_progress, budget=600),

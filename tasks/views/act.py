@@ -21,7 +21,6 @@ from tasks.services.actions import perform, seen_as
 
 @page
 def menu(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show the available actions, for the menus of cards and rows."""
     found, scopes = find_task(public_id), scopes_of(request.user)
     context = {
         "task": found,
@@ -35,7 +34,6 @@ def menu(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @form(Scope.READ)
 def do(request: HttpRequest, public_id: str, verb: str) -> HttpResponseBase:
-    """Show the form of an action on GET, perform it on POST."""
     offer = BY_VERB.get(verb)
     if offer is None:
         raise Http404

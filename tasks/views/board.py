@@ -57,7 +57,6 @@ def _filters(request: HttpRequest) -> cards.CardFilters:
 
 
 def _more(request: HttpRequest, column: cards.Column) -> str:
-    """Return the URL of the board with more cards in a column, or nothing if all are shown."""
     if not column.more:
         return ""
     query = request.GET.copy()
@@ -66,6 +65,5 @@ def _more(request: HttpRequest, column: cards.Column) -> str:
 
 
 def _table(project: Project, filters: cards.CardFilters, column: cards.Column) -> str:
-    """Return the URL of a column as a table, with the filters that both have."""
     given = {name: value for name, value in asdict(filters).items() if value and name in ("q", "specialist", "plan")}
     return reverse("tasks", args=[project.slug], query={"kind": "leaf", "status": column.status.value, **given})

@@ -21,7 +21,7 @@ from tasks.identity.page import actor_of, find_task
 from tasks.models import Event, Task
 from tasks.selectors import board
 from tasks.selectors.available_actions import may_edit
-from tasks.selectors.candidates import candidates, chosen
+from tasks.selectors.find import candidates, chosen
 from tasks.services.edit import Changes
 from tasks.services.edit import edit as change
 from tasks.views import edit_form
@@ -32,7 +32,6 @@ EVENTS_SHOWN = 10
 
 @form(Scope.WRITE)
 def edit(request: HttpRequest, public_id: str) -> HttpResponseBase:
-    """Show the form on GET; on POST search for dependencies (`look`) or save."""
     found = find_task(public_id)
     if request.method != "POST":
         return _form(request, found, edit_form.shown(found))
@@ -59,13 +58,15 @@ def _save(request: HttpRequest, task: Task, typed: Typed) -> HttpResponseBase:
     except Invalid as error:
         return _form(request, task, typed, error, edit_form.errors_by_field(error))
     except Conflict as error:
-        return _conflict_form(request, find_task(task.public_id), typed, error)
+        task = find_task(task.public_id)
+        events = _events_since(task, typed.seen)
+        typed, against = edit_form.rebase(task, typed)
+        return _form(request, task, typed, error, now=against, more={"events": events})
     messages.success(request, "Saved." if changes else "No changes to save.")
     return came_from(request, reverse("task", args=[task.public_id]))
 
 
 def _changes(task: Task, typed: Typed) -> Changes:
-    """Return what to change. Raises Invalid for search terms that are not ids: the user has to choose."""
     unknown = [part for part in typed.terms if not chosen(task, [part])]
     if unknown:
         raise invalid([{"at": "find", "problem": f"“{unknown[0]}” is not a task id; choose tasks in the results"}])
@@ -74,20 +75,11 @@ def _changes(task: Task, typed: Typed) -> Changes:
 
 
 def _require_unchanged(row: Task, typed: Typed) -> None:
-    """Raises Stale if the task has changed since the form was opened."""
     if edit_form.seen_of(row) != typed.seen:
         raise Stale("The task changed while you were editing.", next="Review the changes, then save again.")
 
 
-def _conflict_form(request: HttpRequest, task: Task, typed: Typed, error: Conflict) -> HttpResponse:
-    """Show the form again with the user's input next to the changes made since."""
-    events = _events_since(task, typed.seen)
-    typed, against = edit_form.rebase(task, typed)
-    return _form(request, task, typed, error, now=against, more={"events": events})
-
-
 def _events_since(task: Task, seen: str) -> list[Event]:
-    """Return the events since the form was opened, newest first; none if its timestamp is invalid."""
     try:
         since = datetime.fromisoformat(seen)
     except ValueError:
@@ -109,6 +101,7 @@ def _form(
 ) -> HttpResponse:
     needs = board.needs(task)
     ticked = chosen(task, typed.add)
+    found = (each for part in typed.terms[:5] for each in candidates(task, part, tasks_found(task.project, part)))
     context = {
         "task": task,
         "typed": typed,
@@ -119,23 +112,10 @@ def _form(
         "own_needs": [link for link in needs if link.is_own],
         "inherited_needs": [link for link in needs if not link.is_own],
         "ticked": ticked,
-        "candidates": [each for each in _search(task, typed) if each not in ticked],
+        "candidates": [each for each in dict.fromkeys(found) if each not in ticked],
         "looked": bool(typed.terms),
         "next": request.POST.get("next") or request.GET.get("next", ""),
         **(more or {}),
     }
-    return render(request, "tasks/edit.html", context, status=_status(error))
-
-
-def _search(task: Task, typed: Typed) -> list[Task]:
-    return list(
-        dict.fromkeys(
-            found for part in typed.terms[:5] for found in candidates(task, part, tasks_found(task.project, part))
-        )
-    )
-
-
-def _status(error: OrchestratorError | None) -> int:
-    if error is None:
-        return 200
-    return Conflict.status if isinstance(error, Stale) else error.status
+    status = Conflict.status if isinstance(error, Stale) else error.status if error else 200
+    return render(request, "tasks/edit.html", context, status=status)

@@ -16,11 +16,9 @@ from tasks.choices import Complexity, Priority
 from tasks.models import Task
 from tasks.roles import Catalogue
 
-SEVERAL = 100
-"""The most dependencies that one form adds or removes."""
+SEVERAL = 100  # the most dependencies that one form adds or removes
 _APART = re.compile(r"[\n,]+")
-_FIELD_NAMES = {"specialist_type": "specialist"}
-"""Form fields that services name differently."""
+_FIELD_NAMES = {"specialist_type": "specialist"}  # form fields that services name differently
 _FIELDS: tuple[tuple[str, str, str, str], ...] = (
     ("title", "Title", "line", ""),
     ("description", "Description", "text", "What to do. Included in the brief."),
@@ -62,7 +60,6 @@ class Typed:
 
     @property
     def terms(self) -> list[str]:
-        """The search terms for new dependencies."""
         return [part.strip() for part in _APART.split(self.find) if part.strip()][:SEVERAL]
 
 
@@ -78,7 +75,6 @@ def read(post: QueryDict) -> Typed:
 
 
 def shown(task: Task) -> Typed:
-    """Return the form with the task's current values."""
     values = values_of(task)
     return Typed(values, {name: digest(value) for name, value in values.items()}, seen_of(task))
 
@@ -88,7 +84,6 @@ def seen_of(task: Task) -> str:
 
 
 def values_of(task: Task) -> dict[str, str]:
-    """Return what a browser sends back for an untouched form."""
     line_ends = re.compile(r"[\r\n]")
     return {
         "title": line_ends.sub("", task.title),
@@ -136,7 +131,6 @@ def fields(
 
 
 def errors_by_field(error: Invalid) -> dict[str, str]:
-    """Return the errors by field; those of no field belong to the dependencies."""
     problems: Iterable[dict[str, Any]] = error.details.get("problems") or [{"at": "find", "problem": error.message}]
     found: dict[str, str] = {}
     for problem in problems:
@@ -171,5 +165,4 @@ def _ids(post: QueryDict, name: str) -> list[str]:
 
 
 def _normalize_line_ends(text: str) -> str:
-    """Browsers send `\\r\\n` for every line end."""
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -27,13 +27,15 @@ DEPTH = 2
 
 @page
 def graph(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show the dependencies below a plan or group, or near one task (`around`, or the task itself)."""
     top = find_task(public_id)
     centre = _centre(request, top)
     depth = number_in(request, "depth", least=1, most=graphs.DEPTHS[-1]) if "depth" in request.GET else DEPTH
     only_unfinished = request.GET.get("part") == "open"
     drawn = graphs.near(centre, depth) if centre else graphs.of_plan(top, only_unfinished=only_unfinished)
-    step, zoom = _zoom(request, len(drawn.graph.vertices))
+    vertices = drawn.graph.vertices.values()
+    asked = request.GET.get("zoom", "")
+    step = svg.STEPS.get(asked) or svg.step_for(len(vertices))
+    states = {vertex.status for vertex in vertices}
     context = {
         "task": top,
         "centre": centre,
@@ -43,8 +45,8 @@ def graph(request: HttpRequest, public_id: str) -> HttpResponse:
         "fits": drawn.total <= graphs.NODES,
         "drawn": drawn,
         "picture": svg.picture(drawn.graph, step, _addresses(), here=centre.pk if centre else None),
-        "states": _states(drawn.graph),
-        "zoom": zoom,
+        "states": [status for status in Status.values if status in states],
+        "zoom": asked if asked in ZOOMS else step.name,
         "zooms": ZOOMS,
     }
     return render(request, "tasks/graph.html", context)
@@ -52,7 +54,6 @@ def graph(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @page
 def timeline(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show one row per task or (`by=worker`) per worker."""
     found = find_task(public_id)
     by = request.GET.get("by", "")
     by = by if by in BY else "task"
@@ -81,7 +82,6 @@ def synthesis_markdown(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _centre(request: HttpRequest, top: Task) -> Task | None:
-    """The task whose neighbors are shown: `around`, or a leaf itself. Raises Http404 for another project's task."""
     around = text_in(request, "around")
     if not around or around == top.public_id:
         return top if top.is_leaf else None
@@ -91,19 +91,7 @@ def _centre(request: HttpRequest, top: Task) -> Task | None:
     return found
 
 
-def _zoom(request: HttpRequest, number: int) -> tuple[svg.Step, str]:
-    """The requested size, or one in which this many tasks stay readable."""
-    asked = request.GET.get("zoom", "")
-    step = svg.STEPS.get(asked) or svg.step_for(number)
-    return step, asked if asked in ZOOMS else step.name
-
-
 def _addresses() -> svg.Address:
     """Map ids to URLs; `reverse` for each of a thousand tasks would take longer than drawing them."""
     before, _, after = reverse("task", args=["-"]).rpartition("-")
     return lambda public_id: f"{before}{quote(public_id, safe='')}{after}"
-
-
-def _states(graph: svg.Graph) -> list[str]:
-    seen = {vertex.status for vertex in graph.vertices.values()}
-    return [status for status in Status.values if status in seen]

@@ -1,14 +1,15 @@
-"""Overview and task table of a project."""
+"""The home page, and the overview and task table of a project."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 from artifacts.search.service import tasks_found
-from artifacts.selectors import cards
+from artifacts.selectors import cards, home
 from artifacts.selectors.artifacts import recent_artifacts
-from orchestrator_site.kernel.identity import scopes_of
+from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import page, page_number, text_in
 from tasks.choices import Status
 from tasks.identity.page import find_project
@@ -17,6 +18,19 @@ from tasks.selectors import board
 from tasks.selectors.rows import count_by
 
 KINDS = {"leaf": "Tasks without subtasks", "plan": "Plans"}
+
+
+@page
+def projects(request: HttpRequest) -> HttpResponse:
+    rows = board.projects(page=page_number(request))
+    facts = {"rows": rows, "is_owner": Scope.ADMIN in scopes_of(request.user)}
+    if not rows.items and rows.page == 1:
+        return render(request, "tasks/welcome.html", facts)
+    return render(
+        request,
+        "tasks/home.html",
+        {**facts, "glance": home.glance(row.project for row in rows.items), "now": timezone.now()},
+    )
 
 
 @page
@@ -61,7 +75,6 @@ def _list_context(found: Project, filters: board.Filters) -> dict[str, object]:
 
 
 def _filters(request: HttpRequest, *names: str) -> board.Filters:
-    """Read filters from the URL, ignoring unknown states and kinds."""
     given = {name: text_in(request, name) for name in names}
     if given.get("status") not in Status.values:
         given["status"] = ""

@@ -65,7 +65,6 @@ def _typed(request: HttpRequest) -> Values:
 
 
 def _save(request: HttpRequest, project: Project, typed: Values) -> bool:
-    """Save the changes; returns whether there were any."""
     seen = request.POST.get("seen", "")
 
     def require_unchanged(now: Project) -> None:
@@ -81,18 +80,15 @@ def _save(request: HttpRequest, project: Project, typed: Values) -> bool:
 def _columns(project: Project, typed: Values) -> Values:
     differs = {name for name, value in _values_of(project).items() if typed[name] != value}
     columns: Values = {"name": typed["name"]} if "name" in differs else {}
-    return columns | {"settings": _settings(project, typed)} if differs - {"name"} else columns
-
-
-def _settings(project: Project, typed: Values) -> Values:
-    """Return the new settings: unknown ones are kept, defaults are omitted."""
-    chosen = {"lease_minutes": _minutes(typed["lease_minutes"]), "review": typed["review"], "mirror": typed["mirror"]}
-    others = {name: value for name, value in project.settings.items() if name not in KNOWN}
-    return others | {name: value for name, value in chosen.items() if value is not None and value is not False}
+    if differs - {"name"}:
+        chosen = {**typed, "lease_minutes": _minutes(typed["lease_minutes"])}
+        others = {name: value for name, value in project.settings.items() if name not in KNOWN}
+        set_ones = {name: chosen[name] for name in KNOWN if chosen[name] is not None and chosen[name] is not False}
+        columns["settings"] = others | set_ones
+    return columns
 
 
 def _minutes(text: str) -> int | float | str | None:
-    """Parse minutes; the service rejects what is not a number."""
     if not text:
         return None
     try:
@@ -114,7 +110,6 @@ def _form(
     error: Stale | Invalid | Transient | None = None,
     seen: str = "",
 ) -> HttpResponse:
-    """Show the form. After a conflict it carries the current state, so that saving again overwrites it."""
     context = {
         "project": project,
         "values": values,

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from artifacts.reports.preview import preview
+from artifacts.reports.brief import preview
 from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import Conflict, NotFound, OrchestratorError, Stale
 from orchestrator_site.kernel.identity import Scope
@@ -55,7 +55,6 @@ def specialist(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 
 @form(Scope.ADMIN)
 def edit(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
-    """Show the form on GET; on POST preview the brief or save."""
     found = find_project(slug)
     role = catalogue(found).roles.get(name)
     if request.method == "POST":
@@ -77,7 +76,6 @@ def new(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 @form(Scope.ADMIN)
 def reset(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
-    """Ask on GET; on POST remove the project's role, so that the site's or built-in one applies again."""
     found = find_project(slug)
     role = _role(found, name)
     if request.method != "POST":
@@ -138,27 +136,23 @@ def _sent(request: HttpRequest, project: Project, draft: _Draft, role: Role | No
         return _form(request, project, draft, role, seen=seen)
     try:
         with refusals_told("a specialist on a page"):
-            _save(request, project, draft)
+            values = draft.as_role()
+            put_specialist(
+                project=project,
+                actor=actor_of(request),
+                name=draft.name,
+                role_definition=values.role_definition,
+                expertise=values.expertise,
+                approach=values.approach,
+                output_format=values.output_format,
+                guard=_is_free if _is_new(request) else _unchanged_since(seen),
+            )
     except Stale as error:
         return _form(request, project, draft, role, error=error)
     except OrchestratorError as error:
         return _form(request, project, draft, role, error=error, seen=seen)
     messages.success(request, f"{draft.name} saved. The change applies to the next brief.")
     return redirect("specialist", slug=project.slug, name=draft.name)
-
-
-def _save(request: HttpRequest, project: Project, draft: _Draft) -> None:
-    values = draft.as_role()
-    put_specialist(
-        project=project,
-        actor=actor_of(request),
-        name=draft.name,
-        role_definition=values.role_definition,
-        expertise=values.expertise,
-        approach=values.approach,
-        output_format=values.output_format,
-        guard=_is_free if _is_new(request) else _unchanged_since(request.POST.get("seen", "")),
-    )
 
 
 def _is_new(request: HttpRequest) -> bool:
@@ -172,8 +166,6 @@ def _is_free(role: Role | None) -> None:
 
 
 def _unchanged_since(seen: str) -> Callable[[Role | None], None]:
-    """Return a guard that raises Stale if the role has changed since the form was opened."""
-
     def check(role: Role | None) -> None:
         if query.fingerprint(role) != seen:
             raise Stale("Someone else changed this specialist while this form was open.")
@@ -190,7 +182,6 @@ def _form(
     error: OrchestratorError | None = None,
     seen: str = "",
 ) -> HttpResponse:
-    """Show the form and preview. After a conflict it carries the current state, so that saving again overwrites it."""
     is_new = _is_new(request)
     is_known = NAME.fullmatch(draft.name) is not None
     task_id = request.POST.get("task", "")
@@ -218,7 +209,6 @@ def _form(
 
 
 def _errors_and_note(error: OrchestratorError | None) -> tuple[Errors, str]:
-    """Return the errors by field, and the note above the form."""
     if error is None or isinstance(error, Stale):
         return {}, ""
     found: Errors = {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -11,12 +9,10 @@ from django.utils import timezone
 from artifacts.reports.brief import brief_of
 from artifacts.selectors.artifacts import artifacts_of, count_by_task
 from artifacts.selectors.conversation import conversation
-from orchestrator_site.kernel.identity import Scope, scopes_of
+from orchestrator_site.kernel.identity import scopes_of
 from orchestrator_site.web.pages import page, page_number
 from tasks.identity.page import find_task
-from tasks.models import Task
 from tasks.selectors import board
-from tasks.selectors.activity import now
 from tasks.selectors.available_actions import may_complete, may_edit, offers_for
 from tasks.services.actions import seen_as
 
@@ -29,11 +25,13 @@ def task(request: HttpRequest, public_id: str) -> HttpResponse:
     for node in tree.nodes:
         node.artifacts = delivered.get(node.task.pk, 0)
     counts = board.progress(found, tree)
+    scopes = scopes_of(request.user)
+    offers = offers_for(found, scopes)
     context = {
         "task": found,
         "tree": tree,
         "counts": counts,
-        "now": now(found, tree, counts) if counts else None,
+        "now": board.now(found, tree, counts) if counts else None,
         "brief": brief_of(found) if found.is_leaf else None,
         "needs": board.needs(found),
         "needed_by": board.needed_by(found),
@@ -42,19 +40,11 @@ def task(request: HttpRequest, public_id: str) -> HttpResponse:
         "lease_is_over": found.lease_is_over(timezone.now()),
         "conversation": conversation(found),
         "history": board.history(found, page=page_number(request)),
-        **_verbs(found, scopes_of(request.user), request.get_full_path()),
-    }
-    return render(request, "tasks/task.html", context)
-
-
-def _verbs(task: Task, scopes: frozenset[Scope], address: str) -> dict[str, Any]:
-    """The available actions: those that move the task on as buttons, the rest in a menu."""
-    offers = offers_for(task, scopes)
-    return {
         "offers": [offer for offer in offers if offer.moves_on],
         "more_offers": [offer for offer in offers if not offer.moves_on],
-        "may_complete": may_complete(task, scopes),
-        "may_edit": may_edit(task, scopes),
-        "seen": seen_as(task),
-        "next": address,
+        "may_complete": may_complete(found, scopes),
+        "may_edit": may_edit(found, scopes),
+        "seen": seen_as(found),
+        "next": request.get_full_path(),
     }
+    return render(request, "tasks/task.html", context)

@@ -7,9 +7,8 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artifacts.download import Span, _checked
 from artifacts.models import Artifact, Content
-from artifacts.storage import insert, prepare
+from artifacts.storage import insert, prepare, stretch
 from artifacts.storage.block_index import BLOCK_BYTES
 from tasks.models import Task
 from tests.factories import make_artifact, make_project, make_task, signed_in
@@ -99,7 +98,7 @@ def test_what_the_client_has_is_recognised_in_every_form(client: Client, task: T
     assert ask(client, artifact, If_None_Match=header.format(etag=etag)).status_code == 304
 
 
-def test_head_tells_the_size_and_sends_nothing(client: Client, task: Task) -> None:
+def test_head_shows_the_size_and_sends_nothing(client: Client, task: Task) -> None:
     artifact = make_artifact(task, LARGE)
     answer = client.head(f"/artifacts/{artifact.public_id}/raw/", headers={"Range": "bytes=0-1"})
     assert (answer.status_code, answer["Content-Length"], answer.content) == (200, str(len(LARGE.encode())), b"")
@@ -109,7 +108,7 @@ def test_head_tells_the_size_and_sends_nothing(client: Client, task: Task) -> No
 @pytest.mark.django_db
 def test_any_range_of_a_packed_file_is_the_same_stretch_of_what_was_delivered(start: int, length: int) -> None:
     content = insert(prepare(LARGE))
-    found = b"".join(_checked(content, Span(start, start + length)))
+    found = b"".join(stretch(content, start, start + length))
     assert found == LARGE.encode()[start : start + length]
 
 
@@ -119,9 +118,9 @@ def test_a_range_of_damaged_bytes_is_not_sent(client: Client, task: Task) -> Non
     assert ask(client, artifact, Range="bytes=0-3").status_code == 500
 
 
-def test_no_piece_is_large_however_well_the_whole_was_packed(client: Client, task: Task) -> None:
+def test_no_piece_is_large_however_well_everything_was_packed(client: Client, task: Task) -> None:
     text = "x" * 5_000_000
     content = make_artifact(task, text).versions.get().content
-    pieces = list(_checked(content, Span(1, len(text))))
+    pieces = list(stretch(content, 1, len(text)))
     assert max(map(len, pieces)) <= BLOCK_BYTES
     assert b"".join(pieces) == text[1:].encode()

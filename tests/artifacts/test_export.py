@@ -132,7 +132,7 @@ def test_a_new_version_replaces_the_file_that_was_exported(task: Task, out: Path
     assert files(out / "shop") == {"a.py": "two"}
 
 
-def test_a_file_that_somebody_made_or_changed_is_left_and_told_and_the_rest_goes_on(task: Task, out: Path) -> None:
+def test_a_file_that_a_person_made_or_changed_is_left_and_reported_and_the_rest_goes_on(task: Task, out: Path) -> None:
     for name in ("a.py", "b.py", "c.py"):
         make_artifact(task, name, paths=[name])
     (out / "shop").mkdir(parents=True)
@@ -175,7 +175,7 @@ def test_links_and_pipes_are_never_followed_nor_replaced(task: Task, out: Path, 
     assert (shop / "passwd").is_symlink() and (shop / "pipe").is_fifo()
 
 
-def test_a_project_whose_folder_is_a_link_is_told_and_the_others_are_exported(task: Task, out: Path) -> None:
+def test_a_project_whose_folder_is_a_link_is_reported_and_the_others_are_exported(task: Task, out: Path) -> None:
     make_artifact(task, "x", paths=["a"])
     make_artifact(make_task(make_project("other")), "y", paths=["b"])
     out.mkdir()
@@ -204,7 +204,7 @@ def test_a_manifest_that_names_files_elsewhere_frees_none_of_them(task: Task, ou
     assert victim.read_text() == "mine" and "../victim" not in rows(out / "shop")
 
 
-def test_damaged_work_is_left_out_and_told(task: Task, out: Path) -> None:
+def test_a_damaged_artifact_is_left_out_and_reported(task: Task, out: Path) -> None:
     large = make_artifact(task, "".join(f"{number} line\n" for number in range(60_000)), paths=["large.txt"])
     spoil(make_artifact(task, "spoilt", paths=["spoilt.txt"]))
     make_artifact(task, "good", paths=["good.txt"])
@@ -244,7 +244,7 @@ def test_a_link_to_the_products_own_folder_is_refused_too(task: Task, tmp_path: 
     assert "belongs to the product's own data folder" in refused(tmp_path / "link")
 
 
-def test_a_folder_that_is_swapped_for_a_link_meanwhile_leads_nowhere_else(tmp_path: Path) -> None:
+def test_a_folder_that_is_swapped_for_a_link_while_writing_leads_nowhere_else(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (tmp_path / "root/inner").mkdir(parents=True)
@@ -261,7 +261,7 @@ def test_a_folder_that_is_swapped_for_a_link_meanwhile_leads_nowhere_else(tmp_pa
     assert (tmp_path / "root/moved/file").read_bytes() == b"begundone"
 
 
-def test_without_held_folders_links_are_refused_all_the_same(
+def test_without_held_folders_links_are_refused_anyway(
     task: Task, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("artifacts.export.safe_writer._HOLDS_FOLDERS", False)
@@ -273,7 +273,7 @@ def test_without_held_folders_links_are_refused_all_the_same(
     assert files(out / "shop") == {"b/c/d": "b"} and not (tmp_path / "a").exists()
 
 
-def test_a_project_whose_folder_the_system_refuses_is_told_and_the_others_are_exported(
+def test_a_project_whose_folder_the_system_refuses_is_reported_and_the_others_are_exported(
     task: Task, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_artifact(task, "a", paths=["a.txt"])
@@ -290,7 +290,7 @@ def test_a_project_whose_folder_the_system_refuses_is_told_and_the_others_are_ex
     assert files(out / "other") == {"b.txt": "b"}
 
 
-def test_work_that_the_system_does_not_read_is_told_and_the_rest_is_exported(task: Task, out: Path) -> None:
+def test_an_artifact_that_the_system_does_not_read_is_reported_and_the_rest_is_exported(task: Task, out: Path) -> None:
     large = make_artifact(task, "large " * 20_000, paths=["a.txt"])
     make_artifact(task, "b", paths=["b.txt"])
     path = storage.path_of(large.versions.get().content.sha256)

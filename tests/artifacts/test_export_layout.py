@@ -56,7 +56,7 @@ def files(*works: ExportedVersion, taken: tuple[str, ...] = ()) -> dict[str, str
     return {each.file: each.version.artifact_id for each in place_files(works, taken=taken)}
 
 
-def test_a_work_lies_at_each_of_its_paths_and_without_one_below_its_task() -> None:
+def test_an_artifact_lies_at_each_of_its_paths_and_without_one_below_its_task() -> None:
     placed, pathless = work("src/main.py", "docs/main.md"), work()
     assert files(placed, pathless) == {
         "docs/main.md": placed.artifact_id,
@@ -65,7 +65,7 @@ def test_a_work_lies_at_each_of_its_paths_and_without_one_below_its_task() -> No
     }
 
 
-def test_of_two_that_claim_a_path_the_later_has_it_whatever_the_order_they_are_told_in() -> None:
+def test_of_two_that_claim_a_path_the_later_has_it_in_any_order() -> None:
     first, second = work("a.py"), work("a.py")
     expected = {"a.py": second.artifact_id, f"a~{first.artifact_id}.py": first.artifact_id}
     assert files(first, second) == files(second, first) == expected
@@ -103,7 +103,7 @@ def test_names_that_are_taken_at_the_top_are_left_to_others_there_alone() -> Non
     }
 
 
-def test_names_of_what_is_no_work_are_left_alone_in_whatever_case() -> None:
+def test_names_of_our_own_files_are_left_alone_in_whatever_case() -> None:
     lock = work(".Artifacts-LOCK")
     assert files(lock) == {f"_~{lock.artifact_id}.Artifacts-LOCK": lock.artifact_id}
 
@@ -114,7 +114,7 @@ def test_older_versions_lie_beside_the_latest() -> None:
     assert [each.file for each in place_files([old, new])] == ["src/a.py", "src/a~v1.py"]
 
 
-def test_a_mark_that_somebody_claimed_as_a_path_is_counted_on() -> None:
+def test_a_mark_that_a_person_claimed_as_a_path_is_counted_on() -> None:
     first = work("a.py")
     mark = f"a~{first.artifact_id}"
     thief, second, other = work(f"{mark}.py"), work("a.py"), work(f"{mark}~2.py")
@@ -128,7 +128,7 @@ def paths() -> st.SearchStrategy[str]:
 
 
 @given(st.lists(st.lists(paths(), max_size=3, unique=True), max_size=8))
-def test_every_work_gets_all_its_files_and_no_system_takes_two_for_one(given_paths: list[list[str]]) -> None:
+def test_every_artifact_gets_all_its_files_and_no_system_takes_two_for_one(given_paths: list[list[str]]) -> None:
     works = [work(*some) for some in given_paths]
     placed = place_files(works, taken=("a",))
     assert sorted((each.version.place, each.path) for each in placed if each.version.paths) == sorted(

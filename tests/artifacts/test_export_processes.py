@@ -36,7 +36,7 @@ def command(out: Path) -> list[str]:
     return [sys.executable, "manage.py", "artifacts", "export", str(out)]
 
 
-def test_a_full_disk_is_told_and_the_export_goes_on_when_there_is_space(home: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_the_export_goes_on_when_there_is_space(home: Path, tmp_path: Path) -> None:
     assert shutil.which("unshare"), "util-linux is needed for a disk of its own"
     out, kept = tmp_path / "out", tmp_path / "kept"
     out.mkdir()

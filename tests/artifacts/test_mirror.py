@@ -122,7 +122,7 @@ def test_of_two_tasks_that_deliver_a_path_the_later_has_it_and_the_earlier_lies_
     assert files(place) == {"a.py": "later", f"a~{earlier.public_id}.py": "earlier"}
 
 
-def test_works_named_as_what_tells_of_the_mirror_lie_beside_it(task: Task, place: Path) -> None:
+def test_artifacts_named_like_our_own_files_lie_beside_them(task: Task, place: Path) -> None:
     found = deliver(task, "{}", "artifacts.json")
     assert files(place) == {f"_artifacts~{found.public_id}.json": "{}"}
 
@@ -138,7 +138,7 @@ def test_files_that_were_lost_come_back(task: Task, place: Path) -> None:
     assert mirror_all() == "Wrote 0 and removed 0 files of 1 mirrors."
 
 
-def test_files_of_works_that_are_gone_go_and_their_empty_folders_with_them(task: Task, place: Path) -> None:
+def test_files_of_artifacts_that_are_gone_go_and_their_empty_folders_with_them(task: Task, place: Path) -> None:
     deliver(task, "kept", "kept.txt")
     deliver(task, "gone", "deep/er/gone.txt").delete()
     mirror_all()
@@ -178,7 +178,7 @@ def test_what_a_person_changed_is_kept_beside_the_delivered_file(task: Task, pla
     assert (place / "a.txt").read_text() == "two" and sorted(changed(place)) == ["mine", "mine too"]
 
 
-def test_what_a_person_changed_stays_when_its_work_is_gone(task: Task, place: Path) -> None:
+def test_what_a_person_changed_stays_when_its_artifact_is_gone(task: Task, place: Path) -> None:
     artifact = deliver(task, "one", "a.txt")
     (place / "a.txt").write_text("mine")
     artifact.delete()
@@ -206,7 +206,7 @@ def test_two_changed_copies_of_one_name_are_both_kept(task: Task, place: Path) -
     assert sorted(changed(place)) == ["mine", "the copy was changed as well"]
 
 
-def test_a_manifest_that_a_person_changed_is_kept_beside_and_made_anew(task: Task, place: Path) -> None:
+def test_a_manifest_that_a_person_changed_is_kept_beside_and_made_again(task: Task, place: Path) -> None:
     deliver(task, "one", "a.txt")
     (place / "artifacts.json").write_text("not ours")
     mirror_all()
@@ -275,7 +275,7 @@ def test_a_lock_or_a_manifest_that_is_a_link_stops_the_mirror(task: Task, place:
         (place / name).unlink()
 
 
-def test_a_failure_does_not_fail_the_delivery_and_is_healed_by_the_job(
+def test_a_failure_does_not_fail_the_delivery_and_is_repaired_by_the_job(
     task: Task, place: Path, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder.rename(folder.with_name("away"))
@@ -286,7 +286,7 @@ def test_a_failure_does_not_fail_the_delivery_and_is_healed_by_the_job(
     assert files(place) == {"a.txt": "x"}
 
 
-def test_damaged_work_is_left_out_and_told_and_what_was_good_stays(task: Task, place: Path) -> None:
+def test_a_damaged_artifact_is_left_out_and_reported_and_what_was_good_stays(task: Task, place: Path) -> None:
     deliver(task, "good", "a.txt")
     deliver(task, "other", "b.txt")
     with transaction.atomic():
@@ -300,7 +300,7 @@ def test_damaged_work_is_left_out_and_told_and_what_was_good_stays(task: Task, p
     assert files(place) == {"a.txt": "good", "b.txt": "other"}
 
 
-def test_somebody_who_holds_the_mirror_is_waited_for_and_then_left(
+def test_a_process_that_holds_the_mirror_is_waited_for_and_then_left(
     task: Task, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from artifacts.export.safe_writer import Root
@@ -428,7 +428,7 @@ def test_a_project_without_a_folder_is_mirrored_nowhere(tmp_path: Path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_work_that_is_removed_while_it_is_written_holds_up_no_other(
+def test_an_artifact_that_is_removed_while_it_is_written_holds_up_no_other(
     task: Task, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from artifacts.services import mirror as module

@@ -109,7 +109,7 @@ def test_a_place_in_markdown_is_shown_in_its_source(client: Client, task: Task) 
 
 
 @pytest.mark.parametrize("view", ["", "view=source", "view=plain"])
-def test_words_are_found_on_the_page_of_any_version_and_view(client: Client, task: Task, view: str) -> None:
+def test_find_works_in_any_version_and_view(client: Client, task: Task, view: str) -> None:
     artifact = make_artifact(task, "one\nthe needle here\n", "no more\n", paths=["a.md"])
     page = _page(client, artifact, f"version=1&find=NEEDLE&{view}")
     assert 'data-total="1"' in page and "<mark>needle</mark>" in page and 'value="NEEDLE"' in page
@@ -165,7 +165,7 @@ def test_in_a_large_folder_the_list_begins_where_the_work_is(client: Client, tas
     assert '<p class="cut"><a href="/projects/shop/files/many/">' in _page(client, works[0])
 
 
-def test_a_newer_version_is_told_and_the_text_is_left_alone(client: Client, task: Task) -> None:
+def test_a_newer_version_is_announced_and_the_text_stays(client: Client, task: Task) -> None:
     artifact = make_artifact(task, "one", "two", paths=["a.py"])
     page = _page(client, artifact, "version=1")
     note = page.partition('id="newer"')[2].partition("</div>")[0]

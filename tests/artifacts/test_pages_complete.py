@@ -149,7 +149,7 @@ def test_work_for_a_revision_becomes_the_next_version(client: Client, task: Task
         ({"paths": "\n".join(f"{n}.md" for n in range(101))}, "paths"),
     ],
 )
-def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_is_kept(
+def test_errors_are_next_to_their_fields_and_input_is_kept(
     client: Client, task: Task, typed: dict[str, str], place: str
 ) -> None:
     answer = _sent(client, task, **{"work": "An hour of work", **typed})
@@ -191,7 +191,7 @@ def test_a_long_text_is_taken_from_the_form(client: Client, task: Task) -> None:
     assert len(_stored()) == 5_000_000
 
 
-def test_whoever_comes_second_hears_who_was_faster_and_keeps_the_text(client: Client, task: Task) -> None:
+def test_a_second_completion_gets_a_conflict_and_keeps_the_input(client: Client, task: Task) -> None:
     _sent(client, task, summary="First")
     answer = _sent(client, task, summary="Second", work="An hour of work", file=None or "")
     page = answer.content.decode()
@@ -200,7 +200,7 @@ def test_whoever_comes_second_hears_who_was_faster_and_keeps_the_text(client: Cl
     assert Task.objects.get(pk=task.pk).summary == "First" and not Artifact.objects.exists()
 
 
-def test_a_mistake_does_not_hide_that_somebody_was_faster(client: Client, task: Task) -> None:
+def test_an_invalid_form_does_not_hide_a_conflict(client: Client, task: Task) -> None:
     Task.objects.filter(pk=task.pk).update(lease_number=2, lease_holder="somebody else")
     wrong = _sent(client, task, kind="nonsense", work="x", seen="active:1")
     assert wrong.status_code == 400
@@ -245,7 +245,7 @@ def test_a_plan_is_not_completed_by_hand(client: Client, task: Task) -> None:
     assert _sent(client, plan, seen="").status_code == 409
 
 
-def test_the_work_of_somebody_else_is_taken_over_with_a_warning(client: Client, project: Project) -> None:
+def test_completing_a_task_held_by_others_shows_a_warning(client: Client, project: Project) -> None:
     task = make_task(project, status=Status.ACTIVE, lease_holder="Claude Code")
     page = html_of(client.get(_of(task)))
     assert "<bdi>Claude Code</bdi>" in page.partition('id="held-by"')[2].partition("</p>")[0]

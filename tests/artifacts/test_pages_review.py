@@ -115,7 +115,7 @@ def test_what_is_blocked_or_failed_waits_for_a_person_as_well(client: Client, pr
     assert page.count('id="other-') == 11 and 'data-shown="10"' in page
 
 
-def test_archived_work_waits_for_nobody(client: Client, project: Project) -> None:
+def test_archived_tasks_are_not_in_the_inbox(client: Client, project: Project) -> None:
     _waiting(project, "Put away", archived_at=timezone.now())
     assert "Put away" not in html_of(client.get("/reviews/"))
 
@@ -254,7 +254,7 @@ def test_a_review_asks_as_often_for_many_comments_as_for_few(client: Client, tas
 # Comments and verdicts
 
 
-def test_a_comment_on_a_line_stands_below_it_and_can_be_deleted(client: Client, task: Task, work: Artifact) -> None:
+def test_a_comment_is_below_its_line_and_can_be_deleted(client: Client, task: Task, work: Artifact) -> None:
     answer = _post(client, task, do="comment", on=work.public_id, version=2, line=5, text="Why five?")
     made = ReviewComment.objects.get()
     assert answer["Location"] == f"/tasks/{task.public_id}/review/#comment-{made.pk}"
@@ -264,21 +264,21 @@ def test_a_comment_on_a_line_stands_below_it_and_can_be_deleted(client: Client, 
     assert not ReviewComment.objects.exists()
 
 
-def test_the_form_for_a_line_stands_below_it_without_javascript(client: Client, task: Task, work: Artifact) -> None:
+def test_the_comment_form_is_below_its_line_without_javascript(client: Client, task: Task, work: Artifact) -> None:
     page = _review(client, task, f"on={work.public_id}&line=2&layout=split")
     form = page.partition(f'id="{work.public_id}-2"')[2].partition("</form>")[0]
     assert 'id="remark"' in form and 'name="line" min="1" max="5" value="2"' in form
     assert f'action="/tasks/{task.public_id}/review/?layout=split"' in form
 
 
-def test_a_comment_on_an_earlier_version_stands_at_its_old_line(client: Client, task: Task, work: Artifact) -> None:
+def test_a_comment_on_an_earlier_version_is_at_its_old_line(client: Client, task: Task, work: Artifact) -> None:
     comment(task=task, actor=ADA, text="Not this", version=version_of(work, 1), line=2)
     page = _review(client, task)
     assert re.search(r"two.*?</tr>\s*<tr class=\"said\">.*?Not this", page, re.DOTALL)
     assert re.search(r'<span class="muted">on line 2 [^<]*version 1', page)
 
 
-def test_a_comment_on_lines_that_are_not_shown_stands_above(client: Client, task: Task) -> None:
+def test_a_comment_on_hidden_lines_is_above(client: Client, task: Task) -> None:
     text = "".join(f"{number}\n" for number in range(50))
     work = make_artifact(task, text, text + "more\n")
     comment(task=task, actor=ADA, text="Far away", version=version_of(work), line=3)
@@ -335,7 +335,7 @@ def test_what_was_typed_stays_where_there_is_no_form_for_it_any_more(
     assert re.search(r"<textarea [^>]*readonly[^>]*>\s*My words</textarea>", answer.content.decode())
 
 
-def test_line_ends_of_a_form_count_once_in_words_of_a_verdict(client: Client, task: Task) -> None:
+def test_line_ends_count_once_in_a_decision(client: Client, task: Task) -> None:
     words = "\r\n".join(["x"] * 4_500)
     assert _post(client, task, do="request_revision", words=words, seen="in_review:0").status_code == 302
     task.refresh_from_db()
@@ -366,14 +366,14 @@ def test_the_last_approval_leads_to_the_inbox(client: Client, task: Task) -> Non
     assert 'class="note success" id="not-in-review"' in _review(client, task)
 
 
-def test_who_was_slower_keeps_the_words_and_hears_who_was_faster(client: Client, task: Task) -> None:
+def test_a_late_decision_gets_a_conflict_and_keeps_the_input(client: Client, task: Task) -> None:
     make_event(task, Verb.APPROVE, actor_name="bo", after={"status": "completed"})
     answer = _post(client, task, do="request_revision", words="My words", seen="in_review:7")
     page = answer.content.decode()
     assert answer.status_code == 409 and "bo" in note_of(page, "conflict") and ">My words</textarea>" in page
 
 
-def test_sending_back_needs_words_or_a_comment(client: Client, task: Task) -> None:
+def test_requesting_changes_needs_a_reason_or_a_comment(client: Client, task: Task) -> None:
     answer = _post(client, task, do="request_revision", words=" ", seen="in_review:0")
     assert answer.status_code == 400 and note_of(answer.content.decode(), "invalid")
     comment(task=task, actor=ADA, text="Here")

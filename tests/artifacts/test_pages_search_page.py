@@ -38,7 +38,7 @@ def headings(page: str) -> list[str]:
     return re.findall(r'<h2 id="(\w+)"', page[: page.find("<dialog")])
 
 
-def test_a_name_finds_projects_specialists_and_sessions_before_words(reader: Client, project: Project) -> None:
+def test_name_matches_come_before_full_text_matches(reader: Client, project: Project) -> None:
     task = make_task(project, title="Feed the okapi")
     session = make_session(project, client_name="Okapi Code")
     Specialist.objects.create(project=project, name="okapi-keeper", role_definition="You keep okapis.")

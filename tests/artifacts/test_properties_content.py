@@ -91,7 +91,7 @@ def test_a_range_is_exact_or_refused(text: str, offset: int, limit: int) -> None
 
 
 @given(st.lists(TEXTS, min_size=2, max_size=4))
-def test_every_version_of_a_work_stays_readable(texts: list[str]) -> None:
+def test_every_version_of_an_artifact_stays_readable(texts: list[str]) -> None:
     with undone():
         artifact = make_artifact(make_task(make_project()), *texts)
         assert [storage.text_of(version_of(artifact, n).content) for n in range(1, len(texts) + 1)] == texts
@@ -110,11 +110,11 @@ def test_half_a_surrogate_pair_is_refused_before_anything_is_stored(before: str,
 
 
 @given(st.text(alphabet=" \t\r\n\u00a0\u2003", max_size=10))
-def test_a_work_of_blanks_alone_is_refused(blanks: str) -> None:
+def test_an_artifact_of_blanks_alone_is_refused(blanks: str) -> None:
     with pytest.raises(Invalid, match="detailed_work"):
         prepare_text(blanks)
 
 
 @given(TEXTS.filter(str.strip))
-def test_any_other_text_is_a_work(text: str) -> None:
+def test_any_other_text_is_an_artifact(text: str) -> None:
     assert prepare_text(text).sha256 == hashlib.sha256(text.encode()).hexdigest()

@@ -92,7 +92,7 @@ def test_of_several_paths_each_is_kept_once_or_named_as_a_problem(paths: list[st
 
 
 @pytest.mark.parametrize("number", [PATHS_LIMIT, PATHS_LIMIT + 1])
-def test_more_paths_than_one_work_may_have_are_refused_together(number: int) -> None:
+def test_more_paths_than_one_artifact_may_have_are_refused_together(number: int) -> None:
     good, problems = all_normalised([f"file{n}" for n in range(number)])
     assert len(good) == (number if number <= PATHS_LIMIT else 0)
     assert [problem["at"] for problem in problems] == ([] if number <= PATHS_LIMIT else ["file_paths"])

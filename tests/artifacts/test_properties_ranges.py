@@ -89,7 +89,7 @@ def test_a_range_is_the_slice(text: str, block: int, unit: artifacts.Unit, data:
 
 
 @given(TEXTS, SIZES, UNITS, st.lists(st.integers(1, 30), min_size=1, max_size=4))
-def test_ranges_add_up_to_the_whole(text: str, block: int, unit: artifacts.Unit, limits: list[int]) -> None:
+def test_ranges_add_up_to_everything(text: str, block: int, unit: artifacts.Unit, limits: list[int]) -> None:
     with in_blocks_of(block):
         assert read_through(delivered(text.encode()), unit, limits) == sliced(text, unit, 0, 10**9)
 
@@ -171,7 +171,7 @@ def test_at_the_edge_of_a_block_every_range_is_exact(edge: str, unit: artifacts.
                 assert given_back(found) == sliced(text, unit, offset, offset + limit)
 
 
-def test_a_line_that_is_too_long_tells_where_to_read_it_in_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_is_too_long_shows_where_to_read_it_in_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(artifacts, "SHOWN_LIMIT", 50)
     for block in (7, 64, 4096):
         with in_blocks_of(block):

@@ -73,7 +73,7 @@ def test_a_line_is_found_in_the_part_that_it_begins_in() -> None:
     assert part_of_line(content, 10**9) == part_at(content, 10**9) == len(whole)
 
 
-def test_code_is_cut_behind_a_blank_line() -> None:
+def test_code_is_cut_after_a_blank_line() -> None:
     for part in everything(stored(CODE))[1:]:
         assert part.text.startswith("def ")
 
@@ -95,7 +95,7 @@ def test_numbers_of_lines_go_on() -> None:
     assert '<span class="k">def</span>' in html
 
 
-def test_a_later_part_is_coloured_by_how_the_whole_begins() -> None:
+def test_a_later_part_is_coloured_by_how_the_text_begins() -> None:
     content = stored("#!/usr/bin/env python3\n" + CODE)
     assert '<span class="k">def</span>' in coloured(content, parts_of(content, 2)[0], "").html
 
@@ -107,7 +107,7 @@ def test_lines_before_a_place_are_counted_in_the_frames_before_it() -> None:
         assert slices.ends_before(content, offset) == text.count("\n", 0, offset)
 
 
-def test_what_cannot_be_coloured_in_time_has_its_lines_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_coloured_in_time_has_its_lines_anyway(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "_workers", sandbox.two_workers())
     monkeypatch.setattr(sandbox, "SECONDS", 0.01)
     content = stored("<b>\nx\n")

@@ -44,14 +44,14 @@ def test_tasks_are_found_by_title_description_context_and_id(ada: Assistant) -> 
     assert found(ada, "fortran") == found(ada, "ledger") == [plan]
 
 
-def test_a_task_is_told_with_its_title_and_state(ada: Assistant) -> None:
+def test_a_task_is_reported_with_its_title_and_state(ada: Assistant) -> None:
     task = ada.plan("Weigh the zebras")["Weigh the zebras"]
     only = hit(ada, "zebras")
     assert (only["kind"], only["task_id"], only["title"]) == ("task", task, "Weigh the zebras")
     assert (only["status"], only["snippet"]) == ("pending", "Do Weigh the zebras")
 
 
-def test_work_is_found_by_its_text_summary_and_paths(ada: Assistant) -> None:
+def test_an_artifact_is_found_by_its_text_summary_and_paths(ada: Assistant) -> None:
     artifact = deliver(ada, "All about okapis.", summary="Seen in Epulu", file_paths=["notes/animals/shy-ones.md"])
     for query in ("okapis", "epulu", "shy-ones.md", "notes/animals", artifact):
         assert artifact in found(ada, query, kinds=["artifact"]), query
@@ -73,7 +73,7 @@ def test_reading_from_the_offset_of_a_hit_shows_it(ada: Assistant, place: int) -
     ["\u6f22\u5b57" * 1500, "x" * 3000, "-" * 3000, "\U0001f600" * 1500],
     ids=["han", "a letter", "a sign", "a picture"],
 )
-def test_behind_a_run_without_spaces_a_hit_is_shown_where_it_is(ada: Assistant, run: str) -> None:
+def test_after_a_run_without_spaces_a_hit_is_shown_where_it_is(ada: Assistant, run: str) -> None:
     deliver(ada, f"{run} the needle is here")
     assert "needle" in hit(ada, "needle")["snippet"]
 
@@ -136,7 +136,7 @@ def test_the_next_version_replaces_the_words_of_the_last(ada: Assistant) -> None
     assert found(ada, "zebras") == found(ada, "stripes") == []
 
 
-def test_a_summary_is_found_with_its_task_and_its_work(ada: Assistant) -> None:
+def test_a_summary_is_found_with_its_task_and_its_artifact(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     artifact = ada.complete(task, summary="About wombats")["artifact_info"]["artifact_id"]
     assert sorted(found(ada, "wombats")) == sorted([artifact, task])
@@ -184,7 +184,7 @@ def test_words_of_a_filter_are_no_filter(ada: Assistant) -> None:
         assert "hits" not in ada.call("search", query=query), query
 
 
-def test_answers_are_small_and_pages_tell_everything_once(ada: Assistant) -> None:
+def test_answers_are_small_and_pages_show_everything_once(ada: Assistant) -> None:
     ada.plan(*[f"Okapi {number}" for number in range(60)], context="okapi " * 100)
     seen: list[str] = []
     cursor: dict[str, str] = {}

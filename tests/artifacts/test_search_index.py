@@ -32,7 +32,7 @@ def long_work(ada: Assistant, *, kept: str = "needle", task: str = "") -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_long_work_is_indexed_when_its_delivery_holds(ada: Assistant) -> None:
+def test_a_long_artifact_is_indexed_when_its_delivery_holds(ada: Assistant) -> None:
     long_work(ada)
     assert total("needle") == 1
     assert search("needle", project=None).hits[0].snippet.offset > len(LONG) - 200
@@ -66,7 +66,7 @@ def test_a_newer_version_wins_over_one_that_is_being_indexed(ada: Assistant, mon
     assert not SearchBacklog.objects.exists()
 
 
-def test_a_work_that_shrinks_leaves_no_words_behind(ada: Assistant) -> None:
+def test_an_artifact_that_shrinks_leaves_no_words_behind(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     long_work(ada, task=task)
     index.catch_up()
@@ -78,7 +78,7 @@ def test_a_work_that_shrinks_leaves_no_words_behind(ada: Assistant) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("size", [10, 100_000])
-def test_a_task_that_is_renamed_gives_its_work_the_new_name(ada: Assistant, size: int) -> None:
+def test_a_task_that_is_renamed_gives_its_artifact_the_new_name(ada: Assistant, size: int) -> None:
     task = ada.plan("Zebras and giraffes")["Zebras and giraffes"]
     artifact = ada.complete(task, detailed_work="x" * size, file_paths=["a.md"])["artifact_info"]["artifact_id"]
     ada.call("update_task", task_id=task, action="request_revision", reason="Mend it")
@@ -88,7 +88,7 @@ def test_a_task_that_is_renamed_gives_its_work_the_new_name(ada: Assistant, size
     assert total("a.md") == 1 and total("zebras") == 0
 
 
-def test_the_words_behind_a_million_characters_are_found_inside_alone(ada: Assistant) -> None:
+def test_the_words_after_a_million_characters_are_found_inside_alone(ada: Assistant) -> None:
     done = ada.complete(ada.plan("A")["A"], detailed_work=f"{'x ' * (PIECE * PIECES // 2)} needle")
     index.catch_up()
     assert total("needle") == 0
@@ -102,7 +102,7 @@ def test_what_is_noted_but_gone_is_forgotten(ada: Assistant) -> None:
     assert not SearchBacklog.objects.exists()
 
 
-def test_damaged_work_is_still_found_by_what_it_is_about(ada: Assistant) -> None:
+def test_a_damaged_artifact_is_still_found_by_what_it_is_about(ada: Assistant) -> None:
     from artifacts.storage import path_of
 
     artifact = Artifact.objects.get(public_id=long_work(ada))
@@ -112,7 +112,7 @@ def test_damaged_work_is_still_found_by_what_it_is_about(ada: Assistant) -> None
     assert not SearchBacklog.objects.exists()
 
 
-def test_work_that_the_system_does_not_read_holds_up_no_other(ada: Assistant) -> None:
+def test_an_artifact_that_the_system_does_not_read_holds_up_no_other(ada: Assistant) -> None:
     from artifacts.storage import path_of
 
     artifact = Artifact.objects.get(public_id=long_work(ada))
@@ -124,7 +124,7 @@ def test_work_that_the_system_does_not_read_holds_up_no_other(ada: Assistant) ->
     assert not SearchBacklog.objects.exists()
 
 
-def test_everything_is_indexed_anew_by_a_command(ada: Assistant, capsys: pytest.CaptureFixture[str]) -> None:
+def test_everything_is_indexed_again_by_a_command(ada: Assistant, capsys: pytest.CaptureFixture[str]) -> None:
     ada.complete(ada.plan("Okapi")["Okapi"], detailed_work="needle")
     SearchDocument.objects.all().delete()
     assert total("needle") == total("okapi") == 0

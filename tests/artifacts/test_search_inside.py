@@ -25,7 +25,7 @@ def places(ada: Assistant, query: str, artifact: str, **more: Any) -> list[int]:
         cursor = {"cursor": answer["cursor"]}
 
 
-def test_every_place_is_told_once_in_the_order_of_the_work(ada: Assistant) -> None:
+def test_every_place_is_reported_once_in_the_order_of_the_artifact(ada: Assistant) -> None:
     artifact = deliver(ada, ("x" * FAR + " needle ") * 40)
     found = places(ada, "needle", artifact)
     assert found == sorted(set(found))
@@ -33,7 +33,7 @@ def test_every_place_is_told_once_in_the_order_of_the_work(ada: Assistant) -> No
 
 
 @pytest.mark.parametrize("size", [1_000, 300_000, 3_000_000])
-def test_a_work_of_any_size_is_looked_through_to_its_end(ada: Assistant, size: int) -> None:
+def test_an_artifact_of_any_size_is_looked_through_to_its_end(ada: Assistant, size: int) -> None:
     filler = "Grüße 漢字 🎉\r\n"
     artifact = deliver(ada, filler * (size // len(filler)) + "the very last needle")
     (offset,) = places(ada, "LAST needle", artifact)
@@ -56,7 +56,7 @@ def test_terms_count_where_they_are_near_to_each_other(ada: Assistant) -> None:
     assert len(text) - offset < 100
 
 
-def test_where_no_place_has_all_terms_some_are_told(ada: Assistant) -> None:
+def test_where_no_place_has_all_terms_some_are_reported(ada: Assistant) -> None:
     artifact = deliver(ada, "a cat " + "." * FAR + " a dog")
     answer = ada.call("search", query="cat dog", in_artifact=artifact)
     assert (answer["total"], bool(answer["next"])) == (2, True)

@@ -20,7 +20,7 @@ def found(text: str, query: str, **more: int | bool) -> Matches:
     return find_lines(storage.insert(storage.prepare(text)), terms_of(query), **facts)  # type: ignore[arg-type]
 
 
-def test_lines_are_told_with_their_numbers_and_marks() -> None:
+def test_lines_are_reported_with_their_numbers_and_marks() -> None:
     text = "def save(self):\n    pass\n\ndef load(self):\n    self.save()\n"
     hits = found(text, "SAVE").lines
     assert [(hit.number, hit.offset, hit.is_near) for hit in hits] == [(1, 4, True), (5, text.rindex("save"), True)]
@@ -32,7 +32,7 @@ def test_lines_are_told_with_their_numbers_and_marks() -> None:
 
 @settings(max_examples=50)
 @given(st.lists(st.sampled_from(["needle", "hay", "", "x" * 3_000, "a needle and a needle"]), max_size=400))
-def test_every_line_is_found_once_whatever_stands_around_it(rows: list[str]) -> None:
+def test_every_line_is_found_once_whatever_is_around_it(rows: list[str]) -> None:
     text = "\n".join(rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("artifacts.search.inside._BLOCK", 20_000)

@@ -34,7 +34,7 @@ def test_the_newest_comes_first_with_what_is_known_of_it(ada: Assistant) -> None
     }
 
 
-def test_a_plan_stands_for_all_that_is_below_it(ada: Assistant) -> None:
+def test_a_plan_is_for_all_that_is_below_it(ada: Assistant) -> None:
     one, two = ada.plan("A", "B"), ada.plan("C")
     works = {name: deliver(ada, task) for name, task in (one | two).items() if name != "plan"}
     assert listed(ada, task_id=one["plan"]) == [works["B"], works["A"]]
@@ -62,7 +62,7 @@ def test_kinds_narrow_it(ada: Assistant) -> None:
 
 
 @pytest.mark.parametrize("path", [{}, {"path": "src"}])
-def test_pages_tell_each_once_in_small_answers(ada: Assistant, path: dict[str, str]) -> None:
+def test_pages_show_each_once_in_small_answers(ada: Assistant, path: dict[str, str]) -> None:
     ids = ada.plan(*map(str, range(25)))
     made = [
         deliver(
@@ -85,7 +85,7 @@ def test_pages_tell_each_once_in_small_answers(ada: Assistant, path: dict[str, s
     assert ada.refused("list_artifacts", cursor="x")["code"] == "invalid"
 
 
-def test_a_work_that_is_delivered_again_is_told_with_its_version(ada: Assistant) -> None:
+def test_an_artifact_that_is_delivered_again_is_reported_with_its_version(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     deliver(ada, task, detailed_work="One")
     ada.call("update_task", task_id=task, action="request_revision", reason="Mend it")

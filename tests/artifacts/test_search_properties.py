@@ -44,7 +44,7 @@ def test_any_text_finds_something_or_nothing_and_never_breaks(query: str) -> Non
 
 @one_in(2)
 @given(WORDS)
-def test_every_word_of_a_work_finds_it(words: list[str]) -> None:
+def test_every_word_of_an_artifact_finds_it(words: list[str]) -> None:
     with undone():
         artifact = delivered("-".join(words))
         for query in (*words, " ".join(words), "-".join(words), f'"{" ".join(words)}"', f"{words[0]}*"):

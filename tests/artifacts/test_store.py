@@ -71,7 +71,7 @@ def test_bytes_of_any_size_come_back(shelf: Shelf, size: int, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 1), (0, 4096), (4095, 4097), (5000, 20_000), (70_000, 10**9)])
-def test_any_stretch_is_read_apart(shelf: Shelf, start: int, stop: int) -> None:
+def test_any_range_is_read_by_itself(shelf: Shelf, start: int, stop: int) -> None:
     data = TEXT.encode()
     content = stored(data)
     assert b"".join(storage.stretch(content, start, min(stop, len(data)))) == data[start:stop]
@@ -92,14 +92,14 @@ def test_identical_bytes_are_kept_once(shelf: Shelf) -> None:
     assert shelf.names() == [first.stored_as]
 
 
-def test_two_who_store_the_same_new_bytes_both_find_them_whole(shelf: Shelf) -> None:
+def test_two_who_store_the_same_new_bytes_both_find_them_complete(shelf: Shelf) -> None:
     first, second = storage.prepare(TEXT), storage.prepare(TEXT)
     assert len(shelf.names()) == 2
     for prepared in (first, second, first):
         assert storage.text_of(storage.insert(prepared)) == TEXT
 
 
-def test_whoever_found_the_bytes_does_not_undo_what_healed_them_since(folder_shelf: Shelf) -> None:
+def test_finding_the_bytes_does_not_undo_a_later_repair(folder_shelf: Shelf) -> None:
     first = stored(TEXT.encode())
     found = storage.prepare(TEXT)  # proven good here
     (storage.folder() / place_of(first.stored_as)).write_bytes(b"rotten")
@@ -113,7 +113,9 @@ def test_a_stored_file_holds_exactly_the_delivered_bytes(shelf: Shelf) -> None:
     assert shelf.read(stored(TEXT.encode()).stored_as) == TEXT.encode()
 
 
-def test_a_large_work_is_stored_and_read_in_little_memory(folder_shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_artifact_is_stored_and_read_in_little_memory(
+    folder_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(block_index, "BLOCK_BYTES", 256 * 1024)
     piece = TEXT.encode() * 10
     tracemalloc.start()

@@ -136,7 +136,7 @@ def test_a_row_that_is_found_by_a_delivery_is_not_removed_before_the_delivery_na
     assert storage.text_of(storage.insert(prepared)) == WORK
 
 
-def test_a_row_that_is_removed_before_a_delivery_finds_it_is_made_anew() -> None:
+def test_a_row_that_is_removed_before_a_delivery_finds_it_is_made_again() -> None:
     before = named()
     assert remove_row(before.pk)
     after = storage.insert(storage.prepare(WORK))
@@ -145,7 +145,7 @@ def test_a_row_that_is_removed_before_a_delivery_finds_it_is_made_anew() -> None
     assert storage.text_of(Content.objects.get()) == WORK
 
 
-def test_a_row_whose_version_came_meanwhile_is_not_removed() -> None:
+def test_a_row_whose_version_came_first_is_not_removed() -> None:
     content = named()
     make_artifact(make_task(make_project()), "Other").versions.update(content=content)
     assert not remove_row(content.pk)

@@ -68,7 +68,7 @@ def test_a_file_says_what_is_known_of_its_latest_version(project: Project, task:
     assert (file.version, file.size_bytes, file.task_id) == (2, 8, task.public_id)
 
 
-def test_works_of_several_tasks_at_one_path_are_all_listed(project: Project, task: Task) -> None:
+def test_artifacts_of_several_tasks_at_one_path_are_all_listed(project: Project, task: Task) -> None:
     first, second = make_artifact(task, paths=["a"]), make_artifact(make_task(project), paths=["a"])
     assert [file.artifact_id for file in tree.folder_of(project, limit=9, path="").files] == [
         first.public_id,
@@ -77,7 +77,7 @@ def test_works_of_several_tasks_at_one_path_are_all_listed(project: Project, tas
     assert listed(project, limit=1) == ["a", "a"]
 
 
-def test_works_without_a_path_lie_apart_the_newest_first(project: Project, task: Task) -> None:
+def test_artifacts_without_a_path_are_listed_separately_the_newest_first(project: Project, task: Task) -> None:
     old, new = make_artifact(task), make_artifact(task)
     make_artifact(task, paths=["(no path)/x"])
     top = tree.folder_of(project, "", limit=9)
@@ -133,7 +133,7 @@ def test_every_folder_lists_exactly_what_is_in_it_whatever_the_names(texts: list
         assert tree.folder_of(project, folder, limit=100).folders == below
 
 
-def test_ten_thousand_works_are_listed_in_few_quick_queries_that_read_no_more_than_a_page(task: Task) -> None:
+def test_ten_thousand_artifacts_are_listed_in_few_quick_queries_that_read_no_more_than_a_page(task: Task) -> None:
     make_many(task, 500)
     artifact = make_artifact(task)
     ArtifactPath.objects.bulk_create(
@@ -181,7 +181,7 @@ def test_odd_names_of_folders_are_found_by_their_links(task: Task, client: Clien
 
 
 def test_an_empty_project_says_how_files_come_about(project: Project, client: Client) -> None:
-    assert "with <code>file_paths</code> appears here" in html_of(signed_in(client).get("/projects/shop/files/"))
+    assert "<code>file_paths</code>" in html_of(signed_in(client).get("/projects/shop/files/"))
 
 
 def test_a_folder_that_is_none_is_not_found(task: Task, client: Client) -> None:
@@ -205,7 +205,7 @@ def test_pages_of_a_large_folder_follow_each_other(task: Task, client: Client) -
     assert ">100<" in second and ">149<" in second and ">099<" not in second and "First page" in second
 
 
-def test_works_without_a_path_have_a_page(task: Task, client: Client) -> None:
+def test_artifacts_without_a_path_have_a_page(task: Task, client: Client) -> None:
     artifact = make_artifact(task)
     signed_in(client)
     assert "?pathless=true" in html_of(client.get("/projects/shop/files/"))

@@ -64,7 +64,7 @@ def test_a_commit_that_comes_second_finds_the_version_where_the_bytes_were(
     assert ArtifactVersion.objects.count() == 1
 
 
-def test_a_commit_of_what_was_aborted_meanwhile_says_so(
+def test_a_commit_of_what_was_aborted_by_now_says_so(
     ada: Assistant, task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload = begin(ada, task)
@@ -74,7 +74,7 @@ def test_a_commit_of_what_was_aborted_meanwhile_says_so(
         prepare_upload(row(upload))
 
 
-def test_a_part_for_an_upload_that_is_gone_meanwhile_is_not_found(ada: Assistant, task: str) -> None:
+def test_a_part_for_an_upload_that_is_gone_by_now_is_not_found(ada: Assistant, task: str) -> None:
     known = row(begin(ada, task))
     append(ada, known.public_id, 0, "some")
     Upload.objects.all().delete()
@@ -101,9 +101,7 @@ def test_an_upload_that_goes_while_a_part_is_written_is_not_found(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_part_that_comes_too_late_leaves_no_file_and_is_told_that_it_was_not_stored(
-    ada: Assistant, task: str
-) -> None:
+def test_a_part_that_comes_too_late_leaves_no_file_and_is_refused(ada: Assistant, task: str) -> None:
     upload = begin(ada, task)
     append(ada, upload, 0, "The work")
     commit_by_tool(ada, upload)

@@ -77,7 +77,7 @@ def test_a_process_killed_after_its_commit_leaves_only_staged_bytes_to_sweep(pro
     assert processes.do("commit", upload=upload)["version"] == 1
 
 
-def test_of_two_processes_at_one_offset_one_stores_and_the_other_is_told(processes: Uploader, home: Path) -> None:
+def test_of_two_processes_at_one_offset_one_stores_and_the_other_is_refused(processes: Uploader, home: Path) -> None:
     with uploader(home) as others:
         for turn in range(20):
             upload = processes.do("begin")["upload"]

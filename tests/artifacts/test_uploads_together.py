@@ -40,7 +40,7 @@ def versions(task: str) -> list[int]:
     return list(Artifact.objects.filter(task__public_id=task).order_by("pk").values_list("version", flat=True))
 
 
-def test_works_without_a_path_of_one_delivery_are_one_artifact_each(ada: Assistant, task: str) -> None:
+def test_artifacts_without_a_path_of_one_delivery_are_one_artifact_each(ada: Assistant, task: str) -> None:
     complete(ada, task, *(begin(ada, task, f"work {number}") for number in range(3)))
     assert versions(task) == [1, 1, 1]
     ada.call("update_task", task_id=task, action="request_revision", reason="Again")
@@ -48,12 +48,12 @@ def test_works_without_a_path_of_one_delivery_are_one_artifact_each(ada: Assista
     assert versions(task) == [2, 2, 2, 1]
 
 
-def test_a_work_at_more_paths_replaces_no_other_of_its_delivery(ada: Assistant, task: str) -> None:
+def test_an_artifact_at_more_paths_replaces_no_other_of_its_delivery(ada: Assistant, task: str) -> None:
     complete(ada, task, begin(ada, task, "one", "a.md"), begin(ada, task, "two", "a.md", "b.md"))
     assert versions(task) == [1, 1]
 
 
-def test_the_same_path_twice_in_one_delivery_is_a_work_and_its_next_version(ada: Assistant, task: str) -> None:
+def test_the_same_path_twice_in_one_delivery_is_an_artifact_and_its_next_version(ada: Assistant, task: str) -> None:
     complete(ada, task, begin(ada, task, "one", "a.md"), begin(ada, task, "two", "a.md"))
     assert versions(task) == [2]
 
@@ -65,7 +65,7 @@ def test_each_commit_without_a_path_is_an_artifact_of_its_own(ada: Assistant, ta
     assert versions(task) == [1, 1, 1]
 
 
-def test_the_kind_of_a_completion_is_that_of_works_that_brought_none(ada: Assistant, task: str) -> None:
+def test_the_kind_of_a_completion_is_that_of_artifacts_that_brought_none(ada: Assistant, task: str) -> None:
     uploads = [begin(ada, task, "x = 1\n", "a.py")]
     told = ada.call("store_artifact", action="begin", task_id=task, text="y", artifact_type="test", file_paths=["b.py"])
     uploads.append(told["upload_id"])

@@ -51,7 +51,7 @@ def kept(text: str = TEXT) -> tuple[Artifact, Content]:
 
 
 @pytest.mark.django_db
-def test_what_is_sound_is_counted_and_nothing_is_told(shelf: Shelf) -> None:
+def test_what_is_sound_is_counted_and_nothing_is_reported(shelf: Shelf) -> None:
     kept()
     kept("Small")
     code, found, totals = told()
@@ -61,7 +61,7 @@ def test_what_is_sound_is_counted_and_nothing_is_told(shelf: Shelf) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("repair", [False, True])
-def test_missing_bytes_are_told_with_what_they_hurt_and_stay_missing(shelf: Shelf, repair: bool) -> None:
+def test_missing_bytes_are_reported_with_what_they_hurt_and_stay_missing(shelf: Shelf, repair: bool) -> None:
     artifact, content = kept()
     shelf.remove(content.stored_as)
     for _ in range(2):
@@ -73,7 +73,7 @@ def test_missing_bytes_are_told_with_what_they_hurt_and_stay_missing(shelf: Shel
 
 
 @pytest.mark.django_db
-def test_damaged_bytes_are_put_aside_and_a_new_delivery_heals_every_version(shelf: Shelf) -> None:
+def test_damaged_bytes_are_put_aside_and_a_new_delivery_repairs_every_version(shelf: Shelf) -> None:
     artifact, content = kept()
     shelf.write(content.stored_as, shelf.read(content.stored_as)[:-1])
     assert told()[1][0]["what"] == "damaged"
@@ -97,7 +97,7 @@ def mirrored(artifact: Artifact, folder: Path, data: bytes, *, on: bool = True) 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("harm", ["gone", "damaged", "in the row"])
-def test_a_mirror_that_has_the_same_bytes_heals_them(shelf: Shelf, folder: Path, harm: str) -> None:
+def test_a_mirror_that_has_the_same_bytes_repairs_them(shelf: Shelf, folder: Path, harm: str) -> None:
     text = "Small" if harm == "in the row" else TEXT
     artifact, content = kept(text)
     if harm == "gone":
@@ -115,7 +115,7 @@ def test_a_mirror_that_has_the_same_bytes_heals_them(shelf: Shelf, folder: Path,
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("other", ["other bytes", "a link", "switched off", "no folder"])
-def test_a_mirror_with_anything_else_heals_nothing(folder_shelf: Shelf, folder: Path, other: str) -> None:
+def test_a_mirror_with_anything_else_repairs_nothing(folder_shelf: Shelf, folder: Path, other: str) -> None:
     artifact, content = kept()
     folder_shelf.remove(content.stored_as)
     same_size = TEXT.encode()[::-1] if other == "other bytes" else TEXT.encode()
@@ -130,7 +130,7 @@ def test_a_mirror_with_anything_else_heals_nothing(folder_shelf: Shelf, folder: 
 
 
 @pytest.mark.django_db
-def test_damage_in_a_row_is_told() -> None:
+def test_damage_in_a_row_is_reported() -> None:
     artifact, _ = kept("Good")
     Content.objects.update(data=b"Evil")
     code, [finding], _ = told(repair=True)
@@ -148,7 +148,7 @@ def test_damage_in_a_row_is_told() -> None:
         ("wrong counts", {"size_chars": None, "size_lines": None}),
     ],
 )
-def test_a_row_is_mended_from_good_bytes(shelf: Shelf, what: str, wrong: dict[str, Any]) -> None:
+def test_a_row_is_repaired_from_good_bytes(shelf: Shelf, what: str, wrong: dict[str, Any]) -> None:
     artifact, before = kept()
     Content.objects.update(**wrong)
     code, [finding], _ = told()
@@ -163,7 +163,7 @@ def test_a_row_is_mended_from_good_bytes(shelf: Shelf, what: str, wrong: dict[st
 
 
 @pytest.mark.django_db
-def test_what_nothing_names_is_told_and_removed_when_it_is_a_day_old(
+def test_what_nothing_names_is_reported_and_removed_when_it_is_a_day_old(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone, content = kept()
@@ -188,7 +188,7 @@ def test_what_nothing_names_is_told_and_removed_when_it_is_a_day_old(
 
 
 @pytest.mark.django_db
-def test_people_are_told_in_lines_and_a_last_one_with_totals(folder_shelf: Shelf) -> None:
+def test_people_get_lines_and_the_totals_last(folder_shelf: Shelf) -> None:
     artifact, content = kept()
     folder_shelf.remove(content.stored_as)
     out = io.StringIO()
@@ -202,7 +202,7 @@ def test_people_are_told_in_lines_and_a_last_one_with_totals(folder_shelf: Shelf
 
 
 @pytest.mark.django_db
-def test_a_content_that_is_delivered_anew_while_it_is_looked_at_is_not_told(
+def test_a_content_that_is_delivered_again_while_it_is_looked_at_is_not_reported(
     folder_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, content = kept()
@@ -218,7 +218,7 @@ def test_a_content_that_is_delivered_anew_while_it_is_looked_at_is_not_told(
 
 
 @pytest.mark.django_db
-def test_it_holds_little_however_large_the_work(folder_shelf: Shelf) -> None:
+def test_memory_stays_small_however_large_the_artifact(folder_shelf: Shelf) -> None:
     import tracemalloc
 
     with storage.Writer() as writer:
@@ -254,7 +254,7 @@ def finished(process: subprocess.Popen[str]) -> int:
     return int(out)
 
 
-def test_while_others_deliver_and_remove_nothing_false_is_told(fresh_home: Path) -> None:
+def test_while_others_deliver_and_remove_nothing_false_is_reported(fresh_home: Path) -> None:
     assert manage(fresh_home, "artifacts", "verify").returncode == 0
     with storer(fresh_home, "deliver", "8") as first, storer(fresh_home, "deliver", "8") as second:
         while first.poll() is None:
@@ -278,7 +278,7 @@ def test_a_sweep_never_takes_what_is_being_delivered_again(fresh_home: Path) -> 
 
 
 @pytest.mark.django_db
-def test_a_file_that_the_system_does_not_read_is_told_and_the_others_are_read(folder_shelf: Shelf) -> None:
+def test_a_file_that_the_system_does_not_read_is_reported_and_the_others_are_read(folder_shelf: Shelf) -> None:
     _, unread = kept(TEXT)
     _, missing = kept(TEXT[::-1])
     path = storage.path_of(unread.sha256)
@@ -316,7 +316,7 @@ def test_a_file_of_a_mirror_that_is_swapped_while_it_is_looked_at_is_not_opened(
 
 
 @pytest.mark.django_db
-def test_what_the_system_does_not_read_is_refused_as_passing_and_stored_anew(folder_shelf: Shelf) -> None:
+def test_what_the_system_does_not_read_is_refused_as_passing_and_stored_again(folder_shelf: Shelf) -> None:
     artifact, content = kept()
     path = storage.path_of(content.sha256)
     path.unlink()

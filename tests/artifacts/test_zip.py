@@ -131,7 +131,7 @@ def test_pages_lead_to_the_same_zips(project: Project, client: Client) -> None:
     assert texts(client.get("/projects/shop/files.zip?path=src%2F")) == {"src/a": "x"}
 
 
-def test_nobody_gets_a_zip_of_what_they_may_not_see(project: Project, task: Task, client: Client) -> None:
+def test_no_one_gets_a_zip_of_what_they_may_not_see(project: Project, task: Task, client: Client) -> None:
     make_artifact(task, "x", paths=["a"])
     bound = rest(scopes=("read",), project=make_project("other"))
     bound.refused(404, "GET", f"/tasks/{task.public_id}/artifacts.zip")
@@ -141,13 +141,13 @@ def test_nobody_gets_a_zip_of_what_they_may_not_see(project: Project, task: Task
         assert client.get(address).status_code == 302
 
 
-def test_a_head_tells_the_type_and_sends_nothing(task: Task) -> None:
+def test_a_head_shows_the_type_and_sends_nothing(task: Task) -> None:
     make_artifact(task, "x", paths=["a"])
     answer = rest().send("HEAD", f"/tasks/{task.public_id}/artifacts.zip")
     assert (answer.status_code, answer["Content-Type"], answer.content) == (200, "application/zip", b"")
 
 
-def test_damaged_work_is_replaced_by_a_file_that_says_so(task: Task) -> None:
+def test_a_damaged_artifact_is_replaced_by_a_file_that_says_so(task: Task) -> None:
     for name in ("a.txt", "z.txt"):
         make_artifact(task, name, paths=[name])
     spoilt = make_artifact(task, "spoilt", paths=["m/spoilt.txt"])
@@ -166,7 +166,7 @@ def test_damaged_work_is_replaced_by_a_file_that_says_so(task: Task) -> None:
     }
 
 
-def test_work_that_goes_bad_while_it_is_sent_makes_a_zip_that_no_program_takes(
+def test_an_artifact_that_goes_bad_while_it_is_sent_makes_a_zip_that_no_program_takes(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_artifact(task, LARGE, paths=["large.txt"])
@@ -188,7 +188,7 @@ def test_work_that_goes_bad_while_it_is_sent_makes_a_zip_that_no_program_takes(
         zipfile.ZipFile(io.BytesIO(sent))
 
 
-def test_a_thousand_works_are_zipped_with_their_bytes_read_one_by_one(task: Task, client: Client) -> None:
+def test_a_thousand_artifacts_are_zipped_with_their_bytes_read_one_by_one(task: Task, client: Client) -> None:
     make_many(task, 1_000)
     pieces = list(zip_stream.zipped(place_files(versions_in(task.project))))
     assert max(map(len, pieces)) < zip_stream.PIECE + 200_000

@@ -79,7 +79,7 @@ def test_a_line_is_gone_to_by_its_number_without_a_script(open_page: Open, work:
     expect(page.locator(".part > span[id]").nth(500)).to_be_attached()
 
 
-def test_words_are_found_and_lead_to_their_lines_without_a_script(open_page: Open, work: Artifact) -> None:
+def test_find_leads_to_lines_without_javascript(open_page: Open, work: Artifact) -> None:
     page = _opened(open_page, work, java_script_enabled=False)
     page.locator("input[name=find]").fill("return '4321'")
     page.locator("form:has(input[name=find]) button").click()
@@ -131,7 +131,7 @@ def test_beside_a_work_its_neighbours_are_one_click_away(open_page: Open, work: 
     expect(page.get_by_role("link", name="main.py")).to_be_hidden()
 
 
-def test_a_version_that_arrives_is_told_and_what_is_read_stays(open_page: Open, work: Artifact) -> None:
+def test_a_new_version_is_announced_and_the_text_stays(open_page: Open, work: Artifact) -> None:
     page = _opened(open_page, work)
     page.locator("#L9 a").first.click()
     page.locator("#L9").evaluate("line => { line.dataset.kept = 'yes'; }")

@@ -147,7 +147,7 @@ def _signed_in_by_link(browser: Browser, root: str, window: str) -> Page:
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-def test_the_colours_of_the_admin_can_be_told_apart(
+def test_colors_in_the_admin_have_enough_contrast(
     browser: Browser, live_server: Any, world: World, window: str
 ) -> None:
     """What else axe-core finds there is Django's own."""

@@ -87,7 +87,7 @@ def test_enter_opens_the_card(open_page: Open, project: Project) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("Wanted")
 
 
-def test_keys_do_nothing_while_somebody_types_or_has_switched_them_off(open_page: Open, project: Project) -> None:
+def test_shortcuts_are_inactive_while_typing_or_disabled(open_page: Open, project: Project) -> None:
     page = open_page(ADDRESS)
     page.locator(".filters input[name=q]").focus()
     page.keyboard.type("jlm")
@@ -104,7 +104,7 @@ def test_the_keys_of_the_board_are_listed(open_page: Open, project: Project) -> 
     expect(page.locator("#keys kbd")).to_have_text(["/", "j", "k", "l", "h", "m"])
 
 
-def test_a_lost_race_says_who_was_faster_and_shows_the_card_as_it_stands(open_page: Open, project: Project) -> None:
+def test_a_conflict_is_shown_on_the_board(open_page: Open, project: Project) -> None:
     page = open_page(ADDRESS)
     page.locator(_card(page, "Wanted")).locator(".act-on").click()
     take = page.locator("#dialog [data-verb=claim]")
@@ -148,7 +148,7 @@ def test_on_a_phone_columns_are_reached_by_links_and_cards_moved_by_touch(open_p
 
 
 @pytest.mark.parametrize("width", [390, 800, 1280, 2560])
-def test_the_page_itself_never_scrolls_sideways_whatever_stands_on_the_cards(
+def test_the_page_never_scrolls_sideways_whatever_the_cards_contain(
     open_page: Open, project: Project, width: int
 ) -> None:
     evil = "<b>\u202e" + "w" * 280

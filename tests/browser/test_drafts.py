@@ -58,7 +58,7 @@ def test_a_verdict_sent_after_signing_in_ran_out_is_there_again_after_signing_in
     expect(page.locator(OVERALL)).to_have_value("")
 
 
-def test_a_form_that_is_no_longer_valid_loses_no_words(open_page: Open, task: Task, complaints: list[str]) -> None:
+def test_an_expired_form_loses_no_input(open_page: Open, task: Task, complaints: list[str]) -> None:
     address = f"/tasks/{task.public_id}/review/"
     page = open_page(address)
     page.locator(OVERALL).fill(WORDS)
@@ -70,7 +70,7 @@ def test_a_form_that_is_no_longer_valid_loses_no_words(open_page: Open, task: Ta
     complaints.clear()  # the browser tells of the form that was refused
 
 
-def test_a_closed_form_is_opened_again_with_its_words_and_left_without_them(open_page: Open, task: Task) -> None:
+def test_a_closed_form_keeps_its_draft_until_it_is_cancelled(open_page: Open, task: Task) -> None:
     Task.objects.filter(pk=task.pk).update(status=Status.PENDING)
     page = open_page(f"/tasks/{task.public_id}/")
     reason = page.locator("#dialog textarea[name=reason]")
@@ -89,7 +89,7 @@ def test_a_closed_form_is_opened_again_with_its_words_and_left_without_them(open
     expect(reason).to_have_value("")
 
 
-def test_words_outlive_a_reload_and_go_with_what_is_sent(open_page: Open, task: Task) -> None:
+def test_drafts_survive_a_reload_until_they_are_sent(open_page: Open, task: Task) -> None:
     Task.objects.filter(pk=task.pk).update(status=Status.PENDING, is_ready=True)
     page = open_page(f"/tasks/{task.public_id}/complete/")
     page.locator("textarea[name=summary]").fill(WORDS)
@@ -100,7 +100,7 @@ def test_words_outlive_a_reload_and_go_with_what_is_sent(open_page: Open, task: 
     assert page.evaluate("Object.keys(sessionStorage)") == []
 
 
-def test_nobody_else_finds_them_in_the_tab(open_page: Open, task: Task) -> None:
+def test_other_users_do_not_see_drafts(open_page: Open, task: Task) -> None:
     address = f"/tasks/{task.public_id}/review/"
     page = open_page(address)
     page.locator(OVERALL).fill(WORDS)

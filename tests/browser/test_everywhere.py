@@ -62,7 +62,7 @@ def _problems(page: Page, status: int) -> list[str]:
 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("text", TEXTS)
-def test_every_page_stands_firm(open_page: Open, window: str, text: str) -> None:
+def test_every_page_withstands_hostile_and_long_texts(open_page: Open, window: str, text: str) -> None:
     world = make_world(TEXTS[text])
     page = open_page("/", **WINDOWS[window])
     problems: dict[str, list[str]] = {}

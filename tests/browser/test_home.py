@@ -38,7 +38,7 @@ def test_without_scripts_the_sample_loads_and_no_button_is_shown_that_does_nothi
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, {"width": 2560, "height": 1440}])
-def test_home_with_the_sample_fits_and_shuts_nobody_out(open_page: Open, theme: str, size: dict[str, int]) -> None:
+def test_home_with_the_sample_fits_and_is_accessible(open_page: Open, theme: str, size: dict[str, int]) -> None:
     load_sample(actor=Actor(kind="person", name="ada"))
     page = open_page("/", viewport=size, color_scheme=theme)
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
@@ -47,7 +47,7 @@ def test_home_with_the_sample_fits_and_shuts_nobody_out(open_page: Open, theme: 
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_first_visit_fits_a_phone_and_shuts_nobody_out(open_page: Open, theme: str) -> None:
+def test_the_first_visit_fits_a_phone_and_is_accessible(open_page: Open, theme: str) -> None:
     page = open_page("/", viewport=PHONE, color_scheme=theme)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     page.locator("details.other > summary").click()

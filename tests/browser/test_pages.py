@@ -130,9 +130,7 @@ def test_colours_of_code_can_be_read_in_light_and_dark(open_page: Open, addresse
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_signing_out_stands_in_the_menu_of_the_person(
-    open_page: Open, addresses: dict[str, str], scripts: bool
-) -> None:
+def test_sign_out_is_in_the_user_menu(open_page: Open, addresses: dict[str, str], scripts: bool) -> None:
     page = open_page("/", java_script_enabled=scripts)
     page.locator("[data-user-menu]").click()
     page.locator("[data-sign-out] button").click()

@@ -155,7 +155,7 @@ def test_every_page_is_there_without_javascript(open_page: Open, plan: Task) -> 
     assert download.value.suggested_filename == f"{plan.public_id}.md"
 
 
-def test_on_paper_everything_stands_there(open_page: Open, plan: Task) -> None:
+def test_print_shows_everything(open_page: Open, plan: Task) -> None:
     page = open_page(f"/tasks/{plan.public_id}/")
     page.locator("details[id^=below-] > summary").first.click()
     page.emulate_media(media="print")
@@ -174,7 +174,7 @@ def test_paper_says_which_parts_of_how_many_it_holds(open_page: Open, plan: Task
     expect(page.locator(".pager a[rel=next]")).to_be_hidden()
 
 
-def test_on_paper_the_graph_stands_there_in_words_too(open_page: Open, plan: Task) -> None:
+def test_print_includes_the_text_version_of_the_graph(open_page: Open, plan: Task) -> None:
     page = open_page(f"/tasks/{plan.public_id}/graph/")
     words = page.locator("#in-words li").first
     expect(words).to_be_hidden()

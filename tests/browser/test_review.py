@@ -130,7 +130,7 @@ def test_shift_and_a_click_make_a_range_and_escape_leaves_it(open_page: Open, ta
     expect(page.locator("a[data-line='9']")).to_be_focused()
 
 
-def test_words_are_kept_while_one_comments(open_page: Open, tasks: list[Task]) -> None:
+def test_the_overall_comment_is_kept_while_commenting_on_lines(open_page: Open, tasks: list[Task]) -> None:
     page = open_page(f"/tasks/{tasks[0].public_id}/review/")
     page.locator(OVERALL).fill("Half a thought")
     page.locator("a[data-line='3']").click()

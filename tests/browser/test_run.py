@@ -112,7 +112,7 @@ def test_every_verb_is_done_by_its_menu_while_the_page_stays(site: LiveSite, pag
     assert page.evaluate("window.mark") == "the same document"
 
 
-def test_whoever_comes_second_is_told_who_was_first(site: LiveSite, page: Page) -> None:
+def test_a_second_claim_gets_a_conflict(site: LiveSite, page: Page) -> None:
     (task,) = _plan(site, "Wanted by two")
     _open(site, page, f"/tasks/{task}/act/")
     page.evaluate("document.querySelector('#live')?.remove()")  # a page that has not heard of it yet

@@ -19,7 +19,7 @@ def project(transactional_db: None) -> Project:
     return project
 
 
-def test_a_stroke_leads_to_the_field_and_words_to_what_they_are_in(open_page: Open, project: Project) -> None:
+def test_slash_focuses_search_and_words_find_their_task(open_page: Open, project: Project) -> None:
     page = open_page("/projects/ledger/")
     page.keyboard.press("Escape")
     page.goto(page.url.replace("/projects/ledger/", "/tokens/"))
@@ -40,7 +40,7 @@ def test_on_the_page_of_search_a_stroke_leads_to_its_own_field(open_page: Open, 
     expect(page.get_by_role("searchbox")).to_have_count(1)
 
 
-def test_where_there_is_no_room_a_stroke_leads_to_the_page(open_page: Open, project: Project) -> None:
+def test_on_a_phone_slash_opens_the_search_page(open_page: Open, project: Project) -> None:
     page = open_page("/", **PHONE)
     expect(page.locator("header input[name=q]")).to_be_hidden()
     page.keyboard.press("/")
@@ -48,7 +48,7 @@ def test_where_there_is_no_room_a_stroke_leads_to_the_page(open_page: Open, proj
     expect(page.get_by_role("searchbox")).to_be_focused()
 
 
-def test_every_key_is_told_once(open_page: Open, project: Project) -> None:
+def test_every_shortcut_is_listed_once(open_page: Open, project: Project) -> None:
     page = open_page("/search/")
     page.locator("h1").click()
     page.keyboard.press("?")

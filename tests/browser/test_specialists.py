@@ -55,7 +55,7 @@ def test_a_role_is_previewed_saved_and_reset(open_page: Open, project: Project, 
     assert not Specialist.objects.exists()
 
 
-def test_what_somebody_else_saved_is_shown_beside_what_was_typed(
+def test_concurrent_changes_are_shown_next_to_the_input(
     open_page: Open, project: Project, complaints: list[str]
 ) -> None:
     page = open_page(EDIT)

@@ -47,7 +47,7 @@ def test_a_verb_opens_in_a_dialog_and_is_done_in_place(open_page: Open, task: Ta
     assert page.evaluate("window.mark") == "the same document"
 
 
-def test_a_verb_without_words_is_one_click_and_the_next_verbs_are_there(open_page: Open, task: Task) -> None:
+def test_an_action_without_a_reason_is_one_click(open_page: Open, task: Task) -> None:
     page = open_page(_of(task))
     page.locator("[data-verb=claim]").click()
     expect(page.locator("#main h1 + p .state.active")).to_be_visible()
@@ -55,7 +55,7 @@ def test_a_verb_without_words_is_one_click_and_the_next_verbs_are_there(open_pag
     expect(page.locator("#messages [data-code=claim]")).to_contain_text("Count it")
 
 
-def test_whoever_comes_second_is_told_in_place(open_page: Open, task: Task) -> None:
+def test_a_conflict_is_shown_in_place(open_page: Open, task: Task) -> None:
     first, second = open_page(_of(task)), open_page(_of(task))
     first.locator("[data-verb=claim]").click()
     expect(first.locator("#main h1 + p .state.active")).to_be_visible()
@@ -150,7 +150,7 @@ def test_forms_with_mistakes_and_open_menus_break_no_rule(
     assert found == []
 
 
-def test_a_file_that_is_too_large_is_told_before_it_is_sent(open_page: Open, task: Task, settings: Any) -> None:
+def test_a_file_that_is_too_large_is_rejected_before_upload(open_page: Open, task: Task, settings: Any) -> None:
     settings.ORCHESTRATOR_MAX_UPLOAD_BYTES = 1000
     page = open_page(_of(task, "complete/"))
     field = page.locator("input[name=file]")

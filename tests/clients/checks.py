@@ -24,12 +24,12 @@ def check_job(stage: Stage, ran: Ran, home: Path) -> Json:
 
 
 def check_addresses(stage: Stage) -> None:
-    """The model was asked what the script answers, and the client wanted to go nowhere else."""
+    """The model got the requests of the script, and the client tried to reach no other address."""
     assert [request for request in stage.requests if "body" not in request] == []
 
 
 def check_shown(stage: Stage) -> Json:
-    """Every answer reached the model with its facts, and so did the refusal."""
+    """Every result reached the model, and so did the error."""
     shown = stage.shown()
     assert [result.tool.removeprefix("mcp_board_").removeprefix("mcp__board__") for result in shown] == list(TOOLS)
     assert "not_ready" in shown[2].text
@@ -70,7 +70,7 @@ def check_works(found: Audit, plan: Json) -> None:
 
 
 def check_actor(home: Path, actor: str, client: str) -> None:
-    """The events name who the connection proved to be; what the client calls itself stands with the session only."""
+    """Events name the authenticated actor; the name that the client claims is only on the session."""
     with audit(home) as found:
         assert found.rows("SELECT DISTINCT actor_name FROM tasks_event WHERE actor_kind = 'assistant'") == [(actor,)]
         assert found.rows("SELECT count(*) FROM tasks_event WHERE actor_kind = 'person'") == [(0,)]

@@ -1,4 +1,4 @@
-"""Real clients in front of a real server; each test has a home, a project and a model of its own."""
+"""Real clients with a real server; each test has its own home, project and model."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SIOCSIFFLAGS = 0x8914
 IFF_UP_AND_RUNNING = 0x41
 
-# As root in the user's own name; as anybody else in a user namespace of one's own, where that is not forbidden.
+# Root needs no user namespace; other users do, if the system allows it.
 WAYS = (("--net",), ("--net", "--user", "--map-root-user"))
 
 

@@ -1,4 +1,4 @@
-"""How each client is told its model, its server, and to keep to itself."""
+"""How each client is configured: its model, its server, and no other connections."""
 
 from __future__ import annotations
 

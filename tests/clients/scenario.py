@@ -25,7 +25,7 @@ TOOLS = (
 
 
 def work(key: str) -> str:
-    """Return the work on a part: what JSON, shells and encodings spoil most easily, to exactly the wanted length."""
+    """Return a delivery of an exact length, full of what JSON, shells and encodings spoil most easily."""
     line = f'{key}: "quoted" \\n no break, `$HOME` no variable; <b>&amp;</b> — ½ größer, 日本語, 🧭\r\n\t| a | b |\n'
     return (f"# {TITLES[key]}\n\n" + line * WORK_CHARACTERS)[: WORK_CHARACTERS - 3] + "end"
 

@@ -1,1 +1,1 @@
-"""Does the bridge keep the protocol? The official suite and the official inspector say."""
+"""The official conformance suite and Inspector against the MCP server."""

@@ -1,6 +1,6 @@
-"""The product's application, and the same with the fixtures in it, for a suite that cannot send an access token.
+"""The product's application, alone and with the fixtures of the suite.
 
-Each request gets a token that is made here, so that all checks of the product run.
+The suite cannot send an access token, so one is added to each request, and all checks of the product still run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _with_token(application: ASGIApp, secret: str) -> ASGIApp:
     return with_header
 
 
-# For a project that is there: the suite does not begin with initialize_session.
+# For an existing project: the suite does not call initialize_session.
 _project = project_at(settings.ORCHESTRATOR_HOME)
 _, _secret = create_token(owner=local_owner(), name="conformance", project=_project)
 

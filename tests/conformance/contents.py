@@ -1,4 +1,4 @@
-"""What the suite asks for by name: a tool for each kind of content, prompts and resources."""
+"""Tools for each kind of content, prompts and resources that the suite expects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the suite asks for by name: tools that speak with the client while they run."""
+"""Tools of the suite that call the client while they run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Answer(BaseModel):
 
 
 class Defaults(BaseModel):
-    """A question for each plain type, with what stands there already."""
+    """A question for each plain type, with defaults."""
 
     name: str = Field(default="John Doe", description="User name")
     age: int = Field(default=30, description="User age")
@@ -73,7 +73,7 @@ async def test_tool_with_progress(ctx: Ctx) -> str:
 async def test_sampling(prompt: str, ctx: Ctx) -> str:
     """Have the client's model answer."""
     question = SamplingMessage(role="user", content=TextContent(type="text", text=prompt))
-    # Named as part of this request, or it would wait for a stream that perhaps nobody opens.
+    # Related to this request, or it would wait for a stream that may never be opened.
     result = await ctx.session.create_message(messages=[question], max_tokens=100, related_request_id=ctx.request_id)
     return f"LLM response: {getattr(result.content, 'text', '')}"
 
@@ -137,7 +137,7 @@ async def test_trigger_prompt_change(ctx: Ctx) -> str:
 
 
 def _passing() -> str:
-    """Be there for a moment."""
+    """Exist for a short time."""
     return "passing"
 
 

@@ -1,4 +1,4 @@
-"""The suite and the Inspector, as `install.sh` put them outside this tree."""
+"""The suite and the Inspector, which `install.sh` installs outside this tree."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _TOTALS = re.compile(r"Total: (\d+) passed, (\d+) failed|Passed: (\d+)/\d+, (\d+
 
 
 def missing() -> bool:
-    """Whether `install.sh` has still to be called."""
+    """Return whether `install.sh` must be run."""
     installed = CLIENTS_HOME / "conformance/installed"
     return not installed.is_file() or installed.read_bytes() != (HERE / "package-lock.json").read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A program that has run to its end."""
+    """The result of a program."""
 
     code: int
     out: str
@@ -35,7 +35,7 @@ class Ended:
 
     @property
     def checks(self) -> tuple[int, int]:
-        """How many checks of the suite passed, and how many failed."""
+        """The numbers of checks that passed and failed."""
         found = _TOTALS.findall(self.out)
         assert found, self.out + self.err
         passed, failed = (int(number) for number in found[-1] if number)
@@ -43,14 +43,14 @@ class Ended:
 
     @property
     def result(self) -> dict[str, Any]:
-        """What the Inspector got."""
+        """The result that the Inspector received."""
         assert self.code == 0, self.err + self.out
         answer: dict[str, Any] = json.loads(self.out)["result"]
         return answer
 
 
 def run(program: str, *words: str, folder: Path) -> Ended:
-    """Run `conformance` or `mcp-inspector` in a scratch folder, which is its home too."""
+    """Run `conformance` or `mcp-inspector` with a scratch folder as working directory and home."""
     environ = {"HOME": str(folder), "PATH": f"{NODE_BIN}:{os.environ['PATH']}", "NO_COLOR": "1"}
     ended = subprocess.run(
         [str(BIN / program), *words], cwd=folder, env=environ, capture_output=True, text=True, timeout=DEADLINE_SECONDS

@@ -1,4 +1,4 @@
-"""What the suite asks for by name: tools that answer with questions and are called again with the answers."""
+"""Tools of the suite that return questions and are called again with the answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The product's server with what the suite asks for beside it: same factory class, transport and checks."""
+"""The product's server with the fixtures of the suite: same class, transport and checks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_PROJECT = 0
 
 
 class FixtureServer(Bridge):
-    """Serves what is registered with the SDK beside what is registered with us; the SDK's own comes first."""
+    """Serves what is registered with the SDK, then what is registered with us."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -33,7 +33,7 @@ class FixtureServer(Bridge):
         schema = self._tool_manager.get_tool("json_schema_2020_12_tool")
         assert schema
         schema.parameters = contents.SCHEMA_2020_12
-        # What the fixtures tell of changed lists goes where the product's own streams listen.
+        # The fixtures publish changed lists on the bus of the product's own streams.
         self._subscriptions = self.subscriptions.of(None).bus
         self._lowlevel_server.add_request_handler("logging/setLevel", mcp_types.SetLevelRequestParams, _accept)
 
@@ -66,12 +66,12 @@ class FixtureServer(Bridge):
 
 
 async def _accept(context: Any, params: Any) -> mcp_types.EmptyResult:
-    """Log what a client asks for as before: the product logs nothing over the protocol."""
+    """Accept any level: the product logs nothing over the protocol."""
     return mcp_types.EmptyResult()
 
 
 class Events(EventStore):
-    """Remembers what streams carried, so that a client which comes back gets what it missed."""
+    """Remembers messages of streams, so that a client that reconnects gets what it missed."""
 
     def __init__(self) -> None:
         self._events: list[tuple[str, mcp_types.JSONRPCMessage | None]] = []

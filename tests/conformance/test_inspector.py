@@ -30,7 +30,7 @@ print(create_token(owner=local_owner(), name="inspector", scopes=["write", "revi
 
 @dataclass
 class Inspector:
-    """Runs the Inspector anew for each request."""
+    """Runs the Inspector once for each request."""
 
     folder: Path
     project: Path

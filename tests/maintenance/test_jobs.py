@@ -184,7 +184,7 @@ def test_sign_in_links_are_deleted_a_day_after_they_expire() -> None:
     make_link(user)
     old = NOW() - timedelta(days=2)
     SignInLink.objects.create(digest="0" * 64, user=user, created_at=old, expires_at=old + MINUTE)
-    run(name="forget_sign_ins")
+    run(name="delete_old_sign_ins")
     assert SignInLink.objects.count() == 1
 
 

@@ -75,7 +75,7 @@ def served(home: Path, tokens: dict[str, Any], *, trial: bool = False, **environ
 
 
 class HttpClient:
-    """One client with one token. In the older era it keeps a session, in the newer one each request stands alone."""
+    """One client with one token. It keeps a session in the legacy era."""
 
     def __init__(self, port: int, secret: str, *, modern: bool = True) -> None:
         self.is_modern = modern

@@ -1,4 +1,4 @@
-"""A client in the raw: lines to a real `manage.py mcp_serve`, and every line that comes back."""
+"""A raw client: lines to and from a real `manage.py mcp_serve`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def wait_for(question: Callable[[], Any], what: str) -> Any:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; a zombie that nobody has collected does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -129,7 +129,7 @@ class StdioClient:
         return found
 
     def waiting(self) -> int:
-        """Return how many lines came that nobody has looked at."""
+        """Return the number of lines that were not read yet."""
         return self._lines.qsize()
 
     # Both
@@ -173,7 +173,7 @@ class StdioClient:
 
 
 def said(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return what a tool said, having checked that it said it twice where it is short."""
+    """Return the payload of a result, after a check that a short one is both text and structured content."""
     result = answer["result"]
     text = result["content"][0]["text"]
     facts: dict[str, Any] = json.loads(text)
@@ -183,7 +183,7 @@ def said(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def environment(home: Path, *, trial: bool = True) -> dict[str, str]:
-    """Return what a server is started with: a data folder of its own, the trial app where it is wanted."""
+    """Return the environment of a server: its data folder, and optionally the trial app."""
     settings = "tests.mcp.settings" if trial else "orchestrator_site.settings"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORCHESTRATOR_", "DATABASE_"))}
     return kept | {

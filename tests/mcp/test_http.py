@@ -207,7 +207,7 @@ def test_leases_are_free_once_delete_is_answered(site: Served, folder: Path) -> 
     leaving = site.client("laptop", modern=False)
     start(leaving, folder)
     with closing(sqlite3.connect(site.home / "orchestrator.sqlite3", isolation_level=None)) as database:
-        database.execute("BEGIN IMMEDIATE")  # nobody else can write
+        database.execute("BEGIN IMMEDIATE")  # blocks other writers
         with ThreadPoolExecutor(1) as threads:
             left = threads.submit(leaving.end)
             with pytest.raises(TimeoutError):

@@ -59,8 +59,8 @@ def test_nothing_is_imported_from_the_working_directory(tmp_path: Path, monkeypa
         (folder / name).write_text("raise SystemExit('imported from the folder of the client')")
     monkeypatch.chdir(folder)
     with connected(tmp_path / "home") as client:
-        said = client.call("trial_echo")
-    assert said["directory"] == str(Path.cwd())
+        answer = client.call("trial_echo")
+    assert answer["directory"] == str(Path.cwd())
 
 
 def test_each_connection_has_its_own_id_and_only_the_variables_that_name_a_project(home: Path) -> None:

@@ -31,7 +31,7 @@ class Pipe:
 
 
 class Talk:
-    """A relay with a client and a worker that do what they are told."""
+    """A relay with a scripted client and worker."""
 
     def __init__(self) -> None:
         self.client = Pipe()
@@ -51,7 +51,7 @@ class Talk:
         message = {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
         self.relay.from_client(json.dumps(message).encode())
 
-    def tells(self, method: str, **params: Any) -> None:
+    def notifies(self, method: str, **params: Any) -> None:
         self.relay.from_client(json.dumps({"jsonrpc": "2.0", "method": method, "params": params}).encode())
 
     def works(self, **message: Any) -> None:
@@ -72,7 +72,7 @@ def talk() -> Talk:
 def test_a_replayed_handshake_comes_first_and_its_response_is_dropped(talk: Talk) -> None:
     talk.asks(1, "initialize")
     talk.works(id=1, result={})
-    talk.tells("notifications/initialized")
+    talk.notifies("notifications/initialized")
     talk.asks(2, "tools/list")
     talk.dies()
     worker = talk.next_worker()
@@ -87,7 +87,7 @@ def test_a_pending_handshake_is_sent_again_unchanged(talk: Talk) -> None:
     talk.asks(0, "ping")
     talk.asks("one", "initialize")
     talk.takes("one")
-    talk.tells("notifications/initialized")
+    talk.notifies("notifications/initialized")
     talk.dies()
     worker = talk.next_worker()
     assert worker.methods() == ["initialize", "notifications/initialized", "ping"]
@@ -121,7 +121,7 @@ def test_requests_without_a_worker_wait_for_the_next(talk: Talk) -> None:
     talk.dies()
     talk.asks(1, name="any")
     talk.asks(2, name="any")
-    talk.tells("notifications/cancelled", requestId=2)
+    talk.notifies("notifications/cancelled", requestId=2)
     assert [message["id"] for message in talk.next_worker().sent] == [1]
 
 

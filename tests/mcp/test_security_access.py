@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from orchestrator_site.mcp.subscriptions import STREAMS_PER_PROJECT, WATCHED_PER_CLIENT
-from orchestrator_site.tokens.throttle import FAILURES
+from orchestrator_site.tokens.bearer import FAILURES
 from tests.mcp.http_client import FULL, HttpClient, messages
 from tests.mcp.secured import GREETING, Reply, SecuredSite, secured
 from tests.mcp.small import SESSIONS
@@ -237,7 +237,7 @@ def test_a_stream_reports_nothing_of_another_project(site: SecuredSite, south: d
     here = _watch(site, "north", f"task://{task}", "project://status")
     there = _watch(site, "south", "project://status")
     site.client("south").call("orchestrator_plan_task", description="A job", subtasks=PLAN, session_id=south["session"])
-    next(there)  # it was told of by now, and would have come here too
+    next(there)  # by now it was published, and would have arrived here too
     client.call("orchestrator_update_task", task_id=task, title="Another")
     assert next(here)["params"]["uri"] == f"task://{task}"
 
@@ -357,7 +357,7 @@ def test_no_token_is_logged(site: SecuredSite) -> None:
 
 
 def _assert_closed(reply: Reply) -> None:
-    """Want the refusal that names the scheme, and nothing of what was sent."""
+    """Assert an error that names the scheme and nothing that was sent."""
     assert reply.status == 401, reply.body
     assert reply.headers["WWW-Authenticate"].startswith("Bearer ")
     assert reply.json["error"]["data"]["code"] == "forbidden"

@@ -42,7 +42,7 @@ def offers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     @registry.tool("erase", title="Erase", description="Gone.", arguments=Arguments, destructive=True, toolset="other")
     def erase(caller: Caller, arguments: Arguments) -> dict[str, Any]:
-        raise Conflict("Somebody was faster.", next="Look again.", details={"by": "ann"})
+        raise Conflict("The task changed.", next="Look again.", details={"by": "ann"})
 
     text: dict[str, str] = {"mime_type": "text/plain"}
 
@@ -102,7 +102,7 @@ def test_annotations_are_true(mode: str) -> None:
         assert shout.output_schema is None
         assert shout.annotations and erase.annotations
         assert shout.annotations.model_dump(exclude_none=True) == {"read_only_hint": True, "open_world_hint": False}
-        # Read-only and idempotent are false where nothing is said.
+        # Read-only and idempotent default to false.
         assert erase.annotations.model_dump(exclude_none=True) == {"destructive_hint": True, "open_world_hint": False}
 
     talk(conversation, mode, toolsets=["all"])
@@ -126,7 +126,7 @@ def test_an_error_of_a_tool_is_a_result(mode: str) -> None:
         assert result.is_error
         assert result.structured_content == {
             "code": "conflict",
-            "message": "Somebody was faster.",
+            "message": "The task changed.",
             "next": "Look again.",
             "details": {"by": "ann"},
         }
@@ -179,8 +179,8 @@ def test_prompts_can_be_listed_and_read(mode: str) -> None:
     async def conversation(client: Client) -> None:
         (prompt,) = (await client.list_prompts()).prompts
         assert prompt.arguments and prompt.arguments[0].required
-        written = await client.get_prompt("plan", {"goal": "a house"})
-        assert written.messages[0].content.text == "Plan a house."  # type: ignore[union-attr]
+        written = await client.get_prompt("plan", {"goal": "a shed"})
+        assert written.messages[0].content.text == "Plan a shed."  # type: ignore[union-attr]
 
     talk(conversation, mode)
 

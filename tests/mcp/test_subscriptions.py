@@ -26,7 +26,7 @@ class Client:
     """The client's end of a connection of the older era; a deaf one never takes what it is sent."""
 
     def __init__(self, *, is_deaf: bool = False) -> None:
-        self.connection = Connection.for_loop(self)  # type: ignore[arg-type]  # nobody asks it anything
+        self.connection = Connection.for_loop(self)  # type: ignore[arg-type]  # only its notify is used
         self._is_deaf = is_deaf
         self.heard: list[str] = []
 

@@ -16,8 +16,8 @@ def main() -> None:
     from maintenance.upgrades.ensure_schema import ensure_schema
     from orchestrator_site.accounts.owner import local_owner
     from orchestrator_site.tokens import bearer
+    from orchestrator_site.tokens.bearer import FailureThrottle
     from orchestrator_site.tokens.service import create_token
-    from orchestrator_site.tokens.throttle import FailureThrottle
 
     ensure_schema()
     bearer.failures = FailureThrottle(failures=1_000_000)

@@ -383,7 +383,7 @@ def test_a_failed_write_keeps_the_old_token_valid(
     def fail(*args: object, **options: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(files, "_draft", fail)
+    monkeypatch.setattr(files, "_put", fail)
     with pytest.raises(CommandError, match="Permission denied"):
         connect("cursor", "--http", "--scopes", "read", "--yes")
     assert principal_of(secret) is not None

@@ -15,9 +15,8 @@ from threading import Thread
 
 import pytest
 
-from orchestrator_site.connect.check import probe_entry
 from orchestrator_site.connect.clients import ConfigFile, Style
-from orchestrator_site.connect.probe import NotConnected, probe_command, probe_url
+from orchestrator_site.connect.probe import NotConnected, probe_command, probe_entry, probe_url
 from tests.mcp.stdio_client import is_alive
 from tests.site.processes import wait_until
 

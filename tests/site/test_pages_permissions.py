@@ -75,7 +75,7 @@ def test_a_page_is_shown_to_whom_it_is_for(client: Client, world: World, name: s
 
 @pytest.mark.parametrize("who", PEOPLE)
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_verb_is_done_for_whom_it_is_allowed_and_offered_to_nobody_else(client: Client, verb: Verb, who: str) -> None:
+def test_an_action_is_offered_and_done_only_for_those_allowed(client: Client, verb: Verb, who: str) -> None:
     status, allowed = VERBS[verb]
     task = make_task(make_project(), parent=make_plan(make_project("other"), 0), status=status, is_ready=False)
     Task.objects.filter(pk=task.pk, status=Status.PENDING).update(is_ready=True)

@@ -15,8 +15,7 @@ from artifacts.search.service import search
 from artifacts.services.sweep import unnamed_rows
 from orchestrator_site.kernel.errors import Forbidden
 from orchestrator_site.kernel.identity import Scope
-from orchestrator_site.sample.load import load_sample, sample_project
-from orchestrator_site.sample.remove import remove_sample
+from orchestrator_site.sample.load import load_sample, remove_sample, sample_project
 from tasks.identity.actor import Actor
 from tasks.models import Project, Task
 from tests.factories import (

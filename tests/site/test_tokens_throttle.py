@@ -6,10 +6,9 @@ import logging
 
 import pytest
 
-from orchestrator_site.tokens import bearer, throttle
-from orchestrator_site.tokens.bearer import TokenError, authenticate, bearer_of
+from orchestrator_site.tokens import bearer
+from orchestrator_site.tokens.bearer import FailureThrottle, TokenError, authenticate, bearer_of
 from orchestrator_site.tokens.service import create_token
-from orchestrator_site.tokens.throttle import FailureThrottle
 from tests.factories import make_user
 
 
@@ -17,7 +16,7 @@ from tests.factories import make_user
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands still until its only entry is changed."""
     now = [1000.0]
-    monkeypatch.setattr(throttle.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(bearer.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -40,9 +39,9 @@ def test_failures_are_counted_by_address_in_a_window(failures: FailureThrottle, 
 
 def test_the_number_of_addresses_is_limited() -> None:
     counting = FailureThrottle(failures=3)
-    for number in range(throttle._ADDRESSES + 100):
+    for number in range(bearer._ADDRESSES + 100):
         counting.failed(str(number))
-    assert len(counting._counted) == throttle._ADDRESSES
+    assert len(counting._counted) == bearer._ADDRESSES
 
 
 @pytest.mark.django_db

@@ -69,9 +69,9 @@ def test_streams_report_changes_and_end_with_the_site(site: Site, ask: Ask) -> N
         assert "id" in frame(stream) or "id" in frame(stream)  # where to go on from, after how soon to come back
     made = ask(token, "/api/v1/projects", verb="POST", body={"name": "The ledger"})
     assert made.status == 201, made.read()
-    told = [frame(stream) for stream in streams]
-    assert {each["event"] for each in told} == {"changed"}
-    assert [json.loads(each["data"])["verb"] for each in told] == ["create_project"] * STREAMS
+    frames = [frame(stream) for stream in streams]
+    assert {each["event"] for each in frames} == {"changed"}
+    assert [json.loads(each["data"])["verb"] for each in frames] == ["create_project"] * STREAMS
     site.end(signal.SIGTERM)
     assert [stream.read() for stream in streams] == [b""] * STREAMS  # ended by us, not cut off
     assert "Traceback" not in site.err.read_text()

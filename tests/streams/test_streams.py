@@ -13,8 +13,8 @@ from django.db import DatabaseError
 from orchestrator_site.asgi import event_hub
 from orchestrator_site.models import AccessToken
 from orchestrator_site.tokens import bearer
+from orchestrator_site.tokens.bearer import FailureThrottle
 from orchestrator_site.tokens.service import create_token, revoke_token
-from orchestrator_site.tokens.throttle import FailureThrottle
 from tasks.api import event_stream
 from tasks.choices import Verb
 from tasks.models import Event, Task

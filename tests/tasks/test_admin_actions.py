@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from artifacts.models import Artifact, Content
-from tasks import admin_actions
+from orchestrator_site.web import admin
 from tasks.choices import Status, Verb
 from tasks.models import Event, Project, Session, Specialist, Task, ToolUse
 from tests.factories import (
@@ -92,7 +92,7 @@ def test_a_task_that_moved_since_it_was_shown_is_not_cancelled(owner: Client) ->
 
 
 def test_too_many_rows_change_nothing(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_actions, "MOST", 2)
+    monkeypatch.setattr(admin, "MOST", 2)
     plan = make_plan(make_project("ledger"), 3, statuses=[Status.BLOCKED])
     page = _act(owner, "unblock_tasks", *plan.children.all())
     assert '<li class="error">' in page

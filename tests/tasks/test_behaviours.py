@@ -1,4 +1,4 @@
-"""The table of behaviours through every door: the services, the bridge over pipes and over HTTP, and the REST API."""
+"""The table of behaviours through every entry point: services, MCP over pipes and over HTTP, and REST."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.behaviours import TABLE, Behaviour
-from tests.doors import BridgeDoor, Client, Door, RestDoor, ServiceDoor
+from tests.entry_points import Bridge, Client, EntryPoint, RestApi, Services
 from tests.mcp.http_client import FULL, Window, served
 from tests.mcp.stdio_client import connected
 
@@ -18,27 +18,27 @@ sentences = pytest.mark.parametrize("behaviour", TABLE, ids=[each.sentence.repla
 @sentences
 @pytest.mark.django_db
 def test_through_the_services(behaviour: Behaviour) -> None:
-    show(behaviour, ServiceDoor())
+    show(behaviour, Services())
 
 
 @sentences
 @pytest.mark.django_db
 def test_through_rest(behaviour: Behaviour) -> None:
-    show(behaviour, RestDoor())
+    show(behaviour, RestApi())
 
 
 @sentences
-def test_through_the_bridge(behaviour: Behaviour, make_bridge_door: Callable[[], BridgeDoor]) -> None:
-    show(behaviour, make_bridge_door())
+def test_through_the_bridge(behaviour: Behaviour, make_bridge: Callable[[], Bridge]) -> None:
+    show(behaviour, make_bridge())
 
 
 @sentences
-def test_through_the_bridge_over_http(behaviour: Behaviour, make_http_door: Callable[[], BridgeDoor]) -> None:
-    show(behaviour, make_http_door())
+def test_through_the_bridge_over_http(behaviour: Behaviour, make_http_bridge: Callable[[], Bridge]) -> None:
+    show(behaviour, make_http_bridge())
 
 
 @pytest.fixture(scope="module")
-def make_bridge_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], BridgeDoor]]:
+def make_bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Bridge]]:
     """Two servers for all behaviours, since a board of its own is all that each needs."""
     folder = tmp_path_factory.mktemp("bridge")
     with ExitStack() as stack:
@@ -47,13 +47,13 @@ def make_bridge_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calla
             return stack.enter_context(connected(folder / "home", trial=False))
 
         clients = {who: connect(who) for who in "AB"}
-        yield lambda: BridgeDoor(clients, connect, folder / "projects")
+        yield lambda: Bridge(clients, connect, folder / "projects")
 
 
 @pytest.fixture(scope="module", params=["2025-06-18", "2026-07-28"])
-def make_http_door(
+def make_http_bridge(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[], BridgeDoor]]:
+) -> Iterator[Callable[[], Bridge]]:
     """Two tokens at one site for all behaviours: with a connection each, and with nothing but a handle each."""
     folder = tmp_path_factory.mktemp("http")
     with served(folder / "home", {"A": FULL, "B": FULL}) as site:
@@ -64,11 +64,11 @@ def make_http_door(
             return site.client(who, modern=False)
 
         clients = {who: connect(who) for who in "AB"}
-        yield lambda: BridgeDoor(clients, connect, folder / "projects")
+        yield lambda: Bridge(clients, connect, folder / "projects")
 
 
-def show(behaviour: Behaviour, door: Door) -> None:
+def show(behaviour: Behaviour, entry_point: EntryPoint) -> None:
     for who, verb, key, more, expected in behaviour.steps:
-        assert door.do(who, verb, key, **more) == expected, f"{who} {verb} {key}"
+        assert entry_point.do(who, verb, key, **more) == expected, f"{who} {verb} {key}"
     for key, expected in behaviour.ends.items():
-        assert door.status(key) == expected, key
+        assert entry_point.status(key) == expected, key

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.graph import layering
-from tasks.graph.grouping import SMALLEST, Needs, fold
-from tasks.graph.layering import ranks
+from tasks.graph.layering import SMALLEST, Needs, fold, ranks
 from tasks.graph.layout import Box, Layout, Size, lay_out, settled
 
 SIZE = Size(width=100, height=20, gap=6, column_gap=30)
@@ -115,7 +114,7 @@ def test_many_small_parts_stand_beside_each_other() -> None:
     assert layout.width < 4 * layout.height and layout.height < 4 * layout.width
 
 
-def test_a_long_line_is_led_around_what_stands_between() -> None:
+def test_a_long_line_is_routed_around_units() -> None:
     layout = lay_out({1: [], 2: [1], 3: [2], 4: [3, 1]}, SIZE)
     (line,) = [each for each in layout.lines if (each.sources, each.targets) == ((1,), (4,))]
     for node in (2, 3):
@@ -123,7 +122,7 @@ def test_a_long_line_is_led_around_what_stands_between() -> None:
         assert not [y for x, y in line.points if box.x <= x <= box.x + box.width and box.y <= y <= box.y + box.height]
 
 
-def test_short_lines_are_led_around_though_there_is_no_room_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_lines_are_routed_first_if_waypoints_run_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layering, "WAYPOINTS", 60)
     chain = {node: [node - 1] if node else [] for node in range(50)}
     needs = chain | {node: [node - 1, node - 2] for node in range(2, 50)} | {49: [48, 0]}
@@ -149,6 +148,6 @@ def test_things_settle_in_order_without_overlap(wishes: list[tuple[int, int]], g
 
 
 @given(st.lists(st.integers(-500, 500), max_size=30))
-def test_what_has_room_gets_the_place_that_it_wants(gaps: list[int]) -> None:
+def test_items_with_enough_space_get_their_desired_positions(gaps: list[int]) -> None:
     wanted = [place * 50 for place in range(len(gaps))]
     assert settled(wanted, [30] * len(wanted), 20) == wanted

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.graph import labels
-from tasks.graph.critical_path import critical_path
-from tasks.graph.grouping import Needs
+from tasks.graph.algorithms import critical_path
+from tasks.graph.layering import Needs
 from tasks.graph.time_axis import MOST_TICKS, Axis, lasting, tracks
 from tests.tasks.test_drawing_layout import graphs
 
@@ -20,7 +20,7 @@ START = datetime(2026, 11, 22, 9, 14, tzinfo=UTC)
 
 
 @given(st.text(max_size=80), st.floats(4, 40), st.integers(1, 3))
-def test_a_label_stays_within_its_room_and_lines(text: str, room: float, count: int) -> None:
+def test_a_label_stays_within_its_width_and_lines(text: str, room: float, count: int) -> None:
     found = labels.lines(text, room, count)
     assert len(found) <= count
     assert all(labels.width(line) <= room + 1 for line in found)
@@ -110,7 +110,7 @@ def test_one_task_and_groups_are_no_critical_path() -> None:
     assert critical_path({1: [], 2: [1], 3: [2]}, {1: 5, 2: 0, 3: 1}) == [1, 2, 3]
 
 
-def test_what_is_finished_holds_nobody_up() -> None:
+def test_finished_tasks_do_not_count() -> None:
     assert critical_path({1: [], 2: [1], 3: [2]}, {1: 1, 3: 1}) == []
 
 

@@ -115,7 +115,7 @@ def _leads_to(status: str, verb: Verb) -> tuple[int, str, bool]:
     return 409 if BY_VERB[verb].reason else 302, status, False
 
 
-def test_what_is_refused_is_told_on_the_page(client: Client, project: Project) -> None:
+def test_a_refused_action_shows_an_error_on_the_page(client: Client, project: Project) -> None:
     task = _task(project, Status.COMPLETED)
     page = html_of(client.get(_do(client, task, Verb.CANCEL, reason="")["Location"]))
     assert note_of(page, "conflict")
@@ -123,7 +123,7 @@ def test_what_is_refused_is_told_on_the_page(client: Client, project: Project) -
 
 @pytest.mark.parametrize("verb", NEEDS_WORDS)
 @pytest.mark.parametrize("reason", ["", "  \r\n "])
-def test_a_verb_without_the_words_that_it_needs_comes_back_as_a_form(
+def test_an_action_without_its_required_reason_shows_the_form_again(
     client: Client, project: Project, verb: Verb, reason: str
 ) -> None:
     status = next(status for status, verbs in LEADS_TO.items() if verb in verbs and status != Status.PENDING)
@@ -135,7 +135,7 @@ def test_a_verb_without_the_words_that_it_needs_comes_back_as_a_form(
 
 
 @pytest.mark.parametrize("verb", [offer.verb for offer in OFFERS if offer.reason])
-def test_words_that_try_to_break_out_are_kept_and_shown_as_text(client: Client, project: Project, verb: Verb) -> None:
+def test_hostile_reasons_are_kept_and_shown_as_text(client: Client, project: Project, verb: Verb) -> None:
     status = next(status for status, verbs in LEADS_TO.items() if verb in verbs)
     task = _task(project, status, title=EVIL)
     page = html_of(client.get(_do(client, task, verb, reason=EVIL + "\r\nnext line")["Location"]))
@@ -145,7 +145,7 @@ def test_words_that_try_to_break_out_are_kept_and_shown_as_text(client: Client, 
 
 
 @pytest.mark.parametrize("reason", ["a\x00b", "x" * 10_001])
-def test_words_that_cannot_be_kept_come_back_in_the_form(client: Client, project: Project, reason: str) -> None:
+def test_an_invalid_reason_comes_back_in_the_form(client: Client, project: Project, reason: str) -> None:
     task = _task(project)
     answer = _do(client, task, Verb.BLOCK, reason=reason)
     page = answer.content.decode()
@@ -179,7 +179,7 @@ def test_it_leads_back_to_where_it_was_asked_for(client: Client, project: Projec
     assert _do(client, _task(project), Verb.BLOCK, next=back)["Location"] == back
 
 
-def test_a_person_is_told_what_was_done(client: Client, project: Project) -> None:
+def test_a_message_confirms_the_action(client: Client, project: Project) -> None:
     task = _task(project, Status.IN_REVIEW, title="Count it")
     page = html_of(client.get(_do(client, task, Verb.REQUEST_REVISION)["Location"]))
     assert "Count it" in note_of(page, Verb.REQUEST_REVISION)
@@ -200,9 +200,7 @@ def test_a_lost_race_says_who_was_faster_whatever_was_written_since(
     assert _status(task) == Status.ACTIVE
 
 
-def test_who_loses_a_race_keeps_the_words_and_may_send_them_as_things_stand_now(
-    client: Client, project: Project
-) -> None:
+def test_after_a_conflict_the_reason_is_kept_and_can_be_sent_again(client: Client, project: Project) -> None:
     task = _task(project, Status.ACTIVE, lease_number=2)
     make_event(task, Verb.CLAIM, actor_name="ada/laptop", after={"status": "active"})
     answer = _do(client, task, Verb.CANCEL, seen="pending:1", reason="Nobody wants it any more")
@@ -302,7 +300,7 @@ print(Task.objects.get().status, Event.objects.filter(verb__in=["approve", "canc
 """
 
 
-def test_of_two_people_in_two_processes_one_is_told_that_the_other_was_faster(tmp_path: Path) -> None:
+def test_of_two_people_in_two_processes_one_gets_a_conflict(tmp_path: Path) -> None:
     task = _in_another_home(tmp_path, _MADE)
     with ExitStack() as stack:
         both = [

@@ -301,7 +301,7 @@ def test_it_takes_as_many_queries_for_many_cards_as_for_few(
         client.get("/projects/ledger/board/")
 
 
-def test_words_that_stand_in_too_many_tasks_show_the_best_and_the_cards_of_plans_among_them(
+def test_a_search_with_too_many_matches_shows_the_best_and_the_cards_of_plans(
     client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = make_plan(project, 2, title="Lemons")

@@ -66,7 +66,7 @@ def _changed_elsewhere(task: Task, **columns: Any) -> None:
     )
 
 
-def test_a_form_that_nobody_touched_changes_nothing_not_even_a_line_end(client: Client, task: Task) -> None:
+def test_an_untouched_form_changes_nothing_not_even_a_line_end(client: Client, task: Task) -> None:
     Task.objects.filter(pk=task.pk).update(context="With\r\nwindows ends", effort="2 h")
     before = Task.objects.filter(pk=task.pk).values().get()
     assert edited(client, task)["Location"] == f"/tasks/{task.public_id}/"
@@ -115,7 +115,7 @@ def test_only_what_was_touched_is_in_the_event(client: Client, task: Task) -> No
         ({"find": "no_such_1"}, "find"),
     ],
 )
-def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_is_kept(
+def test_errors_are_next_to_their_fields_and_input_is_kept(
     client: Client, task: Task, typed: dict[str, str], place: str
 ) -> None:
     answer = edited(client, task, **{"effort": "kept as typed", **typed})
@@ -126,7 +126,7 @@ def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_is_kept(
     assert not Event.objects.filter(task=task).exists()
 
 
-def test_what_somebody_else_changed_meanwhile_is_not_overwritten(client: Client, task: Task) -> None:
+def test_concurrent_changes_are_not_overwritten(client: Client, task: Task) -> None:
     form = sent(html_of(client.get(_of(task))))
     _changed_elsewhere(task, title="Graces title", context="Graces context")
     answer = client.post(_of(task), form | {"title": "My title", "description": "My words"})
@@ -141,7 +141,7 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(client: Client,
     assert again["context"] == ["Graces context"]
 
 
-def test_saving_once_more_puts_ones_own_words_in_place_and_keeps_the_rest(client: Client, task: Task) -> None:
+def test_saving_again_overwrites_conflicts_and_keeps_other_changes(client: Client, task: Task) -> None:
     form = sent(html_of(client.get(_of(task))))
     _changed_elsewhere(task, title="Graces title", context="Graces context")
     refused = client.post(_of(task), form | {"title": "My title"})
@@ -150,7 +150,7 @@ def test_saving_once_more_puts_ones_own_words_in_place_and_keeps_the_rest(client
     assert (saved.title, saved.context) == ("My title", "Graces context")
 
 
-def test_a_task_that_was_finished_meanwhile_keeps_what_was_typed_on_the_page(client: Client, task: Task) -> None:
+def test_input_is_kept_if_the_task_was_finished_since(client: Client, task: Task) -> None:
     form = sent(html_of(client.get(_of(task))))
     Task.objects.filter(pk=task.pk).update(status=Status.CANCELLED)
     answer = client.post(_of(task), form | {"description": "An hour of work"})
@@ -165,7 +165,7 @@ def test_what_is_finished_is_not_edited(client: Client, project: Project, status
     assert 'id="not-possible"' in page and "<textarea" not in page
 
 
-def test_dependencies_are_found_by_words_ticked_added_and_removed_several_at_once(
+def test_dependencies_are_searched_added_and_removed_several_at_once(
     client: Client, project: Project, task: Task
 ) -> None:
     old, blue, red, other = (make_task(project, title=f"{name} thing") for name in ("Old", "Blue", "Red", "Other"))

@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.test import Client
 
 from orchestrator_site.kernel.errors import Transient
-from tasks.views import home
+from tasks.views import project as project_views
 from tests.factories import note_of, signed_in
 
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
@@ -40,7 +40,7 @@ def test_every_kind_of_failure_has_its_page(
     def fails(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr(home.board, "projects", fails)
+    monkeypatch.setattr(project_views.board, "projects", fails)
     client.raise_request_exception = False
     answer = signed_in(client).get("/")
     page = answer.content.decode()

@@ -75,7 +75,7 @@ def test_a_plan_shows_its_tasks_as_links_that_say_state_specialist_and_what_they
     assert all("architect" in name and classes == "pending critical" for name, classes in _nodes(page).items())
 
 
-def test_states_are_told_by_shape_and_in_the_legend(client: Client, project: Project) -> None:
+def test_states_have_shapes_and_a_legend(client: Client, project: Project) -> None:
     page = _page(client, make_plan(project, 8, statuses=list(Status)))
     drawing, legend = page.partition('id="graph-box"')[2], page.partition('class="legend"')[2].partition("</ul>")[0]
     for status in Status:
@@ -137,9 +137,7 @@ def test_what_a_group_waits_for_is_drawn_once_and_not_for_each_of_its_subtasks(
     assert len(_lines(page)) == 2
 
 
-def test_a_group_that_is_waited_for_stands_in_the_graph_after_its_last_subtasks(
-    client: Client, project: Project
-) -> None:
+def test_a_group_that_blocks_others_comes_after_its_last_subtasks(client: Client, project: Project) -> None:
     plan = make_plan(project, 0)
     group = make_task(project, parent=plan, title="Group", specialist="", is_leaf=False)
     begin, end = (make_task(project, parent=group, title=title) for title in ("Begin", "End"))
@@ -170,7 +168,7 @@ def test_a_group_has_a_graph_of_its_own_with_what_it_waits_for_outside(client: C
     assert "Outside need" in _named(page)["Inner"]
 
 
-def test_what_stands_outside_is_told_in_the_legend_and_in_words(client: Client, project: Project) -> None:
+def test_outside_tasks_are_marked_and_in_the_legend(client: Client, project: Project) -> None:
     elsewhere = make_task(project, parent=make_plan(project, 0), title="Elsewhere")
     plan, (task,) = _chain(project, "Here")
     assert "legend-outside" not in _page(client, plan)
@@ -247,7 +245,7 @@ def test_another_size_can_be_asked_for(client: Client, project: Project, asked: 
     assert f'data-zoom="{asked if asked != "x" else "medium"}"' in page
 
 
-def test_the_same_stands_below_in_words_in_the_order_of_work(client: Client, project: Project) -> None:
+def test_the_text_version_is_in_dependency_order(client: Client, project: Project) -> None:
     plan, _ = _chain(project, "Design", "Build", "Test")
     words = _page(client, plan).partition('id="in-words"')[2].partition("</details>")[0]
     names = [re.findall("\u2068(\\w+)\u2069", line) for line in re.findall(r"<li>(.*?)</li>", words)]
@@ -287,7 +285,7 @@ def test_near_a_task_stand_the_needs_that_it_inherits_and_who_waits_for_its_grou
     assert {name.split("\u2069")[0][1:] for name in nodes} == {"Need", "Leaf", "Group", "After"}
 
 
-def test_near_a_task_stands_who_waits_for_a_group_around_its_group(client: Client, project: Project) -> None:
+def test_neighbors_include_dependents_of_outer_groups(client: Client, project: Project) -> None:
     plan = make_plan(project, 0)
     outer = make_task(project, parent=plan, title="Outer", is_leaf=False)
     inner = make_task(project, parent=outer, title="Inner", is_leaf=False)
@@ -297,7 +295,7 @@ def test_near_a_task_stands_who_waits_for_a_group_around_its_group(client: Clien
     assert {name.split("\u2069")[0][1:] for name in nodes} == {"Leaf", "Outer", "After"}
 
 
-def test_near_a_task_what_stands_there_is_linked_with_each_other_too(client: Client, project: Project) -> None:
+def test_neighbors_are_linked_with_each_other(client: Client, project: Project) -> None:
     plan = make_plan(project, 0)
     need, here, after = (make_task(project, parent=plan, title=title) for title in ("Need", "Here", "After"))
     for task, other in ((here, need), (after, here), (after, need)):

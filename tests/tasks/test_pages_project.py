@@ -127,7 +127,7 @@ def test_what_moves_now_is_shown_with_who_and_since_when(client: Client) -> None
     assert 'data-total="2" href="/projects/ledger/board/#column-active"' in moves
 
 
-def test_an_edit_does_not_change_since_when_somebody_is_at_work(client: Client) -> None:
+def test_an_edit_does_not_change_the_claim_time(client: Client) -> None:
     task = make_task(make_project("ledger"), status=Status.ACTIVE, lease_holder="Claude Code")
     for hours in (9, 3):
         make_event(task, Verb.CLAIM, created_at=timezone.now() - timedelta(hours=hours))

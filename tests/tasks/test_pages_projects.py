@@ -26,7 +26,7 @@ def test_a_stranger_is_sent_to_sign_in(client: Client) -> None:
     assert (answer.status_code, answer["Location"]) == (302, "/sign-in/?next=/")
 
 
-def test_somebody_whose_account_was_closed_is_a_stranger(client: Client) -> None:
+def test_a_deactivated_user_has_no_access(client: Client) -> None:
     user = make_user()
     client.force_login(user)
     user.is_active = False
@@ -46,7 +46,7 @@ def test_a_project_shows_its_progress_and_its_tasks_by_state(client: Client) -> 
     project = make_project("ledger", name="The ledger")
     make_plan(project, 4, statuses=[Status.COMPLETED, Status.PENDING, Status.BLOCKED, Status.CANCELLED])
     page = html_of(signed_in(client).get("/"))
-    assert "The ledger" in page and "1 of 3" in page and "33 %" in page
+    assert "The ledger" in page and "1 of 3" in page and "33%" in page
     bar = page.partition('class="bar"')[2].partition("</svg>")[0]
     assert re.findall(r'<rect class="(\w+)"', bar) == ["completed", "blocked", "pending"]
 
@@ -100,7 +100,7 @@ def test_what_moves_names_its_holder_and_when_it_was_claimed_and_until_when_it_i
     assert "3 hours ago" in section and "in 29 minutes" in section and 'class="overdue"' not in section
 
 
-def test_a_lease_that_is_over_is_told_as_such(client: Client) -> None:
+def test_an_expired_lease_is_marked(client: Client) -> None:
     make_task(make_project(), status=Status.ACTIVE, lease_expires_at=timezone.now() - timedelta(minutes=5))
     assert 'class="overdue"' in _section(html_of(signed_in(client).get("/")), "moving")
 
@@ -113,7 +113,7 @@ def test_groups_and_archived_tasks_do_not_move(client: Client) -> None:
     assert 'class="empty"' in _section(html_of(signed_in(client).get("/")), "moving")
 
 
-def test_what_waits_leads_to_its_review_or_says_why_it_stands(client: Client) -> None:
+def test_attention_items_link_to_the_review_or_show_the_reason(client: Client) -> None:
     review = make_task(make_project(), status=Status.IN_REVIEW, title="Look at me")
     blocked = make_task(make_project(), status=Status.BLOCKED, reason="No password")
     make_task(make_project(), status=Status.FAILED, reason="It never built")

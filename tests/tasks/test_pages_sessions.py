@@ -57,7 +57,7 @@ def test_the_list_says_who_holds_what_and_what_the_calls_came_to(client: Client,
     page = html_of(signed_in(client).get("/sessions/"))
     for words in ("Claude Code", "2.1", "ada/laptop", "Count the coins", "1 event", "8 calls", "2 errors", "4.0"):
         assert words in page, words
-    assert "25 %" in page
+    assert "25%" in page
 
 
 def test_sessions_come_newest_first_and_are_narrowed_by_project_state_and_client(

@@ -50,7 +50,7 @@ def test_it_shows_what_holds_and_what_does_not_change(owner: Client, project: Pr
     assert f"<code>{project.root_path}</code>" in page and f"/admin/tasks/project/{project.pk}/change/" in page
 
 
-def test_what_is_set_is_kept_and_told(owner: Client, project: Project) -> None:
+def test_changed_settings_are_saved_with_an_event(owner: Client, project: Project) -> None:
     answer = send(owner, name="The ledger", lease_minutes="7.5", review="on", mirror="on")
     assert (answer.status_code, answer["Location"]) == (302, ADDRESS)
     project.refresh_from_db()
@@ -101,7 +101,7 @@ def test_a_mirror_without_a_folder_is_refused_and_says_why(owner: Client, projec
     assert errors_of(answer.content.decode(), "mirror")
 
 
-def test_what_somebody_else_changed_meanwhile_is_not_written_over(owner: Client, project: Project) -> None:
+def test_concurrent_changes_are_not_overwritten(owner: Client, project: Project) -> None:
     seen = seen_on(html_of(owner.get(ADDRESS)))
     Project.objects.update(name="Bob's", settings={"review": True})
     answer = send(owner, seen=seen, name="Mine")

@@ -80,7 +80,7 @@ def test_every_role_is_listed_with_its_first_sentence_and_its_source(client: Cli
     assert 'data-source="default"' in rows["architect"]
 
 
-def test_what_is_wrong_with_a_file_is_told_with_its_line_and_role(client: Client, project: Project) -> None:
+def test_file_errors_show_line_and_role(client: Client, project: Project) -> None:
     write_file(project, "taster:\n  role_definition: You taste.\n  expertice: [a]\n")
     page = html_of(signed_in(client).get("/projects/ledger/specialists/"))
     problems = page.partition('id="problems"')[2].partition("</section>")[0]
@@ -96,7 +96,7 @@ def test_tasks_are_counted_by_specialist(client: Client, project: Project) -> No
     assert re.search('data-tasks="3" data-open="[12]"', row)
 
 
-def test_a_specialist_that_tasks_name_and_nobody_describes_can_be_described(owner: Client, project: Project) -> None:
+def test_a_specialist_that_tasks_use_can_be_defined(owner: Client, project: Project) -> None:
     make_task(project, specialist="ghost")
     page = html_of(owner.get("/projects/ledger/specialists/"))
     assert "/projects/ledger/new-specialist/?name=ghost" in page
@@ -214,7 +214,7 @@ def test_mistakes_stand_beside_their_fields(owner: Client, project: Project) -> 
     assert 'value="Bad Name"' in page
 
 
-def test_what_somebody_else_saved_meanwhile_is_not_lost(owner: Client, project: Project) -> None:
+def test_concurrent_changes_are_not_lost(owner: Client, project: Project) -> None:
     seen = seen_on(html_of(owner.get(address(page="edit/"))))
     bob = Actor.person(make_user("bob", is_superuser=True), Actor.system().scopes)
     put_specialist(project=project, actor=bob, name="tester", role_definition="Bob's role.")
@@ -227,7 +227,7 @@ def test_what_somebody_else_saved_meanwhile_is_not_lost(owner: Client, project: 
     assert Specialist.objects.get().role_definition == "You weigh every gram. You are exact."
 
 
-def test_a_role_removed_meanwhile_comes_back_only_on_purpose(owner: Client, project: Project) -> None:
+def test_a_role_removed_since_comes_back_only_on_purpose(owner: Client, project: Project) -> None:
     Specialist.objects.create(project=project, name="weigher", role_definition="x")
     seen = seen_on(html_of(owner.get(address("weigher", "edit/"))))
     Specialist.objects.all().delete()
@@ -236,7 +236,7 @@ def test_a_role_removed_meanwhile_comes_back_only_on_purpose(owner: Client, proj
     assert send(owner, address("weigher", "edit/"), seen=seen_on(answer.content.decode())).status_code == 302
 
 
-def test_a_reset_asks_first_and_keeps_what_changed_meanwhile(owner: Client, project: Project) -> None:
+def test_a_reset_asks_first_and_keeps_concurrent_changes(owner: Client, project: Project) -> None:
     Specialist.objects.create(project=project, name="tester", role_definition="Ours.")
     page = html_of(owner.get(address(page="reset/")))
     assert 'data-below="default"' in page

@@ -102,7 +102,7 @@ def test_all_parts_come_on_one_page_to_be_printed(
     assert 'id="print"' not in page
 
 
-def test_of_very_many_parts_a_long_page_tells_which_it_holds(
+def test_a_long_page_shows_its_range_of_parts(
     client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(synthesis, "PARTS_PER_PAGE", 2)

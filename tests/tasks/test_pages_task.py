@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tasks.choices import Status, Verb
 from tasks.models import Project, Task
-from tasks.selectors import activity, board
+from tasks.selectors import board
 from tests.factories import (
     html_of,
     make_artifact,
@@ -58,7 +58,7 @@ def test_a_plan_shows_its_tree_depth_first_with_states_and_progress(client: Clie
     shown = page.partition('<ul class="tree">')[2]
     places = [shown.index(f"<bdi>{name} part</bdi>") for name in ("First", "Middle", "Inner", "Last")]
     assert places == sorted(places)
-    assert "1 of 3" in page and "33 %" in page and "0 of 1" in page
+    assert "1 of 3" in page and "33%" in page and "0 of 1" in page
     assert "Why we do it" in page and "Python 3.12" in page
     tree = page.partition('<ul class="tree">')[2].partition("</section>")[0]
     assert tree.count("<ul>") + 1 == tree.count("</ul>") and tree.count("<li>") == tree.count("</li>") == 4
@@ -151,7 +151,7 @@ def test_artifacts_are_listed_with_their_paths(client: Client, project: Project)
     assert "src/[U+202E]yp.exe" in listed and "\u202e" not in listed
 
 
-def test_history_says_in_words_what_happened(client: Client, project: Project) -> None:
+def test_history_lists_events_and_changes(client: Client, project: Project) -> None:
     task = make_task(project)
     earlier = timezone.now() - timedelta(minutes=3, seconds=5)
     facts = {"before": {"status": "pending"}, "after": {"status": "needs_revision", "labels": ["a", "b"]}}
@@ -320,7 +320,7 @@ def test_every_worker_counts_however_many_are_named(client: Client, project: Pro
 
 def test_a_huge_plan_says_it_too(client: Client, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(board, "TREE_ROWS", 3)
-    monkeypatch.setattr(activity, "_LOOKED_AT", 2)
+    monkeypatch.setattr(board, "LOOKED_AT", 2)
     plan = make_plan(project, 12, statuses=[Status.PENDING, Status.PENDING, Status.PENDING, Status.FAILED])
     page = _page(client, plan)
     assert 'data-tasks="3"' in page.partition('id="now-waits"')[2]

@@ -52,7 +52,7 @@ def test_an_unknown_task_has_no_timeline(client: Client, project: Project) -> No
     assert client.get("/tasks/task_00000000/timeline/").status_code == 404
 
 
-def test_work_nobody_began_says_what_will_be_here(client: Client, project: Project) -> None:
+def test_a_timeline_without_work_is_empty(client: Client, project: Project) -> None:
     page = _page(client, make_plan(project, 3))
     assert 'class="empty"' in page and _bars(page) == []
 

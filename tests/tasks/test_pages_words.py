@@ -82,7 +82,7 @@ def test_a_verb_takes_what_it_is_done_to_where_english_wants_it(verb: Verb, word
         ({"priority": 77}, {"priority": {"odd": 1}}, ("priority", "77", "{'odd': 1}")),
     ],
 )
-def test_what_changed_is_said_in_words(before: dict[str, Any], after: dict[str, Any], said: tuple[str, ...]) -> None:
+def test_changes_are_labeled(before: dict[str, Any], after: dict[str, Any], said: tuple[str, ...]) -> None:
     assert board.changes(Event(verb=Verb.EDIT, before=before, after=after)) == [said]
 
 

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from orchestrator_site.tokens.bearer import FailureThrottle
 from orchestrator_site.tokens.service import create_token, revoke_token
-from orchestrator_site.tokens.throttle import FailureThrottle
 from tasks.models import Event, Project, Session, Task
 from tests.factories import make_plan, make_project, make_session, make_task, make_user
 from tests.rest import Rest, rest, signed_in_rest, subtask

@@ -21,7 +21,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, name: str | None, **options: Any) -> None:
         """Run it even where the worker has suspended it: a person wants to see what happens."""
         if name is None:
-            self._list()
+            for job in jobs().values():
+                minutes = int(job.every.total_seconds() // 60)
+                self.stdout.write(f"{job.name:20} every {minutes} min   {job.purpose}")
             return
         try:
             get_job(name)
@@ -29,8 +31,3 @@ class Command(BaseCommand):
             self.stdout.write(run(name=name, force=True))
         except OrchestratorError as error:
             raise CommandError(f"{error.message} {error.next}".strip()) from error
-
-    def _list(self) -> None:
-        for job in jobs().values():
-            minutes = int(job.every.total_seconds() // 60)
-            self.stdout.write(f"{job.name:20} every {minutes} min   {job.purpose}")

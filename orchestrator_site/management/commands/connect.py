@@ -6,26 +6,22 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import urlopen
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.owner import local_owner
 from orchestrator_site.connect import diffs, documents, roles, service
-from orchestrator_site.connect.check import probe_entry
 from orchestrator_site.connect.clients import CLIENTS, SERVER, Client, ConfigFile, get_client, names
 from orchestrator_site.connect.entries import PLACEHOLDER, Stdio, http_entry, stdio_entry, this_installation
-from orchestrator_site.connect.machine import Machine, project_folder, this_machine
-from orchestrator_site.connect.probe import is_http_url
+from orchestrator_site.connect.machine import project_folder, this_machine
+from orchestrator_site.connect.probe import is_http_url, probe_entry
 from orchestrator_site.kernel.errors import Invalid, OrchestratorError
 from orchestrator_site.kernel.identity import Scope
-from orchestrator_site.management.errors import out_of_reach
+from orchestrator_site.management.errors import command_errors
 from orchestrator_site.mcp.stdio.proxy import known_toolsets
-from orchestrator_site.up.address import recall
+from orchestrator_site.up.address import is_reachable, recall
 from orchestrator_site.up.connect import quote
 from tasks.services.projects import find_root, project_at
 
@@ -34,8 +30,6 @@ NOT_CONFIRMED = 2
 
 
 class Command(BaseCommand):
-    """Add, test or remove the entry of one assistant."""
-
     help = "Connect an assistant to this installation; without a name, list the assistants."
     requires_system_checks = []
 
@@ -57,34 +51,30 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.options = options
         self.machine = this_machine()
-        try:
+        with command_errors():
             self.project = project_folder(options["project"])
-            self._dispatch()
-        except OrchestratorError as error:
-            raise CommandError(f"{error.message} {error.next}".strip()) from error
-        except (DatabaseError, OSError) as error:
-            raise out_of_reach(error) from error
-
-    def _dispatch(self) -> None:
-        if self.options["client"] is None:
-            self._list()
-            return
-        client = get_client(self.options["client"])
-        if self.options["print"]:
-            self._print(client)
-        elif self.options["check"]:
-            self._check(client)
-        elif self.options["remove"]:
-            self._remove(client)
-        else:
-            self._connect(client)
-            self._add_roles()
+            if options["client"] is None:
+                self._list()
+                return
+            client = get_client(options["client"])
+            if options["print"]:
+                self._print(client)
+            elif options["check"]:
+                self._check(client)
+            elif options["remove"]:
+                self._remove(client)
+            else:
+                self._connect(client)
+                self._add_roles()
 
     # Reading
 
     def _list(self) -> None:
         for client in CLIENTS:
-            state = _state(client, self.machine, self.project)
+            states = map(_file_state, client.config_files(self.machine, self.project))
+            state = ", ".join(filter(None, states))
+            if not state:
+                state = "installed, not connected" if client.is_installed(self.machine) else "not found"
             self.stdout.write(f"{client.name:<15} {client.title:<25} {state}")
         self.stdout.write(
             "\nConnect:  python manage.py connect CLIENT\nTest:     python manage.py connect CLIENT --check"
@@ -143,7 +133,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{client.title} is disconnected{' and its token revoked' if is_revoked else ''}.")
 
     def _confirm(self, planned: Iterable[service.PlannedChange], question: str) -> bool:
-        """Show every change, then ask. Raises CommandError without a terminal."""
         for each in planned:
             self._show(each)
         if self.options["yes"]:
@@ -176,7 +165,7 @@ class Command(BaseCommand):
         if not client.is_installed(self.machine):
             self.stderr.write(f"{client.title} was not found on this machine. It will find the entry once installed.")
         if isinstance(wanted, service.Http):
-            if not _is_reachable(wanted.url):
+            if not is_reachable(wanted.url):
                 self.stderr.write(f"Cannot reach {wanted.url}. Start the site: python manage.py up")
             if self.project is not None:
                 self.stderr.write("The file will contain a token: keep it out of version control.")
@@ -191,10 +180,13 @@ class Command(BaseCommand):
             self.stdout.write(f"Backup: {backup}")
 
     def _add_roles(self) -> None:
-        folder = self.project or (_working_project() if self.options["roles"] else None)
+        folder = self.project
+        if folder is None and self.options["roles"]:
+            try:
+                folder = find_root(explicit=None, environ={}, working_directory=str(Path.cwd()))
+            except Invalid as error:
+                raise Invalid("Cannot determine the project folder.", next="Pass it with --project DIR.") from error
         if folder is None:
-            if self.options["roles"]:
-                raise Invalid("Cannot determine the project folder.", next="Pass it with --project DIR.")
             return
         asks = not self.options["yes"] and sys.stdin.isatty() and not roles.has_roles(folder)
         if self.options["roles"] or (asks and self._ask(f"Add a commented-out {roles.FILE} to {folder}? [y/N] ")):
@@ -209,7 +201,6 @@ class Command(BaseCommand):
 
     @property
     def _url(self) -> str:
-        """The URL of the MCP endpoint. Raises Invalid if the one given is not a URL."""
         url = self.options["url"] or recall()
         if not is_http_url(url):
             raise Invalid(f"--url: {url[:200]!r} is not an HTTP URL.", next="Example: --url https://board.example/mcp")
@@ -231,20 +222,6 @@ class Command(BaseCommand):
         return service.Http(self._url, local_owner(), service.token_name(client, project), scopes, project)
 
 
-def _working_project() -> Path | None:
-    try:
-        return find_root(explicit=None, environ={}, working_directory=str(Path.cwd()))
-    except Invalid:
-        return None
-
-
-def _state(client: Client, machine: Machine, project: Path | None) -> str:
-    states = [_file_state(config_file) for config_file in client.config_files(machine, project)]
-    if connected := [state for state in states if state]:
-        return ", ".join(connected)
-    return "installed, not connected" if client.is_installed(machine) else "not found"
-
-
 def _file_state(config_file: ConfigFile) -> str:
     try:
         entry = service.current_entry(config_file)
@@ -253,13 +230,3 @@ def _file_state(config_file: ConfigFile) -> str:
     if entry is None:
         return ""
     return "connected over stdio" if "command" in entry else "connected over HTTP"
-
-
-def _is_reachable(url: str) -> bool:
-    try:
-        urlopen(url, timeout=3).close()  # noqa: S310  the URL is the operator's own
-    except HTTPError:
-        return True
-    except (URLError, OSError, ValueError):
-        return False
-    return True

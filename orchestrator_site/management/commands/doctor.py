@@ -13,12 +13,10 @@ from orchestrator_site.connect.diffs import masked
 from orchestrator_site.connect.machine import project_folder, this_machine
 from orchestrator_site.doctor.examine import examine
 from orchestrator_site.doctor.findings import Finding, Level
-from orchestrator_site.kernel.errors import OrchestratorError
+from orchestrator_site.management.errors import command_errors
 
 
 class Command(BaseCommand):
-    """Run every check; the exit code is 1 if there is a problem."""
-
     help = "Check the environment, database, site, worker, MCP server and every assistant; exit code 1 for a problem."
     requires_system_checks = []
 
@@ -29,7 +27,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         levels: Counter[Level] = Counter()
         findings = []
-        for finding in examine(this_machine(), _project(options["project"])):
+        with command_errors():
+            project = project_folder(options["project"])
+        for finding in examine(this_machine(), project):
             levels[finding.level] += 1
             findings.append(finding.as_dict())
             if not options["json"]:
@@ -45,10 +45,3 @@ class Command(BaseCommand):
         if finding.next:
             self.stdout.write(f"{'':<8} {'':<18} → {masked(finding.next)}")
         self.stdout.flush()
-
-
-def _project(path: Path | None) -> Path | None:
-    try:
-        return project_folder(path)
-    except OrchestratorError as error:
-        raise CommandError(f"{error.message} {error.next}") from error

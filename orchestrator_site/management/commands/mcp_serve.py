@@ -20,5 +20,4 @@ class Command(BaseCommand):
         proxy.add_options(parser)
 
     def handle(self, *, toolsets: str, **options: object) -> None:
-        """Serve until the client closes the connection."""
         sys.exit(proxy.main(["--toolsets", toolsets]))

@@ -8,13 +8,10 @@ from django.core.management.base import BaseCommand
 
 
 class Command(BaseCommand):
-    """Print the document that /api/schema/ answers."""
-
     help = "Print the OpenAPI document of the REST API."
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print it in YAML."""
         from orchestrator_site.rest.openapi import as_yaml
 
         self.stdout.write(as_yaml(), ending="")

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.urls import reverse
 
 from maintenance.upgrades.ensure_schema import ensure_schema
-from orchestrator_site.accounts.people import user_named
-from orchestrator_site.kernel.errors import OrchestratorError
-from orchestrator_site.sample.load import load_sample
-from orchestrator_site.sample.remove import remove_sample
+from orchestrator_site.accounts.owner import user_named
+from orchestrator_site.management.errors import command_errors
+from orchestrator_site.sample.load import load_sample, remove_sample
 from orchestrator_site.up.address import recall
 from tasks.identity.actor import Actor
 
 
 class Command(BaseCommand):
-    """Do what the button on the empty home page does, or undo it."""
-
     help = "Load the sample project and print its URL, or remove it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--remove", action="store_true", help="remove the sample project and everything in it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
+        with command_errors():
             ensure_schema()
             actor = Actor.person(user_named(None))
             if not options["remove"]:
@@ -34,5 +31,3 @@ class Command(BaseCommand):
                 self.stdout.write("Sample project removed.")
             else:
                 self.stdout.write("The sample project is not loaded.")
-        except OrchestratorError as error:
-            raise CommandError(f"{error.message} {error.next}".strip()) from error

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.core.management.base import BaseCommand, CommandParser
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.links import make_link
-from orchestrator_site.accounts.people import user_named
-from orchestrator_site.kernel.errors import OrchestratorError
-from orchestrator_site.management.errors import out_of_reach
-from orchestrator_site.up.address import recall
+from orchestrator_site.accounts.owner import user_named
+from orchestrator_site.management.errors import command_errors
+from orchestrator_site.up.address import is_reachable, recall
 
 
 class Command(BaseCommand):
@@ -26,24 +22,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the link alone on stdout, so that it can be piped."""
-        try:
+        with command_errors():
             ensure_schema()
             user = user_named(options["user"])
-        except OrchestratorError as error:
-            raise CommandError(f"{error.message} {error.next}".strip()) from error
-        except (DatabaseError, OSError) as error:
-            raise out_of_reach(error) from error
         address = (options["address"] or recall()).rstrip("/")
         self.stdout.write(address + make_link(user))
-        if not _answers(address):
+        if not is_reachable(f"{address}/sign-in/"):
             self.stderr.write(f"Nothing answers at {address}. Start the site with: python manage.py up")
-
-
-def _answers(address: str) -> bool:
-    try:
-        urlopen(f"{address}/sign-in/", timeout=3).close()  # noqa: S310  the address is the operator's own
-    except HTTPError:
-        return True
-    except (URLError, OSError, ValueError):
-        return False
-    return True

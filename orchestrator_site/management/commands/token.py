@@ -6,15 +6,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from maintenance.upgrades.ensure_schema import ensure_schema
-from orchestrator_site.accounts.people import user_named
-from orchestrator_site.kernel.errors import OrchestratorError
+from orchestrator_site.accounts.owner import user_named
 from orchestrator_site.kernel.times import relative_time
-from orchestrator_site.management.errors import out_of_reach
+from orchestrator_site.management.errors import command_errors
 from orchestrator_site.models import AccessToken
 from orchestrator_site.tokens.formatting import DESCRIPTIONS, find_project, parse_expiry
 from orchestrator_site.tokens.service import DEFAULT_SCOPES, create_token, find_token, revoke_token, tokens_of
@@ -52,13 +50,9 @@ class Command(BaseCommand):
             "list": self._list,
             "revoke": self._revoke,
         }
-        try:
+        with command_errors():
             ensure_schema()
             verbs[options["verb"]](**options)
-        except OrchestratorError as error:
-            raise CommandError(f"{error.message} {error.next}".strip()) from error
-        except (DatabaseError, OSError) as error:
-            raise out_of_reach(error) from error
 
     def _create(self, *, name: str, scopes: str, project: str | None, expires: str, **options: Any) -> None:
         token, secret = create_token(
@@ -74,10 +68,10 @@ class Command(BaseCommand):
         self.stderr.write(f"{token.public_id} ({token}) may {', '.join(token.scopes)} in {where}, {end}.")
         self.stderr.write("The secret is shown only once. Send it as the header: Authorization: Bearer SECRET")
 
-    def _list(self, *, json: bool, **options: Any) -> None:
+    def _list(self, **options: Any) -> None:
         rows = tokens_of(user_named(options["user"]) if options["user"] else None)
-        if json:
-            self.stdout.write(_as_json(rows.iterator()))
+        if options["json"]:
+            self.stdout.write(json.dumps([_facts(token) for token in rows.iterator()], indent=2))
         elif rows.exists():
             self.stdout.write(_table([_COLUMNS, *map(_cells, rows.iterator())]))
         else:
@@ -87,10 +81,6 @@ class Command(BaseCommand):
         found = find_token(token, owner=user_named(options["user"]) if options["user"] else None)
         was_active = revoke_token(token=found)
         self.stderr.write(f"{found.public_id} ({found}) {'is' if was_active else 'was already'} revoked.")
-
-
-def _as_json(tokens: Any) -> str:
-    return json.dumps([_facts(token) for token in tokens], indent=2)
 
 
 def _facts(token: AccessToken) -> dict[str, Any]:

@@ -85,11 +85,11 @@ class Command(BaseCommand):
         connections.close_all()
         web = Child("The web server", "orchestrator_site.up.web", str(listener.fileno()), listener=listener)
         children = [web, Child("The worker", "orchestrator_site.up.worker")] if workers else [web]
-        probe = Probe(listener, _own_host())
+        own = [name for name in settings.ALLOWED_HOSTS if name.strip("[]") in LOOPBACK]
+        probe = Probe(listener, host=next(iter([*own, *public_names()]), "localhost"))
         Supervisor(children, {"ORCHESTRATOR_WORKERS": str(workers)}, probe, lambda: self._greet(greeting)).run()
 
     def _warn(self, host: str) -> None:
-        """Say what serving other machines without TLS means."""
         if host in LOOPBACK or settings.ORCHESTRATOR_TLS:
             return
         self.stderr.write("The site speaks plain HTTP to other machines: anyone on the way can read everything.")
@@ -99,9 +99,3 @@ class Command(BaseCommand):
     def _greet(self, greeting: str) -> None:
         self.stdout.write(greeting)
         self.stdout.flush()  # whoever reads a pipe waits for it
-
-
-def _own_host() -> str:
-    """Return a name under which the site answers to this machine."""
-    own = [name for name in settings.ALLOWED_HOSTS if name.strip("[]") in LOOPBACK]
-    return next(iter([*own, *public_names()]), "localhost")

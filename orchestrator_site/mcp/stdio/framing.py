@@ -56,7 +56,6 @@ def claim_standard_streams() -> tuple[int, int]:
 
 
 def log(text: str) -> None:
-    """Write one line to standard error, even if the client has closed it."""
     with suppress(OSError):
         os.write(2, f"mcp_serve: {text}\n".encode(errors="replace"))
 
@@ -111,7 +110,6 @@ class LineWriter:
         self._is_open = True
 
     def send(self, line: bytes) -> None:
-        """Write one whole line."""
         with self.lock:
             self.write(line)
 
@@ -126,7 +124,6 @@ class LineWriter:
             self._when_broken()
 
     def close(self) -> None:
-        """Close the descriptor, unless a write in another thread hangs."""
         if self.lock.acquire(timeout=0.5):
             try:
                 if self._is_open:

@@ -53,36 +53,16 @@ class Malformed(Exception):
 class Message:
     """A line from the client, parsed as far as the proxy needs it."""
 
-    __slots__ = ("body", "line")
+    __slots__ = ("body", "id", "is_request", "key", "line", "method", "params")
 
     def __init__(self, line: bytes, body: dict[str, Any]) -> None:
         self.line = line
         self.body = body
-
-    @property
-    def id(self) -> Any:
-        return self.body.get("id")
-
-    @property
-    def key(self) -> Key:
-        """The id as a dict key."""
-        return key_of(self.id)
-
-    @property
-    def method(self) -> str:
-        """The method, empty for a response."""
-        method: str = self.body.get("method", "")
-        return method
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The parameters, empty if they are not an object."""
-        params = self.body.get("params")
-        return params if isinstance(params, dict) else {}
-
-    @property
-    def is_request(self) -> bool:
-        return "method" in self.body and "id" in self.body
+        self.id: Any = body.get("id")
+        self.key = key_of(self.id)
+        self.method: str = body.get("method", "")
+        self.params: dict[str, Any] = body["params"] if isinstance(body.get("params"), dict) else {}
+        self.is_request = "method" in body and "id" in body
 
     @property
     def is_modern(self) -> bool:
@@ -108,8 +88,12 @@ def key_of(id: Any) -> Key:
 
 
 def parse(line: bytes) -> Message:
-    """Parse a line from the client. Raises Malformed."""
-    body = _object(line)
+    try:
+        body = json.loads(line.decode("utf-8"), parse_constant=_reject_constant)
+    except (ValueError, RecursionError) as problem:
+        raise Malformed(PARSE_ERROR, "Parse error: the line is not valid JSON in UTF-8.") from problem
+    if not isinstance(body, dict):
+        raise Malformed(INVALID_REQUEST, "Invalid request: a message must be a JSON object; batches are not supported.")
     id = body.get("id")
     if "id" in body and (isinstance(id, bool) or not isinstance(id, int | str)):
         raise Malformed(INVALID_REQUEST, "Invalid request: id must be a string or an integer.")
@@ -122,27 +106,15 @@ def parse(line: bytes) -> Message:
     return Message(line, body)
 
 
-def _object(line: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(line.decode("utf-8"), parse_constant=_reject_constant)
-    except (ValueError, RecursionError) as problem:
-        raise Malformed(PARSE_ERROR, "Parse error: the line is not valid JSON in UTF-8.") from problem
-    if not isinstance(body, dict):
-        raise Malformed(INVALID_REQUEST, "Invalid request: a message must be a JSON object; batches are not supported.")
-    return body
-
-
 def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not valid JSON.")
 
 
 def encode(body: dict[str, Any]) -> bytes:
-    """Return a message as a line."""
     return json.dumps(body, separators=(",", ":")).encode() + b"\n"
 
 
 def error(id: Any, code: int, message: str, data: dict[str, Any] | None = None) -> bytes:
-    """Return a JSON-RPC error as a line."""
     facts: dict[str, Any] = {"code": code, "message": message}
     if data:
         facts["data"] = data
@@ -150,12 +122,10 @@ def error(id: Any, code: int, message: str, data: dict[str, Any] | None = None) 
 
 
 def too_long(limit: int) -> bytes:
-    """Return the response to a line that was too long."""
     return error(None, INVALID_REQUEST, f"Invalid request: a line may have at most {limit} bytes.")
 
 
 def interrupted(message: Message) -> bytes:
-    """Return the response to a request whose worker ended, and which must not be sent again."""
     return _transient(
         message,
         "The server stopped during this call, so its outcome is unknown; it is running again.",
@@ -166,7 +136,6 @@ def interrupted(message: Message) -> bytes:
 
 
 def unavailable(message: Message, retry_after_ms: int) -> bytes:
-    """Return the response to a request while no worker can be started."""
     return _transient(
         message,
         "The server cannot start; it keeps trying. Its log on standard error has the reason.",

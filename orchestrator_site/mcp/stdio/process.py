@@ -18,18 +18,15 @@ class Worker:
     """A running worker. It sees the end of its input when the proxy ends, however that happens."""
 
     def __init__(self, connection_id: str, arguments: list[str]) -> None:
-        """Start it. Raises OSError where the system refuses."""
         self.is_useful = False
         self.started_at = time.monotonic()
         self._process, self._input, self._output = _start(connection_id, arguments)
 
     @property
     def pid(self) -> int:
-        """Its process id, which is its process group's too."""
         return self._process.pid
 
     def send(self, line: bytes) -> None:
-        """Write one whole line; a worker that has gone is noticed at the end of its output."""
         self._input.send(line)
 
     def send_first(self, lines: Callable[[], list[bytes]]) -> None:
@@ -39,15 +36,12 @@ class Worker:
                 self._input.write(line)
 
     def lines(self) -> Iterator[bytes]:
-        """Yield its lines until it ends."""
         return read_lines(self._output, lambda: log("a line of the worker was too long"), limit=4 * LINE_LIMIT)
 
     def close_input(self) -> None:
-        """Signal that the connection has ended."""
         self._input.close()
 
     def kill(self) -> None:
-        """Kill it and everything it started."""
         kill_group(self.pid)
 
     def reap(self, grace_seconds: float) -> int:
@@ -59,11 +53,16 @@ class Worker:
 
 
 def _start(connection_id: str, arguments: list[str]) -> tuple[subprocess.Popen[bytes], LineWriter, int]:
-    command = module_command(WORKER_MODULE, arguments)
-    environment = _environment(connection_id)
-    if os.name == "posix":
-        return _start_with_private_wire(command, environment)
-    return _start_with_standard_streams(command, environment)
+    environment = module_environment()
+    # Without our compiled files every start would compile again.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment["ORCHESTRATOR_CONNECTION_ID"] = connection_id
+    # One heap for all threads (glibc): they take turns, so memory that one has freed serves the next.
+    environment.setdefault("MALLOC_ARENA_MAX", "1")
+    with suppress(FileNotFoundError):  # the client's directory may be gone
+        environment["ORCHESTRATOR_CLIENT_DIRECTORY"] = os.getcwd()  # noqa: PTH109
+    start = _start_with_private_wire if os.name == "posix" else _start_with_standard_streams
+    return start(module_command(WORKER_MODULE, arguments), environment)
 
 
 def _start_with_standard_streams(
@@ -81,7 +80,7 @@ def _start_with_standard_streams(
     )
     assert process.stdin and process.stdout  # noqa: S101 - both are pipes, as asked for
     with process.stdin, process.stdout:
-        return process, LineWriter(os.dup(process.stdin.fileno()), _ignore), os.dup(process.stdout.fileno())
+        return process, LineWriter(os.dup(process.stdin.fileno()), lambda: None), os.dup(process.stdout.fileno())
 
 
 def _start_with_private_wire(
@@ -109,21 +108,5 @@ def _start_with_private_wire(
     finally:
         os.close(their_input)
         os.close(their_output)
-    return process, LineWriter(our_output, _ignore), our_input
-
-
-def _environment(connection_id: str) -> dict[str, str]:
-    """Return the environment of the worker: ours, and facts about the connection."""
-    environment = module_environment()
-    # Without our compiled files every start would compile again.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    environment["ORCHESTRATOR_CONNECTION_ID"] = connection_id
-    # One heap for all threads (glibc): they take turns, so memory that one has freed serves the next.
-    environment.setdefault("MALLOC_ARENA_MAX", "1")
-    with suppress(FileNotFoundError):  # the client's directory may be gone
-        environment["ORCHESTRATOR_CLIENT_DIRECTORY"] = os.getcwd()  # noqa: PTH109
-    return environment
-
-
-def _ignore() -> None:
-    """A worker that has gone is noticed at the end of its output."""
+    # A worker that has gone is noticed at the end of its output.
+    return process, LineWriter(our_output, lambda: None), our_input

@@ -13,13 +13,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 from orchestrator_site.mcp.stdio import messages
-from orchestrator_site.mcp.stdio.framing import (
-    LINE_LIMIT,
-    LineWriter,
-    claim_standard_streams,
-    log,
-    read_lines,
-)
+from orchestrator_site.mcp.stdio.framing import LINE_LIMIT, LineWriter, claim_standard_streams, log, read_lines
 from orchestrator_site.mcp.stdio.process import Worker
 from orchestrator_site.mcp.stdio.relay import Relay
 
@@ -66,19 +60,15 @@ class Proxy:
         self._supervisor = Thread(target=self._supervise, name="supervisor", daemon=True)
 
     def run(self) -> int:
-        """Serve until the client leaves or a signal arrives; return the exit code."""
         self._supervisor.start()
-        self._listen_to_signals()
+        for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), lambda *_: self._events.put(_SIGNAL))
         Thread(target=self._read_client, name="client", daemon=True).start()
         reason = self._next_event(None)
         self._drain(DRAIN_SECONDS if reason == _EOF else HURRIED_DRAIN_SECONDS)
         self._end_worker()
         return 0
-
-    def _listen_to_signals(self) -> None:
-        for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), lambda *_: self._events.put(_SIGNAL))
 
     def _read_client(self) -> None:
         try:
@@ -105,7 +95,6 @@ class Proxy:
             self._events.put(_IDLE)
 
     def _drain(self, seconds: float) -> None:
-        """Deliver pending responses; a signal shortens the deadline."""
         self._is_draining = True
         deadline = time.monotonic() + seconds
         while not self._relay.is_idle and time.monotonic() < deadline:
@@ -194,7 +183,6 @@ def main(argv: list[str]) -> int:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """Add the options of `mcp_serve`."""
     parser.add_argument(
         "--toolsets",
         default="core",

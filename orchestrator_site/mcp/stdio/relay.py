@@ -56,7 +56,6 @@ class Pending:
         return self.message.may_be_sent_twice and not self.is_retry
 
     def withdraw(self) -> None:
-        """Separate it from a worker that ended."""
         self.worker = None
         self.is_retry = self.is_retry or self.is_begun
         self.is_begun = False
@@ -80,7 +79,6 @@ class Relay:
     # From the client
 
     def from_client(self, line: bytes) -> None:
-        """Handle a line from the client."""
         try:
             message = messages.parse(line)
         except Malformed as problem:
@@ -135,17 +133,14 @@ class Relay:
         except (ValueError, RecursionError):
             body = None
         if isinstance(body, dict) and RECEIPT in body:
-            self._note_receipt(body[RECEIPT])
+            with self._lock:
+                if begun := self._pending.get(messages.key_of(body[RECEIPT])):
+                    begun.is_begun = True
         elif not isinstance(body, dict) or body.get("jsonrpc") != "2.0":
             log(f"stray output of the worker: {line[:500]!r}")
         elif self._concerns_client(worker, body):
             self._client.send(line)
         self._notify_if_idle()
-
-    def _note_receipt(self, id: Any) -> None:
-        with self._lock:
-            if begun := self._pending.get(messages.key_of(id)):
-                begun.is_begun = True
 
     def _concerns_client(self, worker: WorkerSink, body: dict[str, Any]) -> bool:
         with self._lock:
@@ -187,20 +182,15 @@ class Relay:
             for entry in waiting:
                 entry.worker = worker
             lines = [entry.message.line for entry in waiting]
-            return self._handshake(lines) + lines
-
-    def _handshake(self, lines: list[bytes]) -> list[bytes]:
-        """Return the handshake to replay; an initialize that still waits is moved there from `lines`."""
-        handshake: list[bytes] = []
-        if self._initialize:
-            if self._initialize.line in lines:
+            handshake: list[bytes] = []
+            if self._initialize and self._initialize.line in lines:
                 lines.remove(self._initialize.line)
                 handshake.append(self._initialize.line)
-            else:
+            elif self._initialize:
                 handshake.append(self._initialize.with_id(REPLAYED_HANDSHAKE))
-        if self._initialized:
-            handshake.append(self._initialized.line)
-        return handshake
+            if self._initialized:
+                handshake.append(self._initialized.line)
+            return handshake + lines
 
     def lose(self, worker: WorkerSink) -> None:
         """Take back the requests of a worker that ended, and answer those that must not be sent again."""
@@ -231,7 +221,6 @@ class Relay:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request waits, apart from subscriptions."""
         with self._lock:
             return all(entry.is_listening for entry in self._pending.values())
 

@@ -64,17 +64,14 @@ class PipeTransport:
         """Read lines, in a thread of its own because a read from a pipe cannot be cancelled."""
         try:
             for line in read_lines(self._input, lambda: log("a line was too long"), _LINE_LIMIT):
-                self._take(line)
+                try:
+                    message = _message_in(line)
+                except ValidationError:
+                    self._in_loop(self._tasks.start_soon, self._reject, line)
+                else:
+                    self._in_loop(self._receive, message, len(line))
         finally:
             self._in_loop(self._note_end_of_input)
-
-    def _take(self, line: bytes) -> None:
-        try:
-            message = _message_in(line)
-        except ValidationError:
-            self._in_loop(self._tasks.start_soon, self._reject, line)
-            return
-        self._in_loop(self._receive, message, len(line))
 
     def _in_loop(self, call: Callable[..., object], *arguments: Any) -> None:
         assert self._loop  # noqa: S101 - reading begins once the loop runs
@@ -130,7 +127,6 @@ class PipeTransport:
 
 
 def _message_in(line: bytes) -> mcp_types.JSONRPCMessage:
-    """Parse a line. Raises ValidationError."""
     try:
         return mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
     except ValidationError as error:

@@ -36,7 +36,6 @@ CLIENT_VARIABLES = ("ORCHESTRATOR_PROJECT_DIR", "CLAUDE_PROJECT_DIR", "VSCODE_CW
 
 
 def main(argv: list[str]) -> int:
-    """Serve the connection until it ends; return the exit code."""
     wire_fds = _claim_wire()
     hide_root()
     # Collecting garbage among the many objects of the imports would take a third of the start.
@@ -49,7 +48,6 @@ def main(argv: list[str]) -> int:
 
 
 def _claim_wire() -> tuple[int, int]:
-    """Take the descriptors from the proxy, or else the standard ones."""
     given = os.environ.pop("ORCHESTRATOR_WIRE", "")
     if not given:
         return claim_standard_streams()
@@ -190,10 +188,13 @@ class _PipeCaller:
         self._principal: Principal | None = None
 
     def __call__(self, context: Context[Any, Any]) -> Caller:
+        from orchestrator_site.accounts.owner import local_principal
         from tasks.services.caller import Caller
 
+        if self._principal is None:
+            self._principal = local_principal()
         caller = Caller(
-            self._local_principal(),
+            self._principal,
             connection_id=self._connection_id,
             environ=self._environ,
             working_directory=self._working_directory,
@@ -201,13 +202,6 @@ class _PipeCaller:
         if (params := context.session.client_params) is not None:
             caller.client_name, caller.client_version = params.client_info.name, params.client_info.version
         return caller
-
-    def _local_principal(self) -> Principal:
-        if self._principal is None:
-            from orchestrator_site.accounts.local import local_principal
-
-            self._principal = local_principal()
-        return self._principal
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ _ISOLATE, _POP = "\u2068", "\u2069"
 
 @register.filter
 def ago(moment: datetime | None) -> SafeString | str:
-    """Show a relative time, with the exact one in a tooltip."""
     if moment is None:
         return ""
     exact = moment.astimezone(timezone.get_default_timezone())
@@ -61,7 +60,6 @@ def plainly(path: str) -> str:
 
 @register.filter
 def turns_text(text: str) -> bool:
-    """Whether a text contains bidirectional control characters."""
     return bool(_BIDI_CONTROLS.search(text))
 
 
@@ -73,7 +71,6 @@ def long_text(text: str) -> dict[str, Any]:
 
 @register.inclusion_tag("_pager.html", takes_context=True)
 def pager(context: template.Context, rows: Any, noun: str, parameter: str = "page") -> dict[str, Any]:
-    """Show the range and total of the rows, with links to other pages that keep the filters."""
     query = context["request"].GET.copy()
     links = {}
     for name, page in (("earlier", rows.page - 1), ("later", rows.page + 1)):
@@ -106,6 +103,5 @@ def anchor(value: float) -> str:
 
 @register.filter
 def exactly(moment: datetime) -> str:
-    """Format a time to the minute, in UTC."""
     there = moment.astimezone(UTC)
     return f"{there.day} {there:%b %Y, %H:%M}"

@@ -57,7 +57,7 @@ class Model(ThreadingHTTPServer):
             raise ScriptError("The model was asked too often.")
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a client that hung up; what else goes wrong is told."""
+        """Ignore clients that hung up; report other errors."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from tests.clients.model.script import Conversation, Json, Turn
 
-# Clients show or add up what they are told; nobody is billed.
+# Clients only show and add these up.
 INPUT_TOKENS = 1000
 OUTPUT_TOKENS = 20
 

@@ -57,7 +57,7 @@ def _called(call: Json) -> str:
 
 
 def _tools(body: Json) -> Iterator[tuple[str, str]]:
-    """Name every tool that is offered, and the namespace that it stands in."""
+    """Return the name and namespace of every tool on offer."""
     added = [item["tools"] for item in body["input"] if item["type"] == "additional_tools"]
     for tool in chain(body.get("tools") or [], *added):
         if tool["type"] == "namespace":

@@ -1,4 +1,4 @@
-"""An app that prints while Django starts, and again at exit, or starts slowly, where it is told to."""
+"""An app that prints while Django starts, and again at exit, or starts slowly, if configured so."""
 
 from __future__ import annotations
 

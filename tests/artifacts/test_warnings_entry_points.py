@@ -39,12 +39,12 @@ def test_a_repeated_call_answers_the_same_warnings(ada: Assistant) -> None:
     assert ada.complete(task, detailed_work=CUT, idempotency_key="k") == {**first, "replayed": True}
 
 
-def test_whole_work_has_no_warnings(ada: Assistant) -> None:
+def test_a_complete_artifact_has_no_warnings(ada: Assistant) -> None:
     answer = ada.complete(ada.plan("A")["A"], detailed_work="x = [1]\n", file_paths=["a.py"])
     assert "warnings" not in answer and "request_revision" not in answer["next"]
 
 
-def test_the_paths_say_what_the_work_is(ada: Assistant) -> None:
+def test_the_paths_say_what_the_artifact_is(ada: Assistant) -> None:
     answer = ada.complete(ada.plan("A")["A"], detailed_work="x = [1\n", file_paths=["src/../a.py"])
     assert answer["warnings"] == ["The '[' in line 1 is not closed."]
 
@@ -64,7 +64,7 @@ def _arrived(ada: Assistant, task: str, work: bytes, **more: Any) -> str:
     return upload
 
 
-def test_works_that_arrived_in_parts_are_measured_each_by_its_path(ada: Assistant) -> None:
+def test_artifacts_that_arrived_in_parts_are_measured_each_by_its_path(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     works = {"a.py": b"x = [1\n", "b.py": b"x = [1]\n", "c.md": CUT.encode(), "d.py": b"\xff(", "e.txt": b"("}
     uploads = [_arrived(ada, task, work, file_paths=[path]) for path, work in works.items()]
@@ -93,7 +93,7 @@ def test_many_long_warnings_keep_the_answer_small(ada: Assistant) -> None:
     assert len(outcome.text.encode()) < 2000
 
 
-def test_the_largest_works_are_not_read_for_it(ada: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_largest_artifacts_are_not_read_for_it(ada: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("artifacts.truncation.MEASURED_BYTES", 5)
     task = ada.plan("A")["A"]
     upload = _arrived(ada, task, b"x = [1\n", file_paths=["a.py"])
@@ -118,7 +118,9 @@ def test_a_commit_over_rest_answers_warnings_always() -> None:
 
 
 @pytest.mark.parametrize(("sent", "announced", "is_told"), [(74, 100, True), (75, 100, False), (200, 100, False)])
-def test_a_work_far_shorter_than_announced_is_told(ada: Assistant, sent: int, announced: int, is_told: bool) -> None:
+def test_an_artifact_far_shorter_than_announced_is_reported(
+    ada: Assistant, sent: int, announced: int, is_told: bool
+) -> None:
     task = ada.plan("A")["A"]
     answer = ada.complete(task, detailed_work="x" * sent, expected_size=announced)
     assert answer.get("warnings") == ([f"{sent} of {announced} announced bytes arrived."] if is_told else None)

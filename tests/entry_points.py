@@ -1,4 +1,4 @@
-"""One way to act on a board through each door, so that one table of behaviours runs through all of them."""
+"""One way to act on a board through each entry point, so that one table of behaviours runs through all of them."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ PLAN: list[dict[str, Any]] = [
 ]
 
 
-class Door(Protocol):
-    """A board with one plan on it (`PLAN`), and two assistants, A and B, in front of it."""
+class EntryPoint(Protocol):
+    """A board with one plan on it (`PLAN`), and two assistants, A and B, using it."""
 
     def do(self, who: str, verb: str, key: str | None, **more: Any) -> str:
         """Act, and return the code of the error, or the status that the task has then."""
@@ -52,7 +52,7 @@ class Door(Protocol):
         """Return the status of a task, or of the plan where the key is `plan`."""
 
 
-class ServiceDoor:
+class Services:
     """Straight to the services."""
 
     def __init__(self) -> None:
@@ -142,7 +142,7 @@ class Client(Protocol):
         """Take leave; 0 where that went well."""
 
 
-class BridgeDoor:
+class Bridge:
     """Through the bridge: two real `manage.py mcp_serve` on one database, or two tokens at one site's `/mcp`.
 
     `clients` are connected once for many boards.
@@ -209,7 +209,7 @@ class BridgeDoor:
         return self.clients[who].call(f"orchestrator_{name}", **arguments)
 
 
-class RestDoor:
+class RestApi:
     """Through the REST API, as two tokens that each work in a session of their own."""
 
     def __init__(self) -> None:

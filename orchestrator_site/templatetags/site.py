@@ -1,4 +1,4 @@
-"""How to connect an assistant."""
+"""How to connect an assistant, and whether the sample project exists."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from django import template
 
 from orchestrator_site.connect.clients import CLIENTS
+from orchestrator_site.sample.load import sample_project
 from orchestrator_site.up.connect import claude_code_line, connect_line
 
 register = template.Library()
 register.simple_tag(claude_code_line)
+register.simple_tag(sample_project)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +27,4 @@ class Line:
 
 @register.simple_tag
 def connect_lines() -> list[Line]:
-    """Return a line for every assistant that this site can connect."""
     return [Line(each.name, each.title, connect_line(each.name), each.afterwards) for each in CLIENTS]
