@@ -40,7 +40,7 @@ class Assistant:
         return outcome.payload
 
     def refused(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """Call a tool that must refuse and change nothing, and return the refusal."""
+        """Call a tool that must refuse and change nothing, and return the rejection."""
         before = everything()
         outcome = self.send(name, **arguments)
         assert outcome.is_error, outcome.payload

@@ -28,7 +28,7 @@ def make_user(name: str = "ada", **fields: Any) -> User:
 
 
 def signed_in(client: Client, **fields: Any) -> Client:
-    """Return the client of somebody who may read."""
+    """Return the client of someone who may read."""
     client.force_login(make_user(**fields))
     return client
 

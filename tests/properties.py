@@ -15,7 +15,7 @@ from tasks.choices import Status
 from tasks.models import Dependency, Task
 
 Rows = dict[str, list[dict[str, Any]]]
-# When somebody was last seen, or bytes were last sent, is no change of the board.
+# When someone was last seen, or bytes were last sent, is no change of the board.
 _PRESENCE = frozenset({"last_seen_at", "stored_at"})
 
 

@@ -27,7 +27,7 @@ def main(task_id: str, what: str, count: int) -> None:
     task, actor = Task.objects.get(public_id=task_id), Actor.system(what)
 
     def send() -> None:
-        sent = request_revision(task=task, actor=actor, reason="Mend it.")
+        sent = request_revision(task=task, actor=actor, reason="Fix it.")
         print(json.dumps(sent.task.review_comment), flush=True)
         complete(task=task, actor=actor, summary="Mended")
 

@@ -151,7 +151,7 @@ def test_a_version_that_cannot_be_is_refused(ada: Client, task: Task, version: s
     assert ada.get(address, {"version": version}).json()["code"] == "invalid"
 
 
-def test_what_is_not_there_is_told_as_such(ada: Client, task: Task) -> None:
+def test_what_is_not_there_is_reported_as_such(ada: Client, task: Task) -> None:
     artifact = make_artifact(task)
     for address in ("artifact_0", "artifact_0/versions", "artifact_0/content", "%00", f"{artifact.public_id}/raw"):
         assert ada.get(f"/api/v1/artifacts/{address}").json()["code"] == "not_found"

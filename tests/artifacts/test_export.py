@@ -76,9 +76,9 @@ def test_files_lie_at_their_paths_below_their_project_with_the_exact_bytes(task:
         f"shop/{task.public_id}/{pathless.public_id}.md": "no path",
         "other/src/a.py": "x",
     }
-    told = rows(out / "shop")["src/a.py"]
+    reported = rows(out / "shop")["src/a.py"]
     version = artifact.versions.get(number=2)
-    assert told == {
+    assert reported == {
         "path": "src/a.py",
         "artifact_id": artifact.public_id,
         "version": 2,
@@ -137,8 +137,8 @@ def test_a_file_that_a_person_made_or_changed_is_left_and_reported_and_the_rest_
         make_artifact(task, name, paths=[name])
     (out / "shop").mkdir(parents=True)
     (out / "shop/a.py").write_text("mine")
-    told = refused(out)
-    assert "2 files written" in told and "a.py: a file that was not exported" in told
+    reported = refused(out)
+    assert "2 files written" in reported and "a.py: a file that was not exported" in reported
     (out / "shop/b.py").write_text("changed")
     assert "b.py:" in refused(out)
     assert files(out / "shop") == {"a.py": "mine", "b.py": "changed", "c.py": "c.py"}
@@ -166,10 +166,10 @@ def test_links_and_pipes_are_never_followed_nor_replaced(task: Task, out: Path, 
     (shop / "file").symlink_to(elsewhere / "made")
     (shop / "passwd").symlink_to("/etc/passwd")
     os.mkfifo(shop / "pipe")
-    told = refused(out)
-    assert "1 files written" in told
+    reported = refused(out)
+    assert "1 files written" in reported
     for name in ("folder: a link", "deep/er: a link", "file: a link", "passwd: a link", "pipe: no plain file"):
-        assert name in told
+        assert name in reported
     assert list(elsewhere.iterdir()) == []
     assert (shop / "good").read_text() == "good"
     assert (shop / "passwd").is_symlink() and (shop / "pipe").is_fifo()
@@ -210,8 +210,8 @@ def test_a_damaged_artifact_is_left_out_and_reported(task: Task, out: Path) -> N
     make_artifact(task, "good", paths=["good.txt"])
     path = storage.path_of(large.versions.get().content.sha256)
     path.write_bytes(path.read_bytes()[:-9] + b"x" * 9)
-    told = refused(out)
-    assert "spoilt.txt" in told and f"large.txt: {large.public_id} version 1 is damaged" in told
+    reported = refused(out)
+    assert "spoilt.txt" in reported and f"large.txt: {large.public_id} version 1 is damaged" in reported
     assert files(out / "shop") == {"good.txt": "good"}
     assert not list((out / "shop").glob(".artifacts-writing-*"))
 

@@ -72,8 +72,8 @@ def test_two_exports_to_one_folder_wait_for_each_other(home: Path, tmp_path: Pat
         )
         for _ in range(2)
     ]
-    told = [process.communicate(timeout=60) for process in running]
-    assert [process.returncode for process in running] == [0, 0], told
-    written = sorted(int(out.split()[0]) for out, _ in told)
+    reported = [process.communicate(timeout=60) for process in running]
+    assert [process.returncode for process in running] == [0, 0], reported
+    written = sorted(int(out.split()[0]) for out, _ in reported)
     assert written == [0, 2]
     assert (tmp_path / "out/shop/a/small.txt").read_text() == SMALL

@@ -1,4 +1,4 @@
-"""Every kind of work that assistants deliver, in by every door and out by every other, byte for byte."""
+"""Every kind of work that assistants deliver, in by every entry point and out by every other, byte for byte."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ KINDS = {
 }
 
 
-class Doors:
+class EntryPoints:
     """One board behind a pipe, HTTP for assistants, and REST."""
 
     def __init__(self, site: Served, pipe: Any) -> None:
@@ -100,12 +100,12 @@ class Doors:
 
 
 @pytest.fixture(scope="module")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+def entry_points(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntryPoints]:
     folder = tmp_path_factory.mktemp("kinds")
     with served(folder / "home", {"up": {"scopes": list(ALL)}}) as site:
         options = {"toolsets": "core,artifacts", "ORCHESTRATOR_PROJECT_DIR": str(folder)}
         with connected(folder / "home", **options) as pipe:
-            yield Doors(site, pipe)
+            yield EntryPoints(site, pipe)
 
 
 def _facts(kind: Kind) -> dict[str, Any]:
@@ -135,26 +135,26 @@ def _in_parts(call: Call, task: str, kind: Kind) -> str:
     return str(done["artifact_info"]["artifact_id"])
 
 
-def _rest_at_once(doors: Doors, task: str, kind: Kind) -> str:
+def _rest_at_once(entry_points: EntryPoints, task: str, kind: Kind) -> str:
     body = {"summary": "Done", "detailed_work": kind.text, **_facts(kind)}
-    return str(json.loads(doors.rest("POST", f"/tasks/{task}/complete", body))["artifact_info"]["artifact_id"])
+    return str(json.loads(entry_points.rest("POST", f"/tasks/{task}/complete", body))["artifact_info"]["artifact_id"])
 
 
-def _rest_in_parts(doors: Doors, task: str, kind: Kind) -> str:
-    upload = json.loads(doors.rest("POST", "/uploads", {"task_id": task, **_facts(kind)}))["upload_id"]
+def _rest_in_parts(entry_points: EntryPoints, task: str, kind: Kind) -> str:
+    upload = json.loads(entry_points.rest("POST", "/uploads", {"task_id": task, **_facts(kind)}))["upload_id"]
     raw = kind.text.encode()
     for offset in range(0, len(raw), 3 * PART):
         part = raw[offset : offset + 3 * PART]
-        doors.rest("PATCH", f"/uploads/{upload}", part, Content_Type=MEDIA_TYPE, Upload_Offset=str(offset))
+        entry_points.rest("PATCH", f"/uploads/{upload}", part, Content_Type=MEDIA_TYPE, Upload_Offset=str(offset))
     body = {"summary": "Done", "upload_ids": [upload]}
-    return str(json.loads(doors.rest("POST", f"/tasks/{task}/complete", body))["artifact_info"]["artifact_id"])
+    return str(json.loads(entry_points.rest("POST", f"/tasks/{task}/complete", body))["artifact_info"]["artifact_id"])
 
 
-INTO: dict[str, Callable[[Doors, str, Kind], str]] = {
-    "the pipe at once": lambda doors, task, kind: _at_once(doors.pipe, task, kind),
-    "the pipe in parts": lambda doors, task, kind: _in_parts(doors.pipe, task, kind),
-    "HTTP at once": lambda doors, task, kind: _at_once(
-        lambda tool, **given: doors.http(tool, session_id=doors.session, **given), task, kind
+INTO: dict[str, Callable[[EntryPoints, str, Kind], str]] = {
+    "the pipe at once": lambda entry_points, task, kind: _at_once(entry_points.pipe, task, kind),
+    "the pipe in parts": lambda entry_points, task, kind: _in_parts(entry_points.pipe, task, kind),
+    "HTTP at once": lambda entry_points, task, kind: _at_once(
+        lambda tool, **given: entry_points.http(tool, session_id=entry_points.session, **given), task, kind
     ),
     "REST at once": _rest_at_once,
     "REST in parts": _rest_in_parts,
@@ -173,16 +173,18 @@ def _read(call: Call, artifact: str, **more: Any) -> bytes:
 
 @pytest.mark.parametrize("into", INTO)
 @pytest.mark.parametrize("name", KINDS)
-def test_what_goes_in_by_a_door_comes_out_by_every_other(doors: Doors, name: str, into: str) -> None:
+def test_what_goes_in_by_a_entry_point_comes_out_by_every_other(
+    entry_points: EntryPoints, name: str, into: str
+) -> None:
     kind = KINDS[name]
-    artifact = INTO[into](doors, doors.task(), kind)
+    artifact = INTO[into](entry_points, entry_points.task(), kind)
     whole = kind.text.encode()
-    assert doors.rest("GET", f"/artifacts/{artifact}/content") == whole
-    assert _read(doors.pipe, artifact, limit=100_000) == whole
-    assert _read(doors.http, artifact, unit="bytes", limit=99_991, session_id=doors.session) == whole
-    assert _read(doors.pipe, artifact, unit="lines", limit=3_000) == whole
-    told = json.loads(doors.rest("GET", f"/artifacts/{artifact}"))
-    assert (told["kind"], told["paths"]) == (kind.artifact_type, [kind.path])
+    assert entry_points.rest("GET", f"/artifacts/{artifact}/content") == whole
+    assert _read(entry_points.pipe, artifact, limit=100_000) == whole
+    assert _read(entry_points.http, artifact, unit="bytes", limit=99_991, session_id=entry_points.session) == whole
+    assert _read(entry_points.pipe, artifact, unit="lines", limit=3_000) == whole
+    reported = json.loads(entry_points.rest("GET", f"/artifacts/{artifact}"))
+    assert (reported["kind"], reported["paths"]) == (kind.artifact_type, [kind.path])
 
 
 @pytest.mark.django_db
@@ -203,36 +205,40 @@ def _files() -> dict[str, str]:
     return {f"src/part_{number}/mod_{number}.py": f"NUMBER = {number}\n" * (number * 300 + 1) for number in range(40)}
 
 
-def test_one_delivery_of_forty_files_by_an_assistant(doors: Doors) -> None:
-    task, uploads = doors.task(), list[str]()
+def test_one_delivery_of_forty_files_by_an_assistant(entry_points: EntryPoints) -> None:
+    task, uploads = entry_points.task(), list[str]()
     for path, text in _files().items():
-        upload = doors.pipe("store_artifact", action="begin", task_id=task, artifact_type="code", file_paths=[path])
-        doors.pipe("store_artifact", action="append", upload_id=upload["upload_id"], offset=0, text=text)
+        upload = entry_points.pipe(
+            "store_artifact", action="begin", task_id=task, artifact_type="code", file_paths=[path]
+        )
+        entry_points.pipe("store_artifact", action="append", upload_id=upload["upload_id"], offset=0, text=text)
         uploads.append(upload["upload_id"])
-    done = doors.pipe("complete_subtask", task_id=task, summary="All", next_action="complete", upload_ids=uploads)
+    done = entry_points.pipe(
+        "complete_subtask", task_id=task, summary="All", next_action="complete", upload_ids=uploads
+    )
     assert (done["status"], done["artifacts_total"]) == ("completed", 40)
-    _compare(doors, task)
+    _compare(entry_points, task)
 
 
-def test_one_delivery_of_forty_files_over_rest(doors: Doors) -> None:
-    task, uploads = doors.task(), list[str]()
+def test_one_delivery_of_forty_files_over_rest(entry_points: EntryPoints) -> None:
+    task, uploads = entry_points.task(), list[str]()
     for path, text in _files().items():
         body = {"task_id": task, "artifact_type": "code", "file_paths": [path]}
-        upload = json.loads(doors.rest("POST", "/uploads", body))["upload_id"]
-        doors.rest("PATCH", f"/uploads/{upload}", text.encode(), Content_Type=MEDIA_TYPE, Upload_Offset="0")
+        upload = json.loads(entry_points.rest("POST", "/uploads", body))["upload_id"]
+        entry_points.rest("PATCH", f"/uploads/{upload}", text.encode(), Content_Type=MEDIA_TYPE, Upload_Offset="0")
         uploads.append(upload)
-    done = json.loads(doors.rest("POST", f"/tasks/{task}/complete", {"summary": "All", "upload_ids": uploads}))
+    done = json.loads(entry_points.rest("POST", f"/tasks/{task}/complete", {"summary": "All", "upload_ids": uploads}))
     assert (done["task"]["status"], len(done["artifacts"])) == ("completed", 40)
-    _compare(doors, task)
+    _compare(entry_points, task)
 
 
-def _compare(doors: Doors, task: str) -> None:
+def _compare(entry_points: EntryPoints, task: str) -> None:
     """Check that every file is listed for the task and is what was sent."""
     listed: dict[str, str] = {}
     answer: dict[str, Any] = {"cursor": None}
     while "cursor" in answer:
-        answer = doors.pipe("list_artifacts", task_id=task, cursor=answer["cursor"])
+        answer = entry_points.pipe("list_artifacts", task_id=task, cursor=answer["cursor"])
         listed |= {row["file_paths"][0]: row["artifact_id"] for row in answer["artifacts"]}
     assert answer["total"] == 40
     for path, text in _files().items():
-        assert doors.rest("GET", f"/artifacts/{listed[path]}/content") == text.encode()
+        assert entry_points.rest("GET", f"/artifacts/{listed[path]}/content") == text.encode()

@@ -56,7 +56,7 @@ def deliver(task: Task, text: str, *paths: str) -> Artifact:
 
 
 def files(place: Path) -> dict[str, str]:
-    """Return what is in the mirror besides what tells of it."""
+    """Return what is in the mirror besides what says of it."""
     found = {str(path.relative_to(place)): path for path in place.rglob("*") if path.is_file()}
     return {name: path.read_text() for name, path in found.items() if name not in OURS}
 
@@ -454,7 +454,7 @@ def test_what_a_person_writes_while_a_delivery_is_written_is_not_lost(
     else:
         deliver(task, "other", "b.txt")
 
-    def meanwhile(work: Any) -> Any:
+    def in_the_meantime(work: Any) -> Any:
         monkeypatch.undo()
         yield from module.chunks_of(work)
         if by == "writing into it":
@@ -463,7 +463,7 @@ def test_what_a_person_writes_while_a_delivery_is_written_is_not_lost(
             (place / "mine").write_text("mine")
             (place / "mine").replace(place / "a.txt")
 
-    monkeypatch.setattr(module, "chunks_of", meanwhile)
+    monkeypatch.setattr(module, "chunks_of", in_the_meantime)
     deliver(task, "two", "a.txt")
     assert files(place)["a.txt"] == "mine"
     mirror_all()
@@ -479,11 +479,11 @@ def test_what_a_person_writes_while_a_file_is_removed_is_not_lost(
     Artifact.objects.all().delete()
     entered = Root.remove
 
-    def meanwhile(root: Root, file: str, *seen: Any) -> None:
+    def in_the_meantime(root: Root, file: str, *seen: Any) -> None:
         (place / "a.txt").write_text("mine")
         entered(root, file, *seen)
 
-    monkeypatch.setattr(Root, "remove", meanwhile)
+    monkeypatch.setattr(Root, "remove", in_the_meantime)
     mirror_all()
     assert files(place) == {"a.txt": "mine"}
 

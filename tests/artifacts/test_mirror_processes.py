@@ -71,10 +71,10 @@ def test_no_version_of_a_shared_path_is_lost_and_the_mirror_shows_the_last(home:
         assert [text for text in texts if text.startswith(name)] == [f"{name} {number}" for number in range(ROUNDS)]
 
     place = tmp_path / "shop" / ".task_orchestrator" / "artifacts"
-    told = {row["file"]: row["sha256"] for row in json.loads((place / "artifacts.json").read_text())["files"]}
+    reported = {row["file"]: row["sha256"] for row in json.loads((place / "artifacts.json").read_text())["files"]}
     expected = {"shared.txt": texts[-1]}
     expected |= {f"{name}/{number}.txt": f"{name} {number}" for name in NAMES for number in range(ROUNDS)}
-    assert {file: (place / file).read_text() for file in told} == expected
+    assert {file: (place / file).read_text() for file in reported} == expected
     beside = (".gitignore", ".artifacts-lock", "ARTIFACTS.md", "artifacts.json")
     there = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
     assert there == {*expected, *beside}

@@ -82,8 +82,8 @@ def test_a_typed_work_is_stored_with_its_paths_and_the_task_is_completed(client:
     page = html_of(client.get(f"/tasks/{task.public_id}/"))
     note = note_of(page, Verb.COMPLETE)
     assert "Count it" in note and artifact.public_id in note
-    told = Event.objects.get(task=task, verb=Verb.COMPLETE)
-    assert (told.actor_kind, told.actor_name) == ("person", "ada")
+    reported = Event.objects.get(task=task, verb=Verb.COMPLETE)
+    assert (reported.actor_kind, reported.actor_name) == ("person", "ada")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -201,7 +201,7 @@ def test_a_second_completion_gets_a_conflict_and_keeps_the_input(client: Client,
 
 
 def test_an_invalid_form_does_not_hide_a_conflict(client: Client, task: Task) -> None:
-    Task.objects.filter(pk=task.pk).update(lease_number=2, lease_holder="somebody else")
+    Task.objects.filter(pk=task.pk).update(lease_number=2, lease_holder="someone else")
     wrong = _sent(client, task, kind="nonsense", work="x", seen="active:1")
     assert wrong.status_code == 400
     (seen,) = re.findall(r'name="seen" value="([^"]*)"', wrong.content.decode())

@@ -353,7 +353,7 @@ def test_sending_back_leads_to_the_next_review_and_says_what_was_done(client: Cl
     assert answer.redirect_chain == [(f"/tasks/{following.public_id}/review/", 302)]
     assert "The work" in note_of(answer.content.decode(), Verb.REQUEST_REVISION)
     task.refresh_from_db()
-    assert (task.status, task.review_comment) == (Status.NEEDS_REVISION, "Mend\n\nSee here")
+    assert (task.status, task.review_comment) == (Status.NEEDS_REVISION, "Fix\n\nSee here")
     talk = _review(client, task).partition('id="talk-title"')[2]
     assert "Mend" in talk and "See here" in talk and 'class="turn drafts"' not in talk
 

@@ -177,10 +177,10 @@ def test_a_line_that_is_too_long_shows_where_to_read_it_in_characters(monkeypatc
         with in_blocks_of(block):
             version = delivered(("é\n" * 3 + "漢" * 51 + "\n" + "end\n").encode())
             assert artifacts.read(version, "lines", offset=0, limit=5).end == 3
-            with pytest.raises(Invalid, match="more than 50 characters") as refusal:
+            with pytest.raises(Invalid, match="more than 50 characters") as rejection:
                 artifacts.read(version, "lines", offset=3, limit=1)
-            assert refusal.value.details == {"chars_offset": 6}
-            assert "offset=6;" in refusal.value.next
+            assert rejection.value.details == {"chars_offset": 6}
+            assert "offset=6;" in rejection.value.next
             assert artifacts.read(version, "chars", offset=6, limit=50).text == "漢" * 50
             assert artifacts.read(version, "lines", offset=4, limit=5).text == "end\n"
 

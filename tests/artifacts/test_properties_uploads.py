@@ -1,4 +1,4 @@
-"""Any sequence of parts, repetitions, wrong offsets and killed processes ends in the exact bytes or a clear refusal."""
+"""Any sequence of parts, repetitions, wrong offsets and killed processes ends in the exact bytes or a clear error."""
 
 from __future__ import annotations
 

@@ -52,6 +52,6 @@ def delivered_twice(pipe: StdioClient) -> Any:
     for text in (FIRST, SECOND):
         done = pipe.call("orchestrator_complete_subtask", **completion(task) | {"detailed_work": text})
         if text is FIRST:
-            pipe.call("orchestrator_update_task", task_id=task, action="request_revision", reason="Mend it")
+            pipe.call("orchestrator_update_task", task_id=task, action="request_revision", reason="Fix it")
     artifact = done["artifact_info"]["artifact_id"]
     return lambda **given: pipe.call("orchestrator_read_artifact", artifact_id=artifact, **given)

@@ -150,7 +150,7 @@ def _numbers(numbers: Iterable[int]) -> str:
 
 
 BOMBS = {
-    "all lines anew": ("a\n" * 5_000, "b\n" * 5_000),
+    "all lines again": ("a\n" * 5_000, "b\n" * 5_000),
     "every line twice": (_numbers(n % 2500 for n in range(5_000)), _numbers(n % 2499 for n in range(5_000))),
     "lines of each sort as often": (_numbers(n % 101 for n in range(5_000)), _numbers(n % 103 for n in range(4_999))),
     "lines at random": (

@@ -109,5 +109,5 @@ def test_work_that_waits_for_others_is_not_taken(ada: Rest, project: Project) ->
 def test_a_second_delivery_for_the_same_paths_is_the_next_version(ada: Rest, project: Project) -> None:
     task = ada.plan(project, "A")["A"]
     ada.post(f"/tasks/{task}/complete", work(file_paths=["a.py"]))
-    ada.post(f"/tasks/{task}/request-revision", {"reason": "Mend it"})
+    ada.post(f"/tasks/{task}/request-revision", {"reason": "Fix it"})
     assert ada.post(f"/tasks/{task}/complete", work("Better", file_paths=["a.py"]))["artifact_info"]["version"] == 2

@@ -72,7 +72,7 @@ def test_an_upload_goes_from_the_beginning_to_the_commit(ada: Rest, task: str) -
     assert ada.get(f"/uploads/{upload}")["artifact_info"] == info
 
 
-def test_the_offset_is_told_by_head_and_by_get(ada: Rest, upload: str) -> None:
+def test_the_offset_is_reported_by_head_and_by_get(ada: Rest, upload: str) -> None:
     patch(ada, upload, 0, b"12345")
     head = ada.send("HEAD", f"/uploads/{upload}")
     assert (head.status_code, head["Upload-Offset"], head.content) == (200, "5", b"")

@@ -52,7 +52,7 @@ def test_a_comment_is_sent_exactly_once_while_others_send_the_work_back(home: Pa
     assert commenting.returncode == sending.returncode == 0
     texts = [text for line in out.splitlines() if (text := json.loads(line)) != "done"]
     assert len(texts) == ROUNDS + 1
-    assert all(text.startswith("Mend it.") for text in texts)
+    assert all(text.startswith("Fix it.") for text in texts)
     said = [word for text in texts for word in text.split() if word.startswith("<")]
     assert sorted(said) == sorted(f"<{number}>" for number in range(COMMENTS))
     assert sum("<" in text for text in texts) > 1, "they never met"

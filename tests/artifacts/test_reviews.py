@@ -1,4 +1,4 @@
-"""Comments of reviewers: what may be said where, and how verdicts through every door take them along."""
+"""Comments of reviewers: what may be said where, and how verdicts through every entry point take them along."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def work(task: Task) -> Artifact:
     return make_artifact(task, TEXT, paths=["src/a.py"])
 
 
-def _say(task: Task, text: str = "Mend it", **more: Any) -> ReviewComment:
+def _say(task: Task, text: str = "Fix it", **more: Any) -> ReviewComment:
     return comment(task=task, actor=EVE, text=text, **more)
 
 
@@ -58,17 +58,17 @@ def test_a_comment_may_be_on_a_work_or_on_all_of_them(task: Task, work: Artifact
     assert _say(task).version is None
 
 
-def test_an_event_tells_of_a_comment_without_what_it_says_before_it_is_sent(task: Task, work: Artifact) -> None:
+def test_an_event_says_of_a_comment_without_what_it_says_before_it_is_sent(task: Task, work: Artifact) -> None:
     made = _say(task, "A first thought", version=version_of(work), line=1)
-    told = {"artifact": f"{work.public_id} v1", "lines": "line 1"}
+    reported = {"artifact": f"{work.public_id} v1", "lines": "line 1"}
     event = Event.objects.get(task=task, verb=Verb.COMMENT)
-    assert (event.actor_name, event.before, event.after) == ("eve", {}, told)
+    assert (event.actor_name, event.before, event.after) == ("eve", {}, reported)
     withdraw_comment(comment=made, actor=EVE)
     event = Event.objects.filter(task=task, verb=Verb.COMMENT).latest("id")
-    assert (event.before, event.after) == (told, {})
+    assert (event.before, event.after) == (reported, {})
 
 
-def test_an_event_tells_a_comment_on_all_works_from_one_that_is_withdrawn(task: Task) -> None:
+def test_an_event_says_a_comment_on_all_works_from_one_that_is_withdrawn(task: Task) -> None:
     withdraw_comment(comment=_say(task, "A first thought"), actor=EVE)
     made, gone = Event.objects.filter(task=task, verb=Verb.COMMENT).order_by("id")
     assert happened(made) != happened(gone)
@@ -166,14 +166,14 @@ def test_the_form_of_a_revision_counts_drafts_and_then_needs_no_reason(client: C
     signed_in(client, is_staff=True)
     address = f"/tasks/{task.public_id}/act/request_revision/"
     assert " required" in html_of(client.get(address)).partition('name="reason"')[2].partition(">")[0]
-    _say(task, "Mend it")
+    _say(task, "Fix it")
     _say(task, "And that")
     page = html_of(client.get(address))
     assert 'data-drafts="2"' in page and f'href="/tasks/{task.public_id}/review/"' in page
     assert " required" not in page.partition('name="reason"')[2].partition(">")[0]
     assert client.post(address, {"reason": "", "seen": "in_review:0"}).status_code == 302
     task.refresh_from_db()
-    assert (task.status, task.review_comment) == (Status.NEEDS_REVISION, "Mend it\n\nAnd that")
+    assert (task.status, task.review_comment) == (Status.NEEDS_REVISION, "Fix it\n\nAnd that")
 
 
 def test_the_form_of_an_approval_counts_drafts(client: Client, task: Task) -> None:
@@ -242,8 +242,8 @@ def test_the_next_brief_holds_what_a_tool_sent_back(ada: Assistant, bob: Assista
 
 
 @pytest.mark.parametrize("door", [_over_rest, _over_the_page])
-def test_the_next_brief_holds_what_a_person_sent_back(ada: Assistant, delivered: Task, door: Any) -> None:
-    door(delivered)
+def test_the_next_brief_holds_what_a_person_sent_back(ada: Assistant, delivered: Task, entry_point: Any) -> None:
+    entry_point(delivered)
     brief = ada.call("execute_subtask", task_id=delivered.public_id)["brief"]
     assert "address this first\nWords\n\n" in brief and "src/a.py line 2: `` second `tick` ``\n  On line two" in brief
 

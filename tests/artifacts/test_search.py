@@ -130,7 +130,7 @@ def test_an_edit_replaces_the_words_of_a_task(ada: Assistant) -> None:
 def test_the_next_version_replaces_the_words_of_the_last(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     ada.complete(task, detailed_work="zebras " * 5000, summary="Stripes")
-    ada.call("update_task", task_id=task, action="request_revision", reason="Mend it")
+    ada.call("update_task", task_id=task, action="request_revision", reason="Fix it")
     artifact = ada.complete(task, detailed_work="giraffes", summary="Necks")["artifact_info"]["artifact_id"]
     assert found(ada, "giraffes") == [artifact]
     assert found(ada, "zebras") == found(ada, "stripes") == []

@@ -55,7 +55,7 @@ def test_a_newer_version_wins_over_one_that_is_being_indexed(ada: Assistant, mon
 
     def overtaken(work: Any, version: Any) -> Any:
         monkeypatch.setattr(index, "_pieces", real)
-        ada.call("update_task", task_id=task, action="request_revision", reason="Mend it")
+        ada.call("update_task", task_id=task, action="request_revision", reason="Fix it")
         ada.complete(task, detailed_work="giraffes")
         return real(work, version)
 
@@ -70,7 +70,7 @@ def test_an_artifact_that_shrinks_leaves_no_words_behind(ada: Assistant) -> None
     task = ada.plan("A")["A"]
     long_work(ada, task=task)
     index.catch_up()
-    ada.call("update_task", task_id=task, action="request_revision", reason="Mend it")
+    ada.call("update_task", task_id=task, action="request_revision", reason="Fix it")
     ada.complete(task, detailed_work="short")
     assert total("needle") == total("filler") == 0
     assert SearchDocument.objects.filter(artifact__isnull=False).count() == 2
@@ -81,7 +81,7 @@ def test_an_artifact_that_shrinks_leaves_no_words_behind(ada: Assistant) -> None
 def test_a_task_that_is_renamed_gives_its_artifact_the_new_name(ada: Assistant, size: int) -> None:
     task = ada.plan("Zebras and giraffes")["Zebras and giraffes"]
     artifact = ada.complete(task, detailed_work="x" * size, file_paths=["a.md"])["artifact_info"]["artifact_id"]
-    ada.call("update_task", task_id=task, action="request_revision", reason="Mend it")
+    ada.call("update_task", task_id=task, action="request_revision", reason="Fix it")
     ada.call("update_task", task_id=task, title="Giraffes", description="Tall ones")
     hits = ada.call("search", query="giraffes", kinds=["artifact"])["hits"]
     assert [row["artifact_id"] for row in hits] == [artifact]
@@ -170,7 +170,7 @@ def test_the_index_holds_exactly_the_words_of_the_rows(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     for work in ("zebras " * 9000, "giraffes"):
         ada.complete(task, detailed_work=work)
-        ada.call("update_task", task_id=task, action="request_revision", reason="Mend it")
+        ada.call("update_task", task_id=task, action="request_revision", reason="Fix it")
     ada.call("update_task", task_id=task, title="Okapi")
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":

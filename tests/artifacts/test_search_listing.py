@@ -88,7 +88,7 @@ def test_pages_show_each_once_in_small_answers(ada: Assistant, path: dict[str, s
 def test_an_artifact_that_is_delivered_again_is_reported_with_its_version(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     deliver(ada, task, detailed_work="One")
-    ada.call("update_task", task_id=task, action="request_revision", reason="Mend it")
+    ada.call("update_task", task_id=task, action="request_revision", reason="Fix it")
     deliver(ada, task, detailed_work="Three")
     (row,) = ada.call("list_artifacts")["artifacts"]
     assert (row["version"], row["size_chars"]) == (2, 5)

@@ -234,16 +234,16 @@ def test_a_store_that_cannot_be_reached_is_a_passing_fault(
     from artifacts.storage import s3
 
     s3._store.cache_clear()
-    deeds = {
+    actions = {
         "store": lambda: storage.prepare("other " + TEXT),
         "read": lambda: storage.text_of(content),
         "sweep": remove_orphans,
         "verify": findings,
     }
-    with pytest.raises(Transient, match="cannot be reached") as refusal:
-        deeds[do]()
-    assert refusal.value.retry_after_ms > 0
-    assert "AWS_" in refusal.value.next
+    with pytest.raises(Transient, match="cannot be reached") as rejection:
+        actions[do]()
+    assert rejection.value.retry_after_ms > 0
+    assert "AWS_" in rejection.value.next
     s3._store.cache_clear()
 
 

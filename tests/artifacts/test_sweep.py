@@ -117,12 +117,12 @@ def test_bytes_that_are_stored_again_during_the_sweep_are_there_afterwards(monke
     """The other process stores them after the sweep has found that no row names them, and names them in one."""
     path, remove = stored(), Path.unlink
 
-    def stored_meanwhile(self: Path, missing_ok: bool = False) -> None:
+    def stored_in_the_meantime(self: Path, missing_ok: bool = False) -> None:
         if self == path:
             storage.insert(storage.prepare(WORK))
         remove(self, missing_ok=missing_ok)
 
-    monkeypatch.setattr(Path, "unlink", stored_meanwhile)
+    monkeypatch.setattr(Path, "unlink", stored_in_the_meantime)
     assert remove_orphans() == 1
     assert storage.text_of(Content.objects.get()) == WORK
 

@@ -42,7 +42,7 @@ def test_ranges_concatenate_to_the_whole(ada: Assistant, limit: int) -> None:
     ("unit", "whole"),
     [("chars", WORK), ("lines", [f"{line}\n" for line in WORK.split("\n")[:-1]]), ("bytes", WORK.encode())],
 )
-def test_every_unit_is_read_exactly_by_the_offsets_that_are_told(
+def test_every_unit_is_read_exactly_by_the_offsets_that_are_reported(
     ada: Assistant, unit: str, whole: str | list[str] | bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(block_index, "BLOCK_BYTES", 1000)
@@ -64,7 +64,7 @@ def test_every_unit_is_read_exactly_by_the_offsets_that_are_told(
 def test_an_earlier_version_is_read_in_every_unit(ada: Assistant, unit: str, text: str) -> None:
     task = ada.plan("A")["A"]
     first = deliver_to(ada, task, "first\nsecond\n")
-    ada.call("update_task", task_id=task, action="request_revision", reason="Mend it")
+    ada.call("update_task", task_id=task, action="request_revision", reason="Fix it")
     assert deliver_to(ada, task, "another\n") == first
     offset, limit = (1, 5) if unit == "lines" else (10, 2)
     answer = ada.call("read_artifact", artifact_id=first, unit=unit, offset=offset, limit=limit, version=1)
@@ -90,7 +90,7 @@ def test_a_range_at_the_end_is_empty_and_says_so(ada: Assistant) -> None:
 def test_the_latest_version_is_read(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     ada.complete(task, detailed_work="One")
-    ada.call("update_task", task_id=task, action="request_revision", reason="Mend it")
+    ada.call("update_task", task_id=task, action="request_revision", reason="Fix it")
     artifact = ada.complete(task, detailed_work="Two")["artifact_info"]["artifact_id"]
     answer = ada.call("read_artifact", artifact_id=artifact)
     assert (answer["text"], answer["version"]) == ("Two", 2)

@@ -74,7 +74,7 @@ def test_the_staged_bytes_go_with_the_commit(
     assert not staging.path_of(upload).exists()
 
 
-def test_work_delivered_in_one_call_is_of_the_type_that_its_path_tells(ada: Assistant) -> None:
+def test_work_delivered_in_one_call_is_of_the_type_that_its_path_says(ada: Assistant) -> None:
     types = {"": "text/markdown", "a.md": "text/markdown", "a.py": "text/x-python", "a.ts": "text/plain"}
     types |= {"data:image/png,x": "text/plain"}
     for path, media_type in types.items():
@@ -98,9 +98,9 @@ def test_a_wrong_offset_is_refused_with_the_right_one(ada: Assistant, task: str)
     upload = begin(ada, task)
     append(ada, upload, 0, "12345")
     for offset, text in ((6, "x"), (0, "x"), (4, "xy")):
-        refusal = ada.refused("store_artifact", action="append", upload_id=upload, offset=offset, text=text)
-        assert (refusal["code"], refusal["details"]) == ("conflict", {"offset": 5})
-        assert "offset=5" in refusal["next"]
+        rejection = ada.refused("store_artifact", action="append", upload_id=upload, offset=offset, text=text)
+        assert (rejection["code"], rejection["details"]) == ("conflict", {"offset": 5})
+        assert "offset=5" in rejection["next"]
 
 
 def test_the_same_part_twice_is_harmless(ada: Assistant, task: str) -> None:
@@ -122,13 +122,13 @@ def test_another_assistant_goes_on_where_the_last_byte_stands(ada: Assistant, bo
 def test_what_was_announced_is_checked(ada: Assistant, task: str) -> None:
     upload = begin(ada, task, expected_size=4, expected_sha256=sha256(b"good").hexdigest().upper())
     append(ada, upload, 0, "goo")
-    refusal = ada.refused("store_artifact", action="commit", upload_id=upload)
-    assert (refusal["code"], refusal["details"]) == ("conflict", {"offset": 3})
-    refusal = ada.refused("store_artifact", action="append", upload_id=upload, offset=3, text="d!")
-    assert (refusal["code"], refusal["details"]["expected_size"]) == ("invalid", 4)
+    rejection = ada.refused("store_artifact", action="commit", upload_id=upload)
+    assert (rejection["code"], rejection["details"]) == ("conflict", {"offset": 3})
+    rejection = ada.refused("store_artifact", action="append", upload_id=upload, offset=3, text="d!")
+    assert (rejection["code"], rejection["details"]["expected_size"]) == ("invalid", 4)
     append(ada, upload, 3, "t")
-    refusal = ada.refused("store_artifact", action="commit", upload_id=upload)
-    assert refusal["details"]["sha256"] == sha256(b"goot").hexdigest()
+    rejection = ada.refused("store_artifact", action="commit", upload_id=upload)
+    assert rejection["details"]["sha256"] == sha256(b"goot").hexdigest()
     ada.call("store_artifact", action="abort", upload_id=upload)
     assert ada.refused("store_artifact", action="commit", upload_id=upload)["details"] == {"state": "aborted"}
 
@@ -157,28 +157,28 @@ def test_what_was_announced_is_checked(ada: Assistant, task: str) -> None:
 def test_what_cannot_be_is_refused_with_its_place(ada: Assistant, task: str, wrong: dict[str, Any], place: str) -> None:
     upload = begin(ada, task)
     arguments = {name: {"UPLOAD": upload, "TASK": task}.get(str(value), value) for name, value in wrong.items()}
-    refusal = ada.refused("store_artifact", **arguments)
-    assert refusal["code"] == "invalid"
-    assert [problem["at"] for problem in refusal["details"]["problems"]] == [place]
+    rejection = ada.refused("store_artifact", **arguments)
+    assert rejection["code"] == "invalid"
+    assert [problem["at"] for problem in rejection["details"]["problems"]] == [place]
 
 
 def test_each_limit_has_an_error_of_its_own(ada: Assistant, task: str, settings: Settings) -> None:
     upload = begin(ada, task)
     part = {"action": "append", "upload_id": upload, "offset": 0}
-    refusal = ada.refused("store_artifact", **part, text="é" * (512 * 1024) + "x")
-    assert (refusal["code"], refusal["details"]) == ("too_large", {"limit_bytes": 1024 * 1024})
+    rejection = ada.refused("store_artifact", **part, text="é" * (512 * 1024) + "x")
+    assert (rejection["code"], rejection["details"]) == ("too_large", {"limit_bytes": 1024 * 1024})
     assert append(ada, upload, 0, "é" * (512 * 1024)) == 1024 * 1024
     settings.ORCHESTRATOR_MAX_UPLOAD_BYTES = 1024 * 1024 + 2
-    refusal = ada.refused("store_artifact", action="append", upload_id=upload, offset=1024 * 1024, text="xyz")
-    assert (refusal["code"], refusal["details"]) == ("too_large", {"limit_bytes": 1024 * 1024 + 2})
-    refusal = ada.refused("store_artifact", action="begin", task_id=task, expected_size=1024 * 1024 + 3)
-    assert refusal["code"] == "too_large"
+    rejection = ada.refused("store_artifact", action="append", upload_id=upload, offset=1024 * 1024, text="xyz")
+    assert (rejection["code"], rejection["details"]) == ("too_large", {"limit_bytes": 1024 * 1024 + 2})
+    rejection = ada.refused("store_artifact", action="begin", task_id=task, expected_size=1024 * 1024 + 3)
+    assert rejection["code"] == "too_large"
     settings.ORCHESTRATOR_MAX_OPEN_UPLOADS = 1
-    refusal = ada.refused("store_artifact", action="begin", task_id=task)
-    assert (refusal["code"], refusal["details"]) == ("conflict", {"limit": 1})
+    rejection = ada.refused("store_artifact", action="begin", task_id=task)
+    assert (rejection["code"], rejection["details"]) == ("conflict", {"limit": 1})
     settings.ORCHESTRATOR_KEEP_FREE_BYTES = 2**60
-    refusal = ada.refused("store_artifact", action="append", upload_id=upload, offset=1024 * 1024, text="x")
-    assert refusal["code"] == "transient"
+    rejection = ada.refused("store_artifact", action="append", upload_id=upload, offset=1024 * 1024, text="x")
+    assert rejection["code"] == "transient"
     assert ada.refused("store_artifact", action="begin", task_id=task)["code"] == "transient"
 
 
@@ -241,8 +241,8 @@ def test_a_completion_that_is_refused_stores_none_of_the_uploads(ada: Assistant,
 def test_a_work_comes_at_once_or_as_uploads(ada: Assistant, task: str, wrong: dict[str, Any], place: str) -> None:
     upload = begin(ada, task)
     more = {**wrong, "upload_ids": [upload for _ in wrong.get("upload_ids", ())]}
-    refusal = ada.refused("complete_subtask", task_id=task, summary="Done", next_action="complete", **more)
-    assert [problem["at"] for problem in refusal["details"]["problems"]] == [place]
+    rejection = ada.refused("complete_subtask", task_id=task, summary="Done", next_action="complete", **more)
+    assert [problem["at"] for problem in rejection["details"]["problems"]] == [place]
 
 
 def test_an_upload_of_another_task_completes_nothing(ada: Assistant, task: str) -> None:
@@ -260,8 +260,8 @@ def test_work_is_not_slipped_under_what_another_holds_or_what_is_done(
     append(ada, upload, 0, "Late")
     assert bob.send("store_artifact", action="commit", upload_id=upload).payload["code"] == "conflict"
     ada.complete(task)
-    refusal = ada.refused("store_artifact", action="commit", upload_id=upload)
-    assert (refusal["code"], refusal["details"]) == ("conflict", {"status": "completed"})
+    rejection = ada.refused("store_artifact", action="commit", upload_id=upload)
+    assert (rejection["code"], rejection["details"]) == ("conflict", {"status": "completed"})
     assert ada.refused("store_artifact", action="begin", task_id=task)["code"] == "conflict"
 
 
@@ -309,7 +309,7 @@ def test_what_became_of_an_upload_is_forgotten_after_a_week(ada: Assistant, task
     assert ArtifactVersion.objects.count() == 3
 
 
-def test_staged_bytes_that_somebody_removed_are_told(ada: Assistant, task: str) -> None:
+def test_staged_bytes_that_someone_removed_are_reported(ada: Assistant, task: str) -> None:
     upload = begin(ada, task)
     append(ada, upload, 0, "The work")
     staging.discard(upload)

@@ -88,7 +88,7 @@ def test_a_begin_that_is_sent_again_with_its_key_brings_its_part_once(ada: Assis
     assert send(ada, "begin", task_id=task, text="123", **KEY)["state"] == "committed"
 
 
-def test_a_first_part_that_the_disk_refuses_is_told_with_the_upload(
+def test_a_first_part_that_the_disk_refuses_is_reported_with_the_upload(
     ada: Assistant, task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
@@ -97,10 +97,10 @@ def test_a_first_part_that_the_disk_refuses_is_told_with_the_upload(
     call = {"action": "begin", "task_id": task, "text": "123", **KEY}
     with monkeypatch.context() as patched:
         patched.setattr(staging, "write", full)
-        refusal = ada.send("store_artifact", **call).payload
+        rejection = ada.send("store_artifact", **call).payload
     upload = Upload.objects.get()
-    assert (refusal["code"], refusal["details"]["upload_id"]) == ("transient", upload.public_id)
-    assert upload.public_id in refusal["next"]
+    assert (rejection["code"], rejection["details"]["upload_id"]) == ("transient", upload.public_id)
+    assert upload.public_id in rejection["next"]
     assert ada.call("store_artifact", **call)["offset"] == 3  # the same call goes on with it
     assert Upload.objects.count() == 1
 
@@ -129,8 +129,8 @@ def test_what_an_action_would_not_look_at_is_refused(
 ) -> None:
     upload = send(ada, "begin", task_id=task, text="The work")["upload_id"]
     needed = {"offset": 8, "text": "more"} if action == "append" else {}
-    refusal = ada.refused("store_artifact", action=action, upload_id=upload, **needed, **unwanted)
-    (problem,) = refusal["details"]["problems"]
+    rejection = ada.refused("store_artifact", action=action, upload_id=upload, **needed, **unwanted)
+    (problem,) = rejection["details"]["problems"]
     assert (problem["at"], action in problem["problem"]) == (next(iter(unwanted)), True)
 
 
@@ -147,8 +147,8 @@ def test_all_open_uploads_are_found_again_page_by_page(ada: Assistant, task: str
 
 def test_a_cursor_that_is_none_is_refused(ada: Assistant, task: str) -> None:
     for cursor in ("", "x", "-1", "9" * 30, "²"):
-        refusal = ada.refused("store_artifact", action="status", cursor=cursor)
-        assert (refusal["code"], "cursor" in refusal["message"]) == ("invalid", True)
+        rejection = ada.refused("store_artifact", action="status", cursor=cursor)
+        assert (rejection["code"], "cursor" in rejection["message"]) == ("invalid", True)
 
 
 def test_a_commit_that_is_sent_again_with_its_key_repeats_its_warnings(ada: Assistant, task: str) -> None:
@@ -170,6 +170,6 @@ def test_the_answers_tell_a_commit_from_an_end(ada: Assistant, task: str) -> Non
 def test_a_text_too_large_for_one_call_is_sent_on_to_parts(ada: Assistant, task: str, settings: Settings) -> None:
     settings.ORCHESTRATOR_MAX_DELIVERY_BYTES = 10
     call = {"task_id": task, "summary": "Done", "next_action": "complete", "detailed_work": "x" * 11}
-    refusal = ada.refused("complete_subtask", **call)
-    assert refusal["code"] == "too_large"
-    assert "orchestrator_store_artifact" in refusal["next"] and "upload_ids" in refusal["next"]
+    rejection = ada.refused("complete_subtask", **call)
+    assert rejection["code"] == "too_large"
+    assert "orchestrator_store_artifact" in rejection["next"] and "upload_ids" in rejection["next"]

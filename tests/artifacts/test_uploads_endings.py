@@ -1,4 +1,4 @@
-"""Uploads that end while somebody still works on them, or leave something behind."""
+"""Uploads that end while someone still works on them, or leave something behind."""
 
 from __future__ import annotations
 
@@ -105,9 +105,9 @@ def test_a_part_that_comes_too_late_leaves_no_file_and_is_refused(ada: Assistant
     upload = begin(ada, task)
     append(ada, upload, 0, "The work")
     commit_by_tool(ada, upload)
-    refusal = ada.refused("store_artifact", action="append", upload_id=upload, offset=8, text=" and more")
-    assert (refusal["code"], refusal["details"]) == ("conflict", {"state": "committed"})
-    assert "new upload" in refusal["next"]
+    rejection = ada.refused("store_artifact", action="append", upload_id=upload, offset=8, text=" and more")
+    assert (rejection["code"], rejection["details"]) == ("conflict", {"state": "committed"})
+    assert "new upload" in rejection["next"]
     assert staging.names() == []
 
 
@@ -166,8 +166,8 @@ def test_who_was_replaced_changes_no_upload(ada: Assistant, bob: Assistant, task
     upload = begin(ada, task, lease_number=1)
     bob.call("execute_subtask", task_id=task, take_over=True)
     part = {"offset": 0, "text": "late"} if action == "append" else {}
-    refusal = ada.refused("store_artifact", action=action, upload_id=upload, lease_number=1, **part)
-    assert (refusal["code"], "was replaced" in refusal["message"]) == ("conflict", True)
+    rejection = ada.refused("store_artifact", action=action, upload_id=upload, lease_number=1, **part)
+    assert (rejection["code"], "was replaced" in rejection["message"]) == ("conflict", True)
 
 
 def kept() -> list[Path]:

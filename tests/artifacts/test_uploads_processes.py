@@ -141,8 +141,8 @@ def test_an_upload_goes_on_once_a_full_disk_has_space_again(crowded: tuple[Uploa
     with (home / "filler").open("wb") as filler:
         free = shutil.disk_usage(home).free
         filler.write(b"x" * (free - MIB // 2))
-    refusal = processes.append(upload, MIB, parts[1])
-    assert refusal["code"] == "transient"
+    rejection = processes.append(upload, MIB, parts[1])
+    assert rejection["code"] == "transient"
     assert processes.do("status", upload=upload)["offset"] == MIB
     (home / "filler").unlink()
     for number in (1, 2, 3):
@@ -157,8 +157,8 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_part_keeps_what_was_acknowledge
     processes, home = crowded
     upload = processes.do("begin")["upload"]
     processes.append(upload, 0, b"a" * MIB)
-    refusal = processes.do("fill", upload=upload, offset=MIB, size=MIB)
-    assert (refusal["code"], "No space left on device" in refusal["message"]) == ("transient", True)
+    rejection = processes.do("fill", upload=upload, offset=MIB, size=MIB)
+    assert (rejection["code"], "No space left on device" in rejection["message"]) == ("transient", True)
     assert processes.do("status", upload=upload)["offset"] == MIB
     (home / "filler").unlink()
     assert processes.append(upload, MIB, b"b" * MIB) == {"offset": 2 * MIB}
@@ -180,6 +180,6 @@ def test_a_commit_on_a_full_disk_leaves_no_row_without_bytes(crowded: tuple[Uplo
 
 
 def test_an_upload_that_would_fill_the_disk_is_refused_before_it_begins(crowded: tuple[Uploader, Path]) -> None:
-    refusal = crowded[0].do("begin", expected_size=SMALL_DISK)
-    assert refusal["code"] == "transient"
-    assert "nearly full" in refusal["message"]
+    rejection = crowded[0].do("begin", expected_size=SMALL_DISK)
+    assert rejection["code"] == "transient"
+    assert "nearly full" in rejection["message"]

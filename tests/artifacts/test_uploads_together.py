@@ -67,8 +67,10 @@ def test_each_commit_without_a_path_is_an_artifact_of_its_own(ada: Assistant, ta
 
 def test_the_kind_of_a_completion_is_that_of_artifacts_that_brought_none(ada: Assistant, task: str) -> None:
     uploads = [begin(ada, task, "x = 1\n", "a.py")]
-    told = ada.call("store_artifact", action="begin", task_id=task, text="y", artifact_type="test", file_paths=["b.py"])
-    uploads.append(told["upload_id"])
+    reported = ada.call(
+        "store_artifact", action="begin", task_id=task, text="y", artifact_type="test", file_paths=["b.py"]
+    )
+    uploads.append(reported["upload_id"])
     call = {"task_id": task, "summary": "Done", "next_action": "complete", "upload_ids": uploads}
     ada.call("complete_subtask", **call, artifact_type="code")
     assert list(Artifact.objects.order_by("pk").values_list("kind", flat=True)) == ["code", "test"]
@@ -76,5 +78,5 @@ def test_the_kind_of_a_completion_is_that_of_artifacts_that_brought_none(ada: As
 
 def test_a_size_that_a_completion_with_uploads_would_not_look_at_is_refused(ada: Assistant, task: str) -> None:
     call = {"task_id": task, "summary": "Done", "next_action": "complete", "upload_ids": [begin(ada, task, "x")]}
-    refusal = ada.refused("complete_subtask", **call, expected_size=5)
-    assert [problem["at"] for problem in refusal["details"]["problems"]] == ["expected_size"]
+    rejection = ada.refused("complete_subtask", **call, expected_size=5)
+    assert [problem["at"] for problem in rejection["details"]["problems"]] == ["expected_size"]

@@ -28,7 +28,7 @@ from tests.mcp.stdio_client import ROOT, environment
 TEXT = "".join(f"{number}: ünïcödé 漢字 🎉\r\n" for number in range(3000))
 
 
-def told(*, repair: bool = False) -> tuple[int, list[dict[str, Any]], dict[str, Any]]:
+def reported(*, repair: bool = False) -> tuple[int, list[dict[str, Any]], dict[str, Any]]:
     """Run the command; returns its exit code, what it found, and its totals."""
     out, code = io.StringIO(), 0
     try:
@@ -54,7 +54,7 @@ def kept(text: str = TEXT) -> tuple[Artifact, Content]:
 def test_what_is_sound_is_counted_and_nothing_is_reported(shelf: Shelf) -> None:
     kept()
     kept("Small")
-    code, found, totals = told()
+    code, found, totals = reported()
     assert (code, found) == (0, [])
     assert (totals["contents"], totals["size_bytes"]) == (2, len(TEXT.encode()) + 5)
 
@@ -65,7 +65,7 @@ def test_missing_bytes_are_reported_with_what_they_hurt_and_stay_missing(shelf: 
     artifact, content = kept()
     shelf.remove(content.stored_as)
     for _ in range(2):
-        code, [finding], totals = told(repair=repair)
+        code, [finding], totals = reported(repair=repair)
         assert (code, totals["harms"]) == (1, 1)
         assert (finding["what"], finding["name"], finding["size_bytes"], finding["hurts"]) == (
             "missing", content.sha256, len(TEXT.encode()), [f"{artifact.public_id} v1"],
@@ -76,13 +76,13 @@ def test_missing_bytes_are_reported_with_what_they_hurt_and_stay_missing(shelf: 
 def test_damaged_bytes_are_put_aside_and_a_new_delivery_repairs_every_version(shelf: Shelf) -> None:
     artifact, content = kept()
     shelf.write(content.stored_as, shelf.read(content.stored_as)[:-1])
-    assert told()[1][0]["what"] == "damaged"
+    assert reported()[1][0]["what"] == "damaged"
     assert shelf.aside() == []
-    code, [finding], _ = told(repair=True)
+    code, [finding], _ = reported(repair=True)
     assert (code, finding["done"]) == (1, "put aside")
     assert (shelf.names(), shelf.aside()) == ([], [content.stored_as])
     make_artifact(make_task(make_project()), TEXT)
-    assert told()[:2] == (0, [])
+    assert reported()[:2] == (0, [])
     assert storage.text_of(artifact.versions.get().content) == TEXT
 
 
@@ -107,9 +107,9 @@ def test_a_mirror_that_has_the_same_bytes_repairs_them(shelf: Shelf, folder: Pat
     else:
         Content.objects.update(data=b"Evil!")
     mirrored(artifact, folder, text.encode())
-    code, [finding], totals = told(repair=True)
+    code, [finding], totals = reported(repair=True)
     assert (code, finding["done"], totals["harms"]) == (0, "restored from a mirror", 0)
-    assert told()[:2] == (0, [])
+    assert reported()[:2] == (0, [])
     assert storage.text_of(artifact.versions.get().content) == text
 
 
@@ -124,7 +124,7 @@ def test_a_mirror_with_anything_else_repairs_nothing(folder_shelf: Shelf, folder
         path.symlink_to(path.rename(folder / "elsewhere.txt"))
     if other == "no folder":
         Project.objects.update(root_path=str(folder / "gone"))
-    code, [finding], _ = told(repair=True)
+    code, [finding], _ = reported(repair=True)
     assert (code, finding["what"], finding["done"]) == (1, "missing", "")
     assert folder_shelf.names() == []
 
@@ -133,7 +133,7 @@ def test_a_mirror_with_anything_else_repairs_nothing(folder_shelf: Shelf, folder
 def test_damage_in_a_row_is_reported() -> None:
     artifact, _ = kept("Good")
     Content.objects.update(data=b"Evil")
-    code, [finding], _ = told(repair=True)
+    code, [finding], _ = reported(repair=True)
     assert (code, finding["what"], finding["hurts"]) == (1, "damaged", [f"{artifact.public_id} v1"])
 
 
@@ -151,11 +151,11 @@ def test_damage_in_a_row_is_reported() -> None:
 def test_a_row_is_repaired_from_good_bytes(shelf: Shelf, what: str, wrong: dict[str, Any]) -> None:
     artifact, before = kept()
     Content.objects.update(**wrong)
-    code, [finding], _ = told()
+    code, [finding], _ = reported()
     assert (code, finding["what"]) == (1, what)
-    code, [finding], _ = told(repair=True)
+    code, [finding], _ = reported(repair=True)
     assert (code, finding["what"], finding["done"]) == (0, what, "repaired")
-    assert told()[:2] == (0, [])
+    assert reported()[:2] == (0, [])
     after = Content.objects.get()
     assert (after.size_bytes, after.size_chars, after.size_lines) == (len(TEXT.encode()), len(TEXT), 3000)
     assert bytes(after.index or b"") == bytes(before.index or b"")
@@ -171,19 +171,19 @@ def test_what_nothing_names_is_reported_and_removed_when_it_is_a_day_old(
     left = storage.prepare("left " + TEXT)
     drafts().mkdir(parents=True, exist_ok=True)
     (drafts() / f"1.{'0' * 16}").write_bytes(b"half")
-    assert told(repair=True) == (0, [], told()[2])
-    assert told()[2]["young"] == 3
+    assert reported(repair=True) == (0, [], reported()[2])
+    assert reported()[2]["young"] == 3
     aged(monkeypatch)
     wanted = {
         "row without a version": content.sha256,
         "bytes without a row": left.stored_as,
         "abandoned draft": f"1.{'0' * 16}",
     }
-    assert {each["what"]: each["name"] for each in told()[1]} == wanted
-    code, found, _ = told(repair=True)
+    assert {each["what"]: each["name"] for each in reported()[1]} == wanted
+    code, found, _ = reported(repair=True)
     assert code == 0
     assert {each["done"] for each in found} == {"removed"}
-    assert told()[:2] == (0, [])
+    assert reported()[:2] == (0, [])
     assert shelf.names() == []
 
 
@@ -209,12 +209,12 @@ def test_a_content_that_is_delivered_again_while_it_is_looked_at_is_not_reported
     folder_shelf.remove(content.stored_as)
     look = verify._current
 
-    def delivered_meanwhile(content: Content) -> Content | None:
+    def delivered_in_the_meantime(content: Content) -> Content | None:
         make_artifact(make_task(make_project()), TEXT)
         return look(content)
 
-    monkeypatch.setattr(verify, "_current", delivered_meanwhile)
-    assert told()[:2] == (0, [])
+    monkeypatch.setattr(verify, "_current", delivered_in_the_meantime)
+    assert reported()[:2] == (0, [])
 
 
 @pytest.mark.django_db
@@ -227,7 +227,7 @@ def test_memory_stays_small_however_large_the_artifact(folder_shelf: Shelf) -> N
         content = storage.insert(writer.finish())
     tracemalloc.start()
     try:
-        code, found, totals = told()
+        code, found, totals = reported()
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -268,7 +268,7 @@ def test_while_others_deliver_and_remove_nothing_false_is_reported(fresh_home: P
 
 
 def test_a_sweep_never_takes_what_is_being_delivered_again(fresh_home: Path) -> None:
-    """Whatever is left of a work counts as two days old, so the sweep goes for it while it is stored anew."""
+    """Whatever is left of a work counts as two days old, so the sweep goes for it while it is stored again."""
     assert manage(fresh_home, "artifacts", "verify").returncode == 0
     with storer(fresh_home, "sweep", "6") as sweeping, storer(fresh_home, "churn", "6") as churning:
         assert finished(churning) > 3
@@ -286,7 +286,7 @@ def test_a_file_that_the_system_does_not_read_is_reported_and_the_others_are_rea
     path.mkdir()
     folder_shelf.remove(missing.stored_as)
     for repair in (False, True):
-        code, findings, totals = told(repair=repair)
+        code, findings, totals = reported(repair=repair)
         assert [(each["what"], each["done"]) for each in findings] == [("not readable", ""), ("missing", "")]
         assert (code, totals["contents"], totals["harms"]) == (1, 2, 2)
     assert path.is_dir()
@@ -311,7 +311,7 @@ def test_a_file_of_a_mirror_that_is_swapped_while_it_is_looked_at_is_not_opened(
             yield found
 
     monkeypatch.setattr(module, "_candidates", swapped)
-    assert told(repair=True)[1][0]["done"] == ""
+    assert reported(repair=True)[1][0]["done"] == ""
     assert path.is_fifo() or path.is_symlink()
 
 

@@ -175,5 +175,5 @@ def test_any_text_at_all_can_be_measured(text: str, paths: list[str]) -> None:
 )
 @pytest.mark.parametrize("paths", [[], ["a.py"], ["a.ts"], ["a.css"]], ids=str)
 def test_no_text_is_slow_to_measure(bomb: str, paths: list[str]) -> None:
-    for end in ("", "\nx\n"):  # an open end is told without a look at what is before it
+    for end in ("", "\nx\n"):  # an open end is reported without a look at what is before it
         warning_of(bomb * (1_000_000 // len(bomb)) + end, paths=paths)

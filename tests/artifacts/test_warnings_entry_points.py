@@ -1,4 +1,4 @@
-"""What completing answers about work that looks cut off, through every door; the work is stored all the same."""
+"""What completing answers about work that looks cut off, through every entry point; the work is stored all the same."""
 
 from __future__ import annotations
 
@@ -119,11 +119,11 @@ def test_a_commit_over_rest_answers_warnings_always() -> None:
 
 @pytest.mark.parametrize(("sent", "announced", "is_told"), [(74, 100, True), (75, 100, False), (200, 100, False)])
 def test_an_artifact_far_shorter_than_announced_is_reported(
-    ada: Assistant, sent: int, announced: int, is_told: bool
+    ada: Assistant, sent: int, announced: int, is_reported: bool
 ) -> None:
     task = ada.plan("A")["A"]
     answer = ada.complete(task, detailed_work="x" * sent, expected_size=announced)
-    assert answer.get("warnings") == ([f"{sent} of {announced} announced bytes arrived."] if is_told else None)
+    assert answer.get("warnings") == ([f"{sent} of {announced} announced bytes arrived."] if is_reported else None)
 
 
 def test_characters_announced_as_bytes_give_no_false_alarm(ada: Assistant) -> None:

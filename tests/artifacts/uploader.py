@@ -1,7 +1,7 @@
 """Uploads by processes that die: `python -m tests.artifacts.uploader` runs each command in a process of its own.
 
 A command is one line of JSON; it may name the point at which its process is killed with -9. The answer is one line too:
-what the service returned, the code of its refusal with its details, or that the process was killed.
+what the service returned, the code of its rejection with its details, or that the process was killed.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def answered(command: Answer) -> Answer:
     die_at(command.pop("die", None))
     try:
         return ACTIONS[command.pop("do")](**command)
-    except OrchestratorError as refusal:
-        return {"code": refusal.code, "message": refusal.message, **refusal.details}
+    except OrchestratorError as rejection:
+        return {"code": rejection.code, "message": rejection.message, **rejection.details}
 
 
 def die_at(point: str | None) -> None:
@@ -141,7 +141,7 @@ def read(upload: str) -> Answer:
 
 
 def fill(upload: str, offset: int, size: int) -> Answer:
-    """Send a part while somebody else takes the space that was there when it was looked at."""
+    """Send a part while someone else takes the space that was there when it was looked at."""
     import shutil
     from pathlib import Path
 

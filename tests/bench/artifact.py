@@ -8,9 +8,9 @@ from time import perf_counter
 
 from django.conf import settings
 
-from tests.bench import doors
+from tests.bench import entry_points
 from tests.bench.context import Bench
-from tests.bench.doors import Call, Failed
+from tests.bench.entry_points import Call, Failed
 from tests.bench.figures import Figure, times
 
 RANGE = 100_000
@@ -20,10 +20,10 @@ def artifact(bench: Bench) -> Iterator[Figure]:
     """Deliver it over the pipe, read every character back, compare; memory is the pair's at its peak, over idle."""
     text = _text(settings.ORCHESTRATOR_MAX_DELIVERY_BYTES // (16 if bench.quick else 1))
     size = f"{len(text.encode()) / 2**20:.0f} MiB"
-    with doors.server(bench.home, bench.folder("artifact")) as client:
-        call = doors.over(client)
+    with entry_points.server(bench.home, bench.folder("artifact")) as client:
+        call = entry_points.over(client)
         task_id = claimed(call)
-        idle = doors.memory(client)["peak"]
+        idle = entry_points.memory(client)["peak"]
         began = perf_counter()
         artifact_id = _delivered(call, task_id, text)
         yield Figure(f"artifact of {size} delivered by one call", perf_counter() - began, "s")
@@ -37,8 +37,8 @@ def artifact(bench: Bench) -> Iterator[Figure]:
 
 def million(bench: Bench) -> Iterator[Figure]:
     """1,000,000 characters, delivered by one call and read back by one."""
-    with doors.server(bench.home, bench.folder("million")) as client:
-        timed = doors.Timed(doors.over(client), client)
+    with entry_points.server(bench.home, bench.folder("million")) as client:
+        timed = entry_points.Timed(entry_points.over(client), client)
         for number in range(bench.runs(10) + 1):
             text = f"{number:09d}{_text(1_050_000)}"[:1_000_000]
             sent = {"task_id": claimed(timed.call), "summary": "All of it.", "next_action": "complete"}
@@ -51,7 +51,7 @@ def million(bench: Bench) -> Iterator[Figure]:
 
 
 def _text(size: int) -> str:
-    """Lines that differ, so that nothing is told from its compression; one in eight is not ASCII."""
+    """Lines that differ, so that nothing is reported from its compression; one in eight is not ASCII."""
     lines, length, number = [], 0, 0
     while length < size:
         word = hashlib.sha256(str(number).encode()).hexdigest()
@@ -88,5 +88,5 @@ def _read_back(call: Call, artifact_id: str, text: str, samples: list[float]) ->
         offset = part.get("next_offset")
 
 
-def _over(client: doors.StdioClient, idle: float) -> float:
-    return doors.memory(client)["peak"] - idle
+def _over(client: entry_points.StdioClient, idle: float) -> float:
+    return entry_points.memory(client)["peak"] - idle

@@ -58,7 +58,7 @@ class Client:
         return facts
 
     def _failed(self, status: int, body: bytes) -> dict[str, Any]:
-        # A board that is worked off by many has moments when nothing is ready; that is an answer, not a failure.
+        # A board that is worked off by many has times when nothing is ready; that is an answer, not a failure.
         if b'\\"code\\":\\"not_ready\\"' not in body:
             self._crowd.errors.append(f"{status} {body[:500].decode(errors='replace')}")
         return {}

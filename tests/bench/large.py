@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from tasks.identity.actor import Actor
 from tasks.models import Task
 from tasks.services.claim import claim_next
-from tests.bench import doors
+from tests.bench import entry_points
 from tests.bench.boards import Board
 from tests.bench.context import Bench
-from tests.bench.doors import Facts, Timed
+from tests.bench.entry_points import Facts, Timed
 from tests.bench.figures import Figure, milliseconds, times
 
 _STATUS_QUESTIONS: dict[str, Callable[[Board], Facts]] = {
@@ -25,7 +25,7 @@ def status(bench: Bench) -> Iterator[Figure]:
     """get_status: the default answer, the tree of a plan, and filters."""
     for size, goal, peer in ((16, 2.5, 2), *zip(bench.sizes, (3, 6), (10, None), strict=True)):
         board = bench.board(size)
-        with doors.both(bench.home, board.folder) as ways:
+        with entry_points.both(bench.home, board.folder) as ways:
             for question, arguments in _STATUS_QUESTIONS.items():
                 what = f"get_status of {board.size:,}, {question}"
                 yield from _asked(bench, what, ways, "get_status", arguments(board), goal, 2_000, peer)
@@ -35,7 +35,7 @@ def welcome(bench: Bench) -> Iterator[Figure]:
     """initialize_session."""
     for size, goal in zip(bench.sizes, (3, 8), strict=True):
         board = bench.board(size)
-        with doors.both(bench.home, board.folder) as ways:
+        with entry_points.both(bench.home, board.folder) as ways:
             what = f"initialize_session on {board.size:,}"
             yield from _asked(bench, what, ways, "initialize_session", {}, goal, 3_000, None)
 
@@ -74,4 +74,4 @@ def _asked(
             answer = timed(what, tool, **arguments)
         more = {"goal": goal, "peer": peer} if name == "pipe" else {}
         yield timed.figure(f"{what}, {name}", what, skip=2, **more)
-    yield Figure(f"{what}, answer", doors.size_of(answer), "B", bytes_goal)
+    yield Figure(f"{what}, answer", entry_points.size_of(answer), "B", bytes_goal)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from tests.bench import doors
+from tests.bench import entry_points
 from tests.bench.context import Bench
-from tests.bench.doors import Call, Facts, Timed
+from tests.bench.entry_points import Call, Facts, Timed
 from tests.bench.figures import Figure, times
 
 WORK_CHARACTERS = 12_534
 _PARAGRAPH = (
     "The order book is read once and kept; every change goes through one function, which writes its event in the same "
-    "transaction. Callers that lose a race are told so and look again.\n\n"
+    "transaction. Callers that lose a race are reported so and look again.\n\n"
 )
 _STEPS = (
     ("survey", "researcher", "Find out how the order book behaves today", []),
@@ -29,7 +29,7 @@ _STEPS = (
 
 def plan(bench: Bench) -> Iterator[Figure]:
     """Plans of 1, of 8 and of 1,000."""
-    with doors.both(bench.home, bench.folder("plan")) as ways:
+    with entry_points.both(bench.home, bench.folder("plan")) as ways:
         for size, goal, peer, runs in ((1, 3, 2.5, 100), (8, 6, 9.1, 100), (1000, 150, None, 10)):
             for name, timed in ways:
                 for number in range(bench.runs(runs) + 2):
@@ -40,17 +40,17 @@ def plan(bench: Bench) -> Iterator[Figure]:
 
 def work(bench: Bench) -> Iterator[Figure]:
     """Execute and complete, plan by plan of eight with dependencies, and read what was delivered."""
-    with doors.both(bench.home, bench.folder("work")) as ways:
+    with entry_points.both(bench.home, bench.folder("work")) as ways:
         for name, timed in ways:
             yield from _work(name, timed, bench.runs(30), is_goal=name == "pipe")
-    with doors.both(bench.home, bench.folder("pages-written")) as ways:
+    with entry_points.both(bench.home, bench.folder("pages-written")) as ways:
         yield from _pages_written(bench, ways[0][1].call)
 
 
 def work_on_large(bench: Bench) -> Iterator[Figure]:
     """The same on a board of 100,000, where finding the next task is part of both."""
     board = bench.board(bench.sizes[1])
-    with doors.both(bench.home, board.folder) as ways:
+    with entry_points.both(bench.home, board.folder) as ways:
         for name, timed in ways:
             yield from _work(f"board of {board.size:,}, {name}", timed, bench.runs(10), is_goal=name == "pipe")
 
@@ -84,8 +84,8 @@ def _pages_written(bench: Bench, call: Call) -> Iterator[Figure]:
     for task in tasks:
         execute = partial(call, "execute_subtask", task_id=task["task_id"])
         complete = partial(call, "complete_subtask", **delivery(task["task_id"], 1))
-        written["execute"].append(doors.pages_written(bench.home, execute))
-        written["complete"].append(doors.pages_written(bench.home, complete))
+        written["execute"].append(entry_points.pages_written(bench.home, execute))
+        written["complete"].append(entry_points.pages_written(bench.home, complete))
     for what, pages in written.items():
         yield times(f"pages written by {what}", pages, unit="")
 

@@ -15,7 +15,7 @@ from tasks.choices import Status, Verb
 from tasks.models import Event, Session, Task
 from tests.bench.boards import Board
 from tests.bench.context import Bench
-from tests.bench.doors import Failed
+from tests.bench.entry_points import Failed
 from tests.bench.figures import Figure, milliseconds, times
 from tests.bench.search import deliver
 

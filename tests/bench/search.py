@@ -11,10 +11,10 @@ from artifacts import storage
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Kind
 from artifacts.search.index import catch_up, index_tasks, note
 from tasks.models import Task
-from tests.bench import doors
+from tests.bench import entry_points
 from tests.bench.boards import Board
 from tests.bench.context import Bench
-from tests.bench.doors import Call, Failed
+from tests.bench.entry_points import Call, Failed
 from tests.bench.figures import Figure, milliseconds, times
 
 ARTIFACTS = 10_000
@@ -31,7 +31,7 @@ def search(bench: Bench) -> Iterator[Figure]:
     number = ARTIFACTS // (10 if bench.quick else 1)
     with transaction.atomic():
         deliver(board, number)
-    with doors.both(bench.home, board.folder, toolsets="core,artifacts") as ways:
+    with entry_points.both(bench.home, board.folder, toolsets="core,artifacts") as ways:
         for name, timed in ways:
             yield from _measured(f"{number:,} artifacts, {name}", timed.call, bench.runs(20), is_goal=name == "pipe")
 

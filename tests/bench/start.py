@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator_site.mcp.server import build_server
 from tasks.services.caller import Caller
-from tests.bench import doors, loop
+from tests.bench import entry_points, loop
 from tests.bench.context import Bench
 from tests.bench.figures import Figure, times
 
@@ -21,7 +21,7 @@ def start(bench: Bench) -> Iterator[Figure]:
         samples = []
         for run in range(bench.runs(30) // 3 + 1):
             began = perf_counter()
-            with doors.server(bench.home, folder, modern=modern) as client:
+            with entry_points.server(bench.home, folder, modern=modern) as client:
                 client.request("tools/list")
                 if run:
                     samples.append(perf_counter() - began)
@@ -33,17 +33,17 @@ def lists(bench: Bench) -> Iterator[Figure]:
     for what, toolset, goal in (("core", "core", 6_000), ("all toolsets", "all", 20_000)):
         bridge = build_server(caller_for=_nobody, toolsets=[toolset])
         tools = [tool.model_dump(by_alias=True, exclude_none=True) for tool in asyncio.run(bridge.list_tools())]
-        yield Figure(f"tools/list, {what}", doors.size_of({"tools": tools}), "B", goal=goal, peer=18_400)
+        yield Figure(f"tools/list, {what}", entry_points.size_of({"tools": tools}), "B", goal=goal, peer=18_400)
 
 
 def memory(bench: Bench) -> Iterator[Figure]:
     """Front and worker together, at rest and after work; PSS counts what processes share only once."""
-    with doors.server(bench.home, bench.folder("memory")) as client:
+    with entry_points.server(bench.home, bench.folder("memory")) as client:
         client.request("tools/list")
-        yield _pair("memory of front + worker, idle", doors.memory(client), "rss", None)
-        timed = doors.Timed(doors.over(client))
+        yield _pair("memory of front + worker, idle", entry_points.memory(client), "rss", None)
+        timed = entry_points.Timed(entry_points.over(client))
         calls = sum(loop.plan_of_eight(timed, number) for number in range(bench.runs(60)))
-        used = doors.memory(client)
+        used = entry_points.memory(client)
         yield _pair(f"memory of front + worker, after {calls:,} calls (RSS)", used, "rss", 110)
         yield _pair(f"memory of front + worker, after {calls:,} calls (PSS)", used, "pss", 110)
 
@@ -51,10 +51,10 @@ def memory(bench: Bench) -> Iterator[Figure]:
 def memory_on_large(bench: Bench) -> Iterator[Figure]:
     """The same on a board of 100,000."""
     board = bench.board(bench.sizes[1])
-    with doors.server(bench.home, board.folder) as client:
+    with entry_points.server(bench.home, board.folder) as client:
         for _ in range(10):
-            doors.over(client)("get_status", include_completed=True)
-        used = doors.memory(client)
+            entry_points.over(client)("get_status", include_completed=True)
+        used = entry_points.memory(client)
         yield _pair(f"memory on a board of {board.size:,}, after get_status (RSS)", used, "rss", None)
 
 

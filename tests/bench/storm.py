@@ -14,9 +14,9 @@ from time import monotonic
 from artifacts.models import ArtifactVersion
 from tasks.choices import Status, Verb
 from tasks.models import Event, Project, Task
-from tests.bench import doors
+from tests.bench import entry_points
 from tests.bench.context import Bench
-from tests.bench.doors import Facts
+from tests.bench.entry_points import Facts
 from tests.bench.figures import Figure
 from tests.bench.loop import delivery, plan_of
 from tests.mcp.stdio_client import StdioClient
@@ -38,7 +38,7 @@ def _created(bench: Bench, processes: int) -> float:
 
     def create(client: StdioClient) -> None:
         for number in range(CREATED // processes):
-            doors.over(client)("plan_task", **plan_of(1, number))
+            entry_points.over(client)("plan_task", **plan_of(1, number))
 
     with _servers(bench, processes, folder) as clients:
         return _at_once([partial(create, client) for client in clients])
@@ -47,7 +47,7 @@ def _created(bench: Bench, processes: int) -> float:
 @contextmanager
 def _servers(bench: Bench, processes: int, folder: Path) -> Iterator[list[StdioClient]]:
     with ExitStack() as stack:
-        clients = [stack.enter_context(doors.server(bench.home, folder)) for _ in range(processes)]
+        clients = [stack.enter_context(entry_points.server(bench.home, folder)) for _ in range(processes)]
         for client in clients:
             client.call("orchestrator_initialize_session")
         yield clients

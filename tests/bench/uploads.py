@@ -14,10 +14,10 @@ from time import perf_counter
 from typing import Any
 
 from artifacts.api.uploads import MEDIA_TYPE
-from tests.bench import doors
+from tests.bench import entry_points
 from tests.bench.artifact import claimed
 from tests.bench.context import Bench
-from tests.bench.doors import Call, Failed
+from tests.bench.entry_points import Call, Failed
 from tests.bench.figures import Figure
 from tests.mcp.http_client import Served, served
 
@@ -29,18 +29,20 @@ MEMORY = 40
 
 
 def uploads(bench: Bench) -> Iterator[Figure]:
-    """Store as much through both doors and read it back; memory is that of the server's processes at their peak."""
+    """Store as much through both entry points and read it back; memory is the peak of the server's processes."""
     source = _source(bench.folder("uploads") / "work", parts=8 if bench.quick else 100)
     size = f"{source.stat().st_size / 2**20:.0f} MiB"
     plain = _copied(source)
     yield Figure(f"{size} copied and hashed, without any of it", plain, "s")
-    for door, way in (("by parts of 1 MiB, pipe", _over_the_pipe), ("in one request, REST", _over_rest)):
-        _mark(source, door)
+    for entry_point, way in (("by parts of 1 MiB, pipe", _over_the_pipe), ("in one request, REST", _over_rest)):
+        _mark(source, entry_point)
         measured = way(bench, source)
         for done, seconds in (("stored", measured.stored), ("read back", measured.read)):
-            yield Figure(f"{size} {done} {door}", seconds, "s")
-            yield Figure(f"{size} {done} {door}, speed of the plain copy", plain / seconds, "", SHARE, at_least=True)
-        yield Figure(f"{size} in and out {door}, memory over idle", measured.memory, "MB", MEMORY)
+            yield Figure(f"{size} {done} {entry_point}", seconds, "s")
+            yield Figure(
+                f"{size} {done} {entry_point}, speed of the plain copy", plain / seconds, "", SHARE, at_least=True
+            )
+        yield Figure(f"{size} in and out {entry_point}, memory over idle", measured.memory, "MB", MEMORY)
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Measured:
 
 
 def _source(path: Path, *, parts: int) -> Path:
-    """Write lines that differ and are packed as source code is, so that nothing is told from its compression."""
+    """Write lines that differ and are packed as source code is, so that nothing is reported from its compression."""
     words = [hashlib.sha256(bytes([number])).hexdigest()[: 3 + number % 9] for number in range(256)]
     chance = Random(1)
     with path.open("wb") as file:
@@ -63,10 +65,10 @@ def _source(path: Path, *, parts: int) -> Path:
     return path
 
 
-def _mark(source: Path, door: str) -> None:
-    """Make it another work for each door: what is known already is not stored again."""
+def _mark(source: Path, entry_point: str) -> None:
+    """Make it another work for each entry point: what is known already is not stored again."""
     with source.open("r+b") as file:
-        file.write(door.encode())
+        file.write(entry_point.encode())
 
 
 def _copied(source: Path) -> float:
@@ -84,10 +86,10 @@ def _copied(source: Path) -> float:
 
 
 def _over_the_pipe(bench: Bench, source: Path) -> Measured:
-    with doors.server(bench.home, bench.folder("uploads-pipe"), toolsets="core,artifacts") as client:
-        call = doors.over(client)
+    with entry_points.server(bench.home, bench.folder("uploads-pipe"), toolsets="core,artifacts") as client:
+        call = entry_points.over(client)
         task_id = claimed(call)
-        idle = doors.memory(client)["peak"]
+        idle = entry_points.memory(client)["peak"]
         began = perf_counter()
         info = _by_parts(call, task_id, source)
         stored = perf_counter() - began
@@ -95,7 +97,7 @@ def _over_the_pipe(bench: Bench, source: Path) -> Measured:
         digest = _read_by_parts(call, info["artifact_id"])
         read = perf_counter() - began
         _compare(source, info["sha256"], digest)
-        return Measured(stored, read, doors.memory(client)["peak"] - idle)
+        return Measured(stored, read, entry_points.memory(client)["peak"] - idle)
 
 
 def _by_parts(call: Call, task_id: str, source: Path) -> dict[str, Any]:
@@ -126,7 +128,7 @@ def _over_rest(bench: Bench, source: Path) -> Measured:
         plan = _ask(site, "POST", "/plans", {"project": "uploads", "description": "Much", "subtasks": [subtask]})
         body = {"task_id": plan["subtasks"][0]["task_id"], "expected_size": source.stat().st_size}
         upload = _ask(site, "POST", "/uploads", body)["upload_id"]
-        idle = doors.peak(site.process.pid)
+        idle = entry_points.peak(site.process.pid)
         began = perf_counter()
         _patch(site, upload, source)
         info = _ask(site, "POST", f"/uploads/{upload}/commit", {})
@@ -135,7 +137,7 @@ def _over_rest(bench: Bench, source: Path) -> Measured:
         digest = _downloaded(site, info["artifact_id"])
         read = perf_counter() - began
         _compare(source, info["sha256"], digest)
-        return Measured(stored, read, doors.peak(site.process.pid) - idle)
+        return Measured(stored, read, entry_points.peak(site.process.pid) - idle)
 
 
 def _patch(site: Served, upload: str, source: Path) -> None:

@@ -29,7 +29,7 @@ _OPTIONS = {
 def violations(page: Page) -> list[str]:
     """Return a line for each element that breaks a rule: the rule, what it asks for, where, and what is there.
 
-    The script comes in by the browser's own door for debuggers, which no policy of the page closes.
+    The script comes in by the browser's own entry point for debuggers, which no policy of the page closes.
     """
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(AXE_SCRIPT)

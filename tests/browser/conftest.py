@@ -58,7 +58,7 @@ def complaints() -> list[str]:
 
 @pytest.fixture
 def open_page(live_server: Any, browser: Browser, complaints: list[str]) -> Iterator[Open]:
-    """Open a page as somebody who signed in, in a window of some kind."""
+    """Open a page as someone who signed in, in a window of some kind."""
     cookie = _signed_in(live_server.url)
     windows: list[BrowserContext] = []
 

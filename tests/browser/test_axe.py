@@ -42,14 +42,14 @@ def world(transactional_db: None) -> World:
 
 
 def addresses(world: World) -> list[str]:
-    """Return the addresses of all pages that somebody who signed in can open by a link."""
+    """Return the addresses of all pages that someone who signed in can open by a link."""
     words = {**world.words, "token-revoke": (_token().public_id,)}
     found = [*_addresses(words, dict.fromkeys(sorted(named_pages() - NOT_SHOWN), ("",))), *_addresses(words, MORE)]
     return [*found, reverse("task", args=[world.review.public_id])]
 
 
 def _addresses(words: dict[str, tuple[str, ...]], queries: dict[str, tuple[str, ...]]) -> Iterator[str]:
-    """Yield the addresses of pages; the tour tells where it knows no words for one, and fails then."""
+    """Yield the addresses of pages; the tour says where it knows no words for one, and fails then."""
     for name in queries:
         try:
             address = reverse(name, args=words.get(name, ()))

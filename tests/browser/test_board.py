@@ -1,4 +1,4 @@
-"""The board as a person works with it: by mouse, keyboard and touch, wide and narrow, against somebody else."""
+"""The board as a person works with it: by mouse, keyboard and touch, wide and narrow, against someone else."""
 
 from __future__ import annotations
 

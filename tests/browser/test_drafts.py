@@ -28,7 +28,7 @@ def task(transactional_db: None) -> Task:
 
 
 def _sign_in(page: Page, user: User) -> None:
-    """Sign somebody in as another tab would."""
+    """Sign someone in as another tab would."""
     client = Client()
     client.force_login(user)
     name = settings.SESSION_COOKIE_NAME
@@ -67,7 +67,7 @@ def test_an_expired_form_loses_no_input(open_page: Open, task: Task, complaints:
     expect(page.locator(".problem .code")).to_have_text("403")
     page.goto(_site(page) + address)
     expect(page.locator(OVERALL)).to_have_value(WORDS)
-    complaints.clear()  # the browser tells of the form that was refused
+    complaints.clear()  # the browser says of the form that was refused
 
 
 def test_a_closed_form_keeps_its_draft_until_it_is_cancelled(open_page: Open, task: Task) -> None:
@@ -93,7 +93,7 @@ def test_drafts_survive_a_reload_until_they_are_sent(open_page: Open, task: Task
     Task.objects.filter(pk=task.pk).update(status=Status.PENDING, is_ready=True)
     page = open_page(f"/tasks/{task.public_id}/complete/")
     page.locator("textarea[name=summary]").fill(WORDS)
-    page.goto(page.url)  # anew, without what the browser itself remembers of a form
+    page.goto(page.url)  # again, without what the browser itself remembers of a form
     expect(page.locator("textarea[name=summary]")).to_have_value(WORDS)
     page.locator("main form button.primary").click()
     page.wait_for_url(f"**/tasks/{task.public_id}/")

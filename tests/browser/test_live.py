@@ -73,7 +73,7 @@ def test_where_there_is_no_stream_the_page_looks_now_and_then_and_says_so(site: 
     page.goto(f"{site.site.address}/tasks/{task}/")
     expect(page.locator("#live")).to_have_attribute("data-state", "poll")
     expect(page.locator("#live [data-says]")).to_be_visible()
-    site.assistant(lambda it: it.call("update_task", task_id=task, action="block", reason="Nobody told"))
+    site.assistant(lambda it: it.call("update_task", task_id=task, action="block", reason="Nobody reported"))
     page.clock.run_for(11_000)
     expect(page.locator("h1 + p .state.blocked")).to_be_visible()
 

@@ -183,7 +183,7 @@ def test_print_includes_the_text_version_of_the_graph(open_page: Open, plan: Tas
 
 
 @pytest.mark.parametrize("days", [6.9, 13, 27, 98, 210, 620])
-def test_the_names_of_moments_do_not_run_into_each_other_on_a_phone(open_page: Open, days: float) -> None:
+def test_the_names_of_times_do_not_run_into_each_other_on_a_phone(open_page: Open, days: float) -> None:
     start = datetime(2026, 1, 31, 23, 50, tzinfo=UTC)
     task = make_task(make_project("shop"), status=Status.COMPLETED, started_at=start)
     for verb, moment in ((Verb.CLAIM, start), (Verb.COMPLETE, start + timedelta(days=days))):

@@ -11,7 +11,7 @@ from tests.demo.assistant import Assistant
 
 FIRST = "def total(lines):\n    return sum(line.price for line in lines)\n"
 SECOND = "def total(lines):\n    return sum(line.price * line.quantity for line in lines)\n"
-OVERALL = "Two of one kind cost as much as one. Please mend it."
+OVERALL = "Two of one kind cost as much as one. Please fix it."
 ON_A_LINE = "Multiply by the quantity here."
 
 

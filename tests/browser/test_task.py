@@ -145,7 +145,7 @@ def test_forms_with_mistakes_and_open_menus_break_no_rule(
         page.locator("#main form button.primary").click()
         expect(page.get_by_role("alert").first).to_be_visible()
         found += violations(page)
-    assert all("400" in complaint for complaint in complaints)  # the browser tells of every form that came back
+    assert all("400" in complaint for complaint in complaints)  # the browser says of every form that came back
     complaints.clear()
     assert found == []
 

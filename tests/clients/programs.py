@@ -36,7 +36,7 @@ def claude_code(stage: Stage, server: Json) -> Ran:
 
 
 def codex(stage: Stage, url: str, token: str, *, model: str) -> Ran:
-    """Run Codex on the prompt, with the server at an address; the model's name tells it how to offer tools."""
+    """Run Codex on the prompt, with the server at an address; the model's name says it how to offer tools."""
     stage.write(".codex/config.toml", CODEX_CONFIG.format(model=stage.model, server=SERVER, url=url))
     return stage.run(
         *(NODE_BIN / "node", CODEX, "exec", "--json", "--skip-git-repo-check", "--model", model, PROMPT),

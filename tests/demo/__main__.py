@@ -24,7 +24,7 @@ HOME = ROOT / ".demo"
 
 
 def main() -> int:
-    """Run the demo in a data folder that is made anew, and leave it for the browser."""
+    """Run the demo in a data folder that is made again, and leave it for the browser."""
     home = _home()
     began = monotonic()
     write_works(home / "work")
@@ -52,7 +52,7 @@ def _innermost(problem: BaseException) -> BaseException:
 
 def _home() -> Path:
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description="Two assistants and a crash.")
-    parser.add_argument("--home", type=Path, default=HOME, help="the data folder, made anew (default: .demo)")
+    parser.add_argument("--home", type=Path, default=HOME, help="the data folder, made again (default: .demo)")
     home: Path = parser.parse_args().home.resolve()
     if (home / "work").is_dir():
         shutil.rmtree(home)

@@ -80,7 +80,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _unfiltered(kind: int, line: bytes, above: bytes, channels: int) -> bytes:
-    """Undo what a row was told by: nothing, its left, its upper neighbour, both, or the best of three (PNG, 9.2)."""
+    """Undo the filter of a row: nothing, its left, its upper neighbour, both, or the best of three (PNG, 9.2)."""
     if kind == 0:
         return line
     if kind == 2:

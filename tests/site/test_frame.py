@@ -1,4 +1,4 @@
-"""What stands on every page: the colours that somebody chose, and how much waits for a review."""
+"""What stands on every page: the colours that someone chose, and how much waits for a review."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the code does, and costs nothing until somebody asks for it."""
+"""The OpenAPI document says what the code does, and costs nothing until someone asks for it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_command_prints_the_document_alone(empty_home: Path) -> None:
     assert printed.stdout == as_yaml()
 
 
-def test_everybody_may_read_it_in_yaml_or_in_json(client: Client) -> None:
+def test_everyone_may_read_it_in_yaml_or_in_json(client: Client) -> None:
     as_it_comes = client.get("/api/schema/")
     assert as_it_comes["Content-Type"] == "application/yaml; charset=utf-8"
     assert yaml.safe_load(as_it_comes.content) == document()
@@ -65,11 +65,13 @@ def test_every_operation_but_the_meaning_of_problems_needs_credentials() -> None
 
 
 def test_every_operation_says_which_scope_it_needs() -> None:
-    told = {place: operation.get("description", "") for place, operation in operations()}
-    assert "`review`" in told["POST /api/v1/tasks/{task_id}/approve"]
-    assert "`write`" in told["POST /api/v1/tasks/{task_id}/claim"]
-    assert "`admin`" in told["POST /api/v1/projects"]
-    assert [place for place, words in told.items() if "Needs the scope" not in words] == ["GET /api/v1/problems/{code}"]
+    reported = {place: operation.get("description", "") for place, operation in operations()}
+    assert "`review`" in reported["POST /api/v1/tasks/{task_id}/approve"]
+    assert "`write`" in reported["POST /api/v1/tasks/{task_id}/claim"]
+    assert "`admin`" in reported["POST /api/v1/projects"]
+    assert [place for place, words in reported.items() if "Needs the scope" not in words] == [
+        "GET /api/v1/problems/{code}"
+    ]
 
 
 def test_every_body_and_every_answer_has_an_example_that_fits_it() -> None:
@@ -98,10 +100,10 @@ def test_bodies_name_all_their_fields_and_answers_always_have_theirs() -> None:
     assert set(schemas["TaskRow"]["required"]) == set(schemas["TaskRow"]["properties"])
 
 
-def test_an_edit_tells_of_if_match_and_every_write_of_its_key() -> None:
-    told = {place: [each["name"] for each in operation.get("parameters", ())] for place, operation in operations()}
-    assert "If-Match" in told["PATCH /api/v1/tasks/{task_id}"]
-    writes = {place: names for place, names in told.items() if not place.startswith("GET")}
+def test_an_edit_says_of_if_match_and_every_write_of_its_key() -> None:
+    reported = {place: [each["name"] for each in operation.get("parameters", ())] for place, operation in operations()}
+    assert "If-Match" in reported["PATCH /api/v1/tasks/{task_id}"]
+    writes = {place: names for place, names in reported.items() if not place.startswith("GET")}
     unkeyed = {place for place, names in writes.items() if "Idempotency-Key" not in names}
     assert unkeyed == {f"{verb} /api/v1/uploads/{{upload_id}}" for verb in ("PATCH", "DELETE")}  # the same twice anyway
     assert len(writes) > 20

@@ -1,4 +1,4 @@
-"""Who may see and do what in the browser: page by page and verb by verb, for everybody from a stranger to the owner."""
+"""Who may see and do what in the browser: page by page and verb by verb, for everyone from a stranger to the owner."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def _rgb(rows, *, kind: int = 0) -> bytes:
     lines = [bytes(value for pixel in row for value in pixel) for row in rows]
     above, written = bytes(len(lines[0])), b""
     for line in lines:
-        written += bytes([kind]) + bytes(_told(kind, line, above))
+        written += bytes([kind]) + bytes(_reported(kind, line, above))
         above = line
     plain = indexed_png([bytes(len(row)) for row in rows], b"\0\0\0")
     header = plain[16:25] + b"\x02" + plain[26:29]  # colour type 2: RGB without a palette
@@ -67,7 +67,7 @@ def _rgb(rows, *, kind: int = 0) -> bytes:
     return SIGNATURE + b"".join(struct.pack(">I", len(body)) + name + body + bytes(4) for name, body in parts)
 
 
-def _told(kind: int, line: bytes, above: bytes):
+def _reported(kind: int, line: bytes, above: bytes):
     for place, value in enumerate(line):
         left, corner = (line[place - 3], above[place - 3]) if place >= 3 else (0, 0)
         up = above[place]

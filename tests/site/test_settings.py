@@ -70,12 +70,12 @@ def test_a_database_that_is_not_supported_is_refused_by_name(empty_home: Path, m
     ],
 )
 def test_a_value_that_cannot_be_read_is_said_in_one_line_with_its_variable(
-    empty_home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+    empty_home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, reported: str
 ) -> None:
     monkeypatch.setenv(variable, value)
     refused = manage("check")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr.startswith(f"The settings are wrong: {told}")
+    assert refused.stderr.startswith(f"The settings are wrong: {reported}")
     assert len(refused.stderr.splitlines()) == 1
     assert variable != "DATABASE_URL" or value not in refused.stderr
 
@@ -105,7 +105,9 @@ def test_the_database_is_in_the_data_folder_whatever_that_is_called(
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_a_connection_that_the_database_has_closed_meanwhile_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_the_database_has_closed_in_the_meantime_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://ada@db.example/orchestrator")
     config = _database()
     assert config["CONN_MAX_AGE"]

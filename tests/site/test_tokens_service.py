@@ -1,4 +1,4 @@
-"""What the service promises of access tokens, whichever door they come through."""
+"""What the service promises of access tokens, whichever entry point they come through."""
 
 from __future__ import annotations
 

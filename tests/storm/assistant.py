@@ -137,7 +137,7 @@ class Unknown(Exception):
 
 
 class Survivor(Assistant):
-    """An assistant whose server is killed now and then. It starts another one, and goes on or begins anew."""
+    """An assistant whose server is killed now and then. It starts another one, and goes on or begins again."""
 
     steers = False  # it might not be there to put back what it stopped
 

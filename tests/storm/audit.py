@@ -70,14 +70,14 @@ class Audit:
 
     def check_statuses(self) -> None:
         """Every change of a status has its event, and the last one says how the task stands."""
-        told: dict[int, str] = {}
+        reported: dict[int, str] = {}
         for task, before, after in self.rows(
             "SELECT task_id, json_extract(before, '$.status'), json_extract(after, '$.status') FROM tasks_event "
             "WHERE json_extract(after, '$.status') IS NOT NULL ORDER BY id"
         ):
-            assert told.get(task) == before
-            told[task] = after
-        assert told == dict(self.rows("SELECT id, status FROM tasks_task"))
+            assert reported.get(task) == before
+            reported[task] = after
+        assert reported == dict(self.rows("SELECT id, status FROM tasks_task"))
 
     def check_works(self) -> None:
         """Every stored work can be read and is the one that its sha256 names; every version is there."""

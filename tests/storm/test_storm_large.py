@@ -1,4 +1,4 @@
-"""Work of 100 MiB goes in through both doors without the server holding it."""
+"""Work of 100 MiB goes in through both entry points without the server holding it."""
 
 from __future__ import annotations
 

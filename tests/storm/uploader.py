@@ -82,7 +82,7 @@ class UploadingAssistant(Thread):
         return str(made["subtasks"][0]["task_id"])
 
     def store(self, task: str) -> None:
-        """Store one work. Of a call that was cut off, the next answer tells what became of it."""
+        """Store one work. Of a call that was cut off, the next answer says what became of it."""
         data = self.chance.randbytes(self.chance.choice(SIZES) // 2).hex().encode()
         digest = sha256(data).hexdigest()
         facts = {"task_id": task, "file_paths": [f"{len(self.stored) % 5}.bin"]}

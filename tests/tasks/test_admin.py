@@ -81,7 +81,7 @@ def test_every_list_of_ours_can_be_searched_or_is_short_and_counts_no_whole_tabl
         assert page.show_full_result_count is False or model is Specialist, model
 
 
-def test_somebody_who_is_not_staff_has_no_admin(client: Client) -> None:
+def test_someone_who_is_not_staff_has_no_admin(client: Client) -> None:
     assert signed_in(client).get("/admin/").status_code == 302
     assert "/admin/" not in html_of(client.get("/"))
 

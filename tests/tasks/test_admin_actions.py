@@ -35,7 +35,7 @@ def owner(client: Client) -> Client:
 
 
 def _reviewer(client: Client, *permissions: str, **fields: bool) -> Client:
-    """Somebody on the staff whom Django lets see and change everything of some models."""
+    """Someone on the staff whom Django lets see and change everything of some models."""
     user = make_user("eve", is_staff=True, **fields)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     client.force_login(user)
@@ -60,7 +60,7 @@ def _act(client: Client, action: str, *rows: Model, **more: str) -> str:
         ("release_tasks", Status.ACTIVE, Status.PENDING),
     ],
 )
-def test_an_action_asks_for_each_task_and_tells_refusals_one_by_one(
+def test_an_action_asks_for_each_task_and_says_rejections_one_by_one(
     owner: Client, action: str, before: Status, after: Status
 ) -> None:
     project = make_project("ledger")
@@ -119,7 +119,9 @@ def test_a_reviewer_may_review_and_steer_but_not_end_sessions(client: Client) ->
 
 
 def test_a_reviewer_changes_no_project_and_no_role_whatever_django_allows(client: Client) -> None:
-    allowed = [f"{deed}_{model}" for deed in ("view", "add", "change", "delete") for model in ("project", "specialist")]
+    allowed = [
+        f"{action}_{model}" for action in ("view", "add", "change", "delete") for model in ("project", "specialist")
+    ]
     _reviewer(client, *allowed)
     project = make_project("ledger")
     role = Specialist.objects.create(name="poet", role_definition="Writes.")
@@ -133,7 +135,7 @@ def test_a_reviewer_changes_no_project_and_no_role_whatever_django_allows(client
     assert (Project.objects.get().name, Specialist.objects.get().role_definition) == ("Ledger", "Writes.")
 
 
-def test_verifying_tells_which_version_is_damaged(owner: Client) -> None:
+def test_verifying_says_which_version_is_damaged(owner: Client) -> None:
     project = make_project("ledger")
     good, bad = (make_artifact(make_task(project), f"work {number}") for number in range(2))
     assert '<li class="error">' not in _act(owner, "verify", good, bad)

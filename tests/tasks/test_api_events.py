@@ -121,10 +121,10 @@ def test_events_are_filtered_by_project_task_and_verb(ada: Client, task: Task) -
         ("ordering=-id", 400, "ordering"),
     ],
 )
-def test_invalid_parameters_are_problems(ada: Client, query: str, status: int, told: str) -> None:
+def test_invalid_parameters_are_problems(ada: Client, query: str, status: int, reported: str) -> None:
     for answer in (ada.get(f"{EVENTS}?{query}"), streamed(ada, query)):
         assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
-        assert told in answer.json()["detail"]
+        assert reported in answer.json()["detail"]
 
 
 def test_a_bound_token_gets_only_events_of_its_project(task: Task) -> None:
@@ -164,11 +164,11 @@ def test_a_stream_begins_with_missed_events(ada: Client, task: Task) -> None:
 
 
 def test_the_ids_of_a_stream_never_run_ahead_of_its_events(ada: Client, task: Task) -> None:
-    told = [make_event(task).pk for _ in range(3)]
+    reported = [make_event(task).pk for _ in range(3)]
     text = streamed(ada, "after=0").content.decode()
     ids_in_order = [int(line.removeprefix("id: ")) for line in text.splitlines() if line.startswith("id: ")]
     assert ids_in_order == sorted(ids_in_order)
-    assert set(ids_in_order) == set(told)
+    assert set(ids_in_order) == set(reported)
 
 
 def test_a_new_stream_begins_now(ada: Client, task: Task) -> None:

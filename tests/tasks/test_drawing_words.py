@@ -33,7 +33,7 @@ def test_a_label_is_the_text_or_its_beginning_with_an_ellipsis(text: str, room: 
 
 
 def test_a_title_is_broken_at_spaces_and_cut_in_its_last_line() -> None:
-    assert labels.lines("Design the checkout of the shop anew", 14, 2) == ["Design the", "checkout of the…"]
+    assert labels.lines("Design the checkout of the shop again", 14, 2) == ["Design the", "checkout of the…"]
     assert labels.lines("Short", 14, 2) == ["Short"]
     assert labels.lines("", 14, 2) == []
 
@@ -48,7 +48,7 @@ def test_letters_that_are_twice_as_wide_count_twice() -> None:
 
 
 @given(MOMENTS, st.timedeltas(timedelta(0), timedelta(days=9000)))
-def test_an_axis_names_few_moments_in_order_and_all_are_on_it(start: datetime, span: timedelta) -> None:
+def test_an_axis_names_few_times_in_order_and_all_are_on_it(start: datetime, span: timedelta) -> None:
     axis = Axis.around(start, start + span)
     ticks = axis.ticks()
     assert len(ticks) <= MOST_TICKS + 1

@@ -1,4 +1,4 @@
-"""Acting on a task through its pages: every verb in every state, for everybody; lost races; words that break in."""
+"""Acting on a task through its pages: every verb in every state, for everyone; lost races; words that break in."""
 
 from __future__ import annotations
 

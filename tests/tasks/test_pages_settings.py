@@ -39,8 +39,8 @@ def send(client: Client, *, seen: str | None = None, **typed: str) -> Any:
 
 
 def errors_of(page: str, field: str) -> str:
-    (told,) = re.findall(rf'<ul class="errorlist" id="{field}-errors">(.*?)</ul>', page, re.DOTALL)
-    return str(told)
+    (reported,) = re.findall(rf'<ul class="errorlist" id="{field}-errors">(.*?)</ul>', page, re.DOTALL)
+    return str(reported)
 
 
 def test_it_shows_what_holds_and_what_does_not_change(owner: Client, project: Project) -> None:

@@ -275,14 +275,14 @@ def test_comments_on_lines_stand_with_the_verdict_that_took_them_along(client: C
     task = make_task(project, status=Status.NEEDS_REVISION)
     version = make_artifact(task, "one\ntwo\n").versions.get()
     sent = timezone.now()
-    make_event(task, Verb.REQUEST_REVISION, actor_name="grace", after={"comment": "Mend it"})
+    make_event(task, Verb.REQUEST_REVISION, actor_name="grace", after={"comment": "Fix it"})
     for text, sent_at in (("Sent words", sent), ("Draft words", None)):
         task.review_comments.create(
             version=version, line=2, end_line=2, quote="two", text=text, author="grace", sent_at=sent_at
         )
     talk = _page(client, task).partition('id="conversation"')[2].partition("</section>")[0]
     assert "version=1&amp;view=source#L2" in talk
-    assert talk.index("Mend it") < talk.index("Sent words") < talk.index("data-draft") < talk.index("Draft words")
+    assert talk.index("Fix it") < talk.index("Sent words") < talk.index("data-draft") < talk.index("Draft words")
 
 
 def test_a_long_conversation_shows_its_newest_turns(client: Client, project: Project) -> None:

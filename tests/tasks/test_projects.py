@@ -28,13 +28,13 @@ def test_the_order_of_telling(places: dict[str, Path]) -> None:
     environ |= {name: str(places[name]) for name in CLIENT_VARIABLES}
     cwd = str(places["repository"] / "src" / "deep")
     explicit: str | None = str(places["explicit"])
-    told = []
+    reported = []
     for forget in (None, "ORCHESTRATOR_PROJECT_DIR", *CLIENT_VARIABLES):
-        told.append(find_root(explicit=explicit, environ=environ, working_directory=cwd).name)
+        reported.append(find_root(explicit=explicit, environ=environ, working_directory=cwd).name)
         explicit = None
         environ.pop(forget or "", None)
-    told.append(find_root(explicit=None, environ=environ, working_directory=cwd).name)
-    assert told == ["explicit", "own", *CLIENT_VARIABLES, "repository"]
+    reported.append(find_root(explicit=None, environ=environ, working_directory=cwd).name)
+    assert reported == ["explicit", "own", *CLIENT_VARIABLES, "repository"]
 
 
 def test_a_folder_without_git_is_the_project_itself(places: dict[str, Path]) -> None:

@@ -126,8 +126,8 @@ def is_accepted(act: Any) -> bool:
     before = all_rows()
     try:
         act()
-    except OrchestratorError as refusal:
-        assert isinstance(refusal, Invalid)
+    except OrchestratorError as rejection:
+        assert isinstance(rejection, Invalid)
         assert all_rows() == before
         return False
     return True
@@ -234,9 +234,9 @@ def test_what_a_task_may_not_wait_for_is_named_with_its_place(shape: Shape, wher
         subtasks[number] = Subtask(
             title=f"t{number}", description="Do it", specialist="tester", dependencies=(reference,)
         )
-        with pytest.raises(Invalid) as refusal:
+        with pytest.raises(Invalid) as rejection:
             board.send(subtasks)
-        assert [problem["at"] for problem in refusal.value.details["problems"]] == [
+        assert [problem["at"] for problem in rejection.value.details["problems"]] == [
             f"subtasks[{number}].dependencies[0]"
         ]
         assert not Task.objects.exists()

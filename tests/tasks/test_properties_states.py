@@ -94,12 +94,12 @@ class Board:
         return pool[where // 8 % len(pool)]
 
     def attempt(self, act: Callable[[], Any], *, must_fail: bool = False) -> None:
-        """Act; a refusal is one of ours and has changed nothing."""
+        """Act; a rejection is one of ours and has changed nothing."""
         before = all_rows()
         try:
             act()
-        except OrchestratorError as refusal:
-            assert refusal.message
+        except OrchestratorError as rejection:
+            assert rejection.message
             assert all_rows() == before
         else:
             assert not must_fail
@@ -183,7 +183,7 @@ class Board:
         self.attempt(lambda: review.approve(task=task, actor=self.actors[who]))
 
     def request_revision(self, who: str, where: int, luck: int) -> None:
-        task, comment = self.pick(where, Verb.REQUEST_REVISION), "Mend it" if luck % 5 else " "
+        task, comment = self.pick(where, Verb.REQUEST_REVISION), "Fix it" if luck % 5 else " "
         self.attempt(
             lambda: review.request_revision(task=task, actor=self.actors[who], reason=comment),
             must_fail=not comment.strip(),
@@ -214,7 +214,7 @@ class Board:
                 must_fail=self.is_protected(task, who) or other == task,
             )
 
-    def plan_anew(self, who: str, where: int, luck: int) -> None:
+    def plan_again(self, who: str, where: int, luck: int) -> None:
         """Go on with another plan where nothing is left to do."""
         if not Task.objects.leaves().exclude(status__in=FINISHED).exists():
             self.plan(tree(reviewed=luck % 2 == 0, deep=luck % 3 == 0), who)
@@ -243,10 +243,10 @@ class Board:
             if "status" in event.after:
                 self.follow(event)
             elif event.verb == Verb.SPLIT and self.statuses[event.task_id] != Status.ACTIVE:
-                self.started.discard(event.task_id)  # claimed once and given back: it begins anew, as a group
+                self.started.discard(event.task_id)  # claimed once and given back: it begins again, as a group
         tasks = {task.pk: task for task in Task.objects.order_by("pk")}
-        told = {pk: (status, self.lease_numbers.get(pk, 0)) for pk, status in self.statuses.items()}
-        assert {pk: (task.status, task.lease_number) for pk, task in tasks.items()} == told
+        reported = {pk: (status, self.lease_numbers.get(pk, 0)) for pk, status in self.statuses.items()}
+        assert {pk: (task.status, task.lease_number) for pk, task in tasks.items()} == reported
         for pk, below in leaves_below(tasks).items():
             self.check_that_they_agree(tasks[pk], below)
         for task in tasks.values():
@@ -301,7 +301,7 @@ def leaves_below(tasks: dict[int, Task]) -> dict[int, set[str]]:
 
 WORK = (Board.claim, *(Board.claim_next,) * 3, *(Board.complete,) * 4)
 STEERING = (Board.block, Board.unblock, Board.fail, Board.retry, Board.release, Board.approve, Board.request_revision)
-OTHERS = (Board.cancel, *(Board.edit,) * 2, Board.plan_below, *(Board.plan_anew,) * 2)
+OTHERS = (Board.cancel, *(Board.edit,) * 2, Board.plan_below, *(Board.plan_again,) * 2)
 PASSING = (Board.end_session, Board.run_out, Board.sweep)
 STEPS = (*WORK * 3, *STEERING * 2, *OTHERS, *PASSING)
 

@@ -38,7 +38,7 @@ def etag(client: Rest, address: str) -> str:
     return str(client.send("GET", address)["ETag"])
 
 
-def test_a_reader_who_has_it_is_told_so_without_a_body(ada: Rest, task: str) -> None:
+def test_a_reader_who_has_it_is_reported_so_without_a_body(ada: Rest, task: str) -> None:
     known = etag(ada, task)
     for header in (known, f'"other", W/{known}', "*"):
         response = ada.send("GET", task, If_None_Match=header)

@@ -28,7 +28,7 @@ def test_without_credentials_the_answer_says_which_are_wanted() -> None:
     assert stranger.send("GET", "/projects")["WWW-Authenticate"] == 'Bearer realm="task-orchestrator"'
 
 
-def test_a_token_that_was_revoked_opens_nothing_and_is_told_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_token_that_was_revoked_opens_nothing_and_is_reported_nowhere(caplog: pytest.LogCaptureFixture) -> None:
     token, secret = create_token(owner=make_user("ada", is_staff=True), name="laptop", scopes=["read"])
     revoke_token(token=token)
     client = Rest(Client(headers={"Authorization": f"Bearer {secret}"}))
@@ -174,7 +174,7 @@ def test_a_person_names_no_session(project: Project) -> None:
     person.refused(400, "POST", "/sessions", {"project": "shop"}, **headers)
 
 
-def test_somebody_without_rights_only_looks(project: Project) -> None:
+def test_someone_without_rights_only_looks(project: Project) -> None:
     task = make_task(project, parent=make_plan(project, 1))
     person = signed_in_rest()
     body = {"reason": "x"}

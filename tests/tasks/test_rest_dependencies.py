@@ -64,7 +64,7 @@ def test_a_circle_is_refused(ada: Rest, ids: dict[str, str]) -> None:
     assert problem["details"]["cycle"] == [ids["A"], ids["Part"]]
 
 
-def test_tasks_that_are_not_there_are_all_told(ada: Rest, ids: dict[str, str]) -> None:
+def test_tasks_that_are_not_there_are_all_reported(ada: Rest, ids: dict[str, str]) -> None:
     other = ada.plan(make_project("ledger"), "X")["X"]
     body = {"task_ids": [ids["A"], other, "task_00000000"]}
     problem = ada.refused(400, "POST", f"/tasks/{ids['B']}/dependencies", body)

@@ -52,7 +52,7 @@ def test_a_plan_is_made_with_its_whole_tree(ada: Rest, project: Project) -> None
     assert (b["complexity_level"], b["review"], b["is_ready"]) == ("simple", True, False)
 
 
-def test_every_mistake_is_told_and_nothing_is_made(ada: Rest, project: Project) -> None:
+def test_every_mistake_is_reported_and_nothing_is_made(ada: Rest, project: Project) -> None:
     problem = ada.refused(
         400,
         "POST",

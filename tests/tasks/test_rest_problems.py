@@ -1,4 +1,4 @@
-"""Every refusal over REST is a problem (RFC 9457), and none tells what is nobody's business."""
+"""Every rejection over REST is a problem (RFC 9457), and none says what is nobody's business."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_an_unknown_field_is_refused_with_the_names_that_are_known(ada: Rest) ->
     }
 
 
-def test_mistakes_deep_in_a_body_are_told_with_their_places(ada: Rest, project: Project) -> None:
+def test_mistakes_deep_in_a_body_are_reported_with_their_places(ada: Rest, project: Project) -> None:
     subtasks = [{"title": "A", "subtasks": [{"title": 7}]}, {"priority": "soon", "titel": "B"}]
     problem = ada.refused(400, "POST", "/plans", {"project": "shop", "description": "x", "subtasks": subtasks})
     places = {each["at"] for each in problem["problems"]}
@@ -141,7 +141,7 @@ def test_a_busy_database_is_transient_and_says_when_to_come_back(ada: Rest, monk
     assert ada.send("POST", "/projects", {"name": "Shop"})["Retry-After"] == "2"
 
 
-def test_what_nobody_expected_tells_nothing_and_is_logged(
+def test_what_nobody_expected_says_nothing_and_is_logged(
     ada: Rest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(**_: Any) -> None:

@@ -52,7 +52,7 @@ def test_a_role_is_written_and_holds_from_then_on(ada: Rest, project: Project) -
     assert Event.objects.get(verb="edit_specialist").after == {"specialist_type": "pricer"}
 
 
-def test_writing_anew_replaces_the_whole_role(ada: Rest, project: Project) -> None:
+def test_writing_again_replaces_the_whole_role(ada: Rest, project: Project) -> None:
     ada.send("PUT", f"{ROLES}/tester", {"role_definition": "One", "expertise": ["x"]})
     assert ada.send("PUT", f"{ROLES}/tester", {"role_definition": "Two"}).json()["expertise"] == []
     assert Specialist.objects.count() == 1

@@ -132,7 +132,7 @@ def test_a_brief_says_at_which_address_the_work_before_it_is_read(ada: Rest, pro
     assert ada.send("GET", f"/tasks/{ids['Group']}/synthesis").status_code == 200
 
 
-def test_what_a_task_says_itself_is_told_as_it_is(ada: Rest, project: Project) -> None:
+def test_what_a_task_says_itself_is_reported_as_it_is(ada: Rest, project: Project) -> None:
     task = ada.plan(project, subtasks=[subtask("A", description="Explain orchestrator_plan_task")])["A"]
     assert "Explain orchestrator_plan_task" in ada.get(f"/tasks/{task}/brief")["brief"]
 

@@ -76,23 +76,23 @@ def test_claim_next_takes_the_best_ready_task(ada: Rest, project: Project) -> No
     assert ada.refused(400, "POST", "/projects/shop/claim-next", {"specialist_type": "wizard"})["problems"]
 
 
-def test_an_approval_tells_what_is_ready_by_it(ada: Rest, chain: dict[str, str]) -> None:
+def test_an_approval_says_what_is_ready_by_it(ada: Rest, chain: dict[str, str]) -> None:
     ada.post(f"/tasks/{chain['A']}/complete", WORK)
     answer = ada.post(f"/tasks/{chain['A']}/approve", {"reason": "Good"})
     assert answer["task"]["status"] == "completed"
     assert [row["task_id"] for row in answer["unblocked"]] == [chain["B"]]
 
 
-def test_a_revision_tells_what_was_built_on_the_work(ada: Rest, chain: dict[str, str]) -> None:
+def test_a_revision_says_what_was_built_on_the_work(ada: Rest, chain: dict[str, str]) -> None:
     ada.post(f"/tasks/{chain['A']}/complete", WORK)
     ada.post(f"/tasks/{chain['A']}/approve")
     ada.post(f"/tasks/{chain['B']}/claim")
-    answer = ada.post(f"/tasks/{chain['A']}/request-revision", {"reason": "Mend it"})
-    assert (answer["task"]["status"], answer["task"]["review_comment"]) == ("needs_revision", "Mend it")
+    answer = ada.post(f"/tasks/{chain['A']}/request-revision", {"reason": "Fix it"})
+    assert (answer["task"]["status"], answer["task"]["review_comment"]) == ("needs_revision", "Fix it")
     assert [row["task_id"] for row in answer["built_on_it"]] == [chain["B"]]
 
 
-def test_a_cancel_tells_what_waits_still(ada: Rest, chain: dict[str, str]) -> None:
+def test_a_cancel_says_what_waits_still(ada: Rest, chain: dict[str, str]) -> None:
     answer = ada.post(f"/tasks/{chain['A']}/cancel", {"reason": "Not wanted"})
     assert (answer["task"]["status"], answer["task"]["reason"]) == ("cancelled", "Not wanted")
     assert answer["cancelled_total"] == 1

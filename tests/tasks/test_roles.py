@@ -105,7 +105,7 @@ def test_a_file_that_points_outside_the_project_is_not_read(
     assert "points outside the project" in catalogue.problems[0]
 
 
-def test_a_file_that_is_too_large_or_no_text_is_told(project: Project) -> None:
+def test_a_file_that_is_too_large_or_no_text_is_reported(project: Project) -> None:
     write(project, "a.yaml", "#" * 300_000)
     (Path(project.root_path) / ".task_orchestrator" / "roles" / "b.yaml").write_bytes(b"\xff\xfe\x00")
     problems = " ".join(roles.catalogue(project).problems)

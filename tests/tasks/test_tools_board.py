@@ -189,7 +189,7 @@ def test_a_revision_says_what_was_built_on_the_work(ada: Assistant) -> None:
     a, b = (row["task_id"] for row in made["subtasks"])
     ada.complete(a)
     ada.call("execute_subtask", task_id=b)
-    answer = ada.call("update_task", task_id=a, action="request_revision", reason="Mend it")
+    answer = ada.call("update_task", task_id=a, action="request_revision", reason="Fix it")
     assert answer["built_on_it"] == [{"task_id": b, "status": "active"}]
 
 
@@ -230,10 +230,10 @@ def test_a_group_says_what_it_is_and_where_it_belongs(ada: Assistant) -> None:
     assert (answer["task_id"], answer["parent_task_id"]) == (group.public_id, Task.objects.get(parent=None).public_id)
 
 
-def test_work_is_sent_back_and_described_anew_in_one_call(ada: Assistant) -> None:
+def test_work_is_sent_back_and_described_again_in_one_call(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     ada.complete(task)
-    ada.call("update_task", task_id=task, action="request_revision", reason="Mend it", description="Do A better")
+    ada.call("update_task", task_id=task, action="request_revision", reason="Fix it", description="Do A better")
     row = Task.objects.get(public_id=task)
     assert (row.status, row.description) == ("needs_revision", "Do A better")
 

@@ -97,7 +97,7 @@ def test_work_that_cannot_be_stored_completes_nothing(ada: Assistant, monkeypatc
 def test_a_second_delivery_after_a_revision_is_the_next_version(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     first = ada.complete(task, file_paths=["a.py"])["artifact_info"]
-    ada.call("update_task", task_id=task, action="request_revision", reason="Mend it")
+    ada.call("update_task", task_id=task, action="request_revision", reason="Fix it")
     second = ada.complete(task, file_paths=["a.py"], detailed_work="Better")["artifact_info"]
     assert second["artifact_id"] == first["artifact_id"]
     assert (first["version"], second["version"]) == (1, 2)
@@ -106,7 +106,7 @@ def test_a_second_delivery_after_a_revision_is_the_next_version(ada: Assistant) 
 def test_a_delivery_for_other_paths_is_another_artifact(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     first = ada.complete(task, file_paths=["a.py"])["artifact_info"]
-    ada.call("update_task", task_id=task, action="request_revision", reason="Mend it")
+    ada.call("update_task", task_id=task, action="request_revision", reason="Fix it")
     second = ada.complete(task, file_paths=["b.py"])["artifact_info"]
     assert second["artifact_id"] != first["artifact_id"]
 

@@ -195,7 +195,7 @@ def test_a_role_of_the_projects_own_takes_effect_on_the_next_call(ada: Assistant
     assert "every price by heart" in ada.call("execute_subtask", task_id=answer["task_id"])["brief"]
 
 
-def test_a_broken_role_file_is_told_and_the_next_source_is_used(ada: Assistant) -> None:
+def test_a_broken_role_file_is_reported_and_the_next_source_is_used(ada: Assistant) -> None:
     roles = ada.folder / ".task_orchestrator" / "roles"
     roles.mkdir(parents=True)
     (roles / "shop.yaml").write_text("implementer:\n  role_definition: Mine\n  expertize: []\n")
@@ -222,7 +222,7 @@ def test_an_empty_project_says_to_plan(ada: Assistant) -> None:
     assert ada.refused("execute_subtask")["hint"] == "plan"
 
 
-def test_a_specialist_without_work_is_told_that_others_have_some(ada: Assistant) -> None:
+def test_a_specialist_without_work_is_reported_that_others_have_some(ada: Assistant) -> None:
     ada.plan("A")
     assert ada.refused("execute_subtask", specialist_type="debugger")["hint"] == "any_specialist"
 

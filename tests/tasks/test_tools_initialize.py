@@ -72,14 +72,14 @@ def test_what_waits_for_a_person_and_what_was_sent_back_is_shown_with_why(ada: A
     ada.complete(a)
     ada.call("update_task", task_id=b, action="block", reason="No access")
     ada.complete(c)
-    ada.call("update_task", task_id=c, action="request_revision", reason="Mend it")
+    ada.call("update_task", task_id=c, action="request_revision", reason="Fix it")
     answer = ada.call("initialize_session")
     assert {(row["task_id"], row["status"], row.get("reason")) for row in answer["waits_for_a_person"]} == {
         (a, "in_review", None),
         (b, "blocked", "No access"),
     }
     assert answer["waits_for_a_person_total"] == 2
-    assert [(row["task_id"], row["reason"]) for row in answer["needs_revision"]] == [(c, "Mend it")]
+    assert [(row["task_id"], row["reason"]) for row in answer["needs_revision"]] == [(c, "Fix it")]
     assert answer["next_ready"]["task_id"] == c
 
 
@@ -98,7 +98,7 @@ def test_the_answer_is_bounded_on_a_large_board(ada: Assistant) -> None:
     for task in tasks[80:120]:
         ada.call("execute_subtask", task_id=task.public_id)
     for task in tasks[:20]:
-        ada.call("update_task", task_id=task.public_id, action="request_revision", reason="Mend it " * 100)
+        ada.call("update_task", task_id=task.public_id, action="request_revision", reason="Fix it " * 100)
     outcome = ada.send("initialize_session")
     assert len(outcome.text.encode()) <= 3 * 1024
     assert outcome.payload["counts"] == {
@@ -127,7 +127,7 @@ def test_an_ended_or_unknown_handle_is_refused(ada: Assistant, bob: Assistant) -
     assert bob.refused("get_status", session_id="session_nowhere")["code"] == "not_found"
 
 
-def test_broken_role_files_are_told(ada: Assistant) -> None:
+def test_broken_role_files_are_reported(ada: Assistant) -> None:
     roles = ada.folder / ".task_orchestrator" / "roles"
     roles.mkdir(parents=True)
     (roles / "shop.yaml").write_text("tester: [unclosed\n")

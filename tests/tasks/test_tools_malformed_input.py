@@ -1,4 +1,4 @@
-"""What the tools answer to input that is wrong, hostile or half right: a clear error and no change, or a told repair.
+"""What the tools answer to input that is wrong, hostile or half right: a clear error and no change, or a repair.
 
 The cases are those that the ancestor was measured with, and what was learned from them.
 """
@@ -272,7 +272,7 @@ def test_half_a_surrogate_pair_in_the_work_is_refused(ada: Assistant) -> None:
     assert error["code"] == "invalid"
 
 
-def test_a_part_of_an_id_that_fits_one_task_is_taken_and_told(ada: Assistant) -> None:
+def test_a_part_of_an_id_that_fits_one_task_is_taken_and_reported(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     part = task.partition("_")[2]
     answer = ada.call("execute_subtask", task_id=part)

@@ -1,6 +1,6 @@
 """`python -m tests.clients.model --folder FOLDER`: plays FOLDER/script.json and writes down what it was asked.
 
-Its address goes to FOLDER/address, every request to FOLDER/requests.jsonl. It is also the proxy that clients are told
+Its address goes to FOLDER/address, every request to FOLDER/requests.jsonl. It is also the proxy that clients are given
 to use, and refuses as such: so an address that a client wanted to reach is in the log, too. It ends by itself.
 """
 
