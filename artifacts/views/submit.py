@@ -56,7 +56,9 @@ def complete(request: HttpRequest, public_id: str) -> HttpResponseBase:
         return _form(request, task, typed, error)
     except (Conflict, NotReady) as error:
         return _form(request, find_task(public_id), typed, error)
-    messages.success(request, _message(done), extra_tags=Verb.COMPLETE)
+    outcome = "completed" if done.completion.task.status == Status.COMPLETED else "submitted for review"
+    stored = f" Stored as {done.versions[0].artifact.public_id}." if done.versions else ""
+    messages.success(request, f"“{task.title}” {outcome}.{stored}", extra_tags=Verb.COMPLETE)
     return came_from(request, reverse("task", args=[task.public_id]))
 
 
@@ -74,13 +76,6 @@ def _deliver(request: HttpRequest, task: Task, typed: Typed) -> Delivery:
         seen=typed.seen,
     )
     return deliver(prepare_delivery(task=task, actor=actor_of(request), request=asked))
-
-
-def _message(done: Delivery) -> str:
-    task = done.completion.task
-    outcome = "completed" if task.status == Status.COMPLETED else "submitted for review"
-    stored = f" Stored as {done.versions[0].artifact.public_id}." if done.versions else ""
-    return f"“{task.title}” {outcome}.{stored}"
 
 
 def _form(request: HttpRequest, task: Task, typed: Typed, error: OrchestratorError | None = None) -> HttpResponse:

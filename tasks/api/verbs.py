@@ -169,18 +169,16 @@ class TaskVerbs(Claims):
 
         def produce() -> Reply:
             did = service(task=task, actor=actor, **given)
-            return Reply(self.shape({"task": self.with_relations(did.task, task), **_others(did)}))
+            facts = {
+                "task": self.with_relations(did.task, task),
+                "unblocked": did.unblocked,
+                "built_on_it": did.built_on_it,
+                "cancelled_total": len(did.cancelled),
+                "still_waiting": did.still_waiting,
+            }
+            return Reply(self.shape(facts))
 
         return self.once(produce, project=task.project)
-
-
-def _others(effect: Effect) -> dict[str, Any]:
-    return {
-        "unblocked": effect.unblocked,
-        "built_on_it": effect.built_on_it,
-        "cancelled_total": len(effect.cancelled),
-        "still_waiting": effect.still_waiting,
-    }
 
 
 def _url_of(verb: Verb, about: str) -> Callable[..., Response]:

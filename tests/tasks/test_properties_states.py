@@ -19,6 +19,7 @@ from tasks.choices import CLAIMABLE, FINISHED, Priority, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
 from tasks.services import leases, review, sessions, steer
+from tasks.services.actions import ACTIONS
 from tasks.services.claim import claim, claim_next
 from tasks.services.complete import complete
 from tasks.services.edit import Changes, edit
@@ -154,20 +155,20 @@ class Board:
         )
 
     def block(self, who: str, where: int, luck: int) -> None:
-        self.stop(steer.block, who, where, luck)
+        self.stop(Verb.BLOCK, who, where, luck)
 
     def fail(self, who: str, where: int, luck: int) -> None:
-        self.stop(steer.fail, who, where, luck)
+        self.stop(Verb.FAIL, who, where, luck)
 
     def release(self, who: str, where: int, luck: int) -> None:
-        self.stop(steer.release, who, where, luck)
+        self.stop(Verb.RELEASE, who, where, luck)
 
-    def stop(self, verb: Callable[..., Task], who: str, where: int, luck: int) -> None:
-        task = self.pick(where, Verb(verb.__name__))
+    def stop(self, verb: Verb, who: str, where: int, luck: int) -> None:
+        task, service = self.pick(where, verb), ACTIONS[verb].service
         number, reason = self.number(task, luck), " " if luck // 7 % 5 == 0 else "Why"
         self.attempt(
-            lambda: verb(task=task, actor=self.actors[who], reason=reason, lease_number=number),
-            must_fail=self.is_protected(task, who, number) or (verb != steer.release and not reason.strip()),
+            lambda: service(task=task, actor=self.actors[who], reason=reason, lease_number=number),
+            must_fail=self.is_protected(task, who, number) or (verb != Verb.RELEASE and not reason.strip()),
         )
 
     def unblock(self, who: str, where: int, luck: int) -> None:
