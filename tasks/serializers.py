@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -13,6 +13,7 @@ from tasks.choices import Priority, Status
 from tasks.models import Task
 from tasks.selectors import counts
 from tasks.selectors.overview import Overview, Standing
+from tasks.services.plan_check import Subtask
 
 TITLE_LENGTH = 60
 LINE_LENGTH = 120
@@ -97,8 +98,31 @@ def next_step(seen: Overview) -> str:
     return "Plan the job with orchestrator_plan_task."
 
 
-def priority_number(word: str | None) -> int | None:
-    return None if word is None else Priority[word.upper()].value
+def subtask_of(given: Mapping[str, Any]) -> Subtask:
+    priority = given.get("priority")
+    return Subtask(
+        title=given["title"],
+        description=given.get("description", ""),
+        specialist=given.get("specialist_type", ""),
+        key=given.get("key", ""),
+        dependencies=tuple(given.get("dependencies", ())),
+        effort=given.get("estimated_effort", ""),
+        complexity=given.get("complexity_level") or "",
+        priority=Priority[priority.upper()].value if priority else None,
+        context=given.get("context", ""),
+        review=given.get("review"),
+        subtasks=tuple(subtask_of(each) for each in given.get("subtasks", ())),
+    )
+
+
+def columns_of(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of a task to change; null clears."""
+    columns: dict[str, Any] = {name: sent[name] or "" for name in ("title", "description") if name in sent}
+    if "specialist_type" in sent:
+        columns["specialist"] = sent["specialist_type"] or ""
+    if "priority" in sent:
+        columns["priority"] = Priority[(sent["priority"] or "normal").upper()].value
+    return columns
 
 
 def request_of(given: BaseModel) -> Row:

@@ -24,8 +24,8 @@ from tasks.api.status import StatusAnswer, status_of
 from tasks.api.tasks import DETAIL, SynthesisAnswer, TaskApi, row_columns, synthesized
 from tasks.choices import Complexity
 from tasks.models import Project, Task
-from tasks.serializers import priority_number
-from tasks.services.plan import Plan, Subtask, plan
+from tasks.serializers import subtask_of
+from tasks.services.plan import Plan, plan
 from tasks.services.plan_check import DEPENDENCIES_LIMIT, SUBTASKS_LIMIT
 
 _AT_MOST: dict[str, Any] = {"max_length": SUBTASKS_LIMIT}
@@ -137,29 +137,13 @@ class PlanViews(TaskApi):
             actor=actor,
             catalogue=roles.catalogue(project),
             description=given["description"],
-            subtasks=[_spec(each) for each in given["subtasks"]],
+            subtasks=[subtask_of(each) for each in given["subtasks"]],
             complexity=given.get("complexity_level", Complexity.MODERATE),
             context=given.get("context") or "",
             parent=parent,
         )
         view = "api-plan-detail" if made.root.is_plan else "api-task-detail"
         return Reply(self.shape(_facts(made, project)), 201, {"Location": reverse(view, args=[made.root.public_id])})
-
-
-def _spec(given: dict[str, Any]) -> Subtask:
-    return Subtask(
-        title=given["title"],
-        description=given.get("description", ""),
-        specialist=given.get("specialist_type", ""),
-        key=given.get("key", ""),
-        dependencies=tuple(given.get("dependencies", ())),
-        effort=given.get("estimated_effort", ""),
-        complexity=given.get("complexity_level") or "",
-        priority=priority_number(given.get("priority")),
-        context=given.get("context", ""),
-        review=given.get("review"),
-        subtasks=tuple(_spec(each) for each in given.get("subtasks", ())),
-    )
 
 
 def _facts(made: Plan, project: Project) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from tasks.api.base import ProjectApi
 from tasks.api.filters import TaskFilters
 from tasks.api.serializers import LINKS, PRIORITIES, TaskDetail, TaskLine, TaskRow
 from tasks.models import Task
-from tasks.serializers import priority_number
+from tasks.serializers import columns_of
 from tasks.services.edit import Changes, edit
 
 LONG_TEXTS = ("description", "context", "summary", "review_comment")
@@ -106,7 +106,7 @@ class TaskViews(TaskApi):
         """Edit a task; omitted fields stay as they are, null clears."""
         task = self.task(task_id)
         actor = self.actor(task.project)
-        changes = Changes(_changed(self.given()))
+        changes = Changes(columns_of(self.given()))
         if not changes:
             raise Invalid("Nothing to change.", next="Send a field to edit.")
         catalogue = roles.catalogue(task.project)
@@ -150,12 +150,3 @@ def synthesized(task: Task, detail: str) -> dict[str, Any]:
 def row_columns() -> list[str]:
     own = [field.name for field in Task._meta.concrete_fields if field.name not in LONG_TEXTS]
     return [*own, "project__slug", "root__public_id", "parent__public_id"]
-
-
-def _changed(given: dict[str, Any]) -> dict[str, Any]:
-    columns: dict[str, Any] = {name: given[name] or "" for name in ("title", "description") if name in given}
-    if "specialist_type" in given:
-        columns["specialist"] = given["specialist_type"]
-    if "priority" in given:
-        columns["priority"] = priority_number(given["priority"] or "normal")
-    return columns

@@ -240,18 +240,8 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
 
 
 def _changes(task: Task, given: UpdateTask) -> Changes:
-    sent = given.model_fields_set
-    columns: dict[str, Any] = {}
-    if "title" in sent:
-        columns["title"] = given.title or ""
-    if "description" in sent:
-        columns["description"] = given.description or ""
-    if "specialist_type" in sent:
-        columns["specialist"] = given.specialist_type or ""
-    if "priority" in sent:
-        columns["priority"] = serializers.priority_number(given.priority or "normal")
     return Changes(
-        columns,
+        serializers.columns_of(given.model_dump(exclude_unset=True)),
         _tasks(task.project, given.add_dependencies, "add_dependencies"),
         _tasks(task.project, given.remove_dependencies, "remove_dependencies"),
     )

@@ -22,7 +22,7 @@ from tasks.selectors.overview import Overview, overview
 from tasks.services.caller import Caller
 from tasks.services.claim import Claim, claim, claim_next
 from tasks.services.idempotency import run_once
-from tasks.services.plan import Plan, Subtask, plan
+from tasks.services.plan import Plan, plan
 
 Answer = dict[str, Any]
 Level = Literal["simple", "moderate", "complex", "very_complex"]
@@ -112,21 +112,6 @@ class SubtaskArguments(Arguments):
         [], description="Same shape, nested"
     )
 
-    def spec(self) -> Subtask:
-        return Subtask(
-            title=self.title,
-            description=self.description,
-            specialist=self.specialist_type,
-            key=self.key,
-            dependencies=tuple(self.dependencies),
-            effort=self.estimated_effort,
-            complexity=self.complexity_level or "",
-            priority=serializers.priority_number(self.priority),
-            context=self.context,
-            review=self.review,
-            subtasks=tuple(each.spec() for each in self.subtasks),
-        )
-
 
 class PlanTask(Arguments):
     aliases: ClassVar[dict[str, str]] = {
@@ -153,19 +138,19 @@ def plan_task(caller: Caller, given: PlanTask) -> Answer:
     actor = caller.actor(given.session_id)
     project = actor.project
     parent = task_by_id(project, given.parent_task_id) if given.parent_task_id else None
-    specs = [each.spec() for each in given.subtasks]
+    request = serializers.request_of(given)
     return run_once(
         project=project,
         operation="plan_task",
         key=given.idempotency_key,
-        request=serializers.request_of(given),
+        request=request,
         produce=lambda: _planned(
             plan(
                 project=project,
                 actor=actor,
                 catalogue=roles.catalogue(project),
                 description=given.description,
-                subtasks=specs,
+                subtasks=[serializers.subtask_of(each) for each in request["subtasks"]],
                 complexity=Complexity(given.complexity_level),
                 context=given.context or "",
                 parent=parent,
