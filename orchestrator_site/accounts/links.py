@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from datetime import timedelta
 
@@ -11,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from orchestrator_site.models import SignInLink
+from orchestrator_site.tokens.service import digest_of
 
 LIFETIME = timedelta(minutes=15)
 FORGET_AFTER = timedelta(days=1)
@@ -22,7 +22,7 @@ def make_link(user: User) -> str:
     now = timezone.now()
     forget_old_links()
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    SignInLink.objects.create(digest=_digest(token), user=user, created_at=now, expires_at=now + LIFETIME)
+    SignInLink.objects.create(digest=digest_of(token), user=user, created_at=now, expires_at=now + LIFETIME)
     return reverse("sign-in-link", args=[token])
 
 
@@ -31,7 +31,7 @@ def forget_old_links() -> int:
 
 
 def is_usable(token: str) -> bool:
-    link = SignInLink.objects.select_related("user").filter(digest=_digest(token)).first()
+    link = SignInLink.objects.select_related("user").filter(digest=digest_of(token)).first()
     return link is not None and link.user.is_active and link.is_usable(timezone.now())
 
 
@@ -40,12 +40,8 @@ def use_link(token: str) -> User | None:
     now = timezone.now()
     # A conditional UPDATE without a join, so that one of two simultaneous requests wins: PostgreSQL would not evaluate
     # the subquery of a join again after it has waited for the row.
-    links = SignInLink.objects.filter(digest=_digest(token))
+    links = SignInLink.objects.filter(digest=digest_of(token))
     if not links.filter(used_at__isnull=True, expires_at__gt=now).update(used_at=now):
         return None
     user = links.select_related("user").get().user
     return user if user.is_active else None
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()  # a fast hash is enough for 32 random bytes

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator_site.connect.machine import Machine
-from orchestrator_site.kernel.errors import NotFound
 
 SERVER = "task-orchestrator"
 """The name of our entry in every configuration file."""
@@ -113,7 +112,7 @@ def _vscode(machine: Machine) -> list[ConfigFile]:
     return [ConfigFile(machine.application_data / edition / "User" / "mcp.json", _VSCODE) for edition in editions]
 
 
-CLIENTS = (
+_CLIENTS = (
     Client(
         "claude-code",
         "Claude Code",
@@ -178,14 +177,4 @@ CLIENTS = (
         afterwards="Restart Gemini CLI in a trusted folder; /mcp shows the server.",
     ),
 )
-
-
-def names(clients: Iterable[Client] = CLIENTS) -> list[str]:
-    return [client.name for client in clients]
-
-
-def get_client(name: str) -> Client:
-    for client in CLIENTS:
-        if client.name == name:
-            return client
-    raise NotFound(f"Unknown assistant: {name!r}", next=f"Choose one of {', '.join(names())}.")
+CLIENTS = {client.name: client for client in _CLIENTS}

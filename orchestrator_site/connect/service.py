@@ -120,27 +120,26 @@ def apply(planned: Iterable[PlannedChange], wanted: Stdio | Http) -> list[Path]:
     Old tokens are revoked in the same transaction, so if a file cannot be written, they stay valid.
     """
     planned = list(planned)
-    changed = [each for each in planned if each.is_change]
     with transaction.atomic():
         if isinstance(wanted, Stdio):
-            _revoke(each.old_token for each in changed)
-            return _write(changed)
-        if not any(each.needs_token for each in changed):
-            return _write(changed)
-        # For every file, because the old token is revoked for every file.
-        _revoke(each.old_token for each in planned)
-        _revoke(AccessToken.objects.filter(owner=wanted.owner, name=wanted.token_name, revoked_at__isnull=True))
-        _, secret = create_token(
-            owner=wanted.owner, name=wanted.token_name, scopes=wanted.scopes, project=wanted.project
-        )
-        return _write([_with_secret(each, wanted, secret) for each in planned])
+            _revoke(each.old_token for each in planned if each.is_change)
+        elif any(each.needs_token for each in planned):
+            planned = _with_new_token(planned, wanted)
+        return _write(each for each in planned if each.is_change)
 
 
-def _with_secret(planned: PlannedChange, wanted: Http, secret: str) -> PlannedChange:
-    style, text = planned.config_file.style, planned.before.text
-    entry = _entry(planned.config_file, wanted, secret)
-    edits = changes(documents.entry_in(text, style), entry, style.path)
-    return replace(planned, entry=entry, after=documents.changed(text, style, edits))
+def _with_new_token(planned: list[PlannedChange], wanted: Http) -> list[PlannedChange]:
+    # Every file gets it, because the old token is revoked for every file.
+    _revoke(each.old_token for each in planned)
+    _revoke(AccessToken.objects.filter(owner=wanted.owner, name=wanted.token_name, revoked_at__isnull=True))
+    _, secret = create_token(owner=wanted.owner, name=wanted.token_name, scopes=wanted.scopes, project=wanted.project)
+    rewritten = []
+    for each in planned:
+        style, text = each.config_file.style, each.before.text
+        entry = _entry(each.config_file, wanted, secret)
+        edits = changes(documents.entry_in(text, style), entry, style.path)
+        rewritten.append(replace(each, entry=entry, after=documents.changed(text, style, edits)))
+    return rewritten
 
 
 def _write(planned: Iterable[PlannedChange]) -> list[Path]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Iterator
+from typing import Any
 
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
@@ -15,6 +17,22 @@ def unstorable(text: str) -> str | None:
     if "\x00" in text:
         return _cannot_be("a NUL character", text.index("\x00"))
     return without_bytes(text)
+
+
+def unstorable_in(value: Any, *, besides: Container[str], at: str = "") -> Iterator[dict[str, Any]]:
+    """Yield a problem for each string of a JSON value that cannot be stored, except in the fields `besides`."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name not in besides:
+                place = f"{at}.{name!s:.80}".lstrip(".")
+                if why := unstorable(name):
+                    yield {"at": storable(place), "problem": why}
+                yield from unstorable_in(inner, besides=besides, at=place)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from unstorable_in(inner, besides=besides, at=f"{at}[{number}]")
+    elif isinstance(value, str) and (why := unstorable(value)):
+        yield {"at": storable(at), "problem": why}
 
 
 def without_bytes(text: str) -> str | None:

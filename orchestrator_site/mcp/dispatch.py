@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 from orchestrator_site.kernel.db_errors import refusals_told
 from orchestrator_site.kernel.errors import OrchestratorError, Transient, invalid
 from orchestrator_site.kernel.identity import Scope
-from orchestrator_site.kernel.text import unstorable
+from orchestrator_site.kernel.text import unstorable_in
 from orchestrator_site.mcp.hints import HINTS
 from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.mcp.registry import Tool
@@ -95,7 +95,7 @@ def parse(model: type[BaseModel], arguments: dict[str, Any], repaired: list[str]
     Raises Invalid with every problem, where it is and what is allowed there.
     """
     try:
-        problems = list(islice(_unstorable(arguments), PROBLEMS_LIMIT))
+        problems = list(islice(unstorable_in(arguments, besides=_STORED_AS_BYTES), PROBLEMS_LIMIT))
         if not problems:
             return model.model_validate(arguments, context={"repaired": repaired})
     except ValidationError as error:
@@ -104,18 +104,6 @@ def parse(model: type[BaseModel], arguments: dict[str, Any], repaired: list[str]
     except RecursionError:
         problems = [{"at": "", "problem": "nested too deeply"}]
     raise invalid(problems, next="Nothing was changed. Fix the call and retry.")
-
-
-def _unstorable(value: Any, at: str = "") -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            if name not in _STORED_AS_BYTES:
-                yield from _unstorable(inner, f"{at}.{name!s:.80}".lstrip("."))
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from _unstorable(inner, f"{at}[{number}]")
-    elif isinstance(value, str) and (why := unstorable(value)):
-        yield {"at": at, "problem": why}
 
 
 def _problem(detail: ErrorDetails, model: type[BaseModel]) -> dict[str, Any]:

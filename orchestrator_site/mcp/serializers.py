@@ -20,20 +20,15 @@ STRUCTURED_CHARS = 8_000
 
 @cache
 def described(tool: registry.Tool) -> mcp_types.Tool:
+    # Only what differs from the protocol's defaults; the other hints have no meaning for a read-only tool.
+    hints: dict[str, Any] = {"read_only_hint": True}
+    if not tool.read_only:
+        hints = {"destructive_hint": tool.destructive, "idempotent_hint": tool.idempotent or None}
     return mcp_types.Tool(
         name=tool.name,
         description=tool.description,
         input_schema=input_schema(tool.arguments),
-        annotations=_annotations(tool),
-    )
-
-
-def _annotations(tool: registry.Tool) -> mcp_types.ToolAnnotations:
-    # Only what differs from the protocol's defaults; the other hints have no meaning for a read-only tool.
-    if tool.read_only:
-        return mcp_types.ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    return mcp_types.ToolAnnotations(
-        destructive_hint=tool.destructive, idempotent_hint=tool.idempotent or None, open_world_hint=False
+        annotations=mcp_types.ToolAnnotations(open_world_hint=False, **hints),
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
 from rest_framework.parsers import BaseParser
 
 from orchestrator_site.kernel.errors import Invalid, TooLarge, invalid
-from orchestrator_site.kernel.text import unstorable
+from orchestrator_site.kernel.text import unstorable_in
 
 BODY_LIMIT = 4 * 1024 * 1024
 """The largest body in bytes, where the view sets no other limit for the action."""
@@ -52,7 +52,8 @@ def read(raw: bytes) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8")
         found = json.loads(text, parse_constant=_refuse_constant, object_hook=_Counter())
-        problems = list(islice(_unstorable(found), _PROBLEMS_LIMIT)) if _MAYBE_UNSTORABLE.search(text) else []
+        unstorable = unstorable_in(found, besides=_KEPT_AS_BYTES) if _MAYBE_UNSTORABLE.search(text) else ()
+        problems = list(islice(unstorable, _PROBLEMS_LIMIT))
     except (ValueError, RecursionError) as error:
         raise Invalid(f"The body is not JSON in UTF-8: {_why(error)}.", next="Send one JSON object.") from error
     if not isinstance(found, dict):
@@ -81,17 +82,3 @@ def _why(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start} is not UTF-8"
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
-
-
-def _unstorable(value: Any, at: str = "") -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            if name not in _KEPT_AS_BYTES:
-                place = f"{at}.{name!s:.80}".lstrip(".")
-                yield from _unstorable(name, place)
-                yield from _unstorable(inner, place)
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from _unstorable(inner, f"{at}[{number}]")
-    elif isinstance(value, str) and (why := unstorable(value)):
-        yield {"at": at.encode(errors="replace").decode().replace("\x00", "?"), "problem": why}

@@ -45,7 +45,18 @@ class Child:
 
     def start(self, environment: dict[str, str]) -> None:
         self._started_at = time.monotonic()
-        self._process = _popen(self._command, module_environment() | environment, self.listener)
+        is_posix = os.name == "posix"
+        if self.listener is not None:
+            self.listener.set_inheritable(True)
+        self._process = subprocess.Popen(
+            self._command,
+            env=module_environment() | environment,
+            stdin=subprocess.DEVNULL,
+            close_fds=is_posix,  # Windows passes a socket on only together with all else that is inheritable
+            pass_fds=(self.listener.fileno(),) if self.listener is not None and is_posix else (),
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
         self.starts += 1
         self.restart_at = None
 
@@ -72,18 +83,3 @@ class Child:
         self._delay = min(self._delay * 2 or FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS)
         self.restart_at = time.monotonic() + self._delay
         return self._delay
-
-
-def _popen(command: list[str], environment: dict[str, str], listener: socket.socket | None) -> subprocess.Popen[bytes]:
-    if listener is not None:
-        listener.set_inheritable(True)
-    is_posix = os.name == "posix"
-    return subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        close_fds=is_posix,  # Windows passes a socket on only together with all else that is inheritable
-        pass_fds=(listener.fileno(),) if listener is not None and is_posix else (),
-        start_new_session=True,
-        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-    )

@@ -13,14 +13,14 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_supervisor(arguments: Sequence[str]) -> None:
-    """Ask to be killed when the supervisor that the arguments name dies; do nothing where they name none."""
+    """Ask to be killed when the supervisor that the arguments name dies; do nothing where they name none.
+
+    A fork drops the setting, so every process that this one forks is bound to its own parent.
+    """
     named = [argument for argument in arguments if argument.startswith(OPTION)]
-    if sys.platform == "linux" and named:
-        _bind(int(named[0].removeprefix(OPTION).partition(":")[0]))
-
-
-def _bind(parent: int) -> None:
-    """Bind this process to its parent and, since a fork drops the setting, every process that it forks to itself."""
+    if sys.platform != "linux" or not named:
+        return
+    parent = int(named[0].removeprefix(OPTION).partition(":")[0])
     set_option = ctypes.CDLL(None).prctl
 
     def before_fork() -> None:
