@@ -147,7 +147,7 @@ class Upload(models.Model):
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.GENERAL)
     summary = models.TextField(blank=True)
     paths = models.JSONField(default=list, blank=True)
-    media_type = models.CharField(max_length=127, blank=True, help_text="Empty: told by its paths and its bytes.")
+    media_type = models.CharField(max_length=127, blank=True, help_text="If empty, derived from its paths and bytes.")
     expected_size = models.PositiveBigIntegerField(null=True, blank=True)
     expected_sha256 = models.CharField(max_length=64, blank=True)
     received = models.PositiveBigIntegerField(default=0)

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('code', 'Code'), ('documentation', 'Documentation'), ('analysis', 'Analysis'), ('design', 'Design'), ('test', 'Test'), ('config', 'Config'), ('general', 'General')], default='general', max_length=16)),
                 ('summary', models.TextField(blank=True)),
                 ('paths', models.JSONField(blank=True, default=list)),
-                ('media_type', models.CharField(blank=True, help_text='Empty: told by its paths and its bytes.', max_length=127)),
+                ('media_type', models.CharField(blank=True, help_text='If empty, derived from its paths and bytes.', max_length=127)),
                 ('expected_size', models.PositiveBigIntegerField(blank=True, null=True)),
                 ('expected_sha256', models.CharField(blank=True, max_length=64)),
                 ('received', models.PositiveBigIntegerField(default=0)),

@@ -84,7 +84,7 @@ def parts_of(content: Content, first: int, count: int = 1) -> list[Part]:
     """
     stop = min(first + count, count_parts(content) + 1)
     is_end = stop > count_parts(content)
-    # One character before tells whether a line begins there.
+    # The character before shows whether a line begins there.
     offset = max((first - 1) * PART_CHARACTERS - 1, 0)
     end = content.size_chars or 0 if is_end else (stop - 1) * PART_CHARACTERS + SLACK
     text = slices.characters(content, offset, end - offset)

@@ -92,17 +92,18 @@ def _dependencies(task: Task, links: Links) -> list[tuple[str, str]]:
     if task._state.adding:
         return []  # an example, for a preview
     needs = _needs(task=task)
-    works = artifacts_by_task(needs)
+    artifacts = artifacts_by_task(needs)
     return [
-        (f"Builds on {need.public_id}: {need.title}", _delivered(need, works.get(need.pk, []), links)) for need in needs
+        (f"Builds on {need.public_id}: {need.title}", _delivered(need, artifacts.get(need.pk, []), links))
+        for need in needs
     ]
 
 
-def _delivered(task: Task, works: list[ArtifactSummary], links: Links) -> str:
+def _delivered(task: Task, artifacts: list[ArtifactSummary], links: Links) -> str:
     lines = [] if task.status == Status.COMPLETED else [f"Status: {task.status}"]
     if task.summary:
         lines.append(task.summary)
-    lines += [_how_to_read(work, links) for work in works]
+    lines += [_how_to_read(work, links) for work in artifacts]
     if not task.is_leaf:
         lines.append(f"Made of subtasks: {links.synthesis.format(id=task.public_id)}")
     return "\n".join(lines) or "Nothing delivered."
@@ -127,8 +128,8 @@ def _line_of_parents(task: Task) -> list[tuple[str, str]]:
 def _own_earlier_work(task: Task, links: Links) -> list[tuple[str, str]]:
     if not task.summary:
         return []  # never delivered
-    works = artifacts_by_task([task]).get(task.pk, [])
-    lines = [task.summary, *(_how_to_read(work, links) for work in works)]
+    artifacts = artifacts_by_task([task]).get(task.pk, [])
+    lines = [task.summary, *(_how_to_read(work, links) for work in artifacts)]
     return [("Delivered for this task before", "\n".join(lines))]
 
 
@@ -136,25 +137,25 @@ def _fitted(sections: list[tuple[str, str]], budget: int) -> Brief:
     brief = Brief()
     left = budget
     for title, body in sections:
-        room = left - len(title) - len("## \n\n\n")
-        if len(body) <= room:
+        space = left - len(title) - len("## \n\n\n")
+        if len(body) <= space:
             brief.sections.append((title, body))
-            left = room - len(body)
+            left = space - len(body)
             continue
-        kept = _cut_at_a_line(body, room)
+        kept = _cut_at_a_line(body, space)
         if kept:
             brief.sections.append((title, kept))
         brief.omitted.append(f"{title}: {len(body) - len(kept):,} of {len(body):,} characters")
-        left = max(0, room - len(kept))
+        left = max(0, space - len(kept))
     return brief
 
 
-def _cut_at_a_line(body: str, room: int) -> str:
-    if room < 200:
+def _cut_at_a_line(body: str, space: int) -> str:
+    if space < 200:
         return ""
-    kept = body[:room]
+    kept = body[:space]
     line_end = kept.rfind("\n")
-    return kept[:line_end] if line_end > room // 2 else kept
+    return kept[:line_end] if line_end > space // 2 else kept
 
 
 def preview(project: Project, role: Role, task_id: str) -> Brief:

@@ -16,13 +16,13 @@ _MARKS = {Status.COMPLETED: "✓", Status.CANCELLED: "✗"}
 def report(synthesis: Synthesis, *, full: bool = False, most: int | None = None) -> tuple[str, int]:
     """Return the report and how many parts did not fit into `most` characters."""
     text = [f"# {_on_one_line(synthesis.plan.title)}\n\n{headline(synthesis)}\n"]
-    room = (most or (FULL_CHARS if full else BRIEF_CHARS)) - len(text[0])
+    budget = (most or (FULL_CHARS if full else BRIEF_CHARS)) - len(text[0])
     for number, part in enumerate(synthesis.parts):
         section = _section(part, full)
-        if len(section) > room:
+        if len(section) > budget:
             return "".join(text), len(synthesis.parts) - number
         text.append(section)
-        room -= len(section)
+        budget -= len(section)
     return "".join(text), 0
 
 
@@ -39,7 +39,7 @@ def _section(part: Part, full: bool) -> str:
     ]
     if task.summary:
         lines += ["", task.summary if full else shortened(task.summary, _BRIEF_SUMMARY)]
-    for work in part.works:
+    for work in part.artifacts:
         paths = f", {', '.join(work.paths[:5])}" if work.paths else ""
         lines.append(f"- {work.artifact_id}: {work.kind}, {work.size}{paths}")
     return "\n".join(lines) + "\n"

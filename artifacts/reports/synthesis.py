@@ -21,7 +21,7 @@ _CHUNK = 500
 @dataclass(frozen=True, slots=True)
 class Part:
     task: Task
-    works: list[ArtifactSummary]
+    artifacts: list[ArtifactSummary]
 
 
 class Place(NamedTuple):
@@ -73,8 +73,8 @@ def parts_of(keys: Sequence[int]) -> list[Part]:
     for start in range(0, len(keys), _CHUNK):
         tasks |= Task.objects.in_bulk(keys[start : start + _CHUNK])
     ordered = [tasks[key] for key in keys if key in tasks]
-    works = artifacts_by_task(ordered)
-    return [Part(task, works.get(task.pk, [])) for task in ordered]
+    artifacts = artifacts_by_task(ordered)
+    return [Part(task, artifacts.get(task.pk, [])) for task in ordered]
 
 
 @dataclass(frozen=True, slots=True)

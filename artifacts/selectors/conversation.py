@@ -20,12 +20,12 @@ _SAYS = {Verb.COMPLETE: "summary"}
 class Turn:
     """What one side said at once: a delivery with its artifacts, or a verdict with its comments on lines.
 
-    `works` are artifact ids with version numbers. A turn without an event holds comments that are not sent yet.
+    `artifacts` are artifact ids with version numbers. A turn without an event holds comments that are not sent yet.
     """
 
     event: Event | None
     text: str = ""
-    works: list[tuple[str, int]] = field(default_factory=list)
+    artifacts: list[tuple[str, int]] = field(default_factory=list)
     comments: list[ReviewComment] = field(default_factory=list)
 
     @property
@@ -51,16 +51,16 @@ def conversation(task: Task) -> Conversation:
 
 def _turns(events: Iterable[Event]) -> Iterable[Turn]:
     """Make a turn of each event; artifacts are delivered right before the event that completes the task."""
-    works: list[tuple[str, int]] = []
+    artifacts: list[tuple[str, int]] = []
     for event in events:
         if event.verb == Verb.DELIVER:
             if "artifact_id" in event.after:
-                works.append((str(event.after["artifact_id"]), event.after.get("version", 1)))
+                artifacts.append((str(event.after["artifact_id"]), event.after.get("version", 1)))
             continue
-        told = event.after.get(_SAYS.get(Verb(event.verb), "comment"), "")
-        yield Turn(event, str(told), works if event.verb in _ENDINGS else [])
+        said = event.after.get(_SAYS.get(Verb(event.verb), "comment"), "")
+        yield Turn(event, str(said), artifacts if event.verb in _ENDINGS else [])
         if event.verb in _ENDINGS:
-            works = []
+            artifacts = []
 
 
 def _with_comments(turns: list[Turn], comments: list[ReviewComment]) -> list[ReviewComment]:

@@ -38,15 +38,15 @@ class Links:
 def links_of(task: Task) -> Links:
     needs, needs_total = _first(Task.objects.filter(dependents__task=task))
     dependents, dependents_total = _first(Task.objects.filter(dependencies__depends_on=task))
-    works = artifacts_by_task([task]).get(task.pk, []) if task.summary else []
+    artifacts = artifacts_by_task([task]).get(task.pk, []) if task.summary else []
     return Links(
         None if task.is_leaf else progress_of(counts.of_plan(task)),
         needs,
         needs_total,
         dependents,
         dependents_total,
-        works[:SHOWN],
-        len(works),
+        artifacts[:SHOWN],
+        len(artifacts),
     )
 
 

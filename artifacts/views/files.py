@@ -47,8 +47,8 @@ def folder(request: HttpRequest, slug: str, path: str = "") -> HttpResponse:
 @page
 def folder_zip(request: HttpRequest, slug: str) -> HttpResponseBase:
     project = get_object_or_404(Project, slug=slug)
-    works, name = folder_versions(project, request.GET.get("path", ""), is_pathless=_is_pathless(request))
-    return _zip(request, works, name)
+    versions, name = folder_versions(project, request.GET.get("path", ""), is_pathless=_is_pathless(request))
+    return _zip(request, versions, name)
 
 
 @page
@@ -57,10 +57,10 @@ def task_zip(request: HttpRequest, public_id: str) -> HttpResponseBase:
     return _zip(request, versions_of(task, all_versions=request.GET.get("versions") == "all"), task.public_id)
 
 
-def _zip(request: HttpRequest, works: list[ExportedVersion], name: str) -> HttpResponseBase:
-    if not works:
+def _zip(request: HttpRequest, versions: list[ExportedVersion], name: str) -> HttpResponseBase:
+    if not versions:
         raise NotFound("There are no artifacts to download yet.", next="Try again after a delivery.")
-    return zip_answer(request, works, name)
+    return zip_answer(request, versions, name)
 
 
 def _is_pathless(request: HttpRequest) -> bool:

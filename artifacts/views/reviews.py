@@ -15,7 +15,7 @@ from artifacts.selectors import reviews
 from artifacts.selectors.artifacts import version_of
 from artifacts.services.comment import comment, withdraw_comment
 from artifacts.services.review_comments import COMMENTS_LIMIT, composed
-from orchestrator_site.kernel.db_errors import refusals_told
+from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, Transient
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import form, page, page_number, require, text_in
@@ -63,7 +63,7 @@ def review(request: HttpRequest, public_id: str) -> HttpResponseBase:
     require(request, Scope.REVIEW)
     action = request.POST.get("do", "")
     try:
-        with refusals_told("a review on a page"):
+        with db_errors_mapped("a review on a page"):
             if action in _DECISIONS:
                 return _decide(request, task, Verb(action))
             if action == "comment":

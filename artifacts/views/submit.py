@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from artifacts.models import Kind
 from artifacts.services.deliver import Delivery, DeliveryRequest, IncomingFile, deliver, prepare_delivery
-from orchestrator_site.kernel.db_errors import refusals_told
+from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, Invalid, NotReady, OrchestratorError, TooLarge, Transient
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.advice import in_words
@@ -50,7 +50,7 @@ def complete(request: HttpRequest, public_id: str) -> HttpResponseBase:
     sent = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in ("summary", "work", "paths", "seen")}
     typed = Typed(**sent, kind=request.POST.get("kind", ""), file=request.FILES.get("file"))
     try:
-        with refusals_told("completing a task on a page"):
+        with db_errors_mapped("completing a task on a page"):
             done = _deliver(request, task, typed)
     except (Invalid, TooLarge, Transient) as error:
         return _form(request, task, typed, error)

@@ -12,7 +12,7 @@ from orchestrator_site.kernel.errors import Transient
 
 logger = logging.getLogger(__name__)
 
-REFUSALS = (OperationalError, IntegrityError, InterfaceError)
+TRANSIENT_ERRORS = (OperationalError, IntegrityError, InterfaceError)
 """Busy, full, gone, or two requests with the same random id: the whole transaction was rolled back."""
 
 
@@ -21,10 +21,10 @@ def busy() -> Transient:
 
 
 @contextmanager
-def refusals_told(what: str) -> Iterator[None]:
+def db_errors_mapped(what: str) -> Iterator[None]:
     """Log the database's message, which may hold rows, and raise Transient instead."""
     try:
         yield
-    except REFUSALS as error:
+    except TRANSIENT_ERRORS as error:
         logger.exception("The database refused %s.", what)
         raise busy() from error

@@ -126,7 +126,7 @@ class Transient(OrchestratorError):
     status = 503
 
     def __init__(self, message: str, *, retry_after_ms: int = 1000, next: str = "") -> None:
-        super().__init__(message, next=next or "Retry in a moment.", details={"retry_after_ms": retry_after_ms})
+        super().__init__(message, next=next or "Retry later.", details={"retry_after_ms": retry_after_ms})
         self.retry_after_ms = retry_after_ms
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from orchestrator_site.kernel.db_errors import refusals_told
+from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import OrchestratorError, Transient, invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.text import unstorable_in
@@ -70,7 +70,7 @@ def run(
 def contained(what: str) -> Iterator[None]:
     """Log unexpected exceptions, whose text may hold paths or SQL, and raise OrchestratorError instead."""
     try:
-        with refusals_told(what):
+        with db_errors_mapped(what):
             yield
     except OrchestratorError:
         raise

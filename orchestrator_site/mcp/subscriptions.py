@@ -66,7 +66,7 @@ class Subscriptions:
         hub.listeners.append(self._publish)
 
     def of(self, project_id: int | None) -> _Watched:
-        """Return who watches a project; None stands for streams that watch no resources."""
+        """Return who watches a project; None is for streams that watch no resources."""
         return self._watched.setdefault(project_id, _Watched())
 
     async def listen(

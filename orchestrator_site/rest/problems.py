@@ -15,7 +15,7 @@ from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 
-from orchestrator_site.kernel.db_errors import REFUSALS, busy
+from orchestrator_site.kernel.db_errors import TRANSIENT_ERRORS, busy
 from orchestrator_site.kernel.errors import (
     Forbidden,
     Invalid,
@@ -124,7 +124,7 @@ def understood(error: Exception) -> Problem:
             return Problem(TooLarge("The body is too large."), 413)
         case SuspiciousOperation() | UnreadablePostError():
             return Problem(Invalid("The request cannot be read."), 400)
-    if isinstance(error, REFUSALS):
+    if isinstance(error, TRANSIENT_ERRORS):
         logger.error("The database refused a request to the REST API.", exc_info=error)
         return Problem(busy(), busy().status, _retry_after(busy()))
     logger.error("A request to the REST API failed.", exc_info=error)

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.deprecation import MiddlewareMixin
 
-from orchestrator_site.kernel.db_errors import REFUSALS, busy
+from orchestrator_site.kernel.db_errors import TRANSIENT_ERRORS, busy
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ class BusyPage(MiddlewareMixin):
     """Answers 503 for views that do not handle it; REST and MCP do so in their own formats."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, REFUSALS):
+        if not isinstance(exception, TRANSIENT_ERRORS):
             return None
         logger.error("The database refused %s %s.", request.method, request.path, exc_info=exception)
         headers = {"Retry-After": str(busy().retry_after_ms // 1000), "Cache-Control": "no-store"}

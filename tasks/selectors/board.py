@@ -160,15 +160,15 @@ def tree(top: Task) -> Tree:
 
 def _levels_below(top: Task) -> tuple[dict[int, list[Task]], bool]:
     children: dict[int, list[Task]] = {}
-    parents, room = [top.pk], TREE_ROWS
+    parents, left = [top.pk], TREE_ROWS
     for _ in range(TREE_LEVELS):
         level = Task.objects.on_board().filter(parent_id__in=parents).only(*ROW_FIELDS)
-        found = list(level.order_by("parent_id", "position", "id")[: room + 1])
-        for task in found[:room]:
+        found = list(level.order_by("parent_id", "position", "id")[: left + 1])
+        for task in found[:left]:
             children.setdefault(task.parent_id or 0, []).append(task)
-        if len(found) > room:
+        if len(found) > left:
             return children, True
-        parents, room = [task.pk for task in found if not task.is_leaf], room - len(found)
+        parents, left = [task.pk for task in found if not task.is_leaf], left - len(found)
         if not parents:
             return children, False
     return children, True

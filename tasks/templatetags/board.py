@@ -36,7 +36,7 @@ def state(status: str) -> SafeString:
 
 @register.filter
 def state_shape(status: str) -> SafeString:
-    """Show a state by its shape where the word has no room; the word stays for those who cannot see."""
+    """Show a status by its shape where space is short; screen readers still get the word."""
     label = '<span class="state {0}" title="{2}">{1}<span class="sr">{2}</span></span>'
     return format_html(label, status, _shape(status), _word(status))
 
@@ -51,7 +51,7 @@ def _word(status: str) -> str:
 
 @register.filter
 def bar(counts: Counts) -> SafeString:
-    """Draw how many tasks stand in each state; SVG, because widths in style attributes are refused by the CSP."""
+    """Draw the number of tasks by status; in SVG, because the CSP rejects widths in style attributes."""
     label = f"{counts.done:,} of {counts.total:,} completed"
     return format_html(
         '<svg class="bar" role="img" aria-label="{}" preserveAspectRatio="none"><title>{}</title>{}</svg>',
@@ -115,7 +115,7 @@ _WORDS: dict[str, dict[Any, str]] = {
 
 @register.filter
 def stretch_words(stretch: Stretch) -> str:
-    start, end = (f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for moment in (stretch.start, stretch.end))
+    start, end = (f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for time in (stretch.start, stretch.end))
     until = "now" if stretch.outcome == "active" else f"{end} UTC"
     return (
         f"\u2068{stretch.task.title}\u2069, \u2068{stretch.worker}\u2069: {stretch.says.lower()} "

@@ -145,7 +145,7 @@ def _full_row(task: Task, *, text_limit: int = TEXT_BYTES) -> Answer:
 
 
 def _of_task(task: Task, *, full: bool) -> Answer:
-    works = artifacts_by_task([task]).get(task.pk, []) if task.summary else []
+    artifacts = artifacts_by_task([task]).get(task.pk, []) if task.summary else []
     lease = task.lease_expires_at
     shown = ROWS_LIMIT if full else EDGES_DEFAULT
     needs, dependents = edges_of(task)
@@ -155,7 +155,7 @@ def _of_task(task: Task, *, full: bool) -> Answer:
         "lease_expires_at": lease.isoformat(timespec="seconds") if lease else None,
         **_counted("waits_for", [_named(*each) for each in needs], shown),
         **_counted("needed_by", [_named(*each) for each in dependents], shown),
-        **_counted("artifacts", list(map(_sized, works)), shown),
+        **_counted("artifacts", list(map(_sized, artifacts)), shown),
         "next": _next_for(task),
     }
 

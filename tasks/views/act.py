@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from artifacts.services.review_comments import count_unsent
-from orchestrator_site.kernel.db_errors import refusals_told
+from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, Invalid, NotReady, OrchestratorError, Transient
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.advice import in_words
@@ -47,7 +47,7 @@ def do(request: HttpRequest, public_id: str, verb: str) -> HttpResponseBase:
 def _do(request: HttpRequest, task: Task, offer: Offer) -> HttpResponseBase:
     seen = request.POST.get("seen", "")
     try:
-        with refusals_told(f"{offer.verb} on a page"):
+        with db_errors_mapped(f"{offer.verb} on a page"):
             perform(task=task, verb=offer.verb, actor=actor_of(request), reason=_reason(request), seen=seen)
     except (Invalid, Transient) as error:
         return _form(request, task, offer, error)

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from artifacts.search.service import tasks_found
-from orchestrator_site.kernel.db_errors import refusals_told
+from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, Stale, Transient, invalid
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import came_from, form
@@ -43,7 +43,7 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponseBase:
 
 def _save(request: HttpRequest, task: Task, typed: Typed) -> HttpResponseBase:
     try:
-        with refusals_told("an edit on a page"):
+        with db_errors_mapped("an edit on a page"):
             changes = _changes(task, typed)
             if changes:
                 change(

@@ -12,7 +12,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
-from orchestrator_site.kernel.db_errors import refusals_told
+from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Invalid, Stale, Transient
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.web.pages import form
@@ -32,7 +32,7 @@ def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
         return _form(request, found, _values_of(found))
     typed = _typed(request)
     try:
-        with refusals_told("settings on a page"):
+        with db_errors_mapped("settings on a page"):
             has_changed = _save(request, found, typed)
     except Stale as error:
         found.refresh_from_db()

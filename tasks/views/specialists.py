@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from artifacts.reports.brief import preview
-from orchestrator_site.kernel.db_errors import refusals_told
+from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, NotFound, OrchestratorError, Stale
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.web.advice import in_words
@@ -135,7 +135,7 @@ def _sent(request: HttpRequest, project: Project, draft: _Draft, role: Role | No
     if request.POST.get("do") == "preview":
         return _form(request, project, draft, role, seen=seen)
     try:
-        with refusals_told("a specialist on a page"):
+        with db_errors_mapped("a specialist on a page"):
             values = draft.as_role()
             put_specialist(
                 project=project,

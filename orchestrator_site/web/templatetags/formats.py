@@ -23,15 +23,15 @@ _ISOLATE, _POP = "\u2068", "\u2069"
 
 
 @register.filter
-def ago(moment: datetime | None) -> SafeString | str:
-    if moment is None:
+def ago(time: datetime | None) -> SafeString | str:
+    if time is None:
         return ""
-    exact = moment.astimezone(timezone.get_default_timezone())
+    exact = time.astimezone(timezone.get_default_timezone())
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         exact.isoformat(timespec="seconds"),
         f"{exact:%Y-%m-%d %H:%M:%S} UTC",
-        relative_time(moment, timezone.now()),
+        relative_time(time, timezone.now()),
     )
 
 
@@ -102,6 +102,6 @@ def anchor(value: float) -> str:
 
 
 @register.filter
-def exactly(moment: datetime) -> str:
-    there = moment.astimezone(UTC)
+def exactly(time: datetime) -> str:
+    there = time.astimezone(UTC)
     return f"{there.day} {there:%b %Y, %H:%M}"
