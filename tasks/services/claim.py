@@ -20,8 +20,7 @@ from tasks.selectors.find import TaskName, task_by_id
 from tasks.services import leases, rollup, transitions
 from tasks.services.effect import Effect
 
-Guard = Callable[[Task], None]
-"""Checks a task whose row is locked, before anything is changed."""
+Guard = Callable[[Task], None]  # checks a task whose row is locked, before anything is changed
 
 _locked = Compiled(lambda pk: Task.objects.select_related("project").select_for_update(of=("self",)).filter(pk=pk))
 _locked_by_name = Compiled(
@@ -62,7 +61,9 @@ def claim(*, task: Task | TaskName, actor: Actor, take_over: bool = False, guard
     with transaction.atomic(), events.together():
         task = locked(task, guard)
         if leases.is_holder(task, actor):
-            return Claim(_renew(task, actor), renewed=True)
+            task.lease_expires_at = timezone.now() + leases.duration(task.project)
+            task.save(update_fields=["lease_expires_at"])
+            return Claim(task, renewed=True)
         took_over = _make_way(task, actor, take_over=take_over)
         transitions.require(task, Verb.CLAIM)
         require_ready(task)
@@ -78,8 +79,9 @@ def claim_next(*, project: Project, actor: Actor, specialist: str | None = None)
     _require_known(project, specialist)
     leases.free_run_out(project=project)
     with transaction.atomic(), events.together():
-        task = _best(project, specialist)
-        if task is not None:
+        found = _best_of(project=project, specialist=specialist) if specialist else _best_of_all(project=project)
+        for task in found:
+            task.project = project
             _grant(task, actor)
             return Claim(task)
     raise why_nothing_is_ready(project, specialist, actor.session)
@@ -113,13 +115,6 @@ def require_ready(task: Task) -> None:
         )
 
 
-def _renew(task: Task, actor: Actor) -> Task:
-    now = timezone.now()
-    task.lease_expires_at = now + leases.duration(task.project)
-    task.save(update_fields=["lease_expires_at"])
-    return task
-
-
 def _make_way(task: Task, actor: Actor, *, take_over: bool) -> bool:
     """Release an active task from its holder; return True where a running lease was replaced."""
     if task.status != Status.ACTIVE or not task.is_leaf:
@@ -146,14 +141,6 @@ def _require_known(project: Project, specialist: str | None) -> None:
     wrong = catalogue(project).problems_with(specialist, at="specialist_type")
     if wrong and not Task.objects.filter(project=project, specialist=specialist).exists():
         raise invalid(wrong, next="Correct or omit it.")
-
-
-def _best(project: Project, specialist: str | None) -> Task | None:
-    found = _best_of(project=project, specialist=specialist) if specialist else _best_of_all(project=project)
-    task = next(iter(found), None)
-    if task is not None:
-        task.project = project
-    return task
 
 
 def _way_out(waiting: list[Task]) -> tuple[str, Hint]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -32,8 +33,6 @@ _ready_after = Compiled(
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The task, the parents that changed with it, and the tasks that became ready."""
-
     task: Task
     parents: list[Task]
     unblocked: list[Task]
@@ -103,39 +102,11 @@ def became_ready(done: list[Task]) -> list[Task]:
 
 
 def _end(task: Task, actor: Actor, *, summary: str, outcome: Status, reason: str) -> None:
+    move = partial(transitions.move, task, actor=actor, summary=summary)
     if outcome == Status.BLOCKED:
-        transitions.move(
-            task,
-            Verb.BLOCK,
-            to=Status.BLOCKED,
-            actor=actor,
-            note={"reason": reason},
-            reason=reason,
-            summary=summary,
-        )
+        move(Verb.BLOCK, to=outcome, note={"reason": reason}, reason=reason)
     elif outcome == Status.NEEDS_REVISION:
-        transitions.move(
-            task,
-            Verb.HAND_BACK,
-            to=Status.NEEDS_REVISION,
-            actor=actor,
-            note={"comment": reason},
-            review_comment=reason,
-            summary=summary,
-        )
+        move(Verb.HAND_BACK, to=outcome, note={"comment": reason}, review_comment=reason)
     else:
-        _finish(task, actor, summary)
-
-
-def _finish(task: Task, actor: Actor, summary: str) -> None:
-    to = Status.IN_REVIEW if task.requires_review else Status.COMPLETED
-    transitions.move(
-        task,
-        Verb.COMPLETE,
-        to=to,
-        actor=actor,
-        note={"summary": summary},
-        summary=summary,
-        reason="",
-        review_comment="",
-    )
+        to = Status.IN_REVIEW if task.requires_review else Status.COMPLETED
+        move(Verb.COMPLETE, to=to, note={"summary": summary}, reason="", review_comment="")

@@ -27,17 +27,14 @@ _is_over = Compiled(
     )
 )
 
-SWEEP_LIMIT = 100
-"""Expired leases that one sweep frees, so that no claim waits long for it."""
+SWEEP_LIMIT = 100  # expired leases that one sweep frees, so that no claim waits long for it
 
 
 def duration(project: Project) -> timedelta:
-    """Return how long a lease lasts."""
     return timedelta(minutes=project.settings.get("lease_minutes") or settings.ORCHESTRATOR_LEASE_MINUTES)
 
 
 def granted(task: Task, actor: Actor, *, number: int, now: datetime) -> dict[str, Any]:
-    """Return the columns of a new lease."""
     return {
         "lease_number": number,
         "lease_session": actor.session,
@@ -100,7 +97,6 @@ def _require_number(task: Task, lease_number: int | None) -> None:
 
 
 def held(task: Task) -> Conflict:
-    """Return the error for a task that another session holds."""
     until = task.lease_expires_at.isoformat(timespec="seconds") if task.lease_expires_at else ""
     return Conflict(
         f"{task.public_id} is held by another session ({task.lease_holder}).",
@@ -111,15 +107,10 @@ def held(task: Task) -> Conflict:
 
 def free(task: Task, *, actor: Actor, why: str) -> Task:
     """Give an active task back. Call it with the row locked."""
-    transitions.move(task, Verb.RELEASE, to=Status.PENDING, actor=actor, note={"reason": why, **_ended(task)})
-    return task
-
-
-def _ended(task: Task) -> dict[str, str]:
-    """When the lease expired, where that was before the release: the attempt ended then."""
-    if task.lease_expires_at is None or not task.lease_is_over(timezone.now()):
-        return {}
-    return {"lease_ended_at": task.lease_expires_at.isoformat(timespec="seconds")}
+    note = {"reason": why}
+    if task.lease_expires_at is not None and task.lease_is_over(timezone.now()):  # the attempt ended then
+        note["lease_ended_at"] = task.lease_expires_at.isoformat(timespec="seconds")
+    return transitions.move(task, Verb.RELEASE, to=Status.PENDING, actor=actor, note=note)
 
 
 def free_run_out(*, project: Project, limit: int = SWEEP_LIMIT) -> list[Task]:
@@ -152,13 +143,11 @@ def _why_over(task: Task) -> str:
 
 
 def end_of(sessions: list[Session], now: datetime) -> int:
-    """End the leases of sessions that end; return how many."""
     held = Task.objects.filter(lease_session__in=sessions, status=Status.ACTIVE, lease_expires_at__gt=now)
     return held.update(lease_expires_at=now)
 
 
 def renew(session: Session) -> int:
-    """Renew the running leases of a session; return how many."""
     now = timezone.now()
     running = Task.objects.filter(lease_session=session, status=Status.ACTIVE, lease_expires_at__gt=now)
     return running.update(lease_expires_at=now + duration(session.project))

@@ -40,14 +40,12 @@ _open_one = Compiled(
 )
 _select = CompiledUpdate(lambda pk: Session.objects.filter(pk=pk))
 
-TOUCH_EVERY = timedelta(minutes=1)
-"""A session is touched at most this often, so that reads stay free of writes."""
+TOUCH_EVERY = timedelta(minutes=1)  # a session is touched at most this often, so that reads stay free of writes
 
 
 def open_session(
     *, project: Project, principal: Principal, connection_id: str, client_name: str = "", client_version: str = ""
 ) -> tuple[Session, bool]:
-    """Return the connection's session on a project, and whether it is new."""
     found = open_one(connection_id, project)
     if found:
         # Calls of a connection belong to the session that it opened last.
@@ -75,7 +73,6 @@ def open_session(
 
 
 def current(connection_id: str) -> Session | None:
-    """Return the session that a connection opened last, if it is still open."""
     return _current.first(connection_id=connection_id)
 
 
@@ -143,5 +140,4 @@ def projects_of(principal: Principal) -> list[Project]:
 
 
 def open_one(connection_id: str, project: Project) -> Session | None:
-    """Return the open session of a connection on a project."""
     return _open_one.first(connection_id=connection_id, project=project)

@@ -37,7 +37,12 @@ def require(task: Task, verb: Verb) -> None:
             hint=Hint.SEE_TASK,
         )
     if task.status not in TABLE[verb].sources:
-        raise _refusal(task, verb)
+        possible = possible_for(task)
+        raise Conflict(
+            f"{task.public_id} is {task.status}: {verb.value} is not possible.",
+            next=f"From {task.status} possible: {', '.join(possible) or 'nothing'}.",
+            details={"status": task.status, "possible": possible},
+        )
 
 
 def move(
@@ -84,13 +89,3 @@ def _update_if_unchanged(task: Task, changes: dict[str, Any]) -> None:
         )
     for name, value in changes.items():
         setattr(task, name, value)
-
-
-def _refusal(task: Task, verb: Verb) -> Conflict:
-    possible = possible_for(task)
-    names = ", ".join(possible) or "nothing"
-    return Conflict(
-        f"{task.public_id} is {task.status}: {verb.value} is not possible.",
-        next=f"From {task.status} possible: {names}.",
-        details={"status": task.status, "possible": possible},
-    )
