@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator_site.connect.machine import Machine
+from orchestrator_site.kernel.errors import NotFound
 
 SERVER = "task-orchestrator"
 """The name of our entry in every configuration file."""
@@ -112,7 +113,7 @@ def _vscode(machine: Machine) -> list[ConfigFile]:
     return [ConfigFile(machine.application_data / edition / "User" / "mcp.json", _VSCODE) for edition in editions]
 
 
-_CLIENTS = (
+CLIENTS = (
     Client(
         "claude-code",
         "Claude Code",
@@ -177,4 +178,14 @@ _CLIENTS = (
         afterwards="Restart Gemini CLI in a trusted folder; /mcp shows the server.",
     ),
 )
-CLIENTS = {client.name: client for client in _CLIENTS}
+
+
+def names(clients: Iterable[Client] = CLIENTS) -> list[str]:
+    return [client.name for client in clients]
+
+
+def get_client(name: str) -> Client:
+    for client in CLIENTS:
+        if client.name == name:
+            return client
+    raise NotFound(f"Unknown assistant: {name!r}", next=f"Choose one of {', '.join(names())}.")

@@ -21,7 +21,7 @@ from orchestrator_site.up.connect import quote
 
 
 def clients(machine: Machine, project: Path | None) -> Iterator[Finding]:
-    for client in CLIENTS.values():
+    for client in CLIENTS:
         config_files = client.config_files(machine)
         if project is not None and client.project_file:
             config_files = [*config_files, *client.config_files(machine, project)]

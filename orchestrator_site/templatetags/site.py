@@ -27,4 +27,4 @@ class Line:
 
 @register.simple_tag
 def connect_lines() -> list[Line]:
-    return [Line(each.name, each.title, connect_line(each.name), each.afterwards) for each in CLIENTS.values()]
+    return [Line(each.name, each.title, connect_line(each.name), each.afterwards) for each in CLIENTS]

@@ -9,7 +9,7 @@ import sys
 
 from django.conf import settings
 
-from orchestrator_site.connect.clients import CLIENTS
+from orchestrator_site.connect.clients import names
 from orchestrator_site.connect.entries import is_secret, store_variables
 
 
@@ -31,7 +31,7 @@ def connect_line(client: str = "CLIENT") -> str:
 
 
 def connect_help() -> str:
-    return f"{connect_line()}   ({', '.join(CLIENTS)})\n  or, for Claude Code over stdio: {claude_code_line()}"
+    return f"{connect_line()}   ({', '.join(names())})\n  or, for Claude Code over stdio: {claude_code_line()}"
 
 
 def _env_options() -> list[str]:

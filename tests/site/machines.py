@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator_site.connect.clients import CLIENTS
+from orchestrator_site.connect.clients import get_client
 from orchestrator_site.connect.machine import Machine
 
 PLATFORMS = ("linux", "darwin", "win32")
@@ -18,7 +18,7 @@ def machine_at(home: Path, platform: str = "linux", **environ: str) -> Machine:
 
 def file_of(client: str, machine: Machine, project: Path | None = None) -> Path:
     """Return the first file that would be changed for a client."""
-    return CLIENTS[client].config_files(machine, project)[0].path
+    return get_client(client).config_files(machine, project)[0].path
 
 
 def install(client: str, machine: Machine) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from orchestrator_site.connect import documents
-from orchestrator_site.connect.clients import CLIENTS, Style
+from orchestrator_site.connect.clients import CLIENTS, Style, get_client
 from orchestrator_site.connect.entries import Stdio, changes, has_secret, http_entry, stdio_entry, this_installation
 from orchestrator_site.kernel.errors import Invalid, NotFound
 from tests.site.machines import PLATFORMS, file_of, install, machine_at
@@ -47,7 +47,7 @@ def test_the_user_file_is_where_the_client_reads_it(tmp_path: Path, platform: st
 
 
 def test_every_client_is_in_the_table() -> None:
-    assert CLIENTS.keys() == PLACES.keys()
+    assert {client.name for client in CLIENTS} == PLACES.keys()
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,12 @@ def test_every_installed_edition_is_connected(tmp_path: Path) -> None:
     machine = machine_at(tmp_path)
     for edition in ("Code", "Code - Insiders"):
         (tmp_path / ".config" / edition / "User").mkdir(parents=True)
-    assert len(CLIENTS["vscode"].config_files(machine)) == 2
+    assert len(get_client("vscode").config_files(machine)) == 2
 
 
 def test_devin_desktop_is_connected_in_its_new_file(tmp_path: Path) -> None:
     (tmp_path / ".config" / "devin").mkdir(parents=True)
-    config_file = CLIENTS["windsurf"].config_files(machine_at(tmp_path))[0]
+    config_file = get_client("windsurf").config_files(machine_at(tmp_path))[0]
     assert config_file.path == tmp_path / ".config/devin/mcp_config.json"
     assert http_entry(URL, "x", config_file.style)["url"] == URL
 
@@ -108,14 +108,14 @@ def test_a_client_without_project_files_uses_the_user_file(tmp_path: Path) -> No
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_client_counts_as_installed_after_its_first_run(tmp_path: Path, platform: str, name: str) -> None:
     machine = machine_at(tmp_path, platform)
-    assert not CLIENTS[name].is_installed(machine)
+    assert not get_client(name).is_installed(machine)
     install(name, machine).write_text("")
-    assert CLIENTS[name].is_installed(machine)
+    assert get_client(name).is_installed(machine)
 
 
 def test_an_unknown_client_lists_the_known_ones() -> None:
     with pytest.raises(NotFound) as raised:
-        CLIENTS["emacs"]
+        get_client("emacs")
     assert "claude-code" in raised.value.next
 
 
@@ -123,7 +123,7 @@ def test_an_unknown_client_lists_the_known_ones() -> None:
 
 
 def style_of(name: str, tmp_path: Path) -> Style:
-    return CLIENTS[name].config_files(machine_at(tmp_path))[0].style
+    return get_client(name).config_files(machine_at(tmp_path))[0].style
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def secret_of(path: Path) -> str:
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", [client.name for client in CLIENTS])
 def test_every_client_is_connected_and_removed_on_every_platform(
     db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str, platform: str
 ) -> None:

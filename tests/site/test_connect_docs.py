@@ -15,7 +15,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "connect.md"
 COMMAND = Stdio("/path/to/.venv/bin/python", ("/path/to/manage.py", "mcp_serve"), home="/path/to/data")
 
 
-@pytest.mark.parametrize("client", CLIENTS.values(), ids=lambda client: client.name)
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 def test_the_snippet_of_a_client_is_what_connect_writes(client: Client, tmp_path: Path) -> None:
     section = PAGE.read_text().partition(f"`connect {client.name}`\n")[2].partition("\n### ")[0]
     style = client.config_files(machine_at(tmp_path))[0].style

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from orchestrator_site.connect.clients import CLIENTS
+from orchestrator_site.connect.clients import names
 from orchestrator_site.up.connect import connect_line
 from tasks.choices import Status, Verb
 from tasks.models import Event, Task
@@ -80,7 +80,7 @@ def test_a_post_is_refused(client: Client) -> None:
 
 def test_every_assistant_that_can_be_connected_has_a_line_to_copy(client: Client) -> None:
     page = html_of(signed_in(client).get("/"))
-    for name in CLIENTS:
+    for name in names():
         assert f'data-copy="#connect-{name}"' in page
         assert unescape(page.split(f'id="connect-{name}">')[1].split("<")[0]) == connect_line(name)
 

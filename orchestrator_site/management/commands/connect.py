@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.owner import local_owner
 from orchestrator_site.connect import diffs, documents, roles, service
-from orchestrator_site.connect.clients import CLIENTS, SERVER, Client, ConfigFile
+from orchestrator_site.connect.clients import CLIENTS, SERVER, Client, ConfigFile, get_client, names
 from orchestrator_site.connect.entries import PLACEHOLDER, Stdio, http_entry, stdio_entry, this_installation
 from orchestrator_site.connect.machine import project_folder, this_machine
 from orchestrator_site.connect.probe import is_http_url, probe_entry
@@ -35,7 +35,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
-        add("client", nargs="?", choices=CLIENTS, metavar="CLIENT", help=", ".join(CLIENTS))
+        add("client", nargs="?", choices=names(), metavar="CLIENT", help=", ".join(names()))
         add("--http", action="store_true", help="connect to the running site's URL, with a token of its own")
         add("--url", help="the URL, if it is not that of the site started last; implies --http")
         add("--scopes", default="read,write", help=f"scopes of the token: {', '.join(Scope)} (default: read,write)")
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             if options["client"] is None:
                 self._list()
                 return
-            client = CLIENTS[options["client"]]
+            client = get_client(options["client"])
             if options["print"]:
                 self._print(client)
             elif options["check"]:
@@ -70,7 +70,7 @@ class Command(BaseCommand):
     # Reading
 
     def _list(self) -> None:
-        for client in CLIENTS.values():
+        for client in CLIENTS:
             states = map(_file_state, client.config_files(self.machine, self.project))
             state = ", ".join(filter(None, states))
             if not state:
