@@ -29,7 +29,7 @@ def main(task_id: str, what: str, count: int) -> None:
     def send() -> None:
         sent = request_revision(task=task, actor=actor, reason="Fix it.")
         print(json.dumps(sent.task.review_comment), flush=True)
-        complete(task=task, actor=actor, summary="Mended")
+        complete(task=task, actor=actor, summary="Fixed")
 
     print("ready", flush=True)
     sys.stdin.readline()

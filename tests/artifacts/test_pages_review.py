@@ -347,7 +347,7 @@ def test_sending_back_leads_to_the_next_review_and_says_what_was_done(client: Cl
     comment(task=task, actor=ADA, text="See here")
     answer = client.post(
         f"/tasks/{task.public_id}/review/",
-        {"do": "request_revision", "words": "Mend", "seen": "in_review:0"},
+        {"do": "request_revision", "words": "Fix", "seen": "in_review:0"},
         follow=True,
     )
     assert answer.redirect_chain == [(f"/tasks/{following.public_id}/review/", 302)]
@@ -355,7 +355,7 @@ def test_sending_back_leads_to_the_next_review_and_says_what_was_done(client: Cl
     task.refresh_from_db()
     assert (task.status, task.review_comment) == (Status.NEEDS_REVISION, "Fix\n\nSee here")
     talk = _review(client, task).partition('id="talk-title"')[2]
-    assert "Mend" in talk and "See here" in talk and 'class="turn drafts"' not in talk
+    assert "Fix" in talk and "See here" in talk and 'class="turn drafts"' not in talk
 
 
 def test_the_last_approval_leads_to_the_inbox(client: Client, task: Task) -> None:

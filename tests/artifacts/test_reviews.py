@@ -241,7 +241,7 @@ def test_the_next_brief_holds_what_a_tool_sent_back(ada: Assistant, bob: Assista
     assert brief.startswith("## Reviewer's comment: address this first") and "On line two" in brief
 
 
-@pytest.mark.parametrize("door", [_over_rest, _over_the_page])
+@pytest.mark.parametrize("entry_point", [_over_rest, _over_the_page])
 def test_the_next_brief_holds_what_a_person_sent_back(ada: Assistant, delivered: Task, entry_point: Any) -> None:
     entry_point(delivered)
     brief = ada.call("execute_subtask", task_id=delivered.public_id)["brief"]

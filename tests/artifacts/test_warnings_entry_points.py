@@ -117,7 +117,7 @@ def test_a_commit_over_rest_answers_warnings_always() -> None:
         assert caller.post(f"/uploads/{upload}/commit", {})["warnings"] == warnings
 
 
-@pytest.mark.parametrize(("sent", "announced", "is_told"), [(74, 100, True), (75, 100, False), (200, 100, False)])
+@pytest.mark.parametrize(("sent", "announced", "is_reported"), [(74, 100, True), (75, 100, False), (200, 100, False)])
 def test_an_artifact_far_shorter_than_announced_is_reported(
     ada: Assistant, sent: int, announced: int, is_reported: bool
 ) -> None:

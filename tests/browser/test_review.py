@@ -96,7 +96,7 @@ def test_two_reviews_are_done_by_keyboard_alone(open_page: Open, tasks: list[Tas
     page.keyboard.press("Control+Enter")
     expect(page.locator("article.draft")).to_contain_text("only letters")
     page.keyboard.press("r")
-    page.keyboard.type("Mend")
+    page.keyboard.type("Fix")
     page.keyboard.press("Control+Enter")
     expect(page).to_have_title(re.compile("Name the steps"))
     page.keyboard.press("a")

@@ -48,7 +48,7 @@ def test_a_database_that_is_not_supported_is_refused_by_name(empty_home: Path, m
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
+    ("variable", "value", "reported"),
     [
         ("ORCHESTRATOR_WORKERS", "many", "ORCHESTRATOR_WORKERS cannot be read: "),
         ("ORCHESTRATOR_TLS", "ture", "ORCHESTRATOR_TLS must be true or false."),

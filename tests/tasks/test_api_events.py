@@ -107,7 +107,7 @@ def test_events_are_filtered_by_project_task_and_verb(ada: Client, task: Task) -
 
 
 @pytest.mark.parametrize(
-    ("query", "status", "told"),
+    ("query", "status", "reported"),
     [
         ("after=-1", 400, "after"),
         ("after=x", 400, "after"),
