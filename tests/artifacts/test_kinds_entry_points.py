@@ -173,7 +173,7 @@ def _read(call: Call, artifact: str, **more: Any) -> bytes:
 
 @pytest.mark.parametrize("into", INTO)
 @pytest.mark.parametrize("name", KINDS)
-def test_what_goes_in_by_a_entry_point_comes_out_by_every_other(
+def test_what_goes_in_by_an_entry_point_comes_out_by_every_other(
     entry_points: EntryPoints, name: str, into: str
 ) -> None:
     kind = KINDS[name]
