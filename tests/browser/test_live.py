@@ -107,7 +107,7 @@ def test_a_page_whose_scripts_come_late_follows_too(site: LiveSite, page: Page) 
     (task,) = _planned(site, "Late scripts")
 
     scripts: list[Route] = []
-    page.route("**/*.js", scripts.append)
+    page.route("**/*.js", lambda route: scripts.append(route))
     page.goto(f"{site.site.address}/tasks/{task}/", wait_until="commit")
     expect(page.locator("h1")).to_be_visible()
     page.unroute("**/*.js")
