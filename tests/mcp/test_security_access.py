@@ -311,7 +311,8 @@ def test_the_resources_of_one_client_are_limited(site: SecuredSite, modern: bool
     client.call("orchestrator_initialize_session")
     client.call("orchestrator_plan_task", description="Much", subtasks=PLAN * WATCHED_PER_CLIENT)
     uris = [f"task://{row[0]}" for row in _project(site, "south", "t.public_id")[: WATCHED_PER_CLIENT + 1]]
-    assert "At most" in _watch_all(client, uris)["error"]["message"]
+    error = _watch_all(client, uris)["error"]
+    assert (error["code"], str(WATCHED_PER_CLIENT) in error["message"]) == (-32602, True)
 
 
 def _watch_all(client: HttpClient, uris: list[str]) -> dict[str, Any]:
