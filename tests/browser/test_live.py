@@ -110,7 +110,6 @@ def test_a_page_whose_scripts_come_late_follows_too(site: LiveSite, page: Page) 
     page.route("**/*.js", lambda route: scripts.append(route))
     page.goto(f"{site.site.address}/tasks/{task}/", wait_until="commit")
     expect(page.locator("h1")).to_be_visible()
-    page.unroute("**/*.js")
     for route in scripts:
         route.continue_()
     expect(page.locator("#live")).to_have_attribute("data-state", "on")
