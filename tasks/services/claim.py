@@ -94,8 +94,10 @@ def locked(task: Task | TaskName, guard: Guard | None = None) -> Task:
     """
     if isinstance(task, TaskName):
         found = _locked_by_name.first(project=task.project, public_id=task.public_id)
-        return found or locked(task_by_id(task.project, task.public_id), guard)
-    found = _locked.get(pk=task.pk)
+        if found is None:  # part of an id, or no task
+            return locked(task_by_id(task.project, task.public_id), guard)
+    else:
+        found = _locked.get(pk=task.pk)
     if guard is not None:
         guard(found)
     return found
