@@ -8,11 +8,12 @@ import re
 import ssl
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import anyio
 import psutil
@@ -21,11 +22,9 @@ from pydantic import ValidationError
 from orchestrator_site.connect.clients import ConfigFile
 from orchestrator_site.connect.diffs import masked
 from orchestrator_site.kernel.errors import NotReady
-from orchestrator_site.kernel.processes import kill_group
 
 if TYPE_CHECKING:  # importing mcp takes a second, so only a probe does
     from httpx2 import Response
-    from mcp.client.stdio import StdioServerParameters
 
 COMMAND_SECONDS = 30.0
 HTTP_SECONDS = 10.0
@@ -45,6 +44,7 @@ _REFERENCES = {
     "${env:%s}": re.compile(r"\$\{env:(?P<name>\w+)\}"),
     "$%s": re.compile(r"\$(?P<brace>\{)?(?P<name>\w+)(?(brace)\})"),
 }
+_MARK = "MCP_PROBE"
 _OURS = ("ORCHESTRATOR_", "DATABASE_", "DJANGO_")
 
 
@@ -111,13 +111,15 @@ def probe_command(
     deadline_seconds: float = COMMAND_SECONDS,
 ) -> ServerSummary:
     """Start a command and connect to it over its pipes. Raises NotConnected with the end of its standard error."""
-    from mcp.client.stdio import StdioServerParameters
+    from mcp.client.stdio import StdioServerParameters, stdio_client
 
-    parameters = StdioServerParameters(command=command, args=[*arguments], env={**environ}, cwd=folder)
+    marked = {**environ, _MARK: uuid4().hex}
+    parameters = StdioServerParameters(command=command, args=[*arguments], env=marked, cwd=folder)
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
 
         async def connect() -> ServerSummary:
-            return await _connect(_pipes(parameters, stderr), command, is_legacy=True, seconds=deadline_seconds)
+            pipes = stdio_client(parameters, errlog=cast(TextIO, stderr))
+            return await _connect(pipes, command, is_legacy=True, seconds=deadline_seconds)
 
         try:
             return _run(connect, command)
@@ -131,22 +133,16 @@ def probe_command(
             output = masked(stderr.read()).strip()[-_STDERR_LENGTH:]
             message = f"{error.message}\nStandard error: {output}" if output else error.message
             raise NotConnected(error.reason, message, next="Run the command in a terminal.") from error
+        finally:
+            _kill_marked(marked[_MARK])
 
 
-@asynccontextmanager
-async def _pipes(parameters: StdioServerParameters, stderr: IO[str]) -> AsyncIterator[Any]:
-    """The SDK's transport, but also ending children that outlive the command."""
-    from mcp.client.stdio import stdio_client
-
-    others = psutil.Process().children()
-    started: list[psutil.Process] = []
-    try:
-        async with stdio_client(parameters, errlog=cast(TextIO, stderr)) as streams:
-            started += [child for child in psutil.Process().children() if child not in others]
-            yield streams
-    finally:
-        for process in started:
-            kill_group(process.pid)
+def _kill_marked(mark: str) -> None:
+    """Kill what the command started: it may be gone, and its process group with it, before anyone could look."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # it has exited, or it is another user's
+            if process.environ().get(_MARK) == mark:
+                process.kill()
 
 
 def probe_url(url: str, headers: Mapping[str, str], *, deadline_seconds: float = HTTP_SECONDS) -> ServerSummary:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from artifacts.models import Artifact
 from tasks.choices import Status, Verb
@@ -57,8 +57,14 @@ def test_an_action_without_a_reason_is_one_click(open_page: Open, task: Task) ->
 
 def test_a_conflict_is_shown_in_place(open_page: Open, task: Task) -> None:
     first, second = open_page(_of(task)), open_page(_of(task))
-    first.locator("[data-verb=claim]").click()
-    expect(first.locator("#main h1 + p .state.active")).to_be_visible()
+
+    def claim_before(route: Route) -> None:
+        """Hold the second claim back until the first is done and the live page shows it."""
+        first.locator("[data-verb=claim]").click()
+        expect(second.locator("#main h1 + p .state.active")).to_be_visible()
+        route.continue_()
+
+    second.route("**/act/claim/**", claim_before)
     second.locator("[data-verb=claim]").click()
     expect(second.locator("#messages [data-code=conflict]")).to_contain_text("ada")
     assert Event.objects.filter(task=task, verb=Verb.CLAIM).count() == 1
