@@ -17,7 +17,7 @@ CHECK_HOME := $(abspath $(VENV))/check-home
 unexport PYTHONDONTWRITEBYTECODE
 
 # Without Chromium the other tests still run, with a message; CI may leave nothing out.
-CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+CHROMIUM := $(shell command -v chromium-headless-shell || command -v chromium || command -v chromium-browser || command -v google-chrome)
 ifeq ($(CI)$(CHROMIUM),)
 BROWSER := and not browser
 endif

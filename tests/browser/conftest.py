@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.live import LiveSite, live_site
+from tests.chromium import CHROMIUM, FLAGS, MISSING
 from tests.factories import make_user
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 Open = Callable[..., Page]
 
 expect.set_options(timeout=15_000)  # milliseconds: a busy machine is slow, and what comes late comes
@@ -40,12 +39,11 @@ def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         if os.environ.get("CI"):
             pytest.fail("CI drives the pages with Chromium, and there is none.")
-        pytest.skip("Chromium is not installed: apt-get install chromium")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        pytest.skip(MISSING)
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         _look_at_whole_pages(patch)
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
         started.close()
 
@@ -63,13 +61,13 @@ def open_page(live_server: Any, browser: Browser, complaints: list[str]) -> Iter
     windows: list[BrowserContext] = []
 
     def opened(address: str, **window: Any) -> Page:
-        context = browser.new_context(**window)
+        context = browser.new_context(base_url=live_server.url, **window)
         windows.append(context)
         context.add_cookies([cookie])
         page = context.new_page()
         page.on("console", lambda message: _note(complaints, message.type, message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(live_server.url + address)
+        page.goto(address)
         return page
 
     yield opened

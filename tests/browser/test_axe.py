@@ -19,11 +19,7 @@ from tests.factories import make_user
 from tests.tour import NOT_SHOWN, World, make_world, named_pages
 
 DESK, PHONE = {"viewport": {"width": 1280, "height": 800}}, {"viewport": {"width": 390, "height": 844}}
-WINDOWS: dict[str, dict[str, Any]] = {
-    f"{size}, {colours}": {**window, "color_scheme": colours}
-    for size, window in {"desk": DESK, "phone": PHONE}.items()
-    for colours in ("light", "dark")
-}
+WINDOWS: dict[str, dict[str, Any]] = {"desk": DESK, "phone": PHONE}
 MORE = {
     "artifact": ("?view=source", "?view=plain", "?view=rendered"),
     "artifact-diff": ("?layout=split",),

@@ -14,14 +14,12 @@ from tests.browser.conftest import Open
 from tests.factories import make_artifact
 from tests.tour import HOSTILE, LONG, NOT_SHOWN, World, make_world, named_pages
 
+DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 WINDOWS: dict[str, dict[str, Any]] = {
-    "desk, light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
-    "desk, dark": {"viewport": {"width": 2560, "height": 1440}, "color_scheme": "dark"},
-    "phone, light": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "color_scheme": "light"},
-    "phone, dark, without JavaScript": {
-        "viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "java_script_enabled": False,
-    },
-}  # fmt: skip
+    "desk": {"viewport": DESK},
+    "phone": {"viewport": PHONE, "has_touch": True},
+    "phone, dark, without JavaScript": {"viewport": PHONE, "color_scheme": "dark", "java_script_enabled": False},
+}
 TEXTS = {"hostile": HOSTILE, "long": LONG, "huge": "w" * 50_000 + " word" * 10_000, "right to left": "שלום עולם " * 20}
 
 SHIFTED = """new Promise((done) => {
@@ -53,37 +51,38 @@ def _problems(page: Page, status: int) -> list[str]:
     found = [] if status == 200 else [f"answered {status}"]
     if "taken" in page.title().split("·")[-1] or page.title() == "taken":
         found.append("ran a text")
-    if (wider := page.evaluate(WIDER)) > 0:
-        found.append(f"is {wider} px wider than the window")
+    for width in (2560, 1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        if (wider := page.evaluate(WIDER)) > 0:
+            found.append(f"is {wider} px wider than {width} px")
     if (headings := page.locator("h1").count()) != 1:
         found.append(f"has {headings} first headings")
     return found
 
 
-@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("window", ["phone", "phone, dark, without JavaScript"])
 @pytest.mark.parametrize("text", TEXTS)
 def test_every_page_withstands_hostile_and_long_texts(open_page: Open, window: str, text: str) -> None:
     world = make_world(TEXTS[text])
     page = open_page("/", **WINDOWS[window])
     problems: dict[str, list[str]] = {}
     for name, address in _shown(world):
-        answer = page.goto(f"{page.url.split('/', 3)[0]}//{page.url.split('/')[2]}{address}")
+        answer = page.goto(address)
         assert answer is not None
         if found := _problems(page, answer.status):
             problems[name] = found
     assert problems == {}
 
 
-@pytest.mark.parametrize("window", ["desk, light", "phone, light"])
+@pytest.mark.parametrize("window", ["desk", "phone"])
 def test_nothing_jumps_while_it_loads(open_page: Open, window: str) -> None:
     world = make_world()
     make_artifact(world.review, "def count() -> int:\n    return 1\n" * 60, paths=["src/count.py"])
     page = open_page("/", **WINDOWS[window])
-    site = "/".join(page.url.split("/")[:3])
     pages = dict(_shown(world)) | {"source": reverse("artifact", args=[Artifact.objects.latest("pk").public_id])}
     jumps: dict[str, float] = {}
     for name, address in pages.items():
-        page.goto(site + address)
+        page.goto(address)
         if (shifted := page.evaluate(SHIFTED)) > 0.1:
             jumps[name] = shifted
     assert jumps == {}

@@ -26,11 +26,8 @@ def session(transactional_db: None) -> Session:
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESK])
-@pytest.mark.parametrize("colours", ["light", "dark"])
-def test_the_pages_fit_and_break_no_rule(
-    open_page: Open, session: Session, viewport: dict[str, int], colours: str
-) -> None:
+def test_the_pages_fit_and_break_no_rule(open_page: Open, session: Session, viewport: dict[str, int]) -> None:
     for address in ("/sessions/", f"/sessions/{session.public_id}/", f"/sessions/{session.public_id}/end/"):
-        page = open_page(address, viewport=viewport, color_scheme=colours)
+        page = open_page(address, viewport=viewport)
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], address
         assert violations(page) == [], address

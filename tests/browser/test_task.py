@@ -16,8 +16,8 @@ from tests.browser.conftest import Open
 from tests.factories import make_plan, make_project, make_task
 
 WINDOWS: dict[str, dict[str, Any]] = {
-    "desk, light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
-    "phone, dark": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
+    "desk": {"viewport": {"width": 1280, "height": 800}},
+    "phone": {"viewport": {"width": 390, "height": 844}},
 }
 
 
@@ -142,7 +142,7 @@ def test_forms_with_mistakes_and_open_menus_break_no_rule(
     page.locator("#brief-card > summary").click()
     found = violations(page)
     for form in ("edit/", "complete/", "act/block/"):
-        page.goto(page.url.partition("/tasks/")[0] + _of(task, form))
+        page.goto(_of(task, form))
         page.evaluate("for (const form of document.forms) form.noValidate = true")
         for field in page.locator("#main :is(input:not([type]), textarea)").all():
             field.fill(" ")
