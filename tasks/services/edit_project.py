@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -18,6 +17,7 @@ from tasks import events
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project
+from tasks.services.projects import folder
 from tasks.validators import KNOWN, validate_project_settings
 
 NAME_LIMIT = 200
@@ -40,7 +40,10 @@ def create_project(
         "settings": {} if settings is None else settings,
     }
     _check(columns)
-    columns["root_path"] = _folder(root_path)
+    found = folder(root_path)
+    if root_path and found is None:
+        raise Invalid("root_path: must be the absolute path of a folder on the server.", next="Correct or omit it.")
+    columns["root_path"] = str(found or "")
     require_mirrors_folder(columns["settings"], {}, columns["root_path"])
     try:
         with transaction.atomic():
@@ -79,7 +82,7 @@ def edit_project(
 
 
 def require_mirrors_folder(settings: dict[str, Any], before: dict[str, Any], root_path: str) -> None:
-    if settings.get("mirror") and not before.get("mirror") and not (root_path and Path(root_path).is_dir()):
+    if settings.get("mirror") and not before.get("mirror") and not folder(root_path):
         raise invalid(
             [{"at": "settings.mirror", "problem": "the project has no folder on this machine"}],
             next="Nothing was changed. Run this where the project's folder is, or use `manage.py artifacts export`.",
@@ -109,14 +112,3 @@ def _settings_problems(settings: Any, kept: dict[str, Any]) -> list[dict[str, An
         place = f"settings.{error.code}" if error.code in KNOWN else "settings"
         return [{"at": place, "problem": " ".join(error.messages)}]
     return []
-
-
-def _folder(root_path: str) -> str:
-    if not root_path:
-        return ""
-    try:
-        if Path(root_path).is_absolute() and Path(root_path).is_dir():
-            return str(Path(root_path).resolve())
-    except OSError:
-        pass  # a name that is too long for the file system
-    raise Invalid("root_path: must be the absolute path of a folder on the server.", next="Correct or omit it.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -27,14 +28,28 @@ def find_root(*, explicit: str | None, environ: Mapping[str, str], working_direc
         return _named(explicit, "project_dir")
     if environ.get(OWN_VARIABLE):
         return _named(environ[OWN_VARIABLE], OWN_VARIABLE)
-    for candidate in _guesses(environ, working_directory):
-        return candidate
+    for name in CLIENT_VARIABLES:
+        if found := folder(environ.get(name, "")):
+            return found
+    if here := folder(working_directory):
+        root = next((each for each in (here, *here.parents) if (each / ".git").exists()), here)
+        if not root.is_relative_to(settings.BASE_DIR):
+            return root
     raise Invalid("Cannot determine the project's folder from this connection.", hint=Hint.NAME_PROJECT)
 
 
 def project_at(root: Path) -> Project:
-    found = Project.objects.filter(root_path=str(root)).first()
-    return found or _make(root)
+    name = root.name or "root"
+    slug = slugify(name)[:70] or "project"
+    for number in range(1, _SLUG_TRIES):
+        if found := Project.objects.filter(root_path=str(root)).first():
+            return found
+        # It fails where another process has just made this project, or the slug belongs to another folder.
+        with suppress(IntegrityError), transaction.atomic():
+            return Project.objects.create(
+                slug=slug if number == 1 else f"{slug}-{number}", name=name[:200], root_path=str(root)
+            )
+    raise Invalid("Too many projects share this folder's name.", next="Rename the folder.")
 
 
 def bound_project(project_id: int, project_dir: str) -> Project:
@@ -51,43 +66,17 @@ def bound_project(project_id: int, project_dir: str) -> Project:
     )
 
 
-def _named(text: str, source: str) -> Path:
-    path = Path(text)
-    if "\x00" in text or not path.is_absolute():
-        raise Invalid(f"{source}: must be an absolute path.", hint=Hint.NAME_PROJECT)
+def folder(path: str) -> Path | None:
+    """Return the folder of an absolute path, resolved; None where there is none."""
     try:
-        if path.is_dir():
-            return path.resolve()
+        return Path(path).resolve() if Path(path).is_absolute() and Path(path).is_dir() else None
     except OSError:
-        pass  # a name that is too long for the file system
-    raise Invalid(f"{source}: no such folder on the server.", hint=Hint.NAME_PROJECT)
+        return None  # a name that is too long for the file system
 
 
-def _guesses(environ: Mapping[str, str], working_directory: str) -> Iterator[Path]:
-    for name in CLIENT_VARIABLES:
-        path = Path(environ.get(name) or ".")
-        if path.is_absolute() and path.is_dir():
-            yield path.resolve()
-    cwd = Path(working_directory) if working_directory else None
-    if cwd is not None and cwd.is_dir():
-        here = cwd.resolve()
-        root = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
-        if not root.is_relative_to(settings.BASE_DIR):
-            yield root
-
-
-def _make(root: Path) -> Project:
-    name = root.name or "root"
-    slug = slugify(name)[:70] or "project"
-    for number in range(1, _SLUG_TRIES):
-        try:
-            with transaction.atomic():
-                return Project.objects.create(
-                    slug=slug if number == 1 else f"{slug}-{number}", name=name[:200], root_path=str(root)
-                )
-        except IntegrityError:
-            # Either another process has just made this project, or the slug belongs to another folder.
-            found = Project.objects.filter(root_path=str(root)).first()
-            if found:
-                return found
-    raise Invalid("Too many projects share this folder's name.", next="Rename the folder.")
+def _named(text: str, source: str) -> Path:
+    if "\x00" in text or not Path(text).is_absolute():
+        raise Invalid(f"{source}: must be an absolute path.", hint=Hint.NAME_PROJECT)
+    if (found := folder(text)) is None:
+        raise Invalid(f"{source}: no such folder on the server.", hint=Hint.NAME_PROJECT)
+    return found

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -26,6 +24,7 @@ from tasks.services.edit import Changes
 from tasks.services.edit import edit as change
 from tasks.views import edit_form
 from tasks.views.edit_form import Typed
+from tasks.views.errors import errors_by_field
 
 EVENTS_SHOWN = 10
 
@@ -42,26 +41,22 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponseBase:
 
 
 def _save(request: HttpRequest, task: Task, typed: Typed) -> HttpResponseBase:
+    def require_unchanged(row: Task) -> None:
+        if edit_form.seen_of(row) != typed.seen:
+            raise Stale("The task changed while you were editing.", next="Review the changes, then save again.")
+
     try:
         with db_errors_mapped("an edit on a page"):
-            changes = _changes(task, typed)
-            if changes:
+            if changes := _changes(task, typed):
                 change(
                     task=task,
                     actor=actor_of(request),
                     changes=changes,
                     catalogue=roles.catalogue(task.project),
-                    guard=lambda row: _require_unchanged(row, typed),
+                    guard=require_unchanged,
                 )
-    except Transient as error:
+    except (Conflict, Invalid, Transient) as error:
         return _form(request, task, typed, error)
-    except Invalid as error:
-        return _form(request, task, typed, error, edit_form.errors_by_field(error))
-    except Conflict as error:
-        task = find_task(task.public_id)
-        events = _events_since(task, typed.seen)
-        typed, against = edit_form.rebase(task, typed)
-        return _form(request, task, typed, error, now=against, more={"events": events})
     messages.success(request, "Saved." if changes else "No changes to save.")
     return came_from(request, reverse("task", args=[task.public_id]))
 
@@ -72,11 +67,6 @@ def _changes(task: Task, typed: Typed) -> Changes:
         raise invalid([{"at": "find", "problem": f"“{unknown[0]}” is not a task id; choose tasks in the results"}])
     add = chosen(task, [*typed.add, *typed.terms])
     return Changes(edit_form.changed(task, typed), add, chosen(task, typed.drop))
-
-
-def _require_unchanged(row: Task, typed: Typed) -> None:
-    if edit_form.seen_of(row) != typed.seen:
-        raise Stale("The task changed while you were editing.", next="Review the changes, then save again.")
 
 
 def _events_since(task: Task, seen: str) -> list[Event]:
@@ -90,32 +80,33 @@ def _events_since(task: Task, seen: str) -> list[Event]:
     return list(events.order_by("-id")[:EVENTS_SHOWN])
 
 
-def _form(
-    request: HttpRequest,
-    task: Task,
-    typed: Typed,
-    error: OrchestratorError | None = None,
-    problems: Mapping[str, str] | None = None,
-    now: Mapping[str, str] | None = None,
-    more: Mapping[str, Any] | None = None,
-) -> HttpResponse:
+def _form(request: HttpRequest, task: Task, typed: Typed, error: OrchestratorError | None = None) -> HttpResponse:
+    events: list[Event] = []
+    now: dict[str, str] = {}
+    errors = errors_by_field(error)
+    if isinstance(error, Invalid):
+        errors = errors or {"find": [error.message]}
+    elif isinstance(error, Conflict):
+        task = find_task(task.public_id)
+        events = _events_since(task, typed.seen)
+        typed, now = edit_form.rebase(task, typed)
     needs = board.needs(task)
     ticked = chosen(task, typed.add)
     found = (each for part in typed.terms[:5] for each in candidates(task, part, tasks_found(task.project, part)))
     context = {
         "task": task,
         "typed": typed,
-        "fields": edit_form.fields(task, typed, roles.catalogue(task.project), problems or {}, now or {}),
+        "fields": edit_form.fields(task, typed, roles.catalogue(task.project), errors, now),
         "is_open": may_edit(task, scopes_of(request.user)),
         "error": error,
-        "find_problem": (problems or {}).get("find", ""),
+        "events": events,
+        "find_problem": errors.get("find", [""])[0],
         "own_needs": [link for link in needs if link.is_own],
         "inherited_needs": [link for link in needs if not link.is_own],
         "ticked": ticked,
         "candidates": [each for each in dict.fromkeys(found) if each not in ticked],
         "looked": bool(typed.terms),
         "next": request.POST.get("next") or request.GET.get("next", ""),
-        **(more or {}),
     }
     status = Conflict.status if isinstance(error, Stale) else error.status if error else 200
     return render(request, "tasks/edit.html", context, status=status)

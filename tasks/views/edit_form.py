@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import QueryDict
 
-from orchestrator_site.kernel.errors import Invalid
-from orchestrator_site.kernel.limits import LIMITS
 from tasks.choices import Complexity, Priority
 from tasks.models import Task
 from tasks.roles import Catalogue
 
 SEVERAL = 100  # the most dependencies that one form adds or removes
 _APART = re.compile(r"[\n,]+")
-_FIELD_NAMES = {"specialist_type": "specialist"}  # form fields that services name differently
+_SENT_AS = {"specialist": "specialist_type"}  # what services call a field
 _FIELDS: tuple[tuple[str, str, str, str], ...] = (
     ("title", "Title", "line", ""),
     ("description", "Description", "text", "What to do. Included in the brief."),
@@ -29,22 +27,6 @@ _FIELDS: tuple[tuple[str, str, str, str], ...] = (
     ("effort", "Effort", "line", "Free text, such as “2 hours”."),
     ("requires_review", "Require a review before this task counts as completed", "check", ""),
 )
-
-
-@dataclass(slots=True)
-class Field:
-    """A field on the page. `was` is a digest of the value that was shown; `now` is the value if others changed it."""
-
-    name: str
-    label: str
-    kind: str
-    hint: str
-    value: str
-    was: str
-    limit: int | None = None
-    choices: list[tuple[str, str]] = field(default_factory=list)
-    problem: str = ""
-    now: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +81,13 @@ def values_of(task: Task) -> dict[str, str]:
 
 def changed(task: Task, typed: Typed) -> dict[str, Any]:
     current = values_of(task)
-    return {name: _column(name, value) for name, value in typed.values.items() if value != current[name]}
+    columns: dict[str, Any] = {name: value for name, value in typed.values.items() if value != current[name]}
+    if "requires_review" in columns:
+        columns["requires_review"] = bool(columns["requires_review"])
+    priority = columns.get("priority", "")
+    if priority.isascii() and priority.isdigit() and len(priority) < 4:
+        columns["priority"] = int(priority)
+    return columns
 
 
 def rebase(task: Task, typed: Typed) -> tuple[Typed, dict[str, str]]:
@@ -118,46 +106,32 @@ def rebase(task: Task, typed: Typed) -> tuple[Typed, dict[str, str]]:
 
 
 def fields(
-    task: Task, typed: Typed, roles: Catalogue, problems: Mapping[str, str], now: Mapping[str, str]
-) -> list[Field]:
-    choices = _choices(task, roles)
+    task: Task, typed: Typed, roles: Catalogue, errors: Mapping[str, list[str]], now: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return the fields of the page: `was` is a digest of the value shown, `now` the value if others changed it."""
+    choices = {
+        "specialist": [(name, name or "Any") for name in sorted({*roles.roles, task.specialist})],
+        "priority": [(str(value), label.capitalize()) for value, label in Priority.choices],
+        "complexity": list(Complexity.choices),
+    }
     return [
-        Field(
-            name, label, kind, hint, typed.values[name], typed.was[name], LIMITS.get(name), choices.get(name, []),
-            problems.get(name, ""), now.get(name),
-        )
+        {
+            "name": name,
+            "label": label,
+            "kind": kind,
+            "hint": hint,
+            "value": typed.values[name],
+            "was": typed.was[name],
+            "choices": choices.get(name),
+            "problem": errors.get(_SENT_AS.get(name, name), [""])[0],
+            "now": now.get(name),
+        }
         for name, label, kind, hint in _FIELDS
-    ]  # fmt: skip
-
-
-def errors_by_field(error: Invalid) -> dict[str, str]:
-    problems: Iterable[dict[str, Any]] = error.details.get("problems") or [{"at": "find", "problem": error.message}]
-    found: dict[str, str] = {}
-    for problem in problems:
-        place = str(problem.get("at", "")).partition("[")[0]
-        found.setdefault(_FIELD_NAMES.get(place, place), str(problem["problem"]))
-    return found
+    ]
 
 
 def digest(value: str) -> str:
     return hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()[:16]
-
-
-def _column(name: str, value: str) -> Any:
-    if name == "requires_review":
-        return bool(value)
-    if name == "priority":
-        return int(value) if value.isascii() and value.isdigit() and len(value) < 4 else value
-    return value
-
-
-def _choices(task: Task, roles: Catalogue) -> dict[str, list[tuple[str, str]]]:
-    names = sorted({*roles.roles, task.specialist})
-    return {
-        "specialist": [(name, name or "Any") for name in names],
-        "priority": [(str(value), label.capitalize()) for value, label in Priority.choices],
-        "complexity": list(Complexity.choices),
-    }
 
 
 def _ids(post: QueryDict, name: str) -> list[str]:

@@ -19,7 +19,9 @@ from orchestrator_site.web.pages import form
 from tasks.identity.page import actor_of, find_project
 from tasks.models import Project
 from tasks.services.edit_project import NAME_LIMIT, edit_project
+from tasks.services.projects import folder
 from tasks.validators import KNOWN, LEASE_MINUTES_LIMIT
+from tasks.views.errors import errors_by_field
 
 MIRROR_FOLDER = Path(".task_orchestrator") / "artifacts"
 Values = dict[str, Any]
@@ -34,11 +36,10 @@ def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
     try:
         with db_errors_mapped("settings on a page"):
             has_changed = _save(request, found, typed)
-    except Stale as error:
-        found.refresh_from_db()
-        return _form(request, found, typed, error=error)
-    except (Invalid, Transient) as error:
-        return _form(request, found, typed, error=error, seen=request.POST.get("seen", ""))
+    except (Stale, Invalid, Transient) as error:
+        if isinstance(error, Stale):
+            found.refresh_from_db()
+        return _form(request, found, typed, error)
     messages.success(request, "Settings saved." if has_changed else "No changes to save.")
     return redirect("project-settings", slug=slug)
 
@@ -103,17 +104,13 @@ def _fingerprint(project: Project) -> str:
 
 
 def _form(
-    request: HttpRequest,
-    project: Project,
-    values: Values,
-    *,
-    error: Stale | Invalid | Transient | None = None,
-    seen: str = "",
+    request: HttpRequest, project: Project, values: Values, error: Stale | Invalid | Transient | None = None
 ) -> HttpResponse:
+    seen = "" if isinstance(error, Stale) else request.POST.get("seen", "")
     context = {
         "project": project,
         "values": values,
-        "errors": _by_field(error) if isinstance(error, Invalid) else {},
+        "errors": errors_by_field(error),
         "busy": error if isinstance(error, Transient) else None,
         "now": _values_of(project) if isinstance(error, Stale) else None,
         "seen": seen or _fingerprint(project),
@@ -121,22 +118,7 @@ def _form(
         "lease_default": site.ORCHESTRATOR_LEASE_MINUTES,
         "lease_limit": LEASE_MINUTES_LIMIT,
         "mirror_folder": MIRROR_FOLDER,
-        "has_folder": _has_folder(project),
+        "has_folder": folder(project.root_path) is not None,
         "others": sorted(name for name in project.settings if name not in KNOWN),
     }
     return render(request, "tasks/settings.html", context, status=error.status if error else 200)
-
-
-def _by_field(error: Invalid) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for problem in error.details.get("problems", []):
-        place = str(problem.get("at", "")).removeprefix("settings.")
-        found.setdefault(place, []).append(str(problem["problem"]))
-    return found
-
-
-def _has_folder(project: Project) -> bool:
-    try:
-        return bool(project.root_path) and Path(project.root_path).is_dir()
-    except (OSError, ValueError):
-        return False  # not a valid path on this system

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -22,8 +22,8 @@ from tasks.models import Project
 from tasks.roles import NAME, Role, catalogue
 from tasks.selectors import specialists as query
 from tasks.services.specialists import delete_specialist, put_specialist
+from tasks.views.errors import errors_by_field
 
-Errors = dict[str, list[str]]
 _TEXTS = ("role_definition", "expertise", "approach", "output_format")
 
 
@@ -83,16 +83,16 @@ def reset(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
         context = {"project": found, "role": role, "seen": query.fingerprint(role), "below": below}
         return render(request, "tasks/specialist_reset.html", context)
     try:
-        seen = request.POST.get("seen", "")
-        delete_specialist(project=found, actor=actor_of(request), name=name, guard=_unchanged_since(seen))
+        guard = partial(_require_unchanged, seen=request.POST.get("seen", ""))
+        delete_specialist(project=found, actor=actor_of(request), name=name, guard=guard)
     except (Stale, NotFound) as error:
         messages.error(request, f"{error.message} Nothing was changed.")
         return redirect("specialist", slug=slug, name=name)
-    if name in catalogue(found).roles:
-        messages.success(request, f"{name} reset. The change applies to the next brief.")
-        return redirect("specialist", slug=slug, name=name)
-    messages.success(request, f"{name} removed.")
-    return redirect("specialists", slug=slug)
+    if name not in catalogue(found).roles:
+        messages.success(request, f"{name} removed.")
+        return redirect("specialists", slug=slug)
+    messages.success(request, f"{name} reset. The change applies to the next brief.")
+    return redirect("specialist", slug=slug, name=name)
 
 
 def _role(project: Project, name: str) -> Role:
@@ -131,9 +131,9 @@ def _items(lines: str) -> tuple[str, ...]:
 
 
 def _sent(request: HttpRequest, project: Project, draft: _Draft, role: Role | None) -> HttpResponseBase:
-    seen = request.POST.get("seen", "")
     if request.POST.get("do") == "preview":
-        return _form(request, project, draft, role, seen=seen)
+        return _form(request, project, draft, role)
+    seen = request.POST.get("seen", "")
     try:
         with db_errors_mapped("a specialist on a page"):
             values = draft.as_role()
@@ -141,16 +141,11 @@ def _sent(request: HttpRequest, project: Project, draft: _Draft, role: Role | No
                 project=project,
                 actor=actor_of(request),
                 name=draft.name,
-                role_definition=values.role_definition,
-                expertise=values.expertise,
-                approach=values.approach,
-                output_format=values.output_format,
-                guard=_is_free if _is_new(request) else _unchanged_since(seen),
+                **{each: getattr(values, each) for each in _TEXTS},
+                guard=_is_free if _is_new(request) else partial(_require_unchanged, seen=seen),
             )
-    except Stale as error:
-        return _form(request, project, draft, role, error=error)
     except OrchestratorError as error:
-        return _form(request, project, draft, role, error=error, seen=seen)
+        return _form(request, project, draft, role, error)
     messages.success(request, f"{draft.name} saved. The change applies to the next brief.")
     return redirect("specialist", slug=project.slug, name=draft.name)
 
@@ -165,30 +160,23 @@ def _is_free(role: Role | None) -> None:
         raise Conflict(taken["problem"], next="Edit the existing one.", details={"problems": [taken]})
 
 
-def _unchanged_since(seen: str) -> Callable[[Role | None], None]:
-    def check(role: Role | None) -> None:
-        if query.fingerprint(role) != seen:
-            raise Stale("Someone else changed this specialist while this form was open.")
-
-    return check
+def _require_unchanged(role: Role | None, seen: str) -> None:
+    if query.fingerprint(role) != seen:
+        raise Stale("Someone else changed this specialist while this form was open.")
 
 
 def _form(
-    request: HttpRequest,
-    project: Project,
-    draft: _Draft,
-    role: Role | None,
-    *,
-    error: OrchestratorError | None = None,
-    seen: str = "",
+    request: HttpRequest, project: Project, draft: _Draft, role: Role | None, error: OrchestratorError | None = None
 ) -> HttpResponse:
+    seen = "" if isinstance(error, Stale) else request.POST.get("seen", "")
+    errors = errors_by_field(error)
     is_new = _is_new(request)
-    is_known = NAME.fullmatch(draft.name) is not None
+    back = "specialists" if is_new else "specialist"
     task_id = request.POST.get("task", "")
-    tasks = query.tasks_of(project, draft.name) if is_known else []
+    tasks = query.tasks_of(project, draft.name) if NAME.fullmatch(draft.name) else []
     if request.method != "POST" and tasks:
         task_id = tasks[0].public_id
-    problems, note = _errors_and_note(error)
+    note = in_words(error) if error and not isinstance(error, Stale) else ""
     context: dict[str, Any] = {
         "project": project,
         "draft": draft,
@@ -198,22 +186,9 @@ def _form(
         "tasks": tasks,
         "task_id": task_id,
         "brief": preview(project, draft.as_role(), task_id),
-        "errors": problems,
-        "note": note,
+        "errors": errors,
+        "note": "Not saved. Fix the errors below." if errors else note,
         "lost": query.last_editor(project, draft.name) or "someone" if isinstance(error, Stale) else "",
-        "back": reverse("specialists", args=[project.slug])
-        if is_new
-        else reverse("specialist", args=[project.slug, draft.name]),
+        "back": reverse(back, args=[project.slug] if is_new else [project.slug, draft.name]),
     }
     return render(request, "tasks/specialist_edit.html", context, status=error.status if error else 200)
-
-
-def _errors_and_note(error: OrchestratorError | None) -> tuple[Errors, str]:
-    if error is None or isinstance(error, Stale):
-        return {}, ""
-    found: Errors = {}
-    for problem in error.details.get("problems", []):
-        name, _, line = str(problem.get("at", "")).partition("[")
-        where = f"line {int(line[:-1]) + 1}: " if line else ""
-        found.setdefault(name, []).append(f"{where}{problem['problem']}")
-    return found, "Not saved. Fix the errors below." if found else in_words(error)
