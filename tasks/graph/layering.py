@@ -16,13 +16,8 @@ WAYPOINTS = 2_000
 """Lines that cross layers are routed around units, the shortest first, with at most this many waypoints in all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
-    units: list[list[int]]
-    needs: list[list[int]]
-
-
-def fold(needs: Needs) -> Folded:
+def fold(needs: Needs) -> tuple[list[list[int]], list[list[int]]]:
+    """Return units of alike nodes, and the units that block each unit."""
     dependents: dict[int, list[int]] = {node: [] for node in needs}
     for node, blockers in needs.items():
         for need in blockers:
@@ -35,7 +30,7 @@ def fold(needs: Needs) -> Folded:
         units += [nodes] if len(nodes) >= SMALLEST else [[node] for node in nodes]
     unit_of = {node: place for place, unit in enumerate(units) for node in unit}
     between = [list(dict.fromkeys(unit_of[need] for need in needs[unit[0]])) for unit in units]
-    return Folded(units, between)
+    return units, between
 
 
 @dataclass(slots=True)

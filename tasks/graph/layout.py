@@ -30,9 +30,6 @@ class Box:
     width: int
     height: int
 
-    def moved(self, x: int, y: int) -> Box:
-        return Box(self.x + x, self.y + y, self.width, self.height)
-
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -53,15 +50,15 @@ class Layout:
 
 
 def lay_out(needs: Needs, size: Size) -> Layout:
-    folded = fold(needs)
-    rank = ranks(folded.needs)
-    grids = [_columns(len(unit), size) for unit in folded.units]
-    areas = [_area(len(unit), columns, size) for unit, columns in zip(folded.units, grids, strict=True)]
-    placed = [_place(layered(part, folded.needs, rank), areas, size) for part in parts(folded.needs)]
+    units, unit_needs = fold(needs)
+    rank = ranks(unit_needs)
+    grids = [_columns(len(unit), size) for unit in units]
+    areas = [_area(len(unit), columns, size) for unit, columns in zip(units, grids, strict=True)]
+    placed = [_place(layered(part, unit_needs, rank), areas, size) for part in parts(unit_needs)]
     corners, width, height = _shelved([(part.width, part.height) for part in placed], size)
     drawing = Layout({}, [], [], width, height)
     for part, corner in zip(placed, corners, strict=True):
-        _draw(drawing, part, corner, folded.units, grids, size)
+        _draw(drawing, part, corner, units, grids, size)
     return drawing
 
 
@@ -177,18 +174,16 @@ def _draw(
 ) -> None:
     x, y = corner
     for unit, box in part.boxes.items():
-        _fill(drawing, box.moved(x, y), units[unit], grids[unit], size)
+        nodes, moved = units[unit], Box(box.x + x, box.y + y, box.width, box.height)
+        if len(nodes) == 1:
+            drawing.boxes[nodes[0]] = moved
+            continue
+        drawing.frames.append(moved)
+        for number, node in enumerate(nodes):
+            row, column = divmod(number, grids[unit])
+            left = moved.x + FRAME + column * (size.width + size.gap)
+            top = moved.y + FRAME + row * (size.height + size.gap)
+            drawing.boxes[node] = Box(left, top, size.width, size.height)
     for start, end, points in part.lines:
-        moved = tuple((left + x, top + y) for left, top in points)
-        drawing.lines.append(Line(tuple(units[start]), tuple(units[end]), moved))
-
-
-def _fill(drawing: Layout, box: Box, nodes: list[int], columns: int, size: Size) -> None:
-    if len(nodes) == 1:
-        drawing.boxes[nodes[0]] = box
-        return
-    drawing.frames.append(box)
-    for number, node in enumerate(nodes):
-        row, column = divmod(number, columns)
-        x = box.x + FRAME + column * (size.width + size.gap)
-        drawing.boxes[node] = Box(x, box.y + FRAME + row * (size.height + size.gap), size.width, size.height)
+        route = tuple((left + x, top + y) for left, top in points)
+        drawing.lines.append(Line(tuple(units[start]), tuple(units[end]), route))

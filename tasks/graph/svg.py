@@ -68,13 +68,6 @@ class Graph:
     vertices: dict[int, Vertex]
     needs: dict[int, list[int]]
 
-    def open_blockers(self, node: int) -> list[Vertex]:
-        found = [self.vertices[need] for need in self.needs[node]]
-        return [vertex for vertex in found if vertex.status != Status.COMPLETED]
-
-    def critical(self) -> list[int]:
-        return critical_path(self.needs, {key: each.weight for key, each in self.vertices.items() if each.is_open})
-
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -99,7 +92,8 @@ class _Drawing:
 
 
 def picture(graph: Graph, step: Step, address: Address, *, here: int | None = None) -> Picture:
-    path = graph.critical() if here is None else []
+    weights = {node: vertex.weight for node, vertex in graph.vertices.items() if vertex.is_open}
+    path = critical_path(graph.needs, weights) if here is None else []
     words = {node: description(graph, node, is_critical=node in path) for node in graph.needs}
     drawing = _Drawing(graph, lay_out(graph.needs, step.size), step, address, path, here, words)
     items = ((address(graph.vertices[node].public_id), words[node]) for node in in_dependency_order(graph.needs))
@@ -214,14 +208,13 @@ def description(graph: Graph, node: int, *, is_critical: bool = False) -> str:
         words.append(f"in {_ISOLATED.format(shortened(vertex.part, NAME_CHARACTERS))}")
     if vertex.is_outside:
         words.append("outside this plan or group")
-    if vertex.is_open and (blockers := graph.open_blockers(node)):
-        words.append(f"blocked by {_named(blockers)}")
+    blockers = [graph.vertices[need] for need in graph.needs[node] if graph.vertices[need].status != Status.COMPLETED]
+    if vertex.is_open and blockers:
+        names = [_ISOLATED.format(shortened(each.title, NAME_CHARACTERS)) for each in blockers[:NAMED]]
+        more = len(blockers) - len(names)
+        words.append(
+            f"blocked by {', '.join(names)} and {more:,} more" if more else f"blocked by {' and '.join(names)}"
+        )
     if is_critical:
         words.append("on the critical path")
     return ", ".join(words)
-
-
-def _named(vertices: list[Vertex]) -> str:
-    names = [_ISOLATED.format(shortened(vertex.title, NAME_CHARACTERS)) for vertex in vertices[:NAMED]]
-    more = len(vertices) - len(names)
-    return f"{', '.join(names)} and {more:,} more" if more else " and ".join(names)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from orchestrator_site.kernel.limits import check_texts
 from tasks.choices import Complexity, Priority
-from tasks.graph.algorithms import find_cycle
 from tasks.models import Task
 from tasks.roles import Catalogue
 
@@ -141,15 +141,10 @@ def _resolve_one(
     fits = inside.get(reference) or inside.get(reference.strip())
     if fits and len(fits) > 1:
         return [{"at": place, "problem": f"{reference[:64]!r} is the title of several subtasks; give them keys"}]
-    need: int | str | None = fits[0] if fits else (reference if reference in outside else None)
-    if need is None:
-        return [
-            {
-                "at": place,
-                "problem": f"{reference[:64]!r} is not a key or title of this plan, nor a task of this project",
-                "allowed": list(inside)[:20],  # the error shortens it
-            }
-        ]
+    if not fits and reference not in outside:
+        wrong = f"{reference[:64]!r} is not a key or title of this plan, nor a task of this project"
+        return [{"at": place, "problem": wrong, "allowed": list(inside)[:20]}]
+    need = fits[0] if fits else reference
     if need == index:
         return [{"at": place, "problem": "a task cannot depend on itself"}]
     if need not in entry.needs:
@@ -166,17 +161,14 @@ def _cycle(draft: list[Draft]) -> list[_Problem]:
     for index, entry in enumerate(draft):
         if entry.parent is not None:
             waits[entry.parent].append(index)
-    cycle = find_cycle(waits)
-    if not cycle:
-        return []
-    names = [draft[index].spec.key or draft[index].spec.title for index in cycle]
-    first = draft[cycle[0]]
-    return [
-        {
-            "at": f"{first.place}.dependencies",
-            "problem": "dependency cycle: " + " → ".join(name[:64] for name in [*names, names[0]][:12]),
-        }
-    ]
+    try:
+        TopologicalSorter(waits).prepare()
+    except CycleError as error:
+        cycle = [draft[index] for index in reversed(error.args[1])]  # from the dependent to what it waits for
+        names = [entry.spec.key or entry.spec.title for entry in cycle[:12]]
+        words = "dependency cycle: " + " → ".join(name[:64] for name in names)
+        return [{"at": f"{cycle[0].place}.dependencies", "problem": words}]
+    return []
 
 
 def _unknown(at: str, value: object, allowed: Sequence[str]) -> _Problem:
