@@ -5,35 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator_site.kernel.batch import Batch
-from orchestrator_site.kernel.compiled import insert
+from orchestrator_site.kernel.compiled import insert_all
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Task
 
-_batch: Batch[Event] = Batch(lambda rows: insert(*rows))
+_batch: Batch[Event] = Batch(insert_all)
 together = _batch.together
-
-
-def build(
-    *,
-    actor: Actor,
-    verb: Verb,
-    project: Project | int,
-    task: Task | None = None,
-    before: dict[str, Any] | None = None,
-    after: dict[str, Any] | None = None,
-) -> Event:
-    """Make an event without saving it, for bulk inserts."""
-    return Event(
-        project_id=project if isinstance(project, int) else project.pk,
-        task=task,
-        session=actor.session,
-        actor_kind=actor.kind,
-        actor_name=actor.name,
-        verb=verb,
-        before=before or {},
-        after=after or {},
-    )
 
 
 def record(
@@ -46,6 +24,15 @@ def record(
     after: dict[str, Any] | None = None,
 ) -> Event:
     """Write an event. Call it inside the transaction of the change."""
-    event = build(actor=actor, verb=verb, project=project, task=task, before=before, after=after)
+    event = Event(
+        project_id=project if isinstance(project, int) else project.pk,
+        task=task,
+        session=actor.session,
+        actor_kind=actor.kind,
+        actor_name=actor.name,
+        verb=verb,
+        before=before or {},
+        after=after or {},
+    )
     _batch.add([event])
     return event

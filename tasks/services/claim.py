@@ -64,7 +64,12 @@ def claim(*, task: Task | TaskName, actor: Actor, take_over: bool = False, guard
             task.lease_expires_at = timezone.now() + leases.duration(task.project)
             task.save(update_fields=["lease_expires_at"])
             return Claim(task, renewed=True)
-        took_over = _make_way(task, actor, take_over=take_over)
+        took_over = False
+        if task.status == Status.ACTIVE and task.is_leaf:
+            took_over = not task.lease_is_over(timezone.now())
+            if took_over and not take_over:
+                raise leases.held(task)
+            leases.free(task, actor=actor, why="Taken over." if took_over else "The lease was over.")
         transitions.require(task, Verb.CLAIM)
         require_ready(task)
         _grant(task, actor)
@@ -76,7 +81,11 @@ def claim_next(*, project: Project, actor: Actor, specialist: str | None = None)
 
     Raises NotReady where nothing is ready, Invalid for an unknown specialist.
     """
-    _require_known(project, specialist)
+    if specialist is not None:
+        wrong = catalogue(project).problems_with(specialist, at="specialist_type")
+        # One without a role is known while there are tasks for it.
+        if wrong and not Task.objects.filter(project=project, specialist=specialist).exists():
+            raise invalid(wrong, next="Correct or omit it.")
     leases.free_run_out(project=project)
     with transaction.atomic(), events.together():
         found = _best_of(project=project, specialist=specialist) if specialist else _best_of_all(project=project)
@@ -117,32 +126,20 @@ def require_ready(task: Task) -> None:
         )
 
 
-def _make_way(task: Task, actor: Actor, *, take_over: bool) -> bool:
-    """Release an active task from its holder; return True where a running lease was replaced."""
-    if task.status != Status.ACTIVE or not task.is_leaf:
-        return False
-    over = task.lease_is_over(timezone.now())
-    if not over and not take_over:
-        raise leases.held(task)
-    leases.free(task, actor=actor, why="The lease was over." if over else "Taken over.")
-    return not over
-
-
 def _grant(task: Task, actor: Actor) -> None:
-    lease = leases.granted(task, actor, number=task.lease_number + 1, now=timezone.now())
+    number = task.lease_number + 1
     transitions.move(
-        task, Verb.CLAIM, to=Status.ACTIVE, actor=actor, note={"lease_number": lease["lease_number"]}, **lease
+        task,
+        Verb.CLAIM,
+        to=Status.ACTIVE,
+        actor=actor,
+        note={"lease_number": number},
+        lease_number=number,
+        lease_session=actor.session,
+        lease_holder=actor.label,
+        lease_expires_at=timezone.now() + leases.duration(task.project),
     )
     rollup.settle(task, actor=actor)
-
-
-def _require_known(project: Project, specialist: str | None) -> None:
-    """Check a specialist's name. One without a role is known while there are tasks for it."""
-    if specialist is None:
-        return
-    wrong = catalogue(project).problems_with(specialist, at="specialist_type")
-    if wrong and not Task.objects.filter(project=project, specialist=specialist).exists():
-        raise invalid(wrong, next="Correct or omit it.")
 
 
 def _way_out(waiting: list[Task]) -> tuple[str, Hint]:

@@ -67,7 +67,14 @@ def complete_locked(
 ) -> Completion:
     """Do what `complete` does, in the caller's transaction, for a locked row and texts that were checked."""
     task = _in_hand(task, actor, lease_number)
-    _end(task, actor, summary=summary, outcome=outcome, reason=reason)
+    move = partial(transitions.move, task, actor=actor, summary=summary)
+    if outcome == Status.BLOCKED:
+        move(Verb.BLOCK, to=outcome, note={"reason": reason}, reason=reason)
+    elif outcome == Status.NEEDS_REVISION:
+        move(Verb.HAND_BACK, to=outcome, note={"comment": reason}, review_comment=reason)
+    else:
+        to = Status.IN_REVIEW if task.requires_review else Status.COMPLETED
+        move(Verb.COMPLETE, to=to, note={"summary": summary}, reason="", review_comment="")
     tasks_changed.send(Task, tasks=[task], renamed=False)
     unblocked = became_ready([task])
     goes_on = any(each.parent_id == task.parent_id for each in unblocked)
@@ -99,14 +106,3 @@ def _in_hand(task: Task, actor: Actor, lease_number: int | None) -> Task:
 def became_ready(done: list[Task]) -> list[Task]:
     """Return leaves that became ready, now that these are completed: the best of the first few hundred."""
     return _ready_after(done=[task for task in done if task.status == Status.COMPLETED])
-
-
-def _end(task: Task, actor: Actor, *, summary: str, outcome: Status, reason: str) -> None:
-    move = partial(transitions.move, task, actor=actor, summary=summary)
-    if outcome == Status.BLOCKED:
-        move(Verb.BLOCK, to=outcome, note={"reason": reason}, reason=reason)
-    elif outcome == Status.NEEDS_REVISION:
-        move(Verb.HAND_BACK, to=outcome, note={"comment": reason}, review_comment=reason)
-    else:
-        to = Status.IN_REVIEW if task.requires_review else Status.COMPLETED
-        move(Verb.COMPLETE, to=to, note={"summary": summary}, reason="", review_comment="")

@@ -7,7 +7,6 @@ The number only grows. A write with an older one is refused, so a replaced holde
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -32,15 +31,6 @@ SWEEP_LIMIT = 100  # expired leases that one sweep frees, so that no claim waits
 
 def duration(project: Project) -> timedelta:
     return timedelta(minutes=project.settings.get("lease_minutes") or settings.ORCHESTRATOR_LEASE_MINUTES)
-
-
-def granted(task: Task, actor: Actor, *, number: int, now: datetime) -> dict[str, Any]:
-    return {
-        "lease_number": number,
-        "lease_session": actor.session,
-        "lease_holder": actor.label,
-        "lease_expires_at": now + duration(task.project),
-    }
 
 
 def is_holder(task: Task, actor: Actor) -> bool:
@@ -113,17 +103,20 @@ def free(task: Task, *, actor: Actor, why: str) -> Task:
     return transitions.move(task, Verb.RELEASE, to=Status.PENDING, actor=actor, note=note)
 
 
-def free_run_out(*, project: Project, limit: int = SWEEP_LIMIT) -> list[Task]:
+def free_run_out(*, project: Project) -> list[Task]:
     """Give back the tasks whose lease expired or whose session ended, and return them."""
-    now = timezone.now()
+    now, system = timezone.now(), Actor.system()
     if not _is_over(project=project, now=now):
         return []
     with transaction.atomic():
         candidates = Task.objects.filter(project=project).on_board().lease_over(now)
         rows = candidates.select_related("lease_session", "project").select_for_update(of=("self",), skip_locked=True)
-        freed = [free(task, actor=Actor.system(), why=_why_over(task)) for task in rows[:limit]]
+        freed = list(rows[:SWEEP_LIMIT])
         for task in freed:
-            rollup.settle(task, actor=Actor.system())
+            ended = task.lease_session is not None and task.lease_session.ended_at is not None
+            free(task, actor=system, why="The holder's session ended." if ended else "The lease expired.")
+        for task in freed:
+            rollup.settle(task, actor=system)
     return freed
 
 
@@ -135,11 +128,6 @@ def free_everywhere() -> int:
             if freed < SWEEP_LIMIT:
                 break
     return total
-
-
-def _why_over(task: Task) -> str:
-    ended = task.lease_session is not None and task.lease_session.ended_at is not None
-    return "The holder's session ended." if ended else "The lease expired."
 
 
 def end_of(sessions: list[Session], now: datetime) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from django.db import transaction
 from django.db.models import Max
@@ -67,17 +66,24 @@ def plan(
     problems += plan_check.resolve(draft, outside)
     if problems:
         raise invalid(problems, next="Nothing was planned. Fix these and send the plan again.")
-    with transaction.atomic():
+    with transaction.atomic(), events.together():
         dependencies.lock_graph(project.pk)
         dependencies.lock_needed(need.pk for need in outside.values())
         root = _root(project, description, complexity, context, parent, actor)
         tasks = _insert(root, draft)
         _connect(root, tasks, draft, outside)
         readiness.refresh_plan(root=root.plan_id, first=tasks[0].position)
-        _refuse_cycles_through(root, {need.pk for need in outside.values()})
+        # A cycle through the parent leads out of the plan and back; others were found before.
+        if parent is not None and outside:
+            below = descendants_of([root.pk]) | {root.pk}
+            if waits_for(need.pk for need in outside.values()) & below:
+                raise Invalid(
+                    "A subtask depends on a task that depends on its parent, so neither could start.",
+                    next="Nothing was planned. Omit that dependency.",
+                )
         tasks_changed.send(Task, tasks=[root, *tasks], renamed=False)
-        planned = partial(events.build, actor=actor, verb=Verb.PLAN, project=project.pk)
-        insert_all([planned(task=task, after={"status": task.status}) for task in (root, *tasks)])
+        for task in (root, *tasks):
+            events.record(actor=actor, verb=Verb.PLAN, project=project.pk, task=task, after={"status": task.status})
         rollup.settle(root, actor=actor)
     keys = [entry.spec.key for entry in draft]
     needs = [[tasks[need].public_id if isinstance(need, int) else need for need in entry.needs] for entry in draft]
@@ -176,18 +182,6 @@ def _connect(root: Task, tasks: list[Task], draft: list[Draft], outside: dict[st
         rows += [Dependency(task=task, depends_on_id=need, inherited_from_id=origin) for need, origin in line]
         lines.append(line | dict.fromkeys((need, task.pk) for need in needs) if entry.spec.subtasks else {})
     insert_all(rows)
-
-
-def _refuse_cycles_through(root: Task, needed: set[int]) -> None:
-    """Refuse a cycle that leads out of the plan and back through a parent; others were found before."""
-    if root.parent_id is None or not needed:
-        return
-    below = descendants_of([root.pk]) | {root.pk}
-    if waits_for(needed) & below:
-        raise Invalid(
-            "A subtask depends on a task that depends on its parent, so neither could start.",
-            next="Nothing was planned. Omit that dependency.",
-        )
 
 
 def _last_position(plan_pk: int) -> int:

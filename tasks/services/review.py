@@ -46,7 +46,14 @@ def request_revision(*, task: Task, actor: Actor, reason: str = "", guard: Guard
     with transaction.atomic():
         task = locked(task, guard)
         whole, number = _with_line_comments(task, reason)
-        _require_words(whole, number)
+        if not whole.strip():
+            raise Invalid("reason: explain what needs to change.", next="Retry with a reason.")
+        if len(whole) > LIMITS["reason"] and number:  # the drafts stay drafts
+            raise Invalid(
+                f"reason: with the {number} line comments it has {len(whole):,} characters; "
+                f"the limit is {LIMITS['reason']:,}.",
+                next="Nothing was sent. Shorten it, or withdraw a comment.",
+            )
         rollup.require_alive(task)
         transitions.move(
             task,
@@ -69,15 +76,3 @@ def _with_line_comments(task: Task, comment: str) -> tuple[str, int]:
 
 def _note(words: str, comments: int) -> dict[str, Any]:
     return {**({"comment": words} if words else {}), **({"comments": comments} if comments else {})}
-
-
-def _require_words(whole: str, comments: int) -> None:
-    """Check that there is a comment, and that it fits into a brief; drafts stay drafts where it does not."""
-    if not whole.strip():
-        raise Invalid("reason: explain what needs to change.", next="Retry with a reason.")
-    if len(whole) > LIMITS["reason"] and comments:
-        raise Invalid(
-            f"reason: with the {comments} line comments it has {len(whole):,} characters; "
-            f"the limit is {LIMITS['reason']:,}.",
-            next="Nothing was sent. Shorten it, or withdraw a comment.",
-        )

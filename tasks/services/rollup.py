@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Conflict, Hint
 from tasks import state_machine
@@ -56,26 +58,18 @@ def _follow(parent: Task, changed: Task, by: Actor, *, goes_on: bool) -> bool:
     What the changed subtask answers is not queried; every other question is one index lookup.
     """
     before = parent.status
+    move = partial(transitions.move, parent, actor=by)
     goes_on = goes_on or changed.status in state_machine.UNFINISHED
     if goes_on or _child_in(parent=parent, statuses=list(state_machine.UNFINISHED)):
-        _keep_going(parent, changed, by)
+        if before in _DONE:
+            move(Verb.REOPEN, to=Status.ACTIVE)
+        elif before in CLAIMABLE and (changed.status in _STARTED or _child_in(parent=parent, statuses=_STARTED)):
+            move(Verb.START, to=Status.ACTIVE)
     elif _child_in(parent=parent, statuses=[Status.COMPLETED]):
-        _finish(parent, by)
-    elif parent.status in state_machine.UNFINISHED:
-        transitions.move(parent, Verb.CANCEL, to=Status.CANCELLED, actor=by, reason="All its subtasks were cancelled.")
+        if before in CLAIMABLE:
+            move(Verb.START, to=Status.ACTIVE)
+        if parent.status == Status.ACTIVE:
+            move(Verb.FINISH, to=Status.IN_REVIEW if parent.requires_review else Status.COMPLETED, review_comment="")
+    elif before in state_machine.UNFINISHED:
+        move(Verb.CANCEL, to=Status.CANCELLED, reason="All its subtasks were cancelled.")
     return parent.status != before
-
-
-def _keep_going(parent: Task, changed: Task, by: Actor) -> None:
-    if parent.status in _DONE:
-        transitions.move(parent, Verb.REOPEN, to=Status.ACTIVE, actor=by)
-    elif parent.status in CLAIMABLE and (changed.status in _STARTED or _child_in(parent=parent, statuses=_STARTED)):
-        transitions.move(parent, Verb.START, to=Status.ACTIVE, actor=by)
-
-
-def _finish(parent: Task, by: Actor) -> None:
-    if parent.status in CLAIMABLE:
-        transitions.move(parent, Verb.START, to=Status.ACTIVE, actor=by)
-    if parent.status == Status.ACTIVE:
-        to = Status.IN_REVIEW if parent.requires_review else Status.COMPLETED
-        transitions.move(parent, Verb.FINISH, to=to, actor=by, review_comment="")

@@ -53,7 +53,7 @@ def put_specialist(
                 raise Conflict(f"{name} is defined in {before.source}, which takes precedence.", next="Edit that file.")
             columns["updated_at"] = timezone.now()
             Specialist.objects.update_or_create(project=project, name=name, defaults=columns)
-            _record(actor, Verb.EDIT_SPECIALIST, project, name)
+            events.record(actor=actor, verb=Verb.EDIT_SPECIALIST, project=project, after={"specialist_type": name})
     except IntegrityError as error:
         raise Conflict(f"{name} was changed at the same time.", next="Read it again.") from error
     return catalogue(project).roles[name]
@@ -72,7 +72,7 @@ def delete_specialist(*, project: Project, actor: Actor, name: str, guard: Guard
                 f"{project.slug} has no specialist {name[:64]!r} of its own.",
                 next="Specialists from files, the site and the package cannot be deleted here.",
             )
-        _record(actor, Verb.DELETE_SPECIALIST, project, name)
+        events.record(actor=actor, verb=Verb.DELETE_SPECIALIST, project=project, after={"specialist_type": name})
 
 
 def _role(project: Project, name: str, guard: Guard | None) -> Role | None:
@@ -81,10 +81,6 @@ def _role(project: Project, name: str, guard: Guard | None) -> Role | None:
     if guard:
         guard(role)
     return role
-
-
-def _record(actor: Actor, verb: Verb, project: Project, name: str) -> None:
-    events.record(actor=actor, verb=verb, project=project, after={"specialist_type": name})
 
 
 def _check(name: str, columns: dict[str, Any]) -> None:

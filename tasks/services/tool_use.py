@@ -56,15 +56,11 @@ def add_uses(uses: Mapping[Key, Use]) -> Iterator[list[Key]]:
             ]
             ToolUse.objects.bulk_create(empty, ignore_conflicts=True)
             for key, use in known.items():
-                _add(key, use)
+                said = {"last_error": use.last_error} if use.last_error else {}
+                ToolUse.objects.filter(session_id=key[0], tool=key[1]).update(
+                    **{name: F(name) + getattr(use, name) for name in _SUMS},
+                    first_at=Least(F("first_at"), Value(use.first_at)),
+                    last_at=Greatest(F("last_at"), Value(use.last_at)),
+                    **said,
+                )
         yield keys
-
-
-def _add(key: Key, use: Use) -> None:
-    said = {"last_error": use.last_error} if use.last_error else {}
-    ToolUse.objects.filter(session_id=key[0], tool=key[1]).update(
-        **{name: F(name) + getattr(use, name) for name in _SUMS},
-        first_at=Least(F("first_at"), Value(use.first_at)),
-        last_at=Greatest(F("last_at"), Value(use.last_at)),
-        **said,
-    )

@@ -6,7 +6,6 @@ were read, so the loser of a race gets `conflict` and overwrites nothing.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -58,7 +57,10 @@ def move(
     now = timezone.now()
     # Only an active leaf has a lease; a claim brings a new one in `fields`.
     no_lease = {"lease_session": None, "lease_holder": "", "lease_expires_at": None}
-    changes = {"status": to, "updated_at": now, **no_lease, **_times_after(task, to, now), **fields}
+    completed_at = (task.completed_at or now) if to == Status.COMPLETED else None
+    changes: dict[str, Any] = {"status": to, "updated_at": now, "completed_at": completed_at, **no_lease, **fields}
+    if to == Status.ACTIVE and task.started_at is None:
+        changes["started_at"] = now
     before = task.status
     changes["is_ready"] = task.is_leaf and to in CLAIMABLE and not has_open_dependencies(task)
     _update_if_unchanged(task, changes)
@@ -73,13 +75,6 @@ def move(
         after={"status": to.value, **(note or {})},
     )
     return task
-
-
-def _times_after(task: Task, to: Status, now: datetime) -> dict[str, Any]:
-    times: dict[str, Any] = {"completed_at": (task.completed_at or now) if to == Status.COMPLETED else None}
-    if to == Status.ACTIVE and task.started_at is None:
-        times["started_at"] = now
-    return times
 
 
 def _update_if_unchanged(task: Task, changes: dict[str, Any]) -> None:
