@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,74 +25,59 @@ CURRENT_FOR_SECONDS = 10.0
 _current_until = 0.0
 
 
-@dataclass
-class Report:
-    """The result of each check."""
-
-    checks: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    @property
-    def is_ready(self) -> bool:
-        return all(check["ok"] for check in self.checks.values())
-
-    def add(self, name: str, problem: str = "", **facts: Any) -> None:
-        self.checks[name] = {"ok": not problem, **facts, **({"problem": problem} if problem else {})}
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"status": "ready" if self.is_ready else "not_ready", "checks": self.checks}
-
-
-def readiness() -> Report:
-    """Run all checks, with few and cheap queries. Anyone may read the report."""
-    report = Report()
+def readiness() -> dict[str, dict[str, Any]]:
+    """Run all checks, with few and cheap queries. Anyone may read what they return."""
+    checks: dict[str, dict[str, Any]] = {}
+    now = timezone.now()
     try:
-        _check_schema(report)
-        if report.is_ready:
-            _check_worker(report, timezone.now())
-            _check_queue(report, timezone.now())
+        migrations = _check_schema()
+        checks |= {"database": _check(), "migrations": migrations}
+        if migrations["ok"]:
+            checks["worker"] = _check_worker(now)
+            checks["queue"] = _check_queue(now)
     except DatabaseError:
-        report.add("database", "The database does not answer.")
-    return report
+        checks["database"] = _check("The database does not answer.")
+    return checks
 
 
-def _check_schema(report: Report) -> None:
+def _check(problem: str = "", **facts: Any) -> dict[str, Any]:
+    return {"ok": not problem, **facts, **({"problem": problem} if problem else {})}
+
+
+def _check_schema() -> dict[str, Any]:
     global _current_until
-    connection, problem = connections[DEFAULT_DB_ALIAS], ""
+    connection = connections[DEFAULT_DB_ALIAS]
     if time.monotonic() < _current_until:  # migrations do not go missing
         connection.ensure_connection()
     elif is_current(connection):
         _current_until = time.monotonic() + CURRENT_FOR_SECONDS
     else:
-        problem = "Migrations are missing. Restart the site, which applies them."
-    report.add("database")
-    report.add("migrations", problem)
+        return _check("Migrations are missing. Restart the site, which applies them.")
+    return _check()
 
 
-def _check_worker(report: Report, now: datetime) -> None:
+def _check_worker(now: datetime) -> dict[str, Any]:
     if settings.ORCHESTRATOR_WORKERS < 1:
-        report.add("worker", expected=False)
-        return
+        return _check(expected=False)
     beats = JobRun.objects.of("heartbeat").filter(outcome=Outcome.SUCCEEDED)
     last = beats.values_list("finished_at", flat=True).first()
     if last is None:
-        report.add("worker", "The worker has not reported yet.", expected=True)
-        return
+        return _check("The worker has not reported yet.", expected=True)
     age = _seconds(now, last)
     problem = "" if age <= HEARTBEAT_LIMIT.total_seconds() else "The worker has not reported for too long."
-    report.add("worker", problem, expected=True, heartbeat_age_seconds=age)
+    return _check(problem, expected=True, heartbeat_age_seconds=age)
 
 
-def _check_queue(report: Report, now: datetime) -> None:
+def _check_queue(now: datetime) -> dict[str, Any]:
     # A job waits from its `lock` on; while that is in the future, a worker has it.
     waiting = OrmQ.objects.filter(lock__lte=now)
     count = waiting[:COUNT_LIMIT].count()
     if not count:
-        report.add("queue", waiting=0)
-        return
+        return _check(waiting=0)
     oldest = _seconds(now, waiting.aggregate(oldest=Min("lock"))["oldest"] or now)
     late = settings.ORCHESTRATOR_WORKERS > 0 and oldest > WAITING_LIMIT.total_seconds()
     problem = "Jobs have been waiting for too long." if late else ""
-    report.add("queue", problem, waiting=count, oldest_waiting_seconds=oldest)
+    return _check(problem, waiting=count, oldest_waiting_seconds=oldest)
 
 
 def _seconds(now: datetime, then: datetime) -> float:

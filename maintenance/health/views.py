@@ -20,5 +20,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 where the site can serve requests and run jobs, and 503 with the reasons where it cannot."""
-    report = readiness()
-    return JsonResponse(report.as_dict(), status=200 if report.is_ready else 503)
+    checks = readiness()
+    is_ready = all(check["ok"] for check in checks.values())
+    report = {"status": "ready" if is_ready else "not_ready", "checks": checks}
+    return JsonResponse(report, status=200 if is_ready else 503)

@@ -24,12 +24,8 @@ def delete_old_runs() -> int:
         QueueRecord.objects.filter(success=True, stopped__lt=now - KEEP_SUCCESSES),
         QueueRecord.objects.filter(success=False, stopped__lt=now - KEEP_OTHERS),
     ]
-    return sum(map(_delete_in_batches, old))
-
-
-def _delete_in_batches(rows: QuerySet[Model]) -> int:
-    """Delete rows in transactions so short that no writer has to wait for long."""
     total = 0
-    while keys := list(rows.order_by().values_list("pk", flat=True)[:BATCH]):
-        total += rows.model._default_manager.filter(pk__in=keys).delete()[0]
+    for rows in old:  # in transactions so short that no writer has to wait for long
+        while keys := list(rows.order_by().values_list("pk", flat=True)[:BATCH]):
+            total += rows.model._default_manager.filter(pk__in=keys).delete()[0]
     return total

@@ -43,13 +43,13 @@ def ensure_schema(*, schedules: bool = False) -> None:
     Transient where another process holds the lock for too long.
     """
     connection = connections[DEFAULT_DB_ALIAS]
-    if not _is_fresh(connection) and _is_complete(connection) and not (schedules and _schedules_differ()):
+    if schedules:
+        from maintenance.schedules import are_in_sync, sync_schedules  # the bridge does not need the queue's modules
+    if not _is_fresh(connection) and _is_complete(connection) and (not schedules or are_in_sync()):
         return
     with _lock(connection):
         _migrate(connection)
         if schedules:
-            from maintenance.schedules import sync_schedules  # the bridge does not need the modules of the queue
-
             sync_schedules()
 
 
@@ -58,12 +58,6 @@ def is_current(connection: BaseDatabaseWrapper) -> bool:
         return True
     executor = MigrationExecutor(connection)
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
-
-
-def _schedules_differ() -> bool:
-    from maintenance.schedules import are_in_sync
-
-    return not are_in_sync()
 
 
 def _migrate(connection: BaseDatabaseWrapper) -> None:
