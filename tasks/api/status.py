@@ -9,7 +9,7 @@ from rest_framework import serializers
 from artifacts.selectors.links import progress_of
 from tasks.api.serializers import ProgressShape, TaskLine
 from tasks.models import Project, Session, Task
-from tasks.selectors.overview import Standing, overview
+from tasks.selectors.overview import overview
 from tasks.serializers import why_stopped
 
 
@@ -47,24 +47,18 @@ class StatusAnswer(serializers.Serializer[Any]):
 
 def status_of(project: Project, session: Session | None, *, plan: Task | None = None) -> dict[str, Any]:
     seen = overview(project, session, plan=plan)
+    for each in seen.active:
+        vars(each.task)["whose"] = each.whose
+    for task in (*seen.needs_revision.tasks, *seen.waits_for_a_person.tasks):
+        vars(task)["why"] = why_stopped(task)
     return {
         "project": project.slug,
         "plan": plan.public_id if plan else None,
         "progress": progress_of(seen.counts),
-        "in_progress": [_active(each) for each in seen.active],
-        "needs_revision": [_stopped(each) for each in seen.needs_revision.tasks],
+        "in_progress": [each.task for each in seen.active],
+        "needs_revision": seen.needs_revision.tasks,
         "needs_revision_total": seen.needs_revision.total,
-        "waits_for_a_person": [_stopped(each) for each in seen.waits_for_a_person.tasks],
+        "waits_for_a_person": seen.waits_for_a_person.tasks,
         "waits_for_a_person_total": seen.waits_for_a_person.total,
         "next_ready": seen.next_ready,
     }
-
-
-def _active(each: Standing) -> Task:
-    vars(each.task)["whose"] = each.whose
-    return each.task
-
-
-def _stopped(task: Task) -> Task:
-    vars(task)["why"] = why_stopped(task)
-    return task

@@ -19,20 +19,16 @@ def reachable(start: Iterable[Node], following: Callable[[list[Node]], Iterable[
 
 def in_dependency_order(edges: Mapping[Node, Sequence[Node]]) -> list[Node]:
     """Return every node after the nodes that block it, otherwise in the given order. The graph must be acyclic."""
-    order: list[Node] = []
-    done: set[Node] = set()
-    for start in edges:
-        stack: list[tuple[Node, bool]] = [(start, False)]
-        while stack:
-            node, leaving = stack.pop()
-            if leaving:
-                if node not in done:
-                    done.add(node)
-                    order.append(node)
-            elif node not in done:
-                stack.append((node, True))
-                stack.extend((need, False) for need in reversed(edges.get(node, ())) if need in edges)
-    return order
+    order: dict[Node, None] = {}
+    stack = [(start, False) for start in reversed(list(edges))]
+    while stack:
+        node, leaving = stack.pop()
+        if leaving:
+            order[node] = None
+        elif node not in order:
+            stack.append((node, True))
+            stack.extend((need, False) for need in reversed(edges.get(node, ())) if need in edges)
+    return list(order)
 
 
 def critical_path(needs: Mapping[int, Sequence[int]], weights: Mapping[int, int]) -> list[int]:

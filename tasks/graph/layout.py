@@ -10,7 +10,6 @@ from tasks.graph.layering import Layered, Needs, fold, layered, neighbours_of, p
 
 Point = tuple[int, int]
 
-PLACINGS = 3
 WIDER_THAN_HIGH = 1.8
 FRAME = 8  # padding of a block's frame, in pixels
 
@@ -52,13 +51,12 @@ class Layout:
 def lay_out(needs: Needs, size: Size) -> Layout:
     units, unit_needs = fold(needs)
     rank = ranks(unit_needs)
-    grids = [_columns(len(unit), size) for unit in units]
-    areas = [_area(len(unit), columns, size) for unit, columns in zip(units, grids, strict=True)]
+    areas = [_area(len(unit), size) for unit in units]
     placed = [_place(layered(part, unit_needs, rank), areas, size) for part in parts(unit_needs)]
     corners, width, height = _shelved([(part.width, part.height) for part in placed], size)
     drawing = Layout({}, [], [], width, height)
     for part, corner in zip(placed, corners, strict=True):
-        _draw(drawing, part, corner, units, grids, size)
+        _draw(drawing, part, corner, units, size)
     return drawing
 
 
@@ -70,17 +68,13 @@ class _Placed:
     height: int
 
 
-def _columns(number: int, size: Size) -> int:
-    return max(1, round(math.sqrt(number * (size.height + size.gap) / (size.width + size.gap)))) if number > 1 else 1
-
-
-def _area(number: int, columns: int, size: Size) -> tuple[int, int]:
-    frame = 2 * FRAME if number > 1 else 0
+def _area(number: int, size: Size) -> tuple[int, int]:
+    if number == 1:
+        return size.width, size.height
+    width, height = size.width + size.gap, size.height + size.gap
+    columns = max(1, round(math.sqrt(number * height / width)))
     rows = -(-number // columns)
-    return (
-        columns * (size.width + size.gap) - size.gap + frame,
-        rows * (size.height + size.gap) - size.gap + frame,
-    )
+    return columns * width - size.gap + 2 * FRAME, rows * height - size.gap + 2 * FRAME
 
 
 def _place(part: Layered, areas: Sequence[tuple[int, int]], size: Size) -> _Placed:
@@ -109,13 +103,10 @@ def _place(part: Layered, areas: Sequence[tuple[int, int]], size: Size) -> _Plac
 
 def _tops(part: Layered, heights: list[int], gap: int) -> list[int]:
     tops = [0] * part.items
-    for layer in part.layers:
-        for item, top in zip(layer, settled([0] * len(layer), [heights[item] for item in layer], gap), strict=True):
-            tops[item] = top
-    sides = neighbours_of(part.lines, part.items)
-    for placing in range(PLACINGS):
-        linked = sides[placing % 2]
-        for layer in reversed(part.layers) if placing % 2 else part.layers:
+    left, right = neighbours_of(part.lines, part.items)
+    apart: list[list[int]] = [[]] * part.items
+    for linked in (apart, left, right, left):
+        for layer in reversed(part.layers) if linked is right else part.layers:
             desired = [_desired(item, linked[item], tops, heights) for item in layer]
             for item, top in zip(layer, settled(desired, [heights[item] for item in layer], gap), strict=True):
                 tops[item] = top
@@ -169,9 +160,7 @@ def _shelved(areas: Sequence[tuple[int, int]], size: Size) -> tuple[list[Point],
     return corners, widest, y + shelf
 
 
-def _draw(
-    drawing: Layout, part: _Placed, corner: Point, units: list[list[int]], grids: Sequence[int], size: Size
-) -> None:
+def _draw(drawing: Layout, part: _Placed, corner: Point, units: list[list[int]], size: Size) -> None:
     x, y = corner
     for unit, box in part.boxes.items():
         nodes, moved = units[unit], Box(box.x + x, box.y + y, box.width, box.height)
@@ -179,8 +168,9 @@ def _draw(
             drawing.boxes[nodes[0]] = moved
             continue
         drawing.frames.append(moved)
+        columns = (box.width - 2 * FRAME + size.gap) // (size.width + size.gap)
         for number, node in enumerate(nodes):
-            row, column = divmod(number, grids[unit])
+            row, column = divmod(number, columns)
             left = moved.x + FRAME + column * (size.width + size.gap)
             top = moved.y + FRAME + row * (size.height + size.gap)
             drawing.boxes[node] = Box(left, top, size.width, size.height)

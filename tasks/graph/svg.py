@@ -14,7 +14,7 @@ from orchestrator_site.kernel.text import shortened
 from tasks.choices import Status
 from tasks.graph import labels
 from tasks.graph.algorithms import critical_path, in_dependency_order
-from tasks.graph.layout import Layout, Line, Size, lay_out
+from tasks.graph.layout import Box, Layout, Line, Size, lay_out
 
 Address = Callable[[str], str]  # maps a task id to its URL
 
@@ -78,46 +78,38 @@ class Picture:
     has_outside: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawing:
-    """Input of the render functions. `here` is the task at the center, if any."""
-
-    graph: Graph
-    layout: Layout
-    step: Step
-    address: Address
-    path: list[int]
-    here: int | None
-    words: dict[int, str]
-
-
 def picture(graph: Graph, step: Step, address: Address, *, here: int | None = None) -> Picture:
+    """Draw a graph; `here` is the task at the center, if any."""
     weights = {node: vertex.weight for node, vertex in graph.vertices.items() if vertex.is_open}
     path = critical_path(graph.needs, weights) if here is None else []
     words = {node: description(graph, node, is_critical=node in path) for node in graph.needs}
-    drawing = _Drawing(graph, lay_out(graph.needs, step.size), step, address, path, here, words)
+    layout = lay_out(graph.needs, step.size)
+    # By columns, which is also the tab order.
+    order = sorted(layout.boxes, key=lambda node: (layout.boxes[node].x, layout.boxes[node].y))
+    marks = dict.fromkeys(path, " critical") if here is None else {here: " here"}
+    nodes = [
+        _node(graph.vertices[node], layout.boxes[node], step, address, marks.get(node, ""), words[node])
+        for node in order
+    ]
     items = ((address(graph.vertices[node].public_id), words[node]) for node in in_dependency_order(graph.needs))
     in_words = format_html_join("\n", '<li><a href="{}">{}</a></li>', items)
     critical = [graph.vertices[node] for node in path if not graph.vertices[node].is_group]
     has_outside = any(vertex.is_outside for vertex in graph.vertices.values())
-    return Picture(_svg(drawing), in_words, critical, bool(drawing.layout.frames), has_outside)
+    svg = _svg(layout, step, _lines(layout, graph, path), nodes)
+    return Picture(svg, in_words, critical, bool(layout.frames), has_outside)
 
 
-def _svg(drawing: _Drawing) -> SafeString:
-    layout, size = drawing.layout, drawing.step.size
+def _svg(layout: Layout, step: Step, lines: SafeString, nodes: list[SafeString]) -> SafeString:
+    size = step.size
     width, height = layout.width + 2 * EDGE, layout.height + 2 * EDGE
     clip = format_html('<clipPath id="within"><rect width="{}" height="{}"/></clipPath>', size.width - 4, size.height)
     frames = ((box.x, box.y, box.width, box.height) for box in layout.frames)
     drawn_frames = format_html_join("", '<rect class="frame" x="{}" y="{}" width="{}" height="{}" rx="10"/>', frames)
-    critical = set(drawing.path)
-    # By columns, which is also the tab order.
-    order = sorted(layout.boxes, key=lambda node: (layout.boxes[node].x, layout.boxes[node].y))
-    nodes = format_html_join("", "{}", ((_node(drawing, node, is_critical=node in critical),) for node in order))
     return format_html(
         '<svg class="graph {}" id="graph" role="group" aria-label="Dependencies" width="{}" height="{}" '
         'viewBox="{} {} {} {}">{}{}{}{}{}</svg>',
-        drawing.step.name, width, height, -EDGE, -EDGE, width, height,
-        _ARROWS, clip, drawn_frames, _lines(drawing), nodes,
+        step.name, width, height, -EDGE, -EDGE, width, height,
+        _ARROWS, clip, drawn_frames, lines, format_html_join("", "{}", ((node,) for node in nodes)),
     )  # fmt: skip
 
 
@@ -129,11 +121,11 @@ _ARROWS = format_html_join(
 )
 
 
-def _lines(drawing: _Drawing) -> SafeString:
-    steps = set(pairwise(drawing.path))
+def _lines(layout: Layout, graph: Graph, path: list[int]) -> SafeString:
+    steps = set(pairwise(path))
     kinds: dict[str, list[tuple[str]]] = {"line-1": [], "line-2": [], "line-3": []}
-    for line in drawing.layout.lines:
-        kinds[_line_class(line, drawing.graph, steps)].append((_curve(line),))
+    for line in layout.lines:
+        kinds[_line_class(line, graph, steps)].append((_curve(line),))
     rows = (
         (kind, "-critical" if kind == "line-3" else "", format_html_join("", '<path d="{}"/>', curves))
         for kind, curves in kinds.items()
@@ -159,21 +151,14 @@ def _curve(line: Line) -> str:
     return "".join(drawn)
 
 
-def _node(drawing: _Drawing, node: int, *, is_critical: bool) -> SafeString:
-    vertex, box, step = drawing.graph.vertices[node], drawing.layout.boxes[node], drawing.step
+def _node(vertex: Vertex, box: Box, step: Step, address: Address, mark: str, words: str) -> SafeString:
     title = labels.lines(vertex.title, step.letters, step.lines)
     below = vertex.specialist or ("group" if vertex.is_group else "")
     texts = [*title, labels.fitted(below, step.letters)] if step.with_specialist and below else title
-    marks = {
-        " group": vertex.is_group,
-        " outside": vertex.is_outside,
-        " critical": is_critical,
-        " here": node == drawing.here,
-    }
+    kinds = f"{' group' if vertex.is_group else ''}{' outside' if vertex.is_outside else ''}{mark}"
     return format_html(
         _node_template(step, len(title), len(texts) > len(title)),
-        drawing.address(vertex.public_id), vertex.public_id, vertex.status,
-        "".join(mark for mark, applies in marks.items() if applies), drawing.words[node], f"{box.x} {box.y}", *texts,
+        address(vertex.public_id), vertex.public_id, vertex.status, kinds, words, f"{box.x} {box.y}", *texts,
     )  # fmt: skip
 
 

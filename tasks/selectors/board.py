@@ -101,7 +101,12 @@ def waiting(project: Project) -> list[Task]:
 
 def tasks(project: Project, *, filters: Filters, page: int, matches: Sequence[int] = ()) -> Rows[Task]:
     """Return a project's tasks: by last change for a single status (its index), else newest first."""
-    found = _matching(_of_plan(project, filters.plan), filters.q, matches)
+    found = Task.objects.filter(project=project).on_board()
+    if filters.plan:
+        # Narrow by the plan's key, looked up first: as a subquery it would hide the index of plans.
+        plan = Task.objects.plans().filter(project=project, public_id=filters.plan).first()
+        found = Task.objects.filter(Q(root=plan) | Q(pk=plan.pk)).on_board() if plan else Task.objects.none()
+    found = _matching(found, filters.q, matches)
     if filters.kind == "plan":
         found = found.plans()
     elif filters.kind == "leaf":
@@ -116,14 +121,6 @@ def tasks(project: Project, *, filters: Filters, page: int, matches: Sequence[in
     if not (filters.q or filters.specialist):  # for these no index can count
         total = _count_of(found.order_by("-id")) if filters.kind == "plan" else found.count()
     return page_of(shown.order_by(*order), page=page, size=TASKS_PER_PAGE, total=total)
-
-
-def _of_plan(project: Project, public_id: str) -> TaskQuerySet:
-    """Narrow to a plan by its key, looked up first: as a subquery it would hide the index of plans."""
-    if not public_id:
-        return Task.objects.filter(project=project).on_board()
-    plan = Task.objects.plans().filter(project=project, public_id=public_id).first()
-    return Task.objects.filter(Q(root=plan) | Q(pk=plan.pk)).on_board() if plan else Task.objects.none()
 
 
 def specialists_seen(project: Project) -> list[str]:
@@ -154,24 +151,20 @@ class Tree:
 
 
 def tree(top: Task) -> Tree:
-    children, is_cut = _levels_below(top)
-    return Tree(list(_walk(children.get(top.pk, []), children, is_cut)), is_cut)
-
-
-def _levels_below(top: Task) -> tuple[dict[int, list[Task]], bool]:
     children: dict[int, list[Task]] = {}
-    parents, left = [top.pk], TREE_ROWS
+    parents, left, is_cut = [top.pk], TREE_ROWS, True
     for _ in range(TREE_LEVELS):
         level = Task.objects.on_board().filter(parent_id__in=parents).only(*ROW_FIELDS)
         found = list(level.order_by("parent_id", "position", "id")[: left + 1])
         for task in found[:left]:
             children.setdefault(task.parent_id or 0, []).append(task)
         if len(found) > left:
-            return children, True
+            break
         parents, left = [task.pk for task in found if not task.is_leaf], left - len(found)
         if not parents:
-            return children, False
-    return children, True
+            is_cut = False
+            break
+    return Tree(list(_walk(children.get(top.pk, []), children, is_cut)), is_cut)
 
 
 def _walk(siblings: list[Task], children: dict[int, list[Task]], is_cut: bool) -> Iterator[Node]:
@@ -195,22 +188,11 @@ def progress(task: Task, shown: Tree) -> Counts | None:
     return Counts(of_plan(task)) if task.is_plan or shown.is_cut else _sum_of(shown.nodes)
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
-    """The first rows of each kind and their totals; `workers` are those that hold the most tasks."""
+def now(top: Task, shown: Tree, counts: Counts) -> dict[str, Any]:
+    """Return what is active below a task, what waits for a person, and who holds the most tasks, with the totals.
 
-    active: list[Task]
-    active_total: int
-    waits: list[Task]
-    waits_total: int
-    workers: list[tuple[str, int]]
-    workers_total: int
-
-
-def now(top: Task, shown: Tree, counts: Counts) -> Now:
-    """Return the activity below a task: from its tree if that is complete, else from the index of the plan's statuses.
-
-    That query has no order: with one, the database would walk the whole plan by position.
+    It comes from the task's tree if that is complete, else from the index of the plan's statuses. That query has no
+    order: with one, the database would walk the whole plan by position.
     """
     if shown.is_cut and top.is_plan:
         leaves = Task.objects.within(top).on_board().leaves().only(*ROW_FIELDS)
@@ -221,14 +203,14 @@ def now(top: Task, shown: Tree, counts: Counts) -> Now:
     active = [task for task in found if task.status == Status.ACTIVE]
     waits = [task for task in found if task.status in WAITS_FOR_A_PERSON]
     holders = Counter(task.lease_holder for task in active if task.lease_holder)
-    return Now(
-        active=active[:PANEL_ROWS],
-        active_total=counts.by_status.get(Status.ACTIVE, 0),
-        waits=waits[:PANEL_ROWS],
-        waits_total=sum(counts.by_status.get(status, 0) for status in WAITS_FOR_A_PERSON),
-        workers=holders.most_common(PANEL_ROWS),
-        workers_total=len(holders),
-    )
+    return {
+        "active": active[:PANEL_ROWS],
+        "active_total": counts.by_status.get(Status.ACTIVE, 0),
+        "waits": waits[:PANEL_ROWS],
+        "waits_total": sum(counts.by_status.get(status, 0) for status in WAITS_FOR_A_PERSON),
+        "workers": holders.most_common(PANEL_ROWS),
+        "workers_total": len(holders),
+    }
 
 
 @dataclass(slots=True)

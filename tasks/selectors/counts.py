@@ -12,6 +12,7 @@ from orchestrator_site.kernel.compiled import Compiled
 from tasks.choices import Status
 from tasks.models import Project, Task, TaskQuerySet
 from tasks.selectors.descendants import descendants_of
+from tasks.selectors.rows import Counts
 
 _CHUNK = 500
 COUNTED = 99
@@ -62,9 +63,8 @@ def _named(numbers: Sequence[int] | None) -> dict[str, int]:
 
 def progress(counts: dict[str, int]) -> dict[str, int]:
     """Return completed, total and percent; cancelled tasks do not count."""
-    total = sum(counts.values()) - counts.get(Status.CANCELLED, 0)
-    completed = counts.get(Status.COMPLETED, 0)
-    return {"completed": completed, "total": total, "percent": 100 * completed // total if total else 0}
+    known = Counts(counts)
+    return {"completed": known.done, "total": known.total, "percent": known.percent}
 
 
 def to_review() -> str:

@@ -81,15 +81,12 @@ def _active(queries: _Queries, key: int, session: Session | None, wanted: int) -
     """The session's own tasks first, then those without a holder, then those of others; no more than `wanted`."""
     found = [Standing(task, "yours") for task in (queries.own(key=key, session=session) if wanted and session else [])]
     if len(found) < wanted:
-        over = queries.over(key=key, now=timezone.now(), known=_keys(found))
+        over = queries.over(key=key, now=timezone.now(), known=[each.task.pk for each in found])
         found += [Standing(task, "free") for task in over]
     if len(found) < wanted:
-        found += [Standing(task, "held") for task in queries.others(key=key, known=_keys(found))]
+        others = queries.others(key=key, known=[each.task.pk for each in found])
+        found += [Standing(task, "held") for task in others]
     return found[:wanted]
-
-
-def _keys(known: list[Standing]) -> list[int]:
-    return [standing.task.pk for standing in known]
 
 
 def _rows(queries: _Queries, key: int, statuses: list[Status], by_status: dict[str, int]) -> Rows:

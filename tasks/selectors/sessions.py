@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
@@ -87,19 +87,15 @@ class Filters:
 def sessions(filters: Filters, *, page: int) -> Rows[SessionRow]:
     rows = page_of(filters.narrow().select_related("project"), page=page, size=SESSIONS_PER_PAGE)
     keys = [session.pk for session in rows.items]
-    held, events = _held(keys), _events(keys)
+    held: dict[int, list[Task]] = {}
+    tasks = Task.objects.filter(lease_session_id__in=keys).order_by("-started_at", "-id")
+    for task in tasks.only("public_id", "title", "lease_session_id")[:HELD_ROWS]:
+        held.setdefault(task.lease_session_id or 0, []).append(task)
+    events = _events(keys)
     used: Any = ToolUse.objects.filter(session_id__in=keys).order_by().values("session_id").annotate(**_SUMMED)
     costs = {use["session_id"]: Cost("", *(use[name] or 0 for name in _SUMMED)) for use in used}
     items = [SessionRow(s, held.get(s.pk, []), events.get(s.pk, 0), costs.get(s.pk, Cost())) for s in rows.items]
     return Rows(items, rows.page, rows.first, rows.has_next, rows.total)
-
-
-def _held(keys: list[int]) -> dict[int, list[Task]]:
-    found: dict[int, list[Task]] = {}
-    tasks = Task.objects.filter(lease_session_id__in=keys).order_by("-started_at", "-id")
-    for task in tasks.only("public_id", "title", "lease_session_id")[:HELD_ROWS]:
-        found.setdefault(task.lease_session_id or 0, []).append(task)
-    return found
 
 
 def _events(keys: list[int]) -> dict[int, int | None]:
@@ -117,17 +113,11 @@ def _events(keys: list[int]) -> dict[int, int | None]:
     return {**{key: number for key, number in few if key is not None}, **dict.fromkeys(many)}
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    tools: list[Cost] = field(default_factory=list)
-    clients: list[Cost] = field(default_factory=list)
-
-
-def totals(filters: Filters) -> Totals:
+def totals(filters: Filters) -> dict[str, list[Cost]]:
     newest = list(filters.narrow().values_list("pk", flat=True)[:LOOKED_AT])
     grouped = ToolUse.objects.filter(session_id__in=newest).order_by().values("tool", "session__client_name")
     rows = list(grouped.annotate(**_SUMMED))
-    return Totals(_by("tool", rows), _by("session__client_name", rows))
+    return {"tools": _by("tool", rows), "clients": _by("session__client_name", rows)}
 
 
 def _by(column: str, rows: Iterable[Any]) -> list[Cost]:

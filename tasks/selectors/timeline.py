@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -17,6 +16,7 @@ from tasks.selectors.rows import Rows, page_of
 TASKS_PER_PAGE, TASKS_OF_WORKERS = 60, 250
 EVENTS = 3_000  # events that one page reads at most
 TRACK = 22  # pixels from one track to the next
+NARROWEST = 0.6  # percent of the line, so that even a second is visible
 
 _ENDS: dict[str, str] = {
     Verb.COMPLETE: Status.COMPLETED,
@@ -99,11 +99,16 @@ def of(top: Task, *, by_worker: bool, page: int) -> Timeline:
     begun = page_of(tasks.only(*fields), page=page, size=TASKS_OF_WORKERS if by_worker else TASKS_PER_PAGE)
     now = timezone.now()
     stretches, is_cut = _stretches(begun.items, now)
-    rows = _by_worker(stretches) if by_worker else _by_task(begun.items, stretches)
+    rows = _rows({} if by_worker else {task.public_id: task for task in begun.items}, stretches)
     if not stretches:
         return Timeline(rows, None, begun, None, is_cut)
     axis = Axis.around(min(each.start for each in stretches), max(each.end for each in stretches))
-    _place(rows, axis)
+    for row in rows:
+        lanes = tracks([(each.start, each.end) for each in row.stretches])
+        for stretch, track in zip(row.stretches, lanes, strict=True):
+            stretch.track, stretch.x = track, axis.percent(stretch.start)
+            stretch.width = max(axis.percent(stretch.end) - stretch.x, NARROWEST)
+            stretch.x = min(stretch.x, 100 - stretch.width)
     is_running = any(each.outcome == Status.ACTIVE for each in stretches)
     return Timeline(rows, axis, begun, axis.percent(now) if is_running else None, is_cut)
 
@@ -145,28 +150,11 @@ def _outcome(event: Event) -> str:
     return _ENDS.get(event.verb, Status.PENDING)
 
 
-def _by_task(tasks: list[Task], stretches: list[Stretch]) -> list[Row]:
-    rows = {task.pk: Row(task.public_id, task.title, task) for task in tasks}
+def _rows(tasks: dict[str, Task], stretches: list[Stretch]) -> list[Row]:
+    """Return a row for each task, or for each worker where no tasks are given."""
+    rows = {key: Row(key, task.title, task) for key, task in tasks.items()}
     for stretch in stretches:
-        rows[stretch.task.pk].stretches.append(stretch)
+        row = Row(stretch.who, stretch.worker, None)
+        rows.setdefault(stretch.task.public_id if tasks else stretch.who, row).stretches.append(stretch)
     never = datetime.max.replace(tzinfo=UTC)
     return sorted(rows.values(), key=lambda row: row.stretches[0].start if row.stretches else never)
-
-
-def _by_worker(stretches: list[Stretch]) -> list[Row]:
-    rows: dict[str, Row] = {}
-    for stretch in stretches:
-        rows.setdefault(stretch.who, Row(stretch.who, stretch.worker, None)).stretches.append(stretch)
-    return list(rows.values())
-
-
-NARROWEST = 0.6  # percent of the line, so that even a second is visible
-
-
-def _place(rows: Iterable[Row], axis: Axis) -> None:
-    for row in rows:
-        lanes = tracks([(each.start, each.end) for each in row.stretches])
-        for stretch, track in zip(row.stretches, lanes, strict=True):
-            stretch.track, stretch.x = track, axis.percent(stretch.start)
-            stretch.width = max(axis.percent(stretch.end) - stretch.x, NARROWEST)
-            stretch.x = min(stretch.x, 100 - stretch.width)

@@ -220,7 +220,11 @@ def update_task(caller: Caller, given: UpdateTask) -> Answer:
 
 
 def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
-    changes = _changes(task, given)
+    changes = Changes(
+        serializers.columns_of(given.model_dump(exclude_unset=True)),
+        _tasks(task.project, given.add_dependencies, "add_dependencies"),
+        _tasks(task.project, given.remove_dependencies, "remove_dependencies"),
+    )
     if not changes and given.action is None:
         raise Invalid("Nothing to change.", next="Send an action, or a field to edit.")
     effect = update(
@@ -237,14 +241,6 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
         **_effects(effect),
         "repaired": serializers.short_id(given.task_id, task),
     }
-
-
-def _changes(task: Task, given: UpdateTask) -> Changes:
-    return Changes(
-        serializers.columns_of(given.model_dump(exclude_unset=True)),
-        _tasks(task.project, given.add_dependencies, "add_dependencies"),
-        _tasks(task.project, given.remove_dependencies, "remove_dependencies"),
-    )
 
 
 def _tasks(project: Project, sent: list[str], at: str) -> list[Task]:

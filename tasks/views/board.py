@@ -31,7 +31,10 @@ PRIORITIES = {level.value: level.label.capitalize() for level in reversed(Priori
 @page
 def board(request: HttpRequest, slug: str) -> HttpResponse:
     found = find_project(slug)
-    filters = _filters(request)
+    texts = {name: text_in(request, name) for name in ("q", "specialist", "plan", "holder")}
+    priority = number_in(request, "priority", least=0, most=9)
+    known = priority if priority in Priority.values else 0
+    filters = cards.CardFilters(**texts, priority=known, ready=bool(request.GET.get("ready")))
     shown = {status: number_in(request, status, least=cards.CARDS, most=cards.MOST_CARDS) for status in Status.values}
     matches = tasks_found(found, filters.q, limit=cards.MATCHES)
     made = cards.board_of(found, filters=filters, shown=shown, scopes=scopes_of(request.user), matches=matches)
@@ -47,13 +50,6 @@ def board(request: HttpRequest, slug: str) -> HttpResponse:
         "plans": cards.plans_seen(found),
     }
     return render(request, "tasks/board.html", context)
-
-
-def _filters(request: HttpRequest) -> cards.CardFilters:
-    texts = {name: text_in(request, name) for name in ("q", "specialist", "plan", "holder")}
-    priority = number_in(request, "priority", least=0, most=9)
-    known = priority if priority in Priority.values else 0
-    return cards.CardFilters(**texts, priority=known, ready=bool(request.GET.get("ready")))
 
 
 def _more(request: HttpRequest, column: cards.Column) -> str:

@@ -32,7 +32,12 @@ def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
     found = find_project(slug)
     if request.method != "POST":
         return _form(request, found, _values_of(found))
-    typed = _typed(request)
+    typed = {
+        "name": request.POST.get("name", "").strip(),
+        "lease_minutes": request.POST.get("lease_minutes", "").strip(),
+        "review": "review" in request.POST,
+        "mirror": "mirror" in request.POST,
+    }
     try:
         with db_errors_mapped("settings on a page"):
             has_changed = _save(request, found, typed)
@@ -52,16 +57,6 @@ def _values_of(project: Project) -> Values:
         "lease_minutes": "" if minutes is None else str(minutes),
         "review": bool(kept.get("review")),
         "mirror": bool(kept.get("mirror")),
-    }
-
-
-def _typed(request: HttpRequest) -> Values:
-    sent = request.POST
-    return {
-        "name": sent.get("name", "").strip(),
-        "lease_minutes": sent.get("lease_minutes", "").strip(),
-        "review": "review" in sent,
-        "mirror": "mirror" in sent,
     }
 
 
