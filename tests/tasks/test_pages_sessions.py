@@ -87,13 +87,13 @@ def test_the_totals_are_those_of_the_list(client: Client, session: Session) -> N
     _used(other, "orchestrator_plan_task", calls=2, bytes_sent=10)
     _used(other, "orchestrator_get_status", calls=1, errors=1, bytes_sent=9000)
     everywhere = query.totals(query.Filters())
-    assert [(cost.name, cost.calls, cost.errors, cost.bytes_sent) for cost in everywhere.tools] == [
+    assert [(cost.name, cost.calls, cost.errors, cost.bytes_sent) for cost in everywhere["tools"]] == [
         ("orchestrator_get_status", 1, 1, 9000),
         ("orchestrator_plan_task", 10, 2, 4106),
     ]
-    assert [(cost.name, cost.calls) for cost in everywhere.clients] == [("Cursor", 3), ("Claude Code", 8)]
+    assert [(cost.name, cost.calls) for cost in everywhere["clients"]] == [("Cursor", 3), ("Claude Code", 8)]
     here = query.totals(query.Filters(project=session.project))
-    assert [(cost.name, cost.calls, cost.error_percent, cost.bytes_per_call) for cost in here.tools] == [
+    assert [(cost.name, cost.calls, cost.error_percent, cost.bytes_per_call) for cost in here["tools"]] == [
         ("orchestrator_plan_task", 8, 25, 512)
     ]
 
