@@ -119,20 +119,14 @@ def neighbours_of(lines: list[list[int]], items: int) -> tuple[list[list[int]], 
 def _untangle(layers: list[list[int]], lines: list[list[int]], items: int) -> None:
     left, right = neighbours_of(lines, items)
     place = [0.0] * items
-    for layer in layers:
-        _number(layer, place)
-    for sweep in range(SWEEPS):
-        linked = right if sweep % 2 else left
-        for layer in reversed(layers) if sweep % 2 else layers:
+    apart: list[list[int]] = [[]] * items  # the first time, items keep their order
+    for linked in (apart, *(left, right) * (SWEEPS // 2)):
+        for layer in reversed(layers) if linked is right else layers:
             middle = {
                 item: sum(place[other] for other in linked[item]) / len(linked[item]) if linked[item] else place[item]
                 for item in layer
             }
             layer.sort(key=middle.__getitem__)
-            _number(layer, place)
-
-
-def _number(layer: list[int], place: list[float]) -> None:
-    step = 1 / (len(layer) + 1)
-    for number, item in enumerate(layer, start=1):
-        place[item] = number * step
+            step = 1 / (len(layer) + 1)
+            for number, item in enumerate(layer, start=1):
+                place[item] = number * step

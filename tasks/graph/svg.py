@@ -122,23 +122,18 @@ _ARROWS = format_html_join(
 
 
 def _lines(layout: Layout, graph: Graph, path: list[int]) -> SafeString:
+    """Draw the lines by class: satisfied (1), blocking (2), or on the critical path (3)."""
     steps = set(pairwise(path))
     kinds: dict[str, list[tuple[str]]] = {"line-1": [], "line-2": [], "line-3": []}
     for line in layout.lines:
-        kinds[_line_class(line, graph, steps)].append((_curve(line),))
+        is_critical = any((source, target) in steps for source in line.sources for target in line.targets)
+        is_over = all(graph.vertices[source].status == Status.COMPLETED for source in line.sources)
+        kinds["line-3" if is_critical else "line-1" if is_over else "line-2"].append((_curve(line),))
     rows = (
         (kind, "-critical" if kind == "line-3" else "", format_html_join("", '<path d="{}"/>', curves))
         for kind, curves in kinds.items()
     )
     return format_html_join("", '<g class="{}" marker-end="url(#arrow{})">{}</g>', rows)
-
-
-def _line_class(line: Line, graph: Graph, steps: set[tuple[int, int]]) -> str:
-    """Return the class of a line: satisfied (1), blocking (2), or on the critical path (3)."""
-    if any((source, target) in steps for source in line.sources for target in line.targets):
-        return "line-3"
-    is_over = all(graph.vertices[source].status == Status.COMPLETED for source in line.sources)
-    return "line-1" if is_over else "line-2"
 
 
 def _curve(line: Line) -> str:

@@ -125,7 +125,10 @@ def _stretches(tasks: list[Task], now: datetime) -> tuple[list[Stretch], bool]:
         if running and running.task.pk == event.task_id:
             ended = event.after.get("lease_ended_at")  # the lease may have expired before the event
             running.end = max(datetime.fromisoformat(ended) if ended else event.created_at, running.start)
-            running.outcome = _outcome(event)
+            # The status after the event; another claim counts as a release.
+            running.outcome = _ENDS.get(event.verb, Status.PENDING)
+            if event.verb == Verb.COMPLETE and event.after.get("status") in OUTCOMES:
+                running.outcome = event.after["status"]
             running = None
         if event.verb == Verb.CLAIM and number < EVENTS:
             running = _begun(event, task_of[event.task_id or 0], now)
@@ -140,14 +143,6 @@ def _begun(event: Event, task: Task, now: datetime) -> Stretch:
     worker = f"{client} ({event.actor_name})" if client else event.actor_name
     who = event.session.public_id if event.session else event.actor_name
     return Stretch(task, worker, who, event.created_at, max(end, event.created_at), outcome)
-
-
-def _outcome(event: Event) -> str:
-    """The status after the event that ended a stretch; another claim counts as a release."""
-    if event.verb == Verb.COMPLETE:
-        became = event.after.get("status")
-        return str(became) if became in OUTCOMES else Status.COMPLETED
-    return _ENDS.get(event.verb, Status.PENDING)
 
 
 def _rows(tasks: dict[str, Task], stretches: list[Stretch]) -> list[Row]:

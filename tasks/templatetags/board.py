@@ -80,7 +80,7 @@ def happened(event: Event) -> str:
 
 @register.filter
 def changes(event: Event) -> list[tuple[str, str, str]]:
-    names = [*event.before, *(name for name in event.after if name not in event.before)]
+    names = event.before | event.after
     found = [(name, _value(name, event.before.get(name)), _value(name, event.after.get(name))) for name in names]
     return [
         (_NAMED.get(name, name.replace("_", " ")), before, after) for name, before, after in found if before != after

@@ -23,7 +23,6 @@ from tasks.selectors.find import candidates, chosen
 from tasks.services.edit import Changes
 from tasks.services.edit import edit as change
 from tasks.views import edit_form
-from tasks.views.edit_form import Typed
 from tasks.views.errors import errors_by_field
 
 EVENTS_SHOWN = 10
@@ -40,7 +39,7 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponseBase:
     return _save(request, found, typed)
 
 
-def _save(request: HttpRequest, task: Task, typed: Typed) -> HttpResponseBase:
+def _save(request: HttpRequest, task: Task, typed: edit_form.Typed) -> HttpResponseBase:
     def require_unchanged(row: Task) -> None:
         if edit_form.seen_of(row) != typed.seen:
             raise Stale("The task changed while you were editing.", next="Review the changes, then save again.")
@@ -61,7 +60,7 @@ def _save(request: HttpRequest, task: Task, typed: Typed) -> HttpResponseBase:
     return came_from(request, reverse("task", args=[task.public_id]))
 
 
-def _changes(task: Task, typed: Typed) -> Changes:
+def _changes(task: Task, typed: edit_form.Typed) -> Changes:
     unknown = [part for part in typed.terms if not chosen(task, [part])]
     if unknown:
         raise invalid([{"at": "find", "problem": f"“{unknown[0]}” is not a task id; choose tasks in the results"}])
@@ -80,7 +79,9 @@ def _events_since(task: Task, seen: str) -> list[Event]:
     return list(events.order_by("-id")[:EVENTS_SHOWN])
 
 
-def _form(request: HttpRequest, task: Task, typed: Typed, error: OrchestratorError | None = None) -> HttpResponse:
+def _form(
+    request: HttpRequest, task: Task, typed: edit_form.Typed, error: OrchestratorError | None = None
+) -> HttpResponse:
     events: list[Event] = []
     now: dict[str, str] = {}
     errors = errors_by_field(error)

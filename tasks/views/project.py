@@ -26,11 +26,8 @@ def projects(request: HttpRequest) -> HttpResponse:
     facts = {"rows": rows, "is_owner": Scope.ADMIN in scopes_of(request.user)}
     if not rows.items and rows.page == 1:
         return render(request, "tasks/welcome.html", facts)
-    return render(
-        request,
-        "tasks/home.html",
-        {**facts, "glance": home.glance(row.project for row in rows.items), "now": timezone.now()},
-    )
+    facts |= {"glance": home.glance(row.project for row in rows.items), "now": timezone.now()}
+    return render(request, "tasks/home.html", facts)
 
 
 @page
