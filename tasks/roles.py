@@ -55,13 +55,8 @@ class Catalogue:
             return []
         near = difflib.get_close_matches(str(name), self.roles, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        return [
-            {
-                "at": at,
-                "problem": f"{str(name)[:64]!r} is not a specialist of this project{hint}",
-                "allowed": sorted(self.roles),
-            }
-        ]
+        wrong = f"{str(name)[:64]!r} is not a specialist of this project{hint}"
+        return [{"at": at, "problem": wrong, "allowed": sorted(self.roles)}]
 
 
 Parsed = tuple[list[Role], list[str]]  # the valid roles of a file, and a line for each problem

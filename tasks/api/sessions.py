@@ -91,5 +91,4 @@ class SessionViews(ProjectApi):
         return self.visible(Session.objects.select_related("project"))
 
     def _session(self, session_id: str) -> Session:
-        found: Session = self.one(self._rows(), "session", session_id)
-        return found
+        return self.one(self._rows(), "session", session_id)

@@ -51,8 +51,8 @@ def add(task: Task, needs: Sequence[Task]) -> list[Task]:
     return fresh
 
 
-def remove(task: Task, needs: Sequence[Task]) -> list[Task]:
-    """Remove dependencies, and return them.
+def remove(task: Task, needs: Sequence[Task]) -> None:
+    """Remove dependencies.
 
     Call it in the transaction of the change. Raises Conflict where one of them is not the task's own.
     """
@@ -65,7 +65,6 @@ def remove(task: Task, needs: Sequence[Task]) -> list[Task]:
     Dependency.objects.filter(task=task, depends_on__in=needs, inherited_from__isnull=True).delete()
     Dependency.objects.filter(inherited_from=task, depends_on__in=needs).delete()
     readiness.refresh_by_keys({task.pk, *descendants_of([task.pk])})
-    return list(needs)
 
 
 def inherited_from(parent: Task) -> list[tuple[int, int]]:

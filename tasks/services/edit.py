@@ -79,8 +79,8 @@ def _check(columns: dict[str, Any], catalogue: Catalogue) -> None:
 def _relink(task: Task, changes: Changes) -> dict[str, Any]:
     linked: dict[str, Any] = {}
     if changes.remove_dependencies:
-        removed = dependencies.remove(task, changes.remove_dependencies)
-        linked["removed_dependencies"] = [need.public_id for need in removed]
+        dependencies.remove(task, changes.remove_dependencies)
+        linked["removed_dependencies"] = [need.public_id for need in changes.remove_dependencies]
     if changes.add_dependencies:
         added = dependencies.add(task, changes.add_dependencies)
         linked["added_dependencies"] = [need.public_id for need in added]

@@ -41,8 +41,7 @@ def run_once(
             f"idempotency_key: must have 1 to {KEY_LIMIT} characters.", next="Use a new UUID for every new call."
         )
     digest = fingerprint(request)
-    known = recall(project=project, operation=operation, key=key, digest=digest)
-    if known is not None:
+    if (known := recall(project=project, operation=operation, key=key, digest=digest)) is not None:
         return known
     try:
         with transaction.atomic():

@@ -125,8 +125,6 @@ def free_everywhere() -> int:
     for project in Project.objects.order_by("id"):  # one by one, since the index begins with the project
         while freed := len(free_run_out(project=project)):
             total += freed
-            if freed < SWEEP_LIMIT:
-                break
     return total
 
 

@@ -46,8 +46,7 @@ TOUCH_EVERY = timedelta(minutes=1)  # a session is touched at most this often, s
 def open_session(
     *, project: Project, principal: Principal, connection_id: str, client_name: str = "", client_version: str = ""
 ) -> tuple[Session, bool]:
-    found = open_one(connection_id, project)
-    if found:
+    if found := open_one(connection_id, project):
         # Calls of a connection belong to the session that it opened last.
         _select({"selected_at": timezone.now()}, pk=found.pk)
         return found, False

@@ -63,7 +63,12 @@ def move(
         changes["started_at"] = now
     before = task.status
     changes["is_ready"] = task.is_leaf and to in CLAIMABLE and not has_open_dependencies(task)
-    _update_if_unchanged(task, changes)
+    if not _unchanged(changes, pk=task.pk, status=before, lease_number=task.lease_number):
+        raise Conflict(
+            f"{task.public_id} was changed at the same time.", next="Read it again and decide.", hint=Hint.SEE_TASK
+        )
+    for name, value in changes.items():
+        setattr(task, name, value)
     if Status.COMPLETED in (before, to):
         readiness.refresh_dependents(task=task)
     events.record(
@@ -75,12 +80,3 @@ def move(
         after={"status": to.value, **(note or {})},
     )
     return task
-
-
-def _update_if_unchanged(task: Task, changes: dict[str, Any]) -> None:
-    if not _unchanged(changes, pk=task.pk, status=task.status, lease_number=task.lease_number):
-        raise Conflict(
-            f"{task.public_id} was changed at the same time.", next="Read it again and decide.", hint=Hint.SEE_TASK
-        )
-    for name, value in changes.items():
-        setattr(task, name, value)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from maintenance.registry import jobs
+from maintenance.registry import MINUTE, jobs
 from maintenance.services.run import get_job, run
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.kernel.errors import OrchestratorError
@@ -22,8 +22,7 @@ class Command(BaseCommand):
         """Run it even where the worker has suspended it: a person wants to see what happens."""
         if name is None:
             for job in jobs().values():
-                minutes = int(job.every.total_seconds() // 60)
-                self.stdout.write(f"{job.name:20} every {minutes} min   {job.purpose}")
+                self.stdout.write(f"{job.name:20} every {job.every // MINUTE} min   {job.purpose}")
             return
         try:
             get_job(name)
