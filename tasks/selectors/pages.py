@@ -8,7 +8,7 @@ from functools import cache
 
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Invalid
-from tasks.choices import FINISHED, Status
+from tasks.choices import Status
 from tasks.models import Project, Task, TaskQuerySet
 
 ORDER = (
@@ -80,10 +80,6 @@ def in_tree_order(tasks: TaskQuerySet, *, after: str | None, limit: int) -> Page
             raise _no_cursor()
         tasks = tasks.filter(position__gt=int(after))
     return Page(list(tasks.order_by("position", "pk")[:limit]), lambda task: str(task.position))
-
-
-def unfinished() -> list[str]:
-    return [status.value for status in ORDER if status not in FINISHED]
 
 
 def _place(cursor: str | None) -> tuple[int, int]:

@@ -35,9 +35,8 @@ def duration(project: Project) -> timedelta:
 
 def is_holder(task: Task, actor: Actor) -> bool:
     """Whether the actor's session holds the lease, expired or not."""
-    if task.status != Status.ACTIVE or not task.is_leaf:
-        return False
-    return actor.session is not None and task.lease_session_id == actor.session.pk
+    is_held = task.status == Status.ACTIVE and task.is_leaf
+    return is_held and actor.session is not None and task.lease_session_id == actor.session.pk
 
 
 def _proves_itself(task: Task, actor: Actor, lease_number: int | None) -> bool:

@@ -153,18 +153,20 @@ def _resolve_one(
 
 
 def _cycle(draft: list[Draft]) -> list[_Problem]:
-    edges: dict[int, list[int]] = {}
+    sorter: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(range(len(draft)), ()))
+    needs: dict[int, list[int]] = {}
     for index, entry in enumerate(draft):
-        own = [need for need in entry.needs if isinstance(need, int)]
-        edges[index] = own + (edges[entry.parent][:] if entry.parent is not None else [])
-    waits = {index: list(needs) for index, needs in edges.items()}
+        inherited = [] if entry.parent is None else needs[entry.parent]
+        needs[index] = [need for need in entry.needs if isinstance(need, int)] + inherited
+        for need in needs[index]:
+            sorter.add(need, index)  # turned round, so that a cycle is named from a task to what it waits for
     for index, entry in enumerate(draft):
         if entry.parent is not None:
-            waits[entry.parent].append(index)
+            sorter.add(index, entry.parent)  # a group waits for its subtasks
     try:
-        TopologicalSorter(waits).prepare()
+        sorter.prepare()
     except CycleError as error:
-        cycle = [draft[index] for index in reversed(error.args[1])]  # from the dependent to what it waits for
+        cycle = [draft[index] for index in error.args[1]]
         names = [entry.spec.key or entry.spec.title for entry in cycle[:12]]
         words = "dependency cycle: " + " → ".join(name[:64] for name in names)
         return [{"at": f"{cycle[0].place}.dependencies", "problem": words}]

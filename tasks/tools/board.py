@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -26,7 +26,7 @@ from tasks.services.caller import Caller
 from tasks.services.edit import Changes
 from tasks.services.effect import Effect
 from tasks.services.idempotency import run_once
-from tasks.state_machine import possible_for
+from tasks.state_machine import UNFINISHED, possible_for
 
 Answer = dict[str, Any]
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def get_status(caller: Caller, given: GetStatus) -> Answer:
 
 def _of_project(project: Project, given: GetStatus) -> Answer:
     by_status = counts.of_project(project, specialist=given.specialist_type)
-    wanted = [status for status in _statuses(given) if status in by_status]
+    shown = [given.status] if given.status else Status.values if given.include_completed else UNFINISHED
+    wanted = [status for status in by_status if status in shown]
     page = pages.by_attention(
         project,
         specialist=given.specialist_type,
@@ -86,18 +87,12 @@ def _of_project(project: Project, given: GetStatus) -> Answer:
     return {"counts": by_status, "total": total, **_page(page, given)}
 
 
-def _statuses(given: GetStatus) -> Sequence[str]:
-    if given.status is not None:
-        return [given.status]
-    return Status.values if given.include_completed else pages.unfinished()
-
-
 def _of_plan(plan: Task, given: GetStatus) -> Answer:
     tree = Task.objects.within(plan).on_board()
     if not plan.is_plan:
         tree = tree.filter(pk__in=sorted(descendants_of([plan.pk]))[:BELOW_LIMIT])
     if given.status is not None:
-        tree = tree.filter(status__in=_statuses(given))
+        tree = tree.filter(status=given.status)
     if given.specialist_type is not None:
         tree = tree.filter(specialist=given.specialist_type)
     page = pages.in_tree_order(tree, after=given.cursor, limit=given.limit + 1)
