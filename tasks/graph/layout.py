@@ -104,7 +104,7 @@ def _place(part: Layered, areas: Sequence[tuple[int, int]], size: Size) -> _Plac
 def _tops(part: Layered, heights: list[int], gap: int) -> list[int]:
     tops = [0] * part.items
     left, right = neighbours_of(part.lines, part.items)
-    apart: list[list[int]] = [[]] * part.items
+    apart: list[list[int]] = [[]] * part.items  # the first time, items lie one below the other
     for linked in (apart, left, right, left):
         for layer in reversed(part.layers) if linked is right else part.layers:
             desired = [_desired(item, linked[item], tops, heights) for item in layer]
