@@ -53,19 +53,23 @@ def _word(status: str) -> str:
 def bar(counts: Counts) -> SafeString:
     """Draw the number of tasks by status; in SVG, because the CSP rejects widths in style attributes."""
     label = f"{counts.done:,} of {counts.total:,} completed"
+    return format_html(
+        '<svg class="bar" role="img" aria-label="{}" preserveAspectRatio="none"><title>{}</title>{}</svg>',
+        label,
+        ", ".join(f"{number:,} {_word(status).lower()}" for status, number in counts.states) or "no tasks",
+        format_html_join("", '<rect class="{}" x="{}%" width="{}%" height="100%"/>', _segments(counts)),
+    )
+
+
+def _segments(counts: Counts) -> list[tuple[str, str, str]]:
     order = [Status.COMPLETED, *(status for status in Status if status not in _AT_THE_ENDS), Status.PENDING]
     segments, start = [], 0.0
     for status in order:
         width = 100 * counts.by_status.get(status, 0) / (counts.total or 1)
         if width:
-            segments.append((status.value, f"{start:.2f}", f"{width:.2f}"))
+            segments.append((str(status), f"{start:.2f}", f"{width:.2f}"))
             start += width
-    return format_html(
-        '<svg class="bar" role="img" aria-label="{}" preserveAspectRatio="none"><title>{}</title>{}</svg>',
-        label,
-        ", ".join(f"{number:,} {_word(status).lower()}" for status, number in counts.states) or "no tasks",
-        format_html_join("", '<rect class="{}" x="{}%" width="{}%" height="100%"/>', segments),
-    )
+    return segments
 
 
 _AT_THE_ENDS = (Status.COMPLETED, Status.PENDING, Status.CANCELLED)
