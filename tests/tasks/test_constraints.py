@@ -10,8 +10,6 @@ from django.db import IntegrityError, transaction
 
 from artifacts.models import INLINE_LIMIT, Artifact, ArtifactPath, ArtifactVersion, Content
 from tasks.choices import Verb
-from tasks.events import build
-from tasks.identity.actor import Actor
 from tasks.models import Dependency, Event, IdempotencyKey, Project, Session, Specialist, Task
 from tests.factories import make_plan, make_project, make_session, make_task
 
@@ -106,7 +104,7 @@ def test_values_that_cannot_be_are_refused() -> None:
         ArtifactVersion(artifact=artifact, number=0, content=content, actor_name="x"),
         ArtifactPath(artifact=artifact, project=project, path="/etc/passwd"),
         ArtifactPath(artifact=artifact, project=project, path=""),
-        build(actor=Actor(kind="ghost", name="x"), verb=Verb.PLAN, project=project),
+        Event(project=project, actor_kind="ghost", actor_name="x", verb=Verb.PLAN),
     ]
     for row in wrong:
         with pytest.raises(IntegrityError), transaction.atomic():
