@@ -184,8 +184,9 @@ class Upload(models.Model):
 
 class ReviewCommentQuerySet(models.QuerySet["ReviewComment"]):
     def unsent(self, task: Task) -> ReviewCommentQuerySet:
-        """The drafts that the next verdict on a task sends, in order."""
-        return self.filter(task=task, sent_at__isnull=True).order_by("id")
+        """The drafts that the next verdict on a task sends, in order, with what names their places."""
+        rows = self.filter(task=task, sent_at__isnull=True).order_by("id")
+        return rows.prefetch_related("version__artifact__paths")
 
 
 class ReviewComment(models.Model):

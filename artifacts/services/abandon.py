@@ -23,19 +23,15 @@ def abandon_uploads() -> int:
     now = timezone.now()
     idle = Upload.objects.filter(state=UploadState.OPEN, last_append_at__lt=now - KEEP_OPEN)
     aborted = idle.update(state=UploadState.ABORTED)
-    _remove_files()
+    names = staging.names()
+    for start in range(0, len(names), BATCH):
+        some = names[start : start + BATCH]
+        # An upload's row comes before its file, so that none of these is too young.
+        open_ones = Upload.objects.filter(public_id__in=some, state=UploadState.OPEN)
+        for name in set(some) - set(open_ones.values_list("public_id", flat=True)):
+            staging.discard(name)
     needed = Q(state=UploadState.COMMITTED) & ~Q(task__status__in=DONE)
     ended = Upload.objects.exclude(state=UploadState.OPEN).filter(last_append_at__lt=now - REMEMBER).exclude(needed)
     while keys := list(ended.values_list("pk", flat=True)[:BATCH]):
         Upload.objects.filter(pk__in=keys).delete()
     return aborted
-
-
-def _remove_files() -> None:
-    """Remove the files of uploads that have ended. An upload's row comes before its file, so that none is too young."""
-    names = staging.names()
-    for start in range(0, len(names), BATCH):
-        some = names[start : start + BATCH]
-        open_ones = Upload.objects.filter(public_id__in=some, state=UploadState.OPEN)
-        for name in set(some) - set(open_ones.values_list("public_id", flat=True)):
-            staging.discard(name)

@@ -43,7 +43,9 @@ def comment(
         raise Invalid("text: a comment is required.", next="Write one and retry.")
     require_texts(reason=text)
     line, end_line = _lines(task, version, line, end_line)
-    quote = _quote(version, line) if version is not None and line is not None else ""
+    quote = ""
+    if version is not None and line is not None:  # nothing of a line that is too long to read
+        quote = storable(slices.lines(version.content, line - 1, 1, most=_LONGEST_LINE).text.strip())[:_QUOTED]
     with transaction.atomic():
         held = locked(task)
         if held.archived_at is not None:
@@ -51,7 +53,7 @@ def comment(
         made = ReviewComment(
             task=held, version=version, line=line, end_line=end_line, quote=quote, text=text, author=actor.name
         )
-        _require_fit([*_unsent(held), made])
+        _require_fit([*ReviewComment.objects.unsent(held), made])
         made.save(force_insert=True)
         events.record(actor=actor, verb=Verb.COMMENT, project=held.project_id, task=held, after=_facts(made))
     return made
@@ -85,7 +87,7 @@ def _lines(
     if line is None:
         return None, None
     end_line = line if end_line is None else end_line
-    total = _count(version)
+    total = (version.content.size_lines or 0) if version else 0
     if not 1 <= line <= end_line <= total:
         said = f"lines {line:,} to {end_line:,}: " if line != end_line else f"line {line:,}: "
         raise Invalid(
@@ -93,20 +95,6 @@ def _lines(
             next="Send existing lines in ascending order, or none.",
         )
     return line, end_line
-
-
-def _count(version: ArtifactVersion | None) -> int:
-    return (version.content.size_lines or 0) if version else 0
-
-
-def _quote(version: ArtifactVersion, line: int) -> str:
-    """Return the beginning of a line; nothing of one that is too long to read."""
-    text = slices.lines(version.content, line - 1, 1, most=_LONGEST_LINE).text
-    return storable(text.strip())[:_QUOTED]
-
-
-def _unsent(task: Task) -> list[ReviewComment]:
-    return list(ReviewComment.objects.unsent(task).prefetch_related("version__artifact__paths"))
 
 
 def _require_fit(comments: list[ReviewComment]) -> None:

@@ -110,7 +110,13 @@ def _packed(upload: Upload) -> Prepared:
             writer.write(chunk)
             if upload.expected_sha256:
                 digest.update(chunk)
-        _require_announced(upload, digest.hexdigest())
+        found = digest.hexdigest()
+        if upload.expected_sha256 not in ("", found):
+            raise Conflict(
+                f"What arrived in {upload.public_id} is not what was announced: its sha256 is {found}.",
+                next="Abort it and begin again.",
+                details={"sha256": found, "expected_sha256": upload.expected_sha256},
+            )
         return writer.finish()
 
 
@@ -130,12 +136,3 @@ def _require_whole(upload: Upload) -> None:
         raise wrong_offset(upload, f"It is incomplete: {upload.expected_size:,} bytes were announced;")
     if not upload.received:
         raise Invalid(f"{upload.public_id} is empty.", next="Append its bytes first, from offset=0 on.")
-
-
-def _require_announced(upload: Upload, found: str) -> None:
-    if upload.expected_sha256 not in ("", found):
-        raise Conflict(
-            f"What arrived in {upload.public_id} is not what was announced: its sha256 is {found}.",
-            next="Abort it and begin again.",
-            details={"sha256": found, "expected_sha256": upload.expected_sha256},
-        )

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from artifacts import paths, storage
-from artifacts.models import ArtifactVersion, Kind, Upload
+from artifacts.models import ArtifactVersion, Kind
 from artifacts.search import index
 from artifacts.selectors.artifacts import upload_by_id
 from artifacts.services.commit import Arrived, commit_locked, prepare_upload
@@ -125,7 +125,13 @@ def _arrive(
         _require_may_end(task, request.seen)
         return [_take_in(task, actor, request.file, request.kind, logical_paths)]
     uploads = [upload_by_id(task.project, each) for each in request.upload_ids]
-    return _prepare_uploads(task, actor, uploads, request.lease_number)
+    for upload in uploads:
+        if upload.task_id != task.pk:
+            raise Invalid(
+                f"upload_ids: {upload.public_id} belongs to {upload.task.public_id}.",
+                next="Send only uploads of this task.",
+            )
+    return [prepare_upload(upload, actor=actor, lease_number=request.lease_number) for upload in uploads]
 
 
 def deliver(prepared: PreparedDelivery) -> Delivery:
@@ -207,28 +213,14 @@ def _content_problems(request: DeliveryRequest, *, is_optional: bool) -> list[di
 
 
 def _upload_problems(request: DeliveryRequest) -> list[dict[str, Any]]:
-    problems: list[dict[str, Any]] = []
-    if request.text is not None:
-        problems.append({"at": "detailed_work", "problem": "cannot be combined with upload_ids"})
-    if request.paths:
-        problems.append({"at": "file_paths", "problem": "were set when the uploads began; omit them"})
-    if request.expected_size is not None:
-        problems.append({"at": "expected_size", "problem": "is set when an upload begins; omit it"})
-    if len(request.upload_ids) > UPLOADS_LIMIT or len(set(request.upload_ids)) < len(request.upload_ids):
-        problems.append({"at": "upload_ids", "problem": f"must be up to {UPLOADS_LIMIT} different ids"})
-    return problems
-
-
-def _prepare_uploads(
-    task: Task, actor: Actor, uploads: Sequence[Upload], lease_number: int | None = None
-) -> list[Arrived]:
-    for upload in uploads:
-        if upload.task_id != task.pk:
-            raise Invalid(
-                f"upload_ids: {upload.public_id} belongs to {upload.task.public_id}.",
-                next="Send only uploads of this task.",
-            )
-    return [prepare_upload(upload, actor=actor, lease_number=lease_number) for upload in uploads]
+    has_bad_ids = not len(set(request.upload_ids)) == len(request.upload_ids) <= UPLOADS_LIMIT
+    checks = (
+        (request.text is not None, "detailed_work", "cannot be combined with upload_ids"),
+        (bool(request.paths), "file_paths", "were set when the uploads began; omit them"),
+        (request.expected_size is not None, "expected_size", "is set when an upload begins; omit it"),
+        (has_bad_ids, "upload_ids", f"must be up to {UPLOADS_LIMIT} different ids"),
+    )
+    return [{"at": at, "problem": problem} for is_wrong, at, problem in checks if is_wrong]
 
 
 def _require_may_end(task: Task, seen: str) -> None:

@@ -87,7 +87,9 @@ def write_file(
             root.set_time(file, time_ns_of(version))
             report.unchanged += 1
         else:
-            if seen.sha256 is not None and not _is_ours(known, file, seen.sha256):
+            # Ours to replace is what we wrote there, and what the project has a version with.
+            ours = ArtifactVersion.objects.filter(artifact__project=known.project, content__sha256=seen.sha256)
+            if seen.sha256 not in (None, known.sha256(file)) and not ours.exists():
                 seen = when_changed(root, file)
             root.write(file, chunks_of(version), time_ns_of(version), over=seen)
             report.written += 1
@@ -132,10 +134,3 @@ def os_failure(error: OSError, where: str) -> Transient | Invalid:
 
 def _leave(root: Root, file: str) -> Seen:
     raise InTheWay(file, "a file that was not exported, or was changed since,")
-
-
-def _is_ours(known: Manifest, file: str, sha256: str) -> bool:
-    """Whether these bytes may be replaced: we wrote them there, or the project has a version with them."""
-    if known.sha256(file) == sha256:
-        return True
-    return ArtifactVersion.objects.filter(artifact__project=known.project, content__sha256=sha256).exists()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
-from artifacts.models import ArtifactVersion, ReviewComment
+from artifacts.models import ReviewComment
 from orchestrator_site.kernel.limits import LIMITS
 from orchestrator_site.kernel.text import shortened
 from tasks.models import Task
@@ -21,7 +21,7 @@ def take_comments(task: Task, words: str) -> tuple[str, int]:
 
     Call it with the task's row locked, in the transaction of the verdict, whose rollback unsends them.
     """
-    unsent = list(ReviewComment.objects.unsent(task).prefetch_related("version__artifact__paths"))
+    unsent = list(ReviewComment.objects.unsent(task))
     if unsent:
         keys = [comment.pk for comment in unsent]
         ReviewComment.objects.filter(pk__in=keys, sent_at__isnull=True).update(sent_at=timezone.now())
@@ -29,7 +29,6 @@ def take_comments(task: Task, words: str) -> tuple[str, int]:
 
 
 def count_unsent(task: Task) -> int:
-    """Return how many drafts the next verdict on a task sends."""
     return ReviewComment.objects.unsent(task).count()
 
 
@@ -39,19 +38,12 @@ def composed(words: str, comments: Sequence[ReviewComment]) -> str:
 
 
 def _said(comment: ReviewComment) -> str:
-    if comment.version is None:
+    version = comment.version
+    if version is None:
         return comment.text
+    path = "".join(f", {each.path}" for each in version.artifact.paths.all()[:1])
     lines = f" {comment.lines}" if comment.lines else ""
-    quote = f": {_code(comment.quote)}" if comment.quote else ":"
-    return f"{_named(comment.version)}{lines}{quote}\n" + "\n".join(f"  {line}" for line in comment.text.split("\n"))
-
-
-def _named(version: ArtifactVersion) -> str:
-    paths = version.artifact.paths.all()[:1]
-    return f"{version.artifact.public_id} v{version.number}" + (f", {paths[0].path}" if paths else "")
-
-
-def _code(quote: str) -> str:
-    """Quote a line of code, which may contain backticks."""
-    line = shortened(quote, _QUOTED)
-    return f"`` {line} ``" if "`" in line else f"`{line}`"
+    code = shortened(comment.quote, _QUOTED)
+    quote = f" `` {code} ``" if "`" in code else f" `{code}`" if code else ""
+    text = "\n".join(f"  {line}" for line in comment.text.split("\n"))
+    return f"{version.artifact.public_id} v{version.number}{path}{lines}:{quote}\n{text}"

@@ -38,12 +38,7 @@ def store_artifact(
     `paths` are normalised, and determine the media type where none is given; `beside` are the keys of artifacts that
     this is delivered together with. Call it in the transaction of the delivery, with the task's row locked.
     """
-    artifact = _same_artifact(task, paths, beside)
-    if artifact is None:
-        artifact = _create(task, kind, summary, paths)
-    else:
-        _next_version(artifact, kind, summary)
-        _add_paths(artifact, paths)
+    artifact = _artifact_for(task, kind, summary, paths, beside)
     version = ArtifactVersion(
         artifact=artifact,
         number=artifact.version,
@@ -76,23 +71,17 @@ def _same_artifact(task: Task, paths: Sequence[str], beside: Collection[int]) ->
     return same[0] if same else within[0] if len(within) == 1 else None
 
 
-def _create(task: Task, kind: str, summary: str, paths: Sequence[str]) -> Artifact:
-    artifact = Artifact(public_id=ids.artifact_id(), project_id=task.project_id, task=task, kind=kind, summary=summary)
-    insert(artifact)
-    _add_paths(artifact, paths)
+def _artifact_for(task: Task, kind: str, summary: str, paths: Sequence[str], beside: Collection[int]) -> Artifact:
+    project = task.project_id
+    artifact = _same_artifact(task, paths, beside)
+    if artifact is None:
+        artifact = Artifact(public_id=ids.artifact_id(), project_id=project, task=task, kind=kind, summary=summary)
+        insert(artifact)
+    else:
+        artifact.version += 1
+        artifact.kind, artifact.summary, artifact.updated_at = kind, summary, timezone.now()
+        artifact.save(update_fields=["version", "kind", "summary", "updated_at"])
+    if paths:
+        rows = [ArtifactPath(artifact=artifact, project_id=project, path=path) for path in paths]
+        ArtifactPath.objects.bulk_create(rows, ignore_conflicts=True)
     return artifact
-
-
-def _next_version(artifact: Artifact, kind: str, summary: str) -> None:
-    artifact.version += 1
-    artifact.kind = kind
-    artifact.summary = summary
-    artifact.updated_at = timezone.now()
-    artifact.save(update_fields=["version", "kind", "summary", "updated_at"])
-
-
-def _add_paths(artifact: Artifact, paths: Sequence[str]) -> None:
-    if not paths:
-        return
-    rows = [ArtifactPath(artifact=artifact, project_id=artifact.project_id, path=path) for path in paths]
-    ArtifactPath.objects.bulk_create(rows, ignore_conflicts=True)

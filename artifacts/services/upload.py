@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from io import FileIO
 from typing import Any
 
 from django.conf import settings
@@ -80,8 +79,10 @@ def append(*, upload: Upload, offset: int, data: bytes) -> Upload:
         read_again(upload, "received", "state")
         require_fits(upload, offset, len(data))
         staging.require_bytes(handle, upload.public_id, upload.received)
-        fresh = _what_is_new(upload, handle, offset, data)
-        if fresh:
+        known = upload.received - offset
+        if known and not staging.is_there(handle, offset, data[:known]):
+            raise wrong_offset(upload, f"Other bytes were received at offset {offset:,} before.")
+        if fresh := data[known:]:
             staging.write(handle, upload.received, fresh)
             _acknowledge(upload, len(fresh))
     return upload
@@ -202,14 +203,6 @@ def _require_free_slot(project_id: int) -> None:
             next="Commit or abort some of them. Idle ones are aborted after a day.",
             details={"limit": limit},
         )
-
-
-def _what_is_new(upload: Upload, handle: FileIO, offset: int, data: bytes) -> bytes:
-    """Return the bytes of a part that follow the acknowledged ones; the others must be the same."""
-    known = upload.received - offset
-    if known and not staging.is_there(handle, offset, data[:known]):
-        raise wrong_offset(upload, f"Other bytes were received at offset {offset:,} before.")
-    return data[known:]
 
 
 def _acknowledge(upload: Upload, size: int) -> None:
