@@ -16,7 +16,7 @@ from artifacts.export.contents import folder_versions, versions_of
 from artifacts.export.filenames import ExportedVersion
 from artifacts.export.zip_stream import zip_answer
 from artifacts.models import Artifact, ArtifactPath
-from artifacts.selectors.tree import PATHLESS, Listing, folder_of, pathless_of
+from artifacts.selectors.tree import PATHLESS, folder_of
 from orchestrator_site.kernel.errors import Invalid, NotFound
 from orchestrator_site.rest.query_params import ChoiceParameter, IntegerParameter, Parameter
 from tasks.api.base import ProjectApi
@@ -54,8 +54,6 @@ class FolderShape(serializers.Serializer[Any]):
 
 
 class FileViews(ProjectApi):
-    """A project's logical paths, one folder at a time."""
-
     queryset = ArtifactPath.objects.all()
     answers = {"folder": FolderShape}
     parameters = {"folder": (PATH, PATHLESS_ONLY, PAGE_SIZE, CURSOR)}
@@ -63,64 +61,48 @@ class FileViews(ProjectApi):
     def folder(self, request: Request, project: str) -> Response:
         """List a folder of the tree of logical paths."""
         found, asked = self.project(project), request.query_params
-        page: dict[str, Any] = {
-            "limit": PAGE_SIZE.read(request) or LIMIT_DEFAULT,
-            "cursor": asked.get("cursor"),
-        }
-        listing = (
-            pathless_of(found, **page) if _is_pathless(request) else folder_of(found, asked.get("path", ""), **page)
-        )
+        limit, cursor = PAGE_SIZE.read(request) or LIMIT_DEFAULT, asked.get("cursor")
+        is_pathless = _is_pathless(request)
+        listing = folder_of(found, asked.get("path", ""), is_pathless=is_pathless, limit=limit, cursor=cursor)
+        rows = [{"type": "folder", "name": name, "path": f"{listing.path}{name}/"} for name in listing.folders]
+        rows += [{"type": "folder", "name": PATHLESS}] if listing.has_pathless else []
         url = request.build_absolute_uri()
-        return Response(
-            self.shape(
-                {
-                    "next": replace_query_param(url, "cursor", listing.cursor) if listing.cursor else None,
-                    "path": listing.path,
-                    "pathless": listing.has_pathless,
-                    "results": [*_folders(listing), *({"type": "file", **asdict(file)} for file in listing.files)],
-                }
-            )
-        )
+        page = {
+            "next": replace_query_param(url, "cursor", listing.cursor) if listing.cursor else None,
+            "path": listing.path,
+            "pathless": listing.has_pathless,
+            "results": [*rows, *({"type": "file", **asdict(file)} for file in listing.files)],
+        }
+        return Response(self.shape(page))
 
 
 class ZipViews(ProjectApi):
-    """The base of zips."""
-
     queryset = Artifact.objects.all()
     content_negotiation_class = Anything
     media_types = {"download": "application/zip"}
 
     def zipped(self, versions: list[ExportedVersion], name: str) -> HttpResponseBase:
-        """Stream a zip. Raises NotFound for an empty one."""
         if not versions:
             raise NotFound("Nothing was delivered there.", next="GET /api/v1/artifacts lists what was.")
         return zip_answer(self.request._request, versions, name)
 
-    def all_versions(self) -> bool:
-        """Whether older versions are asked for, too. Raises Invalid."""
-        return VERSIONS.read(self.request) == "all"
-
 
 class TaskZipViews(ZipViews):
-    """The artifacts of a task and everything below it."""
-
     parameters = {"download": (VERSIONS,)}
 
     def download(self, request: Request, task_id: str) -> HttpResponseBase:
         """Download the artifacts of a task or plan and everything below it as a zip."""
         found: Task = self.one(self.visible(Task.objects.all()), "task", task_id)
-        return self.zipped(versions_of(found, all_versions=self.all_versions()), found.public_id)
+        return self.zipped(versions_of(found, all_versions=VERSIONS.read(request) == "all"), found.public_id)
 
 
 class FolderZipViews(ZipViews):
-    """The artifacts in a folder and below it."""
-
     parameters = {"download": (PATH, PATHLESS_ONLY, VERSIONS)}
 
     def download(self, request: Request, project: str) -> HttpResponseBase:
         """Download a folder with everything below it, or the whole tree, as a zip."""
         found, path = self.project(project), request.query_params.get("path", "")
-        is_pathless, all_versions = _is_pathless(request), self.all_versions()
+        is_pathless, all_versions = _is_pathless(request), VERSIONS.read(request) == "all"
         return self.zipped(*folder_versions(found, path, is_pathless=is_pathless, all_versions=all_versions))
 
 
@@ -129,8 +111,3 @@ def _is_pathless(request: Request) -> bool:
     if asked == "true" and "path" in request.query_params:
         raise Invalid("path: cannot be combined with pathless=true.", next="Send one of the two.")
     return asked == "true"
-
-
-def _folders(listing: Listing) -> list[dict[str, Any]]:
-    rows = [{"type": "folder", "name": name, "path": f"{listing.path}{name}/"} for name in listing.folders]
-    return rows + ([{"type": "folder", "name": PATHLESS}] if listing.has_pathless else [])

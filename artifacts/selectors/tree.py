@@ -78,11 +78,15 @@ def folder_at(path: str) -> str:
         raise NotFound(f"There is no such folder: the path {error}.", next="Send a folder, as src/app/.") from error
 
 
-def folder_of(project: Project, path: str, *, limit: int, cursor: str | None = None) -> Listing:
-    """List a folder: what is directly in it, folders first, sorted by name.
+def folder_of(
+    project: Project, path: str, *, is_pathless: bool = False, limit: int, cursor: str | None = None
+) -> Listing:
+    """List a folder: what is directly in it, folders first, sorted by name; or the artifacts without a path.
 
     Raises Invalid for a bad cursor, NotFound where there is no such folder.
     """
+    if is_pathless:
+        return pathless_of(project, limit=limit, cursor=cursor)
     folder = folder_at(path)
     kind, key, name = _place(cursor)
     folders = _subfolders(project, folder, name, limit + 1) if kind == "folder" else []

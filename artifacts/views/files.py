@@ -11,7 +11,7 @@ from artifacts.export.contents import folder_versions, versions_of
 from artifacts.export.filenames import ExportedVersion
 from artifacts.export.zip_stream import zip_answer
 from artifacts.models import Kind
-from artifacts.selectors.tree import PATHLESS, folder_of, pathless_of
+from artifacts.selectors.tree import PATHLESS, folder_of
 from orchestrator_site.kernel.errors import NotFound
 from orchestrator_site.web.pages import page
 from tasks.identity.page import find_task
@@ -24,11 +24,7 @@ PER_PAGE = 100
 def folder(request: HttpRequest, slug: str, path: str = "") -> HttpResponse:
     project = get_object_or_404(Project, slug=slug)
     is_pathless, cursor = _is_pathless(request), request.GET.get("cursor")
-    listing = (
-        pathless_of(project, limit=PER_PAGE, cursor=cursor)
-        if is_pathless
-        else folder_of(project, path, limit=PER_PAGE, cursor=cursor)
-    )
+    listing = folder_of(project, path, is_pathless=is_pathless, limit=PER_PAGE, cursor=cursor)
     of = {"pathless": "true"} if is_pathless else {}
     context = {
         "project": project,
