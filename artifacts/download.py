@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from itertools import chain
 
 from asgiref.sync import sync_to_async
@@ -14,19 +13,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.utils.http import content_disposition_header
 
 from artifacts import storage
+from artifacts.media_types import BYTES
 from artifacts.models import Artifact, ArtifactVersion
 from orchestrator_site.rest.etags import is_known
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _RANGE = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII | re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The bytes that are sent: from `start` up to and excluding `stop`."""
-
-    start: int
-    stop: int
 
 
 def download(request: HttpRequest, artifact: Artifact, version: ArtifactVersion) -> HttpResponseBase:
@@ -40,26 +32,28 @@ def download(request: HttpRequest, artifact: Artifact, version: ArtifactVersion)
         return HttpResponseNotModified(headers={"ETag": etag})
     size = version.content.size_bytes
     span = _span(request, etag, size)
-    if span is not None and span.start >= span.stop:
+    if span is not None and not span:
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}", "ETag": etag})
-    headers, media_type = _headers(artifact, version, etag, span), _media_type(version)
+    headers = _headers(artifact, version, etag, span)
     status = 200 if span is None else 206
     if request.method == "HEAD":
-        return HttpResponse(status=status, content_type=media_type, headers=headers)
+        return HttpResponse(status=status, headers=headers)
     # The last piece is held back until everything is verified, so that no damaged file is complete.
-    is_part = span not in (None, Span(0, size))
+    is_part = span is not None and span != range(size)
     checked = storage.stretch(version.content, span.start, span.stop) if span and is_part else _held_back(version)
-    first = next(checked)  # missing or damaged bytes are found before the response begins
-    stream = _stream(request, first, checked)
-    return StreamingHttpResponse(stream, status=status, content_type=media_type, headers=headers)
+    return StreamingHttpResponse(streamed(request, checked), status=status, headers=headers)
 
 
 def streamed(request: HttpRequest, chunks: Iterator[bytes]) -> Iterator[bytes] | AsyncIterator[bytes]:
-    """Return chunks, of which there is at least one, as a response streams them; an early failure is raised here."""
-    return _stream(request, next(chunks), chunks)
+    """Return chunks, of which there is at least one, as the server reads them; an early failure is raised here.
+
+    Under ASGI, Django would collect a plain iterator first.
+    """
+    first = next(chunks)
+    return _asynchronously(first, chunks) if isinstance(request, ASGIRequest) else chain([first], chunks)
 
 
-def _span(request: HttpRequest, etag: str, size: int) -> Span | None:
+def _span(request: HttpRequest, etag: str, size: int) -> range | None:
     """Read the requested range; None for everything: no range, several, an invalid one, or one of other bytes."""
     if request.method != "GET" or request.headers.get("If-Range", etag) != etag:
         return None
@@ -68,10 +62,10 @@ def _span(request: HttpRequest, etag: str, size: int) -> Span | None:
         return None
     first, last = found.groups()
     if not first:
-        return Span(max(size - int(last), 0), size) if int(last) else Span(size, size)
+        return range(max(size - int(last), 0), size)
     if last and int(last) < int(first):
         return None
-    return Span(int(first), min(int(last) + 1, size) if last else size)
+    return range(int(first), min(int(last) + 1, size) if last else size)
 
 
 def _held_back(version: ArtifactVersion) -> Iterator[bytes]:
@@ -83,35 +77,25 @@ def _held_back(version: ArtifactVersion) -> Iterator[bytes]:
     yield held
 
 
-def _stream(request: HttpRequest, first: bytes, rest: Iterator[bytes]) -> Iterator[bytes] | AsyncIterator[bytes]:
-    """Return chunks as the server reads them: under ASGI, Django would collect a plain iterator first."""
-    return _asynchronously(first, rest) if isinstance(request, ASGIRequest) else chain([first], rest)
-
-
 async def _asynchronously(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:
     chunk: bytes | None = first
     while chunk is not None:
         yield chunk
-        chunk = await sync_to_async(_next)(rest)
+        chunk = await sync_to_async(lambda: next(rest, None))()
 
 
-def _next(chunks: Iterator[bytes]) -> bytes | None:
-    return next(chunks, None)
-
-
-def _media_type(version: ArtifactVersion) -> str:
-    if not _MEDIA_TYPE.fullmatch(version.media_type):
-        return "application/octet-stream"
-    return f"{version.media_type}; charset=utf-8" if version.media_type.startswith("text/") else version.media_type
-
-
-def _headers(artifact: Artifact, version: ArtifactVersion, etag: str, span: Span | None) -> dict[str, str]:
+def _headers(artifact: Artifact, version: ArtifactVersion, etag: str, span: range | None) -> dict[str, str]:
     """Have the browser save the bytes, which are not trusted, and never run or show them on this site."""
     size = version.content.size_bytes
+    media_type = version.media_type if _MEDIA_TYPE.fullmatch(version.media_type) else BYTES
+    paths = artifact.paths.all()
+    name = paths[0].path.rpartition("/")[2] if paths else f"{artifact.public_id}-v{version.number}.md"
+    name = plain_name(name) or artifact.public_id
     part = {"Content-Range": f"bytes {span.start}-{span.stop - 1}/{size}"} if span else {}
     return {
-        "Content-Disposition": content_disposition_header(True, _file_name(artifact, version)) or "attachment",
-        "Content-Length": str(span.stop - span.start if span else size),
+        "Content-Type": f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type,
+        "Content-Disposition": content_disposition_header(True, name) or "attachment",
+        "Content-Length": str(len(span) if span else size),
         "Content-Security-Policy": "sandbox",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "private, no-cache",
@@ -119,12 +103,6 @@ def _headers(artifact: Artifact, version: ArtifactVersion, etag: str, span: Span
         "ETag": etag,
         **part,
     }
-
-
-def _file_name(artifact: Artifact, version: ArtifactVersion) -> str:
-    paths = [path.path for path in artifact.paths.all()]
-    name = paths[0].rsplit("/", 1)[-1] if paths else f"{artifact.public_id}-v{version.number}.md"
-    return plain_name(name) or artifact.public_id
 
 
 def plain_name(name: str) -> str:
