@@ -53,7 +53,6 @@ class CompleteSubtask(Arguments):
     arguments=CompleteSubtask,
 )
 def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
-    """Prepare the delivery outside the transaction, then deliver it."""
     actor = caller.actor(given.session_id)
     request = DeliveryRequest(
         summary=given.summary,
@@ -79,9 +78,12 @@ def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
 
 
 def _delivered(done: Delivery, given: CompleteSubtask, warnings: list[str]) -> Answer:
-    task = done.completion.task
-    plan = _plan_of(task)
-    following = _next_task(task)
+    task, parent = done.completion.task, done.completion.task.parent
+    if parent is not None and parent.is_plan:
+        plan = parent  # which completing has just read
+    else:
+        plan = Task.objects.only("public_id", "status", "parent", "root").get(pk=task.plan_id)
+    following = _ready_in_plan.first(plan=task.plan_id) or _ready_in_project.first(project=task.project_id)
     return {
         "status": task.status,
         "artifact_info": info_of(done.versions[0]) if done.versions else None,
@@ -103,18 +105,6 @@ _ready_in_plan = Compiled(
 _ready_in_project = Compiled(
     lambda project: Task.objects.ready().filter(project=project).only("public_id", "title", "specialist")[:1]
 )
-
-
-def _plan_of(task: Task) -> Task:
-    """Return the plan; where it is the parent, completing has just read it."""
-    if task.parent is not None and task.parent.is_plan:
-        return task.parent
-    return Task.objects.only("public_id", "status", "parent", "root").get(pk=task.plan_id)
-
-
-def _next_task(task: Task) -> Task | None:
-    """Return the best ready task of the same plan, else of the project."""
-    return _ready_in_plan.first(plan=task.plan_id) or _ready_in_project.first(project=task.project_id)
 
 
 def _next_step(task: Task, plan: Task, following: Task | None) -> str:
@@ -184,11 +174,14 @@ def artifact_whole(caller: Caller, id: str) -> str | bytes:
     title="Version of an artifact",
     description="A whole artifact in one version.",
     mime_type="text/plain",
-    complete=lambda caller, name, typed, chosen: _versions_or_ids(caller, name, typed, chosen),
+    complete=lambda caller, name, typed, chosen: (
+        artifacts.versions_beginning(caller.project(), chosen.get("id", ""), typed)
+        if name == "n"
+        else artifacts.ids_beginning(caller.project(), typed)
+    ),
     project_of=lambda caller, id, n: _version(caller, id, n).artifact.project,
 )
 def version_whole(caller: Caller, id: str, n: str) -> str | bytes:
-    """Return any version. Raises NotFound."""
     return _whole(_version(caller, id, n))
 
 
@@ -209,13 +202,6 @@ def _version(caller: Caller, id: str, n: str) -> ArtifactVersion:
     if not (n.isascii() and n.isdigit() and len(n) <= 9):
         raise NotFound(f"{id} has no version {n[:64]!r}.", next=f"It has versions 1 to {artifact.version}.")
     return artifacts.version_of(artifact, int(n))
-
-
-def _versions_or_ids(caller: Caller, name: str, typed: str, chosen: dict[str, str]) -> list[str]:
-    """Complete ids, and the versions of the chosen one."""
-    if name != "n":
-        return artifacts.ids_beginning(caller.project(), typed)
-    return artifacts.versions_beginning(caller.project(), chosen.get("id", ""), typed)
 
 
 def _artifact(caller: Caller, id: str) -> Artifact:

@@ -13,7 +13,7 @@ from orchestrator_site.kernel.errors import invalid
 from orchestrator_site.kernel.text import shortened, within_bytes
 from orchestrator_site.mcp.registry import Arguments, tool
 from tasks import serializers
-from tasks.models import Project, Task
+from tasks.models import Project
 from tasks.selectors.find import task_by_id
 from tasks.services.caller import Caller
 
@@ -49,9 +49,8 @@ class Search(Arguments):
 )
 def search_tool(caller: Caller, given: Search) -> Answer:
     project = caller.session(given.session_id).project
-    inside = given.in_artifact is not None
-    found = _inside(project, given) if inside else _everywhere(project, given)
-    hits = serializers.within(found.hits, _place if inside else _hit)
+    found = _found(project, given)
+    hits = serializers.within(found.hits, _hit if given.in_artifact is None else _place)
     cursor = found.cursor_after(len(hits))
     return {
         "hits": hits,
@@ -62,17 +61,15 @@ def search_tool(caller: Caller, given: Search) -> Answer:
     }
 
 
-def _inside(project: Project, given: Search) -> Found:
-    if given.kinds or given.task_id is not None:
+def _found(project: Project, given: Search) -> Found:
+    query, kinds, limit, cursor = given.query, given.kinds, given.limit, given.cursor
+    if given.in_artifact is None:
+        task = task_by_id(project, given.task_id) if given.task_id is not None else None
+        return search(query, project=project, kinds=kinds, task=task, limit=limit, cursor=cursor)
+    if kinds or given.task_id is not None:
         problem = {"at": "in_artifact", "problem": "cannot be combined with kinds or task_id"}
         raise invalid([problem], next="Omit them.")
-    artifact = artifact_by_id(project, given.in_artifact or "")
-    return search_inside(given.query, artifact, limit=given.limit, cursor=given.cursor)
-
-
-def _everywhere(project: Project, given: Search) -> Found:
-    task = task_by_id(project, given.task_id) if given.task_id is not None else None
-    return search(given.query, project=project, kinds=given.kinds, task=task, limit=given.limit, cursor=given.cursor)
+    return search_inside(query, artifact_by_id(project, given.in_artifact), limit=limit, cursor=cursor)
 
 
 def _hit(hit: Hit) -> Answer:
@@ -118,7 +115,7 @@ class ListArtifacts(Arguments):
 )
 def list_artifacts(caller: Caller, given: ListArtifacts) -> Answer:
     project = caller.session(given.session_id).project
-    task: Task | None = task_by_id(project, given.task_id) if given.task_id is not None else None
+    task = task_by_id(project, given.task_id) if given.task_id is not None else None
     page = artifacts_of(project, task=task, path=given.path, kinds=given.kinds, limit=given.limit, cursor=given.cursor)
     rows = serializers.within(page.rows, _row)
     cursor = page.cursor_after(len(rows))

@@ -133,20 +133,14 @@ def _status(actor: Actor, given: StoreArtifact) -> Answer:
         stored = {"artifact_info": info_of(upload.version)} if upload.version else {}
         return {**_row(upload), **stored, **_standing(upload)}
     task = task_by_id(actor.project, given.task_id) if given.task_id else None
+    after = "0" if given.cursor is None else given.cursor
+    if not (after.isascii() and after.isdigit() and len(after) <= 18):
+        raise Invalid("cursor: invalid cursor.", next="Send a cursor from the same call.")
     found = open_uploads(actor.project, task)
-    page = list(found.filter(pk__gt=_after(given.cursor))[: PAGE + 1])
+    page = list(found.filter(pk__gt=int(after))[: PAGE + 1])
     rows = serializers.within(page[:PAGE], _row)
     more = {"cursor": str(page[len(rows) - 1].pk), "next": "Send the cursor for more."} if len(rows) < len(page) else {}
     return {"uploads": rows, "total": found.count(), **more}
-
-
-def _after(cursor: str | None) -> int:
-    """Return the key after which a page begins. Raises Invalid."""
-    if cursor is None:
-        return 0
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-        raise Invalid("cursor: invalid cursor.", next="Send a cursor from the same call.")
-    return int(cursor)
 
 
 def _commit(actor: Actor, given: StoreArtifact) -> Answer:
@@ -198,15 +192,11 @@ def _require_arguments(given: StoreArtifact) -> None:
     parts = (given.text is not None) + (given.base64 is not None)
     if parts > 1 or (given.action == "append" and not parts):
         problems.append({"at": "text", "problem": f"send either text or base64 to {given.action}"})
-    problems += [{"at": name, "problem": f"is not for {given.action}"} for name in _ignored(given)]
+    others = _LIMITED - _TAKEN.get(given.action, set())
+    sent = given.model_dump(include=others, exclude_defaults=True)
+    problems += [{"at": name, "problem": f"is not for {given.action}"} for name in sorted(sent) if sent[name]]
     if problems:
         raise invalid(problems, next=NOTHING_CHANGED)
-
-
-def _ignored(given: StoreArtifact) -> list[str]:
-    others = sorted(_LIMITED - _TAKEN.get(given.action, set()))
-    said = given.model_dump(include=set(others), exclude_defaults=True)
-    return [name for name in others if said.get(name)]
 
 
 def _upload(actor: Actor, given: StoreArtifact) -> Upload:
@@ -215,7 +205,17 @@ def _upload(actor: Actor, given: StoreArtifact) -> Upload:
 
 def _part(given: StoreArtifact) -> bytes:
     """Return the bytes of a part. Raises Invalid for bad Unicode or base64, TooLarge above the limit."""
-    part = _of_text(given.text) if given.text is not None else _of_base64(given.base64 or "")
+    if given.text is not None:
+        if why := without_bytes(given.text):
+            raise invalid([{"at": "text", "problem": why}], next="Send valid Unicode, or base64.")
+        part = given.text.encode()
+    else:
+        try:
+            part = b64decode("".join((given.base64 or "").split()), validate=True)  # encoders break lines
+        except (binascii.Error, ValueError) as error:
+            raise invalid(
+                [{"at": "base64", "problem": f"invalid base64: {error}"}], next="Fix it and retry."
+            ) from error
     if len(part) > PART_LIMIT:
         raise TooLarge(
             f"The part has {len(part):,} bytes; the limit is {PART_LIMIT:,}.",
@@ -223,19 +223,6 @@ def _part(given: StoreArtifact) -> bytes:
             details={"limit_bytes": PART_LIMIT},
         )
     return part
-
-
-def _of_text(text: str) -> bytes:
-    if why := without_bytes(text):
-        raise invalid([{"at": "text", "problem": why}], next="Send valid Unicode, or base64.")
-    return text.encode()
-
-
-def _of_base64(text: str) -> bytes:
-    try:
-        return b64decode("".join(text.split()), validate=True)  # encoders break lines
-    except (binascii.Error, ValueError) as error:
-        raise invalid([{"at": "base64", "problem": f"invalid base64: {error}"}], next="Fix it and retry.") from error
 
 
 def _standing(upload: Upload) -> Answer:
