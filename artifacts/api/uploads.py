@@ -106,13 +106,10 @@ class Unread(BaseParser):
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Return no fields."""
         return {}
 
 
 class UploadViews(TaskApi):
-    """Uploads by their id."""
-
     queryset = Upload.objects.all()  # type: ignore[assignment]
     serializer_class = UploadShape  # type: ignore[assignment]
     filterset_class = UploadFilters
@@ -178,7 +175,7 @@ class UploadViews(TaskApi):
         upload = self.upload(upload_id)
         self.actor(upload.project)
         try:
-            _append(request._request, upload, _offset_in(request))
+            _append(request._request, upload)
         except Conflict as error:
             upload.refresh_from_db()
             return Problem(error, error.status, _headers(upload)).response(request._request)
@@ -205,21 +202,24 @@ class UploadViews(TaskApi):
         return self.once(produce, project=upload.project)
 
     def uploads(self) -> QuerySet[Upload]:
-        """Return the visible uploads."""
         rows = Upload.objects.select_related("project", "task", "version__artifact", "version__content")
         return self.visible(rows.defer("version__content__data"))
 
     def upload(self, public_id: str) -> Upload:
-        """Return an upload. Raises NotFound."""
         return self.one(self.uploads(), "upload", public_id)
 
     def rows(self) -> QuerySet[Task]:
-        """Return the visible tasks."""
         return self.visible(Task.objects.select_related("project"))
 
 
-def _append(request: HttpRequest, upload: Upload, offset: int) -> None:
-    length = request.META.get("CONTENT_LENGTH") or "0"
+def _append(request: HttpRequest, upload: Upload) -> None:
+    text = request.headers.get("Upload-Offset", "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 16):
+        raise invalid(
+            [{"at": "Upload-Offset", "problem": "must be a number of bytes"}],
+            next="Send the Upload-Offset of HEAD or of the last response.",
+        )
+    offset, length = int(text), request.META.get("CONTENT_LENGTH") or "0"
     if length.isdigit():  # refuse what does not fit before it is sent
         services.require_fits(upload, offset, int(length))
         staging.require_room(int(length))
@@ -234,16 +234,6 @@ def _pieces(request: HttpRequest) -> Iterator[bytes]:
     yield piece
     while piece := request.read(PIECE):
         yield piece
-
-
-def _offset_in(request: Request) -> int:
-    text = request.headers.get("Upload-Offset", "")
-    if not (text.isascii() and text.isdigit() and len(text) <= 16):
-        raise invalid(
-            [{"at": "Upload-Offset", "problem": "must be a number of bytes"}],
-            next="Send the Upload-Offset of HEAD or of the last response.",
-        )
-    return int(text)
 
 
 def _headers(upload: Upload) -> dict[str, str]:
