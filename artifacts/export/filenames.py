@@ -59,11 +59,12 @@ class PlacedFile:
 def place_files(versions: Iterable[ExportedVersion], *, taken: Iterable[str] = ()) -> list[PlacedFile]:
     """Give each version its files, sorted by name; `taken` names at the top are left to others."""
     others = {_key(name) for name in taken}
-    claims = [
-        PlacedFile(_numbered(_safe_path(path, others), version), path, version)
-        for version in versions
-        for path in version.paths or (f"{version.task_id}/{version.artifact_id}{extension_of(version.media_type)}",)
-    ]
+    claims: list[PlacedFile] = []
+    for version in versions:
+        named = version.paths or (f"{version.task_id}/{version.artifact_id}{extension_of(version.media_type)}",)
+        for path in named:
+            file = _safe_path(path, others)
+            claims.append(PlacedFile(file if version.is_latest else marked(file, f"~v{version.number}"), path, version))
     claims.sort(key=lambda claim: (not claim.version.is_latest, -claim.version.place, claim.path))
     used = {key for claim in claims for key in _folders(claim.file)}
     placed, displaced = list[PlacedFile](), list[PlacedFile]()
@@ -80,9 +81,10 @@ def safe_name(name: str, mark: str) -> str:
     return safe if safe == name else marked(safe, mark)
 
 
-def marked(name: str, mark: str) -> str:
-    """Put a mark before the suffix of a name, so that it still opens with the right program."""
-    return _fitted(name, mark, MARKED_BYTES)
+def marked(file: str, mark: str) -> str:
+    """Put a mark before the suffix of a file's name, so that it still opens with the right program."""
+    folder, slash, name = file.rpartition("/")
+    return folder + slash + _fitted(name, mark, MARKED_BYTES)
 
 
 def _safe_path(path: str, others: set[str]) -> str:
@@ -92,17 +94,10 @@ def _safe_path(path: str, others: set[str]) -> str:
     return "/".join([f"_{top}" if is_taken else top, *below])
 
 
-def _numbered(file: str, version: ExportedVersion) -> str:
-    """Put the number of an earlier version before the suffix."""
-    folder, slash, name = file.rpartition("/")
-    return file if version.is_latest else folder + slash + marked(name, f"~v{version.number}")
-
-
 def _beside(claim: PlacedFile, used: set[str]) -> str:
     """Return a free name beside the one that cannot be had."""
-    folder, slash, name = claim.file.rpartition("/")
     marks = (f"~{claim.version.artifact_id}{f'~{number}' if number > 1 else ''}" for number in count(1))
-    return next(file for mark in marks if _take(file := folder + slash + marked(name, mark), used))
+    return next(file for mark in marks if _take(file := marked(claim.file, mark), used))
 
 
 def _take(file: str, used: set[str]) -> bool:

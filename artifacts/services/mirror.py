@@ -137,11 +137,10 @@ def _is_unchanged(root: Root, placed: PlacedFile) -> bool:
 
 def _keep_beside(root: Root, file: str) -> Seen:
     """Rename a file that a person changed, by its bytes."""
-    folder, slash, name = file.rpartition("/")
     sha256, number = root.look(file).sha256 or "", 1
-    beside = marked(name, f"~changed-{sha256[:12]}")
-    while root.look(folder + slash + beside).sha256 not in (None, sha256):
+    beside = marked(file, f"~changed-{sha256[:12]}")
+    while root.look(beside).sha256 not in (None, sha256):
         number += 1
-        beside = marked(name, f"~changed-{sha256[:12]}-{number}")
-    root.rename(file, beside)
+        beside = marked(file, f"~changed-{sha256[:12]}-{number}")
+    root.rename(file, beside.rpartition("/")[2])
     return Seen()
