@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
-from artifacts.models import SearchDocument
+from artifacts.models import Artifact, SearchDocument
 from tasks.models import Task
 
 PIECE = 16_000
@@ -18,17 +17,6 @@ PARTS = 128
 TITLE_LIMIT = 1_000
 _CUT_WITHIN = 200
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedArtifact:
-    """What is indexed of an artifact besides its text."""
-
-    key: int
-    public_id: str
-    kind: str
-    summary: str
-    paths: tuple[str, ...]
 
 
 def owner_of(*, task: int | None = None, artifact: int | None = None) -> int:
@@ -51,16 +39,16 @@ def of_task(task: Task) -> SearchDocument:
 
 
 def of_artifact(
-    artifact: IndexedArtifact, task: Task, pieces: Iterable[tuple[int, int, str]]
+    artifact: Artifact, paths: Sequence[str], task: Task, pieces: Iterable[tuple[int, int, str]]
 ) -> Iterator[SearchDocument]:
     """Yield a document for each piece (its part, its offset, its text); part 0 describes the artifact."""
-    title = f"{' '.join(artifact.paths)} {task.title}"[:TITLE_LIMIT]
+    title = f"{' '.join(paths)} {task.title}"[:TITLE_LIMIT]
     for part, offset, text in pieces:
         yield SearchDocument(
-            id=owner_of(artifact=artifact.key) * PARTS + part,
+            id=owner_of(artifact=artifact.pk) * PARTS + part,
             project_id=task.project_id,
             task_id=task.pk,
-            artifact_id=artifact.key,
+            artifact_id=artifact.pk,
             kind=artifact.kind,
             scope=f"{_scope(task, artifact.kind)} kartifact",
             offset=offset,
@@ -69,9 +57,9 @@ def of_artifact(
         )
 
 
-def head_of(artifact: IndexedArtifact) -> tuple[int, int, str]:
+def head_of(artifact: Artifact, paths: Sequence[str]) -> tuple[int, int, str]:
     """Return the piece that describes an artifact; its paths are in the title as far as they fit."""
-    return 0, 0, "\n".join(filter(None, (artifact.summary, artifact.public_id, "\n".join(artifact.paths))))[: 4 * PIECE]
+    return 0, 0, "\n".join(filter(None, (artifact.summary, artifact.public_id, *paths)))[: 4 * PIECE]
 
 
 def cut(chunks: Iterable[str]) -> Iterator[tuple[int, int, str]]:
@@ -80,7 +68,8 @@ def cut(chunks: Iterable[str]) -> Iterator[tuple[int, int, str]]:
     for chunk in chunks:
         rest += chunk
         while len(rest) > PIECE and part <= PIECES:
-            end = _end(rest)
+            near = (place for place in range(PIECE, PIECE - _CUT_WITHIN, -1) if rest[place].isspace())
+            end = next(near, PIECE)
             yield part, offset, rest[:end]
             part, offset, rest = part + 1, offset + end, rest[end:]
         if part > PIECES:
@@ -92,13 +81,6 @@ def cut(chunks: Iterable[str]) -> Iterator[tuple[int, int, str]]:
 def plain(text: str) -> str:
     """Replace control characters, which also mark hits, with spaces; all others keep their places."""
     return _CONTROL.sub(" ", text)
-
-
-def _end(text: str) -> int:
-    for place in range(PIECE, PIECE - _CUT_WITHIN, -1):
-        if text[place].isspace():
-            return place
-    return PIECE
 
 
 def _scope(task: Task, kind: str) -> str:

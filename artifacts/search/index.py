@@ -6,7 +6,7 @@ import codecs
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from time import monotonic
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from artifacts import storage
 from artifacts.models import Artifact, ArtifactVersion, Content, SearchBacklog, SearchDocument
 from artifacts.search import documents
-from artifacts.search.documents import PARTS, IndexedArtifact, owner_of
+from artifacts.search.documents import PARTS, owner_of
 from artifacts.storage import Damaged, Unreadable
 from orchestrator_site.kernel.batch import Batch
 from tasks.models import Task
@@ -37,13 +37,13 @@ _READ_FOR_TASK = ("public_id", "project", "root", "title", "description", "conte
 def index_tasks(tasks: Sequence[Task], *, renamed: bool = False) -> None:
     """Write the words of tasks. Call it in the transaction of the change, with their rows locked."""
     _write(documents.of_task(task) for task in tasks)
-    if renamed:
-        _index_artifacts_of([task.pk for task in tasks])
+    if renamed:  # artifacts are found by these names too
+        found = Artifact.objects.filter(task__in=[task.pk for task in tasks]).values_list("pk", flat=True)
+        _index_later([owner_of(artifact=key) for key in found])
 
 
-def _index_artifacts_of(tasks: Sequence[int]) -> None:
-    """Index the artifacts of renamed tasks again after the transaction, since they are found by those names too."""
-    owners = [owner_of(artifact=key) for key in Artifact.objects.filter(task__in=tasks).values_list("pk", flat=True)]
+def _index_later(owners: list[int]) -> None:
+    """Index artifacts after the transaction."""
     note(owners)
     for owner in owners:
         transaction.on_commit(partial(catch_up_with, owner), robust=True)
@@ -55,20 +55,16 @@ def index_artifact(version: ArtifactVersion, *, task: Task, paths: Sequence[str]
     Content that is stored in a file is read after the transaction: it may be long, and block all other writers.
     """
     artifact, content = version.artifact, version.content
-    about = IndexedArtifact(artifact.pk, artifact.public_id, artifact.kind, artifact.summary, tuple(paths))
-    is_long = content.data is None and _is_text(content)
-    pieces = [documents.head_of(about), *([] if is_long else documents.cut(_texts(content)))]
+    is_long = content.data is None and content.size_chars is not None
+    pieces = [documents.head_of(artifact, paths), *([] if is_long else documents.cut(_texts(content)))]
     if artifact.version > 1:
         _forget(artifact.pk, first=len(pieces))
-    _write(documents.of_artifact(about, task, pieces))
+    _write(documents.of_artifact(artifact, paths, task, pieces))
     if is_long:
-        owner = owner_of(artifact=artifact.pk)
-        note([owner])
-        transaction.on_commit(partial(catch_up_with, owner), robust=True)
+        _index_later([owner_of(artifact=artifact.pk)])
 
 
 def note(owners: Iterable[int]) -> None:
-    """Note tasks and artifacts that are still to be indexed."""
     SearchBacklog.objects.bulk_create([SearchBacklog(owner) for owner in owners], ignore_conflicts=True)
 
 
@@ -111,9 +107,9 @@ def catch_up_with(owner: int) -> None:
     if artifact is None or version is None:
         SearchBacklog.objects.filter(owner=owner).delete()
         return
-    paths = tuple(artifact.paths.values_list("path", flat=True))
-    about = IndexedArtifact(artifact.pk, artifact.public_id, artifact.kind, artifact.summary, paths)
-    found = documents.of_artifact(about, artifact.task, _pieces(about, version))
+    paths = list(artifact.paths.values_list("path", flat=True))
+    head = documents.head_of(artifact, paths)
+    found = documents.of_artifact(artifact, paths, artifact.task, chain([head], _pieces(artifact, version)))
     last = 0
     while batch := list(islice(found, _PIECES_TOGETHER)):
         last = batch[-1].pk
@@ -145,25 +141,20 @@ def _catch_up_with_tasks(keys: list[int]) -> None:
         SearchBacklog.objects.filter(owner__in=[owner_of(task=key) for key in keys if key not in left]).delete()
 
 
-def _pieces(about: IndexedArtifact, version: ArtifactVersion) -> Iterator[tuple[int, int, str]]:
-    yield documents.head_of(about)
+def _pieces(artifact: Artifact, version: ArtifactVersion) -> Iterator[tuple[int, int, str]]:
     try:
         yield from documents.cut(_texts(version.content))
     except (Damaged, Unreadable, UnicodeDecodeError):  # reading and verifying report it
-        logger.warning("The text of %s could not be indexed: its stored bytes cannot be read.", about.public_id)
+        logger.warning("The text of %s could not be indexed: its stored bytes cannot be read.", artifact.public_id)
 
 
 def _texts(content: Content) -> Iterator[str]:
     """Yield a text in chunks; nothing of binary content."""
-    if not _is_text(content):
+    if content.size_chars is None:
         return
     decoder = codecs.getincrementaldecoder("utf-8")()
     for chunk in storage.chunks(content):
         yield decoder.decode(chunk)
-
-
-def _is_text(content: Content) -> bool:
-    return content.size_chars is not None
 
 
 def _write(found: Iterable[SearchDocument]) -> None:
