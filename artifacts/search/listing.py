@@ -16,13 +16,18 @@ from tasks.selectors.descendants import descendants_of
 
 _BELOW = 5_000
 _LAST_KEY = 2**63 - 1
-_COLUMNS = ("pk", "public_id", "task__public_id", "kind", "version", "summary")
+_COLUMNS = (
+    "artifact_id", "artifact__public_id", "artifact__task__public_id", "artifact__kind", "number", "artifact__summary",
+    "content__size_chars", "content__size_bytes",
+)  # fmt: skip
+"""The last fields of Listed, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
     """An artifact in its latest version; `size_chars` is None for binary content."""
 
+    paths: tuple[str, ...]
     key: int
     artifact_id: str
     task_id: str
@@ -31,7 +36,6 @@ class Listed:
     summary: str
     size_chars: int | None
     size_bytes: int
-    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +81,12 @@ def _keys(rows: QuerySet[Artifact]) -> QuerySet[Artifact, int]:
 
 
 def _listed(keys: list[int]) -> list[Listed]:
-    rows = Artifact.objects.filter(pk__in=keys).order_by("-pk").values_list(*_COLUMNS)
-    versions = ArtifactVersion.objects.filter(artifact__in=keys, number=F("artifact__version")).order_by()
-    facts = versions.values_list("artifact_id", "content__size_chars", "content__size_bytes")
-    sizes = {key: (chars, size) for key, chars, size in facts}
+    latest = ArtifactVersion.objects.filter(artifact__in=keys, number=F("artifact__version"))
     paths: dict[int, list[str]] = {}
     for key, path in ArtifactPath.objects.filter(artifact__in=keys).order_by("id").values_list("artifact_id", "path"):
         paths.setdefault(key, []).append(path)
-    return [
-        Listed(key, public_id, task_id, kind, version, summary, *sizes[key], tuple(paths.get(key, ())))
-        for key, public_id, task_id, kind, version, summary in rows
-    ]
+    rows = latest.order_by("-artifact_id").values_list(*_COLUMNS)
+    return [Listed(tuple(paths.get(key, ())), key, *fields) for key, *fields in rows]
 
 
 def _of_task(rows: QuerySet[Artifact], task: Task) -> QuerySet[Artifact]:
