@@ -12,9 +12,8 @@ from typing import Any, Protocol
 
 from django.db import connection
 
-from artifacts.search import query_parser
 from artifacts.search.documents import PARTS
-from artifacts.search.query_parser import Term
+from artifacts.search.query_parser import Term, without_signs
 
 START, STOP = "\x02", "\x03"
 """What surrounds hits in a marked text; documents hold neither."""
@@ -49,8 +48,6 @@ class Ranked:
 
 
 class Engine(Protocol):
-    """What a database is asked."""
-
     def expression(self, terms: Sequence[Term], *, every: bool) -> str:
         """Return terms as this database understands them; empty where they hold nothing that is indexed."""
 
@@ -85,7 +82,8 @@ class Sqlite:
 
     def expression(self, terms: Sequence[Term], *, every: bool) -> str:
         """Return the terms as phrases, which nothing in them can break out of."""
-        return query_parser.for_sqlite(terms, every=every)
+        parts = [f'"{" ".join(term.words)}"{"*" * term.begins}' for term in terms if term.words]
+        return (" AND " if every else " OR ").join(parts)
 
     def ranked(self, expression: str, within: Within, *, after: Place | None, limit: int) -> list[Ranked]:
         """Rank by BM25, titles four times as heavy."""
@@ -108,11 +106,9 @@ class Sqlite:
 
 
 class Postgresql:
-    """tsvector and GIN, filters by columns."""
-
     def expression(self, terms: Sequence[Term], *, every: bool) -> str:
-        """Return the terms as quoted words."""
-        return query_parser.for_postgresql(terms, every=every)
+        phrases = [(" <-> ".join(f"'{word}'" for word in term.words), term.begins) for term in terms if term.words]
+        return (" & " if every else " | ").join(f"({words}{':*' * begins})" for words, begins in phrases)
 
     def ranked(self, expression: str, within: Within, *, after: Place | None, limit: int) -> list[Ranked]:
         """Rank by frequency and weight; the sign is turned, because smaller is better here."""
@@ -132,12 +128,11 @@ class Postgresql:
             FROM unnest(%s::bigint[], %s::text[]) AS given (id, body)
         """
         options = f'HighlightAll=true, StartSel="{START}", StopSel="{STOP}"'
-        shown = [_LONG.sub(_filled, query_parser.without_signs(body)) for body in bodies.values()]
+        shown = [_LONG.sub(_filled, without_signs(body)) for body in bodies.values()]
         return dict(_rows(statement, [expression, options, list(bodies), shown]))
 
 
 def engine() -> Engine:
-    """Return the index of the database that is used."""
     return Sqlite() if connection.vendor == "sqlite" else Postgresql()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from string import punctuation
 
@@ -54,19 +53,5 @@ def terms_of(query: str) -> list[Term]:
     return list(found.values())
 
 
-def for_sqlite(terms: Sequence[Term], *, every: bool) -> str:
-    """Return an expression of FTS5 for its words; empty where there are none."""
-    parts = [f'"{" ".join(term.words)}"{"*" * term.begins}' for term in terms if term.words]
-    return (" AND " if every else " OR ").join(parts)
-
-
-def for_postgresql(terms: Sequence[Term], *, every: bool) -> str:
-    """Return a query that `to_tsquery` accepts; empty where there are no words."""
-    phrases = [(" <-> ".join(f"'{word}'" for word in term.words), ":*" * term.begins) for term in terms if term.words]
-    parts = [f"({words}{begins})" for words, begins in phrases]
-    return (" & " if every else " | ").join(parts)
-
-
 def without_signs(text: str) -> str:
-    """Replace punctuation with spaces."""
     return text.translate(_SIGNS)
