@@ -21,8 +21,6 @@ _ID = re.compile(r"[A-Za-z][\w-]{3,99}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Expert:
-    """A specialist and a project that has it."""
-
     role: Role
     project: Project
 
@@ -47,8 +45,6 @@ class Few:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What was found by name or id."""
-
     exact: list[Any] = field(default_factory=list)
     projects: Few = field(default_factory=Few)
     specialists: Few = field(default_factory=Few)
@@ -64,10 +60,14 @@ def named(text: str, *, project: Project | None, kind: str) -> Named:
     """Return what has a string in its name, in one project or in all; `kind` is one of KINDS, empty for all."""
     asked = [kind] if kind else list(KINDS)
     size = MANY if kind else FEW
+    projects = Project.objects.filter(Q(name__icontains=text) | Q(slug__icontains=text)).order_by("name", "id")
+    projects = projects.filter(pk=project.pk) if project else projects
+    sessions = Session.objects.filter(Q(client_name__icontains=text) | Q(public_id__startswith=text))
+    sessions = _within(sessions, project).select_related("project").order_by("-id")
     return Named(
-        projects=_few(_projects(text, project), size) if "project" in asked else Few(),
+        projects=_few(projects, size) if "project" in asked else Few(),
         specialists=_experts(text, project, size) if "specialist" in asked else Few(),
-        sessions=_few(_sessions(text, project), size) if "session" in asked else Few(),
+        sessions=_few(sessions, size) if "session" in asked else Few(),
     )
 
 
@@ -97,37 +97,17 @@ def _few(rows: QuerySet[Any], size: int) -> Few:
     return Few(found[:size], min(total, COUNTED), total > COUNTED)
 
 
-def _projects(text: str, project: Project | None) -> QuerySet[Any]:
-    rows = Project.objects.filter(Q(name__icontains=text) | Q(slug__icontains=text)).order_by("name", "id")
-    return rows.filter(pk=project.pk) if project else rows
-
-
-def _sessions(text: str, project: Project | None) -> QuerySet[Any]:
-    bears = Q(client_name__icontains=text) | Q(public_id__startswith=text)
-    return _within(Session.objects.filter(bears), project).select_related("project").order_by("-id")
-
-
 def _experts(text: str, project: Project | None, size: int) -> Few:
     word = text.casefold()
-    if not NAME.fullmatch(word):
+    # Without a project, what all of them have is shown for the newest.
+    shown_for = (project or Project.objects.order_by("-id").first()) if NAME.fullmatch(word) else None
+    if shown_for is None:
         return Few()
-    if project:
-        roles = catalogue(project).roles
-        found = [Expert(roles[name], project) for name in sorted(roles) if word in name]
-    else:
-        found = _experts_anywhere(word)
+    roles = catalogue(project).roles
+    found = [Expert(roles[name], shown_for) for name in sorted(roles) if word in name]
+    if project is None:  # and what projects added, except in files
+        added = Specialist.objects.filter(name__contains=word, project__isnull=False).select_related("project")
+        for row in added[:MANY]:
+            if row.project:
+                found.append(Expert(Role(row.name, row.role_definition, source="project"), row.project))
     return Few(found[:size], len(found))
-
-
-def _experts_anywhere(word: str) -> list[Expert]:
-    """Return what all projects have, shown for the newest of them, and what projects added, except in files."""
-    newest = Project.objects.order_by("-id").first()
-    if newest is None:
-        return []
-    roles = catalogue(None).roles
-    common = [Expert(roles[name], newest) for name in sorted(roles) if word in name]
-    rows = Specialist.objects.filter(name__contains=word, project__isnull=False).select_related("project")
-    own = [
-        Expert(Role(row.name, row.role_definition, source="project"), row.project) for row in rows[:MANY] if row.project
-    ]
-    return [*common, *own]

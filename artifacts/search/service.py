@@ -149,9 +149,7 @@ def _found(question: str, expression: str, ranked: list[Ranked], limit: int, eve
 
 
 def _hit(document: SearchDocument, marked: str) -> Hit:
-    if document.artifact is None or document.pk % PARTS:
-        snippet = snippet_of(document.body, spans_of(marked, START, STOP), offset=document.offset)
-    else:  # its summary was found, so reading starts at the beginning
-        snippet = snippet_of(document.body, spans_of(marked, START, STOP))
+    snippet = snippet_of(document.body, spans_of(marked, START, STOP), offset=document.offset)
+    if document.artifact and not document.pk % PARTS:  # its summary was found, so reading starts at the beginning
         snippet = Snippet(0, snippet.pieces)
     return Hit(document.task, document.artifact, snippet)

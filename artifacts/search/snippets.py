@@ -23,7 +23,6 @@ class Snippet:
 
     @property
     def text(self) -> str:
-        """The words on one line."""
         return "".join(text for text, _ in self.pieces)
 
 
@@ -41,7 +40,10 @@ def spans_of(marked: str, start: str, stop: str) -> list[Span]:
 
 def snippet_of(body: str, spans: Sequence[Span], *, offset: int = 0) -> Snippet:
     """Show the place with the most hits; the beginning where there is none. `offset` is that of the body."""
-    begin = _start(body, _densest(spans[:_LOOKED_AT]))
+    hit = _densest(spans[:_LOOKED_AT])
+    begin = max(0, hit - _BEFORE)
+    if begin and (space := re.search(r"\s(?=\S)", body[begin:hit])):
+        begin += space.end()
     end = min(len(body), begin + SHOWN)
     pieces: list[tuple[str, bool]] = [("…", False)] if begin else []
     place = begin
@@ -61,10 +63,3 @@ def _densest(spans: Sequence[Span]) -> int:
         if number - first + 1 > most:
             best, most = spans[first][0], number - first + 1
     return best
-
-
-def _start(body: str, hit: int) -> int:
-    """Begin a little before a hit, after a space if there is one."""
-    begin = max(0, hit - _BEFORE)
-    space = re.search(r"\s(?=\S)", body[begin:hit])
-    return begin + space.end() if begin and space else begin
