@@ -30,6 +30,15 @@ class Readable(Protocol):
     def read(self, size: int) -> bytes: ...
 
 
+def exactly(handle: Readable, size: int) -> bytes:
+    """Read so many bytes, fewer only at the end: an object store returns what has arrived so far."""
+    parts = []
+    while size > 0 and (part := handle.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A stored file, and when it was written, in seconds since the epoch."""

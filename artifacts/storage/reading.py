@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from artifacts.models import Content
 from artifacts.storage.backends import content_store
-from artifacts.storage.base import Readable
+from artifacts.storage.base import exactly
 from artifacts.storage.block_index import Block, BrokenIndex, Index
 from orchestrator_site.kernel.errors import OrchestratorError
 
@@ -45,18 +45,12 @@ def verify_digest(content: Content) -> None:
 
 
 def text_of(content: Content) -> str:
-    """Return the whole delivered text, checked against its sha256.
-
-    Raises Damaged.
-    """
+    """Return the whole delivered text, checked against its sha256. Raises Damaged."""
     return b"".join(chunks(content)).decode("utf-8")
 
 
 def stretch(content: Content, start: int, stop: int) -> Iterator[bytes]:
-    """Yield the delivered bytes from `start` up to `stop` in order. Each block is checked before it is yielded.
-
-    Raises Damaged.
-    """
+    """Yield the delivered bytes from `start` up to `stop`, each block after it was checked. Raises Damaged."""
     if start >= stop:
         return
     if content.data is not None:
@@ -69,10 +63,7 @@ def stretch(content: Content, start: int, stop: int) -> Iterator[bytes]:
 
 
 def index_of(content: Content) -> Index:
-    """Return the index of a content; what is in its row counts as one block.
-
-    Raises Damaged.
-    """
+    """Return the index of a content; what is in its row counts as one block. Raises Damaged."""
     if content.data is not None:
         return Index([Block(0, 0, 0, 0), Block(content.size_bytes, content.size_chars or 0, 0, 0)])
     try:
@@ -82,7 +73,6 @@ def index_of(content: Content) -> Index:
 
 
 def damaged(content: Content, kind: type[Damaged] = Damaged) -> Damaged:
-    """Return the error for stored bytes that cannot be served."""
     return kind(
         "The stored bytes are missing or damaged.",
         next="Restore them from a backup of ORCHESTRATOR_HOME, or deliver the artifact again.",
@@ -97,7 +87,7 @@ def read_unverified(content: Content, chunk_size: int) -> Iterator[bytes]:
         return
     try:
         with content_store().open(content.stored_as) as handle:
-            while chunk := _exactly(handle, chunk_size):
+            while chunk := exactly(handle, chunk_size):
                 yield chunk
     except FileNotFoundError as error:
         raise damaged(content, Missing) from error
@@ -111,18 +101,9 @@ def _checked_blocks(content: Content, rows: list[Block]) -> Iterator[bytes]:
     try:
         with content_store().open(content.stored_as, rows[0].start, rows[-1].start) as handle:
             for block, following in pairwise(rows):
-                data = _exactly(handle, following.start - block.start)
+                data = exactly(handle, following.start - block.start)
                 if zlib.crc32(data) != block.crc:
                     raise damaged(content)
                 yield data
     except FileNotFoundError as error:
         raise damaged(content, Missing) from error
-
-
-def _exactly(handle: Readable, size: int) -> bytes:
-    """Read so many bytes, fewer only at the end: an object store returns what has arrived so far."""
-    parts = []
-    while size > 0 and (part := handle.read(size)):
-        parts.append(part)
-        size -= len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)

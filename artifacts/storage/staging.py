@@ -15,6 +15,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from artifacts.storage.base import exactly
 from orchestrator_site.kernel.errors import Conflict, OrchestratorError, Transient
 from orchestrator_site.kernel.files import sync_folder, try_lock
 from orchestrator_site.kernel.polling import poll
@@ -26,7 +27,6 @@ _FULL_NEXT = "Acknowledged bytes are kept. Free disk space or ask the person who
 
 
 def folder() -> Path:
-    """Return the folder of staged files."""
     return Path(settings.ORCHESTRATOR_HOME) / "staging"
 
 
@@ -42,7 +42,12 @@ def locked(public_id: str) -> Iterator[FileIO]:
     A crash frees the lock. Raises Transient where another process holds it for `PATIENCE_SECONDS`, or where the disk
     refuses.
     """
-    with _open(public_id) as handle:
+    try:
+        folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = os.open(path_of(public_id), os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+    except OSError as error:
+        raise _refused(error) from error
+    with FileIO(file, "r+") as handle:
         if not poll(lambda: try_lock(handle), seconds=PATIENCE_SECONDS, interval=POLL_SECONDS):
             raise Transient(
                 "Another process is receiving a part of this upload.", next="Ask for its status, then continue."
@@ -69,9 +74,8 @@ def write(handle: FileIO, offset: int, data: bytes) -> None:
 
 
 def is_there(handle: FileIO, offset: int, data: bytes) -> bool:
-    """Whether these very bytes are at an offset."""
     handle.seek(offset)
-    return _read_fully(handle, len(data)) == data
+    return exactly(handle, len(data)) == data
 
 
 def chunks(public_id: str, size: int) -> Iterator[bytes]:
@@ -127,24 +131,7 @@ def discard(public_id: str) -> None:
 
 
 def names() -> list[str]:
-    """Return the ids of staged files."""
     return sorted(path.name for path in folder().glob("upload_*"))
-
-
-def _open(public_id: str) -> FileIO:
-    try:
-        folder().mkdir(parents=True, exist_ok=True, mode=0o700)
-        return FileIO(os.open(path_of(public_id), os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600), "r+")
-    except OSError as error:
-        raise _refused(error) from error
-
-
-def _read_fully(handle: FileIO, size: int) -> bytes:
-    parts = []
-    while size and (part := handle.read(size)):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
 
 
 def _refused(error: OSError) -> Transient:
