@@ -23,10 +23,7 @@ class Lines:
 
 
 def characters(content: Content, offset: int, limit: int) -> str:
-    """Return exactly `limit` characters from `offset` on, fewer only at the end of the text.
-
-    Raises Damaged.
-    """
+    """Return exactly `limit` characters from `offset` on, fewer only at the end of the text. Raises Damaged."""
     index = index_of(content)
     begin = index.last_before(offset, "chars")
     # The last character may continue in the next block, with up to three bytes.
@@ -65,18 +62,9 @@ def lines(content: Content, offset: int, limit: int, *, most: int) -> Lines:
 
 
 def ends_before(content: Content, offset: int) -> int:
-    """Count the line ends in the first `offset` characters, reading only the block where they end.
-
-    Raises Damaged.
-    """
-    index = index_of(content)
-    begin = index.last_before(offset, "chars")
-    stop = min(index.first_after(offset, "chars").start + 3, content.size_bytes)
-    ends, left, decoder = begin.lines, offset - begin.chars, codecs.getincrementaldecoder("utf-8")()
-    for number, piece in enumerate(stretch(content, begin.start, stop)):
-        text = decoder.decode(piece if number else piece.lstrip(CONTINUATION))[:left]
-        ends, left = ends + text.count("\n"), left - len(text)
-    return ends
+    """Count the line ends in the first `offset` characters, reading only the block where they end. Raises Damaged."""
+    begin = index_of(content).last_before(offset, "chars")
+    return begin.lines + characters(content, begin.chars, offset - begin.chars).count("\n")
 
 
 def _fitting(raw: bytes, limit: int, most: int, *, at_end: bool) -> tuple[str, int]:
