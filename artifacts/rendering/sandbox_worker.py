@@ -12,12 +12,7 @@ from typing import Any
 
 MEMORY_BYTES = 1024 * 1024 * 1024
 PROCESSOR_SECONDS = 20
-_TASKS = {
-    "markdown": ("markdown", "markdown"),
-    "source": ("source", "source"),
-    "part": ("source", "source_part"),
-    "opcodes": ("opcodes", "opcodes"),
-}
+_TASKS = {"markdown": ("markdown", "markdown"), "part": ("source", "source"), "opcodes": ("opcodes", "opcodes")}
 """The module and the function of each task."""
 
 

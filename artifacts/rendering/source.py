@@ -33,12 +33,7 @@ _SIGNS = (
 """How a text without a telling name shows its language."""
 
 
-def source(text: str, name: str) -> str:
-    """Return a text in lines, each with its number as an anchor; the language is guessed from the file name."""
-    return numbered(_html(text, _lexer(text, name)))
-
-
-def source_part(text: str, name: str, begin: str, first: int, goes_on: bool) -> str:
+def source(text: str, name: str, begin: str, first: int, goes_on: bool) -> str:
     """Return a part of a text in lines from number `first` on; how the text begins helps to guess its language."""
     return numbered(_html(text, _lexer(begin, name)), first, goes_on=goes_on)
 
@@ -63,13 +58,10 @@ def _lexer(text: str, name: str) -> Lexer:
     try:
         return get_lexer_for_filename(name, text[:1000], **_OPTIONS)
     except ClassNotFound:
-        return get_lexer_by_name(_language(text), **_OPTIONS)
-
-
-def _language(text: str) -> str:
-    begin = text[:200].lstrip("\ufeff")
-    found = next((language for sign, language in _SIGNS if re.match(sign, begin)), None)
-    return found or ("json" if begin[:1] in ("{", "[") and _is_json(text) else "text")
+        begin = text[:200].lstrip("\ufeff")
+        found = next((language for sign, language in _SIGNS if re.match(sign, begin)), None)
+        language = found or ("json" if begin[:1] in ("{", "[") and _is_json(text) else "text")
+        return get_lexer_by_name(language, **_OPTIONS)
 
 
 def _is_json(text: str) -> bool:

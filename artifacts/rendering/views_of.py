@@ -26,9 +26,8 @@ class View(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """A text as HTML that is safe in a page; `html` is None where it could not be made."""
+    """Markdown as HTML that is safe in a page; `html` is None where it could not be made."""
 
-    view: View
     html: SafeString | None
     end: int
     """How many characters of the text it shows."""
@@ -46,14 +45,11 @@ def views_of(name: str, kind: str, text: str) -> list[View]:
     return [View.RENDERED, View.SOURCE, View.PLAIN] if is_markdown else [View.SOURCE, View.PLAIN]
 
 
-def rendered(content: Content, text: str, view: View, name: str) -> Rendering:
-    """Render the beginning of a content, given its text. Call it outside any transaction."""
+def rendered(content: Content, text: str) -> Rendering:
+    """Render the beginning of a Markdown content, given its text. Call it outside any transaction."""
     text = beginning(text)
-    if view == View.RENDERED:
-        html = render((content.sha256, str(len(text))), "markdown", text=text)
-    else:
-        html = render((content.sha256, str(len(text)), name), "source", text=text, name=name)
-    return Rendering(view, None if html is None else mark_safe(html), len(text))  # noqa: S308 -- cleaned or escaped
+    html = render((content.sha256, str(len(text))), "markdown", text=text)
+    return Rendering(None if html is None else mark_safe(html), len(text))  # noqa: S308 -- it was cleaned
 
 
 def beginning(text: str) -> str:

@@ -99,7 +99,11 @@ def files_of(task: Task, reviewed_at: datetime | None) -> list[File]:
     versions = ArtifactVersion.objects.filter(artifact__task=task, number=F("artifact__version"))
     rows = versions.select_related("artifact", "content").defer("content__data", "content__index")
     latest = list(rows.prefetch_related("artifact__paths").order_by("-created_at", "-pk")[:LISTED])
-    reviewed = _reviewed(latest, reviewed_at)
+    reviewed: dict[int, int] = {}
+    if reviewed_at is not None:
+        keys = [version.artifact_id for version in latest]
+        seen_then = ArtifactVersion.objects.filter(artifact__in=keys, created_at__lte=reviewed_at).order_by()
+        reviewed = dict(seen_then.values_list("artifact").annotate(Max("number")))
     files = []
     for version in latest:
         seen = reviewed.get(version.artifact_id)
@@ -107,15 +111,6 @@ def files_of(task: Task, reviewed_at: datetime | None) -> list[File]:
         before = version.number - 1 if seen is None or is_unchanged else seen
         files.append(File(version.artifact, version, before or None, is_unchanged))
     return sorted(files, key=lambda file: (file.is_unchanged, file.path))
-
-
-def _reviewed(latest: Sequence[ArtifactVersion], reviewed_at: datetime | None) -> dict[int, int]:
-    if reviewed_at is None:
-        return {}
-    rows = ArtifactVersion.objects.filter(
-        artifact__in=[version.artifact_id for version in latest], created_at__lte=reviewed_at
-    )
-    return dict(rows.order_by().values_list("artifact").annotate(Max("number")))
 
 
 def display(files: Sequence[File], options: Options, comments: Iterable[ReviewComment]) -> list[DisplayFile]:
@@ -144,7 +139,11 @@ def _display(file: File, options: Options, versions: Versions, comments: Comment
     try:
         _fill(view, new, old, options, most)
     except Damaged as error:
-        _fill_without_old(view, new, options, most, error)
+        view.old, view.damage = None, error
+        try:  # the new version may be intact
+            _fill(view, new, None, options, most)
+        except Damaged as damage:
+            view.mode, view.damage = "damaged", damage
     _place_comments(view, comments.get(new.pk, []), comments.get(old.pk, []) if old else [])
     row_of = {row.number: row for row in view.rows if row.number}
     if view.has_form and options.line in row_of:
@@ -152,41 +151,25 @@ def _display(file: File, options: Options, versions: Versions, comments: Comment
     return view
 
 
-def _fill_without_old(view: DisplayFile, new: ArtifactVersion, options: Options, most: int, why: Damaged) -> None:
-    """Show the new version although the old one is damaged, unless it is damaged too."""
-    view.old, view.damage = None, why
-    try:
-        _fill(view, new, None, options, most)
-    except Damaged as error:
-        view.mode, view.damage = "damaged", error
-
-
 def _fill(view: DisplayFile, new: ArtifactVersion, old: ArtifactVersion | None, options: Options, most: int) -> None:
     if new.content.size_chars is None:
         view.mode = "image" if image_type(new.content) else "bytes"
         view.old = old if old is not None and image_type(old.content) else None
         return
-    views = views_of(
-        name_of(view.file.artifact), view.file.artifact.kind, excerpt_of(new.content, 0, RENDERED_CHARACTERS).text
-    )
-    view.has_markdown = View.RENDERED in views
+    artifact, text = view.file.artifact, excerpt_of(new.content, 0, RENDERED_CHARACTERS).text
+    view.has_markdown = View.RENDERED in views_of(name_of(artifact), artifact.kind, text)
     can_compare = old is not None and old.content.size_chars is not None
     if options.mode == View.RENDERED and view.has_markdown:
-        _render(view, new, options)
+        rendering = rendered(new.content, text)
+        if rendering.html is None:
+            _number(view, new, options, ROWS_TOGETHER)
+            return
+        view.mode, view.html, view.turns_text = View.RENDERED.value, rendering.html, turns_text(text)
+        view.left_out = rendering.end < (new.content.size_chars or 0)
     elif old is not None and can_compare and options.mode != View.SOURCE:
         _compare(view, old, new, options, most)
     else:
         _number(view, new, options, most)
-
-
-def _render(view: DisplayFile, new: ArtifactVersion, options: Options) -> None:
-    text = excerpt_of(new.content, 0, RENDERED_CHARACTERS).text
-    rendering = rendered(new.content, text, View.RENDERED, name_of(view.file.artifact))
-    if rendering.html is None:
-        _number(view, new, options, ROWS_TOGETHER)
-        return
-    view.mode, view.html, view.turns_text = View.RENDERED.value, rendering.html, turns_text(text)
-    view.left_out = rendering.end < (new.content.size_chars or 0)
 
 
 def _compare(view: DisplayFile, old: ArtifactVersion, new: ArtifactVersion, options: Options, most: int) -> None:

@@ -111,7 +111,11 @@ def _shown(request: HttpRequest, found: Artifact, content: Content) -> dict[str,
     begin = excerpt_of(content, 0, RENDERED_CHARACTERS)
     views = views_of(name_of(found), found.kind, begin.text)
     offset = number_in(request, "offset", least=0, most=LAST_NUMBER)
-    view = _view(request, views, is_empty=offset >= content.size_chars)
+    view = next((view for view in views if view == request.GET.get("view")), views[0])
+    if offset >= content.size_chars:
+        view = View.PLAIN
+    elif view == View.RENDERED and PLACES & set(request.GET):  # a position in rendered text is shown in the source
+        view = View.SOURCE
     facts = {"views": views, "is_copied": content.size_bytes <= COPIED_BYTES, **found_inside(request, content)}
     if view == View.SOURCE:
         return {**facts, "view": view, **source_parts(request, content, name_of(found))}
@@ -119,18 +123,10 @@ def _shown(request: HttpRequest, found: Artifact, content: Content) -> dict[str,
         excerpt = excerpt_of(content, offset, SHOWN_CHARACTERS)
         return {**facts, "view": view, "excerpt": excerpt, "turns_text": turns_text(excerpt.text)}
     facts |= {"excerpt": begin.shortened(SHOWN_CHARACTERS), "turns_text": turns_text(begin.text)}
-    rendering = rendered(content, begin.text, view, name_of(found))
+    rendering = rendered(content, begin.text)
     if rendering.html is None:
         return {**facts, "failed": True, "view": View.PLAIN}
     return {**facts, "view": view, "rendering": rendering}
-
-
-def _view(request: HttpRequest, views: list[View], *, is_empty: bool) -> View:
-    """Return the requested view, else the best one. A position in rendered text is shown in the source."""
-    chosen = next((view for view in views if view == request.GET.get("view")), views[0])
-    if is_empty:
-        return View.PLAIN
-    return View.SOURCE if chosen == View.RENDERED and PLACES & set(request.GET) else chosen
 
 
 def _line_url(request: HttpRequest) -> str | None:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from artifacts.models import Content
 from artifacts.rendering import sandbox
+from artifacts.rendering.lines import KNOWN_BY
 from artifacts.rendering.markdown import markdown
 from artifacts.rendering.sandbox import render
 from artifacts.rendering.source import source
@@ -110,7 +111,7 @@ def test_any_markdown_becomes_harmless(text: str) -> None:
     st.text(max_size=300) | st.lists(PIECES, max_size=10).map("".join), st.sampled_from(["a.py", "a.md", "a.html", "x"])
 )
 def test_source_keeps_every_character_and_counts_lines(text: str, name: str) -> None:
-    html = source(text, name)
+    html = source(text, name, text, 1, False)
     seen = Seen(html)
     assert seen.tags <= {"span", "a"}
     assert {name for name, _ in seen.attributes} <= {"class", "id", "href", "data-line", "tabindex", "aria-hidden"}
@@ -157,11 +158,11 @@ def test_headings_of_one_name_get_different_ids() -> None:
     ],
 )
 def test_code_is_coloured_by_name_or_content(name: str, text: str, sign: str) -> None:
-    assert sign in source(text, name)
+    assert sign in source(text, name, text, 1, False)
 
 
 def test_lines_have_anchors_and_characters_without_a_shape_have_one() -> None:
-    html = source("a\r\nb\x00\x1b[1m\rc\n\nd", "a.txt")
+    html = source("a\r\nb\x00\x1b[1m\rc\n\nd", "a.txt", "a", 1, False)
     assert re.findall(r'id="(L\d+)"><a href="#(L\d+)"', html) == [(f"L{n}", f"L{n}") for n in range(1, 5)]
     assert "b\u2400\u241b[1m\u240dc" in html
 
@@ -195,13 +196,18 @@ BOMBS = {
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("bomb", "view"),
-    [*((bomb, View.RENDERED) for bomb in BOMBS), ("a wide table", View.SOURCE), ("stars", View.SOURCE)],
-)
-def test_any_text_is_rendered_or_given_up(bomb: str, view: View) -> None:
-    done = rendered(Content(sha256=bomb), BOMBS[bomb], view, "bomb.md")
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_any_text_is_rendered_or_given_up(bomb: str) -> None:
+    done = rendered(Content(sha256=bomb), BOMBS[bomb])
     assert done.html is None or len(done.html) <= sandbox.OUTPUT_BYTES
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("bomb", ["a wide table", "stars"])
+def test_any_text_is_coloured_or_given_up(bomb: str) -> None:
+    text = beginning(BOMBS[bomb])
+    done = render((bomb,), "part", text=text, name="bomb.md", begin=text[:KNOWN_BY], first=1, goes_on=False)
+    assert done is None or len(done) <= sandbox.OUTPUT_BYTES
 
 
 def test_a_task_that_takes_too_long_is_ended_and_not_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +276,7 @@ def test_the_process_loads_nothing_that_knows_the_database() -> None:
     code = (
         "import sys; from artifacts.rendering.sandbox_worker import result_of\n"
         "result_of('markdown', 10**6, text='`a`'), result_of('opcodes', 10**6, old=['a'], new=['b'])\n"
-        "result_of('source', 10**6, text='a', name='a.py'); print(*sys.modules)"
+        "result_of('part', 10**6, text='a', name='a.py', begin='a', first=1, goes_on=False); print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True)
     assert {"django", "sqlite3"}.isdisjoint(done.stdout.split())
@@ -290,12 +296,12 @@ def test_the_process_bounds_its_own_memory() -> None:
 
 def test_what_was_rendered_is_kept_by_its_content(monkeypatch: pytest.MonkeyPatch) -> None:
     content = Content(sha256="a" * 64)
-    first = rendered(content, "# A", View.RENDERED, "a.md")
+    first = rendered(content, "# A")
     monkeypatch.setattr(sandbox._Worker, "run", lambda worker, task: pytest.fail("it was rendered again"))
-    assert rendered(content, "# A", View.RENDERED, "a.md") == first
+    assert rendered(content, "# A") == first
     monkeypatch.setattr(sandbox._Worker, "run", lambda worker, task: '"again"')
     monkeypatch.setattr(sandbox, "RENDERER", sandbox.RENDERER + 1)
-    assert rendered(content, "# A", View.RENDERED, "a.md").html == "again"
+    assert rendered(content, "# A").html == "again"
 
 
 def _cached(value: object, *, until: object = None) -> bytes:
@@ -373,5 +379,5 @@ def test_a_heading_is_named_by_its_words_alone(heading: str) -> None:
 
 
 def test_a_lexer_that_breaks_lines_of_its_own_moves_no_number() -> None:
-    html = source("*** Test ***\nA  b\u2028c\u0085d\nlast\n", "a.robot")
+    html = source("*** Test ***\nA  b\u2028c\u0085d\nlast\n", "a.robot", "***", 1, False)
     assert html.count("<span id=") == 3 and re.search(r'id="L3".*last', html)
