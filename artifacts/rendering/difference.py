@@ -1,4 +1,4 @@
-"""The difference between two versions of a text: hunks of rows for a page, or unified text for a tool."""
+"""The difference between two versions of a text: hunks of rows for a page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ MARKED_LINE = 500
 """Characters of a line up to which changes within it are marked."""
 CONTEXT = 3
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-NO_NEWLINE = "\\ No newline at end of file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +74,6 @@ class Hunk:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How one text became another."""
-
     hunks: list[Hunk]
     added: int
     removed: int
@@ -117,22 +114,7 @@ def _fine(old: Content, new: Content, before: list[str], after: list[str]) -> li
     return None if found is None else [(tag, first, last, start, stop) for tag, first, last, start, stop in found]
 
 
-def unified(difference: Difference, old_name: str, new_name: str) -> str:
-    """Return a difference as text that `patch` and `git apply` take; empty where there is none."""
-    if not difference.hunks:
-        return ""
-    lines = [f"--- {old_name}", f"+++ {new_name}"]
-    for hunk in difference.hunks:
-        lines.append(hunk.header)
-        for row in hunk.unified:
-            if line := row.old or row.new:
-                sign = " " if row.is_same else "-" if row.old else "+"
-                lines += [sign + line.raw.removesuffix("\n"), *([] if line.has_end else [NO_NEWLINE])]
-    return "\n".join(lines) + "\n"
-
-
 def _changed(codes: Iterable[Opcode]) -> tuple[int, int]:
-    """Count removed and added lines."""
     changed = [code for code in codes if code[0] != "equal"]
     return sum(code[2] - code[1] for code in changed), sum(code[4] - code[3] for code in changed)
 
@@ -141,16 +123,13 @@ def _grouped(codes: list[Opcode], context: int) -> Iterator[list[Opcode]]:
     """Group changes that are close together, with lines around them."""
     group: list[Opcode] = []
     for place, (tag, first, last, start, stop) in enumerate(codes):
-        if tag != "equal":
+        is_end = place in (0, len(codes) - 1)
+        if tag != "equal" or (not is_end and last - first <= 2 * context):
             group.append((tag, first, last, start, stop))
             continue
-        if place == 0:
-            group = [(tag, max(first, last - context), last, max(start, stop - context), stop)]
-        elif place == len(codes) - 1 or last - first > 2 * context:
+        if group:
             yield [*group, (tag, first, min(last, first + context), start, min(stop, start + context))]
-            group = [(tag, max(first, last - context), last, max(start, stop - context), stop)]
-        else:
-            group.append((tag, first, last, start, stop))
+        group = [(tag, max(first, last - context), last, max(start, stop - context), stop)]
     if any(code[0] != "equal" for code in group):
         yield group
 
@@ -166,7 +145,6 @@ def _hunks(groups: list[list[Opcode]], old: list[str], new: list[str]) -> Iterat
 
 
 def _height(code: Opcode) -> int:
-    """Return how many rows a change takes."""
     return max(code[2] - code[1], code[4] - code[3])
 
 
@@ -175,16 +153,10 @@ def _rows(codes: list[Opcode], old: list[str], new: list[str]) -> Iterator[Row]:
         for place in range(_height((tag, first, last, start, stop))):
             was = old[first + place] if first + place < last else None
             now = new[start + place] if start + place < stop else None
-            yield _row(was, now, first + place + 1, start + place + 1, tag == "equal")
-
-
-def _row(was: str | None, now: str | None, old: int, new: int, is_same: bool) -> Row:
-    head, tail = (0, 0) if is_same or was is None or now is None else _common(was, now)
-    return Row(
-        None if was is None else _line(was, old, head, tail),
-        None if now is None else _line(now, new, head, tail),
-        is_same,
-    )
+            head, tail = (0, 0) if tag == "equal" or was is None or now is None else _common(was, now)
+            before = None if was is None else _line(was, first + place + 1, head, tail)
+            after = None if now is None else _line(now, start + place + 1, head, tail)
+            yield Row(before, after, tag == "equal")
 
 
 def _common(was: str, now: str) -> tuple[int, int]:
@@ -202,9 +174,9 @@ def _line(text: str, number: int, head: int, tail: int) -> Line:
     shown = text.removesuffix("\n").replace("\r", "\u240d").translate(PICTURES)
     if len(shown) > SHOWN_LINE:
         return Line(number, text, shown[:SHOWN_LINE] + "\u2026", "", "", has_end)
-    end = max(len(shown) - max(tail - has_end, 0), head)
     if not head and not tail:
         return Line(number, text, shown, "", "", has_end)
+    end = max(len(shown) - max(tail - has_end, 0), head)
     return Line(number, text, shown[:head], shown[head:end], shown[end:], has_end)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from artifacts.models import Content
 from artifacts.rendering import difference as rooms
 from artifacts.rendering import sandbox
-from artifacts.rendering.difference import SHOWN_ROWS, Difference, Hunk, Row, difference, unified
+from artifacts.rendering.difference import SHOWN_ROWS, Difference, Hunk, Row, difference
 from artifacts.rendering.opcodes import opcodes, plain_opcodes
 
 WHOLE = 10_000
@@ -28,6 +28,21 @@ def compare(old: str, new: str, **more: int) -> Difference:
 
 def sides(rows: list[Row]) -> tuple[str, str]:
     return "".join(row.old.raw for row in rows if row.old), "".join(row.new.raw for row in rows if row.new)
+
+
+def unified(difference: Difference, old_name: str, new_name: str) -> str:
+    """Return a difference as text that `patch` and `git apply` take; empty where there is none."""
+    if not difference.hunks:
+        return ""
+    lines = [f"--- {old_name}", f"+++ {new_name}"]
+    for hunk in difference.hunks:
+        lines.append(hunk.header)
+        for row in hunk.unified:
+            if line := row.old or row.new:
+                sign = " " if row.is_same else "-" if row.old else "+"
+                end = [] if line.has_end else ["\\ No newline at end of file"]
+                lines += [sign + line.raw.removesuffix("\n"), *end]
+    return "\n".join(lines) + "\n"
 
 
 LINES = st.lists(
