@@ -48,15 +48,11 @@ _CLEANER = nh3.Cleaner(
 
 def markdown(text: str) -> str:
     """Return a Markdown text as HTML that is safe in a page of this site."""
-    return _CLEANER.clean(_parser().render(text.removeprefix("\ufeff")))
-
-
-def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST}).enable(["table", "strikethrough"])
     parser.core.ruler.push("fit_into_page", _fit_into_page)
     for name, rule in _RULES.items():
         parser.add_render_rule(name, rule)
-    return parser
+    return _CLEANER.clean(parser.render(text.removeprefix("\ufeff")))
 
 
 def _checked(tag: str, name: str, value: str) -> str | None:

@@ -7,7 +7,6 @@ after a blank line if there is one, else at the next line, and in the middle of 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -50,17 +49,14 @@ class Part:
 
     @property
     def lines(self) -> int:
-        """How many lines it shows."""
         return self.text.count("\n") + (self.text[-1:] not in ("\n", ""))
 
     @property
     def last(self) -> int:
-        """The number of its last line."""
         return self.first + max(self.lines, 1) - 1
 
     @property
     def longest(self) -> int:
-        """How many characters its longest line has."""
         return max(map(len, self.text.split("\n")))
 
 
@@ -78,10 +74,7 @@ def count_parts(content: Content) -> int:
 
 
 def parts_of(content: Content, first: int, count: int = 1) -> list[Part]:
-    """Read up to `count` parts from number `first` on; fewer only at the end of the text.
-
-    Raises Damaged.
-    """
+    """Read up to `count` parts from number `first` on; fewer only at the end of the text. Raises Damaged."""
     stop = min(first + count, count_parts(content) + 1)
     is_end = stop > count_parts(content)
     # The character before shows whether a line begins there.
@@ -89,33 +82,23 @@ def parts_of(content: Content, first: int, count: int = 1) -> list[Part]:
     end = content.size_chars or 0 if is_end else (stop - 1) * PART_CHARACTERS + SLACK
     text = slices.characters(content, offset, end - offset)
     cuts = [_cut(text, (number - 1) * PART_CHARACTERS - offset) for number in range(first, stop + (not is_end))]
-    return list(
-        _parted(text, cuts + [len(text)] * is_end, offset, first, slices.ends_before(content, offset + cuts[0]))
-    )
-
-
-def _parted(text: str, cuts: list[int], offset: int, first: int, ends: int) -> Iterator[Part]:
-    """Yield the parts between some cuts of a text, before which `ends` lines have ended."""
-    for number, (begin, end) in enumerate(pairwise(cuts), first):
+    parts: list[Part] = []
+    ends = slices.ends_before(content, offset + cuts[0])
+    for number, (begin, end) in enumerate(pairwise(cuts + [len(text)] * is_end), first):
         goes_on = begin > 0 and text[begin - 1] != "\n"
-        yield Part(number, offset + begin, offset + end, text[begin:end], ends + 1, goes_on)
+        parts.append(Part(number, offset + begin, offset + end, text[begin:end], ends + 1, goes_on))
         ends += text.count("\n", begin, end)
+    return parts
 
 
 def part_at(content: Content, offset: int) -> int:
-    """Return the number of the part that holds a character; of the last one for a place after the end.
-
-    Raises Damaged.
-    """
+    """Return the number of the part that holds a character, or of the last one. Raises Damaged."""
     number = min(max(offset, 0) // PART_CHARACTERS + 1, count_parts(content))
     return number - 1 if number > 1 and parts_of(content, number)[0].begin > offset else number
 
 
 def part_of_line(content: Content, line: int) -> int:
-    """Return the number of the part that a line begins in; of the last one for a line after the end.
-
-    Raises Damaged.
-    """
+    """Return the number of the part that a line begins in, or of the last one. Raises Damaged."""
     found = slices.lines(content, max(line - 1, 0), 1, most=1)
     return part_at(content, found.chars_before)
 
@@ -124,8 +107,14 @@ def coloured(content: Content, part: Part, name: str, here: tuple[int, int] | No
     """Return a part as HTML, with the lines of `here` marked. Call it outside any transaction."""
     if part.lines > MOST_NUMBERED:
         return _safe(unnumbered(part.text), "dense")
-    html = _html(content, part, name) if part.longest <= LONGEST_COLOURED else None
-    why = "" if html is not None else "long" if part.longest > LONGEST_COLOURED else "late"
+    html: str | None = None
+    why = "long"
+    if part.longest <= LONGEST_COLOURED:
+        begin = part.text[:KNOWN_BY] if part.number == 1 else slices.characters(content, 0, KNOWN_BY)
+        where = (str(part.begin), str(part.end), str(part.first), str(part.goes_on))
+        task = {"text": part.text, "name": name, "begin": begin, "first": part.first, "goes_on": part.goes_on}
+        html = render((content.sha256, *where, name), "part", **task)
+        why = "late" if html is None else ""
     shown = plain_lines(part.text, part.first, goes_on=part.goes_on) if html is None else html
     if here:
         shown = marked(shown, max(here[0], part.first), min(here[1], part.last))
@@ -134,13 +123,6 @@ def coloured(content: Content, part: Part, name: str, here: tuple[int, int] | No
 
 def _safe(html: str, why: str) -> Coloured:
     return Coloured(mark_safe(html), _NO_COLOURS.get(why, ""))  # noqa: S308 -- every text in it is escaped
-
-
-def _html(content: Content, part: Part, name: str) -> str | None:
-    begin = part.text[:KNOWN_BY] if part.number == 1 else slices.characters(content, 0, KNOWN_BY)
-    where = (str(part.begin), str(part.end), str(part.first), str(part.goes_on))
-    task = {"text": part.text, "name": name, "begin": begin, "first": part.first, "goes_on": part.goes_on}
-    return render((content.sha256, *where, name), "part", **task)
 
 
 def _cut(text: str, place: int) -> int:

@@ -81,7 +81,6 @@ class _Worker:
         return FAILED
 
     def stop(self) -> None:
-        """End the process."""
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
@@ -90,7 +89,13 @@ class _Worker:
     def _ask(self, task: bytes) -> str:
         if self._process is None or self._process.poll() is not None:
             self.stop()
-            self._process = _started()
+            paths = filter(None, (str(settings.BASE_DIR), os.environ.get("PYTHONPATH")))
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "artifacts.rendering.sandbox_worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=dict(os.environ) | {"PYTHONPATH": os.pathsep.join(paths)},
+            )
         process = self._process
         assert process.stdin and process.stdout  # noqa: S101 -- for the type checker
         timer = Timer(SECONDS, process.kill)
@@ -101,16 +106,6 @@ class _Worker:
             return process.stdout.readline().decode()
         finally:
             timer.cancel()
-
-
-def _started() -> subprocess.Popen[bytes]:
-    paths = filter(None, (str(settings.BASE_DIR), os.environ.get("PYTHONPATH")))
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "artifacts.rendering.sandbox_worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=dict(os.environ) | {"PYTHONPATH": os.pathsep.join(paths)},
-    )
 
 
 def two_workers() -> LifoQueue[_Worker]:
@@ -138,5 +133,4 @@ def _cached(name: str) -> str | None:
 
 @cache
 def _packages() -> list[str]:
-    """Return the versions that results depend on."""
     return [version(name) for name in ("markdown-it-py", "nh3", "pygments")]
