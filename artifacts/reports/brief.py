@@ -142,20 +142,14 @@ def _fitted(sections: list[tuple[str, str]], budget: int) -> Brief:
             brief.sections.append((title, body))
             left = space - len(body)
             continue
-        kept = _cut_at_a_line(body, space)
+        kept = body[:space] if space >= 200 else ""
+        if (line_end := kept.rfind("\n")) > space // 2:
+            kept = kept[:line_end]
         if kept:
             brief.sections.append((title, kept))
         brief.omitted.append(f"{title}: {len(body) - len(kept):,} of {len(body):,} characters")
         left = max(0, space - len(kept))
     return brief
-
-
-def _cut_at_a_line(body: str, space: int) -> str:
-    if space < 200:
-        return ""
-    kept = body[:space]
-    line_end = kept.rfind("\n")
-    return kept[:line_end] if line_end > space // 2 else kept
 
 
 def preview(project: Project, role: Role, task_id: str) -> Brief:

@@ -33,10 +33,12 @@ def whole(synthesis: Synthesis) -> str:
 
 def _section(part: Part, full: bool) -> str:
     task = part.task
-    lines = [
-        f"\n## {_MARKS.get(Status(task.status), '…')} {_on_one_line(task.title)}",
-        f"{task.public_id}, {_state(part)}",
-    ]
+    state = f"{task.specialist}, {task.status}" if task.specialist else task.status
+    why = task.review_comment if task.status == Status.NEEDS_REVISION else task.reason
+    if why and task.status != Status.COMPLETED:
+        state += f": {shortened(why, _BRIEF_SUMMARY)}"
+    mark = _MARKS.get(Status(task.status), "…")
+    lines = [f"\n## {mark} {_on_one_line(task.title)}", f"{task.public_id}, {state}"]
     if task.summary:
         lines += ["", task.summary if full else shortened(task.summary, _BRIEF_SUMMARY)]
     for work in part.artifacts:
@@ -47,10 +49,3 @@ def _section(part: Part, full: bool) -> str:
 
 def _on_one_line(title: str) -> str:
     return " ".join(title.split())
-
-
-def _state(part: Part) -> str:
-    task = part.task
-    why = task.review_comment if task.status == Status.NEEDS_REVISION else task.reason
-    state = f"{task.specialist}, {task.status}" if task.specialist else task.status
-    return f"{state}: {shortened(why, _BRIEF_SUMMARY)}" if why and task.status != Status.COMPLETED else state

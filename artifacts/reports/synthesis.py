@@ -25,8 +25,6 @@ class Part:
 
 
 class Place(NamedTuple):
-    """The status of a task, without its texts."""
-
     pk: int
     parent_pk: int | None
     is_leaf: bool

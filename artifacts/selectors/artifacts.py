@@ -158,9 +158,7 @@ def _total(content: Content, unit: Unit) -> int:
         return content.size_bytes
     if content.size_chars is None:
         raise Invalid(f"unit: the work is no text and has no {unit}.", next="Read it with unit='bytes'.")
-    if unit == "chars":
-        return content.size_chars
-    return content.size_lines or 0
+    return content.size_chars if unit == "chars" else content.size_lines or 0
 
 
 def _lines(content: Content, offset: int, limit: int, total: int) -> Slice:

@@ -64,11 +64,10 @@ def _turns(events: Iterable[Event]) -> Iterable[Turn]:
 
 
 def _with_comments(turns: list[Turn], comments: list[ReviewComment]) -> list[ReviewComment]:
-    verdicts = [turn for turn in turns if turn.is_verdict]
+    """Put each comment that was sent with the verdict that took it along; return the others."""
+    verdicts = [(turn, turn.event.created_at) for turn in turns if turn.event and turn.is_verdict]
     for comment in comments:
-        if comment.sent_at is None:
-            continue
-        taken = next((turn for turn in verdicts if turn.event and turn.event.created_at >= comment.sent_at), None)
+        taken = next((turn for turn, at in verdicts if comment.sent_at and at >= comment.sent_at), None)
         if taken is not None:
             taken.comments.append(comment)
     return [comment for comment in comments if comment.sent_at is None]

@@ -70,11 +70,8 @@ def _reach(projects: list[int]) -> dict[str, datetime | None]:
     last = {str(Status.ACTIVE): _nth(_standing(Status.ACTIVE), MOVING_ROWS)}
     last |= {str(status): _nth(_standing(status), WAITING_ROWS) for status in WAITS}
     last["delivered"] = _nth(Artifact.objects.all(), DELIVERED_ROWS)
-    found = (
-        Project.objects.filter(pk__in=projects)
-        .order_by()
-        .annotate(**{f"nth_{name}": row for name, row in last.items()})
-    )
+    rows = Project.objects.filter(pk__in=projects).order_by()
+    found = rows.annotate(**{f"nth_{name}": row for name, row in last.items()})
     latest: dict[str, datetime | None] = found.aggregate(**{name: Max(f"nth_{name}") for name in last})
     return latest
 

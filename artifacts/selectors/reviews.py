@@ -80,16 +80,12 @@ def _known(tasks: Sequence[Task]) -> Iterable[Waiting]:
         else:
             last[key] = max(newest, last.get(key, 0))
     events = {event.task_id: event for event in Event.objects.filter(pk__in=last.values()).select_related("session")}
-    totals = _totals(keys)
+    latest = Artifact.objects.filter(task__in=keys, versions__number=F("version")).order_by()
+    rows = latest.values_list("task").annotate(Count("pk"), Sum("versions__content__size_bytes"), Max("version"))
+    totals = {key: (number, size, version) for key, number, size, version in rows}
     for task in tasks:
         number, size, version = totals.get(task.pk, (0, 0, 0))
         yield Waiting(task, events.get(task.pk), rounds.get(task.pk, 0), number, size, version)
-
-
-def _totals(keys: list[int]) -> dict[int, tuple[int, int, int]]:
-    latest = Artifact.objects.filter(task__in=keys, versions__number=F("version")).order_by()
-    rows = latest.values_list("task").annotate(Count("pk"), Sum("versions__content__size_bytes"), Max("version"))
-    return {key: (number, size, version) for key, number, size, version in rows}
 
 
 @dataclass(slots=True)

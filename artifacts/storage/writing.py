@@ -60,7 +60,6 @@ class Writer:
             self._draft.discard()
 
     def write(self, data: bytes) -> None:
-        """Take further bytes."""
         rest = memoryview(data)
         while rest:
             taken = rest[: block_index.BLOCK_BYTES - len(self._block)]
@@ -76,7 +75,10 @@ class Writer:
             self._tally.add(data)
             return replace(self._counted(), data=data)
         draft = self._end_block()
-        return self._known() or self._keep(draft)
+        if known := self._known():
+            return known
+        name = content_store().keep(draft.finish(), self._tally.sha256)
+        return replace(self._counted(), index=self._tally.index(), stored_as=name)
 
     def _end_block(self) -> Draft:
         self._draft = self._draft or Draft()
@@ -103,10 +105,6 @@ class Writer:
                 verify_digest(row)
                 return replace(self._counted(), index=bytes(row.index), stored_as=row.stored_as, is_known=True)
         return None
-
-    def _keep(self, draft: Draft) -> Prepared:
-        name = content_store().keep(draft.finish(), self._tally.sha256)
-        return replace(self._counted(), index=self._tally.index(), stored_as=name)
 
 
 def prepare(text: str) -> Prepared:

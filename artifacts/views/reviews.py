@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Qu
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from artifacts.models import Artifact, ArtifactVersion
+from artifacts.models import Artifact
 from artifacts.reviews import files
 from artifacts.selectors import reviews
 from artifacts.selectors.artifacts import version_of
@@ -29,7 +29,6 @@ LAYOUTS = {"unified": "Unified", "split": "Side by side"}
 LAST_LINE = 2**31 - 1
 _DIGITS = len(str(LAST_LINE))
 _DECISIONS = (Verb.APPROVE, Verb.REQUEST_REVISION)
-_OF_A_FORM = ("on", "line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +86,15 @@ def _decide(request: HttpRequest, task: Task, verb: Verb) -> HttpResponse:
 
 
 def _comment(request: HttpRequest, task: Task) -> HttpResponse:
+    version = None
+    if public_id := request.POST.get("on", ""):
+        artifact = get_object_or_404(Artifact, public_id=public_id.replace("\x00", ""), task=task)
+        version = version_of(artifact, _line(request.POST.get("version", "")))
     made = comment(
         task=task,
         actor=actor_of(request),
         text=request.POST.get("text", ""),
-        version=_version(request, task),
+        version=version,
         line=_line(request.POST.get("line", "")),
         end_line=_line(request.POST.get("to", "")),
     )
@@ -106,14 +109,6 @@ def _delete(request: HttpRequest, task: Task) -> HttpResponse:
     withdraw_comment(comment=found, actor=actor_of(request))
     messages.success(request, "Comment deleted.")
     return redirect(_here(request))
-
-
-def _version(request: HttpRequest, task: Task) -> ArtifactVersion | None:
-    public_id = request.POST.get("on", "")
-    if not public_id:
-        return None
-    artifact = get_object_or_404(Artifact, public_id=public_id.replace("\x00", ""), task=task)
-    return version_of(artifact, _line(request.POST.get("version", "")))
 
 
 def _line(text: str) -> int | None:
@@ -220,6 +215,6 @@ def _within(address: str, project: Project | None) -> str:
 def _here(request: HttpRequest) -> str:
     """Return this page's URL without the position of a comment form."""
     query = request.GET.copy()
-    for name in _OF_A_FORM:
+    for name in ("on", "line"):
         query.pop(name, None)
     return f"{request.path}?{query.urlencode()}" if query else request.path
