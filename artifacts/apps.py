@@ -7,5 +7,4 @@ class ArtifactsConfig(AppConfig):
     name = "artifacts"
 
     def ready(self) -> None:
-        """Connect the receivers of what `tasks` announces."""
         from artifacts import receivers  # noqa: F401

@@ -146,7 +146,6 @@ def _open_sentence(text: str) -> str | None:
 
 
 def _blocks(text: str) -> list[str]:
-    """Return the last paragraphs and list items of a text."""
     blocks: list[str] = []
     for line in text[-20_000:].strip().split("\n"):
         if blocks and blocks[-1] and line.strip() and not _NO_PROSE.match(line) and not _ITEM.match(line):

@@ -35,30 +35,23 @@ class ArtifactFilters(Filters):
     path = filters.CharFilter(method="with_path", max_length=SEARCH_LIMIT, help_text="With this in one of its paths.")
 
     def with_path(self, rows: QuerySet[Artifact], name: str, text: str) -> QuerySet[Artifact]:
-        """Keep artifacts with this in one of their paths."""
         return rows.filter(Exists(ArtifactPath.objects.filter(artifact=OuterRef("pk"), path__icontains=text)))
 
 
 class ArtifactApi(ProjectApi):
-    """The base of URLs below an artifact."""
-
     lookup_url_kwarg = "artifact_id"
     lookup_value_regex = "[^/]+"
 
     def artifact(self, public_id: str) -> Artifact:
-        """Return an artifact. Raises NotFound."""
         return self.one(self.rows(), "artifact", public_id)
 
     def rows(self) -> QuerySet[Artifact]:
-        """Return the visible artifacts with their paths and latest versions."""
         rows = self.visible(Artifact.objects.select_related("project", "task"))
         latest = _versions().filter(number=F("artifact__version"))
         return rows.prefetch_related("paths", Prefetch("versions", latest, to_attr="latest"))
 
 
 class ArtifactViews(ArtifactApi):
-    """Artifacts by their id."""
-
     queryset = Artifact.objects.all()
     serializer_class = ArtifactShape
     filterset_class = ArtifactFilters
@@ -75,8 +68,6 @@ class ArtifactViews(ArtifactApi):
 
 
 class VersionViews(ArtifactApi):
-    """The versions of an artifact by their number."""
-
     queryset = ArtifactVersion.objects.all()
     serializer_class = VersionShape
     orderings = {"version": "number"}
@@ -98,8 +89,6 @@ class Anything(BaseContentNegotiation):
 
 
 class ContentViews(ArtifactApi):
-    """The bytes of an artifact."""
-
     queryset = Artifact.objects.all()
     content_negotiation_class = Anything
     parameters = {"retrieve": (VERSION,)}
@@ -118,5 +107,4 @@ class ContentViews(ArtifactApi):
 
 
 def _versions() -> QuerySet[ArtifactVersion]:
-    """Return versions without their bytes."""
     return ArtifactVersion.objects.select_related("artifact", "content").defer("content__data")

@@ -62,8 +62,6 @@ class FoundShape(serializers.Serializer[Any]):
 
 
 class SearchViews(ProjectApi):
-    """Search."""
-
     queryset = SearchDocument.objects.all()
     answers = {"search": FoundShape}
     parameters = {"search": (QUERY, PROJECT, TASK, KIND, IN_ARTIFACT, PAGE_SIZE, CURSOR)}

@@ -63,12 +63,10 @@ class Manifest:
         return self.files[file]["sha256"] if file in self.files else None
 
     def note(self, placed: PlacedFile) -> None:
-        """Note that a file is as it should be."""
         self.files[placed.file] = row_of(placed)
 
 
 def row_of(placed: PlacedFile) -> dict[str, Any]:
-    """Return the row of a file."""
     version = placed.version
     return {
         "file": placed.file,

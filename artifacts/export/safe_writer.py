@@ -131,7 +131,6 @@ class Root:
             yield
 
     def look(self, file: str) -> Seen:
-        """Hash a file that may be there."""
         found = self.stat(file)
         if found is None:
             return Seen()
@@ -179,12 +178,10 @@ class Root:
                     os.unlink(top.name(draft), dir_fd=top.fd)
 
     def rename(self, file: str, new_name: str) -> None:
-        """Rename a file within its folder."""
         with self._parent(file) as (folder, name):
             os.replace(folder.name(name), folder.name(new_name), src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
 
     def set_time(self, file: str, time_ns: int) -> None:
-        """Set when a file was changed, in nanoseconds."""
         with self._parent(file) as (folder, name):
             _set_time(folder, name, time_ns)
 

@@ -106,7 +106,6 @@ class _Pieces:
         """Do nothing: zipfile's types require it."""
 
     def taken(self) -> bytes:
-        """Return what was written since the last call."""
         data = b"".join(self._parts)
         self._parts, self.size = [], 0
         return data

@@ -10,8 +10,6 @@ from artifacts.storage import slices
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """The part of a text that one page shows."""
-
     text: str
     offset: int
     total: int
@@ -41,10 +39,7 @@ class Excerpt:
 
 
 def excerpt_of(content: Content, offset: int, size: int) -> Excerpt:
-    """Read a part of a text without reading what is before it; one that begins after the end is empty.
-
-    Raises Damaged.
-    """
+    """Read a part of a text without what is before it; one that begins after the end is empty. Raises Damaged."""
     total = content.size_chars or 0
     offset = min(offset, total)
     return Excerpt(slices.characters(content, offset, size), offset, total, size)

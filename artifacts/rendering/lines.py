@@ -28,12 +28,10 @@ def numbered(html: str, first: int = 1, *, goes_on: bool = False) -> str:
 
 
 def plain_lines(text: str, first: int = 1, *, goes_on: bool = False) -> str:
-    """Return a text in numbered lines without colours."""
     return numbered(escape(visible(text), quote=False), first, goes_on=goes_on)
 
 
 def unnumbered(text: str) -> str:
-    """Return a text as one block."""
     return f"<span>{escape(visible(text), quote=False)}</span>"
 
 

@@ -10,7 +10,6 @@ Opcode = tuple[str, int, int, int, int]
 
 
 def opcodes(old: Sequence[str], new: Sequence[str]) -> list[Opcode]:
-    """Return how old lines become new ones."""
     begin, end = _alike(old, new)
     matcher = SequenceMatcher(None, old[begin : len(old) - end], new[begin : len(new) - end])
     middle: list[Opcode] = [

@@ -22,7 +22,6 @@ class Cursor:
 
 
 def written(question: str, every: bool, place: Place) -> str:
-    """Return a cursor as a string."""
     return f"{'all' if every else 'any'}:{_sum(question)}:{place.rank!r}:{place.owner}"
 
 

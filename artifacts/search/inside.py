@@ -47,7 +47,6 @@ class Matches:
 
     @property
     def is_counted(self) -> bool:
-        """Whether all matches were counted."""
         return self.total < TOTAL_LIMIT
 
     @property

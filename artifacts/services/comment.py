@@ -98,7 +98,6 @@ def _lines(
 
 
 def _require_fit(comments: list[ReviewComment]) -> None:
-    """Check that all drafts fit into one verdict."""
     size = len(composed("", comments))
     if size > COMMENTS_LIMIT:
         raise Invalid(

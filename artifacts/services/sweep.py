@@ -37,7 +37,6 @@ def remove_orphans() -> int:
 
 
 def unnamed_rows() -> QuerySet[Content]:
-    """Content that no version names."""
     return Content.objects.filter(versions=None)
 
 

@@ -171,7 +171,6 @@ def require_fits(upload: Upload, offset: int, size: int) -> None:
 
 
 def wrong_offset(upload: Upload, why: str) -> Conflict:
-    """Return the error that says where to continue."""
     return Conflict(
         f"{why} {upload.public_id} has {upload.received:,} bytes.",
         next=f"Continue at offset={upload.received}.",

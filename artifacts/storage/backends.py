@@ -9,7 +9,6 @@ from artifacts.storage.local import LocalStore, folder
 
 
 def content_store() -> ContentStore:
-    """Return an object store where ORCHESTRATOR_CONTENT_URL names one, else the local folder."""
     if settings.ORCHESTRATOR_CONTENT_URL:
         from artifacts.storage.s3 import s3_store  # its packages are optional
 

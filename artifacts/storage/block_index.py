@@ -89,7 +89,6 @@ class Tally:
         self._is_text = True
 
     def add(self, block: bytes) -> None:
-        """Count the next block."""
         self._blocks.append(self._row(zlib.crc32(block)))
         self._digest.update(block)
         self.size_bytes += len(block)
@@ -99,7 +98,6 @@ class Tally:
             self._decode(block)
 
     def index(self) -> bytes:
-        """Return the index of all blocks."""
         return Index([*self._blocks, self._row(0)]).written(self.sha256)
 
     @property

@@ -20,7 +20,6 @@ _DRAFT = re.compile(r"\d+\.[0-9a-f]{16}")
 
 
 def folder() -> Path:
-    """Return the folder of stored files."""
     return Path(settings.ORCHESTRATOR_HOME) / "content"
 
 
@@ -92,8 +91,6 @@ class Draft:
 
 
 class LocalStore:
-    """Files in a folder, two levels below it."""
-
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 

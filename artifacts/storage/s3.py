@@ -86,7 +86,6 @@ class S3Store:
 
 
 def s3_store(url: str) -> S3Store:
-    """Return the store of a URL like s3://bucket/prefix."""
     return _store(url, os.getpid())
 
 

@@ -13,8 +13,6 @@ from artifacts.storage.reading import Missing, read_unverified
 
 
 class State(Enum):
-    """What condition a content is in."""
-
     SOUND = "sound"
     MISSING = "missing"
     DAMAGED = "damaged"

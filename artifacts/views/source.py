@@ -27,8 +27,6 @@ LINES = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Pages of a long source, addressed by the first part of each."""
-
     number: int
     count: int
 

@@ -16,5 +16,4 @@ def options(parser: CommandParser) -> None:
 
 
 def run(**given: Any) -> str:
-    """Index everything."""
     return f"Indexed {reindex():,} tasks and artifacts."
