@@ -213,7 +213,8 @@ def _content_problems(request: DeliveryRequest, *, is_optional: bool) -> list[di
 
 
 def _upload_problems(request: DeliveryRequest) -> list[dict[str, Any]]:
-    has_bad_ids = not len(set(request.upload_ids)) == len(request.upload_ids) <= UPLOADS_LIMIT
+    ids = request.upload_ids
+    has_bad_ids = len(ids) > UPLOADS_LIMIT or len(set(ids)) < len(ids)
     checks = (
         (request.text is not None, "detailed_work", "cannot be combined with upload_ids"),
         (bool(request.paths), "file_paths", "were set when the uploads began; omit them"),
