@@ -9,7 +9,7 @@ from itertools import chain, islice
 
 from artifacts.models import Content
 from artifacts.rendering.lines import PICTURES
-from artifacts.rendering.opcodes import Opcode, plain_opcodes
+from artifacts.rendering.opcodes import Opcode, alike, plain_opcodes
 from artifacts.rendering.sandbox import render
 
 COMPARED_CHARACTERS = 1024 * 1024
@@ -161,12 +161,11 @@ def _rows(codes: list[Opcode], old: list[str], new: list[str]) -> Iterator[Row]:
 
 def _common(was: str, now: str) -> tuple[int, int]:
     """Return how many characters two lines share at both ends; none where they share too few to be the same line."""
-    most = min(len(was), len(now))
-    if max(len(was), len(now)) > MARKED_LINE:
+    longest = max(len(was), len(now))
+    if longest > MARKED_LINE:
         return 0, 0
-    head = next((place for place in range(most) if was[place] != now[place]), most)
-    tail = next((place for place in range(most - head) if was[-1 - place] != now[-1 - place]), most - head)
-    return (head, tail) if 3 * (head + tail) > max(len(was), len(now)) else (0, 0)
+    head, tail = alike(was, now)
+    return (head, tail) if 3 * (head + tail) > longest else (0, 0)
 
 
 def _line(text: str, number: int, head: int, tail: int) -> Line:

@@ -10,7 +10,7 @@ Opcode = tuple[str, int, int, int, int]
 
 
 def opcodes(old: Sequence[str], new: Sequence[str]) -> list[Opcode]:
-    begin, end = _alike(old, new)
+    begin, end = alike(old, new)
     matcher = SequenceMatcher(None, old[begin : len(old) - end], new[begin : len(new) - end])
     middle: list[Opcode] = [
         (tag, first + begin, last + begin, start + begin, stop + begin)
@@ -21,13 +21,13 @@ def opcodes(old: Sequence[str], new: Sequence[str]) -> list[Opcode]:
 
 def plain_opcodes(old: Sequence[str], new: Sequence[str]) -> list[Opcode]:
     """Return the same in the roughest way: all between what is alike at both ends was replaced."""
-    begin, end = _alike(old, new)
+    begin, end = alike(old, new)
     middle: Opcode = ("replace", begin, len(old) - end, begin, len(new) - end)
     return _around([middle], begin, end, len(old), len(new))
 
 
-def _alike(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
-    """Return how many lines are the same at the beginning and, of the rest, at the end."""
+def alike(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
+    """Return how many items, lines or characters, are the same at the beginning and, of the rest, at the end."""
     most = min(len(old), len(new))
     begin = next((place for place in range(most) if old[place] != new[place]), most)
     end = next((place for place in range(most - begin) if old[-1 - place] != new[-1 - place]), most - begin)
