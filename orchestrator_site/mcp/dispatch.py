@@ -47,7 +47,7 @@ class Outcome:
 
 
 def run(
-    tool: Tool, arguments: dict[str, Any], caller: Caller, meter: Meter | None = None, *, received: int = 0
+    tool: Tool[Any], arguments: dict[str, Any], caller: Caller, meter: Meter | None = None, *, received: int = 0
 ) -> Outcome:
     """Run one call and meter it, with the size of its request in bytes; never raises."""
     repaired: list[str] = []

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
@@ -74,119 +74,84 @@ def _list_from(name: str, value: str, notes: list[str], *, of_strings: bool) -> 
 
 A = TypeVar("A", bound=BaseModel)
 B = TypeVar("B", bound=str | bytes)
-ToolHandler = Callable[[Any, Any], dict[str, Any]]
+ToolHandler = Callable[[Any, A], dict[str, Any]]
 """Takes the caller (`tasks.services.caller.Caller`) and the parsed arguments; returns the payload of the result."""
 Completer = Callable[[Any, str, str, dict[str, str]], list[str]]
 """Takes the caller, the name of a variable, its prefix and the variables chosen so far; returns matching values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """A tool as clients see it; a read-only one changes no task and no artifact."""
+@dataclass(slots=True, eq=False)
+class Tool(Generic[A]):
+    """A tool as clients see it; a read-only one changes no task and no artifact. Decorates its handler."""
 
     name: str
+    _: KW_ONLY
     title: str
     description: str
-    arguments: type[BaseModel]
-    handler: ToolHandler
+    arguments: type[A]
     toolset: str = "core"
     read_only: bool = False
     destructive: bool = False
     idempotent: bool = False
-    scope: str = "write"
-    """The scope that the caller needs (`orchestrator_site.kernel.identity.Scope`)."""
+    scope: str = ""
+    """The scope that the caller needs (`orchestrator_site.kernel.identity.Scope`), by default `read` or `write`."""
     is_long: bool = False
     """Whether a call may take so long that short ones should not wait for it."""
+    handler: ToolHandler[A] = field(init=False)
+
+    def __call__(self, handler: ToolHandler[A]) -> ToolHandler[A]:
+        self.scope = self.scope or ("read" if self.read_only else "write")
+        self.handler = handler
+        _add(_tools, self.name, self)
+        return handler
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Resource:
-    """Content to read by URI, which may hold `{variables}`. `handler(caller, **variables)` returns it."""
+    """Content to read by URI, which may hold `{variables}`. Decorates `handler(caller, **variables)`."""
 
     uri: str
+    _: KW_ONLY
     name: str
     title: str
     description: str
     mime_type: str
-    handler: Callable[..., str | bytes]
     complete: Completer | None = None
+    """Offers values for the variables."""
     project_of: Callable[..., Any] | None = None
     """`project_of(caller, **variables)` returns the project that a template's resource belongs to."""
+    handler: Callable[..., str | bytes] = field(init=False)
+
+    def __call__(self, handler: Callable[..., B]) -> Callable[..., B]:
+        self.handler = handler
+        _add(_resources, self.uri, self)
+        return handler
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Prompt:
-    """The first message of a conversation. `handler(caller, **arguments)` returns it; all arguments are strings."""
+    """The first message of a conversation. Decorates `handler(caller, **arguments)`; all arguments are strings."""
 
     name: str
+    _: KW_ONLY
     title: str
     description: str
-    arguments: tuple[tuple[str, str, bool], ...]
+    arguments: Sequence[tuple[str, str, bool]] = ()
     """Each argument: its name, its description, whether it is required."""
-    handler: Callable[..., str]
+    handler: Callable[..., str] = field(init=False)
+
+    def __call__(self, handler: Callable[..., str]) -> Callable[..., str]:
+        self.handler = handler
+        _add(_prompts, self.name, self)
+        return handler
 
 
-_tools: dict[str, Tool] = {}
+# As decorators.
+tool, resource, prompt = Tool, Resource, Prompt
+
+_tools: dict[str, Tool[Any]] = {}
 _resources: dict[str, Resource] = {}
 _prompts: dict[str, Prompt] = {}
-
-
-def tool(
-    name: str,
-    *,
-    title: str,
-    description: str,
-    arguments: type[A],
-    toolset: str = "core",
-    read_only: bool = False,
-    destructive: bool = False,
-    idempotent: bool = False,
-    scope: str = "",
-    is_long: bool = False,
-) -> Callable[[Callable[[Any, A], dict[str, Any]]], Callable[[Any, A], dict[str, Any]]]:
-    """Register the handler of a tool. By default a read-only tool needs the scope `read` and any other `write`."""
-
-    def register(handler: Callable[[Any, A], dict[str, Any]]) -> Callable[[Any, A], dict[str, Any]]:
-        needs = scope or ("read" if read_only else "write")
-        entry = Tool(
-            name, title, description, arguments, handler, toolset, read_only, destructive, idempotent, needs, is_long
-        )
-        _add(_tools, name, entry)
-        return handler
-
-    return register
-
-
-def resource(
-    uri: str,
-    *,
-    name: str,
-    title: str,
-    description: str,
-    mime_type: str,
-    complete: Completer | None = None,
-    project_of: Callable[..., Any] | None = None,
-) -> Callable[[Callable[..., B]], Callable[..., B]]:
-    """Register a resource, or a template of resources if the URI holds `{variables}`.
-
-    `complete` offers values for the variables of a template; `project_of` returns the project of a resource.
-    """
-
-    def register(handler: Callable[..., B]) -> Callable[..., B]:
-        _add(_resources, uri, Resource(uri, name, title, description, mime_type, handler, complete, project_of))
-        return handler
-
-    return register
-
-
-def prompt(
-    name: str, *, title: str, description: str, arguments: Iterable[tuple[str, str, bool]] = ()
-) -> Callable[[Callable[..., str]], Callable[..., str]]:
-    def register(handler: Callable[..., str]) -> Callable[..., str]:
-        _add(_prompts, name, Prompt(name, title, description, tuple(arguments), handler))
-        return handler
-
-    return register
 
 
 def _add(registered: dict[str, Any], key: str, entry: Any) -> None:
@@ -195,7 +160,7 @@ def _add(registered: dict[str, Any], key: str, entry: Any) -> None:
     registered[key] = entry
 
 
-def tools(toolsets: Iterable[str] = ("core",)) -> list[Tool]:
+def tools(toolsets: Iterable[str] = ("core",)) -> list[Tool[Any]]:
     """Return the tools of some toolsets, or every tool if one of them is `all`, in order of registration."""
     chosen = set(toolsets)
     return [entry for entry in _tools.values() if "all" in chosen or entry.toolset in chosen]

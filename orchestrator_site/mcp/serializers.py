@@ -19,7 +19,7 @@ STRUCTURED_CHARS = 8_000
 
 
 @cache
-def described(tool: registry.Tool) -> mcp_types.Tool:
+def described(tool: registry.Tool[Any]) -> mcp_types.Tool:
     # Only what differs from the protocol's defaults; the other hints have no meaning for a read-only tool.
     hints: dict[str, Any] = {"read_only_hint": True}
     if not tool.read_only:

@@ -193,7 +193,7 @@ def test_a_key_that_cannot_be_one_is_refused(shop: Path, key: str, call: Call) -
         assert all_rows() == before
 
 
-def writing_tools() -> Iterator[registry.Tool]:
+def writing_tools() -> Iterator[registry.Tool[Any]]:
     return (tool for tool in registry.tools(["all"]) if not tool.read_only)
 
 
