@@ -32,13 +32,10 @@ def masked(text: str) -> str:
 
 def diff(path: Path, before: str, after: str) -> str:
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), str(path), f"{path} (new)", lineterm="")
-    return "".join(f"{_cut(masked(line))}\n" for line in lines)
+    shown = (masked(line) for line in lines)
+    return "".join(f"{line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + ' …'}\n" for line in shown)
 
 
 def is_readable(before: str) -> bool:
     """Tell whether a diff of the file is useful; it is not if the file is one long line."""
     return all(len(line) <= _LONGEST_LINE for line in before.splitlines())
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …"

@@ -135,7 +135,10 @@ def changes(current: object, wanted: Mapping[str, Any], path: tuple[str, ...]) -
         if key == "args":
             value = _with_added_options(current.get(key), value)
         if isinstance(value, dict) and isinstance(current.get(key), dict):
-            found += _inner_changes(current[key], value, (*path, key))
+            # Variables and headers one by one, because the user may have added others.
+            before = current[key]
+            found += [((*path, key, name), ...) for name in OWN_VARIABLES if name in before and name not in value]
+            found += [((*path, key, name), new) for name, new in value.items() if before.get(name) != new]
         elif current.get(key) != value:
             found.append(((*path, key), value))
     return found
@@ -148,9 +151,3 @@ def _with_added_options(current: object, wanted: list[str]) -> list[str]:
         index = added.index(TOOLSETS)
         added = added[:index] + added[index + 2 :]
     return [*wanted, *added]
-
-
-def _inner_changes(current: Mapping[str, Any], wanted: Mapping[str, Any], path: tuple[str, ...]) -> list[Change]:
-    """Change variables and headers one by one, because the user may have added others."""
-    removed: list[Change] = [((*path, name), ...) for name in OWN_VARIABLES if name in current and name not in wanted]
-    return removed + [((*path, name), value) for name, value in wanted.items() if current.get(name) != value]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
+
+Item = TypeVar("Item")
 
 # Deeper than any real configuration, and well below the recursion limit.
 _DEPTH_LIMIT = 100
@@ -23,7 +25,6 @@ class Malformed(Exception):
         super().__init__(f"line {line}, column {column}: {reason}")
         self.line = line
         self.column = column
-        self.reason = reason
 
 
 @dataclass(slots=True)
@@ -49,14 +50,14 @@ class Node:
     def is_object(self) -> bool:
         return isinstance(self.value, dict)
 
-    def find(self, key: str) -> list[Member]:
-        """Return the members with that key; JSON does not forbid duplicates."""
-        return [member for member in self.members if member.key == key]
-
 
 def parse(text: str) -> Node:
     """Raises Malformed."""
-    return _Reader(text).document()
+    reader = _Reader(text)
+    node = reader.node()
+    if reader.next():
+        reader.fail("unexpected content after the end")
+    return node
 
 
 class _Reader:
@@ -65,22 +66,12 @@ class _Reader:
         self.at = 0
         self.depth = 0
 
-    def document(self) -> Node:
-        self.skip()
-        node = self.node()
-        self.skip()
-        if self.at < len(self.text):
-            self.fail("unexpected content after the end")
-        return node
-
-    def skip(self) -> None:
+    def next(self) -> str:
+        """Skip whitespace and comments, and return the character after them."""
         match = _GAP.match(self.text, self.at)
         self.at = match.end() if match else self.at
         if self.text.startswith("/*", self.at):
             self.fail("unterminated comment")
-
-    def next(self) -> str:
-        self.skip()
         return self.text[self.at : self.at + 1]
 
     def node(self) -> Node:
@@ -95,15 +86,9 @@ class _Reader:
     def object(self) -> Node:
         start = self.at
         members: list[Member] = []
-        self.at += 1
-        while self.next() != "}":
-            if members and members[-1].comma < 0:
-                self.fail("expected a comma or }")
-            members.append(self.member())
-            if self.next() == ",":
-                members[-1].comma = self.at
-                self.at += 1
-        self.at += 1
+        for member, comma in self.items("}", self.member):
+            member.comma = comma
+            members.append(member)
         return Node({member.key: member.value.value for member in members}, start, self.at, members)
 
     def member(self) -> Member:
@@ -116,17 +101,21 @@ class _Reader:
 
     def array(self) -> Node:
         start = self.at
-        items: list[Any] = []
-        self.at += 1
-        needs_comma = False
-        while self.next() != "]":
-            if needs_comma:
-                self.fail("expected a comma or ]")
-            items.append(self.node().value)
-            needs_comma = self.next() != ","
-            self.at += not needs_comma
-        self.at += 1
+        items = [node.value for node, _ in self.items("]", self.node)]
         return Node(items, start, self.at)
+
+    def items(self, closer: str, read: Callable[[], Item]) -> Iterator[tuple[Item, int]]:
+        """Read up to the closing bracket; yield each item with the position of the comma after it, or -1."""
+        self.at += 1
+        comma = 0
+        while self.next() != closer:
+            if comma < 0:
+                self.fail(f"expected a comma or {closer}")
+            item = read()
+            comma = self.at if self.next() == "," else -1
+            self.at += comma >= 0
+            yield item, comma
+        self.at += 1
 
     def scalar(self) -> Node:
         start = self.at
@@ -154,10 +143,5 @@ class _Reader:
             self.fail("not a JSON value")
 
     def fail(self, reason: str) -> NoReturn:
-        raise Malformed(*position_of(self.text, self.at), reason)
-
-
-def position_of(text: str, at: int) -> tuple[int, int]:
-    starts = [0, *(match.end() for match in re.finditer("\n", text))]
-    line = bisect_right(starts, at)
-    return line, at - starts[line - 1] + 1
+        line, before = self.text.count("\n", 0, self.at) + 1, self.text.rfind("\n", 0, self.at)
+        raise Malformed(line, self.at - before, reason)

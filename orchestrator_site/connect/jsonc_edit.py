@@ -40,15 +40,13 @@ def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
 
 
 def remove_member(text: str, path: tuple[str, ...]) -> str:
-    node = parse(text)
-    for key in path[:-1]:
-        member = _only(node, key) if node.is_object else None
-        if member is None:
+    inner = parse(text)
+    for key in path:
+        node = inner
+        found = _only(node, key) if node.is_object else None
+        if found is None:
             return text
-        node = member.value
-    last = _only(node, path[-1]) if node.is_object else None
-    if last is None:
-        return text
+        last, inner = found, found.value
     end = (last.comma if last.comma >= 0 else last.value.end - 1) + 1
     edits: list[Edit] = [(*_whole_line(text, last.start, end), "")]
     index = node.members.index(last)
@@ -65,7 +63,7 @@ def _require_object(node: Node, name: str) -> None:
 
 
 def _only(node: Node, key: str) -> Member | None:
-    found = node.find(key)
+    found = [member for member in node.members if member.key == key]
     if len(found) > 1:
         raise Invalid(f"{key} occurs more than once.")
     return found[0] if found else None
@@ -84,9 +82,11 @@ def _insertion(text: str, node: Node, key: str, value: Any) -> list[Edit]:
     if not node.members:
         return [_first_member(text, node, key, value)]
     last = node.members[-1]
-    lead = _lead(text, node.members[0])
-    if lead is None:
+    before = text[: node.members[0].start]
+    line = before.rstrip(_BLANK)
+    if not line.endswith("\n"):  # the members follow the brace on its line
         return _behind(last, last.value.end, f" {_member(text, key, value, None)}")
+    lead = before[len(line) :]
     at = _end_of_line(text, (last.comma if last.comma >= 0 else last.value.end - 1) + 1)
     return _behind(last, at, _newline(text) + lead + _member(text, key, value, lead))
 
@@ -101,14 +101,12 @@ def _behind(last: Member, at: int, new: str) -> list[Edit]:
 
 
 def _first_member(text: str, node: Node, key: str, value: Any) -> Edit:
-    inner = text[node.start + 1 : node.end - 1]
     if _is_one_line(text):
-        at = node.end - 1
-        return (at, at, _member(text, key, value, None))
+        return (node.end - 1, node.end - 1, _member(text, key, value, None))
     outer = _indent_at(text, node.start)
     lead = outer + _unit(text)
     new = _newline(text) + lead + _member(text, key, value, lead)
-    at = node.start + 1 + len(inner.rstrip())
+    at = len(text[: node.end - 1].rstrip())
     closing = "" if "\n" in text[at : node.end] else _newline(text) + outer
     return (at, at, new + closing)
 
@@ -148,13 +146,6 @@ def _dump(text: str, value: Any, indent: str | None) -> str:
         return json.dumps(value, ensure_ascii=False)
     lines = json.dumps(value, ensure_ascii=False, indent=_unit(text)).split("\n")
     return (_newline(text) + indent).join(lines)
-
-
-def _lead(text: str, first: Member) -> str | None:
-    """Return the indentation of an object's members, or None if they follow the brace on its line."""
-    before = text[: first.start]
-    blanks = before[len(before.rstrip(_BLANK)) :]
-    return blanks if before.rstrip(_BLANK).endswith("\n") else None
 
 
 def _indent_at(text: str, at: int) -> str:

@@ -28,18 +28,14 @@ def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
             raise Invalid(f"{key} must be a table.")
     is_inline = isinstance(table, InlineTable)
     if path[-1] not in table and isinstance(value, dict) and not is_inline:
-        return _appended(text, path, value)
+        # A new table at the end cannot affect the others.
+        end = "\r\n" if "\r\n" in text else "\n"
+        gap = "" if not text else end if text.endswith("\n") else end * 2
+        header = f"[{'.'.join(tomlkit.key(part).as_string() for part in path)}]\n"
+        body: str = _item(value, is_inline=False).as_string()
+        return text + gap + (header + body).replace("\n", end)
     table[path[-1]] = _item(value, is_inline=is_inline or len(path) > 2)
     return _dump(document, text)
-
-
-def _appended(text: str, path: tuple[str, ...], value: dict[str, Any]) -> str:
-    """Append a new table at the end, where it cannot affect the others."""
-    end = "\r\n" if "\r\n" in text else "\n"
-    gap = "" if not text else end if text.endswith("\n") else end * 2
-    header = f"[{'.'.join(tomlkit.key(part).as_string() for part in path)}]\n"
-    body: str = _item(value, is_inline=False).as_string()
-    return text + gap + (header + body).replace("\n", end)
 
 
 def remove_member(text: str, path: tuple[str, ...]) -> str:
