@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,20 +50,21 @@ class Client:
     name: str
     title: str
     user_files: Callable[[Machine], list[ConfigFile]]
-    project_file: str = ""
-    project_style: Style | None = None
+    afterwards: str
+    project_file: tuple[str, Style] | None = None
     commands: tuple[str, ...] = ()
-    afterwards: str = ""
 
     def is_installed(self, machine: Machine) -> bool:
-        return machine.has_command(*self.commands) or any(
+        path = machine.environ.get("PATH", "")
+        return any(shutil.which(name, path=path) for name in self.commands) or any(
             _exists(config_file) for config_file in self.user_files(machine)
         )
 
     def config_files(self, machine: Machine, project: Path | None = None) -> list[ConfigFile]:
         """Return the files to change: the project's, or every user-level file whose folder exists."""
-        if project is not None and self.project_file and self.project_style:
-            return [ConfigFile(project / self.project_file, self.project_style, project)]
+        if project is not None and self.project_file:
+            name, style = self.project_file
+            return [ConfigFile(project / name, style, project)]
         known = self.user_files(machine)
         return [config_file for config_file in known if _exists(config_file)] or known[:1]
 
@@ -93,9 +95,9 @@ def _claude_code(machine: Machine) -> list[ConfigFile]:
 
 def _claude_desktop(machine: Machine) -> list[ConfigFile]:
     """The packaged Windows app reads settings only from its own folder."""
-    usual = machine.application_data
-    packaged = machine.local_data.glob("Packages/Claude_*/LocalCache/Roaming") if machine.is_windows else ()
-    folders = [*sorted(packaged), usual]
+    local = machine.folder("LOCALAPPDATA", machine.home / "AppData" / "Local")
+    packaged = local.glob("Packages/Claude_*/LocalCache/Roaming") if machine.is_windows else ()
+    folders = [*sorted(packaged), machine.application_data]
     return [ConfigFile(folder / "Claude" / "claude_desktop_config.json", _CLAUDE_DESKTOP) for folder in folders]
 
 
@@ -108,18 +110,12 @@ def _windsurf(machine: Machine) -> list[ConfigFile]:
     ]
 
 
-def _vscode(machine: Machine) -> list[ConfigFile]:
-    editions = ("Code", "Code - Insiders")
-    return [ConfigFile(machine.application_data / edition / "User" / "mcp.json", _VSCODE) for edition in editions]
-
-
 CLIENTS = (
     Client(
         "claude-code",
         "Claude Code",
         _claude_code,
-        project_file=".mcp.json",
-        project_style=_CLAUDE_CODE,
+        project_file=(".mcp.json", _CLAUDE_CODE),
         commands=("claude",),
         afterwards="Start a new Claude Code session; /mcp shows the server.",
     ),
@@ -134,8 +130,7 @@ CLIENTS = (
         "cursor",
         "Cursor",
         lambda machine: [ConfigFile(machine.home / ".cursor" / "mcp.json", _CURSOR)],
-        project_file=".cursor/mcp.json",
-        project_style=_CURSOR,
+        project_file=(".cursor/mcp.json", _CURSOR),
         commands=("cursor", "cursor-agent"),
         afterwards="Cursor picks it up immediately; Settings > MCP shows the server.",
     ),
@@ -143,17 +138,18 @@ CLIENTS = (
         "windsurf",
         "Windsurf (Devin Desktop)",
         _windsurf,
-        project_file=".devin/mcp_config.json",
-        project_style=_DEVIN,
+        project_file=(".devin/mcp_config.json", _DEVIN),
         commands=("windsurf", "devin"),
         afterwards="Refresh the list of MCP servers.",
     ),
     Client(
         "vscode",
         "VS Code",
-        _vscode,
-        project_file=".vscode/mcp.json",
-        project_style=_VSCODE,
+        lambda machine: [
+            ConfigFile(machine.application_data / edition / "User" / "mcp.json", _VSCODE)
+            for edition in ("Code", "Code - Insiders")
+        ],
+        project_file=(".vscode/mcp.json", _VSCODE),
         commands=("code", "code-insiders"),
         afterwards="Run “MCP: List Servers” from the command palette and start the server.",
     ),
@@ -161,8 +157,7 @@ CLIENTS = (
         "codex",
         "Codex",
         lambda machine: [ConfigFile(machine.folder("CODEX_HOME", machine.home / ".codex") / "config.toml", _CODEX)],
-        project_file=".codex/config.toml",
-        project_style=_CODEX,
+        project_file=(".codex/config.toml", _CODEX),
         commands=("codex",),
         afterwards="Start a new Codex session; a project's own file applies once you trust the project.",
     ),
@@ -172,20 +167,18 @@ CLIENTS = (
         lambda machine: [
             ConfigFile(machine.folder("GEMINI_CLI_HOME", machine.home) / ".gemini" / "settings.json", _GEMINI)
         ],
-        project_file=".gemini/settings.json",
-        project_style=_GEMINI,
+        project_file=(".gemini/settings.json", _GEMINI),
         commands=("gemini",),
         afterwards="Restart Gemini CLI in a trusted folder; /mcp shows the server.",
     ),
 )
 
 
-def names(clients: Iterable[Client] = CLIENTS) -> list[str]:
-    return [client.name for client in clients]
+def names() -> list[str]:
+    return [client.name for client in CLIENTS]
 
 
 def get_client(name: str) -> Client:
-    for client in CLIENTS:
-        if client.name == name:
-            return client
+    if found := next((client for client in CLIENTS if client.name == name), None):
+        return found
     raise NotFound(f"Unknown assistant: {name!r}", next=f"Choose one of {', '.join(names())}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,13 +36,6 @@ class Machine:
         if self.platform == "darwin":
             return self.home / "Library" / "Application Support"
         return self.folder("XDG_CONFIG_HOME", self.home / ".config")
-
-    @property
-    def local_data(self) -> Path:
-        return self.folder("LOCALAPPDATA", self.home / "AppData" / "Local")
-
-    def has_command(self, *names: str) -> bool:
-        return any(shutil.which(name, path=self.environ.get("PATH", "")) for name in names)
 
 
 def project_folder(path: Path | None) -> Path | None:
