@@ -14,15 +14,7 @@ from django.utils import timezone
 
 from orchestrator_site.connect import documents, files
 from orchestrator_site.connect.clients import Client, ConfigFile
-from orchestrator_site.connect.entries import (
-    PLACEHOLDER,
-    Change,
-    Stdio,
-    changes,
-    http_entry,
-    secret_in,
-    stdio_entry,
-)
+from orchestrator_site.connect.entries import PLACEHOLDER, Stdio, changes, http_entry, secret_in, stdio_entry
 from orchestrator_site.connect.jsonc import Malformed
 from orchestrator_site.connect.machine import Machine
 from orchestrator_site.kernel.errors import Invalid
@@ -114,12 +106,11 @@ def _entry(config_file: ConfigFile, wanted: Stdio | Http, secret: str) -> dict[s
     return http_entry(wanted.url, secret, config_file.style)
 
 
-def apply(planned: Iterable[PlannedChange], wanted: Stdio | Http) -> list[Path]:
+def apply(planned: list[PlannedChange], wanted: Stdio | Http) -> list[Path]:
     """Write the files and return the backups, creating a token if one is needed.
 
     Old tokens are revoked in the same transaction, so if a file cannot be written, they stay valid.
     """
-    planned = list(planned)
     with transaction.atomic():
         if isinstance(wanted, Stdio):
             _revoke(each.old_token for each in planned if each.is_change)
@@ -160,27 +151,23 @@ def holds_secret(entry: dict[str, Any], config_file: ConfigFile) -> bool:
 
 
 def plan_removal(client: Client, machine: Machine, folder: Path | None = None) -> list[PlannedChange]:
-    planned = [_plan_removal(config_file) for config_file in client.config_files(machine, folder)]
+    planned = []
+    for config_file in client.config_files(machine, folder):
+        before, style = files.read(config_file.path), config_file.style
+        try:
+            current = documents.entry_in(before.text, style)
+            after = before.text if current is None else documents.changed(before.text, style, [(style.path, ...)])
+        except (Malformed, Invalid) as error:
+            raise Invalid(
+                f"{config_file.path}: {str(error).rstrip('.')}. Nothing was written.",
+                next=f"Remove {'.'.join(style.path)} by hand.",
+            ) from error
+        planned.append(PlannedChange(config_file, before, after, old_token=token_in(current, config_file)))
     return [each for each in planned if each.is_change]
 
 
-def _plan_removal(config_file: ConfigFile) -> PlannedChange:
-    before, style = files.read(config_file.path), config_file.style
-    try:
-        current = documents.entry_in(before.text, style)
-        removal: list[Change] = [] if current is None else [(style.path, ...)]
-        after = documents.changed(before.text, style, removal) if removal else before.text
-    except (Malformed, Invalid) as error:
-        raise Invalid(
-            f"{config_file.path}: {str(error).rstrip('.')}. Nothing was written.",
-            next=f"Remove {'.'.join(style.path)} by hand.",
-        ) from error
-    return PlannedChange(config_file, before, after, old_token=token_in(current, config_file))
-
-
-def apply_removal(planned: Iterable[PlannedChange]) -> list[Path]:
+def apply_removal(planned: list[PlannedChange]) -> list[Path]:
     """Write the files, revoke the tokens that were in them, and return the backups."""
-    planned = list(planned)
     with transaction.atomic():
         _revoke(each.old_token for each in planned)
         return _write(planned)
