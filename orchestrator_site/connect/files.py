@@ -1,4 +1,4 @@
-"""Read a configuration file and replace it atomically, with a dated backup beside it."""
+"""Read a configuration file and replace it atomically, with a dated backup beside it; create a specialists file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 
 from orchestrator_site.kernel.errors import Conflict, Invalid, TooLarge
 from orchestrator_site.kernel.files import sync_folder
+from tasks.roles import ROLES_FOLDER
 
+ROLES_FILE = ROLES_FOLDER / "project_roles.yaml"
 SIZE_LIMIT = 32 * 1024 * 1024
 _PRIVATE = 0o600
 # Without O_BINARY, Windows would convert line ends.
@@ -89,6 +91,24 @@ def write(before: Snapshot, text: str, *, is_private: bool) -> Path | None:
             next="Check its permissions and the free disk space, then try again.",
         ) from error
     return backup
+
+
+def create_roles_file(project: Path) -> Path | None:
+    """Create a commented-out specialists file that a project can start from.
+
+    Return its path, or None if it exists. Raises Invalid if it cannot be written.
+    """
+    path = project / ROLES_FILE
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(Path(__file__).with_name("project_roles.yaml").read_text(encoding="utf-8"))
+    except FileExistsError:
+        return None
+    except OSError as error:
+        what = f"{path} cannot be written: {error.strerror}."
+        raise Invalid(what, next="Check the permissions of the folder.") from error
+    return path
 
 
 def _unreadable(path: Path, error: OSError | RuntimeError) -> Invalid:

@@ -12,9 +12,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.owner import local_owner
-from orchestrator_site.connect import diffs, documents, roles, service
+from orchestrator_site.connect import diffs, documents, service
 from orchestrator_site.connect.clients import CLIENTS, SERVER, Client, ConfigFile, get_client, names
 from orchestrator_site.connect.entries import PLACEHOLDER, Stdio, http_entry, stdio_entry, this_installation
+from orchestrator_site.connect.files import ROLES_FILE, create_roles_file
 from orchestrator_site.connect.machine import project_folder, this_machine
 from orchestrator_site.connect.probe import is_http_url, probe_entry
 from orchestrator_site.kernel.errors import Invalid, OrchestratorError
@@ -86,11 +87,9 @@ class Command(BaseCommand):
             config_files = [each for each in config_files if each.style.url] or config_files
         for config_file in config_files:
             self.stderr.write(f"Add this to {config_file.path}:")
-            if self._is_http:
-                entry = http_entry(self._url, PLACEHOLDER, config_file.style)
-            else:
-                entry = stdio_entry(self._stdio(), config_file.style)
-            self.stdout.write(documents.snippet(entry, config_file.style))
+            style = config_file.style
+            entry = http_entry(self._url, PLACEHOLDER, style) if self._is_http else stdio_entry(self._stdio(), style)
+            self.stdout.write(documents.snippet(entry, style))
 
     def _check(self, client: Client) -> None:
         found = [(each, service.current_entry(each)) for each in client.config_files(self.machine, self.project)]
@@ -188,10 +187,11 @@ class Command(BaseCommand):
                 raise Invalid("Cannot determine the project folder.", next="Pass it with --project DIR.") from error
         if folder is None:
             return
-        asks = not self.options["yes"] and sys.stdin.isatty() and not roles.has_roles(folder)
-        if self.options["roles"] or (asks and self._ask(f"Add a commented-out {roles.FILE} to {folder}? [y/N] ")):
-            path = roles.create_roles_file(folder)
-            self.stdout.write(f"Written: {path}" if path else f"{folder / roles.FILE} already exists; it was kept.")
+        has_roles = any((folder / ROLES_FILE.parent).glob("*.y*ml"))
+        asks = not self.options["yes"] and sys.stdin.isatty() and not has_roles
+        if self.options["roles"] or (asks and self._ask(f"Add a commented-out {ROLES_FILE} to {folder}? [y/N] ")):
+            path = create_roles_file(folder)
+            self.stdout.write(f"Written: {path}" if path else f"{folder / ROLES_FILE} already exists; it was kept.")
 
     # Options
 
@@ -208,11 +208,8 @@ class Command(BaseCommand):
         return url if parts.path.strip("/") else parts._replace(path="/mcp").geturl()
 
     def _stdio(self) -> Stdio:
-        return this_installation(
-            project=self.project,
-            writes_secrets=self.options["write_secrets"],
-            toolsets=self.options["toolsets"] or "",
-        )
+        toolsets = self.options["toolsets"] or ""
+        return this_installation(project=self.project, writes_secrets=self.options["write_secrets"], toolsets=toolsets)
 
     def _wanted(self, client: Client) -> Stdio | service.Http:
         if not self._is_http:
