@@ -25,16 +25,13 @@ _RESTORE = (
 def database() -> Iterator[Finding]:
     """Raises DatabaseError if the database does not respond."""
     connection = connections[DEFAULT_DB_ALIAS]
-    if connection.vendor == "sqlite":
-        yield from _sqlite(connection, Path(str(connection.settings_dict["NAME"])))
+    if connection.vendor == "postgresql":
+        sql = "SELECT current_setting('server_version'), pg_database_size(current_database())"
+        number, size = _query(connection, sql)[0]
+        what = f"PostgreSQL {number}, {size / 1024**2:,.1f} MB."
+        yield ok("database", what, vendor="postgresql", version=number, size_bytes=size)
         return
-    sql = "SELECT current_setting('server_version'), pg_database_size(current_database())"
-    number, size = _query(connection, sql)[0]
-    what = f"PostgreSQL {number}, {size / 1024**2:,.1f} MB."
-    yield ok("database", what, vendor="postgresql", version=number, size_bytes=size)
-
-
-def _sqlite(connection: BaseDatabaseWrapper, path: Path) -> Iterator[Finding]:
+    path = Path(str(connection.settings_dict["NAME"]))
     if not path.exists():
         yield warning("database", f"{path} does not exist yet.", "It is created on the first start: manage.py up")
         return
@@ -80,15 +77,10 @@ def migrations() -> Iterator[Finding]:
     missing = [f"{step.app_label}.{step.name}" for step, _ in executor.migration_plan(loader.graph.leaf_nodes())]
     unknown = [".".join(name) for name in unknown_migrations(loader)]
     if missing:
-        first = ", ".join(missing[:3])
-        yield warning(
-            "migrations", f"{len(missing)} not applied ({first} …).", "They are applied on the next start: manage.py up"
-        )
+        what = f"{len(missing)} not applied ({', '.join(missing[:3])} …)."
+        yield warning("migrations", what, "They are applied on the next start: manage.py up")
     elif unknown:
-        yield problem(
-            "migrations",
-            f"The database is newer than this code ({', '.join(unknown[:3])}).",
-            "Update this installation, or set ORCHESTRATOR_HOME to another folder.",
-        )
+        what = f"The database is newer than this code ({', '.join(unknown[:3])})."
+        yield problem("migrations", what, "Update this installation, or set ORCHESTRATOR_HOME to another folder.")
     else:
         yield ok("migrations", "All applied.")

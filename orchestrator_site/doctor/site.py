@@ -30,10 +30,6 @@ _START = "Start it: python manage.py up"
 _LOG = "Check the log of manage.py up."
 
 
-def is_running() -> bool:
-    return _get("/healthz")[0] == 200
-
-
 def site() -> Iterator[Finding]:
     status, body = _get("/healthz")
     url = recall()
@@ -46,18 +42,15 @@ def site() -> Iterator[Finding]:
         return
     yield ok("site", f"Running at {url}.", url=url)
     checks = _get("/readyz")[1].get("checks")
-    for name, check in (checks if isinstance(checks, dict) else {}).items():
-        yield _readiness(name, check if isinstance(check, dict) else {})
-
-
-def _readiness(name: str, check: dict[str, Any]) -> Finding:
-    facts = {key: value for key, value in check.items() if key not in ("ok", "problem")}
-    area = f"site: {name}"
-    if check.get("ok"):
-        counted = {key: value for key, value in facts.items() if not isinstance(value, bool)}
-        shown = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in counted.items())
-        return ok(area, f"OK{f' ({shown})' if shown else ''}.", **facts)
-    return problem(area, str(check.get("problem", "The check failed.")), _LOG, **facts)
+    for name, result in (checks if isinstance(checks, dict) else {}).items():
+        check = result if isinstance(result, dict) else {}
+        facts = {key: value for key, value in check.items() if key not in ("ok", "problem")}
+        if check.get("ok"):
+            counted = {key: value for key, value in facts.items() if not isinstance(value, bool)}
+            shown = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in counted.items())
+            yield ok(f"site: {name}", f"OK{f' ({shown})' if shown else ''}.", **facts)
+        else:
+            yield problem(f"site: {name}", str(check.get("problem", "The check failed.")), _LOG, **facts)
 
 
 def stdio() -> Iterator[Finding]:
@@ -67,7 +60,7 @@ def stdio() -> Iterator[Finding]:
 
 
 def http() -> Iterator[Finding]:
-    if not is_running():
+    if _get("/healthz")[0] != 200:
         yield warning("MCP over HTTP", "Not checked, because the site is not running.", _START)
         return
     style = Style()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from orchestrator_site.connect.diffs import masked
 from orchestrator_site.connect.machine import project_folder, this_machine
-from orchestrator_site.doctor.examine import examine
-from orchestrator_site.doctor.findings import Finding, Level
+from orchestrator_site.doctor import clients, database, environment, site
+from orchestrator_site.doctor.findings import Check, Finding, Level, run_check
 from orchestrator_site.management.errors import command_errors
 
 
@@ -29,7 +30,19 @@ class Command(BaseCommand):
         findings = []
         with command_errors():
             project = project_folder(options["project"])
-        for finding in examine(this_machine(), project):
+        # Each after those it depends on.
+        checks: dict[str, Check] = {
+            "environment": environment.versions,
+            "data folder": environment.data_folder,
+            "disk": environment.disk,
+            "database": database.database,
+            "migrations": database.migrations,
+            "site": site.site,
+            "MCP over stdio": site.stdio,
+            "MCP over HTTP": site.http,
+            "assistants": lambda: clients.clients(this_machine(), project),
+        }
+        for finding in chain.from_iterable(run_check(area, check) for area, check in checks.items()):
             levels[finding.level] += 1
             findings.append(finding.as_dict())
             if not options["json"]:
