@@ -19,12 +19,11 @@ def reason_of(error: DatabaseError | OSError) -> str:
 
 
 @contextmanager
-def command_errors() -> Iterator[None]:
-    """Raise CommandError, which is printed in one line, for errors of ours and where the data cannot be reached."""
+def command_errors(why: str = "The data cannot be reached: {}. Look closer: manage.py doctor") -> Iterator[None]:
+    """Raise CommandError, which is printed in one line, for errors of ours, the database and the system."""
     try:
         yield
     except OrchestratorError as error:
         raise CommandError(f"{error.message} {error.next}".strip()) from error
     except (DatabaseError, OSError) as error:
-        message = f"The data cannot be reached: {reason_of(error)}. Look closer: manage.py doctor"
-        raise CommandError(message) from error
+        raise CommandError(why.format(reason_of(error))) from error

@@ -6,18 +6,18 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, connections
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import connections
 
 from maintenance.schedules import run_soon
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.links import make_link
 from orchestrator_site.accounts.owner import local_owner
-from orchestrator_site.kernel.errors import OrchestratorError
-from orchestrator_site.management.errors import reason_of
+from orchestrator_site.management.errors import command_errors
 from orchestrator_site.up.address import remember
 from orchestrator_site.up.child import Child
 from orchestrator_site.up.connect import connect_help
@@ -41,15 +41,11 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--host", default="127.0.0.1", help="127.0.0.1 (the default), ::1 or localhost; others need TLS"
-        )
-        parser.add_argument("--port", type=int, default=8000, help="8000 by default; 0 takes any free port")
-        parser.add_argument(
-            "--insecure",
-            action="store_true",
-            help="serve plain HTTP to other machines, for anyone on the way to read and change",
-        )
+        add = parser.add_argument
+        add("--host", default="127.0.0.1", help="127.0.0.1 (the default), ::1 or localhost; others need TLS")
+        add("--port", type=int, default=8000, help="8000 by default; 0 takes any free port")
+        about = "serve plain HTTP to other machines, for anyone on the way to read and change"
+        add("--insecure", action="store_true", help=about)
         jobs = parser.add_mutually_exclusive_group()
         jobs.add_argument(
             "--workers", type=int, default=settings.ORCHESTRATOR_WORKERS, help="how many jobs may run at once"
@@ -60,17 +56,11 @@ class Command(BaseCommand):
         """Take the port first, since that fails fastest; then prepare and serve."""
         # Until the supervisor takes over, SIGTERM does what Ctrl-C does.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
+        with suppress(KeyboardInterrupt), command_errors("The site cannot start: {}. Fix that and start it again."):
             end_orphans()  # they may hold the port
             with take_port(options["host"], options["port"], insecure=options["insecure"]) as listener:
                 self._warn(options["host"])
                 self._prepare_and_serve(listener, max(0, options["workers"]))
-        except KeyboardInterrupt:
-            pass
-        except OrchestratorError as error:
-            raise CommandError(f"{error.message} {error.next}".strip()) from error
-        except (DatabaseError, OSError) as error:
-            raise CommandError(f"The site cannot start: {reason_of(error)}. Fix that and start it again.") from error
         self.stderr.write("Stopped.")
         sys.stderr.flush()
         os._exit(0)  # finalizing the interpreter costs 0.7 s of CPU, and there is nothing left to finalize
