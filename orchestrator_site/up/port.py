@@ -45,23 +45,19 @@ def take_port(host: str, port: int, *, insecure: bool = False) -> socket.socket:
             listener.close()
             raise
     except (OSError, OverflowError) as error:
-        raise _error(host, port, error) from error
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise Conflict(
+                f"Port {port} on {host} is in use; perhaps the site runs there already.",
+                next=f"Look at http://{netloc(host, port)}/, or use another port: --port {port + 1}",
+            ) from error
+        why = error.strerror if isinstance(error, OSError) else "a port is a number from 0 to 65535"
+        raise Invalid(f"Port {port} on {host} cannot be used: {why}.", next="Use another port: --port 8001") from error
     return listener
 
 
 def public_names() -> list[str]:
     """Return the names in ORCHESTRATOR_ALLOWED_HOSTS by which others reach the site; `*` is not a name."""
     return [name.lstrip(".") for name in settings.ALLOWED_HOSTS if name.strip("[]") not in LOOPBACK and name != "*"]
-
-
-def _error(host: str, port: int, error: OSError | OverflowError) -> Conflict | Invalid:
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return Conflict(
-            f"Port {port} on {host} is in use; perhaps the site runs there already.",
-            next=f"Look at http://{netloc(host, port)}/, or use another port: --port {port + 1}",
-        )
-    reason = error.strerror if isinstance(error, OSError) else "a port is a number from 0 to 65535"
-    return Invalid(f"Port {port} on {host} cannot be used: {reason}.", next="Use another port: --port 8001")
 
 
 def address_of(listener: socket.socket) -> str:
