@@ -79,24 +79,21 @@ class Supervisor:
                 self._on_ready()
 
     def _restart_if_due(self, child: Child) -> None:
+        """Restart it when it is due. Raises ChildGaveUp for a child that has never run properly."""
         if child.has_exited():
-            self._handle_exit(child)
+            seconds = child.age_seconds
+            how = child.reap()
+            has_run = self._probe.is_answered if child.listener else seconds > FIRST_SECONDS
+            if child.starts == 1 and not has_run:
+                raise ChildGaveUp(
+                    f"{child.name} exited {seconds:.1f} s after its start ({how}).", next="The lines above say why."
+                )
+            logger.warning("%s exited (%s); restarting in %.1f s.", child.name, how, child.schedule_restart())
         elif child.restart_at is not None and time.monotonic() >= child.restart_at:
             try:
                 self._start(child)
             except OSError as error:
                 logger.warning("%s cannot start (%s); next try in %.1f s.", child.name, error, child.schedule_restart())
-
-    def _handle_exit(self, child: Child) -> None:
-        """Schedule a restart. Raises ChildGaveUp for a child that has never run properly."""
-        seconds = child.age_seconds
-        how = child.reap()
-        has_run = self._probe.is_answered if child.listener else seconds > FIRST_SECONDS
-        if child.starts == 1 and not has_run:
-            raise ChildGaveUp(
-                f"{child.name} exited {seconds:.1f} s after its start ({how}).", next="The lines above say why."
-            )
-        logger.warning("%s exited (%s); restarting in %.1f s.", child.name, how, child.schedule_restart())
 
     def _stop(self) -> None:
         """Ask all to exit, and kill those that take too long; a second signal kills them at once."""
