@@ -14,9 +14,20 @@ from orchestrator_site.connect.entries import is_secret, store_variables
 
 
 def claude_code_line() -> str:
-    """Return Claude Code's own command for this installation; it works from any folder."""
+    """Return Claude Code's own command for this installation; it works from any folder.
+
+    It passes on the variables that lead to this site's data; secrets by reference.
+    """
     command = quote([sys.executable, str(settings.BASE_DIR / "manage.py"), "mcp_serve"])
-    return " ".join(["claude mcp add", *_env_options(), "--scope user task-orchestrator --", command])
+    words = ["claude mcp add"]
+    if os.environ.get("ORCHESTRATOR_HOME"):
+        words += ["--env", quote([f"ORCHESTRATOR_HOME={settings.ORCHESTRATOR_HOME.resolve()}"])]
+    if os.environ.get("DATABASE_URL"):
+        words += ["--env", _reference("DATABASE_URL")]
+    for name, value in store_variables().items():
+        words += ["--env", _reference(name) if is_secret(name, value) else quote([f"{name}={value}"])]
+    # `--env` takes every word up to the next option, so `--scope` has to follow it.
+    return " ".join([*words, "--scope user task-orchestrator --", command])
 
 
 def connect_line(client: str = "CLIENT") -> str:
@@ -32,21 +43,6 @@ def connect_line(client: str = "CLIENT") -> str:
 
 def connect_help() -> str:
     return f"{connect_line()}   ({', '.join(names())})\n  or, for Claude Code over stdio: {claude_code_line()}"
-
-
-def _env_options() -> list[str]:
-    """Pass on the variables that lead to this site's data; secrets by reference.
-
-    `--env` takes every word up to the next option, so `--scope` has to follow it.
-    """
-    words = []
-    if os.environ.get("ORCHESTRATOR_HOME"):
-        words += ["--env", quote([f"ORCHESTRATOR_HOME={settings.ORCHESTRATOR_HOME.resolve()}"])]
-    if os.environ.get("DATABASE_URL"):
-        words += ["--env", _reference("DATABASE_URL")]
-    for name, value in store_variables().items():
-        words += ["--env", _reference(name) if is_secret(name, value) else quote([f"{name}={value}"])]
-    return words
 
 
 def _reference(variable: str) -> str:
