@@ -16,10 +16,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from orchestrator_site.kernel.db_errors import db_errors_mapped
-from orchestrator_site.kernel.errors import OrchestratorError, Transient, invalid
+from orchestrator_site.kernel.errors import Hint, OrchestratorError, Transient, invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.text import unstorable_in
-from orchestrator_site.mcp.hints import HINTS
 from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.mcp.registry import Tool
 from tasks.services.caller import Caller
@@ -28,6 +27,32 @@ logger = logging.getLogger(__name__)
 
 PROBLEMS_LIMIT = 20
 NOTES_LIMIT = 8
+HINTS: dict[Hint, str] = {
+    Hint.NAME_PROJECT: "Call orchestrator_initialize_session with project_dir, the absolute path of the project's "
+    "folder, and send the session_id it returns with every call.",
+    Hint.OPEN_SESSION: "Call orchestrator_initialize_session for a new one.",
+    Hint.PLAN: "Plan the job with orchestrator_plan_task.",
+    Hint.CLAIM_NEXT: "Take another task: call orchestrator_execute_subtask without task_id.",
+    Hint.CLAIM_NEXT_OR_TAKE_OVER: "Take another task: call orchestrator_execute_subtask without task_id. Only if that "
+    "session is gone, call it with take_over=true.",
+    Hint.FINISH_YOURS: "Finish it with orchestrator_complete_subtask, or release it with orchestrator_update_task.",
+    Hint.ANY_SPECIALIST: "Omit specialist_type.",
+    Hint.WAIT: "Try again later.",
+    Hint.SEE_TASK: "See orchestrator_get_status(task_id).",
+    Hint.LIST_TASKS: "orchestrator_get_status lists the tasks; filter them by status.",
+    Hint.REMOVE_DEPENDENCY: "Remove the dependency with orchestrator_update_task.",
+    Hint.RETRY_OR_UNBLOCK: "Retry or unblock it with orchestrator_update_task.",
+    Hint.APPROVE: "A person approves it, or you with orchestrator_update_task(action='approve').",
+    Hint.SYNTHESIZE: "Call orchestrator_synthesize_results, or plan more with orchestrator_plan_task.",
+    Hint.LIST_ARTIFACTS: "orchestrator_synthesize_results names a plan's artifacts.",
+    Hint.LIST_UPLOADS: "Begin one with orchestrator_store_artifact; its status without an upload_id lists open ones.",
+    Hint.UPLOAD: "Send it in parts with orchestrator_store_artifact (toolset artifacts), then complete with its "
+    "upload_ids.",
+}
+"""The tools to call, in the words of an assistant."""
+_WHOLE_MESSAGES = {
+    "missing": "is required", "extra_forbidden": "unexpected argument", "recursion_loop": "nested too deeply"
+}  # fmt: skip
 _NOTE_LIMIT = 160
 _ECHO_LIMIT = 80
 _STORED_AS_BYTES = ("detailed_work", "text")
@@ -36,8 +61,6 @@ _STORED_AS_BYTES = ("detailed_work", "text")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the client gets."""
-
     payload: dict[str, Any]
     is_error: bool = False
 
@@ -118,16 +141,12 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> dict[str, Any]:
 
 def _message(detail: ErrorDetails) -> str:
     kind, got = detail["type"], detail["input"]
-    if kind == "missing":
-        return "is required"
-    if kind == "extra_forbidden":
-        return "unexpected argument"
+    if kind in _WHOLE_MESSAGES:
+        return _WHOLE_MESSAGES[kind]
     if kind in ("literal_error", "enum"):
         return f"unknown value {str(got)[:_ECHO_LIMIT]!r}"
     if kind == "value_error":
         return str(detail["ctx"]["error"])
-    if kind == "recursion_loop":
-        return "nested too deeply"
     return f"{_expected(kind, detail)}, got {_describe(got)}"
 
 

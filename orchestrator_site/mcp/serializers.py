@@ -11,7 +11,6 @@ from mcp.shared.exceptions import MCPError
 
 from orchestrator_site.kernel.errors import Conflict, OrchestratorError, Transient
 from orchestrator_site.mcp import dispatch, registry
-from orchestrator_site.mcp.hints import HINTS
 from orchestrator_site.mcp.schema import input_schema
 
 STRUCTURED_CHARS = 8_000
@@ -58,4 +57,4 @@ def protocol_error(error: OrchestratorError) -> MCPError:
     """Return an error for requests whose results cannot report one."""
     is_ours = isinstance(error, Transient | Conflict)
     code = mcp_types.INTERNAL_ERROR if is_ours else mcp_types.INVALID_PARAMS
-    return MCPError(code, error.message, error.as_dict(HINTS))
+    return MCPError(code, error.message, error.as_dict(dispatch.HINTS))

@@ -33,7 +33,6 @@ from orchestrator_site.kernel.errors import NotFound, OrchestratorError
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.text import unstorable
 from orchestrator_site.mcp import dispatch, registry, serializers
-from orchestrator_site.mcp.hints import HINTS
 from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.mcp.subscriptions import WATCHED_PER_CLIENT, Subscriptions
 from tasks.selectors import feed
@@ -78,10 +77,7 @@ BeforeCall = Callable[[mcp_types.RequestId], None]
 
 
 def build_server(
-    *,
-    caller_for: CallerFor,
-    toolsets: Iterable[str] = ("core",),
-    before_call: BeforeCall | None = None,
+    *, caller_for: CallerFor, toolsets: Iterable[str] = ("core",), before_call: BeforeCall | None = None
 ) -> Bridge:
     """Return a server of what the apps registered; `before_call` may raise OrchestratorError."""
     load_tools()
@@ -137,9 +133,14 @@ class Bridge(MCPServer[Any]):
             tasks.cancel_scope.cancel()
 
     async def _in_thread(
-        self, context: Context[Any, Any] | None, query: Callable[[Caller], Result], *, is_long: bool = False
+        self,
+        context: Context[Any, Any] | None,
+        query: Callable[[Caller], Result],
+        *,
+        scope: Scope | None = Scope.READ,
+        is_long: bool = False,
     ) -> Result:
-        """Run a query in one of a few threads.
+        """Run a query that needs a scope in one of a few threads.
 
         Raises only OrchestratorError: the SDK would send the text of other exceptions to some clients.
         """
@@ -151,7 +152,10 @@ class Bridge(MCPServer[Any]):
             with dispatch.contained(method):
                 if self._before_call:
                     self._before_call(request_id)
-                return query(self._caller_for(context))
+                caller = self._caller_for(context)
+                if scope:
+                    caller.principal.require(scope)
+                return query(caller)
 
         return await in_thread(run, limiter=_limiter(is_long=is_long))
 
@@ -170,12 +174,12 @@ class Bridge(MCPServer[Any]):
                 next="Call one of the tools in details.allowed.",
                 details={"allowed": list(self._tools)},
             )
-            return serializers.result(dispatch.Outcome(unknown.as_dict(HINTS), is_error=True))
+            return serializers.result(dispatch.Outcome(unknown.as_dict(dispatch.HINTS), is_error=True))
         try:
             run = partial(dispatch.run, tool, arguments, meter=self.meter, received=_size_of_request(context))
-            return serializers.result(await self._in_thread(context, run, is_long=tool.is_long))
+            return serializers.result(await self._in_thread(context, run, scope=None, is_long=tool.is_long))
         except OrchestratorError as error:
-            return serializers.result(dispatch.Outcome(error.as_dict(HINTS), is_error=True))
+            return serializers.result(dispatch.Outcome(error.as_dict(dispatch.HINTS), is_error=True))
 
     # Resources
 
@@ -188,9 +192,7 @@ class Bridge(MCPServer[Any]):
     async def read_resource(self, uri: Any, context: Context[Any, Any] | None = None) -> Iterable[ReadResourceContents]:
         entry, variables = self._match(str(uri))
         try:
-            content = await self._in_thread(
-                context, _reading(lambda caller: entry.handler(caller, **variables)), is_long=True
-            )
+            content = await self._in_thread(context, lambda caller: entry.handler(caller, **variables), is_long=True)
         except NotFound as error:
             raise ResourceNotFoundError(error.message) from error
         except OrchestratorError as error:
@@ -208,7 +210,7 @@ class Bridge(MCPServer[Any]):
         complete = entry.complete if entry and is_storable else None
         if complete is None:
             return mcp_types.CompleteResult(completion=mcp_types.Completion(values=[], total=0, has_more=False))
-        found = await self._run(inner, _reading(lambda caller: complete(caller, argument.name, argument.value, chosen)))
+        found = await self._run(inner, lambda caller: complete(caller, argument.name, argument.value, chosen))
         shown = found[:COMPLETIONS]
         completion = mcp_types.Completion(values=shown, has_more=len(found) > len(shown))
         return mcp_types.CompleteResult(completion=completion)
@@ -247,7 +249,7 @@ class Bridge(MCPServer[Any]):
         try:
             entry, variables = self._match(uri)
             project_of = entry.project_of or (lambda caller: caller.project())
-            project = await self._run(inner, _reading(lambda caller: project_of(caller, **variables)))
+            project = await self._run(inner, lambda caller: project_of(caller, **variables))
         except ResourceNotFoundError as error:
             raise MCPError(mcp_types.INVALID_PARAMS, str(error), {"uri": uri}) from error
         return int(project.pk)
@@ -296,7 +298,7 @@ class Bridge(MCPServer[Any]):
             raise serializers.protocol_error(error)
         serializers.check_prompt_arguments(entry, given)
         try:
-            text = await self._in_thread(context, _reading(lambda caller: entry.handler(caller, **given)))
+            text = await self._in_thread(context, lambda caller: entry.handler(caller, **given))
         except OrchestratorError as error:
             raise serializers.protocol_error(error) from error
         content = mcp_types.TextContent(type="text", text=text)
@@ -307,11 +309,9 @@ class Bridge(MCPServer[Any]):
 
 def _limiter(*, is_long: bool) -> anyio.CapacityLimiter:
     threads, size = (_long_call_threads, LONG_CALL_THREADS) if is_long else (_call_threads, CALL_THREADS)
-    try:
-        return threads.get()
-    except LookupError:
-        threads.set(anyio.CapacityLimiter(size))
-        return threads.get()
+    if (limiter := threads.get(None)) is None:
+        threads.set(limiter := anyio.CapacityLimiter(size))
+    return limiter
 
 
 def _size_of_request(context: Context[Any, Any] | None) -> int:
@@ -326,11 +326,3 @@ def _facts_of(entry: registry.Resource) -> dict[str, Any]:
 
 def _connection(inner: ServerRequestContext[Any, Any]) -> Connection:
     return inner.session._connection  # the SDK has no public name for it
-
-
-def _reading(query: Callable[[Caller], Result]) -> Callable[[Caller], Result]:
-    def run(caller: Caller) -> Result:
-        caller.principal.require(Scope.READ)
-        return query(caller)
-
-    return run

@@ -18,6 +18,7 @@ from rest_framework import exceptions
 from orchestrator_site.kernel.db_errors import TRANSIENT_ERRORS, busy
 from orchestrator_site.kernel.errors import (
     Forbidden,
+    Hint,
     Invalid,
     NotFound,
     OrchestratorError,
@@ -25,7 +26,6 @@ from orchestrator_site.kernel.errors import (
     Transient,
     invalid,
 )
-from orchestrator_site.rest.hints import HINTS
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,27 @@ TITLES = {
     "forbidden": "Forbidden",
     "transient": "Temporary failure",
 }
+HINTS: dict[Hint, str] = {
+    Hint.NAME_PROJECT: "Open a session: POST /api/v1/sessions with the slug of a project.",
+    Hint.OPEN_SESSION: "Open one: POST /api/v1/sessions.",
+    Hint.PLAN: "Plan the job: POST /api/v1/plans.",
+    Hint.CLAIM_NEXT: "Take another task: POST /api/v1/projects/{project}/claim-next.",
+    Hint.CLAIM_NEXT_OR_TAKE_OVER: "Take another task: POST /api/v1/projects/{project}/claim-next. Only if that session "
+    "is gone, claim this one with take_over.",
+    Hint.FINISH_YOURS: "Finish it: POST /api/v1/tasks/{task_id}/complete, or release.",
+    Hint.ANY_SPECIALIST: "Omit specialist_type.",
+    Hint.WAIT: "Try again later.",
+    Hint.SEE_TASK: "See GET /api/v1/tasks/{task_id}.",
+    Hint.LIST_TASKS: "GET /api/v1/tasks lists the tasks; filter them by status.",
+    Hint.REMOVE_DEPENDENCY: "Remove the dependency: DELETE /api/v1/tasks/{task_id}/dependencies/{needed_id}.",
+    Hint.RETRY_OR_UNBLOCK: "Retry or unblock it: POST /api/v1/tasks/{task_id}/retry or unblock.",
+    Hint.APPROVE: "Approve it: POST /api/v1/tasks/{task_id}/approve.",
+    Hint.SYNTHESIZE: "GET /api/v1/plans/{task_id}/synthesis, or plan more: POST /api/v1/plans.",
+    Hint.LIST_ARTIFACTS: "GET /api/v1/artifacts lists them.",
+    Hint.LIST_UPLOADS: "GET /api/v1/uploads lists the open ones.",
+    Hint.UPLOAD: "Send it in parts to POST /api/v1/uploads, then complete with its upload_ids.",
+}
+"""The requests to send, in the words of an API client."""
 _ALLOWED = "allowed\n"
 
 
@@ -55,8 +76,6 @@ class CredentialsError(exceptions.APIException):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error with its HTTP status and headers."""
-
     error: OrchestratorError
     status: int
     headers: dict[str, str] = field(default_factory=dict)

@@ -8,8 +8,8 @@ from pathlib import Path
 from django.conf import settings
 
 from orchestrator_site.kernel.errors import Hint, NotReady
-from orchestrator_site.mcp import hints as mcp
-from orchestrator_site.rest import hints as rest
+from orchestrator_site.mcp import dispatch as mcp
+from orchestrator_site.rest import problems as rest
 from orchestrator_site.web import advice as web
 
 SERVICES = ("tasks/services", "tasks/selectors", "artifacts/services", "artifacts/selectors")
