@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
+_STRINGS = ("<class 'str'>", "str | None")
+
 
 class Arguments(BaseModel):
     """The arguments of a tool: unknown ones are errors, and unambiguous slips are repaired.
@@ -28,14 +30,14 @@ class Arguments(BaseModel):
             return given
         notes: list[str] = (info.context or {}).get("repaired", [])
         renamed = {cls._right_name(name, given, notes): value for name, value in given.items()}
-        kept = {name: value for name, value in renamed.items() if value is not None or not cls._is_omitted(name)}
-        return {name: cls._right_type(name, value, notes) for name, value in kept.items()}
-
-    @classmethod
-    def _is_omitted(cls, name: str) -> bool:
-        """Return whether null means the same as omitting the argument: it has a default and null is no valid value."""
-        field = cls.model_fields.get(name)
-        return field is not None and not field.is_required() and "None" not in str(field.annotation)
+        repaired: dict[str, Any] = {}
+        for name, value in renamed.items():
+            field = cls.model_fields.get(name)
+            annotation = str(field.annotation) if field else ""
+            # If it has a default and null is no valid value, null means the same as omitting it.
+            if value is not None or field is None or field.is_required() or "None" in annotation:
+                repaired[name] = _right_type(name, value, annotation, notes)
+        return repaired
 
     @classmethod
     def _right_name(cls, name: str, given: dict[str, Any], notes: list[str]) -> str:
@@ -45,30 +47,22 @@ class Arguments(BaseModel):
         notes.append(f"{name}: renamed to {right}")
         return right
 
-    @classmethod
-    def _right_type(cls, name: str, value: Any, notes: list[str]) -> Any:
-        field = cls.model_fields.get(name)
-        annotation = str(field.annotation) if field else ""
-        if isinstance(value, str) and "list[" in annotation:
-            return _list_from(name, value, notes, of_strings="list[str]" in annotation)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and annotation in ("<class 'str'>", "str | None"):
-            notes.append(f"{name}: number converted to a string")
-            return str(value)
-        return value
 
-
-def _list_from(name: str, value: str, notes: list[str], *, of_strings: bool) -> Any:
-    try:
-        parsed = json.loads(value)
-    except (ValueError, RecursionError):
-        parsed = None
-    if isinstance(parsed, list):
-        notes.append(f"{name}: JSON string parsed as a list")
-        return parsed
-    if of_strings and value:
-        notes.append(f"{name}: string converted to a list of one")
-        return [value]
+def _right_type(name: str, value: Any, annotation: str, notes: list[str]) -> Any:
+    if isinstance(value, str) and "list[" in annotation:
+        try:
+            parsed = json.loads(value)
+        except (ValueError, RecursionError):
+            parsed = None
+        if isinstance(parsed, list):
+            notes.append(f"{name}: JSON string parsed as a list")
+            return parsed
+        if value and "list[str]" in annotation:
+            notes.append(f"{name}: string converted to a list of one")
+            return [value]
+    elif isinstance(value, int | float) and not isinstance(value, bool) and annotation in _STRINGS:
+        notes.append(f"{name}: number converted to a string")
+        return str(value)
     return value
 
 
