@@ -13,6 +13,7 @@ HIDDEN = "hidden"
 # Keywords whose values map arbitrary names to schemas: a property may well be called "title".
 _NAMED = frozenset({"properties", "patternProperties"})
 _LISTED = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
+_NOISE = frozenset({"title", "discriminator", "additionalProperties"})
 _SINGLE = frozenset({"items", "additionalProperties", "contains", "not"})
 # Replaces a type that contains itself; clients fail on `$ref`.
 _RECURSION: Schema = {"type": "object"}
@@ -32,45 +33,23 @@ def input_schema(arguments: type[BaseModel]) -> Schema:
 
 
 def _compact(schema: Schema, definitions: Schema, within: tuple[str, ...]) -> Schema:
-    schema, within = _inlined(schema, definitions, within)
+    if reference := schema.get("$ref"):  # keywords beside it win over its target
+        name = reference.removeprefix("#/$defs/")
+        beside = {keyword: value for keyword, value in schema.items() if keyword != "$ref"}
+        schema = (_RECURSION if name in within else definitions[name]) | beside
+        within = (*within, name)
     result: Schema = {}
     for keyword, value in schema.items():
         if keyword in _NAMED:
             shown = {name: inner for name, inner in value.items() if not inner.get(HIDDEN)}
             result[keyword] = {name: _compact(inner, definitions, within) for name, inner in shown.items()}
         elif keyword in _LISTED:
-            _put_alternatives(result, keyword, [_compact(inner, definitions, within) for inner in value])
+            alternatives = [_compact(inner, definitions, within) for inner in value]
+            left = [each for each in alternatives if each != {"type": "null"}]
+            # A single one is merged into the result, whose own keywords win.
+            result |= {**left[0], **result} if len(left) == 1 else {keyword: left}
         elif keyword in _SINGLE and isinstance(value, dict):
             result[keyword] = _compact(value, definitions, within)
-        elif not _is_noise(keyword, value):
+        elif keyword not in _NOISE and (keyword != "default" or value):  # a falsy default is what everyone assumes
             result[keyword] = value
     return result
-
-
-def _inlined(schema: Schema, definitions: Schema, within: tuple[str, ...]) -> tuple[Schema, tuple[str, ...]]:
-    """Replace a reference by its target; keywords beside the reference win."""
-    reference = schema.get("$ref")
-    if reference is None:
-        return schema, within
-    name = reference.removeprefix("#/$defs/")
-    target = _RECURSION if name in within else definitions[name]
-    beside = {keyword: value for keyword, value in schema.items() if keyword != "$ref"}
-    return {**target, **beside}, (*within, name)
-
-
-def _put_alternatives(result: Schema, keyword: str, alternatives: list[Schema]) -> None:
-    """Add the alternatives except null; a single one is merged into the result, whose own keywords win."""
-    left = [alternative for alternative in alternatives if alternative != {"type": "null"}]
-    if len(left) == 1:
-        for inner, value in left[0].items():
-            result.setdefault(inner, value)
-    else:
-        result[keyword] = left
-
-
-def _is_noise(keyword: str, value: Any) -> bool:
-    if keyword in {"title", "discriminator"}:
-        return True
-    if keyword == "default":
-        return not value  # a falsy default is what everyone assumes
-    return keyword == "additionalProperties" and isinstance(value, bool)
