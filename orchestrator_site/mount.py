@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
-
 from django.conf import settings
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -19,12 +15,7 @@ def mounted(site: ASGIApp, bridge: HttpBridge | None = None) -> ASGIApp:
     """Return an application that serves MCP at `/mcp` and the site everywhere else."""
     bridge = bridge or HttpBridge(build_server(caller_for=caller_of, toolsets=settings.ORCHESTRATOR_TOOLSETS))
 
-    @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
-        async with bridge.run():
-            yield
-
-    router = Router(lifespan=lifespan)  # Django's own application has no lifespan
+    router = Router(lifespan=lambda _: bridge.run())  # Django's own application has no lifespan
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -24,6 +24,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from orchestrator_site.asgi.database import in_thread
 from orchestrator_site.kernel.identity import Principal
+from orchestrator_site.mcp.metering import LAST_FLUSH_SECONDS
 from orchestrator_site.mcp.server import Bridge
 from orchestrator_site.mcp.stdio.framing import LINE_LIMIT
 from orchestrator_site.tokens.bearer import TokenError, authenticate, bearer_of, recent_principal
@@ -76,7 +77,8 @@ class HttpBridge:
             tasks.start_soon(meter.run)
             yield
             tasks.cancel_scope.cancel()
-        await meter.flush_in_thread()
+        with anyio.move_on_after(LAST_FLUSH_SECONDS, shield=True):
+            await in_thread(meter.flush, abandon_on_cancel=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check host, origin and token before any of the body is read."""

@@ -67,10 +67,6 @@ class Meter:
         last.start()
         last.join(LAST_FLUSH_SECONDS)
 
-    async def flush_in_thread(self) -> None:
-        with anyio.move_on_after(LAST_FLUSH_SECONDS, shield=True):
-            await in_thread(self.flush, abandon_on_cancel=True)
-
     async def run(self) -> None:
         while True:
             await anyio.sleep(FLUSH_SECONDS)

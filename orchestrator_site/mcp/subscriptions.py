@@ -45,16 +45,13 @@ class _Watcher:
         self.is_notifying = False
 
 
-@dataclass(slots=True)
 class _Watched:
     """Who watches one project: modern streams through the bus, legacy connections by URI."""
 
-    bus: InMemorySubscriptionBus = field(default_factory=InMemorySubscriptionBus)
-    listen: ListenHandler = field(init=False)
-    connections: WeakKeyDictionary[Connection, _Watcher] = field(default_factory=WeakKeyDictionary)
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        self.bus = InMemorySubscriptionBus()
         self.listen = ListenHandler(self.bus, max_subscriptions=STREAMS_PER_PROJECT)
+        self.connections: WeakKeyDictionary[Connection, _Watcher] = WeakKeyDictionary()
 
 
 class Subscriptions:
