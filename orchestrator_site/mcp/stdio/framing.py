@@ -60,44 +60,32 @@ def log(text: str) -> None:
         os.write(2, f"mcp_serve: {text}\n".encode(errors="replace"))
 
 
-class _Assembler:
-    """Joins the parts of one line, and drops them once it is too long."""
-
-    def __init__(self, limit: int, when_too_long: Callable[[], None]) -> None:
-        self._limit = limit
-        self._when_too_long = when_too_long
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def add(self, part: bytes) -> None:
-        was_short = self._size <= self._limit
-        self._size += len(part)
-        if self._size <= self._limit:
-            self._parts.append(part)
-        elif was_short:
-            self._parts = []
-            self._when_too_long()
-
-    def take(self) -> bytes:
-        """Return the line with its newline, or nothing if it was too long or blank."""
-        line = b"".join(self._parts)
-        self._parts, self._size = [], 0
-        return line + b"\n" if line.strip() else b""
-
-
 def read_lines(fd: int, when_too_long: Callable[[], None], limit: int = LINE_LIMIT) -> Iterator[bytes]:
-    """Yield each line with its newline; call `when_too_long` for each that is longer than the limit."""
+    """Yield each line with its newline, except blank ones and those longer than the limit.
+
+    Call `when_too_long` for each of the latter, whose parts are dropped while they are read.
+    """
+    parts: list[bytes] = []
+    size = 0
     # Not a buffered file: the interpreter could not exit while a thread waits for one.
-    assembler = _Assembler(limit, when_too_long)
     while chunk := os.read(fd, _CHUNK):
-        *ends, rest = chunk.split(b"\n")
-        for end in ends:
-            assembler.add(end)
-            if line := assembler.take():
-                yield line
-        assembler.add(rest)
-    if line := assembler.take():
-        yield line
+        for number, part in enumerate(chunk.split(b"\n")):
+            if number:  # the part before it ended a line
+                yield from _whole(parts)
+                parts, size = [], 0
+            was_short = size <= limit
+            size += len(part)
+            if size <= limit:
+                parts.append(part)
+            elif was_short:
+                parts = []
+                when_too_long()
+    yield from _whole(parts)
+
+
+def _whole(parts: list[bytes]) -> list[bytes]:
+    line = b"".join(parts)
+    return [line + b"\n"] if line.strip() else []
 
 
 class LineWriter:

@@ -145,12 +145,8 @@ def unavailable(message: Message, retry_after_ms: int) -> bytes:
 
 
 def _transient(message: Message, text: str, next: str, *, retry_after_ms: int) -> bytes:
-    facts: dict[str, Any] = {
-        "code": "transient",
-        "message": text,
-        "next": next,
-        "details": {"retry_after_ms": retry_after_ms},
-    }
+    details = {"retry_after_ms": retry_after_ms}
+    facts: dict[str, Any] = {"code": "transient", "message": text, "next": next, "details": details}
     if message.method != "tools/call":
         return error(message.id, INTERNAL_ERROR, text, facts)
     result: dict[str, Any] = {

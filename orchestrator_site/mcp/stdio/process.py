@@ -20,7 +20,16 @@ class Worker:
     def __init__(self, connection_id: str, arguments: list[str]) -> None:
         self.is_useful = False
         self.started_at = time.monotonic()
-        self._process, self._input, self._output = _start(connection_id, arguments)
+        environment = module_environment()
+        # Without our compiled files every start would compile again.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment["ORCHESTRATOR_CONNECTION_ID"] = connection_id
+        # One heap for all threads (glibc): they take turns, so memory that one has freed serves the next.
+        environment.setdefault("MALLOC_ARENA_MAX", "1")
+        with suppress(FileNotFoundError):  # the client's directory may be gone
+            environment["ORCHESTRATOR_CLIENT_DIRECTORY"] = os.getcwd()  # noqa: PTH109
+        start = _start_with_private_wire if os.name == "posix" else _start_with_standard_streams
+        self._process, self._input, self._output = start(module_command(WORKER_MODULE, arguments), environment)
 
     @property
     def pid(self) -> int:
@@ -50,19 +59,6 @@ class Worker:
         self._input.close()
         os.close(self._output)
         return code
-
-
-def _start(connection_id: str, arguments: list[str]) -> tuple[subprocess.Popen[bytes], LineWriter, int]:
-    environment = module_environment()
-    # Without our compiled files every start would compile again.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    environment["ORCHESTRATOR_CONNECTION_ID"] = connection_id
-    # One heap for all threads (glibc): they take turns, so memory that one has freed serves the next.
-    environment.setdefault("MALLOC_ARENA_MAX", "1")
-    with suppress(FileNotFoundError):  # the client's directory may be gone
-        environment["ORCHESTRATOR_CLIENT_DIRECTORY"] = os.getcwd()  # noqa: PTH109
-    start = _start_with_private_wire if os.name == "posix" else _start_with_standard_streams
-    return start(module_command(WORKER_MODULE, arguments), environment)
 
 
 def _start_with_standard_streams(

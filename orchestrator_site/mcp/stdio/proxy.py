@@ -41,8 +41,6 @@ _EOF, _GONE, _SIGNAL, _IDLE = "end of input", "client gone", "signal", "idle"
 
 
 class Proxy:
-    """One connection of one client."""
-
     def __init__(self, wire: tuple[int, int], arguments: list[str]) -> None:
         self._input = wire[0]
         self._arguments = arguments

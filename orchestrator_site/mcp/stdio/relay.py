@@ -18,8 +18,6 @@ _CALLS = frozenset({"tools/call", "resources/read", "prompts/get"})
 
 
 class Pending:
-    """A request that waits for its response."""
-
     __slots__ = ("is_acknowledged", "is_begun", "is_retry", "message", "worker")
 
     def __init__(self, message: Message, worker: Worker | None) -> None:
@@ -39,11 +37,6 @@ class Pending:
         if not self.is_begun or self.is_listening:
             return True
         return self.message.may_be_sent_twice and not self.is_retry
-
-    def withdraw(self) -> None:
-        self.worker = None
-        self.is_retry = self.is_retry or self.is_begun
-        self.is_begun = False
 
 
 class Relay:
@@ -186,7 +179,9 @@ class Relay:
             for message in unsafe:
                 del self._pending[message.key]
             for entry in lost:
-                entry.withdraw()
+                entry.worker = None
+                entry.is_retry = entry.is_retry or entry.is_begun
+                entry.is_begun = False
         for message in unsafe:
             self._client.send(messages.interrupted(message))
         self._notify_if_idle()

@@ -10,7 +10,8 @@ import logging
 import os
 import signal
 import sys
-from threading import Event, Lock, Timer
+from functools import cache
+from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
 
 from orchestrator_site.kernel.processes import hide_root
@@ -19,8 +20,7 @@ from orchestrator_site.mcp.stdio.framing import claim_standard_streams
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
-    from orchestrator_site.kernel.identity import Principal
-    from tasks.services.caller import Caller
+    from orchestrator_site.mcp.server import CallerFor
 
 logger = logging.getLogger(__name__)
 
@@ -36,30 +36,23 @@ CLIENT_VARIABLES = ("ORCHESTRATOR_PROJECT_DIR", "CLAUDE_PROJECT_DIR", "VSCODE_CW
 
 
 def main(argv: list[str]) -> int:
-    wire_fds = _claim_wire()
+    if given := os.environ.pop("ORCHESTRATOR_WIRE", ""):
+        input_fd, output_fd = map(int, given.split(","))
+        os.set_inheritable(input_fd, False)
+        os.set_inheritable(output_fd, False)
+    else:
+        input_fd, output_fd = claim_standard_streams()
     hide_root()
     # Collecting garbage among the many objects of the imports would take a third of the start.
     gc.disable()
     toolsets = argv[1] if argv[:1] == ["--toolsets"] else "core"
-    worker = _Worker(wire_fds, [name.strip() for name in toolsets.split(",") if name.strip()])
+    worker = _Worker((input_fd, output_fd), [name.strip() for name in toolsets.split(",") if name.strip()])
     gc.freeze()
     gc.enable()
     return worker.run()
 
 
-def _claim_wire() -> tuple[int, int]:
-    given = os.environ.pop("ORCHESTRATOR_WIRE", "")
-    if not given:
-        return claim_standard_streams()
-    input_fd, output_fd = map(int, given.split(","))
-    os.set_inheritable(input_fd, False)
-    os.set_inheritable(output_fd, False)
-    return input_fd, output_fd
-
-
 class _Worker:
-    """The server of one connection."""
-
     def __init__(self, wire_fds: tuple[int, int], toolsets: list[str]) -> None:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
         import django
@@ -73,7 +66,7 @@ class _Worker:
         self._timers: list[Timer] = []
         self._schema = _Schema()
         self._transport = PipeTransport(*wire_fds, has_proxy=bool(given_id), when_ending=self._limit_the_end)
-        caller_for = _PipeCaller(self._connection_id)
+        caller_for = _pipe_caller(self._connection_id)
         self._bridge = build_server(caller_for=caller_for, toolsets=toolsets, before_call=self._before_call)
 
     def _before_call(self, request_id: int | str) -> None:
@@ -137,24 +130,20 @@ class _Worker:
 
 
 class _Schema:
-    """Migrates the database once."""
-
     def __init__(self) -> None:
         self._lock = Lock()
-        self._ready = Event()
+        self._is_ready = False
 
     def ensure(self) -> None:
         """Return once the schema is up to date. Raises OrchestratorError; the next call tries again."""
-        if self._ready.is_set():
-            return
-        from django.db import DatabaseError
-
-        from maintenance.upgrades.ensure_schema import ensure_schema
-        from orchestrator_site.kernel.errors import Transient
-
         with self._lock:
-            if self._ready.is_set():
+            if self._is_ready:
                 return
+            from django.db import DatabaseError
+
+            from maintenance.upgrades.ensure_schema import ensure_schema
+            from orchestrator_site.kernel.errors import Transient
+
             try:
                 ensure_schema()
             except (DatabaseError, OSError) as problem:
@@ -163,7 +152,7 @@ class _Schema:
                     "The database could not be migrated; the server's log on standard error has the reason.",
                     retry_after_ms=5000,
                 ) from problem
-            self._ready.set()
+            self._is_ready = True
 
     def try_early(self) -> None:
         """Start early; a later call reports what went wrong."""
@@ -175,33 +164,25 @@ class _Schema:
             logger.warning("%s", error)
 
 
-class _PipeCaller:
-    """The caller of a pipe: the person whose account runs this process.
+def _pipe_caller(connection_id: str) -> CallerFor:
+    """Return what makes the caller of a request: the person whose account runs this process.
 
     A pipe needs no token, since whoever can start this process can also read the database.
     """
+    from orchestrator_site.accounts.owner import local_principal
+    from tasks.services.caller import Caller
 
-    def __init__(self, connection_id: str) -> None:
-        self._connection_id = connection_id
-        self._environ = {name: os.environ[name] for name in CLIENT_VARIABLES if os.environ.get(name)}
-        self._working_directory = os.environ.pop("ORCHESTRATOR_CLIENT_DIRECTORY", "")
-        self._principal: Principal | None = None
+    environ = {name: os.environ[name] for name in CLIENT_VARIABLES if os.environ.get(name)}
+    directory = os.environ.pop("ORCHESTRATOR_CLIENT_DIRECTORY", "")
+    principal = cache(local_principal)
 
-    def __call__(self, context: Context[Any, Any]) -> Caller:
-        from orchestrator_site.accounts.owner import local_principal
-        from tasks.services.caller import Caller
-
-        if self._principal is None:
-            self._principal = local_principal()
-        caller = Caller(
-            self._principal,
-            connection_id=self._connection_id,
-            environ=self._environ,
-            working_directory=self._working_directory,
-        )
+    def caller_for(context: Context[Any, Any]) -> Caller:
+        caller = Caller(principal(), connection_id=connection_id, environ=environ, working_directory=directory)
         if (params := context.session.client_params) is not None:
             caller.client_name, caller.client_version = params.client_info.name, params.client_info.version
         return caller
+
+    return caller_for
 
 
 if __name__ == "__main__":
