@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -21,6 +22,19 @@ from orchestrator_site.rest.parsers import BODY_LIMIT
 from orchestrator_site.rest.query_params import ECHO_LIMIT, Parameter
 
 Row = TypeVar("Row", bound=Model)
+
+
+class MarkdownRenderer(BaseRenderer):
+    """The report or the brief alone, for `Accept: text/markdown`."""
+
+    media_type = "text/markdown"
+    format = "md"
+    charset = "utf-8"
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> str:
+        return str(data.get("report") or data.get("brief", ""))
 
 
 class Api(GenericViewSet[Any]):
@@ -107,10 +121,9 @@ class Api(GenericViewSet[Any]):
 
     def one(self, rows: QuerySet[Row], noun: str, value: str, *, field: str = "public_id") -> Row:
         """Return the row that a URL names. Raises NotFound."""
-        found = rows.filter(**{field: value}).first()
-        if found is None:
-            raise NotFound(f"No {noun} {value[:ECHO_LIMIT]!r}.", next=f"GET /api/v1/{noun}s lists them.")
-        return found
+        if found := rows.filter(**{field: value}).first():
+            return found
+        raise NotFound(f"No {noun} {value[:ECHO_LIMIT]!r}.", next=f"GET /api/v1/{noun}s lists them.")
 
     def shape(self, thing: Any) -> Any:
         return self.get_serializer(thing).data

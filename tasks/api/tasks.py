@@ -15,10 +15,10 @@ from artifacts.reports.brief import SMALLEST_CHARS, brief_of
 from artifacts.reports.markdown import report
 from artifacts.reports.synthesis import headline, synthesis_of
 from orchestrator_site.kernel.errors import Invalid
+from orchestrator_site.rest.base import MarkdownRenderer
 from orchestrator_site.rest.fields import Body, Choice, String
 from orchestrator_site.rest.idempotency import Reply
 from orchestrator_site.rest.query_params import ChoiceParameter, IntegerParameter
-from orchestrator_site.rest.renderers import MarkdownRenderer
 from tasks import roles
 from tasks.api.base import ProjectApi
 from tasks.api.filters import TaskFilters
