@@ -28,8 +28,6 @@ Result = TypeVar("Result")
 
 
 class EventReader(Protocol[Event]):
-    """How a hub reads events."""
-
     def last_id(self) -> int:
         """Return the id up to which every event can be read."""
 

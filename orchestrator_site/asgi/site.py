@@ -47,17 +47,12 @@ class Site(ASGIHandler):
         return body
 
 
-def largest_body() -> int:
-    """Return how many bytes a body may have: a delivery with every second character escaped, or a plan."""
-    delivery: int = settings.ORCHESTRATOR_MAX_DELIVERY_BYTES
-    return max(LARGE_BODY, 2 * delivery + LARGE_BODY // 16)
-
-
 def body_limit(scope: Any) -> int:
+    """Return how many bytes a body may have: a delivery with every second character escaped, a plan, or a file."""
+    limits: list[int] = [LARGE_BODY, 2 * settings.ORCHESTRATOR_MAX_DELIVERY_BYTES + LARGE_BODY // 16]
     if scope["method"] == "POST" and _FILE_FORM.fullmatch(scope["path"]):
-        file_form: int = settings.ORCHESTRATOR_MAX_UPLOAD_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        return max(largest_body(), file_form)
-    return largest_body()
+        limits.append(settings.ORCHESTRATOR_MAX_UPLOAD_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    return max(limits)
 
 
 class _LimitedBody:

@@ -65,8 +65,6 @@ class Integer(serializers.IntegerField):
 
 
 class Choice(serializers.ChoiceField):
-    """One of several words."""
-
     def __init__(self, words: Iterable[str], **options: Any) -> None:
         super().__init__(choices=[(str(word), str(word)) for word in words], **options)
 
@@ -86,6 +84,4 @@ class BoundedList(serializers.ListField):
 
 
 class StringList(BoundedList):
-    """A list of strings."""
-
     child = String()

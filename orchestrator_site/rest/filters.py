@@ -70,8 +70,6 @@ class ChoicesFilter(filters.MultipleChoiceFilter):  # type: ignore[misc]
 
 
 class TimeFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]
-    """A time in ISO 8601."""
-
     field_class = _TimeField
 
 

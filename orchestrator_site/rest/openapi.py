@@ -44,8 +44,6 @@ PROBLEMS: dict[str, list[str]] = _PARTS["problems"]
 
 
 class Schema(AutoSchema):
-    """One operation of the document."""
-
     view: Any
 
     def get_operation(self, *place: Any) -> dict[str, Any]:
@@ -118,12 +116,21 @@ class Schema(AutoSchema):
         return self.action == "list" and self.view.pagination_class is not None
 
     def _resolve_path_parameters(self, variables: list[str]) -> list[dict[str, Any]]:
-        return [_in_path(name) for name in variables]
+        found = []
+        for name in variables:
+            about = f"The id of the {name.removesuffix('_id')}." if name.endswith("_id") else f"The {name}."
+            parameter = _parameter("path", Parameter(name, about, ID, is_required=True))
+            found.append({**parameter, "example": WORDS[name]})
+        return found
 
     def _get_filter_parameters(self) -> list[dict[str, Any]]:
         filters = getattr(self.view, "filterset_class", None) if self.action == "list" else None
-        filtered = [_filter(name, each) for name, each in filters.base_filters.items()] if filters else []
-        return [*filtered, *(_parameter("query", each) for each in self._of_view("parameters") or ())]
+        found = [_parameter("query", each) for each in self._of_view("parameters") or ()]
+        filtered = []
+        for name, each in (filters.base_filters if filters else {}).items():
+            about = Parameter(name, str(each.extra["help_text"]), _schema_of(each))
+            filtered.append({**_parameter("query", about), "allowEmptyValue": True})
+        return filtered + found
 
     def _get_pagination_parameters(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = super()._get_pagination_parameters()
@@ -227,21 +234,10 @@ def _problem(status: str) -> dict[str, Any]:
     return {"description": about, "content": {MEDIA_TYPE: content}}
 
 
-def _in_path(name: str) -> dict[str, Any]:
-    about = f"The id of the {name.removesuffix('_id')}." if name.endswith("_id") else f"The {name}."
-    example = WORDS[name]
-    return {"name": name, "in": "path", "required": True, "schema": ID, "description": about, "example": example}
-
-
 def _parameter(place: str, each: Parameter) -> dict[str, Any]:
     return {
         "name": each.name, "in": place, "required": each.is_required, "schema": each.schema, "description": each.about
     }  # fmt: skip
-
-
-def _filter(name: str, each: Any) -> dict[str, Any]:
-    about = Parameter(name, str(each.extra["help_text"]), _schema_of(each))
-    return {**_parameter("query", about), "allowEmptyValue": True}
 
 
 def _schema_of(each: Any) -> dict[str, Any]:

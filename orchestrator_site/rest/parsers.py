@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from rest_framework.parsers import BaseParser
@@ -45,13 +45,17 @@ class JsonParser(BaseParser):
 
 
 def read(raw: bytes) -> dict[str, Any]:
-    """Parse a JSON object.
+    """Parse a JSON object. Raises Invalid, and TooLarge for more than OBJECTS_LIMIT objects."""
+    numbers = count(1)
 
-    Raises Invalid, and TooLarge for more than OBJECTS_LIMIT objects.
-    """
+    def counted(found: dict[str, Any]) -> dict[str, Any]:
+        if next(numbers) > OBJECTS_LIMIT:
+            raise TooLarge(f"The body has more than {OBJECTS_LIMIT:,} objects.", next="Send less.")
+        return found
+
     try:
         text = raw.decode("utf-8")
-        found = json.loads(text, parse_constant=_refuse_constant, object_hook=_Counter())
+        found = json.loads(text, parse_constant=_refuse_constant, object_hook=counted)
         unstorable = unstorable_in(found, besides=_KEPT_AS_BYTES) if _MAYBE_UNSTORABLE.search(text) else ()
         problems = list(islice(unstorable, _PROBLEMS_LIMIT))
     except (ValueError, RecursionError) as error:
@@ -61,17 +65,6 @@ def read(raw: bytes) -> dict[str, Any]:
     if problems:
         raise invalid(problems, next="Nothing was changed. Remove these characters.")
     return found
-
-
-class _Counter:
-    def __init__(self) -> None:
-        self._left = OBJECTS_LIMIT
-
-    def __call__(self, found: dict[str, Any]) -> dict[str, Any]:
-        self._left -= 1
-        if self._left < 0:
-            raise TooLarge(f"The body has more than {OBJECTS_LIMIT:,} objects.", next="Send less.")
-        return found
 
 
 def _refuse_constant(name: str) -> None:

@@ -27,8 +27,6 @@ class Parameter:
 
 
 class IntegerParameter(Parameter):
-    """A number within bounds."""
-
     def __init__(self, name: str, about: str, *, least: int, most: int, default: int | None = None) -> None:
         schema = {"type": "integer", "minimum": least, "maximum": most}
         super().__init__(name, about, schema if default is None else {**schema, "default": default})
