@@ -14,20 +14,16 @@ _LIMIT = 1000
 
 Cache = dict[str, tuple[float, Principal]]
 
-_principals: Cache = {}
-
-
-def current() -> Cache:
-    return _principals
+principals: Cache = {}
 
 
 def find(digest: str) -> Principal | None:
-    until, principal = _principals.get(digest, (0.0, None))
+    until, principal = principals.get(digest, (0.0, None))
     return principal if time.monotonic() < until else None
 
 
 def note(into: Cache, digest: str, principal: Principal) -> None:
-    """Cache a principal for a second. If the cache was cleared since `current`, this has no effect."""
+    """Cache a principal for a second. If it is no longer the cache, this has no effect."""
     if len(into) >= _LIMIT:
         into.clear()
     into[digest] = (time.monotonic() + SECONDS, principal)
@@ -35,5 +31,5 @@ def note(into: Cache, digest: str, principal: Principal) -> None:
 
 def clear() -> None:
     """Discard all principals, also those that are being looked up."""
-    global _principals
-    _principals = {}
+    global principals
+    principals = {}

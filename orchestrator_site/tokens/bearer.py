@@ -73,7 +73,7 @@ def recent_principal(secret: str | None) -> Principal | None:
 
 def authenticate(secret: str | None, *, address: str) -> Principal:
     """Return the principal of a secret. Raises TokenError, which like the log never holds any part of the secret."""
-    cache = auth_cache.current()
+    cache = auth_cache.principals
     principal = principal_of(secret) if secret and len(secret) <= _LONGEST else None
     if principal is not None and secret is not None:
         auth_cache.note(cache, digest_of(secret), principal)
