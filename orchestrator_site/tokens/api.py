@@ -73,7 +73,7 @@ class TokenViews(ProjectApi):
 
     def retrieve(self, request: Request, token_id: str) -> Response:
         """Read an access token."""
-        return self.shown(self._token(token_id))
+        return self.shown(self.one(self._rows(), "token", token_id))
 
     def create(self, request: Request) -> Response:
         """Make an access token for yourself. Only this response contains its secret."""
@@ -87,7 +87,7 @@ class TokenViews(ProjectApi):
     @action(detail=True, methods=["post"])
     def revoke(self, request: Request, token_id: str) -> Response:
         """Revoke an access token permanently."""
-        found = self._token(token_id)
+        found = self.one(self._rows(), "token", token_id)
         return self.once(lambda: self._revoke(found), project=None)
 
     def _create(self, secrets: Secrets) -> Reply:
@@ -109,9 +109,6 @@ class TokenViews(ProjectApi):
         revoke_token(token=token)
         token.refresh_from_db()
         return self.reply(token)
-
-    def _token(self, public_id: str) -> AccessToken:
-        return self.one(self._rows(), "token", public_id)
 
     def _rows(self) -> QuerySet[AccessToken]:
         self._check_scope()

@@ -18,8 +18,6 @@ LIFETIMES = {"30d": "In 30 days", "90d": "In 90 days", "365d": "In a year", "nev
 
 
 class TokenForm(forms.Form):
-    """The fields of a new token."""
-
     name = forms.CharField(max_length=NAME_LIMIT, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     scopes = forms.MultipleChoiceField(initial=DEFAULT_SCOPES, error_messages={"required": "Choose at least one."})
     project = forms.ModelChoiceField(
@@ -40,15 +38,9 @@ class TokenForm(forms.Form):
     def create(self) -> tuple[AccessToken, str] | None:
         if not self.is_valid():
             return None
-        data = self.cleaned_data
+        facts = dict(self.cleaned_data)
         try:
-            return create_token(
-                owner=self._owner,
-                name=data["name"],
-                scopes=data["scopes"],
-                project=data["project"],
-                expires_at=parse_expiry(data["expires"]),
-            )
+            return create_token(owner=self._owner, expires_at=parse_expiry(facts.pop("expires")), **facts)
         except OrchestratorError as error:
             field = "name" if isinstance(error, Conflict) else None
             self.add_error(field, f"{error.message} {error.next}")

@@ -42,7 +42,9 @@ def create_token(
     `giver` is who asks for the token if that principal may do less than the owner, such as another token.
     Raises Invalid, Forbidden, or Conflict if the owner has a token of that name.
     """
-    name, now = _checked_name(name), timezone.now()
+    name, now = " ".join(name.split()), timezone.now()
+    if not name or len(name) > NAME_LIMIT or unstorable(name) or not name.isprintable():
+        raise Invalid(f"name: must have 1 to {NAME_LIMIT} printable characters.", next="Name it after its purpose.")
     granted = _checked_scopes(giver or person(owner), scopes)
     if giver is not None and giver.project_id not in (None, project and project.pk):
         raise Forbidden(
@@ -128,13 +130,6 @@ def principal_of(secret: str) -> Principal | None:
 def digest_of(secret: str) -> str:
     """Return the digest of a secret. A fast hash is enough for 32 random bytes."""
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
-
-
-def _checked_name(name: str) -> str:
-    clean = " ".join(name.split())
-    if not clean or len(clean) > NAME_LIMIT or unstorable(clean) or not clean.isprintable():
-        raise Invalid(f"name: must have 1 to {NAME_LIMIT} printable characters.", next="Name it after its purpose.")
-    return clean
 
 
 def _checked_scopes(giver: Principal, scopes: Iterable[str]) -> list[str]:

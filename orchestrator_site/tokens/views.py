@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from orchestrator_site.tokens.forms import TokenForm
 from orchestrator_site.tokens.service import find_token, revoke_token, tokens_of
-from orchestrator_site.web.pages import LAST_PAGE, Page, number_in, user_of, with_errors_shown
+from orchestrator_site.web.pages import Page, page_number, user_of, with_errors_shown
 from tasks.selectors.rows import page_of
 
 TOKENS_PER_PAGE = 50
@@ -56,9 +56,5 @@ def _create(request: HttpRequest, form: TokenForm) -> HttpResponse:
 def _list(request: HttpRequest, form: TokenForm) -> HttpResponse:
     user = user_of(request)
     shows_all = user.is_superuser and request.GET.get("owner") == "all"
-    rows = page_of(
-        tokens_of(None if shows_all else user),
-        page=number_in(request, "page", least=1, most=LAST_PAGE),
-        size=TOKENS_PER_PAGE,
-    )
+    rows = page_of(tokens_of(None if shows_all else user), page=page_number(request), size=TOKENS_PER_PAGE)
     return render(request, "tokens/tokens.html", {"rows": rows, "form": form, "shows_all": shows_all})

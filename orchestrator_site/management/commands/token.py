@@ -45,11 +45,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print results on stdout, so that they can be piped, and everything else on stderr."""
-        verbs: dict[str, Callable[..., None]] = {
-            "create": self._create,
-            "list": self._list,
-            "revoke": self._revoke,
-        }
+        verbs: dict[str, Callable[..., None]] = {"create": self._create, "list": self._list, "revoke": self._revoke}
         with command_errors():
             ensure_schema()
             verbs[options["verb"]](**options)
@@ -73,7 +69,9 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps([_facts(token) for token in rows.iterator()], indent=2))
         elif rows.exists():
-            self.stdout.write(_table([_COLUMNS, *map(_cells, rows.iterator())]))
+            lines = [_COLUMNS, *map(_cells, rows.iterator())]
+            widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+            self.stdout.write("\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines))
         else:
             self.stderr.write("No access tokens. Make one with: python manage.py token create NAME")
 
@@ -99,13 +97,6 @@ def _facts(token: AccessToken) -> dict[str, Any]:
 def _cells(token: AccessToken) -> tuple[str, ...]:
     project = token.project.slug if token.project else "every"
     now = timezone.now()
-    times = (
-        relative_time(time, now) if time else "never"
-        for time in (token.created_at, token.last_used_at, token.expires_at)
-    )
+    dates = (token.created_at, token.last_used_at, token.expires_at)
+    times = (relative_time(time, now) if time else "never" for time in dates)
     return (token.public_id, str(token), ",".join(token.scopes), project, *times, token.state)
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
