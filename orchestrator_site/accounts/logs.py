@@ -14,7 +14,11 @@ class HideSecrets(logging.Filter):
     """Removes secrets from log records: Django logs the path of a failed request, which may be a sign-in link."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        text = _message(record)
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):  # the arguments do not fit, for which logging would print an error
+            text = f"{record.msg} {record.args!r}"
+            record.msg, record.args = text, ()
         if (shown := without_secrets(text)) != text:
             record.msg, record.args = shown, ()
         if record.exc_info and not record.exc_text:
@@ -28,12 +32,3 @@ class HideSecrets(logging.Filter):
 
 def without_secrets(text: str) -> str:
     return ACCESS_TOKEN.sub(r"\1…", SIGN_IN_TOKEN.sub(r"\1…", text))
-
-
-def _message(record: logging.LogRecord) -> str:
-    """Return the message; rewrite the record if its arguments do not fit, since logging would print an error."""
-    try:
-        return record.getMessage()
-    except (TypeError, ValueError):
-        record.msg, record.args = f"{record.msg} {record.args!r}", ()
-        return str(record.msg)

@@ -20,8 +20,7 @@ def local_owner() -> User:
 
     Several processes may do so at once; the unique name makes sure that all of them get the same account.
     """
-    present = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
-    if present is not None:
+    if present := User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first():
         return present
     facts = {"is_staff": True, "is_superuser": True, "password": make_password(None)}
     made = (User.objects.get_or_create(username=name, defaults=facts)[0] for name in _names())
@@ -55,7 +54,6 @@ def local_principal() -> Principal:
 def user_named(name: str | None) -> User:
     if name is None:
         return local_owner()
-    found = User.objects.filter(username=name.replace("\x00", ""), is_active=True).first()
-    if found is None:
-        raise NotFound(f"There is no active user {name!r}.", next="Make one with: python manage.py createsuperuser")
-    return found
+    if found := User.objects.filter(username=name.replace("\x00", ""), is_active=True).first():
+        return found
+    raise NotFound(f"There is no active user {name!r}.", next="Make one with: python manage.py createsuperuser")

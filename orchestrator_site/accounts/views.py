@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth import login
-from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -14,13 +13,6 @@ from django.views.decorators.http import require_http_methods
 from orchestrator_site.accounts.links import is_usable, use_link
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-
-
-class SignIn(LoginView):
-    """Sign in with a password; the page also explains how to get a link."""
-
-    template_name = "registration/sign_in.html"
-    redirect_authenticated_user = True
 
 
 @never_cache
