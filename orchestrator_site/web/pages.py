@@ -76,14 +76,10 @@ def with_errors_shown(view: Page) -> Page:
         try:
             return view(request, **address)
         except OrchestratorError as error:
-            return error_page(request, error)
+            context = {"error": error, "status": error.status, "title": error.code.replace("_", " ").capitalize()}
+            return render(request, "error.html", context, status=error.status)
 
     return shown
-
-
-def error_page(request: HttpRequest, error: OrchestratorError) -> HttpResponse:
-    context = {"error": error, "status": error.status, "title": error.code.replace("_", " ").capitalize()}
-    return render(request, "error.html", context, status=error.status)
 
 
 def user_of(request: HttpRequest) -> User:
