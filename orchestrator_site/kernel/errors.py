@@ -74,9 +74,6 @@ class OrchestratorError(Exception):
 class Invalid(OrchestratorError):
     """The request itself is wrong; sending it again changes nothing."""
 
-    code = "invalid"
-    status = 400
-
 
 class NotFound(OrchestratorError):
     """There is no such thing in this project."""

@@ -26,18 +26,15 @@ def task_ids(specialists: Sequence[str], *, taken: Taken) -> list[str]:
             specialist = specialists[index]
             prefix, width = (specialist, _SUBTASK_HEX) if specialist else (ROOT_PREFIX, _ROOT_HEX)
             made[index] = f"{prefix}_{_hex(width + widening // _TRIES_PER_WIDTH)}"
-        stored = taken([made[index] for index in missing])
-        missing = [index for index in missing if _clashes(made[index], stored, seen)]
-        if not missing:
+        seen |= taken([made[index] for index in missing])
+        clashing = []
+        for index in missing:
+            if made[index] in seen:
+                clashing.append(index)
+            seen.add(made[index])
+        if not (missing := clashing):
             return made
     raise RuntimeError("No free public id was found; the source of randomness is broken.")
-
-
-def _clashes(candidate: str, stored: set[str], seen: set[str]) -> bool:
-    if candidate in stored or candidate in seen:
-        return True
-    seen.add(candidate)
-    return False
 
 
 def artifact_id() -> str:
