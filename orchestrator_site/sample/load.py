@@ -33,16 +33,14 @@ def load_sample(*, actor: Actor) -> Project:
     """
     actor.require(Scope.ADMIN)
     for slug in SLUGS:
-        found = sample_project()
-        if found is not None:
+        if found := sample_project():
             return found
         try:
             return _load(slug, actor)
         except Conflict:
             if not Project.objects.filter(slug=slug).exists():
                 raise
-    found = sample_project()
-    if found is None:
+    if not (found := sample_project()):
         raise Conflict(f"Other projects already use all of the sample's slugs: {', '.join(SLUGS)}.")
     return found
 

@@ -6,8 +6,7 @@ Events say what happened when; every other time follows from them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.utils import timezone
 
@@ -30,8 +29,6 @@ _DONE = (Verb.COMPLETE, Verb.APPROVE, Verb.FINISH)
 
 
 class Timeline:
-    """The project's events with their new times."""
-
     def __init__(self, project: Project) -> None:
         self._project = project
         self._events: list[Event] = []
@@ -71,11 +68,11 @@ class Timeline:
         for task in tasks:
             own = [event for event in self._events if event.task_id == task.pk]
             task.created_at = own[0].created_at
-            task.updated_at = _last(event for event in own if "status" in event.after)
+            task.updated_at = [event.created_at for event in own if "status" in event.after][-1]
             if task.started_at is not None:
                 task.started_at = next(e.created_at for e in own if e.after.get("status") == Status.ACTIVE)
             if task.completed_at is not None:
-                task.completed_at = _last(event for event in own if event.verb in _DONE)
+                task.completed_at = [event.created_at for event in own if event.verb in _DONE][-1]
         Task.objects.bulk_update(tasks, ["created_at", "updated_at", "started_at", "completed_at"], batch_size=500)
         Dependency.objects.filter(task__project=self._project).update(created_at=self._events[0].created_at)
 
@@ -98,7 +95,3 @@ class Timeline:
         for verdict in (event for event in self._events if event.after.get("comments")):
             sent = ReviewComment.objects.filter(task=verdict.task_id, sent_at__isnull=False)
             sent.filter(created_at__lte=verdict.created_at).update(sent_at=verdict.created_at)
-
-
-def _last(events: Iterable[Event]) -> datetime:
-    return list(events)[-1].created_at
