@@ -163,10 +163,8 @@ CACHES = {
 }
 
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "projects"
@@ -289,23 +287,16 @@ ORCHESTRATOR_TOOLSETS = env.list("ORCHESTRATOR_TOOLSETS", default=["core"])
 # Other origins that may post here, such as https://orchestrator.example.org behind a proxy.
 CSRF_TRUSTED_ORIGINS = env.list("ORCHESTRATOR_TRUSTED_ORIGINS", default=[])
 
-
-def _log_level(default: str) -> str:
-    level = env.str("ORCHESTRATOR_LOG_LEVEL", default="") or default
-    if level not in _LOG_LEVELS:
-        raise ImproperlyConfigured(f"ORCHESTRATOR_LOG_LEVEL must be one of: {', '.join(_LOG_LEVELS)}.")
-    return level
-
-
+_LEVEL = env.str("ORCHESTRATOR_LOG_LEVEL", default="")
+if _LEVEL not in ("", *_LOG_LEVELS):
+    raise ImproperlyConfigured(f"ORCHESTRATOR_LOG_LEVEL must be one of: {', '.join(_LOG_LEVELS)}.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"hide_secrets": {"()": "orchestrator_site.accounts.logs.HideSecrets"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["hide_secrets"]},
-    },
-    "root": {"handlers": ["stderr"], "level": _log_level("WARNING")},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["hide_secrets"]}},
+    "root": {"handlers": ["stderr"], "level": _LEVEL or "WARNING"},
     # One line per process event.
-    "loggers": {"orchestrator_site.up": {"level": _log_level("INFO")}},
+    "loggers": {"orchestrator_site.up": {"level": _LEVEL or "INFO"}},
 }
