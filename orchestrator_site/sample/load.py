@@ -9,7 +9,7 @@ from django.db import transaction
 
 from orchestrator_site.kernel.errors import Conflict
 from orchestrator_site.kernel.identity import Scope
-from orchestrator_site.sample.player import CONNECTION, Player
+from orchestrator_site.sample import CONNECTION
 from orchestrator_site.sample.times import Timeline
 from tasks.identity.actor import Actor
 from tasks.models import Project
@@ -48,6 +48,8 @@ def load_sample(*, actor: Actor) -> Project:
 @transaction.atomic
 def _load(slug: str, actor: Actor) -> Project:
     """The project is created first: a concurrent load waits here and then finds it."""
+    from orchestrator_site.sample.player import Player  # it takes a second to load the tools and their SDK
+
     project = create_project(actor=actor, name=NAME, slug=slug)
     story = yaml.safe_load(_STORY.read_text(encoding="utf-8"))
     player, timeline = Player(project, actor, story["plans"]), Timeline(project)

@@ -15,13 +15,12 @@ from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.mcp import dispatch, registry
 from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.mcp.server import load_tools
+from orchestrator_site.sample import CONNECTION
 from tasks.identity.actor import Actor
 from tasks.models import Project, Task
 from tasks.services import review, sessions, steer
 from tasks.services.caller import Caller
 
-CONNECTION = "sample:"
-"""The prefix of the connection ids of the sample's sessions; no real connection uses it."""
 _FILES = Path(__file__).parent / "files"
 _SUFFIX = ".txt"  # keeps linters and test runners away from the sample's source files
 _SERVICES: dict[str, Callable[..., object]] = {

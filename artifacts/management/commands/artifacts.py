@@ -16,6 +16,7 @@ VERBS: dict[str, ModuleType] = {"export": export, "reindex": reindex, "verify": 
 
 class Command(BaseCommand):
     help = "Export, verify and reindex artifacts."
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="|".join(VERBS))

@@ -14,6 +14,7 @@ from orchestrator_site.kernel.errors import OrchestratorError
 
 class Command(BaseCommand):
     help = "Run a maintenance job now and print what it did; without a name, list the jobs."
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", nargs="?", help="name of the job")

@@ -17,6 +17,7 @@ from tasks.identity.actor import Actor
 
 class Command(BaseCommand):
     help = "Load the sample project and print its URL, or remove it."
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--remove", action="store_true", help="remove the sample project and everything in it")

@@ -22,6 +22,7 @@ _COLUMNS = ("ID", "TOKEN", "SCOPES", "PROJECT", "MADE", "LAST USED", "EXPIRES", 
 
 class Command(BaseCommand):
     help = "Make, list and revoke access tokens for MCP over HTTP and the REST API."
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="create|list|revoke")
