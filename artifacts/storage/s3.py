@@ -86,16 +86,15 @@ class S3Store:
 
 
 def s3_store(url: str) -> S3Store:
-    return _store(url, os.getpid())
+    parts = urlsplit(url)
+    with asking():
+        return S3Store(_client(parts.netloc, os.getpid()), parts.netloc, parts.path.strip("/"))
 
 
 @lru_cache(maxsize=4)
-def _store(url: str, process: int) -> S3Store:
-    """Make a store for a process: threads can share its connections, forked processes cannot."""
-    parts = urlsplit(url)
-    storage = S3Storage(bucket_name=parts.netloc, client_config=Config(**_CONFIG))
-    with asking():
-        return S3Store(storage.connection.meta.client, parts.netloc, parts.path.strip("/"))
+def _client(bucket: str, process: int) -> Any:
+    """Make a client for a process: threads can share its connections, forked processes cannot."""
+    return S3Storage(bucket_name=bucket, client_config=Config(**_CONFIG)).connection.meta.client
 
 
 @contextmanager

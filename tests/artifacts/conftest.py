@@ -18,6 +18,7 @@ from tests.artifacts.shelf import FolderShelf, ObjectShelf, Shelf
 @pytest.fixture(scope="session")
 def s3_address() -> Iterator[str]:
     """Return the address of an object store with a bucket `works`."""
+    s3._client.cache_clear()
     with object_store() as address:
         yield address
 
@@ -27,7 +28,6 @@ def s3_shelf(s3_address: str, settings: Settings, tmp_path: Path, monkeypatch: p
     """Keep content in the object store, below a prefix of this test alone."""
     for name, value in {"ACCESS_KEY_ID": "id", "SECRET_ACCESS_KEY": "key", "ENDPOINT_URL_S3": s3_address}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    s3._store.cache_clear()
     settings.ORCHESTRATOR_HOME = tmp_path
     settings.ORCHESTRATOR_CONTENT_URL = f"s3://works/{uuid4().hex}"
     store = content_store()

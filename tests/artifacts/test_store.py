@@ -233,7 +233,7 @@ def test_a_store_that_cannot_be_reached_is_a_passing_fault(
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
     from artifacts.storage import s3
 
-    s3._store.cache_clear()
+    s3._client.cache_clear()
     actions = {
         "store": lambda: storage.prepare("other " + TEXT),
         "read": lambda: storage.text_of(content),
@@ -244,7 +244,7 @@ def test_a_store_that_cannot_be_reached_is_a_passing_fault(
         actions[do]()
     assert rejection.value.retry_after_ms > 0
     assert "AWS_" in rejection.value.next
-    s3._store.cache_clear()
+    s3._client.cache_clear()
 
 
 def test_a_bucket_that_is_not_there_is_said_to_be(s3_shelf: Shelf, settings: object) -> None:

@@ -7,24 +7,19 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Open
 
 
-def test_swagger_ui_shows_every_family_without_a_complaint_of_the_browser(open_page: Open) -> None:
-    page = open_page("/api/docs/")
-    for family in ("artifacts", "events", "plans", "projects", "sessions", "tasks", "tokens"):
-        expect(page.locator(f"#operations-tag-{family}")).to_be_visible()
-
-
-def test_everything_comes_from_this_site(open_page: Open) -> None:
+def test_swagger_ui_shows_every_family_and_loads_from_this_site_alone(open_page: Open) -> None:
     page = open_page("/tokens/")
     hosts = set()
     page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
-    page.goto(page.url.replace("/tokens/", "/api/docs/"))
-    expect(page.locator("#operations-tag-tasks")).to_be_visible()
+    page.goto("/api/docs/")
+    for family in ("artifacts", "events", "plans", "projects", "sessions", "tasks", "tokens"):
+        expect(page.locator(f"#operations-tag-{family}")).to_be_visible()
     assert hosts == {page.url.split("/")[2]}
 
 
 def test_a_person_who_signed_in_tries_a_read_and_a_write_on_the_page(open_page: Open) -> None:
     page = open_page("/tokens/")  # its form brings the cookie that writes need
-    page.goto(page.url.replace("/tokens/", "/api/docs/"))
+    page.goto("/api/docs/")
     for operation, body, status in (
         ("tokens_list", None, "200"),
         ("tokens_create", '{"name": "from the page", "scopes": ["read"]}', "201"),

@@ -62,7 +62,15 @@ def _found(page: Page, root: str, addresses: list[str]) -> list[str]:
     found = []
     for address in addresses:
         page.goto(root + address)
-        found += _at(address, page)
+        found += _at_both_sizes(address, page)
+    return found
+
+
+def _at_both_sizes(where: str, page: Page) -> list[str]:
+    found = []
+    for size, window in WINDOWS.items():
+        page.set_viewport_size(window["viewport"])
+        found += _at(f"{size}: {where}", page)
     return found
 
 
@@ -75,9 +83,8 @@ def _check(found: list[str]) -> None:
 
 
 @pytest.mark.timeout(600)  # some fifty pages, a second each where nothing else runs
-@pytest.mark.parametrize("window", WINDOWS)
-def test_no_page_breaks_a_rule(open_page: Open, live_server: Any, world: World, window: str) -> None:
-    page = open_page("/", **WINDOWS[window])
+def test_no_page_breaks_a_rule(open_page: Open, live_server: Any, world: World) -> None:
+    page = open_page("/")
     _check(_found(page, live_server.url, addresses(world)))
 
 
@@ -98,9 +105,8 @@ def test_what_opens_on_a_page_breaks_no_rule(open_page: Open, live_server: Any, 
     _check(found)
 
 
-@pytest.mark.parametrize("window", WINDOWS)
-def test_a_form_with_mistakes_breaks_no_rule(browser: Browser, live_server: Any, world: World, window: str) -> None:
-    page = _signed_in_by_link(browser, live_server.url, window)
+def test_a_form_with_mistakes_breaks_no_rule(browser: Browser, live_server: Any, world: World) -> None:
+    page = _signed_in_by_link(browser, live_server.url)
     found = []
     for address, typed in (
         ("/projects/tour/new-specialist/", {"name": "Bad Name", "role_definition": " "}),
@@ -113,41 +119,35 @@ def test_a_form_with_mistakes_breaks_no_rule(browser: Browser, live_server: Any,
             page.locator(f"#main [name={name}]").fill(value)
         page.locator("#main form button.primary").click()
         expect(page.locator(".errorlist").first).to_be_visible()
-        found += _at(address, page)
+        found += _at_both_sizes(address, page)
     _check(found)
     page.context.close()
 
 
-@pytest.mark.parametrize("window", WINDOWS)
-def test_what_went_wrong_and_the_way_in_break_no_rule(
-    browser: Browser, live_server: Any, world: World, window: str
-) -> None:
-    context = browser.new_context(**WINDOWS[window])
+def test_what_went_wrong_and_the_way_in_break_no_rule(browser: Browser, live_server: Any, world: World) -> None:
+    context = browser.new_context()
     page = context.new_page()
     addresses = ["/sign-in/", "/sign-in/spent/", make_link(make_user("eve")), "/no/such/page/"]
     _check(_found(page, live_server.url, addresses))
     context.close()
-    page = _signed_in_by_link(browser, live_server.url, window)
+    page = _signed_in_by_link(browser, live_server.url)
     User.objects.update(is_superuser=False)
     _check(_found(page, live_server.url, ["/no/such/page/", "/projects/tour/settings/"]))
     page.context.close()
 
 
-def _signed_in_by_link(browser: Browser, root: str, window: str) -> Page:
+def _signed_in_by_link(browser: Browser, root: str) -> Page:
     """Open a page whose answers may be errors, which the browser would complain about."""
-    page = browser.new_context(**WINDOWS[window]).new_page()
+    page = browser.new_context().new_page()
     page.goto(root + make_link(make_user("bob", is_staff=True, is_superuser=True)))
     page.locator("main form button.primary").click()
     page.wait_for_url("**/")
     return page
 
 
-@pytest.mark.parametrize("window", WINDOWS)
-def test_colors_in_the_admin_have_enough_contrast(
-    browser: Browser, live_server: Any, world: World, window: str
-) -> None:
+def test_colors_in_the_admin_have_enough_contrast(browser: Browser, live_server: Any, world: World) -> None:
     """What else axe-core finds there is Django's own."""
-    page = _signed_in_by_link(browser, live_server.url, window)
+    page = _signed_in_by_link(browser, live_server.url)
     task = reverse("admin:tasks_task_change", args=[world.plan.pk])
     places = ["/admin/", "/admin/tasks/task/", task, "/admin/auth/user/add/", "/admin/tasks/specialist/add/"]
     _check([line for line in _found(page, live_server.url, places) if ": color-contrast:" in line])

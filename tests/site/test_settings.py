@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from orchestrator_site.settings import _database
+from tests.homes import make_home
 from tests.site.processes import ROOT, manage
 
 
@@ -97,11 +100,12 @@ def test_an_object_store_without_its_packages_is_refused_at_the_start_with_what_
 def test_the_database_is_in_the_data_folder_whatever_that_is_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    home = tmp_path / name
+    home = make_home(tmp_path / name)
     monkeypatch.setenv("ORCHESTRATOR_HOME", str(home))
     monkeypatch.setenv("DATABASE_URL", "")
-    assert manage("token", "list").returncode == 0
-    assert (home / "orchestrator.sqlite3").is_file()
+    assert manage("token", "create", "laptop").returncode == 0
+    with closing(sqlite3.connect(home / "orchestrator.sqlite3")) as database:
+        assert database.execute("SELECT name FROM orchestrator_site_accesstoken").fetchall() == [("laptop",)]
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
