@@ -234,6 +234,9 @@ def test_an_answer_that_is_not_http_is_reported() -> None:
         with connection:
             connection.recv(65536)
             connection.sendall(b"220 mail.example ESMTP\r\n")
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):  # closing with the rest of the request unread would reset the connection
+                pass
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = Thread(target=chatter, args=(listener,))
