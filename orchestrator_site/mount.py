@@ -23,8 +23,8 @@ def mounted(site: ASGIApp, bridge: HttpBridge | None = None) -> ASGIApp:
             scope = {**scope, "headers": [(name, value.rstrip(b" \t")) for name, value in scope["headers"]]}
         if scope["type"] == "lifespan":
             await router(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"] == PATH:
-            await bridge(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"] in (PATH, f"{PATH}/"):
+            await bridge({**scope, "path": PATH}, receive, send)
         else:
             await site({**scope, event_hub.SCOPE_KEY: bridge.events}, receive, send)
 

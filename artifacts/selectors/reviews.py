@@ -51,6 +51,8 @@ def others(project: Project | None) -> list[Task]:
 
 def neighbours(task: Task, project: Project | None) -> tuple[Task | None, Task | None]:
     rows = to_review(project).only("public_id", "title")
+    if task.status != Status.IN_REVIEW:  # decided: the next is the one that has waited longest
+        return None, rows.first()
     at, pk = task.updated_at, task.pk
     earlier = rows.filter(~Q(updated_at=at, pk__lte=pk), updated_at__lte=at).reverse().first()
     return earlier, rows.filter(~Q(updated_at=at, pk__gte=pk), updated_at__gte=at).first()

@@ -75,14 +75,10 @@ def review(request: HttpRequest, public_id: str) -> HttpResponseBase:
 
 
 def _decide(request: HttpRequest, task: Task, verb: Verb) -> HttpResponse:
-    project = _project(request)
-    earlier, later = reviews.neighbours(task, project)
     words, seen = request.POST.get("words", "").replace("\r\n", "\n"), request.POST.get("seen", "")
     perform(task=task, verb=verb, actor=actor_of(request), reason=words, seen=seen)
     messages.success(request, f"“{task.title}”: {verb.label}.", extra_tags=verb)
-    following = later or earlier
-    address = reverse("review", args=[following.public_id]) if following else reverse("reviews")
-    return redirect(_within(address, project))
+    return redirect(_here(request))
 
 
 def _comment(request: HttpRequest, task: Task) -> HttpResponse:

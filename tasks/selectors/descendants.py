@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tasks.choices import FINISHED
 from tasks.graph.algorithms import reachable
 from tasks.models import Dependency, Task
 
@@ -13,6 +14,14 @@ _CHUNK = 500
 def descendants_of(pks: Iterable[int]) -> set[int]:
     start = set(pks)
     return reachable(start, _children) - start
+
+
+def lost_by_cancelling(task: Task) -> tuple[int, int]:
+    """Return how many unfinished tasks are below a task, and how many elsewhere wait for it or for them."""
+    subtree = {task.pk, *descendants_of([task.pk])}
+    unfinished = Task.objects.exclude(status__in=FINISHED)
+    waiting = unfinished.filter(dependencies__depends_on__in=subtree).exclude(pk__in=subtree).distinct()
+    return unfinished.filter(pk__in=subtree - {task.pk}, archived_at=None).count(), waiting.count()
 
 
 def waits_for(pks: Iterable[int]) -> set[int]:

@@ -16,6 +16,7 @@ from orchestrator_site.web.pages import came_from, form, page, require
 from tasks.identity.page import actor_of, find_task
 from tasks.models import Task
 from tasks.selectors.available_actions import BY_VERB, Offer, may_complete, offers_for
+from tasks.selectors.descendants import lost_by_cancelling
 from tasks.services.actions import perform, seen_as
 
 
@@ -66,9 +67,12 @@ def _reason(request: HttpRequest) -> str:
 
 def _form(request: HttpRequest, task: Task, offer: Offer, error: OrchestratorError | None = None) -> HttpResponse:
     seen = "" if isinstance(error, Conflict) else request.POST.get("seen", "")
+    below, waiting = lost_by_cancelling(task) if offer.ends_work else (0, 0)
     context = {
         "task": task,
         "offer": offer,
+        "below": below,
+        "waiting": waiting,
         "error": in_words(error) if error else "",
         "code": error.code if error else "",
         "is_possible": offer in offers_for(task, scopes_of(request.user)),

@@ -342,7 +342,7 @@ def test_line_ends_count_once_in_a_decision(client: Client, task: Task) -> None:
     assert task.review_comment == words.replace("\r\n", "\n")
 
 
-def test_sending_back_leads_to_the_next_review_and_says_what_was_done(client: Client, task: Task) -> None:
+def test_sending_back_stays_links_to_the_next_review_and_says_what_was_done(client: Client, task: Task) -> None:
     following = _waiting(task.project, "The next one", -5)
     comment(task=task, actor=ADA, text="See here")
     answer = client.post(
@@ -350,17 +350,19 @@ def test_sending_back_leads_to_the_next_review_and_says_what_was_done(client: Cl
         {"do": "request_revision", "words": "Fix", "seen": "in_review:0"},
         follow=True,
     )
-    assert answer.redirect_chain == [(f"/tasks/{following.public_id}/review/", 302)]
+    assert answer.redirect_chain == [(f"/tasks/{task.public_id}/review/", 302)]
     assert "The work" in note_of(answer.content.decode(), Verb.REQUEST_REVISION)
+    ended = answer.content.decode().partition('id="not-in-review"')[2].partition("</p>")[0]
+    assert f'href="/tasks/{following.public_id}/review/"' in ended
     task.refresh_from_db()
     assert (task.status, task.review_comment) == (Status.NEEDS_REVISION, "Fix\n\nSee here")
     talk = _review(client, task).partition('id="talk-title"')[2]
     assert "Fix" in talk and "See here" in talk and 'class="turn drafts"' not in talk
 
 
-def test_the_last_approval_leads_to_the_inbox(client: Client, task: Task) -> None:
+def test_an_approval_stays_in_the_project_that_was_filtered_for(client: Client, task: Task) -> None:
     answer = _post(client, task, "project=ledger", do="approve", seen="in_review:0")
-    assert answer["Location"] == "/reviews/?project=ledger"
+    assert answer["Location"] == f"/tasks/{task.public_id}/review/?project=ledger"
     task.refresh_from_db()
     assert task.status == Status.COMPLETED
     assert 'class="note success" id="not-in-review"' in _review(client, task)

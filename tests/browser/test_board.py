@@ -49,6 +49,20 @@ def test_a_card_is_moved_by_mouse_from_its_menu(open_page: Open, project: Projec
     assert page.url.endswith(ADDRESS)
 
 
+@pytest.mark.parametrize("way", ["button", "backdrop"])
+def test_the_menu_of_a_card_closes_by_touch_and_nothing_happens(open_page: Open, project: Project, way: str) -> None:
+    page = open_page(ADDRESS, **PHONE)
+    page.locator(_card(page, "Wanted")).locator(".act-on").tap()
+    dialog = page.locator("#dialog")
+    expect(dialog.locator("[data-verb=claim]")).to_be_visible()
+    if way == "button":
+        dialog.locator(".close").tap()
+    else:
+        page.touchscreen.tap(5, 5)
+    expect(dialog).to_be_hidden()
+    assert Task.objects.get(title="Wanted").status == Status.PENDING
+
+
 def test_a_card_is_moved_by_keys_alone(open_page: Open, project: Project) -> None:
     page = open_page(ADDRESS)
     page.keyboard.press("j")

@@ -103,9 +103,11 @@ class HttpClient:
             sent["Mcp-Session-Id"] = self.session_id
         return sent
 
-    def send(self, verb: str = "POST", body: bytes = b"", headers: dict[str, str] | None = None) -> HTTPResponse:
+    def send(
+        self, verb: str = "POST", body: bytes = b"", headers: dict[str, str] | None = None, path: str = "/mcp"
+    ) -> HTTPResponse:
         """Send anything at all; the answer's body is still to be read."""
-        self._connection.request(verb, "/mcp", body, self.headers() if headers is None else headers)
+        self._connection.request(verb, path, body, self.headers() if headers is None else headers)
         self._answers.append(self._connection.getresponse())
         return self._answers[-1]
 

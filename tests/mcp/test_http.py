@@ -71,6 +71,12 @@ def test_a_plan_is_finished_in_both_eras(client: HttpClient, folder: Path) -> No
     assert done["status"] == "completed"
 
 
+def test_the_address_may_end_in_a_slash(client: HttpClient) -> None:
+    body = json.dumps({"jsonrpc": "2.0", "id": 9, "method": "tools/list", "params": {"_meta": MODERN}}).encode()
+    (answer,) = messages(client.send(body=body, headers=client.headers("tools/list"), path="/mcp/"))
+    assert answer["result"]["tools"]
+
+
 def test_the_same_tools_are_listed_in_both_eras(client: HttpClient) -> None:
     names = [tool["name"] for tool in client.request("tools/list")["result"]["tools"]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -248,6 +249,15 @@ def test_a_plan_is_cancelled_with_everything_unfinished_below_it(client: Client,
     _do(client, plan, Verb.CANCEL)
     below = plan.children.order_by("position").values_list("status", flat=True)
     assert [_status(plan), *below] == ["cancelled", "cancelled", "completed", "cancelled"]
+
+
+def test_the_form_to_cancel_counts_what_goes_with_it_and_what_waits_for_it(client: Client, project: Project) -> None:
+    plan = make_plan(project, 3, statuses=[Status.PENDING, Status.COMPLETED, Status.BLOCKED])
+    make_dependency(make_task(project), plan.children.first())
+    cost = html_of(client.get(f"/tasks/{plan.public_id}/act/cancel/")).partition('id="cost"')[2].partition("</p>")[0]
+    assert [int(number) for number in re.findall(r"\d+", cost)] == [2, 1]
+    alone = make_task(project)
+    assert 'id="cost"' not in html_of(client.get(f"/tasks/{alone.public_id}/act/cancel/"))
 
 
 def test_a_plan_that_asks_for_review_is_approved(client: Client, project: Project) -> None:

@@ -58,6 +58,15 @@ def test_a_form_without_its_token_says_what_to_do(client: Client) -> None:
     assert '<p class="code">403</p>' in answer.content.decode()
 
 
+def test_a_form_that_came_by_another_address_names_the_setting(client: Client) -> None:
+    strict = signed_in(Client(enforce_csrf_checks=True))
+    page = strict.post("/sign-out/", headers={"origin": "http://localhost:9000"}).content.decode()
+    hint = page.partition('id="foreign-origin"')[2].partition("</p>")[0]
+    assert "http://localhost:9000" in hint and "ORCHESTRATOR_TRUSTED_ORIGINS" in hint
+    own = strict.post("/sign-out/", headers={"origin": "http://testserver"}).content.decode()
+    assert 'id="foreign-origin"' not in own
+
+
 def test_every_page_carries_the_strict_policy(client: Client) -> None:
     policy = signed_in(client).get("/")["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy

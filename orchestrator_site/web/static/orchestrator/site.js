@@ -196,7 +196,8 @@
     const found = named(event.key).pop();
     if (!found || (event.repeat && (found.href || found.type === "submit"))) return; // ignore key repeat
     event.preventDefault();
-    if (typing(found)) { found.focus(); found.select?.(); } else found.click();
+    // What cannot be undone is only focused: Enter does it.
+    if (typing(found) || found.matches("[data-key-focus]")) { found.focus(); found.select?.(); } else found.click();
   });
 
   function showKeys() {
@@ -224,6 +225,7 @@
 
   document.addEventListener("click", (event) => {
     const target = event.target;
+    if (target.matches("dialog") && !("closedBy" in target)) target.close(); // its backdrop, in browsers without closedby
     if (target.closest("[data-keys]")) showKeys();
     const copy = target.closest("[data-copy]");
     if (copy) copyFrom(copy);

@@ -1,0 +1,126 @@
+"""Every tool, resource, prompt, completion and subscription for callers of little or foreign rights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.shared.exceptions import MCPError
+from mcp_types import ResourceTemplateReference
+
+from artifacts.models import Artifact, Content
+from orchestrator_site.kernel.identity import EVERYTHING, Principal, Scope
+from orchestrator_site.mcp import registry
+from orchestrator_site.mcp.server import build_server
+from tasks.models import Dependency, Project, Task
+from tasks.services.caller import Caller
+from tests.assistants import Assistant, completion, subtask
+from tests.factories import make_project
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning"),  # the older era still subscribes
+]
+
+MARK = "quince-42"
+CALLERS: dict[str, Callable[[], dict[str, Any]]] = {
+    "no scopes": lambda: {"scopes": frozenset()},
+    "read": lambda: {"scopes": frozenset({Scope.READ})},
+    "bound elsewhere": lambda: {"scopes": EVERYTHING, "project_id": make_project("elsewhere").pk},
+}
+Ids = dict[str, str]
+TOOLS: dict[str, Callable[[Ids], dict[str, Any]]] = {
+    "initialize_session": lambda ids: {"project_dir": ids["folder"]},
+    "plan_task": lambda ids: {"description": "Mine", "subtasks": [subtask("Mine")], "parent_task_id": ids["plan"]},
+    "execute_subtask": lambda ids: {"task_id": ids["task"], "take_over": True},
+    "complete_subtask": lambda ids: completion(ids["task"]),
+    "synthesize_results": lambda ids: {"parent_task_id": ids["plan"]},
+    "get_status": lambda ids: {"task_id": ids["task"]},
+    "update_task": lambda ids: {"task_id": ids["task"], "title": "Mine"},
+    "read_artifact": lambda ids: {"artifact_id": ids["artifact"]},
+    "search": lambda ids: {"query": MARK},
+    "list_artifacts": lambda ids: {"task_id": ids["done"]},
+    "store_artifact": lambda ids: {"action": "begin", "task_id": ids["task"]},
+}
+RESOURCES: dict[str, Callable[[Ids], str]] = {
+    "project://status": lambda ids: "project://status",
+    "task://{id}": lambda ids: f"task://{ids['task']}",
+    "artifact://{id}": lambda ids: f"artifact://{ids['artifact']}",
+    "artifact://{id}/v{n}": lambda ids: f"artifact://{ids['artifact']}/v1",
+}
+PROMPTS: dict[str, dict[str, str]] = {"plan": {"goal": "A goal"}, "resume": {}}
+
+
+@pytest.fixture
+def ids(ada: Assistant) -> Ids:
+    """A project of another's: a plan with a task to do and one that is done."""
+    made = ada.call("plan_task", description=MARK, subtasks=[subtask(f"{MARK} {number}") for number in range(2)])
+    task, done = (row["task_id"] for row in made["subtasks"])
+    artifact = ada.complete(done, detailed_work=MARK)["artifact_info"]["artifact_id"]
+    return {
+        "plan": made["parent_task_id"], "task": task, "done": done, "artifact": artifact, "folder": str(ada.folder)
+    }  # fmt: skip
+
+
+@asynccontextmanager
+async def connected(principal: Principal, folder: Path) -> AsyncIterator[Client]:
+    caller = Caller(principal, "connection-of-another", "tester", "1", {}, str(folder))
+    async with Client(build_server(caller_for=lambda context: caller, toolsets=["all"]), mode="legacy") as client:
+        yield client
+
+
+def _delivered() -> list[Any]:
+    """Return what only its owner may change; a session of one's own is no change."""
+    return [list(model.objects.order_by("pk").values()) for model in (Project, Task, Dependency, Artifact, Content)]
+
+
+async def _answers(client: Client, ids: Ids) -> dict[str, str]:
+    """Return the answer to everything that a client can ask for, as text."""
+    found: dict[str, str] = {}
+
+    async def ask(name: str, question: Any) -> None:
+        try:
+            found[name] = (await question).model_dump_json()
+        except MCPError as error:
+            found[name] = json.dumps([error.error.message, error.error.data])
+
+    for name, arguments in TOOLS.items():
+        await ask(name, client.call_tool(f"orchestrator_{name}", arguments(ids)))
+    for uri, filled in RESOURCES.items():
+        await ask(f"read {uri}", client.read_resource(filled(ids)))
+        await ask(f"subscribe {uri}", client.session.subscribe_resource(filled(ids)))
+        if "{" in uri:
+            reference = ResourceTemplateReference(uri=uri)
+            await ask(f"complete {uri}", client.complete(reference, {"name": "id", "value": ids["task"][:4]}))
+    for name, given in PROMPTS.items():
+        await ask(f"prompt {name}", client.get_prompt(name, given))
+    return found
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_no_caller_gets_further_than_allowed(ids: Ids, ada: Assistant, tmp_path: Path, caller: str) -> None:
+    principal = Principal("eve", **CALLERS[caller]())
+    before = _delivered()
+
+    async def run() -> dict[str, str]:
+        async with connected(principal, ada.folder) as client:
+            return await _answers(client, ids)
+
+    found = anyio.run(run)
+    assert _delivered() == before
+    if caller != "read":
+        assert [name for name, text in found.items() if MARK in text] == []
+    writing = [tool.name.removeprefix("orchestrator_") for tool in registry.tools(["all"]) if tool.scope == "write"]
+    assert {name: found[name] for name in writing if '"forbidden"' not in found[name] and '"not_found"' not in found[name]} == {}
+
+
+def test_the_tables_leave_nothing_out() -> None:
+    assert {tool.name.removeprefix("orchestrator_") for tool in registry.tools(["all"])} == set(TOOLS)
+    assert {resource.uri for resource in registry.resources()} == set(RESOURCES)
+    assert {prompt.name for prompt in registry.prompts()} == set(PROMPTS)
