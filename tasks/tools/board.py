@@ -20,6 +20,7 @@ from tasks.selectors import counts, pages
 from tasks.selectors.blockers import edges_of
 from tasks.selectors.descendants import descendants_of
 from tasks.selectors.find import id_of, task_by_id
+from tasks.selectors.open_plans import open_plans
 from tasks.selectors.pages import Page
 from tasks.services.actions import ACTIONS, update
 from tasks.services.caller import Caller
@@ -84,7 +85,8 @@ def _of_project(project: Project, given: GetStatus) -> Answer:
         full=given.detail == "full",
     )
     total = sum(by_status[status] for status in wanted)
-    return {"counts": by_status, "total": total, **_page(page, given)}
+    plans = serializers.open_plans(open_plans(project)) if given.cursor is None else {}
+    return {"counts": by_status, "total": total, **plans, **_page(page, given, taken=serializers.size_of(plans))}
 
 
 def _of_plan(plan: Task, given: GetStatus) -> Answer:
@@ -107,7 +109,7 @@ def _of_plan(plan: Task, given: GetStatus) -> Answer:
     }
 
 
-def _page(page: Page, given: GetStatus, *, base_depth: int | None = None) -> Answer:
+def _page(page: Page, given: GetStatus, *, base_depth: int | None = None, taken: int = 0) -> Answer:
     full = given.detail == "full"
 
     def shape(task: Task) -> Answer:
@@ -117,7 +119,7 @@ def _page(page: Page, given: GetStatus, *, base_depth: int | None = None) -> Ans
         return facts
 
     shown = page.tasks[: given.limit]
-    rows = serializers.within(shown, shape, budget=FULL_BUDGET if full else serializers.BUDGET)
+    rows = serializers.within(shown, shape, budget=FULL_BUDGET if full else serializers.BUDGET - taken)
     more = len(rows) < len(page.tasks)
     return {
         "tasks": rows,

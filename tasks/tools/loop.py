@@ -80,10 +80,11 @@ def _welcome(session: Session, fresh: bool, *, keeps_sessions: bool) -> Answer:
 def standing(seen: Overview) -> Answer:
     return {
         "counts": seen.counts,
-        "in_progress": serializers.within(seen.active, serializers.in_progress, budget=600),
-        "needs_revision": serializers.within(seen.needs_revision.tasks, serializers.stopped, budget=400),
+        **serializers.open_plans(seen.plans),
+        "in_progress": serializers.within(seen.active, serializers.in_progress, budget=450),
+        "needs_revision": serializers.within(seen.needs_revision.tasks, serializers.stopped, budget=250),
         "needs_revision_total": seen.needs_revision.total or None,
-        "waits_for_a_person": serializers.within(seen.waits_for_a_person.tasks, serializers.stopped, budget=450),
+        "waits_for_a_person": serializers.within(seen.waits_for_a_person.tasks, serializers.stopped, budget=300),
         "waits_for_a_person_total": seen.waits_for_a_person.total or None,
         "next_ready": serializers.pointer(seen.next_ready) if seen.next_ready else None,
     }
