@@ -146,7 +146,7 @@ def subtask_of(given: Mapping[str, Any]) -> Subtask:
 
 
 def columns_of(sent: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns of a task to change; null clears."""
+    """Return the columns of a task to change; None clears."""
     columns: dict[str, Any] = {name: sent[name] or "" for name in ("title", "description") if name in sent}
     if "specialist_type" in sent:
         columns["specialist"] = sent["specialist_type"] or ""

@@ -12,6 +12,7 @@ from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, invalid
 from orchestrator_site.kernel.limits import TEXT_LIMIT
 from orchestrator_site.kernel.text import shortened, within_bytes
 from orchestrator_site.mcp.registry import Arguments, tool
+from orchestrator_site.mcp.schema import HIDDEN
 from tasks import serializers
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
@@ -192,14 +193,15 @@ class UpdateTask(Arguments):
     priority: Literal["low", "normal", "high", "urgent"] | None = None
     add_dependencies: list[str] = []
     remove_dependencies: list[str] = []
+    clear: list[Literal["description"]] = []
     session_id: str | None = None
-    idempotency_key: str | None = None
+    idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
 
 
 @tool(
     "orchestrator_update_task",
     title="Update a task",
-    description="Edit a task (omitted = unchanged, null = clear), or change its status by an action.",
+    description="Edit a task, or change its status by an action.",
     arguments=UpdateTask,
     destructive=True,
 )
@@ -217,8 +219,11 @@ def update_task(caller: Caller, given: UpdateTask) -> Answer:
 
 
 def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
+    sent = given.model_dump(exclude_unset=True)
+    if both := [name for name in given.clear if name in sent]:
+        raise invalid([{"at": name, "problem": "is both sent and cleared"} for name in both], next="Send one of them.")
     changes = Changes(
-        serializers.columns_of(given.model_dump(exclude_unset=True)),
+        serializers.columns_of(sent | dict.fromkeys(given.clear)),
         _tasks(task.project, given.add_dependencies, "add_dependencies"),
         _tasks(task.project, given.remove_dependencies, "remove_dependencies"),
     )

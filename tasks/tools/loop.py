@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from artifacts.reports.brief import brief_of
 from artifacts.reports.markdown import report
@@ -39,7 +39,7 @@ DEPENDENCIES_SHOWN = 10
 
 class InitializeSession(Arguments):
     project_dir: str | None = Field(None, description="Absolute path; default: where the client runs")
-    idempotency_key: str | None = None
+    idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
 
 
 @tool(
@@ -90,7 +90,22 @@ def standing(seen: Overview) -> Answer:
     }
 
 
+_TEXT = {"type": "string"}
+_REQUIRED = ["title", "description", "specialist_type"]
+# Clients fail on references, and some on objects without properties. The server takes any depth and every argument.
+_NESTED = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {**dict.fromkeys(_REQUIRED, _TEXT), "dependencies": {"type": "array", "items": _TEXT}},
+        "required": _REQUIRED,
+    },
+}
+
+
 class SubtaskArguments(Arguments):
+    # A group needs no specialist, but none of the vendors' strict modes knows conditions.
+    model_config = ConfigDict(json_schema_extra={"required": _REQUIRED})
     aliases: ClassVar[dict[str, str]] = {
         "task_id": "key",
         "id": "key",
@@ -102,16 +117,14 @@ class SubtaskArguments(Arguments):
     title: str
     description: str = ""
     specialist_type: str = ""
-    key: str = Field("", description="Name for dependencies")
+    key: str = ""
     dependencies: list[str] = Field([], description="Keys, titles or task ids")
-    estimated_effort: str = ""
+    estimated_effort: str = Field("", json_schema_extra={HIDDEN: True})
     priority: Urgency | None = None
     complexity_level: Level | None = Field(None, json_schema_extra={HIDDEN: True})
     context: str = ""
     review: bool | None = Field(None, description="Needs approval")
-    subtasks: Annotated[list[SubtaskArguments], WithJsonSchema({"type": "array", "items": {"type": "object"}})] = Field(
-        [], description="Same shape, nested"
-    )
+    subtasks: Annotated[list[SubtaskArguments], WithJsonSchema(_NESTED)] = []
 
 
 class PlanTask(Arguments):
@@ -123,8 +136,8 @@ class PlanTask(Arguments):
     description: str
     subtasks: list[SubtaskArguments]
     complexity_level: Level = "moderate"
-    context: str | None = Field(None, description="For every specialist")
-    parent_task_id: str | None = Field(None, description="Plan below this task")
+    context: str | None = None
+    parent_task_id: str | None = Field(None, description="Plan below it")
     session_id: str | None = None
     idempotency_key: str | None = Field(None, description="Same key, same call: done once")
 
@@ -132,7 +145,7 @@ class PlanTask(Arguments):
 @tool(
     "orchestrator_plan_task",
     title="Plan a job",
-    description="Create a plan with its tree of subtasks, all or nothing. A subtask waits for its dependencies.",
+    description="Create a plan: a tree of subtasks, all or nothing.",
     arguments=PlanTask,
 )
 def plan_task(caller: Caller, given: PlanTask) -> Answer:
@@ -191,7 +204,7 @@ class ExecuteSubtask(Arguments):
     take_over: bool = Field(False, description="Replace a holder who is gone")
     max_chars: int | None = Field(None, ge=1000, le=200_000, description="Length of the brief, default 12000")
     session_id: str | None = None
-    idempotency_key: str | None = None
+    idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
 
 
 @tool(
