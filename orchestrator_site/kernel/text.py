@@ -6,6 +6,7 @@ import re
 from collections.abc import Container, Iterator
 from typing import Any
 
+_LINE_ENDS = {mark: f"\\u{ord(mark):04x}".encode() for mark in "\x85\u2028\u2029"}
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
@@ -17,6 +18,13 @@ def unstorable(text: str) -> str | None:
     if "\x00" in text:
         return _cannot_be("a NUL character", text.index("\x00"))
     return without_bytes(text)
+
+
+def line_safe(encoded: bytes) -> bytes:
+    """Escape what JSON allows in strings but some readers of lines and of event streams take for the end of a line."""
+    for mark, escaped in _LINE_ENDS.items():
+        encoded = encoded.replace(mark.encode(), escaped)
+    return encoded
 
 
 def unstorable_in(value: Any, *, besides: Container[str], at: str = "") -> Iterator[dict[str, Any]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic.config import JsonDict
 
 from artifacts.reports.brief import brief_of
 from artifacts.reports.markdown import report
@@ -39,6 +40,7 @@ DEPENDENCIES_SHOWN = 10
 
 class InitializeSession(Arguments):
     project_dir: str | None = Field(None, description="Absolute path; default: where the client runs")
+    new_session: bool = Field(False, description="Of a subagent's own")
     idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
 
 
@@ -52,17 +54,18 @@ class InitializeSession(Arguments):
 )
 def initialize_session(caller: Caller, given: InitializeSession) -> Answer:
     """Open or resume the session; a replay returns the status of the first call."""
-    session, fresh = caller.open(given.project_dir, key=given.idempotency_key)
+    session, fresh = caller.open(given.project_dir, key=given.idempotency_key, is_own=given.new_session)
+    is_found = bool(caller.connection_id) and not given.new_session
     return run_once(
         project=session.project,
         operation=f"initialize_session {session.public_id}",  # sessions are not shared
         key=given.idempotency_key,
         request=given.model_dump(exclude={"idempotency_key"}),
-        produce=lambda: _welcome(session, fresh, keeps_sessions=bool(caller.connection_id)),
+        produce=lambda: _welcome(session, fresh, is_found=is_found),
     )
 
 
-def _welcome(session: Session, fresh: bool, *, keeps_sessions: bool) -> Answer:
+def _welcome(session: Session, fresh: bool, *, is_found: bool) -> Answer:
     seen = overview(session.project, session)
     catalogue = roles.catalogue(session.project)
     return {
@@ -73,7 +76,7 @@ def _welcome(session: Session, fresh: bool, *, keeps_sessions: bool) -> Answer:
         "specialists": sorted(catalogue.roles)[:SPECIALISTS_SHOWN],
         "role_problems": [shortened(problem, serializers.LINE_LENGTH) for problem in catalogue.problems[:2]],
         **standing(seen),
-        "next": serializers.next_step(seen) + ("" if keeps_sessions else " Send session_id with every call."),
+        "next": serializers.next_step(seen) + ("" if is_found else " Send session_id with every call."),
     }
 
 
@@ -90,8 +93,8 @@ def standing(seen: Overview) -> Answer:
     }
 
 
-_TEXT = {"type": "string"}
-_REQUIRED = ["title", "description", "specialist_type"]
+_TEXT: JsonDict = {"type": "string"}
+_REQUIRED: list[JsonValue] = ["title", "description", "specialist_type"]
 # Clients fail on references, and some on objects without properties. The server takes any depth and every argument.
 _NESTED = {
     "type": "array",
@@ -139,7 +142,7 @@ class PlanTask(Arguments):
     context: str | None = None
     parent_task_id: str | None = Field(None, description="Plan below it")
     session_id: str | None = None
-    idempotency_key: str | None = Field(None, description="Same key, same call: done once")
+    idempotency_key: str | None = None
 
 
 @tool(
