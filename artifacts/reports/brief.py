@@ -56,6 +56,7 @@ def brief_of(
     roles = roles or catalogue(task.project)
     budget = max(max_chars or DEFAULT_CHARS, SMALLEST_CHARS)
     sections = [
+        *([("Answer: read this first", task.answer)] if task.answer else []),
         *([("Reviewer's comment: address this first", task.review_comment)] if task.review_comment else []),
         ("Task", _task(task)),
         ("Role", _role(roles.roles.get(task.specialist), task.specialist)),

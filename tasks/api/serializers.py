@@ -133,8 +133,8 @@ class TaskDetail(TaskRow):
 
     class Meta(TaskRow.Meta):
         fields = (
-            *TaskRow.Meta.fields, "description", "context", "summary", "review_comment", "actions", "progress",
-            "waits_for", "waits_for_total", "needed_by", "needed_by_total", "artifacts", "artifacts_total",
+            *TaskRow.Meta.fields, "description", "context", "summary", "review_comment", "answer", "actions",
+            "progress", "waits_for", "waits_for_total", "needed_by", "needed_by_total", "artifacts", "artifacts_total",
         )  # fmt: skip
 
     def to_representation(self, instance: Task) -> dict[str, Any]:

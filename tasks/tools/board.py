@@ -46,7 +46,7 @@ BELOW_LIMIT = 30_000  # about as many values as SQLite takes in one query; no gr
 
 class GetStatus(Arguments):
     aliases: ClassVar[dict[str, str]] = {"parent_task_id": "task_id", "id": "task_id", "specialist": "specialist_type"}
-    task_id: str | None = Field(None, description="A plan or task; default: the project")
+    task_id: str | None = Field(None, description="Default: the project")
     status: StatusWord | None = None
     specialist_type: str | None = None
     include_completed: bool = False
@@ -187,6 +187,7 @@ class UpdateTask(Arguments):
     task_id: str
     action: ActionWord | None = None
     reason: str | None = Field(None, description="Needed for block, fail, request_revision")
+    answer: str | None = Field(None, description="For unblock")
     title: str | None = None
     description: str | None = None
     specialist_type: str | None = None
@@ -229,12 +230,15 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
     )
     if not changes and given.action is None:
         raise Invalid("Nothing to change.", next="Send an action, or a field to edit.")
+    if given.answer and given.action != Verb.UNBLOCK:
+        raise invalid([{"at": "answer", "problem": "is for unblock"}], next="Omit it, or send it as the reason.")
     effect = update(
         task=task,
         actor=actor,
         changes=changes,
         verb=Verb(given.action) if given.action else None,
         reason=given.reason or "",
+        answer=given.answer or given.reason or "",
     )
     links = [name for name in ("add_dependencies", "remove_dependencies") if getattr(given, name)]
     return {

@@ -205,7 +205,7 @@ class ExecuteSubtask(Arguments):
     task_id: str | None = Field(None, description="Default: the best ready task")
     specialist_type: str | None = None
     take_over: bool = Field(False, description="Replace a holder who is gone")
-    max_chars: int | None = Field(None, ge=1000, le=200_000, description="Length of the brief, default 12000")
+    max_chars: int | None = Field(None, ge=1000, le=200_000, description="Of the brief; default 12000")
     session_id: str | None = None
     idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
 
