@@ -22,6 +22,7 @@ class Project(models.Model):
         blank=True,
         validators=[validate_project_settings],
         help_text="lease_minutes: how long a claim holds; review: whether every delivery is reviewed (true or false); "
+        "self_approval: whether whoever delivered may approve it; "
         "mirror: whether artifacts are kept as files in .task_orchestrator/artifacts/ of its folder.",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -72,6 +73,11 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client_name or 'assistant'} ({self.public_id})"
+
+    @property
+    def wire(self) -> str:
+        """The connection, which may have further sessions of subagents (`connection/handle`)."""
+        return self.connection_id.partition("/")[0]
 
 
 class ToolUse(models.Model):

@@ -42,7 +42,7 @@ HINTS: dict[Hint, str] = {
     Hint.LIST_TASKS: "orchestrator_get_status lists the tasks; filter them by status.",
     Hint.REMOVE_DEPENDENCY: "Remove the dependency with orchestrator_update_task.",
     Hint.RETRY_OR_UNBLOCK: "Retry or unblock it with orchestrator_update_task.",
-    Hint.APPROVE: "A person approves it, or you with orchestrator_update_task(action='approve').",
+    Hint.APPROVE: "A person approves it, or an assistant that did not deliver it, with orchestrator_update_task.",
     Hint.SYNTHESIZE: "Call orchestrator_synthesize_results, or plan more with orchestrator_plan_task.",
     Hint.LIST_ARTIFACTS: "orchestrator_synthesize_results names a plan's artifacts.",
     Hint.LIST_UPLOADS: "Begin one with orchestrator_store_artifact; its status without an upload_id lists open ones.",

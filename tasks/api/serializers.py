@@ -26,6 +26,7 @@ class SettingsField(serializers.JSONField):
         "properties": {
             "lease_minutes": {"type": "number", "exclusiveMinimum": 0, "maximum": LEASE_MINUTES_LIMIT},
             "review": {"type": "boolean", "description": "Whether every delivery is reviewed."},
+            "self_approval": {"type": "boolean", "description": "Whether whoever delivered may approve it."},
             "mirror": {"type": "boolean", "description": "Whether artifacts are mirrored to the project's folder."},
         },
         "additionalProperties": False,

@@ -1,4 +1,5 @@
 import django.utils.timezone
+import tasks.validators
 from django.db import migrations, models
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
@@ -31,6 +32,11 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='task',
             index=models.Index(condition=models.Q(('archived_at__isnull', True), ('parent__isnull', True)), fields=['project', 'status', '-active_at'], name='task_open_plans'),
+        ),
+        migrations.AlterField(
+            model_name='project',
+            name='settings',
+            field=models.JSONField(blank=True, default=dict, help_text='lease_minutes: how long a claim holds; review: whether every delivery is reviewed (true or false); self_approval: whether whoever delivered may approve it; mirror: whether artifacts are kept as files in .task_orchestrator/artifacts/ of its folder.', validators=[tasks.validators.validate_project_settings]),
         ),
         migrations.RunPython(take_over_times, migrations.RunPython.noop),
     ]

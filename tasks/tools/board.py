@@ -9,6 +9,7 @@ from pydantic import Field
 
 from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
 from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, invalid
+from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.limits import TEXT_LIMIT
 from orchestrator_site.kernel.text import shortened, within_bytes
 from orchestrator_site.mcp.registry import Arguments, tool
@@ -28,7 +29,7 @@ from tasks.services.caller import Caller
 from tasks.services.edit import Changes
 from tasks.services.effect import Effect
 from tasks.services.idempotency import run_once
-from tasks.state_machine import UNFINISHED, possible_for
+from tasks.state_machine import TABLE, UNFINISHED, possible_for
 
 Answer = dict[str, Any]
 if TYPE_CHECKING:
@@ -204,9 +205,12 @@ class UpdateTask(Arguments):
     title="Update a task",
     description="Edit a task, or change its status by an action.",
     arguments=UpdateTask,
+    scope="read",  # and what the call needs, see `_scopes_of`
     destructive=True,
 )
 def update_task(caller: Caller, given: UpdateTask) -> Answer:
+    for scope in _scopes_of(given):
+        caller.principal.require(scope)
     actor = caller.actor(given.session_id)
     project = actor.project
     task = task_by_id(project, given.task_id)
@@ -217,6 +221,13 @@ def update_task(caller: Caller, given: UpdateTask) -> Answer:
         request=given.model_dump(exclude={"idempotency_key", "session_id"}, exclude_unset=True),
         produce=lambda: _updated(task, actor, given),
     )
+
+
+def _scopes_of(given: UpdateTask) -> set[Scope]:
+    """Return the scopes that the action needs and, where anything is edited, that of an edit."""
+    of_action = {TABLE[Verb(given.action)].scope} if given.action else set()
+    is_edit = given.model_fields_set - {"task_id", "action", "reason", "answer", "session_id", "idempotency_key"}
+    return of_action | ({Scope.WRITE} if is_edit or not given.action else set())
 
 
 def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:

@@ -167,13 +167,13 @@ def test_cancelling_every_subtask_cancels_the_plan(ada: Assistant) -> None:
     assert Task.objects.get(public_id=ids["plan"]).status == Status.CANCELLED
 
 
-def test_an_approval_says_what_it_unblocked(ada: Assistant) -> None:
+def test_an_approval_says_what_it_unblocked(ada: Assistant, bob: Assistant) -> None:
     made = ada.call(
         "plan_task", description="A job", subtasks=[subtask("A", review=True), subtask("B", dependencies=["A"])]
     )
     a, b = (row["task_id"] for row in made["subtasks"])
     assert ada.complete(a)["status"] == "in_review"
-    answer = ada.call("update_task", task_id=a, action="approve")
+    answer = bob.call("update_task", task_id=a, action="approve")
     assert [row["task_id"] for row in answer["unblocked"]] == [b]
 
 
