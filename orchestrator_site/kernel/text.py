@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator
 from typing import Any
 
 _LINE_ENDS = {mark: f"\\u{ord(mark):04x}".encode() for mark in "\x85\u2028\u2029"}
+_NAME_LENGTH = 40
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
@@ -69,5 +70,19 @@ def within_bytes(text: str, limit: int) -> str:
 
 def shortened(text: str, limit: int) -> str:
     """Cut a string to one line of `limit` characters, with an ellipsis."""
-    line = " ".join(text.split())
+    line = one_line(text)
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def quoted(text: str) -> str:
+    """Quote a stored text line by line, so that nothing in it passes for a heading or a sentence of the product."""
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+
+
+def called(name: str) -> str:
+    """Return a name that its bearer chose, for a sentence: in quotes, on one line and short."""
+    return repr(shortened(name, _NAME_LENGTH))

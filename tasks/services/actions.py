@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from orchestrator_site.kernel.errors import Conflict
+from orchestrator_site.kernel.text import called, shortened
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
@@ -89,7 +90,7 @@ def require_seen(task: Task, seen: str) -> None:
     """
     if seen and seen != seen_as(task):
         raise Conflict(
-            f"{_who_moved(task)} “{task.title}” is {Status(task.status).label.lower()} now.",
+            f"{_who_moved(task)} “{shortened(task.title, 80)}” is {Status(task.status).label.lower()} now.",
             next="Nothing was changed. Check its current state first.",
             details={"status": task.status},
         )
@@ -103,4 +104,4 @@ def _who_moved(task: Task) -> str:
         return "The task changed since you opened it."
     client = moved.session.client_name if moved.session else ""
     what = Verb(moved.verb).done_to("it") if moved.verb in Verb.values else moved.verb
-    return f"{moved.actor_name}{f' with {client}' if client else ''} {what} first."
+    return f"{moved.actor_name}{f' with {called(client)}' if client else ''} {what} first."

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.kernel.limits import require_texts
+from orchestrator_site.kernel.text import quoted
 from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Task
@@ -48,7 +49,7 @@ def unblock(*, task: Task, actor: Actor, answer: str = "", guard: Guard | None =
     with transaction.atomic():
         task = locked(task, guard)
         transitions.require(task, Verb.UNBLOCK)
-        said = f"Question: {task.reason}\n\nAnswer: {answer.strip()}" if answer.strip() else ""
+        said = f"{quoted(task.reason)}\n\n{answer.strip()}" if answer.strip() else ""
         answers = "\n\n".join(filter(None, [said, task.answer]))
         note = {"answer": answer} if said else {}
         transitions.move(task, Verb.UNBLOCK, to=Status.PENDING, actor=actor, note=note, reason="", answer=answers)
