@@ -17,7 +17,7 @@ from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.signals import project_files_changed
 from orchestrator_site.web.admin import ReadOnlyAdmin, link_to, list_link, may, row_link
-from tasks.admin_actions import TASK_ACTIONS, end_sessions
+from tasks.admin_actions import TASK_ACTIONS, TaskActionForm, end_sessions
 from tasks.models import Dependency, Event, IdempotencyKey, Project, Session, Specialist, Task, ToolUse
 from tasks.services.edit_project import require_mirrors_folder
 
@@ -121,6 +121,7 @@ class TaskAdmin(ReadOnlyAdmin):
     linked_by = ("parent__id__exact", "root__id__exact", "lease_session__id__exact")
     readonly_fields = ("subtasks_link", "dependencies_link", "dependents_link", "artifacts_link", "events_link")
     actions = TASK_ACTIONS
+    action_form = TaskActionForm
 
     def has_write_permission(self, request: HttpRequest) -> bool:
         return may(request, Scope.WRITE)

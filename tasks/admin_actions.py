@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -23,12 +26,18 @@ from tasks.state_machine import TABLE
 REASON_LIMIT = 2_000
 
 
+class TaskActionForm(ActionForm):
+    answer = forms.CharField(required=False, label="Answer (to unblock)")
+
+
 def _performing(verb: Verb) -> Action:
     @admin.action(description=f"{verb.name.capitalize()} the selected tasks", permissions=[TABLE[verb].scope])
     def action(_: Any, request: HttpRequest, tasks: QuerySet[Task]) -> None:
         actor = actor_of(request)
         found = chosen(request, tasks)
-        do_each(request, found, lambda task: perform(task=task, verb=verb, actor=actor, seen=seen_as(task)), verb.label)
+        answer = request.POST.get("answer", "")
+        do = partial(perform, verb=verb, actor=actor, answer=answer)
+        do_each(request, found, lambda task: do(task=task, seen=seen_as(task)), verb.label)
 
     action.__name__ = f"{verb}_tasks"
     return action

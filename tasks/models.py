@@ -22,6 +22,7 @@ class Project(models.Model):
         blank=True,
         validators=[validate_project_settings],
         help_text="lease_minutes: how long a claim holds; review: whether every delivery is reviewed (true or false); "
+        "self_approval: whether whoever delivered may approve it; "
         "mirror: whether artifacts are kept as files in .task_orchestrator/artifacts/ of its folder.",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -72,6 +73,11 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client_name or 'assistant'} ({self.public_id})"
+
+    @property
+    def wire(self) -> str:
+        """The connection, which may have further sessions of subagents (`connection/handle`)."""
+        return self.connection_id.partition("/")[0]
 
 
 class ToolUse(models.Model):
@@ -158,6 +164,10 @@ class Task(models.Model):
     )
     reason = models.TextField(blank=True, help_text="Why the task is blocked, failed or cancelled.")
     review_comment = models.TextField(blank=True, help_text="What the reviewer asked for; shown first in the brief.")
+    answer = models.TextField(
+        blank=True,
+        help_text="What it was blocked for, with the answers; shown first in the brief.",
+    )
 
     lease_number = models.PositiveIntegerField(default=0, help_text="Fencing token: grows with every claim.")
     lease_session = models.ForeignKey(
@@ -168,6 +178,11 @@ class Task(models.Model):
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now)
+    active_at = models.DateTimeField(
+        default=timezone.now,
+        editable=False,
+        help_text="When its status last changed, or that of a task in its plan.",
+    )
     started_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
@@ -189,6 +204,11 @@ class Task(models.Model):
             models.Index(fields=["root", "position"], name="task_plan_order"),
             models.Index(fields=["project", "status", "-updated_at"], name="task_by_status"),
             models.Index(fields=["project", "-id"], condition=Q(parent__isnull=True), name="task_plans"),
+            models.Index(
+                fields=["project", "status", "-active_at"],
+                condition=Q(parent__isnull=True, archived_at__isnull=True),
+                name="task_open_plans",
+            ),
             models.Index(fields=["parent", "archived_at", "status"], name="task_children"),
             models.Index(fields=["lease_session"], name="task_held", condition=Q(lease_session__isnull=False)),
         ]

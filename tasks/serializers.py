@@ -8,15 +8,17 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from orchestrator_site.kernel.text import shortened
+from orchestrator_site.kernel.text import shortened, within_bytes
 from tasks.choices import Priority, Status
 from tasks.models import Task
 from tasks.selectors import counts
+from tasks.selectors.open_plans import OpenPlan, OpenPlans
 from tasks.selectors.overview import Overview, Standing
 from tasks.services.plan_check import Subtask
 
 TITLE_LENGTH = 60
 LINE_LENGTH = 120
+PLAN_TITLE_BYTES = 48
 BUDGET = 1500  # bytes of rows in a default answer, which keeps the whole answer under 2 kB
 
 _NEXT = {
@@ -50,11 +52,32 @@ def within(rows: Iterable[T], shape: Callable[[T], Row], *, budget: int = BUDGET
     shaped: list[Row] = []
     for each in rows:
         facts = shape(each)
-        budget -= len(json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode()) + 1
+        budget -= size_of(facts)
         if budget < 0 and shaped:
             break
         shaped.append(facts)
     return shaped
+
+
+def size_of(facts: Row) -> int:
+    return len(json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode()) + 1
+
+
+def open_plans(found: OpenPlans | None) -> Row:
+    if found is None or not found.plans:
+        return {}
+    rows = [open_plan(each) for each in found.plans]
+    return {"open_plans": rows, "open_plans_total": found.total if found.total > len(rows) else None}
+
+
+def open_plan(each: OpenPlan) -> Row:
+    return {
+        "task_id": each.plan.public_id,
+        "title": within_bytes(shortened(each.plan.title, TITLE_LENGTH), PLAN_TITLE_BYTES),
+        "completed_subtasks": each.counts.done,
+        "total_subtasks": each.counts.total,
+        "waits_for": each.waits_for,
+    }
 
 
 def progress(plan: Task) -> Row:
@@ -95,6 +118,13 @@ def next_step(seen: Overview) -> str:
         return "Call orchestrator_execute_subtask for the best ready task."
     if seen.waits_for_a_person.total:
         return "The rest waits for a person: tell the user, or plan more with orchestrator_plan_task."
+    if seen.plans and seen.plans.total:
+        return "The open plans wait for others: orchestrator_get_status(task_id) shows why."
+    if done := seen.last_finished:
+        return (
+            "Every plan is finished. Put the last one together with "
+            f"orchestrator_synthesize_results(parent_task_id={done.public_id!r}), or plan more."
+        )
     return "Plan the job with orchestrator_plan_task."
 
 
@@ -116,7 +146,7 @@ def subtask_of(given: Mapping[str, Any]) -> Subtask:
 
 
 def columns_of(sent: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns of a task to change; null clears."""
+    """Return the columns of a task to change; None clears."""
     columns: dict[str, Any] = {name: sent[name] or "" for name in ("title", "description") if name in sent}
     if "specialist_type" in sent:
         columns["specialist"] = sent["specialist_type"] or ""

@@ -7,11 +7,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 LEASE_MINUTES_LIMIT = 24 * 60
-KNOWN = ("lease_minutes", "review", "mirror")
+KNOWN = ("lease_minutes", "review", "self_approval", "mirror")
 
 
 def validate_project_settings(value: Any) -> None:
-    """Check a project's settings: `lease_minutes` (minutes, up to a day), `review` and `mirror` (true or false).
+    """Check a project's settings: `lease_minutes` (minutes, up to a day), `review`, `self_approval` and `mirror`.
 
     Raises ValidationError; its code is the name of the invalid setting.
     """
@@ -23,6 +23,6 @@ def validate_project_settings(value: Any) -> None:
     minutes = value.get("lease_minutes", 1)
     if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes <= LEASE_MINUTES_LIMIT:
         raise ValidationError(f"lease_minutes must be a number up to {LEASE_MINUTES_LIMIT}.", code="lease_minutes")
-    for name in ("review", "mirror"):
+    for name in ("review", "self_approval", "mirror"):
         if not isinstance(value.get(name, False), bool):
             raise ValidationError(f"{name} must be true or false.", code=name)

@@ -95,7 +95,12 @@ TABLE = [
     Behaviour("a waiting task is not completed", [a("complete", "second", "not_ready")], {"second": "pending"}),
     Behaviour("a completed task is not completed twice", [DONE_FIRST, b("complete", "first", "conflict")]),
     Behaviour("a completion makes dependents ready", [DONE_FIRST, b("claim", "second", "active")]),
-    Behaviour("reviewed work waits for approval", [DELIVERED, a("approve", "reviewed", "completed")]),
+    Behaviour("reviewed work waits for approval", [DELIVERED, b("approve", "reviewed", "completed")]),
+    Behaviour(
+        "whoever delivered does not approve",
+        [DELIVERED, a("approve", "reviewed", "forbidden")],
+        {"reviewed": "in_review"},
+    ),
     Behaviour(
         "work in review does not free its dependents",
         [a("wait_for", "first", "pending", need="reviewed"), DELIVERED, a("claim", "first", "not_ready")],

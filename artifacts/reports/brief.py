@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
 from orchestrator_site.kernel.compiled import Compiled
+from orchestrator_site.kernel.text import one_line, quoted
 from tasks.choices import Status
 from tasks.models import Project, Task
 from tasks.roles import Catalogue, Role, catalogue
 
+_HEADING = re.compile(r"^(\s*)#", re.MULTILINE)
+"""In a role, which is an instruction and so not quoted, but has no sections of the brief either."""
 DEFAULT_CHARS = 12_000
 SMALLEST_CHARS = 1_000
 
@@ -56,7 +60,8 @@ def brief_of(
     roles = roles or catalogue(task.project)
     budget = max(max_chars or DEFAULT_CHARS, SMALLEST_CHARS)
     sections = [
-        *([("Reviewer's comment: address this first", task.review_comment)] if task.review_comment else []),
+        *([("Answer: read this first", quoted(task.answer))] if task.answer else []),
+        *([("Reviewer's comment: address this first", quoted(task.review_comment))] if task.review_comment else []),
         ("Task", _task(task)),
         ("Role", _role(roles.roles.get(task.specialist), task.specialist)),
         *_dependencies(task, links),
@@ -67,11 +72,15 @@ def brief_of(
 
 
 def _task(task: Task) -> str:
-    lines = [f"{task.title} ({task.public_id}, {task.complexity}, priority {task.priority_word})", "", task.description]
+    lines = [
+        f"{one_line(task.title)} ({task.public_id}, {task.complexity}, priority {task.priority_word})",
+        "",
+        quoted(task.description),
+    ]
     if task.effort:
-        lines.append(f"\nEstimated effort: {task.effort}")
+        lines.append(f"\nEstimated effort: {one_line(task.effort)}")
     if task.context:
-        lines.append(f"\nContext: {task.context}")
+        lines.append(f"\nContext:\n{quoted(task.context)}")
     return "\n".join(lines)
 
 
@@ -81,7 +90,7 @@ def _role(role: Role | None, name: str) -> str:
     parts = [role.role_definition, _listed("Expertise", role.expertise), _listed("Approach", role.approach)]
     if role.output_format:
         parts.append(f"Output format: {role.output_format}")
-    return "\n".join(part for part in parts if part)
+    return _HEADING.sub(r"\1\\#", "\n".join("\n".join(part for part in parts if part).splitlines()))
 
 
 def _listed(title: str, items: tuple[str, ...]) -> str:
@@ -94,7 +103,7 @@ def _dependencies(task: Task, links: Links) -> list[tuple[str, str]]:
     needs = _needs(task=task)
     artifacts = artifacts_by_task(needs)
     return [
-        (f"Builds on {need.public_id}: {need.title}", _delivered(need, artifacts.get(need.pk, []), links))
+        (f"Builds on {need.public_id}: {one_line(need.title)}", _delivered(need, artifacts.get(need.pk, []), links))
         for need in needs
     ]
 
@@ -102,7 +111,7 @@ def _dependencies(task: Task, links: Links) -> list[tuple[str, str]]:
 def _delivered(task: Task, artifacts: list[ArtifactSummary], links: Links) -> str:
     lines = [] if task.status == Status.COMPLETED else [f"Status: {task.status}"]
     if task.summary:
-        lines.append(task.summary)
+        lines.append(quoted(task.summary))
     lines += [_how_to_read(work, links) for work in artifacts]
     if not task.is_leaf:
         lines.append(f"Made of subtasks: {links.synthesis.format(id=task.public_id)}")
@@ -110,7 +119,7 @@ def _delivered(task: Task, artifacts: list[ArtifactSummary], links: Links) -> st
 
 
 def _how_to_read(artifact: ArtifactSummary, links: Links) -> str:
-    paths = f" for {', '.join(artifact.paths[:5])}" if artifact.paths else ""
+    paths = f" for {', '.join(map(one_line, artifact.paths[:5]))}" if artifact.paths else ""
     return f"- {artifact.kind}{paths}, {artifact.size}: {links.artifact.format(id=artifact.artifact_id)}"
 
 
@@ -118,9 +127,9 @@ def _line_of_parents(task: Task) -> list[tuple[str, str]]:
     sections = []
     above = task.parent
     while above is not None:
-        text = f"{above.description}\n(parent_task_id {above.public_id})" if above.is_plan else above.description
-        text = f"{text}\nContext: {above.context}" if above.context else text
-        sections.append(("Plan" if above.is_plan else f"Part of: {above.title}", text))
+        text = quoted(above.description) + (f"\n(parent_task_id {above.public_id})" if above.is_plan else "")
+        text = f"{text}\nContext:\n{quoted(above.context)}" if above.context else text
+        sections.append(("Plan" if above.is_plan else f"Part of: {one_line(above.title)}", text))
         above = above.parent
     return sections[::-1]
 
@@ -129,7 +138,7 @@ def _own_earlier_work(task: Task, links: Links) -> list[tuple[str, str]]:
     if not task.summary:
         return []  # never delivered
     artifacts = artifacts_by_task([task]).get(task.pk, [])
-    lines = [task.summary, *(_how_to_read(work, links) for work in artifacts)]
+    lines = [quoted(task.summary), *(_how_to_read(work, links) for work in artifacts)]
     return [("Delivered for this task before", "\n".join(lines))]
 
 

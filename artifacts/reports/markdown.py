@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from artifacts.reports.synthesis import Part, Synthesis, headline
-from orchestrator_site.kernel.text import shortened
+from orchestrator_site.kernel.text import one_line, quoted, shortened
 from tasks.choices import Status
 
 BRIEF_CHARS = 8_000
@@ -15,7 +15,7 @@ _MARKS = {Status.COMPLETED: "✓", Status.CANCELLED: "✗"}
 
 def report(synthesis: Synthesis, *, full: bool = False, most: int | None = None) -> tuple[str, int]:
     """Return the report and how many parts did not fit into `most` characters."""
-    text = [f"# {_on_one_line(synthesis.plan.title)}\n\n{headline(synthesis)}\n"]
+    text = [f"# {one_line(synthesis.plan.title)}\n\n{headline(synthesis)}\n"]
     budget = (most or (FULL_CHARS if full else BRIEF_CHARS)) - len(text[0])
     for number, part in enumerate(synthesis.parts):
         section = _section(part, full)
@@ -38,14 +38,10 @@ def _section(part: Part, full: bool) -> str:
     if why and task.status != Status.COMPLETED:
         state += f": {shortened(why, _BRIEF_SUMMARY)}"
     mark = _MARKS.get(Status(task.status), "…")
-    lines = [f"\n## {mark} {_on_one_line(task.title)}", f"{task.public_id}, {state}"]
+    lines = [f"\n## {mark} {one_line(task.title)}", f"{task.public_id}, {state}"]
     if task.summary:
-        lines += ["", task.summary if full else shortened(task.summary, _BRIEF_SUMMARY)]
+        lines += ["", quoted(task.summary if full else shortened(task.summary, _BRIEF_SUMMARY))]
     for work in part.artifacts:
-        paths = f", {', '.join(work.paths[:5])}" if work.paths else ""
+        paths = f", {', '.join(map(one_line, work.paths[:5]))}" if work.paths else ""
         lines.append(f"- {work.artifact_id}: {work.kind}, {work.size}{paths}")
     return "\n".join(lines) + "\n"
-
-
-def _on_one_line(title: str) -> str:
-    return " ".join(title.split())

@@ -1,4 +1,4 @@
-"""The conversation about a task: deliveries, hand-backs, revisions and approvals."""
+"""The conversation about a task: deliveries, questions and answers, revisions and approvals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ TURNS = 40  # turns on one page; the history has them all
 _COMMENTS = 500
 _VERDICTS = (Verb.REQUEST_REVISION, Verb.APPROVE)
 _ENDINGS = (Verb.COMPLETE, Verb.HAND_BACK, Verb.FINISH)
-_SAYS = {Verb.COMPLETE: "summary"}
+_QUESTIONS = (Verb.BLOCK, Verb.UNBLOCK)
+_SAYS = {Verb.COMPLETE: "summary", Verb.BLOCK: "reason", Verb.UNBLOCK: "answer"}
 
 
 @dataclass(slots=True)
@@ -40,7 +41,7 @@ class Conversation:
 
 
 def conversation(task: Task) -> Conversation:
-    rows = task.events.filter(verb__in=[*_VERDICTS, *_ENDINGS, Verb.DELIVER]).select_related("session")
+    rows = task.events.filter(verb__in=[*_VERDICTS, *_ENDINGS, *_QUESTIONS, Verb.DELIVER]).select_related("session")
     newest = list(rows.order_by("-id")[: TURNS + 1])
     is_cut = len(newest) > TURNS
     turns = list(_turns(reversed(newest[:TURNS])))

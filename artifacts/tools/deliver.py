@@ -13,7 +13,7 @@ from artifacts.serializers import info_of
 from artifacts.services.deliver import OUTCOMES, Delivery, DeliveryRequest, deliver, prepare_delivery
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Invalid, NotFound
-from orchestrator_site.mcp.registry import Arguments, resource, tool
+from orchestrator_site.mcp.registry import LONG_ANSWER, Arguments, resource, tool
 from tasks import serializers
 from tasks.choices import Status
 from tasks.models import Task
@@ -41,7 +41,7 @@ class CompleteSubtask(Arguments):
     file_paths: list[str] = Field([], description="In the user's project")
     reason: str | None = Field(None, description="Needed for needs_revision, blocked")
     expected_size: int | None = Field(None, ge=1)
-    lease_number: int | None = Field(None, ge=1, description="From execute_subtask")
+    lease_number: int | None = Field(None, ge=1)
     session_id: str | None = None
     idempotency_key: str | None = None
 
@@ -129,6 +129,7 @@ class ReadArtifact(Arguments):
     "orchestrator_read_artifact",
     title="Read an artifact",
     description="Read an artifact, exactly as delivered, by ranges.",
+    result_chars=LONG_ANSWER,
     arguments=ReadArtifact,
     read_only=True,
     idempotent=True,

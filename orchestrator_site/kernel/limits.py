@@ -10,7 +10,15 @@ from orchestrator_site.kernel.text import unstorable
 TEXT_LIMIT = 200_000
 KEY_LIMIT = 200
 """Characters of an idempotency key."""
-LIMITS = {"title": 300, "summary": 20_000, "reason": 10_000, "key": 100, "estimated_effort": 200, "effort": 200}
+LIMITS = {
+    "title": 300,
+    "summary": 20_000,
+    "reason": 10_000,
+    "answer": 10_000,
+    "key": 100,
+    "estimated_effort": 200,
+    "effort": 200,
+}
 
 
 def check_texts(texts: dict[str, str], *, at: str = "") -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Container, Iterator
 from typing import Any
 
+_LINE_ENDS = {mark: f"\\u{ord(mark):04x}".encode() for mark in "\x85\u2028\u2029"}
+_NAME_LENGTH = 40
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
@@ -17,6 +19,13 @@ def unstorable(text: str) -> str | None:
     if "\x00" in text:
         return _cannot_be("a NUL character", text.index("\x00"))
     return without_bytes(text)
+
+
+def line_safe(encoded: bytes) -> bytes:
+    """Escape what JSON allows in strings but some readers of lines and of event streams take for the end of a line."""
+    for mark, escaped in _LINE_ENDS.items():
+        encoded = encoded.replace(mark.encode(), escaped)
+    return encoded
 
 
 def unstorable_in(value: Any, *, besides: Container[str], at: str = "") -> Iterator[dict[str, Any]]:
@@ -61,5 +70,19 @@ def within_bytes(text: str, limit: int) -> str:
 
 def shortened(text: str, limit: int) -> str:
     """Cut a string to one line of `limit` characters, with an ellipsis."""
-    line = " ".join(text.split())
+    line = one_line(text)
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def quoted(text: str) -> str:
+    """Quote a stored text line by line, so that nothing in it passes for a heading or a sentence of the product."""
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+
+
+def called(name: str) -> str:
+    """Return a name that its bearer chose, for a sentence: in quotes, on one line and short."""
+    return repr(shortened(name, _NAME_LENGTH))

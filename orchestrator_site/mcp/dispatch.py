@@ -42,7 +42,7 @@ HINTS: dict[Hint, str] = {
     Hint.LIST_TASKS: "orchestrator_get_status lists the tasks; filter them by status.",
     Hint.REMOVE_DEPENDENCY: "Remove the dependency with orchestrator_update_task.",
     Hint.RETRY_OR_UNBLOCK: "Retry or unblock it with orchestrator_update_task.",
-    Hint.APPROVE: "A person approves it, or you with orchestrator_update_task(action='approve').",
+    Hint.APPROVE: "A person approves it, or an assistant that did not deliver it, with orchestrator_update_task.",
     Hint.SYNTHESIZE: "Call orchestrator_synthesize_results, or plan more with orchestrator_plan_task.",
     Hint.LIST_ARTIFACTS: "orchestrator_synthesize_results names a plan's artifacts.",
     Hint.LIST_UPLOADS: "Begin one with orchestrator_store_artifact; its status without an upload_id lists open ones.",
@@ -55,6 +55,7 @@ _WHOLE_MESSAGES = {
 }  # fmt: skip
 _NOTE_LIMIT = 160
 _ECHO_LIMIT = 80
+_SHORT_TEXT = 500
 _STORED_AS_BYTES = ("detailed_work", "text")
 """Arguments that have a check of their own, since they are not stored in a text column."""
 
@@ -79,7 +80,7 @@ def run(
             caller.principal.require(Scope(tool.scope))
             payload = tool.handler(caller, parse(tool.arguments, arguments, repaired))
         notes = _counted([*repaired, *payload.pop("repaired", [])])
-        outcome = Outcome(_without_empty({**payload, "repaired": notes}))
+        outcome = Outcome(_texts_last(_without_empty({**payload, "repaired": notes})))
     except OrchestratorError as error:
         outcome = Outcome(error.as_dict(HINTS), is_error=True)
     if meter is not None:
@@ -185,6 +186,15 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [found for part in getattr(annotation, "__args__", ()) for found in _models_in(part)]
+
+
+def _texts_last(payload: dict[str, Any]) -> dict[str, Any]:
+    """Put lists and then long texts last: some clients show the model only the beginning of an answer."""
+
+    def place(fact: tuple[str, Any]) -> int:
+        return 2 if isinstance(fact[1], str) and len(fact[1]) > _SHORT_TEXT else int(isinstance(fact[1], list))
+
+    return dict(sorted(payload.items(), key=place))
 
 
 def _without_empty(value: Any) -> Any:

@@ -24,7 +24,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from orchestrator_site.asgi.database import in_thread
 from orchestrator_site.kernel.identity import Principal
+from orchestrator_site.kernel.text import line_safe
 from orchestrator_site.mcp.metering import LAST_FLUSH_SECONDS
+from orchestrator_site.mcp.request_ids import RequestIds
 from orchestrator_site.mcp.server import Bridge
 from orchestrator_site.mcp.stdio.framing import LINE_LIMIT
 from orchestrator_site.tokens.bearer import TokenError, authenticate, bearer_of, recent_principal
@@ -67,6 +69,7 @@ class HttpBridge:
             max_request_body_size=LINE_LIMIT,
             **options,
         )
+        self._ids = RequestIds()
         self._threads = anyio.CapacityLimiter(AUTH_THREADS)
 
     @asynccontextmanager
@@ -101,10 +104,23 @@ class HttpBridge:
         if scope["method"] == "DELETE":
             await self._delete_session(scope, receive, send)
             return
-        response = _Response(send)
-        async with self._until_token_ends(scope, headers):
-            await self._manager.handle_request(scope, receive, response)
-        await response.end()
+        async with self._own_id(scope, headers, receive, send) as (receive, send):
+            response = _Response(send)
+            async with self._until_token_ends(scope, headers):
+                await self._manager.handle_request(scope, receive, response)
+            await response.end()
+
+    @asynccontextmanager
+    async def _own_id(
+        self, scope: Scope, headers: Headers, receive: Receive, send: Send
+    ) -> AsyncIterator[tuple[Receive, Send]]:
+        session_id = headers.get(SESSION_HEADER)
+        if scope["method"] != "POST" or session_id is None:  # only the requests of a session share its streams
+            yield receive, send
+            return
+        key = scope[PRINCIPAL].token_id, session_id
+        async with self._ids.replaced(key, receive, send, most=LINE_LIMIT) as own:
+            yield own
 
     async def _principal(self, scope: Scope, headers: Headers) -> Principal:
         address = (scope.get("client") or ("",))[0]
@@ -197,6 +213,7 @@ class _Response:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._is_plain_error = False
+        self._is_stream = False
         self._is_open = False
         self._allowed: dict[str, str] = {}
         self.status = 0
@@ -207,6 +224,9 @@ class _Response:
             headers = Headers(raw=list(message["headers"]))
             self._is_plain_error = self.status >= 400 and "json" not in headers.get("content-type", "")
             self._allowed = {"allow": headers["allow"]} if "allow" in headers else {}
+            self._is_stream = headers.get("content-type", "").startswith("text/event-stream")
+        if self._is_stream and "body" in message:
+            message = {**message, "body": line_safe(message["body"])}
         if not self._is_plain_error:
             self._is_open = message["type"] == "http.response.start" or message.get("more_body", False)
             await self._send(message)

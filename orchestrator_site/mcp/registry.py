@@ -9,14 +9,17 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
+LONG_ANSWER = 500_000
+"""The most characters of an answer that Claude Code can be asked to show to the model."""
 _STRINGS = ("<class 'str'>", "str | None")
 
 
 class Arguments(BaseModel):
     """The arguments of a tool: unknown ones are errors, and unambiguous slips are repaired.
 
-    Repaired are a known alias, JSON in a string instead of a list, one string instead of a list of strings, and a
-    number instead of a string. Each repair is appended to `info.context["repaired"]` if the caller passes such a list.
+    For an optional argument, null and "" mean that it was not sent. Repaired are also a known alias, JSON in a string
+    instead of a list, one string instead of a list of strings, and a number instead of a string. Each repair is
+    appended to `info.context["repaired"]` if the caller passes such a list.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -30,14 +33,17 @@ class Arguments(BaseModel):
             return given
         notes: list[str] = (info.context or {}).get("repaired", [])
         renamed = {cls._right_name(name, given, notes): value for name, value in given.items()}
-        repaired: dict[str, Any] = {}
-        for name, value in renamed.items():
-            field = cls.model_fields.get(name)
-            annotation = str(field.annotation) if field else ""
-            # If it has a default and null is no valid value, null means the same as omitting it.
-            if value is not None or field is None or field.is_required() or "None" in annotation:
-                repaired[name] = _right_type(name, value, annotation, notes)
-        return repaired
+        optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
+        unsaid = [name for name, value in renamed.items() if name in optional and (value is None or value == "")]
+        if unsaid:
+            notes.append(f"{', '.join(unsaid)}: empty, so taken as not sent")
+        return {
+            name: _right_type(name, value, str(cls.model_fields[name].annotation), notes)
+            if name in cls.model_fields
+            else value
+            for name, value in renamed.items()
+            if name not in unsaid
+        }
 
     @classmethod
     def _right_name(cls, name: str, given: dict[str, Any], notes: list[str]) -> str:
@@ -57,7 +63,7 @@ def _right_type(name: str, value: Any, annotation: str, notes: list[str]) -> Any
         if isinstance(parsed, list):
             notes.append(f"{name}: JSON string parsed as a list")
             return parsed
-        if value and "list[str]" in annotation:
+        if value and ("list[str]" in annotation or "list[typing.Literal" in annotation):
             notes.append(f"{name}: string converted to a list of one")
             return [value]
     elif isinstance(value, int | float) and not isinstance(value, bool) and annotation in _STRINGS:
@@ -89,6 +95,8 @@ class Tool(Generic[A]):
     idempotent: bool = False
     scope: str = ""
     """The scope that the caller needs (`orchestrator_site.kernel.identity.Scope`), by default `read` or `write`."""
+    result_chars: int = 0
+    """How many characters of an answer a client should show, where that is more than usual."""
     is_long: bool = False
     """Whether a call may take so long that short ones should not wait for it."""
     handler: ToolHandler[A] = field(init=False)

@@ -50,6 +50,8 @@ def _compact(schema: Schema, definitions: Schema, within: tuple[str, ...]) -> Sc
             result |= {**left[0], **result} if len(left) == 1 else {keyword: left}
         elif keyword in _SINGLE and isinstance(value, dict):
             result[keyword] = _compact(value, definitions, within)
+        elif keyword == "const":  # which some clients do not know
+            result["enum"] = [value]
         elif keyword not in _NOISE and (keyword != "default" or value):  # a falsy default is what everyone assumes
             result[keyword] = value
     return result

@@ -15,6 +15,8 @@ from orchestrator_site.mcp.schema import input_schema
 
 STRUCTURED_CHARS = 8_000
 """Up to which size an answer is sent as structure, too."""
+MOST_SHOWN = "anthropic/maxResultSizeChars"
+"""Asks Claude Code to show the model more of an answer than it usually does, on a tool and on a result."""
 
 
 @cache
@@ -28,6 +30,7 @@ def described(tool: registry.Tool[Any]) -> mcp_types.Tool:
         description=tool.description,
         input_schema=input_schema(tool.arguments),
         annotations=mcp_types.ToolAnnotations(open_world_hint=False, **hints),
+        _meta={MOST_SHOWN: tool.result_chars} if tool.result_chars else None,
     )
 
 
@@ -39,6 +42,7 @@ def result(outcome: dispatch.Outcome) -> mcp_types.CallToolResult:
         content=[mcp_types.TextContent(type="text", text=text)],
         structured_content=json.loads(text) if len(text) <= STRUCTURED_CHARS else None,
         is_error=outcome.is_error,
+        _meta={MOST_SHOWN: registry.LONG_ANSWER} if len(text) > STRUCTURED_CHARS else None,
     )
 
 

@@ -15,7 +15,7 @@ from orchestrator_site.rest.filters import SEARCH_LIMIT, Filters
 from orchestrator_site.rest.idempotency import Reply
 from tasks.api.base import ProjectApi
 from tasks.api.serializers import ProjectShape, SettingsField
-from tasks.api.status import StatusAnswer, status_of
+from tasks.api.status import ProjectStatusAnswer, status_of
 from tasks.identity.actor import Actor
 from tasks.models import Project
 from tasks.services.edit_project import create_project, edit_project
@@ -51,7 +51,7 @@ class ProjectViews(ProjectApi):
     scopes = {"create": Scope.ADMIN, "partial_update": Scope.ADMIN}
     statuses = {"create": 201}
     bodies = {"create": ProjectBody, "partial_update": ProjectEdit}
-    answers = {"status": StatusAnswer}
+    answers = {"status": ProjectStatusAnswer}
     orderings = {"created_at": "pk", "name": "name"}
     ordering = "name"
 

@@ -26,6 +26,7 @@ class SettingsField(serializers.JSONField):
         "properties": {
             "lease_minutes": {"type": "number", "exclusiveMinimum": 0, "maximum": LEASE_MINUTES_LIMIT},
             "review": {"type": "boolean", "description": "Whether every delivery is reviewed."},
+            "self_approval": {"type": "boolean", "description": "Whether whoever delivered may approve it."},
             "mirror": {"type": "boolean", "description": "Whether artifacts are mirrored to the project's folder."},
         },
         "additionalProperties": False,
@@ -133,8 +134,8 @@ class TaskDetail(TaskRow):
 
     class Meta(TaskRow.Meta):
         fields = (
-            *TaskRow.Meta.fields, "description", "context", "summary", "review_comment", "actions", "progress",
-            "waits_for", "waits_for_total", "needed_by", "needed_by_total", "artifacts", "artifacts_total",
+            *TaskRow.Meta.fields, "description", "context", "summary", "review_comment", "answer", "actions",
+            "progress", "waits_for", "waits_for_total", "needed_by", "needed_by_total", "artifacts", "artifacts_total",
         )  # fmt: skip
 
     def to_representation(self, instance: Task) -> dict[str, Any]:

@@ -31,6 +31,17 @@ class StoppedShape(TaskLine):
         fields = (*TaskLine.Meta.fields, "reason")
 
 
+class OpenPlanShape(TaskLine):
+    """An open plan: its progress, and how many of its tasks are ready, active, in review and so on."""
+
+    completed_subtasks = serializers.IntegerField()
+    total_subtasks = serializers.IntegerField()
+    waits_for = serializers.DictField(child=serializers.IntegerField())
+
+    class Meta(TaskLine.Meta):
+        fields = (*TaskLine.Meta.fields, "completed_subtasks", "total_subtasks", "waits_for")
+
+
 class StatusAnswer(serializers.Serializer[Any]):
     """Counts, and the first few tasks of each kind with the totals."""
 
@@ -45,12 +56,23 @@ class StatusAnswer(serializers.Serializer[Any]):
     next_ready = TaskLine(allow_null=True)
 
 
+class ProjectStatusAnswer(StatusAnswer):
+    """The status of a project names the open plans that were active last."""
+
+    open_plans = OpenPlanShape(many=True)
+    open_plans_total = serializers.IntegerField()
+
+
 def status_of(project: Project, session: Session | None, *, plan: Task | None = None) -> dict[str, Any]:
     seen = overview(project, session, plan=plan)
     for each in seen.active:
         vars(each.task)["whose"] = each.whose
     for task in (*seen.needs_revision.tasks, *seen.waits_for_a_person.tasks):
         vars(task)["why"] = why_stopped(task)
+    plans = seen.plans.plans if seen.plans else []
+    for shown in plans:
+        done = {"completed_subtasks": shown.counts.done, "total_subtasks": shown.counts.total}
+        shown.plan.__dict__.update(done, waits_for=shown.waits_for)
     return {
         "project": project.slug,
         "plan": plan.public_id if plan else None,
@@ -61,4 +83,6 @@ def status_of(project: Project, session: Session | None, *, plan: Task | None = 
         "waits_for_a_person": seen.waits_for_a_person.tasks,
         "waits_for_a_person_total": seen.waits_for_a_person.total,
         "next_ready": seen.next_ready,
+        "open_plans": [each.plan for each in plans],
+        "open_plans_total": seen.plans.total if seen.plans else 0,
     }

@@ -27,7 +27,7 @@ from tasks.models import Task
 from tasks.serializers import columns_of
 from tasks.services.edit import Changes, edit
 
-LONG_TEXTS = ("description", "context", "summary", "review_comment")
+LONG_TEXTS = ("description", "context", "summary", "review_comment", "answer")
 BRIEF_CHARS_LIMIT = 200_000
 DETAIL = ChoiceParameter("detail", "How much of each part.", ("brief", "full"))
 MAX_CHARS = IntegerParameter("max_chars", "The longest brief.", least=SMALLEST_CHARS, most=BRIEF_CHARS_LIMIT)

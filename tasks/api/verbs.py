@@ -35,6 +35,10 @@ class ReasonBody(PlainBody):
     reason = String(required=False)
 
 
+class AnswerBody(PlainBody):
+    answer = String(required=False)
+
+
 class HeldBody(ReasonBody):
     lease_number = Integer(required=False, min_value=1, max_value=LEASE_NUMBER_LIMIT)
 
@@ -93,6 +97,7 @@ BODIES: dict[tuple[str, ...], type[Body]] = {
     ("reason",): ReasonBody,
     ("reason", "lease_number"): HeldBody,
     ("take_over",): ClaimBody,
+    ("answer",): AnswerBody,
 }
 """By the fields that a verb takes."""
 

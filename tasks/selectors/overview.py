@@ -11,6 +11,7 @@ from orchestrator_site.kernel.compiled import Compiled
 from tasks.choices import Status
 from tasks.models import Project, Session, Task, TaskQuerySet
 from tasks.selectors import counts
+from tasks.selectors.open_plans import OpenPlans, last_finished, open_plans
 
 SHOWN = 5
 """Rows of each kind, beside the true totals: the answer is bounded on any board."""
@@ -37,6 +38,10 @@ class Overview:
     needs_revision: Rows
     waits_for_a_person: Rows
     next_ready: Task | None
+    plans: OpenPlans | None = None
+    """The open ones of a project; None where this is about one plan."""
+    last_finished: Task | None = None
+    """The plan that was completed last, where none is open."""
 
 
 class _Queries:
@@ -68,12 +73,15 @@ def overview(project: Project, session: Session | None, *, plan: Task | None = N
     """Return the state of a project, or of one of its plans, as a session sees it; bounded at any size."""
     queries, key = (_OF_PLAN, plan.plan_id) if plan else (_OF_PROJECT, project.pk)
     by_status = counts.of_tree(key) if plan else counts.of_project(project)
+    plans = None if plan else open_plans(project)
     return Overview(
         counts=by_status,
         active=_active(queries, key, session, min(SHOWN, by_status.get(Status.ACTIVE, 0))),
         needs_revision=_rows(queries, key, [Status.NEEDS_REVISION], by_status),
         waits_for_a_person=_rows(queries, key, [Status.IN_REVIEW, Status.BLOCKED, Status.FAILED], by_status),
         next_ready=queries.ready.first(key=key),
+        plans=plans,
+        last_finished=last_finished(project) if plans and not plans.total else None,
     )
 
 

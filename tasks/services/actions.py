@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from orchestrator_site.kernel.errors import Conflict
+from orchestrator_site.kernel.text import called, shortened
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
@@ -40,7 +41,12 @@ ACTIONS: dict[Verb, Action] = {
         review.request_revision, "Send a delivery back, with what needs to change.", ("reason",), before_edit=True
     ),
     Verb.BLOCK: Action(steer.block, "Stop a task until it is unblocked.", ("reason", "lease_number")),
-    Verb.UNBLOCK: Action(steer.unblock, "Make a blocked task pending again.", before_edit=True),
+    Verb.UNBLOCK: Action(
+        steer.unblock,
+        "Make a blocked task pending again, with an answer for its next brief.",
+        ("answer",),
+        before_edit=True,
+    ),
     Verb.FAIL: Action(steer.fail, "Give up on an active task.", ("reason", "lease_number")),
     Verb.RETRY: Action(steer.retry, "Make a failed task pending again.", before_edit=True),
     Verb.RELEASE: Action(steer.release, "Give an active task back for others to claim.", ("reason", "lease_number")),
@@ -59,17 +65,17 @@ def perform(*, task: Task, verb: Verb, actor: Actor, seen: str = "", **fields: A
     return action.service(task=task, actor=actor, guard=partial(require_seen, seen=seen), **taken)
 
 
-def update(*, task: Task, actor: Actor, changes: Changes, verb: Verb | None = None, reason: str = "") -> Effect:
+def update(*, task: Task, actor: Actor, changes: Changes, verb: Verb | None = None, **fields: Any) -> Effect:
     """Edit a task and do a verb to it in one transaction, in the order in which both are possible."""
     with transaction.atomic():
         effect = Effect(task)
         if verb is not None and ACTIONS[verb].before_edit:
-            effect = perform(task=task, verb=verb, actor=actor, reason=reason)
+            effect = perform(task=task, verb=verb, actor=actor, **fields)
         if changes:
             edited = edit(task=task, actor=actor, changes=changes, catalogue=catalogue(task.project))
             effect = replace(effect, task=edited)
         if verb is not None and not ACTIONS[verb].before_edit:
-            effect = perform(task=task, verb=verb, actor=actor, reason=reason)
+            effect = perform(task=task, verb=verb, actor=actor, **fields)
     return effect
 
 
@@ -84,7 +90,7 @@ def require_seen(task: Task, seen: str) -> None:
     """
     if seen and seen != seen_as(task):
         raise Conflict(
-            f"{_who_moved(task)} “{task.title}” is {Status(task.status).label.lower()} now.",
+            f"{_who_moved(task)} “{shortened(task.title, 80)}” is {Status(task.status).label.lower()} now.",
             next="Nothing was changed. Check its current state first.",
             details={"status": task.status},
         )
@@ -98,4 +104,4 @@ def _who_moved(task: Task) -> str:
         return "The task changed since you opened it."
     client = moved.session.client_name if moved.session else ""
     what = Verb(moved.verb).done_to("it") if moved.verb in Verb.values else moved.verb
-    return f"{moved.actor_name}{f' with {client}' if client else ''} {what} first."
+    return f"{moved.actor_name}{f' with {called(client)}' if client else ''} {what} first."

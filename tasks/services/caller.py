@@ -52,13 +52,17 @@ class Caller:
         self.worked_in = session.pk
         sessions.touch(session)
 
-    def open(self, project_dir: str | None, *, key: str | None = None) -> tuple[Session, bool]:
+    def open(self, project_dir: str | None, *, key: str | None = None, is_own: bool = False) -> tuple[Session, bool]:
         """Return the caller's session on a project, and whether it is new.
 
         Without a folder, the connection's last session is resumed, or one opened on the connection's project. Without
-        a connection every call opens a session; a retry with the same idempotency key returns the same one. Raises
+        a connection every call opens a session; a retry with the same idempotency key returns the same one. `is_own`
+        opens a session beside it, for one of several assistants on a connection, which sends its handle. Raises
         Invalid where the project is unclear.
         """
+        if is_own and self.connection_id:
+            project = self.session().project if project_dir is None else self._project_of(project_dir)
+            return self._open(project, f"{self.connection_id}/{self._new_handle(key)}")
         going_on = sessions.current(self.connection_id) if self.connection_id and project_dir is None else None
         if going_on is not None:
             self.worked_in = going_on.pk

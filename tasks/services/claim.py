@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists
 from django.utils import timezone
 
 from orchestrator_site.kernel.compiled import Compiled
@@ -13,7 +15,7 @@ from orchestrator_site.kernel.errors import Hint, NotReady, invalid
 from tasks import events
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Project, Task
+from tasks.models import Project, Task, TaskQuerySet
 from tasks.roles import catalogue
 from tasks.selectors.blockers import has_open_dependencies, open_dependencies, why_nothing_is_ready
 from tasks.selectors.find import TaskName, task_by_id
@@ -30,16 +32,18 @@ _locked_by_name = Compiled(
         .filter(project=project, public_id=public_id)
     )
 )
-_best_of_all = Compiled(
-    lambda project: Task.objects.filter(project=project).ready().select_for_update(of=("self",), skip_locked=True)[:1]
-)
-_best_of = Compiled(
-    lambda project, specialist: (
-        Task.objects.filter(project=project, specialist=specialist)
-        .ready()
-        .select_for_update(of=("self",), skip_locked=True)[:1]
-    )
-)
+
+
+def _best(project: Any, now: Any, **which: Any) -> TaskQuerySet:
+    """Return the best ready task, and whether a lease in the project is over."""
+    tasks = Task.objects.filter(project=project)
+    is_over = Exists(tasks.on_board().lease_over(now).order_by())
+    ready = tasks.filter(**which).ready().annotate(others_ran_out=is_over)
+    return ready.select_for_update(of=("self",), skip_locked=True)[:1]
+
+
+_best_of_all = Compiled(lambda project, now: _best(project, now))
+_best_of = Compiled(lambda project, now, specialist: _best(project, now, specialist=specialist))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +90,23 @@ def claim_next(*, project: Project, actor: Actor, specialist: str | None = None)
         # One without a role is known while there are tasks for it.
         if wrong and not Task.objects.filter(project=project, specialist=specialist).exists():
             raise invalid(wrong, next="Correct or omit it.")
-    leases.free_run_out(project=project)
-    with transaction.atomic(), events.together():
-        found = _best_of(project=project, specialist=specialist) if specialist else _best_of_all(project=project)
-        for task in found:
-            task.project = project
-            _grant(task, actor)
-            return Claim(task)
+    for is_last in (False, True):
+        with transaction.atomic(), events.together():
+            for task in _best_for(project, specialist):
+                if is_last or not task.others_ran_out:
+                    task.project = project
+                    _grant(task, actor)
+                    return Claim(task)
+        if not is_last:  # one whose lease ran out may be better
+            leases.free_run_out(project=project)
     raise why_nothing_is_ready(project, specialist, actor.session)
+
+
+def _best_for(project: Project, specialist: str | None) -> list[Any]:
+    now = timezone.now()
+    if specialist:
+        return _best_of(project=project, now=now, specialist=specialist)
+    return _best_of_all(project=project, now=now)
 
 
 def locked(task: Task | TaskName, guard: Guard | None = None) -> Task:

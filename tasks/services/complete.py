@@ -74,7 +74,7 @@ def complete_locked(
         move(Verb.HAND_BACK, to=outcome, note={"comment": reason}, review_comment=reason)
     else:
         to = Status.IN_REVIEW if task.requires_review else Status.COMPLETED
-        move(Verb.COMPLETE, to=to, note={"summary": summary}, reason="", review_comment="")
+        move(Verb.COMPLETE, to=to, note={"summary": summary}, reason="", review_comment="", answer="")
     tasks_changed.send(Task, tasks=[task], renamed=False)
     unblocked = became_ready([task])
     goes_on = any(each.parent_id == task.parent_id for each in unblocked)

@@ -15,6 +15,7 @@ from django.utils import timezone
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Conflict, Hint
 from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.kernel.text import called
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project, Session, Task
@@ -88,7 +89,7 @@ def _require_number(task: Task, lease_number: int | None) -> None:
 def held(task: Task) -> Conflict:
     until = task.lease_expires_at.isoformat(timespec="seconds") if task.lease_expires_at else ""
     return Conflict(
-        f"{task.public_id} is held by another session ({task.lease_holder}).",
+        f"{task.public_id} is held by another session ({called(task.lease_holder)}).",
         hint=Hint.CLAIM_NEXT_OR_TAKE_OVER,
         details={"status": task.status, "lease_expires_at": until},
     )

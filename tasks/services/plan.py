@@ -11,6 +11,7 @@ from django.db.models import Max
 from orchestrator_site.kernel import ids
 from orchestrator_site.kernel.compiled import Compiled, insert, insert_all
 from orchestrator_site.kernel.errors import Conflict, Invalid, invalid
+from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.signals import tasks_changed
 from orchestrator_site.kernel.text import shortened
 from tasks import events
@@ -70,7 +71,7 @@ def plan(
         dependencies.lock_graph(project.pk)
         dependencies.lock_needed(need.pk for need in outside.values())
         root = _root(project, description, complexity, context, parent, actor)
-        tasks = _insert(root, draft)
+        tasks = _insert(root, draft, actor)
         _connect(root, tasks, draft, outside)
         readiness.refresh_plan(root=root.plan_id, first=tasks[0].position)
         # A cycle through the parent leads out of the plan and back; others were found before.
@@ -134,9 +135,9 @@ def divide(task: Task, *, actor: Actor) -> Task:
     return task
 
 
-def _insert(root: Task, draft: list[Draft]) -> list[Task]:
+def _insert(root: Task, draft: list[Draft], actor: Actor) -> list[Task]:
     """Insert the tasks level by level, since a child's row needs its parent's key."""
-    tasks = _build(root, draft)
+    tasks = _build(root, draft, may_leave_out_review=Scope.REVIEW in actor.scopes)
     deepest = max(entry.depth for entry in draft)
     for depth in range(deepest + 1):
         level = [(task, entry.parent) for task, entry in zip(tasks, draft, strict=True) if entry.depth == depth]
@@ -146,10 +147,10 @@ def _insert(root: Task, draft: list[Draft]) -> list[Task]:
     return tasks
 
 
-def _build(root: Task, draft: list[Draft]) -> list[Task]:
+def _build(root: Task, draft: list[Draft], *, may_leave_out_review: bool) -> list[Task]:
     public_ids = ids.task_ids([entry.spec.specialist for entry in draft], taken=_taken)
     first = _last_position(root.plan_id) + 1 if root.root_id else 1
-    default_review = bool(root.project.settings.get("review"))
+    reviews_all = bool(root.project.settings.get("review"))
     return [
         Task(
             project_id=root.project_id,
@@ -165,7 +166,8 @@ def _build(root: Task, draft: list[Draft]) -> list[Task]:
             effort=entry.spec.effort,
             priority=entry.spec.priority or Priority.NORMAL,
             context=entry.spec.context,
-            requires_review=default_review if entry.spec.review is None else entry.spec.review,
+            requires_review=bool(entry.spec.review)
+            or (reviews_all and not (may_leave_out_review and entry.spec.review is False)),
         )
         for index, (entry, public_id) in enumerate(zip(draft, public_ids, strict=True))
     ]

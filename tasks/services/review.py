@@ -6,13 +6,13 @@ from typing import Any
 
 from django.db import transaction
 
-from orchestrator_site.kernel.errors import Invalid
+from orchestrator_site.kernel.errors import Forbidden, Invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.limits import LIMITS, require_texts
 from orchestrator_site.kernel.signals import verdict_given
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Task
+from tasks.models import Event, Task
 from tasks.services import rollup, transitions
 from tasks.services.claim import Guard, locked
 from tasks.services.complete import became_ready
@@ -22,12 +22,14 @@ from tasks.services.effect import Effect
 def approve(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None = None) -> Effect:
     """Accept what was delivered; unsent line comments go with the approval.
 
-    Raises Forbidden for an actor that may not review, Conflict where there is none to accept.
+    Raises Forbidden for an actor that may not review or that delivered it, Conflict where there is none to accept.
     """
     actor.require(Scope.REVIEW)
     require_texts(reason=reason)
     with transaction.atomic():
         task = locked(task, guard)
+        transitions.require(task, Verb.APPROVE)
+        _require_other(task, actor)
         note = _note(reason, _with_line_comments(task, reason)[1])
         transitions.move(task, Verb.APPROVE, to=Status.COMPLETED, actor=actor, note=note, review_comment="", reason="")
         changed = rollup.settle(task, actor=actor)
@@ -67,6 +69,28 @@ def request_revision(*, task: Task, actor: Actor, reason: str = "", guard: Guard
         dependents = Task.objects.filter(dependencies__depends_on=task).distinct().order_by("id")
         started = dependents.exclude(status__in=[Status.PENDING, Status.CANCELLED])
         return Effect(task, built_on_it=list(started[:20]))
+
+
+def _require_other(task: Task, actor: Actor) -> None:
+    """Check that the actor did not deliver the task itself, unless the project allows that. Raises Forbidden."""
+    if task.project.settings.get("self_approval"):
+        return
+    deliveries = Event.objects.filter(task=task, verb__in=[Verb.COMPLETE, Verb.FINISH]).select_related("session")
+    last = deliveries.order_by("-id").first()
+    if last is not None and _is_by(last, actor):
+        raise Forbidden(
+            f"{task.public_id} was delivered by you: another must approve it.",
+            next="A person, or an assistant with another token or connection, approves it; or the person who runs "
+            "the server allows self_approval in the project's settings.",
+        )
+
+
+def _is_by(delivery: Event, actor: Actor) -> bool:
+    theirs, ours = delivery.session, actor.session
+    if theirs is None or ours is None:
+        return (theirs, delivery.actor_kind, delivery.actor_name) == (ours, actor.kind, actor.name)
+    has_one_token = bool(ours.token_id) and theirs.token_id == ours.token_id
+    return has_one_token or theirs.wire == ours.wire
 
 
 def _with_line_comments(task: Task, comment: str) -> tuple[str, int]:

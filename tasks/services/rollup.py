@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from orchestrator_site.kernel.compiled import Compiled
+from django.utils import timezone
+
+from orchestrator_site.kernel.compiled import Compiled, CompiledUpdate
 from orchestrator_site.kernel.errors import Conflict, Hint
 from tasks import state_machine
 from tasks.choices import CLAIMABLE, Status, Verb
@@ -22,10 +24,11 @@ _child_in = Compiled(
         Task.objects.on_board().filter(parent=parent, status__in=statuses).order_by().values_list("pk")[:1]
     )
 )
+_touch = CompiledUpdate(lambda pk: Task.objects.filter(pk=pk))
 
 
 def settle(task: Task, *, actor: Actor, goes_on: bool = False) -> list[Task]:
-    """Update every parent above a changed task, and return those that changed.
+    """Update every parent above a changed task and the time of its plan, and return the parents that changed.
 
     `goes_on` says that the parent has unfinished subtasks; otherwise that is queried where it matters.
 
@@ -34,6 +37,7 @@ def settle(task: Task, *, actor: Actor, goes_on: bool = False) -> list[Task]:
     """
     changed: list[Task] = []
     by = Actor(kind="system", name="orchestrator", session=actor.session)
+    plan_key = task.plan_id
     while task.parent_id is not None:
         task.parent = _locked.get(pk=task.parent_id)
         if not _follow(task.parent, task, by, goes_on=goes_on):
@@ -41,6 +45,8 @@ def settle(task: Task, *, actor: Actor, goes_on: bool = False) -> list[Task]:
         goes_on = False
         task = task.parent
         changed.append(task)
+    if task.pk != plan_key:  # a plan that moved has its time; rows are locked bottom-up, so this is last
+        _touch({"active_at": timezone.now()}, pk=plan_key)
     return changed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from orchestrator_site.kernel import ids
@@ -102,7 +102,8 @@ def touch(session: Session) -> None:
 
 def end_connection(connection_id: str) -> int:
     """End every session of a closed connection, with their leases; return how many."""
-    return _end(Session.objects.filter(connection_id=connection_id))
+    beside_it = Q(connection_id__startswith=f"{connection_id}/")
+    return _end(Session.objects.filter(Q(connection_id=connection_id) | beside_it))
 
 
 def end_session(*, session: Session, principal: Principal) -> bool:

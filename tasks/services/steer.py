@@ -8,6 +8,7 @@ from django.db import transaction
 
 from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.kernel.limits import require_texts
+from orchestrator_site.kernel.text import quoted
 from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Task
@@ -39,19 +40,34 @@ def _stop(
     return Effect(task)
 
 
-def _put_back(verb: Verb, *, task: Task, actor: Actor, guard: Guard | None = None) -> Effect:
-    """Make a stopped task pending again. Raises Conflict where the verb is not possible."""
+def unblock(*, task: Task, actor: Actor, answer: str = "", guard: Guard | None = None) -> Effect:
+    """Make a blocked task pending again; the answer comes first in the next brief.
+
+    Raises Conflict where it is not blocked.
+    """
+    require_texts(answer=answer)
     with transaction.atomic():
         task = locked(task, guard)
-        transitions.move(task, verb, to=Status.PENDING, actor=actor, reason="")
+        transitions.require(task, Verb.UNBLOCK)
+        said = f"{quoted(task.reason)}\n\n{answer.strip()}" if answer.strip() else ""
+        answers = "\n\n".join(filter(None, [said, task.answer]))
+        note = {"answer": answer} if said else {}
+        transitions.move(task, Verb.UNBLOCK, to=Status.PENDING, actor=actor, note=note, reason="", answer=answers)
+        rollup.settle(task, actor=actor)
+    return Effect(task)
+
+
+def retry(*, task: Task, actor: Actor, guard: Guard | None = None) -> Effect:
+    """Make a failed task pending again. Raises Conflict where it has not failed."""
+    with transaction.atomic():
+        task = locked(task, guard)
+        transitions.move(task, Verb.RETRY, to=Status.PENDING, actor=actor, reason="")
         rollup.settle(task, actor=actor)
     return Effect(task)
 
 
 block = partial(_stop, Verb.BLOCK, Status.BLOCKED)
 fail = partial(_stop, Verb.FAIL, Status.FAILED)
-unblock = partial(_put_back, Verb.UNBLOCK)
-retry = partial(_put_back, Verb.RETRY)
 
 
 def release(

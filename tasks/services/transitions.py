@@ -58,7 +58,14 @@ def move(
     # Only an active leaf has a lease; a claim brings a new one in `fields`.
     no_lease = {"lease_session": None, "lease_holder": "", "lease_expires_at": None}
     completed_at = (task.completed_at or now) if to == Status.COMPLETED else None
-    changes: dict[str, Any] = {"status": to, "updated_at": now, "completed_at": completed_at, **no_lease, **fields}
+    changes: dict[str, Any] = {
+        "status": to,
+        "updated_at": now,
+        "active_at": now,
+        "completed_at": completed_at,
+        **no_lease,
+    }
+    changes |= fields
     if to == Status.ACTIVE and task.started_at is None:
         changes["started_at"] = now
     before = task.status

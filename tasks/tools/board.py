@@ -9,9 +9,11 @@ from pydantic import Field
 
 from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
 from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, invalid
+from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.limits import TEXT_LIMIT
 from orchestrator_site.kernel.text import shortened, within_bytes
 from orchestrator_site.mcp.registry import Arguments, tool
+from orchestrator_site.mcp.schema import HIDDEN
 from tasks import serializers
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
@@ -20,13 +22,14 @@ from tasks.selectors import counts, pages
 from tasks.selectors.blockers import edges_of
 from tasks.selectors.descendants import descendants_of
 from tasks.selectors.find import id_of, task_by_id
+from tasks.selectors.open_plans import open_plans
 from tasks.selectors.pages import Page
 from tasks.services.actions import ACTIONS, update
 from tasks.services.caller import Caller
 from tasks.services.edit import Changes
 from tasks.services.effect import Effect
 from tasks.services.idempotency import run_once
-from tasks.state_machine import UNFINISHED, possible_for
+from tasks.state_machine import TABLE, UNFINISHED, possible_for
 
 Answer = dict[str, Any]
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ BELOW_LIMIT = 30_000  # about as many values as SQLite takes in one query; no gr
 
 class GetStatus(Arguments):
     aliases: ClassVar[dict[str, str]] = {"parent_task_id": "task_id", "id": "task_id", "specialist": "specialist_type"}
-    task_id: str | None = Field(None, description="A plan or task; default: the project")
+    task_id: str | None = Field(None, description="Default: the project")
     status: StatusWord | None = None
     specialist_type: str | None = None
     include_completed: bool = False
@@ -84,7 +87,8 @@ def _of_project(project: Project, given: GetStatus) -> Answer:
         full=given.detail == "full",
     )
     total = sum(by_status[status] for status in wanted)
-    return {"counts": by_status, "total": total, **_page(page, given)}
+    plans = serializers.open_plans(open_plans(project)) if given.cursor is None else {}
+    return {"counts": by_status, "total": total, **plans, **_page(page, given, taken=serializers.size_of(plans))}
 
 
 def _of_plan(plan: Task, given: GetStatus) -> Answer:
@@ -107,7 +111,7 @@ def _of_plan(plan: Task, given: GetStatus) -> Answer:
     }
 
 
-def _page(page: Page, given: GetStatus, *, base_depth: int | None = None) -> Answer:
+def _page(page: Page, given: GetStatus, *, base_depth: int | None = None, taken: int = 0) -> Answer:
     full = given.detail == "full"
 
     def shape(task: Task) -> Answer:
@@ -117,7 +121,7 @@ def _page(page: Page, given: GetStatus, *, base_depth: int | None = None) -> Ans
         return facts
 
     shown = page.tasks[: given.limit]
-    rows = serializers.within(shown, shape, budget=FULL_BUDGET if full else serializers.BUDGET)
+    rows = serializers.within(shown, shape, budget=FULL_BUDGET if full else serializers.BUDGET - taken)
     more = len(rows) < len(page.tasks)
     return {
         "tasks": rows,
@@ -184,24 +188,29 @@ class UpdateTask(Arguments):
     task_id: str
     action: ActionWord | None = None
     reason: str | None = Field(None, description="Needed for block, fail, request_revision")
+    answer: str | None = Field(None, description="For unblock")
     title: str | None = None
     description: str | None = None
     specialist_type: str | None = None
     priority: Literal["low", "normal", "high", "urgent"] | None = None
     add_dependencies: list[str] = []
     remove_dependencies: list[str] = []
+    clear: list[Literal["description"]] = []
     session_id: str | None = None
-    idempotency_key: str | None = None
+    idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
 
 
 @tool(
     "orchestrator_update_task",
     title="Update a task",
-    description="Edit a task (omitted = unchanged, null = clear), or change its status by an action.",
+    description="Edit a task, or change its status by an action.",
     arguments=UpdateTask,
+    scope="read",  # and what the call needs, see `_scopes_of`
     destructive=True,
 )
 def update_task(caller: Caller, given: UpdateTask) -> Answer:
+    for scope in _scopes_of(given):
+        caller.principal.require(scope)
     actor = caller.actor(given.session_id)
     project = actor.project
     task = task_by_id(project, given.task_id)
@@ -214,20 +223,33 @@ def update_task(caller: Caller, given: UpdateTask) -> Answer:
     )
 
 
+def _scopes_of(given: UpdateTask) -> set[Scope]:
+    """Return the scopes that the action needs and, where anything is edited, that of an edit."""
+    of_action = {TABLE[Verb(given.action)].scope} if given.action else set()
+    is_edit = given.model_fields_set - {"task_id", "action", "reason", "answer", "session_id", "idempotency_key"}
+    return of_action | ({Scope.WRITE} if is_edit or not given.action else set())
+
+
 def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
+    sent = given.model_dump(exclude_unset=True)
+    if both := [name for name in given.clear if name in sent]:
+        raise invalid([{"at": name, "problem": "is both sent and cleared"} for name in both], next="Send one of them.")
     changes = Changes(
-        serializers.columns_of(given.model_dump(exclude_unset=True)),
+        serializers.columns_of(sent | dict.fromkeys(given.clear)),
         _tasks(task.project, given.add_dependencies, "add_dependencies"),
         _tasks(task.project, given.remove_dependencies, "remove_dependencies"),
     )
     if not changes and given.action is None:
         raise Invalid("Nothing to change.", next="Send an action, or a field to edit.")
+    if given.answer and given.action != Verb.UNBLOCK:
+        raise invalid([{"at": "answer", "problem": "is for unblock"}], next="Omit it, or send it as the reason.")
     effect = update(
         task=task,
         actor=actor,
         changes=changes,
         verb=Verb(given.action) if given.action else None,
         reason=given.reason or "",
+        answer=given.answer or given.reason or "",
     )
     links = [name for name in ("add_dependencies", "remove_dependencies") if getattr(given, name)]
     return {

@@ -8,9 +8,11 @@ from artifacts.reports.brief import brief_of
 from artifacts.reports.markdown import report
 from artifacts.reports.synthesis import synthesis_of
 from orchestrator_site.mcp.registry import prompt, resource
+from tasks import serializers
 from tasks.models import Task
 from tasks.selectors import counts
 from tasks.selectors.find import ids_beginning, project_of_task, task_by_id
+from tasks.selectors.open_plans import open_plans
 from tasks.selectors.overview import overview
 from tasks.services.caller import Caller
 from tasks.tools import loop
@@ -65,8 +67,10 @@ def plan_prompt(caller: Caller, goal: str) -> str:
 
 @prompt("resume", title="Resume", description="Read the status and continue.")
 def resume_prompt(caller: Caller) -> str:
+    plans = serializers.open_plans(open_plans(caller.project())).get("open_plans")
     return (
         "Call orchestrator_initialize_session and read the status. Continue with what is in progress, then with what "
         "needs revision, then with the next ready task, using orchestrator_execute_subtask. Read earlier results with "
-        "orchestrator_read_artifact instead of doing them again."
-    )
+        "orchestrator_read_artifact instead of doing them again, and put a finished plan together with "
+        "orchestrator_synthesize_results."
+    ) + (f"\n\nThe open plans, as data:\n{json.dumps(plans, ensure_ascii=False)}" if plans else "")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, WithJsonSchema
+from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic.config import JsonDict
 
 from artifacts.reports.brief import brief_of
 from artifacts.reports.markdown import report
@@ -39,7 +40,8 @@ DEPENDENCIES_SHOWN = 10
 
 class InitializeSession(Arguments):
     project_dir: str | None = Field(None, description="Absolute path; default: where the client runs")
-    idempotency_key: str | None = None
+    new_session: bool = Field(False, description="Of a subagent's own")
+    idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
 
 
 @tool(
@@ -52,17 +54,18 @@ class InitializeSession(Arguments):
 )
 def initialize_session(caller: Caller, given: InitializeSession) -> Answer:
     """Open or resume the session; a replay returns the status of the first call."""
-    session, fresh = caller.open(given.project_dir, key=given.idempotency_key)
+    session, fresh = caller.open(given.project_dir, key=given.idempotency_key, is_own=given.new_session)
+    is_found = bool(caller.connection_id) and not given.new_session
     return run_once(
         project=session.project,
         operation=f"initialize_session {session.public_id}",  # sessions are not shared
         key=given.idempotency_key,
         request=given.model_dump(exclude={"idempotency_key"}),
-        produce=lambda: _welcome(session, fresh, keeps_sessions=bool(caller.connection_id)),
+        produce=lambda: _welcome(session, fresh, is_found=is_found),
     )
 
 
-def _welcome(session: Session, fresh: bool, *, keeps_sessions: bool) -> Answer:
+def _welcome(session: Session, fresh: bool, *, is_found: bool) -> Answer:
     seen = overview(session.project, session)
     catalogue = roles.catalogue(session.project)
     return {
@@ -73,23 +76,39 @@ def _welcome(session: Session, fresh: bool, *, keeps_sessions: bool) -> Answer:
         "specialists": sorted(catalogue.roles)[:SPECIALISTS_SHOWN],
         "role_problems": [shortened(problem, serializers.LINE_LENGTH) for problem in catalogue.problems[:2]],
         **standing(seen),
-        "next": serializers.next_step(seen) + ("" if keeps_sessions else " Send session_id with every call."),
+        "next": serializers.next_step(seen) + ("" if is_found else " Send session_id with every call."),
     }
 
 
 def standing(seen: Overview) -> Answer:
     return {
         "counts": seen.counts,
-        "in_progress": serializers.within(seen.active, serializers.in_progress, budget=600),
-        "needs_revision": serializers.within(seen.needs_revision.tasks, serializers.stopped, budget=400),
+        **serializers.open_plans(seen.plans),
+        "in_progress": serializers.within(seen.active, serializers.in_progress, budget=450),
+        "needs_revision": serializers.within(seen.needs_revision.tasks, serializers.stopped, budget=250),
         "needs_revision_total": seen.needs_revision.total or None,
-        "waits_for_a_person": serializers.within(seen.waits_for_a_person.tasks, serializers.stopped, budget=450),
+        "waits_for_a_person": serializers.within(seen.waits_for_a_person.tasks, serializers.stopped, budget=300),
         "waits_for_a_person_total": seen.waits_for_a_person.total or None,
         "next_ready": serializers.pointer(seen.next_ready) if seen.next_ready else None,
     }
 
 
+_TEXT: JsonDict = {"type": "string"}
+_REQUIRED: list[JsonValue] = ["title", "description", "specialist_type"]
+# Clients fail on references, and some on objects without properties. The server takes any depth and every argument.
+_NESTED = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {**dict.fromkeys(_REQUIRED, _TEXT), "dependencies": {"type": "array", "items": _TEXT}},
+        "required": _REQUIRED,
+    },
+}
+
+
 class SubtaskArguments(Arguments):
+    # A group needs no specialist, but none of the vendors' strict modes knows conditions.
+    model_config = ConfigDict(json_schema_extra={"required": _REQUIRED})
     aliases: ClassVar[dict[str, str]] = {
         "task_id": "key",
         "id": "key",
@@ -101,16 +120,14 @@ class SubtaskArguments(Arguments):
     title: str
     description: str = ""
     specialist_type: str = ""
-    key: str = Field("", description="Name for dependencies")
+    key: str = ""
     dependencies: list[str] = Field([], description="Keys, titles or task ids")
-    estimated_effort: str = ""
+    estimated_effort: str = Field("", json_schema_extra={HIDDEN: True})
     priority: Urgency | None = None
     complexity_level: Level | None = Field(None, json_schema_extra={HIDDEN: True})
     context: str = ""
     review: bool | None = Field(None, description="Needs approval")
-    subtasks: Annotated[list[SubtaskArguments], WithJsonSchema({"type": "array", "items": {"type": "object"}})] = Field(
-        [], description="Same shape, nested"
-    )
+    subtasks: Annotated[list[SubtaskArguments], WithJsonSchema(_NESTED)] = []
 
 
 class PlanTask(Arguments):
@@ -122,16 +139,16 @@ class PlanTask(Arguments):
     description: str
     subtasks: list[SubtaskArguments]
     complexity_level: Level = "moderate"
-    context: str | None = Field(None, description="For every specialist")
-    parent_task_id: str | None = Field(None, description="Plan below this task")
+    context: str | None = None
+    parent_task_id: str | None = Field(None, description="Plan below it")
     session_id: str | None = None
-    idempotency_key: str | None = Field(None, description="Same key, same call: done once")
+    idempotency_key: str | None = None
 
 
 @tool(
     "orchestrator_plan_task",
     title="Plan a job",
-    description="Create a plan with its tree of subtasks, all or nothing. A subtask waits for its dependencies.",
+    description="Create a plan: a tree of subtasks, all or nothing.",
     arguments=PlanTask,
 )
 def plan_task(caller: Caller, given: PlanTask) -> Answer:
@@ -188,9 +205,9 @@ class ExecuteSubtask(Arguments):
     task_id: str | None = Field(None, description="Default: the best ready task")
     specialist_type: str | None = None
     take_over: bool = Field(False, description="Replace a holder who is gone")
-    max_chars: int | None = Field(None, ge=1000, le=200_000, description="Length of the brief, default 12000")
+    max_chars: int | None = Field(None, ge=1000, le=200_000, description="Of the brief; default 12000")
     session_id: str | None = None
-    idempotency_key: str | None = None
+    idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
 
 
 @tool(

@@ -49,7 +49,8 @@ def _do(request: HttpRequest, task: Task, offer: Offer) -> HttpResponseBase:
     seen = request.POST.get("seen", "")
     try:
         with db_errors_mapped(f"{offer.verb} on a page"):
-            perform(task=task, verb=offer.verb, actor=actor_of(request), reason=_reason(request), seen=seen)
+            words = _reason(request)
+            perform(task=task, verb=offer.verb, actor=actor_of(request), reason=words, answer=words, seen=seen)
     except (Invalid, Transient) as error:
         return _form(request, task, offer, error)
     except (Conflict, NotReady) as error:

@@ -36,6 +36,7 @@ def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
         "name": request.POST.get("name", "").strip(),
         "lease_minutes": request.POST.get("lease_minutes", "").strip(),
         "review": "review" in request.POST,
+        "self_approval": "self_approval" in request.POST,
         "mirror": "mirror" in request.POST,
     }
     try:
@@ -56,6 +57,7 @@ def _values_of(project: Project) -> Values:
         "name": project.name,
         "lease_minutes": "" if minutes is None else str(minutes),
         "review": bool(kept.get("review")),
+        "self_approval": bool(kept.get("self_approval")),
         "mirror": bool(kept.get("mirror")),
     }
 

@@ -245,7 +245,10 @@ def test_the_next_brief_holds_what_a_tool_sent_back(ada: Assistant, bob: Assista
 def test_the_next_brief_holds_what_a_person_sent_back(ada: Assistant, delivered: Task, entry_point: Any) -> None:
     entry_point(delivered)
     brief = ada.call("execute_subtask", task_id=delivered.public_id)["brief"]
-    assert "address this first\nWords\n\n" in brief and "src/a.py line 2: `` second `tick` ``\n  On line two" in brief
+    assert (
+        "address this first\n> Words\n>\n> " in brief
+        and "src/a.py line 2: `` second `tick` ``\n>   On line two" in brief
+    )
 
 
 BAD: dict[str, dict[str, Any]] = {

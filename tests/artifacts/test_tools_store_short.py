@@ -146,7 +146,7 @@ def test_all_open_uploads_are_found_again_page_by_page(ada: Assistant, task: str
 
 
 def test_a_cursor_that_is_none_is_refused(ada: Assistant, task: str) -> None:
-    for cursor in ("", "x", "-1", "9" * 30, "²"):
+    for cursor in ("x", "-1", "9" * 30, "²"):
         rejection = ada.refused("store_artifact", action="status", cursor=cursor)
         assert (rejection["code"], "cursor" in rejection["message"]) == ("invalid", True)
 

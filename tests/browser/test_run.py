@@ -95,7 +95,7 @@ def test_every_verb_is_done_by_its_menu_while_the_page_stays(site: LiveSite, pag
     page.evaluate("window.mark = 'the same document'")
     for verb, reason, state in (
         ("block", "No password", "blocked"),
-        ("unblock", None, "pending"),
+        ("unblock", "It is in the vault", "pending"),
         ("claim", None, "active"),
         ("fail", "It does not work", "failed"),
         ("retry", None, "pending"),

@@ -30,7 +30,7 @@ def task_ids(ada: Assistant) -> list[str]:
 
 
 def test_execute(ada: Assistant, task_ids: list[str]) -> None:
-    assert _statements(ada.call, "execute_subtask", task_id=task_ids[1]) <= 8
+    assert _statements(ada.call, "execute_subtask", task_id=task_ids[1]) <= 9
 
 
 def test_execute_the_next_one(ada: Assistant, task_ids: list[str]) -> None:
@@ -39,7 +39,7 @@ def test_execute_the_next_one(ada: Assistant, task_ids: list[str]) -> None:
 
 def test_complete(ada: Assistant, task_ids: list[str]) -> None:
     ada.call("execute_subtask", task_id=task_ids[1])
-    assert _statements(ada.call, "complete_subtask", **completion(task_ids[1])) <= 14
+    assert _statements(ada.call, "complete_subtask", **completion(task_ids[1])) <= 15
 
 
 def test_complete_what_finishes_the_plan(ada: Assistant, task_ids: list[str]) -> None:
@@ -50,12 +50,12 @@ def test_complete_what_finishes_the_plan(ada: Assistant, task_ids: list[str]) ->
 
 def test_status(ada: Assistant, task_ids: list[str]) -> None:
     assert _statements(ada.call, "get_status", task_id=task_ids[0]) <= 5
-    assert _statements(ada.call, "get_status") <= 3
+    assert _statements(ada.call, "get_status") <= 4
 
 
 def test_arrive_and_read(ada: Assistant, task_ids: list[str]) -> None:
     ada.call("execute_subtask", task_id=task_ids[1])
-    assert _statements(ada.call, "initialize_session") <= 5
+    assert _statements(ada.call, "initialize_session") <= 6
     done = ada.complete(task_ids[1])
     assert _statements(ada.call, "read_artifact", artifact_id=done["artifact_info"]["artifact_id"]) <= 2
 

@@ -72,7 +72,7 @@ def test_a_status_is_bounded_on_any_board(
 ) -> None:
     make_plan(project, 200, statuses=["blocked", "active", "needs_revision", "pending"])
     ada.get("/projects/shop/status")
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         response = ada.send("GET", "/projects/shop/status")
     assert len(response.content) < 6000
     assert response.json()["waits_for_a_person_total"] == 50

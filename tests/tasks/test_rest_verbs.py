@@ -78,14 +78,14 @@ def test_claim_next_takes_the_best_ready_task(ada: Rest, project: Project) -> No
 
 def test_an_approval_says_what_is_ready_by_it(ada: Rest, chain: dict[str, str]) -> None:
     ada.post(f"/tasks/{chain['A']}/complete", WORK)
-    answer = ada.post(f"/tasks/{chain['A']}/approve", {"reason": "Good"})
+    answer = rest().post(f"/tasks/{chain['A']}/approve", {"reason": "Good"})
     assert answer["task"]["status"] == "completed"
     assert [row["task_id"] for row in answer["unblocked"]] == [chain["B"]]
 
 
 def test_a_revision_says_what_was_built_on_the_work(ada: Rest, chain: dict[str, str]) -> None:
     ada.post(f"/tasks/{chain['A']}/complete", WORK)
-    ada.post(f"/tasks/{chain['A']}/approve")
+    rest().post(f"/tasks/{chain['A']}/approve")
     ada.post(f"/tasks/{chain['B']}/claim")
     answer = ada.post(f"/tasks/{chain['A']}/request-revision", {"reason": "Fix it"})
     assert (answer["task"]["status"], answer["task"]["review_comment"]) == ("needs_revision", "Fix it")

@@ -126,7 +126,7 @@ def test_work_that_needs_revision_shows_its_reason_first_next_time(ada: Assistan
     ada.call("execute_subtask", task_id=task)
     assert ada.complete(task, next_action="needs_revision", reason="Tests are missing")["status"] == "needs_revision"
     assert ada.call("execute_subtask", task_id=task)["brief"].startswith(
-        "## Reviewer's comment: address this first\nTests are missing"
+        "## Reviewer's comment: address this first\n> Tests are missing"
     )
 
 

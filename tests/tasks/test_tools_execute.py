@@ -76,7 +76,7 @@ def test_the_reviewers_comment_comes_first(ada: Assistant) -> None:
     ada.complete(task)
     ada.call("update_task", task_id=task, action="request_revision", reason="Handle the empty basket")
     brief = ada.call("execute_subtask")["brief"]
-    assert brief.startswith("## Reviewer's comment: address this first\nHandle the empty basket")
+    assert brief.startswith("## Reviewer's comment: address this first\n> Handle the empty basket")
     assert "Delivered for this task before" in brief
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from tasks.models import Event, Project, Session, Task
 from tasks.services import sessions
-from tests.assistants import Assistant, subtask
+from tests.assistants import Assistant, completion, subtask
 
 
 def test_the_first_call_opens_a_session_on_the_project_of_the_working_directory(db: None, folder: Path) -> None:
@@ -153,3 +153,48 @@ def test_a_call_with_a_handle_does_not_change_the_project_of_the_others(ada: Ass
     ada.call("get_status", session_id=first)
     ada.plan("A")
     assert Task.objects.get(title="A").project.root_path == str(other)
+
+
+def test_subagents_on_one_connection_have_sessions_of_their_own(ada: Assistant) -> None:
+    main = ada.call("initialize_session")["session_id"]
+    first, second = (ada.call("initialize_session", new_session=True)["session_id"] for _ in range(2))
+    assert len({main, first, second}) == 3
+    assert ada.call("initialize_session")["session_id"] == main
+    assert "session_id" in ada.call("initialize_session", new_session=True)["next"]
+
+
+def test_what_one_subagent_claimed_the_other_cannot_renew_or_complete(ada: Assistant) -> None:
+    task = ada.plan("A")["A"]
+    first, second = (ada.call("initialize_session", new_session=True)["session_id"] for _ in range(2))
+    ada.call("execute_subtask", task_id=task, session_id=first)
+    for session in (second, None):
+        error = ada.refused("execute_subtask", task_id=task, session_id=session)
+        assert error["code"] == "conflict"
+        assert "claude-code" in error["message"]
+        assert first not in str(error)
+        assert ada.refused("complete_subtask", **completion(task), session_id=session)["code"] == "conflict"
+        assert ada.refused("update_task", task_id=task, action="release", session_id=session)["code"] == "conflict"
+    assert ada.call("execute_subtask", task_id=task, session_id=first)["renewed"] is True
+    assert ada.complete(task, session_id=first)["status"] == "completed"
+
+
+def test_a_subagent_may_have_another_project(ada: Assistant, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    ada.call("initialize_session")
+    ada.call("initialize_session", new_session=True, project_dir=str(other))
+    ada.plan("A")
+    assert Task.objects.get(title="A").project.root_path == str(ada.folder)
+
+
+def test_the_sessions_of_subagents_end_with_the_connection(ada: Assistant) -> None:
+    ada.call("initialize_session", new_session=True)
+    ada.call("initialize_session", new_session=True)
+    sessions.end_connection(ada.caller.connection_id)
+    assert not Session.objects.filter(ended_at=None).exists()
+
+
+def test_a_retry_with_the_same_key_opens_one_session_for_a_subagent(ada: Assistant) -> None:
+    keys = ["a", "a", "b"]
+    ids = [ada.call("initialize_session", new_session=True, idempotency_key=key)["session_id"] for key in keys]
+    assert ids[0] == ids[1] != ids[2]

@@ -204,7 +204,7 @@ def test_a_refused_plan_does_not_use_its_key_up(ada: Assistant) -> None:
     ada.call("plan_task", description="A job", subtasks=[subtask("A")], idempotency_key="once")
 
 
-@pytest.mark.parametrize("key", ["", " ", "k" * 201])
+@pytest.mark.parametrize("key", [" ", "k" * 201])
 def test_a_key_that_is_none_is_invalid(ada: Assistant, key: str) -> None:
     error = ada.refused("plan_task", description="A job", subtasks=[subtask("A")], idempotency_key=key)
     assert error["code"] == "invalid"

@@ -16,6 +16,7 @@ from anyio.to_thread import run_sync
 from mcp.shared.message import ServerMessageMetadata, SessionMessage
 from pydantic import ValidationError
 
+from orchestrator_site.kernel.text import line_safe
 from orchestrator_site.mcp.server import Bridge
 from orchestrator_site.mcp.stdio.framing import RECEIPT, LineWriter, log, read_lines
 
@@ -103,7 +104,7 @@ class PipeTransport:
             message = item.message
             # Encoded to bytes directly, so that a long response is not held as a string as well.
             line = mcp_types.jsonrpc_message_adapter.dump_json(message, by_alias=True, exclude_unset=True)
-            await run_sync(self._output.send, line + b"\n")
+            await run_sync(self._output.send, line_safe(line) + b"\n")
             if isinstance(message, mcp_types.JSONRPCResponse | mcp_types.JSONRPCError):
                 self._settle(message.id)
 
