@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from orchestrator_site.kernel.errors import Conflict, Invalid, TooLarge
 from orchestrator_site.kernel.files import sync_folder
+from orchestrator_site.kernel.folders import Folder, InTheWay, entered, opened_file, read_within
 from tasks.roles import ROLES_FOLDER
 
 ROLES_FILE = ROLES_FOLDER / "project_roles.yaml"
@@ -44,21 +46,20 @@ class Snapshot:
 
 def read(path: Path) -> Snapshot:
     """Read a file, which may be missing or a link. Raises Invalid if it is unreadable or not a file, and TooLarge."""
+    target = Path(os.path.realpath(path))
     try:
-        target = path.resolve()
-        found = target.stat()
+        with opened_file(target) as handle:
+            found = os.fstat(handle.fileno())
+            content = read_within(handle, SIZE_LIMIT)
     except (FileNotFoundError, NotADirectoryError):
-        return Snapshot(path, path.resolve())
-    except (OSError, RuntimeError) as error:  # a loop of links raises either, depending on the Python version
-        raise _unreadable(path, error) from error
-    if not stat.S_ISREG(found.st_mode):
-        raise Invalid(f"{path} is not a file.", next="Move it away.")
-    if found.st_size > SIZE_LIMIT:
-        raise TooLarge(f"{path} is larger than {SIZE_LIMIT // 1024**2} MB, the limit for a configuration file.")
-    try:
-        content = target.read_bytes()
+        return Snapshot(path, target)
+    except InTheWay as error:
+        raise Invalid(f"{path} is not a file: {error.what} is in the way.", next="Move it away.") from error
     except OSError as error:
-        raise _unreadable(path, error) from error
+        what = f"{path} cannot be read: {error.strerror}."
+        raise Invalid(what, next="Check its permissions, then try again.") from error
+    if len(content) > SIZE_LIMIT:
+        raise TooLarge(f"{path} is larger than {SIZE_LIMIT // 1024**2} MB, the limit for a configuration file.")
     return Snapshot(path, target, content, stat.S_IMODE(found.st_mode), (found.st_uid, found.st_gid))
 
 
@@ -96,24 +97,23 @@ def write(before: Snapshot, text: str, *, is_private: bool) -> Path | None:
 def create_roles_file(project: Path) -> Path | None:
     """Create a commented-out specialists file that a project can start from.
 
-    Return its path, or None if it exists. Raises Invalid if it cannot be written.
+    Return its path, or None if it exists. Raises Invalid if it cannot be written, or a link is in the way.
     """
-    path = project / ROLES_FILE
+    path, *folders, name = project / ROLES_FILE, *ROLES_FILE.parts
+    content = Path(__file__).with_name("project_roles.yaml").read_bytes()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(Path(__file__).with_name("project_roles.yaml").read_text(encoding="utf-8"))
+        with (
+            closing(Folder.at(project)) as top,
+            entered(top, folders, make=True) as folder,
+            folder.open(name, str(ROLES_FILE), os.O_RDWR | os.O_CREAT | os.O_EXCL) as file,
+        ):
+            file.write(content)
     except FileExistsError:
         return None
-    except OSError as error:
-        what = f"{path} cannot be written: {error.strerror}."
-        raise Invalid(what, next="Check the permissions of the folder.") from error
+    except (InTheWay, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else f"{error.what} is in the way"
+        raise Invalid(f"{path} cannot be written: {why}.", next="Check the folder and its permissions.") from error
     return path
-
-
-def _unreadable(path: Path, error: OSError | RuntimeError) -> Invalid:
-    why = error.strerror if isinstance(error, OSError) else "it is a loop of links"
-    return Invalid(f"{path} cannot be read: {why}.", next="Check its permissions, then try again.")
 
 
 def _put(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:

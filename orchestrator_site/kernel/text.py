@@ -63,3 +63,8 @@ def shortened(text: str, limit: int) -> str:
     """Cut a string to one line of `limit` characters, with an ellipsis."""
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def visible(text: str) -> str:
+    """Write characters that steer a terminal, reverse text or do not show as escapes, such as `\\x1b`."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

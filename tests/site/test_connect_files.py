@@ -8,6 +8,7 @@ import resource
 import stat
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,6 +113,34 @@ def test_a_pipe_is_rejected_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(Invalid):
         files.read(tmp_path / "pipe")
+
+
+def test_a_pipe_that_takes_the_place_of_a_file_is_rejected_without_waiting(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = os.stat
+
+    def swapping(path: str | Path, **options: Any) -> os.stat_result:
+        found = look(path, **options)
+        if Path(path).name == config.name and stat.S_ISREG(found.st_mode):
+            config.unlink()
+            os.mkfifo(config)
+        return found
+
+    monkeypatch.setattr(os, "stat", swapping)
+    with pytest.raises(Invalid):
+        files.read(config)
+
+
+@pytest.mark.parametrize("name", [".task_orchestrator", ".task_orchestrator/roles"])
+def test_a_specialists_file_is_not_written_through_a_link(tmp_path: Path, name: str) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (project / name).parent.mkdir(parents=True)
+    (project / name).symlink_to(elsewhere)
+    with pytest.raises(Invalid):
+        files.create_roles_file(project)
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_a_huge_file_is_rejected(tmp_path: Path) -> None:
