@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -153,3 +154,24 @@ def test_a_call_with_a_handle_does_not_change_the_project_of_the_others(ada: Ass
     ada.call("get_status", session_id=first)
     ada.plan("A")
     assert Task.objects.get(title="A").project.root_path == str(other)
+
+
+def test_an_empty_board_names_one_with_open_plans_that_may_be_meant(ada: Assistant, tmp_path: Path) -> None:
+    ada.plan("A")
+    assert "note" not in ada.call("initialize_session")
+    namesake, inner, unrelated = tmp_path / "backup" / "shop", ada.folder / "packages", tmp_path / "unrelated"
+    for folder, is_in_doubt in ((namesake, True), (inner, True), (unrelated, False)):
+        folder.mkdir(parents=True)
+        answer = Assistant(folder).call("initialize_session")
+        assert ("1 open plan" in answer.get("note", "")) is is_in_doubt
+        assert str(tmp_path) not in str(answer)
+    shutil.rmtree(ada.folder)
+    assert "(shop)" in Assistant(unrelated).call("initialize_session")["note"]
+    Task.objects.update(archived_at=timezone.now(), is_ready=False)
+    assert "note" not in Assistant(unrelated).call("initialize_session")
+
+
+def test_an_assistant_finds_its_board_in_a_folder_that_was_renamed(ada: Assistant, tmp_path: Path) -> None:
+    ada.plan("A")
+    answer = Assistant(ada.folder.rename(tmp_path / "store")).call("initialize_session")
+    assert (answer["project"]["slug"], answer["counts"]) == ("shop", {"pending": 1})
