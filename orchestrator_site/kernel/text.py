@@ -65,6 +65,8 @@ def shortened(text: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
-def visible(text: str) -> str:
+def visible(text: str, *, besides: str = "") -> str:
     """Write characters that steer a terminal, reverse text or do not show as escapes, such as `\\x1b`."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in besides else ascii(char)[1:-1] for char in text)
