@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.owner import local_owner
 from orchestrator_site.kernel.errors import NotFound
+from orchestrator_site.kernel.output import PlainCommand
 from orchestrator_site.management.errors import command_errors
 from tasks.identity.actor import Actor
 from tasks.models import Project
@@ -17,7 +18,7 @@ from tasks.services.edit_project import edit_project
 from tasks.services.project_folders import paths_of
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "List projects with their folders, or change the folders that lead to one."
     requires_system_checks = []
 
