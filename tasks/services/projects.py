@@ -155,9 +155,11 @@ def _moved(project: Project, to: Path, principal: Principal) -> Project:
     if project.root_path == str(to) or Scope.WRITE not in principal.scopes or _has_mark(project):
         return project
     with transaction.atomic():
-        for each in Project.objects.select_for_update().filter(root_path=str(to)):
-            _set_root(each, "")  # what lay there before has gone
-        _set_root(project, str(to))
+        project = Project.objects.select_for_update().get(pk=project.pk)
+        if project.root_path != str(to):  # another process may have seen it first
+            for each in Project.objects.select_for_update().filter(root_path=str(to)):
+                _set_root(each, "")  # what lay there before has gone
+            _set_root(project, str(to))
     return project
 
 

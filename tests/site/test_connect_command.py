@@ -26,6 +26,7 @@ from orchestrator_site.kernel.errors import Conflict, Invalid
 from orchestrator_site.management.commands import connect as command
 from orchestrator_site.models import AccessToken
 from orchestrator_site.tokens.service import create_token, principal_of
+from tasks.services.projects import project_at
 from tests.site.machines import PLATFORMS, file_of, install, machine_at
 from tests.site.processes import DEADLINE_SECONDS, ROOT
 
@@ -199,6 +200,15 @@ def test_a_projects_file_cannot_steer_the_terminal(connect: Connect, folder: Pat
     printed = connect("vscode", "--project", str(folder), "--yes")
     assert "\\x1b]0;x" in printed
     assert all(char.isprintable() or char in "\n\t" for char in printed)
+
+
+def test_a_subfolder_gets_the_file_and_its_repository_the_roles(connect: Connect, folder: Path) -> None:
+    (folder / ".git").mkdir()
+    (folder / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (folder / "api").mkdir()
+    connect("claude-code", "--project", str(folder / "api"), "--roles", "--http", "--yes")
+    assert (folder / "api" / ".mcp.json").is_file() and (folder / files.ROLES_FILE).is_file()
+    assert AccessToken.objects.get().project == project_at(folder)
 
 
 def test_a_missing_project_folder_is_rejected(connect: Connect, tmp_path: Path) -> None:

@@ -180,14 +180,13 @@ class Command(PlainCommand):
             self.stdout.write(f"Backup: {backup}")
 
     def _add_roles(self) -> None:
-        folder = self.project
-        if folder is None and self.options["roles"]:
-            try:
-                folder = find_root(explicit=None, environ={}, working_directory=str(Path.cwd()))
-            except Invalid as error:
-                raise Invalid("Cannot determine the project folder.", next="Pass it with --project DIR.") from error
-        if folder is None:
+        if self.project is None and not self.options["roles"]:
             return
+        named = str(self.project) if self.project else None
+        try:
+            folder = find_root(explicit=named, environ={}, working_directory=str(Path.cwd()))
+        except Invalid as error:
+            raise Invalid("Cannot determine the project folder.", next="Pass it with --project DIR.") from error
         has_roles = any((folder / ROLES_FILE.parent).glob("*.y*ml"))
         asks = not self.options["yes"] and sys.stdin.isatty() and not has_roles
         if self.options["roles"] or (asks and self._ask(f"Add a commented-out {ROLES_FILE} to {folder}? [y/N] ")):
