@@ -3,6 +3,7 @@
 
 import os
 import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
@@ -12,6 +13,9 @@ def main() -> None:
         from orchestrator_site.mcp.stdio.proxy import main as serve
 
         sys.exit(serve(sys.argv[2:]))
+    for stream in (sys.stdout, sys.stderr):  # a help text or a message may hold what the encoding lacks
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 

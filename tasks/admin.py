@@ -18,7 +18,7 @@ from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.signals import project_files_changed
 from orchestrator_site.web.admin import ReadOnlyAdmin, link_to, list_link, may, row_link
 from tasks.admin_actions import TASK_ACTIONS, TaskActionForm, end_sessions
-from tasks.models import Dependency, Event, IdempotencyKey, Project, Session, Specialist, Task, ToolUse
+from tasks.models import Dependency, Event, IdempotencyKey, Project, ProjectPath, Session, Specialist, Task, ToolUse
 from tasks.services.edit_project import require_mirrors_folder
 
 if TYPE_CHECKING:  # the classes are generic for the type checker alone
@@ -66,6 +66,13 @@ class ProjectAdmin(ReadOnlyAdmin):
 
     tasks_link = list_link("tasks_task", "Tasks", "project")
     artifacts_link = list_link("artifacts_artifact", "Artifacts", "project")
+
+
+@admin.register(ProjectPath)
+class ProjectPathAdmin(ReadOnlyAdmin):
+    list_display = ("path", "project")
+    list_select_related = ("project",)
+    search_fields = ("path",)
 
 
 @admin.register(Session)

@@ -16,7 +16,12 @@ from tasks.validators import validate_project_settings
 class Project(models.Model):
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=200)
-    root_path = models.CharField(max_length=4096, blank=True)
+    root_path = models.CharField(
+        max_length=4096, blank=True, help_text="Where its files are; its other folders are in `paths`."
+    )
+    mark = models.CharField(
+        max_length=32, blank=True, editable=False, help_text="What we left in its folder, to find it after a move."
+    )
     settings = models.JSONField(
         default=dict,
         blank=True,
@@ -34,10 +39,24 @@ class Project(models.Model):
             models.UniqueConstraint(
                 fields=["root_path"], condition=~Q(root_path=""), name="project_root_path_is_unique"
             ),
+            models.UniqueConstraint(fields=["mark"], condition=~Q(mark=""), name="project_mark_is_unique"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class ProjectPath(models.Model):
+    """A further folder of a project, such as another clone, or another mount of its folder."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="paths")
+    path = models.CharField(max_length=4096, unique=True)
+
+    class Meta:
+        ordering = ["path"]
+
+    def __str__(self) -> str:
+        return self.path
 
 
 class Session(models.Model):

@@ -1,15 +1,17 @@
 """The roles of specialists, from four sources.
 
 For each role the first source that has it wins: the project's files `.task_orchestrator/roles/*.yaml`, the project's
-rows, the site's rows, the packaged defaults. Only unchanged files stay parsed between calls, so an edit takes effect on
-the next call.
+rows, the site's rows, the packaged defaults. Files are read on every call, so an edit takes effect on the next one. A
+project's folder may hold anything: only plain files are read, through no link, and no more of them than the limits say.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
+from contextlib import closing
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,15 @@ import yaml
 from django.db.models import Q
 
 from orchestrator_site.kernel.compiled import Compiled
-from orchestrator_site.kernel.text import unstorable
+from orchestrator_site.kernel.folders import Folder, InTheWay, entered
+from orchestrator_site.kernel.text import unstorable, visible
 from tasks.models import Project, Specialist
 
 ROLES_FOLDER = Path(".task_orchestrator") / "roles"
 FILE_LIMIT = 256 * 1024
 FILES_LIMIT = 50
+NAMES_LIMIT = 1000
+"""How many names of the folder are looked at."""
 _DEPTH_LIMIT = 20
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _ORCHESTRATOR = "task_orchestrator"
@@ -169,29 +174,43 @@ def _project_files(project: Project) -> list[Parsed]:
     """The project's files, last first, so that of two files with one role the first by name wins."""
     if not project.root_path:
         return []
-    root = Path(project.root_path)
     try:
-        paths = sorted((root / ROLES_FOLDER).glob("*.y*ml"))[:FILES_LIMIT]
-    except OSError:
-        return []  # an unreadable folder has no roles; the defaults apply
-    return [_read_file(path, root) for path in reversed(paths)]
+        with (
+            closing(Folder.at(Path(project.root_path))) as top,
+            entered(top, [ROLES_FOLDER.parent.name, ROLES_FOLDER.name]) as folder,
+        ):
+            return _read_files(folder)
+    except FileNotFoundError:
+        return []  # most projects have no roles of their own
+    except (InTheWay, OSError) as error:
+        return [([], [f"{ROLES_FOLDER}: {_why(error)}; its files are not used"])]
 
 
-def _read_file(path: Path, root: Path) -> Parsed:
-    name = str(ROLES_FOLDER / path.name)
+def _read_files(folder: Folder) -> list[Parsed]:
+    listed = folder.names(NAMES_LIMIT)
+    names = sorted(name for name in listed if fnmatchcase(name, "*.y*ml"))
+    parsed = [_read_file(folder, name) for name in reversed(names[:FILES_LIMIT])]
+    if len(names) > FILES_LIMIT or len(listed) == NAMES_LIMIT:
+        parsed.append(([], [f"{ROLES_FOLDER}: more than {FILES_LIMIT} files; the others are not used"]))
+    return parsed
+
+
+def _read_file(folder: Folder, name: str) -> Parsed:
+    file = visible(str(ROLES_FOLDER / name))
     try:
-        if not path.resolve().is_relative_to(root.resolve()):
-            return [], [f"{name}: points outside the project; the file is not used"]
-        stat = path.stat()
-        if stat.st_size > FILE_LIMIT:
-            return [], [f"{name}: larger than {FILE_LIMIT // 1024} kB; the file is not used"]
-        return _parse_file(path, name, stat.st_mtime_ns, stat.st_size)
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        return [], [f"{name}: {why}; the file is not used"]
+        raw = folder.read(name, file, FILE_LIMIT)
+        if len(raw) > FILE_LIMIT:
+            return [], [f"{file}: larger than {FILE_LIMIT // 1024} kB; the file is not used"]
+        return _parsed(raw.decode(), file=file)
+    except (InTheWay, OSError, UnicodeDecodeError) as error:
+        return [], [f"{file}: {_why(error)}; the file is not used"]
 
 
-@lru_cache(maxsize=256)
-def _parse_file(path: Path, name: str, modified_ns: int, size: int) -> Parsed:
-    # A file is parsed once per change: the time and the size are only part of the cache key.
-    return parse(path.read_text(encoding="utf-8"), file=name)
+def _why(error: InTheWay | OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, InTheWay):
+        return f"{error.what} is in the way"
+    return error.strerror or "unreadable" if isinstance(error, OSError) else "not UTF-8"
+
+
+_parsed = lru_cache(maxsize=2 * FILES_LIMIT)(parse)
+"""A file is read on every call, but parsed once per change."""

@@ -20,6 +20,8 @@ os.environ.setdefault("TESTS_SHARED_FOLDER", str(HOME))  # xdist's workers inher
 for name in [name for name in os.environ if name.startswith("ORCHESTRATOR_")]:
     del os.environ[name]
 os.environ["ORCHESTRATOR_HOME"] = str(HOME)
+# Neither Git nor the product looks for repositories above the folders of tests, whatever lies there.
+os.environ["GIT_CEILING_DIRECTORIES"] = os.path.realpath(tempfile.gettempdir())
 os.environ["DJANGO_SETTINGS_MODULE"] = "orchestrator_site.settings"
 
 import django  # noqa: E402
@@ -54,6 +56,11 @@ def pytest_xdist_setupnodes() -> None:
 def pytest_unconfigure() -> None:
     """Leave nothing behind."""
     shutil.rmtree(HOME, ignore_errors=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if basetemp := config.getoption("basetemp"):
+        os.environ["GIT_CEILING_DIRECTORIES"] += os.pathsep + os.path.realpath(basetemp)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,11 @@
 A version lies at its own paths, or without any at `<task_id>/<artifact_id>.<ext>`. Where two claim one name, the latest
 delivery gets it. What cannot lie where it belongs gets `~<artifact_id>` after its name: an earlier delivery, a file
 where others have a folder, a name that differs only in letter case, or one that some system cannot hold.
+
+Git runs commands that the configuration of a repository names, so no folder becomes one. Neither `.git`, in any
+spelling that Git takes for it on some system, nor a file `HEAD`, without which no folder is a repository, is the name
+of a file here. `HEAD` is changed wherever it lies, since several exports and zips may meet in one folder. What
+`.gitignore`, `.gitattributes` and `.gitmodules` say is never run unless a configuration names it too, so they stay.
 """
 
 from __future__ import annotations
@@ -27,6 +32,8 @@ _RESERVED = re.compile(
 )
 _FORBIDDEN = re.compile(r'[<>:"|?*\\/\x00-\x1f\x7f]')
 _AT_THE_END = re.compile(r"[. ]+$")
+_GITS = re.compile(r"(\.git|git~[0-9]+)[. ]*([:\\].*)?", re.DOTALL)
+_JOINERS = {0x200C: "", 0x200D: ""}  # some scripts are written with them, and some systems do not see them
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +97,10 @@ def marked(file: str, mark: str) -> str:
 def _safe_path(path: str, others: set[str]) -> str:
     """Return a path that every system can hold, and that others do not have."""
     top, *below = [_safe(name) for name in path.split("/")]
-    is_taken = _key(top) in others or _key(top).startswith(PRIVATE)
-    return "/".join([f"_{top}" if is_taken else top, *below])
+    if _key(top) in others or _key(top).startswith(PRIVATE):
+        top = f"_{top}"
+    *folders, name = top, *below
+    return "/".join([*folders, f"_{name}" if _folded(name) == "head" else name])
 
 
 def _beside(claim: PlacedFile, used: set[str]) -> str:
@@ -108,10 +117,25 @@ def _take(file: str, used: set[str]) -> bool:
 
 def _safe(name: str) -> str:
     """Replace what some system cannot hold in a name, but keep its suffix."""
-    safe = _AT_THE_END.sub(lambda found: "_" * len(found[0]), _FORBIDDEN.sub("_", name))
-    if _RESERVED.fullmatch(safe):
+    safe = _AT_THE_END.sub(lambda found: "_" * len(found[0]), _FORBIDDEN.sub("_", _plain(name)))
+    if _RESERVED.fullmatch(safe) or _GITS.fullmatch(_folded(name)):
         safe = f"_{safe}"
     return safe if len(safe.encode()) <= NAME_BYTES else _fitted(safe, "", NAME_BYTES)
+
+
+def _plain(name: str) -> str:
+    """Replace characters that steer a terminal, reverse text or do not show."""
+    return name if name.isascii() else "".join("_" if _steers(char) else char for char in name)
+
+
+def _steers(char: str) -> bool:
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") and ord(char) not in _JOINERS
+
+
+def _folded(name: str) -> str:
+    """Return a name as the most tolerant system compares it: without case, forms of letters and what does not show."""
+    seen = (char for char in name.translate(_JOINERS) if not _steers(char))
+    return name.lower() if name.isascii() else unicodedata.normalize("NFKC", "".join(seen)).casefold()
 
 
 def _fitted(name: str, mark: str, size: int) -> str:
@@ -123,7 +147,7 @@ def _fitted(name: str, mark: str, size: int) -> str:
 
 def _key(file: str) -> str:
     """Return the same for two names that some system takes for one."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", file).casefold())
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", file.translate(_JOINERS)).casefold())
 
 
 def _folders(file: str) -> Iterable[str]:

@@ -1,40 +1,23 @@
-"""Write plain files below one folder and never outside it, whatever links lie in it.
-
-Each folder is opened from the one that it lies in, without following links, and held open while it is used, so a folder
-that is swapped for a link leads nowhere else. Where a system cannot do that (Windows), each name is checked instead.
-"""
+"""Write plain files below one folder and never outside it, whatever links lie in it."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import secrets
-import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
 from artifacts.export.filenames import PRIVATE
 from orchestrator_site.kernel.errors import Transient
 from orchestrator_site.kernel.files import try_lock
+from orchestrator_site.kernel.folders import Folder, InTheWay, entered
 from orchestrator_site.kernel.polling import poll
 
 _WRITING = f"{PRIVATE}writing-"
 _LOCK = f"{PRIVATE}lock"
-_HOLDS_FOLDERS = os.open in os.supports_dir_fd
-# O_NONBLOCK: opening a pipe that was put there just now would wait for its other end.
-_SAFELY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-_JUNCTION = 0xA0000003  # how Windows marks a link between folders that is not a symbolic link
-
-
-class InTheWay(Exception):
-    """Something that is not ours lies where a file or folder of ours belongs, and is left alone."""
-
-    def __init__(self, file: str, what: str) -> None:
-        super().__init__(f"{file}: {what} is in the way")
 
 
 class Seen(NamedTuple):
@@ -42,63 +25,6 @@ class Seen(NamedTuple):
 
     sha256: str | None = None
     mark: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """An open folder; its path only serves where the system cannot hold it open."""
-
-    fd: int | None
-    path: Path
-
-    @classmethod
-    def at(cls, path: Path) -> Folder:
-        """Open a folder by its absolute path. Raises OSError, InTheWay where a link leads there."""
-        if os.path.normcase(os.path.realpath(path)) != os.path.normcase(path):
-            link = next((each for each in (*reversed(path.parents), path) if each.is_symlink()), path)
-            raise InTheWay(str(link), "a link or a file")
-        return cls(os.open(path, _SAFELY | os.O_DIRECTORY) if _HOLDS_FOLDERS else None, path)
-
-    def enter(self, name: str, *, make: bool) -> Folder:
-        """Open a folder in this one. Raises OSError, and NotADirectoryError for a link too."""
-        if make:
-            with suppress(FileExistsError):
-                os.mkdir(self.name(name), dir_fd=self.fd)
-        found = os.stat(self.name(name), dir_fd=self.fd, follow_symlinks=False)
-        if not stat.S_ISDIR(found.st_mode) or getattr(found, "st_reparse_tag", 0) == _JUNCTION:
-            raise NotADirectoryError(name)
-        fd = os.open(name, _SAFELY | os.O_DIRECTORY, dir_fd=self.fd) if _HOLDS_FOLDERS else None
-        return Folder(fd, self.path / name)
-
-    def name(self, name: str) -> str:
-        """Return a name in this folder as calls with `dir_fd` take it."""
-        return name if self.fd is not None else str(self.path / name)
-
-    def close(self) -> None:
-        if self.fd is not None:
-            os.close(self.fd)
-
-    def stat(self, name: str, file: str) -> os.stat_result | None:
-        """Look at a plain file; None where nothing is there. Raises InTheWay, OSError."""
-        try:
-            found = os.stat(self.name(name), dir_fd=self.fd, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
-        mode = found.st_mode
-        if not stat.S_ISREG(mode):
-            what = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "no plain file"
-            raise InTheWay(file, what)
-        return found
-
-    def open(self, name: str, file: str, flags: int = os.O_RDONLY) -> FileIO:
-        """Open a plain file. Raises InTheWay, OSError."""
-        self.stat(name, file)
-        fd = os.open(self.name(name), flags | _SAFELY, 0o666, dir_fd=self.fd)
-        handle = FileIO(fd, "r" if flags == os.O_RDONLY else "r+")
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            handle.close()
-            raise InTheWay(file, "no plain file")
-        return handle
 
 
 class Root:
@@ -111,7 +37,7 @@ class Root:
     @contextmanager
     def at(cls, top: Path, *below: str) -> Iterator[Root]:
         """Open a folder below an existing one, making what is missing."""
-        with closing(Folder.at(top)) as folder, _entered(folder, below, make=True) as inner:
+        with closing(Folder.at(top)) as folder, entered(folder, below, make=True) as inner:
             yield cls(inner)
 
     @contextmanager
@@ -138,12 +64,11 @@ class Root:
             return Seen(hashlib.file_digest(handle, "sha256").hexdigest(), _mark(found))
 
     def read(self, file: str, limit: int) -> bytes | None:
-        """Return a file's bytes, up to a limit; None where there is no file."""
-        found = self.stat(file)
-        if found is None:
+        """Return a file's bytes, as `Folder.read` does; None where there is no file."""
+        if self.stat(file) is None:
             return None
-        with self._parent(file) as (folder, name), folder.open(name, file) as handle:
-            return handle.read(min(found.st_size, limit))
+        with self._parent(file) as (folder, name):
+            return folder.read(name, file, limit)
 
     def stat(self, file: str) -> os.stat_result | None:
         """Look at a file; None where nothing is there."""
@@ -199,33 +124,8 @@ class Root:
     def _parent(self, file: str, *, make: bool = False) -> Iterator[tuple[Folder, str]]:
         """Open the folder that a file lies in, and return it with the file's name."""
         *folders, name = file.split("/")
-        with _entered(self._folder, folders, make=make) as folder:
+        with entered(self._folder, folders, make=make) as folder:
             yield folder, name
-
-
-@contextmanager
-def opened_file(path: Path) -> Iterator[FileIO]:
-    """Open a plain file by its absolute path, never a link, a pipe or a device. Raises InTheWay, OSError."""
-    with closing(Folder.at(path.parent)) as folder, folder.open(path.name, path.name) as handle:
-        yield handle
-
-
-@contextmanager
-def _entered(top: Folder, names: Sequence[str], *, make: bool) -> Iterator[Folder]:
-    """Go down into folders, keeping only the last one open. Raises InTheWay, OSError."""
-    folder = top
-    try:
-        for depth, name in enumerate(names, start=1):
-            try:
-                above, folder = folder, folder.enter(name, make=make)
-            except NotADirectoryError as error:
-                raise InTheWay("/".join(names[:depth]), "a link or a file") from error
-            if above is not top:
-                above.close()
-        yield folder
-    finally:
-        if folder is not top:
-            folder.close()
 
 
 def _require_same(folder: Folder, name: str, file: str, seen: Seen | None) -> None:

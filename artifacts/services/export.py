@@ -15,10 +15,11 @@ from artifacts.export import manifest
 from artifacts.export.contents import chunks_of
 from artifacts.export.filenames import ExportedVersion, PlacedFile, place_files, safe_name
 from artifacts.export.manifest import Manifest, NotOurs
-from artifacts.export.safe_writer import InTheWay, Root, Seen
+from artifacts.export.safe_writer import Root, Seen
 from artifacts.models import ArtifactVersion
 from artifacts.storage import Damaged, Unreadable
 from orchestrator_site.kernel.errors import Conflict, Invalid, Transient
+from orchestrator_site.kernel.folders import InTheWay
 from tasks.models import Project
 
 PATIENCE_SECONDS = 10.0

@@ -10,9 +10,10 @@ from artifacts.export import manifest
 from artifacts.export.contents import versions_in
 from artifacts.export.filenames import PlacedFile, marked, place_files
 from artifacts.export.manifest import Manifest, NotOurs, row_of
-from artifacts.export.safe_writer import InTheWay, Root, Seen
+from artifacts.export.safe_writer import Root, Seen
 from artifacts.services.export import Report, os_failure, require_outside_home, time_ns_of, write_file
 from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError
+from orchestrator_site.kernel.folders import InTheWay
 from tasks.models import Project
 
 logger = logging.getLogger(__name__)

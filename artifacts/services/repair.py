@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from artifacts import storage
-from artifacts.export.safe_writer import InTheWay, opened_file
 from artifacts.models import Content
 from artifacts.services.mirror import PLACE
+from orchestrator_site.kernel.folders import InTheWay, opened_file
 from tasks.models import Project
 
 _CHUNK = 1024 * 1024

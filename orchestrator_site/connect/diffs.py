@@ -6,6 +6,8 @@ import difflib
 import re
 from pathlib import Path
 
+from orchestrator_site.kernel.text import visible
+
 _MASK = "•••"
 _LONGEST_LINE = 400
 _MASKS = (
@@ -32,7 +34,7 @@ def masked(text: str) -> str:
 
 def diff(path: Path, before: str, after: str) -> str:
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), str(path), f"{path} (new)", lineterm="")
-    shown = (masked(line) for line in lines)
+    shown = (visible(masked(line), besides="\t") for line in lines)  # the file may be a stranger's
     return "".join(f"{line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + ' …'}\n" for line in shown)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from orchestrator_site.connect.diffs import masked
 from orchestrator_site.kernel.errors import Conflict, Invalid, TooLarge
 from orchestrator_site.kernel.files import sync_folder
+from orchestrator_site.kernel.folders import Folder, InTheWay, entered, opened_file, read_within
 from tasks.roles import ROLES_FOLDER
 
 ROLES_FILE = ROLES_FOLDER / "project_roles.yaml"
@@ -24,7 +27,7 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 class Snapshot:
     """A file as it was read. `path` is what the client opens; `target` differs from it if that is a link.
 
-    `content` is None if the file does not exist.
+    `content` is None if the file does not exist. `within` is the project's folder, which no link may leave.
     """
 
     path: Path
@@ -32,6 +35,7 @@ class Snapshot:
     content: bytes | None = None
     mode: int = _PRIVATE
     owner: tuple[int, int] | None = None
+    within: Path | None = None
 
     @property
     def text(self) -> str:
@@ -42,31 +46,36 @@ class Snapshot:
             raise Invalid(f"{self.path} is not UTF-8 (byte {error.start + 1}).") from error
 
 
-def read(path: Path) -> Snapshot:
-    """Read a file, which may be missing or a link. Raises Invalid if it is unreadable or not a file, and TooLarge."""
+def read(path: Path, *, within: Path | None = None) -> Snapshot:
+    """Read a file, which may be missing or a link.
+
+    Raises Invalid if it is unreadable, not a file, or leads out of the folder that it should be in, and TooLarge.
+    """
+    target = Path(os.path.realpath(path))
+    if within is not None and not target.is_relative_to(os.path.realpath(within)):
+        what = f"{path} leads out of the project, to {target}. Nothing was read or written."
+        raise Invalid(what, next="Replace the link by a file or folder of the project.")
     try:
-        target = path.resolve()
-        found = target.stat()
+        with opened_file(target) as handle:
+            found = os.fstat(handle.fileno())
+            content = read_within(handle, SIZE_LIMIT)
     except (FileNotFoundError, NotADirectoryError):
-        return Snapshot(path, path.resolve())
-    except (OSError, RuntimeError) as error:  # a loop of links raises either, depending on the Python version
-        raise _unreadable(path, error) from error
-    if not stat.S_ISREG(found.st_mode):
-        raise Invalid(f"{path} is not a file.", next="Move it away.")
-    if found.st_size > SIZE_LIMIT:
-        raise TooLarge(f"{path} is larger than {SIZE_LIMIT // 1024**2} MB, the limit for a configuration file.")
-    try:
-        content = target.read_bytes()
+        return Snapshot(path, target, within=within)
+    except InTheWay as error:
+        raise Invalid(f"{path} is not a file: {error.what} is in the way.", next="Move it away.") from error
     except OSError as error:
-        raise _unreadable(path, error) from error
-    return Snapshot(path, target, content, stat.S_IMODE(found.st_mode), (found.st_uid, found.st_gid))
+        what = f"{path} cannot be read: {error.strerror}."
+        raise Invalid(what, next="Check its permissions, then try again.") from error
+    if len(content) > SIZE_LIMIT:
+        raise TooLarge(f"{path} is larger than {SIZE_LIMIT // 1024**2} MB, the limit for a configuration file.")
+    return Snapshot(path, target, content, stat.S_IMODE(found.st_mode), (found.st_uid, found.st_gid), within)
 
 
 def write(before: Snapshot, text: str, *, is_private: bool) -> Path | None:
     """Replace the content and return the backup, or None if there was no file.
 
-    Links and file modes are kept, but group and others lose access to a private file. Raises Conflict if the file has
-    changed since it was read, Invalid if it cannot be written.
+    Links and file modes are kept, but group and others lose access to a private file, and to a backup with a secret.
+    Raises Conflict if the file has changed since it was read, Invalid if it cannot be written.
     """
     try:
         before.target.parent.mkdir(parents=True, exist_ok=True)
@@ -74,13 +83,13 @@ def write(before: Snapshot, text: str, *, is_private: bool) -> Path | None:
         mode = before.mode & (stat.S_IRWXU if is_private else 0o7777)
         _put(draft, text.encode(), mode, before.owner)
         try:
-            now = read(before.path)
+            now = read(before.path, within=before.within)
             if now.content != before.content or now.target != before.target:
                 raise Conflict(
                     f"{before.path} was changed by another program. Nothing was written.",
                     next="Run the command again; if it happens again, close the assistant first.",
                 )
-            backup = _back_up(before)
+            backup = _back_up(before, is_private=is_private)
             draft.replace(before.target)
         finally:
             draft.unlink(missing_ok=True)
@@ -96,24 +105,23 @@ def write(before: Snapshot, text: str, *, is_private: bool) -> Path | None:
 def create_roles_file(project: Path) -> Path | None:
     """Create a commented-out specialists file that a project can start from.
 
-    Return its path, or None if it exists. Raises Invalid if it cannot be written.
+    Return its path, or None if it exists. Raises Invalid if it cannot be written, or a link is in the way.
     """
-    path = project / ROLES_FILE
+    path, *folders, name = project / ROLES_FILE, *ROLES_FILE.parts
+    content = Path(__file__).with_name("project_roles.yaml").read_bytes()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(Path(__file__).with_name("project_roles.yaml").read_text(encoding="utf-8"))
+        with (
+            closing(Folder.at(project)) as top,
+            entered(top, folders, make=True) as folder,
+            folder.open(name, str(ROLES_FILE), os.O_RDWR | os.O_CREAT | os.O_EXCL) as file,
+        ):
+            file.write(content)
     except FileExistsError:
         return None
-    except OSError as error:
-        what = f"{path} cannot be written: {error.strerror}."
-        raise Invalid(what, next="Check the permissions of the folder.") from error
+    except (InTheWay, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else f"{error.what} is in the way"
+        raise Invalid(f"{path} cannot be written: {why}.", next="Check the folder and its permissions.") from error
     return path
-
-
-def _unreadable(path: Path, error: OSError | RuntimeError) -> Invalid:
-    why = error.strerror if isinstance(error, OSError) else "it is a loop of links"
-    return Invalid(f"{path} cannot be read: {why}.", next="Check its permissions, then try again.")
 
 
 def _put(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:
@@ -132,13 +140,14 @@ def _put(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -
         raise
 
 
-def _back_up(before: Snapshot) -> Path | None:
-    """Save the old content beside the path the client opens, with the same mode: it may contain secrets."""
+def _back_up(before: Snapshot, *, is_private: bool) -> Path | None:
+    """Save the old content beside the path the client opens, with the same mode, or private if it holds a secret."""
     if before.content is None:
         return None
     name = f"{before.path.name}.backup-{datetime.now():%Y%m%d-%H%M%S}"
     path = before.path.with_name(name)
     if path.exists():
         path = before.path.with_name(f"{name}-{secrets.token_hex(2)}")
-    _put(path, before.content, before.mode, before.owner)
+    has_secret = is_private or masked(before.text) != before.text
+    _put(path, before.content, before.mode & (stat.S_IRWXU if has_secret else 0o7777), before.owner)
     return path

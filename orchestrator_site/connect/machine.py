@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator_site.kernel.errors import Invalid
-from tasks.services.projects import find_root
+from tasks.services.projects import find_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class Machine:
 
 
 def project_folder(path: Path | None) -> Path | None:
-    """Return the project root of a folder given by the user, if any. Raises Invalid if it is not a folder."""
+    """Return the folder given by the user, if any, without links. Raises Invalid if it is not a folder."""
     if path is None:
         return None
     folder = path.expanduser().absolute()
     if not folder.is_dir():
         raise Invalid(f"--project: {folder} is not a folder.", next="Pass the project's folder: --project DIR")
-    return find_root(explicit=str(folder), environ={}, working_directory="")
+    return find_folder(explicit=str(folder), environ={}, working_directory="")
 
 
 def this_machine() -> Machine:

@@ -58,7 +58,7 @@ def token_name(client: Client, project: Project | None = None) -> str:
 
 def current_entry(config_file: ConfigFile) -> dict[str, Any] | None:
     """Return our entry in a file, or None. Raises Invalid if the file cannot be parsed."""
-    before = files.read(config_file.path)
+    before = files.read(config_file.path, within=config_file.project)
     try:
         entry = documents.entry_in(before.text, config_file.style)
     except Malformed as error:
@@ -81,7 +81,7 @@ def plan(client: Client, machine: Machine, wanted: Stdio | Http, folder: Path | 
 
 
 def _plan(config_file: ConfigFile, wanted: Stdio | Http) -> PlannedChange:
-    before, style = files.read(config_file.path), config_file.style
+    before, style = files.read(config_file.path, within=config_file.project), config_file.style
     entry = _entry(config_file, wanted, PLACEHOLDER)
     try:
         current = documents.entry_in(before.text, style)
@@ -153,7 +153,7 @@ def holds_secret(entry: dict[str, Any], config_file: ConfigFile) -> bool:
 def plan_removal(client: Client, machine: Machine, folder: Path | None = None) -> list[PlannedChange]:
     planned = []
     for config_file in client.config_files(machine, folder):
-        before, style = files.read(config_file.path), config_file.style
+        before, style = files.read(config_file.path, within=config_file.project), config_file.style
         try:
             current = documents.entry_in(before.text, style)
             after = before.text if current is None else documents.changed(before.text, style, [(style.path, ...)])

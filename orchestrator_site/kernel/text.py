@@ -86,3 +86,10 @@ def quoted(text: str) -> str:
 def called(name: str) -> str:
     """Return a name that its bearer chose, for a sentence: in quotes, on one line and short."""
     return repr(shortened(name, _NAME_LENGTH))
+
+
+def visible(text: str, *, besides: str = "") -> str:
+    """Write characters that steer a terminal, reverse text or do not show as escapes, such as `\\x1b`."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in besides else ascii(char)[1:-1] for char in text)

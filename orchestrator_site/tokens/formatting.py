@@ -48,4 +48,4 @@ def find_project(text: str) -> Project:
             f"project: {text!r} is neither the slug of a project nor a folder.",
             next="A project's slug is part of its URL; the home page lists all projects.",
         )
-    return projects.project_at(projects.find_root(explicit=str(folder.resolve()), environ={}, working_directory=""))
+    return projects.project_at(projects.find_folder(explicit=str(folder.resolve()), environ={}, working_directory=""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import reverse
 from django_filters import rest_framework as filters
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +15,7 @@ from orchestrator_site.rest.fields import Body, String
 from orchestrator_site.rest.filters import SEARCH_LIMIT, Filters
 from orchestrator_site.rest.idempotency import Reply
 from tasks.api.base import ProjectApi
-from tasks.api.serializers import ProjectShape, SettingsField
+from tasks.api.serializers import ProjectRow, ProjectShape, SettingsField
 from tasks.api.status import ProjectStatusAnswer, status_of
 from tasks.identity.actor import Actor
 from tasks.models import Project
@@ -31,6 +32,8 @@ class ProjectBody(Body):
 class ProjectEdit(Body):
     name = String(required=False)
     settings = SettingsField(required=False)
+    root_path = String(required=False)
+    paths = serializers.ListField(child=String(), required=False)
 
 
 class ProjectFilters(Filters):
@@ -51,7 +54,7 @@ class ProjectViews(ProjectApi):
     scopes = {"create": Scope.ADMIN, "partial_update": Scope.ADMIN}
     statuses = {"create": 201}
     bodies = {"create": ProjectBody, "partial_update": ProjectEdit}
-    answers = {"status": ProjectStatusAnswer}
+    answers = {"list": ProjectRow, "status": ProjectStatusAnswer}
     orderings = {"created_at": "pk", "name": "name"}
     ordering = "name"
 
@@ -70,7 +73,10 @@ class ProjectViews(ProjectApi):
         return self.once(self._create, project=None)
 
     def partial_update(self, request: Request, project: str) -> Response:
-        """Change a project's name or settings."""
+        """Change a project's name, settings or folders.
+
+        `paths` are further folders that lead to this project. A project without tasks gives a folder up to another.
+        """
         found = self.project(project)
         actor, guard = Actor.outside(self.principal), self.guard()
         return self.once(

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from artifacts.reports.brief import Links
 from artifacts.selectors.links import links_of
 from tasks.choices import Complexity, Priority, Status
-from tasks.models import Dependency, Project, Session, Task
+from tasks.models import Dependency, Project, ProjectPath, Session, Task
 from tasks.state_machine import possible_for
 from tasks.validators import LEASE_MINUTES_LIMIT
 
@@ -33,14 +33,23 @@ class SettingsField(serializers.JSONField):
     }
 
 
-class ProjectShape(serializers.ModelSerializer[Project]):
-    """A project."""
+class ProjectRow(serializers.ModelSerializer[Project]):
+    """A project; `root_path` is the folder with its files."""
 
     settings = SettingsField()
 
     class Meta:
         model = Project
-        fields = ("slug", "name", "root_path", "settings", "created_at")
+        fields: tuple[str, ...] = ("slug", "name", "root_path", "settings", "created_at")
+
+
+class ProjectShape(ProjectRow):
+    """A project with its further folders (`paths`)."""
+
+    paths = serializers.SlugRelatedField[ProjectPath](many=True, read_only=True, slug_field="path")
+
+    class Meta(ProjectRow.Meta):
+        fields = (*ProjectRow.Meta.fields, "paths")
 
 
 class SessionShape(serializers.ModelSerializer[Session]):

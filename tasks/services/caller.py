@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from orchestrator_site.kernel.errors import Conflict, Hint, Invalid
-from orchestrator_site.kernel.identity import Principal
+from orchestrator_site.kernel.identity import Principal, Scope
 from tasks.identity.actor import Actor
 from tasks.models import Project, Session
 from tasks.services import projects, sessions
@@ -133,8 +133,15 @@ class Caller:
             return self._project_without_folder()
         if self.principal.project_id is not None and project_dir is not None:
             return projects.bound_project(self.principal.project_id, project_dir)
-        root = projects.find_root(explicit=project_dir, environ=self.environ, working_directory=self.working_directory)
-        return projects.project_at(root)
+        try:
+            folder = projects.find_folder(
+                explicit=project_dir, environ=self.environ, working_directory=self.working_directory
+            )
+        except Invalid:
+            # Who may make no project learns nothing about folders: one that is missing is like one without a project.
+            self.principal.require(Scope.WRITE)
+            raise
+        return projects.project_at(folder, self.principal)
 
     def _project_without_folder(self) -> Project:
         found = sessions.projects_of(self.principal)

@@ -1,4 +1,4 @@
-"""Create a project, and change its name and settings."""
+"""Create a project, and change its name, settings and folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
-from orchestrator_site.kernel.errors import Conflict, Invalid, invalid
+from orchestrator_site.kernel.errors import Conflict, invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.limits import check_texts
 from orchestrator_site.kernel.signals import project_files_changed
@@ -17,6 +17,7 @@ from tasks import events
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project
+from tasks.services.project_folders import paths_of, resolved, take_folders
 from tasks.services.projects import folder
 from tasks.validators import KNOWN, validate_project_settings
 
@@ -40,13 +41,12 @@ def create_project(
         "settings": {} if settings is None else settings,
     }
     _check(columns)
-    found = folder(root_path)
-    if root_path and found is None:
-        raise Invalid("root_path: must be the absolute path of a folder on the server.", next="Correct or omit it.")
-    columns["root_path"] = str(found or "")
+    columns = resolved(columns)
     require_mirrors_folder(columns["settings"], {}, columns["root_path"])
     try:
         with transaction.atomic():
+            if Project.objects.filter(paths__path=columns["root_path"]).exists():
+                raise IntegrityError
             project = Project.objects.create(**columns)
             events.record(actor=actor, verb=Verb.CREATE_PROJECT, project=project, after=columns)
             project_files_changed.send(Project, project=project)
@@ -60,9 +60,10 @@ def create_project(
 def edit_project(
     *, project: Project, actor: Actor, columns: dict[str, Any], guard: Callable[[Project], None] | None = None
 ) -> Project:
-    """Change a project's name and settings; omitted columns stay as they are.
+    """Change a project's name, settings, folder (`root_path`) and further `paths`; omitted ones stay as they are.
 
-    `guard` checks the locked row before anything is changed. Raises Forbidden, Invalid, and what `guard` raises.
+    `guard` checks the locked row before anything is changed. Raises Forbidden, Invalid, Conflict where a folder belongs
+    to another project with tasks, and what `guard` raises.
     """
     actor.require(Scope.ADMIN)
     _check(columns, kept=project.settings)
@@ -70,15 +71,25 @@ def edit_project(
         project = Project.objects.select_for_update().get(pk=project.pk)
         if guard:
             guard(project)
-        before = {name: getattr(project, name) for name in columns}
-        require_mirrors_folder(columns.get("settings", {}), project.settings, project.root_path)
-        for name, value in columns.items():
-            setattr(project, name, value)
+        paths = paths_of(project)
+        columns = resolved(columns, kept=[project.root_path, *paths])
+        before = {name: paths if name == "paths" else getattr(project, name) for name in columns}
+        _require_mirrors_folder_after(project, columns)
+        take_folders(project, columns)
+        fields = [name for name in columns if name != "paths"]
+        for name in fields:
+            setattr(project, name, columns[name])
         if columns:
-            project.save(update_fields=list(columns))
+            project.save(update_fields=fields)
             events.record(actor=actor, verb=Verb.EDIT_PROJECT, project=project, before=before, after=columns)
             project_files_changed.send(Project, project=project)
     return project
+
+
+def _require_mirrors_folder_after(project: Project, columns: dict[str, Any]) -> None:
+    root_path = columns.get("root_path", project.root_path)
+    before = project.settings if root_path == project.root_path else {}
+    require_mirrors_folder(columns.get("settings", project.settings), before, root_path)
 
 
 def require_mirrors_folder(settings: dict[str, Any], before: dict[str, Any], root_path: str) -> None:
@@ -90,7 +101,8 @@ def require_mirrors_folder(settings: dict[str, Any], before: dict[str, Any], roo
 
 
 def _check(columns: dict[str, Any], *, kept: dict[str, Any] | None = None) -> None:
-    problems = check_texts({name: columns[name] for name in ("name", "slug", "root_path") if name in columns})
+    texts = {name: columns[name] for name in ("name", "slug", "root_path") if name in columns}
+    problems = check_texts(texts | {f"paths[{n}]": path for n, path in enumerate(columns.get("paths", ()))})
     if "name" in columns and not 1 <= len(columns["name"].strip()) <= NAME_LIMIT:
         problems.append({"at": "name", "problem": f"must have 1 to {NAME_LIMIT} characters"})
     if "slug" in columns and (slugify(columns["slug"]) != columns["slug"] or len(columns["slug"]) > SLUG_LIMIT):

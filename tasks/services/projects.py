@@ -1,65 +1,88 @@
-"""Find the project of a connection, and create it on the first visit."""
+"""Find the project of a connection, and create it on the first visit.
+
+A project is its repository, not a path. It is known by its folders, and by a mark that a local assistant left in the
+first of them (docs/architecture.md says why): by that it is found after the folder was renamed or moved.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.text import slugify
 
 from orchestrator_site.kernel.errors import Hint, Invalid, NotFound
+from orchestrator_site.kernel.identity import Principal, Scope
+from tasks import events
+from tasks.choices import Verb
+from tasks.identity.actor import Actor
 from tasks.models import Project
+from tasks.repositories import Mark, Place, is_unfit, leave_mark, mark_in, new_mark, place_of
 
 OWN_VARIABLE = "ORCHESTRATOR_PROJECT_DIR"
 CLIENT_VARIABLES = ("CLAUDE_PROJECT_DIR", "VSCODE_CWD", "CURSOR_CWD", "WINDSURF_CWD")
 _SLUG_TRIES = 1000
+_OWNER = Principal("owner")
 
 
-def find_root(*, explicit: str | None, environ: Mapping[str, str], working_directory: str) -> Path:
-    """Return the project's folder: from the argument, our variable, the clients' variables, the git root of the
-    working directory, or the working directory; but not this product's own folder by accident.
+def find_folder(*, explicit: str | None, environ: Mapping[str, str], working_directory: str) -> Path:
+    """Return the folder that a project is found by: from the argument, our variable, the clients' variables, or the
+    working directory; but not this product's own folder by accident.
 
-    Raises Invalid where a named folder does not exist, or none can be determined.
+    Raises Invalid where a named folder does not exist or is too wide for a project, or none can be determined.
     """
     if explicit is not None:
-        return _named(explicit, "project_dir")
+        return _fit(_named(explicit, "project_dir"))
     if environ.get(OWN_VARIABLE):
-        return _named(environ[OWN_VARIABLE], OWN_VARIABLE)
+        return _fit(_named(environ[OWN_VARIABLE], OWN_VARIABLE))
     for name in CLIENT_VARIABLES:
-        if found := folder(environ.get(name, "")):
+        if (found := folder(environ.get(name, ""))) and _is_fit(found):
             return found
-    if here := folder(working_directory):
-        root = next((each for each in (here, *here.parents) if (each / ".git").exists()), here)
-        if not root.is_relative_to(settings.BASE_DIR):
-            return root
+    here = folder(working_directory)
+    if here and _is_fit(here) and not here.is_relative_to(settings.BASE_DIR):
+        return here
     raise Invalid("Cannot determine the project's folder from this connection.", hint=Hint.NAME_PROJECT)
 
 
-def project_at(root: Path) -> Project:
-    name = root.name or "root"
+def find_root(*, explicit: str | None, environ: Mapping[str, str], working_directory: str) -> Path:
+    """Return the root of the repository of the folder that `find_folder` finds."""
+    return place_of(find_folder(explicit=explicit, environ=environ, working_directory=working_directory)).root
+
+
+def project_at(root: Path, principal: Principal = _OWNER) -> Project:
+    """Return the project of a folder, which is made where there is none. Raises Forbidden for who may make none."""
+    place = place_of(root)
+    name = place.root.name.removesuffix(".git") or "root"
     slug = slugify(name)[:70] or "project"
     for number in range(1, _SLUG_TRIES):
-        if found := Project.objects.filter(root_path=str(root)).first():
+        if found := _known(place, principal):
             return found
+        principal.require(Scope.WRITE)
         # It fails where another process has just made this project, or the slug belongs to another folder.
-        with suppress(IntegrityError), transaction.atomic():
-            return Project.objects.create(
-                slug=slug if number == 1 else f"{slug}-{number}", name=name[:200], root_path=str(root)
-            )
+        with suppress(IntegrityError):
+            with transaction.atomic():
+                made = Project.objects.create(
+                    slug=slug if number == 1 else f"{slug}-{number}", name=name[:200], root_path=str(place.root)
+                )
+            return _marked(made, place.root, principal)
     raise Invalid("Too many projects share this folder's name.", next="Rename the folder.")
 
 
 def bound_project(project_id: int, project_dir: str) -> Project:
     """Return the project that a token is bound to, if the folder is that project's.
 
-    Raises NotFound for another folder, Invalid for a bad path.
+    Raises NotFound, which is the same for every other folder, also for one that does not exist.
     """
     project = Project.objects.get(pk=project_id)
-    if project.root_path and _named(project_dir, "project_dir") == Path(project.root_path):
-        return project
+    with suppress(Invalid):
+        found = _known(place_of(_named(project_dir, "project_dir")), Principal("bound", frozenset({Scope.READ})))
+        if found == project:
+            return project
     raise NotFound(
         f"project_dir: this access token is for the project {project.slug!r}, which has another folder.",
         next="Omit project_dir.",
@@ -68,10 +91,13 @@ def bound_project(project_id: int, project_dir: str) -> Project:
 
 def folder(path: str) -> Path | None:
     """Return the folder of an absolute path, resolved; None where there is none."""
+    if "\x00" in path or not Path(path).is_absolute():
+        return None
     try:
-        return Path(path).resolve() if Path(path).is_absolute() and Path(path).is_dir() else None
-    except OSError:
-        return None  # a name that is too long for the file system
+        found = Path(os.path.realpath(path))
+        return found if found.is_dir() else None
+    except (OSError, ValueError):
+        return None  # a name that is too long for the file system, or not of its encoding
 
 
 def _named(text: str, source: str) -> Path:
@@ -80,3 +106,89 @@ def _named(text: str, source: str) -> Path:
     if (found := folder(text)) is None:
         raise Invalid(f"{source}: no such folder on the server.", hint=Hint.NAME_PROJECT)
     return found
+
+
+def _is_fit(found: Path) -> bool:
+    """Whether a folder may be a project: one that is already may be as wide as it likes."""
+    return not is_unfit(found) or Project.objects.filter(_at([str(found)])).exists()
+
+
+def _fit(found: Path) -> Path:
+    if _is_fit(found):
+        return found
+    raise Invalid(
+        "The home folder, and any folder above it, is too wide for one project: unrelated jobs would share its board.",
+        hint=Hint.NAME_PROJECT,
+    )
+
+
+def _at(paths: list[str]) -> Q:
+    return Q(root_path__in=paths) | Q(paths__path__in=paths)
+
+
+def _known(place: Place, principal: Principal) -> Project | None:
+    """Return the project that the nearest folder belongs to: the one whose mark it has, or that knows its path."""
+    marks = {each: mark_in(each) for each in place.folders}
+    ids = [mark.id for mark in marks.values() if mark]
+    paths = [str(each) for each in place.folders]
+    found = list(Project.objects.filter(_at(paths) | Q(mark__in=ids)).distinct().prefetch_related("paths"))
+    for each, mark in marks.items():
+        for project in found:
+            if mark and mark.id == project.mark and _is_same(project, each, mark):
+                return _moved(project, each, principal)
+        for project in found:
+            if str(each) in (project.root_path, *(known.path for known in project.paths.all())):
+                return project if project.mark else _marked(project, each, principal)
+    return None
+
+
+def _is_same(project: Project, at: Path, mark: Mark) -> bool:
+    """Whether a folder with a project's mark is its own, rather than a copy: that still has the mark where it was."""
+    if not project.root_path or project.root_path == str(at):
+        return True
+    there = mark_in(Path(project.root_path))
+    return there is None or there.id != mark.id or there.file == mark.file
+
+
+def _moved(project: Project, to: Path, principal: Principal) -> Project:
+    """Note where a project lies now, unless it is still where it was, too: then the folder has two paths."""
+    if project.root_path == str(to) or Scope.WRITE not in principal.scopes or _has_mark(project):
+        return project
+    with transaction.atomic():
+        project = Project.objects.select_for_update().get(pk=project.pk)
+        if project.root_path != str(to):  # another process may have seen it first
+            for each in Project.objects.select_for_update().filter(root_path=str(to)):
+                _set_root(each, "")  # what lay there before has gone
+            _set_root(project, str(to))
+    return project
+
+
+def _set_root(project: Project, path: str) -> None:
+    before, project.root_path = project.root_path, path
+    project.save(update_fields=["root_path"])
+    events.record(
+        actor=Actor.system(),
+        verb=Verb.EDIT_PROJECT,
+        project=project,
+        before={"root_path": before},
+        after={"root_path": path},
+    )
+
+
+def _has_mark(project: Project) -> bool:
+    mark = mark_in(Path(project.root_path)) if project.root_path else None
+    return mark is not None and mark.id == project.mark
+
+
+def _marked(project: Project, at: Path, principal: Principal) -> Project:
+    """Remember the mark of a project's folder. Only a local assistant leaves one: tokens may name any folder."""
+    if principal.token_id or Scope.WRITE not in principal.scopes or project.root_path != str(at):
+        return project
+    found = mark_in(at)
+    is_ours = found is not None and not Project.objects.filter(mark=found.id).exists()
+    project.mark = found.id if found and is_ours else new_mark()
+    # Of two processes one has its way. It fails where both have found the same mark in two folders.
+    with suppress(IntegrityError), transaction.atomic():
+        if Project.objects.filter(pk=project.pk, mark="").update(mark=project.mark) and not is_ours:
+            leave_mark(at, project.mark)
+    return project

@@ -20,6 +20,7 @@ from tasks.identity.actor import Actor
 from tasks.models import Session, Task
 from tasks.selectors.find import TaskName, task_by_id
 from tasks.selectors.overview import Overview, overview
+from tasks.selectors.related_boards import boards_in_doubt
 from tasks.services.caller import Caller
 from tasks.services.claim import Claim, claim, claim_next
 from tasks.services.idempotency import run_once
@@ -61,11 +62,11 @@ def initialize_session(caller: Caller, given: InitializeSession) -> Answer:
         operation=f"initialize_session {session.public_id}",  # sessions are not shared
         key=given.idempotency_key,
         request=given.model_dump(exclude={"idempotency_key"}),
-        produce=lambda: _welcome(session, fresh, is_found=is_found),
+        produce=lambda: _welcome(session, fresh, is_found=is_found, is_unbound=caller.principal.project_id is None),
     )
 
 
-def _welcome(session: Session, fresh: bool, *, is_found: bool) -> Answer:
+def _welcome(session: Session, fresh: bool, *, is_found: bool, is_unbound: bool) -> Answer:
     seen = overview(session.project, session)
     catalogue = roles.catalogue(session.project)
     return {
@@ -76,8 +77,25 @@ def _welcome(session: Session, fresh: bool, *, is_found: bool) -> Answer:
         "specialists": sorted(catalogue.roles)[:SPECIALISTS_SHOWN],
         "role_problems": [shortened(problem, serializers.LINE_LENGTH) for problem in catalogue.problems[:2]],
         **standing(seen),
+        "note": _doubt(session) if is_unbound and not seen.counts else None,
         "next": serializers.next_step(seen) + ("" if is_found else " Send session_id with every call."),
     }
+
+
+def _doubt(session: Session) -> str | None:
+    """Say which board the user may mean instead of an empty one; None where there is no such board."""
+    boards = boards_in_doubt(session.project)
+    if not boards:
+        return None
+    exists = "; ".join(
+        f"a board with {board.open_plans} open plan{'s' * (board.open_plans != 1)} exists for "
+        f"{shortened(board.name, 40)!r} ({board.slug})"
+        for board in boards
+    )
+    return (
+        f"This board is empty, but {exists}. If that is this project, ask the user to give it this folder, in its "
+        f"settings or with: manage.py project {boards[0].slug} --add DIR. Then initialize with project_dir."
+    )
 
 
 def standing(seen: Overview) -> Answer:

@@ -13,12 +13,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
 from orchestrator_site.kernel.db_errors import db_errors_mapped
-from orchestrator_site.kernel.errors import Invalid, Stale, Transient
+from orchestrator_site.kernel.errors import Conflict, Invalid, Stale, Transient
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.web.pages import form
 from tasks.identity.page import actor_of, find_project
 from tasks.models import Project
 from tasks.services.edit_project import NAME_LIMIT, edit_project
+from tasks.services.project_folders import paths_of
 from tasks.services.projects import folder
 from tasks.validators import KNOWN, LEASE_MINUTES_LIMIT
 from tasks.views.errors import errors_by_field
@@ -38,11 +39,13 @@ def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
         "review": "review" in request.POST,
         "self_approval": "self_approval" in request.POST,
         "mirror": "mirror" in request.POST,
+        "root_path": request.POST.get("root_path", found.root_path).strip(),
+        "paths": _lines(request.POST.get("paths", "\n".join(paths_of(found)))),
     }
     try:
         with db_errors_mapped("settings on a page"):
             has_changed = _save(request, found, typed)
-    except (Stale, Invalid, Transient) as error:
+    except (Conflict, Invalid, Transient) as error:
         if isinstance(error, Stale):
             found.refresh_from_db()
         return _form(request, found, typed, error)
@@ -59,7 +62,13 @@ def _values_of(project: Project) -> Values:
         "review": bool(kept.get("review")),
         "self_approval": bool(kept.get("self_approval")),
         "mirror": bool(kept.get("mirror")),
+        "root_path": project.root_path,
+        "paths": paths_of(project),
     }
+
+
+def _lines(text: str) -> list[str]:
+    return sorted(filter(None, map(str.strip, text.splitlines())))
 
 
 def _save(request: HttpRequest, project: Project, typed: Values) -> bool:
@@ -77,8 +86,8 @@ def _save(request: HttpRequest, project: Project, typed: Values) -> bool:
 
 def _columns(project: Project, typed: Values) -> Values:
     differs = {name for name, value in _values_of(project).items() if typed[name] != value}
-    columns: Values = {"name": typed["name"]} if "name" in differs else {}
-    if differs - {"name"}:
+    columns: Values = {name: typed[name] for name in ("name", "root_path", "paths") if name in differs}
+    if differs - set(columns):
         chosen = {**typed, "lease_minutes": _minutes(typed["lease_minutes"])}
         others = {name: value for name, value in project.settings.items() if name not in KNOWN}
         set_ones = {name: chosen[name] for name in KNOWN if chosen[name] is not None and chosen[name] is not False}
@@ -96,18 +105,19 @@ def _minutes(text: str) -> int | float | str | None:
 
 
 def _fingerprint(project: Project) -> str:
-    state = json.dumps([project.name, project.settings], sort_keys=True)
+    state = json.dumps([project.name, project.settings, project.root_path, paths_of(project)], sort_keys=True)
     return hashlib.sha256(state.encode()).hexdigest()[:32]
 
 
 def _form(
-    request: HttpRequest, project: Project, values: Values, error: Stale | Invalid | Transient | None = None
+    request: HttpRequest, project: Project, values: Values, error: Conflict | Invalid | Transient | None = None
 ) -> HttpResponse:
     seen = "" if isinstance(error, Stale) else request.POST.get("seen", "")
     context = {
         "project": project,
         "values": values,
         "errors": errors_by_field(error),
+        "taken": error if isinstance(error, Conflict) and not isinstance(error, Stale) else None,
         "busy": error if isinstance(error, Transient) else None,
         "now": _values_of(project) if isinstance(error, Stale) else None,
         "seen": seen or _fingerprint(project),

@@ -264,7 +264,7 @@ def test_a_folder_that_is_swapped_for_a_link_while_writing_leads_nowhere_else(tm
 def test_without_held_folders_links_are_refused_anyway(
     task: Task, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("artifacts.export.safe_writer._HOLDS_FOLDERS", False)
+    monkeypatch.setattr("orchestrator_site.kernel.folders._HOLDS_FOLDERS", False)
     make_artifact(task, "a", paths=["folder/a"])
     make_artifact(task, "b", paths=["b/c/d"])
     (out / "shop").mkdir(parents=True)

@@ -117,7 +117,9 @@ def test_no_caller_gets_further_than_allowed(ids: Ids, ada: Assistant, tmp_path:
     if caller != "read":
         assert [name for name, text in found.items() if MARK in text] == []
     writing = [tool.name.removeprefix("orchestrator_") for tool in registry.tools(["all"]) if tool.scope == "write"]
-    assert {name: found[name] for name in writing if '"forbidden"' not in found[name] and '"not_found"' not in found[name]} == {}
+    assert {
+        name: found[name] for name in writing if '"forbidden"' not in found[name] and '"not_found"' not in found[name]
+    } == {}
 
 
 def test_the_tables_leave_nothing_out() -> None:

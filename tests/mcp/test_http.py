@@ -165,6 +165,7 @@ def test_a_token_with_two_projects_must_name_one(site: Served, tmp_path: Path) -
 
 
 def test_a_read_token_cannot_write(site: Served, folder: Path) -> None:
+    start(site.client("worker"), folder)
     client = site.client("looker")
     session = start(client, folder)
 

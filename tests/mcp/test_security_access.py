@@ -164,6 +164,7 @@ def test_a_stream_ends_with_its_token(small: SecuredSite, modern: bool) -> None:
 
 
 def test_a_missing_scope_is_named_and_nothing_changes(site: SecuredSite, folder: Path, modern: bool) -> None:
+    site.client("laptop").call("orchestrator_initialize_session", project_dir=str(folder))
     for token in ("looker", "demoted"):
         client = site.client(token, modern=modern)
         session = client.call("orchestrator_initialize_session", project_dir=str(folder))["session_id"]

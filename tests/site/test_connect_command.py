@@ -26,6 +26,7 @@ from orchestrator_site.kernel.errors import Conflict, Invalid
 from orchestrator_site.management.commands import connect as command
 from orchestrator_site.models import AccessToken
 from orchestrator_site.tokens.service import create_token, principal_of
+from tasks.services.projects import project_at
 from tests.site.machines import PLATFORMS, file_of, install, machine_at
 from tests.site.processes import DEADLINE_SECONDS, ROOT
 
@@ -172,6 +173,42 @@ def test_a_project_gets_its_own_file(connect: Connect, machine: Machine, folder:
     connect("claude-code", "--project", str(folder), "--yes")
     assert entry_of(folder / ".mcp.json")["env"]["ORCHESTRATOR_PROJECT_DIR"] == str(folder)
     assert not file_of("claude-code", machine).exists()
+
+
+@pytest.mark.parametrize("client", [client.name for client in CLIENTS if client.project_file])
+@pytest.mark.parametrize("words", [("--http", "--yes"), ("--yes",), ("--remove", "--yes"), ("--check",)])
+def test_no_file_of_a_project_leads_elsewhere(
+    connect: Connect, folder: Path, tmp_path: Path, client: str, words: tuple[str, ...]
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (named,) = [each.project_file[0] for each in CLIENTS if each.name == client and each.project_file]
+    first, *below = Path(named).parts
+    precious = elsewhere.joinpath(*below) if below else elsewhere / "precious.json"
+    precious.parent.mkdir(parents=True, exist_ok=True)
+    precious.write_text("")
+    (folder / first).symlink_to(elsewhere if below else precious)
+    with pytest.raises(CommandError):
+        connect(client, "--project", str(folder), *words)
+    assert precious.read_text() == "" and not AccessToken.objects.exists()
+    assert list(precious.parent.iterdir()) == [precious]
+
+
+def test_a_projects_file_cannot_steer_the_terminal(connect: Connect, folder: Path) -> None:
+    (folder / ".vscode").mkdir()
+    (folder / ".vscode" / "mcp.json").write_text('{\n  // \x1b]0;x\x07\x9b31m\u202e\n  "servers": {}\n}\n')
+    printed = connect("vscode", "--project", str(folder), "--yes")
+    assert "\\x1b]0;x" in printed
+    assert all(char.isprintable() or char in "\n\t" for char in printed)
+
+
+def test_a_subfolder_gets_the_file_and_its_repository_the_roles(connect: Connect, folder: Path) -> None:
+    (folder / ".git").mkdir()
+    (folder / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (folder / "api").mkdir()
+    connect("claude-code", "--project", str(folder / "api"), "--roles", "--http", "--yes")
+    assert (folder / "api" / ".mcp.json").is_file() and (folder / files.ROLES_FILE).is_file()
+    assert AccessToken.objects.get().project == project_at(folder)
 
 
 def test_a_missing_project_folder_is_rejected(connect: Connect, tmp_path: Path) -> None:

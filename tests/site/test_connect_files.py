@@ -8,6 +8,7 @@ import resource
 import stat
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,41 @@ def test_a_new_file_is_private_and_has_no_backup(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "mcp.json"
     assert files.write(files.read(path), "{}", is_private=False) is None
     assert (path.read_text(), mode_of(path)) == ("{}", 0o600)
+
+
+@pytest.mark.parametrize(
+    "before", [f'{{"headers": "Bearer {"mto_" + "x" * 43}"}}', '{"GITHUB_TOKEN": "short"}', '{"a": "b:c@d"}']
+)
+def test_a_backup_with_a_secret_is_only_for_its_owner(config: Path, before: str) -> None:
+    config.write_text(before)
+    backup = files.write(files.read(config), "{}", is_private=False)
+    assert backup
+    assert mode_of(config) == 0o640
+    assert mode_of(backup) == (0o640 if "b:c" in before else 0o600)
+
+
+def test_a_backup_of_a_private_file_is_private_too(config: Path) -> None:
+    backup = files.write(files.read(config), "x", is_private=True)
+    assert backup and mode_of(backup) == 0o600
+
+
+def test_a_link_may_not_leave_the_folder_that_it_should_be_in(tmp_path: Path) -> None:
+    project, outside = tmp_path / "project", tmp_path / "outside"
+    (project / "inner").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "mcp.json").write_text("{}")
+    (project / "inner" / "mcp.json").write_text("{}")
+    (project / ".folder").symlink_to(outside)
+    (project / ".file").symlink_to(outside / "mcp.json")
+    (project / ".new").symlink_to(outside / "new.json")
+    (project / ".inside").symlink_to(project / "inner" / "mcp.json")
+    (tmp_path / "link").symlink_to(project)
+    for name in (".folder/mcp.json", ".file", ".new", "../outside/mcp.json"):
+        with pytest.raises(Invalid):
+            files.read(project / name, within=project)
+    for top in (project, tmp_path / "link"):
+        assert files.read(top / ".inside", within=top).text == "{}"
+        assert files.read(top / "none" / "mcp.json", within=top).content is None
 
 
 def test_two_backups_in_one_second_have_different_names(config: Path) -> None:
@@ -112,6 +148,34 @@ def test_a_pipe_is_rejected_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(Invalid):
         files.read(tmp_path / "pipe")
+
+
+def test_a_pipe_that_takes_the_place_of_a_file_is_rejected_without_waiting(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = os.stat
+
+    def swapping(path: str | Path, **options: Any) -> os.stat_result:
+        found = look(path, **options)
+        if Path(path).name == config.name and stat.S_ISREG(found.st_mode):
+            config.unlink()
+            os.mkfifo(config)
+        return found
+
+    monkeypatch.setattr(os, "stat", swapping)
+    with pytest.raises(Invalid):
+        files.read(config)
+
+
+@pytest.mark.parametrize("name", [".task_orchestrator", ".task_orchestrator/roles"])
+def test_a_specialists_file_is_not_written_through_a_link(tmp_path: Path, name: str) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (project / name).parent.mkdir(parents=True)
+    (project / name).symlink_to(elsewhere)
+    with pytest.raises(Invalid):
+        files.create_roles_file(project)
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_a_huge_file_is_rejected(tmp_path: Path) -> None:
@@ -202,6 +266,13 @@ def test_a_secret_is_masked(line: str, secret: str) -> None:
 )
 def test_other_values_are_not_masked(line: str) -> None:
     assert diffs.masked(line) == line
+
+
+@pytest.mark.parametrize("char", ["\x1b", "\x07", "\x9b", "\u202e", "\u2066", "\x85", "\u200b", "\u2028", "\r"])
+def test_what_would_steer_a_terminal_is_shown_as_an_escape(char: str) -> None:
+    before = f'{{\n  // {char}x\n\t"a": 1\n}}\n'
+    shown = diffs.diff(Path(f"/home/{char}/.mcp.json"), before, before.replace("1", f"2{char}"))
+    assert all(each.isprintable() or each in "\n\t" for each in shown)
 
 
 def test_a_diff_has_context_lines() -> None:

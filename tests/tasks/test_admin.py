@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content
 from tasks.choices import Status
-from tasks.models import Dependency, Event, IdempotencyKey, Project, Session, Specialist, Task
+from tasks.models import Dependency, Event, IdempotencyKey, Project, ProjectPath, Session, Specialist, Task
 from tests.factories import (
     html_of,
     make_artifact,
@@ -28,7 +28,18 @@ from tests.factories import (
     signed_in,
 )
 
-OWNED = [Session, Task, Dependency, Event, IdempotencyKey, Artifact, ArtifactVersion, ArtifactPath, Content]
+OWNED = [
+    ProjectPath,
+    Session,
+    Task,
+    Dependency,
+    Event,
+    IdempotencyKey,
+    Artifact,
+    ArtifactVersion,
+    ArtifactPath,
+    Content,
+]
 ALL = [*OWNED, Project, Specialist]
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +59,7 @@ def rows() -> dict[type[Model], Model]:
     artifact = make_artifact(first, "the secret bytes of this work", paths=["docs/a.md"])
     return {
         Project: project,
+        ProjectPath: ProjectPath.objects.create(project=project, path="/mnt/ledger"),
         Session: session,
         Task: first,
         Dependency: make_dependency(second, first),

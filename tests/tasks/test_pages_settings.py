@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from tasks.models import Event, Project
-from tests.factories import html_of, make_project, make_user, signed_in
+from tests.factories import html_of, make_project, make_task, make_user, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -130,3 +130,30 @@ def test_only_who_rules_the_site_sees_it(client: Client, project: Project) -> No
 
 def test_a_project_that_is_not_there_is_not_found(owner: Client) -> None:
     assert owner.get("/projects/nowhere/settings/").status_code == 404
+
+
+def test_folders_are_shown_and_changed(owner: Client, project: Project, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    answer = send(owner, root_path=str(first), paths=f"{second}\r\n\r\n{tmp_path}\r\n")
+    assert answer.status_code == 302
+    project.refresh_from_db()
+    assert project.root_path == str(first)
+    assert {each.path for each in project.paths.all()} == {str(second), str(tmp_path)}
+    page = html_of(owner.get(ADDRESS))
+    assert f'name="root_path" value="{first}"' in page and f"{tmp_path}\n{second}\n" in page
+    assert send(owner, root_path=str(first), paths=f"{second}\n{tmp_path}").status_code == 302
+    assert Event.objects.count() == 1
+
+
+def test_folders_that_cannot_be_are_kept_in_the_form_with_why(owner: Client, project: Project, tmp_path: Path) -> None:
+    page = send(owner, root_path="relative", paths=f"{tmp_path}\n/no/such").content.decode()
+    assert "folder" in errors_of(page, "root_path") and "line " in errors_of(page, "paths")
+    assert 'value="relative"' in page and "/no/such" in page
+    (tmp_path / "other").mkdir()
+    make_task(make_project("other", root_path=str(tmp_path / "other")))
+    page = send(owner, root_path=str(tmp_path / "other")).content.decode()
+    assert 'id="taken"' in page
+    project.refresh_from_db()
+    assert project.root_path == str(tmp_path)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
-from tasks.models import Event, Project
-from tests.factories import make_project
+from tasks.models import Event, Project, ProjectPath
+from tasks.services.projects import project_at
+from tests.factories import make_project, make_task
 from tests.rest import Rest, rest
 
 pytestmark = pytest.mark.django_db
@@ -87,7 +90,7 @@ def test_an_edit_changes_what_is_named_and_nothing_else(ada: Rest) -> None:
     ]
 
 
-def test_the_slug_and_the_folder_stay(ada: Rest) -> None:
+def test_the_slug_stays_and_no_project_is_as_wide_as_the_disk(ada: Rest) -> None:
     make_project("shop")
     ada.refused(400, "PATCH", "/projects/shop", {"slug": "other"})
     ada.refused(400, "PATCH", "/projects/shop", {"root_path": "/"})
@@ -105,3 +108,82 @@ def test_the_index_says_where_everything_begins(ada: Rest) -> None:
     assert {"projects", "sessions", "plans", "tasks"} <= index.keys()
     for address in index.values():
         assert ada.client.get(address).status_code == 200
+
+
+# Folders
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> list[str]:
+    made = [tmp_path / name for name in "abc"]
+    for path in made:
+        path.mkdir()
+    return [str(path) for path in made]
+
+
+def test_the_folders_of_a_project_are_edited(ada: Rest, folders: list[str]) -> None:
+    a, b, c = folders
+    make_project("shop", root_path=a)
+    assert ada.get("/projects/shop")["paths"] == []
+    edited = ada.send("PATCH", "/projects/shop", {"root_path": b, "paths": [c, a]}).json()
+    assert (edited["root_path"], edited["paths"]) == (b, [a, c])
+    assert {project_at(Path(path)).slug for path in folders} == {"shop"}
+    event = Event.objects.get(verb="edit_project")
+    assert (event.before, event.after) == ({"root_path": a, "paths": []}, {"root_path": b, "paths": [a, c]})
+    assert ada.send("PATCH", "/projects/shop", {"root_path": "", "paths": []}).json()["root_path"] == ""
+    assert not ProjectPath.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["relative", "/no/such/folder", "/etc/hostname", "/x\ud800", "/" + "x" * 5000])
+def test_what_is_no_folder_is_refused_with_its_place(ada: Rest, path: str, folders: list[str]) -> None:
+    make_project("shop")
+    for body, at in (({"root_path": path}, "root_path"), ({"paths": [folders[0], path]}, "paths[1]")):
+        problem = ada.refused(400, "PATCH", "/projects/shop", body)
+        assert at in {each["at"] for each in problem["problems"]}
+    assert not ProjectPath.objects.exists()
+
+
+def test_a_further_folder_that_is_gone_stays_until_it_is_removed(ada: Rest, folders: list[str]) -> None:
+    project = make_project("shop")
+    ProjectPath.objects.create(project=project, path="/gone")
+    assert ada.send("PATCH", "/projects/shop", {"paths": ["/gone", folders[0]]}).status_code == 200
+    assert ada.send("PATCH", "/projects/shop", {"paths": [folders[0]]}).json()["paths"] == [folders[0]]
+
+
+def test_a_folder_is_taken_from_a_project_without_tasks_only(ada: Rest, folders: list[str]) -> None:
+    shop, other = make_project("shop"), project_at(Path(folders[0]))
+    assert ada.send("PATCH", "/projects/shop", {"paths": [folders[0]]}).status_code == 200
+    assert project_at(Path(folders[0])) == shop
+    make_task(other)
+    ada.send("PATCH", f"/projects/{other.slug}", {"root_path": folders[1]})
+    for body in ({"root_path": folders[1]}, {"paths": [folders[1]]}):
+        assert ada.refused(409, "PATCH", "/projects/shop", body)["code"] == "conflict"
+    assert project_at(Path(folders[1])) == other
+
+
+def test_a_folder_that_another_project_knows_makes_no_new_one(ada: Rest, folders: list[str]) -> None:
+    ProjectPath.objects.create(project=make_project("shop"), path=folders[0])
+    ada.refused(409, "POST", "/projects", {"name": "Other", "root_path": folders[0]})
+
+
+def test_a_mirror_needs_the_folder_that_a_project_gets(ada: Rest, folders: list[str]) -> None:
+    make_project("shop", root_path=folders[0], settings={"mirror": True})
+    ada.refused(400, "PATCH", "/projects/shop", {"root_path": ""})
+    assert ada.send("PATCH", "/projects/shop", {"root_path": "", "settings": {}}).status_code == 200
+
+
+def test_the_command_lists_and_changes_folders(ada: Rest, folders: list[str]) -> None:
+    make_project("shop", root_path=folders[0])
+
+    def run(*options: str) -> str:
+        printed = io.StringIO()
+        call_command("project", *options, stdout=printed)
+        return printed.getvalue()
+
+    assert folders[0] in run()
+    assert folders[2] in run("shop", "--folder", folders[1], "--add", folders[0], "--add", folders[2])
+    assert {project_at(Path(path)).slug for path in folders} == {"shop"}
+    assert folders[2] not in run("shop", "--remove", folders[2])
+    for options in (("nope",), ("shop", "--add", "/no/such/folder")):
+        with pytest.raises(CommandError):
+            run(*options)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
+from socket import AF_UNIX, socket
 
 import pytest
 
@@ -94,15 +98,92 @@ def test_the_ancestors_entry_for_the_planner_itself_is_passed_over(project: Proj
     assert "task_orchestrator" not in catalogue.roles
 
 
-def test_a_file_that_points_outside_the_project_is_not_read(
-    project: Project, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    outside = tmp_path_factory.mktemp("outside") / "roles.yaml"
-    outside.write_text("thief: {role_definition: x}\n")
-    (Path(project.root_path) / ".task_orchestrator" / "roles" / "a.yaml").symlink_to(outside)
+def roles_folder(project: Project) -> Path:
+    return Path(project.root_path) / ".task_orchestrator" / "roles"
+
+
+def link_to(target: Path) -> Callable[[Path], None]:
+    return lambda path: path.symlink_to(target)
+
+
+def socket_at(path: Path) -> None:
+    with socket(AF_UNIX) as server, chdir(path.parent):  # a socket's address is short
+        server.bind(path.name)
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        os.mkfifo,
+        os.mkdir,
+        socket_at,
+        link_to(Path("a.yaml")),
+        link_to(Path("b.yml")),
+        link_to(Path("/dev/zero")),
+        link_to(Path("/etc/hostname")),
+        link_to(Path("no-such-file")),
+    ],
+    ids=["a pipe", "a folder", "a socket", "itself", "another role file", "a device", "outside", "nothing"],
+)
+@pytest.mark.timeout(20)
+def test_what_is_no_plain_file_is_reported_and_not_read(project: Project, put: Callable[[Path], None]) -> None:
+    write(project, "b.yml", "baker: {role_definition: x}\n")
+    put(roles_folder(project) / "a.yaml")
     catalogue = roles.catalogue(project)
-    assert "thief" not in catalogue.roles
-    assert "points outside the project" in catalogue.problems[0]
+    assert set(catalogue.roles) == PACKAGED | {"baker"}
+    assert len(catalogue.problems) == 1 and "a.yaml" in catalogue.problems[0]
+
+
+@pytest.mark.parametrize("name", [".task_orchestrator", ".task_orchestrator/roles"])
+@pytest.mark.parametrize("put", [os.mkfifo, link_to(Path("roles")), link_to(Path("../elsewhere"))])
+@pytest.mark.timeout(20)
+def test_a_folder_of_roles_that_is_none_is_reported_and_not_entered(
+    project: Project, name: str, put: Callable[[Path], None]
+) -> None:
+    root = Path(project.root_path)
+    write(project, "a.yaml", "thief: {role_definition: x}\n")
+    (root / ".task_orchestrator").rename(root / "elsewhere")
+    if "/" in name:
+        (root / ".task_orchestrator").mkdir()
+    put(root / name)
+    catalogue = roles.catalogue(project)
+    assert set(catalogue.roles) == PACKAGED
+    assert len(catalogue.problems) == 1
+
+
+def test_a_file_that_grows_while_it_is_read_is_cut_at_the_limit(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(project, "a.yaml", "tester: {role_definition: x}\n")
+    reads: list[int] = []
+    stat = os.fstat
+
+    def growing(descriptor: int) -> os.stat_result:
+        found = stat(descriptor)
+        if not reads:
+            path.write_text("#" * 1_000_000)
+        reads.append(found.st_size)
+        return found
+
+    monkeypatch.setattr("orchestrator_site.kernel.folders.os.fstat", growing)
+    assert set(roles.catalogue(project).roles) == PACKAGED
+    assert reads
+
+
+def test_names_of_files_are_shown_plain(project: Project) -> None:
+    for name in (b"\xff.yaml", b"a\x1b[31m\n.yaml", "\u202egnp.yaml".encode()):
+        (roles_folder(project) / os.fsdecode(name)).write_text("[")
+    problems = roles.catalogue(project).problems
+    assert len(problems) == 3
+    assert all(problem.isprintable() and problem.encode() for problem in problems)
+
+
+def test_more_files_than_are_read_are_reported(project: Project) -> None:
+    for number in range(roles.FILES_LIMIT + 1):
+        write(project, f"{number:03}.yaml", f"role-{number}: {{role_definition: x}}\n")
+    catalogue = roles.catalogue(project)
+    assert len(catalogue.roles) == len(PACKAGED) + roles.FILES_LIMIT
+    assert len(catalogue.problems) == 1
 
 
 def test_a_file_that_is_too_large_or_no_text_is_reported(project: Project) -> None:

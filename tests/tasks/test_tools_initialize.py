@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
 from django.utils import timezone
 
+from orchestrator_site.kernel.identity import Principal, Scope
 from tasks.models import Event, Project, Session, Task
 from tasks.services import sessions
 from tests.assistants import Assistant, completion, subtask
@@ -198,3 +200,74 @@ def test_a_retry_with_the_same_key_opens_one_session_for_a_subagent(ada: Assista
     keys = ["a", "a", "b"]
     ids = [ada.call("initialize_session", new_session=True, idempotency_key=key)["session_id"] for key in keys]
     assert ids[0] == ids[1] != ids[2]
+
+
+def test_an_empty_board_names_one_with_open_plans_that_may_be_meant(ada: Assistant, tmp_path: Path) -> None:
+    ada.plan("A")
+    assert "note" not in ada.call("initialize_session")
+    namesake, inner, unrelated = tmp_path / "backup" / "shop", ada.folder / "packages", tmp_path / "unrelated"
+    for folder, is_in_doubt in ((namesake, True), (inner, True), (unrelated, False)):
+        folder.mkdir(parents=True)
+        answer = Assistant(folder).call("initialize_session")
+        assert ("1 open plan" in answer.get("note", "")) is is_in_doubt
+        assert str(tmp_path) not in str(answer)
+    shutil.rmtree(ada.folder)
+    assert "(shop)" in Assistant(unrelated).call("initialize_session")["note"]
+    Task.objects.update(archived_at=timezone.now(), is_ready=False)
+    assert "note" not in Assistant(unrelated).call("initialize_session")
+
+
+def test_an_assistant_finds_its_board_in_a_folder_that_was_renamed(ada: Assistant, tmp_path: Path) -> None:
+    ada.plan("A")
+    answer = Assistant(ada.folder.rename(tmp_path / "store")).call("initialize_session")
+    assert (answer["project"]["slug"], answer["counts"]) == ("shop", {"pending": 1})
+
+
+def over_http(folder: Path, *scopes: Scope, project: Project | None = None) -> Assistant:
+    """Return an assistant with an access token."""
+    assistant = Assistant(folder)
+    assistant.caller.connection_id = ""
+    assistant.caller.principal = Principal(
+        "ada/laptop", frozenset(scopes), token_id="token_1", project_id=project.pk if project else None
+    )
+    return assistant
+
+
+def places(folder: Path) -> list[str]:
+    """Return paths that a stranger might try: folders, files, what is missing, and what is no path."""
+    (folder / "file").write_text("x")
+    (folder / "loop").symlink_to("loop")
+    names = [".", "..", "file", "loop", "none", "x" * 300]
+    return [*(str(folder / name) for name in names), "/", str(Path.home()), "/root", "relative", ""]
+
+
+def test_who_may_only_read_makes_no_project_and_learns_nothing_of_folders(ada: Assistant, tmp_path: Path) -> None:
+    reader = over_http(tmp_path, Scope.READ)
+    answers = [reader.refused("initialize_session", project_dir=place) for place in places(tmp_path)]
+    assert {(each["code"], each["message"]) for each in answers} == {("forbidden", answers[0]["message"])}
+    assert answers[0]["details"] == {"scope": "write"}
+    assert reader.call("initialize_session", project_dir=str(ada.folder))["project"]["slug"] == "shop"
+    assert Project.objects.count() == 1
+
+
+def test_a_token_of_one_project_gets_one_answer_for_every_other_folder(ada: Assistant, tmp_path: Path) -> None:
+    other = Assistant(tmp_path / "other")
+    other.folder.mkdir()
+    other.call("initialize_session")
+    bound = over_http(tmp_path, *Scope, project=Project.objects.get(slug="shop"))
+    tried = [*places(tmp_path), str(other.folder)]
+    answers = [bound.refused("initialize_session", project_dir=place) for place in tried]
+    assert all(each == answers[0] for each in answers)
+    assert answers[0]["code"] == "not_found"
+    (ada.folder / "src").mkdir()
+    assert bound.call("initialize_session", project_dir=str(ada.folder))["project"]["slug"] == "shop"
+    assert Project.objects.count() == 2
+
+
+def test_a_token_of_one_project_is_not_shown_the_boards_of_others(ada: Assistant, tmp_path: Path) -> None:
+    ada.plan("A")
+    namesake = Assistant(tmp_path / "backup" / "shop")
+    namesake.folder.mkdir(parents=True)
+    assert namesake.call("initialize_session")["note"]
+    bound = over_http(tmp_path, *Scope, project=Project.objects.get(slug="shop-2"))
+    assert "note" not in bound.call("initialize_session", project_dir=str(namesake.folder))

@@ -5,16 +5,17 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from artifacts.management.verbs import export, reindex, verify
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.kernel.errors import OrchestratorError
+from orchestrator_site.kernel.output import PlainCommand
 
 VERBS: dict[str, ModuleType] = {"export": export, "reindex": reindex, "verify": verify}
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "Export, verify and reindex artifacts."
     requires_system_checks = []
 

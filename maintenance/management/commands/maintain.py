@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from maintenance.registry import MINUTE, jobs
 from maintenance.services.run import get_job, run
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.kernel.errors import OrchestratorError
+from orchestrator_site.kernel.output import PlainCommand
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "Run a maintenance job now and print what it did; without a name, list the jobs."
     requires_system_checks = []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.owner import local_owner
@@ -20,6 +20,7 @@ from orchestrator_site.connect.machine import project_folder, this_machine
 from orchestrator_site.connect.probe import is_http_url, probe_entry
 from orchestrator_site.kernel.errors import Invalid, OrchestratorError
 from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.kernel.output import PlainCommand
 from orchestrator_site.management.errors import command_errors
 from orchestrator_site.mcp.stdio.proxy import known_toolsets
 from orchestrator_site.up.address import is_reachable, recall
@@ -30,7 +31,7 @@ NOT_CONFIRMED = 2
 """The exit code if confirmation is needed but there is no terminal."""
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "Connect an assistant to this installation; without a name, list the assistants."
     requires_system_checks = []
 
@@ -179,14 +180,13 @@ class Command(BaseCommand):
             self.stdout.write(f"Backup: {backup}")
 
     def _add_roles(self) -> None:
-        folder = self.project
-        if folder is None and self.options["roles"]:
-            try:
-                folder = find_root(explicit=None, environ={}, working_directory=str(Path.cwd()))
-            except Invalid as error:
-                raise Invalid("Cannot determine the project folder.", next="Pass it with --project DIR.") from error
-        if folder is None:
+        if self.project is None and not self.options["roles"]:
             return
+        named = str(self.project) if self.project else None
+        try:
+            folder = find_root(explicit=named, environ={}, working_directory=str(Path.cwd()))
+        except Invalid as error:
+            raise Invalid("Cannot determine the project folder.", next="Pass it with --project DIR.") from error
         has_roles = any((folder / ROLES_FILE.parent).glob("*.y*ml"))
         asks = not self.options["yes"] and sys.stdin.isatty() and not has_roles
         if self.options["roles"] or (asks and self._ask(f"Add a commented-out {ROLES_FILE} to {folder}? [y/N] ")):

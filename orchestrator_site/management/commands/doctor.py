@@ -8,16 +8,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from orchestrator_site.connect.diffs import masked
 from orchestrator_site.connect.machine import project_folder, this_machine
 from orchestrator_site.doctor import clients, database, environment, site
 from orchestrator_site.doctor.findings import Check, Finding, Level, run_check
+from orchestrator_site.kernel.output import PlainCommand
 from orchestrator_site.management.errors import command_errors
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "Check the environment, database, site, worker, MCP server and every assistant; exit code 1 for a problem."
     requires_system_checks = []
 

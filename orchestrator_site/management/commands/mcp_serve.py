@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 
-from django.core.management.base import BaseCommand
-
+from orchestrator_site.kernel.output import PlainCommand
 from orchestrator_site.mcp.stdio import proxy
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     """Seen only by `help` and `call_command`: manage.py starts the bridge without importing Django."""
 
     help = proxy.DESCRIPTION

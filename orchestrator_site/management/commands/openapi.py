@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from orchestrator_site.kernel.output import PlainCommand
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "Print the OpenAPI document of the REST API."
     requires_system_checks = []
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.urls import reverse
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.owner import user_named
+from orchestrator_site.kernel.output import PlainCommand
 from orchestrator_site.management.errors import command_errors
 from orchestrator_site.sample.load import load_sample, remove_sample
 from orchestrator_site.up.address import recall
 from tasks.identity.actor import Actor
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "Load the sample project and print its URL, or remove it."
     requires_system_checks = []
 

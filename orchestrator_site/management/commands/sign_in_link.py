@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.links import make_link
 from orchestrator_site.accounts.owner import user_named
+from orchestrator_site.kernel.output import PlainCommand
 from orchestrator_site.management.errors import command_errors
 from orchestrator_site.up.address import is_reachable, recall
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "Print a link that signs a person in once, within 15 minutes."
     requires_system_checks = []
 

@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.owner import user_named
+from orchestrator_site.kernel.output import PlainCommand
 from orchestrator_site.kernel.times import relative_time
 from orchestrator_site.management.errors import command_errors
 from orchestrator_site.models import AccessToken
@@ -20,7 +21,7 @@ from orchestrator_site.tokens.service import DEFAULT_SCOPES, create_token, find_
 _COLUMNS = ("ID", "TOKEN", "SCOPES", "PROJECT", "MADE", "LAST USED", "EXPIRES", "STATE")
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "Make, list and revoke access tokens for MCP over HTTP and the REST API."
     requires_system_checks = []
 

@@ -10,13 +10,14 @@ from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import connections
 
 from maintenance.schedules import run_soon
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.links import make_link
 from orchestrator_site.accounts.owner import local_owner
+from orchestrator_site.kernel.output import PlainCommand
 from orchestrator_site.management.errors import command_errors
 from orchestrator_site.up.address import remember
 from orchestrator_site.up.child import Child
@@ -36,7 +37,7 @@ Connect an assistant:
 """
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "Bring the database up to date, serve the site, and run its jobs until Ctrl-C."
     requires_system_checks = []
 

@@ -1,0 +1,145 @@
+"""What a folder says about the project that it belongs to: its repository, and the mark that we left in it.
+
+Git itself is never run here, since it does what the configuration in a folder says.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator_site.kernel.folders import Folder, InTheWay, entered
+
+_LINE_LIMIT = 8192
+_MARK = re.compile(rb"([0-9a-f]{32})\n")
+_MARK_PLACE = (".task_orchestrator", "local")
+_MARK_FILE = "project"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder, with those above it up to the top of its working tree, and the root of its repository.
+
+    A worktree's root is the repository that it was made from. Outside of repositories the folder is its own root.
+    """
+
+    inside: tuple[Path, ...]
+    root: Path
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders whose project this may be, nearest first."""
+        return list(dict.fromkeys((*self.inside, self.root)))
+
+
+def place_of(folder: Path) -> Place:
+    passed: list[Path] = []
+    for each in _up_to_ceilings(folder):
+        passed.append(each)
+        if is_unfit(each):
+            break
+        if root := _root_of_tree(each):
+            return Place(tuple(passed), root)
+    return Place((folder,), folder)
+
+
+def is_unfit(folder: Path) -> bool:
+    """Whether a folder is too wide for one project: the home folder, where dotfiles may have a repository, or above."""
+    home = Path(os.path.realpath(Path("~").expanduser()))
+    return folder == folder.parent or folder in (home, *home.parents)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What we wrote into a project's folder to know it again; `file` tells a copy of it from the same file."""
+
+    id: str
+    file: tuple[int, int]
+
+
+def mark_in(folder: Path) -> Mark | None:
+    try:
+        with (
+            closing(Folder.at(folder)) as top,
+            entered(top, _MARK_PLACE) as inner,
+            inner.open(_MARK_FILE, _MARK_FILE) as handle,
+        ):
+            found, seen = _MARK.fullmatch(handle.read(64)), os.fstat(handle.fileno())
+    except (OSError, InTheWay):
+        return None
+    # Not the device: one folder under two mounts may have two.
+    return Mark(found[1].decode(), (seen.st_ino, seen.st_ctime_ns)) if found else None
+
+
+def new_mark() -> str:
+    return secrets.token_hex(16)
+
+
+def leave_mark(folder: Path, mark: str) -> None:
+    """Replace the mark in a folder, where Git ignores it. A folder that cannot be written to gets none."""
+    with suppress(OSError, InTheWay), closing(Folder.at(folder)) as top, entered(top, _MARK_PLACE, make=True) as inner:
+        for name, content in ((".gitignore", b"*\n"), (_MARK_FILE, f"{mark}\n".encode())):
+            with suppress(FileNotFoundError):
+                os.unlink(inner.name(name), dir_fd=inner.fd)
+            with inner.open(name, name, os.O_RDWR | os.O_CREAT | os.O_EXCL) as handle:
+                handle.write(content)
+
+
+def _up_to_ceilings(folder: Path) -> Iterator[Path]:
+    """Yield a folder and those above it, as far as Git would look."""
+    named = os.environ.get("GIT_CEILING_DIRECTORIES", "").split(os.pathsep)
+    ceilings = {os.path.realpath(each) for each in named if each}
+    yield folder
+    for each in folder.parents:
+        if str(each) in ceilings:
+            return
+        yield each
+
+
+def _root_of_tree(top: Path) -> Path | None:
+    """Return the root of the repository whose working tree a folder is the top of; None where it is of none."""
+    git = top / ".git"
+    try:
+        if stat.S_ISDIR(git.stat().st_mode):
+            return top if _has_head(git) else None
+        line = _line(top, ".git")
+    except (OSError, InTheWay):
+        return None
+    return _main_root(top, Path(os.path.realpath(top / line[7:].strip()))) if line.startswith("gitdir:") else None
+
+
+def _main_root(top: Path, git: Path) -> Path:
+    """Return the root of the repository that a worktree was made from; the folder itself where it is no worktree.
+
+    The repository has to know the worktree: anyone can write a file that names a repository of another.
+    """
+    try:
+        common = Path(os.path.realpath(git / _line(git, "commondir")))
+        known = Path(os.path.realpath(git / _line(git, "gitdir")))
+    except (OSError, InTheWay):
+        return top  # a submodule, or a repository that is kept elsewhere
+    was_moved = not known.exists()
+    if not _has_head(common) or not (known == top / ".git" or was_moved):
+        return top
+    return common.parent if common.name.startswith(".") else common
+
+
+def _has_head(git: Path) -> bool:
+    """Whether a folder is one of Git's; an empty `.git` is nothing. Raises OSError."""
+    with suppress(FileNotFoundError):
+        mode = (git / "HEAD").lstat().st_mode
+        return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
+    return False
+
+
+def _line(folder: Path, name: str) -> str:
+    """Return the first line of a plain file, a path. Raises OSError, InTheWay."""
+    with closing(Folder.at(folder)) as top:
+        raw = top.read(name, name, _LINE_LIMIT)
+    return os.fsdecode(raw.partition(b"\n")[0].partition(b"\x00")[0]).strip()
