@@ -17,7 +17,7 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
 from orchestrator_site.kernel import errors
-from orchestrator_site.kernel.errors import NotFound, OrchestratorError
+from orchestrator_site.kernel.errors import NotFound
 from orchestrator_site.rest.problems import TITLES, unknown_address
 from orchestrator_site.tokens.api import TokenViews
 from tasks.api.events import EventViews
@@ -60,7 +60,7 @@ class ProblemType(APIView):
 
     def get(self, request: Request, code: str) -> Response:
         """Explain a code."""
-        kinds = {each.code: each for each in OrchestratorError.__subclasses__() if each.__module__ == errors.__name__}
+        kinds = {each.code: each for each in vars(errors).values() if isinstance(each, type) and "code" in vars(each)}
         if code not in kinds:
             raise NotFound(f"No problem {code[:40]!r}.", details={"allowed": sorted(kinds)})
         about = " ".join((kinds[code].__doc__ or "").split())

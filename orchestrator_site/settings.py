@@ -96,7 +96,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "orchestrator_site.web.middleware.BusyPage",
+    "orchestrator_site.web.middleware.Commits",
 ]
 
 ROOT_URLCONF = "orchestrator_site.urls"
@@ -144,6 +144,8 @@ def _database() -> dict[str, object]:
         config["ENGINE"] = "orchestrator_site.kernel.sqlite"
         config["OPTIONS"] = SQLITE_OPTIONS
         config["TEST"] = {"NAME": str(ORCHESTRATOR_HOME / "test.sqlite3")}
+    elif config["ENGINE"] == "django.db.backends.postgresql":
+        config["ENGINE"] = "orchestrator_site.kernel.postgresql"
     config["CONN_MAX_AGE"] = 60
     config["CONN_HEALTH_CHECKS"] = True  # or each thread's next request fails after PostgreSQL restarts
     return config

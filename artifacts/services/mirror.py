@@ -121,6 +121,8 @@ def _remove_gone(root: Root, placed: list[PlacedFile], known: Manifest, report: 
                 report.removed += 1
         except InTheWay:
             pass  # it is not ours any more
+        except UnicodeEncodeError:
+            pass  # this locale never wrote it
         except OSError as error:
             report.problems.append(f"{file}: it could not be removed: {error.strerror}")
             continue
@@ -129,7 +131,7 @@ def _remove_gone(root: Root, placed: list[PlacedFile], known: Manifest, report: 
 
 def _is_unchanged(root: Root, placed: PlacedFile) -> bool:
     """Whether a file has the right size and time, which is all that can be seen without reading it."""
-    with suppress(InTheWay, OSError):
+    with suppress(InTheWay, OSError, UnicodeEncodeError):
         if found := root.stat(placed.file):
             return (found.st_size, found.st_mtime_ns) == (placed.version.size_bytes, time_ns_of(placed.version))
     return False

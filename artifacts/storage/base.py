@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator_site.kernel.errors import Transient
+from orchestrator_site.kernel.errors import Unavailable
 
 NAME = re.compile(r"[0-9a-f]{64}-[0-9a-f]{8}")
 
 
-class Unreadable(Transient):
+class Unreadable(Unavailable):
     """The system does not read some bytes; it may read others."""
 
 
@@ -51,7 +51,7 @@ class Stored:
 class ContentStore(Protocol):
     """Keeps bytes under names. What it keeps is durable when `keep` returns.
 
-    Every method raises Transient where the store refuses or cannot be reached.
+    Every method raises ServerFault where the store refuses or cannot be reached.
     """
 
     def keep(self, draft: Path, sha256: str) -> str:

@@ -16,14 +16,14 @@ from pathlib import Path
 from django.conf import settings
 
 from artifacts.storage.base import exactly
-from orchestrator_site.kernel.errors import Conflict, OrchestratorError, Transient
-from orchestrator_site.kernel.files import sync_folder, try_lock
+from orchestrator_site.kernel.errors import Conflict, OrchestratorError, ServerFault, Transient, Unavailable
+from orchestrator_site.kernel.files import Fault, disk_fault, sync_folder, try_lock
 from orchestrator_site.kernel.polling import poll
 
 READ_CHUNK = 256 * 1024
 PATIENCE_SECONDS = 20.0
 POLL_SECONDS = 0.005
-_FULL_NEXT = "Acknowledged bytes are kept. Free disk space or ask the person who runs the server, then continue."
+_KEPT = "Acknowledged bytes are kept."
 
 
 def folder() -> Path:
@@ -58,7 +58,7 @@ def locked(public_id: str) -> Iterator[FileIO]:
 def write(handle: FileIO, offset: int, data: bytes) -> None:
     """Write and sync bytes after the acknowledged ones.
 
-    Raises Transient where the disk refuses; then nothing that was acknowledged has changed.
+    Raises ServerFault where the disk refuses; then nothing that was acknowledged has changed.
     """
     try:
         handle.truncate(offset)  # what a dead process left there
@@ -116,11 +116,10 @@ def require_room(size: int) -> None:
     except OSError as error:
         raise _refused(error) from error
     if free < size + settings.ORCHESTRATOR_KEEP_FREE_BYTES:
-        raise Transient(
+        raise Unavailable(
             f"The server's disk is nearly full: {free:,} bytes are free, {size:,} are needed, and "
             f"{settings.ORCHESTRATOR_KEEP_FREE_BYTES:,} stay free for the site itself.",
-            retry_after_ms=30_000,
-            next=_FULL_NEXT,
+            next=f"{_KEPT} {Fault.FULL.cure}",
         )
 
 
@@ -134,5 +133,7 @@ def names() -> list[str]:
     return sorted(path.name for path in folder().glob("upload_*"))
 
 
-def _refused(error: OSError) -> Transient:
-    return Transient(f"The disk refused: {error.strerror}.", retry_after_ms=5000, next=_FULL_NEXT)
+def _refused(error: OSError) -> ServerFault:
+    fault = disk_fault("The upload cannot go on", error)
+    fault.next = f"{_KEPT} {fault.next}"
+    return fault

@@ -1,11 +1,69 @@
-"""Files that are written whole or not at all, and locks between processes."""
+"""Files that are written whole or not at all, locks between processes, and what a disk refuses."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import shutil
+from enum import Enum
 from io import FileIO
 from pathlib import Path
+
+from django.conf import settings
+
+from orchestrator_site.kernel.commits import unchanged
+from orchestrator_site.kernel.errors import ServerFault, Transient, Unavailable
+
+FULL_BELOW = 1024 * 1024
+"""Bytes; with fewer left SQLite cannot even begin."""
+
+
+class Fault(Enum):
+    """What does not pass by itself; the value says what is wrong."""
+
+    FULL = "the disk of the data folder is full"
+    DENIED = "the data folder, or a file in it, is read-only or belongs to another account"
+    MISSING = "the data folder, or a file in it, is missing, or something else has taken its place"
+    BROKEN = "the disk of the data folder reports errors"
+    DAMAGED = "its file is damaged"
+    NO_SCHEMA = "its tables are missing"
+
+    @property
+    def cure(self) -> str:
+        return f"Ask the person who runs the server to {_CURES[self]}; manage.py doctor shows where."
+
+
+_CURES = {
+    Fault.FULL: "free disk space",
+    Fault.DENIED: "make it writable",
+    Fault.MISSING: "put it back and restart the site",
+    Fault.BROKEN: "look at the disk and the system's log",
+    Fault.DAMAGED: "restore a backup",
+    Fault.NO_SCHEMA: "restart the site, which makes them",
+}
+_ERRNOS = {
+    Fault.FULL: (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    Fault.DENIED: (errno.EACCES, errno.EPERM, errno.EROFS),
+    Fault.MISSING: (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENODEV, errno.ENXIO),
+    Fault.BROKEN: (errno.EIO,),
+}
+
+
+def disk_fault(what: str, error: OSError) -> ServerFault:
+    """Return the error for what the system refused, such as "The artifact cannot be stored"."""
+    for fault, codes in _ERRNOS.items():
+        if error.errno in codes:
+            return Unavailable(f"{what}: {fault.value}.", next=f"{unchanged()} {fault.cure}".strip())
+    why = error.strerror or "the disk refused it"
+    return Transient(f"{what}: {why}.", retry_after_ms=5000, next=f"{unchanged()} Retry later.".strip())
+
+
+def disk_is_full() -> bool:
+    try:
+        return shutil.disk_usage(settings.ORCHESTRATOR_HOME).free < FULL_BELOW
+    except OSError:
+        return False
 
 
 def write_whole(path: Path, content: bytes) -> None:

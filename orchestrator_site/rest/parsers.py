@@ -63,7 +63,7 @@ def read(raw: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Invalid("The body is not a JSON object.", next='Send one, for example {"title": "Better"}.')
     if problems:
-        raise invalid(problems, next="Nothing was changed. Remove these characters.")
+        raise invalid(problems, next="Remove these characters.")
     return found
 
 
