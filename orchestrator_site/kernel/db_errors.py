@@ -6,12 +6,14 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 
 from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.kernel.errors import ServerFault, Transient, Unavailable
-from orchestrator_site.kernel.files import Fault, disk_is_full
+from orchestrator_site.kernel.files import FULL_BELOW, Fault, fault_at
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +50,18 @@ def fault_of(error: BaseException) -> Fault | None:
     if code & 0xFF == sqlite3.SQLITE_ERROR and str(cause).startswith(_NO_TABLE):
         return Fault.NO_SCHEMA
     found = _SQLITE.get(code & 0xFF)
-    return Fault.FULL if found is Fault.BROKEN and disk_is_full() else found
+    # SQLite says only that it could not: the folder shows why.
+    return (fault_of_data() or found) if found in (Fault.BROKEN, Fault.MISSING) else found
+
+
+def fault_of_data(*, keep_free: int = FULL_BELOW) -> Fault | None:
+    """Return what is wrong with the data folder, or with the folder of an SQLite database."""
+    found = fault_at(Path(settings.ORCHESTRATOR_HOME), keep_free=keep_free)
+    database = settings.DATABASES["default"]
+    if found or not database["ENGINE"].endswith("sqlite"):
+        return found
+    file = Path(database["NAME"])
+    return fault_at(file.parent, file, keep_free=keep_free) if file.is_absolute() else None
 
 
 def refusal_of(error: BaseException) -> ServerFault | None:

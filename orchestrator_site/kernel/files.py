@@ -10,8 +10,6 @@ from enum import Enum
 from io import FileIO
 from pathlib import Path
 
-from django.conf import settings
-
 from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.kernel.errors import ServerFault, Transient, Unavailable
 
@@ -59,11 +57,18 @@ def disk_fault(what: str, error: OSError) -> ServerFault:
     return Transient(f"{what}: {why}.", retry_after_ms=5000, next=f"{unchanged()} Retry later.".strip())
 
 
-def disk_is_full() -> bool:
+def fault_at(folder: Path, file: Path | None = None, *, keep_free: int = FULL_BELOW) -> Fault | None:
+    """Return what keeps a folder, and a file in it that may not be there yet, from being used."""
+    if not os.path.isdir(folder) or (file is not None and os.path.lexists(file) and not os.path.isfile(file)):  # noqa: PTH112, PTH113 - these never raise
+        return Fault.MISSING
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return Fault.DENIED
+    if file is not None and os.path.lexists(file) and not os.access(file, os.R_OK | os.W_OK):
+        return Fault.DENIED
     try:
-        return shutil.disk_usage(settings.ORCHESTRATOR_HOME).free < FULL_BELOW
+        return Fault.FULL if shutil.disk_usage(folder).free < keep_free else None
     except OSError:
-        return False
+        return Fault.BROKEN
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -23,6 +23,8 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from orchestrator_site.asgi.database import in_thread
+from orchestrator_site.kernel.db_errors import refusal_of
+from orchestrator_site.kernel.errors import Transient
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.mcp.metering import LAST_FLUSH_SECONDS
 from orchestrator_site.mcp.server import Bridge
@@ -91,9 +93,10 @@ class HttpBridge:
         except TokenError as error:
             await _send_error(send, error.status, "forbidden", error.message, error.headers)
             return
-        except DatabaseError:
+        except DatabaseError as error:
             logger.exception("An access token could not be checked.")
-            await _send_error(send, 503, "transient", "The database is not available; retry.", {"Retry-After": "1"})
+            refusal = refusal_of(error) or Transient("The database is not available.")
+            await _send_error(send, 503, refusal.code, f"{refusal.message} {refusal.next}", {"Retry-After": "1"})
             return
         # The transport serves a session only to the credential that opened it.
         credential = AccessToken(token="", client_id=principal.token_id, scopes=[], subject=str(principal.user_id))
