@@ -60,7 +60,8 @@ class ProblemType(APIView):
 
     def get(self, request: Request, code: str) -> Response:
         """Explain a code."""
-        kinds = {each.code: each for each in vars(errors).values() if isinstance(each, type) and "code" in vars(each)}
+        classes = [each for each in vars(errors).values() if isinstance(each, type)]
+        kinds = {each.code: each for each in classes if issubclass(each, OrchestratorError) and "code" in vars(each)}
         if code not in kinds:
             raise NotFound(f"No problem {code[:40]!r}.", details={"allowed": sorted(kinds)})
         about = " ".join((kinds[code].__doc__ or "").split())

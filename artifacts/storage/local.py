@@ -13,7 +13,8 @@ from django.conf import settings
 
 from artifacts.models import Content
 from artifacts.storage.base import NAME, Readable, Stored, Unreadable, new_name, place_of
-from orchestrator_site.kernel.files import disk_fault, sync_folder
+from orchestrator_site.kernel.durability import sync_commits
+from orchestrator_site.kernel.files import disk_fault, make_folder, sync_folder
 
 _DRAFT = re.compile(r"\d+\.[0-9a-f]{16}")
 
@@ -59,7 +60,7 @@ class Draft:
     def __init__(self) -> None:
         self.path = drafts() / f"{os.getpid()}.{secrets.token_hex(8)}"
         with storing():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             self._handle = self.path.open("xb")
 
     def write(self, data: bytes | bytearray) -> None:
@@ -103,6 +104,7 @@ class LocalStore:
 
     def remove(self, name: str) -> None:
         with storing():
+            sync_commits()
             (self._folder / place_of(name)).unlink(missing_ok=True)
 
     def put_aside(self, name: str) -> None:
@@ -129,6 +131,6 @@ def _files(paths: Iterable[Path], pattern: re.Pattern[str]) -> Iterator[Stored]:
 
 
 def _move(path: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     path.replace(target)
     sync_folder(target.parent)

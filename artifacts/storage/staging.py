@@ -16,8 +16,9 @@ from pathlib import Path
 from django.conf import settings
 
 from artifacts.storage.base import exactly
+from orchestrator_site.kernel.durability import sync_commits
 from orchestrator_site.kernel.errors import Conflict, OrchestratorError, ServerFault, Transient, Unavailable
-from orchestrator_site.kernel.files import Fault, disk_fault, sync_folder, try_lock
+from orchestrator_site.kernel.files import Fault, disk_fault, make_folder, sync_folder, try_lock
 from orchestrator_site.kernel.polling import poll
 
 READ_CHUNK = 256 * 1024
@@ -43,7 +44,7 @@ def locked(public_id: str) -> Iterator[FileIO]:
     refuses.
     """
     try:
-        folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder(), 0o700)
         file = os.open(path_of(public_id), os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
     except OSError as error:
         raise _refused(error) from error
@@ -111,7 +112,7 @@ def lost(public_id: str) -> OrchestratorError:
 def require_room(size: int) -> None:
     """Check that the disk has space for so many bytes, and for what the site itself needs. Raises Transient."""
     try:
-        folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder(), 0o700)
         free = shutil.disk_usage(folder()).free
     except OSError as error:
         raise _refused(error) from error
@@ -126,6 +127,7 @@ def require_room(size: int) -> None:
 def discard(public_id: str) -> None:
     """Remove the file of an upload that has ended; the next sweep retries what fails."""
     with suppress(OSError):
+        sync_commits()
         path_of(public_id).unlink(missing_ok=True)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection
 
 from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.kernel.errors import ServerFault, Transient, Unavailable
@@ -57,10 +57,9 @@ def fault_of(error: BaseException) -> Fault | None:
 def fault_of_data(*, keep_free: int = FULL_BELOW) -> Fault | None:
     """Return what is wrong with the data folder, or with the folder of an SQLite database."""
     found = fault_at(Path(settings.ORCHESTRATOR_HOME), keep_free=keep_free)
-    database = settings.DATABASES["default"]
-    if found or not database["ENGINE"].endswith("sqlite"):
+    if found or connection.vendor != "sqlite":
         return found
-    file = Path(database["NAME"])
+    file = Path(str(connection.settings_dict["NAME"]))
     return fault_at(file.parent, file, keep_free=keep_free) if file.is_absolute() else None
 
 

@@ -92,6 +92,15 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder whose name, and those of the folders above it, survive a power cut. Raises OSError."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode, exist_ok=True)
+    sync_folder(folder.parent)
+
+
 def try_lock(file: FileIO) -> bool:
     """Lock a file against other handles, in this process or another. Closing the file frees it, as does a crash."""
     from filelock import lock_descriptor  # imported late: it costs 70 ms of CPU, and few processes ever lock
