@@ -17,7 +17,7 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
 from orchestrator_site.kernel import errors
-from orchestrator_site.kernel.errors import NotFound
+from orchestrator_site.kernel.errors import NotFound, OrchestratorError
 from orchestrator_site.rest.problems import TITLES, unknown_address
 from orchestrator_site.tokens.api import TokenViews
 from tasks.api.events import EventViews
@@ -60,8 +60,10 @@ class ProblemType(APIView):
 
     def get(self, request: Request, code: str) -> Response:
         """Explain a code."""
-        classes = [each for each in vars(errors).values() if isinstance(each, type)]
-        kinds = {each.code: each for each in classes if issubclass(each, OrchestratorError) and "code" in vars(each)}
+        classes = [
+            each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, OrchestratorError)
+        ]
+        kinds = {each.code: each for each in classes if "code" in vars(each)}
         if code not in kinds:
             raise NotFound(f"No problem {code[:40]!r}.", details={"allowed": sorted(kinds)})
         about = " ".join((kinds[code].__doc__ or "").split())
