@@ -12,8 +12,8 @@ from django.http import HttpResponse
 from django.template.loader import render_to_string
 
 from orchestrator_site.asgi.streamed_body import Receive, Send, StreamedBody
+from orchestrator_site.kernel.bodies import LARGE_BODY
 from orchestrator_site.kernel.errors import TooLarge
-from orchestrator_site.rest.parsers import LARGE_BODY
 from orchestrator_site.rest.problems import understood
 
 UPLOADS = "/api/v1/uploads/"

@@ -16,19 +16,20 @@ from django.http.request import split_domain_port, validate_host
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.server.mcpserver import Context
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from orchestrator_site.asgi.database import in_thread
+from orchestrator_site.asgi.whole_body import BodyError, whole_body
+from orchestrator_site.kernel.bodies import LARGE_BODY
 from orchestrator_site.kernel.db_errors import refusal_of
 from orchestrator_site.kernel.errors import Transient
 from orchestrator_site.kernel.identity import Principal
+from orchestrator_site.mcp.http_sessions import SESSION_HEADER, Sessions
 from orchestrator_site.mcp.metering import LAST_FLUSH_SECONDS
 from orchestrator_site.mcp.server import Bridge
-from orchestrator_site.mcp.stdio.framing import LINE_LIMIT
 from orchestrator_site.tokens.bearer import TokenError, authenticate, bearer_of, recent_principal
 from tasks.services import sessions
 from tasks.services.caller import Caller
@@ -36,7 +37,6 @@ from tasks.services.caller import Caller
 logger = logging.getLogger(__name__)
 
 PATH = "/mcp"
-SESSION_HEADER = "mcp-session-id"
 PRINCIPAL = "orchestrator.principal"
 """Where the ASGI scope of a request holds its principal."""
 MAX_SESSIONS = 1000
@@ -62,11 +62,11 @@ class HttpBridge:
         self.events = bridge.events
         self._bridge = bridge
         self._stream_check_seconds = stream_check_seconds
-        self._manager = StreamableHTTPSessionManager(
+        self._manager = Sessions(
             bridge.lowlevel,
             max_sessions=max_sessions,
             session_idle_timeout=idle_seconds,
-            max_request_body_size=LINE_LIMIT,
+            max_request_body_size=LARGE_BODY,
             **options,
         )
         self._threads = anyio.CapacityLimiter(AUTH_THREADS)
@@ -104,10 +104,25 @@ class HttpBridge:
         if scope["method"] == "DELETE":
             await self._delete_session(scope, receive, send)
             return
-        response = _Response(send)
-        async with self._until_token_ends(scope, headers):
-            await self._manager.handle_request(scope, receive, response)
-        await response.end()
+        try:
+            async with self._body(scope, receive, headers) as body:
+                response = _Response(send)
+                async with self._until_token_ends(scope, headers):
+                    await self._manager.handle_request(scope, body, response)
+                await response.end()
+        except Transient as refused:  # too many streams
+            await _send_error(send, refused.status, refused.code, refused.message, {"Retry-After": "10"})
+        except BodyError as refused:
+            why, more = refused.error, {"Connection": "close"}
+            await _send_error(send, refused.status, why.code, why.message, more, details=why.details)
+
+    @asynccontextmanager
+    async def _body(self, scope: Scope, receive: Receive, headers: Headers) -> AsyncIterator[Receive]:
+        if scope["method"] != "POST":
+            yield receive
+            return
+        async with whole_body(receive, headers) as body:
+            yield body
 
     async def _principal(self, scope: Scope, headers: Headers) -> Principal:
         address = (scope.get("client") or ("",))[0]
@@ -122,10 +137,12 @@ class HttpBridge:
         if scope["method"] != "GET" and headers.get("mcp-method") != "subscriptions/listen":
             yield
             return
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._end_with_token, scope, headers, tasks.cancel_scope)
-            yield
-            tasks.cancel_scope.cancel()
+        self.events.shares.require_free(scope[PRINCIPAL].token_id)
+        with self.events.shares.share(scope[PRINCIPAL].token_id):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._end_with_token, scope, headers, tasks.cancel_scope)
+                yield
+                tasks.cancel_scope.cancel()
 
     async def _end_with_token(self, scope: Scope, headers: Headers, stream: anyio.CancelScope) -> None:
         while True:
@@ -185,8 +202,17 @@ def _address_error(headers: Headers, scheme: str) -> tuple[int, str, str] | None
     return None
 
 
-async def _send_error(send: Send, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
-    error = {"code": -32600, "message": message, "data": {"code": code, "message": message}}
+async def _send_error(
+    send: Send,
+    status: int,
+    code: str,
+    message: str,
+    headers: dict[str, str] | None = None,
+    *,
+    details: dict[str, Any] | None = None,
+) -> None:
+    data = {"code": code, "message": message, **({"details": details} if details else {})}
+    error = {"code": -32600, "message": message, "data": data}
     body = json.dumps({"jsonrpc": "2.0", "id": None, "error": error}).encode()
     sent = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()]
