@@ -8,11 +8,12 @@ from pathlib import Path
 from django.conf import settings
 
 from artifacts.search import time_limit
-from orchestrator_site.asgi import shares, streamed_body, whole_body
+from orchestrator_site.asgi import shares, site, streamed_body, whole_body
 from orchestrator_site.kernel import bodies
 from orchestrator_site.mcp import http, http_sessions, server
 from orchestrator_site.rest import parsers
 from orchestrator_site.tokens import bearer
+from orchestrator_site.up import http_protocol
 from tasks.api import event_stream
 
 SECURITY = Path(__file__).resolve().parent.parent.parent / "docs" / "security.md"
@@ -32,6 +33,10 @@ LIMITS = {
     "large ones at once": f"{bodies.LARGE_AT_ONCE}",
     "time for one to arrive": f"{whole_body.BODY_SECONDS:g} s",
     "pause in one": f"{streamed_body.STALLED_SECONDS:g} s",
+    "any body without credentials": mib(bodies.SMALL_BODY),
+    "pace of a larger one": f"{site.SLOWEST // 1024} KiB/s",
+    "time for the headers of a request": f"{http_protocol.HEADER_SECONDS:g} s",
+    "open connections": f"{http_protocol.MOST_CONNECTIONS:,}",
     "artifact in one call": mib(settings.ORCHESTRATOR_MAX_DELIVERY_BYTES),
     "upload": mib(settings.ORCHESTRATOR_MAX_UPLOAD_BYTES),
     "sessions of the bridge": f"{http.MAX_SESSIONS:,}",
