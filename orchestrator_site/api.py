@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import include, path, re_path
@@ -85,7 +86,7 @@ def schema(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    return render(request, "api/docs.html")
+    return render(request, "api/docs.html", {"csrf_cookie": settings.CSRF_COOKIE_NAME})
 
 
 tokens = SimpleRouter(trailing_slash=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from artifacts.search import time_limit
+from orchestrator_site.accounts import forms
 from orchestrator_site.asgi import shares, site, streamed_body, whole_body
 from orchestrator_site.kernel import bodies
 from orchestrator_site.mcp import http, http_sessions, server
@@ -47,6 +48,8 @@ LIMITS = {
     "long calls at once": f"{server.LONG_CALL_THREADS}",
     "time of a search": f"{time_limit.SEARCH_SECONDS:g} s",
     "invalid tokens of an address": f"{bearer.FAILURES} in {bearer.WINDOW_SECONDS:g} s",
+    "wrong passwords of an address, and for a name": f"{forms.FAILURES} in {forms.WINDOW_SECONDS:g} s",
+    "session of a person": f"{settings.SESSION_COOKIE_AGE // 86_400} days",
 }
 
 
