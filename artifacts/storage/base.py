@@ -21,7 +21,7 @@ NAME = re.compile(r"[0-9a-f]{64}-[0-9a-f]{8}")
 
 
 class Unreadable(Unavailable):
-    """The system does not read some bytes; it may read others."""
+    """The system does not read some bytes until a person does something about it; it may read others."""
 
 
 class Readable(Protocol):

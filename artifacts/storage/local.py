@@ -14,6 +14,7 @@ from django.conf import settings
 from artifacts.models import Content
 from artifacts.storage.base import NAME, Readable, Stored, Unreadable, new_name, place_of
 from orchestrator_site.kernel.durability import sync_commits
+from orchestrator_site.kernel.errors import Transient
 from orchestrator_site.kernel.files import disk_fault, make_folder, sync_folder
 
 _DRAFT = re.compile(r"\d+\.[0-9a-f]{16}")
@@ -44,13 +45,15 @@ def storing() -> Iterator[None]:
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Turn OSError into Unreadable, except FileNotFoundError."""
+    """Turn OSError into Unreadable, or Transient where it passes, except FileNotFoundError."""
     try:
         yield
     except FileNotFoundError:
         raise
     except OSError as error:
         fault = disk_fault("The stored artifact cannot be read", error)
+        if isinstance(fault, Transient):
+            raise fault from error
         raise Unreadable(fault.message, next=fault.next) from error
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.middleware import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.functional import SimpleLazyObject
 
 KEY = "origin"
 
@@ -22,10 +25,14 @@ def bind(*, request: HttpRequest, **_: Any) -> None:
 class BoundSession(MiddlewareMixin):
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         """Ignore a session from another origin. It goes on where it began."""
-        bound = request.session.get(KEY)
-        if bound is not None and bound != _origin_of(request):
-            request.user = AnonymousUser()
+        request.user = SimpleLazyObject(lambda: _user_of(request))  # type: ignore[assignment]  # as Django does
         return None
+
+
+def _user_of(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
+    if request.session.get(KEY) in (None, _origin_of(request)):
+        return get_user(request)
+    return AnonymousUser()
 
 
 def _origin_of(request: HttpRequest) -> str:

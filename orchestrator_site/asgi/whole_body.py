@@ -43,8 +43,10 @@ async def whole_body(receive: Receive, headers: Any) -> AsyncIterator[Receive]:
                 if len(raw) > bodies.SMALL_BODY and not holds:
                     holds = await _place()
                 is_whole = await _take(receive, raw)
-        await _check(bytes(raw))
-        yield _replayed(raw, receive)
+        left = [bytes(raw)]  # each copy of a large one counts
+        raw.clear()
+        await _check(left[0])
+        yield _replayed(left, receive)
     except TimeoutError as error:
         raise BodyError(408, Transient("The body did not arrive in time.")) from error
     finally:
@@ -94,10 +96,10 @@ def _too_large(excess: bodies.Excess) -> BodyError:
     return BodyError(413, TooLarge(f"The body has {excess}.", details=dict(excess.limit)))
 
 
-def _replayed(raw: bytearray, receive: Receive) -> Receive:
-    parts = [{"type": "http.request", "body": bytes(raw), "more_body": False}]
-
+def _replayed(left: list[bytes], receive: Receive) -> Receive:
     async def replay() -> Any:
-        return parts.pop() if parts else await receive()
+        if not left:
+            return await receive()
+        return {"type": "http.request", "body": left.pop(), "more_body": False}
 
     return replay
