@@ -31,17 +31,12 @@ _TAKEN = (manifest.NAME, _ABOUT, _IGNORED)
 
 
 def mirror_now(project_id: int) -> None:
-    """Bring the mirror of a project up to date, if it has one. Problems are logged, and left to the job."""
+    """Bring the mirror of a project up to date, if it has one. Raises Conflict where files are missing, and as `mirror` does."""
     project = Project.objects.filter(pk=project_id).first()
     if project is None or not project.settings.get("mirror"):
         return
-    try:
-        report = mirror(project=project)
-    except OrchestratorError as error:
-        logger.warning("The mirror of project %s was not written: %s", project.slug, error.message)
-        return
-    for problem in report.problems:
-        logger.warning("The mirror of project %s lacks a file: %s", project.slug, problem)
+    if problems := mirror(project=project).problems:
+        raise Conflict(f"The mirror of project {project.slug} lacks files: {'; '.join(problems)}.")
 
 
 def mirror_all() -> str:

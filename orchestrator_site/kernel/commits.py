@@ -20,7 +20,12 @@ class Call:
     """One call of one caller: whether a transaction of it may be committed, and which duties after that failed."""
 
     may_have_committed: bool = False
-    warnings: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    """The jobs that do later what failed."""
+
+    @property
+    def warnings(self) -> list[str]:
+        return [f"It is done, but what {job} does failed; the job does it again soon." for job in self.failed]
 
 
 _current: ContextVar[Call | None] = ContextVar("call", default=None)
@@ -49,14 +54,19 @@ def unchanged() -> str:
 
 
 def after_commit(duty: Callable[[], object], *, repeated_by: str) -> None:
-    """Run a duty after the transaction. If it fails, the job `repeated_by` does it later, and the answer says so."""
+    """Run a duty after the transaction. If it fails, the job `repeated_by` does it later, and the answer says so.
+
+    Further duties of that job are left to it too: a database that is locked for long would delay each of them.
+    """
 
     def run() -> None:
+        call = _current.get() or Call()
+        if repeated_by in call.failed:
+            return
         try:
             duty()
         except Exception:  # the outermost edge: what is committed stays done, whatever follows it
             logger.exception("What follows a commit failed; the job %s does it later.", repeated_by)
-            if call := _current.get():
-                call.warnings.append(f"It is done, but {repeated_by} failed and is repeated by the site's jobs.")
+            call.failed.append(repeated_by)
 
     transaction.on_commit(run)

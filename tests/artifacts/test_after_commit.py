@@ -14,7 +14,8 @@ from django.urls import reverse
 
 from artifacts.jobs import index_search
 from artifacts.models import SearchBacklog
-from orchestrator_site.kernel.commits import UNCHANGED
+from artifacts.search import index
+from orchestrator_site.kernel.commits import UNCHANGED, watched
 from tasks.choices import Status
 from tasks.models import Project, Task
 from tests.assistants import Assistant, completion
@@ -67,6 +68,25 @@ def test_a_delivery_whose_mirror_fails_is_done_with_a_warning(
     monkeypatch.setattr("artifacts.services.mirror.mirror", fails(error))
     answer = ada.complete(task, file_paths=["übersicht/★.md"])
     assert (answer["status"], len(answer["warnings"])) == (Status.COMPLETED, 1)
+
+
+def test_a_mirror_that_lacks_a_file_is_a_warning(ada: Assistant, task: str) -> None:
+    Project.objects.update(settings={"mirror": True})
+    (ada.folder / ".task_orchestrator").write_text("in the way")
+    assert len(ada.complete(task, file_paths=["a.md"])["warnings"]) == 1
+
+
+def test_duties_of_one_kind_are_tried_once(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def fails_after_noting(owner: int) -> None:
+        tried.append(owner)
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr("artifacts.search.index.catch_up_with", fails_after_noting)
+    with watched() as call:
+        index._index_later([1, 3, 5])
+    assert (tried, call.failed) == ([1], ["index_search"])
 
 
 def test_a_commit_whose_staged_bytes_stay_is_done_with_a_warning(
