@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from django.db import transaction
 from django.dispatch import receiver
 
 from artifacts.search.index import index_tasks
 from artifacts.services.mirror import mirror_now
 from artifacts.services.review_comments import take_comments
+from orchestrator_site.kernel.commits import after_commit
 from orchestrator_site.kernel.signals import project_files_changed, tasks_changed, verdict_given
 from tasks.models import Project, Task
 
@@ -25,7 +25,7 @@ def update_search(*, tasks: Sequence[Task], renamed: bool, **_: Any) -> None:
 def update_mirror(*, project: Project, **_: Any) -> None:
     """Write the mirror after the commit: files are slow, and a rollback must leave none."""
     if project.settings.get("mirror"):
-        transaction.on_commit(partial(mirror_now, project.pk), robust=True)
+        after_commit(partial(mirror_now, project.pk), repeated_by="mirror_artifacts")
 
 
 @receiver(verdict_given)

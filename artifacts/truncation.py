@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from artifacts.models import Kind, Upload, UploadState
 from artifacts.storage import staging
-from orchestrator_site.kernel.errors import Conflict, Transient
+from orchestrator_site.kernel.errors import Conflict, ServerFault
 from orchestrator_site.kernel.text import shortened
 
 QUOTED = 40
@@ -90,7 +90,7 @@ def _of_upload(upload: Upload, kind: str) -> str | None:
         return None
     try:
         text = b"".join(staging.chunks(upload.public_id, upload.received)).decode()
-    except (UnicodeDecodeError, Conflict, Transient):  # binary, just delivered by another call, or unreadable
+    except (UnicodeDecodeError, Conflict, ServerFault):  # binary, just delivered by another call, or unreadable
         return None
     fact = warning_of(text, kind=kind if upload.kind == Kind.GENERAL else upload.kind, paths=upload.paths)
     return fact and f"{shortened(upload.paths[0] if upload.paths else upload.public_id, 80)}: {fact}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
-from django_q.models import Schedule
+from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
 from maintenance.registry import MINUTE, Job, jobs
@@ -46,6 +47,16 @@ def run_soon(name: str) -> None:
     """Queue a job to run as soon as a worker is free, whatever its schedule says. Raises NotFound."""
     job = get_job(name)
     async_task(RUNNER, job.name, q_options=_options(job))
+
+
+def follow_the_clock() -> None:
+    """Bring forward what a clock that was set back has put off: nothing waits for longer than its own interval."""
+    now = timezone.now()
+    for row in _rows():
+        if row.next_run > now + timedelta(minutes=row.minutes) + MINUTE:
+            Schedule.objects.filter(pk=row.pk, next_run=row.next_run).update(next_run=now)
+    latest = now + timedelta(seconds=settings.Q_CLUSTER["retry"]) + MINUTE
+    OrmQ.objects.filter(lock__gt=latest).update(lock=now)
 
 
 def _wanted() -> dict[str, Columns]:

@@ -7,9 +7,12 @@ from django.contrib.admin.models import LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from orchestrator_site.accounts.forms import AdminSignInForm
 from orchestrator_site.models import AccessToken, SignInLink
 from orchestrator_site.tokens.service import revoke_token
 from orchestrator_site.web.admin import ReadOnlyAdmin
+
+admin.site.login_form = AdminSignInForm
 
 
 @admin.register(SignInLink)

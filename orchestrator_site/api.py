@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import include, path, re_path
@@ -60,7 +61,10 @@ class ProblemType(APIView):
 
     def get(self, request: Request, code: str) -> Response:
         """Explain a code."""
-        kinds = {each.code: each for each in OrchestratorError.__subclasses__() if each.__module__ == errors.__name__}
+        classes = [
+            each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, OrchestratorError)
+        ]
+        kinds = {each.code: each for each in classes if "code" in vars(each)}
         if code not in kinds:
             raise NotFound(f"No problem {code[:40]!r}.", details={"allowed": sorted(kinds)})
         about = " ".join((kinds[code].__doc__ or "").split())
@@ -82,7 +86,7 @@ def schema(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    return render(request, "api/docs.html")
+    return render(request, "api/docs.html", {"csrf_cookie": settings.CSRF_COOKIE_NAME})
 
 
 tokens = SimpleRouter(trailing_slash=False)

@@ -5,6 +5,7 @@ Every variable is listed in docs/settings.md.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -65,6 +66,7 @@ def _secret_key() -> str:
     return path.read_text().strip()
 
 
+ORCHESTRATOR_TLS = env.bool("ORCHESTRATOR_TLS", default=False)
 DEBUG = env.bool("ORCHESTRATOR_DEBUG", default=False)
 SECRET_KEY = env.str("ORCHESTRATOR_SECRET_KEY", default="") or _secret_key()
 ALLOWED_HOSTS = env.list("ORCHESTRATOR_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -94,9 +96,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "orchestrator_site.accounts.origin.BoundSession",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "orchestrator_site.web.middleware.BusyPage",
+    "orchestrator_site.web.middleware.Commits",
 ]
 
 ROOT_URLCONF = "orchestrator_site.urls"
@@ -119,12 +122,17 @@ TEMPLATES = [
     },
 ]
 
+# What a power failure may cost (docs/running.md): nothing with `full`, the last seconds with `normal`.
+ORCHESTRATOR_SYNCHRONOUS = env.str("ORCHESTRATOR_SYNCHRONOUS", default="full").lower()
+if ORCHESTRATOR_SYNCHRONOUS not in ("full", "normal"):
+    raise ImproperlyConfigured("ORCHESTRATOR_SYNCHRONOUS must be full or normal.")
+
 # IMMEDIATE takes the write lock when a transaction begins, so a transaction that reads and then writes waits its
 # turn instead of failing with "database is locked"; WAL lets readers continue.
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
-    "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA temp_store=MEMORY;",
+    "init_command": f"PRAGMA journal_mode=WAL;PRAGMA synchronous={ORCHESTRATOR_SYNCHRONOUS};PRAGMA temp_store=MEMORY;",
 }
 
 
@@ -144,6 +152,8 @@ def _database() -> dict[str, object]:
         config["ENGINE"] = "orchestrator_site.kernel.sqlite"
         config["OPTIONS"] = SQLITE_OPTIONS
         config["TEST"] = {"NAME": str(ORCHESTRATOR_HOME / "test.sqlite3")}
+    elif config["ENGINE"] == "django.db.backends.postgresql":
+        config["ENGINE"] = "orchestrator_site.kernel.postgresql"
     config["CONN_MAX_AGE"] = 60
     config["CONN_HEALTH_CHECKS"] = True  # or each thread's next request fails after PostgreSQL restarts
     return config
@@ -194,6 +204,12 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "DENY"
+# Browsers send cookies to every port of a host, so each site has names of its own.
+_SITE = hashlib.sha256(str(ORCHESTRATOR_HOME.resolve()).encode(errors="surrogateescape")).hexdigest()[:8]
+_PREFIX = "__Host-" if ORCHESTRATOR_TLS else ""
+SESSION_COOKIE_NAME = f"{_PREFIX}session-{_SITE}"
+CSRF_COOKIE_NAME = f"{_PREFIX}csrf-{_SITE}"
+SESSION_COOKIE_AGE = 7 * 24 * 60 * 60
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 
@@ -225,8 +241,7 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATION_PARAMETERS": False,
 }
 
-# On loopback the site speaks plain HTTP; behind TLS one switch turns on everything that needs it.
-ORCHESTRATOR_TLS = env.bool("ORCHESTRATOR_TLS", default=False)
+# On loopback the site speaks plain HTTP; behind TLS ORCHESTRATOR_TLS turns on everything that needs it.
 SESSION_COOKIE_SECURE = ORCHESTRATOR_TLS
 CSRF_COOKIE_SECURE = ORCHESTRATOR_TLS
 SECURE_SSL_REDIRECT = ORCHESTRATOR_TLS

@@ -1,18 +1,16 @@
 """URLs of the site."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from maintenance.health.views import healthz, readyz
-from orchestrator_site.accounts.views import sign_in_link
+from orchestrator_site.accounts.views import SignIn, sign_in_link
 from orchestrator_site.context_processors import theme
 from orchestrator_site.rest.problems import unknown_address
 from orchestrator_site.sample.views import remove, sample
 from orchestrator_site.tokens import views as token_pages
 
-# Its page also explains how to get a link.
-sign_in = LoginView.as_view(template_name="registration/sign_in.html", redirect_authenticated_user=True)
 handler400 = "orchestrator_site.rest.problems.bad_request"
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -23,7 +21,7 @@ urlpatterns = [
     path("sample/remove/", remove, name="sample-remove"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
-    path("sign-in/", sign_in, name="sign-in"),
+    path("sign-in/", SignIn.as_view(), name="sign-in"),
     path("sign-in/<str:token>/", sign_in_link, name="sign-in-link"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("tokens/", token_pages.tokens, name="tokens"),

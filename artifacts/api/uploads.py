@@ -134,7 +134,7 @@ class UploadViews(TaskApi):
         task = self.task(given["task_id"])
         logical_paths, problems = paths.all_normalised(given.get("file_paths", []))
         if problems:
-            raise invalid(problems, next="Nothing was changed. Fix these and retry.")
+            raise invalid(problems, next="Fix these and retry.")
         actor = self.actor(task.project)
 
         def produce() -> Reply:

@@ -14,6 +14,7 @@ from django.db import connection
 
 from artifacts.search.documents import PARTS
 from artifacts.search.query_parser import Term, without_signs
+from artifacts.search.time_limit import time_limit
 
 START, STOP = "\x02", "\x03"
 """What surrounds hits in a marked text; documents hold neither."""
@@ -166,7 +167,7 @@ def _conditions(within: Within) -> tuple[list[str], list[Any]]:
 
 
 def _rows(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
+    with time_limit(), connection.cursor() as cursor:
         cursor.execute(statement, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows

@@ -18,6 +18,7 @@ from artifacts.search import documents
 from artifacts.search.documents import PARTS, owner_of
 from artifacts.storage import Damaged, Unreadable
 from orchestrator_site.kernel.batch import Batch
+from orchestrator_site.kernel.commits import after_commit
 from tasks.models import Task
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def _index_later(owners: list[int]) -> None:
     """Index artifacts after the transaction."""
     note(owners)
     for owner in owners:
-        transaction.on_commit(partial(catch_up_with, owner), robust=True)
+        after_commit(partial(catch_up_with, owner), repeated_by="index_search")
 
 
 def index_artifact(version: ArtifactVersion, *, task: Task, paths: Sequence[str]) -> None:

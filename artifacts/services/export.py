@@ -102,6 +102,8 @@ def write_file(
         report.problems.append(f"{file}: {what} is damaged or missing in the store")
     except Unreadable as error:
         report.problems.append(f"{file}: {error.message}")
+    except UnicodeEncodeError:
+        report.problems.append(f"{file!a}: the file system of this locale cannot write the name")
     except OSError as error:
         if error.errno in _FULL:
             raise

@@ -32,17 +32,12 @@ _TAKEN = (manifest.NAME, _ABOUT, _IGNORED)
 
 
 def mirror_now(project_id: int) -> None:
-    """Bring the mirror of a project up to date, if it has one. Problems are logged, and left to the job."""
+    """Bring the mirror of a project up to date, if it has one. Raises Conflict for missing files, and as `mirror` does."""
     project = Project.objects.filter(pk=project_id).first()
     if project is None or not project.settings.get("mirror"):
         return
-    try:
-        report = mirror(project=project)
-    except OrchestratorError as error:
-        logger.warning("The mirror of project %s was not written: %s", project.slug, error.message)
-        return
-    for problem in report.problems:
-        logger.warning("The mirror of project %s lacks a file: %s", project.slug, problem)
+    if problems := mirror(project=project).problems:
+        raise Conflict(f"The mirror of project {project.slug} lacks files: {'; '.join(problems)}.")
 
 
 def mirror_all() -> str:
@@ -122,6 +117,8 @@ def _remove_gone(root: Root, placed: list[PlacedFile], known: Manifest, report: 
                 report.removed += 1
         except InTheWay:
             pass  # it is not ours any more
+        except UnicodeEncodeError:
+            pass  # this locale never wrote it
         except OSError as error:
             report.problems.append(f"{file}: it could not be removed: {error.strerror}")
             continue
@@ -130,7 +127,7 @@ def _remove_gone(root: Root, placed: list[PlacedFile], known: Manifest, report: 
 
 def _is_unchanged(root: Root, placed: PlacedFile) -> bool:
     """Whether a file has the right size and time, which is all that can be seen without reading it."""
-    with suppress(InTheWay, OSError):
+    with suppress(InTheWay, OSError, UnicodeEncodeError):
         if found := root.stat(placed.file):
             return (found.st_size, found.st_mtime_ns) == (placed.version.size_bytes, time_ns_of(placed.version))
     return False

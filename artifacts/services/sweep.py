@@ -16,7 +16,7 @@ from artifacts.models import Content
 from artifacts.storage.backends import content_store
 from artifacts.storage.base import Stored
 from artifacts.storage.local import drafts_left, remove_draft
-from orchestrator_site.kernel.errors import Transient
+from orchestrator_site.kernel.errors import ServerFault
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +76,6 @@ def _remove_old(found: Iterable[Stored], remove: Callable[[str], None]) -> int:
         try:
             remove(name)
             removed += 1
-        except Transient as error:
+        except ServerFault as error:
             logger.warning("The orphan %s could not be removed: %s", name, error.message)
     return removed

@@ -187,7 +187,7 @@ def _check_metadata(summary: str, media_type: str, sha256: str, size: int | None
     if size is not None and size < 1:
         problems.append({"at": "expected_size", "problem": "must be 1 or more"})
     if problems:
-        raise invalid(problems, next="Nothing was changed. Fix these and send it again.")
+        raise invalid(problems, next="Fix these and send it again.")
     if size is not None and size > settings.ORCHESTRATOR_MAX_UPLOAD_BYTES:
         raise _too_large(size, settings.ORCHESTRATOR_MAX_UPLOAD_BYTES)
 

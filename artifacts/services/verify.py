@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
+from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -18,6 +19,7 @@ from artifacts.services.sweep import KEEP, is_old, remove_row, unnamed_bytes, un
 from artifacts.storage.backends import content_store
 from artifacts.storage.local import drafts_left, remove_draft
 from artifacts.storage.verify import Examined, State, examine
+from orchestrator_site.kernel.sqlite.check import quick_check
 
 _REPAIRED, _RESTORED = "repaired", "restored from a mirror"
 _PAGE = 50
@@ -52,17 +54,22 @@ class Totals:
 
 
 def verify(*, repair: bool = False, report: Callable[[Finding], object]) -> Totals:
-    """Hash every content, report each problem, and return the totals.
+    """Check the database, hash every content, report each problem, and return the totals.
 
     With `repair`, rows are corrected from good bytes, damaged bytes are put aside and restored from a mirror that has
     them, and what nothing has named for a day is removed. Raises Transient where the store refuses.
     """
     totals = Totals()
-    for finding in chain(_rows(totals, repair), _contents(totals, repair), _unnamed(totals, repair)):
+    for finding in chain(_database(), _rows(totals, repair), _contents(totals, repair), _unnamed(totals, repair)):
         totals.found[finding.what] = totals.found.get(finding.what, 0) + 1
         totals.harms += finding.is_harm
         report(finding)
     return totals
+
+
+def _database() -> Iterator[Finding]:
+    if connection.vendor == "sqlite" and (damage := quick_check(connection)):
+        yield Finding("damaged database", damage[:200], 0, is_harm=True)
 
 
 def _rows(totals: Totals, repair: bool) -> Iterator[Finding]:

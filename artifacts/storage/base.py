@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator_site.kernel.errors import Transient
+from orchestrator_site.kernel.errors import Unavailable
 
 NAME = re.compile(r"[0-9a-f]{64}-[0-9a-f]{8}")
 
 
-class Unreadable(Transient):
-    """The system does not read some bytes; it may read others."""
+class Unreadable(Unavailable):
+    """The system does not read some bytes until a person does something about it; it may read others."""
 
 
 class Readable(Protocol):
@@ -51,7 +51,7 @@ class Stored:
 class ContentStore(Protocol):
     """Keeps bytes under names. What it keeps is durable when `keep` returns.
 
-    Every method raises Transient where the store refuses or cannot be reached.
+    Every method raises ServerFault where the store refuses or cannot be reached.
     """
 
     def keep(self, draft: Path, sha256: str) -> str:

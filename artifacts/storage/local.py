@@ -13,8 +13,9 @@ from django.conf import settings
 
 from artifacts.models import Content
 from artifacts.storage.base import NAME, Readable, Stored, Unreadable, new_name, place_of
+from orchestrator_site.kernel.durability import sync_commits
 from orchestrator_site.kernel.errors import Transient
-from orchestrator_site.kernel.files import sync_folder
+from orchestrator_site.kernel.files import disk_fault, make_folder, sync_folder
 
 _DRAFT = re.compile(r"\d+\.[0-9a-f]{16}")
 
@@ -35,39 +36,34 @@ def path_of(sha256: str) -> Path:
 
 @contextmanager
 def storing() -> Iterator[None]:
-    """Turn OSError into Transient."""
+    """Turn OSError into ServerFault."""
     try:
         yield
     except OSError as error:
-        raise Transient(
-            f"The artifact could not be stored: {error.strerror or 'the disk refused it'}.",
-            retry_after_ms=5000,
-            next="Nothing was changed. Free disk space or ask the person who runs the server, then send it again.",
-        ) from error
+        raise disk_fault("The artifact could not be stored", error) from error
 
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Turn OSError into Unreadable, except FileNotFoundError."""
+    """Turn OSError into Unreadable, or Transient where it passes, except FileNotFoundError."""
     try:
         yield
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise Unreadable(
-            f"The stored artifact cannot be read: {error.strerror or 'the disk refused it'}.",
-            retry_after_ms=5000,
-            next="Try again; if it goes on, ask the person who runs the server to look at ORCHESTRATOR_HOME/content.",
-        ) from error
+        fault = disk_fault("The stored artifact cannot be read", error)
+        if isinstance(fault, Transient):
+            raise fault from error
+        raise Unreadable(fault.message, next=fault.next) from error
 
 
 class Draft:
-    """A file that is being written. Raises Transient where the disk refuses."""
+    """A file that is being written. Raises ServerFault where the disk refuses."""
 
     def __init__(self) -> None:
         self.path = drafts() / f"{os.getpid()}.{secrets.token_hex(8)}"
         with storing():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             self._handle = self.path.open("xb")
 
     def write(self, data: bytes | bytearray) -> None:
@@ -111,6 +107,7 @@ class LocalStore:
 
     def remove(self, name: str) -> None:
         with storing():
+            sync_commits()
             (self._folder / place_of(name)).unlink(missing_ok=True)
 
     def put_aside(self, name: str) -> None:
@@ -137,6 +134,6 @@ def _files(paths: Iterable[Path], pattern: re.Pattern[str]) -> Iterator[Stored]:
 
 
 def _move(path: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     path.replace(target)
     sync_folder(target.parent)

@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from storages.backends.s3 import S3Storage
 
 from artifacts.storage.base import NAME, Readable, Stored, new_name, place_of
+from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.kernel.errors import Transient
 
 _CONFIG = {
@@ -118,6 +119,6 @@ def _fault(why: str) -> Transient:
     return Transient(
         f"The object store of artifacts {why}.",
         retry_after_ms=5000,
-        next="Nothing was changed. Send it again; if it goes on, ask the person who runs the server to look at "
-        "ORCHESTRATOR_CONTENT_URL and the AWS_* variables.",
+        next=f"{unchanged()} Send it again; if it goes on, ask the person who runs the server to look at "
+        "ORCHESTRATOR_CONTENT_URL and the AWS_* variables.".strip(),
     )

@@ -16,14 +16,15 @@ from pathlib import Path
 from django.conf import settings
 
 from artifacts.storage.base import exactly
-from orchestrator_site.kernel.errors import Conflict, OrchestratorError, Transient
-from orchestrator_site.kernel.files import sync_folder, try_lock
+from orchestrator_site.kernel.durability import sync_commits
+from orchestrator_site.kernel.errors import Conflict, OrchestratorError, ServerFault, Transient, Unavailable
+from orchestrator_site.kernel.files import Fault, disk_fault, make_folder, sync_folder, try_lock
 from orchestrator_site.kernel.polling import poll
 
 READ_CHUNK = 256 * 1024
 PATIENCE_SECONDS = 20.0
 POLL_SECONDS = 0.005
-_FULL_NEXT = "Acknowledged bytes are kept. Free disk space or ask the person who runs the server, then continue."
+_KEPT = "Acknowledged bytes are kept."
 
 
 def folder() -> Path:
@@ -43,7 +44,7 @@ def locked(public_id: str) -> Iterator[FileIO]:
     refuses.
     """
     try:
-        folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder(), 0o700)
         file = os.open(path_of(public_id), os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
     except OSError as error:
         raise _refused(error) from error
@@ -58,7 +59,7 @@ def locked(public_id: str) -> Iterator[FileIO]:
 def write(handle: FileIO, offset: int, data: bytes) -> None:
     """Write and sync bytes after the acknowledged ones.
 
-    Raises Transient where the disk refuses; then nothing that was acknowledged has changed.
+    Raises ServerFault where the disk refuses; then nothing that was acknowledged has changed.
     """
     try:
         handle.truncate(offset)  # what a dead process left there
@@ -111,22 +112,22 @@ def lost(public_id: str) -> OrchestratorError:
 def require_room(size: int) -> None:
     """Check that the disk has space for so many bytes, and for what the site itself needs. Raises Transient."""
     try:
-        folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder(), 0o700)
         free = shutil.disk_usage(folder()).free
     except OSError as error:
         raise _refused(error) from error
     if free < size + settings.ORCHESTRATOR_KEEP_FREE_BYTES:
-        raise Transient(
+        raise Unavailable(
             f"The server's disk is nearly full: {free:,} bytes are free, {size:,} are needed, and "
             f"{settings.ORCHESTRATOR_KEEP_FREE_BYTES:,} stay free for the site itself.",
-            retry_after_ms=30_000,
-            next=_FULL_NEXT,
+            next=f"{_KEPT} {Fault.FULL.cure}",
         )
 
 
 def discard(public_id: str) -> None:
     """Remove the file of an upload that has ended; the next sweep retries what fails."""
     with suppress(OSError):
+        sync_commits()
         path_of(public_id).unlink(missing_ok=True)
 
 
@@ -134,5 +135,7 @@ def names() -> list[str]:
     return sorted(path.name for path in folder().glob("upload_*"))
 
 
-def _refused(error: OSError) -> Transient:
-    return Transient(f"The disk refused: {error.strerror}.", retry_after_ms=5000, next=_FULL_NEXT)
+def _refused(error: OSError) -> ServerFault:
+    fault = disk_fault("The upload cannot go on", error)
+    fault.next = f"{_KEPT} {fault.next}"
+    return fault

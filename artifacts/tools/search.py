@@ -46,6 +46,7 @@ class Search(Arguments):
     toolset="artifacts",
     read_only=True,
     idempotent=True,
+    is_long=True,
 )
 def search_tool(caller: Caller, given: Search) -> Answer:
     project = caller.session(given.session_id).project

@@ -30,7 +30,7 @@ PART_LIMIT = 1024 * 1024
 """Bytes in one call."""
 PATH_LENGTH = 120
 PAGE = 20
-NOTHING_CHANGED = "Nothing was changed. Fix these and retry."
+NOTHING_CHANGED = "Fix these and retry."
 WHAT_THEN = (
     "commit it (the task stays open), or end the task with it: orchestrator_complete_subtask(upload_ids=[{!r}])."
 )

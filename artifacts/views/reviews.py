@@ -16,7 +16,7 @@ from artifacts.selectors.artifacts import version_of
 from artifacts.services.comment import comment, withdraw_comment
 from artifacts.services.review_comments import COMMENTS_LIMIT, composed
 from orchestrator_site.kernel.db_errors import db_errors_mapped
-from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, Transient
+from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, ServerFault
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import form, page, page_number, require, text_in
 from tasks.choices import Status, Verb
@@ -69,7 +69,7 @@ def review(request: HttpRequest, public_id: str) -> HttpResponseBase:
                 return _comment(request, task)
             if action == "delete":
                 return _delete(request, task)
-    except (Invalid, Conflict, Transient) as error:
+    except (Invalid, Conflict, ServerFault) as error:
         return _page(request, task, Rejected(error, action, request.POST))
     raise Http404
 

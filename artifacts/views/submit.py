@@ -16,7 +16,7 @@ from django.urls import reverse
 from artifacts.models import Kind
 from artifacts.services.deliver import Delivery, DeliveryRequest, IncomingFile, deliver, prepare_delivery
 from orchestrator_site.kernel.db_errors import db_errors_mapped
-from orchestrator_site.kernel.errors import Conflict, Invalid, NotReady, OrchestratorError, TooLarge, Transient
+from orchestrator_site.kernel.errors import Conflict, Invalid, NotReady, OrchestratorError, ServerFault, TooLarge
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.advice import in_words
 from orchestrator_site.web.pages import came_from, form
@@ -52,7 +52,7 @@ def complete(request: HttpRequest, public_id: str) -> HttpResponseBase:
     try:
         with db_errors_mapped("completing a task on a page"):
             done = _deliver(request, task, typed)
-    except (Invalid, TooLarge, Transient) as error:
+    except (Invalid, TooLarge, ServerFault) as error:
         return _form(request, task, typed, error)
     except (Conflict, NotReady) as error:
         return _form(request, find_task(public_id), typed, error)

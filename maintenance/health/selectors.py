@@ -1,4 +1,4 @@
-"""The checks of /readyz: the database, its migrations, the worker, and the queue."""
+"""The checks of /readyz: the data folder, the database, its migrations, the worker, and the queue."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Min
 from django.utils import timezone
 from django_q.models import OrmQ
 
 from maintenance.models import JobRun, Outcome
 from maintenance.upgrades.ensure_schema import is_current
+from orchestrator_site.kernel.db_errors import REFUSALS, fault_of_data, refusal_of
+from orchestrator_site.kernel.files import FULL_BELOW
 
 HEARTBEAT_LIMIT = timedelta(minutes=3)
 """The worker reports every minute; without a report for so long it has died or hangs."""
 WAITING_LIMIT = timedelta(minutes=10)
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""How far clocks are corrected without a finding."""
 COUNT_LIMIT = 1000
 """Counting stops here, so that a long queue does not make the check slow."""
 CURRENT_FOR_SECONDS = 10.0
@@ -27,7 +31,7 @@ _current_until = 0.0
 
 def readiness() -> dict[str, dict[str, Any]]:
     """Run all checks, with few and cheap queries. Anyone may read what they return."""
-    checks: dict[str, dict[str, Any]] = {}
+    checks: dict[str, dict[str, Any]] = {"data": _check_data()}
     now = timezone.now()
     try:
         migrations = _check_schema()
@@ -35,13 +39,20 @@ def readiness() -> dict[str, dict[str, Any]]:
         if migrations["ok"]:
             checks["worker"] = _check_worker(now)
             checks["queue"] = _check_queue(now)
-    except DatabaseError:
-        checks["database"] = _check("The database does not answer.")
+    except REFUSALS as error:
+        refusal = refusal_of(error)
+        checks["database"] = _check(refusal.message if refusal else "The database does not answer.")
     return checks
 
 
 def _check(problem: str = "", **facts: Any) -> dict[str, Any]:
     return {"ok": not problem, **facts, **({"problem": problem} if problem else {})}
+
+
+def _check_data() -> dict[str, Any]:
+    """Look at the data folder and its disk. Below what uploads leave free, the site refuses deliveries."""
+    fault = fault_of_data(keep_free=max(FULL_BELOW, settings.ORCHESTRATOR_KEEP_FREE_BYTES))
+    return _check(f"The data cannot be used: {fault.value}." if fault else "")
 
 
 def _check_schema() -> dict[str, Any]:
@@ -65,6 +76,8 @@ def _check_worker(now: datetime) -> dict[str, Any]:
         return _check("The worker has not reported yet.", expected=True)
     age = _seconds(now, last)
     problem = "" if age <= HEARTBEAT_LIMIT.total_seconds() else "The worker has not reported for too long."
+    if age < -CLOCK_TOLERANCE.total_seconds():
+        problem = "The worker reported in the future: the clock was set back."
     return _check(problem, expected=True, heartbeat_age_seconds=age)
 
 
@@ -81,4 +94,4 @@ def _check_queue(now: datetime) -> dict[str, Any]:
 
 
 def _seconds(now: datetime, then: datetime) -> float:
-    return round(max(0.0, (now - then).total_seconds()), 1)
+    return round((now - then).total_seconds(), 1)

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth import login
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods
 
+from orchestrator_site.accounts.forms import SignInForm
 from orchestrator_site.accounts.links import is_usable, use_link
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+class SignIn(LoginView):
+    """The page for passwords; it also explains how to get a link."""
+
+    authentication_form = SignInForm
+    template_name = "registration/sign_in.html"
+    redirect_authenticated_user = True
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_invalid(form)
+        if seconds := getattr(form, "wait_seconds", 0):
+            response.status_code = 429
+            response["Retry-After"] = str(seconds)
+        return response
 
 
 @never_cache

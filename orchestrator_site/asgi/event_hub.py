@@ -14,6 +14,7 @@ from django.db import DatabaseError
 from django.db.models import Model
 
 from orchestrator_site.asgi.database import in_thread
+from orchestrator_site.asgi.shares import STREAMS_PER_CREDENTIAL, Shares
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class EventHub(Generic[Event]):
     def __init__(self, reader: EventReader[Event]) -> None:
         self.last_id = 0
         self.streams = 0
+        self.shares = Shares(STREAMS_PER_CREDENTIAL)
         self.listeners: list[Callable[[list[Event]], Awaitable[None]]] = []
         self._reader = reader
         self._kept: deque[Event] = deque(maxlen=KEPT)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Callable
 from io import BytesIO
 from typing import IO, Any
 
@@ -11,11 +13,15 @@ from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import HttpResponse
 from django.template.loader import render_to_string
 
-from orchestrator_site.asgi.streamed_body import Receive, Send, StreamedBody
-from orchestrator_site.kernel.errors import TooLarge
-from orchestrator_site.rest.parsers import LARGE_BODY
+from orchestrator_site.asgi.database import in_thread
+from orchestrator_site.asgi.streamed_body import STALLED_SECONDS, Receive, Send, StreamedBody
+from orchestrator_site.asgi.whole_body import BODY_SECONDS
+from orchestrator_site.kernel.bodies import LARGE_BODY, SMALL_BODY
+from orchestrator_site.kernel.errors import OrchestratorError, TooLarge, Transient
 from orchestrator_site.rest.problems import understood
 
+SLOWEST = 256 * 1024
+"""Bytes a second that a large body has to arrive with."""
 UPLOADS = "/api/v1/uploads/"
 _FILE_FORM = re.compile(r"/tasks/[^/]+/complete/")
 _HEADERS = {
@@ -29,16 +35,20 @@ _HEADERS = {
 class Site(ASGIHandler):
     """Refuses bodies above the limit before Django writes them to disk, and streams the parts of uploads."""
 
+    def __init__(self, is_caller: Callable[[Any], bool]) -> None:
+        """`is_caller` says whether a request came with credentials; it is called in a thread."""
+        super().__init__()
+        self._is_caller = is_caller
+
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["method"] == "PATCH" and scope["path"].startswith(UPLOADS):
             body = StreamedBody(receive)  # the upload has a limit of its own
             await super().__call__(scope, body, body.closes_connection_after(send))
             return
-        limit = body_limit(scope)
-        limited = _LimitedBody(receive, limit, scope["headers"])
+        limited = _LimitedBody(receive, scope, self._is_caller)
         await super().__call__(scope, limited, send)
-        if limited.is_too_large:
-            await self.send_response(_too_large(scope, limit), send)
+        if limited.refused is not None:
+            await self.send_response(_refusal(scope, limited.refused), send)
 
     async def read_body(self, receive: Any) -> IO[bytes]:
         if isinstance(receive, StreamedBody):
@@ -56,28 +66,66 @@ def body_limit(scope: Any) -> int:
 
 
 class _LimitedBody:
-    """Counts the bytes of a body; above the limit Django sees a disconnected client, so no view runs."""
+    """Counts the bytes of a body and their time; where it is refused Django sees a disconnected client.
 
-    def __init__(self, receive: Receive, limit: int, headers: list[tuple[bytes, bytes]]) -> None:
-        length = next((value for name, value in headers if name == b"content-length"), b"")
-        self.is_too_large = length.isdigit() and int(length) > limit
+    Then no view runs. More than SMALL_BODY is taken only from callers, since Django writes it to the disk.
+    """
+
+    def __init__(self, receive: Receive, scope: Any, is_caller: Callable[[Any], bool]) -> None:
+        self.refused: OrchestratorError | None = None
         self._receive = receive
-        self._left = limit
+        self._scope = scope
+        self._is_caller = is_caller
+        self._limit = SMALL_BODY
+        self._received = 0
+        self._has_ended = False
+        self._ends_at = asyncio.get_running_loop().time() + BODY_SECONDS
+        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+        self._announced = int(length) if length.isdigit() else 0
 
     async def __call__(self) -> Any:
-        if not self.is_too_large:
-            message = await self._receive()
-            self._left -= len(message.get("body", b""))
-            self.is_too_large = self._left < 0
-        return {"type": "http.disconnect"} if self.is_too_large else message
+        if self._has_ended:
+            return await self._receive()
+        await self._require(self._announced)
+        if self.refused is None:
+            message = await self._next()
+            self._received += len(message.get("body", b""))
+            self._has_ended = not message.get("more_body", False)
+            await self._require(self._received)
+        return {"type": "http.disconnect"} if self.refused is not None else message
+
+    async def _next(self) -> Any:
+        left = self._ends_at - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(min(left, STALLED_SECONDS)):
+                return await self._receive()
+        except TimeoutError:
+            self.refused = TooSlow("The body did not arrive in time.")
+            return {}
+
+    async def _require(self, size: int) -> None:
+        if self.refused is None and size > self._limit:
+            if self._limit == SMALL_BODY and await in_thread(lambda: self._is_caller(self._scope)):
+                self._limit = body_limit(self._scope)
+                self._ends_at += self._limit / SLOWEST
+            if size > self._limit:
+                self.refused = _too_large(self._limit)
 
 
-def _too_large(scope: Any, limit: int) -> HttpResponse:
+class TooSlow(Transient):
+    status = 408
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body has more than {limit:,} bytes.", details={"limit_bytes": limit})
+
+
+def _refusal(scope: Any, error: OrchestratorError) -> HttpResponse:
     if scope["path"].startswith("/api/"):
-        error = TooLarge(f"The body has more than {limit:,} bytes.", details={"limit_bytes": limit})
         response = understood(error).response(ASGIRequest(scope, BytesIO()))
     else:
-        response = HttpResponse(render_to_string("413.html", {"limit": limit}), status=TooLarge.status)
+        limit = error.details.get("limit_bytes")
+        response = HttpResponse(render_to_string("413.html", {"limit": limit}), status=error.status)
     for name, value in {**_HEADERS, "Content-Length": str(len(response.content))}.items():
         response[name] = value
     return response

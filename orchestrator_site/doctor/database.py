@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from maintenance.upgrades.ensure_schema import unknown_migrations
 from orchestrator_site.doctor.findings import Finding, ok, problem, warning
+from orchestrator_site.kernel.sqlite.check import quick_check
 
 CHECK_SECONDS = 15.0
 """The limit for the integrity check, which reads the whole file."""
-_INSTRUCTIONS = 100_000
 _RESTORE = (
     "Stop everything and copy the file. Then restore a backup, or recover what is readable: sqlite3 FILE .recover"
 )
@@ -41,28 +40,13 @@ def database() -> Iterator[Finding]:
     what = f"SQLite {facts['version']}, {size / 1024**2:,.1f} MB, journal {mode}"
     if mode not in ("wal", "memory"):
         yield warning("database", f"{what}: not WAL, so readers wait for writers.", "Move it to a local disk.", **facts)
-    damage = quick_check(connection)
+    damage = quick_check(connection, CHECK_SECONDS)
     if damage is None:
         yield warning("database", f"{what}: too large to check here.", "Check it: sqlite3 FILE 'PRAGMA quick_check'")
     elif damage:
         yield problem("database", f"{what}: the file is corrupt ({damage[:200]}).", _RESTORE, **facts)
     else:
         yield ok("database", f"{what}, intact.", **facts)
-
-
-def quick_check(connection: BaseDatabaseWrapper, seconds: float = CHECK_SECONDS) -> str | None:
-    """Return the damage, an empty string if there is none, or None if the check took too long."""
-    connection.ensure_connection()
-    raw: Any = connection.connection
-    ends_at = time.monotonic() + seconds
-    raw.set_progress_handler(lambda: time.monotonic() > ends_at, _INSTRUCTIONS)
-    try:
-        result = str(_query(connection, "PRAGMA quick_check(1)")[0][0])
-    except DatabaseError as error:
-        return None if "interrupted" in str(error) else str(error)
-    finally:
-        raw.set_progress_handler(None, 0)
-    return "" if result == "ok" else result
 
 
 def _query(connection: BaseDatabaseWrapper, sql: str) -> list[tuple[Any, ...]]:

@@ -16,6 +16,7 @@ from django.conf import settings
 import orchestrator_site
 from orchestrator_site.doctor.clients import is_open
 from orchestrator_site.doctor.findings import Finding, ok, problem, warning
+from orchestrator_site.kernel.files import fault_at
 from orchestrator_site.up.connect import quote
 
 MEGABYTE = 1024 * 1024
@@ -70,9 +71,11 @@ def compare_pins(lock: str) -> tuple[list[str], list[str]]:
 
 def data_folder() -> Iterator[Finding]:
     home = Path(settings.ORCHESTRATOR_HOME)
-    if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
-        yield problem("data folder", f"{home} is not writable.", f"Check its permissions: ls -ld {quote([str(home)])}")
-        return
+    for folder in (home, *(home / name for name in ("content", "staging") if os.path.lexists(home / name))):
+        if (fault := fault_at(folder, keep_free=0)) is not None:
+            advice = f"Check it: ls -ld {quote([str(folder)])}; mount"
+            yield problem("data folder", f"{folder} cannot be used: {fault.value}.", advice)
+            return
     if is_open(home):
         yield warning("data folder", f"Others can access {home}.", f"Restrict it: chmod 700 {quote([str(home)])}")
     else:

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import DatabaseError
 
 from orchestrator_site.connect.diffs import masked
+from orchestrator_site.kernel.db_errors import fault_of
 from orchestrator_site.kernel.errors import OrchestratorError
 
 
@@ -61,7 +62,8 @@ def run_check(area: str, check: Check) -> list[Finding]:
         findings.append(problem(area, error.message, error.next))
     except DatabaseError as error:
         why = " ".join(str(error).split()).rstrip(".?")
-        findings.append(problem(area, f"The database does not respond: {why}.", "Check that it is running."))
+        cure = fault.cure if (fault := fault_of(error)) else "Check that it is running"
+        findings.append(problem(area, f"The database does not respond: {why}.", f"{cure}."))
     except OSError as error:
         why = error.strerror or str(error)
         findings.append(problem(area, f"{error.filename or 'System error'}: {why}.", "Check its permissions."))

@@ -1,30 +1,84 @@
-"""Map transient database errors to one exception."""
+"""Map what a database refuses to an error: transient where it passes, unavailable where a person has to act."""
 
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection
 
-from orchestrator_site.kernel.errors import Transient
+from orchestrator_site.kernel.commits import unchanged
+from orchestrator_site.kernel.errors import ServerFault, Transient, Unavailable
+from orchestrator_site.kernel.files import FULL_BELOW, Fault, fault_at
 
 logger = logging.getLogger(__name__)
 
-TRANSIENT_ERRORS = (OperationalError, IntegrityError, InterfaceError)
-"""Busy, full, gone, or two requests with the same random id: the whole transaction was rolled back."""
+REFUSALS = (DatabaseError, InterfaceError)
+"""What the database raises: busy, full, gone, damaged, or two requests with the same random id."""
+_SQLITE = {
+    sqlite3.SQLITE_PERM: Fault.DENIED,
+    sqlite3.SQLITE_READONLY: Fault.DENIED,
+    sqlite3.SQLITE_IOERR: Fault.BROKEN,
+    sqlite3.SQLITE_CORRUPT: Fault.DAMAGED,
+    sqlite3.SQLITE_FULL: Fault.FULL,
+    sqlite3.SQLITE_CANTOPEN: Fault.MISSING,
+    sqlite3.SQLITE_NOTADB: Fault.DAMAGED,
+}
+_POSTGRESQL = {
+    "25006": Fault.DENIED,
+    "28000": Fault.DENIED,
+    "28P01": Fault.DENIED,
+    "3D000": Fault.MISSING,
+    "53100": Fault.FULL,
+    "58030": Fault.BROKEN,
+    "XX001": Fault.DAMAGED,
+    "XX002": Fault.DAMAGED,
+}
+_NO_TABLE = ("no such table", "no such column")
 
 
-def busy() -> Transient:
-    return Transient("The database is busy or out of space; nothing was changed.", retry_after_ms=2000)
+def fault_of(error: BaseException) -> Fault | None:
+    """Return what a person has to cure; None for what passes, and for what is no fault of the database."""
+    cause = error if error.__cause__ is None else error.__cause__
+    code = getattr(cause, "sqlite_errorcode", None)
+    if code is None:
+        return _POSTGRESQL.get(getattr(cause, "sqlstate", None) or "")
+    if code & 0xFF == sqlite3.SQLITE_ERROR and str(cause).startswith(_NO_TABLE):
+        return Fault.NO_SCHEMA
+    found = _SQLITE.get(code & 0xFF)
+    # SQLite says only that it could not: the folder shows why.
+    return (fault_of_data() or found) if found in (Fault.BROKEN, Fault.MISSING) else found
+
+
+def fault_of_data(*, keep_free: int = FULL_BELOW) -> Fault | None:
+    """Return what is wrong with the data folder, or with the folder of an SQLite database."""
+    found = fault_at(Path(settings.ORCHESTRATOR_HOME), keep_free=keep_free)
+    if found or connection.vendor != "sqlite":
+        return found
+    file = Path(str(connection.settings_dict["NAME"]))
+    return fault_at(file.parent, file, keep_free=keep_free) if file.is_absolute() else None
+
+
+def refusal_of(error: BaseException) -> ServerFault | None:
+    """Return the error for callers; None for a mistake of ours, such as malformed SQL."""
+    if fault := fault_of(error):
+        return Unavailable(f"The database cannot be used: {fault.value}.", next=f"{unchanged()} {fault.cure}".strip())
+    if isinstance(error, OperationalError | IntegrityError | InterfaceError):
+        return Transient("The database is busy.", retry_after_ms=2000, next=f"{unchanged()} Retry later.".strip())
+    return None
 
 
 @contextmanager
 def db_errors_mapped(what: str) -> Iterator[None]:
-    """Log the database's message, which may hold rows, and raise Transient instead."""
+    """Log the database's message, which may hold rows, and raise Transient or Unavailable instead."""
     try:
         yield
-    except TRANSIENT_ERRORS as error:
+    except REFUSALS as error:
+        if (refusal := refusal_of(error)) is None:
+            raise
         logger.exception("The database refused %s.", what)
-        raise busy() from error
+        raise refusal from error

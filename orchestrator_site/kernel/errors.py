@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from orchestrator_site.kernel.commits import unchanged
+
 # An error stays small, however large the call that caused it: characters of a place or a sentence, of an allowed
 # value, how many of those, and bytes of all problems together.
 _TEXT_LIMIT = 300
@@ -74,6 +76,8 @@ class OrchestratorError(Exception):
 class Invalid(OrchestratorError):
     """The request itself is wrong; sending it again changes nothing."""
 
+    code = "invalid"
+
 
 class NotFound(OrchestratorError):
     """There is no such thing in this project."""
@@ -116,11 +120,22 @@ class Forbidden(OrchestratorError):
     status = 403
 
 
-class Transient(OrchestratorError):
+class ServerFault(OrchestratorError):
+    """The request is right, but the server cannot do it."""
+
+    status = 503
+
+
+class Unavailable(ServerFault):
+    """It fails until a person does something about the server; `next` says who and what."""
+
+    code = "unavailable"
+
+
+class Transient(ServerFault):
     """It failed for a passing reason; the same request may succeed in `retry_after_ms`."""
 
     code = "transient"
-    status = 503
 
     def __init__(self, message: str, *, retry_after_ms: int = 1000, next: str = "") -> None:
         super().__init__(message, next=next or "Retry later.", details={"retry_after_ms": retry_after_ms})
@@ -148,4 +163,4 @@ def invalid(problems: list[dict[str, Any]], *, next: str = "") -> Invalid:
     details: dict[str, Any] = {"problems": shown}
     if len(shown) < len(problems):
         details["problems_total"] = len(problems)
-    return Invalid(f"{place}{first['problem']}{more}", next=next, details=details)
+    return Invalid(f"{place}{first['problem']}{more}", next=f"{unchanged()} {next}".strip(), details=details)

@@ -1,11 +1,74 @@
-"""Files that are written whole or not at all, and locks between processes."""
+"""Files that are written whole or not at all, locks between processes, and what a disk refuses."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import shutil
+from enum import Enum
 from io import FileIO
 from pathlib import Path
+
+from orchestrator_site.kernel.commits import unchanged
+from orchestrator_site.kernel.errors import ServerFault, Transient, Unavailable
+
+FULL_BELOW = 1024 * 1024
+"""Bytes; with fewer left SQLite cannot even begin."""
+
+
+class Fault(Enum):
+    """What does not pass by itself; the value says what is wrong."""
+
+    FULL = "the disk of the data folder is full"
+    DENIED = "the data folder, or a file in it, is read-only or belongs to another account"
+    MISSING = "the data folder, or a file in it, is missing, or something else has taken its place"
+    BROKEN = "the disk of the data folder reports errors"
+    DAMAGED = "its file is damaged"
+    NO_SCHEMA = "its tables are missing"
+
+    @property
+    def cure(self) -> str:
+        return f"Ask the person who runs the server to {_CURES[self]}; manage.py doctor shows where."
+
+
+_CURES = {
+    Fault.FULL: "free disk space",
+    Fault.DENIED: "make it writable",
+    Fault.MISSING: "put it back and restart the site",
+    Fault.BROKEN: "look at the disk and the system's log",
+    Fault.DAMAGED: "restore a backup",
+    Fault.NO_SCHEMA: "restart the site, which makes them",
+}
+_ERRNOS = {
+    Fault.FULL: (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    Fault.DENIED: (errno.EACCES, errno.EPERM, errno.EROFS),
+    Fault.MISSING: (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENODEV, errno.ENXIO),
+    Fault.BROKEN: (errno.EIO,),
+}
+
+
+def disk_fault(what: str, error: OSError) -> ServerFault:
+    """Return the error for what the system refused, such as "The artifact cannot be stored"."""
+    for fault, codes in _ERRNOS.items():
+        if error.errno in codes:
+            return Unavailable(f"{what}: {fault.value}.", next=f"{unchanged()} {fault.cure}".strip())
+    why = error.strerror or "the disk refused it"
+    return Transient(f"{what}: {why}.", retry_after_ms=5000, next=f"{unchanged()} Retry later.".strip())
+
+
+def fault_at(folder: Path, file: Path | None = None, *, keep_free: int = FULL_BELOW) -> Fault | None:
+    """Return what keeps a folder, and a file in it that may not be there yet, from being used."""
+    if not os.path.isdir(folder) or (file is not None and os.path.lexists(file) and not os.path.isfile(file)):  # noqa: PTH112, PTH113 - these never raise
+        return Fault.MISSING
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return Fault.DENIED
+    if file is not None and os.path.lexists(file) and not os.access(file, os.R_OK | os.W_OK):
+        return Fault.DENIED
+    try:
+        return Fault.FULL if shutil.disk_usage(folder).free < keep_free else None
+    except OSError:
+        return Fault.BROKEN
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -27,6 +90,15 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder whose name, and those of the folders above it, survive a power cut. Raises OSError."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode, exist_ok=True)
+    sync_folder(folder.parent)
 
 
 def try_lock(file: FileIO) -> bool:

@@ -37,4 +37,4 @@ def check_texts(texts: dict[str, str], *, at: str = "") -> list[dict[str, Any]]:
 def require_texts(**texts: str) -> None:
     problems = check_texts(texts)
     if problems:
-        raise invalid(problems, next="Nothing was changed. Shorten or fix these; long texts belong in an artifact.")
+        raise invalid(problems, next="Shorten or fix these; long texts belong in an artifact.")

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from orchestrator_site.kernel.commits import unchanged, watched
 from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Hint, OrchestratorError, Transient, invalid
 from orchestrator_site.kernel.identity import Scope
@@ -75,14 +76,16 @@ def run(
 ) -> Outcome:
     """Run one call and meter it, with the size of its request in bytes; never raises."""
     repaired: list[str] = []
-    try:
-        with contained(tool.name):
-            caller.principal.require(Scope(tool.scope))
-            payload = tool.handler(caller, parse(tool.arguments, arguments, repaired))
-        notes = _counted([*repaired, *payload.pop("repaired", [])])
-        outcome = Outcome(_texts_last(_without_empty({**payload, "repaired": notes})))
-    except OrchestratorError as error:
-        outcome = Outcome(error.as_dict(HINTS), is_error=True)
+    with watched() as call:
+        try:
+            with contained(tool.name):
+                caller.principal.require(Scope(tool.scope))
+                payload = tool.handler(caller, parse(tool.arguments, arguments, repaired))
+            notes = _counted([*repaired, *payload.pop("repaired", [])])
+            warnings = [*payload.pop("warnings", []), *call.warnings]
+            outcome = Outcome(_texts_last(_without_empty({**payload, "warnings": warnings, "repaired": notes})))
+        except OrchestratorError as error:
+            outcome = Outcome(error.as_dict(HINTS), is_error=True)
     if meter is not None:
         is_repaired = bool(repaired) or "repaired" in outcome.payload
         code = str(outcome.payload.get("code", "")) if outcome.is_error else ""
@@ -100,10 +103,11 @@ def contained(what: str) -> Iterator[None]:
         raise
     except Exception as error:  # the outermost edge
         logger.exception("%s failed.", what)
+        known = unchanged()
         raise Transient(
-            "The server failed; nothing was changed.",
+            "The server failed.",
             retry_after_ms=5000,
-            next="Retry once. If it fails again, the server's log has the reason.",
+            next=f"{known or 'Check whether it was done.'} Retry once. If it fails again, see the server's log.",
         ) from error
 
 
@@ -127,7 +131,7 @@ def parse(model: type[BaseModel], arguments: dict[str, Any], repaired: list[str]
         problems = [_problem(detail, model) for detail in details[:PROBLEMS_LIMIT]]
     except RecursionError:
         problems = [{"at": "", "problem": "nested too deeply"}]
-    raise invalid(problems, next="Nothing was changed. Fix the call and retry.")
+    raise invalid(problems, next="Fix the call and retry.")
 
 
 def _problem(detail: ErrorDetails, model: type[BaseModel]) -> dict[str, Any]:

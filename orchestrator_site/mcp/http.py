@@ -16,19 +16,22 @@ from django.http.request import split_domain_port, validate_host
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.server.mcpserver import Context
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from orchestrator_site.asgi.database import in_thread
+from orchestrator_site.asgi.whole_body import BodyError, whole_body
+from orchestrator_site.kernel.bodies import LARGE_BODY
+from orchestrator_site.kernel.db_errors import refusal_of
+from orchestrator_site.kernel.errors import Transient
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.kernel.text import line_safe
+from orchestrator_site.mcp.http_sessions import SESSION_HEADER, Sessions
 from orchestrator_site.mcp.metering import LAST_FLUSH_SECONDS
 from orchestrator_site.mcp.request_ids import RequestIds
 from orchestrator_site.mcp.server import Bridge
-from orchestrator_site.mcp.stdio.framing import LINE_LIMIT
 from orchestrator_site.tokens.bearer import TokenError, authenticate, bearer_of, recent_principal
 from tasks.services import sessions
 from tasks.services.caller import Caller
@@ -36,7 +39,6 @@ from tasks.services.caller import Caller
 logger = logging.getLogger(__name__)
 
 PATH = "/mcp"
-SESSION_HEADER = "mcp-session-id"
 PRINCIPAL = "orchestrator.principal"
 """Where the ASGI scope of a request holds its principal."""
 MAX_SESSIONS = 1000
@@ -62,11 +64,11 @@ class HttpBridge:
         self.events = bridge.events
         self._bridge = bridge
         self._stream_check_seconds = stream_check_seconds
-        self._manager = StreamableHTTPSessionManager(
+        self._manager = Sessions(
             bridge.lowlevel,
             max_sessions=max_sessions,
             session_idle_timeout=idle_seconds,
-            max_request_body_size=LINE_LIMIT,
+            max_request_body_size=LARGE_BODY,
             **options,
         )
         self._ids = RequestIds()
@@ -94,9 +96,10 @@ class HttpBridge:
         except TokenError as error:
             await _send_error(send, error.status, "forbidden", error.message, error.headers)
             return
-        except DatabaseError:
+        except DatabaseError as error:
             logger.exception("An access token could not be checked.")
-            await _send_error(send, 503, "transient", "The database is not available; retry.", {"Retry-After": "1"})
+            refusal = refusal_of(error) or Transient("The database is not available.")
+            await _send_error(send, 503, refusal.code, f"{refusal.message} {refusal.next}", {"Retry-After": "1"})
             return
         # The transport serves a session only to the credential that opened it.
         credential = AccessToken(token="", client_id=principal.token_id, scopes=[], subject=str(principal.user_id))
@@ -104,23 +107,44 @@ class HttpBridge:
         if scope["method"] == "DELETE":
             await self._delete_session(scope, receive, send)
             return
-        async with self._own_id(scope, headers, receive, send) as (receive, send):
-            response = _Response(send)
-            async with self._until_token_ends(scope, headers):
-                await self._manager.handle_request(scope, receive, response)
-            await response.end()
+        try:
+            async with (
+                self._body(scope, receive, headers) as body,
+                self._own_request(scope, headers, body, send) as (scope, body, answer),
+            ):
+                response = _Response(answer)
+                async with self._until_token_ends(scope, headers):
+                    await self._manager.handle_request(scope, body, response)
+                await response.end()
+        except Transient as refused:  # too many streams
+            await _send_error(send, refused.status, refused.code, refused.message, {"Retry-After": "10"})
+        except BodyError as refused:
+            why, more = refused.error, {"Connection": "close"}
+            await _send_error(send, refused.status, why.code, why.message, more, details=why.details)
 
     @asynccontextmanager
-    async def _own_id(
+    async def _body(self, scope: Scope, receive: Receive, headers: Headers) -> AsyncIterator[Receive]:
+        if scope["method"] != "POST":
+            yield receive
+            return
+        async with whole_body(receive, headers) as body:
+            yield body
+
+    @asynccontextmanager
+    async def _own_request(
         self, scope: Scope, headers: Headers, receive: Receive, send: Send
-    ) -> AsyncIterator[tuple[Receive, Send]]:
+    ) -> AsyncIterator[tuple[Scope, Receive, Send]]:
+        """Keep the requests of a session apart, and let a greeting open a new one whatever session it names."""
         session_id = headers.get(SESSION_HEADER)
         if scope["method"] != "POST" or session_id is None:  # only the requests of a session share its streams
-            yield receive, send
+            yield scope, receive, send
             return
         key = scope[PRINCIPAL].token_id, session_id
-        async with self._ids.replaced(key, receive, send, most=LINE_LIMIT) as own:
-            yield own
+        async with self._ids.replaced(key, receive, send) as (method, own_receive, own_send):
+            if method == "initialize":  # clients keep the id of a session that ended with an earlier server
+                others = [(name, value) for name, value in scope["headers"] if name != SESSION_HEADER.encode()]
+                scope = {**scope, "headers": others}
+            yield scope, own_receive, own_send
 
     async def _principal(self, scope: Scope, headers: Headers) -> Principal:
         address = (scope.get("client") or ("",))[0]
@@ -135,10 +159,12 @@ class HttpBridge:
         if scope["method"] != "GET" and headers.get("mcp-method") != "subscriptions/listen":
             yield
             return
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._end_with_token, scope, headers, tasks.cancel_scope)
-            yield
-            tasks.cancel_scope.cancel()
+        self.events.shares.require_free(scope[PRINCIPAL].token_id)
+        with self.events.shares.share(scope[PRINCIPAL].token_id):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._end_with_token, scope, headers, tasks.cancel_scope)
+                yield
+                tasks.cancel_scope.cancel()
 
     async def _end_with_token(self, scope: Scope, headers: Headers, stream: anyio.CancelScope) -> None:
         while True:
@@ -198,8 +224,17 @@ def _address_error(headers: Headers, scheme: str) -> tuple[int, str, str] | None
     return None
 
 
-async def _send_error(send: Send, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
-    error = {"code": -32600, "message": message, "data": {"code": code, "message": message}}
+async def _send_error(
+    send: Send,
+    status: int,
+    code: str,
+    message: str,
+    headers: dict[str, str] | None = None,
+    *,
+    details: dict[str, Any] | None = None,
+) -> None:
+    data = {"code": code, "message": message, **({"details": details} if details else {})}
+    error = {"code": -32600, "message": message, "data": data}
     body = json.dumps({"jsonrpc": "2.0", "id": None, "error": error}).encode()
     sent = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()]

@@ -9,14 +9,18 @@ from __future__ import annotations
 import json
 import secrets
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+from anyio.to_thread import run_sync
 from starlette.types import Message, Receive, Send
 
 Key = tuple[str, str]
 """The credential and the session that a request names."""
+
+
+_LARGE_BYTES = 64 * 1024
 
 
 class RequestIds:
@@ -24,21 +28,25 @@ class RequestIds:
         self._running: defaultdict[Key, dict[str, str]] = defaultdict(dict)
 
     @asynccontextmanager
-    async def replaced(
-        self, key: Key, receive: Receive, send: Send, *, most: int
-    ) -> AsyncIterator[tuple[Receive, Send]]:
-        """Give a request an id that no other has, and its answer the client's; a body above `most` stays as it is."""
-        messages = await _arrived(receive, most)
-        sent = _message_in(messages)
-        if sent.get("method") == "notifications/cancelled":
+    async def replaced(self, key: Key, receive: Receive, send: Send) -> AsyncIterator[tuple[str, Receive, Send]]:
+        """Give a request an id that no other has, and its answer the client's; `receive` returns a whole body at once.
+
+        Also yields the method of the request, empty for what is none.
+        """
+        message = await receive()
+        raw = message.get("body", b"")
+        sent = await _off_loop(raw, _message_in, raw)
+        method = sent.get("method") if isinstance(sent.get("method"), str) else ""
+        if method == "notifications/cancelled":
             self._name_cancelled(key, sent)
-            yield _replay(messages, sent, receive), send
-        elif isinstance(sent.get("method"), str) and type(sent.get("id")) in (int, str):
+            yield method, _replay({**message, "body": json.dumps(sent).encode()}, receive), send
+        elif method and type(sent.get("id")) in (int, str):
             theirs, ours = json.dumps(sent["id"]), secrets.token_hex()
+            changed = await _off_loop(raw, json.dumps, {**sent, "id": ours})
             with self._known_as(key, theirs, ours):
-                yield _replay(messages, {**sent, "id": ours}, receive), _answer_as(theirs, ours, send)
+                yield method, _replay({**message, "body": changed.encode()}, receive), _answer_as(theirs, ours, send)
         else:
-            yield _replay(messages, None, receive), send
+            yield method, _replay(message, receive), send
 
     @contextmanager
     def _known_as(self, key: Key, theirs: str, ours: str) -> Iterator[None]:
@@ -58,35 +66,26 @@ class RequestIds:
             params["requestId"] = self._running[key].get(json.dumps(theirs), theirs)
 
 
-async def _arrived(receive: Receive, most: int) -> list[Message]:
-    messages: list[Message] = []
-    size = 0
-    while size <= most:
-        messages.append(await receive())
-        size += len(messages[-1].get("body", b""))
-        if not messages[-1].get("more_body", False):
-            break
-    return messages
+async def _off_loop(raw: bytes, function: Callable[..., Any], argument: Any) -> Any:
+    """Do what is slow for a large body in a thread."""
+    return await run_sync(function, argument) if len(raw) > _LARGE_BYTES else function(argument)
 
 
-def _message_in(messages: list[Message]) -> dict[str, Any]:
-    """Return the message of a whole body; empty for what is none, which the SDK rejects."""
-    if messages[-1]["type"] != "http.request" or messages[-1].get("more_body", False):
-        return {}
+def _message_in(raw: bytes) -> dict[str, Any]:
+    """Return the message of a body; empty for what is none, which the SDK rejects."""
     try:
-        sent = json.loads(b"".join(message["body"] for message in messages))
+        sent = json.loads(raw)
     except (ValueError, RecursionError):
         return {}
     return sent if isinstance(sent, dict) else {}
 
 
-def _replay(messages: list[Message], changed: dict[str, Any] | None, receive: Receive) -> Receive:
-    """Return a `receive` that begins with the changed message, or with what arrived."""
-    if changed is not None:
-        messages = [{"type": "http.request", "body": json.dumps(changed).encode(), "more_body": False}]
+def _replay(message: Message, receive: Receive) -> Receive:
+    """Return a `receive` that begins with a message."""
+    left = [message]
 
     async def replayed() -> Message:
-        return messages.pop(0) if messages else await receive()
+        return left.pop() if left else await receive()
 
     return replayed
 

@@ -9,7 +9,7 @@ from typing import Any
 import mcp_types
 from mcp.shared.exceptions import MCPError
 
-from orchestrator_site.kernel.errors import Conflict, OrchestratorError, Transient
+from orchestrator_site.kernel.errors import Conflict, OrchestratorError, ServerFault
 from orchestrator_site.mcp import dispatch, registry
 from orchestrator_site.mcp.schema import input_schema
 
@@ -59,6 +59,6 @@ def check_prompt_arguments(prompt: registry.Prompt, given: dict[str, Any]) -> No
 
 def protocol_error(error: OrchestratorError) -> MCPError:
     """Return an error for requests whose results cannot report one."""
-    is_ours = isinstance(error, Transient | Conflict)
+    is_ours = isinstance(error, ServerFault | Conflict)
     code = mcp_types.INTERNAL_ERROR if is_ours else mcp_types.INVALID_PARAMS
     return MCPError(code, error.message, error.as_dict(dispatch.HINTS))

@@ -29,6 +29,7 @@ from mcp.shared.uri_template import UriTemplate
 import orchestrator_site
 from orchestrator_site.asgi.database import in_thread
 from orchestrator_site.asgi.event_hub import EventHub
+from orchestrator_site.asgi.shares import CALLS_PER_CREDENTIAL, Turns
 from orchestrator_site.kernel.errors import NotFound, OrchestratorError
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.text import unstorable
@@ -112,6 +113,7 @@ class Bridge(MCPServer[Any]):
         self.events = EventHub(feed)
         self.subscriptions = Subscriptions(self.events)
         self.meter = Meter()
+        self._turns = Turns(CALLS_PER_CREDENTIAL)
         handle = self._lowlevel_server.add_request_handler
         handle("completion/complete", mcp_types.CompleteRequestParams, self._complete)
         handle("subscriptions/listen", mcp_types.SubscriptionsListenRequestParams, self._listen)
@@ -157,7 +159,8 @@ class Bridge(MCPServer[Any]):
                     caller.principal.require(scope)
                 return query(caller)
 
-        return await in_thread(run, limiter=_limiter(is_long=is_long))
+        async with self._turns.turn(_credential(context)):
+            return await in_thread(run, limiter=_limiter(is_long=is_long))
 
     # Tools
 
@@ -312,6 +315,12 @@ def _limiter(*, is_long: bool) -> anyio.CapacityLimiter:
     if (limiter := threads.get(None)) is None:
         threads.set(limiter := anyio.CapacityLimiter(size))
     return limiter
+
+
+def _credential(context: Context[Any, Any]) -> str:
+    """Return the token of a request over HTTP; a pipe has one caller."""
+    scope = getattr(context.request_context.request, "scope", {})
+    return scope["user"].username if "user" in scope else ""
 
 
 def _size_of_request(context: Context[Any, Any] | None) -> int:

@@ -12,13 +12,13 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
+from orchestrator_site.kernel.bodies import SMALL_BODY
 from orchestrator_site.kernel.errors import Invalid, NotFound, invalid
 from orchestrator_site.kernel.identity import Principal, Scope
 from orchestrator_site.kernel.text import unstorable
 from orchestrator_site.rest import etags, pagination
 from orchestrator_site.rest.fields import Body
 from orchestrator_site.rest.idempotency import Reply
-from orchestrator_site.rest.parsers import BODY_LIMIT
 from orchestrator_site.rest.query_params import ECHO_LIMIT, Parameter
 
 Row = TypeVar("Row", bound=Model)
@@ -60,7 +60,7 @@ class Api(GenericViewSet[Any]):
     ranges: ClassVar[tuple[str, ...]] = ()
     """Actions that serve ranges of bytes."""
     limits: ClassVar[dict[str, int]] = {}
-    """The largest body of an action in bytes, where it is not BODY_LIMIT."""
+    """The largest body of an action in bytes, where it is not SMALL_BODY."""
     conditional: ClassVar[tuple[str, ...]] = ("update", "partial_update", "destroy")
     """Actions that check If-Match."""
     keyless: ClassVar[tuple[str, ...]] = ()
@@ -86,7 +86,7 @@ class Api(GenericViewSet[Any]):
 
     @property
     def body_limit(self) -> int:
-        return self.limits.get(self.action_name, BODY_LIMIT)
+        return self.limits.get(self.action_name, SMALL_BODY)
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
         """Let a chunked body be read; the framework takes one without a length for empty."""

@@ -10,13 +10,10 @@ from typing import Any
 
 from rest_framework.parsers import BaseParser
 
-from orchestrator_site.kernel.errors import Invalid, TooLarge, invalid
+from orchestrator_site.kernel.bodies import SMALL_BODY, Excess, check_cost, one_of_few_large
+from orchestrator_site.kernel.errors import Invalid, TooLarge, Transient, invalid
 from orchestrator_site.kernel.text import unstorable_in
 
-BODY_LIMIT = 4 * 1024 * 1024
-"""The largest body in bytes, where the view sets no other limit for the action."""
-LARGE_BODY = 32 * 1024 * 1024
-"""Bytes of the largest plan."""
 OBJECTS_LIMIT = 10_000
 """JSON objects in a body, several times those of the largest plan: they cost more to check than to send."""
 _PROBLEMS_LIMIT = 20
@@ -35,22 +32,28 @@ class JsonParser(BaseParser):
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         view = (parser_context or {}).get("view")
-        limit = getattr(view, "body_limit", BODY_LIMIT)
-        raw = stream.read(limit + 1)
-        if len(raw) > limit:
-            raise TooLarge(
-                f"The body has more than {limit:,} bytes.", next="Send less.", details={"limit_bytes": limit}
-            )
-        return read(raw) if raw.strip() else {}
+        limit = getattr(view, "body_limit", SMALL_BODY)
+        raw = stream.read(SMALL_BODY + 1)
+        if len(raw) <= SMALL_BODY:
+            return read(raw, limit) if raw.strip() else {}
+        with one_of_few_large() as is_free:
+            if not is_free:
+                raise Transient("Too many large bodies at once.", retry_after_ms=10_000)
+            return read(raw + stream.read(max(limit - SMALL_BODY, 0)), limit)
 
 
-def read(raw: bytes) -> dict[str, Any]:
-    """Parse a JSON object. Raises Invalid, and TooLarge for more than OBJECTS_LIMIT objects."""
+def read(raw: bytes, limit: int = SMALL_BODY) -> dict[str, Any]:
+    """Parse a JSON object. Raises Invalid, and TooLarge where it costs too much, or has too many objects."""
+    try:
+        check_cost(raw, limit)
+    except Excess as excess:
+        raise TooLarge(f"The body has {excess}.", next="Send less.", details=dict(excess.limit)) from excess
     numbers = count(1)
 
     def counted(found: dict[str, Any]) -> dict[str, Any]:
         if next(numbers) > OBJECTS_LIMIT:
-            raise TooLarge(f"The body has more than {OBJECTS_LIMIT:,} objects.", next="Send less.")
+            more = {"limit_objects": OBJECTS_LIMIT}
+            raise TooLarge(f"The body has more than {OBJECTS_LIMIT:,} objects.", next="Send less.", details=more)
         return found
 
     try:
@@ -63,7 +66,7 @@ def read(raw: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Invalid("The body is not a JSON object.", next='Send one, for example {"title": "Better"}.')
     if problems:
-        raise invalid(problems, next="Nothing was changed. Remove these characters.")
+        raise invalid(problems, next="Remove these characters.")
     return found
 
 

@@ -15,7 +15,7 @@ from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 
-from orchestrator_site.kernel.db_errors import TRANSIENT_ERRORS, busy
+from orchestrator_site.kernel.db_errors import refusal_of
 from orchestrator_site.kernel.errors import (
     Forbidden,
     Hint,
@@ -40,6 +40,7 @@ TITLES = {
     "too_large": "Too large",
     "forbidden": "Forbidden",
     "transient": "Temporary failure",
+    "unavailable": "Out of service",
 }
 HINTS: dict[Hint, str] = {
     Hint.NAME_PROJECT: "Open a session: POST /api/v1/sessions with the slug of a project.",
@@ -129,7 +130,7 @@ def understood(error: Exception) -> Problem:
             return Problem(Forbidden(str(error.detail)), error.status_code, error.headers)
         case exceptions.ValidationError():
             found = list(_problems(error.detail))
-            return Problem(invalid(found, next="Nothing was changed. Fix the request and retry."), 400)
+            return Problem(invalid(found, next="Fix the request and retry."), 400)
         case exceptions.NotAuthenticated():
             message = "Authentication required: send Authorization: Bearer TOKEN, or sign in."
             return Problem(Forbidden(message), 401, {"WWW-Authenticate": 'Bearer realm="task-orchestrator"'})
@@ -143,9 +144,9 @@ def understood(error: Exception) -> Problem:
             return Problem(TooLarge("The body is too large."), 413)
         case SuspiciousOperation() | UnreadablePostError():
             return Problem(Invalid("The request cannot be read."), 400)
-    if isinstance(error, TRANSIENT_ERRORS):
+    if refusal := refusal_of(error):
         logger.error("The database refused a request to the REST API.", exc_info=error)
-        return Problem(busy(), busy().status, _retry_after(busy()))
+        return Problem(refusal, refusal.status, _retry_after(refusal))
     logger.error("A request to the REST API failed.", exc_info=error)
     broken = Transient(
         "The server failed.",

@@ -40,6 +40,13 @@ class FailureThrottle:
                 self._counted.popitem(last=False)
         return int(began + self._window - now) + 1 if count + 1 > self._failures else 0
 
+    def forgive(self, address: str) -> None:
+        """Take back what `failed` counted last."""
+        with self._lock:
+            if address in self._counted:
+                began, count = self._counted[address]
+                self._counted[address] = (began, max(0, count - 1))
+
 
 failures = FailureThrottle()
 """Shared by MCP and the REST API."""

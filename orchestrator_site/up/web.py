@@ -7,6 +7,7 @@ listening socket. There is only one such process, because it holds the sessions 
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import socket
 import sys
@@ -17,6 +18,7 @@ from types import FrameType
 import uvicorn
 
 from orchestrator_site.kernel.processes import hide_root
+from orchestrator_site.up.http_protocol import BACKLOG, OutOfFiles, Protocol, most_connections, raise_file_limit
 from orchestrator_site.up.pdeathsig import die_with_supervisor
 
 GRACE_SECONDS = 2
@@ -52,13 +54,16 @@ def main(argv: list[str]) -> int:
 def _config() -> uvicorn.Config:
     from django.conf import settings
 
+    Protocol.most = most_connections(raise_file_limit())
+    logging.getLogger("asyncio").addFilter(OutOfFiles())
     # Static files are few, small and found without `collectstatic`.
     warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
     warnings.filterwarnings("ignore", "No directory at", module="django.core.handlers.base")
     module, _, name = settings.ASGI_APPLICATION.rpartition(".")
     config = uvicorn.Config(
         f"{module}:{name}",
-        http="httptools",
+        http=Protocol,
+        backlog=BACKLOG,
         ws="none",
         lifespan="on",
         access_log=False,  # it would write the tokens of sign-in links

@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Any
 
+from django.db import DatabaseError
+
 from orchestrator_site.kernel.processes import hide_root
 from orchestrator_site.up.pdeathsig import die_with_supervisor
 
@@ -23,6 +25,7 @@ def main() -> None:
     from django.core.management import call_command
 
     _exit_when_a_process_is_killed()
+    _follow_the_clock()
     call_command("qcluster")
 
 
@@ -45,6 +48,24 @@ def _exit_when_a_process_is_killed() -> None:
         replace(sentinel, process)
 
     Sentinel.reincarnate = replace_or_exit
+
+
+def _follow_the_clock() -> None:
+    """Look before each round of the queue's scheduler whether the clock was set back."""
+    from django_q import cluster
+
+    from maintenance.schedules import follow_the_clock
+
+    schedule = cluster.scheduler
+
+    def schedule_by_the_clock(broker: Any = None) -> None:
+        try:
+            follow_the_clock()
+        except DatabaseError:
+            logger.exception("Schedules could not be compared with the clock; the next round does it.")
+        schedule(broker=broker)
+
+    cluster.scheduler = schedule_by_the_clock
 
 
 if __name__ == "__main__":

@@ -1,27 +1,51 @@
-"""The page shown if the database is temporarily unavailable; it uses no database itself."""
+"""What the answer to a request says of its transactions; it uses no database itself."""
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.deprecation import MiddlewareMixin
 
-from orchestrator_site.kernel.db_errors import TRANSIENT_ERRORS, busy
+from orchestrator_site.kernel import commits
+from orchestrator_site.kernel.db_errors import refusal_of
+from orchestrator_site.kernel.errors import Transient
 
 logger = logging.getLogger(__name__)
 
 
-class BusyPage(MiddlewareMixin):
-    """Answers 503 for views that do not handle it; REST and MCP do so in their own formats."""
+class Commits(MiddlewareMixin):
+    """Warns where a duty after a commit failed; answers 503 for pages where the database refused."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if self.async_mode:
+            return self.__acall__(request)
+        with commits.watched() as call:
+            response = self.get_response(request)
+        return _warned(request, response, call)
+
+    async def __acall__(self, request: HttpRequest) -> Any:
+        with commits.watched() as call:
+            response = await self.get_response(request)  # type: ignore[misc]
+        return _warned(request, response, call)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, TRANSIENT_ERRORS):
+        if (refusal := refusal_of(exception)) is None:
             return None
         logger.error("The database refused %s %s.", request.method, request.path, exc_info=exception)
-        headers = {"Retry-After": str(busy().retry_after_ms // 1000), "Cache-Control": "no-store"}
-        page = render_to_string(
-            "503.html", {"is_reading": request.method in ("GET", "HEAD"), "address": request.get_full_path()}
-        )
-        return HttpResponse(page, status=busy().status, headers=headers)
+        seconds = refusal.retry_after_ms // 1000 if isinstance(refusal, Transient) else 60
+        headers = {"Retry-After": str(seconds), "Cache-Control": "no-store"}
+        context = {"error": refusal, "is_reading": request.method in ("GET", "HEAD"), "url": request.get_full_path()}
+        return HttpResponse(render_to_string("503.html", context), status=refusal.status, headers=headers)
+
+
+def _warned(request: HttpRequest, response: Any, call: commits.Call) -> Any:
+    for text in call.warnings:
+        if request.path.startswith("/api/"):
+            response["Warning"] = f'199 - "{text}"'
+        else:
+            messages.warning(request, text)
+    return response

@@ -54,7 +54,7 @@ class DependencyViews(TaskApi):
             if sent not in found
         ]
         if missing:
-            raise invalid(missing, next="Nothing was changed. Send whole ids of tasks in this project.")
+            raise invalid(missing, next="Send whole ids of tasks in this project.")
         return self._edit(task, Changes(add_dependencies=list(found.values())))
 
     def destroy(self, request: Request, task_id: str, needed_id: str) -> Response:

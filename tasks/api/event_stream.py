@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from functools import cache
 from io import BytesIO
 from time import monotonic
@@ -52,35 +53,43 @@ def opening(found: Batch) -> bytes:
 
 
 async def follow(
-    hub: EventHub[Event], wanted: EventFilter, found: Batch, scope: dict[str, Any]
+    hub: EventHub[Event], wanted: EventFilter, found: Batch, scope: dict[str, Any], who: str
 ) -> AsyncIterator[bytes]:
     """Stream events as they happen, with a heartbeat, until the server stops or the credentials are revoked."""
     hub.streams += 1
     try:
-        _release_thread()
-        yield opening(found)
-        async with hub.followed():
-            after, check_at = found.last_id, monotonic() + CHECK_SECONDS
-            while not hub.is_over:
-                change = hub.change
-                kept = hub.kept_since(after)
-                if kept is None:
-                    events, after = await _earlier(hub, wanted, after)
-                else:
-                    events, after = list(filter(wanted.matches, kept)), max(after, hub.last_id)
-                if events:
-                    yield b"".join(map(frame, events))
-                elif kept is not None:
-                    with anyio.move_on_after(HEARTBEAT_SECONDS) as wait:
-                        await change.wait()
-                    if wait.cancelled_caught:
-                        yield b": still here\n\n"
-                if monotonic() >= check_at:
-                    if not await hub.ask(lambda: _is_allowed(scope), default=True):
-                        return
-                    check_at = monotonic() + CHECK_SECONDS
+        with hub.shares.share(who):
+            _release_thread()
+            yield opening(found)
+            async with hub.followed(), aclosing(_changes(hub, wanted, found.last_id, scope)) as changes:
+                async for change in changes:
+                    yield change
     finally:
         hub.streams -= 1
+
+
+async def _changes(
+    hub: EventHub[Event], wanted: EventFilter, after: int, scope: dict[str, Any]
+) -> AsyncGenerator[bytes, None]:
+    check_at = monotonic() + CHECK_SECONDS
+    while not hub.is_over:
+        change = hub.change
+        kept = hub.kept_since(after)
+        if kept is None:
+            events, after = await _earlier(hub, wanted, after)
+        else:
+            events, after = list(filter(wanted.matches, kept)), max(after, hub.last_id)
+        if events:
+            yield b"".join(map(frame, events))
+        elif kept is not None:
+            with anyio.move_on_after(HEARTBEAT_SECONDS) as wait:
+                await change.wait()
+            if wait.cancelled_caught:
+                yield b": still here\n\n"
+        if monotonic() >= check_at:
+            if not await hub.ask(lambda: _is_allowed(scope), default=True):
+                return
+            check_at = monotonic() + CHECK_SECONDS
 
 
 async def _earlier(hub: EventHub[Event], wanted: EventFilter, after: int) -> tuple[list[Event], int]:

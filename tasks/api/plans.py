@@ -13,10 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from artifacts.selectors.links import progress_of_plans
+from orchestrator_site.kernel.bodies import LARGE_BODY
 from orchestrator_site.rest.base import MarkdownRenderer
 from orchestrator_site.rest.fields import Body, Boolean, Choice, String, StringList
 from orchestrator_site.rest.idempotency import Reply
-from orchestrator_site.rest.parsers import LARGE_BODY
 from tasks import roles
 from tasks.api.filters import PlanFilters
 from tasks.api.serializers import PRIORITIES, PlanRow, TaskLine

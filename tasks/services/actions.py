@@ -91,7 +91,7 @@ def require_seen(task: Task, seen: str) -> None:
     if seen and seen != seen_as(task):
         raise Conflict(
             f"{_who_moved(task)} “{shortened(task.title, 80)}” is {Status(task.status).label.lower()} now.",
-            next="Nothing was changed. Check its current state first.",
+            next="Check its current state first.",
             details={"status": task.status},
         )
 

@@ -55,7 +55,7 @@ def complete(
     are open, Invalid where the reason is missing.
     """
     if problems := ending_problems(summary, outcome, reason):
-        raise invalid(problems, next="Nothing was changed. Fix these and retry.")
+        raise invalid(problems, next="Fix these and retry.")
     with transaction.atomic(), events.together():
         return complete_locked(
             task=locked(task), actor=actor, summary=summary, outcome=outcome, reason=reason, lease_number=lease_number

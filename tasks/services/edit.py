@@ -73,7 +73,7 @@ def _check(columns: dict[str, Any], catalogue: Catalogue) -> None:
     if columns.get("complexity", Complexity.MODERATE) not in Complexity.values:
         problems.append({"at": "complexity", "problem": "unknown complexity", "allowed": Complexity.values})
     if problems:
-        raise invalid(problems, next="Nothing was changed. Send the call again without these.")
+        raise invalid(problems, next="Send the call again without these.")
 
 
 def _relink(task: Task, changes: Changes) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def require_mirrors_folder(settings: dict[str, Any], before: dict[str, Any], roo
     if settings.get("mirror") and not before.get("mirror") and not folder(root_path):
         raise invalid(
             [{"at": "settings.mirror", "problem": "the project has no folder on this machine"}],
-            next="Nothing was changed. Run this where the project's folder is, or use `manage.py artifacts export`.",
+            next="Run this where the project's folder is, or use `manage.py artifacts export`.",
         )
 
 
@@ -110,7 +110,7 @@ def _check(columns: dict[str, Any], *, kept: dict[str, Any] | None = None) -> No
     if "settings" in columns:
         problems += _settings_problems(columns["settings"], kept or {})
     if problems:
-        raise invalid(problems, next="Nothing was changed. Fix these and retry.")
+        raise invalid(problems, next="Fix these and retry.")
 
 
 def _settings_problems(settings: Any, kept: dict[str, Any]) -> list[dict[str, Any]]:

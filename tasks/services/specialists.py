@@ -95,4 +95,4 @@ def _check(name: str, columns: dict[str, Any]) -> None:
         if len(columns[key]) > LINES_LIMIT:
             problems.append({"at": key, "problem": f"more than {LINES_LIMIT} lines"})
     if problems:
-        raise invalid(problems, next="Nothing was changed. Fix these and retry.")
+        raise invalid(problems, next="Fix these and retry.")

@@ -269,7 +269,7 @@ def _tasks(project: Project, sent: list[str], at: str) -> list[Task]:
         except (NotFound, Conflict) as error:
             problems.append({"at": f"{at}[{number}]", "problem": error.message})
     if problems:
-        raise invalid(problems, next="Nothing was changed. Send ids of tasks in this project.")
+        raise invalid(problems, next="Send ids of tasks in this project.")
     return found
 
 

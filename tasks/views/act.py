@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from artifacts.services.review_comments import count_unsent
 from orchestrator_site.kernel.db_errors import db_errors_mapped
-from orchestrator_site.kernel.errors import Conflict, Invalid, NotReady, OrchestratorError, Transient
+from orchestrator_site.kernel.errors import Conflict, Invalid, NotReady, OrchestratorError, ServerFault
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.advice import in_words
 from orchestrator_site.web.pages import came_from, form, page, require
@@ -51,7 +51,7 @@ def _do(request: HttpRequest, task: Task, offer: Offer) -> HttpResponseBase:
         with db_errors_mapped(f"{offer.verb} on a page"):
             words = _reason(request)
             perform(task=task, verb=offer.verb, actor=actor_of(request), reason=words, answer=words, seen=seen)
-    except (Invalid, Transient) as error:
+    except (Invalid, ServerFault) as error:
         return _form(request, task, offer, error)
     except (Conflict, NotReady) as error:
         if offer.reason and _reason(request):  # keep the input, next to the current state

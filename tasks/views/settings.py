@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
 from orchestrator_site.kernel.db_errors import db_errors_mapped
-from orchestrator_site.kernel.errors import Conflict, Invalid, Stale, Transient
+from orchestrator_site.kernel.errors import Conflict, Invalid, ServerFault, Stale
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.web.pages import form
 from tasks.identity.page import actor_of, find_project
@@ -45,7 +45,7 @@ def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
     try:
         with db_errors_mapped("settings on a page"):
             has_changed = _save(request, found, typed)
-    except (Conflict, Invalid, Transient) as error:
+    except (Conflict, Invalid, ServerFault) as error:
         if isinstance(error, Stale):
             found.refresh_from_db()
         return _form(request, found, typed, error)
@@ -110,7 +110,7 @@ def _fingerprint(project: Project) -> str:
 
 
 def _form(
-    request: HttpRequest, project: Project, values: Values, error: Conflict | Invalid | Transient | None = None
+    request: HttpRequest, project: Project, values: Values, error: Conflict | Invalid | ServerFault | None = None
 ) -> HttpResponse:
     seen = "" if isinstance(error, Stale) else request.POST.get("seen", "")
     context = {
@@ -118,7 +118,7 @@ def _form(
         "values": values,
         "errors": errors_by_field(error),
         "taken": error if isinstance(error, Conflict) and not isinstance(error, Stale) else None,
-        "busy": error if isinstance(error, Transient) else None,
+        "busy": error if isinstance(error, ServerFault) else None,
         "now": _values_of(project) if isinstance(error, Stale) else None,
         "seen": seen or _fingerprint(project),
         "name_limit": NAME_LIMIT,

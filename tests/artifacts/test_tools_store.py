@@ -178,8 +178,8 @@ def test_each_limit_has_an_error_of_its_own(ada: Assistant, task: str, settings:
     assert (rejection["code"], rejection["details"]) == ("conflict", {"limit": 1})
     settings.ORCHESTRATOR_KEEP_FREE_BYTES = 2**60
     rejection = ada.refused("store_artifact", action="append", upload_id=upload, offset=1024 * 1024, text="x")
-    assert rejection["code"] == "transient"
-    assert ada.refused("store_artifact", action="begin", task_id=task)["code"] == "transient"
+    assert rejection["code"] == "unavailable"
+    assert ada.refused("store_artifact", action="begin", task_id=task)["code"] == "unavailable"
 
 
 def test_a_begin_that_is_sent_again_with_its_key_opens_nothing_more(ada: Assistant, task: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -81,7 +82,7 @@ def test_where_there_is_no_stream_the_page_looks_now_and_then_and_says_so(site: 
 def test_a_page_goes_to_sign_in_once_its_person_has_left_elsewhere(site: LiveSite, page: Page) -> None:
     (task,) = _planned(site, "Left elsewhere")
     _open(site, page, f"/tasks/{task}/")
-    page.context.clear_cookies(name="sessionid")
+    page.context.clear_cookies(name=re.compile("session-"))
     site.assistant(lambda it: it.call("update_task", task_id=task, action="block", reason="Seen by nobody"))
     expect(page.locator("form input[name=username]")).to_be_visible()
 

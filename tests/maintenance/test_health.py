@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ def test_readyz_answers_200_where_every_check_passes(client: Client, worker: Non
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
     checks = answer.json()["checks"]
-    assert checks.keys() == {"database", "migrations", "worker", "queue"}
+    assert checks.keys() == {"data", "database", "migrations", "worker", "queue"}
     assert checks["worker"]["heartbeat_age_seconds"] < 60
     assert checks["queue"] == {"ok": True, "waiting": 0}
 
@@ -115,7 +116,7 @@ def test_an_unreachable_database_is_not_ready_and_leaks_nothing(
 
     monkeypatch.setattr(selectors, "is_current", gone)
     status, checks = ready(client)
-    assert (status, checks.keys(), checks["database"]["ok"]) == (503, {"database"}, False)
+    assert (status, checks.keys(), checks["database"]["ok"]) == (503, {"data", "database"}, False)
     assert "secret" not in checks["database"]["problem"] and "example" not in checks["database"]["problem"]
 
 
@@ -126,3 +127,28 @@ def test_the_health_checks_answer_plain_http_behind_a_tls_proxy(
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").status_code == 200
     assert client.get("/sign-in/").status_code == 301
+
+
+def test_a_clock_that_was_set_back_is_a_finding(client: Client, worker: None) -> None:
+    JobRun.objects.update(finished_at=timezone.now() + timedelta(hours=9))
+    status, checks = ready(client)
+    assert (status, checks["worker"]["ok"]) == (503, False)
+    assert checks["worker"]["heartbeat_age_seconds"] < -8 * 3600
+
+
+def test_a_full_disk_is_not_ready(client: Client, worker: None, settings: Settings) -> None:
+    settings.ORCHESTRATOR_KEEP_FREE_BYTES = 2**60
+    status, checks = ready(client)
+    assert (status, checks["data"]["ok"]) == (503, False)
+
+
+@pytest.mark.parametrize("state", ["missing", "a file"])
+def test_a_data_folder_that_is_none_is_not_ready(
+    client: Client, worker: None, settings: Settings, tmp_path: Path, state: str
+) -> None:
+    settings.ORCHESTRATOR_HOME = tmp_path / "home"
+    if state == "a file":
+        settings.ORCHESTRATOR_HOME.touch()
+    status, checks = ready(client)
+    assert (status, checks["data"]["ok"]) == (503, False)
+    assert str(tmp_path) not in checks["data"]["problem"]

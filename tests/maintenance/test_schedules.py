@@ -12,8 +12,10 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 from pytest_django import DjangoAssertNumQueries
 
+from maintenance.models import JobRun
 from maintenance.registry import jobs
-from maintenance.schedules import PREFIX, are_in_sync, run_soon, sync_schedules
+from maintenance.schedules import PREFIX, are_in_sync, follow_the_clock, run_soon, sync_schedules
+from maintenance.services.run import run
 from maintenance.upgrades.ensure_schema import ensure_schema
 from tests.site.processes import DEADLINE_SECONDS, ROOT
 
@@ -81,3 +83,38 @@ def test_the_bridge_does_not_import_the_schedules(fresh_home: Path) -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_SECONDS
     )
     assert (ran.stdout, ran.stderr) == ("[]\n", "")
+
+
+def test_jobs_go_on_within_two_intervals_after_the_clock_was_set_back() -> None:
+    sync_schedules()
+    run_soon("heartbeat")
+    ahead = timedelta(hours=9)
+    Schedule.objects.update(next_run=timezone.now() + ahead)
+    OrmQ.objects.update(lock=timezone.now() + ahead)
+    follow_the_clock()
+    now = timezone.now()
+    late = [row.name for row in Schedule.objects.all() if row.next_run > now + 2 * timedelta(minutes=row.minutes)]
+    assert (late, OrmQ.objects.filter(lock__gt=now).exists()) == ([], False)
+
+
+def test_a_clock_that_is_right_changes_no_schedule_and_takes_no_job_from_a_worker() -> None:
+    sync_schedules()
+    OrmQ.objects.create(key="orchestrator", payload="", lock=timezone.now() + timedelta(minutes=6))
+    before = [list(model.objects.order_by("id").values()) for model in (Schedule, OrmQ)]
+    follow_the_clock()
+    assert [list(model.objects.order_by("id").values()) for model in (Schedule, OrmQ)] == before
+
+
+def test_a_job_whose_process_died_before_the_clock_was_set_back_runs_again() -> None:
+    ahead = timezone.now() + timedelta(hours=9)
+    JobRun.objects.create(job="heartbeat", started_at=ahead, deadline_at=ahead + timedelta(minutes=1))
+    run(name="heartbeat")
+    assert [row.outcome for row in JobRun.objects.of("heartbeat")] == ["succeeded", "died"]
+
+
+def test_a_suspension_ends_though_the_clock_was_set_back() -> None:
+    ahead = timezone.now() + timedelta(hours=9)
+    times = {"started_at": ahead, "deadline_at": ahead + timedelta(minutes=1), "finished_at": ahead}
+    for _ in range(3):
+        JobRun.objects.create(job="heartbeat", outcome="died", **times)
+    assert run(name="heartbeat")

@@ -16,7 +16,7 @@ GARBAGE: list[tuple[bytes, int, Any]] = [
     (b'{"jsonrpc":"2.0",', PARSE_ERROR, None),
     (b'{"jsonrpc":"2.0","id":50,"method":"ping\xff"}', PARSE_ERROR, None),
     (b'{"jsonrpc":"2.0","id":51,"method":"ping","params":{"x":NaN}}', PARSE_ERROR, None),
-    (b"[" * 200_000, PARSE_ERROR, None),
+    (b"[" * 200_000, INVALID_REQUEST, None),
     (b"7", INVALID_REQUEST, None),
     (b'"text"', INVALID_REQUEST, None),
     (b"null", INVALID_REQUEST, None),
@@ -56,7 +56,7 @@ def test_a_line_that_is_too_long_is_discarded_while_it_is_read(home: Path) -> No
         client.send_raw(b"\n")
         assert client.next_message()["error"]["code"] == INVALID_REQUEST
         assert _peak_megabytes(client.process.pid) < 90
-        text = "é" * 3_000_000  # a long line within the limit is served by the same process
+        text = "é" * 150_000  # a long line within the limit is served by the same process
         assert client.call("trial_echo", text=text)["text"] == text
 
 

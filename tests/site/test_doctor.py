@@ -169,7 +169,7 @@ def test_an_intact_database_passes(db: None) -> None:
 
 
 def test_an_integrity_check_that_takes_too_long_is_stopped(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_INSTRUCTIONS", 1)
+    monkeypatch.setattr("orchestrator_site.kernel.sqlite.check._INSTRUCTIONS", 1)
     assert database.quick_check(connection, seconds=-1) is None
     assert database.quick_check(connection) == ""
 

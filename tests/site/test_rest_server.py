@@ -107,8 +107,8 @@ def test_an_endless_body_is_cut_off_at_the_limit(site: Served) -> None:
     assert call(site, "A", "GET", "/projects")[0] == 200
 
 
-def test_a_deeply_nested_body_is_400(site: Served) -> None:
-    assert call(site, "A", "POST", "/projects", b'{"a":' * 200_000)[0] == 400
+def test_a_deeply_nested_body_is_413(site: Served) -> None:
+    assert call(site, "A", "POST", "/projects", b'{"a":' * 200_000)[0] == 413
     assert call(site, "A", "GET", "/projects")[0] == 200
 
 

@@ -14,7 +14,7 @@ import pytest
 from tests.site.processes import Site, manage, start
 
 DEADLINE_SECONDS = 100
-STREAMS = 20
+STREAMS = 16
 EVENTS = "/api/v1/events"
 Ask = Callable[..., HTTPResponse]
 

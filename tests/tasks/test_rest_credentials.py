@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -153,7 +154,7 @@ def test_a_page_of_another_site_cannot_write_with_a_persons_cookie(project: Proj
 
 def with_csrf_token(person: Rest) -> dict[str, str]:
     person.client.get("/")
-    return {"X_CSRFToken": person.client.cookies["csrftoken"].value}
+    return {"X_CSRFToken": person.client.cookies[settings.CSRF_COOKIE_NAME].value}
 
 
 def test_a_person_with_the_csrf_token_acts_as_a_person(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""Rewrite the placeholders of each SQL text once; Django does it for every statement, with a regular expression."""
+"""Note each commit; rewrite the placeholders of each SQL text once, which Django does for every statement."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 from django.db.backends.sqlite3 import base
+
+from orchestrator_site.kernel.commits import note_commit
 
 
 @lru_cache(maxsize=1000)
@@ -23,3 +25,7 @@ class Cursor(base.SQLiteCursorWrapper):
 class DatabaseWrapper(base.DatabaseWrapper):
     def create_cursor(self, name: Any = None) -> Any:
         return self.connection.cursor(factory=Cursor)
+
+    def _commit(self) -> None:
+        super()._commit()  # type: ignore[misc]  # the stubs lack it; where it fails, SQLite has rolled back
+        note_commit()

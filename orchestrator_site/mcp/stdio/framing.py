@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Lock
 
+from orchestrator_site.kernel.bodies import LARGE_BODY
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -14,7 +16,7 @@ except ImportError:  # Windows
 
 # The key of the lines with which a worker tells the proxy the id of a request that it begins.
 RECEIPT = "orchestrator-receipt"
-LINE_LIMIT = 32 * 1024 * 1024
+LINE_LIMIT = LARGE_BODY
 _CHUNK = 256 * 1024
 _PIPE_BYTES = 1024 * 1024
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
+
+from orchestrator_site.kernel.bodies import Excess, check_cost, check_size
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -50,6 +53,24 @@ class Malformed(Exception):
         self.answer = error(id, code, message)
 
 
+_ID = rb'"id"\s*:\s*("[^"\\]*"|-?\d+)'
+_PLAIN = rb'"(?:jsonrpc|method)"\s*:\s*"[^"\\]*"'
+_FIRST = re.compile(rb"\s*\{\s*(?:" + _PLAIN + rb"\s*,\s*)*" + _ID)
+_LAST = re.compile(_ID + rb"\s*(?:,\s*" + _PLAIN + rb"\s*)*\}\s*$")
+_LOOKED_AT = 500
+
+
+class TooLarge(Malformed):
+    """A line that costs too much to be parsed. Its id is looked for at both ends, where clients write it."""
+
+    def __init__(self, line: bytes, excess: Excess) -> None:
+        found = _FIRST.match(line[:_LOOKED_AT]) or _LAST.search(line[-_LOOKED_AT:])
+        super().__init__(INVALID_REQUEST, f"Invalid request: the line has {excess}.")
+        data = {"code": "too_large", "details": excess.limit}
+        id = json.loads(found[1]) if found else None
+        self.answer = error(id, INVALID_REQUEST, f"Invalid request: the line has {excess}.", data)
+
+
 class Message:
     """A line from the client, parsed as far as the proxy needs it."""
 
@@ -87,9 +108,21 @@ def key_of(id: Any) -> Key:
     return (type(id), id)
 
 
+def check_line(line: bytes) -> None:
+    """Check what a line costs before it is parsed. Raises TooLarge."""
+    try:
+        check_cost(line)
+    except Excess as excess:
+        raise TooLarge(line, excess) from excess
+
+
 def parse(line: bytes) -> Message:
+    check_line(line)
     try:
         body = json.loads(line.decode("utf-8"), parse_constant=_reject_constant)
+        check_size(line, body)
+    except Excess as excess:
+        raise TooLarge(line, excess) from excess
     except (ValueError, RecursionError) as problem:
         raise Malformed(PARSE_ERROR, "Parse error: the line is not valid JSON in UTF-8.") from problem
     if not isinstance(body, dict):
@@ -122,7 +155,8 @@ def error(id: Any, code: int, message: str, data: dict[str, Any] | None = None) 
 
 
 def too_long(limit: int) -> bytes:
-    return error(None, INVALID_REQUEST, f"Invalid request: a line may have at most {limit} bytes.")
+    data = {"code": "too_large", "details": {"limit_bytes": limit}}
+    return error(None, INVALID_REQUEST, f"Invalid request: a line may have at most {limit} bytes.", data)
 
 
 def interrupted(message: Message) -> bytes:

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from orchestrator_site.kernel.text import line_safe
 from orchestrator_site.mcp.server import Bridge
 from orchestrator_site.mcp.stdio.framing import RECEIPT, LineWriter, log, read_lines
+from orchestrator_site.mcp.stdio.messages import TooLarge, check_line
 
 # Above the limit of the proxy, which answers lines that are too long.
 _LINE_LIMIT = 64 * 1024 * 1024
@@ -66,7 +67,11 @@ class PipeTransport:
         try:
             for line in read_lines(self._input, lambda: log("a line was too long"), _LINE_LIMIT):
                 try:
+                    if not self._has_proxy:  # which has checked the line
+                        check_line(line)
                     message = _message_in(line)
+                except TooLarge as problem:
+                    self._output.send(problem.answer)
                 except ValidationError:
                     self._in_loop(self._tasks.start_soon, self._reject, line)
                 else:

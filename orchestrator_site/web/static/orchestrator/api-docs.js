@@ -5,8 +5,9 @@
   const place = document.getElementById("docs");
 
   function csrfToken() {
-    const found = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
-    return found ? found[1] : "";
+    const start = place.dataset.csrfCookie + "=";
+    const found = document.cookie.split("; ").find((each) => each.startsWith(start));
+    return found ? found.slice(start.length) : "";
   }
 
   if (window.matchMedia("(prefers-color-scheme: dark)").matches) {

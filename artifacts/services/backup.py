@@ -1,0 +1,135 @@
+"""Backup: copy the data of a running site, so that no row of the copy lacks its bytes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from django.db import connection
+
+from artifacts.services.export import require_outside_home
+from artifacts.storage import staging
+from artifacts.storage.backends import content_store
+from artifacts.storage.base import place_of
+from orchestrator_site.kernel.errors import Conflict, Invalid
+from orchestrator_site.kernel.files import disk_fault, make_folder, sync_folder
+
+DATABASE = "orchestrator.sqlite3"
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """How much was copied, and what is wrong with the copy, and so with the original."""
+
+    contents: int
+    size_bytes: int
+    problems: list[str]
+
+
+def back_up(*, to: Path) -> Backup:
+    """Copy the database, the content and open uploads into an empty folder, and read all of the copy again.
+
+    Raises Invalid on PostgreSQL and for a folder inside the data folder, Conflict for one that is not empty, and
+    ServerFault where the disk refuses.
+    """
+    if connection.vendor != "sqlite":
+        raise Invalid(
+            "Only SQLite is copied here.",
+            next="Run pg_dump first, and copy the folder content of ORCHESTRATOR_HOME then.",
+        )
+    try:
+        _require_empty(to)
+        # What is removed meanwhile was copied before, and what is new is too young to be removed.
+        _copy_content(to, [each.name for each in content_store().stored()])
+        _copy_staged(to, staging.names())
+        draft = to / f"{DATABASE}.partial"
+        with closing(_snapshot(draft)) as copy:
+            _copy_content(to, _names_in(copy))
+            _copy_staged(to, staging.names())
+            _end_uploads_without_bytes(copy, to)
+            found = _check(copy, to)
+        draft.replace(to / DATABASE)
+        sync_folder(to)
+    except OSError as error:
+        raise disk_fault("The backup cannot be written", error) from error
+    return found
+
+
+def _require_empty(to: Path) -> None:
+    require_outside_home(to, to)
+    make_folder(to, 0o700)
+    if any(to.iterdir()):
+        raise Conflict(f"{to} is not empty.", next="Name a new folder for each backup.")
+
+
+def _snapshot(file: Path) -> sqlite3.Connection:
+    """Copy the database as it is at one time, while others write."""
+    copy = sqlite3.connect(file, isolation_level=None)
+    with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=20)) as source:
+        source.backup(copy)
+    copy.execute("PRAGMA journal_mode=DELETE")  # one file, that is synced when it is written
+    return copy
+
+
+def _names_in(copy: sqlite3.Connection) -> list[str]:
+    return [name for (name,) in copy.execute("SELECT stored_as FROM artifacts_content WHERE data IS NULL")]
+
+
+def _copy_content(to: Path, names: list[str]) -> None:
+    for name in names:
+        target = to / "content" / place_of(name)
+        if not target.exists():
+            with suppress(FileNotFoundError), content_store().open(name) as source:  # checked at the end
+                _write(target, iter(lambda: source.read(_CHUNK), b""))
+
+
+def _copy_staged(to: Path, names: list[str]) -> None:
+    for name in names:
+        with suppress(FileNotFoundError), staging.path_of(name).open("rb") as source:
+            _write(to / "staging" / name, iter(lambda: source.read(_CHUNK), b""))
+
+
+def _write(target: Path, chunks: Iterator[bytes]) -> None:
+    make_folder(target.parent, 0o700)
+    draft = target.with_name(f"{target.name}.partial")
+    with draft.open("wb") as handle:
+        handle.writelines(chunks)
+        handle.flush()
+        os.fsync(handle.fileno())
+    draft.replace(target)
+    sync_folder(target.parent)
+
+
+def _end_uploads_without_bytes(copy: sqlite3.Connection, to: Path) -> None:
+    """End uploads whose staged bytes went while they were copied: they are committed or aborted by now."""
+    for key, name, received in copy.execute(
+        "SELECT id, public_id, received FROM artifacts_upload WHERE state = 'open'"
+    ).fetchall():
+        file = to / "staging" / name
+        if received and (not file.exists() or file.stat().st_size < received):
+            copy.execute("UPDATE artifacts_upload SET state = 'aborted' WHERE id = ?", [key])
+
+
+def _check(copy: sqlite3.Connection, to: Path) -> Backup:
+    damage = [line for (line,) in copy.execute("PRAGMA quick_check(5)") if line != "ok"]
+    problems, count, total = [f"damaged database: {line}" for line in damage], 0, 0
+    for digest, data, name, size in copy.execute("SELECT sha256, data, stored_as, size_bytes FROM artifacts_content"):
+        count, total = count + 1, total + size
+        if _digest_of(data, to / "content" / place_of(name)) != digest:
+            problems.append(f"missing or damaged: {digest}")
+    return Backup(count, total, problems)
+
+
+def _digest_of(data: bytes | None, file: Path) -> str:
+    digest = sha256(data or b"")
+    if data is None:
+        with suppress(FileNotFoundError), file.open("rb") as handle:
+            while chunk := handle.read(_CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,56 @@
+"""How much of something each credential may hold at once, so that none takes all of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from anyio import CapacityLimiter
+
+from orchestrator_site.kernel.errors import Transient
+
+STREAMS_PER_CREDENTIAL = 16
+CALLS_PER_CREDENTIAL = 2
+
+
+class Shares:
+    """Counts what is held. Use it in one event loop."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: Counter[str] = Counter()
+
+    def require_free(self, who: str) -> None:
+        """Raises Transient where all of a share is held."""
+        if self._held[who] >= self._most:
+            raise Transient(f"At most {self._most} streams at once for one credential.", retry_after_ms=10_000)
+
+    @contextmanager
+    def share(self, who: str) -> Iterator[None]:
+        """Hold one."""
+        self._held[who] += 1
+        try:
+            yield
+        finally:
+            self._held[who] -= 1
+            if not self._held[who]:
+                del self._held[who]
+
+
+class Turns:
+    """Lets what is beyond a share wait."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._limiters: dict[str, CapacityLimiter] = {}
+
+    @asynccontextmanager
+    async def turn(self, who: str) -> AsyncIterator[None]:
+        limiter = self._limiters.setdefault(who, CapacityLimiter(self._at_once))
+        try:
+            async with limiter:
+                yield
+        finally:
+            if not limiter.borrowed_tokens and not limiter.statistics().tasks_waiting:
+                self._limiters.pop(who, None)

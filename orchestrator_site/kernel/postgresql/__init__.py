@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, which also tells a call about its commits."""

@@ -1,0 +1,126 @@
+"""Bodies that cost too much are refused over HTTP and pipes, and large ones wait for each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import pytest
+
+from orchestrator_site.asgi.whole_body import BodyError, whole_body
+from orchestrator_site.kernel import bodies
+from orchestrator_site.mcp.stdio.messages import Malformed, parse
+
+MANY = b"[" + b"[]," * bodies.VALUES_LIMIT + b"[]]"
+
+
+def call(tool: str, arguments: bytes = b"{}") -> bytes:
+    head = b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"%s","arguments":' % tool.encode()
+    return head + arguments + b"}}"
+
+
+def padded(tool: str) -> bytes:
+    return call(tool, json.dumps({"x": "a" * bodies.SMALL_BODY}).encode())
+
+
+def receiving(*parts: bytes) -> Callable[[], Awaitable[Any]]:
+    left = list(parts)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    return receive
+
+
+def taken(*parts: bytes, **headers: str) -> bytes:
+    async def read() -> bytes:
+        async with whole_body(receiving(*parts), headers) as receive:
+            return bytes((await receive())["body"])
+
+    return anyio.run(read)
+
+
+REFUSED = [
+    (call("orchestrator_plan_task", MANY), "limit_values"),
+    (call("orchestrator_plan_task", b"[" * (bodies.DEPTH_LIMIT + 1)), "limit_depth"),
+    (padded("orchestrator_get_status"), "limit_bytes"),
+    (b"x" * (bodies.SMALL_BODY + 1), "limit_bytes"),
+]
+
+
+@pytest.mark.parametrize(("body", "limit"), REFUSED)
+def test_over_http_it_is_413_with_the_limit(body: bytes, limit: str) -> None:
+    with pytest.raises(BodyError) as refused:
+        taken(body[:1000], body[1000:])
+    assert (refused.value.status, refused.value.error.code, list(refused.value.error.details)) == (
+        413, "too_large", [limit]
+    )  # fmt: skip
+    assert bodies.large.acquire(blocking=False) and bodies.large.acquire(blocking=False)
+    bodies.large.release()
+    bodies.large.release()
+
+
+@pytest.mark.parametrize(("body", "limit"), REFUSED[:3])
+def test_over_a_pipe_it_is_an_error_with_the_id_and_the_limit(body: bytes, limit: str) -> None:
+    with pytest.raises(Malformed) as refused:
+        parse(body + b"\n")
+    answer = json.loads(refused.value.answer)
+    assert (answer["id"], answer["error"]["data"]["code"]) == (7, "too_large")
+    assert list(answer["error"]["data"]["details"]) == [limit]
+
+
+def test_an_id_at_the_end_of_a_line_is_found() -> None:
+    with pytest.raises(Malformed) as refused:
+        parse(b'{"params":{"x":' + MANY + b'},"method":"ping","id":"last","jsonrpc":"2.0"}\n')
+    assert json.loads(refused.value.answer)["id"] == "last"
+
+
+@pytest.mark.parametrize("tool", sorted(bodies.LARGE_CALLS))
+def test_a_call_that_needs_it_is_passed_on_as_it_came(tool: str) -> None:
+    body = padded(tool)
+    assert taken(body[:1000], body[1000:]) == body
+    assert parse(body).id == 7
+
+
+def test_a_body_that_is_announced_too_large_is_not_read() -> None:
+    with pytest.raises(BodyError) as refused:
+        taken(**{"content-length": str(bodies.LARGE_BODY + 1)})
+    assert refused.value.status == 413
+
+
+def test_at_most_two_large_bodies_are_in_hand_at_once() -> None:
+    body = padded("orchestrator_plan_task")
+    in_hand, most = 0, 0
+
+    async def send() -> None:
+        nonlocal in_hand, most
+        async with whole_body(receiving(body[: bodies.SMALL_BODY + 1], body[bodies.SMALL_BODY + 1 :]), {}):
+            in_hand += 1
+            most = max(most, in_hand)
+            await anyio.sleep(0)
+            in_hand -= 1
+
+    async def all_at_once() -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(6):
+                tasks.start_soon(send)
+
+    anyio.run(all_at_once)
+    assert 1 <= most <= bodies.LARGE_AT_ONCE
+
+
+def test_a_body_that_stops_arriving_is_408_and_frees_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator_site.asgi.whole_body.STALLED_SECONDS", 0.0)
+
+    async def never() -> Any:
+        await anyio.sleep_forever()
+
+    async def read() -> None:
+        async with whole_body(never, {}):
+            pass
+
+    with pytest.raises(BodyError) as refused:
+        anyio.run(read)
+    assert refused.value.status == 408

@@ -1,0 +1,126 @@
+"""Connections without a request end, give way to others, and do not fill the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import uvicorn
+
+from orchestrator_site.up import http_protocol
+from orchestrator_site.up.http_protocol import BACKLOG, RESERVED_FILES, OutOfFiles, Protocol, most_connections
+
+HALF = b"GET / HTTP/1.1\r\nHost: x\r\nX: "
+WHOLE = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+class Server(uvicorn.Server):
+    def __init__(self, listener: socket.socket) -> None:
+        super().__init__(uvicorn.Config(app, http=Protocol, lifespan="off", log_config=None, backlog=BACKLOG))
+        self.address = listener.getsockname()
+        self.clients: list[asyncio.StreamWriter] = []
+
+    async def connect(self, sent: bytes = b"") -> Streams:
+        reader, writer = await asyncio.open_connection(*self.address)
+        self.clients.append(writer)
+        writer.write(sent)
+        return reader, writer
+
+
+def serve(body: Callable[[Server], Awaitable[None]]) -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            server = Server(listener)
+            server.config.load()
+            server.lifespan = server.config.lifespan_class(server.config)
+            await server.startup(sockets=[listener])
+            try:
+                await asyncio.wait_for(body(server), 60)
+            finally:
+                for writer in server.clients:
+                    writer.transport.abort()
+                    with suppress(ConnectionError):
+                        await writer.wait_closed()
+                await server.shutdown(sockets=[listener])
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("sent", [b"", HALF, b"\r\n", b"G"])
+def test_a_connection_without_a_whole_request_ends(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr(http_protocol, "HEADER_SECONDS", 0.1)
+
+    async def body(server: Server) -> None:
+        reader, _ = await server.connect(sent)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+
+    serve(body)
+    assert not Protocol._waiting
+
+
+@pytest.mark.parametrize("sent", [HALF, b"\r\n", b"G"])
+def test_so_does_one_whose_second_request_is_not_whole(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr(http_protocol, "HEADER_SECONDS", 0.1)
+
+    async def body(server: Server) -> None:
+        reader, writer = await server.connect(WHOLE)
+        assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+        writer.write(sent)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+
+    serve(body)
+
+
+def test_half_requests_give_way_to_whole_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Protocol, "most", 8)
+
+    async def body(server: Server) -> None:
+        for _ in range(40):
+            await server.connect(HALF)
+        for _ in range(3):
+            reader, _ = await server.connect(WHOLE)
+            assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+        assert len(server.server_state.connections) <= 8
+
+    serve(body)
+
+
+@pytest.mark.parametrize(("files", "most"), [(1024, 1024 - RESERVED_FILES), (65_536, 4096), (64, 16)])
+def test_connections_leave_descriptors_for_the_rest(files: int, most: int) -> None:
+    assert (most_connections(files), BACKLOG < RESERVED_FILES) == (most, True)
+
+
+def test_descriptors_are_raised_as_far_as_allowed() -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, before[1]))
+    try:
+        allowed = http_protocol.raise_file_limit()
+        assert allowed == resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(before[1], 65_536)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_what_cannot_be_accepted_is_logged_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("orchestrator_site.up.http_protocol.time.monotonic", lambda: now[0])
+    filter, passed = OutOfFiles(), []
+    for step in (0.0, 0.1, 0.5, 0.5, 0.0):
+        now[0] += step
+        record = logging.makeLogRecord({"msg": "socket.accept() out of system resource"})
+        passed.append(filter.filter(record))
+    assert passed == [True, False, False, True, False]
+    assert filter.filter(logging.makeLogRecord({"msg": "something else"}))
