@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPMessage
@@ -105,8 +105,13 @@ class SecuredSite:
 
 
 @contextmanager
-def secured(folder: Path, tokens: dict[str, Any], **environ: str) -> Iterator[SecuredSite]:
-    """Run `manage.py up` with the trial app in a data folder of its own, and make some tokens there."""
+def secured(
+    folder: Path, tokens: dict[str, Any], *, through: Sequence[str] = (), **environ: str
+) -> Iterator[SecuredSite]:
+    """Run `manage.py up` with the trial app in a data folder of its own, and make some tokens there.
+
+    `through` is a program that executes the command.
+    """
     home = make_home(folder / "home")
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("ORCHESTRATOR_", "DATABASE_"))]:
@@ -114,7 +119,7 @@ def secured(folder: Path, tokens: dict[str, Any], **environ: str) -> Iterator[Se
         given = {"ORCHESTRATOR_HOME": str(home), "DJANGO_SETTINGS_MODULE": "tests.mcp.settings"} | environ
         for name, value in given.items():
             patch.setenv(name, value)
-        with start(folder) as process:
+        with start(folder, through=through) as process:
             process.wait_until_greeted()
             made = manage("shell", "--no-imports", "-v", "0", "-c", MAKE % tokens)
             assert made.returncode == 0, made.stderr
