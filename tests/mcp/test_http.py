@@ -77,6 +77,14 @@ def test_the_address_may_end_in_a_slash(client: HttpClient) -> None:
     assert answer["result"]["tools"]
 
 
+def test_a_greeting_opens_a_session_whatever_session_it_names(site: Served) -> None:
+    client = site.client("laptop", modern=False)
+    client.session_id = "of-an-earlier-server"
+    assert client.handshake()["serverInfo"]
+    assert client.session_id != "of-an-earlier-server"
+    assert client.request("tools/list")["result"]["tools"]
+
+
 def test_the_same_tools_are_listed_in_both_eras(client: HttpClient) -> None:
     names = [tool["name"] for tool in client.request("tools/list")["result"]["tools"]]
 

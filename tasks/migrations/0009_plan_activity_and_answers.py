@@ -15,7 +15,7 @@ def take_over_times(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks', '0007_plain_names_fewer_indexes'),
+        ('tasks', '0008_paths_and_marks_of_projects'),
     ]
 
     operations = [
