@@ -32,7 +32,7 @@ _TAKEN = (manifest.NAME, _ABOUT, _IGNORED)
 
 
 def mirror_now(project_id: int) -> None:
-    """Bring the mirror of a project up to date, if it has one. Raises Conflict where files are missing, like `mirror`."""
+    """Bring the mirror of a project up to date, if it has one. Raises as `mirror` does."""
     project = Project.objects.filter(pk=project_id).first()
     if project is None or not project.settings.get("mirror"):
         return

@@ -94,7 +94,10 @@ def _answer_as(theirs: str, ours: str, send: Send) -> Send:
     before, after = f'"id":"{ours}"'.encode(), f'"id":{theirs}'.encode()
 
     async def answer(message: Message) -> None:
-        if before in message.get("body", b""):
+        if message["type"] == "http.response.start":  # the ids differ in length
+            headers = [header for header in message["headers"] if header[0] != b"content-length"]
+            message = {**message, "headers": headers}
+        elif before in message.get("body", b""):
             message = {**message, "body": message["body"].replace(before, after, 1)}
         await send(message)
 

@@ -59,7 +59,7 @@ def test_an_answer_of_a_request_that_was_given_up_does_not_go_to_the_next(client
     assert "session_id" in answer["result"]["structuredContent"]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"method": 1, "id": 1}', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"method": 1, "id": 1}'])
 def test_what_is_no_request_is_rejected_as_before(client: HttpClient, body: bytes) -> None:
     response = client.sibling().send("POST", body)
     assert response.status == 400
