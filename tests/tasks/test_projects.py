@@ -388,6 +388,15 @@ def test_below_a_repository_of_dotfiles_each_folder_is_its_own_project(home: Pat
     assert found(home / "notes" / "2030").root_path == str(home / "notes" / "2030")
 
 
+def test_an_account_without_a_home_has_projects(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert found(home / "notes").root_path == str(home / "notes")
+
+
 def test_a_home_folder_that_is_a_project_already_is_found(home: Path) -> None:
     board = project_at(home)
     assert found(home) == board
