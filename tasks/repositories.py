@@ -51,7 +51,7 @@ def place_of(folder: Path) -> Place:
 
 def is_unfit(folder: Path) -> bool:
     """Whether a folder is too wide for one project: the home folder, where dotfiles may have a repository, or above."""
-    home = Path(os.path.realpath(Path("~").expanduser()))
+    home = Path(os.path.realpath(os.path.expanduser("~")))  # noqa: PTH111  Path's fails for an account without a home
     return folder == folder.parent or folder in (home, *home.parents)
 
 

@@ -26,7 +26,10 @@ from tasks.models import Project, Specialist
 
 ROLES_FOLDER = Path(".task_orchestrator") / "roles"
 FILE_LIMIT = 256 * 1024
+ALL_FILES_LIMIT = 512 * 1024
 FILES_LIMIT = 50
+PROBLEMS_LIMIT = 50
+"""Problems that are named of one file."""
 NAMES_LIMIT = 1000
 """How many names of the folder are looked at."""
 _DEPTH_LIMIT = 20
@@ -103,8 +106,11 @@ def parse(text: str, *, file: str) -> Parsed:
         return [], [f"{file}, line {root.start_mark.line + 1}: expected a mapping of role names; the file is not used"]
     roles: list[Role] = []
     problems: list[str] = []
+    names: set[str] = set()
     for name, value in root.value:
-        _read_role(name, value, file, roles, problems)
+        _read_role(name, value, file, roles, problems, names)
+    if more := len(problems[PROBLEMS_LIMIT:]):
+        problems[PROBLEMS_LIMIT:] = [f"{file}: {more} more problems"]
     return roles, problems
 
 
@@ -119,14 +125,16 @@ def _too_deep(text: str) -> int | None:
     return None
 
 
-def _read_role(name: yaml.Node, value: yaml.Node, file: str, roles: list[Role], problems: list[str]) -> None:
+def _read_role(
+    name: yaml.Node, value: yaml.Node, file: str, roles: list[Role], problems: list[str], names: set[str]
+) -> None:
     if name.value == _ORCHESTRATOR:
         return
     found: dict[str, Any] = {}
     wrong: list[tuple[yaml.Node, str]] = []
     if not isinstance(name, yaml.ScalarNode) or not NAME.fullmatch(name.value):
         wrong.append((name, "a role name has at most 64 lower-case letters, digits, - and _"))
-    if any(role.name == name.value for role in roles):
+    elif name.value in names:
         wrong.append((name, "is defined twice"))
     if isinstance(value, yaml.MappingNode):
         for key, content in value.value:
@@ -138,6 +146,7 @@ def _read_role(name: yaml.Node, value: yaml.Node, file: str, roles: list[Role], 
     if wrong:
         problems += [f"{file}, line {at.start_mark.line + 1}: {_name(name)}: {why}" for at, why in wrong]
     else:
+        names.add(name.value)
         roles.append(Role(name.value, source=file, **found))
 
 
@@ -158,7 +167,7 @@ def _read_key(key: yaml.Node, content: yaml.Node, found: dict[str, Any]) -> list
 
 
 def _name(node: yaml.Node) -> str:
-    return node.value[:64] if isinstance(node, yaml.ScalarNode) else "a list or mapping"
+    return visible(node.value[:64]) if isinstance(node, yaml.ScalarNode) else "a list or mapping"
 
 
 @lru_cache(maxsize=1)
@@ -187,23 +196,30 @@ def _project_files(project: Project) -> list[Parsed]:
 
 
 def _read_files(folder: Folder) -> list[Parsed]:
-    listed = folder.names(NAMES_LIMIT)
+    listed, left = folder.names(NAMES_LIMIT), ALL_FILES_LIMIT
     names = sorted(name for name in listed if fnmatchcase(name, "*.y*ml"))
-    parsed = [_read_file(folder, name) for name in reversed(names[:FILES_LIMIT])]
+    parsed: list[Parsed] = []
+    for name in names[:FILES_LIMIT]:
+        found, size = _read_file(folder, name, left)
+        parsed.insert(0, found)
+        left -= size
     if len(names) > FILES_LIMIT or len(listed) == NAMES_LIMIT:
         parsed.append(([], [f"{ROLES_FOLDER}: more than {FILES_LIMIT} files; the others are not used"]))
     return parsed
 
 
-def _read_file(folder: Folder, name: str) -> Parsed:
+def _read_file(folder: Folder, name: str, left: int) -> tuple[Parsed, int]:
+    """Read one file, and return how large it is. What all files hold is bounded, since parsing them takes time."""
     file = visible(str(ROLES_FOLDER / name))
+    limit = min(FILE_LIMIT, left)
     try:
-        raw = folder.read(name, file, FILE_LIMIT)
-        if len(raw) > FILE_LIMIT:
-            return [], [f"{file}: larger than {FILE_LIMIT // 1024} kB; the file is not used"]
-        return _parsed(raw.decode(), file=file)
+        raw = folder.read(name, file, limit)
+        if len(raw) > limit:
+            what, most = ("", FILE_LIMIT) if limit == FILE_LIMIT else ("with the files before it ", ALL_FILES_LIMIT)
+            return ([], [f"{file}: {what}larger than {most // 1024} kB; the file is not used"]), 0
+        return _parsed(raw.decode(), file=file), len(raw)
     except (InTheWay, OSError, UnicodeDecodeError) as error:
-        return [], [f"{file}: {_why(error)}; the file is not used"]
+        return ([], [f"{file}: {_why(error)}; the file is not used"]), 0
 
 
 def _why(error: InTheWay | OSError | UnicodeDecodeError) -> str:

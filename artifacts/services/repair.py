@@ -6,13 +6,13 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from artifacts import storage
 from artifacts.models import Content
 from artifacts.services.mirror import PLACE
-from orchestrator_site.kernel.folders import InTheWay, opened_file
+from orchestrator_site.kernel.folders import Folder, InTheWay, entered, opened_file
 from tasks.models import Project
 
 _CHUNK = 1024 * 1024
@@ -30,12 +30,17 @@ def _candidates(content: Content) -> Iterator[Path]:
     """Yield plain files of the same size in the mirrors of the projects that it was delivered for."""
     projects = Project.objects.filter(artifacts__versions__content=content, settings__mirror=True).distinct()
     for project in projects:
-        for folder, _, names in os.walk(Path(project.root_path, *PLACE)):
-            for path in (Path(folder, name) for name in names):
-                with suppress(OSError):
-                    found = path.lstat()
-                    if stat.S_ISREG(found.st_mode) and found.st_size == content.size_bytes:
-                        yield path
+        for path in _files_of_mirror(Path(project.root_path)):
+            with suppress(OSError):
+                found = path.lstat()
+                if stat.S_ISREG(found.st_mode) and found.st_size == content.size_bytes:
+                    yield path
+
+
+def _files_of_mirror(root: Path) -> Iterator[Path]:
+    with suppress(OSError, InTheWay), closing(Folder.at(root)) as top, entered(top, PLACE) as mirror:
+        for folder, _, names in os.walk(mirror.path):
+            yield from (Path(folder, name) for name in names)
 
 
 def _stored_from(path: Path, content: Content) -> bool:

@@ -20,6 +20,7 @@ from tasks.api.status import ProjectStatusAnswer, status_of
 from tasks.identity.actor import Actor
 from tasks.models import Project
 from tasks.services.edit_project import create_project, edit_project
+from tasks.services.project_folders import PATHS_LIMIT
 
 
 class ProjectBody(Body):
@@ -33,7 +34,7 @@ class ProjectEdit(Body):
     name = String(required=False)
     settings = SettingsField(required=False)
     root_path = String(required=False)
-    paths = serializers.ListField(child=String(), required=False)
+    paths = serializers.ListField(child=String(), required=False, max_length=PATHS_LIMIT)
 
 
 class ProjectFilters(Filters):

@@ -22,6 +22,8 @@ def paths_of(project: Project) -> list[str]:
 
 def resolved(columns: dict[str, Any], *, kept: Iterable[str] = ()) -> dict[str, Any]:
     """Return columns with the folders in them resolved. Raises Invalid for what is none, unless it is `kept`."""
+    if len(columns.get("paths", ())) > PATHS_LIMIT:
+        raise invalid([{"at": "paths", "problem": f"at most {PATHS_LIMIT} further folders"}], next="Send fewer.")
     problems: list[dict[str, Any]] = []
 
     def found(path: str, at: str) -> str:
@@ -36,8 +38,6 @@ def resolved(columns: dict[str, Any], *, kept: Iterable[str] = ()) -> dict[str, 
     if "paths" in columns:
         paths = [found(path, f"paths[{number}]") for number, path in enumerate(columns["paths"])]
         columns = {**columns, "paths": sorted(set(paths) - {columns.get("root_path", "")})}
-        if len(paths) > PATHS_LIMIT:
-            problems.append({"at": "paths", "problem": f"at most {PATHS_LIMIT} further folders"})
     if problems:
         raise invalid(problems, next="Nothing was changed. Correct or omit them.")
     return columns

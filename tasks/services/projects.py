@@ -21,7 +21,7 @@ from orchestrator_site.kernel.identity import Principal, Scope
 from tasks import events
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
-from tasks.models import Project
+from tasks.models import Project, ProjectPath
 from tasks.repositories import Mark, Place, is_unfit, leave_mark, mark_in, new_mark, place_of
 
 OWN_VARIABLE = "ORCHESTRATOR_PROJECT_DIR"
@@ -63,6 +63,8 @@ def project_at(root: Path, principal: Principal = _OWNER) -> Project:
         if found := _known(place, principal):
             return found
         principal.require(Scope.WRITE)
+        if found := _under_another_path(place.root):
+            return found
         # It fails where another process has just made this project, or the slug belongs to another folder.
         with suppress(IntegrityError):
             with transaction.atomic():
@@ -139,6 +141,16 @@ def _known(place: Place, principal: Principal) -> Project | None:
         for project in found:
             if str(each) in (project.root_path, *(known.path for known in project.paths.all())):
                 return project if project.mark else _marked(project, each, principal)
+    return None
+
+
+def _under_another_path(root: Path) -> Project | None:
+    """Return the project whose folder this is, under another mount or spelling, and note that path too."""
+    for project in Project.objects.exclude(root_path=""):
+        with suppress(OSError):
+            if root.samefile(project.root_path):
+                ProjectPath.objects.get_or_create(path=str(root), defaults={"project": project})
+                return project
     return None
 
 

@@ -316,6 +316,22 @@ def test_a_file_of_a_mirror_that_is_swapped_while_it_is_looked_at_is_not_opened(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("link", [".task_orchestrator", ".task_orchestrator/artifacts"])
+def test_a_link_in_the_place_of_a_mirror_is_not_walked(
+    folder_shelf: Shelf, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: str
+) -> None:
+    artifact, content = kept()
+    folder_shelf.remove(content.stored_as)
+    mirrored(artifact, folder, TEXT.encode())
+    (folder / link).rename(tmp_path / "elsewhere")
+    (folder / link).symlink_to(tmp_path / "elsewhere")
+    walked: list[Any] = []
+    monkeypatch.setattr("artifacts.services.repair.os.walk", lambda path: walked.append(path) or [])
+    assert reported(repair=True)[1][0]["done"] == ""
+    assert walked == []
+
+
+@pytest.mark.django_db
 def test_what_the_system_does_not_read_is_refused_and_stored_again(folder_shelf: Shelf) -> None:
     artifact, content = kept()
     path = storage.path_of(content.sha256)

@@ -278,6 +278,18 @@ def test_one_folder_under_two_paths_is_one_project(db: None, tmp_path: Path, mon
     assert Project.objects.get().root_path == str(folder)
 
 
+def test_one_folder_under_two_paths_is_one_project_also_without_a_mark(
+    db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, mount = make_repository(tmp_path / "shop"), make_repository(tmp_path / "mount")
+    stat = os.stat
+    monkeypatch.setattr(os, "stat", lambda path, **more: stat(folder if path == mount else path, **more))
+    token = Principal("ada/laptop", frozenset({Scope.READ, Scope.WRITE}), token_id="token_1")
+    board = project_at(folder, token)
+    assert project_at(mount, token) == project_at(folder, token) == board
+    assert [each.path for each in board.paths.all()] == [str(mount)]
+
+
 def test_a_board_goes_on_where_a_repository_is_made_above_it(db: None, tmp_path: Path) -> None:
     inner = tmp_path / "a" / "b"
     (inner / "src").mkdir(parents=True)
@@ -374,6 +386,15 @@ def test_below_a_repository_of_dotfiles_each_folder_is_its_own_project(home: Pat
     make_repository(home)
     assert found(home / "notes").root_path == str(home / "notes")
     assert found(home / "notes" / "2030").root_path == str(home / "notes" / "2030")
+
+
+def test_an_account_without_a_home_has_projects(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert found(home / "notes").root_path == str(home / "notes")
 
 
 def test_a_home_folder_that_is_a_project_already_is_found(home: Path) -> None:

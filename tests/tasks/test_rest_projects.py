@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from orchestrator_site.kernel.errors import Invalid
+from tasks.identity.actor import Actor
 from tasks.models import Event, Project, ProjectPath
+from tasks.services.edit_project import edit_project
 from tasks.services.projects import project_at
 from tests.factories import make_project, make_task
 from tests.rest import Rest, rest
@@ -141,6 +144,13 @@ def test_what_is_no_folder_is_refused_with_its_place(ada: Rest, path: str, folde
         problem = ada.refused(400, "PATCH", "/projects/shop", body)
         assert at in {each["at"] for each in problem["problems"]}
     assert not ProjectPath.objects.exists()
+
+
+def test_further_folders_are_bounded(ada: Rest, folders: list[str]) -> None:
+    project = make_project("shop")
+    ada.refused(400, "PATCH", "/projects/shop", {"paths": folders * 20})
+    with pytest.raises(Invalid):
+        edit_project(project=project, actor=Actor.system(), columns={"paths": folders * 20})
 
 
 def test_a_further_folder_that_is_gone_stays_until_it_is_removed(ada: Rest, folders: list[str]) -> None:

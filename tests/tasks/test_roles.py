@@ -202,3 +202,24 @@ def test_aliases_do_not_blow_up(project: Project) -> None:
 
 def test_a_folder_that_is_gone_has_no_roles_of_its_own(db: None) -> None:
     assert set(roles.catalogue(make_project(root_path="/no/such/folder")).roles) == PACKAGED
+
+
+def test_all_files_together_are_bounded_and_the_first_ones_are_read(project: Project) -> None:
+    padding = "#" * 200_000
+    for name in "abcd":
+        write(project, f"{name}.yaml", f"role-{name}: {{role_definition: x}}\n{padding}\n")
+    catalogue = roles.catalogue(project)
+    assert set(catalogue.roles) == PACKAGED | {"role-a", "role-b"}
+    assert [problem.partition(":")[0][-6:] for problem in catalogue.problems] == ["d.yaml", "c.yaml"]
+
+
+def test_the_problems_of_a_file_are_bounded() -> None:
+    _, problems = roles.parse("".join(f"Bad {number}: x\n" for number in range(1000)), file="a.yaml")
+    assert len(problems) == roles.PROBLEMS_LIMIT + 1
+    assert str(2000 - roles.PROBLEMS_LIMIT) in problems[-1]
+
+
+def test_names_in_a_file_are_shown_plain() -> None:
+    _, problems = roles.parse('"a\\e[31m": x\nb: {"\\u202ekey": x}\n', file="a.yaml")
+    assert len(problems) == 3
+    assert all(problem.isprintable() for problem in problems)
