@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 PATH = "/mcp"
 SESSION_HEADER = "mcp-session-id"
+VERSION_HEADER = "mcp-protocol-version"
 PRINCIPAL = "orchestrator.principal"
 """Where the ASGI scope of a request holds its principal."""
 MAX_SESSIONS = 1000
@@ -115,7 +116,8 @@ class HttpBridge:
         self, scope: Scope, headers: Headers, receive: Receive, send: Send
     ) -> AsyncIterator[tuple[Receive, Send]]:
         session_id = headers.get(SESSION_HEADER)
-        if scope["method"] != "POST" or session_id is None:  # only the requests of a session share its streams
+        has_streams = headers.get(VERSION_HEADER) in (None, *HANDSHAKE_PROTOCOL_VERSIONS)
+        if scope["method"] != "POST" or session_id is None or not has_streams:  # only requests of a session share them
             yield receive, send
             return
         key = scope[PRINCIPAL].token_id, session_id
