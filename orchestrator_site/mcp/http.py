@@ -39,6 +39,7 @@ from tasks.services.caller import Caller
 logger = logging.getLogger(__name__)
 
 PATH = "/mcp"
+VERSION_HEADER = "mcp-protocol-version"
 PRINCIPAL = "orchestrator.principal"
 """Where the ASGI scope of a request holds its principal."""
 MAX_SESSIONS = 1000
@@ -136,7 +137,8 @@ class HttpBridge:
     ) -> AsyncIterator[tuple[Scope, Receive, Send]]:
         """Keep the requests of a session apart, and let a greeting open a new one whatever session it names."""
         session_id = headers.get(SESSION_HEADER)
-        if scope["method"] != "POST" or session_id is None:  # only the requests of a session share its streams
+        has_streams = headers.get(VERSION_HEADER) in (None, *HANDSHAKE_PROTOCOL_VERSIONS)
+        if scope["method"] != "POST" or session_id is None or not has_streams:  # only requests of a session share them
             yield scope, receive, send
             return
         key = scope[PRINCIPAL].token_id, session_id

@@ -7,6 +7,7 @@ import json
 from artifacts.reports.brief import brief_of
 from artifacts.reports.markdown import report
 from artifacts.reports.synthesis import synthesis_of
+from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.mcp.registry import prompt, resource
 from tasks import serializers
 from tasks.models import Task
@@ -67,7 +68,10 @@ def plan_prompt(caller: Caller, goal: str) -> str:
 
 @prompt("resume", title="Resume", description="Read the status and continue.")
 def resume_prompt(caller: Caller) -> str:
-    plans = serializers.open_plans(open_plans(caller.project())).get("open_plans")
+    try:
+        plans = serializers.open_plans(open_plans(caller.project())).get("open_plans")
+    except Invalid:  # the call that the prompt asks for will name the project
+        plans = None
     return (
         "Call orchestrator_initialize_session and read the status. Continue with what is in progress, then with what "
         "needs revision, then with the next ready task, using orchestrator_execute_subtask. Read earlier results with "

@@ -62,7 +62,7 @@ def test_a_work_goes_back_with_comments_and_comes_again(open_page: Open, ada: As
 
     brief = ada.call("execute_subtask", task_id=task.public_id)["brief"]
     first = brief.partition("## Task")[0]
-    assert "Name your numbers." in first and "line 7: `step_7 = 7`\n  Seven is a magic number." in first
+    assert "Name your numbers." in first and "line 7: `step_7 = 7`\n>   Seven is a magic number." in first
     path = task.artifacts.get(paths__path__startswith="src/").paths.get().path
     ada.complete(task.public_id, detailed_work=SECOND, file_paths=[path], artifact_type="code")
 

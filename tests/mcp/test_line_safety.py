@@ -11,7 +11,7 @@ import pytest
 from orchestrator_site.kernel.text import line_safe
 from tests.homes import make_home
 from tests.mcp.http_client import FULL, HttpClient, Served, served
-from tests.mcp.stdio_client import connected
+from tests.mcp.stdio_client import connected, said
 
 ODD = "a\u2028b\u2029c\x85d\x1ee 😀"
 SUBTASKS = [{"title": f"T {ODD}", "description": ODD, "specialist_type": "tester"}]
@@ -29,10 +29,10 @@ def test_over_a_pipe(tmp_path: Path, folder: Path, modern: bool) -> None:
     with connected(make_home(tmp_path / "home"), trial=False, modern=modern) as client:
         client.call("orchestrator_initialize_session", project_dir=str(folder))
         client.call("orchestrator_plan_task", description=ODD, subtasks=SUBTASKS)
-        client.start_call("orchestrator_execute_subtask")
+        client.start_call("orchestrator_get_status", detail="full")
         line = client._lines.get(timeout=30).decode()
     assert len(line.splitlines()) == 1
-    assert ODD in json.loads(json.loads(line)["result"]["content"][0]["text"])["brief"]
+    assert said(json.loads(line))["tasks"][0]["description"] == ODD
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +50,10 @@ def streamed(client: HttpClient, body: bytes) -> str:
 def test_over_an_event_stream(site: Served) -> None:
     client = site.client("bound", modern=False)
     client.call("orchestrator_plan_task", description=ODD, subtasks=SUBTASKS)
-    call = {"name": "orchestrator_execute_subtask", "arguments": {}}
+    call = {"name": "orchestrator_get_status", "arguments": {"detail": "full"}}
     whole = streamed(client, json.dumps({"jsonrpc": "2.0", "id": ODD, "method": "tools/call", "params": call}).encode())
     (data,) = (line for line in whole.splitlines() if line.startswith("data:") and len(line) > 6)
     answer = json.loads(data.removeprefix("data:"))
     assert answer["id"] == ODD
-    assert ODD in json.loads(answer["result"]["content"][0]["text"])["brief"]
+    assert said(answer)["tasks"][0]["description"] == ODD
     site.hang_up()

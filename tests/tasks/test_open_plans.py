@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator_site.kernel.identity import Principal
 from tasks.models import Project, Task
 from tasks.selectors.find import project_of_task
+from tasks.services.caller import Caller
 from tasks.tools.extras import project_status, resume_prompt
 from tests.assistants import Assistant, completion, subtask
 from tests.factories import make_plan, make_project
@@ -147,6 +149,12 @@ def test_answers_stay_small_with_many_plans_of_long_titles(ada: Assistant) -> No
 def test_the_status_resource_and_the_prompt_name_them(ada: Assistant, chain: dict[str, str]) -> None:
     assert ids_of(json.loads(project_status(ada.caller))) == [chain["plan"]]
     assert chain["plan"] in resume_prompt(ada.caller)
+
+
+@pytest.mark.django_db
+def test_the_prompt_works_before_the_project_is_known() -> None:
+    stranger = Caller(Principal("ada", token_id="laptop"))
+    assert "orchestrator_initialize_session" in resume_prompt(stranger)
 
 
 @pytest.mark.django_db
