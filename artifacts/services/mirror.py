@@ -31,7 +31,7 @@ _TAKEN = (manifest.NAME, _ABOUT, _IGNORED)
 
 
 def mirror_now(project_id: int) -> None:
-    """Bring the mirror of a project up to date, if it has one. Raises Conflict where files are missing, and as `mirror` does."""
+    """Bring the mirror of a project up to date, if it has one. Raises as that, and Conflict for lacking files."""
     project = Project.objects.filter(pk=project_id).first()
     if project is None or not project.settings.get("mirror"):
         return
