@@ -45,7 +45,7 @@ def back_up(*, to: Path) -> Backup:
         )
     try:
         _require_empty(to)
-        # What is removed meanwhile was copied before, and what is new is too young to be removed.
+        # What is removed from now on was copied before; what is new is too young to be removed.
         _copy_content(to, [each.name for each in content_store().stored()])
         _copy_staged(to, staging.names())
         draft = to / f"{DATABASE}.partial"

@@ -14,7 +14,7 @@ from django_q.models import OrmQ
 
 from maintenance.models import JobRun, Outcome
 from maintenance.upgrades.ensure_schema import is_current
-from orchestrator_site.kernel.db_errors import REFUSALS, fault_of_data, refusal_of
+from orchestrator_site.kernel.db_errors import DATABASE_ERRORS, error_for, fault_of_data
 from orchestrator_site.kernel.files import FULL_BELOW
 
 HEARTBEAT_LIMIT = timedelta(minutes=3)
@@ -39,9 +39,9 @@ def readiness() -> dict[str, dict[str, Any]]:
         if migrations["ok"]:
             checks["worker"] = _check_worker(now)
             checks["queue"] = _check_queue(now)
-    except REFUSALS as error:
-        refusal = refusal_of(error)
-        checks["database"] = _check(refusal.message if refusal else "The database does not answer.")
+    except DATABASE_ERRORS as error:
+        shown = error_for(error)
+        checks["database"] = _check(shown.message if shown else "The database does not answer.")
     return checks
 
 

@@ -48,7 +48,7 @@ class Site(ASGIHandler):
         limited = _LimitedBody(receive, scope, self._is_caller)
         await super().__call__(scope, limited, send)
         if limited.refused is not None:
-            await self.send_response(_refusal(scope, limited.refused), send)
+            await self.send_response(_rejection(scope, limited.refused), send)
 
     async def read_body(self, receive: Any) -> IO[bytes]:
         if isinstance(receive, StreamedBody):
@@ -120,7 +120,7 @@ def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"The body has more than {limit:,} bytes.", details={"limit_bytes": limit})
 
 
-def _refusal(scope: Any, error: OrchestratorError) -> HttpResponse:
+def _rejection(scope: Any, error: OrchestratorError) -> HttpResponse:
     if scope["path"].startswith("/api/"):
         response = understood(error).response(ASGIRequest(scope, BytesIO()))
     else:

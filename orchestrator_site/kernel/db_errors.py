@@ -17,7 +17,7 @@ from orchestrator_site.kernel.files import FULL_BELOW, Fault, fault_at
 
 logger = logging.getLogger(__name__)
 
-REFUSALS = (DatabaseError, InterfaceError)
+DATABASE_ERRORS = (DatabaseError, InterfaceError)
 """What the database raises: busy, full, gone, damaged, or two requests with the same random id."""
 _SQLITE = {
     sqlite3.SQLITE_PERM: Fault.DENIED,
@@ -63,7 +63,7 @@ def fault_of_data(*, keep_free: int = FULL_BELOW) -> Fault | None:
     return fault_at(file.parent, file, keep_free=keep_free) if file.is_absolute() else None
 
 
-def refusal_of(error: BaseException) -> ServerFault | None:
+def error_for(error: BaseException) -> ServerFault | None:
     """Return the error for callers; None for a mistake of ours, such as malformed SQL."""
     if fault := fault_of(error):
         return Unavailable(f"The database cannot be used: {fault.value}.", next=f"{unchanged()} {fault.cure}".strip())
@@ -77,8 +77,8 @@ def db_errors_mapped(what: str) -> Iterator[None]:
     """Log the database's message, which may hold rows, and raise Transient or Unavailable instead."""
     try:
         yield
-    except REFUSALS as error:
-        if (refusal := refusal_of(error)) is None:
+    except DATABASE_ERRORS as error:
+        if (shown := error_for(error)) is None:
             raise
         logger.exception("The database refused %s.", what)
-        raise refusal from error
+        raise shown from error

@@ -24,7 +24,7 @@ from starlette.types import Message, Receive, Scope, Send
 from orchestrator_site.asgi.database import in_thread
 from orchestrator_site.asgi.whole_body import BodyError, whole_body
 from orchestrator_site.kernel.bodies import LARGE_BODY
-from orchestrator_site.kernel.db_errors import refusal_of
+from orchestrator_site.kernel.db_errors import error_for
 from orchestrator_site.kernel.errors import Transient
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.kernel.text import line_safe
@@ -99,8 +99,8 @@ class HttpBridge:
             return
         except DatabaseError as error:
             logger.exception("An access token could not be checked.")
-            refusal = refusal_of(error) or Transient("The database is not available.")
-            await _send_error(send, 503, refusal.code, f"{refusal.message} {refusal.next}", {"Retry-After": "1"})
+            shown = error_for(error) or Transient("The database is not available.")
+            await _send_error(send, 503, shown.code, f"{shown.message} {shown.next}", {"Retry-After": "1"})
             return
         # The transport serves a session only to the credential that opened it.
         credential = AccessToken(token="", client_id=principal.token_id, scopes=[], subject=str(principal.user_id))

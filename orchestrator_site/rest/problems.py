@@ -15,7 +15,7 @@ from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 
-from orchestrator_site.kernel.db_errors import refusal_of
+from orchestrator_site.kernel.db_errors import error_for
 from orchestrator_site.kernel.errors import (
     Forbidden,
     Hint,
@@ -144,9 +144,9 @@ def understood(error: Exception) -> Problem:
             return Problem(TooLarge("The body is too large."), 413)
         case SuspiciousOperation() | UnreadablePostError():
             return Problem(Invalid("The request cannot be read."), 400)
-    if refusal := refusal_of(error):
+    if shown := error_for(error):
         logger.error("The database refused a request to the REST API.", exc_info=error)
-        return Problem(refusal, refusal.status, _retry_after(refusal))
+        return Problem(shown, shown.status, _retry_after(shown))
     logger.error("A request to the REST API failed.", exc_info=error)
     broken = Transient(
         "The server failed.",

@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.utils.deprecation import MiddlewareMixin
 
 from orchestrator_site.kernel import commits
-from orchestrator_site.kernel.db_errors import refusal_of
+from orchestrator_site.kernel.db_errors import error_for
 from orchestrator_site.kernel.errors import Transient
 
 logger = logging.getLogger(__name__)
@@ -33,13 +33,13 @@ class Commits(MiddlewareMixin):
         return _warned(request, response, call)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if (refusal := refusal_of(exception)) is None:
+        if (shown := error_for(exception)) is None:
             return None
         logger.error("The database refused %s %s.", request.method, request.path, exc_info=exception)
-        seconds = refusal.retry_after_ms // 1000 if isinstance(refusal, Transient) else 60
+        seconds = shown.retry_after_ms // 1000 if isinstance(shown, Transient) else 60
         headers = {"Retry-After": str(seconds), "Cache-Control": "no-store"}
-        context = {"error": refusal, "is_reading": request.method in ("GET", "HEAD"), "url": request.get_full_path()}
-        return HttpResponse(render_to_string("503.html", context), status=refusal.status, headers=headers)
+        context = {"error": shown, "is_reading": request.method in ("GET", "HEAD"), "url": request.get_full_path()}
+        return HttpResponse(render_to_string("503.html", context), status=shown.status, headers=headers)
 
 
 def _warned(request: HttpRequest, response: Any, call: commits.Call) -> Any:

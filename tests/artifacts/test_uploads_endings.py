@@ -17,7 +17,7 @@ from artifacts.services.abandon import abandon_uploads
 from artifacts.services.commit import commit, prepare_upload
 from artifacts.storage import local, staging
 from artifacts.truncation import warnings_of
-from orchestrator_site.kernel.errors import Conflict, NotFound, Transient
+from orchestrator_site.kernel.errors import Conflict, NotFound, Unavailable
 from tasks.identity.actor import Actor
 from tests.artifacts.test_tools_store import append, begin
 from tests.artifacts.test_tools_store import commit as commit_by_tool
@@ -134,7 +134,7 @@ def test_a_commit_leaves_the_disk_what_the_site_needs(ada: Assistant, task: str,
     upload = begin(ada, task)
     append(ada, upload, 0, "The work")
     settings.ORCHESTRATOR_KEEP_FREE_BYTES = 2**60
-    with pytest.raises(Transient, match="nearly full"):
+    with pytest.raises(Unavailable):
         prepare_upload(row(upload))
     settings.ORCHESTRATOR_KEEP_FREE_BYTES = 0
     assert prepare_upload(row(upload)).prepared
@@ -194,11 +194,11 @@ def test_a_refused_delivery_leaves_no_bytes_behind(ada: Assistant, bob: Assistan
     assert (deliver(ada, wrong), len(kept())) == ("conflict", 1)
 
 
-def test_staged_bytes_that_the_disk_does_not_read_are_a_passing_error(ada: Assistant, task: str) -> None:
+def test_staged_bytes_that_the_disk_does_not_read_are_an_error_of_their_own(ada: Assistant, task: str) -> None:
     upload = begin(ada, task)
     append(ada, upload, 0, "The work")
     staging.path_of(upload).unlink()
     staging.path_of(upload).mkdir()  # no folder is read as a file
-    with pytest.raises(Transient, match="disk refused"):
+    with pytest.raises(Unavailable):
         prepare_upload(row(upload))
     assert warnings_of(None, uploads=[row(upload)]) == []

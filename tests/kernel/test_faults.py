@@ -78,7 +78,7 @@ LASTING: list[tuple[Ask, Fault]] = [
 ]
 
 
-def refusal(ask: Ask, path: Path) -> tuple[OrchestratorError, Fault | None]:
+def shown(ask: Ask, path: Path) -> tuple[OrchestratorError, Fault | None]:
     with pytest.raises(ServerFault) as raised, db_errors_mapped("a test"), connection.wrap_database_errors:
         ask(path)
     assert isinstance(raised.value.__cause__, DatabaseError)
@@ -87,19 +87,19 @@ def refusal(ask: Ask, path: Path) -> tuple[OrchestratorError, Fault | None]:
 
 @pytest.mark.parametrize(("ask", "fault"), LASTING, ids=lambda value: getattr(value, "__name__", ""))
 def test_a_database_that_needs_a_person_is_unavailable(tmp_path: Path, ask: Ask, fault: Fault) -> None:
-    error, found = refusal(ask, tmp_path / "x.sqlite3")
+    error, found = shown(ask, tmp_path / "x.sqlite3")
     assert (error.code, found) == ("unavailable", fault)
     assert fault.cure in error.next and str(tmp_path) not in f"{error.message} {error.next}"
 
 
 def test_a_busy_database_is_transient(tmp_path: Path) -> None:
-    error, found = refusal(locked, tmp_path / "x.sqlite3")
+    error, found = shown(locked, tmp_path / "x.sqlite3")
     assert (error.code, found) == ("transient", None)
 
 
 def test_a_data_folder_that_is_gone_explains_what_the_database_refuses(tmp_path: Path, settings: Settings) -> None:
     settings.ORCHESTRATOR_HOME = tmp_path / "gone"
-    assert refusal(no_folder, tmp_path)[1] is Fault.MISSING
+    assert shown(no_folder, tmp_path)[1] is Fault.MISSING
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from orchestrator_site.mcp.subscriptions import STREAMS_PER_PROJECT, WATCHED_PER_CLIENT
+from orchestrator_site.asgi.shares import STREAMS_PER_CREDENTIAL
+from orchestrator_site.mcp.subscriptions import WATCHED_PER_CLIENT
 from orchestrator_site.tokens.bearer import FAILURES
 from tests.mcp.http_client import FULL, HttpClient, messages
 from tests.mcp.secured import GREETING, Reply, SecuredSite, secured
@@ -325,12 +326,12 @@ def _watch_all(client: HttpClient, uris: list[str]) -> dict[str, Any]:
     return last
 
 
-def test_the_streams_of_a_project_are_limited(site: SecuredSite) -> None:
-    for _ in range(STREAMS_PER_PROJECT):
+def test_the_streams_of_a_credential_are_limited(site: SecuredSite) -> None:
+    for _ in range(STREAMS_PER_CREDENTIAL):
         _watch(site, "laptop")
     late = site.client("laptop")
     refused = late.request("subscriptions/listen", notifications={"toolsListChanged": True})
-    assert "limit" in refused["error"]["message"]
+    assert refused["error"]["data"]["code"] == "transient"
     site.hang_up()
     wait_for(lambda: _can_watch(site), "room for another stream")
 

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError
 
 from orchestrator_site.asgi import event_hub
+from orchestrator_site.asgi.shares import Shares
 from orchestrator_site.models import AccessToken
 from orchestrator_site.tokens import bearer
 from orchestrator_site.tokens.bearer import FailureThrottle
@@ -160,6 +161,20 @@ def test_a_wrong_token_gets_a_problem_instead_of_a_stream(task: Task) -> None:
             await answer.until(lambda: answer.is_over)
             assert answer.status == 401
             assert answer.headers["content-type"] == "application/problem+json"
+
+    run(body)
+
+
+def test_the_streams_of_one_credential_are_limited_and_others_are_served(secret: str, task: Task) -> None:
+    other = create_token(owner=make_user("other"), name="other", scopes=["read"])[1]
+
+    async def body(app: Site) -> None:
+        app.hub.shares = Shares(1)
+        async with asked(app, secret), asked(app, secret) as second, asked(app, other) as third:
+            await second.until(lambda: second.is_over)
+            assert (second.status, third.status) == (503, 200)
+        async with asked(app, secret) as answer:
+            assert answer.status == 200
 
     run(body)
 

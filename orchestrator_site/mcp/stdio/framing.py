@@ -17,6 +17,8 @@ except ImportError:  # Windows
 # The key of the lines with which a worker tells the proxy the id of a request that it begins.
 RECEIPT = "orchestrator-receipt"
 LINE_LIMIT = LARGE_BODY
+# The exit code of a worker whose settings or data folder cannot be used.
+MISCONFIGURED = 78
 _CHUNK = 256 * 1024
 _PIPE_BYTES = 1024 * 1024
 

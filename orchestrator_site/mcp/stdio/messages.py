@@ -169,7 +169,14 @@ def interrupted(message: Message) -> bytes:
     )
 
 
-def unavailable(message: Message, retry_after_ms: int) -> bytes:
+def unavailable(message: Message, retry_after_ms: int, *, is_lasting: bool = False) -> bytes:
+    if is_lasting:
+        return _failure(
+            message,
+            "unavailable",
+            "The server cannot start: its settings or its data folder cannot be used.",
+            "Ask the person who runs the server; manage.py doctor, or the log on standard error, says what is wrong.",
+        )
     return _transient(
         message,
         "The server cannot start; it keeps trying. Its log on standard error has the reason.",
@@ -179,8 +186,11 @@ def unavailable(message: Message, retry_after_ms: int) -> bytes:
 
 
 def _transient(message: Message, text: str, next: str, *, retry_after_ms: int) -> bytes:
-    details = {"retry_after_ms": retry_after_ms}
-    facts: dict[str, Any] = {"code": "transient", "message": text, "next": next, "details": details}
+    return _failure(message, "transient", text, next, details={"retry_after_ms": retry_after_ms})
+
+
+def _failure(message: Message, code: str, text: str, next: str, **details: Any) -> bytes:
+    facts: dict[str, Any] = {"code": code, "message": text, "next": next, **details}
     if message.method != "tools/call":
         return error(message.id, INTERNAL_ERROR, text, facts)
     result: dict[str, Any] = {

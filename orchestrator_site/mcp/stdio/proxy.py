@@ -13,7 +13,14 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 from orchestrator_site.mcp.stdio import messages
-from orchestrator_site.mcp.stdio.framing import LINE_LIMIT, LineWriter, claim_standard_streams, log, read_lines
+from orchestrator_site.mcp.stdio.framing import (
+    LINE_LIMIT,
+    MISCONFIGURED,
+    LineWriter,
+    claim_standard_streams,
+    log,
+    read_lines,
+)
 from orchestrator_site.mcp.stdio.process import Worker
 from orchestrator_site.mcp.stdio.relay import Relay
 
@@ -161,7 +168,7 @@ class Proxy:
     def _pause(self, attempt: int) -> None:
         """Answer all requests with an error and wait, longer with each attempt."""
         seconds = min(2.0**attempt, LONGEST_PAUSE_SECONDS)
-        self._relay.suspend(int(seconds * 1000))
+        self._relay.suspend(int(seconds * 1000), is_lasting=self._last_exit_code == MISCONFIGURED)
         try:
             self._wake.get(timeout=seconds)
         except Empty:

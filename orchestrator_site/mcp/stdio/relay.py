@@ -52,6 +52,7 @@ class Relay:
         self._initialized: Message | None = None
         self._asked: set[Key] = set()
         self._retry_after_ms = 0
+        self._is_lasting = False
         self.has_called = False
 
     # From the client
@@ -71,14 +72,14 @@ class Relay:
 
     def _take_request(self, message: Message) -> None:
         with self._lock:
-            retry_after_ms, worker = self._retry_after_ms, self._worker
+            retry_after_ms, is_lasting, worker = self._retry_after_ms, self._is_lasting, self._worker
             if not retry_after_ms:
                 self._pending[message.key] = Pending(message, worker)
                 self.has_called = self.has_called or message.method in _CALLS
                 if message.method == "initialize":
                     self._initialize = message
         if retry_after_ms:
-            self._client.send(messages.unavailable(message, retry_after_ms))
+            self._client.send(messages.unavailable(message, retry_after_ms, is_lasting=is_lasting))
         elif worker:
             worker.send(message.line)
 
@@ -186,15 +187,15 @@ class Relay:
             self._client.send(messages.interrupted(message))
         self._notify_if_idle()
 
-    def suspend(self, retry_after_ms: int) -> None:
+    def suspend(self, retry_after_ms: int, *, is_lasting: bool = False) -> None:
         """Answer all requests, also those that wait, with an error until a worker is adopted again."""
         with self._lock:
-            self._retry_after_ms = retry_after_ms
+            self._retry_after_ms, self._is_lasting = retry_after_ms, is_lasting
             waiting = [entry.message for entry in self._pending.values() if not entry.is_listening]
             for message in waiting:
                 del self._pending[message.key]
         for message in waiting:
-            self._client.send(messages.unavailable(message, retry_after_ms))
+            self._client.send(messages.unavailable(message, retry_after_ms, is_lasting=is_lasting))
         self._notify_if_idle()
 
     # The end

@@ -15,7 +15,7 @@ from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
 
 from orchestrator_site.kernel.processes import hide_root
-from orchestrator_site.mcp.stdio.framing import claim_standard_streams
+from orchestrator_site.mcp.stdio.framing import MISCONFIGURED, claim_standard_streams, log
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
@@ -46,7 +46,14 @@ def main(argv: list[str]) -> int:
     # Collecting garbage among the many objects of the imports would take a third of the start.
     gc.disable()
     toolsets = argv[1] if argv[:1] == ["--toolsets"] else "core"
-    worker = _Worker((input_fd, output_fd), [name.strip() for name in toolsets.split(",") if name.strip()])
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        worker = _Worker((input_fd, output_fd), [name.strip() for name in toolsets.split(",") if name.strip()])
+    except (ImproperlyConfigured, OSError) as problem:
+        log(f"cannot start: {problem}")
+        return MISCONFIGURED
     gc.freeze()
     gc.enable()
     return worker.run()
@@ -54,7 +61,6 @@ def main(argv: list[str]) -> int:
 
 class _Worker:
     def __init__(self, wire_fds: tuple[int, int], toolsets: list[str]) -> None:
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
         import django
 
         django.setup()
@@ -139,19 +145,16 @@ class _Schema:
         with self._lock:
             if self._is_ready:
                 return
-            from django.db import DatabaseError
-
             from maintenance.upgrades.ensure_schema import ensure_schema
-            from orchestrator_site.kernel.errors import Transient
+            from orchestrator_site.kernel.db_errors import db_errors_mapped
+            from orchestrator_site.kernel.files import disk_fault
 
             try:
-                ensure_schema()
-            except (DatabaseError, OSError) as problem:
+                with db_errors_mapped("its migrations"):
+                    ensure_schema()
+            except OSError as problem:
                 logger.exception("The database could not be migrated.")
-                raise Transient(
-                    "The database could not be migrated; the server's log on standard error has the reason.",
-                    retry_after_ms=5000,
-                ) from problem
+                raise disk_fault("The database could not be migrated", problem) from problem
             self._is_ready = True
 
     def try_early(self) -> None:
