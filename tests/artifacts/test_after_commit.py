@@ -72,7 +72,7 @@ def test_a_delivery_whose_mirror_fails_is_done_with_a_warning(
 
 def test_a_mirror_that_lacks_a_file_is_a_warning(ada: Assistant, task: str) -> None:
     Project.objects.update(settings={"mirror": True})
-    (ada.folder / ".task_orchestrator").write_text("in the way")
+    (ada.folder / ".task_orchestrator" / "artifacts").write_text("in the way")
     assert len(ada.complete(task, file_paths=["a.md"])["warnings"]) == 1
 
 

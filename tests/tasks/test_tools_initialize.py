@@ -238,7 +238,7 @@ def places(folder: Path) -> list[str]:
     (folder / "file").write_text("x")
     (folder / "loop").symlink_to("loop")
     names = [".", "..", "file", "loop", "none", "x" * 300]
-    return [*(str(folder / name) for name in names), "/", str(Path.home()), "/root", "relative", ""]
+    return [*(str(folder / name) for name in names), "/", str(Path.home()), "/root", "relative"]
 
 
 def test_who_may_only_read_makes_no_project_and_learns_nothing_of_folders(ada: Assistant, tmp_path: Path) -> None:
