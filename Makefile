@@ -32,13 +32,14 @@ define NO_PIP
 This Python has neither ensurepip nor pip: install them (Debian, Ubuntu: apt install python3-venv) and run make again.
 endef
 
-.PHONY: help run link setup test coverage test-storms test-properties test-conformance test-clients test-schema lint type bench demo screenshots openapi lock clean
+.PHONY: help run link setup test test-all coverage test-storms test-properties test-conformance test-clients test-schema lint type bench demo screenshots openapi lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run       start the site on http://127.0.0.1:$(PORT)/"
 	@echo "make link      a new sign-in link for a running site"
 	@echo "make test      the tests"
+	@echo "make test-all      the tests, then the storms"
 	@echo "make coverage  the tests with coverage"
 	@echo "make test-storms       storms of real processes, which need the machine to themselves"
 	@echo "make test-properties   the property tests with twenty times as many examples"
@@ -67,6 +68,8 @@ test: $(VENV)/dev.stamp
 	@$(if $(BROWSER),echo "chromium not found: browser tests left out (install chromium to run them)")
 	$(BIN)/python -m pytest -n auto --durations=10 $(COVER) \
 		-m "not storm and not conformance and not clients and not schema $(BROWSER)" $(TESTS)
+
+test-all: test test-storms
 
 # Measuring every process takes more time than the tests themselves.
 coverage: COVER = --cov --cov-report=term
