@@ -84,7 +84,7 @@ def test_a_closed_form_keeps_its_draft_until_it_is_cancelled(open_page: Open, ta
     page.keyboard.press("Escape")
     open_form()
     expect(reason).to_have_value(WORDS)
-    page.locator("#dialog [data-close]").click()
+    page.locator("#dialog-body [data-close]").click()
     open_form()
     expect(reason).to_have_value("")
 

@@ -15,7 +15,7 @@ from orchestrator_site.asgi.shares import STREAMS_PER_CREDENTIAL
 from orchestrator_site.mcp.subscriptions import WATCHED_PER_CLIENT
 from orchestrator_site.tokens.bearer import FAILURES
 from tests.mcp.http_client import FULL, HttpClient, messages
-from tests.mcp.secured import GREETING, Reply, SecuredSite, secured
+from tests.mcp.secured import Reply, SecuredSite, secured
 from tests.mcp.small import SESSIONS
 from tests.mcp.stdio_client import wait_for
 
@@ -42,6 +42,7 @@ FOREIGN_TOOLS: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
     "orchestrator_read_artifact": lambda ids: {"artifact_id": ids["artifact"]},
     "orchestrator_initialize_session": lambda ids: {"project_dir": ids["folder"]},
 }
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 UNKNOWN = {"task": "task_00000000", "plan": "task_00000000", "artifact": "artifact_00000000"}
 
 
@@ -264,7 +265,7 @@ def test_a_session_exists_only_for_its_token(site: SecuredSite) -> None:
     owner = site.client("laptop", modern=False)
     thief = site.client("desk", modern=False)
     thief.session_id = owner.session_id
-    for verb, body in (("GET", b""), ("POST", json.dumps(GREETING).encode()), ("DELETE", b"")):
+    for verb, body in (("GET", b""), ("POST", json.dumps(PING).encode()), ("DELETE", b"")):
         assert _read(thief.sibling().send(verb, body)) == 404
     assert owner.request("ping")["result"] == {}
 
@@ -277,14 +278,14 @@ def test_a_session_without_its_token_is_401(site: SecuredSite) -> None:
 def test_an_unknown_session_is_404(site: SecuredSite) -> None:
     for forged in ("0" * 32, "x", "../../etc/passwd", "mcp:1"):
         for verb in ("GET", "POST", "DELETE"):
-            assert site.knock({"Mcp-Session-Id": forged}, verb=verb, modern=False).status == 404
+            assert site.knock({"Mcp-Session-Id": forged}, verb=verb, body=PING, modern=False).status == 404
 
 
 def test_a_deleted_session_is_404(site: SecuredSite) -> None:
     client = site.client("laptop", modern=False)
     assert client.end() == 0
     for verb in ("GET", "POST", "DELETE"):
-        assert site.knock({"Mcp-Session-Id": client.session_id}, verb=verb, modern=False).status == 404
+        assert site.knock({"Mcp-Session-Id": client.session_id}, verb=verb, body=PING, modern=False).status == 404
 
 
 def test_the_ids_of_sessions_are_random(site: SecuredSite) -> None:

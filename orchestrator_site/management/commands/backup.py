@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from artifacts.services.backup import back_up
+from orchestrator_site.kernel.output import PlainCommand
 from orchestrator_site.management.errors import command_errors
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "Copy database, content and open uploads of a running site into an empty folder, and verify the copy."
     requires_system_checks = []
 
