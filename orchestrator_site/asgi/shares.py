@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from threading import Lock
 
 from anyio import CapacityLimiter
 
@@ -15,27 +16,34 @@ CALLS_PER_CREDENTIAL = 2
 
 
 class Shares:
-    """Counts what is held. Use it in one event loop."""
+    """Counts what is held, in any thread."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._held: Counter[str] = Counter()
+        self._lock = Lock()
 
-    def require_free(self, who: str) -> None:
-        """Raises Transient where all of a share is held."""
-        if self._held[who] >= self._most:
-            raise Transient(f"At most {self._most} streams at once for one credential.", retry_after_ms=10_000)
+    def take(self, who: str) -> None:
+        """Hold one until `give_back`. Raises Transient where all of a share is held."""
+        with self._lock:
+            if self._held[who] >= self._most:
+                raise Transient(f"At most {self._most} streams at once for one credential.", retry_after_ms=10_000)
+            self._held[who] += 1
 
-    @contextmanager
-    def share(self, who: str) -> Iterator[None]:
-        """Hold one."""
-        self._held[who] += 1
-        try:
-            yield
-        finally:
+    def give_back(self, who: str) -> None:
+        with self._lock:
             self._held[who] -= 1
             if not self._held[who]:
                 del self._held[who]
+
+    @contextmanager
+    def share(self, who: str) -> Iterator[None]:
+        """Hold one. Raises Transient where all of a share is held."""
+        self.take(who)
+        try:
+            yield
+        finally:
+            self.give_back(who)
 
 
 class Turns:

@@ -161,7 +161,6 @@ class HttpBridge:
         if scope["method"] != "GET" and headers.get("mcp-method") != "subscriptions/listen":
             yield
             return
-        self.events.shares.require_free(scope[PRINCIPAL].token_id)
         with self.events.shares.share(scope[PRINCIPAL].token_id):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._end_with_token, scope, headers, tasks.cancel_scope)

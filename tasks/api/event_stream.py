@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 from time import monotonic
 from typing import Any
@@ -15,6 +15,7 @@ from asgiref.sync import SyncToAsync
 from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.base import BaseHandler
 from django.db import connections
+from django.http import StreamingHttpResponse
 from rest_framework import serializers
 
 from orchestrator_site.asgi.event_hub import EventHub
@@ -52,18 +53,31 @@ def opening(found: Batch) -> bytes:
     return b"retry: %d\n\n%bid: %d\n\n" % (RETRY_MS, b"".join(map(frame, found.events)), found.last_id)
 
 
+class Stream(StreamingHttpResponse):
+    """Holds one of the streams of a credential until it is closed. Raises Transient where all of them are held."""
+
+    def __init__(self, hub: EventHub[Event], who: str, *args: Any, **options: Any) -> None:
+        hub.shares.take(who)
+        self._give_back: Callable[[], None] = partial(hub.shares.give_back, who)
+        super().__init__(*args, **options)
+
+    def close(self) -> None:
+        super().close()
+        self._give_back()
+        self._give_back = lambda: None
+
+
 async def follow(
-    hub: EventHub[Event], wanted: EventFilter, found: Batch, scope: dict[str, Any], who: str
+    hub: EventHub[Event], wanted: EventFilter, found: Batch, scope: dict[str, Any]
 ) -> AsyncIterator[bytes]:
     """Stream events as they happen, with a heartbeat, until the server stops or the credentials are revoked."""
     hub.streams += 1
     try:
-        with hub.shares.share(who):
-            _release_thread()
-            yield opening(found)
-            async with hub.followed(), aclosing(_changes(hub, wanted, found.last_id, scope)) as changes:
-                async for change in changes:
-                    yield change
+        _release_thread()
+        yield opening(found)
+        async with hub.followed(), aclosing(_changes(hub, wanted, found.last_id, scope)) as changes:
+            async for change in changes:
+                yield change
     finally:
         hub.streams -= 1
 

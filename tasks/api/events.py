@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from rest_framework import serializers
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -85,13 +85,12 @@ class EventViews(ProjectApi):
         hub = scope.get(event_hub.SCOPE_KEY)
         if hub is not None and hub.streams >= event_stream.STREAMS:
             raise Transient("There are too many streams already.", retry_after_ms=10_000, next="Retry later.")
-        who = self.principal.token_id or f"person {self.principal.user_id}"
-        if hub is not None:
-            hub.shares.require_free(who)
         found = feed.batch(wanted, after=after, limit=LIMIT)
         if hub is None:
             return HttpResponse(event_stream.opening(found), content_type=content_type)
-        return StreamingHttpResponse(event_stream.follow(hub, wanted, found, scope, who), content_type=content_type)
+        who = self.principal.token_id or f"person {self.principal.user_id}"
+        events = event_stream.follow(hub, wanted, found, scope)
+        return event_stream.Stream(hub, who, events, content_type=content_type)
 
     def _wanted(self) -> EventFilter:
         asked = self.request.query_params

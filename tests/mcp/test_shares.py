@@ -101,9 +101,9 @@ def test_streams_beyond_a_share_are_refused_and_others_are_not() -> None:
     shares = Shares(2)
     with shares.share("ada"), shares.share("ada"):
         with pytest.raises(Transient):
-            shares.require_free("ada")
-        shares.require_free("other")
-    shares.require_free("ada")
+            shares.take("ada")
+        shares.take("other")
+    shares.take("ada")
 
 
 def test_calls_beyond_a_share_wait_and_others_do_not() -> None:

@@ -195,6 +195,7 @@ def test_the_number_of_streams_is_limited(secret: str, task: Task) -> None:
 
 def test_streams_hold_neither_threads_nor_connections(secret: str, task: Task) -> None:
     async def body(app: Site) -> None:
+        app.hub.shares = Shares(40)
         async with anyio.create_task_group() as tasks:
             done = anyio.Event()
             answers = []
