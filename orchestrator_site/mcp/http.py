@@ -138,8 +138,11 @@ class HttpBridge:
         """Keep the requests of a session apart, and let a greeting open a new one whatever session it names."""
         session_id = headers.get(SESSION_HEADER)
         has_streams = headers.get(VERSION_HEADER) in (None, *HANDSHAKE_PROTOCOL_VERSIONS)
-        if scope["method"] != "POST" or session_id is None or not has_streams:  # only requests of a session share them
+        if session_id is None or not has_streams:  # only requests of a session share them
             yield scope, receive, send
+            return
+        if scope["method"] != "POST":  # a stream that a client opens again brings answers too
+            yield scope, receive, self._ids.as_sent(send)
             return
         key = scope[PRINCIPAL].token_id, session_id
         async with self._ids.replaced(key, receive, send) as (method, own_receive, own_send):

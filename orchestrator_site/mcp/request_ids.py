@@ -7,8 +7,9 @@ give up on a request and use its id again; either would get another request's an
 from __future__ import annotations
 
 import json
+import re
 import secrets
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -21,11 +22,15 @@ Key = tuple[str, str]
 
 
 _LARGE_BYTES = 64 * 1024
+_REMEMBERED = 10_000
+_OURS = re.compile(rb'"id":"([0-9a-f]{64})"')
 
 
 class RequestIds:
     def __init__(self) -> None:
         self._running: defaultdict[Key, dict[str, str]] = defaultdict(dict)
+        self._issued: OrderedDict[str, str] = OrderedDict()
+        """The client's id for each of ours, also after its stream was closed: another one may bring the answer."""
 
     @asynccontextmanager
     async def replaced(self, key: Key, receive: Receive, send: Send) -> AsyncIterator[tuple[str, Receive, Send]]:
@@ -44,13 +49,33 @@ class RequestIds:
             theirs, ours = json.dumps(sent["id"]), secrets.token_hex()
             changed = await _off_loop(raw, json.dumps, {**sent, "id": ours})
             with self._known_as(key, theirs, ours):
-                yield method, _replay({**message, "body": changed.encode()}, receive), _answer_as(theirs, ours, send)
+                yield method, _replay({**message, "body": changed.encode()}, receive), self.as_sent(send)
         else:
             yield method, _replay(message, receive), send
+
+    def as_sent(self, send: Send) -> Send:
+        """Return a `send` that puts the client's ids into answers."""
+
+        def theirs(match: re.Match[bytes]) -> bytes:
+            known = self._issued.get(match[1].decode())
+            return match[0] if known is None else b'"id":' + known.encode()
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":  # the ids differ in length
+                headers = [header for header in message["headers"] if header[0] != b"content-length"]
+                message = {**message, "headers": headers}
+            elif message.get("body"):
+                message = {**message, "body": _OURS.sub(theirs, message["body"])}
+            await send(message)
+
+        return answer
 
     @contextmanager
     def _known_as(self, key: Key, theirs: str, ours: str) -> Iterator[None]:
         self._running[key][theirs] = ours
+        self._issued[ours] = theirs
+        if len(self._issued) > _REMEMBERED:
+            self._issued.popitem(last=False)
         try:
             yield
         finally:
@@ -88,17 +113,3 @@ def _replay(message: Message, receive: Receive) -> Receive:
         return left.pop() if left else await receive()
 
     return replayed
-
-
-def _answer_as(theirs: str, ours: str, send: Send) -> Send:
-    before, after = f'"id":"{ours}"'.encode(), f'"id":{theirs}'.encode()
-
-    async def answer(message: Message) -> None:
-        if message["type"] == "http.response.start":  # the ids differ in length
-            headers = [header for header in message["headers"] if header[0] != b"content-length"]
-            message = {**message, "headers": headers}
-        elif before in message.get("body", b""):
-            message = {**message, "body": message["body"].replace(before, after, 1)}
-        await send(message)
-
-    return answer

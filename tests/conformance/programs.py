@@ -50,8 +50,9 @@ class Ended:
 
 
 def run(program: str, *words: str, folder: Path) -> Ended:
-    """Run `conformance` or `mcp-inspector` with a scratch folder as working directory and home."""
-    environ = {"HOME": str(folder), "PATH": f"{NODE_BIN}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    """Run `conformance` or `mcp-inspector` with a scratch folder as working directory, and another one as home."""
+    (home := folder.with_name(f"{folder.name}-user")).mkdir(exist_ok=True)
+    environ = {"HOME": str(home), "PATH": f"{NODE_BIN}:{os.environ['PATH']}", "NO_COLOR": "1"}
     ended = subprocess.run(
         [str(BIN / program), *words], cwd=folder, env=environ, capture_output=True, text=True, timeout=DEADLINE_SECONDS
     )
