@@ -1,6 +1,6 @@
 """Reviews a task in a process of its own: `python -m tests.artifacts.reviewer TASK comment|send COUNT`.
 
-It begins with a line on its input. Who sends takes the work back in after each round, sends once more after a last
+It begins with a line on its input. Who comments waits for another one half way. Who sends takes the work back in after each round, sends once more after a last
 line, and writes what the assistant would read as JSON, a line per round.
 """
 
@@ -36,6 +36,9 @@ def main(task_id: str, what: str, count: int) -> None:
     for number in range(count):
         time.sleep(PAUSE_SECONDS)
         if what == "comment":
+            if number == count // 2:
+                print("half", flush=True)
+                sys.stdin.readline()
             comment(task=task, actor=actor, text=f"<{number}>")
         else:
             send()

@@ -41,18 +41,24 @@ def _start(home: Path, what: str, count: int) -> subprocess.Popen[str]:
     return process
 
 
+def _go(process: subprocess.Popen[str]) -> str:
+    """Let a process begin, and return the next line that it writes."""
+    assert process.stdin and process.stdout
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    return process.stdout.readline()
+
+
 def test_a_comment_is_sent_exactly_once_while_others_send_the_work_back(home: Path) -> None:
     commenting, sending = _start(home, "comment", COMMENTS), _start(home, "send", ROUNDS)
-    for process in (commenting, sending):
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    commenting.communicate(timeout=120)
+    assert _go(commenting) == "half\n"
+    first = _go(sending)
+    commenting.communicate("go\n", timeout=120)
     out, _ = sending.communicate("once more\n", timeout=120)
     assert commenting.returncode == sending.returncode == 0
-    texts = [text for line in out.splitlines() if (text := json.loads(line)) != "done"]
+    texts = [text for line in (first + out).splitlines() if (text := json.loads(line)) != "done"]
     assert len(texts) == ROUNDS + 1
     assert all(text.startswith("Fix it.") for text in texts)
     said = [word for text in texts for word in text.split() if word.startswith("<")]
     assert sorted(said) == sorted(f"<{number}>" for number in range(COMMENTS))
-    assert sum("<" in text for text in texts) > 1, "they never met"
+    assert sum("<" in text for text in texts) > 1
