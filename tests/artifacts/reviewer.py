@@ -1,7 +1,7 @@
 """Reviews a task in a process of its own: `python -m tests.artifacts.reviewer TASK comment|send COUNT`.
 
-It begins with a line on its input. Who comments waits for another one half way. Who sends takes the work back in after each round, sends once more after a last
-line, and writes what the assistant would read as JSON, a line per round.
+It begins with a line on its input. Who comments waits for another one half way. Who sends takes the work back in after
+each round, sends once more after a last line, and writes what the assistant would read as JSON, a line per round.
 """
 
 from __future__ import annotations
