@@ -30,8 +30,8 @@ DESCRIPTORS = 1024
 LARGE = 31 * 1024 * 1024
 RSS_BYTES = 600_000_000
 LOG_BYTES = 1_000_000
-SECONDS = 2.0
-"""How long others may wait: a second, and as much again on a slower machine."""
+SECONDS = 1.0
+"""How long others may wait."""
 
 
 @pytest.fixture(scope="module")
