@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import anyio
@@ -36,28 +36,31 @@ async def whole_body(receive: Receive, headers: Any) -> AsyncIterator[Receive]:
     length = headers.get("content-length", "")
     if length.isdigit() and int(length) > bodies.LARGE_BODY:
         raise _too_large(bodies.Excess(f"more than {bodies.LARGE_BODY:,} bytes", limit_bytes=bodies.LARGE_BODY))
-    raw, is_whole, holds = bytearray(), False, False
-    try:
-        with anyio.fail_after(BODY_SECONDS):
-            while not is_whole:
-                if len(raw) > bodies.SMALL_BODY and not holds:
-                    holds = await _place()
-                is_whole = await _take(receive, raw)
-        left = [bytes(raw)]  # each copy of a large one counts
-        raw.clear()
+    with ExitStack() as places:
+        try:
+            left = [await _read(receive, places)]
+        except TimeoutError as error:
+            raise BodyError(408, Transient("The body did not arrive in time.")) from error
         await _check(left[0])
         yield _replayed(left, receive)
-    except TimeoutError as error:
-        raise BodyError(408, Transient("The body did not arrive in time.")) from error
-    finally:
-        if holds:
-            bodies.large.release()
 
 
-async def _place() -> bool:
+async def _read(receive: Receive, places: ExitStack) -> bytes:
+    """Raises TimeoutError, also where the client goes, and BodyError where it sends too much."""
+    raw, is_whole, holds = bytearray(), False, False
+    with anyio.fail_after(BODY_SECONDS):
+        while not is_whole:
+            if len(raw) > bodies.SMALL_BODY and not holds:
+                await _take_place(places)
+                holds = True
+            is_whole = await _take(receive, raw)
+    return bytes(raw)
+
+
+async def _take_place(places: ExitStack) -> None:
     while not bodies.large.acquire(blocking=False):
         await anyio.sleep(_POLL_SECONDS)
-    return True
+    places.callback(bodies.large.release)
 
 
 async def _take(receive: Receive, raw: bytearray) -> bool:

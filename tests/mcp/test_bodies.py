@@ -42,6 +42,11 @@ def taken(*parts: bytes, **headers: str) -> bytes:
     return anyio.run(read)
 
 
+async def fail_as_a_handler() -> None:
+    async with whole_body(receiving(b"{}"), {}):
+        raise TimeoutError
+
+
 REFUSED = [
     (call("orchestrator_plan_task", MANY), "limit_values"),
     (call("orchestrator_plan_task", b"[" * (bodies.DEPTH_LIMIT + 1)), "limit_depth"),
@@ -124,3 +129,8 @@ def test_a_body_that_stops_arriving_is_408_and_frees_its_place(monkeypatch: pyte
     with pytest.raises(BodyError) as refused:
         anyio.run(read)
     assert refused.value.status == 408
+
+
+def test_a_handler_that_runs_out_of_time_is_not_taken_for_a_body_that_did_not_arrive() -> None:
+    with pytest.raises(TimeoutError):
+        anyio.run(fail_as_a_handler)
