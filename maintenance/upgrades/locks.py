@@ -16,7 +16,7 @@ from orchestrator_site.kernel.polling import poll
 
 logger = logging.getLogger(__name__)
 
-NOTICE_SECONDS = 10.0
+NOTICE_SECONDS = 3.0
 PATIENCE_SECONDS = 600.0
 ADVISORY_KEY = 7_236_830_117  # any number, as long as every version of the product uses the same
 
