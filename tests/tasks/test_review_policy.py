@@ -11,10 +11,11 @@ from django.test import Client
 from django.urls import reverse
 
 from orchestrator_site.kernel.identity import Principal, Scope, with_included
+from orchestrator_site.tokens.service import create_token, principal_of
 from tasks.models import Project, Task
 from tests.assistants import Assistant, subtask
 from tests.factories import make_project, make_user
-from tests.rest import Rest, rest
+from tests.rest import ALL, Rest, rest
 
 
 def scoped(folder: Path, *scopes: Scope, token: str = "") -> Assistant:
@@ -87,6 +88,24 @@ def test_over_rest_another_token_approves() -> None:
     first.post(f"/tasks/{task}/complete", {"summary": "Done", "detailed_work": "x"})
     first.refused(403, "POST", f"/tasks/{task}/approve", {})
     assert second.post(f"/tasks/{task}/approve")["task"]["status"] == "completed"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_delivered_over_rest", [True, False])
+def test_nor_with_the_same_token_through_the_other_entry_point(folder: Path, is_delivered_over_rest: bool) -> None:
+    owner = make_user("ada", is_staff=True, is_superuser=True)
+    secret = create_token(owner=owner, name="laptop", scopes=ALL)[1]
+    over_rest, over_mcp = Rest(Client(headers={"Authorization": f"Bearer {secret}"})), Assistant(folder)
+    over_mcp.caller = replace(over_mcp.caller, principal=principal_of(secret))
+    over_mcp.call("initialize_session", project_dir=str(folder))
+    if is_delivered_over_rest:
+        task = over_rest.plan(Project.objects.get(), subtasks=[{**subtask("A"), "review": True}])["A"]
+        over_rest.post(f"/tasks/{task}/complete", {"summary": "Done", "detailed_work": "x"})
+        assert approve(over_mcp, task) == "forbidden"
+    else:
+        task = delivered(over_mcp)
+        over_rest.refused(403, "POST", f"/tasks/{task}/approve", {})
+    assert rest().post(f"/tasks/{task}/approve")["task"]["status"] == "completed"
 
 
 @pytest.mark.django_db
