@@ -16,11 +16,9 @@ from tasks.validators import validate_project_settings
 class Project(models.Model):
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=200)
-    root_path = models.CharField(
-        max_length=4096, blank=True, help_text="Where its files are; its other folders are in `paths`."
-    )
+    root_path = models.CharField(max_length=4096, blank=True, help_text="Where its files are; others are in `paths`.")
     mark = models.CharField(
-        max_length=32, blank=True, editable=False, help_text="What we left in its folder, to find it after a move."
+        max_length=32, blank=True, editable=False, help_text="Left in its folder, to find it again."
     )
     settings = models.JSONField(
         default=dict,
@@ -133,10 +131,8 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.filter(parent__isnull=True)
 
     def leaves(self) -> TaskQuerySet:
-        """Tasks without subtasks.
-
-        Written with IN, because SQLite uses no index but a partial one for a bare boolean.
-        """
+        """Tasks without subtasks."""
+        # Written with IN, because SQLite uses no index but a partial one for a bare boolean.
         return self.filter(is_leaf__in=[True])
 
     def within(self, plan: Task) -> TaskQuerySet:
@@ -183,10 +179,7 @@ class Task(models.Model):
     )
     reason = models.TextField(blank=True, help_text="Why the task is blocked, failed or cancelled.")
     review_comment = models.TextField(blank=True, help_text="What the reviewer asked for; shown first in the brief.")
-    answer = models.TextField(
-        blank=True,
-        help_text="What it was blocked for, with the answers; shown first in the brief.",
-    )
+    answer = models.TextField(blank=True, help_text="Shown first in the brief: questions with their answers.")
 
     lease_number = models.PositiveIntegerField(default=0, help_text="Fencing token: grows with every claim.")
     lease_session = models.ForeignKey(
@@ -198,9 +191,7 @@ class Task(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now)
     active_at = models.DateTimeField(
-        default=timezone.now,
-        editable=False,
-        help_text="When its status last changed, or that of a task in its plan.",
+        default=timezone.now, editable=False, help_text="When its status last changed, or that of a task in its plan."
     )
     started_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
@@ -315,9 +306,7 @@ class Dependency(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(task=F("depends_on")), name="dependency_is_not_on_itself"),
             models.UniqueConstraint(
-                fields=["task", "depends_on"],
-                condition=Q(inherited_from__isnull=True),
-                name="dependency_once",
+                fields=["task", "depends_on"], condition=Q(inherited_from__isnull=True), name="dependency_once"
             ),
             models.UniqueConstraint(
                 fields=["task", "depends_on", "inherited_from"],
@@ -351,8 +340,7 @@ class Event(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(actor_kind__in=["assistant", "person", "system"]),
-                name="event_actor_kind_is_known",
+                condition=Q(actor_kind__in=["assistant", "person", "system"]), name="event_actor_kind_is_known"
             ),
         ]
 
@@ -386,10 +374,7 @@ class Specialist(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """The stored answer of a request with an idempotency key, written in the transaction of the change.
-
-    `project` is empty for requests outside any project, such as creating one.
-    """
+    """The stored answer of a request, written in the change's transaction; outside any project, `project` is empty."""
 
     project = models.ForeignKey(
         Project, null=True, blank=True, on_delete=models.CASCADE, related_name="idempotency_keys"

@@ -24,12 +24,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='project',
             name='mark',
-            field=models.CharField(blank=True, editable=False, help_text='What we left in its folder, to find it after a move.', max_length=32),
+            field=models.CharField(blank=True, editable=False, help_text='Left in its folder, to find it again.', max_length=32),
         ),
         migrations.AlterField(
             model_name='project',
             name='root_path',
-            field=models.CharField(blank=True, help_text='Where its files are; its other folders are in `paths`.', max_length=4096),
+            field=models.CharField(blank=True, help_text='Where its files are; others are in `paths`.', max_length=4096),
         ),
         migrations.AddConstraint(
             model_name='project',

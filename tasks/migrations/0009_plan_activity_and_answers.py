@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='task',
             name='answer',
-            field=models.TextField(blank=True, help_text='What it was blocked for, with the answers; shown first in the brief.'),
+            field=models.TextField(blank=True, help_text='Shown first in the brief: questions with their answers.'),
         ),
         migrations.AddIndex(
             model_name='task',
