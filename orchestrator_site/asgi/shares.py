@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from threading import Lock
 
 from anyio import CapacityLimiter
@@ -13,6 +13,7 @@ from orchestrator_site.kernel.errors import Transient
 
 STREAMS_PER_CREDENTIAL = 16
 CALLS_PER_CREDENTIAL = 2
+READS_PER_CREDENTIAL = 4
 
 
 class Shares:
@@ -54,11 +55,15 @@ class Turns:
         self._limiters: dict[str, CapacityLimiter] = {}
 
     @asynccontextmanager
-    async def turn(self, who: str) -> AsyncIterator[None]:
+    async def turn(self, who: str) -> AsyncIterator[Callable[[], None]]:
+        """Hold a turn, and yield what gives it back before the block ends, in any task."""
         limiter = self._limiters.setdefault(who, CapacityLimiter(self._at_once))
         try:
-            async with limiter:
-                yield
+            with ExitStack() as held:
+                await limiter.acquire_on_behalf_of(holder := object())
+                held.callback(limiter.release_on_behalf_of, holder)
+                yield held.close
         finally:
-            if not limiter.borrowed_tokens and not limiter.statistics().tasks_waiting:
-                self._limiters.pop(who, None)
+            is_idle = not limiter.borrowed_tokens and not limiter.statistics().tasks_waiting
+            if is_idle and self._limiters.get(who) is limiter:
+                del self._limiters[who]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from hashlib import sha256
 from io import BytesIO
 from typing import IO, Any
 
@@ -14,6 +15,7 @@ from django.http import HttpResponse
 from django.template.loader import render_to_string
 
 from orchestrator_site.asgi.database import in_thread
+from orchestrator_site.asgi.shares import READS_PER_CREDENTIAL, Turns
 from orchestrator_site.asgi.streamed_body import STALLED_SECONDS, Receive, Send, StreamedBody
 from orchestrator_site.asgi.whole_body import BODY_SECONDS
 from orchestrator_site.kernel.bodies import LARGE_BODY, SMALL_BODY
@@ -39,8 +41,23 @@ class Site(ASGIHandler):
         """`is_caller` says whether a request came with credentials; it is called in a thread."""
         super().__init__()
         self._is_caller = is_caller
+        self._turns = Turns(READS_PER_CREDENTIAL)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        credential = _header(scope, b"authorization")
+        if scope["method"] != "GET" or not credential:
+            await self._answer(scope, receive, send)
+            return
+        # A stream begins like any other read; once it has begun, the next may.
+        async with self._turns.turn(sha256(credential).hexdigest()) as end_turn:
+
+            async def begun(message: Any) -> None:
+                end_turn()
+                await send(message)
+
+            await self._answer(scope, receive, begun)
+
+    async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["method"] == "PATCH" and scope["path"].startswith(UPLOADS):
             body = StreamedBody(receive)  # the upload has a limit of its own
             await super().__call__(scope, body, body.closes_connection_after(send))
@@ -80,7 +97,7 @@ class _LimitedBody:
         self._received = 0
         self._has_ended = False
         self._ends_at = asyncio.get_running_loop().time() + BODY_SECONDS
-        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+        length = _header(scope, b"content-length")
         self._announced = int(length) if length.isdigit() else 0
 
     async def __call__(self) -> Any:
@@ -110,6 +127,11 @@ class _LimitedBody:
                 self._ends_at += self._limit / SLOWEST
             if size > self._limit:
                 self.refused = _too_large(self._limit)
+
+
+def _header(scope: Any, name: bytes) -> bytes:
+    value: bytes = next((value for each, value in scope["headers"] if each == name), b"")
+    return value
 
 
 class TooSlow(Transient):

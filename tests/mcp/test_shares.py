@@ -129,6 +129,20 @@ def test_calls_beyond_a_share_wait_and_others_do_not() -> None:
     assert order[-1] == "3"
 
 
+def test_a_turn_that_ends_early_lets_the_next_begin() -> None:
+    async def main() -> None:
+        turns = Turns(1)
+        async with turns.turn("ada") as end:
+            end()
+            with anyio.fail_after(10):
+                async with turns.turn("ada"):
+                    end()  # again, which is no other's turn
+                    assert turns._limiters["ada"].borrowed_tokens == 1
+        assert not turns._limiters
+
+    anyio.run(main)
+
+
 @pytest.mark.django_db
 def test_a_search_that_takes_too_long_is_ended_and_the_connection_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("artifacts.search.time_limit.SEARCH_SECONDS", 0.05)

@@ -121,11 +121,11 @@ def _greeted(site: SecuredSite, headers: dict[str, str | None]) -> Any:
     return site.knock(headers, body=GREETING, modern=False)
 
 
-def test_256_streams_leave_streams_for_others(site: SecuredSite) -> None:
-    """Opening them all at once takes the site some seconds, which others wait for too."""
+def test_256_streams_leave_streams_and_time_for_others(site: SecuredSite, tell: Callable[[str], None]) -> None:
     with contextlib.ExitStack() as stack:
-        opened = [stack.enter_context(closing(_stream(site, "eve"))) for _ in range(256)]
-        statuses = [connection.getresponse().status for connection in opened]
+        with others_are_served(site, tell):
+            opened = [stack.enter_context(closing(_stream(site, "eve"))) for _ in range(256)]
+            statuses = [connection.getresponse().status for connection in opened]
         assert (statuses.count(200), set(statuses)) == (STREAMS_PER_CREDENTIAL, {200, 503})
         with closing(_stream(site, "laptop")) as other:
             assert other.getresponse().status == 200
