@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from threading import Lock
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, WouldBlock
 
 from orchestrator_site.kernel.errors import Transient
 
@@ -60,7 +60,11 @@ class Turns:
         limiter = self._limiters.setdefault(who, CapacityLimiter(self._at_once))
         try:
             with ExitStack() as held:
-                await limiter.acquire_on_behalf_of(holder := object())
+                holder = object()
+                try:
+                    limiter.acquire_on_behalf_of_nowait(holder)
+                except WouldBlock:
+                    await limiter.acquire_on_behalf_of(holder)
                 held.callback(limiter.release_on_behalf_of, holder)
                 yield held.close
         finally:

@@ -219,11 +219,11 @@ def _prepared(field: Field[Any, Any], value: Any, connection: BaseDatabaseWrappe
     return field.get_db_prep_save(value, connection)
 
 
-def insert_all(rows: Sequence[Model]) -> None:
-    """Save new rows of one model by few statements; many rows in powers of two, so that few sizes are compiled."""
+def insert_all(rows: Sequence[Model], *, update: Sequence[str] = (), unique: Sequence[str] = ()) -> None:
+    """Save rows as `insert` does, by few statements; many in powers of two, so that few sizes are compiled."""
     while rows:
         size = len(rows) if len(rows) <= _FEW_ROWS else min(_MOST_ROWS, 1 << (len(rows).bit_length() - 1))
-        insert(*rows[:size])
+        insert(*rows[:size], update=update, unique=unique)
         rows = rows[size:]
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Value
-from django.db.models.functions import Greatest, Least
 
+from orchestrator_site.kernel.compiled import insert_all
 from tasks.models import Session, ToolUse
 
 Key = tuple[int, str]  # the primary key of a session, and the name of a tool
@@ -36,6 +35,7 @@ class Use:
 
 
 _SUMS = ("calls", "errors", "repaired", "bytes_received", "bytes_sent")
+_FACTS = [field.name for field in fields(Use)]
 
 
 def add_uses(uses: Mapping[Key, Use]) -> Iterator[list[Key]]:
@@ -48,19 +48,21 @@ def add_uses(uses: Mapping[Key, Use]) -> Iterator[list[Key]]:
     for start in range(0, len(in_order), _TOGETHER):
         keys = in_order[start : start + _TOGETHER]
         with transaction.atomic():
-            there = set(Session.objects.filter(pk__in={key[0] for key in keys}).values_list("pk", flat=True))
-            known = {key: uses[key] for key in keys if key[0] in there}
-            empty = [
-                ToolUse(session_id=session, tool=tool, first_at=use.first_at, last_at=use.last_at)
-                for (session, tool), use in known.items()
-            ]
-            ToolUse.objects.bulk_create(empty, ignore_conflicts=True)
-            for key, use in known.items():
-                said = {"last_error": use.last_error} if use.last_error else {}
-                ToolUse.objects.filter(session_id=key[0], tool=key[1]).update(
-                    **{name: F(name) + getattr(use, name) for name in _SUMS},
-                    first_at=Least(F("first_at"), Value(use.first_at)),
-                    last_at=Greatest(F("last_at"), Value(use.last_at)),
-                    **said,
-                )
+            _add({key: uses[key] for key in keys})
         yield keys
+
+
+def _add(uses: Mapping[Key, Use]) -> None:
+    """Replace the rows by their sums while their sessions are locked, so that no other process adds to them."""
+    sessions = Session.objects.filter(pk__in={session for session, _ in uses}).order_by("pk")
+    there = set(sessions.select_for_update(no_key=True).values_list("pk", flat=True))
+    stored = {(row.session_id, row.tool): row for row in ToolUse.objects.filter(session__in=there)}
+    sums = [_sum(key, use, stored.get(key)) for key, use in uses.items() if key[0] in there]
+    insert_all(sums, update=_FACTS, unique=["session", "tool"])
+
+
+def _sum(key: Key, use: Use, stored: ToolUse | None) -> ToolUse:
+    total = replace(use)
+    if stored is not None:
+        total.add(Use(**{name: getattr(stored, name) for name in _FACTS}))
+    return ToolUse(session_id=key[0], tool=key[1], **asdict(total))
