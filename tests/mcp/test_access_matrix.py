@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import pytest
@@ -15,7 +15,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import ResourceTemplateReference
 
 from artifacts.models import Artifact, Content
-from orchestrator_site.kernel.identity import EVERYTHING, Principal, Scope
+from orchestrator_site.kernel.identity import Principal, Scope, with_included
 from orchestrator_site.mcp import registry
 from orchestrator_site.mcp.server import build_server
 from tasks.models import Dependency, Project, Task
@@ -29,11 +29,8 @@ pytestmark = [
 ]
 
 MARK = "quince-42"
-CALLERS: dict[str, Callable[[], dict[str, Any]]] = {
-    "no scopes": lambda: {"scopes": frozenset()},
-    "read": lambda: {"scopes": frozenset({Scope.READ})},
-    "bound elsewhere": lambda: {"scopes": EVERYTHING, "project_id": make_project("elsewhere").pk},
-}
+SCOPES = {"no scopes": frozenset[Scope](), **{scope.value: with_included([scope]) for scope in Scope}}
+CALLERS = [(name, place) for name in SCOPES for place in ("unbound", "bound elsewhere")]
 Ids = dict[str, str]
 TOOLS: dict[str, Callable[[Ids], dict[str, Any]]] = {
     "initialize_session": lambda ids: {"project_dir": ids["folder"]},
@@ -55,6 +52,8 @@ RESOURCES: dict[str, Callable[[Ids], str]] = {
     "artifact://{id}/v{n}": lambda ids: f"artifact://{ids['artifact']}/v1",
 }
 PROMPTS: dict[str, dict[str, str]] = {"plan": {"goal": "A goal"}, "resume": {}}
+READING = ("get_status", "read_artifact", "list_artifacts", "search", "synthesize_results")
+"""The tools that are asked first, before others change what they find."""
 
 
 @pytest.fixture
@@ -69,9 +68,9 @@ def ids(ada: Assistant) -> Ids:
 
 
 @asynccontextmanager
-async def connected(principal: Principal, folder: Path) -> AsyncIterator[Client]:
+async def connected(principal: Principal, folder: Path, mode: Literal["legacy", "auto"]) -> AsyncIterator[Client]:
     caller = Caller(principal, "connection-of-another", "tester", "1", {}, str(folder))
-    async with Client(build_server(caller_for=lambda context: caller, toolsets=["all"]), mode="legacy") as client:
+    async with Client(build_server(caller_for=lambda context: caller, toolsets=["all"]), mode=mode) as client:
         yield client
 
 
@@ -80,46 +79,57 @@ def _delivered() -> list[Any]:
     return [list(model.objects.order_by("pk").values()) for model in (Project, Task, Dependency, Artifact, Content)]
 
 
-async def _answers(client: Client, ids: Ids) -> dict[str, str]:
+async def _answers(principal: Principal, folder: Path, ids: Ids) -> dict[str, str]:
     """Return the answer to everything that a client can ask for, as text."""
     found: dict[str, str] = {}
 
-    async def ask(name: str, question: Any) -> None:
+    async def ask(name: str, question: Awaitable[Any]) -> None:
         try:
             found[name] = (await question).model_dump_json()
         except MCPError as error:
             found[name] = json.dumps([error.error.message, error.error.data])
 
-    for name, arguments in TOOLS.items():
-        await ask(name, client.call_tool(f"orchestrator_{name}", arguments(ids)))
-    for uri, filled in RESOURCES.items():
-        await ask(f"read {uri}", client.read_resource(filled(ids)))
-        await ask(f"subscribe {uri}", client.session.subscribe_resource(filled(ids)))
-        if "{" in uri:
-            reference = ResourceTemplateReference(uri=uri)
-            await ask(f"complete {uri}", client.complete(reference, {"name": "id", "value": ids["task"][:4]}))
-    for name, given in PROMPTS.items():
-        await ask(f"prompt {name}", client.get_prompt(name, given))
+    async with connected(principal, folder, "legacy") as client:
+        for name in sorted(TOOLS, key=lambda name: name not in READING):
+            await ask(name, client.call_tool(f"orchestrator_{name}", TOOLS[name](ids)))
+        for uri, filled in RESOURCES.items():
+            await ask(f"read {uri}", client.read_resource(filled(ids)))
+            await ask(f"subscribe {uri}", client.session.subscribe_resource(filled(ids)))
+            if "{" in uri:
+                reference = ResourceTemplateReference(uri=uri)
+                await ask(f"complete {uri}", client.complete(reference, {"name": "id", "value": ids["task"][:4]}))
+        for name, given in PROMPTS.items():
+            await ask(f"prompt {name}", client.get_prompt(name, given))
+    async with connected(principal, folder, "auto") as client:
+        for uri, filled in RESOURCES.items():
+            await ask(f"listen {uri}", _honored(client, filled(ids)))
     return found
 
 
-@pytest.mark.parametrize("caller", CALLERS)
-def test_no_caller_gets_further_than_allowed(ids: Ids, ada: Assistant, tmp_path: Path, caller: str) -> None:
-    principal = Principal("eve", **CALLERS[caller]())
+async def _honored(client: Client, uri: str) -> Any:
+    async with client.listen(resource_subscriptions=[uri]) as stream:
+        return stream.honored
+
+
+@pytest.mark.parametrize(("name", "place"), CALLERS)
+def test_no_caller_gets_further_than_allowed(ids: Ids, ada: Assistant, name: str, place: str) -> None:
+    scopes, is_free = SCOPES[name], place == "unbound"
+    bound = {} if is_free else {"project_id": make_project("elsewhere").pk}
     before = _delivered()
-
-    async def run() -> dict[str, str]:
-        async with connected(principal, ada.folder) as client:
-            return await _answers(client, ids)
-
-    found = anyio.run(run)
-    assert _delivered() == before
-    if caller != "read":
-        assert [name for name, text in found.items() if MARK in text] == []
-    writing = [tool.name.removeprefix("orchestrator_") for tool in registry.tools(["all"]) if tool.scope == "write"]
-    assert {
-        name: found[name] for name in writing if '"forbidden"' not in found[name] and '"not_found"' not in found[name]
-    } == {}
+    found = anyio.run(_answers, Principal("eve", scopes, **bound), ada.folder, ids)
+    may_read, may_write = is_free and Scope.READ in scopes, is_free and Scope.WRITE in scopes
+    refused = {each for each, text in found.items() if '"forbidden"' in text or '"not_found"' in text}
+    writing = {tool.name.removeprefix("orchestrator_") for tool in registry.tools(["all"]) if tool.scope == "write"}
+    assert [each for each, text in found.items() if MARK in text and not may_read] == []
+    if may_read:
+        assert refused & (found.keys() - TOOLS.keys() | set(READING)) == set()
+    else:
+        assert {each for each in found if each.endswith("}") and each.startswith(("subscribe", "listen"))} <= refused
+    if may_write:
+        assert writing & refused == set()
+    else:
+        assert writing <= refused
+        assert _delivered() == before
 
 
 def test_the_tables_leave_nothing_out() -> None:
