@@ -45,6 +45,8 @@ class Manifest:
         data = root.read(NAME, _LIMIT)
         if data is None:
             return cls(project, {})
+        if len(data) > _LIMIT:
+            raise NotOurs
         try:
             found = json.loads(data)
             rows = found["files"] if found["project_since"] == project.created_at.isoformat() else []

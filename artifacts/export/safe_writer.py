@@ -64,7 +64,7 @@ class Root:
             return Seen(hashlib.file_digest(handle, "sha256").hexdigest(), _mark(found))
 
     def read(self, file: str, limit: int) -> bytes | None:
-        """Return a file's bytes, as `Folder.read` does; None where there is no file."""
+        """Read a file; what is longer than the limit ends one byte beyond it. None where there is no file."""
         if self.stat(file) is None:
             return None
         with self._parent(file) as (folder, name):

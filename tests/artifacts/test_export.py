@@ -192,6 +192,18 @@ def test_a_manifest_that_is_none_of_ours_stops_the_export_of_its_project(task: T
     assert files(out / "shop") == {}
 
 
+def test_a_manifest_as_large_as_allowed_is_read_and_one_byte_more_is_none_of_ours(
+    task: Task, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_artifact(task, "x", paths=["a"])
+    export(out)
+    size = (out / "shop/artifacts.json").stat().st_size
+    monkeypatch.setattr("artifacts.export.manifest._LIMIT", size)
+    export(out)
+    monkeypatch.setattr("artifacts.export.manifest._LIMIT", size - 1)
+    assert "artifacts.json is in the way" in refused(out)
+
+
 def test_a_manifest_that_names_files_elsewhere_frees_none_of_them(task: Task, out: Path) -> None:
     make_artifact(task, "x", paths=["a"])
     export(out)
