@@ -10,8 +10,9 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.test import Client
 
-from orchestrator_site.kernel.errors import Transient
+from orchestrator_site.kernel.errors import Transient, invalid
 from tasks.views import project as project_views
+from tasks.views.errors import errors_by_field
 from tests.factories import note_of, signed_in
 
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
@@ -77,3 +78,24 @@ def test_no_template_holds_what_the_policy_refuses_or_trusts_a_text(template: Pa
     source = template.read_text()
     inline = r"<script(?! src=)|<style|\sstyle=|\son[a-z]+=|\shref=.?javascript"
     assert not re.search(rf"{inline}|\|safe\b|autoescape off", source)
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("title", {"title": ["bad"]}),
+        ("settings.review", {"review": ["bad"]}),
+        ("paths[2]", {"paths": ["line 3: bad"]}),
+        ("subtasks[0].title", {"subtasks": ["line 1, title: bad"]}),
+        ("subtasks[0][1]", {"subtasks": ["line 1, [1]: bad"]}),
+        ("labels[key]", {"labels": ["[key]: bad"]}),
+        ("labels[", {"labels": ["[: bad"]}),
+        ("", {"": ["bad"]}),
+    ],
+)
+def test_every_place_of_a_problem_leads_to_a_field(at: str, expected: dict[str, list[str]]) -> None:
+    assert errors_by_field(invalid([{"at": at, "problem": "bad"}])) == expected
+
+
+def test_a_problem_without_a_place_belongs_to_no_field() -> None:
+    assert errors_by_field(invalid([{"problem": "bad"}])) == {"": ["bad"]}
