@@ -7,14 +7,20 @@ from functools import partial
 from django.db import transaction
 
 from orchestrator_site.kernel.errors import Invalid
-from orchestrator_site.kernel.limits import require_texts
-from orchestrator_site.kernel.text import quoted
+from orchestrator_site.kernel.limits import LIMITS, require_texts
+from orchestrator_site.kernel.text import quoted, within_bytes
 from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Task
 from tasks.services import leases, rollup, transitions
 from tasks.services.claim import Guard, locked
 from tasks.services.effect import Effect
+
+ANSWERS_LIMIT = LIMITS["answer"]
+"""Characters of all answers that a task keeps for its next brief; the newest is kept however long it is."""
+QUESTION_BYTES = 2_000
+"""How much of a question is repeated above its answer, so that it does not push the answer out of the brief."""
+_NEXT = "\n\n---\n\n"
 
 
 def _stop(
@@ -41,7 +47,7 @@ def _stop(
 
 
 def unblock(*, task: Task, actor: Actor, answer: str = "", guard: Guard | None = None) -> Effect:
-    """Make a blocked task pending again; the answer comes first in the next brief.
+    """Make a blocked task pending again; the answer comes first in the next brief, before earlier ones.
 
     Raises Conflict where it is not blocked.
     """
@@ -49,12 +55,21 @@ def unblock(*, task: Task, actor: Actor, answer: str = "", guard: Guard | None =
     with transaction.atomic():
         task = locked(task, guard)
         transitions.require(task, Verb.UNBLOCK)
-        said = f"{quoted(task.reason)}\n\n{answer.strip()}" if answer.strip() else ""
-        answers = "\n\n".join(filter(None, [said, task.answer]))
-        note = {"answer": answer} if said else {}
-        transitions.move(task, Verb.UNBLOCK, to=Status.PENDING, actor=actor, note=note, reason="", answer=answers)
+        kept = {"answer": _answers(task, answer.strip())} if answer.strip() else {}
+        note = {"answer": answer} if kept else {}
+        transitions.move(task, Verb.UNBLOCK, to=Status.PENDING, actor=actor, note=note, reason="", **kept)
         rollup.settle(task, actor=actor)
     return Effect(task)
+
+
+def _answers(task: Task, newest: str) -> str:
+    """Return the newest answer below its question, then earlier ones, each whole, as long as all fit the limit."""
+    kept = f"{quoted(within_bytes(task.reason, QUESTION_BYTES))}\n\n{newest}"
+    for earlier in filter(None, task.answer.split(_NEXT)):
+        if len(kept) + len(_NEXT) + len(earlier) > ANSWERS_LIMIT:
+            break  # it is in the events
+        kept += _NEXT + earlier
+    return kept
 
 
 def retry(*, task: Task, actor: Actor, guard: Guard | None = None) -> Effect:

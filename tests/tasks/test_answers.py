@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from artifacts.reports.brief import brief_of
+from tasks.identity.actor import Actor
 from tasks.models import Event, Task
+from tasks.services.steer import ANSWERS_LIMIT, block, unblock
 from tests.assistants import Assistant
 from tests.factories import html_of, make_plan, make_project, make_task, make_user
 from tests.rest import rest
@@ -96,6 +100,27 @@ def test_later_answers_come_first_and_keep_the_earlier(ada: Assistant) -> None:
     ada.call("update_task", task_id=task, action="unblock", answer="Second")
     section = first_section(Task.objects.get(public_id=task))
     assert section.index("Second") < section.index("First")
+
+
+def test_of_many_rounds_the_newest_answers_are_kept_whole_within_a_limit(db: None) -> None:
+    task, actor = blocked_task(), Actor.person(make_user())
+    for number in range(40):
+        unblock(task=task, actor=actor, answer=f"begin {number} {'x' * 900} end {number}")
+        block(task=task, actor=actor, reason=f"Question {number + 1}")
+    kept = Task.objects.get(pk=task.pk).answer
+    begun, ended = (re.findall(rf"{word} (\d+)", kept) for word in ("begin", "end"))
+    assert begun == ended == [str(39 - number) for number in range(len(begun))]
+    assert len(begun) > 5 and len(kept) <= ANSWERS_LIMIT
+    assert Event.objects.filter(task=task, verb="unblock").count() == 40
+
+
+def test_the_longest_answer_to_the_longest_question_reaches_the_brief(db: None) -> None:
+    task, actor = blocked_task(), Actor.person(make_user())
+    unblock(task=task, actor=actor, answer="Short")
+    block(task=task, actor=actor, reason="q\n" * 5_000)
+    unblock(task=task, actor=actor, answer=f"begin {'x' * 9_900} end")
+    brief = brief_of(Task.objects.select_related("project").get(pk=task.pk), max_chars=20_000)
+    assert "begin x" in brief.text and "x end" in brief.text and "Short" not in brief.text
 
 
 def test_an_answer_goes_with_the_delivery(ada: Assistant) -> None:
