@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils.text import slugify
 
 from orchestrator_site.kernel.errors import Conflict, invalid
@@ -18,7 +18,7 @@ from tasks.choices import Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project
 from tasks.services.project_folders import paths_of, resolved, take_folders
-from tasks.services.projects import folder
+from tasks.services.projects import folder, taking_folders
 from tasks.validators import KNOWN, validate_project_settings
 
 NAME_LIMIT = 200
@@ -44,7 +44,7 @@ def create_project(
     columns = resolved(columns)
     require_mirrors_folder(columns["settings"], {}, columns["root_path"])
     try:
-        with transaction.atomic():
+        with taking_folders():
             if Project.objects.filter(paths__path=columns["root_path"]).exists():
                 raise IntegrityError
             project = Project.objects.create(**columns)
@@ -67,7 +67,7 @@ def edit_project(
     """
     actor.require(Scope.ADMIN)
     _check(columns, kept=project.settings)
-    with transaction.atomic():
+    with taking_folders():
         project = Project.objects.select_for_update().get(pk=project.pk)
         if guard:
             guard(project)

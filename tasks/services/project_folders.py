@@ -44,7 +44,7 @@ def resolved(columns: dict[str, Any], *, kept: Iterable[str] = ()) -> dict[str, 
 
 
 def take_folders(project: Project, columns: dict[str, Any]) -> None:
-    """Take the folders in columns for a project, in the caller's transaction, and write its further ones.
+    """Take the folders in columns for a project, in the caller's `taking_folders`, and write its further ones.
 
     A project without tasks gives its folders up. Raises Conflict where another project with tasks has one.
     """

@@ -7,12 +7,12 @@ first of them (docs/architecture.md says why): by that it is found after the fol
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils.text import slugify
 
@@ -65,14 +65,23 @@ def project_at(root: Path, principal: Principal = _OWNER) -> Project:
         principal.require(Scope.WRITE)
         if found := _under_another_path(place.root):
             return found
-        # It fails where another process has just made this project, or the slug belongs to another folder.
-        with suppress(IntegrityError):
-            with transaction.atomic():
-                made = Project.objects.create(
-                    slug=slug if number == 1 else f"{slug}-{number}", name=name[:200], root_path=str(place.root)
-                )
+        if made := _made(str(place.root), slug if number == 1 else f"{slug}-{number}", name[:200]):
             return _marked(made, place.root, principal)
     raise Invalid("Too many projects share this folder's name.", next="Rename the folder.")
+
+
+@contextmanager
+def taking_folders() -> Iterator[None]:
+    """Open a transaction in which no other takes a folder for a project.
+
+    A folder is in one of two tables, so no constraint keeps it from being in both. Whoever writes either looks at both
+    first, in here. SQLite's transactions take turns anyway; on PostgreSQL this one waits for the table of further ones.
+    """
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(f"LOCK TABLE {ProjectPath._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
+        yield
 
 
 def bound_project(project_id: int, project_dir: str) -> Project:
@@ -124,6 +133,14 @@ def _fit(found: Path) -> Path:
     )
 
 
+def _made(root: str, slug: str, name: str) -> Project | None:
+    """Make a project; None where another process has just taken the folder, or another folder has the slug."""
+    with suppress(IntegrityError), taking_folders():
+        if not Project.objects.filter(_at([root])).exists():
+            return Project.objects.create(slug=slug, name=name, root_path=root)
+    return None
+
+
 def _at(paths: list[str]) -> Q:
     return Q(root_path__in=paths) | Q(paths__path__in=paths)
 
@@ -149,8 +166,11 @@ def _under_another_path(root: Path) -> Project | None:
     for project in Project.objects.exclude(root_path=""):
         with suppress(OSError):
             if root.samefile(project.root_path):
-                ProjectPath.objects.get_or_create(path=str(root), defaults={"project": project})
-                return project
+                with taking_folders():
+                    owner = Project.objects.filter(_at([str(root)])).first()
+                    if owner is None:
+                        ProjectPath.objects.create(project=project, path=str(root))
+                return owner or project
     return None
 
 
@@ -166,11 +186,12 @@ def _moved(project: Project, to: Path, principal: Principal) -> Project:
     """Note where a project lies now, unless it is still where it was, too: then the folder has two paths."""
     if project.root_path == str(to) or Scope.WRITE not in principal.scopes or _has_mark(project):
         return project
-    with transaction.atomic():
+    with taking_folders():
         project = Project.objects.select_for_update().get(pk=project.pk)
         if project.root_path != str(to):  # another process may have seen it first
             for each in Project.objects.select_for_update().filter(root_path=str(to)):
                 _set_root(each, "")  # what lay there before has gone
+            ProjectPath.objects.filter(path=str(to)).delete()
             _set_root(project, str(to))
     return project
 

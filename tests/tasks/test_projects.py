@@ -249,6 +249,13 @@ def test_two_folders_that_swap_their_names_keep_their_boards(db: None, tmp_path:
     assert {str(one), str(two)} == {each.root_path for each in Project.objects.all()}
 
 
+def test_a_folder_that_another_project_knew_is_that_of_the_project_that_moved_there(db: None, tmp_path: Path) -> None:
+    board, target = found(make_repository(tmp_path / "shop")), tmp_path / "target"
+    ProjectPath.objects.create(project=found(make_repository(tmp_path / "other")), path=target)
+    assert found((tmp_path / "shop").rename(target)) == board
+    assert not ProjectPath.objects.exists()
+
+
 def test_a_new_folder_in_the_place_of_a_renamed_one_is_a_new_project(db: None, tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "shop")
     board = found(folder)
