@@ -1,10 +1,11 @@
-"""What every page shows: the theme, and how many tasks are in review."""
+"""What every page can show: the theme, how many tasks are in review, and that nothing was changed where it is known."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
+from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.web.pages import came_from
 from tasks.selectors.counts import to_review
 
@@ -15,7 +16,11 @@ YEAR_SECONDS = 365 * 24 * 3600
 
 def frame(request: HttpRequest) -> dict[str, object]:
     chosen = request.COOKIES.get(COOKIE, "")
-    facts: dict[str, object] = {"theme": chosen if chosen in THEMES else "auto", "themes": THEMES.items()}
+    facts: dict[str, object] = {
+        "theme": chosen if chosen in THEMES else "auto",
+        "themes": THEMES.items(),
+        "unchanged": unchanged,
+    }
     if getattr(request, "user", None) is not None and request.user.is_authenticated:
         facts["to_review"] = to_review
     return facts

@@ -9,6 +9,7 @@ from django.db import transaction
 from artifacts.models import ArtifactVersion, ReviewComment
 from artifacts.services.review_comments import COMMENTS_LIMIT, composed
 from artifacts.storage import slices
+from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.limits import require_texts
@@ -102,7 +103,7 @@ def _require_fit(comments: list[ReviewComment]) -> None:
     if size > COMMENTS_LIMIT:
         raise Invalid(
             f"text: the drafts would have {size:,} characters together; the limit is {COMMENTS_LIMIT:,}.",
-            next="Nothing was stored. Shorten it, withdraw a comment, or request the revision first.",
+            next=f"{unchanged()} Shorten it, withdraw a comment, or request the revision first.".lstrip(),
         )
 
 

@@ -15,7 +15,7 @@ from artifacts.models import ArtifactVersion, Kind, Upload, UploadState
 from artifacts.services.store import store_artifact
 from artifacts.services.upload import read_again, require_may_store, require_open, wrong_offset
 from artifacts.storage import Prepared, staging
-from orchestrator_site.kernel.commits import after_commit
+from orchestrator_site.kernel.commits import after_commit, unchanged
 from orchestrator_site.kernel.errors import Conflict, Invalid
 from orchestrator_site.kernel.signals import project_files_changed
 from tasks.identity.actor import Actor
@@ -126,8 +126,8 @@ def _end(upload: Upload, version: ArtifactVersion) -> None:
     same = Upload.objects.filter(pk=upload.pk, state=UploadState.OPEN, received=upload.received)
     if not same.update(state=UploadState.COMMITTED, version=version, last_append_at=timezone.now()):
         raise Conflict(
-            f"{upload.public_id} changed or ended while it was committed; nothing was stored.",
-            next="Ask for its status, then commit it again.",
+            f"{upload.public_id} changed or ended while it was committed.",
+            next=f"{unchanged()} Ask for its status, then commit it again.".lstrip(),
         )
     after_commit(partial(staging.discard, upload.public_id), repeated_by="abandon_uploads")
 

@@ -103,7 +103,7 @@ def prepare_delivery(*, task: Task | TaskName, actor: Actor, request: DeliveryRe
     problems += ending_problems(request.summary, request.outcome, request.reason)
     problems += _content_problems(request, is_optional=actor.kind != "assistant")
     if problems:
-        raise invalid(problems, next="Nothing was stored or changed. Fix these and retry.")
+        raise invalid(problems, next="Fix these and retry.")
     text = None if request.text is None else prepare_text(request.text)
     arrived = _arrive(task, actor, request, logical_paths) if request.upload_ids or request.file else []
     warnings = warnings_of(

@@ -53,7 +53,7 @@ def read(path: Path, *, within: Path | None = None) -> Snapshot:
     """
     target = Path(os.path.realpath(path))
     if within is not None and not target.is_relative_to(os.path.realpath(within)):
-        what = f"{path} leads out of the project, to {target}. Nothing was read or written."
+        what = f"{path} leads out of the project, to {target}."
         raise Invalid(what, next="Replace the link by a file or folder of the project.")
     try:
         with opened_file(target) as handle:
@@ -86,7 +86,7 @@ def write(before: Snapshot, text: str, *, is_private: bool) -> Path | None:
             now = read(before.path, within=before.within)
             if now.content != before.content or now.target != before.target:
                 raise Conflict(
-                    f"{before.path} was changed by another program. Nothing was written.",
+                    f"{before.path} was changed by another program, and not by this command.",
                     next="Run the command again; if it happens again, close the assistant first.",
                 )
             backup = _back_up(before, is_private=is_private)

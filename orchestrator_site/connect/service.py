@@ -93,7 +93,7 @@ def _plan(config_file: ConfigFile, wanted: Stdio | Http) -> PlannedChange:
     except (Malformed, Invalid) as error:
         snippet = documents.snippet(_entry(config_file, wanted, PLACEHOLDER), style)
         raise Invalid(
-            f"{config_file.path}: {str(error).rstrip('.')}. Nothing was written.",
+            f"{config_file.path}: {str(error).rstrip('.')}. It was not changed.",
             next=f"Fix the file and run this again, or add the entry by hand:\n\n{snippet}",
         ) from error
     needs_token = isinstance(wanted, Http) and not keeps_token
@@ -159,7 +159,7 @@ def plan_removal(client: Client, machine: Machine, folder: Path | None = None) -
             after = before.text if current is None else documents.changed(before.text, style, [(style.path, ...)])
         except (Malformed, Invalid) as error:
             raise Invalid(
-                f"{config_file.path}: {str(error).rstrip('.')}. Nothing was written.",
+                f"{config_file.path}: {str(error).rstrip('.')}. It was not changed.",
                 next=f"Remove {'.'.join(style.path)} by hand.",
             ) from error
         planned.append(PlannedChange(config_file, before, after, old_token=token_in(current, config_file)))

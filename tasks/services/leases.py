@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Conflict, Hint
 from orchestrator_site.kernel.identity import Scope
@@ -80,7 +81,7 @@ def _require_number(task: Task, lease_number: int | None) -> None:
         )
     raise Conflict(
         f"Lease {lease_number} of {task.public_id} was replaced: the task was taken over.",
-        next="Stop working on it; nothing was stored.",
+        next=f"{unchanged()} Stop working on it.".lstrip(),
         hint=Hint.CLAIM_NEXT,
         details={"status": task.status},
     )

@@ -39,7 +39,7 @@ def resolved(columns: dict[str, Any], *, kept: Iterable[str] = ()) -> dict[str, 
         paths = [found(path, f"paths[{number}]") for number, path in enumerate(columns["paths"])]
         columns = {**columns, "paths": sorted(set(paths) - {columns.get("root_path", "")})}
     if problems:
-        raise invalid(problems, next="Nothing was changed. Correct or omit them.")
+        raise invalid(problems, next="Correct or omit them.")
     return columns
 
 

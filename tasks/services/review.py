@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.kernel.errors import Forbidden, Invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.limits import LIMITS, require_texts
@@ -54,7 +55,7 @@ def request_revision(*, task: Task, actor: Actor, reason: str = "", guard: Guard
             raise Invalid(
                 f"reason: with the {number} line comments it has {len(whole):,} characters; "
                 f"the limit is {LIMITS['reason']:,}.",
-                next="Nothing was sent. Shorten it, or withdraw a comment.",
+                next=f"{unchanged()} Shorten it, or withdraw a comment.".lstrip(),
             )
         rollup.require_alive(task)
         transitions.move(

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from artifacts.reports.brief import preview
+from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, NotFound, OrchestratorError, Stale
 from orchestrator_site.kernel.identity import Scope
@@ -86,7 +87,7 @@ def reset(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
         guard = partial(_require_unchanged, seen=request.POST.get("seen", ""))
         delete_specialist(project=found, actor=actor_of(request), name=name, guard=guard)
     except (Stale, NotFound) as error:
-        messages.error(request, f"{error.message} Nothing was changed.")
+        messages.error(request, f"{error.message} {unchanged()}")
         return redirect("specialist", slug=slug, name=name)
     if name not in catalogue(found).roles:
         messages.success(request, f"{name} removed.")

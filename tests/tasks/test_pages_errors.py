@@ -9,11 +9,14 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.test import Client
+from django.urls import reverse
 
-from orchestrator_site.kernel.errors import Transient, invalid
+from orchestrator_site.kernel.commits import UNCHANGED, note_commit
+from orchestrator_site.kernel.errors import Conflict, Transient, invalid
+from tasks.views import edit as edit_view
 from tasks.views import project as project_views
 from tasks.views.errors import errors_by_field
-from tests.factories import note_of, signed_in
+from tests.factories import html_of, make_project, make_task, note_of, sent, signed_in
 
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
 
@@ -99,3 +102,33 @@ def test_every_place_of_a_problem_leads_to_a_field(at: str, expected: dict[str, 
 
 def test_a_problem_without_a_place_belongs_to_no_field() -> None:
     assert errors_by_field(invalid([{"problem": "bad"}])) == {"": ["bad"]}
+
+
+KNOWN_TO_HOLD = {
+    "403_csrf.html": "the token is checked before any view runs",
+    "413.html": "a body that is refused reaches no view",
+}
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_claims_by_itself_that_nothing_was_changed(template: Path) -> None:
+    claims = re.findall(r"(?i)nothing (?:was|has been) (?:changed|stored|saved|sent|written)", template.read_text())
+    assert not claims or template.name in KNOWN_TO_HOLD
+
+
+@pytest.mark.parametrize("commits_first", [False, True])
+def test_a_page_says_that_nothing_was_changed_only_where_that_is_known(
+    client: Client, monkeypatch: pytest.MonkeyPatch, commits_first: bool
+) -> None:
+    task = make_task(make_project())
+
+    def refuse(**_: object) -> None:
+        if commits_first:
+            note_commit()
+        raise Conflict("It changed.")
+
+    monkeypatch.setattr(edit_view, "change", refuse)
+    form = signed_in(client, is_staff=True).get(reverse("task-edit", args=[task.public_id]))
+    answer = client.post(reverse("task-edit", args=[task.public_id]), {**sent(html_of(form)), "title": "Another"})
+    assert answer.status_code == 409
+    assert (UNCHANGED in note_of(answer.content.decode(), "conflict")) is not commits_first

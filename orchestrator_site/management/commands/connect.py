@@ -138,10 +138,10 @@ class Command(PlainCommand):
         if self.options["yes"]:
             return True
         if not sys.stdin.isatty():
-            raise CommandError("Nothing was written. Confirm with --yes.", returncode=NOT_CONFIRMED)
+            raise CommandError("No configuration file was written. Confirm with --yes.", returncode=NOT_CONFIRMED)
         if self._ask(f"{question}? [y/N] "):
             return True
-        self.stdout.write("Nothing was written.")
+        self.stdout.write("No configuration file was written.")
         return False
 
     def _ask(self, question: str) -> bool:
