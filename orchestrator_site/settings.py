@@ -66,10 +66,25 @@ def _secret_key() -> str:
     return path.read_text().strip()
 
 
+def _without_path(variable: str, addresses: list[str]) -> list[str]:
+    for address in addresses:
+        _, _, path = address.rpartition("://")[2].partition("/")
+        if path:
+            raise ImproperlyConfigured(
+                f"{variable}: {address} has a path, but the site cannot be served below one: its links begin at the "
+                f"root. Give it a host name of its own and write it without /{path} (docs/running.md, Serving other "
+                "machines)."
+            )
+    return [address.rstrip("/") for address in addresses]
+
+
 ORCHESTRATOR_TLS = env.bool("ORCHESTRATOR_TLS", default=False)
 DEBUG = env.bool("ORCHESTRATOR_DEBUG", default=False)
 SECRET_KEY = env.str("ORCHESTRATOR_SECRET_KEY", default="") or _secret_key()
-ALLOWED_HOSTS = env.list("ORCHESTRATOR_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = _without_path(
+    "ORCHESTRATOR_ALLOWED_HOSTS",
+    env.list("ORCHESTRATOR_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"]),
+)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -92,6 +107,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "orchestrator_site.web.middleware.AtTheRoot",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -300,7 +316,9 @@ ORCHESTRATOR_STDIO_SCOPES = env.list("ORCHESTRATOR_STDIO_SCOPES", default=["read
 # The toolsets that MCP offers over HTTP.
 ORCHESTRATOR_TOOLSETS = env.list("ORCHESTRATOR_TOOLSETS", default=["core"])
 # Other origins that may post here, such as https://orchestrator.example.org behind a proxy.
-CSRF_TRUSTED_ORIGINS = env.list("ORCHESTRATOR_TRUSTED_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS = _without_path(
+    "ORCHESTRATOR_TRUSTED_ORIGINS", env.list("ORCHESTRATOR_TRUSTED_ORIGINS", default=[])
+)
 
 _LEVEL = env.str("ORCHESTRATOR_LOG_LEVEL", default="")
 if _LEVEL not in ("", *_LOG_LEVELS):

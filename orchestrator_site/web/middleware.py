@@ -1,4 +1,4 @@
-"""What the answer to a request says of its transactions; it uses no database itself."""
+"""What the answer to a request says of its transactions, or of its proxy; it uses no database itself."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from orchestrator_site.kernel.db_errors import error_for
 from orchestrator_site.kernel.errors import Transient
 
 logger = logging.getLogger(__name__)
+
+_FOR_PROGRAMS = ("/api/", "/healthz", "/readyz")
+"""What has no links of its own, and so goes through a proxy that removes a path."""
 
 
 class Commits(MiddlewareMixin):
@@ -40,6 +43,16 @@ class Commits(MiddlewareMixin):
         headers = {"Retry-After": str(seconds), "Cache-Control": "no-store"}
         context = {"error": shown, "is_reading": request.method in ("GET", "HEAD"), "url": request.get_full_path()}
         return HttpResponse(render_to_string("503.html", context), status=shown.status, headers=headers)
+
+
+class AtTheRoot(MiddlewareMixin):
+    """Explains on every page that the site cannot be served below a path, where a proxy says that it is."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        prefix = request.headers.get("X-Forwarded-Prefix", "").strip("/")
+        if not prefix or request.path.startswith(_FOR_PROGRAMS):
+            return None
+        return HttpResponse(render_to_string("below_a_path.html", {"prefix": f"/{prefix}"}), status=421)
 
 
 def _warned(request: HttpRequest, response: Any, call: commits.Call) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_site.settings import _database
+from orchestrator_site.settings import _database, _without_path
 from tests.homes import make_home
 from tests.site.processes import ROOT, manage
 
@@ -68,6 +68,16 @@ def test_a_database_that_is_not_supported_is_refused_by_name(empty_home: Path, m
             "ORCHESTRATOR_CONTENT_URL",
             "s3://b/a b",
             "ORCHESTRATOR_CONTENT_URL must be s3://bucket or s3://bucket/prefix.",
+        ),
+        (
+            "ORCHESTRATOR_TRUSTED_ORIGINS",
+            "https://a.example,https://b.example/board/",
+            "ORCHESTRATOR_TRUSTED_ORIGINS: https://b.example/board/ has a path, ",
+        ),
+        (
+            "ORCHESTRATOR_ALLOWED_HOSTS",
+            "localhost,b.example/board",
+            "ORCHESTRATOR_ALLOWED_HOSTS: b.example/board has a path, ",
         ),
         ("DATABASE_URL", "nonsense", "DATABASE_URL must begin with sqlite:// or postgres://."),
         ("DATABASE_URL", "postgres://ada:s3#cr/et@[db/x", "DATABASE_URL cannot be read."),
@@ -133,3 +143,19 @@ def test_the_checks_for_deployment_pass_behind_tls(empty_home: Path, monkeypatch
     monkeypatch.setenv("ORCHESTRATOR_ALLOWED_HOSTS", "orchestrator.example")
     checked = manage("check", "--deploy", "--fail-level", "WARNING")
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "doctor"])
+def test_an_address_with_a_path_stops_the_site_and_the_doctor(
+    empty_home: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_TRUSTED_ORIGINS", "https://board.example/orchestrator")
+    refused = manage(command)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "https://board.example/orchestrator has a path" in refused.stderr
+
+
+def test_a_slash_at_the_end_of_an_address_is_no_path() -> None:
+    addresses = ["https://board.example/", "https://board.example:8443", "[::1]", ".example.org/"]
+    trimmed = ["https://board.example", "https://board.example:8443", "[::1]", ".example.org"]
+    assert _without_path("ANY", addresses) == trimmed

@@ -132,3 +132,11 @@ def test_a_page_says_that_nothing_was_changed_only_where_that_is_known(
     answer = client.post(reverse("task-edit", args=[task.public_id]), {**sent(html_of(form)), "title": "Another"})
     assert answer.status_code == 409
     assert (UNCHANGED in note_of(answer.content.decode(), "conflict")) is not commits_first
+
+
+def test_a_page_below_a_path_says_that_this_is_not_supported(client: Client) -> None:
+    answer = signed_in(client).get("/", headers={"x-forwarded-prefix": "/board"})
+    assert answer.status_code == 421
+    assert '<p class="code">421</p>' in answer.content.decode() and "/board" in answer.content.decode()
+    assert client.get("/", headers={"x-forwarded-prefix": "/"}).status_code == 200
+    assert client.get("/healthz", headers={"x-forwarded-prefix": "/board"}).status_code == 200
