@@ -21,7 +21,7 @@ CLAIMABLE = (Status.PENDING, Status.NEEDS_REVISION)
 
 
 class Verb(models.TextChoices):
-    """What can happen to a task. START, FINISH, REOPEN and SPLIT follow from its subtasks."""
+    """What can happen to a task. START, FINISH, RESUME and SPLIT follow from its subtasks."""
 
     PLAN = "plan", "planned"
     EDIT = "edit", "edited"
@@ -36,12 +36,13 @@ class Verb(models.TextChoices):
     RETRY = "retry", "retried"
     RELEASE = "release", "released"
     CANCEL = "cancel", "cancelled"
+    REOPEN = "reopen", "reopened"
     ARCHIVE = "archive", "archived"
     RESTORE = "restore", "restored"
 
     START = "start", "started with its first subtask"
     FINISH = "finish", "finished with its last subtask"
-    REOPEN = "reopen", "reopened by a subtask"
+    RESUME = "resume", "resumed by a subtask"
     SPLIT = "split", "split into subtasks"
 
     OPEN_SESSION = "open_session", "opened a session"

@@ -43,13 +43,14 @@ TABLE: dict[Verb, Transition] = {
     Verb.RETRY: Transition(_of(Status.FAILED), _of(Status.PENDING)),
     Verb.RELEASE: Transition(_of(Status.ACTIVE), _of(Status.PENDING)),
     Verb.CANCEL: Transition(UNFINISHED, _of(Status.CANCELLED), groups=True),
+    Verb.REOPEN: Transition(_of(Status.CANCELLED), _of(Status.PENDING), groups=True),
     # A group follows its subtasks; callers never ask for these.
     Verb.START: Transition(frozenset(CLAIMABLE), _of(Status.ACTIVE), leaves=False, groups=True),
     Verb.FINISH: Transition(_of(Status.ACTIVE), _DONE, leaves=False, groups=True),
-    Verb.REOPEN: Transition(_DONE, _of(Status.ACTIVE), leaves=False, groups=True),
+    Verb.RESUME: Transition(_DONE, _of(Status.ACTIVE), leaves=False, groups=True),
 }
 
-ASKED_FOR = tuple(verb for verb in TABLE if verb not in (Verb.START, Verb.FINISH, Verb.REOPEN, Verb.HAND_BACK))
+ASKED_FOR = tuple(verb for verb in TABLE if verb not in (Verb.START, Verb.FINISH, Verb.RESUME, Verb.HAND_BACK))
 
 
 def possible_for(task: Task) -> list[str]:

@@ -92,6 +92,12 @@ class CancelAnswer(TaskAnswer):
     still_waiting = TaskLine(many=True)
 
 
+class ReopenAnswer(TaskAnswer):
+    """The task, and how many were reopened with it."""
+
+    reopened_total = serializers.IntegerField()
+
+
 BODIES: dict[tuple[str, ...], type[Body]] = {
     (): PlainBody,
     ("reason",): ReasonBody,
@@ -148,7 +154,8 @@ class TaskVerbs(Claims):
         "hand_back": HandBackBody,
     }
     answers = {
-        "claim": ClaimAnswer, "approve": UnblockedAnswer, "request_revision": RevisionAnswer, "cancel": CancelAnswer
+        "claim": ClaimAnswer, "approve": UnblockedAnswer, "request_revision": RevisionAnswer, "cancel": CancelAnswer,
+        "reopen": ReopenAnswer,
     }  # fmt: skip
 
     @action(detail=True, methods=["post"], url_path="hand-back")
@@ -179,6 +186,7 @@ class TaskVerbs(Claims):
                 "unblocked": did.unblocked,
                 "built_on_it": did.built_on_it,
                 "cancelled_total": len(did.cancelled),
+                "reopened_total": len(did.reopened),
                 "still_waiting": did.still_waiting,
             }
             return Reply(self.shape(facts))

@@ -51,6 +51,9 @@ ACTIONS: dict[Verb, Action] = {
     Verb.RETRY: Action(steer.retry, "Make a failed task pending again.", before_edit=True),
     Verb.RELEASE: Action(steer.release, "Give an active task back for others to claim.", ("reason", "lease_number")),
     Verb.CANCEL: Action(steer.cancel, "Cancel a task and everything unfinished below it.", ("reason",)),
+    Verb.REOPEN: Action(
+        steer.reopen, "Make a cancelled task pending again, with what was cancelled with it.", before_edit=True
+    ),
 }
 _NEWEST = 20  # how many of the newest events are searched for the one that moved the task
 

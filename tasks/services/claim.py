@@ -158,7 +158,7 @@ def _grant(task: Task, actor: Actor) -> None:
 def _way_out(waiting: list[Task]) -> tuple[str, Hint]:
     cancelled = [need.public_id for need in waiting if need.status == Status.CANCELLED]
     if cancelled:
-        return f"{', '.join(cancelled[:3])} will never finish.", Hint.REMOVE_DEPENDENCY
+        return f"{', '.join(cancelled[:3])} will not finish unless reopened.", Hint.REMOVE_DEPENDENCY
     stopped = [need.public_id for need in waiting if need.status in (Status.FAILED, Status.BLOCKED)]
     if stopped:
         return f"{', '.join(stopped[:3])} will not finish by itself.", Hint.RETRY_OR_UNBLOCK

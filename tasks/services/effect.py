@@ -13,4 +13,5 @@ class Effect:
     unblocked: list[Task] = field(default_factory=list)  # became ready
     built_on_it: list[Task] = field(default_factory=list)  # were started on the ground of what is being revised
     cancelled: list[Task] = field(default_factory=list)  # the task itself first
+    reopened: list[Task] = field(default_factory=list)  # the same
     still_waiting: list[Task] = field(default_factory=list)  # depend on what was cancelled

@@ -1,4 +1,4 @@
-"""Roll a subtask's change up to its parents: they start, finish and reopen with their subtasks."""
+"""Roll a subtask's change up to its parents: they start, finish, resume and reopen with their subtasks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def settle(task: Task, *, actor: Actor, goes_on: bool = False) -> list[Task]:
     same time, the second sees the first.
     """
     changed: list[Task] = []
-    by = Actor(kind="system", name="orchestrator", session=actor.session)
+    by = _system(actor)
     plan_key = task.plan_id
     while task.parent_id is not None:
         task.parent = _locked.get(pk=task.parent_id)
@@ -55,21 +55,40 @@ def require_alive(task: Task) -> None:
     while task.parent is not None:
         task = task.parent
         if task.status == Status.CANCELLED:
-            raise Conflict(f"It belongs to {task.public_id}, which was cancelled.", hint=Hint.PLAN)
+            raise Conflict(
+                f"It belongs to {task.public_id}, which was cancelled.", next="Reopen that first.", hint=Hint.PLAN
+            )
 
 
-def _follow(parent: Task, changed: Task, by: Actor, *, goes_on: bool) -> bool:
+def catch_up(group: Task, *, actor: Actor) -> None:
+    """Let a group that was reopened with its subtasks follow them. Raises Conflict where none is left to do or done."""
+    _follow(group, None, _system(actor), goes_on=False)
+    if group.status == Status.CANCELLED:
+        raise Conflict(
+            f"The subtasks of {group.public_id} were cancelled one by one.",
+            next="Reopen one of them: it comes back with it.",
+            hint=Hint.SEE_TASK,
+        )
+
+
+def _system(actor: Actor) -> Actor:
+    return Actor(kind="system", name="orchestrator", session=actor.session)
+
+
+def _follow(parent: Task, changed: Task | None, by: Actor, *, goes_on: bool) -> bool:
     """Update one parent; return False where its status stays.
 
     What the changed subtask answers is not queried; every other question is one index lookup.
     """
     before = parent.status
     move = partial(transitions.move, parent, actor=by)
-    goes_on = goes_on or changed.status in state_machine.UNFINISHED
-    if goes_on or _child_in(parent=parent, statuses=list(state_machine.UNFINISHED)):
+    now = changed.status if changed else None
+    if goes_on or now in state_machine.UNFINISHED or _child_in(parent=parent, statuses=list(state_machine.UNFINISHED)):
         if before in _DONE:
-            move(Verb.REOPEN, to=Status.ACTIVE)
-        elif before in CLAIMABLE and (changed.status in _STARTED or _child_in(parent=parent, statuses=_STARTED)):
+            move(Verb.RESUME, to=Status.ACTIVE)
+        elif before == Status.CANCELLED:
+            move(Verb.REOPEN, to=Status.PENDING, reason="")
+        if parent.status in CLAIMABLE and (now in _STARTED or _child_in(parent=parent, statuses=_STARTED)):
             move(Verb.START, to=Status.ACTIVE)
     elif _child_in(parent=parent, statuses=[Status.COMPLETED]):
         if before in CLAIMABLE:

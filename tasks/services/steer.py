@@ -1,7 +1,9 @@
-"""The verbs without a delivery: block, unblock, fail, retry, release and cancel."""
+"""The verbs without a delivery: block, unblock, fail, retry, release, cancel and reopen."""
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Collection
 from functools import partial
 
 from django.db import transaction
@@ -9,9 +11,10 @@ from django.db import transaction
 from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.kernel.limits import LIMITS, require_texts
 from orchestrator_site.kernel.text import quoted, within_bytes
+from tasks import state_machine
 from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Task
+from tasks.models import Event, Task
 from tasks.services import leases, rollup, transitions
 from tasks.services.claim import Guard, locked
 from tasks.services.effect import Effect
@@ -21,6 +24,8 @@ ANSWERS_LIMIT = LIMITS["answer"]
 QUESTION_BYTES = 2_000
 """How much of a question is repeated above its answer, so that it does not push the answer out of the brief."""
 _NEXT = "\n\n---\n\n"
+_TOGETHER = "together"
+"""In the events of one cancel that concerns several tasks: the same random word, by which reopening finds them."""
 
 
 def _stop(
@@ -112,8 +117,10 @@ def cancel(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None = 
     with transaction.atomic():
         task = locked(task, guard)
         transitions.require(task, Verb.CANCEL)
-        below = [_cancel_one(each, actor, reason) for each in _unfinished_below(task)]
-        task = _cancel_one(task, actor, reason)
+        unfinished = _below(task, state_machine.UNFINISHED)
+        note = {"reason": reason, **({_TOGETHER: secrets.token_hex(8)} if unfinished else {})}
+        below = [_cancel_one(each, actor, note) for each in unfinished]
+        task = _cancel_one(task, actor, note)
         rollup.settle(task, actor=actor)
     cancelled = [task, *below]
     waiting = Task.objects.filter(dependencies__depends_on__in=cancelled).exclude(status__in=FINISHED)
@@ -121,17 +128,46 @@ def cancel(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None = 
     return Effect(task, cancelled=cancelled, still_waiting=list(waiting[:50]))
 
 
-def _unfinished_below(task: Task) -> list[Task]:
-    """Every unfinished task of the subtree, deepest first, so that rows are locked from the leaves up."""
+def reopen(*, task: Task, actor: Actor, guard: Guard | None = None) -> Effect:
+    """Make a cancelled task pending again, with the subtasks that were cancelled together with it.
+
+    The cancelled tasks above it are reopened too. Raises Conflict where it is not cancelled, or it is a group of which
+    no subtask comes back.
+    """
+    with transaction.atomic():
+        task = locked(task, guard)
+        transitions.require(task, Verb.REOPEN)
+        reopened = [*_cancelled_with(task), task]
+        for each in reopened:
+            transitions.move(each, Verb.REOPEN, to=Status.PENDING, actor=actor, reason="")
+        for group in (each for each in reopened if not each.is_leaf):
+            rollup.catch_up(group, actor=actor)
+        rollup.settle(task, actor=actor)
+    return Effect(task, reopened=reopened[::-1])
+
+
+def _cancelled_with(task: Task) -> list[Task]:
+    """Return the tasks below a cancelled one that went with it, deepest first; their events say so."""
+    cancels = Event.objects.filter(verb=Verb.CANCEL)
+    mark = cancels.filter(task=task).order_by("-id").values_list(f"after__{_TOGETHER}", flat=True)[:1]
+    if not (together := next(iter(mark), None)):
+        return []
+    events = cancels.filter(task__root=task.plan_id, **{f"after__{_TOGETHER}": together})
+    pks = set(events.values_list("task_id", flat=True))
+    return [each for each in _below(task, {Status.CANCELLED}) if each.pk in pks]
+
+
+def _below(task: Task, statuses: Collection[Status]) -> list[Task]:
+    """Return the tasks of the subtree in these statuses, deepest first, so that rows are locked from the leaves up."""
     found: list[Task] = []
     level = [task.pk]
     while level:
         rows = list(Task.objects.select_for_update(of=("self",)).filter(parent_id__in=level).order_by("-position"))
-        found.extend(row for row in rows if row.status not in FINISHED and row.archived_at is None)
+        found.extend(row for row in rows if row.status in statuses and row.archived_at is None)
         level = [row.pk for row in rows if not row.is_leaf]
     return found[::-1]
 
 
-def _cancel_one(task: Task, actor: Actor, reason: str) -> Task:
+def _cancel_one(task: Task, actor: Actor, note: dict[str, str]) -> Task:
     leases.require_not_anothers(task, actor)
-    return transitions.move(task, Verb.CANCEL, to=Status.CANCELLED, actor=actor, note={"reason": reason}, reason=reason)
+    return transitions.move(task, Verb.CANCEL, to=Status.CANCELLED, actor=actor, note=note, reason=note["reason"])

@@ -274,7 +274,10 @@ def _tasks(project: Project, sent: list[str], at: str) -> list[Task]:
 
 
 def _effects(effect: Effect) -> Answer:
-    answer: Answer = {"cancelled_total": len(effect.cancelled) or None}
+    answer: Answer = {
+        "cancelled_total": len(effect.cancelled) or None,
+        "reopened_total": len(effect.reopened) or None,
+    }
     for name, (shape, following) in _SHOWN.items():
         rows = [shape(task) for task in getattr(effect, name)]
         answer.update(_counted(name, rows, ROWS_DEFAULT))

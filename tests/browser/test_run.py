@@ -102,6 +102,7 @@ def test_every_verb_is_done_by_its_menu_while_the_page_stays(site: LiveSite, pag
         ("claim", None, "active"),
         ("release", "No time", "pending"),
         ("cancel", "Not needed", "cancelled"),
+        ("reopen", None, "pending"),
     ):
         page.locator(f"main [data-verb={verb}]").click()
         if reason is not None:

@@ -47,6 +47,7 @@ VERBS: dict[Verb, tuple[str, tuple[str, ...]]] = {
     Verb.FAIL: (Status.ACTIVE, WORKERS),
     Verb.RETRY: (Status.FAILED, WORKERS),
     Verb.CANCEL: (Status.PENDING, WORKERS),
+    Verb.REOPEN: (Status.CANCELLED, WORKERS),
 }
 
 

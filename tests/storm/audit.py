@@ -106,7 +106,7 @@ class Audit:
         for status, open_below, finished, reopened in self.rows(
             "SELECT status, (SELECT count(*) FROM tasks_task c WHERE c.parent_id = t.id AND c.status != 'completed'), "
             "(SELECT count(*) FROM tasks_event e WHERE e.task_id = t.id AND verb = 'finish'), "
-            "(SELECT count(*) FROM tasks_event e WHERE e.task_id = t.id AND verb = 'reopen') "
+            "(SELECT count(*) FROM tasks_event e WHERE e.task_id = t.id AND verb = 'resume') "
             "FROM tasks_task t WHERE NOT is_leaf"
         ):
             assert (status == "completed") == (open_below == 0)

@@ -84,6 +84,15 @@ def test_cancelling_asks_first_and_takes_a_reason(owner: Client) -> None:
     assert Task.objects.get(pk=plan.pk).reason == "No longer wanted"
 
 
+def test_what_was_cancelled_is_reopened(owner: Client) -> None:
+    plan = make_plan(make_project("ledger"), 2)
+    _act(owner, "cancel_tasks", plan, confirmed="yes", reason="By mistake", **{f"seen-{plan.pk}": "pending:0"})
+    page = _act(owner, "reopen_tasks", plan)
+    assert page.count('<li class="success">') == 1
+    assert set(Task.objects.values_list("status", "reason")) == {(Status.PENDING, "")}
+    assert '<li class="error">' in _act(owner, "reopen_tasks", plan)
+
+
 def test_a_task_that_moved_since_it_was_shown_is_not_cancelled(owner: Client) -> None:
     task = make_task(make_project("ledger"), status=Status.ACTIVE)
     page = _act(owner, "cancel_tasks", task, confirmed="yes", **{f"seen-{task.pk}": "pending:0"})

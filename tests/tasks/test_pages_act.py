@@ -50,7 +50,7 @@ LEADS_TO: dict[str, dict[Verb, Status]] = {
     Status.BLOCKED: {Verb.UNBLOCK: Status.PENDING, Verb.CANCEL: Status.CANCELLED},
     Status.FAILED: {Verb.RETRY: Status.PENDING, Verb.CANCEL: Status.CANCELLED},
     Status.COMPLETED: {Verb.REQUEST_REVISION: Status.NEEDS_REVISION},
-    Status.CANCELLED: {},
+    Status.CANCELLED: {Verb.REOPEN: Status.PENDING},
 }
 """What a page offers in each state, and where it leads; everything else is neither offered nor done."""
 NEEDS_WORDS = [Verb.BLOCK, Verb.FAIL, Verb.REQUEST_REVISION]

@@ -62,7 +62,7 @@ UPDATE = st.tuples(
         {"task_id": NUMBERS},
         optional={
             "action": st.sampled_from(
-                ["cancel", "block", "unblock", "release", "fail", "retry", "approve", "request_revision"]
+                ["cancel", "reopen", "block", "unblock", "release", "fail", "retry", "approve", "request_revision"]
             ),
             "reason": TEXTS,
             "title": TEXTS,

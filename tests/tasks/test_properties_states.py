@@ -64,6 +64,7 @@ class Board:
         self.statuses: dict[int, str] = {}
         self.lease_numbers: dict[int, int] = {}
         self.started: set[int] = set()
+        self.reopened: set[int] = set()  # a group begins again when it is reopened
         self.cursor = 0
 
     def join(self, name: str) -> None:
@@ -194,6 +195,10 @@ class Board:
         task = self.pick(where, Verb.CANCEL)
         self.attempt(lambda: steer.cancel(task=task, actor=self.actors[who], reason="Not needed"))
 
+    def reopen(self, who: str, where: int, luck: int) -> None:
+        task = self.pick(where, Verb.REOPEN)
+        self.attempt(lambda: steer.reopen(task=task, actor=self.actors[who]))
+
     def edit(self, who: str, where: int, luck: int) -> None:
         task, other, priority = self.pick(where), self.pick(luck), luck % 6
         links = {"add_dependencies" if luck % 4 else "remove_dependencies": [other]}
@@ -264,12 +269,15 @@ class Board:
             return
         assert before in TABLE[verb].sources
         assert after in TABLE[verb].targets
+        if verb == Verb.REOPEN:
+            self.reopened.add(event.task_id)
         if verb == Verb.CLAIM:
             assert event.after["lease_number"] > self.lease_numbers.get(event.task_id, 0)
             self.lease_numbers[event.task_id] = event.after["lease_number"]
             assert event.task.is_leaf
             assert open_needs(event.task) == set()
             self.started |= {each.pk for each in line_of(event.task)}
+            self.reopened -= {each.pk for each in line_of(event.task)}
 
     def check_that_they_agree(self, parent: Task, below: set[str]) -> None:
         """A parent stands where its leaves lead it."""
@@ -284,7 +292,8 @@ class Board:
             assert parent.pk in self.started
         else:
             assert parent.status in (Status.PENDING, Status.NEEDS_REVISION)
-            assert parent.status != Status.PENDING or parent.pk not in self.started
+            assert parent.status != Status.PENDING or parent.pk not in self.started - self.reopened
+            assert not is_over
 
 
 def leaves_below(tasks: dict[int, Task]) -> dict[int, set[str]]:
@@ -302,7 +311,7 @@ def leaves_below(tasks: dict[int, Task]) -> dict[int, set[str]]:
 
 WORK = (Board.claim, *(Board.claim_next,) * 3, *(Board.complete,) * 4)
 STEERING = (Board.block, Board.unblock, Board.fail, Board.retry, Board.release, Board.approve, Board.request_revision)
-OTHERS = (Board.cancel, *(Board.edit,) * 2, Board.plan_below, *(Board.plan_again,) * 2)
+OTHERS = (Board.cancel, Board.reopen, *(Board.edit,) * 2, Board.plan_below, *(Board.plan_again,) * 2)
 PASSING = (Board.end_session, Board.run_out, Board.sweep)
 STEPS = (*WORK * 3, *STEERING * 2, *OTHERS, *PASSING)
 

@@ -100,6 +100,13 @@ def test_a_cancel_says_what_waits_still(ada: Rest, chain: dict[str, str]) -> Non
     assert ada.post(f"/tasks/{chain['plan']}/cancel")["cancelled_total"] == 2
 
 
+def test_a_reopened_plan_says_how_many_came_back(ada: Rest, chain: dict[str, str]) -> None:
+    ada.post(f"/tasks/{chain['plan']}/cancel", {"reason": "Not wanted"})
+    answer = ada.post(f"/tasks/{chain['plan']}/reopen")
+    assert (answer["task"]["status"], answer["task"]["reason"], answer["reopened_total"]) == ("pending", "", 3)
+    assert [ada.get(f"/tasks/{chain[key]}")["is_ready"] for key in "AB"] == [True, False]
+
+
 def test_block_and_unblock(ada: Rest, chain: dict[str, str]) -> None:
     stopped = ada.post(f"/tasks/{chain['A']}/block", {"reason": "No access"})["task"]
     assert (stopped["status"], stopped["reason"], stopped["actions"]) == ("blocked", "No access", ["unblock", "cancel"])

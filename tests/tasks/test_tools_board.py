@@ -160,6 +160,15 @@ def test_a_cancel_lists_what_still_waits(ada: Assistant) -> None:
     assert Task.objects.get(public_id=a).reason == "Not needed"
 
 
+def test_a_cancelled_task_is_reopened_and_edited_in_one_call(ada: Assistant) -> None:
+    ids = ada.plan("A", "B")
+    ada.call("update_task", task_id=ids["plan"], action="cancel")
+    answer = ada.call("update_task", task_id=ids["A"], action="reopen", title="Again")
+    assert (answer["status"], answer["changed"], answer["reopened_total"]) == ("pending", ["title"], 1)
+    assert Task.objects.get(public_id=ids["plan"]).status == Status.PENDING
+    assert Task.objects.get(public_id=ids["B"]).status == Status.CANCELLED
+
+
 def test_cancelling_every_subtask_cancels_the_plan(ada: Assistant) -> None:
     ids = ada.plan("A", "B")
     ada.call("update_task", task_id=ids["A"], action="cancel")
