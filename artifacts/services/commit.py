@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 
 from django.db import transaction
 from django.utils import timezone
@@ -14,7 +13,7 @@ from artifacts import storage
 from artifacts.models import ArtifactVersion, Kind, Upload, UploadState
 from artifacts.services.store import store_artifact
 from artifacts.services.upload import read_again, require_may_store, require_open, wrong_offset
-from artifacts.storage import Prepared, staging
+from artifacts.storage import Prepared, arriving, staging
 from orchestrator_site.kernel.commits import after_commit, unchanged
 from orchestrator_site.kernel.errors import Conflict, Invalid
 from orchestrator_site.kernel.signals import project_files_changed
@@ -46,9 +45,9 @@ def prepare_upload(upload: Upload, *, actor: Actor | None = None, lease_number: 
     if actor is not None:
         require_may_store(upload.task, actor, lease_number)
     _require_whole(upload)
-    staging.require_room(upload.received)
+    staging.require_room(0)  # the bytes are not written again
     try:
-        return Arrived(upload, _packed(upload))
+        return Arrived(upload, _stored(upload))
     except Conflict:  # where the bytes are gone, another call may have ended it and removed them
         read_again(upload)
         if upload.state == UploadState.OPEN:
@@ -104,19 +103,23 @@ def commit_locked(
     return version
 
 
-def _packed(upload: Upload) -> Prepared:
-    digest = sha256()
+def _stored(upload: Upload) -> Prepared:
+    """Make the staged file stored content too: by a second name, or by a copy of what is small or cannot have one."""
     with storage.Writer() as writer:
-        for chunk in staging.chunks(upload.public_id, upload.received):
-            writer.write(chunk)
-            if upload.expected_sha256:
-                digest.update(chunk)
-        found = digest.hexdigest()
-        if upload.expected_sha256 not in ("", found):
+        with staging.locked(upload.public_id, to_append=False) as handle:
+            read_again(upload, "received", "state")  # a part may have arrived since
+            require_open(upload)
+            _require_whole(upload)
+            staging.cut(handle, upload.received)
+            tally = arriving.tally_of(upload.public_id, upload.received)
+            if not writer.adopt(staging.path_of(upload.public_id), tally):
+                for chunk in staging.chunks(upload.public_id, upload.received):
+                    writer.write(chunk)
+        if upload.expected_sha256 not in ("", writer.sha256):
             raise Conflict(
-                f"What arrived in {upload.public_id} is not what was announced: its sha256 is {found}.",
+                f"What arrived in {upload.public_id} is not what was announced: its sha256 is {writer.sha256}.",
                 next="Abort it and begin again.",
-                details={"sha256": found, "expected_sha256": upload.expected_sha256},
+                details={"sha256": writer.sha256, "expected_sha256": upload.expected_sha256},
             )
         return writer.finish()
 

@@ -1,6 +1,6 @@
 """Upload: receive an artifact in parts, so that nothing that was acknowledged is ever sent again.
 
-Acknowledged bytes never change, so an append agrees with them or fails, and a commit reads them without a lock.
+Acknowledged bytes never change, so an append agrees with them or fails.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from artifacts.models import Kind, Upload, UploadState
-from artifacts.storage import staging
+from artifacts.storage import arriving, staging
 from orchestrator_site.kernel import ids
 from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, TooLarge, invalid
 from orchestrator_site.kernel.limits import check_texts
@@ -47,7 +47,7 @@ def begin(
     """
     expected_sha256 = expected_sha256.lower()
     _check_metadata(summary, media_type, expected_sha256, expected_size)
-    staging.require_room(2 * (expected_size or 0))  # the staged bytes, and the stored ones
+    staging.require_room(expected_size or 0)
     with transaction.atomic():
         require_may_store(task, actor, lease_number)
         _require_free_slot(task.project_id)
@@ -83,8 +83,9 @@ def append(*, upload: Upload, offset: int, data: bytes) -> Upload:
         if known and not staging.is_there(handle, offset, data[:known]):
             raise wrong_offset(upload, f"Other bytes were received at offset {offset:,} before.")
         if fresh := data[known:]:
-            staging.write(handle, upload.received, fresh)
-            _acknowledge(upload, len(fresh))
+            with arriving.counted(upload.public_id, upload.received, fresh):
+                staging.write(handle, upload.received, fresh)
+                _acknowledge(upload, len(fresh))
     return upload
 
 

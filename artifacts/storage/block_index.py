@@ -11,12 +11,14 @@ import hashlib
 import struct
 import zlib
 from bisect import bisect_left, bisect_right
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from operator import attrgetter
 from typing import Literal
 
 BLOCK_BYTES = 256 * 1024
 """Bytes in a block; the last one may have fewer."""
+_STEP = 64 * 1024
+"""Bytes that are counted at a time: copies of more would not stay in the processor's cache."""
 CONTINUATION = bytes(range(0x80, 0xC0))
 """The bytes of UTF-8 that begin no character."""
 _ROW = struct.Struct("<QQQI")
@@ -76,11 +78,12 @@ def _seal(data: bytes, sha256: str) -> bytes:
 
 
 class Tally:
-    """Counts bytes, characters and lines of what passes by, hashes it, and indexes its blocks."""
+    """Counts bytes, characters and lines of what passes by in pieces of any size, hashes it, and indexes its blocks."""
 
     def __init__(self) -> None:
         self.size_bytes = 0
-        self._blocks: list[Block] = []
+        self._ended: list[Block] = []
+        self._begun = Block(0, 0, 0, 0)
         self._line_ends = 0
         self._last = b""
         self._decoded = 0
@@ -88,17 +91,16 @@ class Tally:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._is_text = True
 
-    def add(self, block: bytes) -> None:
-        self._blocks.append(self._row(zlib.crc32(block)))
-        self._digest.update(block)
-        self.size_bytes += len(block)
-        self._line_ends += block.count(b"\n")
-        self._last = block[-1:] or self._last
-        if self._is_text:
-            self._decode(block)
+    def add(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            part = bytes(rest[: min(_STEP, self._begun.start + BLOCK_BYTES - self.size_bytes)])
+            rest = rest[len(part) :]
+            self._count(part)
 
     def index(self) -> bytes:
-        return Index([*self._blocks, self._row(0)]).written(self.sha256)
+        begun = [self._begun] if self.size_bytes > self._begun.start else []
+        return Index([*self._ended, *begun, self._row()]).written(self.sha256)
 
     @property
     def sha256(self) -> str:
@@ -114,15 +116,28 @@ class Tally:
         """How many lines the text has, each with the \\n that ends it; None for what is not UTF-8."""
         return None if self.size_chars is None else self._line_ends + (self._last not in (b"", b"\n"))
 
-    def _row(self, crc: int) -> Block:
-        chars = self._decoded + bool(self._decoder.getstate()[0]) if self._is_text else 0
-        return Block(self.size_bytes, chars, self._line_ends, crc)
+    def _count(self, part: bytes) -> None:
+        """Count what lies in the block that has begun."""
+        self._begun = replace(self._begun, crc=zlib.crc32(part, self._begun.crc))
+        self._digest.update(part)
+        self.size_bytes += len(part)
+        self._line_ends += len(part) - len(part.replace(b"\n", b""))  # a third to a twentieth of the time of count
+        self._last = part[-1:]
+        if self._is_text:
+            self._decode(part)
+        if self.size_bytes == self._begun.start + BLOCK_BYTES:
+            self._ended.append(self._begun)
+            self._begun = self._row()
 
-    def _decode(self, block: bytes) -> None:
-        if block.isascii() and not self._decoder.getstate()[0]:
-            self._decoded += len(block)
+    def _row(self) -> Block:
+        chars = self._decoded + bool(self._decoder.getstate()[0]) if self._is_text else 0
+        return Block(self.size_bytes, chars, self._line_ends, 0)
+
+    def _decode(self, part: bytes) -> None:
+        if part.isascii() and not self._decoder.getstate()[0]:
+            self._decoded += len(part)
             return
         try:
-            self._decoded += len(self._decoder.decode(block))
+            self._decoded += len(self._decoder.decode(part))
         except UnicodeDecodeError:
             self._is_text = False

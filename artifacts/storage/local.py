@@ -60,11 +60,25 @@ def _reading() -> Iterator[None]:
 class Draft:
     """A file that is being written. Raises ServerFault where the disk refuses."""
 
-    def __init__(self) -> None:
-        self.path = drafts() / f"{os.getpid()}.{secrets.token_hex(8)}"
+    def __init__(self, path: Path | None = None) -> None:
+        """Begin an empty one, or open the one at a path."""
         with storing():
-            make_folder(self.path.parent)
-            self._handle = self.path.open("xb")
+            self.path = path or _new_path()
+            self._handle = self.path.open("ab" if path else "xb")
+
+    @classmethod
+    def linked(cls, file: Path) -> Draft | None:
+        """Give a complete file a second name, as a draft; None where the file system has no links."""
+        if os.name == "nt":  # where no name of an open file can change
+            return None
+        with storing():
+            path = _new_path()
+            try:
+                os.utime(file)  # first, since the sweep removes what is old
+                path.hardlink_to(file)
+            except OSError:
+                return None
+        return cls(path)
 
     def write(self, data: bytes | bytearray) -> None:
         with storing():
@@ -123,6 +137,11 @@ def drafts_left() -> Iterator[Stored]:
 def remove_draft(name: str) -> None:
     with storing():
         (drafts() / name).unlink(missing_ok=True)
+
+
+def _new_path() -> Path:
+    make_folder(drafts())
+    return drafts() / f"{os.getpid()}.{secrets.token_hex(8)}"
 
 
 def _files(paths: Iterable[Path], pattern: re.Pattern[str]) -> Iterator[Stored]:

@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
@@ -37,23 +38,26 @@ def path_of(public_id: str) -> Path:
 
 
 @contextmanager
-def locked(public_id: str) -> Iterator[FileIO]:
+def locked(public_id: str, *, to_append: bool = True) -> Iterator[FileIO]:
     """Open the file of an upload and lock it, against this process too.
 
-    A crash frees the lock. Raises Transient where another process holds it for `PATIENCE_SECONDS`, or where the disk
-    refuses.
+    To append, a missing one is made, and one that a commit has linked as content is replaced by a copy. A crash frees
+    the lock. Raises Transient where another process holds it for `PATIENCE_SECONDS`, or where the disk refuses,
+    Conflict where there is nothing to commit.
     """
-    try:
-        make_folder(folder(), 0o700)
-        file = os.open(path_of(public_id), os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
-    except OSError as error:
-        raise _refused(error) from error
-    with FileIO(file, "r+") as handle:
-        if not poll(lambda: try_lock(handle), seconds=PATIENCE_SECONDS, interval=POLL_SECONDS):
-            raise Transient(
-                "Another process is receiving a part of this upload.", next="Ask for its status, then continue."
-            )
-        yield handle
+    while True:
+        with _opened(public_id, os.O_CREAT if to_append else 0) as handle:
+            if not poll(partial(try_lock, handle), seconds=PATIENCE_SECONDS, interval=POLL_SECONDS):
+                raise Transient(
+                    "Another process is receiving a part of this upload.", next="Ask for its status, then continue."
+                )
+            if not _is_current(handle, public_id):
+                continue
+            if to_append and os.fstat(handle.fileno()).st_nlink > 1:
+                _replace_by_copy(handle, public_id)
+                continue
+            yield handle
+            return
 
 
 def write(handle: FileIO, offset: int, data: bytes) -> None:
@@ -104,6 +108,15 @@ def require_bytes(handle: FileIO, public_id: str, received: int) -> None:
         raise lost(public_id)
 
 
+def cut(handle: FileIO, received: int) -> None:
+    """Remove what a dead process left after the acknowledged bytes. Raises ServerFault where the disk refuses."""
+    try:
+        if os.fstat(handle.fileno()).st_size > received:
+            handle.truncate(received)
+    except OSError as error:
+        raise _refused(error) from error
+
+
 def lost(public_id: str) -> OrchestratorError:
     """Return the error for staged bytes that were removed, or that are on another machine."""
     return Conflict(f"The staged bytes of {public_id} are gone.", next="Abort it and begin a new upload.")
@@ -128,11 +141,48 @@ def discard(public_id: str) -> None:
     """Remove the file of an upload that has ended; the next sweep retries what fails."""
     with suppress(OSError):
         sync_commits()
+        _copy_of(public_id).unlink(missing_ok=True)
         path_of(public_id).unlink(missing_ok=True)
 
 
 def names() -> list[str]:
-    return sorted(path.name for path in folder().glob("upload_*"))
+    return sorted({path.stem for path in folder().glob("upload_*")})
+
+
+def _copy_of(public_id: str) -> Path:
+    return path_of(public_id).with_suffix(".copy")
+
+
+def _opened(public_id: str, flags: int) -> FileIO:
+    try:
+        make_folder(folder(), 0o700)
+        return FileIO(os.open(path_of(public_id), os.O_RDWR | getattr(os, "O_BINARY", 0) | flags, 0o600), "r+")
+    except FileNotFoundError as error:
+        raise lost(public_id) from error
+    except OSError as error:
+        raise _refused(error) from error
+
+
+def _is_current(handle: FileIO, public_id: str) -> bool:
+    """Whether a file that is locked by now is still the upload's."""
+    try:
+        return os.path.samestat(os.fstat(handle.fileno()), path_of(public_id).stat())
+    except FileNotFoundError:
+        return False
+
+
+def _replace_by_copy(handle: FileIO, public_id: str) -> None:
+    copy = _copy_of(public_id)
+    try:
+        with copy.open("wb") as target:
+            shutil.copyfileobj(handle, target, READ_CHUNK)
+            target.flush()
+            os.fsync(target.fileno())
+        copy.replace(path_of(public_id))
+        sync_folder(folder())
+    except OSError as error:
+        copy.unlink(missing_ok=True)
+        raise _refused(error) from error
 
 
 def _refused(error: OSError) -> ServerFault:

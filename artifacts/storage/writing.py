@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 
 from django.utils import timezone
 
 from artifacts.models import INLINE_LIMIT, Content
-from artifacts.storage import block_index
 from artifacts.storage.backends import content_store
 from artifacts.storage.base import Unreadable
 from artifacts.storage.block_index import Tally
@@ -40,14 +40,14 @@ class Prepared:
 
 
 class Writer:
-    """Takes bytes in pieces of any size and holds no more than a block of them. Use it outside any transaction.
+    """Takes bytes in pieces of any size and holds what fits into a row. Use it outside any transaction.
 
     Every method raises Transient where the disk refuses; then nothing has been stored.
     """
 
     def __init__(self) -> None:
         self._tally = Tally()
-        self._block = bytearray()
+        self._held = bytearray()
         self._draft: Draft | None = None
 
     def __enter__(self) -> Writer:
@@ -59,35 +59,38 @@ class Writer:
         if self._draft is not None:
             self._draft.discard()
 
+    @property
+    def sha256(self) -> str:
+        return self._tally.sha256
+
     def write(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            taken = rest[: block_index.BLOCK_BYTES - len(self._block)]
-            self._block += taken
-            rest = rest[len(taken) :]
-            if len(self._block) == block_index.BLOCK_BYTES:
-                self._end_block()
+        self._tally.add(data)
+        if self._draft is None and self._tally.size_bytes <= INLINE_LIMIT:
+            self._held += data
+            return
+        if self._draft is None:
+            self._draft = Draft()
+            self._draft.write(self._held)
+        self._draft.write(data)
+
+    def adopt(self, file: Path, tally: Tally) -> bool:
+        """Take a file that `tally` has counted instead of writing its bytes again; False where that cannot be.
+
+        It stays where it is, and may not change any more.
+        """
+        self._draft = Draft.linked(file) if tally.size_bytes > INLINE_LIMIT else None
+        if self._draft is not None:
+            self._tally = tally
+        return self._draft is not None
 
     def finish(self) -> Prepared:
         """Make everything durable that was written."""
-        if self._draft is None and len(self._block) <= INLINE_LIMIT:
-            data = bytes(self._block)
-            self._tally.add(data)
-            return replace(self._counted(), data=data)
-        draft = self._end_block()
+        if self._draft is None:
+            return replace(self._counted(), data=bytes(self._held))
         if known := self._known():
             return known
-        name = content_store().keep(draft.finish(), self._tally.sha256)
+        name = content_store().keep(self._draft.finish(), self.sha256)
         return replace(self._counted(), index=self._tally.index(), stored_as=name)
-
-    def _end_block(self) -> Draft:
-        self._draft = self._draft or Draft()
-        if not self._block:
-            return self._draft
-        self._draft.write(self._block)
-        self._tally.add(bytes(self._block))
-        self._block.clear()
-        return self._draft
 
     def _counted(self) -> Prepared:
         tally = self._tally
@@ -98,7 +101,7 @@ class Writer:
 
         The row is renewed first, since one that no version names is removed with its bytes when it is a day old.
         """
-        rows = Content.objects.filter(sha256=self._tally.sha256, data__isnull=True)
+        rows = Content.objects.filter(sha256=self.sha256, data__isnull=True)
         row = rows.first() if rows.update(stored_at=timezone.now()) else None
         with suppress(Damaged, Unreadable):
             if row is not None and row.index is not None:

@@ -15,7 +15,7 @@ from tests.mcp.stdio_client import ROOT, environment
 
 BEFORE = ("half written", "not synced", "not acknowledged")
 """Points of an append at which nothing is acknowledged yet."""
-UNCOMMITTED = ("packing", "packed", "in the transaction")
+UNCOMMITTED = ("counting", "kept", "in the transaction")
 """Points of a commit at which nothing is stored yet."""
 
 

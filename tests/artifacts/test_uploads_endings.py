@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,14 @@ def row(upload: str) -> Upload:
 
 def before_the_bytes_are_read(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
     """Have something happen between the look at an upload and the look at its staged bytes."""
-    chunks = staging.chunks
+    locked = staging.locked
 
-    def late(public_id: str, size: int) -> Iterator[bytes]:
-        monkeypatch.setattr(staging, "chunks", chunks)
+    def late(public_id: str, **given: Any) -> AbstractContextManager[FileIO]:
+        monkeypatch.setattr(staging, "locked", locked)
         act()
-        return chunks(public_id, size)
+        return locked(public_id, **given)
 
-    monkeypatch.setattr(staging, "chunks", late)
+    monkeypatch.setattr(staging, "locked", late)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -51,11 +51,13 @@ def in_a_process(command: Answer) -> Answer:
 
 
 def answered(command: Answer) -> Answer:
+    from orchestrator_site.kernel.db_errors import db_errors_mapped
     from orchestrator_site.kernel.errors import OrchestratorError
 
     die_at(command.pop("die", None))
     try:
-        return ACTIONS[command.pop("do")](**command)
+        with db_errors_mapped("it"):
+            return ACTIONS[command.pop("do")](**command)
     except OrchestratorError as rejection:
         return {"code": rejection.code, "message": rejection.message, **rejection.details}
 
@@ -64,6 +66,7 @@ def die_at(point: str | None) -> None:
     """Have this process die at a point of what it does next."""
     from artifacts.services import commit, upload
     from artifacts.storage import staging
+    from artifacts.storage.local import Draft
 
     def after(function: Any) -> Any:
         return lambda *given, **named: (function(*given, **named), die())
@@ -83,8 +86,9 @@ def die_at(point: str | None) -> None:
         "not synced": (os, "fsync", die),
         "not acknowledged": (upload, "_acknowledge", die),
         "acknowledged": (upload, "_acknowledge", after(upload._acknowledge)),
-        "packing": (staging, "chunks", first_chunk),
-        "packed": (commit, "commit_locked", die),
+        "counting": (staging, "chunks", first_chunk),
+        "linked": (Draft, "finish", die),
+        "kept": (commit, "commit_locked", die),
         "in the transaction": (commit, "_end", after(commit._end)),
         "committed": (staging, "discard", die),
     }
