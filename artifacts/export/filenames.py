@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -70,13 +70,13 @@ def place_files(versions: Iterable[ExportedVersion], *, taken: Iterable[str] = (
     for version in versions:
         named = version.paths or (f"{version.task_id}/{version.artifact_id}{extension_of(version.media_type)}",)
         for path in named:
-            file = _safe_path(path, others)
+            file = safe_path(path, others)
             claims.append(PlacedFile(file if version.is_latest else marked(file, f"~v{version.number}"), path, version))
     claims.sort(key=lambda claim: (not claim.version.is_latest, -claim.version.place, claim.path))
     used = {key for claim in claims for key in _folders(claim.file)}
     placed, displaced = list[PlacedFile](), list[PlacedFile]()
     for claim in claims:
-        is_placed = _safe_path(claim.path, others) == claim.path and _take(claim.file, used)
+        is_placed = safe_path(claim.path, others) == claim.path and _take(claim.file, used)
         (placed if is_placed else displaced).append(claim)
     placed += [PlacedFile(_beside(claim, used), claim.path, claim.version) for claim in displaced]
     return sorted(placed, key=lambda each: each.file)
@@ -94,7 +94,7 @@ def marked(file: str, mark: str) -> str:
     return folder + slash + _fitted(name, mark, MARKED_BYTES)
 
 
-def _safe_path(path: str, others: set[str]) -> str:
+def safe_path(path: str, others: Collection[str]) -> str:
     """Return a path that every system can hold, and that others do not have."""
     top, *below = [_safe(name) for name in path.split("/")]
     if _key(top) in others or _key(top).startswith(PRIVATE):

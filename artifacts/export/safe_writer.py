@@ -61,7 +61,7 @@ class Root:
         if found is None:
             return Seen()
         with self._parent(file) as (folder, name), folder.open(name, file) as handle:
-            return Seen(hashlib.file_digest(handle, "sha256").hexdigest(), _mark(found))
+            return Seen(hashlib.file_digest(handle, "sha256").hexdigest(), mark_of(found))
 
     def read(self, file: str, limit: int) -> bytes | None:
         """Read a file; what is longer than the limit ends one byte beyond it. None where there is no file."""
@@ -130,11 +130,12 @@ class Root:
 
 def _require_same(folder: Folder, name: str, file: str, seen: Seen | None) -> None:
     found = folder.stat(name, file)
-    if seen is not None and seen.mark != (_mark(found) if found else ()):
+    if seen is not None and seen.mark != (mark_of(found) if found else ()):
         raise InTheWay(file, "a file that is being changed")
 
 
-def _mark(found: os.stat_result) -> tuple[int, ...]:
+def mark_of(found: os.stat_result) -> tuple[int, ...]:
+    """Return what changes when a file does."""
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 

@@ -56,7 +56,7 @@ def prepare_upload(upload: Upload, *, actor: Actor | None = None, lease_number: 
 
 
 def commit(*, arrived: Arrived, actor: Actor, lease_number: int | None = None) -> ArtifactVersion:
-    """Store a prepared upload as an artifact of its task; repeating it returns the same version.
+    """Store a prepared upload, or a file, as an artifact of its task; repeating it returns the same version.
 
     Raises Conflict where this actor may not deliver for the task, or the upload changed or ended by now.
     """
@@ -65,6 +65,8 @@ def commit(*, arrived: Arrived, actor: Actor, lease_number: int | None = None) -
         if arrived.prepared is not None:
             require_may_store(task, actor, lease_number)
             project_files_changed.send(Project, project=task.project)
+        if arrived.upload._state.adding:  # a file's
+            arrived.upload.save(force_insert=True)
         others = () if arrived.upload.paths else tuple(task.artifacts.values_list("pk", flat=True))
         return commit_locked(arrived=arrived, task=task, actor=actor, beside=others)
 

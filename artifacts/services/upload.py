@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from artifacts.models import Kind, Upload, UploadState
+from artifacts.models import Upload, UploadState
 from artifacts.storage import arriving, staging
 from orchestrator_site.kernel import ids
 from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, TooLarge, invalid
@@ -28,42 +28,44 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
 DONE = (Status.COMPLETED, Status.IN_REVIEW, Status.CANCELLED)
 
 
-def begin(
-    *,
-    task: Task,
-    actor: Actor,
-    kind: str = Kind.GENERAL,
-    summary: str = "",
-    paths: Sequence[str] = (),
-    media_type: str = "",
-    expected_size: int | None = None,
-    expected_sha256: str = "",
-    lease_number: int | None = None,
-) -> Upload:
-    """Open an upload for a task. `paths` are normalised; size (bytes) and sha256 are checked where they are given.
+class Facts(TypedDict, total=False):
+    """What is said about an upload. Paths are normalised; size (bytes) and sha256 are checked where they are given."""
+
+    kind: str
+    summary: str
+    paths: Sequence[str]
+    media_type: str
+    expected_size: int | None
+    expected_sha256: str
+
+
+def begin(*, task: Task, actor: Actor, lease_number: int | None = None, **facts: Unpack[Facts]) -> Upload:
+    """Open an upload for a task.
 
     Raises Invalid for bad metadata, TooLarge above the limit, Conflict where this actor may not deliver for the task
     or too many uploads are open, Transient where the disk is nearly full.
     """
-    expected_sha256 = expected_sha256.lower()
-    _check_metadata(summary, media_type, expected_sha256, expected_size)
-    staging.require_room(expected_size or 0)
+    upload = new_upload(task, actor, **facts)
+    staging.require_room(upload.expected_size or 0)
     with transaction.atomic():
         require_may_store(task, actor, lease_number)
         _require_free_slot(task.project_id)
-        return Upload.objects.create(
-            public_id=ids.upload_id(),
-            project_id=task.project_id,
-            task=task,
-            session=actor.session,
-            actor_name=actor.name,
-            kind=kind,
-            summary=summary,
-            paths=list(paths),
-            media_type=media_type,
-            expected_size=expected_size,
-            expected_sha256=expected_sha256,
-        )
+        upload.save(force_insert=True)
+    return upload
+
+
+def new_upload(task: Task, actor: Actor, **facts: Unpack[Facts]) -> Upload:
+    """Return an upload that is not saved. Raises Invalid for bad metadata, TooLarge above the limit."""
+    upload = Upload(
+        public_id=ids.upload_id(),
+        project_id=task.project_id,
+        task=task,
+        session=actor.session,
+        actor_name=actor.name,
+        **{**facts, "paths": list(facts.get("paths", ())), "expected_sha256": facts.get("expected_sha256", "").lower()},
+    )
+    _check_metadata(upload.summary, upload.media_type, upload.expected_sha256, upload.expected_size)
+    return upload
 
 
 def append(*, upload: Upload, offset: int, data: bytes) -> Upload:
@@ -168,7 +170,7 @@ def require_fits(upload: Upload, offset: int, size: int) -> None:
             details={"expected_size": upload.expected_size, "offset": upload.received},
         )
     if offset + size > limit:
-        raise _too_large(offset + size, limit)
+        raise too_large(offset + size)
 
 
 def wrong_offset(upload: Upload, why: str) -> Conflict:
@@ -190,7 +192,7 @@ def _check_metadata(summary: str, media_type: str, sha256: str, size: int | None
     if problems:
         raise invalid(problems, next="Fix these and send it again.")
     if size is not None and size > settings.ORCHESTRATOR_MAX_UPLOAD_BYTES:
-        raise _too_large(size, settings.ORCHESTRATOR_MAX_UPLOAD_BYTES)
+        raise too_large(size)
 
 
 def _require_free_slot(project_id: int) -> None:
@@ -215,7 +217,8 @@ def _acknowledge(upload: Upload, size: int) -> None:
         raise wrong_offset(upload, "Another call sent a part.")
 
 
-def _too_large(size: int, limit: int) -> TooLarge:
+def too_large(size: int) -> TooLarge:
+    limit: int = settings.ORCHESTRATOR_MAX_UPLOAD_BYTES
     return TooLarge(
         f"{size:,} bytes; an upload may have {limit:,}.",
         next="Split it into several artifacts.",

@@ -1,10 +1,11 @@
-"""The tool store_artifact: uploads in parts."""
+"""The tool store_artifact: uploads in parts, or from a file."""
 
 from __future__ import annotations
 
 import binascii
 from base64 import b64decode
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -14,7 +15,8 @@ from artifacts.models import Kind, Upload, UploadState
 from artifacts.selectors.artifacts import open_uploads, upload_by_id
 from artifacts.serializers import info_of
 from artifacts.services import upload as services
-from artifacts.services.commit import commit, prepare_upload
+from artifacts.services.commit import Arrived, commit, prepare_upload
+from artifacts.services.local_files import prepare_file
 from artifacts.truncation import warnings_of
 from orchestrator_site.kernel.errors import Invalid, OrchestratorError, TooLarge, invalid
 from orchestrator_site.kernel.text import shortened, without_bytes
@@ -46,6 +48,7 @@ class StoreArtifact(Arguments):
     action: Literal["begin", "append", "status", "commit", "abort"]
     task_id: str | None = Field(None, description="begin: the task; status: only its uploads")
     upload_id: str | None = Field(None, description="From begin. status without it lists open uploads")
+    path: str | None = Field(None, description="commit: instead, with task_id, a file in the project's folder")
     offset: int | None = Field(None, description="append: bytes stored so far, from the last answer")
     text: str | None = Field(None, description="begin, append: the first or next part, up to 1 MiB")
     base64: str | None = Field(None, description="Base64 data, for binary content")
@@ -74,30 +77,18 @@ class StoreArtifact(Arguments):
 def store_artifact(caller: Caller, given: StoreArtifact) -> Answer:
     actor = caller.actor(given.session_id)
     _require_arguments(given)
+    if given.path is not None:
+        return _commit_file(actor, given, caller.folder_of(actor.project), given.path)
     return _ACTIONS[given.action](actor, given)
 
 
 def _begin(actor: Actor, given: StoreArtifact) -> Answer:
     task = task_by_id(actor.project, given.task_id or "")
     part = _part(given)
-    logical_paths, problems = paths.all_normalised(given.file_paths)
-    if given.expected_size is not None and len(part) > given.expected_size:
-        problems.append({"at": "expected_size", "problem": f"the first part alone has {len(part):,} bytes"})
-    if problems:
-        raise invalid(problems, next=NOTHING_CHANGED)
+    facts = _facts(given, first_part=len(part))
 
     def produce() -> Answer:
-        upload = services.begin(
-            task=task,
-            actor=actor,
-            kind=given.artifact_type,
-            summary=given.summary,
-            paths=logical_paths,
-            media_type=given.media_type,
-            expected_size=given.expected_size,
-            expected_sha256=given.expected_sha256,
-            lease_number=given.lease_number,
-        )
+        upload = services.begin(task=task, actor=actor, lease_number=given.lease_number, **facts)
         repaired = serializers.short_id(given.task_id, task)
         return {"upload_id": upload.public_id, "part_limit_bytes": PART_LIMIT, "repaired": repaired}
 
@@ -147,13 +138,22 @@ def _commit(actor: Actor, given: StoreArtifact) -> Answer:
     upload = _upload(actor, given)
     arrived = prepare_upload(upload, actor=actor, lease_number=given.lease_number)
     warnings = warnings_of(None, uploads=[upload])
-    then = f"Stored; the task is not ended: orchestrator_complete_subtask(upload_ids=[{upload.public_id!r}]) does that."
+    return _once(actor, given, lambda: _committed(arrived, actor, given, warnings))
 
-    def produce() -> Answer:
-        info = info_of(commit(arrived=arrived, actor=actor, lease_number=given.lease_number))
-        return {"upload_id": upload.public_id, "artifact_info": info, "warnings": warnings, "next": then}
 
-    return _once(actor, given, produce)
+def _commit_file(actor: Actor, given: StoreArtifact, folder: Path, path: str) -> Answer:
+    task = task_by_id(actor.project, given.task_id or "")
+    upload = services.new_upload(task, actor, **_facts(given))
+    arrived, warnings = prepare_file(upload, folder=folder, path=path, actor=actor, lease_number=given.lease_number)
+    sha256 = arrived.prepared.sha256 if arrived.prepared else ""
+    return _once(actor, given, lambda: _committed(arrived, actor, given, warnings), sha256=sha256)
+
+
+def _committed(arrived: Arrived, actor: Actor, given: StoreArtifact, warnings: list[str]) -> Answer:
+    info = info_of(commit(arrived=arrived, actor=actor, lease_number=given.lease_number))
+    upload_id = arrived.upload.public_id
+    then = f"Stored; the task is not ended: orchestrator_complete_subtask(upload_ids=[{upload_id!r}]) does that."
+    return {"upload_id": upload_id, "artifact_info": info, "warnings": warnings, "next": then}
 
 
 def _abort(actor: Actor, given: StoreArtifact) -> Answer:
@@ -161,12 +161,12 @@ def _abort(actor: Actor, given: StoreArtifact) -> Answer:
     return {"upload_id": upload.public_id, "state": upload.state}
 
 
-def _once(actor: Actor, given: StoreArtifact, produce: Callable[[], Answer]) -> Answer:
+def _once(actor: Actor, given: StoreArtifact, produce: Callable[[], Answer], **more: str) -> Answer:
     return run_once(
         project=actor.project,
         operation="store_artifact",
         key=given.idempotency_key,
-        request=serializers.request_of(given),
+        request=serializers.request_of(given) | more,
         produce=produce,
     )
 
@@ -178,25 +178,51 @@ _ACTIONS: dict[str, Callable[[Actor, StoreArtifact], Answer]] = {
     "commit": _commit,
     "abort": _abort,
 }
-_NEEDED = {"begin": ("task_id",), "append": ("upload_id", "offset"), "commit": ("upload_id",), "abort": ("upload_id",)}
+_FILE = "commit with path"
+_NEEDED = {
+    "begin": ("task_id",), "append": ("upload_id", "offset"), "commit": ("upload_id",), "abort": ("upload_id",),
+    _FILE: ("task_id",),
+}  # fmt: skip
 _FACTS = {"summary", "artifact_type", "file_paths", "media_type", "expected_size", "expected_sha256"}
-_TAKEN = {"begin": {*_FACTS, "text", "base64"}, "append": {"offset", "text", "base64"}, "status": {"cursor"}}
-_LIMITED = {*_FACTS, "offset", "text", "base64", "cursor"}
+_TAKEN = {
+    "begin": {*_FACTS, "text", "base64"}, "append": {"offset", "text", "base64"}, "status": {"cursor"},
+    _FILE: {*_FACTS, "path"},
+}  # fmt: skip
+_LIMITED = {*_FACTS, "offset", "text", "base64", "cursor", "path"}
 """Arguments that some actions would ignore."""
 
 
 def _require_arguments(given: StoreArtifact) -> None:
     """Check that what the action needs is there, and nothing that it would ignore. Raises Invalid."""
-    missing = [name for name in _NEEDED.get(given.action, ()) if getattr(given, name) is None]
-    problems: list[dict[str, Any]] = [{"at": name, "problem": f"is required for {given.action}"} for name in missing]
+    action = _FILE if given.action == "commit" and given.path is not None else given.action
+    missing = [name for name in _NEEDED.get(action, ()) if getattr(given, name) is None]
+    problems: list[dict[str, Any]] = [{"at": name, "problem": f"is required for {action}"} for name in missing]
     parts = (given.text is not None) + (given.base64 is not None)
     if parts > 1 or (given.action == "append" and not parts):
         problems.append({"at": "text", "problem": f"send either text or base64 to {given.action}"})
-    others = _LIMITED - _TAKEN.get(given.action, set())
+    others = (_LIMITED | {"upload_id"} if action == _FILE else _LIMITED) - _TAKEN.get(action, set())
     sent = given.model_dump(include=others, exclude_defaults=True)
-    problems += [{"at": name, "problem": f"is not for {given.action}"} for name in sorted(sent) if sent[name]]
+    problems += [{"at": name, "problem": f"is not for {action}"} for name in sorted(sent) if sent[name]]
     if problems:
         raise invalid(problems, next=NOTHING_CHANGED)
+
+
+def _facts(given: StoreArtifact, *, first_part: int = 0) -> services.Facts:
+    """Return what is said about an upload. A file belongs where it lies, unless `file_paths` say otherwise."""
+    where_it_lies = [] if given.path is None else [given.path]
+    logical_paths, problems = paths.all_normalised(given.file_paths or where_it_lies)
+    if given.expected_size is not None and first_part > given.expected_size:
+        problems.append({"at": "expected_size", "problem": f"the first part alone has {first_part:,} bytes"})
+    if problems:
+        raise invalid(problems, next=NOTHING_CHANGED)
+    return {
+        "kind": given.artifact_type,
+        "summary": given.summary,
+        "paths": logical_paths,
+        "media_type": given.media_type,
+        "expected_size": given.expected_size,
+        "expected_sha256": given.expected_sha256,
+    }
 
 
 def _upload(actor: Actor, given: StoreArtifact) -> Upload:

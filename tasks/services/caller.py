@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 
-from orchestrator_site.kernel.errors import Conflict, Hint, Invalid
+from orchestrator_site.kernel.errors import Conflict, Forbidden, Hint, Invalid
 from orchestrator_site.kernel.identity import Principal, Scope
 from tasks.identity.actor import Actor
 from tasks.models import Project, Session
@@ -75,6 +76,18 @@ class Caller:
 
     def project(self) -> Project:
         return self.session().project
+
+    def folder_of(self, project: Project) -> Path:
+        """Return the folder on this machine in which the caller works on a project.
+
+        Raises Forbidden for a remote caller, whose files are elsewhere, Invalid where the project has no folder here.
+        """
+        if self.principal.token_id or not self.connection_id:
+            raise Forbidden(
+                "path: only an assistant that was started on this machine (mcp_serve) can name its files.",
+                next="Send the bytes in parts (begin, append), and read them by ranges.",
+            )
+        return projects.folder_of(project, environ=self.environ, working_directory=self.working_directory)
 
     def on(self, project: Project, handle: str | None = None) -> Actor:
         """Return this caller in its session on a known project.

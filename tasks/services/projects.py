@@ -100,6 +100,22 @@ def bound_project(project_id: int, project_dir: str) -> Project:
     )
 
 
+def folder_of(project: Project, *, environ: Mapping[str, str], working_directory: str) -> Path:
+    """Return the folder in which a local assistant works on a project: the worktree or clone that it was started in,
+    else the project's first.
+
+    Raises Invalid where the project has none on this machine.
+    """
+    with suppress(Invalid):
+        place = place_of(find_folder(explicit=None, environ=environ, working_directory=working_directory))
+        if _known(place, Principal("reader", frozenset({Scope.READ}))) == project:
+            known = {project.root_path, *project.paths.values_list("path", flat=True)}
+            return next((each for each in place.inside if str(each) in known), place.inside[-1])
+    if folder(project.root_path) is None:
+        raise Invalid(f"The project {project.slug!r} has no folder on this machine.", hint=Hint.NAME_PROJECT)
+    return Path(project.root_path)
+
+
 def folder(path: str) -> Path | None:
     """Return the folder of an absolute path, resolved; None where there is none."""
     if "\x00" in path or not Path(path).is_absolute():

@@ -1,4 +1,4 @@
-"""Work of 100 MiB in and out: over the pipe and over REST, next to a plain copy and sha256 of the same bytes."""
+"""Work of 100 MiB in and out: over the pipe, from a file to a file, and over REST, next to a plain copy and sha256."""
 
 from __future__ import annotations
 
@@ -34,7 +34,12 @@ def uploads(bench: Bench) -> Iterator[Figure]:
     size = f"{source.stat().st_size / 2**20:.0f} MiB"
     plain = _copied(source)
     yield Figure(f"{size} copied and hashed, without any of it", plain, "s")
-    for entry_point, way in (("by parts of 1 MiB, pipe", _over_the_pipe), ("in one request, REST", _over_rest)):
+    ways = (
+        ("by parts of 1 MiB, pipe", _over_the_pipe),
+        ("from a file and to one, pipe", _as_files),
+        ("in one request, REST", _over_rest),
+    )
+    for entry_point, way in ways:
         _mark(source, entry_point)
         measured = way(bench, source)
         for done, seconds in (("stored", measured.stored), ("read back", measured.read)):
@@ -97,6 +102,24 @@ def _over_the_pipe(bench: Bench, source: Path) -> Measured:
         digest = _read_by_parts(call, info["artifact_id"])
         read = perf_counter() - began
         _compare(source, info["sha256"], digest)
+        return Measured(stored, read, entry_points.memory(client)["peak"] - idle)
+
+
+def _as_files(bench: Bench, source: Path) -> Measured:
+    folder = bench.folder("uploads-files")
+    shutil.copyfile(source, folder / "work")
+    with entry_points.server(bench.home, folder, toolsets="core,artifacts") as client:
+        call = entry_points.over(client)
+        task_id = claimed(call)
+        idle = entry_points.memory(client)["peak"]
+        began = perf_counter()
+        info = call("store_artifact", action="commit", task_id=task_id, path="work")["artifact_info"]
+        stored = perf_counter() - began
+        began = perf_counter()
+        call("export_artifact", artifact_id=info["artifact_id"], path="back")
+        read = perf_counter() - began
+        with (folder / "back").open("rb") as back:
+            _compare(source, info["sha256"], hashlib.file_digest(back, "sha256").hexdigest())
         return Measured(stored, read, entry_points.memory(client)["peak"] - idle)
 
 

@@ -41,6 +41,7 @@ TOOLS: dict[str, Callable[[Ids], dict[str, Any]]] = {
     "get_status": lambda ids: {"task_id": ids["task"]},
     "update_task": lambda ids: {"task_id": ids["task"], "title": "Mine"},
     "read_artifact": lambda ids: {"artifact_id": ids["artifact"]},
+    "export_artifact": lambda ids: {"artifact_id": ids["artifact"], "path": "mine.md"},
     "search": lambda ids: {"query": MARK},
     "list_artifacts": lambda ids: {"task_id": ids["done"]},
     "store_artifact": lambda ids: {"action": "begin", "task_id": ids["task"]},

@@ -61,6 +61,7 @@ def valid_calls(ada: Assistant) -> dict[str, dict[str, Any]]:
         "update_task": {"task_id": ids["C"], "title": "Better"},
         "read_artifact": {"artifact_id": artifact},
         "store_artifact": {"action": "status"},
+        "export_artifact": {"artifact_id": artifact, "path": "out.md"},
         "search": {"query": "work"},
         "list_artifacts": {},
     }
