@@ -120,6 +120,11 @@ class HttpClient:
         name = str(params.get("name") or params.get("uri") or "")
         return self.send("POST", json.dumps(message).encode(), self.headers(method, name))
 
+    @property
+    def last_status(self) -> int:
+        """The status of the last answer."""
+        return self._answers[-1].status
+
     # Both
 
     def request(self, method: str, **params: Any) -> dict[str, Any]:

@@ -106,9 +106,9 @@ class SecuredSite:
 
 @contextmanager
 def secured(
-    folder: Path, tokens: dict[str, Any], *, through: Sequence[str] = (), **environ: str
+    folder: Path, tokens: dict[str, Any], *, command: Sequence[str] = (), through: Sequence[str] = (), **environ: str
 ) -> Iterator[SecuredSite]:
-    """Run `manage.py up` with the trial app in a data folder of its own, and make some tokens there.
+    """Run `manage.py up`, or another `command`, with the trial app in a data folder of its own, and make some tokens.
 
     `through` is a program that executes the command.
     """
@@ -119,7 +119,7 @@ def secured(
         given = {"ORCHESTRATOR_HOME": str(home), "DJANGO_SETTINGS_MODULE": "tests.mcp.settings"} | environ
         for name, value in given.items():
             patch.setenv(name, value)
-        with start(folder, through=through) as process:
+        with start(folder, *command, through=through) as process:
             process.wait_until_greeted()
             made = manage("shell", "--no-imports", "-v", "0", "-c", MAKE % tokens)
             assert made.returncode == 0, made.stderr

@@ -122,10 +122,10 @@ class Assistant(Thread):
     def line(self) -> str:
         return f"{self.chance.getrandbits(256):064x}"
 
-    def remember(self, task_id: str, work: str, stored: Answer, verb: str) -> None:
+    def remember(self, task_id: str, work: str, stored: Answer, verb: str = "deliver") -> None:
         if stored["sha256"] != hashlib.sha256(work.encode()).hexdigest():
             self.wrong.append((task_id, "another sha256"))
-        self.verbs.update([verb, "deliver"])
+        self.verbs.update({verb, "deliver"})
         self.works.append((task_id, stored["sha256"]))
         self.large_works += stored["size_bytes"] > LARGE
         if verb == "complete":

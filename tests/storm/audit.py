@@ -92,11 +92,25 @@ class Audit:
             assert len(content) == size
             assert hashlib.sha256(content).hexdigest() == sha256
             assert (chars, lines) == _counts(content)
+        twice = "SELECT artifact_id, content_id FROM artifacts_artifactversion GROUP BY 1, 2 HAVING count(*) > 1"
+        assert self.rows(twice) == []
         versions: defaultdict[int, list[int]] = defaultdict(list)
         for artifact, number in self.rows("SELECT artifact_id, number FROM artifacts_artifactversion ORDER BY number"):
             versions[artifact].append(number)
         latest = dict(self.rows("SELECT id, version FROM artifacts_artifact"))
         assert {artifact: list(range(1, last + 1)) for artifact, last in latest.items()} == versions
+
+    def received(self, upload: str, offset: int) -> bytes:
+        """Return the first bytes of an upload, from its artifact or from where it is staged; fewer if some are lost."""
+        ((state, received, data, name),) = self.rows(
+            "SELECT state, received, data, stored_as FROM artifacts_upload u "
+            "LEFT JOIN artifacts_artifactversion v ON v.id = u.version_id "
+            "LEFT JOIN artifacts_content c ON c.id = v.content_id WHERE u.public_id = ?",
+            upload,
+        )
+        if state == "committed":
+            return bytes(self._file(name).read_bytes() if data is None else data)[:offset]
+        return (self.home / "staging" / upload).read_bytes()[: min(offset, received)]
 
     def _file(self, name: str) -> Path:
         return self.home / "content" / name[:2] / name[2:4] / name
