@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -29,6 +30,7 @@ import django  # noqa: E402
 django.setup()
 
 from django.conf import settings as django_settings  # noqa: E402
+from django.db import connection  # noqa: E402
 
 from tests.assistants import Assistant  # noqa: E402
 from tests.homes import make_home, migrated_database  # noqa: E402
@@ -37,7 +39,7 @@ from tests.homes import make_home, migrated_database  # noqa: E402
 django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Each test client would list all static files when it is made; this way they are looked for when they are asked for.
 django_settings.WHITENOISE_AUTOREFRESH = True
-IS_SQLITE = django_settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+IS_SQLITE = connection.vendor == "sqlite"
 
 # A test database on a busy machine is slow now and then; the time limit is pytest's.
 settings.register_profile("default", deadline=None, max_examples=50)
@@ -61,6 +63,13 @@ def pytest_unconfigure() -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if basetemp := config.getoption("basetemp"):
         os.environ["GIT_CEILING_DIRECTORIES"] += os.pathsep + os.path.realpath(basetemp)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage rarely, and not in what was imported and collected, which stays."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session")
