@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from tests.artifacts.processes import BEFORE, UNCOMMITTED, Uploader, uploader
-from tests.homes import make_home
+from tests.homes import make_home, migrated_database
 
 MIB = 1024 * 1024
 SMALL_DISK = 12 * MIB
@@ -130,7 +130,9 @@ def _small_disk(disk: Path) -> Sequence[str]:
     assert shutil.which("unshare"), "util-linux is needed for a disk of its own"
     tried = subprocess.run([*_TMPFS, f"mount -t tmpfs tmpfs {disk}"], capture_output=True, text=True)
     assert tried.returncode == 0, f"no disk of its own can be mounted here: {tried.stderr}"
-    return [*_TMPFS, f'mount -t tmpfs -o size={SMALL_DISK} tmpfs {disk} && exec "$@"', "sh"]
+    home = disk / "home"
+    prepared = f"mkdir -m 700 {home} && cp {migrated_database()} {home}"
+    return [*_TMPFS, f'mount -t tmpfs -o size={SMALL_DISK} tmpfs {disk} && {prepared} && exec "$@"', "sh"]
 
 
 def test_an_upload_goes_on_once_a_full_disk_has_space_again(crowded: tuple[Uploader, Path]) -> None:

@@ -7,16 +7,26 @@ what the service returned, the code of its rejection with its details, or that t
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import json
 import os
 import signal
 import sys
+from importlib import import_module
 from typing import Any
 
 import django
 
 Answer = dict[str, Any]
+USED = (
+    "artifacts.services.abandon",
+    "artifacts.services.commit",
+    "artifacts.services.upload",
+    "tasks.identity.actor",
+    "tests.factories",
+)
+"""Modules that are loaded once, and not by the process of each command again."""
 
 
 def die(*_: Any, **__: Any) -> Any:
@@ -32,6 +42,9 @@ def serve() -> None:
 
     ensure_schema()
     connections.close_all()
+    for name in USED:
+        import_module(name)
+    gc.freeze()
     print(json.dumps({"pid": os.getpid()}), flush=True)
     for line in sys.stdin:
         print(json.dumps(in_a_process(json.loads(line))), flush=True)
