@@ -87,7 +87,7 @@ ALLOWED_HOSTS = _without_path(
 )
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # urls.py loads the admin pages: most processes serve none
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -11,6 +11,7 @@ from orchestrator_site.rest.problems import unknown_address
 from orchestrator_site.sample.views import remove, sample
 from orchestrator_site.tokens import views as token_pages
 
+admin.autodiscover()
 handler400 = "orchestrator_site.rest.problems.bad_request"
 urlpatterns = [
     path("admin/", admin.site.urls),

@@ -38,6 +38,7 @@ class Server(uvicorn.Server):
 
 
 def main(argv: list[str]) -> int:
+    gc.disable()  # until all is loaded: the imports make many objects and little garbage
     hide_root()
     die_with_supervisor(argv)
     # How long a thread that runs a query may have to wait for the event loop before it gets the interpreter back.
@@ -76,6 +77,7 @@ def _config() -> uvicorn.Config:
     # What is loaded by now stays; collecting garbage in it would cost a tenth of every request.
     gc.collect()
     gc.freeze()
+    gc.enable()
     return config
 
 
