@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """The one command line of the product: `python manage.py COMMAND`."""
 
+import atexit
+import gc
 import os
 import sys
 from io import TextIOWrapper
@@ -13,6 +15,9 @@ def main() -> None:
         from orchestrator_site.mcp.stdio.proxy import main as serve
 
         sys.exit(serve(sys.argv[2:]))
+    # A command loads much and ends soon: looking for garbage in it, at its end above all, takes a fifth of its time.
+    gc.set_threshold(50_000)
+    atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):  # a help text or a message may hold what the encoding lacks
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -1,11 +1,9 @@
 """URLs of the site."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from maintenance.health.views import healthz, readyz
-from orchestrator_site.accounts.views import SignIn, sign_in_link
 from orchestrator_site.context_processors import theme
 from orchestrator_site.rest.problems import unknown_address
 from orchestrator_site.sample.views import remove, sample
@@ -22,9 +20,7 @@ urlpatterns = [
     path("sample/remove/", remove, name="sample-remove"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
-    path("sign-in/", SignIn.as_view(), name="sign-in"),
-    path("sign-in/<str:token>/", sign_in_link, name="sign-in-link"),
-    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("", include("orchestrator_site.accounts.urls")),
     path("tokens/", token_pages.tokens, name="tokens"),
     path("tokens/<str:public_id>/revoke/", token_pages.revoke, name="token-revoke"),
     path("", include("tasks.urls")),

@@ -23,7 +23,7 @@ def make_link(user: User) -> str:
     forget_old_links()
     token = secrets.token_urlsafe(TOKEN_BYTES)
     SignInLink.objects.create(digest=digest_of(token), user=user, created_at=now, expires_at=now + LIFETIME)
-    return reverse("sign-in-link", args=[token])
+    return reverse("sign-in-link", "orchestrator_site.accounts.urls", [token])
 
 
 def forget_old_links() -> int:
