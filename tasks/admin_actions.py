@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django import forms
@@ -18,7 +17,7 @@ from orchestrator_site.web.pages import user_of
 from tasks.choices import Verb
 from tasks.identity.page import actor_of
 from tasks.models import Session, Task
-from tasks.services.actions import perform, seen_as
+from tasks.services.actions import perform, seen_as, worded
 from tasks.services.effect import Effect
 from tasks.services.sessions import end_session
 from tasks.state_machine import TABLE
@@ -27,7 +26,7 @@ REASON_LIMIT = 2_000
 
 
 class TaskActionForm(ActionForm):
-    answer = forms.CharField(required=False, label="Answer (to unblock)")
+    answer = forms.CharField(required=False, label="Answer or comment")
 
 
 def _performing(verb: Verb) -> Action:
@@ -36,8 +35,11 @@ def _performing(verb: Verb) -> Action:
         actor = actor_of(request)
         found = chosen(request, tasks)
         answer = request.POST.get("answer", "")
-        do = partial(perform, verb=verb, actor=actor, answer=answer)
-        do_each(request, found, lambda task: do(task=task, seen=seen_as(task)), verb.label)
+
+        def do(task: Task) -> Effect:
+            return perform(task=task, verb=verb, actor=actor, seen=seen_as(task), **worded(verb, answer, at="answer"))
+
+        do_each(request, found, do, verb.label)
 
     action.__name__ = f"{verb}_tasks"
     return action

@@ -13,8 +13,8 @@ TURNS = 40  # turns on one page; the history has them all
 _COMMENTS = 500
 _VERDICTS = (Verb.REQUEST_REVISION, Verb.APPROVE)
 _ENDINGS = (Verb.COMPLETE, Verb.HAND_BACK, Verb.FINISH)
-_QUESTIONS = (Verb.BLOCK, Verb.UNBLOCK)
-_SAYS = {Verb.COMPLETE: "summary", Verb.BLOCK: "reason", Verb.UNBLOCK: "answer"}
+_QUESTIONS = {Verb.BLOCK: "reason", Verb.UNBLOCK: "answer", Verb.FAIL: "reason", Verb.RETRY: "answer"}
+_SAYS = {Verb.COMPLETE: "summary", **_QUESTIONS}
 
 
 @dataclass(slots=True)

@@ -59,7 +59,7 @@ def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
         text=given.detailed_work,
         upload_ids=given.upload_ids,
         outcome=OUTCOMES[given.next_action],
-        reason=given.reason or "",
+        reason="" if _left_out(given) else given.reason or "",
         kind=given.artifact_type,
         paths=given.file_paths,
         expected_size=given.expected_size,
@@ -93,9 +93,15 @@ def _delivered(done: Delivery, given: CompleteSubtask, warnings: list[str]) -> A
         "parent_task_progress": serializers.progress(plan),
         "unblocked": serializers.within(done.completion.unblocked, serializers.pointer, budget=UNBLOCKED_BYTES),
         "next_recommended_task": serializers.pointer(following) if following else None,
-        "repaired": serializers.short_id(given.task_id, task),
+        "repaired": [*serializers.short_id(given.task_id, task), *_left_out(given)],
         "next": (SEND_AGAIN if warnings else "") + _next_step(task, plan, following),
     }
+
+
+def _left_out(given: CompleteSubtask) -> list[str]:
+    """Name a reason that a completion has no place for; to refuse it would cost sending all of it again."""
+    is_said = given.reason and OUTCOMES[given.next_action] == Status.COMPLETED
+    return ["reason: only for needs_revision and blocked, so not stored"] if is_said else []
 
 
 # The plan implies the project; with it, SQLite would scan the queue of the whole project.

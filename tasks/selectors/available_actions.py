@@ -41,7 +41,7 @@ OFFERS = (
     Offer(Verb.CLAIM, "Assign to me", "Claim it; assistants will skip it."),
     Offer(Verb.RELEASE, "Release", "End the claim so that others can take over.", "may"),
     Offer(Verb.UNBLOCK, "Unblock", "Answer the question. The answer comes first in the next brief.", "may"),
-    Offer(Verb.RETRY, "Retry", "Make it available for another attempt."),
+    Offer(Verb.RETRY, "Retry", "Allow another attempt. Your advice comes first in the next brief.", "may"),
     Offer(Verb.REOPEN, "Reopen", "Make it pending again, with the subtasks that were cancelled with it."),
     Offer(Verb.BLOCK, "Block", "Pause it until someone unblocks it.", "must", moves_on=False),
     Offer(Verb.FAIL, "Mark failed", "End the attempt. It can be retried later.", "must", moves_on=False),

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from orchestrator_site.kernel.errors import Conflict
+from orchestrator_site.kernel.errors import Conflict, invalid
 from orchestrator_site.kernel.text import called, shortened
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
@@ -48,7 +48,12 @@ ACTIONS: dict[Verb, Action] = {
         before_edit=True,
     ),
     Verb.FAIL: Action(steer.fail, "Give up on an active task.", ("reason", "lease_number")),
-    Verb.RETRY: Action(steer.retry, "Make a failed task pending again.", before_edit=True),
+    Verb.RETRY: Action(
+        steer.retry,
+        "Make a failed task pending again, with an answer for its next brief.",
+        ("answer",),
+        before_edit=True,
+    ),
     Verb.RELEASE: Action(steer.release, "Give an active task back for others to claim.", ("reason", "lease_number")),
     Verb.CANCEL: Action(steer.cancel, "Cancel a task and everything unfinished below it.", ("reason",)),
     Verb.REOPEN: Action(
@@ -59,13 +64,23 @@ _NEWEST = 20  # how many of the newest events are searched for the one that move
 
 
 def perform(*, task: Task, verb: Verb, actor: Actor, seen: str = "", **fields: Any) -> Effect:
-    """Do a verb; of `fields`, those that it takes. `seen` is the state in which a page showed the task, `active:3`.
+    """Do a verb with the fields that it takes. `seen` is the state in which a page showed the task, `active:3`.
 
     Raises Conflict where the task has moved since it was seen, and what the verb's service raises.
     """
-    action = ACTIONS[verb]
-    taken = {name: value for name, value in fields.items() if name in action.fields}
-    return action.service(task=task, actor=actor, guard=partial(require_seen, seen=seen), **taken)
+    return ACTIONS[verb].service(task=task, actor=actor, guard=partial(require_seen, seen=seen), **fields)
+
+
+def worded(verb: Verb | None, words: str, *, at: str = "reason") -> dict[str, str]:
+    """Return the field of a verb that takes a caller's words, with these words.
+
+    Raises Invalid, naming the argument `at`, for words that nothing would take: they are never dropped.
+    """
+    names = [name for name in ("reason", "answer") if verb and name in ACTIONS[verb].fields]
+    if words.strip() and not names:
+        problem = f"is not for {verb.value}" if verb else "is only for an action"
+        raise invalid([{"at": at, "problem": problem}], next="Omit it.")
+    return dict.fromkeys(names, words)
 
 
 def update(*, task: Task, actor: Actor, changes: Changes, verb: Verb | None = None, **fields: Any) -> Effect:

@@ -89,6 +89,8 @@ def ending_problems(summary: str, outcome: Status, reason: str) -> list[dict[str
         problems.append({"at": "summary", "problem": "say in a few sentences what was done"})
     if outcome != Status.COMPLETED and not reason.strip():
         problems.append({"at": "reason", "problem": f"is required for {outcome.value}"})
+    if outcome == Status.COMPLETED and reason.strip():
+        problems.append({"at": "reason", "problem": "is only for needs_revision and blocked"})
     return problems
 
 

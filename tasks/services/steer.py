@@ -51,18 +51,18 @@ def _stop(
     return Effect(task)
 
 
-def unblock(*, task: Task, actor: Actor, answer: str = "", guard: Guard | None = None) -> Effect:
-    """Make a blocked task pending again; the answer comes first in the next brief, before earlier ones.
+def _go_on(verb: Verb, *, task: Task, actor: Actor, answer: str = "", guard: Guard | None = None) -> Effect:
+    """Make a stopped task pending again; an answer to its reason comes first in the next brief, before earlier ones.
 
-    Raises Conflict where it is not blocked.
+    Raises Conflict where the verb is not possible.
     """
     require_texts(answer=answer)
     with transaction.atomic():
         task = locked(task, guard)
-        transitions.require(task, Verb.UNBLOCK)
+        transitions.require(task, verb)
         kept = {"answer": _answers(task, answer.strip())} if answer.strip() else {}
         note = {"answer": answer} if kept else {}
-        transitions.move(task, Verb.UNBLOCK, to=Status.PENDING, actor=actor, note=note, reason="", **kept)
+        transitions.move(task, verb, to=Status.PENDING, actor=actor, note=note, reason="", **kept)
         rollup.settle(task, actor=actor)
     return Effect(task)
 
@@ -77,17 +77,10 @@ def _answers(task: Task, newest: str) -> str:
     return kept
 
 
-def retry(*, task: Task, actor: Actor, guard: Guard | None = None) -> Effect:
-    """Make a failed task pending again. Raises Conflict where it has not failed."""
-    with transaction.atomic():
-        task = locked(task, guard)
-        transitions.move(task, Verb.RETRY, to=Status.PENDING, actor=actor, reason="")
-        rollup.settle(task, actor=actor)
-    return Effect(task)
-
-
 block = partial(_stop, Verb.BLOCK, Status.BLOCKED)
 fail = partial(_stop, Verb.FAIL, Status.FAILED)
+unblock = partial(_go_on, Verb.UNBLOCK)
+retry = partial(_go_on, Verb.RETRY)
 
 
 def release(

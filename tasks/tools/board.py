@@ -24,7 +24,7 @@ from tasks.selectors.descendants import descendants_of
 from tasks.selectors.find import id_of, task_by_id
 from tasks.selectors.open_plans import open_plans
 from tasks.selectors.pages import Page
-from tasks.services.actions import ACTIONS, update
+from tasks.services.actions import ACTIONS, update, worded
 from tasks.services.caller import Caller
 from tasks.services.edit import Changes
 from tasks.services.effect import Effect
@@ -60,7 +60,7 @@ class GetStatus(Arguments):
 @tool(
     "orchestrator_get_status",
     title="Get status",
-    description="Counts, and what needs attention first: of the project, a plan's tree, or one task.",
+    description="Counts, and what needs attention first: of the project, a plan or a task.",
     arguments=GetStatus,
     read_only=True,
     idempotent=True,
@@ -188,7 +188,7 @@ class UpdateTask(Arguments):
     task_id: str
     action: ActionWord | None = None
     reason: str | None = Field(None, description="Needed for block, fail, request_revision")
-    answer: str | None = Field(None, description="For unblock")
+    answer: str | None = Field(None, description="For unblock, retry")
     title: str | None = None
     description: str | None = None
     specialist_type: str | None = None
@@ -203,7 +203,7 @@ class UpdateTask(Arguments):
 @tool(
     "orchestrator_update_task",
     title="Update a task",
-    description="Edit a task, or change its status by an action.",
+    description="Edit a task, or act on its status.",
     arguments=UpdateTask,
     scope="read",  # and what the call needs, see `_scopes_of`
     destructive=True,
@@ -241,16 +241,8 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
     )
     if not changes and given.action is None:
         raise Invalid("Nothing to change.", next="Send an action, or a field to edit.")
-    if given.answer and given.action != Verb.UNBLOCK:
-        raise invalid([{"at": "answer", "problem": "is for unblock"}], next="Omit it, or send it as the reason.")
-    effect = update(
-        task=task,
-        actor=actor,
-        changes=changes,
-        verb=Verb(given.action) if given.action else None,
-        reason=given.reason or "",
-        answer=given.answer or given.reason or "",
-    )
+    verb = Verb(given.action) if given.action else None
+    effect = update(task=task, actor=actor, changes=changes, verb=verb, **_words(verb, given))
     links = [name for name in ("add_dependencies", "remove_dependencies") if getattr(given, name)]
     return {
         "status": effect.task.status,
@@ -261,6 +253,17 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
 
 
 def _tasks(project: Project, sent: list[str], at: str) -> list[Task]:
+def _words(verb: Verb | None, given: UpdateTask) -> dict[str, str]:
+    """Return the words for the verb: an answer may come as the reason, too. Raises Invalid for words it cannot keep."""
+    taken = worded(verb, given.reason or "")
+    if given.answer and (given.reason or "answer" not in taken):
+        raise invalid(
+            [{"at": "answer", "problem": "is for unblock and retry, without a reason"}],
+            next="Send one text, under its name.",
+        )
+    return {name: given.answer or words for name, words in taken.items()}
+
+
     found: list[Task] = []
     problems: list[Answer] = []
     for number, public_id in enumerate(sent):

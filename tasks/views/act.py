@@ -17,7 +17,7 @@ from tasks.identity.page import actor_of, find_task
 from tasks.models import Task
 from tasks.selectors.available_actions import BY_VERB, Offer, may_complete, offers_for
 from tasks.selectors.descendants import lost_by_cancelling
-from tasks.services.actions import perform, seen_as
+from tasks.services.actions import ACTIONS, perform, seen_as, worded
 
 
 @page
@@ -49,8 +49,8 @@ def _do(request: HttpRequest, task: Task, offer: Offer) -> HttpResponseBase:
     seen = request.POST.get("seen", "")
     try:
         with db_errors_mapped(f"{offer.verb} on a page"):
-            words = _reason(request)
-            perform(task=task, verb=offer.verb, actor=actor_of(request), reason=words, answer=words, seen=seen)
+            words = worded(offer.verb, _reason(request))
+            perform(task=task, verb=offer.verb, actor=actor_of(request), seen=seen, **words)
     except (Invalid, ServerFault) as error:
         return _form(request, task, offer, error)
     except (Conflict, NotReady) as error:
@@ -76,6 +76,7 @@ def _form(request: HttpRequest, task: Task, offer: Offer, error: OrchestratorErr
         "waiting": waiting,
         "error": in_words(error) if error else "",
         "code": error.code if error else "",
+        "question": task.reason if "answer" in ACTIONS[offer.verb].fields else "",
         "is_possible": offer in offers_for(task, scopes_of(request.user)),
         "reason": _reason(request),
         "comments": count_unsent(task) if offer.scope == Scope.REVIEW else 0,

@@ -98,7 +98,7 @@ def test_every_verb_is_done_by_its_menu_while_the_page_stays(site: LiveSite, pag
         ("unblock", "It is in the vault", "pending"),
         ("claim", None, "active"),
         ("fail", "It does not work", "failed"),
-        ("retry", None, "pending"),
+        ("retry", "Try the other one", "pending"),
         ("claim", None, "active"),
         ("release", "No time", "pending"),
         ("cancel", "Not needed", "cancelled"),

@@ -70,7 +70,8 @@ def _task(project: Project, status: str = Status.PENDING, **fields: Any) -> Task
 
 
 def _do(client: Client, task: Task, verb: str, **typed: str) -> Any:
-    return client.post(f"/tasks/{task.public_id}/act/{verb}/", {"reason": "Because", **typed})
+    words = {"reason": "Because"} if BY_VERB[verb].reason else {}
+    return client.post(f"/tasks/{task.public_id}/act/{verb}/", {**words, **typed})
 
 
 def _status(task: Task) -> str:
