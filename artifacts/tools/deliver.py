@@ -125,9 +125,9 @@ class ReadArtifact(Arguments):
     aliases: ClassVar[dict[str, str]] = {"id": "artifact_id"}
     artifact_id: str
     offset: int = 0
-    limit: int | None = Field(None, description=f"Up to {artifacts.READ_LIMIT}")
+    limit: int | None = Field(None, ge=1, le=artifacts.READ_LIMIT)
     unit: artifacts.Unit | None = None
-    version: int | None = None
+    version: int | None = Field(None, ge=1)
     session_id: str | None = None
 
 

@@ -56,7 +56,7 @@ class StoreArtifact(Arguments):
     artifact_type: Literal["code", "documentation", "analysis", "design", "test", "config", "general"] = "general"
     file_paths: list[str] = Field([], description="In the user's project")
     media_type: str = ""
-    expected_size: int | None = Field(None, description="In bytes, checked at commit")
+    expected_size: int | None = Field(None, ge=1, description="In bytes, checked at commit")
     expected_sha256: str = ""
     lease_number: int | None = Field(None, ge=1)
     cursor: str | None = None

@@ -7,17 +7,26 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
+from annotated_types import Ge
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+from pydantic.fields import FieldInfo
 
 LONG_ANSWER = 500_000
 """The most characters of an answer that Claude Code can be asked to show to the model."""
 _STRINGS = ("<class 'str'>", "str | None")
+_TEXTS = frozenset(
+    {"title", "description", "context", "estimated_effort", "key", "reason", "answer", "summary", "path"}
+)
+"""Texts in which "null" is a word like others."""
+_CONTENT = frozenset({"detailed_work", "text", "base64"})
+"""Texts in which blanks count as well."""
 
 
 class Arguments(BaseModel):
     """The arguments of a tool: unknown ones are errors, and unambiguous slips are repaired.
 
-    For an optional argument, null and "" mean that it was not sent. Repaired are also a known alias, JSON in a string
+    For an optional argument, null and a blank string mean that it was not sent, and so do "null" and "none" where it is
+    no text, and 0 where that is too small. Repaired are also null and blanks in a list, a known alias, JSON in a string
     instead of a list, one string instead of a list of strings, and a number instead of a string. Each repair is
     appended to `info.context["repaired"]` if the caller passes such a list.
     """
@@ -33,8 +42,10 @@ class Arguments(BaseModel):
             return given
         notes: list[str] = (info.context or {}).get("repaired", [])
         renamed = {cls._right_name(name, given, notes): value for name, value in given.items()}
-        optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
-        unsaid = [name for name, value in renamed.items() if name in optional and (value is None or value == "")]
+        optional = {name: field for name, field in cls.model_fields.items() if not field.is_required()}
+        unsaid = [
+            name for name, value in renamed.items() if name in optional and _is_unsaid(name, value, optional[name])
+        ]
         if unsaid:
             notes.append(f"{', '.join(unsaid)}: empty, so taken as not sent")
         return {
@@ -54,7 +65,19 @@ class Arguments(BaseModel):
         return right
 
 
+def _is_unsaid(name: str, value: Any, field: FieldInfo) -> bool:
+    """Whether this is how a client fills in an optional argument that it has nothing for."""
+    if isinstance(value, str):
+        word = value if name in _CONTENT else value.strip()
+        return not word or (name not in _TEXTS | _CONTENT and word.lower() in ("null", "none"))
+    begins_later = any(isinstance(limit, Ge) and limit.ge != 0 for limit in field.metadata)
+    return value is None or (value == 0 and not isinstance(value, bool) and begins_later)
+
+
 def _right_type(name: str, value: Any, annotation: str, notes: list[str]) -> Any:
+    if isinstance(value, list) and any(map(_is_blank, value)):
+        notes.append(f"{name}: empty members left out")
+        return [member for member in value if not _is_blank(member)]
     if isinstance(value, str) and "list[" in annotation:
         try:
             parsed = json.loads(value)
@@ -62,7 +85,7 @@ def _right_type(name: str, value: Any, annotation: str, notes: list[str]) -> Any
             parsed = None
         if isinstance(parsed, list):
             notes.append(f"{name}: JSON string parsed as a list")
-            return parsed
+            return _right_type(name, parsed, annotation, notes)
         if value and ("list[str]" in annotation or "list[typing.Literal" in annotation):
             notes.append(f"{name}: string converted to a list of one")
             return [value]
@@ -70,6 +93,10 @@ def _right_type(name: str, value: Any, annotation: str, notes: list[str]) -> Any
         notes.append(f"{name}: number converted to a string")
         return str(value)
     return value
+
+
+def _is_blank(member: Any) -> bool:
+    return member is None or (isinstance(member, str) and not member.strip())
 
 
 A = TypeVar("A", bound=BaseModel)

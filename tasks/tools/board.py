@@ -226,7 +226,8 @@ def update_task(caller: Caller, given: UpdateTask) -> Answer:
 def _scopes_of(given: UpdateTask) -> set[Scope]:
     """Return the scopes that the action needs and, where anything is edited, that of an edit."""
     of_action = {TABLE[Verb(given.action)].scope} if given.action else set()
-    is_edit = given.model_fields_set - {"task_id", "action", "reason", "answer", "session_id", "idempotency_key"}
+    others = given.model_fields_set - {"task_id", "action", "reason", "answer", "session_id", "idempotency_key"}
+    is_edit = any(getattr(given, name) for name in others)
     return of_action | ({Scope.WRITE} if is_edit or not given.action else set())
 
 
@@ -252,7 +253,6 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
     }
 
 
-def _tasks(project: Project, sent: list[str], at: str) -> list[Task]:
 def _words(verb: Verb | None, given: UpdateTask) -> dict[str, str]:
     """Return the words for the verb: an answer may come as the reason, too. Raises Invalid for words it cannot keep."""
     taken = worded(verb, given.reason or "")
@@ -264,6 +264,7 @@ def _words(verb: Verb | None, given: UpdateTask) -> dict[str, str]:
     return {name: given.answer or words for name, words in taken.items()}
 
 
+def _tasks(project: Project, sent: list[str], at: str) -> list[Task]:
     found: list[Task] = []
     problems: list[Answer] = []
     for number, public_id in enumerate(sent):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.mcp import registry
 from tasks.models import Task
 from tests.assistants import Assistant, completion, subtask
@@ -92,3 +94,72 @@ def test_a_title_cannot_be_cleared_nor_a_text_both_set_and_cleared(ada: Assistan
 def test_a_call_that_says_nothing_is_refused(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     assert ada.refused("update_task", **filled("update_task", None, task_id=task))["code"] == "invalid"
+
+
+@pytest.mark.parametrize("blank", [" ", "\n\t", "\u3000"])
+def test_a_blank_text_edits_nothing(ada: Assistant, blank: str) -> None:
+    task = ada.plan("A")["A"]
+    answer = ada.call("update_task", task_id=task, title="B", description=blank, specialist_type=blank)
+    assert answer["changed"] == ["title"] and "description" in str(answer["repaired"])
+    row = Task.objects.get(public_id=task)
+    assert (row.title, row.description, row.specialist) == ("B", "Do A", "implementer")
+
+
+@pytest.mark.parametrize("empty", ["null", "None", " ", " NULL "])
+def test_what_is_no_text_may_say_null(ada: Assistant, empty: str) -> None:
+    names = ["project_dir", "new_session", "idempotency_key"]
+    assert ada.call("initialize_session", **dict.fromkeys(names, empty))["resumed"]
+    task = ada.plan("A")["A"]
+    arguments = dict.fromkeys(["status", "include_completed", "limit", "cursor", "detail", "session_id"], empty)
+    assert ada.call("get_status", **arguments)["tasks"]
+    lists = dict.fromkeys(["add_dependencies", "remove_dependencies", "clear", "priority", "action"], empty)
+    assert ada.call("update_task", task_id=task, title="B", **lists)["changed"] == ["title"]
+
+
+def test_null_is_a_word_in_a_text(ada: Assistant) -> None:
+    task = ada.plan("A")["A"]
+    ada.call("update_task", task_id=task, title="null", description="None")
+    row = Task.objects.get(public_id=task)
+    assert (row.title, row.description) == ("null", "None")
+
+
+@pytest.mark.parametrize("members", [[None], [""], [" ", None], '[""]'])
+def test_empty_members_of_a_list_are_left_out(ada: Assistant, members: Any) -> None:
+    made = ada.call("plan_task", description="A job", subtasks=[subtask("A", dependencies=members), subtask("B")])
+    ids = {row["title"]: row["task_id"] for row in made["subtasks"]}
+    assert "dependencies" in str(made["repaired"])
+    names = ["add_dependencies", "remove_dependencies", "clear"]
+    answer = ada.call("update_task", task_id=ids["B"], title="C", **dict.fromkeys(names, members))
+    assert answer["changed"] == ["title"] and all(name in str(answer["repaired"]) for name in names)
+    mixed = [*(members if isinstance(members, list) else []), ids["A"]]
+    assert ada.call("update_task", task_id=ids["B"], add_dependencies=mixed)["changed"] == ["add_dependencies"]
+    done = ada.complete(ids["A"], file_paths=members, upload_ids=members)
+    assert "upload_ids" in str(done["repaired"])
+    assert ada.call("search", query="work", kinds=members)["hits"]
+
+
+def test_zero_for_an_optional_number_that_begins_with_one_is_not_sent(ada: Assistant) -> None:
+    task = ada.plan("A")["A"]
+    assert ada.call("get_status", limit=0)["tasks"]
+    assert "max_chars" in str(ada.call("execute_subtask", task_id=task, max_chars=0)["repaired"])
+    done = ada.complete(task, lease_number=0, expected_size=0)
+    artifact = done["artifact_info"]["artifact_id"]
+    read = ada.call("read_artifact", artifact_id=artifact, limit=0, version=0, offset=0)
+    assert read["text"] == "The work" and "offset" not in str(read["repaired"])
+    begin = {"action": "begin", "task_id": ada.plan("B")["B"], "expected_size": 0, "lease_number": 0}
+    upload = ada.call("store_artifact", **begin, text="\n")["upload_id"]
+    part = {"action": "append", "upload_id": upload, "offset": 1, "text": " \n"}
+    assert ada.call("store_artifact", **part)["offset"] == 3
+
+
+def test_a_negative_number_is_still_refused(ada: Assistant) -> None:
+    assert ada.refused("get_status", limit=-1)["code"] == "invalid"
+
+
+def test_a_reviewer_may_fill_in_what_would_edit(ada: Assistant) -> None:
+    task = ada.plan("A")["A"]
+    ada.complete(task)
+    ada.caller.principal = replace(ada.caller.principal, scopes=frozenset({Scope.READ, Scope.REVIEW}))
+    filled_in = {"add_dependencies": [""], "remove_dependencies": [], "clear": [None], "title": " "}
+    answer = ada.call("update_task", task_id=task, action="request_revision", reason="Better", **filled_in)
+    assert answer["status"] == "needs_revision"
