@@ -30,7 +30,7 @@ from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.kernel.text import line_safe
 from orchestrator_site.mcp.http_sessions import SESSION_HEADER, Sessions
 from orchestrator_site.mcp.metering import LAST_FLUSH_SECONDS
-from orchestrator_site.mcp.request_ids import RequestIds
+from orchestrator_site.mcp.request_ids import RequestIds, with_whole_ids
 from orchestrator_site.mcp.server import Bridge
 from orchestrator_site.tokens.bearer import TokenError, authenticate, bearer_of, recent_principal
 from tasks.services import sessions
@@ -129,7 +129,7 @@ class HttpBridge:
             yield receive
             return
         async with whole_body(receive, headers) as body:
-            yield body
+            yield with_whole_ids(body)
 
     @asynccontextmanager
     async def _own_request(

@@ -12,10 +12,14 @@ import secrets
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 from anyio.to_thread import run_sync
 from starlette.types import Message, Receive, Send
+
+from orchestrator_site.asgi.whole_body import BodyError
+from orchestrator_site.kernel.errors import Invalid
 
 Key = tuple[str, str]
 """The credential and the session that a request names."""
@@ -23,6 +27,8 @@ Key = tuple[str, str]
 
 _LARGE_BYTES = 64 * 1024
 _REMEMBERED = 10_000
+_WHOLE = re.compile(rb'("(?:id|requestId)"\s*:\s*-?\d+)\.0+(?=\s*[,}])')
+"""Not within a string, where the quotes would be escaped."""
 _OURS = re.compile(rb'"id":"([0-9a-f]{64})"')
 
 
@@ -36,7 +42,8 @@ class RequestIds:
     async def replaced(self, key: Key, receive: Receive, send: Send) -> AsyncIterator[tuple[str, Receive, Send]]:
         """Give a request an id that no other has, and its answer the client's; `receive` returns a whole body at once.
 
-        Also yields the method of the request, empty for what is none.
+        Also yields the method of the request, empty for what is none. Raises BodyError for an id that is no id: the SDK
+        would take such a request for a notification and never answer it.
         """
         message = await receive()
         raw = message.get("body", b"")
@@ -50,6 +57,8 @@ class RequestIds:
             changed = await _off_loop(raw, json.dumps, {**sent, "id": ours})
             with self._known_as(key, theirs, ours):
                 yield method, _replay({**message, "body": changed.encode()}, receive), self.as_sent(send)
+        elif method and "id" in sent:
+            raise BodyError(400, Invalid("id: must be a string or an integer."))
         else:
             yield method, _replay(message, receive), send
 
@@ -89,6 +98,17 @@ class RequestIds:
         if isinstance(params, dict) and key in self._running:
             theirs = params.get("requestId")
             params["requestId"] = self._running[key].get(json.dumps(theirs), theirs)
+
+
+def with_whole_ids(receive: Receive) -> Receive:
+    """Return a `receive` for bodies in which an id like 1.0 is the integer that it is in JSON Schema."""
+
+    async def read() -> Message:
+        message = await receive()
+        raw = message.get("body", b"")
+        return {**message, "body": await _off_loop(raw, partial(_WHOLE.sub, rb"\1"), raw)} if raw else message
+
+    return read
 
 
 async def _off_loop(raw: bytes, function: Callable[..., Any], argument: Any) -> Any:

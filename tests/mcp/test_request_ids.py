@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.mcp.http_client import FULL, HttpClient, Served, messages, served
+from tests.mcp.http_client import FULL, HANDSHAKE_VERSION, HttpClient, Served, messages, served
+from tests.mcp.stdio_client import CLIENT, MODERN
+
+SUBTASK = {"title": "A", "description": "Do A", "specialist_type": "tester"}
+GREETING = {"protocolVersion": HANDSHAKE_VERSION, "capabilities": {}, "clientInfo": CLIENT}
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +68,34 @@ def test_what_is_no_request_is_rejected_as_before(client: HttpClient, body: byte
     response = client.sibling().send("POST", body)
     assert response.status == 400
     assert json.loads(response.read())["error"]["code"] < 0
+
+
+@pytest.mark.parametrize("id", [1.5, True, None, [1], {"a": 1}])
+@pytest.mark.parametrize("method", ["initialize", "tools/list"])
+def test_a_request_with_what_is_no_id_is_refused(client: HttpClient, id: Any, method: str) -> None:
+    response = client.sibling().send("POST", json.dumps({"jsonrpc": "2.0", "id": id, "method": method}).encode())
+    assert response.status == 400
+    answer = json.loads(response.read())
+    assert (answer["id"], answer["error"]["code"]) == (None, -32600)
+
+
+def test_a_whole_number_is_an_integer_however_it_is_written(client: HttpClient) -> None:
+    answer = post(client, 7.0, "get_status")
+    assert "result" in answer and json.dumps(answer["id"]) == "7"
+    text = '{"id": 7.0, "n": 1}'
+    planned = post(client, 8.0, "plan_task", description=text, subtasks=[SUBTASK])["result"]["structuredContent"]
+    task = post(client, 9, "get_status", task_id=planned["parent_task_id"])["result"]["structuredContent"]
+    assert task["title"] == text
+
+
+@pytest.mark.parametrize("modern", [False, True])
+def test_a_greeting_and_a_request_without_a_session_may_have_such_an_id_too(site: Served, modern: bool) -> None:
+    client = HttpClient(site.port, site.secrets["bound"], modern=modern)
+    method, params = ("tools/list", {"_meta": MODERN}) if modern else ("initialize", GREETING)
+    sent = {"jsonrpc": "2.0", "id": 3.0, "method": method, "params": params}
+    (answer,) = messages(client.send("POST", json.dumps(sent).encode(), client.headers(method)))
+    client.close()
+    assert "result" in answer and json.dumps(answer["id"]) == "3"
 
 
 def test_a_cancellation_is_heard(client: HttpClient) -> None:
