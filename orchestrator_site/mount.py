@@ -7,8 +7,11 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orchestrator_site.asgi import event_hub
-from orchestrator_site.mcp.http import PATH, HttpBridge, caller_of
+from orchestrator_site.mcp.http import PATH, HttpBridge, caller_of, say_where
 from orchestrator_site.mcp.server import build_server
+
+OLD_PATHS = ("/sse", "/sse/")
+"""Where clients look for the transport before Streamable HTTP."""
 
 
 def mounted(site: ASGIApp, bridge: HttpBridge | None = None) -> ASGIApp:
@@ -19,13 +22,20 @@ def mounted(site: ASGIApp, bridge: HttpBridge | None = None) -> ASGIApp:
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            # Blanks behind a value are none of it, and the server leaves them there.
-            scope = {**scope, "headers": [(name, value.rstrip(b" \t")) for name, value in scope["headers"]]}
+            scope = {**scope, "headers": [(name, _plain(name, value)) for name, value in scope["headers"]]}
         if scope["type"] == "lifespan":
             await router(scope, receive, send)
         elif scope["type"] == "http" and scope["path"] in (PATH, f"{PATH}/"):
             await bridge({**scope, "path": PATH}, receive, send)
+        elif scope["type"] == "http" and (scope["path"].startswith(f"{PATH}/") or scope["path"] in OLD_PATHS):
+            await say_where(send)
         else:
             await site({**scope, event_hub.SCOPE_KEY: bridge.events}, receive, send)
 
     return application
+
+
+def _plain(name: bytes, value: bytes) -> bytes:
+    """Remove blanks behind a value, which the server leaves there, and the case of a media type (RFC 9110, 8.3.1)."""
+    kind, semicolon, parameters = value.rstrip(b" \t").partition(b";")
+    return (kind.lower() if name == b"content-type" else kind) + semicolon + parameters

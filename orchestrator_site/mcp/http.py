@@ -47,6 +47,7 @@ SESSION_IDLE_SECONDS = 30 * 60.0
 STREAM_CHECK_SECONDS = 30.0
 """How long a stream may outlive the token that opened it."""
 AUTH_THREADS = 2
+ORIGIN_SHOWN = 200
 
 
 class HttpBridge:
@@ -224,8 +225,14 @@ def _address_error(headers: Headers, scheme: str) -> tuple[int, str, str] | None
         return 421, "invalid", "Host: not an allowed host; see ORCHESTRATOR_ALLOWED_HOSTS."
     origin = headers.get("origin")
     if origin and origin != f"{scheme}://{host}" and origin not in settings.CSRF_TRUSTED_ORIGINS:
-        return 403, "forbidden", "Origin: requests from other sites are not allowed."
+        value = origin[:ORIGIN_SHOWN] if "://" in origin else "scheme://host"  # pages without an origin send null
+        return 403, "forbidden", f"Origin: another site; to allow it, add {value} to ORCHESTRATOR_TRUSTED_ORIGINS."
     return None
+
+
+async def say_where(send: Send) -> None:
+    """Answer a client that has another address, such as that of the old transport."""
+    await _send_error(send, 404, "not_found", f"There is no MCP endpoint here: it is {PATH}, by Streamable HTTP.")
 
 
 async def _send_error(

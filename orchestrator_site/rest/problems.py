@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.urls import resolve
 from django.utils.encoding import escape_uri_path
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
@@ -111,7 +112,11 @@ def handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
 
 @csrf_exempt
 def unknown_address(request: HttpRequest, **_: Any) -> HttpResponse:
-    return understood(Http404()).response(request)
+    """Say what is meant by an address that only has a slash too many."""
+    address = request.path.rstrip("/")
+    is_known = address != request.path and resolve(address).func is not unknown_address
+    error = NotFound("No such URL.", next=f"Omit the slash at its end: {address}") if is_known else Http404()
+    return understood(error).response(request)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -124,8 +124,8 @@ def test_the_health_checks_answer_plain_http_behind_a_tls_proxy(
     client: Client, worker: None, settings: Settings
 ) -> None:
     settings.SECURE_SSL_REDIRECT = True
-    assert client.get("/healthz").status_code == 200
-    assert client.get("/readyz").status_code == 200
+    for address in ("/healthz", "/readyz", "/healthz/", "/readyz/"):
+        assert client.get(address).status_code == 200
     assert client.get("/sign-in/").status_code == 301
 
 

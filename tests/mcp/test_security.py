@@ -112,6 +112,27 @@ def test_another_origin_is_rejected(site: SecuredSite, origin: str, modern: bool
     assert site.knock({"Origin": origin.format(port=site.port)}, modern=modern).status == 403
 
 
+@pytest.mark.parametrize("origin", ["https://tools.example", "null"])
+def test_a_rejected_origin_learns_the_setting_and_its_value(site: SecuredSite, origin: str, modern: bool) -> None:
+    message = site.knock({"Origin": origin}, modern=modern).json["error"]["message"]
+    assert "ORCHESTRATOR_TRUSTED_ORIGINS" in message
+    assert ("https://tools.example" in message) is (origin != "null")
+
+
+@pytest.mark.parametrize("target", ["/mcp//", "/mcp/sse", "/mcp/mcp", "/sse", "/sse/"])
+def test_another_address_says_where_the_endpoint_is(site: SecuredSite, target: str) -> None:
+    for verb in ("GET", "POST"):
+        answer = site.knock(verb=verb, target=target)
+        assert answer.status == 404
+        assert "/mcp" in answer.json["error"]["message"] and answer.json["error"]["data"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("kind", ["APPLICATION/JSON", "Application/Json; Charset=UTF-8"])
+def test_the_case_of_a_media_type_says_nothing(site: SecuredSite, kind: str, modern: bool) -> None:
+    assert site.knock({"Content-Type": kind}, modern=modern).status == 200
+    assert site.knock({"Content-Type": kind}, target="/api/v1/sessions", body={"project": "none"}).status == 404
+
+
 def test_the_own_origin_and_no_origin_are_allowed(site: SecuredSite, modern: bool) -> None:
     assert site.knock({"Origin": f"http://127.0.0.1:{site.port}"}, modern=modern).status == 200
     assert site.knock({"Origin": None}, modern=modern).status == 200

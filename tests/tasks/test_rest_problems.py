@@ -35,6 +35,12 @@ def test_an_unknown_address_is_a_problem_for_every_method(method: str, address: 
     assert response.json()["code"] == "not_found"
 
 
+@pytest.mark.parametrize("address", ["/projects/", "/tasks/x_1/claim/", "/events//"])
+def test_an_address_with_a_slash_too_many_says_what_is_meant(ada: Rest, address: str) -> None:
+    assert ada.refused(404, "POST", address, {})["next"].endswith(f"/api/v1{address.rstrip('/')}")
+    assert not ada.refused(404, "GET", "/nothing/")["next"].endswith("nothing")
+
+
 def test_a_method_that_is_not_there_names_those_that_are(ada: Rest, project: Project) -> None:
     ada.refused(405, "DELETE", "/projects/shop")
     assert ada.send("DELETE", "/projects/shop")["Allow"] == "GET, HEAD, PATCH"
