@@ -28,6 +28,7 @@ _is_over = Compiled(
     )
 )
 
+HOLDER_SHOWN = 4
 SWEEP_LIMIT = 100  # expired leases that one sweep frees, so that no claim waits long for it
 
 
@@ -88,11 +89,13 @@ def _require_number(task: Task, lease_number: int | None) -> None:
 
 
 def held(task: Task) -> Conflict:
+    # By its end alone, since a whole session id is a credential.
+    holder = f"…{task.lease_session.public_id[-HOLDER_SHOWN:]}" if task.lease_session else ""
     until = task.lease_expires_at.isoformat(timespec="seconds") if task.lease_expires_at else ""
     return Conflict(
         f"{task.public_id} is held by another session ({called(task.lease_holder)}).",
         hint=Hint.CLAIM_NEXT_OR_TAKE_OVER,
-        details={"status": task.status, "lease_expires_at": until},
+        details={"status": task.status, "lease_expires_at": until, "holder_session": holder},
     )
 
 

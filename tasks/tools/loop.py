@@ -78,8 +78,14 @@ def _welcome(session: Session, fresh: bool, *, is_found: bool, is_unbound: bool)
         "role_problems": [shortened(problem, serializers.LINE_LENGTH) for problem in catalogue.problems[:2]],
         **standing(seen),
         "note": _doubt(session) if is_unbound and not seen.counts else None,
-        "next": serializers.next_step(seen) + ("" if is_found else " Send session_id with every call."),
+        "next": serializers.next_step(seen) + _whose(fresh, is_found),
     }
+
+
+def _whose(fresh: bool, is_found: bool) -> str:
+    if not is_found:
+        return " Send session_id with every call."
+    return "" if fresh else " Another worker on this connection calls with new_session=true."
 
 
 def _doubt(session: Session) -> str | None:

@@ -165,6 +165,15 @@ def test_subagents_on_one_connection_have_sessions_of_their_own(ada: Assistant) 
     assert "session_id" in ada.call("initialize_session", new_session=True)["next"]
 
 
+def test_only_who_resumes_a_session_hears_of_new_ones(ada: Assistant) -> None:
+    again = ada.call("initialize_session")
+    assert again["resumed"] and "new_session=true" in again["next"]
+    own = ada.call("initialize_session", new_session=True)
+    assert "new_session=true" not in own["next"]
+    other = Assistant(ada.folder).call("initialize_session")
+    assert "new_session=true" not in other["next"]
+
+
 def test_what_one_subagent_claimed_the_other_cannot_renew_or_complete(ada: Assistant) -> None:
     task = ada.plan("A")["A"]
     first, second = (ada.call("initialize_session", new_session=True)["session_id"] for _ in range(2))
@@ -174,6 +183,8 @@ def test_what_one_subagent_claimed_the_other_cannot_renew_or_complete(ada: Assis
         assert error["code"] == "conflict"
         assert "claude-code" in error["message"]
         assert first not in str(error)
+        assert first.endswith(error["details"]["holder_session"].removeprefix("…"))
+        assert not second.endswith(error["details"]["holder_session"].removeprefix("…"))
         assert ada.refused("complete_subtask", **completion(task), session_id=session)["code"] == "conflict"
         assert ada.refused("update_task", task_id=task, action="release", session_id=session)["code"] == "conflict"
     assert ada.call("execute_subtask", task_id=task, session_id=first)["renewed"] is True
