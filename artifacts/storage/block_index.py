@@ -18,7 +18,7 @@ from typing import Literal
 BLOCK_BYTES = 256 * 1024
 """Bytes in a block; the last one may have fewer."""
 _STEP = 64 * 1024
-"""Bytes that are counted at a time: copies of more would not stay in the processor's cache."""
+"""Bytes that are read at a time: copies of more would not stay in the processor's cache."""
 CONTINUATION = bytes(range(0x80, 0xC0))
 """The bytes of UTF-8 that begin no character."""
 _ROW = struct.Struct("<QQQI")
@@ -92,9 +92,10 @@ class Tally:
         self._is_text = True
 
     def add(self, data: bytes) -> None:
+        self._digest.update(data)
         rest = memoryview(data)
         while rest:
-            part = bytes(rest[: min(_STEP, self._begun.start + BLOCK_BYTES - self.size_bytes)])
+            part = rest[: self._begun.start + BLOCK_BYTES - self.size_bytes]
             rest = rest[len(part) :]
             self._count(part)
 
@@ -116,18 +117,21 @@ class Tally:
         """How many lines the text has, each with the \\n that ends it; None for what is not UTF-8."""
         return None if self.size_chars is None else self._line_ends + (self._last not in (b"", b"\n"))
 
-    def _count(self, part: bytes) -> None:
+    def _count(self, part: memoryview) -> None:
         """Count what lies in the block that has begun."""
         self._begun = replace(self._begun, crc=zlib.crc32(part, self._begun.crc))
-        self._digest.update(part)
-        self.size_bytes += len(part)
-        self._line_ends += len(part) - len(part.replace(b"\n", b""))  # a third to a twentieth of the time of count
-        self._last = part[-1:]
-        if self._is_text:
-            self._decode(part)
+        for start in range(0, len(part), _STEP):
+            self._read(bytes(part[start : start + _STEP]))
         if self.size_bytes == self._begun.start + BLOCK_BYTES:
             self._ended.append(self._begun)
             self._begun = self._row()
+
+    def _read(self, text: bytes) -> None:
+        self.size_bytes += len(text)
+        self._line_ends += len(text) - len(text.replace(b"\n", b""))  # a third to a twentieth of the time of count
+        self._last = text[-1:]
+        if self._is_text:
+            self._decode(text)
 
     def _row(self) -> Block:
         chars = self._decoded + bool(self._decoder.getstate()[0]) if self._is_text else 0
