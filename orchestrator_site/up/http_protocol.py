@@ -1,4 +1,4 @@
-"""Connections of the web server: a deadline for the headers of a request, and a bound on how many are open."""
+"""Connections of the web server: limits on the headers of a request and their time, and on how many are open."""
 
 from __future__ import annotations
 
@@ -12,12 +12,21 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_SECONDS = 10.0
 """From accepting a connection, or the first byte of a further request, to the end of the headers."""
+HEADER_BYTES = 64 * 1024
+"""Of a request's line and headers together; also of what a body may have besides its payload and as much again."""
+HEADER_LINES = 128
+"""Headers of a request, and trailers of its body. Each costs hundreds of bytes of memory, however short it is."""
 BACKLOG = 128
 """Connections accepted in one go, before any of them is looked at."""
 RESERVED_FILES = 256
 """Descriptors kept for BACKLOG, the database, stored files and jobs."""
 MOST_CONNECTIONS = 4096
 WANTED_FILES = 65_536
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class _TooLarge(Exception):
+    """Ends the parsing of a request that was refused."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -25,6 +34,8 @@ class Protocol(HttpToolsProtocol):
 
     most: ClassVar[int] = MOST_CONNECTIONS
     _waiting: ClassVar[OrderedDict[Protocol, asyncio.TimerHandle]] = OrderedDict()
+    _framing = 0
+    """Bytes of a request besides its payload, less its payload, without those of the read that it began in."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -33,17 +44,50 @@ class Protocol(HttpToolsProtocol):
             next(iter(self._waiting)).give_way()
 
     def data_received(self, data: bytes) -> None:
+        self._framing += len(data)
         super().data_received(data)
-        if self.parser is not None and (self.cycle is None or self.cycle.response_complete):
+        if self._framing > HEADER_BYTES and not self.transport.is_closing():
+            self._refuse()
+        if self.parser is not None and self._is_free:
             self._expect_headers()
 
+    def on_message_begin(self) -> None:
+        self._framing = 0
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if len(self.headers) == HEADER_LINES:
+            self._refuse()
+            raise _TooLarge
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEADER_BYTES:
+            self._refuse()
+            raise _TooLarge
         self._stop_waiting()
         super().on_headers_complete()
+        self.headers = []  # trailers are counted, but they are no headers of the request
+
+    def on_body(self, body: bytes) -> None:
+        self._framing -= 2 * len(body)
+        super().on_body(body)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
+
+    def _refuse(self) -> None:
+        if self._is_free:
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+        else:  # in the middle of a body
+            self.transport.abort()
+
+    @property
+    def _is_free(self) -> bool:
+        """Return whether there is no request that waits for its response."""
+        return self.cycle is None or bool(self.cycle.response_complete)
 
     def give_way(self) -> None:
         self._stop_waiting()

@@ -13,14 +13,29 @@ import pytest
 import uvicorn
 
 from orchestrator_site.up import http_protocol
-from orchestrator_site.up.http_protocol import BACKLOG, RESERVED_FILES, OutOfFiles, Protocol, most_connections
+from orchestrator_site.up.http_protocol import (
+    BACKLOG,
+    HEADER_BYTES,
+    HEADER_LINES,
+    RESERVED_FILES,
+    OutOfFiles,
+    Protocol,
+    most_connections,
+)
 
 HALF = b"GET / HTTP/1.1\r\nHost: x\r\nX: "
 WHOLE = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+CHUNKED = b"POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
+seen: list[Any] = []
+
+
 async def app(scope: Any, receive: Any, send: Any) -> None:
+    while scope["path"] == "/read" and (await receive()).get("more_body"):
+        pass
+    seen.append(scope)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
@@ -80,6 +95,64 @@ def test_so_does_one_whose_second_request_is_not_whole(monkeypatch: pytest.Monke
         writer.write(sent)
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await reader.readexactly(1)
+
+    serve(body)
+
+
+async def status_of(server: Server, *parts: bytes) -> bytes:
+    """Send a request as far as it is taken; return the status, empty where the connection was cut off."""
+    reader, writer = await server.connect()
+    with suppress(ConnectionError, asyncio.IncompleteReadError):
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        return (await reader.readuntil(b"\r\n"))[9:12]
+    return b""
+
+
+def test_the_line_and_headers_of_a_request_have_a_limit() -> None:
+    line, many = b"a" * (HEADER_BYTES - 3), b"a:\r\n" * (HEADER_LINES - 1)
+
+    async def body(server: Server) -> None:
+        for fits in (b"GET / HTTP/1.1\r\nX: " + line[1:], WHOLE[:-4] + b"\r\n" + many[:-2]):
+            assert await status_of(server, fits + b"\r\n\r\n") == b"200"
+        for exceeds in (HALF + line, b"GET //" + line + b" HTTP/1.1\r\nX: y", HALF + b"\r\n" + many[:-2]):
+            assert await status_of(server, exceeds + b"\r\n\r\n") == b"431"
+
+    serve(body)
+
+
+@pytest.mark.parametrize("more", [b"a:\r\n", b"a"])
+def test_headers_that_do_not_end_are_refused_after_little(more: bytes) -> None:
+    async def body(server: Server) -> None:
+        flood = [more * HEADER_BYTES] * 32
+        assert await status_of(server, HALF, *flood, b"\r\n\r\n") != b"200"
+
+    serve(body)
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [(b"", b"1\r\na\r\n"), (b"", b"1;" + b"x" * 99 + b"\r\na\r\n"), (b"0\r\n", b"a:\r\n"), (b"0\r\nX: ", b"a")],
+)
+def test_a_body_of_little_but_framing_is_cut_off(begin: bytes, more: bytes) -> None:
+    async def body(server: Server) -> None:
+        reader, writer = await server.connect(CHUNKED + begin)
+        with suppress(ConnectionError):
+            for _ in range(32):
+                writer.write(more * (HEADER_BYTES // len(more)))
+                await writer.drain()
+            writer.write(b"\r\n0\r\n\r\n")
+            assert await reader.read(20) == b""
+
+    serve(body)
+
+
+def test_chunks_of_some_size_are_taken_and_trailers_are_no_headers() -> None:
+    async def body(server: Server) -> None:
+        chunks = b"10\r\n0123456789abcdef\r\n" * 100_000
+        assert await status_of(server, CHUNKED, chunks, b"0\r\nX-Forwarded-For: y\r\n\r\n") == b"200"
+        assert [name for name, _ in seen[-1]["headers"]] == [b"host", b"transfer-encoding"]
 
     serve(body)
 
