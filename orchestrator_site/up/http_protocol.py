@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
+from itertools import chain
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -30,21 +31,29 @@ class _TooLarge(Exception):
 
 
 class Protocol(HttpToolsProtocol):
-    """Where too many connections are open, the one that has waited for its headers for longest gives way."""
+    """Where too many are open, the one that has waited for its client for longest gives way, idle ones first."""
 
     most: ClassVar[int] = MOST_CONNECTIONS
-    _waiting: ClassVar[OrderedDict[Protocol, asyncio.TimerHandle]] = OrderedDict()
+    _waiting: ClassVar[dict[Protocol, asyncio.TimerHandle]] = {}
+    """Those whose headers have to end in time."""
+    _open: ClassVar[OrderedDict[Protocol, None]] = OrderedDict()
+    """All, in the order of their last progress: bytes that came, or that the client has read."""
+    _idle: ClassVar[OrderedDict[Protocol, None]] = OrderedDict()
+    """Those between two requests."""
     _framing = 0
     """Bytes of a request besides its payload, less its payload, without those of the read that it began in."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self._open[self] = None
         self._expect_headers()
         if len(self.connections) > self.most:
-            next(iter(self._waiting)).give_way()
+            next(chain(self._idle, (each for each in self._open if each._waits_for_client))).give_way()
 
     def data_received(self, data: bytes) -> None:
         self._framing += len(data)
+        self._idle.pop(self, None)
+        self._note_progress()
         super().data_received(data)
         if self._framing > HEADER_BYTES and not self.transport.is_closing():
             self._refuse()
@@ -73,8 +82,17 @@ class Protocol(HttpToolsProtocol):
         self._framing -= 2 * len(body)
         super().on_body(body)
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_free and self in self._open:
+            self._idle[self] = None
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._note_progress()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
+        self._forget()
         super().connection_lost(exc)
 
     def _refuse(self) -> None:
@@ -89,10 +107,23 @@ class Protocol(HttpToolsProtocol):
         """Return whether there is no request that waits for its response."""
         return self.cycle is None or bool(self.cycle.response_complete)
 
+    @property
+    def _waits_for_client(self) -> bool:
+        return bool(self._is_free or self.cycle.more_body or self.flow.write_paused or self.transport.is_closing())
+
+    def _note_progress(self) -> None:
+        if self in self._open:
+            self._open.move_to_end(self)
+
     def give_way(self) -> None:
-        self._stop_waiting()
+        self._forget()
         self.connections.discard(self)
         self.transport.abort()
+
+    def _forget(self) -> None:
+        self._stop_waiting()
+        self._open.pop(self, None)
+        self._idle.pop(self, None)
 
     def _expect_headers(self) -> None:
         if self not in self._waiting:

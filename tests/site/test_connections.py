@@ -29,13 +29,25 @@ CHUNKED = b"POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
+LARGE = 32 * 1024 * 1024
+STALLED = b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na"
+UNREAD = WHOLE.replace(b"/ ", b"/large ", 1)
 seen: list[Any] = []
+received: list[bytes] = []
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    while scope["path"] == "/read" and (await receive()).get("more_body"):
-        pass
+    has_more = scope["path"] == "/read"
+    while has_more:
+        message = await receive()
+        received.append(message.get("body", b""))
+        has_more = message.get("more_body")
     seen.append(scope)
+    if scope["path"] == "/large":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % LARGE)]})
+        await send({"type": "http.response.body", "body": bytes(LARGE // 2), "more_body": True})
+        await send({"type": "http.response.body", "body": bytes(LARGE // 2)})
+        return
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
@@ -82,7 +94,7 @@ def test_a_connection_without_a_whole_request_ends(monkeypatch: pytest.MonkeyPat
             await reader.readexactly(1)
 
     serve(body)
-    assert not Protocol._waiting
+    assert not Protocol._waiting and not Protocol._open and not Protocol._idle
 
 
 @pytest.mark.parametrize("sent", [HALF, b"\r\n", b"G"])
@@ -157,16 +169,60 @@ def test_chunks_of_some_size_are_taken_and_trailers_are_no_headers() -> None:
     serve(body)
 
 
-def test_half_requests_give_way_to_whole_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("sent", [b"", HALF, STALLED, UNREAD])
+def test_half_requests_give_way_to_whole_ones(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
     monkeypatch.setattr(Protocol, "most", 8)
 
     async def body(server: Server) -> None:
         for _ in range(40):
-            await server.connect(HALF)
+            await server.connect(sent)
         for _ in range(3):
             reader, _ = await server.connect(WHOLE)
             assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
         assert len(server.server_state.connections) <= 8
+
+    serve(body)
+
+
+async def until(question: Callable[[], Any]) -> None:
+    while not question():
+        await asyncio.sleep(0)
+
+
+def test_the_one_without_progress_for_longest_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Protocol, "most", 2)
+    received.clear()
+
+    async def body(server: Server) -> None:
+        reader, writer = await server.connect(STALLED)
+        await until(lambda: len(received) == 1)
+        other, _ = await server.connect(STALLED)
+        await until(lambda: len(received) == 2)
+        writer.write(b"b")
+        await until(lambda: len(received) == 3)
+        await server.connect(HALF)
+        with suppress(ConnectionError):
+            assert not await other.read()
+        writer.write(b"c")
+        assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+
+    serve(body)
+
+
+def test_an_idle_one_gives_way_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Protocol, "most", 2)
+
+    async def body(server: Server) -> None:
+        reader, writer = await server.connect(STALLED)
+        idle, _ = await server.connect(WHOLE)
+        await idle.readuntil(b"\r\n\r\nok")
+        newcomer, sender = await server.connect(HALF)
+        with suppress(ConnectionError):
+            assert not await idle.read()
+        writer.write(b"bc")
+        sender.write(b"\r\n\r\n")
+        for each in (reader, newcomer):
+            assert (await each.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
 
     serve(body)
 

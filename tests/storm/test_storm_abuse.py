@@ -99,14 +99,21 @@ def test_four_large_bodies_of_empty_lists_cost_little(site: SecuredSite, tell: C
     assert _peak(site) < RSS_BYTES
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ",
+        b"POST /sign-in/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\na",
+    ],
+)
 def test_half_requests_of_more_connections_than_descriptors_are_ended(
-    site: SecuredSite, tell: Callable[[str], None]
+    site: SecuredSite, tell: Callable[[str], None], sent: bytes
 ) -> None:
     with contextlib.ExitStack() as stack, others_are_served(site, tell):
         for _ in range(DESCRIPTORS + 76):
             with contextlib.suppress(OSError):
                 connection = stack.enter_context(socket.create_connection(("127.0.0.1", site.port), timeout=5))
-                connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
+                connection.sendall(sent)
 
 
 def test_999_handshakes_leave_sessions_for_others(site: SecuredSite, tell: Callable[[str], None]) -> None:
