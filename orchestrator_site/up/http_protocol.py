@@ -7,12 +7,15 @@ import logging
 import time
 from collections import OrderedDict
 from itertools import chain
+from math import inf
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_SECONDS = 10.0
 """From accepting a connection, or the first byte of a further request, to the end of the headers."""
+UNREAD_SECONDS = 30.0
+"""How long a client may read nothing of a response; a connection ends up to as much later."""
 HEADER_BYTES = 64 * 1024
 """Of a request's line and headers together; also of what a body may have besides its payload and as much again."""
 HEADER_LINES = 128
@@ -21,6 +24,8 @@ BACKLOG = 128
 """Connections accepted in one go, before any of them is looked at."""
 RESERVED_FILES = 256
 """Descriptors kept for BACKLOG, the database, stored files and jobs."""
+FILES_PER_CONNECTION = 2
+"""Its socket, and a file that is being sent."""
 MOST_CONNECTIONS = 4096
 WANTED_FILES = 65_536
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
@@ -40,6 +45,9 @@ class Protocol(HttpToolsProtocol):
     """All, in the order of their last progress: bytes that came, or that the client has read."""
     _idle: ClassVar[OrderedDict[Protocol, None]] = OrderedDict()
     """Those between two requests."""
+    _unread = inf
+    """Bytes of responses when that was last looked at, unless the client has read some since."""
+    _looking: asyncio.TimerHandle | None = None
     _framing = 0
     """Bytes of a request besides its payload, less its payload, without those of the read that it began in."""
 
@@ -84,12 +92,18 @@ class Protocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self._expect_reading()
         if self._is_free and self in self._open:
             self._idle[self] = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_reading()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self._note_progress()
+        self._expect_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
@@ -120,7 +134,24 @@ class Protocol(HttpToolsProtocol):
         self.connections.discard(self)
         self.transport.abort()
 
+    def _expect_reading(self, unread: float = inf) -> None:
+        self._unread = unread
+        if self._looking is None and self.transport.get_write_buffer_size():
+            self._looking = self.loop.call_later(UNREAD_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._looking = None
+        unread, before = self.transport.get_write_buffer_size(), self._unread
+        if unread >= before:
+            self.give_way()
+            return
+        if before < inf:
+            self._note_progress()
+        self._expect_reading(unread or inf)
+
     def _forget(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         self._stop_waiting()
         self._open.pop(self, None)
         self._idle.pop(self, None)
@@ -149,7 +180,7 @@ def raise_file_limit() -> int:
 
 
 def most_connections(files: int) -> int:
-    return max(16, min(MOST_CONNECTIONS, files - RESERVED_FILES))
+    return max(16, min(MOST_CONNECTIONS, (files - RESERVED_FILES) // FILES_PER_CONNECTION))
 
 
 class OutOfFiles(logging.Filter):

@@ -43,6 +43,10 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         received.append(message.get("body", b""))
         has_more = message.get("more_body")
     seen.append(scope)
+    if scope["path"] == "/whole":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % LARGE)]})
+        await send({"type": "http.response.body", "body": bytes(LARGE)})
+        return
     if scope["path"] == "/large":
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % LARGE)]})
         await send({"type": "http.response.body", "body": bytes(LARGE // 2), "more_body": True})
@@ -227,7 +231,56 @@ def test_an_idle_one_gives_way_first(monkeypatch: pytest.MonkeyPatch) -> None:
     serve(body)
 
 
-@pytest.mark.parametrize(("files", "most"), [(1024, 1024 - RESERVED_FILES), (65_536, 4096), (64, 16)])
+@pytest.mark.parametrize("more", [b"", b"Connection: close\r\n"])
+@pytest.mark.parametrize("path", [b"/large", b"/whole"])
+def test_a_client_that_reads_nothing_of_a_response_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, path: bytes, more: bytes
+) -> None:
+    monkeypatch.setattr(http_protocol, "UNREAD_SECONDS", 0.1)
+
+    async def body(server: Server) -> None:
+        reader, writer = await server.connect()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(b"GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n" % (path, more))
+        await until(lambda: server.server_state.connections)
+        await until(lambda: not server.server_state.connections)
+        assert reader
+
+    serve(body)
+    assert not Protocol._open
+
+
+class Slow(asyncio.Transport):
+    """Has so many bytes that its client has not read."""
+
+    unread = 9
+    is_aborted = False
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+@pytest.mark.parametrize(
+    ("unread", "is_aborted"), [([9, 9], True), ([9, 8, 8], True), ([9, 8, 7], False), ([9, 0], False)]
+)
+def test_one_that_reads_slowly_is_not(unread: list[int], is_aborted: bool) -> None:
+    async def body(server: Server) -> None:
+        transport = Slow()
+        protocol = Protocol(server.config, server.server_state, {})
+        protocol.connection_made(transport)
+        protocol.pause_writing()
+        for transport.unread in unread:
+            protocol._look()
+        assert transport.is_aborted == is_aborted
+        protocol.give_way()
+
+    serve(body)
+
+
+@pytest.mark.parametrize(("files", "most"), [(1024, (1024 - RESERVED_FILES) // 2), (65_536, 4096), (64, 16)])
 def test_connections_leave_descriptors_for_the_rest(files: int, most: int) -> None:
     assert (most_connections(files), BACKLOG < RESERVED_FILES) == (most, True)
 

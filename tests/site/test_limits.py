@@ -37,6 +37,7 @@ LIMITS = {
     "any body without credentials": mib(bodies.SMALL_BODY),
     "pace of a larger one": f"{site.SLOWEST // 1024} KiB/s",
     "time for the headers of a request": f"{http_protocol.HEADER_SECONDS:g} s",
+    "pause in reading a response": f"{http_protocol.UNREAD_SECONDS:g} s",
     "headers of a request": f"{http_protocol.HEADER_BYTES // 1024} KiB in {http_protocol.HEADER_LINES}",
     "bytes of a body besides its payload": f"{http_protocol.HEADER_BYTES // 1024} KiB and as much as its payload",
     "open connections": f"{http_protocol.MOST_CONNECTIONS:,}",
