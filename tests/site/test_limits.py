@@ -53,6 +53,7 @@ LIMITS = {
     "time of a search": f"{time_limit.SEARCH_SECONDS:g} s",
     "invalid tokens of an address": f"{bearer.FAILURES} in {bearer.WINDOW_SECONDS:g} s",
     "wrong passwords of an address, and for a name": f"{forms.FAILURES} in {forms.WINDOW_SECONDS:g} s",
+    "passwords checked at once": f"{forms.CHECKS_AT_ONCE}",
     "session of a person": f"{settings.SESSION_COOKIE_AGE // 86_400} days",
 }
 

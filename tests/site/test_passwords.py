@@ -51,6 +51,34 @@ def test_a_password_that_was_not_checked_is_429_with_the_time_to_wait(ada: User)
     assert 0 < int(answers[-1]["Retry-After"]) <= 61
 
 
+def test_no_more_are_checked_at_once_and_waiting_is_not_counted(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "CHECK_WAIT_SECONDS", 0.0)
+    for _ in range(forms.CHECKS_AT_ONCE):
+        assert forms.checks.acquire(blocking=False)
+    try:
+        answers = [sign_in("/sign-in/", password=PHRASE) for _ in range(FAILURES + 1)]
+        assert {(answer.status_code, "Retry-After" in answer) for answer in answers} == {(429, True)}
+    finally:
+        forms.checks.release(forms.CHECKS_AT_ONCE)
+    assert sign_in("/sign-in/", password=PHRASE).status_code == 302
+
+
+def test_a_check_ends_with_its_request(ada: User) -> None:
+    for password in ("wrong", PHRASE, "wrong", PHRASE):
+        sign_in("/sign-in/", password=password)
+    assert all(forms.checks.acquire(blocking=False) for _ in range(forms.CHECKS_AT_ONCE))
+    forms.checks.release(forms.CHECKS_AT_ONCE)
+
+
+def test_names_that_are_not_checked_make_no_other_forgotten(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator_site.tokens.bearer._ADDRESSES", 20)
+    for number in range(FAILURES + 1):
+        sign_in("/sign-in/", address=f"10.0.1.{number}")
+    for number in range(2 * FAILURES + 1):
+        sign_in("/sign-in/", name=f"user-{number}", address="10.0.0.9")
+    assert sign_in("/sign-in/", password=PHRASE, address="10.0.0.3").status_code == 429
+
+
 def test_signing_in_often_is_not_slowed(ada: User) -> None:
     answers = [sign_in("/sign-in/", password=PHRASE).status_code for _ in range(FAILURES + 5)]
     assert answers == [302] * (FAILURES + 5)
