@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from hashlib import sha256
 from io import BytesIO
 from typing import IO, Any
 
@@ -37,19 +36,20 @@ _HEADERS = {
 class Site(ASGIHandler):
     """Refuses bodies above the limit before Django writes them to disk, and streams the parts of uploads."""
 
-    def __init__(self, is_caller: Callable[[Any], bool]) -> None:
-        """`is_caller` says whether a request came with credentials; it is called in a thread."""
+    def __init__(self, is_caller: Callable[[Any], bool], credential_of: Callable[[Any], str]) -> None:
+        """`is_caller` says, in a thread, whether the credentials of a request are good; `credential_of` names them."""
         super().__init__()
         self._is_caller = is_caller
+        self._credential_of = credential_of
         self._turns = Turns(READS_PER_CREDENTIAL)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        credential = _header(scope, b"authorization")
-        if scope["method"] != "GET" or not credential:
+        credential = self._credential_of(scope) if scope["method"] in ("GET", "HEAD") else ""
+        if not credential:
             await self._answer(scope, receive, send)
             return
         # A stream begins like any other read; once it has begun, the next may.
-        async with self._turns.turn(sha256(credential).hexdigest()) as end_turn:
+        async with self._turns.turn(credential) as end_turn:
 
             async def begun(message: Any) -> None:
                 end_turn()

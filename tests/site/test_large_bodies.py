@@ -11,7 +11,7 @@ from django.contrib.auth import login
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 
-from orchestrator_site.accounts.credentials import is_caller
+from orchestrator_site.accounts.credentials import credential_of, is_caller
 from orchestrator_site.accounts.views import BACKEND
 from orchestrator_site.asgi.site import Site
 from orchestrator_site.kernel.bodies import LARGE_BODY, SMALL_BODY
@@ -47,7 +47,7 @@ class Sent:
 
     def run(self) -> Sent:
         async def main() -> None:
-            await Site(self.knows)(self.scope, self.receive, self.send)
+            await Site(self.knows, credential_of)(self.scope, self.receive, self.send)
 
         anyio.run(main)
         return self

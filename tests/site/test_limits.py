@@ -48,7 +48,7 @@ LIMITS = {
     "event streams": f"{event_stream.STREAMS}",
     "streams of one credential": f"{shares.STREAMS_PER_CREDENTIAL}",
     "running calls of one credential": f"{shares.CALLS_PER_CREDENTIAL}",
-    "reads of one access token that begin at once": f"{shares.READS_PER_CREDENTIAL}",
+    "reads of one access token, or browser session, that begin at once": f"{shares.READS_PER_CREDENTIAL}",
     "long calls at once": f"{server.LONG_CALL_THREADS}",
     "time of a search": f"{time_limit.SEARCH_SECONDS:g} s",
     "invalid tokens of an address": f"{bearer.FAILURES} in {bearer.WINDOW_SECONDS:g} s",
