@@ -17,7 +17,7 @@ from orchestrator_site.asgi.database import in_thread
 from orchestrator_site.asgi.shares import READS_PER_CREDENTIAL, Turns
 from orchestrator_site.asgi.streamed_body import STALLED_SECONDS, Receive, Send, StreamedBody
 from orchestrator_site.asgi.whole_body import BODY_SECONDS
-from orchestrator_site.kernel.bodies import LARGE_BODY, SMALL_BODY
+from orchestrator_site.kernel.bodies import LARGE_BODY, UNKNOWN_BODY
 from orchestrator_site.kernel.errors import OrchestratorError, TooLarge, Transient
 from orchestrator_site.rest.problems import understood
 
@@ -85,7 +85,7 @@ def body_limit(scope: Any) -> int:
 class _LimitedBody:
     """Counts the bytes of a body and their time; where it is refused Django sees a disconnected client.
 
-    Then no view runs. More than SMALL_BODY is taken only from callers, since Django writes it to the disk.
+    Then no view runs. More than UNKNOWN_BODY is taken only from callers, since it is held in memory or on the disk.
     """
 
     def __init__(self, receive: Receive, scope: Any, is_caller: Callable[[Any], bool]) -> None:
@@ -93,7 +93,7 @@ class _LimitedBody:
         self._receive = receive
         self._scope = scope
         self._is_caller = is_caller
-        self._limit = SMALL_BODY
+        self._limit = UNKNOWN_BODY
         self._received = 0
         self._has_ended = False
         self._ends_at = asyncio.get_running_loop().time() + BODY_SECONDS
@@ -122,7 +122,7 @@ class _LimitedBody:
 
     async def _require(self, size: int) -> None:
         if self.refused is None and size > self._limit:
-            if self._limit == SMALL_BODY and await in_thread(lambda: self._is_caller(self._scope)):
+            if self._limit == UNKNOWN_BODY and await in_thread(lambda: self._is_caller(self._scope)):
                 self._limit = body_limit(self._scope)
                 self._ends_at += self._limit / SLOWEST
             if size > self._limit:
@@ -139,7 +139,8 @@ class TooSlow(Transient):
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The body has more than {limit:,} bytes.", details={"limit_bytes": limit})
+    without = " without valid credentials" if limit == UNKNOWN_BODY else ""
+    return TooLarge(f"The body has more than {limit:,} bytes{without}.", details={"limit_bytes": limit})
 
 
 def _rejection(scope: Any, error: OrchestratorError) -> HttpResponse:

@@ -11,6 +11,8 @@ from itertools import accumulate
 from threading import BoundedSemaphore
 from typing import Any
 
+UNKNOWN_BODY = 64 * 1024
+"""Bytes of a body without credentials; as many are held for every connection."""
 SMALL_BODY = 1024 * 1024
 """Bytes of a body, unless its call needs more."""
 LARGE_BODY = 32 * 1024 * 1024

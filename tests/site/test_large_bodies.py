@@ -1,4 +1,4 @@
-"""Bodies that Django writes to the disk are taken only from callers, and only as long as they arrive."""
+"""Bodies that are held in memory or on the disk are taken only from callers, and only as long as they arrive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from orchestrator_site.accounts.credentials import credential_of, is_caller
 from orchestrator_site.accounts.views import BACKEND
 from orchestrator_site.asgi.site import Site
-from orchestrator_site.kernel.bodies import LARGE_BODY, SMALL_BODY
+from orchestrator_site.kernel.bodies import LARGE_BODY, UNKNOWN_BODY
 from orchestrator_site.tokens.service import create_token, revoke_token
 from tests.factories import make_user
 
@@ -56,11 +56,11 @@ class Sent:
 @pytest.mark.parametrize("path", [FILE_FORM, "/sign-in/", "/api/v1/plans", "/nowhere"])
 def test_without_credentials_little_is_taken(path: str) -> None:
     sent = Sent(path, is_known=False).run()
-    assert (sent.status, sent.taken, sent.asked) == (413, SMALL_BODY + CHUNK, 1)
+    assert (sent.status, sent.taken, sent.asked) == (413, UNKNOWN_BODY + CHUNK, 1)
 
 
 def test_what_is_announced_too_large_is_not_taken_at_all() -> None:
-    sent = Sent(FILE_FORM, is_known=False, content_length=str(SMALL_BODY + 1)).run()
+    sent = Sent(FILE_FORM, is_known=False, content_length=str(UNKNOWN_BODY + 1)).run()
     assert (sent.status, sent.taken) == (413, 0)
 
 

@@ -34,7 +34,7 @@ LIMITS = {
     "large ones at once": f"{bodies.LARGE_AT_ONCE}",
     "time for one to arrive": f"{whole_body.BODY_SECONDS:g} s",
     "pause in one": f"{streamed_body.STALLED_SECONDS:g} s",
-    "any body without credentials": mib(bodies.SMALL_BODY),
+    "any body without credentials": f"{bodies.UNKNOWN_BODY // 1024} KiB",
     "pace of a larger one": f"{site.SLOWEST // 1024} KiB/s",
     "time for the headers of a request": f"{http_protocol.HEADER_SECONDS:g} s",
     "pause in reading a response": f"{http_protocol.UNREAD_SECONDS:g} s",
