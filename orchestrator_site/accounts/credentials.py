@@ -1,4 +1,4 @@
-"""Whether a request comes from a caller of this site, asked before its body is taken."""
+"""Whose request it is, asked before its body is taken."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user
+from django.contrib.auth.models import User
 from django.http import HttpRequest, parse_cookie
 from starlette.datastructures import Headers
 
+from orchestrator_site.kernel.identity import Principal, person
 from orchestrator_site.tokens.bearer import TokenError, authenticate, bearer_of
 
 _LONGEST_COOKIE = 512
@@ -26,16 +28,15 @@ def credential_of(scope: Any) -> str:
     return sha256(secret.encode()).hexdigest() if secret else ""
 
 
-def is_caller(scope: Any) -> bool:
-    """Return whether a valid access token, or the session of a person, came with a request."""
+def sender_of(scope: Any) -> Principal | None:
+    """Return whose valid access token, or session, came with a request."""
     headers = Headers(scope=scope)
     if secret := bearer_of(headers.get("authorization", "")):
         try:
-            authenticate(secret, address=(scope.get("client") or ("",))[0])
+            return authenticate(secret, address=(scope.get("client") or ("",))[0])
         except TokenError:
-            return False
-        return True
-    return _is_person(_session_key(headers))
+            return None
+    return _person_of(_session_key(headers))
 
 
 def _session_key(headers: Headers) -> str:
@@ -49,9 +50,10 @@ def _session_key(headers: Headers) -> str:
     return key
 
 
-def _is_person(session_key: str) -> bool:
+def _person_of(session_key: str) -> Principal | None:
     if not session_key:
-        return False
+        return None
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    return bool(get_user(request).is_authenticated)
+    user = get_user(request)
+    return person(user) if isinstance(user, User) else None

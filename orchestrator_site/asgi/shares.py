@@ -14,6 +14,7 @@ from orchestrator_site.kernel.errors import Transient
 STREAMS_PER_CREDENTIAL = 16
 CALLS_PER_CREDENTIAL = 2
 READS_PER_CREDENTIAL = 4
+BODIES_PER_CREDENTIAL = 2
 
 
 class Shares:

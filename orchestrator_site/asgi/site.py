@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
+import tempfile
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from io import BytesIO
 from typing import IO, Any
 
@@ -14,11 +17,13 @@ from django.http import HttpResponse
 from django.template.loader import render_to_string
 
 from orchestrator_site.asgi.database import in_thread
-from orchestrator_site.asgi.shares import READS_PER_CREDENTIAL, Turns
+from orchestrator_site.asgi.shares import BODIES_PER_CREDENTIAL, READS_PER_CREDENTIAL, Turns
 from orchestrator_site.asgi.streamed_body import STALLED_SECONDS, Receive, Send, StreamedBody
 from orchestrator_site.asgi.whole_body import BODY_SECONDS
 from orchestrator_site.kernel.bodies import LARGE_BODY, UNKNOWN_BODY
-from orchestrator_site.kernel.errors import OrchestratorError, TooLarge, Transient
+from orchestrator_site.kernel.errors import OrchestratorError, TooLarge, Transient, Unavailable
+from orchestrator_site.kernel.files import Fault
+from orchestrator_site.kernel.identity import Principal, Scope
 from orchestrator_site.rest.problems import understood
 
 SLOWEST = 256 * 1024
@@ -36,10 +41,11 @@ _HEADERS = {
 class Site(ASGIHandler):
     """Refuses bodies above the limit before Django writes them to disk, and streams the parts of uploads."""
 
-    def __init__(self, is_caller: Callable[[Any], bool], credential_of: Callable[[Any], str]) -> None:
-        """`is_caller` says, in a thread, whether the credentials of a request are good; `credential_of` names them."""
+    def __init__(self, sender_of: Callable[[Any], Principal | None], credential_of: Callable[[Any], str]) -> None:
+        """`sender_of` checks the credentials of a request, in a thread; `credential_of` only names them."""
         super().__init__()
-        self._is_caller = is_caller
+        self._sender_of = sender_of
+        self._bodies = Turns(BODIES_PER_CREDENTIAL)
         self._credential_of = credential_of
         self._turns = Turns(READS_PER_CREDENTIAL)
 
@@ -62,8 +68,9 @@ class Site(ASGIHandler):
             body = StreamedBody(receive)  # the upload has a limit of its own
             await super().__call__(scope, body, body.closes_connection_after(send))
             return
-        limited = _LimitedBody(receive, scope, self._is_caller)
-        await super().__call__(scope, limited, send)
+        async with AsyncExitStack() as places:
+            limited = _LimitedBody(receive, scope, self._sender_of, self._bodies, places)
+            await super().__call__(scope, limited, send)
         if limited.refused is not None:
             await self.send_response(_rejection(scope, limited.refused), send)
 
@@ -74,10 +81,14 @@ class Site(ASGIHandler):
         return body
 
 
-def body_limit(scope: Any) -> int:
-    """Return how many bytes a body may have: a delivery with every second character escaped, a plan, or a file."""
+def body_limit(scope: Any, sender: Principal) -> int:
+    """Return how many bytes a body may have: a delivery with every second character escaped, a plan, or a file.
+
+    A file comes from a page, which takes no tokens.
+    """
     limits: list[int] = [LARGE_BODY, 2 * settings.ORCHESTRATOR_MAX_DELIVERY_BYTES + LARGE_BODY // 16]
-    if scope["method"] == "POST" and _FILE_FORM.fullmatch(scope["path"]):
+    may_write = not sender.token_id and Scope.WRITE in sender.scopes
+    if may_write and scope["method"] == "POST" and _FILE_FORM.fullmatch(scope["path"]):
         limits.append(settings.ORCHESTRATOR_MAX_UPLOAD_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     return max(limits)
 
@@ -85,14 +96,24 @@ def body_limit(scope: Any) -> int:
 class _LimitedBody:
     """Counts the bytes of a body and their time; where it is refused Django sees a disconnected client.
 
-    Then no view runs. More than UNKNOWN_BODY is taken only from callers, since it is held in memory or on the disk.
+    Then no view runs. More than UNKNOWN_BODY is taken only from callers, since it is held in memory or on the disk:
+    few of each at once, until `places` ends.
     """
 
-    def __init__(self, receive: Receive, scope: Any, is_caller: Callable[[Any], bool]) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        scope: Any,
+        sender_of: Callable[[Any], Principal | None],
+        turns: Turns,
+        places: AsyncExitStack,
+    ) -> None:
         self.refused: OrchestratorError | None = None
         self._receive = receive
         self._scope = scope
-        self._is_caller = is_caller
+        self._sender_of = sender_of
+        self._turns = turns
+        self._places = places
         self._limit = UNKNOWN_BODY
         self._received = 0
         self._has_ended = False
@@ -122,11 +143,20 @@ class _LimitedBody:
 
     async def _require(self, size: int) -> None:
         if self.refused is None and size > self._limit:
-            if self._limit == UNKNOWN_BODY and await in_thread(lambda: self._is_caller(self._scope)):
-                self._limit = body_limit(self._scope)
-                self._ends_at += self._limit / SLOWEST
+            if self._limit == UNKNOWN_BODY:
+                await self._admit()
             if size > self._limit:
                 self.refused = _too_large(self._limit)
+
+    async def _admit(self) -> None:
+        """Take more from a caller, once it is its turn."""
+        sender = await in_thread(lambda: self._sender_of(self._scope))
+        if sender is None:
+            return
+        await self._places.enter_async_context(self._turns.turn(sender.token_id or f"user {sender.user_id}"))
+        self._limit = body_limit(self._scope, sender)
+        self._ends_at = asyncio.get_running_loop().time() + BODY_SECONDS + self._limit / SLOWEST
+        self.refused = _without_room(self._announced or self._limit)
 
 
 def _header(scope: Any, name: bytes) -> bytes:
@@ -143,12 +173,22 @@ def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"The body has more than {limit:,} bytes{without}.", details={"limit_bytes": limit})
 
 
+def _without_room(size: int) -> Unavailable | None:
+    """Return an error if the disk has no space for a body that is not held in memory, and for a file in it."""
+    if size <= settings.FILE_UPLOAD_MAX_MEMORY_SIZE:
+        return None
+    if shutil.disk_usage(tempfile.gettempdir()).free >= 2 * size + settings.ORCHESTRATOR_KEEP_FREE_BYTES:
+        return None
+    return Unavailable("The server's disk for temporary files is nearly full.", next=Fault.FULL.cure)
+
+
 def _rejection(scope: Any, error: OrchestratorError) -> HttpResponse:
     if scope["path"].startswith("/api/"):
         response = understood(error).response(ASGIRequest(scope, BytesIO()))
     else:
-        limit = error.details.get("limit_bytes")
-        response = HttpResponse(render_to_string("413.html", {"limit": limit}), status=error.status)
+        shown = {"limit": error.details.get("limit_bytes"), "error": error}
+        page = "503.html" if error.status == Unavailable.status else "413.html"
+        response = HttpResponse(render_to_string(page, shown), status=error.status)
     for name, value in {**_HEADERS, "Content-Length": str(len(response.content))}.items():
         response[name] = value
     return response

@@ -35,6 +35,7 @@ LIMITS = {
     "time for one to arrive": f"{whole_body.BODY_SECONDS:g} s",
     "pause in one": f"{streamed_body.STALLED_SECONDS:g} s",
     "any body without credentials": f"{bodies.UNKNOWN_BODY // 1024} KiB",
+    "larger ones of one credential at once, besides `/mcp`": f"{shares.BODIES_PER_CREDENTIAL}",
     "pace of a larger one": f"{site.SLOWEST // 1024} KiB/s",
     "time for the headers of a request": f"{http_protocol.HEADER_SECONDS:g} s",
     "pause in reading a response": f"{http_protocol.UNREAD_SECONDS:g} s",

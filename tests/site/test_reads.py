@@ -25,7 +25,7 @@ class Held(Site):
     """Holds each request that it begins to answer."""
 
     def __init__(self) -> None:
-        super().__init__(lambda _: True, credential_of)
+        super().__init__(lambda _: None, credential_of)
         self.held = 0
 
     async def _answer(self, *_: Any) -> None:
