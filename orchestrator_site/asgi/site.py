@@ -19,15 +19,13 @@ from django.template.loader import render_to_string
 from orchestrator_site.asgi.database import in_thread
 from orchestrator_site.asgi.shares import BODIES_PER_CREDENTIAL, READS_PER_CREDENTIAL, Turns
 from orchestrator_site.asgi.streamed_body import STALLED_SECONDS, Receive, Send, StreamedBody
-from orchestrator_site.asgi.whole_body import BODY_SECONDS
+from orchestrator_site.asgi.whole_body import BODY_SECONDS, SLOWEST
 from orchestrator_site.kernel.bodies import LARGE_BODY, UNKNOWN_BODY
 from orchestrator_site.kernel.errors import OrchestratorError, TooLarge, Transient, Unavailable
 from orchestrator_site.kernel.files import Fault
 from orchestrator_site.kernel.identity import Principal, Scope
 from orchestrator_site.rest.problems import understood
 
-SLOWEST = 256 * 1024
-"""Bytes a second that a large body has to arrive with."""
 UPLOADS = "/api/v1/uploads/"
 _FILE_FORM = re.compile(r"/tasks/[^/]+/complete/")
 _HEADERS = {

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from math import inf
 from typing import Any
 
 import anyio
 from anyio.to_thread import run_sync
 
+from orchestrator_site.asgi.shares import LARGE_PER_CREDENTIAL, Turns
 from orchestrator_site.asgi.streamed_body import STALLED_SECONDS, Receive
 from orchestrator_site.kernel import bodies
 from orchestrator_site.kernel.errors import OrchestratorError, TooLarge, Transient
 
 BODY_SECONDS = 120.0
 """How long a whole body may take to arrive."""
+SLOWEST = 256 * 1024
+"""Bytes a second that a large body has to arrive with."""
+BEHIND_SECONDS = 20.0
+"""How far a body that holds one of few places may be behind that."""
 _POLL_SECONDS = 0.05
 _AT_ONCE_BYTES = 64 * 1024
 """What is checked without a thread."""
+
+turns = Turns(LARGE_PER_CREDENTIAL)
 
 
 class BodyError(Exception):
@@ -31,41 +39,46 @@ class BodyError(Exception):
 
 
 @asynccontextmanager
-async def whole_body(receive: Receive, headers: Any) -> AsyncIterator[Receive]:
-    """Yield a `receive` that returns a checked body at once; a large one holds one of few places. Raises BodyError."""
+async def whole_body(receive: Receive, headers: Any, credential: str) -> AsyncIterator[Receive]:
+    """Yield a `receive` that returns a checked body at once; a large one holds one of few places. Raises BodyError.
+
+    A credential holds one place at most, so that none keeps the others waiting.
+    """
     length = headers.get("content-length", "")
     if length.isdigit() and int(length) > bodies.LARGE_BODY:
         raise _too_large(bodies.Excess(f"more than {bodies.LARGE_BODY:,} bytes", limit_bytes=bodies.LARGE_BODY))
-    with ExitStack() as places:
+    async with AsyncExitStack() as places:
         try:
-            left = [await _read(receive, places)]
+            left = [await _read(receive, places, credential)]
         except TimeoutError as error:
             raise BodyError(408, Transient("The body did not arrive in time.")) from error
         await _check(left[0])
         yield _replayed(left, receive)
 
 
-async def _read(receive: Receive, places: ExitStack) -> bytes:
+async def _read(receive: Receive, places: AsyncExitStack, credential: str) -> bytes:
     """Raises TimeoutError, also where the client goes, and BodyError where it sends too much."""
-    raw, is_whole, holds = bytearray(), False, False
+    raw, is_whole, began = bytearray(), False, inf
     with anyio.fail_after(BODY_SECONDS):
         while not is_whole:
-            if len(raw) > bodies.SMALL_BODY and not holds:
-                await _take_place(places)
-                holds = True
-            is_whole = await _take(receive, raw)
+            if len(raw) > bodies.SMALL_BODY and began == inf:
+                await _take_place(places, credential)
+                began = anyio.current_time() - len(raw) / SLOWEST
+            due = began + BEHIND_SECONDS + len(raw) / SLOWEST
+            is_whole = await _take(receive, raw, due)
     return bytes(raw)
 
 
-async def _take_place(places: ExitStack) -> None:
+async def _take_place(places: AsyncExitStack, credential: str) -> None:
+    await places.enter_async_context(turns.turn(credential))
     while not bodies.large.acquire(blocking=False):
         await anyio.sleep(_POLL_SECONDS)
     places.callback(bodies.large.release)
 
 
-async def _take(receive: Receive, raw: bytearray) -> bool:
-    """Append what arrives next; return whether it was the last."""
-    with anyio.fail_after(STALLED_SECONDS):
+async def _take(receive: Receive, raw: bytearray, due: float) -> bool:
+    """Append what arrives next, before a time of the loop; return whether it was the last."""
+    with anyio.fail_after(min(STALLED_SECONDS, due - anyio.current_time())):
         message = await receive()
     if message["type"] == "http.disconnect":
         raise TimeoutError

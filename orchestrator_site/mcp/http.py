@@ -129,7 +129,7 @@ class HttpBridge:
         if scope["method"] != "POST":
             yield receive
             return
-        async with whole_body(receive, headers) as body:
+        async with whole_body(receive, headers, scope[PRINCIPAL].token_id) as body:
             yield with_whole_ids(body)
 
     @asynccontextmanager

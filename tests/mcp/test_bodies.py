@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from orchestrator_site.asgi.whole_body import BodyError, whole_body
+from orchestrator_site.asgi.whole_body import BEHIND_SECONDS, SLOWEST, BodyError, turns, whole_body
 from orchestrator_site.kernel import bodies
 from orchestrator_site.mcp.stdio.messages import Malformed, parse
 
@@ -36,14 +36,14 @@ def receiving(*parts: bytes) -> Callable[[], Awaitable[Any]]:
 
 def taken(*parts: bytes, **headers: str) -> bytes:
     async def read() -> bytes:
-        async with whole_body(receiving(*parts), headers) as receive:
+        async with whole_body(receiving(*parts), headers, "ada") as receive:
             return bytes((await receive())["body"])
 
     return anyio.run(read)
 
 
 async def fail_as_a_handler() -> None:
-    async with whole_body(receiving(b"{}"), {}):
+    async with whole_body(receiving(b"{}"), {}, "ada"):
         raise TimeoutError
 
 
@@ -99,9 +99,9 @@ def test_at_most_two_large_bodies_are_in_hand_at_once() -> None:
     body = padded("orchestrator_plan_task")
     in_hand, most = 0, 0
 
-    async def send() -> None:
+    async def send(who: str) -> None:
         nonlocal in_hand, most
-        async with whole_body(receiving(body[: bodies.SMALL_BODY + 1], body[bodies.SMALL_BODY + 1 :]), {}):
+        async with whole_body(receiving(body[: bodies.SMALL_BODY + 1], body[bodies.SMALL_BODY + 1 :]), {}, who):
             in_hand += 1
             most = max(most, in_hand)
             await anyio.sleep(0)
@@ -109,11 +109,61 @@ def test_at_most_two_large_bodies_are_in_hand_at_once() -> None:
 
     async def all_at_once() -> None:
         async with anyio.create_task_group() as tasks:
-            for _ in range(6):
-                tasks.start_soon(send)
+            for number in range(6):
+                tasks.start_soon(send, str(number))
 
     anyio.run(all_at_once)
     assert 1 <= most <= bodies.LARGE_AT_ONCE
+
+
+class Stalled:
+    """A body that stops arriving once it holds a place, and how long that may last."""
+
+    def __init__(self) -> None:
+        self.left = [padded("orchestrator_plan_task")[: bodies.SMALL_BODY + 1], b"x"]
+        self.seconds = 0.0
+        self.holds = anyio.Event()
+
+    async def __call__(self) -> Any:
+        if self.left:
+            return {"type": "http.request", "body": self.left.pop(0), "more_body": True}
+        self.seconds = anyio.current_effective_deadline() - anyio.current_time()
+        self.holds.set()
+        await anyio.sleep_forever()
+        return {}
+
+
+async def read_whole(receive: Any, who: str) -> None:
+    async with whole_body(receive, {}, who):
+        pass
+
+
+def test_stalled_large_bodies_of_one_credential_leave_a_place_for_others() -> None:
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            stalled = [Stalled() for _ in range(bodies.LARGE_AT_ONCE)]
+            for each in stalled:
+                tasks.start_soon(read_whole, each, "eve")
+            await anyio.wait_all_tasks_blocked()
+            assert [each.holds.is_set() for each in stalled] == [True, False]
+            with anyio.fail_after(10):
+                await read_whole(receiving(padded("orchestrator_plan_task")[:-1], b"}"), "ada")
+            tasks.cancel_scope.cancel()
+
+    anyio.run(main)
+    assert not turns._limiters
+
+
+def test_one_that_holds_a_place_may_be_little_behind_the_pace() -> None:
+    async def main() -> None:
+        stalled = Stalled()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read_whole, stalled, "eve")
+            await stalled.holds.wait()
+            tasks.cancel_scope.cancel()
+        assert 0 < stalled.seconds <= BEHIND_SECONDS + 1 / SLOWEST
+
+    anyio.run(main)
 
 
 def test_a_body_that_stops_arriving_is_408_and_frees_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +173,7 @@ def test_a_body_that_stops_arriving_is_408_and_frees_its_place(monkeypatch: pyte
         await anyio.sleep_forever()
 
     async def read() -> None:
-        async with whole_body(never, {}):
+        async with whole_body(never, {}, "ada"):
             pass
 
     with pytest.raises(BodyError) as refused:
