@@ -14,7 +14,7 @@ from anyio.to_thread import run_sync
 from orchestrator_site.asgi.shares import LARGE_PER_CREDENTIAL, Turns
 from orchestrator_site.asgi.streamed_body import STALLED_SECONDS, Receive
 from orchestrator_site.kernel import bodies
-from orchestrator_site.kernel.errors import OrchestratorError, TooLarge, Transient
+from orchestrator_site.kernel.errors import Invalid, OrchestratorError, TooLarge, Transient
 
 BODY_SECONDS = 120.0
 """How long a whole body may take to arrive."""
@@ -96,6 +96,8 @@ async def _check(raw: bytes) -> None:
             await run_sync(_check_in_thread, raw)
     except bodies.Excess as excess:
         raise _too_large(excess) from excess
+    except bodies.NotUtf8 as error:
+        raise BodyError(400, Invalid(f"The body is not JSON in UTF-8: {error}.")) from error
 
 
 def _check_in_thread(raw: bytes) -> None:

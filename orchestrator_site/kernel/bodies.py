@@ -39,10 +39,16 @@ class Excess(Exception):
         self.limit = limit
 
 
+class NotUtf8(ValueError):
+    """A body holds a NUL byte, as JSON in UTF-16 or UTF-32 does: its structure could not be counted."""
+
+
 def check_cost(raw: bytes, limit: int = LARGE_BODY) -> None:
-    """Check the bytes, values and depth of a body without parsing it. Raises Excess."""
+    """Check the bytes, values and depth of a body without parsing it. Raises Excess, NotUtf8."""
     if len(raw) > limit:
         raise Excess(f"more than {limit:,} bytes", limit_bytes=limit)
+    if b"\x00" in raw:
+        raise NotUtf8(f"byte {raw.index(0)} is NUL")
     if _commas_and_brackets(raw) > VALUES_LIMIT or _brackets(raw) > DEPTH_LIMIT:
         _check_structure(_without_strings(raw))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from rest_framework.parsers import BaseParser
 
-from orchestrator_site.kernel.bodies import SMALL_BODY, Excess, check_cost, one_of_few_large
+from orchestrator_site.kernel.bodies import SMALL_BODY, Excess, NotUtf8, check_cost, one_of_few_large
 from orchestrator_site.kernel.errors import Invalid, TooLarge, Transient, invalid
 from orchestrator_site.kernel.text import unstorable_in
 
@@ -48,6 +48,8 @@ def read(raw: bytes, limit: int = SMALL_BODY) -> dict[str, Any]:
         check_cost(raw, limit)
     except Excess as excess:
         raise TooLarge(f"The body has {excess}.", next="Send less.", details=dict(excess.limit)) from excess
+    except NotUtf8 as error:
+        raise _not_json(error) from error
     numbers = count(1)
 
     def counted(found: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +64,7 @@ def read(raw: bytes, limit: int = SMALL_BODY) -> dict[str, Any]:
         unstorable = unstorable_in(found, besides=_KEPT_AS_BYTES) if _MAYBE_UNSTORABLE.search(text) else ()
         problems = list(islice(unstorable, _PROBLEMS_LIMIT))
     except (ValueError, RecursionError) as error:
-        raise Invalid(f"The body is not JSON in UTF-8: {_why(error)}.", next="Send one JSON object.") from error
+        raise _not_json(error) from error
     if not isinstance(found, dict):
         raise Invalid("The body is not a JSON object.", next='Send one, for example {"title": "Better"}.')
     if problems:
@@ -72,6 +74,10 @@ def read(raw: bytes, limit: int = SMALL_BODY) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _not_json(error: Exception) -> Invalid:
+    return Invalid(f"The body is not JSON in UTF-8: {_why(error)}.", next="Send one JSON object.")
 
 
 def _why(error: Exception) -> str:

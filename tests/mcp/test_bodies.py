@@ -11,7 +11,9 @@ import pytest
 
 from orchestrator_site.asgi.whole_body import BEHIND_SECONDS, SLOWEST, BodyError, turns, whole_body
 from orchestrator_site.kernel import bodies
-from orchestrator_site.mcp.stdio.messages import Malformed, parse
+from orchestrator_site.kernel.errors import Invalid
+from orchestrator_site.mcp.stdio.messages import PARSE_ERROR, Malformed, check_line, parse
+from orchestrator_site.rest.parsers import read
 
 MANY = b"[" + b"[]," * bodies.VALUES_LIMIT + b"[]]"
 
@@ -184,3 +186,21 @@ def test_a_body_that_stops_arriving_is_408_and_frees_its_place(monkeypatch: pyte
 def test_a_handler_that_runs_out_of_time_is_not_taken_for_a_body_that_did_not_arrive() -> None:
     with pytest.raises(TimeoutError):
         anyio.run(fail_as_a_handler)
+
+
+HIDDEN = json.dumps(json.loads(call("orchestrator_plan_task", b'["' + b"[]," * 1000 + b'"]')))
+"""A call as JSON; in UTF-16 and UTF-32 its brackets cannot be told from the bytes of other characters."""
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("padding", [0, bodies.SMALL_BODY])
+def test_what_is_not_utf_8_is_refused_before_it_is_parsed(encoding: str, padding: int) -> None:
+    raw = (HIDDEN + " " * padding).encode(encoding)
+    with pytest.raises(BodyError) as refused:
+        taken(raw)
+    assert (refused.value.status, refused.value.error.code) == (400, "invalid")
+    with pytest.raises(Invalid):
+        read(raw, bodies.LARGE_BODY)
+    with pytest.raises(Malformed) as malformed:
+        check_line(raw)
+    assert json.loads(malformed.value.answer)["error"]["code"] == PARSE_ERROR

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-from orchestrator_site.kernel.bodies import Excess, check_cost, check_size
+from orchestrator_site.kernel.bodies import Excess, NotUtf8, check_cost, check_size
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -58,6 +58,7 @@ _PLAIN = rb'"(?:jsonrpc|method)"\s*:\s*"[^"\\]*"'
 _FIRST = re.compile(rb"\s*\{\s*(?:" + _PLAIN + rb"\s*,\s*)*" + _ID)
 _LAST = re.compile(_ID + rb"\s*(?:,\s*" + _PLAIN + rb"\s*)*\}\s*$")
 _LOOKED_AT = 500
+_NOT_JSON = "Parse error: the line is not valid JSON in UTF-8."
 
 
 class TooLarge(Malformed):
@@ -109,11 +110,13 @@ def key_of(id: Any) -> Key:
 
 
 def check_line(line: bytes) -> None:
-    """Check what a line costs before it is parsed. Raises TooLarge."""
+    """Check what a line costs before it is parsed. Raises Malformed, TooLarge where it costs too much."""
     try:
         check_cost(line)
     except Excess as excess:
         raise TooLarge(line, excess) from excess
+    except NotUtf8 as problem:
+        raise Malformed(PARSE_ERROR, _NOT_JSON) from problem
 
 
 def parse(line: bytes) -> Message:
@@ -124,7 +127,7 @@ def parse(line: bytes) -> Message:
     except Excess as excess:
         raise TooLarge(line, excess) from excess
     except (ValueError, RecursionError) as problem:
-        raise Malformed(PARSE_ERROR, "Parse error: the line is not valid JSON in UTF-8.") from problem
+        raise Malformed(PARSE_ERROR, _NOT_JSON) from problem
     if not isinstance(body, dict):
         raise Malformed(INVALID_REQUEST, "Invalid request: a message must be a JSON object; batches are not supported.")
     id = body.get("id")

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from orchestrator_site.kernel.text import line_safe
 from orchestrator_site.mcp.server import Bridge
 from orchestrator_site.mcp.stdio.framing import RECEIPT, LineWriter, log, read_lines
-from orchestrator_site.mcp.stdio.messages import TooLarge, check_line
+from orchestrator_site.mcp.stdio.messages import Malformed, check_line
 
 # Above the limit of the proxy, which answers lines that are too long.
 _LINE_LIMIT = 64 * 1024 * 1024
@@ -70,7 +70,7 @@ class PipeTransport:
                     if not self._has_proxy:  # which has checked the line
                         check_line(line)
                     message = _message_in(line)
-                except TooLarge as problem:
+                except Malformed as problem:
                     self._output.send(problem.answer)
                 except ValidationError:
                     self._in_loop(self._tasks.start_soon, self._reject, line)
