@@ -5,6 +5,7 @@ Standard library only: the proxy of the pipe uses it too. A list costs a hundred
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import accumulate
@@ -19,6 +20,8 @@ LARGE_BODY = 32 * 1024 * 1024
 """Bytes of the largest plan, or of a delivery with every second character escaped."""
 VALUES_LIMIT = 250_000
 """Values in a body, twice those of the largest plan."""
+OBJECTS_LIMIT = 10_000
+"""JSON objects in a body, several times those of the largest plan: they cost more to check than to send."""
 DEPTH_LIMIT = 1_000
 LARGE_AT_ONCE = 2
 """Large bodies that a process reads and handles at once; further ones wait."""
@@ -44,13 +47,24 @@ class NotUtf8(ValueError):
 
 
 def check_cost(raw: bytes, limit: int = LARGE_BODY) -> None:
-    """Check the bytes, values and depth of a body without parsing it. Raises Excess, NotUtf8."""
+    """Check the bytes, values, objects and depth of a body without parsing it. Raises Excess, NotUtf8."""
     if len(raw) > limit:
         raise Excess(f"more than {limit:,} bytes", limit_bytes=limit)
     if b"\x00" in raw:
         raise NotUtf8(f"byte {raw.index(0)} is NUL")
     if _commas_and_brackets(raw) > VALUES_LIMIT or _brackets(raw) > DEPTH_LIMIT:
-        _check_structure(_without_strings(raw))
+        _check_depth(count_structure(raw, Counter()))
+
+
+def count_structure(raw: bytes, counts: Counter[str]) -> bytes:
+    """Add the values and objects of a JSON text to counts, and return it without its strings. Raises Excess."""
+    outside = _without_strings(raw)
+    counts.update(values=_commas_and_brackets(outside), objects=outside.count(b"{"))
+    if counts["values"] > VALUES_LIMIT:
+        raise _TOO_MANY
+    if counts["objects"] > OBJECTS_LIMIT:
+        raise Excess(f"more than {OBJECTS_LIMIT:,} objects", limit_objects=OBJECTS_LIMIT)
+    return outside
 
 
 def check_size(raw: bytes, body: Any) -> None:
@@ -79,9 +93,7 @@ def _without_strings(raw: bytes) -> bytes:
     return b" ".join(plain.split(b'"')[::2])
 
 
-def _check_structure(outside: bytes) -> None:
-    if _commas_and_brackets(outside) > VALUES_LIMIT:
-        raise _TOO_MANY
+def _check_depth(outside: bytes) -> None:
     steps = outside.translate(None, delete=_BESIDES_BRACKETS)
     if max(accumulate(map(_STEP.__getitem__, steps)), default=0) > DEPTH_LIMIT:
         raise Excess(f"more than {DEPTH_LIMIT:,} levels", limit_depth=DEPTH_LIMIT)

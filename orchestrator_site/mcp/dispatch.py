@@ -15,9 +15,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from orchestrator_site.kernel.bodies import Excess
 from orchestrator_site.kernel.commits import unchanged, watched
 from orchestrator_site.kernel.db_errors import db_errors_mapped
-from orchestrator_site.kernel.errors import Hint, OrchestratorError, Transient, invalid
+from orchestrator_site.kernel.errors import Hint, OrchestratorError, TooLarge, Transient, invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.text import unstorable_in
 from orchestrator_site.mcp.metering import Meter
@@ -120,7 +121,7 @@ def _counted(notes: list[str]) -> list[str]:
 def parse(model: type[BaseModel], arguments: dict[str, Any], repaired: list[str]) -> BaseModel:
     """Return the parsed arguments and append what was repaired.
 
-    Raises Invalid with every problem, where it is and what is allowed there.
+    Raises Invalid with every problem, where it is and what is allowed there, TooLarge for too much JSON in strings.
     """
     try:
         problems = list(islice(unstorable_in(arguments, besides=_STORED_AS_BYTES), PROBLEMS_LIMIT))
@@ -129,6 +130,8 @@ def parse(model: type[BaseModel], arguments: dict[str, Any], repaired: list[str]
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True)
         problems = [_problem(detail, model) for detail in details[:PROBLEMS_LIMIT]]
+    except Excess as excess:
+        raise TooLarge(f"The JSON in strings has {excess}.", next="Send less.", details=dict(excess.limit)) from excess
     except RecursionError:
         problems = [{"at": "", "problem": "nested too deeply"}]
     raise invalid(problems, next="Fix the call and retry.")

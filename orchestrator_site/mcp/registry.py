@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
@@ -10,6 +11,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 from annotated_types import Ge
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 from pydantic.fields import FieldInfo
+
+from orchestrator_site.kernel.bodies import count_structure
 
 LONG_ANSWER = 500_000
 """The most characters of an answer that Claude Code can be asked to show to the model."""
@@ -28,7 +31,7 @@ class Arguments(BaseModel):
     For an optional argument, null and a blank string mean that it was not sent, and so do "null" and "none" where it is
     no text, and 0 where that is too small. Repaired are also null and blanks in a list, a known alias, JSON in a string
     instead of a list, one string instead of a list of strings, and a number instead of a string. Each repair is
-    appended to `info.context["repaired"]` if the caller passes such a list.
+    appended to `info.context["repaired"]` if the caller passes such a list. Raises Excess for too much JSON in strings.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -40,7 +43,9 @@ class Arguments(BaseModel):
     def _repair(cls, given: Any, info: ValidationInfo) -> Any:
         if not isinstance(given, dict):
             return given
-        notes: list[str] = (info.context or {}).get("repaired", [])
+        context = info.context or {}
+        notes: list[str] = context.get("repaired", [])
+        counts: Counter[str] = context.setdefault("counts", Counter())
         renamed = {cls._right_name(name, given, notes): value for name, value in given.items()}
         optional = {name: field for name, field in cls.model_fields.items() if not field.is_required()}
         unsaid = [
@@ -49,7 +54,7 @@ class Arguments(BaseModel):
         if unsaid:
             notes.append(f"{', '.join(unsaid)}: empty, so taken as not sent")
         return {
-            name: _right_type(name, value, str(cls.model_fields[name].annotation), notes)
+            name: _right_type(name, value, str(cls.model_fields[name].annotation), notes, counts)
             if name in cls.model_fields
             else value
             for name, value in renamed.items()
@@ -74,18 +79,15 @@ def _is_unsaid(name: str, value: Any, field: FieldInfo) -> bool:
     return value is None or (value == 0 and not isinstance(value, bool) and begins_later)
 
 
-def _right_type(name: str, value: Any, annotation: str, notes: list[str]) -> Any:
+def _right_type(name: str, value: Any, annotation: str, notes: list[str], counts: Counter[str]) -> Any:
     if isinstance(value, list) and any(map(_is_blank, value)):
         notes.append(f"{name}: empty members left out")
         return [member for member in value if not _is_blank(member)]
     if isinstance(value, str) and "list[" in annotation:
-        try:
-            parsed = json.loads(value)
-        except (ValueError, RecursionError):
-            parsed = None
+        parsed = _parsed(value, counts) if value.lstrip().startswith("[") else None
         if isinstance(parsed, list):
             notes.append(f"{name}: JSON string parsed as a list")
-            return _right_type(name, parsed, annotation, notes)
+            return _right_type(name, parsed, annotation, notes, counts)
         if value and ("list[str]" in annotation or "list[typing.Literal" in annotation):
             notes.append(f"{name}: string converted to a list of one")
             return [value]
@@ -97,6 +99,15 @@ def _right_type(name: str, value: Any, annotation: str, notes: list[str]) -> Any
 
 def _is_blank(member: Any) -> bool:
     return member is None or (isinstance(member, str) and not member.strip())
+
+
+def _parsed(text: str, counts: Counter[str]) -> Any:
+    """Parse JSON in a string; None for what is none. Raises Excess where all of a call cost more than a body may."""
+    try:
+        count_structure(text.encode(), counts)
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 A = TypeVar("A", bound=BaseModel)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from itertools import count, islice
+from itertools import islice
 from typing import Any
 
 from rest_framework.parsers import BaseParser
@@ -14,8 +14,6 @@ from orchestrator_site.kernel.bodies import SMALL_BODY, Excess, NotUtf8, check_c
 from orchestrator_site.kernel.errors import Invalid, TooLarge, Transient, invalid
 from orchestrator_site.kernel.text import unstorable_in
 
-OBJECTS_LIMIT = 10_000
-"""JSON objects in a body, several times those of the largest plan: they cost more to check than to send."""
 _PROBLEMS_LIMIT = 20
 _MAYBE_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 """How JSON writes what cannot be stored; without it, the values need not be walked."""
@@ -43,24 +41,16 @@ class JsonParser(BaseParser):
 
 
 def read(raw: bytes, limit: int = SMALL_BODY) -> dict[str, Any]:
-    """Parse a JSON object. Raises Invalid, and TooLarge where it costs too much, or has too many objects."""
+    """Parse a JSON object. Raises Invalid, and TooLarge where it costs too much."""
     try:
         check_cost(raw, limit)
     except Excess as excess:
         raise TooLarge(f"The body has {excess}.", next="Send less.", details=dict(excess.limit)) from excess
     except NotUtf8 as error:
         raise _not_json(error) from error
-    numbers = count(1)
-
-    def counted(found: dict[str, Any]) -> dict[str, Any]:
-        if next(numbers) > OBJECTS_LIMIT:
-            more = {"limit_objects": OBJECTS_LIMIT}
-            raise TooLarge(f"The body has more than {OBJECTS_LIMIT:,} objects.", next="Send less.", details=more)
-        return found
-
     try:
         text = raw.decode("utf-8")
-        found = json.loads(text, parse_constant=_refuse_constant, object_hook=counted)
+        found = json.loads(text, parse_constant=_refuse_constant)
         unstorable = unstorable_in(found, besides=_KEPT_AS_BYTES) if _MAYBE_UNSTORABLE.search(text) else ()
         problems = list(islice(unstorable, _PROBLEMS_LIMIT))
     except (ValueError, RecursionError) as error:

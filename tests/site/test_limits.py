@@ -12,7 +12,6 @@ from orchestrator_site.accounts import forms
 from orchestrator_site.asgi import shares, site, streamed_body, whole_body
 from orchestrator_site.kernel import bodies
 from orchestrator_site.mcp import http, http_sessions, server
-from orchestrator_site.rest import parsers
 from orchestrator_site.tokens import bearer
 from orchestrator_site.up import http_protocol
 from tasks.api import event_stream
@@ -29,7 +28,7 @@ LIMITS = {
     "JSON body or line": mib(bodies.SMALL_BODY),
     "of a plan, a completion, a part of an upload": mib(bodies.LARGE_BODY),
     "values in one": f"{bodies.VALUES_LIMIT:,}",
-    "objects in one over REST": f"{parsers.OBJECTS_LIMIT:,}",
+    "objects in one": f"{bodies.OBJECTS_LIMIT:,}",
     "levels in one": f"{bodies.DEPTH_LIMIT:,}",
     "large ones at once": f"{bodies.LARGE_AT_ONCE}",
     "of one credential at once over `/mcp`": f"{shares.LARGE_PER_CREDENTIAL}",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from artifacts.models import Artifact
+from orchestrator_site.kernel.bodies import OBJECTS_LIMIT, VALUES_LIMIT
 from tasks.choices import Status
 from tasks.models import Task
 from tests.assistants import Assistant, completion, subtask
@@ -379,3 +380,18 @@ def test_a_reason_has_a_limit(ada: Assistant, action: str) -> None:
 def test_the_servers_own_home_is_no_project(ada: Assistant) -> None:
     for folder in ("~", "~nosuchuser/x"):
         assert ada.refused("initialize_session", project_dir=folder)["code"] == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("subtasks", "limit"),
+    [
+        ("[" + "{}," * OBJECTS_LIMIT + "{}]", "limit_objects"),
+        ("[" + "0," * VALUES_LIMIT + "0]", "limit_values"),
+        ([subtask("G", subtasks="[" + "{}," * 999 + "{}]")] * (OBJECTS_LIMIT // 1000 + 1), "limit_objects"),
+    ],
+    ids=["objects", "values", "objects of many strings"],
+)
+def test_json_in_strings_costs_what_a_body_may(ada: Assistant, subtasks: Any, limit: str) -> None:
+    error = ada.refused("plan_task", description="Job", subtasks=subtasks)
+    assert (error["code"], list(error["details"])) == ("too_large", [limit])
+    assert not Task.objects.exists()
