@@ -11,6 +11,9 @@ from orchestrator_site.kernel.text import unstorable
 PATH_LIMIT = 1024
 NAME_LIMIT = 255
 PATHS_LIMIT = 100
+SENT_LIMIT = 4 * PATH_LIMIT
+"""Characters of a path as it is sent."""
+_TOO_LONG = f"is too long: {PATH_LIMIT} characters are allowed, {NAME_LIMIT} in one name"
 _DRIVE = re.compile(r"^([A-Za-z]:)+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -20,6 +23,8 @@ def normalised(path: str) -> str:
 
     Raises ValueError with the reason where nothing sensible is left.
     """
+    if len(path) > SENT_LIMIT:
+        raise ValueError(_TOO_LONG)
     if unstorable(path) or _CONTROL.search(path):
         raise ValueError("holds a control character")
     names: list[str] = []
@@ -27,13 +32,13 @@ def normalised(path: str) -> str:
         # `/C:/a` and `x/../C:/a` lead to a drive too, so drives are removed wherever a path may begin.
         name = part if names else _DRIVE.sub("", part)
         if name == "..":
-            names = names[:-1]
+            del names[-1:]
         elif name not in ("", "."):
             names.append(name)
     if not names:
         raise ValueError("names no file")
     if any(len(name) > NAME_LIMIT for name in names) or len("/".join(names)) > PATH_LIMIT:
-        raise ValueError(f"is too long: {PATH_LIMIT} characters are allowed, {NAME_LIMIT} in one name")
+        raise ValueError(_TOO_LONG)
     return "/".join(names)
 
 

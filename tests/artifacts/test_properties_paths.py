@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from artifacts.paths import NAME_LIMIT, PATH_LIMIT, PATHS_LIMIT, all_normalised, normalised
+from artifacts.paths import NAME_LIMIT, PATH_LIMIT, PATHS_LIMIT, SENT_LIMIT, all_normalised, normalised
 
 NAMES = st.one_of(
     st.sampled_from(["", ".", "..", "...", " ", "C:", "c:x", "~", "b.txt", "é", "e\u0301", "ﬁ", "名", "NUL", "a:b"]),
@@ -96,3 +96,10 @@ def test_more_paths_than_one_artifact_may_have_are_refused_together(number: int)
     good, problems = all_normalised([f"file{n}" for n in range(number)])
     assert len(good) == (number if number <= PATHS_LIMIT else 0)
     assert [problem["at"] for problem in problems] == ([] if number <= PATHS_LIMIT else ["file_paths"])
+
+
+def test_a_path_is_refused_by_the_length_that_it_is_sent_in() -> None:
+    steps = SENT_LIMIT // len("a/../") + 1
+    assert normalised("a/../" * (steps - 2) + "b") == "b"
+    with pytest.raises(ValueError, match="too long"):
+        normalised("a/" * steps + "../" * steps + "b")
