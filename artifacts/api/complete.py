@@ -21,7 +21,7 @@ from artifacts.services.deliver import (
     deliver,
     prepare_delivery,
 )
-from orchestrator_site.rest.fields import Choice, Integer, String, StringList
+from orchestrator_site.rest.fields import Choice, Integer, StringList, Text
 from orchestrator_site.rest.idempotency import Reply
 from tasks.api.serializers import ProgressShape, TaskDetail, TaskLine
 from tasks.api.tasks import TaskApi
@@ -34,8 +34,8 @@ _OTHER_FIELDS = 1024 * 1024
 
 
 class CompleteBody(HeldBody):
-    summary = String()
-    detailed_work = String(required=False)
+    summary = Text()
+    detailed_work = Text(required=False)
     upload_ids = StringList(required=False)
     next_action = Choice(OUTCOMES, required=False)
     artifact_type = Choice(Kind.values, required=False)

@@ -24,7 +24,7 @@ from artifacts.services.commit import commit, prepare_upload
 from artifacts.storage import staging
 from artifacts.truncation import warnings_of
 from orchestrator_site.kernel.errors import Conflict, invalid
-from orchestrator_site.rest.fields import Choice, Integer, String, StringList
+from orchestrator_site.rest.fields import Choice, Integer, String, StringList, Text
 from orchestrator_site.rest.filters import ChoicesFilter, Filters
 from orchestrator_site.rest.idempotency import Reply
 from orchestrator_site.rest.parsers import JsonParser
@@ -48,7 +48,7 @@ OFFSET = Parameter(
 
 class UploadBody(PlainBody):
     task_id = String()
-    summary = String(required=False)
+    summary = Text(required=False)
     artifact_type = Choice(Kind.values, required=False)
     file_paths = StringList(required=False)
     media_type = String(required=False)

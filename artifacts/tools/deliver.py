@@ -13,7 +13,7 @@ from artifacts.serializers import info_of
 from artifacts.services.deliver import OUTCOMES, Delivery, DeliveryRequest, deliver, prepare_delivery
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Invalid, NotFound
-from orchestrator_site.mcp.registry import LONG_ANSWER, Arguments, resource, tool
+from orchestrator_site.mcp.registry import LONG, LONG_ANSWER, Arguments, resource, tool
 from tasks import serializers
 from tasks.choices import Status
 from tasks.models import Task
@@ -33,13 +33,13 @@ SEND_AGAIN = (
 class CompleteSubtask(Arguments):
     aliases: ClassVar[dict[str, str]] = {"id": "task_id", "results": "summary", "work": "detailed_work"}
     task_id: str
-    summary: str = Field(description="For dependent tasks")
-    detailed_work: str | None = Field(None, description="The complete result")
+    summary: str = Field(max_length=LONG, description="For dependent tasks")
+    detailed_work: str | None = Field(None, max_length=LONG, description="The complete result")
     next_action: Literal["continue", "complete", "needs_revision", "blocked"] = "complete"
     upload_ids: list[str] = Field([], description="Instead of detailed_work")
     artifact_type: KindWord = "general"
     file_paths: list[str] = Field([], description="In the user's project")
-    reason: str | None = Field(None, description="Needed for needs_revision, blocked")
+    reason: str | None = Field(None, max_length=LONG, description="Needed for needs_revision, blocked")
     expected_size: int | None = Field(None, ge=1)
     lease_number: int | None = Field(None, ge=1)
     session_id: str | None = None

@@ -11,7 +11,7 @@ from artifacts.search.service import LIMIT, LIMIT_DEFAULT, Found, Hit, search, s
 from artifacts.selectors.artifacts import artifact_by_id
 from orchestrator_site.kernel.errors import invalid
 from orchestrator_site.kernel.text import shortened, within_bytes
-from orchestrator_site.mcp.registry import Arguments, tool
+from orchestrator_site.mcp.registry import LONG, Arguments, tool
 from tasks import serializers
 from tasks.models import Project
 from tasks.selectors.find import task_by_id
@@ -28,7 +28,7 @@ PATH_LENGTH = 100
 
 class Search(Arguments):
     aliases: ClassVar[dict[str, str]] = {"q": "query", "artifact_id": "in_artifact", "text": "query"}
-    query: str = Field(description='Words; "a phrase" in quotes, begin* for a prefix')
+    query: str = Field(max_length=LONG, description='Words; "a phrase" in quotes, begin* for a prefix')
     kinds: list[KindWord] = Field([], description="Default: tasks and artifacts of all kinds")
     task_id: str | None = Field(None, description="Only this task or plan and everything below it")
     in_artifact: str | None = Field(None, description="Every match in one artifact, in its order")

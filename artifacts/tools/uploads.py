@@ -20,7 +20,7 @@ from artifacts.services.local_files import prepare_file
 from artifacts.truncation import warnings_of
 from orchestrator_site.kernel.errors import Invalid, OrchestratorError, TooLarge, invalid
 from orchestrator_site.kernel.text import shortened, without_bytes
-from orchestrator_site.mcp.registry import Arguments, tool
+from orchestrator_site.mcp.registry import LONG, Arguments, tool
 from tasks import serializers
 from tasks.identity.actor import Actor
 from tasks.selectors.find import task_by_id
@@ -50,9 +50,9 @@ class StoreArtifact(Arguments):
     upload_id: str | None = Field(None, description="From begin. status without it lists open uploads")
     path: str | None = Field(None, description="commit: instead, with task_id, a file in the project's folder")
     offset: int | None = Field(None, description="append: bytes stored so far, from the last answer")
-    text: str | None = Field(None, description="begin, append: the first or next part, up to 1 MiB")
-    base64: str | None = Field(None, description="Base64 data, for binary content")
-    summary: str = ""
+    text: str | None = Field(None, max_length=LONG, description="begin, append: the first or next part, up to 1 MiB")
+    base64: str | None = Field(None, max_length=LONG, description="Base64 data, for binary content")
+    summary: str = Field("", max_length=LONG)
     artifact_type: Literal["code", "documentation", "analysis", "design", "test", "config", "general"] = "general"
     file_paths: list[str] = Field([], description="In the user's project")
     media_type: str = ""

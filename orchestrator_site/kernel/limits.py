@@ -8,6 +8,8 @@ from orchestrator_site.kernel.errors import invalid
 from orchestrator_site.kernel.text import unstorable
 
 TEXT_LIMIT = 200_000
+STRING_LIMIT = 4096
+"""Characters of a string that is no text: a name, an id, a path, a cursor."""
 KEY_LIMIT = 200
 """Characters of an idempotency key."""
 LIMITS = {

@@ -12,10 +12,13 @@ from annotated_types import Ge
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 from pydantic.fields import FieldInfo
 
-from orchestrator_site.kernel.bodies import count_structure
+from orchestrator_site.kernel.bodies import LARGE_BODY, count_structure
+from orchestrator_site.kernel.limits import STRING_LIMIT
 
 LONG_ANSWER = 500_000
 """The most characters of an answer that Claude Code can be asked to show to the model."""
+LONG = LARGE_BODY
+"""The `max_length` of a text, whose service has a limit of its own."""
 _STRINGS = ("<class 'str'>", "str | None")
 _TEXTS = frozenset(
     {"title", "description", "context", "estimated_effort", "key", "reason", "answer", "summary", "path"}
@@ -34,7 +37,7 @@ class Arguments(BaseModel):
     appended to `info.context["repaired"]` if the caller passes such a list. Raises Excess for too much JSON in strings.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", str_max_length=STRING_LIMIT)
     aliases: ClassVar[dict[str, str]] = {}
     """Wrong names that assistants use for arguments, each with the right one."""
 

@@ -13,7 +13,7 @@ HIDDEN = "hidden"
 # Keywords whose values map arbitrary names to schemas: a property may well be called "title".
 _NAMED = frozenset({"properties", "patternProperties"})
 _LISTED = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
-_NOISE = frozenset({"title", "discriminator", "additionalProperties"})
+_NOISE = frozenset({"title", "discriminator", "additionalProperties", "maxLength"})
 _SINGLE = frozenset({"items", "additionalProperties", "contains", "not"})
 # Replaces a type that contains itself; clients fail on `$ref`.
 _RECURSION: Schema = {"type": "object"}

@@ -10,6 +10,7 @@ import mcp_types
 from mcp.shared.exceptions import MCPError
 
 from orchestrator_site.kernel.errors import Conflict, OrchestratorError, ServerFault
+from orchestrator_site.kernel.limits import TEXT_LIMIT
 from orchestrator_site.mcp import dispatch, registry
 from orchestrator_site.mcp.schema import input_schema
 
@@ -50,8 +51,11 @@ def check_prompt_arguments(prompt: registry.Prompt, given: dict[str, Any]) -> No
     allowed = [name for name, _, _ in prompt.arguments]
     missing = [name for name, _, required in prompt.arguments if required and not given.get(name)]
     unknown = sorted(set(given) - set(allowed))
-    if missing or unknown:
-        what = f"is missing {missing[0]!r}" if missing else f"does not take {unknown[0][:100]!r}"
+    long = [f"takes at most {TEXT_LIMIT:,} characters" for value in given.values() if len(value) > TEXT_LIMIT]
+    if missing or unknown or long:
+        what = (
+            f"is missing {missing[0]!r}" if missing else f"does not take {unknown[0][:100]!r}" if unknown else long[0]
+        )
         raise MCPError(
             mcp_types.INVALID_PARAMS, f"The prompt {prompt.name} {what}.", {"code": "invalid", "allowed": allowed}
         )

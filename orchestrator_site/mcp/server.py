@@ -32,6 +32,7 @@ from orchestrator_site.asgi.event_hub import EventHub
 from orchestrator_site.asgi.shares import CALLS_PER_CREDENTIAL, Turns
 from orchestrator_site.kernel.errors import NotFound, OrchestratorError
 from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.kernel.limits import STRING_LIMIT
 from orchestrator_site.kernel.text import unstorable
 from orchestrator_site.mcp import dispatch, registry, serializers
 from orchestrator_site.mcp.metering import Meter
@@ -209,8 +210,7 @@ class Bridge(MCPServer[Any]):
         ref, argument = params.ref, params.argument
         chosen = (params.context and params.context.arguments) or {}
         entry = next((e for _, e in self._templates if e.uri == getattr(ref, "uri", None)), None)
-        is_storable = not any(map(unstorable, [argument.value, *chosen.values()]))
-        complete = entry.complete if entry and is_storable else None
+        complete = entry.complete if entry and all(map(_is_name, [argument.value, *chosen.values()])) else None
         if complete is None:
             return mcp_types.CompleteResult(completion=mcp_types.Completion(values=[], total=0, has_more=False))
         found = await self._run(inner, lambda caller: complete(caller, argument.name, argument.value, chosen))
@@ -270,8 +270,8 @@ class Bridge(MCPServer[Any]):
             if entry.uri == uri:
                 return entry, {}
         for template, entry in self._templates:
-            variables = template.match(uri)
-            if variables is not None and not any(unstorable(str(value)) for value in variables.values()):
+            variables = template.match(uri) if len(uri) <= STRING_LIMIT else None
+            if variables is not None and all(_is_name(str(value)) for value in variables.values()):
                 return entry, variables
         known = ", ".join(entry.uri for entry in registry.resources())
         raise ResourceNotFoundError(f"There is no such resource. Known resources: {known}.")
@@ -308,6 +308,10 @@ class Bridge(MCPServer[Any]):
         return mcp_types.GetPromptResult(
             description=entry.description, messages=[mcp_types.PromptMessage(role="user", content=content)]
         )
+
+
+def _is_name(value: str) -> bool:
+    return len(value) <= STRING_LIMIT and unstorable(value) is None
 
 
 def _limiter(*, is_long: bool) -> anyio.CapacityLimiter:

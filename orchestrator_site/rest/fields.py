@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.validators import ProhibitNullCharactersValidator
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
+from orchestrator_site.kernel.limits import STRING_LIMIT
 from orchestrator_site.rest.problems import allowed
 
 _ECHO_LIMIT = 80
@@ -36,14 +37,23 @@ class String(serializers.CharField):
     The parser has checked what can be stored: content that is kept as bytes may hold what other strings may not.
     """
 
+    longest: ClassVar[int | None] = STRING_LIMIT
+
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"allow_blank": True, "trim_whitespace": False, **options})
+        defaults = {"allow_blank": True, "trim_whitespace": False, "max_length": self.longest}
+        super().__init__(**{**defaults, **options})
         self.validators = [each for each in self.validators if not isinstance(each, _UNSTORABLE)]
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
         return str(super().to_internal_value(data))
+
+
+class Text(String):
+    """A string whose service has a limit of its own."""
+
+    longest = None
 
 
 class Boolean(serializers.BooleanField):

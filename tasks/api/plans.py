@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from artifacts.selectors.links import progress_of_plans
 from orchestrator_site.kernel.bodies import LARGE_BODY
 from orchestrator_site.rest.base import MarkdownRenderer
-from orchestrator_site.rest.fields import Body, Boolean, Choice, String, StringList
+from orchestrator_site.rest.fields import Body, Boolean, Choice, String, StringList, Text
 from orchestrator_site.rest.idempotency import Reply
 from tasks import roles
 from tasks.api.filters import PlanFilters
@@ -36,14 +36,14 @@ class SubtaskBody(Body):
     """A subtask; `key` names it for the dependencies of others, which take keys, titles and ids of tasks."""
 
     title = String()
-    description = String(required=False)
+    description = Text(required=False)
     specialist_type = String(required=False)
     key = String(required=False)
     dependencies = StringList(required=False, max_length=DEPENDENCIES_LIMIT)
     estimated_effort = String(required=False)
     priority = Choice(PRIORITIES, required=False, allow_null=True)
     complexity_level = Choice(Complexity.values, required=False, allow_null=True)
-    context = String(required=False)  # type: ignore[assignment]  # a field is no attribute of the class in the end
+    context = Text(required=False)  # type: ignore[assignment]  # a field is no attribute of the class in the end
     review = Boolean(required=False, allow_null=True)
 
     def get_fields(self) -> dict[str, Any]:
@@ -55,10 +55,10 @@ class PlanBody(Body):
     """A plan. A token that is bound to a project may leave `project` out."""
 
     project = String(required=False)
-    description = String()
+    description = Text()
     subtasks = SubtaskBody(many=True, **_AT_MOST)
     complexity_level = Choice(Complexity.values, required=False)
-    context = String(required=False, allow_null=True)  # type: ignore[assignment]
+    context = Text(required=False, allow_null=True)  # type: ignore[assignment]
     parent_task_id = String(required=False, allow_null=True)
     session_id = String(required=False)
 

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from orchestrator_site.kernel.errors import NotFound
 from orchestrator_site.kernel.identity import Scope
-from orchestrator_site.rest.fields import Body, String, StringList
+from orchestrator_site.rest.fields import Body, StringList, Text
 from orchestrator_site.rest.idempotency import Reply
 from tasks import roles
 from tasks.api.base import ProjectApi
@@ -21,10 +21,10 @@ from tasks.services.specialists import LINES_LIMIT, delete_specialist, put_speci
 
 
 class SpecialistBody(Body):
-    role_definition = String()
+    role_definition = Text()
     expertise = StringList(required=False, max_length=LINES_LIMIT)
     approach = StringList(required=False, max_length=LINES_LIMIT)
-    output_format = String(required=False)
+    output_format = Text(required=False)
 
 
 class RolesAnswer(serializers.Serializer[Any]):

@@ -16,7 +16,7 @@ from artifacts.reports.markdown import report
 from artifacts.reports.synthesis import headline, synthesis_of
 from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.rest.base import MarkdownRenderer
-from orchestrator_site.rest.fields import Body, Choice, String
+from orchestrator_site.rest.fields import Body, Choice, String, Text
 from orchestrator_site.rest.idempotency import Reply
 from orchestrator_site.rest.query_params import ChoiceParameter, IntegerParameter
 from tasks import roles
@@ -35,7 +35,7 @@ MAX_CHARS = IntegerParameter("max_chars", "The longest brief.", least=SMALLEST_C
 
 class TaskEdit(Body):
     title = String(required=False)
-    description = String(required=False, allow_null=True)
+    description = Text(required=False, allow_null=True)
     specialist_type = String(required=False)
     priority = Choice(PRIORITIES, required=False, allow_null=True)
     session_id = String(required=False)

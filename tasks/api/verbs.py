@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from artifacts.reports.brief import SMALLEST_CHARS, brief_of
-from orchestrator_site.rest.fields import Body, Boolean, Integer, String
+from orchestrator_site.rest.fields import Body, Boolean, Integer, String, Text
 from orchestrator_site.rest.idempotency import Reply
 from tasks import roles
 from tasks.api.serializers import LINKS, TaskDetail, TaskLine
@@ -32,11 +32,11 @@ class PlainBody(Body):
 
 
 class ReasonBody(PlainBody):
-    reason = String(required=False)
+    reason = Text(required=False)
 
 
 class AnswerBody(PlainBody):
-    answer = String(required=False)
+    answer = Text(required=False)
 
 
 class HeldBody(ReasonBody):
@@ -54,7 +54,7 @@ class ClaimNextBody(PlainBody):
 
 
 class HandBackBody(HeldBody):
-    summary = String()
+    summary = Text()
 
 
 class TaskAnswer(serializers.Serializer[Any]):

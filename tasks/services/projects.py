@@ -26,6 +26,8 @@ from tasks.repositories import Mark, Place, is_unfit, leave_mark, mark_in, new_m
 
 OWN_VARIABLE = "ORCHESTRATOR_PROJECT_DIR"
 CLIENT_VARIABLES = ("CLAUDE_PROJECT_DIR", "VSCODE_CWD", "CURSOR_CWD", "WINDSURF_CWD")
+PATH_BYTES = 4096
+"""Bytes of the longest path, as on Linux."""
 _SLUG_TRIES = 1000
 _OWNER = Principal("owner")
 
@@ -118,7 +120,7 @@ def folder_of(project: Project, *, environ: Mapping[str, str], working_directory
 
 def folder(path: str) -> Path | None:
     """Return the folder of an absolute path, resolved; None where there is none."""
-    if "\x00" in path or not Path(path).is_absolute():
+    if not _is_path(path):
         return None
     try:
         found = Path(os.path.realpath(path))
@@ -127,9 +129,14 @@ def folder(path: str) -> Path | None:
         return None  # a name that is too long for the file system, or not of its encoding
 
 
+def _is_path(text: str) -> bool:
+    """Whether a string may be a folder's path; the time to resolve one grows with the square of its length."""
+    return "\x00" not in text and len(text.encode(errors="replace")) <= PATH_BYTES and Path(text).is_absolute()
+
+
 def _named(text: str, source: str) -> Path:
-    if "\x00" in text or not Path(text).is_absolute():
-        raise Invalid(f"{source}: must be an absolute path.", hint=Hint.NAME_PROJECT)
+    if not _is_path(text):
+        raise Invalid(f"{source}: must be an absolute path of at most {PATH_BYTES:,} bytes.", hint=Hint.NAME_PROJECT)
     if (found := folder(text)) is None:
         raise Invalid(f"{source}: no such folder on the server.", hint=Hint.NAME_PROJECT)
     return found

@@ -12,7 +12,7 @@ from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.limits import TEXT_LIMIT
 from orchestrator_site.kernel.text import shortened, within_bytes
-from orchestrator_site.mcp.registry import Arguments, tool
+from orchestrator_site.mcp.registry import LONG, Arguments, tool
 from orchestrator_site.mcp.schema import HIDDEN
 from tasks import serializers
 from tasks.choices import Status, Verb
@@ -187,10 +187,10 @@ class UpdateTask(Arguments):
     aliases: ClassVar[dict[str, str]] = {"id": "task_id", "specialist": "specialist_type", "comment": "reason"}
     task_id: str
     action: ActionWord | None = None
-    reason: str | None = Field(None, description="Needed for block, fail, request_revision")
-    answer: str | None = Field(None, description="For unblock, retry")
+    reason: str | None = Field(None, max_length=LONG, description="Needed for block, fail, request_revision")
+    answer: str | None = Field(None, max_length=LONG, description="For unblock, retry")
     title: str | None = None
-    description: str | None = None
+    description: str | None = Field(None, max_length=LONG)
     specialist_type: str | None = None
     priority: Literal["low", "normal", "high", "urgent"] | None = None
     add_dependencies: list[str] = []

@@ -12,7 +12,7 @@ from artifacts.reports.markdown import report
 from artifacts.reports.synthesis import Synthesis, synthesis_of
 from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.kernel.text import shortened
-from orchestrator_site.mcp.registry import Arguments, tool
+from orchestrator_site.mcp.registry import LONG, Arguments, tool
 from orchestrator_site.mcp.schema import HIDDEN
 from tasks import roles, serializers
 from tasks.choices import Complexity
@@ -142,14 +142,14 @@ class SubtaskArguments(Arguments):
         "complexity": "complexity_level",
     }
     title: str
-    description: str = ""
+    description: str = Field("", max_length=LONG)
     specialist_type: str = ""
     key: str = ""
     dependencies: list[str] = Field([], description="Keys, titles or task ids")
     estimated_effort: str = Field("", json_schema_extra={HIDDEN: True})
     priority: Urgency | None = None
     complexity_level: Level | None = Field(None, json_schema_extra={HIDDEN: True})
-    context: str = ""
+    context: str = Field("", max_length=LONG)
     review: bool | None = Field(None, description="Needs approval")
     subtasks: Annotated[list[SubtaskArguments], WithJsonSchema(_NESTED)] = []
 
@@ -160,10 +160,10 @@ class PlanTask(Arguments):
         "complexity": "complexity_level",
         "parent_id": "parent_task_id",
     }
-    description: str
+    description: str = Field(max_length=LONG)
     subtasks: list[SubtaskArguments]
     complexity_level: Level = "moderate"
-    context: str | None = None
+    context: str | None = Field(None, max_length=LONG)
     parent_task_id: str | None = Field(None, description="Plan below it")
     session_id: str | None = None
     idempotency_key: str | None = None

@@ -10,11 +10,12 @@ from django.conf import settings
 from artifacts.search import time_limit
 from orchestrator_site.accounts import forms
 from orchestrator_site.asgi import shares, site, streamed_body, whole_body
-from orchestrator_site.kernel import bodies
+from orchestrator_site.kernel import bodies, limits
 from orchestrator_site.mcp import http, http_sessions, server
 from orchestrator_site.tokens import bearer
 from orchestrator_site.up import http_protocol
 from tasks.api import event_stream
+from tasks.services import projects
 
 SECURITY = Path(__file__).resolve().parent.parent.parent / "docs" / "security.md"
 MIB = 1024 * 1024
@@ -30,6 +31,9 @@ LIMITS = {
     "values in one": f"{bodies.VALUES_LIMIT:,}",
     "objects in one": f"{bodies.OBJECTS_LIMIT:,}",
     "levels in one": f"{bodies.DEPTH_LIMIT:,}",
+    "string in one that is no text": f"{limits.STRING_LIMIT:,} characters",
+    "text in one that is stored": f"{limits.TEXT_LIMIT:,} characters",
+    "path of a folder": f"{projects.PATH_BYTES:,} bytes",
     "large ones at once": f"{bodies.LARGE_AT_ONCE}",
     "of one credential at once over `/mcp`": f"{shares.LARGE_PER_CREDENTIAL}",
     "time for one to arrive": f"{whole_body.BODY_SECONDS:g} s",
