@@ -170,7 +170,9 @@ class Task(models.Model):
     effort = models.CharField(max_length=200, blank=True)
     priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
     context = models.TextField(blank=True)
-    requires_review = models.BooleanField(default=False)
+    requires_review = models.BooleanField(
+        null=True, default=None, help_text="Whether its delivery is reviewed; unknown: as the project's setting says."
+    )
 
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
     summary = models.TextField(blank=True)
@@ -270,6 +272,16 @@ class Task(models.Model):
     @property
     def plan_id(self) -> int:
         return self.root_id or self.pk
+
+    @property
+    def is_reviewed(self) -> bool:
+        """Whether its delivery waits for approval: as was decided for it, or as its project decides by now.
+
+        A whole plan is reviewed only where that was asked for: each of its parts was already.
+        """
+        if self.requires_review is not None or self.is_plan:
+            return bool(self.requires_review)
+        return bool(self.project.settings.get("review"))
 
     @property
     def priority_word(self) -> str:

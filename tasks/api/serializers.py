@@ -96,7 +96,7 @@ class TaskRow(TaskLine):
     complexity_level = serializers.ChoiceField(Complexity.choices, source="complexity")
     estimated_effort = serializers.CharField(source="effort")
     priority = serializers.ChoiceField(PRIORITIES, source="priority_word")
-    review = serializers.BooleanField(source="requires_review")
+    review = serializers.BooleanField(source="is_reviewed")
 
     class Meta(TaskLine.Meta):
         fields = (

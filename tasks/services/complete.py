@@ -73,7 +73,7 @@ def complete_locked(
     elif outcome == Status.NEEDS_REVISION:
         move(Verb.HAND_BACK, to=outcome, note={"comment": reason}, review_comment=reason)
     else:
-        to = Status.IN_REVIEW if task.requires_review else Status.COMPLETED
+        to = Status.IN_REVIEW if task.is_reviewed else Status.COMPLETED
         move(Verb.COMPLETE, to=to, note={"summary": summary}, reason="", review_comment="", answer="")
     tasks_changed.send(Task, tasks=[task], renamed=False)
     unblocked = became_ready([task])

@@ -166,11 +166,17 @@ def _build(root: Task, draft: list[Draft], *, may_leave_out_review: bool) -> lis
             effort=entry.spec.effort,
             priority=entry.spec.priority or Priority.NORMAL,
             context=entry.spec.context,
-            requires_review=bool(entry.spec.review)
-            or (reviews_all and not (may_leave_out_review and entry.spec.review is False)),
+            requires_review=_review(entry.spec.review, reviews_all, may_leave_out=may_leave_out_review),
         )
         for index, (entry, public_id) in enumerate(zip(draft, public_ids, strict=True))
     ]
+
+
+def _review(asked: bool | None, reviews_all: bool, *, may_leave_out: bool) -> bool | None:
+    """Return what is stored: only who may review decides against it; without a decision the project's setting holds."""
+    if asked is False and may_leave_out:
+        return False
+    return True if asked or reviews_all else None
 
 
 def _connect(root: Task, tasks: list[Task], draft: list[Draft], outside: dict[str, Task]) -> None:

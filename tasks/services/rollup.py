@@ -94,7 +94,7 @@ def _follow(parent: Task, changed: Task | None, by: Actor, *, goes_on: bool) -> 
         if before in CLAIMABLE:
             move(Verb.START, to=Status.ACTIVE)
         if parent.status == Status.ACTIVE:
-            move(Verb.FINISH, to=Status.IN_REVIEW if parent.requires_review else Status.COMPLETED, review_comment="")
+            move(Verb.FINISH, to=Status.IN_REVIEW if parent.is_reviewed else Status.COMPLETED, review_comment="")
     elif before in state_machine.UNFINISHED:
         move(Verb.CANCEL, to=Status.CANCELLED, reason="All its subtasks were cancelled.")
     return parent.status != before

@@ -75,7 +75,7 @@ def values_of(task: Task) -> dict[str, str]:
         "priority": str(task.priority),
         "complexity": task.complexity,
         "effort": line_ends.sub("", task.effort),
-        "requires_review": "on" if task.requires_review else "",
+        "requires_review": "on" if task.is_reviewed else "",
     }
 
 

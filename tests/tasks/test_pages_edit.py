@@ -95,6 +95,14 @@ def test_every_field_is_saved_at_once_with_one_event_that_says_before_and_after(
     assert event.before["title"] == "Count it" and event.after["priority"] == Priority.URGENT
 
 
+def test_a_review_that_the_project_asks_for_is_shown_and_can_be_left_out(client: Client, task: Task) -> None:
+    Project.objects.update(settings={"review": True})
+    form = sent(html_of(client.get(_of(task))))
+    assert form.pop("requires_review") == ["on"]
+    client.post(_of(task), form)
+    assert Task.objects.get(pk=task.pk).requires_review is False
+
+
 def test_only_what_was_touched_is_in_the_event(client: Client, task: Task) -> None:
     edited(client, task, title="Weigh it")
     assert Event.objects.get(task=task).after == {"title": "Weigh it"}

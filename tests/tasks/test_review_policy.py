@@ -168,3 +168,27 @@ def test_a_project_that_reviews_all_reviews_all(
     group = {"title": "G", "description": "x", "subtasks": [subtask("B", review=asked)]}
     planner.call("plan_task", description="A job", subtasks=[subtask("A", review=asked), group])
     assert set(Task.objects.filter(is_leaf=True).values_list("requires_review", flat=True)) == {is_reviewed}
+
+
+def test_it_holds_for_what_was_planned_before(db: None, folder: Path) -> None:
+    writer = scoped(folder, Scope.WRITE)
+    group = {"title": "G", "description": "x", "subtasks": [subtask("B", review=False)]}
+    made = writer.call("plan_task", description="A job", subtasks=[subtask("A"), group])
+    ids = {row["title"]: row["task_id"] for row in made["subtasks"]}
+    Project.objects.update(settings={"review": True})
+    assert [writer.complete(ids[title])["status"] for title in ("A", "B")] == ["in_review", "in_review"]
+    reviewer = scoped(folder, Scope.REVIEW, token="reviewer")
+    assert approve(reviewer, ids["B"]) == "completed"
+    assert Task.objects.get(public_id=ids["G"]).status == "in_review"
+    Project.objects.update(settings={})
+    other = scoped(folder, Scope.REVIEW, token="other")
+    assert approve(other, ids["A"]) == approve(other, ids["G"]) == "completed"
+    assert Task.objects.get(public_id=made["parent_task_id"]).status == "completed"
+
+
+def test_what_a_reviewer_left_out_stays_out(db: None, folder: Path) -> None:
+    made = scoped(folder, Scope.WRITE, Scope.REVIEW).call(
+        "plan_task", description="A job", subtasks=[subtask("A", review=False)]
+    )
+    Project.objects.update(settings={"review": True})
+    assert scoped(folder, Scope.WRITE).complete(made["subtasks"][0]["task_id"])["status"] == "completed"
