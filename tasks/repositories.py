@@ -24,18 +24,20 @@ _MARK_FILE = "project"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder, with those above it up to the top of its working tree, and the root of its repository.
+    """A folder, with those above it up to the top of its working tree, the root of its project, and its repository.
 
-    A worktree's root is the repository that it was made from. Outside of repositories the folder is its own root.
+    Both are one folder, except in a tree whose `.git` leads elsewhere: that is its root, and the repository lies there.
+    A worktree's is the one that it was made from. Outside of repositories the folder is its own root.
     """
 
     inside: tuple[Path, ...]
     root: Path
+    repository: Path
 
     @property
     def folders(self) -> list[Path]:
         """The folders whose project this may be, nearest first."""
-        return list(dict.fromkeys((*self.inside, self.root)))
+        return list(dict.fromkeys((*self.inside, self.root, self.repository)))
 
 
 def place_of(folder: Path) -> Place:
@@ -44,9 +46,15 @@ def place_of(folder: Path) -> Place:
         passed.append(each)
         if is_unfit(each):
             break
-        if root := _root_of_tree(each):
-            return Place(tuple(passed), root)
-    return Place((folder,), folder)
+        if found := _tree_at(each):
+            return Place(tuple(passed), *found)
+    return Place((folder,), folder, folder)
+
+
+def repository_of(top: Path) -> Path | None:
+    """Return the repository whose working tree a folder is the top of; None where it is of none."""
+    found = _tree_at(top)
+    return found[1] if found else None
 
 
 def is_unfit(folder: Path) -> bool:
@@ -102,20 +110,27 @@ def _up_to_ceilings(folder: Path) -> Iterator[Path]:
         yield each
 
 
-def _root_of_tree(top: Path) -> Path | None:
-    """Return the root of the repository whose working tree a folder is the top of; None where it is of none."""
-    git = top / ".git"
+def _tree_at(top: Path) -> tuple[Path, Path] | None:
+    """Return the root and the repository of the working tree that a folder is the top of; None where it is of none."""
+    pointer = top / ".git"
     try:
-        if stat.S_ISDIR(git.stat().st_mode):
-            return top if _has_head(git) else None
-        line = _line(top, ".git")
+        if not stat.S_ISDIR(pointer.stat().st_mode):
+            line = _line(top, ".git")
+            if not line.startswith("gitdir:"):
+                return None
+            pointer = top / line[7:].strip()
+        elif not _has_head(pointer):
+            return None
     except (OSError, InTheWay):
         return None
-    return _main_root(top, Path(os.path.realpath(top / line[7:].strip()))) if line.startswith("gitdir:") else None
+    git = Path(os.path.realpath(pointer))
+    if made_from := _worktrees_repository(top, git):
+        return made_from, made_from
+    return top, _repository(git) if _is_free(git) else top
 
 
-def _main_root(top: Path, git: Path) -> Path:
-    """Return the root of the repository that a worktree was made from; the folder itself where it is no worktree.
+def _worktrees_repository(top: Path, git: Path) -> Path | None:
+    """Return the repository that a worktree was made from; None where the folder is no worktree.
 
     The repository has to know the worktree: anyone can write a file that names a repository of another.
     """
@@ -123,11 +138,23 @@ def _main_root(top: Path, git: Path) -> Path:
         common = Path(os.path.realpath(git / _line(git, "commondir")))
         known = Path(os.path.realpath(git / _line(git, "gitdir")))
     except (OSError, InTheWay):
-        return top  # a submodule, or a repository that is kept elsewhere
+        return None  # a submodule, or a repository that is kept elsewhere
     was_moved = not known.exists()
     if not _has_head(common) or not (known == top / ".git" or was_moved):
-        return top
+        return None
+    return _repository(common)
+
+
+def _repository(common: Path) -> Path:
+    """Return the folder that a repository goes by: the one with its `.git` or `.bare`, else Git's own."""
     return common.parent if common.name.startswith(".") else common
+
+
+def _is_free(git: Path) -> bool:
+    """Whether Git's folder lies in no working tree of its own and is whole, so that a tree elsewhere may be its."""
+    with suppress(OSError):
+        return _repository(git) == git and _has_head(git) and not (git / "commondir").exists()
+    return False
 
 
 def _has_head(git: Path) -> bool:

@@ -22,7 +22,7 @@ from tasks import events
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project, ProjectPath
-from tasks.repositories import Mark, Place, is_unfit, leave_mark, mark_in, new_mark, place_of
+from tasks.repositories import Mark, Place, is_unfit, leave_mark, mark_in, new_mark, place_of, repository_of
 
 OWN_VARIABLE = "ORCHESTRATOR_PROJECT_DIR"
 CLIENT_VARIABLES = ("CLAUDE_PROJECT_DIR", "VSCODE_CWD", "CURSOR_CWD", "WINDSURF_CWD")
@@ -65,7 +65,7 @@ def project_at(root: Path, principal: Principal = _OWNER) -> Project:
         if found := _known(place, principal):
             return found
         principal.require(Scope.WRITE)
-        if found := _under_another_path(place.root):
+        if found := _under_another_path(place):
             return found
         if made := _made(str(place.root), slug if number == 1 else f"{slug}-{number}", name[:200]):
             return _marked(made, place.root, principal)
@@ -184,17 +184,23 @@ def _known(place: Place, principal: Principal) -> Project | None:
     return None
 
 
-def _under_another_path(root: Path) -> Project | None:
-    """Return the project whose folder this is, under another mount or spelling, and note that path too."""
+def _under_another_path(place: Place) -> Project | None:
+    """Return the project whose repository this is, under another mount, spelling or tree, and note that path too."""
     for project in Project.objects.exclude(root_path=""):
+        there = Path(project.root_path)
         with suppress(OSError):
-            if root.samefile(project.root_path):
-                with taking_folders():
-                    owner = Project.objects.filter(_at([str(root)])).first()
-                    if owner is None:
-                        ProjectPath.objects.create(project=project, path=str(root))
-                return owner or project
+            if place.repository.samefile(repository_of(there) or there):
+                return _noted(project, str(place.repository))
     return None
+
+
+def _noted(project: Project, path: str) -> Project:
+    """Note a further path of a project, and return the project that has it: another may have been faster."""
+    with taking_folders():
+        owner = Project.objects.filter(_at([path])).first()
+        if owner is None:
+            ProjectPath.objects.create(project=project, path=path)
+    return owner or project
 
 
 def _is_same(project: Project, at: Path, mark: Mark) -> bool:

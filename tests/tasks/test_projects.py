@@ -147,6 +147,48 @@ def test_worktrees_of_a_bare_repository_share_a_board(shop: Path, bare: str) -> 
     assert found(top / "one") == found(top / "two") != found(shop)
 
 
+def _elsewhere(top: Path) -> Path:
+    """Make a repository that is kept apart from its working tree."""
+    (top / "store").mkdir()
+    git(top, "init", "--separate-git-dir", "store/shop.git", "kept")
+    return top / "kept"
+
+
+def _linked(top: Path) -> Path:
+    """Make one whose `.git` is a link, as the `repo` tool does."""
+    git(top, "init", "kept")
+    (top / "store").mkdir()
+    (top / "kept" / ".git").rename(top / "store" / "shop.git")
+    (top / "kept" / ".git").symlink_to("../store/shop.git")
+    return top / "kept"
+
+
+def _submodule(top: Path) -> Path:
+    git(top / "shop", "-c", "protocol.file.allow=always", "submodule", "add", str(top / "shop"), "sub")
+    return top / "shop" / "sub"
+
+
+@pytest.mark.parametrize("is_worktree_first", [False, True])
+@pytest.mark.parametrize("make", [_elsewhere, _linked, _submodule])
+def test_a_worktree_of_a_repository_that_is_kept_elsewhere_is_on_its_board(
+    shop: Path, make: Callable[[Path], Path], is_worktree_first: bool
+) -> None:
+    main, worktree = make(shop.parent), shop.parent / "wt"
+    git(main, "commit", "--allow-empty", "-m", "Begin")
+    git(main, "worktree", "add", str(worktree))
+    (worktree / "sub").mkdir()
+    folders = [main, worktree, worktree / "sub"]
+    assert len({found(each) for each in (reversed(folders) if is_worktree_first else folders)}) == 1
+    assert found(worktree.rename(shop.parent / "moved")) == found(main) != found(shop)
+
+
+def test_a_copy_of_a_worktree_is_a_project_of_its_own_like_any_copy(shop: Path) -> None:
+    git(shop, "worktree", "add", "../wt")
+    board = found(shop.parent / "wt")
+    shutil.copytree(shop.parent / "wt", shop.parent / "copy")
+    assert found(shop.parent / "copy") != board == found(shop.parent / "wt")
+
+
 def test_a_worktree_that_was_moved_by_hand_is_still_its_repositorys(shop: Path) -> None:
     git(shop, "worktree", "add", "../wt")
     board = found(shop)
