@@ -126,7 +126,7 @@ def _tree_at(top: Path) -> tuple[Path, Path] | None:
     git = Path(os.path.realpath(pointer))
     if made_from := _worktrees_repository(top, git):
         return made_from, made_from
-    return top, _repository(git) if _is_free(git) else top
+    return top, _kept_in(git) or top
 
 
 def _worktrees_repository(top: Path, git: Path) -> Path | None:
@@ -150,11 +150,18 @@ def _repository(common: Path) -> Path:
     return common.parent if common.name.startswith(".") else common
 
 
-def _is_free(git: Path) -> bool:
-    """Whether Git's folder lies in no working tree of its own and is whole, so that a tree elsewhere may be its."""
+def _kept_in(git: Path) -> Path | None:
+    """Return the repository of a tree that is no worktree by where its `.git` leads; None where that is another's.
+
+    A worktree still names the repository that it was made from, until `git worktree repair`, after that was renamed.
+    """
     with suppress(OSError):
-        return _repository(git) == git and _has_head(git) and not (git / "commondir").exists()
-    return False
+        if git.parent.name == "worktrees" and not git.exists():
+            was = _repository(git.parent.parent)
+            return None if was.exists() else was
+        if _repository(git) == git and _has_head(git) and not (git / "commondir").exists():
+            return git
+    return None
 
 
 def _has_head(git: Path) -> bool:

@@ -169,19 +169,35 @@ def _at(paths: list[str]) -> Q:
 
 
 def _known(place: Place, principal: Principal) -> Project | None:
-    """Return the project that the nearest folder belongs to: the one whose mark it has, or that knows its path."""
+    """Return the project that the nearest folder belongs to; one that nobody has used yields to the next."""
     marks = {each: mark_in(each) for each in place.folders}
     ids = [mark.id for mark in marks.values() if mark]
     paths = [str(each) for each in place.folders]
     found = list(Project.objects.filter(_at(paths) | Q(mark__in=ids)).distinct().prefetch_related("paths"))
-    for each, mark in marks.items():
-        for project in found:
-            if mark and mark.id == project.mark and _is_same(project, each, mark):
-                return _moved(project, each, principal)
-        for project in found:
-            if str(each) in (project.root_path, *(known.path for known in project.paths.all())):
-                return project if project.mark else _marked(project, each, principal)
+    owners = {each: owner for each, mark in marks.items() if (owner := _owner(found, each, mark))}
+    for number, (each, project) in enumerate(owners.items(), start=1):
+        if number == len(owners) or not _is_unused(project):
+            mark = marks[each]
+            is_marked = mark is not None and mark.id == project.mark
+            return _moved(project, each, principal) if is_marked else _marked(project, each, principal)
     return None
+
+
+def _owner(found: list[Project], at: Path, mark: Mark | None) -> Project | None:
+    """Return the project whose mark a folder has, or that knows its path."""
+    for project in found:
+        if mark and mark.id == project.mark and _is_same(project, at, mark):
+            return project
+    for project in found:
+        if str(at) in (project.root_path, *(known.path for known in project.paths.all())):
+            return project
+    return None
+
+
+def _is_unused(project: Project) -> bool:
+    """Whether a project was made by a visit, as of a worktree whose repository was missing, and nothing came of it."""
+    set_up = project.events.filter(verb__in=(Verb.CREATE_PROJECT, Verb.EDIT_PROJECT)).exclude(actor_kind="system")
+    return not project.tasks.exists() and not set_up.exists()
 
 
 def _under_another_path(place: Place) -> Project | None:
@@ -244,7 +260,7 @@ def _has_mark(project: Project) -> bool:
 
 def _marked(project: Project, at: Path, principal: Principal) -> Project:
     """Remember the mark of a project's folder. Only a local assistant leaves one: tokens may name any folder."""
-    if principal.token_id or Scope.WRITE not in principal.scopes or project.root_path != str(at):
+    if project.mark or principal.token_id or Scope.WRITE not in principal.scopes or project.root_path != str(at):
         return project
     found = mark_in(at)
     is_ours = found is not None and not Project.objects.filter(mark=found.id).exists()

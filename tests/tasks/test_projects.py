@@ -14,8 +14,11 @@ from django.conf import settings
 
 from orchestrator_site.kernel.errors import Forbidden, Invalid
 from orchestrator_site.kernel.identity import Principal, Scope
+from tasks.identity.actor import Actor
 from tasks.models import Event, Project, ProjectPath
+from tasks.services.edit_project import create_project
 from tasks.services.projects import CLIENT_VARIABLES, find_folder, find_root, project_at
+from tests.factories import make_task
 
 
 def git(folder: Path, *command: str) -> None:
@@ -180,6 +183,35 @@ def test_a_worktree_of_a_repository_that_is_kept_elsewhere_is_on_its_board(
     folders = [main, worktree, worktree / "sub"]
     assert len({found(each) for each in (reversed(folders) if is_worktree_first else folders)}) == 1
     assert found(worktree.rename(shop.parent / "moved")) == found(main) != found(shop)
+
+
+@pytest.mark.parametrize("visits", [["wt", "renamed"], ["renamed", "wt"]])
+def test_a_worktree_is_on_the_board_of_its_repository_after_that_was_renamed(shop: Path, visits: list[str]) -> None:
+    board, worktree = found(shop), shop.parent / "wt"
+    make_task(board)
+    git(shop, "worktree", "add", "../wt")
+    renamed = shop.rename(shop.parent / "renamed")
+    met = {name: found(shop.parent / name) for name in visits}
+    git(renamed, "worktree", "repair", str(worktree))
+    assert found(worktree) == met["renamed"] == board
+    assert (met["wt"] == board) is (visits[0] == "wt")
+
+
+def test_a_board_in_a_worktree_that_has_tasks_or_that_a_person_made_is_kept(shop: Path) -> None:
+    make_task(found(shop))
+    ada = Actor(kind="person", name="ada")
+    for name in ("used", "made"):
+        git(shop, "worktree", "add", f"../{name}")
+    used = Project.objects.create(name="used", slug="used", root_path=str(shop.parent / "used"))
+    made = create_project(actor=ada, name="made", root_path=str(shop.parent / "made"))
+    make_task(used)
+    assert (found(shop.parent / "used"), found(shop.parent / "made")) == (used, made)
+
+
+def test_a_worktree_of_a_repository_in_the_place_of_its_own_is_not_on_that_ones_board(shop: Path) -> None:
+    git(shop, "worktree", "add", "../wt")
+    shop.rename(shop.parent / "renamed")
+    assert found(make_repository(shop)) != found(shop.parent / "wt")
 
 
 def test_a_copy_of_a_worktree_is_a_project_of_its_own_like_any_copy(shop: Path) -> None:
