@@ -259,10 +259,17 @@ def _has_mark(project: Project) -> bool:
 
 
 def _marked(project: Project, at: Path, principal: Principal) -> Project:
-    """Remember the mark of a project's folder. Only a local assistant leaves one: tokens may name any folder."""
-    if project.mark or principal.token_id or Scope.WRITE not in principal.scopes or project.root_path != str(at):
+    """Remember the mark of a project's folder, or leave it again where it has gone, as after `git clean -fdx`.
+
+    Only a local assistant leaves one: tokens may name any folder.
+    """
+    if principal.token_id or Scope.WRITE not in principal.scopes or project.root_path != str(at):
         return project
     found = mark_in(at)
+    if project.mark:
+        if found is None:
+            leave_mark(at, project.mark)
+        return project
     is_ours = found is not None and not Project.objects.filter(mark=found.id).exists()
     project.mark = found.id if found and is_ours else new_mark()
     # Of two processes one has its way. It fails where both have found the same mark in two folders.

@@ -396,6 +396,15 @@ def test_the_mark_is_hidden_from_git(shop: Path) -> None:
     assert seen.stdout == b""
 
 
+def test_a_project_is_found_again_after_its_folder_was_cleaned_and_renamed(shop: Path) -> None:
+    board = found(shop)
+    mark = Project.objects.get().mark
+    git(shop, "clean", "-fdx")
+    assert found(shop) == board
+    assert Project.objects.get().mark == mark
+    assert found(shop.rename(shop.parent / "renamed")) == board
+
+
 @pytest.mark.parametrize("put", [os.mkfifo, _loop, _text, lambda path: path.symlink_to("../elsewhere")])
 @pytest.mark.parametrize("name", [".task_orchestrator", ".task_orchestrator/local", ".task_orchestrator/local/project"])
 @pytest.mark.timeout(20)
