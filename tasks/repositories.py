@@ -21,6 +21,20 @@ _MARK = re.compile(rb"([0-9a-f]{32})\n")
 _MARK_PLACE = (".task_orchestrator", "local")
 _MARK_FILE = "project"
 
+# Folders of unrelated things, besides the home folder and those above it: in these each folder may be a project …
+_SHARED = (
+    "/home", "/Users", "/var/home", "/mnt", "/media", "/run/media", "/Volumes", "/opt", "/srv", "/usr/src", "/var/www",
+    "/tmp", "/var/tmp", "/private/tmp", "/dev/shm",  # noqa: S108  nothing is written there
+)  # fmt: skip
+# … and in these, which hold the files of a system or of a desktop, none is.
+_CLOSED = (
+    "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/nix", "/proc", "/run", "/sbin", "/snap", "/sys", "/usr",
+    "/var", "/Applications", "/Library", "/System", "/private",
+)  # fmt: skip
+_CLOSED_IN_HOME = ("Library", "AppData")
+_SHARED_VARIABLES = ("TMPDIR", "TEMP", "TMP")
+_CLOSED_VARIABLES = ("SystemRoot", "ProgramFiles", "ProgramFiles(x86)", "ProgramData")
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -41,14 +55,19 @@ class Place:
 
 
 def place_of(folder: Path) -> Place:
+    return _in_repository(folder) or Place((folder,), folder, folder)
+
+
+def _in_repository(folder: Path) -> Place | None:
+    """Return the place of a folder in a repository; that of the home folder, for dotfiles, or of `/` does not count."""
     passed: list[Path] = []
     for each in _up_to_ceilings(folder):
         passed.append(each)
-        if is_unfit(each):
-            break
+        if each in (_home(), each.parent):
+            return None
         if found := _tree_at(each):
             return Place(tuple(passed), *found)
-    return Place((folder,), folder, folder)
+    return None
 
 
 def repository_of(top: Path) -> Path | None:
@@ -58,9 +77,30 @@ def repository_of(top: Path) -> Path | None:
 
 
 def is_unfit(folder: Path) -> bool:
-    """Whether a folder is too wide for one project: the home folder, where dotfiles may have a repository, or above."""
-    home = Path(os.path.realpath(os.path.expanduser("~")))  # noqa: PTH111  Path's fails for an account without a home
-    return folder == folder.parent or folder in (home, *home.parents)
+    """Whether a folder is too wide for one project, or the system's; a repository is a project wherever it lies."""
+    return _is_common(folder) and _in_repository(folder) is None
+
+
+def _is_common(folder: Path) -> bool:
+    """Whether a folder is the home folder, or above it, or not for projects by the nearest one in the tables."""
+    home = _home()
+    if folder == folder.parent or folder in home.parents:
+        return True
+    shared, closed = {home, *_named(_SHARED, _SHARED_VARIABLES)}, _named(_CLOSED, _CLOSED_VARIABLES)
+    for each in (folder, *folder.parents):
+        if each in shared:
+            return each == folder
+        if each in closed or (each.parent == home and (each.name.startswith(".") or each.name in _CLOSED_IN_HOME)):
+            return True
+    return False
+
+
+def _named(paths: tuple[str, ...], variables: tuple[str, ...]) -> set[Path]:
+    return {Path(os.path.realpath(each)) for each in (*paths, *map(os.environ.get, variables)) if each}
+
+
+def _home() -> Path:
+    return Path(os.path.realpath(os.path.expanduser("~")))  # noqa: PTH111  Path's fails for an account without a home
 
 
 @dataclass(frozen=True, slots=True)

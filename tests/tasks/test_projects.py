@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from orchestrator_site.kernel.errors import Forbidden, Invalid
 from orchestrator_site.kernel.identity import Principal, Scope
 from tasks.identity.actor import Actor
 from tasks.models import Event, Project, ProjectPath
+from tasks.repositories import is_unfit
 from tasks.services.edit_project import create_project
 from tasks.services.projects import CLIENT_VARIABLES, find_folder, find_root, project_at
 from tests.factories import make_task
@@ -466,6 +468,49 @@ def test_the_home_folder_and_those_above_are_no_projects(home: Path, place: str)
         with pytest.raises(Invalid) as raised:
             find_folder(explicit=explicit, environ=environ, working_directory=str(folder))
         assert raised.value.hint == "name_project"
+
+
+SYSTEM = ["/var", "/usr", "/usr/bin", "/etc", "/mnt", "/var/tmp", "/dev/shm", "/opt"]
+DESKTOP = [".cache", ".config/Claude", "AppData/Local/Programs", "Library/Application Support/Claude"]
+
+
+@pytest.mark.parametrize("place", [*SYSTEM, *DESKTOP])
+def test_the_folders_of_a_system_and_its_desktop_are_no_projects(home: Path, place: str) -> None:
+    folder = home / place
+    folder.mkdir(parents=True, exist_ok=True) if place in DESKTOP else None
+    for explicit, environ in ((None, {}), (str(folder), {}), (None, {"ORCHESTRATOR_PROJECT_DIR": str(folder)})):
+        with pytest.raises(Invalid) as raised:
+            find_folder(explicit=explicit, environ=environ, working_directory=str(folder))
+        assert raised.value.hint == "name_project"
+    assert found(home / "notes", CLAUDE_PROJECT_DIR=str(folder)).root_path == str(home / "notes")
+
+
+@pytest.mark.parametrize("place", ["/usr/src/app", "/mnt/disk", "/opt/shop", "/srv/shop", "/var/www/shop", "/app"])
+def test_a_folder_where_systems_have_room_for_projects_may_be_one(place: str) -> None:
+    assert not is_unfit(Path(os.path.realpath(place)))
+
+
+def test_the_temporary_folder_is_no_project_but_those_in_it_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/nonexistent/ada")
+    assert (is_unfit(Path(os.path.realpath(tempfile.gettempdir()))), is_unfit(tmp_path)) == (True, False)
+
+
+@pytest.mark.parametrize("name", ["SystemRoot", "ProgramFiles"])
+def test_the_system_folders_of_windows_are_no_projects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, str(tmp_path))
+    assert is_unfit(tmp_path) and is_unfit(tmp_path / "System32")
+
+
+@pytest.mark.parametrize("place", [".config/editor", "Library/shop", ".."])
+def test_a_repository_is_a_project_wherever_it_lies(home: Path, place: str) -> None:
+    folder = make_repository((home / place).resolve())
+    (folder / "src").mkdir()
+    assert found(folder) == found(folder / "src") == found(home, CLAUDE_PROJECT_DIR=str(folder))
+    assert Project.objects.get().root_path == str(folder)
 
 
 def test_a_variable_of_a_client_that_names_the_home_folder_is_passed_over(home: Path) -> None:
