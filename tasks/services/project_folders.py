@@ -1,4 +1,7 @@
-"""The folders of a project, as a person sets them: the one with its files, and further ones."""
+"""The folders of a project, as a person sets them: the one with its files, and further ones.
+
+A person may name any, such as a home folder that is the project in a container; none is too wide here.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from django.db.models import Q
 
 from orchestrator_site.kernel.errors import Conflict, invalid
 from tasks.models import Project, ProjectPath
-from tasks.repositories import is_unfit, mark_in
+from tasks.repositories import mark_in
 from tasks.services.projects import folder
 
 PATHS_LIMIT = 50
@@ -28,9 +31,8 @@ def resolved(columns: dict[str, Any], *, kept: Iterable[str] = ()) -> dict[str, 
 
     def found(path: str, at: str) -> str:
         here = folder(path)
-        if path not in kept and (here is None or is_unfit(here)):
-            why = "is too wide for one project" if here else "must be the absolute path of a folder on the server"
-            problems.append({"at": at, "problem": why})
+        if path not in kept and here is None:
+            problems.append({"at": at, "problem": "must be the absolute path of a folder on the server"})
         return str(here or path)
 
     if root := columns.get("root_path"):

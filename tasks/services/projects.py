@@ -36,18 +36,18 @@ def find_folder(*, explicit: str | None, environ: Mapping[str, str], working_dir
     """Return the folder that a project is found by: from the argument, our variable, the clients' variables, or the
     working directory; but not this product's own folder by accident.
 
-    Raises Invalid where a named folder does not exist or is too wide for a project, or none can be determined.
+    Raises Invalid where a named folder does not exist, the one found is too wide for a project, or there is none.
     """
     if explicit is not None:
-        return _fit(_named(explicit, "project_dir"))
+        return _fit(_named(explicit, "project_dir"), "project_dir")
     if environ.get(OWN_VARIABLE):
-        return _fit(_named(environ[OWN_VARIABLE], OWN_VARIABLE))
+        return _fit(_named(environ[OWN_VARIABLE], OWN_VARIABLE), OWN_VARIABLE)
     for name in CLIENT_VARIABLES:
         if (found := folder(environ.get(name, ""))) and _is_fit(found):
             return found
     here = folder(working_directory)
-    if here and _is_fit(here) and not here.is_relative_to(settings.BASE_DIR):
-        return here
+    if here and not here.is_relative_to(settings.BASE_DIR):
+        return _fit(here, "The working directory")
     raise Invalid("Cannot determine the project's folder from this connection.", hint=Hint.NAME_PROJECT)
 
 
@@ -147,11 +147,13 @@ def _is_fit(found: Path) -> bool:
     return not is_unfit(found) or Project.objects.filter(_at([str(found)])).exists()
 
 
-def _fit(found: Path) -> Path:
+def _fit(found: Path, source: str) -> Path:
     if _is_fit(found):
         return found
     raise Invalid(
-        "The home folder, and any folder above it, is too wide for one project: unrelated jobs would share its board.",
+        f"{source}: the home folder, those above it and the system's are too wide for one project: unrelated jobs "
+        "would share its board.",
+        next="If it is a project, a person gives it to one: manage.py project SLUG --add DIR, or in its settings.",
         hint=Hint.NAME_PROJECT,
     )
 

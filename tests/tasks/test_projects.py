@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 
 from orchestrator_site.kernel.errors import Forbidden, Invalid
 from orchestrator_site.kernel.identity import Principal, Scope
@@ -535,6 +536,25 @@ def test_an_account_without_a_home_has_projects(home: Path, monkeypatch: pytest.
 def test_a_home_folder_that_is_a_project_already_is_found(home: Path) -> None:
     board = project_at(home)
     assert found(home) == board
+
+
+def test_whoever_is_refused_a_folder_learns_why_and_what_a_person_can_do(home: Path) -> None:
+    messages = {}
+    for source in ("project_dir", "ORCHESTRATOR_PROJECT_DIR", "The working directory"):
+        explicit, environ = (str(home) if source == "project_dir" else None), {source: str(home)}
+        with pytest.raises(Invalid) as raised:
+            find_folder(explicit=explicit, environ=environ, working_directory=str(home))
+        messages[source] = raised.value
+    assert all(error.message.startswith(source) for source, error in messages.items())
+    assert all("manage.py project" in error.next for error in messages.values())
+
+
+@pytest.mark.parametrize("option", ["--folder", "--add"])
+def test_a_person_may_give_a_project_the_home_folder_as_in_a_container(home: Path, option: str) -> None:
+    board = Project.objects.create(name="app", slug="app")
+    call_command("project", "app", option, str(home))
+    assert found(home) == board
+    assert project_at(find_folder(explicit=str(home), environ={}, working_directory="")) == board
 
 
 def test_two_processes_that_meet_a_new_folder_make_one_project(fresh_home: Path, tmp_path: Path) -> None:
