@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 from pathlib import Path
 from typing import Any
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+from django.db.models.options import Options
 
 import artifacts.tools.deliver
 import tasks.tools  # noqa: F401 -- registers the tools
@@ -17,6 +20,10 @@ from tasks.services.caller import Caller
 
 _serial = itertools.count(1)
 assert artifacts.tools
+_TABLES = [
+    model._meta
+    for model in (Project, Task, Dependency, Event, IdempotencyKey, Artifact, ArtifactVersion, Content, Upload)
+]
 
 
 class Assistant:
@@ -70,5 +77,11 @@ def completion(task_id: str) -> dict[str, Any]:
 
 def everything() -> str:
     """What the tools may change, as one text to compare: a refused call leaves it as it was."""
-    models = (Project, Task, Dependency, Event, IdempotencyKey, Artifact, ArtifactVersion, Content, Upload)
-    return json.dumps([list(model.objects.order_by("pk").values()) for model in models], default=str)
+    with connection.cursor() as cursor:
+        return repr([_rows(cursor, table) for table in _TABLES])
+
+
+def _rows(cursor: CursorWrapper, table: Options[Any]) -> list[tuple[Any, ...]]:
+    """Read all of a table, in a tenth of the time that a queryset takes."""
+    cursor.execute(f'SELECT * FROM "{table.db_table}" ORDER BY "{table.pk.column}"')
+    return cursor.fetchall()
