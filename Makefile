@@ -64,9 +64,10 @@ link: $(VENV)/run.stamp
 
 setup: $(VENV)/dev.stamp
 
+# The tests of a file run in one process, where they share the servers that they talk to.
 test: $(VENV)/dev.stamp
 	@$(if $(BROWSER),echo "chromium not found: browser tests left out (install chromium to run them)")
-	$(BIN)/python -m pytest -n auto --durations=10 $(COVER) \
+	$(BIN)/python -m pytest -n auto --dist loadfile --durations=10 $(COVER) \
 		-m "not storm and not conformance and not clients and not schema $(BROWSER)" $(TESTS)
 
 test-all: test test-storms
