@@ -71,6 +71,15 @@ def fault_at(folder: Path, file: Path | None = None, *, keep_free: int = FULL_BE
         return Fault.BROKEN
 
 
+def file_identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from another one that takes its place, while it is open; None where none is there."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - twice as fast, and asked before each transaction
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file aside and rename it into place: readers see the old content or the new. Raises OSError."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")

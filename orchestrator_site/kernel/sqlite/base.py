@@ -1,13 +1,18 @@
-"""Note each commit; rewrite the placeholders of each SQL text once, which Django does for every statement."""
+"""Follow the file, note each commit, and rewrite placeholders once per SQL text; Django does it for every statement."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from django.db.backends.sqlite3 import base
 
 from orchestrator_site.kernel.commits import note_commit
+from orchestrator_site.kernel.files import file_identity
+
+_had: set[str] = set()
+"""The files that this process had open. One that has gone is not made again: it may be put back."""
 
 
 @lru_cache(maxsize=1000)
@@ -23,6 +28,30 @@ class Cursor(base.SQLiteCursorWrapper):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    _file: tuple[int, int] | None = None
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params = super().get_connection_params()
+        if (name := str(params["database"])) in _had:
+            params["database"] = f"{Path(name).absolute().as_uri()}?mode=rw"
+        return params
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        name = str(self.settings_dict["NAME"])
+        before = file_identity(name)  # if it is replaced now, the next cursor knows
+        connection = super().get_new_connection(conn_params)
+        self._file = before or file_identity(name)
+        if self._file is not None:
+            _had.add(name)
+        return connection
+
+    def cursor(self) -> Any:
+        """Leave a file that was deleted or replaced: what is written there would be lost."""
+        is_free = self.connection is not None and not self.in_atomic_block
+        if is_free and file_identity(str(self.settings_dict["NAME"])) != self._file:
+            self.close()
+        return super().cursor()
+
     def create_cursor(self, name: Any = None) -> Any:
         return self.connection.cursor(factory=Cursor)
 

@@ -18,8 +18,11 @@ from orchestrator_site.kernel.processes import hide_root
 from orchestrator_site.mcp.stdio.framing import MISCONFIGURED, claim_standard_streams, log
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mcp.server.mcpserver import Context
 
+    from orchestrator_site.kernel.identity import Principal
     from orchestrator_site.mcp.server import CallerFor
 
 logger = logging.getLogger(__name__)
@@ -64,6 +67,7 @@ class _Worker:
         import django
 
         django.setup()
+        from orchestrator_site.accounts.owner import local_principal
         from orchestrator_site.mcp.server import build_server
         from orchestrator_site.mcp.stdio.transport import PipeTransport
 
@@ -72,11 +76,13 @@ class _Worker:
         self._timers: list[Timer] = []
         self._schema = _Schema()
         self._transport = PipeTransport(*wire_fds, has_proxy=bool(given_id), when_ending=self._limit_the_end)
-        caller_for = _pipe_caller(self._connection_id)
+        self._principal = cache(local_principal)
+        caller_for = _pipe_caller(self._connection_id, self._principal)
         self._bridge = build_server(caller_for=caller_for, toolsets=toolsets, before_call=self._before_call)
 
     def _before_call(self, request_id: int | str) -> None:
-        self._schema.ensure()
+        if self._schema.ensure():
+            self._principal.cache_clear()
         self._transport.give_receipt(request_id)
 
     def run(self) -> int:
@@ -139,12 +145,21 @@ class _Schema:
     def __init__(self) -> None:
         self._lock = Lock()
         self._is_ready = False
+        self._file: tuple[int, int] | None = None
 
-    def ensure(self) -> None:
-        """Return once the schema is up to date. Raises OrchestratorError; the next call tries again."""
+    def ensure(self) -> bool:
+        """Return once the schema is up to date, and whether the database may be another one than before.
+
+        Raises OrchestratorError; the next call tries again.
+        """
+        from django.db import connection
+
+        from orchestrator_site.kernel.files import file_identity
+
         with self._lock:
-            if self._is_ready:
-                return
+            file = file_identity(str(connection.settings_dict["NAME"]))  # None on PostgreSQL
+            if self._is_ready and file == self._file:
+                return False
             from maintenance.upgrades.ensure_schema import ensure_schema
             from orchestrator_site.kernel.db_errors import db_errors_mapped
             from orchestrator_site.kernel.files import disk_fault
@@ -155,7 +170,8 @@ class _Schema:
             except OSError as problem:
                 logger.exception("The database could not be migrated.")
                 raise disk_fault("The database could not be migrated", problem) from problem
-            self._is_ready = True
+            self._is_ready, self._file = True, file
+            return True
 
     def try_early(self) -> None:
         """Start early; a later call reports what went wrong."""
@@ -167,17 +183,15 @@ class _Schema:
             logger.warning("%s", error)
 
 
-def _pipe_caller(connection_id: str) -> CallerFor:
+def _pipe_caller(connection_id: str, principal: Callable[[], Principal]) -> CallerFor:
     """Return what makes the caller of a request: the person whose account runs this process.
 
     A pipe needs no token, since whoever can start this process can also read the database.
     """
-    from orchestrator_site.accounts.owner import local_principal
     from tasks.services.caller import Caller
 
     environ = {name: os.environ[name] for name in CLIENT_VARIABLES if os.environ.get(name)}
     directory = os.environ.pop("ORCHESTRATOR_CLIENT_DIRECTORY", "")
-    principal = cache(local_principal)
 
     def caller_for(context: Context[Any, Any]) -> Caller:
         caller = Caller(principal(), connection_id=connection_id, environ=environ, working_directory=directory)
