@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+
+SLACK = timedelta(minutes=1)
+"""How far clocks are corrected; a link that was made later than that was made before the clock was set back."""
 
 
 class SignInLink(models.Model):
@@ -29,7 +32,7 @@ class SignInLink(models.Model):
         return f"sign-in link of {self.user.get_username()}, {self.created_at:%Y-%m-%d %H:%M}"
 
     def is_usable(self, now: datetime) -> bool:
-        return self.used_at is None and now < self.expires_at
+        return self.used_at is None and self.created_at - SLACK <= now < self.expires_at
 
 
 class AccessToken(models.Model):

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
-from orchestrator_site.models import SignInLink
+from orchestrator_site.models import SLACK, SignInLink
 from orchestrator_site.tokens.service import digest_of
 
 LIFETIME = timedelta(minutes=15)
@@ -41,7 +41,7 @@ def use_link(token: str) -> User | None:
     # A conditional UPDATE without a join, so that one of two simultaneous requests wins: PostgreSQL would not evaluate
     # the subquery of a join again after it has waited for the row.
     links = SignInLink.objects.filter(digest=digest_of(token))
-    if not links.filter(used_at__isnull=True, expires_at__gt=now).update(used_at=now):
+    if not links.filter(used_at__isnull=True, created_at__lte=now + SLACK, expires_at__gt=now).update(used_at=now):
         return None
     user = links.select_related("user").get().user
     return user if user.is_active else None

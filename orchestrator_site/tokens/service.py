@@ -116,7 +116,7 @@ def principal_of(secret: str) -> Principal | None:
     token = AccessToken.objects.select_related("owner").filter(digest=digest_of(secret)).first()
     if token is None or not token.is_usable(now) or not token.owner.is_active:
         return None
-    if token.last_used_at is None or now - token.last_used_at >= USED_EVERY:
+    if token.last_used_at is None or abs(now - token.last_used_at) >= USED_EVERY:
         AccessToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return Principal(
         name=str(token),

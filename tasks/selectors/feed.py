@@ -91,7 +91,7 @@ def settled(newest: Sequence[tuple[int, datetime]], now: datetime) -> int:
     """
     last = newest[0][0] if newest else 0
     for (event_id, created_at), (earlier, _) in pairwise(newest):
-        if created_at < now - UNSETTLED:
+        if abs(now - created_at) > UNSETTLED:  # ahead of now, it is from before the clock was set back
             break
         if event_id - earlier > 1:
             last = earlier

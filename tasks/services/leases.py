@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from orchestrator_site.kernel.commits import unchanged
@@ -22,11 +23,12 @@ from tasks.identity.actor import Actor
 from tasks.models import Project, Session, Task
 from tasks.services import rollup, transitions
 
-_is_over = Compiled(
-    lambda project, now: (
-        Task.objects.filter(project=project).on_board().lease_over(now).order_by().values_list("pk")[:1]
+_is_any_due = Compiled(
+    lambda project, now, latest: (
+        Task.objects.filter(Q(lease_expires_at__lte=now) | Q(lease_expires_at__gt=latest), project=project)
+        .on_board().leaves().filter(status=Status.ACTIVE).order_by().values_list("pk")[:1]
     )
-)
+)  # fmt: skip
 
 HOLDER_SHOWN = 4
 SWEEP_LIMIT = 100  # expired leases that one sweep frees, so that no claim waits long for it
@@ -108,12 +110,18 @@ def free(task: Task, *, actor: Actor, why: str) -> Task:
 
 
 def free_run_out(*, project: Project) -> list[Task]:
-    """Give back the tasks whose lease expired or whose session ended, and return them."""
+    """Give back the tasks whose lease expired or whose session ended, and return them.
+
+    No lease ends later than one that begins now, or the clock was set back: it is shortened.
+    """
     now, system = timezone.now(), Actor.system()
-    if not _is_over(project=project, now=now):
+    latest = now + duration(project)
+    if not _is_any_due(project=project, now=now, latest=latest):
         return []
     with transaction.atomic():
-        candidates = Task.objects.filter(project=project).on_board().lease_over(now)
+        tasks = Task.objects.filter(project=project).on_board()
+        tasks.filter(status=Status.ACTIVE, lease_expires_at__gt=latest).update(lease_expires_at=latest)
+        candidates = tasks.lease_over(now)
         rows = candidates.select_related("lease_session", "project").select_for_update(of=("self",), skip_locked=True)
         freed = list(rows[:SWEEP_LIMIT])
         for task in freed:

@@ -90,9 +90,12 @@ def by_handle(public_id: str, principal: Principal) -> Session:
 
 
 def touch(session: Session) -> None:
-    """Record that a session is alive and renew its leases, where that was not done just before."""
+    """Record that a session is alive and renew its leases, where that was not done just before.
+
+    A time that is far ahead is from before the clock was set back.
+    """
     now = timezone.now()
-    if now - session.last_seen_at < min(TOUCH_EVERY, leases.duration(session.project) / 10):
+    if abs(now - session.last_seen_at) < min(TOUCH_EVERY, leases.duration(session.project) / 10):
         return
     with transaction.atomic():
         Session.objects.filter(pk=session.pk, ended_at__isnull=True).update(last_seen_at=now)

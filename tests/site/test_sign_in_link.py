@@ -53,6 +53,13 @@ def test_a_link_expires_after_15_minutes(client: Client, owner: User) -> None:
     assert client.post(link).status_code == 410
 
 
+def test_a_link_does_not_live_longer_because_the_clock_was_set_back(client: Client, owner: User) -> None:
+    link, ahead = make_link(owner), timezone.now() + timedelta(hours=9)
+    SignInLink.objects.update(created_at=ahead, expires_at=ahead + timedelta(minutes=15))
+    assert client.get(link).status_code == 410
+    assert client.post(link).status_code == 410
+
+
 def test_a_link_of_an_inactive_user_is_gone(client: Client, owner: User) -> None:
     link = make_link(owner)
     User.objects.update(is_active=False)

@@ -198,6 +198,14 @@ def test_a_use_is_recorded_at_most_once_a_minute(
         assert AccessToken.objects.get().last_used_at == start + timedelta(seconds=noted)
 
 
+def test_a_use_is_recorded_after_the_clock_was_set_back(ada: User) -> None:
+    token, secret = create_token(owner=ada, name="laptop")
+    AccessToken.objects.update(last_used_at=timezone.now() + timedelta(hours=9))
+    assert principal_of(secret) is not None
+    token.refresh_from_db()
+    assert token.last_used_at and token.last_used_at <= timezone.now()
+
+
 def test_a_lookup_within_the_minute_takes_one_query_and_writes_nothing(
     ada: User, django_assert_num_queries: object
 ) -> None:

@@ -202,6 +202,7 @@ def row(event_id: int, age_seconds: float) -> tuple[int, datetime]:
         ([row(9, 0), row(8, 1), row(5, 2), row(4, 3), row(2, 4)], 2),
         ([row(9, 0), row(8, 6), row(5, 7)], 9),
         ([row(9, 6), row(5, 7)], 9),
+        ([row(9, 0), row(8, -9000), row(5, -9001)], 9),
     ],
 )
 def test_an_event_is_settled_once_no_lower_id_can_appear(newest: list[Any], last: int) -> None:
