@@ -137,7 +137,7 @@ class Command(PlainCommand):
             self._show(each)
         if self.options["yes"]:
             return True
-        if not sys.stdin.isatty():
+        if not _has_terminal():
             raise CommandError("No configuration file was written. Confirm with --yes.", returncode=NOT_CONFIRMED)
         if self._ask(f"{question}? [y/N] "):
             return True
@@ -146,7 +146,6 @@ class Command(PlainCommand):
 
     def _ask(self, question: str) -> bool:
         self.stdout.write(question, ending="")
-        self.stdout.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def _show(self, planned: service.PlannedChange) -> None:
@@ -188,7 +187,7 @@ class Command(PlainCommand):
         except Invalid as error:
             raise Invalid("Cannot determine the project folder.", next="Pass it with --project DIR.") from error
         has_roles = any((folder / ROLES_FILE.parent).glob("*.y*ml"))
-        asks = not self.options["yes"] and sys.stdin.isatty() and not has_roles
+        asks = not self.options["yes"] and _has_terminal() and not has_roles
         if self.options["roles"] or (asks and self._ask(f"Add a commented-out {ROLES_FILE} to {folder}? [y/N] ")):
             path = create_roles_file(folder)
             self.stdout.write(f"Written: {path}" if path else f"{folder / ROLES_FILE} already exists; it was kept.")
@@ -227,3 +226,7 @@ def _file_state(config_file: ConfigFile) -> str:
     if entry is None:
         return ""
     return "connected over stdio" if "command" in entry else "connected over HTTP"
+
+
+def _has_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()

@@ -58,4 +58,3 @@ class Command(PlainCommand):
         self.stdout.write(f"{finding.level:<8} {finding.area:<18} {masked(finding.what)}")
         if finding.next:
             self.stdout.write(f"{'':<8} {'':<18} → {masked(finding.next)}")
-        self.stdout.flush()

@@ -24,6 +24,7 @@ class Command(PlainCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the link alone on stdout, so that it can be piped."""
+        self.stdout.require()
         with command_errors():
             ensure_schema()
             user = user_named(options["user"])

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.owner import user_named
-from orchestrator_site.kernel.output import PlainCommand
+from orchestrator_site.kernel.output import NotPrinted, PlainCommand
 from orchestrator_site.kernel.times import relative_time
 from orchestrator_site.management.errors import command_errors
 from orchestrator_site.models import AccessToken
@@ -53,6 +53,7 @@ class Command(PlainCommand):
             verbs[options["verb"]](**options)
 
     def _create(self, *, name: str, scopes: str, project: str | None, expires: str, **options: Any) -> None:
+        self.stdout.require()
         token, secret = create_token(
             owner=user_named(options["user"]),
             name=name,
@@ -60,7 +61,11 @@ class Command(PlainCommand):
             project=find_project(project) if project is not None else None,
             expires_at=parse_expiry(expires),
         )
-        self.stdout.write(secret)
+        try:
+            self.stdout.write(secret)
+        except NotPrinted:  # now no one has it
+            revoke_token(token=token)
+            raise
         where = f"the project {token.project.slug}" if token.project else "every project"
         end = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "until it is revoked"
         self.stderr.write(f"{token.public_id} ({token}) may {', '.join(token.scopes)} in {where}, {end}.")

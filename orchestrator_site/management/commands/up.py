@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
 from contextlib import suppress
 from typing import Any
 
@@ -63,7 +62,6 @@ class Command(PlainCommand):
                 self._warn(options["host"])
                 self._prepare_and_serve(listener, max(0, options["workers"]))
         self.stderr.write("Stopped.")
-        sys.stderr.flush()
         os._exit(0)  # finalizing the interpreter costs 0.7 s of CPU, and there is nothing left to finalize
 
     def _prepare_and_serve(self, listener: socket.socket, workers: int) -> None:
@@ -89,4 +87,3 @@ class Command(PlainCommand):
 
     def _greet(self, greeting: str) -> None:
         self.stdout.write(greeting)
-        self.stdout.flush()  # whoever reads a pipe waits for it
