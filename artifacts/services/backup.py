@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
+from io import FileIO
+from itertools import chain
 from pathlib import Path
 
 from django.db import connection
 
+from artifacts.models import Content
 from artifacts.services.export import require_outside_home
 from artifacts.storage import staging
 from artifacts.storage.backends import content_store
-from artifacts.storage.base import place_of
+from artifacts.storage.base import Readable, place_of
 from orchestrator_site.kernel.errors import Conflict, Invalid
 from orchestrator_site.kernel.files import disk_fault, make_folder, sync_folder
 
 DATABASE = "orchestrator.sqlite3"
 _CHUNK = 1024 * 1024
+_PRIVATE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +40,50 @@ class Backup:
 def back_up(*, to: Path) -> Backup:
     """Copy the database, the content and open uploads into an empty folder, and read all of the copy again.
 
-    Raises Invalid on PostgreSQL and for a folder inside the data folder, Conflict for one that is not empty, and
-    ServerFault where the disk refuses.
+    Only this account can read the copy. Raises Invalid on PostgreSQL, without data, and for a folder that is inside
+    the data folder or cannot be written to, Conflict for one that is not empty, ServerFault for data that is not read.
     """
     if connection.vendor != "sqlite":
         raise Invalid(
             "Only SQLite is copied here.",
             next="Run pg_dump first, and copy the folder content of ORCHESTRATOR_HOME then.",
         )
+    _require_data()
     try:
         _require_empty(to)
         # What is removed from now on was copied before; what is new is too young to be removed.
-        _copy_content(to, [each.name for each in content_store().stored()])
-        _copy_staged(to, staging.names())
+        _copy_content(to, _stored())
+        _copy_staged(to)
         draft = to / f"{DATABASE}.partial"
         with closing(_snapshot(draft)) as copy:
             _copy_content(to, _names_in(copy))
-            _copy_staged(to, staging.names())
+            _copy_staged(to)
             _end_uploads_without_bytes(copy, to)
             found = _check(copy, to)
         draft.replace(to / DATABASE)
         sync_folder(to)
-    except OSError as error:
-        raise disk_fault("The backup cannot be written", error) from error
+    except (OSError, sqlite3.Error) as error:  # of the copy; those of the data are told apart where it is read
+        why = (isinstance(error, OSError) and error.strerror) or str(error)
+        what = f"The backup cannot be written to {to}: {why}."
+        raise Invalid(what, next="Free space there or make it writable, and name a new or empty folder.") from error
     return found
+
+
+def _require_data() -> None:
+    is_there = Path(connection.settings_dict["NAME"]).is_file()  # connecting would make one
+    if not is_there or Content._meta.db_table not in connection.introspection.table_names():
+        raise Invalid("There is no data to back up.", next="Check ORCHESTRATOR_HOME; the first start makes its data.")
+
+
+@contextmanager
+def _reading_data() -> Iterator[None]:
+    """Tell errors of the data folder from those of the copy; what has gone meanwhile is the caller's."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise disk_fault("The data cannot be read", error) from error
 
 
 def _require_empty(to: Path) -> None:
@@ -70,11 +95,17 @@ def _require_empty(to: Path) -> None:
 
 def _snapshot(file: Path) -> sqlite3.Connection:
     """Copy the database as it is at one time, while others write."""
+    file.touch(_PRIVATE, exist_ok=False)
     copy = sqlite3.connect(file, isolation_level=None)
     with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=20)) as source:
         source.backup(copy)
     copy.execute("PRAGMA journal_mode=DELETE")  # one file, that is synced when it is written
     return copy
+
+
+def _stored() -> list[str]:
+    with _reading_data():
+        return [each.name for each in content_store().stored()]
 
 
 def _names_in(copy: sqlite3.Connection) -> list[str]:
@@ -85,20 +116,36 @@ def _copy_content(to: Path, names: list[str]) -> None:
     for name in names:
         target = to / "content" / place_of(name)
         if not target.exists():
-            with suppress(FileNotFoundError), content_store().open(name) as source:  # checked at the end
-                _write(target, iter(lambda: source.read(_CHUNK), b""))
+            _copy(target, partial(content_store().open, name))
 
 
-def _copy_staged(to: Path, names: list[str]) -> None:
+def _copy_staged(to: Path) -> None:
+    with _reading_data():
+        names = staging.names()
     for name in names:
-        with suppress(FileNotFoundError), staging.path_of(name).open("rb") as source:
-            _write(to / "staging" / name, iter(lambda: source.read(_CHUNK), b""))
+        _copy(to / "staging" / name, partial(FileIO, staging.path_of(name)))
+
+
+def _copy(target: Path, open_source: Callable[[], AbstractContextManager[Readable]]) -> None:
+    """Copy a file, unless it has gone: what the database names is checked at the end."""
+    chunks = _chunks_of(open_source)
+    try:
+        first = next(chunks, b"")
+    except FileNotFoundError:
+        return
+    _write(target, chain([first], chunks))
+
+
+def _chunks_of(open_source: Callable[[], AbstractContextManager[Readable]]) -> Iterator[bytes]:
+    with _reading_data(), open_source() as source:
+        while chunk := source.read(_CHUNK):
+            yield chunk
 
 
 def _write(target: Path, chunks: Iterator[bytes]) -> None:
     make_folder(target.parent, 0o700)
     draft = target.with_name(f"{target.name}.partial")
-    with draft.open("wb") as handle:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), _PRIVATE), "wb") as handle:
         handle.writelines(chunks)
         handle.flush()
         os.fsync(handle.fileno())

@@ -102,10 +102,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path, mode: int = 0o777) -> None:
-    """Make a folder whose name, and those of the folders above it, survive a power cut. Raises OSError."""
+    """Make a folder, and those above it with the same mode, whose names survive a power cut. Raises OSError."""
     if folder.is_dir():
         return
-    make_folder(folder.parent)
+    make_folder(folder.parent, mode)
     folder.mkdir(mode, exist_ok=True)
     sync_folder(folder.parent)
 

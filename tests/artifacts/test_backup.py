@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from io import StringIO
 from pathlib import Path
 from threading import Event
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection, connections
@@ -21,7 +27,7 @@ from artifacts import storage
 from artifacts.services.backup import DATABASE, back_up
 from artifacts.services.verify import verify
 from artifacts.storage import staging
-from orchestrator_site.kernel.errors import Conflict, Invalid
+from orchestrator_site.kernel.errors import Conflict, Invalid, Unavailable
 from tests.assistants import Assistant
 from tests.factories import make_artifact, make_project, make_task
 
@@ -120,3 +126,72 @@ def test_verify_finds_a_damaged_database(monkeypatch: pytest.MonkeyPatch) -> Non
     )
     totals = verify(report=lambda finding: None)
     assert (totals.found, totals.harms) == ({"damaged database": 1}, 1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no modes")
+def test_only_its_owner_reads_the_copy_also_in_a_folder_of_others(tmp_path: Path) -> None:
+    make_artifact(make_task(make_project()), "large " * 20_000)
+    to = tmp_path / "copy"
+    to.mkdir(0o755)
+    back_up(to=to)
+    modes = {path.stat().st_mode & 0o777 for path in to.rglob("*") if path.is_file()}
+    assert (modes, {path.stat().st_mode & 0o777 for path in to.rglob("*") if path.is_dir()}) == ({0o600}, {0o700})
+
+
+@pytest.mark.parametrize("what", ["a file", "a link to nothing", "a link to itself", "below a file"])
+def test_a_folder_that_cannot_be_made_is_an_error_of_the_folder(tmp_path: Path, what: str) -> None:
+    to = tmp_path / "copy"
+    if what == "a link to itself":
+        to.symlink_to(to)
+    elif what == "a link to nothing":
+        to.symlink_to(tmp_path / "nowhere")
+    else:
+        to.touch()
+    to = to / "x" if what == "below a file" else to
+    with pytest.raises(Invalid) as refused:
+        back_up(to=to)
+    assert str(to) in refused.value.message
+
+
+@pytest.mark.parametrize("name", [DATABASE, "content"])
+def test_a_full_disk_of_the_copy_is_not_one_of_the_data(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_artifact(make_task(make_project()), "large " * 20_000)
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def refuse(path: Any) -> None:
+        if name == DATABASE or path != tmp_path / "copy":
+            raise full
+
+    monkeypatch.setattr("artifacts.services.backup.sync_folder", refuse)
+    with pytest.raises(Invalid):
+        back_up(to=tmp_path / "copy")
+
+
+def test_what_the_data_folder_refuses_is_told_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> list[str]:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(staging, "names", refuse)
+    with pytest.raises(Unavailable):
+        back_up(to=tmp_path / "copy")
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+def test_a_home_without_data_is_an_error_and_stays_as_it_is(tmp_path: Path, is_made: bool) -> None:
+    home = tmp_path / "elsewhere"
+    home.mkdir()
+    if is_made:
+        (home / DATABASE).touch()
+    done = subprocess.run(
+        [sys.executable, "manage.py", "backup", str(tmp_path / "copy")],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "ORCHESTRATOR_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "Traceback" in done.stderr, (tmp_path / "copy").exists()) == (1, False, False)
+    assert "ORCHESTRATOR_HOME" in done.stderr
+    assert (home / DATABASE).exists() is is_made
