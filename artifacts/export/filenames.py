@@ -4,10 +4,11 @@ A version lies at its own paths, or without any at `<task_id>/<artifact_id>.<ext
 delivery gets it. What cannot lie where it belongs gets `~<artifact_id>` after its name: an earlier delivery, a file
 where others have a folder, a name that differs only in letter case, or one that some system cannot hold.
 
-Git runs commands that the configuration of a repository names, so no folder becomes one. Neither `.git`, in any
-spelling that Git takes for it on some system, nor a file `HEAD`, without which no folder is a repository, is the name
-of a file here. `HEAD` is changed wherever it lies, since several exports and zips may meet in one folder. What
-`.gitignore`, `.gitattributes` and `.gitmodules` say is never run unless a configuration names it too, so they stay.
+Git runs commands that the configuration of a repository names, and so does Mercurial, so no folder becomes one. Neither
+`.git` nor `.hg`, in any spelling that they take for it on some system, nor a file `HEAD`, without which no folder is a
+repository of Git, is the name of a file here. `HEAD` is changed wherever it lies, since several exports and zips may
+meet in one folder. What `.gitignore`, `.gitattributes` and `.gitmodules` say is never run unless a configuration names
+it too, so they stay.
 """
 
 from __future__ import annotations
@@ -32,8 +33,13 @@ _RESERVED = re.compile(
 )
 _FORBIDDEN = re.compile(r'[<>:"|?*\\/\x00-\x1f\x7f]')
 _AT_THE_END = re.compile(r"[. ]+$")
-_GITS = re.compile(r"(\.git|git~[0-9]+)[. ]*([:\\].*)?", re.DOTALL)
-_JOINERS = {0x200C: "", 0x200D: ""}  # some scripts are written with them, and some systems do not see them
+_REPOSITORIES = re.compile(r"(\.(git|hg)|(git|hg)~[0-9]+)[. ]*([:\\].*)?", re.DOTALL)
+_JOINERS = "\u200c\u200d"  # some scripts are written with them
+# Default_Ignorable_Code_Point in Unicode's DerivedCoreProperties.txt: some systems do not see these.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +124,9 @@ def _take(file: str, used: set[str]) -> bool:
 def _safe(name: str) -> str:
     """Replace what some system cannot hold in a name, but keep its suffix."""
     safe = _AT_THE_END.sub(lambda found: "_" * len(found[0]), _FORBIDDEN.sub("_", _plain(name)))
-    if _RESERVED.fullmatch(safe) or _GITS.fullmatch(_folded(name)):
-        safe = f"_{safe}"
-    return safe if len(safe.encode()) <= NAME_BYTES else _fitted(safe, "", NAME_BYTES)
+    safe = safe if len(safe.encode()) <= NAME_BYTES else _fitted(safe, "", NAME_BYTES)
+    is_taken = _RESERVED.fullmatch(safe) or any(_REPOSITORIES.fullmatch(_folded(each)) for each in (name, safe))
+    return f"_{safe}" if is_taken else safe
 
 
 def _plain(name: str) -> str:
@@ -129,12 +135,12 @@ def _plain(name: str) -> str:
 
 
 def _steers(char: str) -> bool:
-    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") and ord(char) not in _JOINERS
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") and char not in _JOINERS
 
 
 def _folded(name: str) -> str:
     """Return a name as the most tolerant system compares it: without case, forms of letters and what does not show."""
-    seen = (char for char in name.translate(_JOINERS) if not _steers(char))
+    seen = (char for char in _UNSEEN.sub("", name) if not _steers(char))
     return name.lower() if name.isascii() else unicodedata.normalize("NFKC", "".join(seen)).casefold()
 
 
@@ -147,7 +153,7 @@ def _fitted(name: str, mark: str, size: int) -> str:
 
 def _key(file: str) -> str:
     """Return the same for two names that some system takes for one."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", file.translate(_JOINERS)).casefold())
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", _UNSEEN.sub("", file)).casefold())
 
 
 def _folders(file: str) -> Iterable[str]:

@@ -28,6 +28,9 @@ HOSTILE = {
     "file": ("f/.git", "g/HEAD", "g/config", "g/objects/x", "g/refs/x"),
 }
 
+UNSEEN = "\u034f\u115f\u1160\u17b4\u180b\u180f\u2065\u3164\ufe00\ufe0f\uffa0\ufff0\ufff8\U000e0101\U000e0fff"
+"""Of each range of characters that do not show, besides those that steer."""
+
 
 @pytest.fixture
 def project(db: None, folder: Path) -> Project:
@@ -99,6 +102,12 @@ def test_git_runs_nothing_of_what_was_delivered(
         "git~1.",
         "\uff0egit",
         "\u2024git",
+        ".hg",
+        "HG~1",
+        *(f".g{char}it" for char in UNSEEN),
+        *(f".git{char}" for char in UNSEEN),
+        ".git" + "\u200c" * 100 + "x",
+        ".git" + "\ufe0f" * 100 + ".txt-that-is-too-long-for-a-suffix",
     ],
 )
 @pytest.mark.parametrize("path", ["{}/config", "src/{}/config", "src/{}"])
@@ -126,3 +135,15 @@ def test_scripts_that_need_joiners_keep_them_but_two_names_never_differ_by_one_a
     plain, joined = work("\u0645\u06cc\u062e.md"), work("\u0645\u06cc\u200c\u062e.md")
     assert len(files(plain, joined)) == 2
     assert "\u0645\u06cc\u200c\u062e.md" in files(plain, joined)
+
+
+def test_names_that_differ_only_by_what_does_not_show_are_kept_apart() -> None:
+    plain, heart = work("\u2764.md"), work("\u2764\ufe0f.md")
+    assert len(files(plain, heart)) == 2
+    assert {"\u2764.md", "\u2764\ufe0f.md"} - set(files(plain, heart))
+
+
+@pytest.mark.parametrize("char", UNSEEN)
+def test_a_head_with_what_does_not_show_is_none(char: str) -> None:
+    (file,) = files(work(f"bare/HEAD{char}"))
+    assert file.startswith("bare/_")
