@@ -52,6 +52,8 @@ def read(path: Path, *, within: Path | None = None) -> Snapshot:
     Raises Invalid if it is unreadable, not a file, or leads out of the folder that it should be in, and TooLarge.
     """
     target = Path(os.path.realpath(path))
+    if any(map(os.path.islink, (target, *target.parents))):  # only one that leads to itself is left; never raises
+        raise Invalid(f"{path} leads to itself: a link is in the way.", next="Replace it by a file or folder.")
     if within is not None and not target.is_relative_to(os.path.realpath(within)):
         what = f"{path} leads out of the project, to {target}."
         raise Invalid(what, next="Replace the link by a file or folder of the project.")

@@ -279,3 +279,11 @@ def test_a_diff_has_context_lines() -> None:
     shown = diffs.diff(Path("/home/ada/.mcp.json"), '{\n  "a": 1\n}\n', '{\n  "a": 2\n}\n')
     assert shown.splitlines()[0] == "--- /home/ada/.mcp.json"
     assert shown.splitlines()[-4:] == [" {", '-  "a": 1', '+  "a": 2', " }"]
+
+
+@pytest.mark.parametrize("name", [".loop/mcp.json", ".loop"])
+def test_a_link_to_itself_is_found_when_the_file_is_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / ".loop").symlink_to(".loop")
+    for within in (tmp_path, None):
+        with pytest.raises(Invalid):
+            files.read(tmp_path / name, within=within)
