@@ -40,6 +40,10 @@ ORCHESTRATOR_HOME = Path(
     env.str("ORCHESTRATOR_HOME", default="") or platformdirs.user_data_dir("mcp-task-orchestrator", appauthor=False)
 ).expanduser()
 STATIC_ROOT = ORCHESTRATOR_HOME / "static"
+if not ORCHESTRATOR_HOME.is_absolute():
+    raise ImproperlyConfigured(
+        f"ORCHESTRATOR_HOME must be an absolute path: {ORCHESTRATOR_HOME} is another folder in each working directory."
+    )
 try:
     ORCHESTRATOR_HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
     STATIC_ROOT.mkdir(exist_ok=True)
@@ -165,6 +169,8 @@ def _database() -> dict[str, object]:
         except ValueError:  # its message may hold a password
             raise ImproperlyConfigured("DATABASE_URL cannot be read.") from None
     if config["ENGINE"] == "django.db.backends.sqlite3":
+        if not Path(str(config["NAME"])).is_absolute():
+            raise ImproperlyConfigured("DATABASE_URL must have an absolute path: sqlite:// and then /path/to/file.")
         config["ENGINE"] = "orchestrator_site.kernel.sqlite"
         config["OPTIONS"] = SQLITE_OPTIONS
         config["TEST"] = {"NAME": str(ORCHESTRATOR_HOME / "test.sqlite3")}

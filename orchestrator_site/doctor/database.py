@@ -66,5 +66,13 @@ def migrations() -> Iterator[Finding]:
     elif unknown:
         what = f"The database is newer than this code ({', '.join(unknown[:3])})."
         yield problem("migrations", what, "Update this installation, or set ORCHESTRATOR_HOME to another folder.")
+    elif lost := _lost_tables():
+        what = f"All applied, but tables are missing: {', '.join(lost[:3])}."
+        yield problem("migrations", what, _RESTORE)
     else:
         yield ok("migrations", "All applied.")
+
+
+def _lost_tables() -> list[str]:
+    tables = connections[DEFAULT_DB_ALIAS].introspection
+    return sorted(set(tables.django_table_names()) - set(tables.table_names()))

@@ -37,7 +37,17 @@ _POSTGRESQL = {
     "58030": Fault.BROKEN,
     "XX001": Fault.DAMAGED,
     "XX002": Fault.DAMAGED,
+    "23502": Fault.REFUSED,
+    "23514": Fault.REFUSED,
+    "P0001": Fault.REFUSED,
 }
+_PASSING = (
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+    sqlite3.SQLITE_CONSTRAINT_ROWID,
+    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
+)
+"""Constraints that another change may have violated just before, as the same ones of PostgreSQL."""
 _NO_TABLE = ("no such table", "no such column")
 
 
@@ -47,6 +57,8 @@ def fault_of(error: BaseException) -> Fault | None:
     code = getattr(cause, "sqlite_errorcode", None)
     if code is None:
         return _POSTGRESQL.get(getattr(cause, "sqlstate", None) or "")
+    if code & 0xFF == sqlite3.SQLITE_CONSTRAINT:
+        return None if code in _PASSING else Fault.REFUSED
     if code & 0xFF == sqlite3.SQLITE_ERROR and str(cause).startswith(_NO_TABLE):
         return Fault.NO_SCHEMA
     found = _SQLITE.get(code & 0xFF)
@@ -66,7 +78,7 @@ def fault_of_data(*, keep_free: int = FULL_BELOW) -> Fault | None:
 def error_for(error: BaseException) -> ServerFault | None:
     """Return the error for callers; None for a mistake of ours, such as malformed SQL."""
     if fault := fault_of(error):
-        return Unavailable(f"The database cannot be used: {fault.value}.", next=f"{unchanged()} {fault.cure}".strip())
+        return Unavailable(f"The database cannot do this: {fault.value}.", next=f"{unchanged()} {fault.cure}".strip())
     if isinstance(error, OperationalError | IntegrityError | InterfaceError):
         return Transient("The database is busy.", retry_after_ms=2000, next=f"{unchanged()} Retry later.".strip())
     return None

@@ -25,11 +25,13 @@ class Fault(Enum):
     MISSING = "the data folder, or a file in it, is missing, or something else has taken its place"
     BROKEN = "the disk of the data folder reports errors"
     DAMAGED = "its file is damaged"
-    NO_SCHEMA = "its tables are missing"
+    NO_SCHEMA = "tables or columns are missing in it"
+    REFUSED = "a constraint or a trigger in it refuses this change"
 
     @property
     def cure(self) -> str:
-        return f"Ask the person who runs the server to {_CURES[self]}; manage.py doctor shows where."
+        where = "" if self is Fault.REFUSED else "; manage.py doctor shows where"
+        return f"Ask the person who runs the server to {_CURES[self]}{where}."
 
 
 _CURES = {
@@ -38,7 +40,8 @@ _CURES = {
     Fault.MISSING: "put it back and restart the site",
     Fault.BROKEN: "look at the disk and the system's log",
     Fault.DAMAGED: "restore a backup",
-    Fault.NO_SCHEMA: "restart the site, which makes them",
+    Fault.NO_SCHEMA: "restart the site, which applies missing migrations, or to restore a backup if none is missing",
+    Fault.REFUSED: "look at the server's log, which names it",
 }
 _ERRNOS = {
     Fault.FULL: (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),

@@ -49,7 +49,7 @@ class PlainOutput(OutputWrapper):
             yield
         except OSError as error:
             with Path(os.devnull).open("w") as nowhere:  # where the interpreter flushes to at the exit
-                os.dup2(nowhere.fileno(), self._out.fileno())
+                os.dup2(nowhere.fileno(), self.fileno())
             raise NotPrinted(f"The output cannot be written: {error.strerror}.") from error
 
 

@@ -66,7 +66,7 @@ def plan(
     outside = tasks_by_ids(project, plan_check.references(draft))
     problems += plan_check.resolve(draft, outside)
     if problems:
-        raise invalid(problems, next="Nothing was planned. Fix these and send the plan again.")
+        raise invalid(problems, next="Fix these and send the plan again.")
     with transaction.atomic(), events.together():
         dependencies.lock_graph(project.pk)
         dependencies.lock_needed(need.pk for need in outside.values())
@@ -80,7 +80,7 @@ def plan(
             if waits_for(need.pk for need in outside.values()) & below:
                 raise Invalid(
                     "A subtask depends on a task that depends on its parent, so neither could start.",
-                    next="Nothing was planned. Omit that dependency.",
+                    next="Omit that dependency.",
                 )
         tasks_changed.send(Task, tasks=[root, *tasks], renamed=False)
         for task in (root, *tasks):

@@ -61,6 +61,23 @@ def no_tables(path: Path) -> None:
     ask(path, "SELECT * FROM tasks_task")
 
 
+def a_trigger_that_aborts(path: Path) -> None:
+    trigger = "CREATE TRIGGER no BEFORE INSERT ON t BEGIN SELECT RAISE(ABORT, 'no'); END"
+    ask(path, "CREATE TABLE t (x)", trigger, "INSERT INTO t VALUES (1)")
+
+
+def a_constraint(path: Path) -> None:
+    ask(path, "CREATE TABLE t (x CHECK (x > 1))", "INSERT INTO t VALUES (1)")
+
+
+def twice(path: Path) -> None:
+    ask(path, "CREATE TABLE t (x UNIQUE)", "INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (1)")
+
+
+def no_parent(path: Path) -> None:
+    ask(path, "PRAGMA foreign_keys=ON", "CREATE TABLE t (x PRIMARY KEY, y REFERENCES t)", "INSERT INTO t VALUES (1, 2)")
+
+
 def locked(path: Path) -> None:
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -75,6 +92,8 @@ LASTING: list[tuple[Ask, Fault]] = [
     (full, Fault.FULL),
     (read_only, Fault.DENIED),
     (no_tables, Fault.NO_SCHEMA),
+    (a_trigger_that_aborts, Fault.REFUSED),
+    (a_constraint, Fault.REFUSED),
 ]
 
 
@@ -92,8 +111,9 @@ def test_a_database_that_needs_a_person_is_unavailable(tmp_path: Path, ask: Ask,
     assert fault.cure in error.next and str(tmp_path) not in f"{error.message} {error.next}"
 
 
-def test_a_busy_database_is_transient(tmp_path: Path) -> None:
-    error, found = shown(locked, tmp_path / "x.sqlite3")
+@pytest.mark.parametrize("ask", [locked, twice, no_parent])
+def test_what_another_change_causes_is_transient(tmp_path: Path, ask: Ask) -> None:
+    error, found = shown(ask, tmp_path / "x.sqlite3")
     assert (error.code, found) == ("transient", None)
 
 

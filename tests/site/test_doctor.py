@@ -189,6 +189,13 @@ def test_a_corrupt_database_is_a_problem(fresh_home: Path, tmp_path: Path) -> No
     assert "problem" in [finding["level"] for finding in found]
 
 
+def test_a_table_that_was_dropped_after_its_migration_is_a_problem_that_a_restart_does_not_solve(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE django_session")
+    found = only(database.migrations())
+    assert (found.level, "django_session" in found.what, "backup" in found.next) == (Level.PROBLEM, True, True)
+
+
 def test_unapplied_migrations_are_a_warning(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'orchestrator_site' AND name LIKE '0002%'")

@@ -57,6 +57,8 @@ def test_a_database_that_is_not_supported_is_refused_by_name(empty_home: Path, m
         ("ORCHESTRATOR_TLS", "ture", "ORCHESTRATOR_TLS must be true or false."),
         ("ORCHESTRATOR_LOG_LEVEL", "LOUD", "ORCHESTRATOR_LOG_LEVEL must be one of: DEBUG, INFO, WARNING, ERROR,"),
         ("ORCHESTRATOR_SYNCHRONOUS", "off", "ORCHESTRATOR_SYNCHRONOUS must be full or normal."),
+        ("ORCHESTRATOR_HOME", "data", "ORCHESTRATOR_HOME must be an absolute path: data "),
+        ("DATABASE_URL", "sqlite:///data/a.sqlite3", "DATABASE_URL must have an absolute path: "),
         ("ORCHESTRATOR_HOME", "/dev/null/home", "ORCHESTRATOR_HOME cannot be used: /dev/null/home: Not a directory."),
         (
             "ORCHESTRATOR_CONTENT_URL",

@@ -213,3 +213,9 @@ def test_a_key_that_is_none_is_invalid(ada: Assistant, key: str) -> None:
 def test_more_than_2000_subtasks_are_refused(ada: Assistant) -> None:
     error = ada.refused("plan_task", description="A job", subtasks=[subtask(f"T{n}") for n in range(2001)])
     assert error["code"] == "invalid"
+
+
+def test_a_plan_with_mistakes_says_once_that_nothing_was_changed(ada: Assistant) -> None:
+    problem = ada.refused("plan_task", description="A job", subtasks=[subtask("One", dependencies=["Nine"])])
+    assert problem["code"] == "invalid"
+    assert problem["next"].count("Nothing") == 1
