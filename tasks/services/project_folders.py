@@ -1,6 +1,6 @@
 """The folders of a project, as a person sets them: the one with its files, and further ones.
 
-A person may name any, such as a home folder that is the project in a container; none is too wide here.
+A person may name any but a whole disk, such as a home folder that is the project in a container.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ def resolved(columns: dict[str, Any], *, kept: Iterable[str] = ()) -> dict[str, 
 
     def found(path: str, at: str) -> str:
         here = folder(path)
-        if path not in kept and here is None:
-            problems.append({"at": at, "problem": "must be the absolute path of a folder on the server"})
+        if path not in kept and (here is None or here == here.parent):
+            why = "is a whole disk" if here else "must be the absolute path of a folder on the server"
+            problems.append({"at": at, "problem": why})
         return str(here or path)
 
     if root := columns.get("root_path"):
