@@ -73,7 +73,7 @@ def brief_of(
 
 def _task(task: Task) -> str:
     lines = [
-        f"{one_line(task.title)} ({task.public_id}, {task.complexity}, priority {task.priority_word})",
+        f"Title: {one_line(task.title)} ({task.public_id}, {task.complexity}, priority {task.priority_word})",
         "",
         quoted(task.description),
     ]

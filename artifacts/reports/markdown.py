@@ -35,10 +35,10 @@ def _section(part: Part, full: bool) -> str:
     task = part.task
     state = f"{task.specialist}, {task.status}" if task.specialist else task.status
     why = task.review_comment if task.status == Status.NEEDS_REVISION else task.reason
-    if why and task.status != Status.COMPLETED:
-        state += f": {shortened(why, _BRIEF_SUMMARY)}"
     mark = _MARKS.get(Status(task.status), "…")
     lines = [f"\n## {mark} {one_line(task.title)}", f"{task.public_id}, {state}"]
+    if why and task.status != Status.COMPLETED:
+        lines += ["Reason:", quoted(shortened(why, _BRIEF_SUMMARY))]
     if task.summary:
         lines += ["", quoted(task.summary if full else shortened(task.summary, _BRIEF_SUMMARY))]
     for work in part.artifacts:

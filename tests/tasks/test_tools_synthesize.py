@@ -40,7 +40,12 @@ def test_what_is_missing_is_named(ada: Assistant) -> None:
     assert "complete" in answer
     assert answer["complete"] is False
     assert answer["counts"] == {"pending": 1, "blocked": 1, "completed": 1, "cancelled": 1}
-    for text in ("1 of 3 parts are completed", "blocked: No access", "cancelled: Not needed", "1 pending"):
+    for text in (
+        "1 of 3 parts are completed",
+        "blocked\nReason:\n> No access",
+        "cancelled\nReason:\n> Not needed",
+        "1 pending",
+    ):
         assert text in answer["report"]
     assert "execute_subtask" in answer["next"]
 
