@@ -49,9 +49,12 @@ class Assistant(Thread):
     def arrive(self) -> Answer:
         """Begin a conversation; returns the welcome."""
         self.server.greet()
-        welcome = self.server.call("initialize_session")
+        welcome = self.open_session()
         assert "session_id" in welcome, welcome
         return welcome
+
+    def open_session(self) -> Answer:
+        return self.server.call("initialize_session")
 
     def say(self, tool: str, **arguments: Any) -> Answer:
         """Call a tool that writes, with an idempotency key every other time."""
@@ -140,6 +143,8 @@ class Survivor(Assistant):
     """An assistant whose server is killed now and then. It starts another one, and goes on or begins again."""
 
     steers = False  # it might not be there to put back what it stopped
+    forgets = 0.5
+    """How probably it forgets with its server what it was doing."""
 
     def __init__(self, name: str, start: Callable[[], Server]) -> None:
         super().__init__(name, start)
@@ -164,6 +169,11 @@ class Survivor(Assistant):
             except Gone:
                 self.find_another_server()
 
+    def open_session(self) -> Answer:
+        while (welcome := super().open_session()).get("code") == "transient":
+            self.transient += 1
+        return welcome
+
     def find_another_server(self) -> None:
         self.lost_servers += 1
         self.server.kill()
@@ -182,7 +192,7 @@ class Survivor(Assistant):
                 answer = self.server.call(tool, **arguments)
             except Gone:
                 self.find_another_server()
-                if self.chance.random() < 0.5:
+                if self.chance.random() < self.forgets:
                     self.forgotten += 1
                     raise Unknown from None
                 self.arrive()

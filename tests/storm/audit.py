@@ -144,6 +144,21 @@ class Audit:
             )
         )
 
+    def claims(self) -> dict[tuple[str, int], str | None]:
+        """Return each claim, by its task's id and its lease number, with the name of who ended it."""
+        running: dict[str, tuple[str, int]] = {}
+        ended: dict[tuple[str, int], str | None] = {}
+        for task, verb, number, actor in self.rows(
+            "SELECT t.public_id, verb, json_extract(after, '$.lease_number'), actor_name FROM tasks_event e "
+            "JOIN tasks_task t ON t.id = e.task_id ORDER BY e.id"
+        ):
+            if verb == "claim":
+                running[task] = task, number
+                ended[task, number] = None
+            elif verb in CLOSES_A_CLAIM and task in running:
+                ended[running.pop(task)] = actor
+        return ended
+
     def completions(self) -> Counter[str]:
         """Count how often each task was completed, by its public id."""
         return Counter(

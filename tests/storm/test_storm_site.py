@@ -34,8 +34,7 @@ UP = ("manage.py", "up", "--port", "0", "--workers", "1")
 TOOLSETS = "core,artifacts"
 HTTP_CLIENTS, STDIO_CLIENTS = 8, 4
 SECONDS = 60.0
-KINDS = ("web server", "worker", "proxy", "stdio worker")
-KILLS = 20
+KILLS = Counter({"web server": 3, "worker": 5, "proxy": 6, "stdio worker": 6})
 
 
 def test_a_site_and_clients_that_are_killed_lose_nothing_and_do_nothing_twice(
@@ -51,9 +50,10 @@ def test_a_site_and_clients_that_are_killed_lose_nothing_and_do_nothing_twice(
             Deliverer(f"stdio {number}", lambda: Server(home, project, TOOLSETS)) for number in range(STDIO_CLIENTS)
         ]
         with at_work([*over_http, *over_stdio]) as clients:
-            took = kill_all_over(site, over_stdio, Random(seed))
+            took = kill_all_over(site, over_http, over_stdio, Random(seed))
         site.process.end()
     assert {client.name: client.wrong for client in clients if client.wrong} == {}
+    assert not any(client.is_alive() for client in clients)
     with audit(home) as found:
         check(clients, found)
     tell(_summary(clients, took))
@@ -80,23 +80,34 @@ def at_work(clients: list[Deliverer]) -> Iterator[list[Deliverer]]:
             client.server.end()
 
 
-def kill_all_over(site: SecuredSite, over_stdio: list[Deliverer], chance: Random) -> float:
-    """Kill a process of each kind in turn, at random times; returns the seconds from the first to the last."""
-    kinds = list(KINDS) * (KILLS // len(KINDS))
-    chance.shuffle(kinds)
-    began = time.monotonic()
-    times = [began + SECONDS * (number + chance.random()) / KILLS for number in range(KILLS)]
-    killed: list[float] = []
-    for kind, at in zip(kinds, times, strict=True):
-        time.sleep(max(0.0, at - time.monotonic()))
-        if kind in ("web server", "worker"):
-            pid = wait_for(lambda: next(filter(is_alive, [child(site.process, kind)]), None), f"the {kind}")  # noqa: B023
-        else:
-            pid = wait_for(lambda: _stdio_process(chance.choice(over_stdio), kind), f"a {kind}")  # noqa: B023
+def kill_all_over(site: SecuredSite, over_http: list[Deliverer], over_stdio: list[Deliverer], chance: Random) -> float:
+    """Kill processes at random times, each once it is at work; returns the seconds from the start to the last kill."""
+    began, left, served = time.monotonic(), Counter(KILLS), 0
+
+    def processes() -> dict[str, int]:
+        """Return a running process of each kind that is still to be killed."""
+        found = {
+            "web server": child(site.process, "web server") if _calls(over_http) >= served else None,
+            "worker": child(site.process, "worker"),
+            "proxy": _stdio_process(chance.choice(over_stdio), "proxy"),
+            "stdio worker": _stdio_process(chance.choice(over_stdio), "stdio worker"),
+        }
+        return {kind: pid for kind, pid in found.items() if pid and left[kind] and is_alive(pid)}
+
+    for number in range(left.total()):
+        time.sleep(max(0.0, began + SECONDS * (number + chance.random()) / KILLS.total() - time.monotonic()))
+        kind, pid = chance.choice(sorted(wait_for(processes, "a process to kill").items()))
         os.kill(pid, signal.SIGKILL)
-        killed.append(time.monotonic())
-    time.sleep(max(0.0, began + SECONDS - time.monotonic()))
-    return killed[-1] - killed[0]
+        left[kind] -= 1
+        if kind == "web server":
+            served = _calls(over_http) + 3 * HTTP_CLIENTS
+    took = time.monotonic() - began
+    time.sleep(max(0.0, SECONDS - took))
+    return took
+
+
+def _calls(clients: list[Deliverer]) -> int:
+    return sum(client.calls for client in clients)
 
 
 def _stdio_process(client: Deliverer, kind: str) -> int | None:
@@ -113,8 +124,7 @@ def check(clients: list[Deliverer], found: Audit) -> None:
     assert max(completions.values()) == 1
     assert Counter(task for client in clients for task in client.completed) <= completions
     assert {work for client in clients for work in client.works} <= found.works()
-    verbs: Counter[str] = sum((client.verbs for client in clients), Counter())
-    assert verbs <= found.verbs()
+    check_nothing_else_was_done(clients, found)
     assert found.rows("SELECT description FROM tasks_task WHERE parent_id IS NULL GROUP BY 1 HAVING count(*) > 1") == []
     parts = {upload: part for client in clients for upload, part in client.parts.items()}
     lost = [
@@ -126,12 +136,29 @@ def check(clients: list[Deliverer], found: Audit) -> None:
     assert all(client.completed for client in clients)
 
 
+def check_nothing_else_was_done(clients: list[Deliverer], found: Audit) -> None:
+    """Every call was repeated until it was answered, so nothing happened but what was acknowledged, or in conflict."""
+    verbs: Counter[str] = sum((client.verbs for client in clients), Counter())
+    conflicts: Counter[str] = sum((client.conflicts for client in clients), Counter())
+    assert verbs <= found.verbs()
+    surplus = found.verbs() - verbs
+    assert surplus["plan"] == 0
+    claims = [claim for client in clients for claim in client.claims]
+    assert len(claims) == len(set(claims))
+    assert set(claims) <= set(found.claims())
+    # A key is good for the session that claims; what a killed one had claimed is taken back with its end.
+    unknown = {claim for claim, ended_by in found.claims().items() if ended_by != "orchestrator"} - set(claims)
+    assert len(unknown) <= conflicts["execute_subtask"], unknown
+    for verb in ("complete", "hand_back", "deliver"):
+        assert surplus[verb] <= conflicts["complete_subtask"] + conflicts["store_artifact"], verb
+
+
 def _summary(clients: list[Deliverer], took: float) -> str:
     def total(name: str) -> int:
         return sum(value if isinstance(value := getattr(each, name), int) else len(value) for each in clients)
 
     return (
-        f"{KILLS} kills in {took:.0f} s; {total('calls')} calls, {total('lost_servers')} cut off, "
+        f"{KILLS.total()} kills in {took:.0f} s; {total('calls')} calls, {total('lost_servers')} cut off, "
         f"{total('transient')} transient, {total('late')} late; {total('completed')} acknowledged completions, "
         f"{total('works')} works ({total('large_works')} in files), {total('number_of_parts')} parts; 0 lost, 0 twice"
     )
