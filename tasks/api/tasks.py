@@ -149,4 +149,4 @@ def synthesized(task: Task, detail: str) -> dict[str, Any]:
 
 def row_columns() -> list[str]:
     own = [field.name for field in Task._meta.concrete_fields if field.name not in LONG_TEXTS]
-    return [*own, "project__slug", "root__public_id", "parent__public_id"]
+    return [*own, "project__slug", "project__settings", "root__public_id", "parent__public_id"]

@@ -13,6 +13,7 @@ from artifacts import storage
 from artifacts.models import Artifact, ArtifactVersion, Upload, UploadState
 from artifacts.storage import staging
 from orchestrator_site.asgi.site import body_limit
+from orchestrator_site.kernel.identity import Principal, Scope
 from tasks.choices import Status, Verb
 from tasks.models import Event, Project, Task
 from tests.factories import (
@@ -283,8 +284,10 @@ def test_a_post_without_its_token_is_refused(task: Task) -> None:
 
 def test_only_the_address_that_takes_a_file_takes_a_body_of_its_size() -> None:
     largest = 100 * 1024 * 1024
+    writer, reader = Principal("ada"), Principal("ada", frozenset({Scope.READ}))
+    by_token = Principal("ada/laptop", token_id="token_1")
     taken = {
-        (method, path): body_limit({"method": method, "path": path}) > largest
+        (method, path): body_limit({"method": method, "path": path}, writer) > largest
         for method, path in (
             ("POST", "/tasks/tester_1/complete/"),
             ("PUT", "/tasks/tester_1/complete/"),
@@ -293,4 +296,6 @@ def test_only_the_address_that_takes_a_file_takes_a_body_of_its_size() -> None:
             ("POST", "/sign-in/"),
         )
     }
+    form = {"method": "POST", "path": "/tasks/tester_1/complete/"}
     assert [address for address, is_taken in taken.items() if is_taken] == [("POST", "/tasks/tester_1/complete/")]
+    assert body_limit(form, reader) < largest > body_limit(form, by_token)

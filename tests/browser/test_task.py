@@ -119,7 +119,7 @@ def test_the_brief_is_copied(open_page: Open, task: Task) -> None:
     page.locator("#brief-card > summary").click()
     page.locator("[data-copy='#brief']").click()
     page.locator("[data-copy='#brief'][data-copied]").wait_for()
-    assert page.evaluate("navigator.clipboard.readText()").startswith("## Task\nCount it")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("## Task\nTitle: Count it")
 
 
 @pytest.mark.parametrize("status", Status.values)

@@ -48,7 +48,7 @@ LIMITS = {
     "bytes of a body besides its payload": f"{http_protocol.HEADER_BYTES // 1024} KiB and as much as its payload",
     "open connections": f"{http_protocol.MOST_CONNECTIONS:,}",
     "artifact in one call": mib(settings.ORCHESTRATOR_MAX_DELIVERY_BYTES),
-    "upload": mib(settings.ORCHESTRATOR_MAX_UPLOAD_BYTES),
+    "upload, also from a file": mib(settings.ORCHESTRATOR_MAX_UPLOAD_BYTES),
     "sessions of the bridge": f"{http.MAX_SESSIONS:,}",
     "sessions of one credential": f"{http_sessions.SESSIONS_PER_CREDENTIAL}",
     "event streams": f"{event_stream.STREAMS}",
