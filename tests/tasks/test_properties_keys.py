@@ -194,7 +194,7 @@ def test_a_key_that_cannot_be_one_is_refused(shop: Path, key: str, call: Call) -
 
 
 def writing_tools() -> Iterator[registry.Tool[Any]]:
-    """Yield the tools that change rows; an export, which writes a file only where it differs, needs no key."""
+    """Yield the tools that change rows; an export writes only a file."""
     return (tool for tool in registry.tools(["all"]) if not tool.read_only and "export" not in tool.name)
 
 
