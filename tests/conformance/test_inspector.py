@@ -37,6 +37,11 @@ class Inspector:
     server: list[str]
     called: set[str] = field(default_factory=set)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it starts the server by itself."""
+        return self.server[0] == sys.executable
+
     def run(self, method: str, *words: str) -> Ended:
         options = ["--cli", *self.server, "--format", "json", "--quiet"]
         return programs.run("mcp-inspector", *options, "--method", method, *words, folder=self.folder)
@@ -112,6 +117,11 @@ def test_every_tool_passes_strict_checks_and_can_be_called(inspector: Inspector)
     stored = inspector.call("store_artifact", action="commit", upload_id=upload)["artifact_info"]["artifact_id"]
     assert stored in [hit["artifact_id"] for hit in inspector.call("search", query="needle")["hits"]]
     assert inspector.call("list_artifacts", path="a.md")["artifacts"][0]["artifact_id"] == stored
+    exported = inspector.send("orchestrator_export_artifact", artifact_id=stored, path="out/a.md")
+    if inspector.is_local:
+        assert (inspector.project / "out/a.md").read_text() == "A needle."
+    else:
+        assert exported.code == TOOL_FAILED
     assert inspector.call("update_task", task_id=three, action="cancel")
     assert inspector.call("get_status")
     assert inspector.call("synthesize_results", parent_task_id=plan["parent_task_id"])
