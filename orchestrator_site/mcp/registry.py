@@ -24,8 +24,8 @@ _TEXTS = frozenset(
     {"title", "description", "context", "estimated_effort", "key", "reason", "answer", "summary", "path"}
 )
 """Texts in which "null" is a word like others."""
-_CONTENT = frozenset({"detailed_work", "text", "base64", "idempotency_key"})
-"""Texts in which blanks count as well, and a key, which is refused rather than lost."""
+_CONTENT = frozenset({"detailed_work", "text", "base64"})
+"""Texts in which blanks count as well."""
 
 
 class Arguments(BaseModel):
