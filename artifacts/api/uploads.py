@@ -35,7 +35,7 @@ from tasks.api.verbs import LEASE_NUMBER_LIMIT, PlainBody
 from tasks.models import Task
 
 MEDIA_TYPE = "application/offset+octet-stream"
-PIECE = 6 * 1024 * 1024
+PIECE = 5 * 1024 * 1024
 """Bytes per acknowledgement."""
 _LARGEST = 2**53
 OFFSET = Parameter(
