@@ -77,7 +77,7 @@ def _require_data() -> None:
 
 @contextmanager
 def _reading_data() -> Iterator[None]:
-    """Tell errors of the data folder from those of the copy; what has gone meanwhile is the caller's."""
+    """Tell errors of the data folder from those of the copy; a file that is gone by now is the caller's."""
     try:
         yield
     except FileNotFoundError:

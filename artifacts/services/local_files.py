@@ -25,6 +25,7 @@ from artifacts.services.mirror import PLACE
 from artifacts.services.upload import require_may_store, too_large
 from artifacts.storage import staging
 from artifacts.truncation import MEASURED_BYTES, warnings_of
+from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.kernel.errors import Conflict, NotFound, invalid
 from orchestrator_site.kernel.folders import Folder, InTheWay, entered, read_within
 from tasks.identity.actor import Actor
@@ -38,8 +39,8 @@ def prepare_file(
     """Read a file for an upload that is not saved yet, and make its bytes ready to be stored; also return warnings.
 
     Call it outside any transaction. Raises Conflict where the actor may not deliver for the task, or the file changes
-    meanwhile or is not what was announced; Invalid for another path, what is no plain file and an empty one; NotFound,
-    TooLarge, Transient where the disk refuses.
+    while it is read or is not what was announced; Invalid for another path, what is no plain file and an empty one;
+    NotFound, TooLarge, Transient where the disk refuses.
     """
     require_may_store(upload.task, actor, lease_number)
     with _opened(folder, path) as handle, storage.Writer() as writer:
@@ -99,7 +100,7 @@ def _folders(folder: Path, path: str) -> list[str]:
 
 
 def _read(handle: FileIO, writer: storage.Writer, path: str) -> int:
-    """Write all of a file, and return its size. Raises Conflict where it changes meanwhile."""
+    """Write all of a file, and return its size. Raises Conflict where it changes while it is read."""
     before = os.fstat(handle.fileno())
     if not before.st_size:
         raise invalid([{"at": "path", "problem": f"{path} is empty"}])
@@ -111,7 +112,9 @@ def _read(handle: FileIO, writer: storage.Writer, path: str) -> int:
         left -= len(chunk)
         writer.write(chunk)
     if left != 1 or mark_of(os.fstat(handle.fileno())) != mark_of(before):
-        raise Conflict(f"{path} changed while it was read; nothing was stored.", next="Send it again once it is whole.")
+        raise Conflict(
+            f"{path} changed while it was read.", next=f"{unchanged()} Send it again once it is whole.".lstrip()
+        )
     return before.st_size
 
 
@@ -134,7 +137,7 @@ def _require_announced(upload: Upload, path: str, sha256: str) -> None:
     if upload.expected_size not in (None, upload.received) or upload.expected_sha256 not in ("", sha256):
         raise Conflict(
             f"{path} is not what was announced: it has {upload.received:,} bytes and the sha256 {sha256}.",
-            next="Nothing was stored. Check the file.",
+            next=f"{unchanged()} Check the file.".lstrip(),
             details={"size": upload.received, "sha256": sha256},
         )
 

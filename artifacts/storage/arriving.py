@@ -32,8 +32,10 @@ def counted(public_id: str, offset: int, data: bytes) -> Iterator[None]:
         return
     counting = Thread(target=tally.add, args=(data,))
     counting.start()
-    yield
-    counting.join()
+    try:
+        yield
+    finally:
+        counting.join()
     with _lock:
         _tallies[public_id] = tally
         if len(_tallies) > _MOST:

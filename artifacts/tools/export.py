@@ -18,7 +18,7 @@ class ExportArtifact(Arguments):
     aliases: ClassVar[dict[str, str]] = {"id": "artifact_id"}
     artifact_id: str
     path: str = Field(description="In the project's folder")
-    version: int | None = None
+    version: int | None = Field(None, ge=1)
     overwrite: bool = Field(False, description="What is not a version of the project")
     session_id: str | None = None
     idempotency_key: str | None = None

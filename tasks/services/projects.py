@@ -171,7 +171,7 @@ def _at(paths: list[str]) -> Q:
 
 
 def _known(place: Place, principal: Principal) -> Project | None:
-    """Return the project that the nearest folder belongs to; one that nobody has used yields to the next."""
+    """Return the project that the nearest folder belongs to; one that was never used yields to the next."""
     marks = {each: mark_in(each) for each in place.folders}
     ids = [mark.id for mark in marks.values() if mark]
     paths = [str(each) for each in place.folders]
