@@ -148,11 +148,11 @@ if ORCHESTRATOR_SYNCHRONOUS not in ("full", "normal"):
     raise ImproperlyConfigured("ORCHESTRATOR_SYNCHRONOUS must be full or normal.")
 
 # IMMEDIATE takes the write lock when a transaction begins, so a transaction that reads and then writes waits its
-# turn instead of failing with "database is locked"; WAL lets readers continue.
+# turn instead of failing with "database is locked". kernel/sqlite turns on WAL, which lets readers continue.
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
-    "init_command": f"PRAGMA journal_mode=WAL;PRAGMA synchronous={ORCHESTRATOR_SYNCHRONOUS};PRAGMA temp_store=MEMORY;",
+    "init_command": f"PRAGMA synchronous={ORCHESTRATOR_SYNCHRONOUS};PRAGMA temp_store=MEMORY;",
 }
 
 

@@ -45,7 +45,7 @@ def ensure_schema(*, schedules: bool = False) -> None:
     connection = connections[DEFAULT_DB_ALIAS]
     if schedules:
         from maintenance.schedules import are_in_sync, sync_schedules  # the bridge does not need the queue's modules
-    if not _is_fresh(connection) and _is_complete(connection) and (not schedules or are_in_sync()):
+    if _is_complete(connection) and (not schedules or are_in_sync()):
         return
     with _lock(connection):
         _migrate(connection)
@@ -119,22 +119,6 @@ def _lock(connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:
     if path is None:  # a database in memory, which has one process only
         return nullcontext()
     return file_lock(path.with_name(f"{path.name}.migrate-lock"))
-
-
-def _is_fresh(connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether connecting would turn on WAL in the file, which has to happen under the lock.
-
-    SQLite needs the file for itself then and does not wait: of several processes that try at once, all but one fail
-    with "database is locked". Bytes 18 and 19 of the file are 2 afterwards.
-    """
-    path = _sqlite_file(connection)
-    if path is None:
-        return False
-    try:
-        with path.open("rb") as file:
-            return file.read(20)[18:20] != b"\x02\x02"
-    except FileNotFoundError:
-        return True
 
 
 def _sqlite_file(connection: BaseDatabaseWrapper) -> Path | None:

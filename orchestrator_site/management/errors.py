@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from orchestrator_site.kernel.errors import OrchestratorError
 
@@ -15,7 +15,8 @@ def reason_of(error: DatabaseError | OSError) -> str:
     """Return why the database or a file cannot be used, in one line without a full stop."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split()).rstrip(".?")
+    why = " ".join(str(error).split()).rstrip(".?")
+    return f"{connection.settings_dict['NAME']}: {why}" if connection.vendor == "sqlite" else why
 
 
 @contextmanager

@@ -32,6 +32,23 @@ with connection.cursor() as cursor:
     print(cursor.fetchone()[0])
 """
 
+# Looks again while it has the database open, then lets other processes open and close it before and after it writes.
+AGAIN = """
+import os, subprocess, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "orchestrator_site.settings"
+import django; django.setup()
+from django.db import connection
+from maintenance.upgrades.ensure_schema import ensure_schema
+ensure_schema()
+look = "import sqlite3, sys; f = sqlite3.connect(sys.argv[1]); print(*f.execute('select * from kept')); f.close()"
+with connection.cursor() as cursor:
+    cursor.execute("create table kept (number)")
+    ensure_schema()
+    for number in range(2):
+        subprocess.run([sys.executable, "-c", look, connection.settings_dict["NAME"]], check=True)
+        cursor.execute("insert into kept values (1)")
+"""
+
 
 def begin() -> subprocess.Popen[str]:
     return subprocess.Popen(
@@ -81,6 +98,13 @@ def test_a_complete_schema_costs_two_queries_and_no_lock(
     monkeypatch.delattr(module, "_lock")
     with django_assert_num_queries(2):
         ensure_schema()
+
+
+def test_looking_again_does_not_let_another_process_take_the_log_away(empty_home: Path) -> None:
+    looked = subprocess.run(
+        [sys.executable, "-W", "error", "-c", AGAIN], cwd=ROOT, timeout=DEADLINE_SECONDS, stdout=subprocess.PIPE
+    )
+    assert (looked.returncode, looked.stdout) == (0, b"\n(1,)\n")
 
 
 def test_a_missing_migration_is_applied(transactional_db: None) -> None:

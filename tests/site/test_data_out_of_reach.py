@@ -19,7 +19,7 @@ def test_a_folder_that_is_not_there_is_named(
     refused = manage(*words)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (
-        "CommandError: The data cannot be reached: /nowhere/at/all.sqlite3.migrate-lock: No such file or directory. "
+        "CommandError: The data cannot be reached: /nowhere/at/all.sqlite3: unable to open database file. "
         "Look closer: manage.py doctor\n"
     )
 
@@ -27,9 +27,10 @@ def test_a_folder_that_is_not_there_is_named(
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_a_file_that_is_no_database_is_said(empty_home: Path, words: tuple[str, ...]) -> None:
     empty_home.mkdir()
-    (empty_home / "orchestrator.sqlite3").write_text("not a database, but long enough to be read as one" * 20)
+    file = empty_home / "orchestrator.sqlite3"
+    file.write_text("not a database, but long enough to be read as one" * 20)
     refused = manage(*words)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (
-        "CommandError: The data cannot be reached: file is not a database. Look closer: manage.py doctor\n"
+        f"CommandError: The data cannot be reached: {file}: file is not a database. Look closer: manage.py doctor\n"
     )

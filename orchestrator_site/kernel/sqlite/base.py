@@ -1,7 +1,9 @@
-"""Follow the file, note each commit, and rewrite placeholders once per SQL text; Django does it for every statement."""
+"""Turn on WAL, follow the file, note each commit, and rewrite placeholders once per SQL text, not per statement."""
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,25 @@ _had: set[str] = set()
 @lru_cache(maxsize=1000)
 def _with_question_marks(query: str) -> str:
     return base.FORMAT_QMARK_REGEX.sub("?", query).replace("%%", "%")
+
+
+def _turn_on_wal(connection: sqlite3.Connection, seconds: float) -> None:
+    """Wait where several processes open a new file at once.
+
+    SQLite needs the file for itself to change its journal, and fails at once, instead of waiting, while it has not.
+    Never look into the file without SQLite: closing it then would free all locks of this process on it, and others
+    could take the log away from under its connections (section 2.2 of sqlite.org/howtocorrupt.html).
+    """
+    ends_at = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > ends_at:
+                connection.close()
+                raise
+        time.sleep(0.02)
 
 
 class Cursor(base.SQLiteCursorWrapper):
@@ -40,6 +61,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         name = str(self.settings_dict["NAME"])
         before = file_identity(name)  # if it is replaced now, the next cursor knows
         connection = super().get_new_connection(conn_params)
+        _turn_on_wal(connection, conn_params["timeout"])
         self._file = before or file_identity(name)
         if self._file is not None:
             _had.add(name)

@@ -157,7 +157,8 @@ class _Schema:
         from orchestrator_site.kernel.files import file_identity
 
         with self._lock:
-            file = file_identity(str(connection.settings_dict["NAME"]))  # None on PostgreSQL
+            name = str(connection.settings_dict["NAME"])
+            file = file_identity(name)  # None on PostgreSQL
             if self._is_ready and file == self._file:
                 return False
             from maintenance.upgrades.ensure_schema import ensure_schema
@@ -170,7 +171,7 @@ class _Schema:
             except OSError as problem:
                 logger.exception("The database could not be migrated.")
                 raise disk_fault("The database could not be migrated", problem) from problem
-            self._is_ready, self._file = True, file
+            self._is_ready, self._file = True, file or file_identity(name)  # which is made now if it was not there
             return True
 
     def try_early(self) -> None:
