@@ -1,4 +1,4 @@
-"""What every page can show: the theme, how many tasks are in review, and that nothing was changed where it is known."""
+"""What every page can show: the theme, what awaits a person, and that nothing was changed where it is known."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.views.decorators.http import require_POST
 
 from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.web.pages import came_from
-from tasks.selectors.counts import to_review
+from tasks.selectors.counts import in_inbox, to_review
 
 THEMES = {"auto": "System", "light": "Light", "dark": "Dark"}
 COOKIE = "theme"
@@ -22,7 +22,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
         "unchanged": unchanged,
     }
     if getattr(request, "user", None) is not None and request.user.is_authenticated:
-        facts["to_review"] = to_review
+        facts |= {"to_review": to_review, "in_inbox": in_inbox}
     return facts
 
 

@@ -18,6 +18,7 @@ class Status(models.TextChoices):
 
 FINISHED = (Status.COMPLETED, Status.CANCELLED)
 CLAIMABLE = (Status.PENDING, Status.NEEDS_REVISION)
+WAITS_FOR_A_PERSON = (Status.IN_REVIEW, Status.BLOCKED, Status.FAILED)
 
 
 class Verb(models.TextChoices):

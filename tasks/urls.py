@@ -8,6 +8,7 @@ from tasks.views import act, board, edit, plan, project, sessions, settings, spe
 
 urlpatterns = [
     path("", project.projects, name="projects"),
+    path("projects/", project.project_list, name="project-list"),
     path("projects/<slug:slug>/", project.project, name="project"),
     path("projects/<slug:slug>/board/", board.board, name="board"),
     path("projects/<slug:slug>/tasks/", project.tasks, name="tasks"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Left
 from django.utils import timezone
 
 from artifacts.selectors.artifacts import count_by_task
@@ -24,7 +25,12 @@ IDS_FOUND, BEST, BELOW = 200, 200, 2_000
 """Tasks that the start of an id finds; matches kept if a search finds too many; leaves below those."""
 HOLDERS, PLANS = 50, 50
 
-_ALWAYS_OPEN = (Status.PENDING, Status.ACTIVE, Status.IN_REVIEW, Status.COMPLETED)
+NOTE = 160
+GROUPS: dict[str, Callable[[Task], str]] = {
+    "plan": lambda task: (task.root or task).title,
+    "specialist": lambda task: task.specialist or "No specialist",
+}
+_EXPLAINED = (Status.BLOCKED, Status.FAILED, Status.NEEDS_REVISION, Status.CANCELLED)
 _CARD_FIELDS = (*ROW_FIELDS, "root__public_id", "root__title")
 
 
@@ -51,6 +57,10 @@ class Card:
     needed_by: int = 0
     artifacts: int = 0
 
+    @property
+    def note(self) -> str:
+        return getattr(self.task, "note", "") if self.task.status in _EXPLAINED else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -59,11 +69,20 @@ class Column:
     status: Status
     cards: list[Card]
     total: int
+    is_folded: bool = False
+    group: str = ""
 
     @property
-    def is_slim(self) -> bool:
-        """Whether it is empty and not one of the columns that are always open."""
-        return not self.total and self.status not in _ALWAYS_OPEN
+    def is_finished(self) -> bool:
+        return self.status in FINISHED
+
+    @property
+    def lanes(self) -> list[tuple[str, list[Card]]]:
+        """The cards by plan or specialist, in the order of the names; without groups one lane without a name."""
+        lanes: dict[str, list[Card]] = {}
+        for card in self.cards:
+            lanes.setdefault(GROUPS[self.group](card.task) if self.group else "", []).append(card)
+        return sorted(lanes.items())
 
     @property
     def rest(self) -> int:
@@ -87,6 +106,10 @@ class CardBoard:
     def total(self) -> int:
         return sum(column.total for column in self.columns)
 
+    @property
+    def folded(self) -> int:
+        return sum(column.is_folded for column in self.columns)
+
 
 def board_of(
     project: Project,
@@ -95,10 +118,13 @@ def board_of(
     shown: Mapping[str, int],
     scopes: Iterable[Scope],
     matches: Sequence[int] = (),
+    opened: str = "",
+    group: str = "",
 ) -> CardBoard:
     """Return a project's leaves by status.
 
-    `shown` overrides how many cards of a status; `matches` are the results of a search.
+    `shown` overrides how many cards of a status; `matches` are the results of a search; `opened` is the finished
+    status that is not folded; `group` is a name in GROUPS.
     """
     plans = Task.objects.plans().filter(project=project, public_id=filters.plan)
     plan = plans.first() if filters.plan else None
@@ -106,11 +132,21 @@ def board_of(
     found = _matching(project, plan, filters, keys)
     totals: dict[str, int] = dict(found.order_by().values_list("status").annotate(Count("pk")))
     rows = {
-        status: _rows(found, filters, status, shown.get(status, CARDS)) if totals.get(status) else []
+        status: _rows(found, filters, status, shown.get(status, CARDS))
         for status in Status
+        if totals.get(status) and (status not in FINISHED or status == opened)
     }
     cards = _cards([task for of_status in rows.values() for task in of_status], frozenset(scopes))
-    columns = [Column(status, [cards[task.pk] for task in rows[status]], totals.get(status, 0)) for status in Status]
+    columns = [
+        Column(
+            status,
+            [cards[task.pk] for task in rows.get(status, ())],
+            totals.get(status, 0),
+            is_folded=status in FINISHED and status != opened,
+            group=group,
+        )
+        for status in Status
+    ]
     return CardBoard(columns, plan, is_cut)
 
 
@@ -151,7 +187,7 @@ def _found(project: Project, text: str, keys: list[int]) -> tuple[list[int], boo
 
 
 def _rows(found: TaskQuerySet, filters: CardFilters, status: Status, number: int) -> list[Task]:
-    rows = found.filter(status=status).select_related("root").only(*_CARD_FIELDS)
+    rows = found.filter(status=status).select_related("root").only(*_CARD_FIELDS).annotate(note=Left("reason", NOTE))
     if status != Status.PENDING:
         return list(rows.order_by(*_order(filters))[:number])
     ready: list[Task] = list(rows.ready()[:number])

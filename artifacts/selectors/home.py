@@ -12,13 +12,12 @@ from django.db.models import Max, OuterRef, Q, QuerySet, Subquery
 from artifacts.models import Artifact
 from artifacts.selectors.artifacts import with_size
 from artifacts.selectors.cards import since_claimed
-from tasks.choices import Status
+from tasks.choices import WAITS_FOR_A_PERSON, Status
 from tasks.models import Project, Task
 from tasks.selectors import counts
 from tasks.selectors.rows import ROW_FIELDS
 
-MOVING_ROWS, WAITING_ROWS, DELIVERED_ROWS = 8, 5, 6
-WAITS = (Status.IN_REVIEW, Status.BLOCKED, Status.FAILED)
+MOVING_ROWS, WAITING_ROWS, ROWS_ALONE, DELIVERED_ROWS = 8, 5, 40, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +43,45 @@ class Glance:
     waiting: list[Panel]
     delivered: list[Any]
 
+    show: str = ""
+
     @property
-    def waits(self) -> bool:
-        return any(panel.number for panel in self.waiting)
+    def count(self) -> str:
+        number = sum(panel.number for panel in self.waiting)
+        return counts.in_words(number) if number else ""
+
+    @property
+    def panels(self) -> list[Panel]:
+        """What is listed: the tasks of one status, or of each in turn."""
+        return [panel for panel in self.waiting if self.show in ("", panel.status)]
+
+    @property
+    def has_more(self) -> bool:
+        return any(panel.has_more for panel in self.panels)
 
 
-def glance(projects: Iterable[Project]) -> Glance:
+def glance(projects: Iterable[Project], *, show: str = "") -> Glance:
     """Return the three lists in a constant number of queries.
 
-    `projects` are recently active ones: they show how far back to look in all projects.
+    `projects` are recently active ones: they show how far back to look in all projects. `show` is a status of which
+    more tasks are listed, and of the others none.
     """
-    since = _reach([project.pk for project in projects])
+    size = ROWS_ALONE if show else WAITING_ROWS
+    since = _reach([project.pk for project in projects], size)
     moving = _panel(Status.ACTIVE, since, MOVING_ROWS)
-    waiting = [_panel(status, since, WAITING_ROWS) for status in WAITS]
+    waiting = [_panel(status, since, size) for status in WAITS_FOR_A_PERSON]
     delivered = with_size(_newest(Artifact.objects.all(), since["delivered"])).select_related("task", "project")
-    return Glance(moving, waiting, list(delivered[:DELIVERED_ROWS]))
+    return Glance(moving, waiting, list(delivered[:DELIVERED_ROWS]), show)
 
 
-def _reach(projects: list[int]) -> dict[str, datetime | None]:
+def _reach(projects: list[int], waiting: int) -> dict[str, datetime | None]:
     """Return for each list a time that is not later than the change of its last row; None if unknown.
 
     An index gives each project's row at the last place of the list, so enough rows are at least as new. Without this
     bound the database would sort every row of the status in all projects.
     """
     last = {str(Status.ACTIVE): _nth(_standing(Status.ACTIVE), MOVING_ROWS)}
-    last |= {str(status): _nth(_standing(status), WAITING_ROWS) for status in WAITS}
+    last |= {str(status): _nth(_standing(status), waiting) for status in WAITS_FOR_A_PERSON}
     last["delivered"] = _nth(Artifact.objects.all(), DELIVERED_ROWS)
     rows = Project.objects.filter(pk__in=projects).order_by()
     found = rows.annotate(**{f"nth_{name}": row for name, row in last.items()})

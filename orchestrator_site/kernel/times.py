@@ -8,6 +8,12 @@ _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 _FAR = timedelta(days=30)
 
 
+def short_age(time: datetime, now: datetime) -> str:
+    """Format an age for a narrow column: 9m, 3h, 12d; now below a minute."""
+    seconds = max(0, int((now - time).total_seconds()))
+    return next((f"{seconds // size}{unit[0]}" for size, unit in _UNITS if seconds >= size), "now")
+
+
 def relative_time(time: datetime, now: datetime) -> str:
     distance = abs(now - time)
     if distance > _FAR:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
+from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -170,7 +171,7 @@ def _node_template(step: Step, titles: int, with_specialist: bool) -> str:
     return (
         '<a href="{0}" id="node-{1}" class="node {2}{3}" aria-label="{4}" transform="translate({5})"><title>{4}</title>'
         f'<rect width="{width}" height="{height}" rx="6"/>'
-        f'<use href="#shape-{{2}}" x="6" y="{(height - _ICON) // 2}" width="{_ICON}" height="{_ICON}"/>{placed}</a>'
+        f'<use href="{static("orchestrator/icons.svg")}#{{2}}" x="6" y="{(height - _ICON) // 2}" width="{_ICON}" height="{_ICON}"/>{placed}</a>'
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
-from tasks.choices import Status
+from tasks.choices import WAITS_FOR_A_PERSON, Status
 from tasks.models import Event, Project, Task, TaskQuerySet
 from tasks.selectors.counts import of_plan
 from tasks.selectors.rows import ROW_FIELDS, Counts, Rows, count_by, page_of
@@ -21,8 +21,6 @@ PLANS_COUNTED = 1_000
 LINK_ROWS = 50
 TREE_ROWS, TREE_LEVELS = 400, 12
 SUGGESTIONS_FROM = 500
-
-WAITS_FOR_A_PERSON = (Status.IN_REVIEW, Status.BLOCKED, Status.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +205,7 @@ def now(top: Task, shown: Tree, counts: Counts) -> dict[str, Any]:
         "active": active[:PANEL_ROWS],
         "active_total": counts.by_status.get(Status.ACTIVE, 0),
         "waits": waits[:PANEL_ROWS],
-        "waits_total": sum(counts.by_status.get(status, 0) for status in WAITS_FOR_A_PERSON),
+        "waits_total": counts.waiting,
         "workers": holders.most_common(PANEL_ROWS),
         "workers_total": len(holders),
     }

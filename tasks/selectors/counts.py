@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, Func, IntegerField, QuerySet, Subquery
 
 from orchestrator_site.kernel.compiled import Compiled
-from tasks.choices import Status
+from tasks.choices import WAITS_FOR_A_PERSON, Status
 from tasks.models import Project, Task, TaskQuerySet
 from tasks.selectors.descendants import descendants_of
 from tasks.selectors.rows import Counts
@@ -68,7 +68,14 @@ def progress(counts: dict[str, int]) -> dict[str, int]:
 
 
 def to_review() -> str:
-    number = count_up_to_limit(Status.IN_REVIEW)
+    return _if_any(count_up_to_limit(Status.IN_REVIEW))
+
+
+def in_inbox() -> str:
+    return _if_any(sum(map(count_up_to_limit, WAITS_FOR_A_PERSON)))
+
+
+def _if_any(number: int) -> str:
     return in_words(number) if number else ""
 
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db.models import Count, QuerySet
 
-from tasks.choices import Status
+from tasks.choices import WAITS_FOR_A_PERSON, Status
 from tasks.models import Task
 
 ROW_FIELDS = (
@@ -64,6 +64,10 @@ class Counts:
     def percent(self) -> int:
         """Percent completed, rounded down; 100 only if everything is."""
         return self.done * 100 // self.total if self.total else 0
+
+    @property
+    def waiting(self) -> int:
+        return sum(self.by_status.get(status, 0) for status in WAITS_FOR_A_PERSON)
 
     @property
     def states(self) -> list[tuple[str, int]]:

@@ -10,6 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from orchestrator_site.kernel.text import shortened
+from orchestrator_site.web.templatetags.ui import icon
 from tasks.choices import Complexity, Priority, Status, Verb
 from tasks.models import Event
 from tasks.selectors.rows import Counts
@@ -35,6 +36,11 @@ def state(status: str) -> SafeString:
 
 
 @register.filter
+def state_pill(status: str) -> SafeString:
+    return format_html('<span class="state pill {0}">{1}<span>{2}</span></span>', status, _shape(status), _word(status))
+
+
+@register.filter
 def state_shape(status: str) -> SafeString:
     """Show a status by its shape where space is short; screen readers still get the word."""
     label = '<span class="state {0}" title="{2}">{1}<span class="sr">{2}</span></span>'
@@ -42,7 +48,7 @@ def state_shape(status: str) -> SafeString:
 
 
 def _shape(status: str) -> SafeString:
-    return format_html('<svg aria-hidden="true" width="16" height="16"><use href="#shape-{}"/></svg>', status)
+    return icon(status, kind="g")
 
 
 def _word(status: str) -> str:

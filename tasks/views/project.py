@@ -11,7 +11,7 @@ from artifacts.selectors import cards, home
 from artifacts.selectors.artifacts import recent_artifacts
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import page, page_number, text_in
-from tasks.choices import Status
+from tasks.choices import WAITS_FOR_A_PERSON, Status
 from tasks.identity.page import find_project
 from tasks.models import Project
 from tasks.selectors import board
@@ -26,8 +26,15 @@ def projects(request: HttpRequest) -> HttpResponse:
     facts = {"rows": rows, "is_owner": Scope.ADMIN in scopes_of(request.user)}
     if not rows.items and rows.page == 1:
         return render(request, "tasks/welcome.html", facts)
-    facts |= {"glance": home.glance(row.project for row in rows.items), "now": timezone.now()}
+    show = text_in(request, "show")
+    show = show if show in WAITS_FOR_A_PERSON else ""
+    facts |= {"glance": home.glance((row.project for row in rows.items), show=show), "now": timezone.now()}
     return render(request, "tasks/home.html", facts)
+
+
+@page
+def project_list(request: HttpRequest) -> HttpResponse:
+    return render(request, "tasks/projects.html", {"rows": board.projects(page=page_number(request))})
 
 
 @page

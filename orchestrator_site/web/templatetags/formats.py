@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from orchestrator_site.kernel.times import relative_time
+from orchestrator_site.kernel.times import relative_time, short_age
 from orchestrator_site.web.advice import advice
 
 register = template.Library()
@@ -33,6 +33,16 @@ def ago(time: datetime | None) -> SafeString | str:
         f"{exact:%Y-%m-%d %H:%M:%S} UTC",
         relative_time(time, timezone.now()),
     )
+
+
+@register.filter
+def age(time: datetime | None) -> SafeString | str:
+    """Format the age as short as it is read in a list: 9m, 3h, 2d."""
+    if time is None:
+        return ""
+    exact = time.astimezone(timezone.get_default_timezone())
+    iso, shown = exact.isoformat(timespec="seconds"), short_age(time, timezone.now())
+    return format_html('<time datetime="{}" title="{}">{}</time>', iso, f"{exact:%Y-%m-%d %H:%M:%S} UTC", shown)
 
 
 @register.filter

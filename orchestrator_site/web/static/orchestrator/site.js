@@ -174,8 +174,8 @@
     if (!one("#main", page) || !one("#site-nav", page)) { location.reload(); return; }
     applied += 1;
     const focused = document.activeElement;
-    for (const part of ["#site-nav", "#main"]) {
-      htmx.swap({ text: one(part, page).outerHTML, target: one(part), swap: "outerMorph", sourceElement: one(part) });
+    for (const part of ["#site-nav", "#project-tabs", "#main"]) {
+      if (one(part) && one(part, page)) htmx.swap({ text: one(part, page).outerHTML, target: one(part), swap: "outerMorph", sourceElement: one(part) });
     }
     if (focused.isConnected && document.activeElement === document.body) focused.focus({ preventScroll: true }); // WebKit drops the focus of moved elements
     reveal(main());
@@ -185,7 +185,7 @@
 
   const KEYS_OFF = "keys-off";
   const typing = (target) => target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
-  const reachable = (element) => element.offsetParent !== null || element.closest(".menu");
+  const reachable = (element) => element.checkVisibility() || element.closest(".menu");
   const named = (key) => [...document.querySelectorAll("[data-key]")].filter((each) => each.dataset.key === key && reachable(each));
 
   document.addEventListener("keydown", (event) => {
@@ -214,6 +214,14 @@
     one("[data-keys-on]").checked = !localStorage.getItem(KEYS_OFF);
     one("#keys").showModal();
   }
+
+  document.addEventListener("keydown", (event) => {
+    const found = (event.ctrlKey || event.metaKey) && one(`[data-key-ctrl="${CSS.escape(event.key)}"]`);
+    if (!found?.checkVisibility()) return;
+    event.preventDefault();
+    found.focus();
+    found.select();
+  });
 
   document.addEventListener("keydown", (event) => { // Ctrl+Enter works inside a textarea too
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.target.tagName !== "TEXTAREA") return;
