@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from artifacts.models import ReviewComment
@@ -11,6 +11,7 @@ from tasks.models import Event, Task
 
 TURNS = 40  # turns on one page; the history has them all
 _COMMENTS = 500
+_FOLDED_FROM = 3
 _VERDICTS = (Verb.REQUEST_REVISION, Verb.APPROVE)
 _ENDINGS = (Verb.COMPLETE, Verb.HAND_BACK, Verb.FINISH)
 _QUESTIONS = {Verb.BLOCK: "reason", Verb.UNBLOCK: "answer", Verb.FAIL: "reason", Verb.RETRY: "answer"}
@@ -38,6 +39,37 @@ class Turn:
 class Conversation:
     turns: list[Turn]
     is_cut: bool = False
+
+    @property
+    def drafts(self) -> list[ReviewComment]:
+        """Comments that are not sent yet."""
+        return self.turns[-1].comments if self.turns and self.turns[-1].event is None else []
+
+
+@dataclass(slots=True)
+class Entry:
+    """A line of the activity: a turn, an event, or several minor events in a row that are folded."""
+
+    events: list[Event]
+    turn: Turn | None = None
+
+    @property
+    def is_folded(self) -> bool:
+        return len(self.events) > _FOLDED_FROM
+
+
+def activity(events: Sequence[Event], found: Conversation) -> list[Entry]:
+    """Return events, newest first, as one stream of turns and events, oldest first."""
+    turns = {turn.event.pk: turn for turn in found.turns if turn.event}
+    entries: list[Entry] = []
+    for event in reversed(events):
+        if (turn := turns.get(event.pk)) is not None:
+            entries.append(Entry([event], turn))
+        elif entries and entries[-1].turn is None:
+            entries[-1].events.append(event)
+        else:
+            entries.append(Entry([event]))
+    return entries
 
 
 def conversation(task: Task) -> Conversation:

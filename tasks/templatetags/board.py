@@ -82,6 +82,29 @@ _AT_THE_ENDS = (Status.COMPLETED, Status.PENDING, Status.CANCELLED)
 
 
 @register.filter
+def verb_icon(verb: str) -> str:
+    return _ICONS.get(verb, "pencil")
+
+
+_ICONS = {
+    Verb.PLAN: "list-tree",  # icon: list-tree
+    Verb.SPLIT: "list-tree",
+    Verb.CLAIM: "play",  # icon: play
+    Verb.START: "play",
+    Verb.RELEASE: "undo-2",  # icon: undo-2
+    Verb.DELIVER: "file-text",
+    Verb.COMPLETE: "check",  # icon: check
+    Verb.FINISH: "check",
+    Verb.APPROVE: "check",
+    Verb.CANCEL: "ban",  # icon: ban
+    Verb.RETRY: "repeat",  # icon: repeat
+    Verb.ARCHIVE: "archive",  # icon: archive
+    Verb.RESTORE: "archive",
+    Verb.COMMENT: "message-square",  # icon: message-square
+}
+
+
+@register.filter
 def happened(event: Event) -> str:
     if event.verb == Verb.COMMENT and event.before:
         return "deleted a comment"
