@@ -13,11 +13,11 @@ from django.db.models import F, Max
 from django.utils.safestring import SafeString
 
 from artifacts.models import Artifact, ArtifactVersion, ReviewComment
-from artifacts.rendering.difference import COMPARED_CHARACTERS, Difference, difference
+from artifacts.rendering.difference import COMPARED_CHARACTERS, CONTEXT, Difference, difference
 from artifacts.rendering.excerpts import excerpt_of
 from artifacts.rendering.images import image_type
 from artifacts.rendering.lines import plain_lines
-from artifacts.rendering.parts import MOST_NUMBERED, coloured, parts_of
+from artifacts.rendering.parts import MOST_NUMBERED, PART_CHARACTERS, coloured, parts_of
 from artifacts.rendering.views_of import RENDERED_CHARACTERS, View, name_of, rendered, views_of
 from artifacts.reviews.rows import RowRenderer
 from artifacts.storage import Damaged
@@ -25,6 +25,8 @@ from orchestrator_site.web.templatetags.formats import turns_text
 from tasks.models import Task
 
 CHANGES = "changes"
+MOST_CONTEXT = 10_000
+Lines = dict[int, str]
 MODES = {CHANGES: "Changes", View.SOURCE.value: "Source", View.RENDERED.value: "Rendered"}
 LISTED = 200
 SHOWN_FILES = 8
@@ -53,6 +55,8 @@ class DisplayRow:
     number: int | None = None  # the line of the new version that a comment here refers to
     old_number: int | None = None
     header: str = ""
+    hidden: int = 0
+    """How many unchanged lines a header stands for."""
     comments: list[ReviewComment] = field(default_factory=list)
     has_form: bool = False  # the comment form is open below it
 
@@ -87,11 +91,12 @@ class Options:
     alone: str = ""
     on: str = ""
     line: int | None = None
+    context: int = CONTEXT
     form_url: str = ""
     """The URL that opens the comment form at a line, without the file id; empty for users who may not comment."""
 
-    def renderer(self, file_id: str) -> RowRenderer:
-        return RowRenderer(file_id, f"{self.form_url}{file_id}&line=" if self.form_url else "")
+    def renderer(self, file_id: str, old: Lines | None = None, new: Lines | None = None) -> RowRenderer:
+        return RowRenderer(file_id, f"{self.form_url}{file_id}&line=" if self.form_url else "", old or {}, new or {})
 
 
 def files_of(task: Task, reviewed_at: datetime | None) -> list[File]:
@@ -175,15 +180,33 @@ def _fill(view: DisplayFile, new: ArtifactVersion, old: ArtifactVersion | None, 
 def _compare(view: DisplayFile, old: ArtifactVersion, new: ArtifactVersion, options: Options, most: int) -> None:
     before, after = (excerpt_of(each.content, 0, COMPARED_CHARACTERS + 1).text for each in (old, new))
     view.mode, view.turns_text = CHANGES, turns_text(before + after)
-    view.difference = difference(old.content, new.content, before, after)
-    rows = list(islice(_rows(view.difference, options, view.file.artifact.public_id), most + 1))
+    view.difference = difference(old.content, new.content, before, after, context=options.context)
+    name = name_of(view.file.artifact)
+    renderer = options.renderer(view.file.artifact.public_id, _coloured(old, name), _coloured(new, name))
+    rows = list(islice(_rows(view.difference, renderer, options.layout == "split"), most + 1))
     view.rows, view.left_out = rows[:most], len(rows) > most or view.difference.left_out > 0
 
 
-def _rows(diff: Difference, options: Options, file_id: str) -> Iterator[DisplayRow]:
-    renderer, is_split = options.renderer(file_id), options.layout == "split"
+def _coloured(version: ArtifactVersion, name: str) -> Lines:
+    """Return the lines of a text with colors; none of a text with several parts."""
+    if (version.content.size_chars or 0) > PART_CHARACTERS:
+        return {}
+    part = parts_of(version.content, 1)[0]
+    html = "" if part.lines > MOST_NUMBERED else coloured(version.content, part, name).html
+    return dict(enumerate(_lines(html), 1))
+
+
+def _lines(html: str) -> list[str]:
+    return [line.removesuffix("</span>").removesuffix("\n") for line in _LINE.split(html)[1:]]
+
+
+def _rows(diff: Difference, renderer: RowRenderer, is_split: bool) -> Iterator[DisplayRow]:
+    shown = 0
     for hunk in diff.hunks:
-        yield DisplayRow(header=hunk.header)
+        first = next((row.new.number for row in hunk.rows if row.new), shown + 1)
+        if hidden := first - shown - 1:
+            yield DisplayRow(header=hunk.header, hidden=hidden)
+        shown = max((row.new.number for row in hunk.rows if row.new), default=shown)
         for row in hunk.rows if is_split else hunk.unified:
             html = renderer.split(row) if is_split else renderer.unified(row)
             yield DisplayRow(html, row.new.number if row.new else None, row.old.number if row.old else None)
@@ -194,7 +217,7 @@ def _number(view: DisplayFile, new: ArtifactVersion, options: Options, most: int
     view.mode, view.turns_text = View.SOURCE.value, turns_text(part.text)
     is_dense = part.lines > MOST_NUMBERED  # too many lines for numbers elsewhere; here the rows are cut
     html = plain_lines(part.text) if is_dense else coloured(new.content, part, name_of(view.file.artifact)).html
-    texts = [line.removesuffix("</span>").removesuffix("\n") for line in _LINE.split(html)[1:]]
+    texts = _lines(html)
     renderer = options.renderer(view.file.artifact.public_id)
     view.rows = [DisplayRow(renderer.source(number, text), number) for number, text in enumerate(texts[:most], 1)]
     view.left_out = len(texts) > most or part.end < (new.content.size_chars or 0)

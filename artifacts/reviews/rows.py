@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from html import escape
 
 from django.utils.safestring import SafeString, mark_safe
 
-from artifacts.rendering.difference import Line, Row
+from artifacts.rendering.difference import SHOWN_LINE, Line, Row
 
 _NO_END = '<i title="No newline at the end of the file"></i>'
 _NONE = '<td class="none" colspan="2"></td>'
@@ -15,10 +16,15 @@ _NONE = '<td class="none" colspan="2"></td>'
 
 @dataclass(frozen=True, slots=True)
 class RowRenderer:
-    """Renders the rows of one file. `form_url` opens the comment form at a line, without the line number."""
+    """Renders the rows of one file. `form_url` opens the comment form at a line, without the line number.
+
+    `old` and `new` are lines with colors, as HTML by their numbers, as far as there are any.
+    """
 
     file_id: str
     form_url: str = ""
+    old: Mapping[int, str] = field(default_factory=dict)
+    new: Mapping[int, str] = field(default_factory=dict)
 
     def source(self, number: int, html: str) -> SafeString:
         return self._row(number, "", f"{self._number(number)}<td>{html}</td>")
@@ -26,8 +32,7 @@ class RowRenderer:
     def unified(self, row: Row) -> SafeString:
         number = row.new.number if row.new else None
         old = f'<td class="n">{row.old.number if row.old else ""}</td>'
-        line = row.new or row.old
-        text = "" if line is None else _text(line)
+        text = _text(row.new, self.new) if row.new else _text(row.old, self.old) if row.old else ""
         kind = "" if row.is_same else "came" if row.new else "went"
         tag = {"came": "ins", "went": "del"}.get(kind)
         shown = f"<{tag}>{text}</{tag}>" if tag else text
@@ -36,8 +41,8 @@ class RowRenderer:
     def split(self, row: Row) -> SafeString:
         number = row.new.number if row.new else None
         went, came = ("", "") if row.is_same else ("went", "came")
-        old = f'<td class="n {went}">{row.old.number}</td>{_cell(row.old, went, "del")}' if row.old else _NONE
-        new = f"{self._number(number, came)}{_cell(row.new, came, 'ins')}" if row.new else _NONE
+        old = f'<td class="n {went}">{row.old.number}</td>{_cell(_text(row.old, self.old), went, "del")}' if row.old else _NONE
+        new = f"{self._number(number, came)}{_cell(_text(row.new, self.new), came, 'ins')}" if row.new else _NONE
         return self._row(number, "", old + new)
 
     def _row(self, number: int | None, kind: str, cells: str) -> SafeString:
@@ -54,11 +59,14 @@ class RowRenderer:
         return f'<td class="n {kind}">{shown}</td>'
 
 
-def _cell(line: Line, kind: str, tag: str) -> str:
-    text = f"<{tag}>{_text(line)}</{tag}>" if kind else _text(line)
-    return f'<td class="{kind}">{text}</td>'
+def _cell(text: str, kind: str, tag: str) -> str:
+    shown = f"<{tag}>{text}</{tag}>" if kind else text
+    return f'<td class="{kind}">{shown}</td>'
 
 
-def _text(line: Line) -> str:
+def _text(line: Line, coloured: Mapping[int, str]) -> str:
+    """Return a line as HTML; where a part of it changed that is marked, and there are no colors."""
     middle = f"<b>{escape(line.middle)}</b>" if line.middle else ""
-    return f"{escape(line.before)}{middle}{escape(line.after)}{'' if line.has_end else _NO_END}"
+    plain = f"{escape(line.before)}{middle}{escape(line.after)}"
+    shown = plain if middle or len(line.raw) > SHOWN_LINE else coloured.get(line.number, plain)
+    return f"{shown}{'' if line.has_end else _NO_END}"

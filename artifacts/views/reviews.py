@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from artifacts.models import Artifact
+from artifacts.rendering.difference import CONTEXT
 from artifacts.reviews import files
 from artifacts.selectors import reviews
 from artifacts.selectors.artifacts import version_of
@@ -18,7 +19,7 @@ from artifacts.services.review_comments import COMMENTS_LIMIT, composed
 from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, ServerFault
 from orchestrator_site.kernel.identity import Scope, scopes_of
-from orchestrator_site.web.pages import form, page, page_number, require, text_in
+from orchestrator_site.web.pages import form, number_in, page, page_number, require, text_in
 from tasks.choices import Status, Verb
 from tasks.identity.page import actor_of, find_task
 from tasks.models import Project, Task
@@ -182,6 +183,7 @@ def _options(request: HttpRequest, rejected: Rejected | None, form_url: str) -> 
         on=source.get("on", ""),
         line=int(line) if line.isascii() and line.isdigit() and len(line) < 10 else None,
         form_url=form_url,
+        context=number_in(request, "around", least=CONTEXT, most=files.MOST_CONTEXT),
     )
 
 
