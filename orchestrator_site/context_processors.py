@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_POST
 
 from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.web.pages import came_from
-from tasks.selectors.counts import in_inbox, to_review
+from tasks.selectors.counts import waiting
 
 THEMES = {"auto": "System", "light": "Light", "dark": "Dark"}
 COOKIE = "theme"
@@ -22,7 +23,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
         "unchanged": unchanged,
     }
     if getattr(request, "user", None) is not None and request.user.is_authenticated:
-        facts |= {"to_review": to_review, "in_inbox": in_inbox}
+        facts["waits"] = SimpleLazyObject(waiting)
     return facts
 
 

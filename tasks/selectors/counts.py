@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from django.db.models import Count, Func, IntegerField, QuerySet, Subquery
+from django.db.models import Count, Func, IntegerField, Q, QuerySet, Subquery
 
 from orchestrator_site.kernel.compiled import Compiled
 from tasks.choices import WAITS_FOR_A_PERSON, Status
@@ -67,12 +70,19 @@ def progress(counts: dict[str, int]) -> dict[str, int]:
     return {"completed": known.done, "total": known.total, "percent": known.percent}
 
 
-def to_review() -> str:
-    return _if_any(count_up_to_limit(Status.IN_REVIEW))
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many tasks of all projects wait for a person, each state counted up to a limit; empty for none."""
+
+    to_review: str
+    in_inbox: str
 
 
-def in_inbox() -> str:
-    return _if_any(sum(map(count_up_to_limit, WAITS_FOR_A_PERSON)))
+def waiting() -> Waiting:
+    few = [Q(pk__in=_up_to_limit(status).values("pk")) for status in WAITS_FOR_A_PERSON]
+    rows = Task.objects.filter(reduce(or_, few)).order_by().values_list("status").annotate(Count("pk"))
+    found: dict[str, int] = dict(rows)
+    return Waiting(_if_any(found.get(Status.IN_REVIEW, 0)), _if_any(sum(found.values())))
 
 
 def _if_any(number: int) -> str:
@@ -80,9 +90,13 @@ def _if_any(number: int) -> str:
 
 
 def count_up_to_limit(status: Status, *, leaves_only: bool = False) -> int:
+    return _up_to_limit(status, leaves_only=leaves_only).count()
+
+
+def _up_to_limit(status: Status, *, leaves_only: bool = False) -> QuerySet[Task]:
     kinds = (True,) if leaves_only else _ANY_KIND
     tasks = Task.objects.filter(status=status, is_leaf__in=kinds).on_board()
-    return tasks.filter(project__in=Project.objects.order_by().values("pk")).order_by()[: COUNTED + 1].count()
+    return tasks.filter(project__in=Project.objects.order_by().values("pk")).order_by()[: COUNTED + 1]
 
 
 def in_words(number: int) -> str:

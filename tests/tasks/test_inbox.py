@@ -15,24 +15,24 @@ pytestmark = pytest.mark.django_db
 
 
 def test_work_and_plans_of_every_project_are_counted_unless_they_are_archived() -> None:
-    assert counts.to_review() == ""
+    assert counts.waiting().to_review == ""
     make_task(make_project(), status=Status.IN_REVIEW)
     make_plan(make_project(), 1, statuses=[Status.IN_REVIEW], status=Status.IN_REVIEW)
     make_task(make_project(), status=Status.IN_REVIEW, archived_at=timezone.now())
     make_task(make_project(), status=Status.ACTIVE)
-    assert counts.to_review() == "3"
+    assert counts.waiting().to_review == "3"
 
 
 def test_nobody_counts_beyond_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counts, "COUNTED", 2)
     for _ in range(4):
         make_task(make_project(), status=Status.IN_REVIEW)
-    assert (counts.count_up_to_limit(Status.IN_REVIEW), counts.to_review()) == (3, "2+")
+    assert (counts.count_up_to_limit(Status.IN_REVIEW), counts.waiting().to_review) == (3, "2+")
 
 
 def test_only_what_stands_in_the_state_is_read() -> None:
     with CaptureQueriesContext(connection) as queries:
-        counts.to_review()
+        counts.waiting()
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")  # of a table without rows it is the cheapest
