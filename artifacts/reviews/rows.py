@@ -41,7 +41,11 @@ class RowRenderer:
     def split(self, row: Row) -> SafeString:
         number = row.new.number if row.new else None
         went, came = ("", "") if row.is_same else ("went", "came")
-        old = f'<td class="n {went}">{row.old.number}</td>{_cell(_text(row.old, self.old), went, "del")}' if row.old else _NONE
+        old = (
+            f'<td class="n {went}">{row.old.number}</td>{_cell(_text(row.old, self.old), went, "del")}'
+            if row.old
+            else _NONE
+        )
         new = f"{self._number(number, came)}{_cell(_text(row.new, self.new), came, 'ins')}" if row.new else _NONE
         return self._row(number, "", old + new)
 
