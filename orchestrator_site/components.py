@@ -31,4 +31,3 @@ def _task(status: str, number: int) -> Task:
         status=status, summary="One idempotency key per payment, kept across retries.", specialist="tester",
         updated_at=timezone.now() - timedelta(hours=number),
     )  # fmt: skip
-
