@@ -18,6 +18,7 @@ PROJECTS_PER_PAGE, PLANS_PER_PAGE, TASKS_PER_PAGE, EVENTS_PER_PAGE = 50, 25, 50,
 PANEL_ROWS = 8
 LOOKED_AT = 200
 PLANS_COUNTED = 1_000
+PLANS_OFFERED, PLANS_SEARCHED, PLANS_NAMED = 50, 5_000, 6
 LINK_ROWS = 50
 TREE_ROWS, TREE_LEVELS = 400, 12
 SUGGESTIONS_FROM = 500
@@ -42,15 +43,20 @@ def projects(*, page: int) -> Rows[ProjectRow]:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    status: str = ""
-    specialist: str = ""
-    plan: str = ""
-    kind: str = ""
+    """What a page narrows its tasks to, as its address says it; `plan` is an id, a title, or a part of one."""
+
     q: str = ""
+    plan: str = ""
+    status: str = ""
+    kind: str = ""
+    specialist: str = ""
+    holder: str = ""
+    priority: str = ""
+    ready: str = ""
 
     @property
     def any(self) -> bool:
-        return bool(self.status or self.specialist or self.plan or self.kind or self.q)
+        return self != Filters()
 
 
 def _matching(tasks: TaskQuerySet, text: str, matches: Sequence[int]) -> TaskQuerySet:
@@ -86,23 +92,24 @@ def _count_of(rows: TaskQuerySet) -> int | None:
 
 
 def waiting(project: Project) -> list[Task]:
-    """Return the tasks in review, blocked or failed, the last changed first.
+    """Return the tasks in review, blocked or failed, in this order, of each the oldest first.
 
-    One query per status: only then the index returns the newest without sorting all of them.
+    One query per status: only then the index returns the oldest without sorting all of them.
     """
     found: list[Task] = []
     for status in WAITS_FOR_A_PERSON:
         rows = Task.objects.filter(project=project, status=status).on_board().only(*ROW_FIELDS, "reason")
-        found += rows.order_by("-updated_at")[:PANEL_ROWS]
-    return sorted(found, key=lambda task: task.updated_at, reverse=True)[:PANEL_ROWS]
+        found += rows.order_by("updated_at", "-id")[:PANEL_ROWS]
+    return found[:PANEL_ROWS]
 
 
-def tasks(project: Project, *, filters: Filters, page: int, matches: Sequence[int] = ()) -> Rows[Task]:
+def tasks(
+    project: Project, *, filters: Filters, plan: Task | None, page: int, matches: Sequence[int] = ()
+) -> Rows[Task]:
     """Return a project's tasks: by last change for a single status (its index), else newest first."""
     found = Task.objects.filter(project=project).on_board()
     if filters.plan:
-        # Narrow by the plan's key, looked up first: as a subquery it would hide the index of plans.
-        plan = Task.objects.plans().filter(project=project, public_id=filters.plan).first()
+        # Narrow by the plan's key: as a subquery it would hide the index of plans.
         found = Task.objects.filter(Q(root=plan) | Q(pk=plan.pk)).on_board() if plan else Task.objects.none()
     found = _matching(found, filters.q, matches)
     if filters.kind == "plan":
@@ -113,7 +120,9 @@ def tasks(project: Project, *, filters: Filters, page: int, matches: Sequence[in
         found = found.filter(specialist=filters.specialist)
     if filters.status:
         found = found.filter(status=filters.status)
-    shown = found.select_related("root").only(*ROW_FIELDS, "root__public_id", "root__title")
+    shown = found.select_related("root", "lease_session").only(
+        *ROW_FIELDS, "root__public_id", "root__title", "lease_session__principal"
+    )
     order = ("-updated_at", "-id") if filters.status else ("-id",)
     total = None
     if not (filters.q or filters.specialist):  # for these no index can count
@@ -124,6 +133,24 @@ def tasks(project: Project, *, filters: Filters, page: int, matches: Sequence[in
 def specialists_seen(project: Project) -> list[str]:
     newest = Task.objects.filter(project=project).order_by("-id").values_list("specialist", flat=True)
     return sorted(set(newest[:SUGGESTIONS_FROM]) - {""})
+
+
+def plan_titles(project: Project) -> list[str]:
+    newest = Task.objects.filter(project=project).plans().on_board().order_by("-id").values_list("title", flat=True)
+    return list(newest[:PLANS_OFFERED])
+
+
+def plans_named(project: Project, text: str) -> list[Task]:
+    """Return the plan with this id, else those with this title, else those whose title contains the text."""
+    plans = Task.objects.filter(project=project).plans()
+    if exact := plans.filter(public_id=text).first() if text else None:
+        return [exact]
+    if not text:
+        return []
+    titles = plans.on_board().order_by("-id").values_list("pk", "title")[:PLANS_SEARCHED]
+    found = [(pk, title) for pk, title in titles if text.casefold() in title.casefold()]
+    keys = [pk for pk, title in found if title.casefold() == text.casefold()] or [pk for pk, _ in found]
+    return list(Task.objects.filter(pk__in=keys[:PLANS_NAMED]).order_by("-id"))
 
 
 @dataclass(slots=True)

@@ -10,9 +10,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from orchestrator_site.kernel.text import shortened
-from orchestrator_site.web.templatetags.ui import icon
+from orchestrator_site.web.templatetags.ui import avatar, icon
 from tasks.choices import Complexity, Priority, Status, Verb
-from tasks.models import Event
+from tasks.models import Event, Task
 from tasks.selectors.rows import Counts
 from tasks.selectors.timeline import Stretch
 
@@ -45,6 +45,20 @@ def state_shape(status: str) -> SafeString:
     """Show a status by its shape where space is short; screen readers still get the word."""
     label = '<span class="state {0}" title="{2}">{1}<span class="sr">{2}</span></span>'
     return format_html(label, status, _shape(status), _word(status))
+
+
+@register.simple_tag
+def task_shape(task: Task) -> SafeString:
+    """Show the status of a task by its shape; that of one which cannot be claimed yet is a dashed ring."""
+    is_waiting = task.status == Status.PENDING and task.is_leaf and not task.is_ready
+    return icon("waiting" if is_waiting else task.status, "Not ready" if is_waiting else _word(task.status), "g")
+
+
+@register.simple_tag
+def holder(task: Task, size: str = "") -> SafeString:
+    """Draw who holds a task: an assistant in its session, and for whom; else a person."""
+    session = task.lease_session
+    return avatar(session.principal, task.lease_holder, size) if session else avatar(task.lease_holder, size=size)
 
 
 def _shape(status: str) -> SafeString:
@@ -86,7 +100,7 @@ def verb_icon(verb: str) -> str:
     return _ICONS.get(verb, "pencil")
 
 
-_ICONS = {
+_ICONS: dict[str, str] = {
     Verb.PLAN: "list-tree",  # icon: list-tree
     Verb.SPLIT: "list-tree",
     Verb.CLAIM: "play",  # icon: play

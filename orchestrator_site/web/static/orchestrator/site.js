@@ -216,8 +216,8 @@
   }
 
   document.addEventListener("keydown", (event) => {
-    const found = (event.ctrlKey || event.metaKey) && one(`[data-key-ctrl="${CSS.escape(event.key)}"]`);
-    if (!found?.checkVisibility()) return;
+    const found = one(`[data-key-ctrl="${CSS.escape(event.key)}"]`);
+    if (!(event.ctrlKey || event.metaKey) || !found?.checkVisibility()) return;
     event.preventDefault();
     found.focus();
     found.select();
@@ -227,6 +227,17 @@
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.target.tagName !== "TEXTAREA") return;
     event.preventDefault();
     event.target.form?.requestSubmit();
+  });
+
+  /* A row whose title is its link: a click on its other words follows it, unless it ends a selection. */
+
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest("[data-linked]"), selected = getSelection();
+    if (!row) return;
+    const selects = !selected.isCollapsed && row.contains(selected.anchorNode);
+    const title = one("a", row), link = event.target.closest("a, button");
+    if (selects && link === title) event.preventDefault();
+    else if (!selects && !link) title.dispatchEvent(new MouseEvent("click", event));
   });
 
   /* Menus, copying, file size checks */
