@@ -171,7 +171,8 @@ def _node_template(step: Step, titles: int, with_specialist: bool) -> str:
     return (
         '<a href="{0}" id="node-{1}" class="node {2}{3}" aria-label="{4}" transform="translate({5})"><title>{4}</title>'
         f'<rect width="{width}" height="{height}" rx="6"/>'
-        f'<use href="{static("orchestrator/icons.svg")}#{{2}}" x="6" y="{(height - _ICON) // 2}" width="{_ICON}" height="{_ICON}"/>{placed}</a>'
+        f'<use href="{static("orchestrator/icons.svg")}#{{2}}" x="6" y="{(height - _ICON) // 2}" '
+        f'width="{_ICON}" height="{_ICON}"/>{placed}</a>'
     )
 
 

@@ -86,7 +86,7 @@ def verb_icon(verb: str) -> str:
     return _ICONS.get(verb, "pencil")
 
 
-_ICONS = {
+_ICONS: dict[str, str] = {
     Verb.PLAN: "list-tree",  # icon: list-tree
     Verb.SPLIT: "list-tree",
     Verb.CLAIM: "play",  # icon: play

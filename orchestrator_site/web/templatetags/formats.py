@@ -17,7 +17,6 @@ from orchestrator_site.web.advice import advice
 register = template.Library()
 register.filter(advice)
 
-SHOWN_TEXT = 20_000
 _BIDI_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ISOLATE, _POP = "\u2068", "\u2069"
 
@@ -71,12 +70,6 @@ def plainly(path: str) -> str:
 @register.filter
 def turns_text(text: str) -> bool:
     return bool(_BIDI_CONTROLS.search(text))
-
-
-@register.inclusion_tag("_text.html")
-def long_text(text: str) -> dict[str, Any]:
-    """Show a user's or assistant's text as plain text, truncated if very long."""
-    return {"text": text[:SHOWN_TEXT], "shown": SHOWN_TEXT, "whole": len(text), "is_cut": len(text) > SHOWN_TEXT}
 
 
 @register.inclusion_tag("_pager.html", takes_context=True)
