@@ -69,6 +69,11 @@ class Graph:
     vertices: dict[int, Vertex]
     needs: dict[int, list[int]]
 
+    @property
+    def path(self) -> list[int]:
+        """The critical path, with the groups that link its tasks."""
+        return critical_path(self.needs, {key: each.weight for key, each in self.vertices.items() if each.is_open})
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -81,8 +86,7 @@ class Picture:
 
 def picture(graph: Graph, step: Step, address: Address, *, here: int | None = None) -> Picture:
     """Draw a graph; `here` is the task at the center, if any."""
-    weights = {node: vertex.weight for node, vertex in graph.vertices.items() if vertex.is_open}
-    path = critical_path(graph.needs, weights) if here is None else []
+    path = graph.path if here is None else []
     words = {node: description(graph, node, is_critical=node in path) for node in graph.needs}
     layout = lay_out(graph.needs, step.size)
     # By columns, which is also the tab order.
