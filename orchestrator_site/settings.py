@@ -132,7 +132,11 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["orchestrator_site.web.templatetags.formats", "orchestrator_site.web.templatetags.ui"],
+            "builtins": [
+                "orchestrator_site.web.templatetags.formats",
+                "orchestrator_site.web.templatetags.ui",
+                "artifacts.templatetags.prose",
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Left
@@ -15,8 +14,9 @@ from django.utils import timezone
 from artifacts.selectors.artifacts import count_by_task
 from orchestrator_site.kernel.identity import Scope
 from tasks.choices import FINISHED, Status, Verb
-from tasks.models import Dependency, Event, Project, Task, TaskQuerySet
+from tasks.models import Event, Project, Task, TaskQuerySet
 from tasks.selectors.available_actions import offers_for
+from tasks.selectors.blockers import count_waits
 from tasks.selectors.board import PANEL_ROWS, Filters
 from tasks.selectors.rows import ROW_FIELDS
 
@@ -197,16 +197,10 @@ def _order(filters: Filters) -> tuple[str, ...]:
 def _cards(tasks: list[Task], scopes: frozenset[Scope]) -> dict[int, Card]:
     now = timezone.now()
     cards = {task.pk: _card(task, now, scopes) for task in tasks}
-    unfinished = [task.pk for task in tasks if task.status not in FINISHED]
-    needs: Any = Dependency.objects.open().filter(task__in=unfinished).order_by().values_list("task")
-    for key, number in needs.annotate(Count("depends_on", distinct=True)):
-        cards[key].waits_for = number
-    waiting = Q(task__is_leaf=True, task__archived_at__isnull=True) & ~Q(task__status__in=FINISHED)
-    dependents: Any = Dependency.objects.filter(waiting, depends_on__in=unfinished).order_by().values_list("depends_on")
-    for key, number in dependents.annotate(Count("task", distinct=True)):
-        cards[key].needed_by = number
-    for key, number in count_by_task(cards).items():
-        cards[key].artifacts = number
+    (waits_for, needed_by), artifacts = count_waits(tasks), count_by_task(cards)
+    for key, card in cards.items():
+        card.waits_for, card.needed_by = waits_for.get(key, 0), needed_by.get(key, 0)
+        card.artifacts = artifacts.get(key, 0)
     return cards
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django import template
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -47,22 +49,28 @@ def state_shape(status: str) -> SafeString:
     return format_html(label, status, _shape(status), _word(status))
 
 
-@register.simple_tag
-def task_shape(task: Task) -> SafeString:
-    """Show the status of a task by its shape; that of one which cannot be claimed yet is a dashed ring."""
-    is_waiting = task.status == Status.PENDING and task.is_leaf and not task.is_ready
-    return icon("waiting" if is_waiting else task.status, "Not ready" if is_waiting else _word(task.status), "g")
+@register.filter
+def task_shape(task: Any) -> SafeString:
+    """Show a task's status by its shape; dashed where it is pending and cannot start yet."""
+    if task.status != Status.PENDING or getattr(task, "is_ready", True) or not getattr(task, "is_leaf", True):
+        return state_shape(task.status)
+    return format_html('<span class="state pending">{}</span>', icon("waiting", "Not ready", "g"))
 
 
 @register.simple_tag
 def holder(task: Task, size: str = "") -> SafeString:
-    """Draw who holds a task: an assistant in its session, and for whom; else a person."""
+    """Draw who holds a task: an assistant, with whom it acts for, or a person."""
     session = task.lease_session
     return avatar(session.principal, task.lease_holder, size) if session else avatar(task.lease_holder, size=size)
 
 
 def _shape(status: str) -> SafeString:
     return icon(status, kind="g")
+
+
+@register.filter
+def state_word(status: str) -> str:
+    return _word(status).lower()
 
 
 def _word(status: str) -> str:
@@ -126,6 +134,20 @@ def happened(event: Event) -> str:
 
 
 @register.filter
+def verbs(events: Sequence[Event]) -> str:
+    """Say what happened in several events, each verb once."""
+    return ", ".join(dict.fromkeys(Verb(each.verb).label if each.verb in Verb.values else each.verb for each in events))
+
+
+@register.filter
+def happened_to(events: Sequence[Event]) -> str:
+    """Say at once what happened in several events of one verb: planned 19 tasks."""
+    number = len(events)
+    words = Verb(events[0].verb).done_to(f"{number:,} tasks") if events[0].verb in Verb.values else events[0].verb
+    return words if f"{number:,} tasks" in words else f"{words} {number:,} times"
+
+
+@register.filter
 def changes(event: Event) -> list[tuple[str, str, str]]:
     names = event.before | event.after
     found = [(name, _value(name, event.before.get(name)), _value(name, event.after.get(name))) for name in names]
@@ -158,9 +180,11 @@ _WORDS: dict[str, dict[Any, str]] = {
 
 @register.filter
 def stretch_words(stretch: Stretch) -> str:
-    start, end = (f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for time in (stretch.start, stretch.end))
-    until = "now" if stretch.outcome == "active" else f"{end} UTC"
-    return (
-        f"\u2068{stretch.task.title}\u2069, \u2068{stretch.worker}\u2069: {stretch.says.lower()} "
-        f"after {stretch.lasted}, {start} UTC to {until}"
-    )
+    start, end = (f"{timezone.localtime(time):%Y-%m-%d %H:%M:%S %Z}" for time in (stretch.start, stretch.end))
+    until = "now" if timezone.now() - stretch.end < _NOW else end
+    who, link = (f", \u2068{stretch.worker}\u2069", "after") if stretch.worker else ("", "for")
+    return f"\u2068{stretch.task.title}\u2069{who}: {stretch.says.lower()} {link} {stretch.lasted}, {start} to {until}"
+
+
+_NOW = timedelta(seconds=10)
+"""What ended less than this ago goes on: the page was made after it was read."""
