@@ -213,6 +213,7 @@
     }
     one("[data-keys-on]").checked = !localStorage.getItem(KEYS_OFF);
     one("#keys").showModal();
+    one("#keys .primary").focus(); // not the switch, which a space would turn off
   }
 
   document.addEventListener("keydown", (event) => {
