@@ -111,7 +111,8 @@
     if (!answer.ok || answer.redirected || !fill(parsed(await answer.text()))) { location.assign(link.href); return; }
     const dialog = one("#dialog");
     if (!dialog.open) dialog.showModal();
-    one("[autofocus], button, a", one("#dialog-body"))?.focus();
+    const inside = one("#dialog-body"); // an action rather than the title, which leads away
+    (one("[autofocus], .rows :is(button, .button)", inside) ?? one("button, a", inside))?.focus();
   });
 
   document.addEventListener("submit", async (event) => {
