@@ -51,11 +51,6 @@ class Hunk:
     rows: list[Row]
 
     @property
-    def header(self) -> str:
-        """Where the lines are, as unified differences say it."""
-        return f"@@ -{_span([row.old for row in self.rows])} +{_span([row.new for row in self.rows])} @@"
-
-    @property
     def unified(self) -> Iterator[Row]:
         """The rows one below the other, removed ones before added ones."""
         added: list[Row] = []
@@ -91,7 +86,7 @@ def difference(old: Content, new: Content, old_text: str, new_text: str, *, cont
     Call it outside any transaction.
     """
     is_cut = max(len(old_text), len(new_text)) > COMPARED_CHARACTERS
-    before, after = (_LINE.findall(text[:COMPARED_CHARACTERS]) for text in (old_text, new_text))
+    before, after = lines_of(old_text), lines_of(new_text)
     fine = _fine(old, new, before, after)
     codes = fine or plain_opcodes(before, after)
     removed, added = _changed(codes)
@@ -99,6 +94,11 @@ def difference(old: Content, new: Content, old_text: str, new_text: str, *, cont
     hunks = list(_hunks(groups, before, after))
     left_out = sum(map(_height, chain.from_iterable(groups))) - sum(len(hunk.rows) for hunk in hunks)
     return Difference(hunks, added, removed, COMPARED_CHARACTERS if is_cut else None, fine is None, left_out)
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines that are compared."""
+    return _LINE.findall(text[:COMPARED_CHARACTERS])
 
 
 def _fine(old: Content, new: Content, before: list[str], after: list[str]) -> list[Opcode] | None:
@@ -154,8 +154,8 @@ def _rows(codes: list[Opcode], old: list[str], new: list[str]) -> Iterator[Row]:
             was = old[first + place] if first + place < last else None
             now = new[start + place] if start + place < stop else None
             head, tail = (0, 0) if tag == "equal" or was is None or now is None else _common(was, now)
-            before = None if was is None else _line(was, first + place + 1, head, tail)
-            after = None if now is None else _line(now, start + place + 1, head, tail)
+            before = None if was is None else line_of(was, first + place + 1, head, tail)
+            after = None if now is None else line_of(now, start + place + 1, head, tail)
             yield Row(before, after, tag == "equal")
 
 
@@ -168,7 +168,7 @@ def _common(was: str, now: str) -> tuple[int, int]:
     return (head, tail) if 3 * (head + tail) > longest else (0, 0)
 
 
-def _line(text: str, number: int, head: int, tail: int) -> Line:
+def line_of(text: str, number: int, head: int = 0, tail: int = 0) -> Line:
     has_end = text.endswith("\n")
     shown = text.removesuffix("\n").replace("\r", "\u240d").translate(PICTURES)
     if len(shown) > SHOWN_LINE:
@@ -177,8 +177,3 @@ def _line(text: str, number: int, head: int, tail: int) -> Line:
         return Line(number, text, shown, "", "", has_end)
     end = max(len(shown) - max(tail - has_end, 0), head)
     return Line(number, text, shown[:head], shown[head:end], shown[end:], has_end)
-
-
-def _span(lines: list[Line | None]) -> str:
-    numbers = [line.number for line in lines if line]
-    return f"{numbers[0]},{len(numbers)}" if numbers else "0,0"

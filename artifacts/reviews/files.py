@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from html import escape
 from itertools import islice
 
 from django.db.models import F, Max
 from django.utils.safestring import SafeString
 
 from artifacts.models import Artifact, ArtifactVersion, ReviewComment
-from artifacts.rendering.difference import COMPARED_CHARACTERS, CONTEXT, Difference, difference
+from artifacts.rendering.difference import COMPARED_CHARACTERS, SHOWN_ROWS, Difference, difference, lines_of
 from artifacts.rendering.excerpts import excerpt_of
 from artifacts.rendering.images import image_type
 from artifacts.rendering.lines import plain_lines
-from artifacts.rendering.parts import MOST_NUMBERED, PART_CHARACTERS, coloured, parts_of
+from artifacts.rendering.parts import MOST_NUMBERED, coloured, parts_of
 from artifacts.rendering.views_of import RENDERED_CHARACTERS, View, name_of, rendered, views_of
-from artifacts.reviews.rows import RowRenderer
+from artifacts.reviews.rows import OPENED, DiffRows, DisplayRow, RowRenderer
 from artifacts.storage import Damaged
 from orchestrator_site.web.templatetags.formats import turns_text
 from tasks.models import Task
 
 CHANGES = "changes"
-MOST_CONTEXT = 10_000
-Lines = dict[int, str]
 MODES = {CHANGES: "Changes", View.SOURCE.value: "Source", View.RENDERED.value: "Rendered"}
+LAYOUTS = {"unified": "Unified", "split": "Split"}
 LISTED = 200
+MOST_OPENED = 50
 SHOWN_FILES = 8
 ROWS_TOGETHER, ROWS_ALONE = 300, 2_000  # lines per file when a page shows several files, and when it shows one
-_LINE = re.compile(r'<span id="L\d+"[^>]*><a [^>]*></a>')
+COLOURED_PARTS = 4
+"""The most parts of each side of a difference that have colors."""
+_LINE = re.compile(r'<span id="L(\d+)"[^>]*><a [^>]*></a>(.*)\n</span>')
+_COMMENT = (
+    '<a href="{}{}&amp;line={{n}}#remark" data-line="{{n}}" tabindex="-1" aria-label="Comment on line {{n}}">{{n}}</a>'
+)
 
 
 @dataclass(slots=True)
@@ -46,19 +52,13 @@ class File:
         paths = self.artifact.paths.all()
         return paths[0].path if paths else self.artifact.public_id
 
+    @property
+    def folder(self) -> str:
+        return self.path.rpartition("/")[0]
 
-@dataclass(slots=True)
-class DisplayRow:
-    """One row with its comments. A header has no line numbers."""
-
-    html: SafeString | str = ""
-    number: int | None = None  # the line of the new version that a comment here refers to
-    old_number: int | None = None
-    header: str = ""
-    hidden: int = 0
-    """How many unchanged lines a header stands for."""
-    comments: list[ReviewComment] = field(default_factory=list)
-    has_form: bool = False  # the comment form is open below it
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
 
 
 @dataclass(slots=True)
@@ -78,10 +78,8 @@ class DisplayFile:
     has_form: bool = False
 
     @property
-    def comments(self) -> Iterator[ReviewComment]:
-        yield from self.loose
-        for row in self.rows:
-            yield from row.comments
+    def threads(self) -> list[list[ReviewComment]]:
+        return [[comment] for comment in self.loose] + [row.comments for row in self.rows if row.comments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +89,20 @@ class Options:
     alone: str = ""
     on: str = ""
     line: int | None = None
-    context: int = CONTEXT
+    opened: tuple[str, ...] = ()  # `<file id>-<line>` for hidden lines that are shown from there on
+    links: tuple[str, str] = ("{n}", "{n}")  # see RowRenderer
     form_url: str = ""
     """The URL that opens the comment form at a line, without the file id; empty for users who may not comment."""
 
-    def renderer(self, file_id: str, old: Lines | None = None, new: Lines | None = None) -> RowRenderer:
-        return RowRenderer(file_id, f"{self.form_url}{file_id}&line=" if self.form_url else "", old or {}, new or {})
+    def renderer(self, file_id: str, *colours: dict[int, str]) -> RowRenderer:
+        old, new = self.links
+        return RowRenderer(
+            file_id, old, _COMMENT.format(escape(self.form_url), file_id) if self.form_url else new, *colours
+        )
+
+    def opened_of(self, file_id: str) -> set[int]:
+        found = [each.removeprefix(f"{file_id}-") for each in self.opened if each.startswith(f"{file_id}-")]
+        return {int(number) for number in found if number.isascii() and number.isdigit() and len(number) < 10}
 
 
 def files_of(task: Task, reviewed_at: datetime | None) -> list[File]:
@@ -121,7 +127,7 @@ def files_of(task: Task, reviewed_at: datetime | None) -> list[File]:
 def display(files: Sequence[File], options: Options, comments: Iterable[ReviewComment]) -> list[DisplayFile]:
     """Show the requested file, or the first that changed. Call it outside any transaction."""
     chosen = [file for file in files if file.artifact.public_id == options.alone]
-    most = ROWS_ALONE if chosen else ROWS_TOGETHER
+    most = (ROWS_ALONE if chosen else ROWS_TOGETHER) + OPENED * len(options.opened)
     chosen = chosen or ([file for file in files if not file.is_unchanged] or list(files))[:SHOWN_FILES]
     rows = ArtifactVersion.objects.filter(artifact__in=[file.artifact.pk for file in chosen]).select_related("content")
     numbers = {number for file in chosen for number in (file.new.number, file.old_number) if number}
@@ -137,10 +143,28 @@ Versions = dict[tuple[int, int], ArtifactVersion]
 Comments = dict[int, list[ReviewComment]]
 
 
+def compared(artifact: Artifact, old: ArtifactVersion, new: ArtifactVersion, options: Options) -> DisplayFile:
+    """Show any two versions of a file. Call it outside any transaction."""
+    view = DisplayFile(File(artifact, new, old.number, False), old=old)
+    _fill_intact(view, new, old, options, SHOWN_ROWS + OPENED * len(options.opened))
+    return view
+
+
 def _display(file: File, options: Options, versions: Versions, comments: Comments, most: int) -> DisplayFile:
     new = versions[file.artifact.pk, file.new.number]
     old = versions.get((file.artifact.pk, file.old_number)) if file.old_number else None
     view = DisplayFile(file, old=old, has_form=options.on == file.artifact.public_id)
+    _fill_intact(view, new, old, options, most)
+    _place_comments(view, comments.get(new.pk, []), comments.get(old.pk, []) if old else [])
+    row_of = {row.number: row for row in view.rows if row.number}
+    if view.has_form and options.line in row_of:
+        row_of[options.line].has_form, view.has_form = True, False
+    return view
+
+
+def _fill_intact(
+    view: DisplayFile, new: ArtifactVersion, old: ArtifactVersion | None, options: Options, most: int
+) -> None:
     try:
         _fill(view, new, old, options, most)
     except Damaged as error:
@@ -149,11 +173,6 @@ def _display(file: File, options: Options, versions: Versions, comments: Comment
             _fill(view, new, None, options, most)
         except Damaged as damage:
             view.mode, view.damage = "damaged", damage
-    _place_comments(view, comments.get(new.pk, []), comments.get(old.pk, []) if old else [])
-    row_of = {row.number: row for row in view.rows if row.number}
-    if view.has_form and options.line in row_of:
-        row_of[options.line].has_form, view.has_form = True, False
-    return view
 
 
 def _fill(view: DisplayFile, new: ArtifactVersion, old: ArtifactVersion | None, options: Options, most: int) -> None:
@@ -164,7 +183,8 @@ def _fill(view: DisplayFile, new: ArtifactVersion, old: ArtifactVersion | None, 
     artifact, text = view.file.artifact, excerpt_of(new.content, 0, RENDERED_CHARACTERS).text
     view.has_markdown = View.RENDERED in views_of(name_of(artifact), artifact.kind, text)
     can_compare = old is not None and old.content.size_chars is not None
-    if options.mode == View.RENDERED and view.has_markdown:
+    is_first = old is None and options.mode != View.SOURCE  # prose is read rendered where it is compared with nothing
+    if view.has_markdown and (is_first or options.mode == View.RENDERED):
         rendering = rendered(new.content, text)
         if rendering.html is None:
             _number(view, new, options, ROWS_TOGETHER)
@@ -180,36 +200,27 @@ def _fill(view: DisplayFile, new: ArtifactVersion, old: ArtifactVersion | None, 
 def _compare(view: DisplayFile, old: ArtifactVersion, new: ArtifactVersion, options: Options, most: int) -> None:
     before, after = (excerpt_of(each.content, 0, COMPARED_CHARACTERS + 1).text for each in (old, new))
     view.mode, view.turns_text = CHANGES, turns_text(before + after)
-    view.difference = difference(old.content, new.content, before, after, context=options.context)
-    name = name_of(view.file.artifact)
-    renderer = options.renderer(view.file.artifact.public_id, _coloured(old, name), _coloured(new, name))
-    rows = list(islice(_rows(view.difference, renderer, options.layout == "split"), most + 1))
+    view.difference = difference(old.content, new.content, before, after)
+    file_id, name = view.file.artifact.public_id, name_of(view.file.artifact)
+    renderer = options.renderer(file_id, _coloured(old, name), _coloured(new, name))
+    shown = DiffRows(renderer, options.layout == "split", lines_of(after), options.opened_of(file_id))
+    rows = list(islice(shown.of(view.difference), most + 1))
     view.rows, view.left_out = rows[:most], len(rows) > most or view.difference.left_out > 0
 
 
-def _coloured(version: ArtifactVersion, name: str) -> Lines:
-    """Return the lines of a text with colors; none of a text with several parts."""
-    if (version.content.size_chars or 0) > PART_CHARACTERS:
-        return {}
-    part = parts_of(version.content, 1)[0]
-    html = "" if part.lines > MOST_NUMBERED else coloured(version.content, part, name).html
-    return dict(enumerate(_lines(html), 1))
+def _coloured(version: ArtifactVersion, name: str) -> dict[int, str]:
+    """Return the first lines of a text with colors, by their numbers."""
+    parts = parts_of(version.content, 1, COLOURED_PARTS)
+    return dict(
+        line
+        for part in parts
+        if part.lines <= MOST_NUMBERED
+        for line in _lines(coloured(version.content, part, name).html)
+    )
 
 
-def _lines(html: str) -> list[str]:
-    return [line.removesuffix("</span>").removesuffix("\n") for line in _LINE.split(html)[1:]]
-
-
-def _rows(diff: Difference, renderer: RowRenderer, is_split: bool) -> Iterator[DisplayRow]:
-    shown = 0
-    for hunk in diff.hunks:
-        first = next((row.new.number for row in hunk.rows if row.new), shown + 1)
-        if hidden := first - shown - 1:
-            yield DisplayRow(header=hunk.header, hidden=hidden)
-        shown = max((row.new.number for row in hunk.rows if row.new), default=shown)
-        for row in hunk.rows if is_split else hunk.unified:
-            html = renderer.split(row) if is_split else renderer.unified(row)
-            yield DisplayRow(html, row.new.number if row.new else None, row.old.number if row.old else None)
+def _lines(html: str) -> list[tuple[int, str]]:
+    return [(int(number), line) for number, line in _LINE.findall(html)]
 
 
 def _number(view: DisplayFile, new: ArtifactVersion, options: Options, most: int) -> None:
@@ -219,7 +230,7 @@ def _number(view: DisplayFile, new: ArtifactVersion, options: Options, most: int
     html = plain_lines(part.text) if is_dense else coloured(new.content, part, name_of(view.file.artifact)).html
     texts = _lines(html)
     renderer = options.renderer(view.file.artifact.public_id)
-    view.rows = [DisplayRow(renderer.source(number, text), number) for number, text in enumerate(texts[:most], 1)]
+    view.rows = [DisplayRow(renderer.source(number, text), number) for number, text in texts[:most]]
     view.left_out = len(texts) > most or part.end < (new.content.size_chars or 0)
 
 

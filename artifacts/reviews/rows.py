@@ -2,65 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
 from django.utils.safestring import SafeString, mark_safe
 
-from artifacts.rendering.difference import SHOWN_LINE, Line, Row
+from artifacts.models import ReviewComment
+from artifacts.rendering.difference import SHOWN_LINE, Difference, Line, Row, line_of
 
+OPENED = 100
+"""How many unchanged lines open at once."""
 _NO_END = '<i title="No newline at the end of the file"></i>'
 _NONE = '<td class="none" colspan="2"></td>'
+_TAG, _CHARACTER = re.compile(r"(<[^>]*>)"), re.compile(r"&[^;]+;|[^&]")
+_BLOCK = re.compile(r"(?:[A-Za-z_$].*[({:]|#{1,6} .*\w)\s*$")
+"""A line that begins a block: a function or class that is not indented, or a heading."""
+_LOOKED_ABOVE = 400
+
+
+@dataclass(slots=True)
+class DisplayRow:
+    """One row with its comments, or a number of hidden lines from `first` on."""
+
+    html: SafeString | str = ""
+    number: int | None = None  # the line of the new version that a comment here refers to
+    old_number: int | None = None
+    hidden: int = 0
+    first: int = 0
+    chunk: str = ""  # the class of rows that open together
+    context: str = ""  # the function or section that the hidden lines end in
+    comments: list[ReviewComment] = field(default_factory=list)
+    has_form: bool = False  # the comment form is open below it
 
 
 @dataclass(frozen=True, slots=True)
 class RowRenderer:
-    """Renders the rows of one file. `form_url` opens the comment form at a line, without the line number.
+    """Renders the rows of one file.
 
-    `old` and `new` are lines with colors, as HTML by their numbers, as far as there are any.
+    `old_link` and `new_link` are HTML for the number of a line, which replaces `{n}`. `old` and `new` are lines with
+    colors, as HTML by their numbers, as far as there are any.
     """
 
     file_id: str
-    form_url: str = ""
+    old_link: str = "{n}"
+    new_link: str = "{n}"
     old: Mapping[int, str] = field(default_factory=dict)
     new: Mapping[int, str] = field(default_factory=dict)
 
     def source(self, number: int, html: str) -> SafeString:
-        return self._row(number, "", f"{self._number(number)}<td>{html}</td>")
+        return self._row(number, "", f"{_number(number, self.new_link)}<td>{html}</td>")
 
-    def unified(self, row: Row) -> SafeString:
-        number = row.new.number if row.new else None
-        old = f'<td class="n">{row.old.number if row.old else ""}</td>'
+    def unified(self, row: Row, chunk: str = "") -> SafeString:
+        new = row.new.number if row.new else None
         text = _text(row.new, self.new) if row.new else _text(row.old, self.old) if row.old else ""
-        kind = "" if row.is_same else "came" if row.new else "went"
-        tag = {"came": "ins", "went": "del"}.get(kind)
+        kind, tag = (chunk, "") if row.is_same else ("came", "ins") if row.new else ("went", "del")
         shown = f"<{tag}>{text}</{tag}>" if tag else text
-        return self._row(number, kind, f"{old}{self._number(number)}<td>{shown}</td>")
+        numbers = _number(row.old.number if row.old else None, self.old_link) + _number(new, self.new_link)
+        return self._row(new, kind, f"{numbers}<td>{shown}</td>")
 
-    def split(self, row: Row) -> SafeString:
-        number = row.new.number if row.new else None
+    def split(self, row: Row, chunk: str = "") -> SafeString:
         went, came = ("", "") if row.is_same else ("went", "came")
-        old = (
-            f'<td class="n {went}">{row.old.number}</td>{_cell(_text(row.old, self.old), went, "del")}'
-            if row.old
-            else _NONE
-        )
-        new = f"{self._number(number, came)}{_cell(_text(row.new, self.new), came, 'ins')}" if row.new else _NONE
-        return self._row(number, "", old + new)
+        old, new = _NONE, _NONE
+        if row.old:
+            old = _number(row.old.number, self.old_link, went) + _cell(_text(row.old, self.old), went, "del")
+        if row.new:
+            new = _number(row.new.number, self.new_link, came) + _cell(_text(row.new, self.new), came, "ins")
+        return self._row(row.new.number if row.new else None, chunk, old + new)
 
     def _row(self, number: int | None, kind: str, cells: str) -> SafeString:
         anchor = "" if number is None else f' id="{self.file_id}-{number}"'
         return mark_safe(f'<tr{anchor} class="{kind}">{cells}</tr>\n')  # noqa: S308 -- every text in it is escaped
 
-    def _number(self, number: int | None, kind: str = "") -> str:
-        shown = "" if number is None else str(number)
-        if shown and self.form_url:
-            shown = (
-                f'<a href="{escape(self.form_url)}{number}#remark" data-line="{number}" tabindex="-1" '
-                f'aria-label="Comment on line {number}">{number}</a>'
-            )
-        return f'<td class="n {kind}">{shown}</td>'
+
+@dataclass(frozen=True, slots=True)
+class DiffRows:
+    """The rows of a difference; hidden lines between its hunks are shown from the numbers in `opened` on."""
+
+    renderer: RowRenderer
+    is_split: bool
+    lines: Sequence[str]  # of the new version
+    opened: Collection[int]
+
+    def of(self, diff: Difference) -> Iterator[DisplayRow]:
+        done = ahead = 0
+        for hunk in diff.hunks:
+            begin, end = hunk.rows[0], hunk.rows[-1]
+            if begin.old and begin.new:
+                ahead = begin.new.number - begin.old.number
+                yield from self._between(done + 1, begin.new.number, ahead)
+            done = max((row.new.number for row in hunk.rows if row.new), default=done)
+            yield from map(self._shown, hunk.rows if self.is_split else hunk.unified)
+            if end.old and end.new:
+                ahead = end.new.number - end.old.number
+        if diff.hunks and not diff.left_out:
+            yield from self._between(done + 1, len(self.lines) + 1, ahead)
+
+    def _between(self, at: int, stop: int, ahead: int) -> Iterator[DisplayRow]:
+        """Yield the unchanged lines from a number on: those that were opened, and how many others there are."""
+        chunk = ""
+        while at < stop:
+            if at in self.opened:
+                chunk, end = f"open-{at}", min(at + OPENED, stop)
+                for number in range(at, end):
+                    old, new = (line_of(self.lines[number - 1], each) for each in (number - ahead, number))
+                    yield self._shown(Row(old, new, True), chunk)
+            else:
+                end = min((number for number in self.opened if at < number < stop), default=stop)
+                yield DisplayRow(hidden=end - at, first=at, chunk=chunk, context=self._context(end))
+            at = end
+
+    def _context(self, number: int) -> str:
+        above = self.lines[max(number - 1 - _LOOKED_ABOVE, 0) : number - 1] if number <= len(self.lines) else ()
+        return next((line.strip().rstrip("({: #") for line in reversed(above) if _BLOCK.match(line[:SHOWN_LINE])), "")
+
+    def _shown(self, row: Row, chunk: str = "") -> DisplayRow:
+        html = self.renderer.split(row, chunk) if self.is_split else self.renderer.unified(row, chunk)
+        return DisplayRow(html, row.new.number if row.new else None, row.old.number if row.old else None)
+
+
+def _number(number: int | None, link: str, kind: str = "") -> str:
+    return f'<td class="n {kind}">{"" if number is None else link.replace("{n}", str(number))}</td>'
 
 
 def _cell(text: str, kind: str, tag: str) -> str:
@@ -69,8 +132,23 @@ def _cell(text: str, kind: str, tag: str) -> str:
 
 
 def _text(line: Line, coloured: Mapping[int, str]) -> str:
-    """Return a line as HTML; where a part of it changed that is marked, and there are no colors."""
-    middle = f"<b>{escape(line.middle)}</b>" if line.middle else ""
-    plain = f"{escape(line.before)}{middle}{escape(line.after)}"
-    shown = plain if middle or len(line.raw) > SHOWN_LINE else coloured.get(line.number, plain)
+    """Return a line as HTML, with what changed in it marked; without colors where they do not show a line end."""
+    plain = escape(f"{line.before}{line.middle}{line.after}")
+    is_plain = len(line.raw) > SHOWN_LINE or "\u240d" in line.middle
+    shown = plain if is_plain else coloured.get(line.number, plain)
+    if line.middle:
+        shown = _marked(shown, len(line.before), len(line.before) + len(line.middle))
     return f"{shown}{'' if line.has_end else _NO_END}"
+
+
+def _marked(html: str, begin: int, end: int) -> str:
+    """Mark characters of coloured HTML, between each two tags by itself."""
+    pieces, place = [], 0
+    for piece in _TAG.split(html):
+        signs = [] if piece.startswith("<") else _CHARACTER.findall(piece)
+        first, last = max(begin - place, 0), min(end - place, len(signs))
+        if first < last:
+            piece = "".join([*signs[:first], "<b>", *signs[first:last], "</b>", *signs[last:]])
+        pieces.append(piece)
+        place += len(signs)
+    return "".join(pieces)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from artifacts.models import Artifact
 from tasks.models import Project, Session, Specialist, Task
@@ -45,14 +44,12 @@ class Few:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    exact: list[Any] = field(default_factory=list)
     projects: Few = field(default_factory=Few)
     specialists: Few = field(default_factory=Few)
     sessions: Few = field(default_factory=Few)
 
     @property
     def total(self) -> int:
-        """How many rows there are, without exact matches."""
         return self.projects.total + self.specialists.total + self.sessions.total
 
 
@@ -71,18 +68,13 @@ def named(text: str, *, project: Project | None, kind: str) -> Named:
     )
 
 
-def by_id(text: str, project: Project | None) -> list[dict[str, Model]]:
-    """Return the task, artifact or session with exactly this id, under the name of its kind."""
+def by_id(text: str, project: Project | None) -> Task | Artifact | Session | None:
+    """Return the task, artifact or session with exactly this id."""
     if not _ID.fullmatch(text):
-        return []
-    found: Iterable[tuple[str, QuerySet[Any]]] = (
-        ("task", Task.objects.select_related("project")),
-        ("artifact", Artifact.objects.select_related("project", "task").prefetch_related("paths")),
-        ("session", Session.objects.select_related("project")),
-    )
-    return [
-        {kind: row} for kind, rows in found for row in _within(rows, project).filter(public_id__in={text, text.lower()})
-    ]
+        return None
+    kinds: tuple[QuerySet[Any], ...] = (Task.objects.all(), Artifact.objects.all(), Session.objects.all())
+    found = (_within(rows, project).filter(public_id__in={text, text.lower()}).first() for rows in kinds)
+    return next(filter(None, found), None)
 
 
 def _within(rows: QuerySet[Any], project: Project | None) -> QuerySet[Any]:

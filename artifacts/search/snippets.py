@@ -45,6 +45,8 @@ def snippet_of(body: str, spans: Sequence[Span], *, offset: int = 0) -> Snippet:
     if begin and (space := re.search(r"\s(?=\S)", body[begin:hit])):
         begin += space.end()
     end = min(len(body), begin + SHOWN)
+    if end < len(body) and (space := re.search(r"\s+\S*$", body[hit:end])):  # not within a word
+        end = hit + space.start()
     pieces: list[tuple[str, bool]] = [("…", False)] if begin else []
     place = begin
     for first, last in spans:

@@ -49,13 +49,15 @@ def others(project: Project | None) -> list[Task]:
     ]
 
 
-def neighbours(task: Task, project: Project | None) -> tuple[Task | None, Task | None]:
+def neighbours(task: Task, project: Project | None) -> tuple[Task | None, Task | None, int, int]:
+    """Return the reviews before and after, the place of this one, and how many there are."""
     rows = to_review(project).only("public_id", "title")
     if task.status != Status.IN_REVIEW:  # decided: the next is the one that has waited longest
-        return None, rows.first()
+        return None, rows.first(), 0, rows.count()
     at, pk = task.updated_at, task.pk
-    earlier = rows.filter(~Q(updated_at=at, pk__lte=pk), updated_at__lte=at).reverse().first()
-    return earlier, rows.filter(~Q(updated_at=at, pk__gte=pk), updated_at__gte=at).first()
+    before = rows.filter(~Q(updated_at=at, pk__lte=pk), updated_at__lte=at)
+    later = rows.filter(~Q(updated_at=at, pk__gte=pk), updated_at__gte=at).first()
+    return before.reverse().first(), later, before.count() + 1, rows.count()
 
 
 def _on_board(project: Project | None, status: Status) -> TaskQuerySet:
@@ -113,6 +115,10 @@ class Conversation:
     @property
     def delivered(self) -> Event | None:
         return next((each.event for each in self.rounds if each.is_delivery), None)
+
+    @property
+    def number(self) -> int:
+        return 1 + sum(each.event.verb == Verb.REQUEST_REVISION for each in self.rounds)
 
     @property
     def sent_back_at(self) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
@@ -34,6 +34,15 @@ _FIRST_FROM = """(
     WHERE project_id = %(project)s AND folder {bytes} >= {start} AND folder {bytes} < %(end)s
     ORDER BY folder {bytes} LIMIT 1
 )"""
+_BELOW = """
+SELECT {place}, count(*), sum(size_bytes), max(updated_at) FROM (
+    SELECT size_bytes, updated_at FROM artifacts_artifactpath p
+    JOIN artifacts_artifact a ON a.id = p.artifact_id
+    JOIN artifacts_artifactversion v ON v.artifact_id = a.id AND v.number = a.version
+    JOIN artifacts_content c ON c.id = v.content_id
+    WHERE p.project_id = %s AND folder {bytes} >= %s AND folder {bytes} < %s LIMIT %s
+) AS below"""
+_SUMMED, _SUMMED_EACH = 10_000, 100  # files that are read to sum folders up: on a page, and at least of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,16 @@ class File:
     task_id: str
     task_title: str
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder with what is below it. There may be more files where the size is None."""
+
+    name: str
+    files: int
+    size_bytes: int | None
+    updated_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +122,32 @@ def folder_of(
     return Listing(folder, sorted(folders[:limit]), rows[:left], more, has_pathless)
 
 
+def summed(project: Project, listing: Listing) -> list[Folder]:
+    """Sum up what is below each folder of a listing, up to a bounded number of files."""
+    if not listing.folders:
+        return []
+    most = max(_SUMMED // len(listing.folders), _SUMMED_EACH)
+    facts: list[int | str] = []
+    for name in listing.folders:
+        facts += [project.pk, f"{listing.path}{name}/", f"{listing.path}{name}0", most]
+    queries = [_BELOW.format(place=place, bytes=_bytes()) for place in range(len(listing.folders))]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(queries), facts)
+        rows = sorted(cursor.fetchall())
+    return [
+        Folder(name, files, size, _time(newest)) if files < most else Folder(name, files, None, None)
+        for name, (_, files, size, newest) in zip(listing.folders, rows, strict=True)
+    ]
+
+
+def _time(value: datetime | str) -> datetime:
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+def _bytes() -> str:
+    return "COLLATE BINARY" if connection.vendor == "sqlite" else 'COLLATE "C"'
+
+
 def pathless_of(project: Project, *, limit: int, cursor: str | None = None) -> Listing:
     """List the artifacts without a path, the newest first, named by their ids. Raises Invalid for a bad cursor."""
     kind, key, _ = _place(cursor)
@@ -127,11 +172,7 @@ def beside(artifact: Artifact) -> Listing:
 
 def _subfolders(project: Project, folder: str, after: str, limit: int) -> list[str]:
     start = f"{folder}{after}0" if after else f"{folder}\x01"  # "0" comes right after "/"
-    is_sqlite = connection.vendor == "sqlite"
-    words = {
-        "position": "instr" if is_sqlite else "strpos",
-        "bytes": "COLLATE BINARY" if is_sqlite else 'COLLATE "C"',
-    }
+    words = {"position": "instr" if connection.vendor == "sqlite" else "strpos", "bytes": _bytes()}
     first = _FIRST_FROM.format(start="%(start)s", **words)
     following = _FIRST_FROM.format(start="%(folder)s || hop.name || '0'", **words)
     facts: dict[str, int | str] = {

@@ -10,13 +10,13 @@ from django.urls import reverse
 
 from artifacts.download import download
 from artifacts.models import Artifact, ArtifactVersion, Content
-from artifacts.rendering.difference import COMPARED_CHARACTERS, CONTEXT, difference
 from artifacts.rendering.excerpts import excerpt_of
 from artifacts.rendering.images import image_type
 from artifacts.rendering.views_of import RENDERED_CHARACTERS, View, name_of, rendered, views_of
+from artifacts.reviews.files import LAYOUTS, MOST_OPENED, Options, compared
 from artifacts.selectors.tree import beside
 from artifacts.storage import Damaged
-from artifacts.views.source import LINES, PLACES, found_inside, fragment, source_parts
+from artifacts.views.source import LINES, PLACES, found_inside, fragment, hit_url, source_parts
 from orchestrator_site.web.pages import number_in, page
 from orchestrator_site.web.templatetags.formats import turns_text
 
@@ -24,9 +24,6 @@ SHOWN_CHARACTERS = 200_000
 SHOWN_VERSIONS = 50
 COPIED_BYTES = 2 * 1024 * 1024  # larger artifacts have no copy button
 LAST_NUMBER = 2**31 - 1
-CONTEXTS = (CONTEXT, 10, 50)
-MOST_CONTEXT = 1_000
-LAYOUTS = ("unified", "split")
 
 
 @page
@@ -37,11 +34,14 @@ def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
     version = _version(request, found, "version", found.version)
     status = 200
     try:
+        if "find" in request.GET and not PLACES & set(request.GET) and (target := hit_url(request, version.content)):
+            return redirect(target)
         shown = _shown(request, found, version.content)
     except Damaged as error:  # details and other versions stay accessible
         shown, status = {"damage": error}, error.status
     context = {
         "artifact": found,
+        "project": found.project,
         "version": version,
         "versions": found.versions.select_related("content")
         .defer("content__data")
@@ -88,19 +88,21 @@ def artifact_diff(request: HttpRequest, public_id: str) -> HttpResponse:
     new = _version(request, found, "to", found.version)
     old = _version(request, found, "from", max(new.number - 1, 1))
     layout = request.GET.get("layout")
-    context = number_in(request, "context", least=CONTEXT, most=MOST_CONTEXT)
+    options = Options(
+        layout=layout if layout in LAYOUTS else "unified",
+        opened=tuple(request.GET.getlist("open")[-MOST_OPENED:]),
+        links=(_line_links(old), _line_links(new)),
+    )
     shown = {
         "artifact": found,
+        "project": found.project,
         "old": old,
         "new": new,
-        "context": context,
-        "old_lines": _lines_of(old),
-        "new_lines": _lines_of(new),
-        "contexts": sorted({*CONTEXTS, context}),
         "numbers": _numbers(found),
-        **_compared(old.content, new.content, context),
-        "layout": layout if layout in LAYOUTS else LAYOUTS[0],
+        "each": compared(found, old, new, options),
+        "options": options,
         "layouts": LAYOUTS,
+        "opens": f"{request.path}?{request.GET.urlencode()}&open=",
     }
     return render(request, "artifacts/diff.html", shown)
 
@@ -140,18 +142,9 @@ def _line_url(request: HttpRequest) -> str | None:
     return f"{request.path}?{query.urlencode()}#L{lines[1]}"
 
 
-def _lines_of(version: ArtifactVersion) -> str:
-    return f"{reverse('artifact', args=[version.artifact.public_id])}?version={version.number}&view=source&line="
-
-
-def _compared(old: Content, new: Content, context: int) -> dict[str, Any]:
-    if old.size_chars is None or new.size_chars is None:
-        return {"difference": None}
-    before, after = (excerpt_of(content, 0, COMPARED_CHARACTERS + 1).text for content in (old, new))
-    return {
-        "difference": difference(old, new, before, after, context=context),
-        "turns_text": turns_text(before + after),
-    }
+def _line_links(version: ArtifactVersion) -> str:
+    address = f"{reverse('artifact', args=[version.artifact.public_id])}?version={version.number}&amp;view=source"
+    return f'<a href="{address}&amp;line={{n}}#L{{n}}">{{n}}</a>'
 
 
 def _numbers(found: Artifact) -> range | None:

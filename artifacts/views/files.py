@@ -11,7 +11,7 @@ from artifacts.export.contents import folder_versions, versions_of
 from artifacts.export.filenames import ExportedVersion
 from artifacts.export.zip_stream import zip_answer
 from artifacts.models import Kind
-from artifacts.selectors.tree import PATHLESS, folder_of
+from artifacts.selectors.tree import PATHLESS, folder_of, summed
 from orchestrator_site.kernel.errors import NotFound
 from orchestrator_site.web.pages import page
 from tasks.identity.page import find_task
@@ -29,6 +29,7 @@ def folder(request: HttpRequest, slug: str, path: str = "") -> HttpResponse:
     context = {
         "project": project,
         "listing": listing,
+        "folders": summed(project, listing),
         "kinds": dict(Kind.choices),
         "is_pathless": is_pathless,
         "title": PATHLESS if is_pathless else listing.trail[-1][0] if listing.trail else "Files",

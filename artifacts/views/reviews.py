@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
@@ -10,7 +11,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from artifacts.models import Artifact
-from artifacts.rendering.difference import CONTEXT
 from artifacts.reviews import files
 from artifacts.selectors import reviews
 from artifacts.selectors.artifacts import version_of
@@ -20,14 +20,13 @@ from artifacts.services.review_comments import COMMENTS_LIMIT, composed
 from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, ServerFault
 from orchestrator_site.kernel.identity import Scope, scopes_of
-from orchestrator_site.web.pages import form, number_in, page, page_number, require, text_in
+from orchestrator_site.web.pages import form, page, page_number, require, text_in
 from tasks.choices import Status, Verb
 from tasks.identity.page import actor_of, find_task
 from tasks.models import Project, Task
 from tasks.selectors.available_actions import offers_for
 from tasks.services.actions import perform, seen_as
 
-LAYOUTS = {"unified": "Unified", "split": "Side by side"}
 LAST_LINE = 2**31 - 1
 _DIGITS = len(str(LAST_LINE))
 _DECISIONS = (Verb.APPROVE, Verb.REQUEST_REVISION)
@@ -125,10 +124,10 @@ def _page(request: HttpRequest, task: Task, rejected: Rejected | None = None) ->
     may_comment = (
         Scope.REVIEW in scopes_of(request.user) and task.archived_at is None and bool(said.delivered or delivered)
     )
-    form_url = f"{here}{'&' if '?' in here else '?'}on=" if may_comment else ""
-    options = _options(request, rejected, form_url)
+    more = f"{here}{'&' if '?' in here else '?'}"
+    options = _options(request, rejected, f"{more}on=" if may_comment else "")
     shown = files.display(delivered, options, [*said.sent, *said.drafts])
-    earlier, later = reviews.neighbours(task, project)
+    modes = _modes(delivered, shown)
     offers = [offer for offer in offers_for(task, scopes_of(request.user)) if offer.verb in _DECISIONS]
     is_invalid = rejected is not None and isinstance(rejected.error, Invalid)  # the task itself has not moved
     context = {
@@ -136,15 +135,17 @@ def _page(request: HttpRequest, task: Task, rejected: Rejected | None = None) ->
         "project_slug": project.slug if project else "",
         "said": said,
         "files": delivered,
+        "version": max((file.new.number for file in delivered), default=0),
         "files_listed": files.LISTED,
         "shown": shown,
         "hidden": [file for file in delivered if all(each.file is not file for each in shown)],
-        "modes": _modes(delivered, shown),
-        "mode": options.mode or files.CHANGES,
-        "layouts": LAYOUTS,
+        "modes": modes,
+        "mode": options.mode or next(iter(modes), ""),
+        "is_compared": any(each.difference for each in shown),
+        "layouts": files.LAYOUTS,
         "options": options,
-        "earlier": _link(earlier, project),
-        "later": _link(later, project),
+        **_place(task, project),
+        "blocks": Task.objects.filter(dependencies__depends_on=task).distinct().count(),
         "inbox": _within(reverse("reviews"), project),
         "offers": offers,
         "may_comment": may_comment,
@@ -152,13 +153,14 @@ def _page(request: HttpRequest, task: Task, rejected: Rejected | None = None) ->
         "seen": (request.POST.get("seen") if is_invalid else None) or seen_as(task),
         "rejected": rejected,
         "is_whole": may_comment and rejected is not None and rejected.action == "comment" and not options.on,
-        "placed": {comment.pk for each in shown for comment in each.comments},
+        "placed": {comment.pk for each in shown for thread in each.threads for comment in thread},
         "orphaned_input": _orphaned_input(
             rejected, {each.file.artifact.public_id for each in shown}, may_comment, bool(offers)
         ),
         "drafted": len(composed("", said.drafts)),
         "room": COMMENTS_LIMIT,
         "here": here,
+        "opens": f"{more}open=",
     }
     return render(request, "artifacts/review.html", context, status=rejected.error.status if rejected else 200)
 
@@ -179,23 +181,24 @@ def _options(request: HttpRequest, rejected: Rejected | None, form_url: str) -> 
     mode, layout = text_in(request, "show"), text_in(request, "layout")
     return files.Options(
         mode=mode if mode in files.MODES else "",
-        layout=layout if layout in LAYOUTS else "unified",
+        layout=layout if layout in files.LAYOUTS else "unified",
         alone=text_in(request, "file"),
         on=source.get("on", ""),
         line=int(line) if line.isascii() and line.isdigit() and len(line) < 10 else None,
         form_url=form_url,
-        context=number_in(request, "around", least=CONTEXT, most=files.MOST_CONTEXT),
+        opened=tuple(request.GET.getlist("open")[: files.MOST_OPENED]),
     )
 
 
-def _modes(delivered: list[files.File], shown: list[files.DisplayFile]) -> list[tuple[str, str]]:
+def _modes(delivered: list[files.File], shown: list[files.DisplayFile]) -> dict[str, str]:
+    """Return the views that there are, the one that is shown by default first."""
     possible = {
         files.CHANGES: any(file.old_number for file in delivered),
-        "source": any(each.mode in files.MODES for each in shown),
         "rendered": any(each.has_markdown for each in shown),
+        "source": any(each.mode in files.MODES for each in shown),
     }
-    found = [(name, label) for name, label in files.MODES.items() if possible[name]]
-    return found if len(found) > 1 else []
+    found = {name: files.MODES[name] for name in possible if possible[name]}
+    return found if len(found) > 1 else {}
 
 
 def _project(request: HttpRequest) -> Project | None:
@@ -203,8 +206,14 @@ def _project(request: HttpRequest) -> Project | None:
     return Project.objects.filter(slug=slug).first() if slug else None
 
 
-def _link(task: Task | None, project: Project | None) -> tuple[str, str] | None:
-    return (_within(reverse("review", args=[task.public_id]), project), task.title) if task else None
+def _place(task: Task, project: Project | None) -> dict[str, Any]:
+    earlier, later, place, total = reviews.neighbours(task, project)
+    links = {"earlier": earlier, "later": later}
+    found = {
+        name: (_within(reverse("review", args=[each.public_id]), project), each.title) if each else None
+        for name, each in links.items()
+    }
+    return {**found, "place": place, "total": total}
 
 
 def _within(address: str, project: Project | None) -> str:

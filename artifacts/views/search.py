@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from artifacts.models import Kind
 from artifacts.search import lookup
@@ -28,21 +26,22 @@ def search_page(request: HttpRequest) -> HttpResponse:
     kind = kind if kind in KINDS else ""
     project = Project.objects.filter(slug=slug).first() if slug else None
     found, names = NOTHING, Named()
+    if (exact := lookup.by_id(query, project)) and (project or not slug):
+        return redirect(type(exact).__name__.lower(), exact.public_id)
     if query and (project or not slug):
         found = _found(query, project, kind, request.GET.get("cursor")) if kind not in lookup.KINDS else NOTHING
-        if "cursor" not in request.GET:
-            names = Named() if kind in FULL_TEXT_KINDS else lookup.named(query, project=project, kind=kind)
-            names = replace(names, exact=lookup.by_id(query, project))
+        if "cursor" not in request.GET and kind not in FULL_TEXT_KINDS:
+            names = lookup.named(query, project=project, kind=kind)
     context = {
         "query": query,
-        "project": project,
+        "within": project,
         "slug": slug,
         "kind": kind,
         "kinds": KINDS,
         "slugs": Project.objects.order_by("slug").values_list("slug", flat=True)[:SUGGESTED],
         "found": found,
         "named": names,
-        "anything": bool(found.hits or names.exact or names.total),
+        "anything": bool(found.hits or names.total),
         "next_page": _address(request, found.cursor_after(len(found.hits))),
         "first_page": _address(request, "") if "cursor" in request.GET else None,
         "links": {name: _address(request, "", kind=name) for name in lookup.KINDS},

@@ -96,6 +96,17 @@ def found_inside(request: HttpRequest, content: Content) -> dict[str, Any]:
     }
 
 
+def hit_url(request: HttpRequest, content: Content) -> str | None:
+    """Return the URL of the first line that holds what is looked for."""
+    found = found_inside(request, content).get("found") if content.size_chars else None
+    if not found or not found.lines:
+        return None
+    hit, query = found.lines[0], request.GET.copy()
+    query["view"] = "source"
+    query["line" if hit.is_near else "offset"] = str(hit.number if hit.is_near else hit.offset)
+    return f"{request.path}?{query.urlencode()}{f'#L{hit.number}' if hit.is_near else ''}"
+
+
 def _asked_part(request: HttpRequest, content: Content, here: tuple[int, int] | None) -> int:
     if "offset" in request.GET:
         return part_at(content, number_in(request, "offset", least=0, most=LAST_NUMBER))

@@ -55,6 +55,17 @@ def test_it_shows_what_was_delivered_where_and_how_it_can_be_proven(client: Clie
     assert "All counted" in page and "Count it" in page and "The plan" in page and "Claude Code" in page
 
 
+def test_its_heading_is_its_path_or_its_id(client: Client, task: Task) -> None:
+    for artifact in (named := make_artifact(task, paths=["docs/a.md"]), unnamed := make_artifact(task)):
+        heading = _page(client, artifact).partition("<h1>")[2].partition("</h1>")[0]
+        assert (named.paths.get().path if artifact is named else unnamed.public_id) in heading
+        assert "Count it" not in heading
+
+
+def test_it_stays_in_the_frame_of_its_project(client: Client, task: Task) -> None:
+    assert 'id="project-tabs"' in _page(client, make_artifact(task))
+
+
 def test_an_earlier_version_can_be_read(client: Client, task: Task) -> None:
     artifact = make_artifact(task, "first words", "second words")
     assert _text(_page(client, artifact, PLAIN)) == "second words"

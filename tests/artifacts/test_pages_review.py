@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from artifacts.services.comment import comment
 from orchestrator_site.kernel.identity import scopes_of
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Project, Task
+from tasks.models import Dependency, Project, Task
 from tests.artifacts.test_pages_image import PNG, make_binary
 from tests.factories import (
     html_of,
@@ -145,9 +146,9 @@ def test_the_inbox_asks_as_often_for_many_as_for_few(client: Client, project: Pr
 
 def test_a_review_shows_what_changed_and_what_was_asked_for(client: Client, task: Task, work: Artifact) -> None:
     page = _review(client, task)
-    assert "<del><b>two</b></del>" in page or "<del>two" in page
+    assert "@@" not in page and 'class="went"' in page
     assert "<ins>" in page and 'data-added="2" data-removed="1" data-from="1" data-to="2"' in page
-    assert "Do it so" in page and "with <bdi>Cursor</bdi>" in page
+    assert "Do it so" in page and "<bdi>Cursor</bdi> delivered version 2" in page
 
 
 @pytest.mark.parametrize("query", ["layout=split", "show=source", "show=rendered", "show=nonsense", "file=nonsense"])
@@ -162,6 +163,102 @@ def test_a_first_version_is_shown_in_numbered_lines(client: Client, task: Task) 
     page = _review(client, task)
     assert f'id="{work.public_id}-2"' in page and '<span class="nf">go</span>' in page
     assert f"on={work.public_id}&amp;line=2#remark" in page
+
+
+def _selected(page: str) -> list[str]:
+    return re.findall(r'aria-current="true">(?:<svg.*?</svg>)?(\w+)', page.partition('class="tools"')[2])
+
+
+def test_a_first_version_in_markdown_is_rendered_and_has_no_layouts(client: Client, task: Task) -> None:
+    make_artifact(task, "# Head\n\nSome *words*\n", paths=["a.md"])
+    page = _review(client, task)
+    assert "<em>words</em>" in page and _selected(page) == ["Rendered"]
+    assert "layout=" not in page
+    page = _review(client, task, "show=source")
+    assert 'data-line="3"' in page and _selected(page) == ["Source"] and "layout=" not in page
+
+
+def test_beside_a_changed_file_a_first_version_in_markdown_is_rendered(
+    client: Client, task: Task, work: Artifact
+) -> None:
+    make_artifact(task, "Some *words*\n", paths=["a.md"])
+    page = _review(client, task)
+    assert "<em>words</em>" in page and _selected(page) == ["Changes", "Unified"]
+
+
+FAR = "".join(f"line {number}\n" for number in range(1, 301))
+
+
+@pytest.fixture
+def far(task: Task) -> Artifact:
+    changed = FAR.replace("line 2\n", "").replace("line 290\n", "def last():\nline 290 changed\n")
+    return make_artifact(task, FAR, changed, paths=["a.txt"])
+
+
+@pytest.mark.parametrize("layout", ["unified", "split"])
+def test_unchanged_lines_are_counted_and_opened_in_place_a_hundred_at_a_time(
+    client: Client, task: Task, far: Artifact, layout: str
+) -> None:
+    page = _review(client, task, f"layout={layout}")
+    assert "@@" not in page and re.findall(r'data-hidden="(\d+)"', page) == ["281", "7"]
+    link = re.search(r'href="[^"?]*\?([^"]*open=[^"#]*)#', page)
+    assert link is not None
+    opened = _review(client, task, unescape(link[1]))
+    assert re.findall(r'data-hidden="(\d+)"', opened) == ["181", "7"]
+    assert opened.count('class="open-5"') == 100 and 'class="place open-5"' in opened
+    row = opened.partition(f'id="{far.public_id}-5"')[2].partition("</tr>")[0]
+    assert re.search(r">6</td>.*>5</a></td>.*line 6", row)
+
+
+def test_a_place_that_is_none_opens_nothing(client: Client, task: Task, far: Artifact) -> None:
+    key = far.public_id
+    for place in ("x", key, f"{key}-", f"{key}-x", f"{key}-0", f"{key}-{'9' * 30}", f"{key}-99999", "artifact_0-5"):
+        assert re.findall(r'data-hidden="(\d+)"', _review(client, task, f"open={place}")) == ["281", "7"]
+
+
+def test_hidden_lines_name_the_block_that_they_end_in(client: Client, task: Task) -> None:
+    text = "def first():\n" + "    pass\n" * 20
+    make_artifact(task, text, f"{text}    more\n", paths=["a.py"])
+    assert '<bdi class="context">def first()</bdi>' in _review(client, task)
+
+
+def test_colours_and_changes_within_a_line_are_shown_together(client: Client, task: Task) -> None:
+    make_artifact(task, "x = '<a>'\n", "x = '<b>'\n", paths=["a.py"])
+    page = _review(client, task)
+    added = page.partition("<ins>")[2].partition("</ins>")[0]
+    assert '<span class="n">x</span>' in added and "&lt;<b>b</b>&gt;" in added
+
+
+def test_a_line_end_that_changed_can_be_seen(client: Client, task: Task) -> None:
+    make_artifact(task, "x = 1\r\n", "x = 1\n", paths=["a.py"])
+    assert "<b>\u240d</b>" in _review(client, task)
+
+
+def test_a_review_says_its_place_its_round_and_what_waits_for_it(client: Client, task: Task, work: Artifact) -> None:
+    make_event(task, Verb.REQUEST_REVISION)
+    make_event(task, Verb.COMPLETE)
+    later = make_task(task.project, title="Later")
+    Dependency.objects.create(task=later, depends_on=task)
+    _waiting(task.project, "Older", 90)
+    head = _review(client, task).partition('class="head"')[2].partition("</nav>")[0]
+    assert "2 of 2" in head and 'data-round="2"' in head and "blocks 1 task<" in head
+
+
+def test_the_threads_of_a_file_are_listed_and_counted(client: Client, task: Task, work: Artifact) -> None:
+    for text, line in (("Why five?", 5), ("Really five?", 5), ("Whole file", None)):
+        comment(task=task, actor=ADA, text=text, version=version_of(work), line=line)
+    page = _review(client, task)
+    threads = page.partition('id="threads"')[2].partition("</nav>")[0]
+    assert re.findall(r'<bdi class="name">([^<]+)', threads) == ["Whole file", "Why five?"] and ">L5<" in threads
+    assert '<span class="count">2' in page.partition('class="jumps"')[2].partition("</ol>")[0]
+
+
+def test_approving_is_the_last_and_the_only_solid_button(client: Client, task: Task, work: Artifact) -> None:
+    comment(task=task, actor=ADA, text="Hm", version=version_of(work), line=1)
+    bar = _review(client, task).partition('id="verdict"')[2].partition("</form>")[0]
+    buttons = re.findall(r'<button name="do" value="(\w+)"[^>]*?( class="primary")?[ >]', bar)
+    assert [name for name, _ in buttons] == ["request_revision", "approve"]
+    assert bar.count("primary") == 1 and f'href="#comment-{ReviewComment.objects.get().pk}"' in bar
 
 
 def test_markdown_can_be_read_rendered_and_its_lines_in_source(client: Client, task: Task) -> None:
@@ -219,7 +316,7 @@ def test_of_many_works_some_are_shown_and_all_are_named(
         make_artifact(task, paths=[f"{number}.md"])
     page = _review(client, task)
     assert page.count('id="work-') == 2 and "3.md" in page
-    assert page.partition('class="rows jumps"')[2].partition("</ol>")[0].count("<li>") == 4
+    assert page.partition('class="jumps"')[2].partition("</ol>")[0].count("<li>") == 4
 
 
 def test_a_review_without_work_says_so(client: Client, project: Project) -> None:

@@ -9,6 +9,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from artifacts.search.index import index_artifact
+from artifacts.selectors.artifacts import version_of
 from tasks.choices import Status
 from tasks.models import Project, Specialist
 from tests.factories import html_of, make_artifact, make_project, make_session, make_task, signed_in
@@ -62,26 +64,41 @@ def test_without_a_project_there_are_no_specialists_to_lead_to(reader: Client) -
     assert 'id="no-results"' in found(reader, q="debugger")
 
 
-def test_an_exact_id_jumps_to_the_top(reader: Client, project: Project) -> None:
+def test_an_exact_id_opens_what_it_names(reader: Client, project: Project) -> None:
     task = make_task(project, specialist="tester", title="Weigh it")
     artifact = make_artifact(task, paths=["a/b.md"])
     session = make_session(project)
-    make_task(project, title=f"About {task.public_id}")
     for public_id, leads_to in (
         (task.public_id, f"/tasks/{task.public_id}/"),
         (task.public_id.upper(), f"/tasks/{task.public_id}/"),
         (artifact.public_id, f"/artifacts/{artifact.public_id}/"),
-        (session.public_id, session.public_id),
+        (session.public_id, f"/sessions/{session.public_id}/"),
     ):
-        page = found(reader, q=public_id)
-        assert headings(page)[0] == "exact"
-        assert leads_to in page[: page.index("</section>", page.index('id="exact"'))]
+        answer = reader.get("/search/", {"q": public_id})
+        assert (answer.status_code, answer["Location"]) == (302, leads_to)
+
+
+def test_an_id_in_quotes_is_looked_for_in_texts(reader: Client, project: Project) -> None:
+    task = make_task(project)
+    mention = make_task(project, title=f"About {task.public_id}")
+    assert f"/tasks/{mention.public_id}/" in found(reader, q=f'"{task.public_id}"')
 
 
 def test_an_id_of_another_project_is_not_found_in_this_one(reader: Client, project: Project) -> None:
     task = make_task(make_project("other"))
-    assert "exact" not in headings(found(reader, q=task.public_id, project="ledger"))
-    assert "exact" in headings(found(reader, q=task.public_id, project="other"))
+    assert found(reader, q=task.public_id, project="ledger")
+    assert reader.get("/search/", {"q": task.public_id, "project": "other"}).status_code == 302
+
+
+def test_a_task_and_its_artifact_are_told_apart(reader: Client, project: Project) -> None:
+    task = make_task(project, title="Weigh the okapi")
+    index_artifact(version_of(make_artifact(task, "The okapi", paths=["a.md"])), task=task, paths=["a.md"])
+    page = found(reader, q="okapi", kind="artifact") + found(reader, q="okapi", kind="task")
+    assert re.findall(r'<a class="name"[^>]*><bdi>([^<]+)', page) == ["a.md", "Weigh the okapi"]
+
+
+def test_a_project_to_search_in_does_not_change_the_frame(reader: Client, project: Project) -> None:
+    assert 'class="pbar"' not in html_of(reader.get("/search/?q=okapi&project=ledger"))
 
 
 def test_the_kind_narrows_it(reader: Client, project: Project) -> None:
@@ -110,10 +127,9 @@ def test_many_of_a_kind_are_counted_and_led_to(reader: Client, project: Project)
 
 
 def test_archived_work_says_so(reader: Client, project: Project) -> None:
-    archived = make_task(project, title="Feed the okapi", archived_at="2026-01-01T00:00Z", specialist="tester")
+    make_task(project, title="Feed the okapi", archived_at="2026-01-01T00:00Z", specialist="tester")
     make_task(project, title="Wash the okapi")
     assert found(reader, q="okapi", kind="task").count('class="tag loud"') == 1
-    assert found(reader, q=archived.public_id).count('class="tag loud"') == 2  # exactly, and by its words
 
 
 def test_nothing_found_leads_on(reader: Client, project: Project) -> None:

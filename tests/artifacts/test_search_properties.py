@@ -78,3 +78,9 @@ def test_a_snippet_shows_what_is_there_from_its_offset_on(parts: list[tuple[str,
     shown = snippet.text.removeprefix("…").removesuffix("…")
     assert " ".join(body[snippet.offset :].split()).startswith(" ".join(shown.split())[:-1])
     assert any(is_hit for _, is_hit in snippet.pieces) == bool(spans)
+
+
+def test_a_snippet_ends_between_words_unless_there_is_no_place_between_them() -> None:
+    body = "x " * 70 + "payment payment payment payment payment"
+    assert snippet_of(body, [(0, 1)]).text.endswith(" payment\u2026")
+    assert len(snippet_of("x" * 1_000, [(0, 1_000)]).text) > 100

@@ -155,7 +155,38 @@ def test_ten_thousand_artifacts_are_listed_in_few_quick_queries_that_read_no_mor
         assert "artifact_path_" in str(cursor.fetchall())
 
 
+def test_a_folder_says_how_much_is_below_it_and_when_the_last_came(project: Project, task: Task) -> None:
+    make_artifact(task, "one", "größer", paths=["src/a.py"])
+    last = make_artifact(task, "x", paths=["src/deep/er/b.py"])
+    make_artifact(task, "not in it", paths=["src-old/c.py", "srcs/d.py"])
+    facts = {folder.name: folder for folder in tree.summed(project, tree.folder_of(project, "", limit=9))}
+    assert (facts["src"].files, facts["src"].size_bytes, facts["src"].updated_at) == (2, 9, last.updated_at)
+    assert [facts[name].files for name in ("src-old", "srcs")] == [1, 1]
+    (deep,) = tree.summed(project, tree.folder_of(project, "src", limit=9))
+    assert (deep.name, deep.files) == ("deep", 1)
+
+
+def test_of_a_folder_with_very_many_files_some_are_counted(
+    project: Project, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("_SUMMED", 6), ("_SUMMED_EACH", 1)):
+        monkeypatch.setattr(tree, name, value)
+    for path in ("few/a", "many/a", "many/b", "many/c", "many/d"):
+        make_artifact(task, paths=[path])
+    few, many = tree.summed(project, tree.folder_of(project, "", limit=9))
+    assert (few.files, many.files, many.size_bytes, many.updated_at) == (1, 3, None, None)
+
+
 # The page
+
+
+def test_files_are_a_tab_of_the_project_and_its_top_has_no_breadcrumbs(task: Task, client: Client) -> None:
+    make_artifact(task, paths=["src/app/a.py"])
+    signed_in(client)
+    top, below = (html_of(client.get(f"/projects/shop/files/{path}")) for path in ("", "src/"))
+    assert 'href="/projects/shop/files/" aria-current="page"' in top and 'class="trail"' not in top
+    assert 'href="/projects/shop/files/" aria-current="true"' in below and 'class="trail"' in below
+    assert 'data-files="1"' in top
 
 
 def test_the_page_shows_folders_and_files_and_leads_on(task: Task, client: Client) -> None:

@@ -18,6 +18,8 @@ LINES = CODE.count("\n")
 EVIL = "<script>document.title = 'taken'</script><img src=x onerror=alert(1)>\u202e\x00 😀 "
 PHONE = {"viewport": {"width": 390, "height": 844}}
 HEIGHT = "document.querySelector('#source').scrollHeight"
+PARTS_AT_FIRST = 4
+"""The most parts that are loaded before anyone scrolls."""
 
 
 @pytest.fixture
@@ -52,6 +54,24 @@ def test_all_of_a_long_work_is_on_its_page_and_nothing_jumps(open_page: Open, wo
     assert page.evaluate("document.querySelector('#source').innerText.includes(\"return '4999'\")")
 
 
+def test_a_long_artifact_scrolls_with_the_page_and_loads_as_it_is_scrolled_to(open_page: Open, work: Artifact) -> None:
+    page = _opened(open_page, work)
+    page.wait_for_load_state("networkidle")
+    assert page.locator(".part:not(.unread)").count() <= PARTS_AT_FIRST < page.locator(".part").count()
+    page.locator("body").press("End")
+    expect(page.locator(f"#L{LINES}")).to_be_in_viewport()
+    assert page.evaluate("scrollY") > page.evaluate("innerHeight") * 10
+
+
+def test_find_goes_to_the_hit(open_page: Open, work: Artifact) -> None:
+    page = _opened(open_page, work)
+    page.locator("input[name=find]").fill("return '4321'")
+    page.keyboard.press("Enter")
+    expect(page.locator(".here")).to_contain_text("4321")
+    expect(page.locator(".here")).to_be_in_viewport()
+    expect(page.locator(".hits a")).to_be_in_viewport()
+
+
 def test_a_line_far_down_is_shown_by_its_address_alone(open_page: Open, work: Artifact) -> None:
     page = _opened(open_page, work, "#L15001-L15003")
     line = page.locator("#L15001")
@@ -84,6 +104,7 @@ def test_find_leads_to_lines_without_javascript(open_page: Open, work: Artifact)
     page.locator("input[name=find]").fill("return '4321'")
     page.locator("form:has(input[name=find]) button").click()
     expect(page.locator("#found [data-total]")).to_have_attribute("data-total", "1")
+    expect(page.locator(".here")).to_be_in_viewport()
     page.locator(".hits a").click()
     expect(page.locator(".here")).to_contain_text("4321")
     expect(page.locator(".here")).to_be_in_viewport()

@@ -122,8 +122,75 @@ def test_keys_go_from_change_to_change(open_page: Open, tasks: list[Task]) -> No
         places.append(_focused(page))
     assert places == ["7", "25", "1", "25", "7"]
     page.keyboard.press("?")
-    for key in ("n", "a", "j", "c"):
+    for key in ("n", "a", "j", "c", "↑ ↓"):
         expect(page.locator("#keys").get_by_text(key, exact=True)).to_be_visible()
+
+
+def test_the_list_of_keys_begins_at_its_button_and_not_at_its_switch(open_page: Open, tasks: list[Task]) -> None:
+    page = open_page(f"/tasks/{tasks[0].public_id}/review/")
+    page.keyboard.press("?")
+    expect(page.locator("#keys button")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(page.locator("#keys")).to_be_hidden()
+    assert page.evaluate("localStorage.getItem('keys-off')") is None
+
+
+def test_a_comment_without_a_focused_line_is_on_the_file(open_page: Open, tasks: list[Task]) -> None:
+    page = open_page(f"/tasks/{tasks[0].public_id}/review/")
+    page.keyboard.press("c")
+    expect(page.locator(".say textarea").first).to_be_focused()
+    page.keyboard.type("On all of it")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("article.draft")).to_contain_text("On all of it")
+    assert ReviewComment.objects.get().line is None
+
+
+def test_hidden_lines_open_in_place_and_take_comments(open_page: Open, tasks: list[Task]) -> None:
+    work = make_artifact(tasks[0], FIRST, SECOND, paths=["a.py"])
+    page = open_page(f"/tasks/{tasks[0].public_id}/review/")
+    file = page.locator(f"#work-{work.public_id}")
+    expect(file.locator("a[data-line='15']")).to_have_count(0)
+    address = page.url
+    file.get_by_role("link", name="11 unchanged lines").click()
+    expect(file.locator("a[data-line='15']")).to_be_visible()
+    expect(file.locator("[data-hidden]")).to_have_count(2)
+    assert page.url == address
+    file.locator("a[data-line='15']").click()
+    expect(file.locator("tr.said textarea[name=text]")).to_be_focused()
+
+
+def test_hidden_lines_open_without_javascript(open_page: Open, tasks: list[Task]) -> None:
+    work = make_artifact(tasks[0], FIRST, SECOND, paths=["a.py"])
+    page = open_page(f"/tasks/{tasks[0].public_id}/review/?layout=split", java_script_enabled=False)
+    file = page.locator(f"#work-{work.public_id}")
+    file.get_by_role("link", name="11 unchanged lines").click()
+    expect(file.locator("a[data-line='11']")).to_be_in_viewport()
+    expect(page.get_by_role("link", name="Split")).to_have_attribute("aria-current", "true")
+
+
+def test_the_decision_is_at_the_bottom_of_the_window_however_short_the_page_is(open_page: Open, ada: Assistant) -> None:
+    (row,) = ada.call("plan_task", description="A job", subtasks=[subtask("Say it", review=True)])["subtasks"]
+    ada.complete(row["task_id"], detailed_work="Done.", file_paths=["a.md"])
+    for window in ({"width": 1440, "height": 1400}, {"width": 390, "height": 844}):
+        page = open_page(f"/tasks/{row['task_id']}/review/", viewport=window)
+        box = page.locator("#verdict").bounding_box()
+        assert box and (box["x"], box["y"] + box["height"], box["width"]) == (0, window["height"], window["width"])
+
+
+def test_the_name_of_a_file_stays_below_the_header(open_page: Open, tasks: list[Task]) -> None:
+    page = open_page(f"/tasks/{tasks[0].public_id}/review/", viewport={"width": 1280, "height": 500})
+    page.locator("a[data-line='25']").scroll_into_view_if_needed()
+    header, file = page.locator("header.top").bounding_box(), page.locator(".reviewed > header").bounding_box()
+    assert header and file and file["y"] == header["y"] + header["height"]
+
+
+def test_on_a_phone_the_description_is_folded(open_page: Open, tasks: list[Task]) -> None:
+    page = open_page(f"/tasks/{tasks[0].public_id}/review/", **PHONE)
+    expect(page.locator("#asked .body")).to_be_hidden()
+    page.locator("#asked summary").click()
+    expect(page.locator("#asked .body")).to_be_visible()
+    page = open_page(f"/tasks/{tasks[0].public_id}/review/", java_script_enabled=False, **PHONE)
+    expect(page.locator("#asked .body")).to_be_visible()
 
 
 def test_shift_and_a_click_make_a_range_and_escape_leaves_it(open_page: Open, tasks: list[Task]) -> None:

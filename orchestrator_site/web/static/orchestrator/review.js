@@ -96,7 +96,7 @@
   }
 
   function comment() { // on the focused line, else on the visible file
-    if (last?.isConnected && last.dataset.line) { openForm(last, false); return; }
+    if (document.activeElement.matches(".lines a[data-line]")) { openForm(document.activeElement, false); return; }
     const files = all(".reviewed");
     const file = files.find((each) => each.getBoundingClientRect().bottom > 100) || files[0];
     const details = one("details.say", file || document);
@@ -139,4 +139,7 @@
   });
 
   for (const each of all(".moves [hidden]")) each.hidden = false;
+  const asked = one("#asked"); // on phones the files come first
+  if (asked && matchMedia("(max-width: 639px)").matches) asked.open = false;
+  asked?.classList.remove("fold");
 })();

@@ -111,7 +111,8 @@
     if (!answer.ok || answer.redirected || !fill(parsed(await answer.text()))) { location.assign(link.href); return; }
     const dialog = one("#dialog");
     if (!dialog.open) dialog.showModal();
-    one("[autofocus], button, a", one("#dialog-body"))?.focus();
+    const inside = one("#dialog-body"); // an action rather than the title, which leads away
+    (one("[autofocus], .rows :is(button, .button)", inside) ?? one("button, a", inside))?.focus();
   });
 
   document.addEventListener("submit", async (event) => {
@@ -213,11 +214,12 @@
     }
     one("[data-keys-on]").checked = !localStorage.getItem(KEYS_OFF);
     one("#keys").showModal();
+    one("#keys .primary").focus(); // not the switch, which a space would turn off
   }
 
   document.addEventListener("keydown", (event) => {
-    const found = one(`[data-key-ctrl="${CSS.escape(event.key)}"]`);
-    if (!(event.ctrlKey || event.metaKey) || !found?.checkVisibility()) return;
+    const found = (event.ctrlKey || event.metaKey) && one(`[data-key-ctrl="${CSS.escape(event.key)}"]`);
+    if (!found || !found.checkVisibility()) return;
     event.preventDefault();
     found.focus();
     found.select();

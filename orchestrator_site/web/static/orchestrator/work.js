@@ -10,7 +10,7 @@
      near loads first, since dragging the scrollbar passes many parts. */
 
   const near = new Set(), loading = new Map();
-  const watch = box && new IntersectionObserver(noted, { root: box, rootMargin: `${AHEAD} 0px` });
+  const watch = box && new IntersectionObserver(noted, { rootMargin: `${AHEAD} 0px` });
 
   function noted(entries) {
     for (const { target, isIntersecting } of entries) {
