@@ -39,7 +39,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 ORCHESTRATOR_HOME = Path(
     env.str("ORCHESTRATOR_HOME", default="") or platformdirs.user_data_dir("mcp-task-orchestrator", appauthor=False)
 ).expanduser()
-STATIC_ROOT = ORCHESTRATOR_HOME / "static"
+# Beside the code where it may be written: several data folders share it.
+STATIC_ROOT = (BASE_DIR if os.access(BASE_DIR, os.W_OK) else ORCHESTRATOR_HOME) / "staticfiles"
 if not ORCHESTRATOR_HOME.is_absolute():
     raise ImproperlyConfigured(
         f"ORCHESTRATOR_HOME must be an absolute path: {ORCHESTRATOR_HOME} is another folder in each working directory."
@@ -131,7 +132,11 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["orchestrator_site.web.templatetags.formats", "orchestrator_site.web.templatetags.ui"],
+            "builtins": [
+                "orchestrator_site.web.templatetags.formats",
+                "orchestrator_site.web.templatetags.ui",
+                "artifacts.templatetags.prose",
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -209,8 +214,13 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "orchestrator_site" / "web" / "static"]
-WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ["gif", "map", "png", "woff2"]
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

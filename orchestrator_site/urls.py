@@ -1,9 +1,11 @@
 """URLs of the site."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
 from maintenance.health.views import healthz, readyz
+from orchestrator_site.components import components
 from orchestrator_site.context_processors import theme
 from orchestrator_site.rest.problems import unknown_address
 from orchestrator_site.sample.views import remove, sample
@@ -28,3 +30,5 @@ urlpatterns = [
     path("", include("tasks.urls")),
     path("", include("artifacts.urls")),
 ]
+if settings.DEBUG:
+    urlpatterns.append(path("components/", components, name="components"))

@@ -33,9 +33,11 @@ django.setup()
 from django.conf import settings as django_settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
+from orchestrator_site.up.static_files import collect_static  # noqa: E402
 from tests.assistants import Assistant  # noqa: E402
 from tests.homes import make_home, migrated_database  # noqa: E402
 
+collect_static()  # pages name the files as they are served
 # The product's hasher takes a quarter of a second for each user that a test makes.
 django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Each test client would list all static files when it is made; this way they are looked for when they are asked for.

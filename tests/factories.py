@@ -51,7 +51,7 @@ def fields_with_errors(page: str) -> list[str]:
     return re.findall(r'id="wrong-(\w+)"', page)
 
 
-def sent(page: str, form: str = '<form class="card form"') -> dict[str, Any]:
+def sent(page: str, form: str = '<form class="box form"') -> dict[str, Any]:
     """Return what a browser sends of a form that nobody touched."""
     form = page.partition(form)[2].partition("</form>")[0]
     values: dict[str, Any] = {}

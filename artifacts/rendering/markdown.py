@@ -29,10 +29,17 @@ _BELOW = 2
 _TEXT_TAGS = {"p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a", "span", "div"}
 _TABLE_TAGS = {"table", "thead", "tbody", "tr", "th", "td"}
 _HEADINGS = {"h3", "h4", "h5", "h6"}
+_TASK = re.compile(r"\[([ xX])\] ")
 _CLEANER = nh3.Cleaner(
-    tags=_TEXT_TAGS | _TABLE_TAGS | _HEADINGS,
+    tags=_TEXT_TAGS | _TABLE_TAGS | _HEADINGS | {"input"},
     clean_content_tags={"script", "style"},
-    attributes={"a": {"href", "title"}, "ol": {"start"}, "div": {"tabindex"}, **{tag: {"id"} for tag in _HEADINGS}},
+    attributes={
+        "a": {"href", "title"},
+        "ol": {"start"},
+        "div": {"tabindex"},
+        "input": {"type", "disabled", "checked", "aria-label"},
+        **{tag: {"id"} for tag in _HEADINGS},
+    },
     attribute_filter=lambda tag, name, value: _checked(tag, name, value),
     allowed_classes={
         "span": {name for name in STANDARD_TYPES.values() if name},
@@ -46,13 +53,13 @@ _CLEANER = nh3.Cleaner(
 )
 
 
-def markdown(text: str) -> str:
-    """Return a Markdown text as HTML that is safe in a page of this site."""
+def markdown(text: str, has_ids: bool = True) -> str:
+    """Return a Markdown text as HTML that is safe in a page of this site; several in a page must have no ids."""
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST}).enable(["table", "strikethrough"])
     parser.core.ruler.push("fit_into_page", _fit_into_page)
     for name, rule in _RULES.items():
         parser.add_render_rule(name, rule)
-    return _CLEANER.clean(parser.render(text.removeprefix("\ufeff")))
+    return _CLEANER.clean(parser.render(text.removeprefix("\ufeff"), {"has_ids": has_ids}))
 
 
 def _checked(tag: str, name: str, value: str) -> str | None:
@@ -65,20 +72,37 @@ def _checked(tag: str, name: str, value: str) -> str | None:
 
 
 def _fit_into_page(state: StateCore) -> None:
-    """Put headings below those of the page, give them ids, and align cells by class, not by style."""
+    """Put headings below those of the page, draw tasks of lists, and align cells by class, not by style."""
     named: dict[str, count[int]] = {}
+    levels = [int(token.tag[1]) for token in state.tokens if token.type == "heading_open"]
+    level = _BELOW
     for place, token in enumerate(state.tokens):
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(int(token.tag[1]) + _BELOW, 6)}"
         if token.type == "heading_open":
-            parts = state.tokens[place + 1].children or ()  # without marks and URLs
-            words = "".join(part.content for part in parts if part.type in ("text", "code_inline", "image"))
-            # As code forges do it, so that tables of contents work.
-            slug = re.sub(r"[^\w\- ]", "", words[:200].lower()).strip().replace(" ", "-")
-            number = next(named.setdefault(slug, count()))
-            token.attrSet("id", f"{slug}-{number}" if number else slug)
+            level = min(int(token.tag[1]) - min(levels) + 1 + _BELOW, level + 1, 6)  # leave no level out
+            token.tag = state.tokens[place + 2].tag = f"h{level}"
+            if state.env["has_ids"]:
+                token.attrSet("id", _id_of(state.tokens[place + 1], named))
         elif token.type in ("th_open", "td_open"):
             token.attrs = {"class": str(style).rpartition(":")[2]} if (style := token.attrGet("style")) else {}
+        elif token.type == "inline" and state.tokens[place - 2].type == "list_item_open":
+            _draw_task(token.children or [])
+
+
+def _id_of(heading: Token, named: dict[str, count[int]]) -> str:
+    """Name a heading by its words, without marks and URLs, as code forges do, so that tables of contents work."""
+    parts = heading.children or ()
+    words = "".join(part.content for part in parts if part.type in ("text", "code_inline", "image"))
+    slug = re.sub(r"[^\w\- ]", "", words[:200].lower()).strip().replace(" ", "-")
+    number = next(named.setdefault(slug, count()))
+    return f"{slug}-{number}" if number else slug
+
+
+def _draw_task(parts: list[Token]) -> None:
+    """Turn the mark that begins an item, as in `- [x] done`, into a checkbox."""
+    if parts and parts[0].type == "text" and (found := _TASK.match(parts[0].content)):
+        parts[0].content = parts[0].content[found.end() :]
+        state = 'aria-label="To do"' if found[1] == " " else 'aria-label="Done" checked'
+        parts.insert(0, Token("html_inline", "", 0, content=f'<input type="checkbox" disabled {state}>'))
 
 
 def _code(self: RendererHTML, tokens: Sequence[Token], place: int, options: OptionsDict, env: EnvType) -> str:

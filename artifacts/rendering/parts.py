@@ -113,7 +113,7 @@ def coloured(content: Content, part: Part, name: str, here: tuple[int, int] | No
         begin = part.text[:KNOWN_BY] if part.number == 1 else slices.characters(content, 0, KNOWN_BY)
         where = (str(part.begin), str(part.end), str(part.first), str(part.goes_on))
         task = {"text": part.text, "name": name, "begin": begin, "first": part.first, "goes_on": part.goes_on}
-        html = render((content.sha256, *where, name), "part", **task)
+        html = render((content.sha256, *where, name), "part", "rendered", **task)
         why = "late" if html is None else ""
     shown = plain_lines(part.text, part.first, goes_on=part.goes_on) if html is None else html
     if here:

@@ -23,7 +23,7 @@ from django.core.cache import caches
 
 logger = logging.getLogger(__name__)
 
-RENDERER = 4
+RENDERER = 5
 """Raise it when the same text is to be rendered differently; results in the cache no longer count then."""
 SECONDS = 10.0
 OUTPUT_BYTES = 8 * 1024 * 1024
@@ -40,13 +40,13 @@ _DAMAGE = (
 """What reading a damaged cache file may raise: unpickling promises no error of its own."""
 
 
-def render(key: tuple[str, ...], what: str, **task: Any) -> Any | None:
+def render(key: tuple[str, ...], what: str, cache: str = "rendered", **task: Any) -> Any | None:
     """Return the result of a rendering task, from the cache where its key is known.
 
     None where it failed, took too long or became too large. Call it outside any transaction.
     """
     name = sha256(json.dumps([RENDERER, _packages(), what, *key]).encode()).hexdigest()
-    found = _cached(name)
+    found = _cached(cache, name)
     if found is None:
         try:
             worker = _workers.get(timeout=SECONDS)
@@ -57,7 +57,7 @@ def render(key: tuple[str, ...], what: str, **task: Any) -> Any | None:
         finally:
             _workers.put(worker)
         with suppress(OSError):  # a full disk is no reason to show nothing
-            caches["rendered"].set(name, found, FAILURE_CACHED_SECONDS if found == FAILED else CACHED_SECONDS)
+            caches[cache].set(name, found, FAILURE_CACHED_SECONDS if found == FAILED else CACHED_SECONDS)
     return None if found == FAILED else json.loads(found)
 
 
@@ -121,10 +121,10 @@ def two_workers() -> LifoQueue[_Worker]:
 _workers = two_workers()
 
 
-def _cached(name: str) -> str | None:
+def _cached(cache: str, name: str) -> str | None:
     """Read the cache. A damaged file is treated as absent."""
     with suppress(*_DAMAGE):
-        found: str | None = caches["rendered"].get(name)
+        found: str | None = caches[cache].get(name)
         if found is not None and found != FAILED:
             json.loads(found)
         return found

@@ -14,7 +14,8 @@ from tasks.selectors import counts
 from tasks.selectors.descendants import descendants_of
 from tasks.selectors.rows import Counts, Rows
 
-PARTS_PER_PAGE, PARTS_TO_PRINT, MISSING = 40, 500, 12
+PARTS_PER_PAGE, PARTS_TO_PRINT, MISSING = 40, 500, 30
+_DELIVERED = (Status.COMPLETED, Status.IN_REVIEW, Status.NEEDS_REVISION)
 _CHUNK = 500
 
 
@@ -77,7 +78,7 @@ def parts_of(keys: Sequence[int]) -> list[Part]:
 
 @dataclass(frozen=True, slots=True)
 class PartsPage:
-    """A page of the report: its parts, and the progress and missing parts (`MISSING` at most) of the whole plan."""
+    """A page of the report: delivered parts, and the progress and missing parts (`MISSING` at most) of the plan."""
 
     report: Synthesis
     rows: Rows[Part]
@@ -94,8 +95,9 @@ def parts_page(plan: Task, *, page: int, to_print: bool = False) -> PartsPage:
     order = order_of(plan)
     size = PARTS_TO_PRINT if to_print else PARTS_PER_PAGE
     start = (page - 1) * size
-    parts = parts_of([place.pk for place in order[start : start + size]])
-    rows = Rows(parts, page, start + 1, start + size < len(order), len(order))
+    delivered = [place.pk for place in order if place.status in _DELIVERED]
+    parts = parts_of(delivered[start : start + size])
+    rows = Rows(parts, page, start + 1, start + size < len(delivered), len(delivered))
     open_keys = [place.pk for place in order if place.status not in FINISHED]
     missing = Task.objects.only("public_id", "title", "status", "reason", "review_comment").in_bulk(open_keys[:MISSING])
     listed = [missing[key] for key in open_keys[:MISSING] if key in missing]

@@ -2,50 +2,45 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Left
 from django.utils import timezone
 
 from artifacts.selectors.artifacts import count_by_task
 from orchestrator_site.kernel.identity import Scope
 from tasks.choices import FINISHED, Status, Verb
-from tasks.models import Dependency, Event, Project, Task, TaskQuerySet
+from tasks.models import Event, Project, Task, TaskQuerySet
 from tasks.selectors.available_actions import offers_for
-from tasks.selectors.board import PANEL_ROWS
+from tasks.selectors.blockers import count_waits
+from tasks.selectors.board import PANEL_ROWS, Filters
 from tasks.selectors.rows import ROW_FIELDS
 
 CARDS, MORE_CARDS, MOST_CARDS = 20, 40, 200  # cards of a column at first, per click on more, and at most
 MATCHES = 1_000  # tasks that a search narrows the board to, at most
 IDS_FOUND, BEST, BELOW = 200, 200, 2_000
 """Tasks that the start of an id finds; matches kept if a search finds too many; leaves below those."""
-HOLDERS, PLANS = 50, 50
+HOLDERS = 50
 
 NOTE = 160
-GROUPS: dict[str, Callable[[Task], str]] = {
-    "plan": lambda task: (task.root or task).title,
-    "specialist": lambda task: task.specialist or "No specialist",
+_NOTES = {
+    Status.IN_REVIEW: "summary",
+    Status.NEEDS_REVISION: "review_comment",
+    Status.BLOCKED: "reason",
+    Status.FAILED: "reason",
+    Status.CANCELLED: "reason",
 }
-_EXPLAINED = (Status.BLOCKED, Status.FAILED, Status.NEEDS_REVISION, Status.CANCELLED)
-_CARD_FIELDS = (*ROW_FIELDS, "root__public_id", "root__title")
-
-
-@dataclass(frozen=True, slots=True)
-class CardFilters:
-    q: str = ""
-    specialist: str = ""
-    plan: str = ""
-    holder: str = ""
-    priority: int = 0
-    ready: bool = False
-
-    @property
-    def any(self) -> bool:
-        return self != CardFilters()
+GROUPS: dict[str, Callable[[Task], tuple[str, str]]] = {
+    "plan": lambda task: ((task.root or task).title, (task.root or task).public_id),
+    "specialist": lambda task: (task.specialist, ""),
+}
+"""The name of the lane that a card is in, and the id of its plan."""
+SESSION_FIELDS = ("lease_session__public_id", "lease_session__principal")
+_CARD_FIELDS = (*ROW_FIELDS, "root__public_id", "root__title", *SESSION_FIELDS)
 
 
 @dataclass(slots=True)
@@ -57,10 +52,6 @@ class Card:
     needed_by: int = 0
     artifacts: int = 0
 
-    @property
-    def note(self) -> str:
-        return getattr(self.task, "note", "") if self.task.status in _EXPLAINED else ""
-
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -70,19 +61,10 @@ class Column:
     cards: list[Card]
     total: int
     is_folded: bool = False
-    group: str = ""
 
     @property
     def is_finished(self) -> bool:
         return self.status in FINISHED
-
-    @property
-    def lanes(self) -> list[tuple[str, list[Card]]]:
-        """The cards by plan or specialist, in the order of the names; without groups one lane without a name."""
-        lanes: dict[str, list[Card]] = {}
-        for card in self.cards:
-            lanes.setdefault(GROUPS[self.group](card.task) if self.group else "", []).append(card)
-        return sorted(lanes.items())
 
     @property
     def rest(self) -> int:
@@ -96,38 +78,47 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class CardBoard:
-    """`is_cut`: the search matched more tasks than the board can narrow to."""
+    """`is_cut`: the search matched more tasks than the board can narrow to. `opened`: the column of small screens."""
 
     columns: list[Column]
-    plan: Task | None
-    is_cut: bool = False
+    is_cut: bool
+    opened: str
 
     @property
     def total(self) -> int:
         return sum(column.total for column in self.columns)
 
     @property
-    def folded(self) -> int:
-        return sum(column.is_folded for column in self.columns)
+    def has_several_plans(self) -> bool:
+        return len({card.task.plan_id for column in self.columns for card in column.cards}) > 1
+
+    def lanes(self, group: str) -> list[tuple[str, str, list[tuple[Column, list[Card]]]]]:
+        """Return swimlanes in the order of their names: the name, the plan's id, and the cards of each column."""
+        lanes: dict[tuple[str, str], dict[str, list[Card]]] = defaultdict(lambda: defaultdict(list))
+        for column in self.columns:
+            for card in column.cards:
+                lanes[GROUPS[group](card.task)][column.status].append(card)
+        return [
+            (name, plan, [(column, cards[column.status]) for column in self.columns])
+            for (name, plan), cards in sorted(lanes.items())
+        ]
 
 
 def board_of(
     project: Project,
     *,
-    filters: CardFilters,
+    filters: Filters,
+    plan: Task | None,
     shown: Mapping[str, int],
     scopes: Iterable[Scope],
     matches: Sequence[int] = (),
     opened: str = "",
-    group: str = "",
 ) -> CardBoard:
-    """Return a project's leaves by status.
+    """Return a project's leaves by status, those of finished statuses only if `opened`.
 
-    `shown` overrides how many cards of a status; `matches` are the results of a search; `opened` is the finished
-    status that is not folded; `group` is a name in GROUPS.
+    `plan` is what `filters.plan` names; `shown` overrides how many cards of a status; `matches` are the results of a
+    search.
     """
-    plans = Task.objects.plans().filter(project=project, public_id=filters.plan)
-    plan = plans.first() if filters.plan else None
     keys, is_cut = _found(project, filters.q, list(matches)) if filters.q else (None, False)
     found = _matching(project, plan, filters, keys)
     totals: dict[str, int] = dict(found.order_by().values_list("status").annotate(Count("pk")))
@@ -143,14 +134,14 @@ def board_of(
             [cards[task.pk] for task in rows.get(status, ())],
             totals.get(status, 0),
             is_folded=status in FINISHED and status != opened,
-            group=group,
         )
         for status in Status
     ]
-    return CardBoard(columns, plan, is_cut)
+    unfolded = (column.status for column in columns if column.total and not column.is_folded)
+    return CardBoard(columns, is_cut, opened or next(unfolded, Status.PENDING))
 
 
-def _matching(project: Project, plan: Task | None, filters: CardFilters, keys: list[int] | None) -> TaskQuerySet:
+def _matching(project: Project, plan: Task | None, filters: Filters, keys: list[int] | None) -> TaskQuerySet:
     if filters.plan and plan is None:
         return Task.objects.none()
     found = _within(project, plan, keys).on_board().leaves()
@@ -186,8 +177,9 @@ def _found(project: Project, text: str, keys: list[int]) -> tuple[list[int], boo
     return keys, is_cut
 
 
-def _rows(found: TaskQuerySet, filters: CardFilters, status: Status, number: int) -> list[Task]:
-    rows = found.filter(status=status).select_related("root").only(*_CARD_FIELDS).annotate(note=Left("reason", NOTE))
+def _rows(found: TaskQuerySet, filters: Filters, status: Status, number: int) -> list[Task]:
+    rows = found.filter(status=status).select_related("root", "lease_session").only(*_CARD_FIELDS)
+    rows = rows.annotate(note=Left(_NOTES[status], NOTE) if status in _NOTES else Value(""))
     if status != Status.PENDING:
         return list(rows.order_by(*_order(filters))[:number])
     ready: list[Task] = list(rows.ready()[:number])
@@ -197,7 +189,7 @@ def _rows(found: TaskQuerySet, filters: CardFilters, status: Status, number: int
     return ready + list(waiting[: number - len(ready)])
 
 
-def _order(filters: CardFilters) -> tuple[str, ...]:
+def _order(filters: Filters) -> tuple[str, ...]:
     """The last changed first; for one specialist the newest, which is the order of its index."""
     return ("-id",) if filters.specialist and not filters.plan else ("-updated_at", "-id")
 
@@ -205,16 +197,10 @@ def _order(filters: CardFilters) -> tuple[str, ...]:
 def _cards(tasks: list[Task], scopes: frozenset[Scope]) -> dict[int, Card]:
     now = timezone.now()
     cards = {task.pk: _card(task, now, scopes) for task in tasks}
-    unfinished = [task.pk for task in tasks if task.status not in FINISHED]
-    needs: Any = Dependency.objects.open().filter(task__in=unfinished).order_by().values_list("task")
-    for key, number in needs.annotate(Count("depends_on", distinct=True)):
-        cards[key].waits_for = number
-    waiting = Q(task__is_leaf=True, task__archived_at__isnull=True) & ~Q(task__status__in=FINISHED)
-    dependents: Any = Dependency.objects.filter(waiting, depends_on__in=unfinished).order_by().values_list("depends_on")
-    for key, number in dependents.annotate(Count("task", distinct=True)):
-        cards[key].needed_by = number
-    for key, number in count_by_task(cards).items():
-        cards[key].artifacts = number
+    (waits_for, needed_by), artifacts = count_waits(tasks), count_by_task(cards)
+    for key, card in cards.items():
+        card.waits_for, card.needed_by = waits_for.get(key, 0), needed_by.get(key, 0)
+        card.artifacts = artifacts.get(key, 0)
     return cards
 
 
@@ -228,11 +214,10 @@ def with_offers(tasks: Iterable[Task], scopes: Iterable[Scope]) -> set[int]:
     return {task.pk for task in tasks if offers_for(task, granted)}
 
 
-def moving(project: Project, scopes: Iterable[Scope]) -> list[Card]:
+def moving(project: Project) -> list[Task]:
     active = Task.objects.filter(project=project, status=Status.ACTIVE).on_board().leaves()
-    found = since_claimed(active).select_related("root").only(*_CARD_FIELDS).order_by("-updated_at", "-id")[:PANEL_ROWS]
-    now, granted = timezone.now(), frozenset(scopes)
-    return [_card(task, now, granted) for task in found]
+    rows = since_claimed(active).select_related("lease_session").only(*ROW_FIELDS, *SESSION_FIELDS)
+    return list(rows.order_by("-updated_at", "-id")[:PANEL_ROWS])
 
 
 def since_claimed(tasks: QuerySet[Task]) -> QuerySet[Task]:
@@ -245,8 +230,3 @@ def holders_seen(project: Project) -> list[str]:
     active = Task.objects.filter(project=project, status=Status.ACTIVE).on_board().leaves()
     newest = active.order_by("-updated_at").values_list("lease_holder", flat=True)
     return sorted(set(newest[:HOLDERS]) - {""})
-
-
-def plans_seen(project: Project) -> list[tuple[str, str]]:
-    newest = Task.objects.filter(project=project).plans().on_board().order_by("-id")
-    return list(newest.values_list("public_id", "title")[:PLANS])

@@ -9,7 +9,7 @@ from artifacts.models import ReviewComment
 from tasks.choices import Verb
 from tasks.models import Event, Task
 
-TURNS = 40  # turns on one page; the history has them all
+TURNS = 40
 _COMMENTS = 500
 _FOLDED_FROM = 3
 _VERDICTS = (Verb.REQUEST_REVISION, Verb.APPROVE)
@@ -38,7 +38,6 @@ class Turn:
 @dataclass(frozen=True, slots=True)
 class Conversation:
     turns: list[Turn]
-    is_cut: bool = False
 
     @property
     def drafts(self) -> list[ReviewComment]:
@@ -55,7 +54,7 @@ class Entry:
 
     @property
     def is_folded(self) -> bool:
-        return len(self.events) > _FOLDED_FROM
+        return len(self.events) >= _FOLDED_FROM
 
 
 def activity(events: Sequence[Event], found: Conversation) -> list[Entry]:
@@ -72,14 +71,14 @@ def activity(events: Sequence[Event], found: Conversation) -> list[Entry]:
     return entries
 
 
-def conversation(task: Task) -> Conversation:
+def conversation(task: Task, until: Event | None = None) -> Conversation:
+    """Return the last turns, up to an event if one is given, and the comments that are not sent yet."""
     rows = task.events.filter(verb__in=[*_VERDICTS, *_ENDINGS, *_QUESTIONS, Verb.DELIVER]).select_related("session")
-    newest = list(rows.order_by("-id")[: TURNS + 1])
-    is_cut = len(newest) > TURNS
-    turns = list(_turns(reversed(newest[:TURNS])))
+    known = rows.filter(pk__lte=until.pk) if until else rows
+    turns = list(_turns(reversed(known.order_by("-id")[:TURNS])))
     comments = ReviewComment.objects.filter(task=task).select_related("version__artifact")
     waiting = _with_comments(turns, list(comments.order_by("id")[:_COMMENTS]))
-    return Conversation([*turns, Turn(None, comments=waiting)] if waiting else turns, is_cut)
+    return Conversation([*turns, Turn(None, comments=waiting)] if waiting else turns)
 
 
 def _turns(events: Iterable[Event]) -> Iterable[Turn]:

@@ -11,7 +11,7 @@ from django.db.models import Count, F, Max, Q, Sum
 from artifacts.models import Artifact, ReviewComment
 from tasks.choices import Status, Verb
 from tasks.models import Event, Project, Task, TaskQuerySet
-from tasks.selectors.rows import Rows, page_of
+from tasks.selectors.rows import ROW_FIELDS, Rows, page_of
 
 PER_PAGE = 25
 OTHERS = 10
@@ -41,11 +41,11 @@ def inbox(project: Project | None, *, page: int) -> Rows[Waiting]:
 
 
 def others(project: Project | None) -> list[Task]:
-    """Return what else waits for a person, the last changed first within each status, one more than a page shows."""
+    """Return what else waits for a person, the oldest first within each status, one more than a page shows."""
     return [
         task
         for status in (Status.BLOCKED, Status.FAILED)
-        for task in _with_plan(_on_board(project, status).order_by("-updated_at"))[: OTHERS + 1]
+        for task in _with_plan(_on_board(project, status).order_by("updated_at", "-pk"))[: OTHERS + 1]
     ]
 
 
@@ -68,10 +68,8 @@ def _on_board(project: Project | None, status: Status) -> TaskQuerySet:
 
 
 def _with_plan(tasks: TaskQuerySet) -> TaskQuerySet:
-    columns = ("public_id", "title", "status", "specialist", "is_leaf", "updated_at", "reason", "priority")
-    return tasks.select_related("project", "root").only(
-        *columns, "project__slug", "project__name", "root__public_id", "root__title"
-    )
+    plan = ("project__slug", "project__name", "root__public_id", "root__title")
+    return tasks.select_related("project", "root").only(*ROW_FIELDS, "reason", "summary", *plan)
 
 
 def _known(tasks: Sequence[Task]) -> Iterable[Waiting]:

@@ -12,6 +12,7 @@ from artifacts.models import Artifact
 from artifacts.reviews import files
 from artifacts.selectors import reviews
 from artifacts.selectors.artifacts import version_of
+from artifacts.selectors.cards import with_offers
 from artifacts.services.comment import comment, withdraw_comment
 from artifacts.services.review_comments import COMMENTS_LIMIT, composed
 from orchestrator_site.kernel.db_errors import db_errors_mapped
@@ -47,7 +48,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "rows": reviews.inbox(project, page=page_number(request)),
         "others": [(status, tasks) for status, tasks in others if tasks],
         "shown": reviews.OTHERS,
-        "may_review": Scope.REVIEW in scopes_of(request.user),
+        "acts": with_offers(found, scopes_of(request.user)),
     }
     return render(request, "artifacts/reviews.html", context)
 

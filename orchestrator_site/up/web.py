@@ -57,9 +57,8 @@ def _config() -> uvicorn.Config:
 
     Protocol.most = most_connections(raise_file_limit())
     logging.getLogger("asyncio").addFilter(OutOfFiles())
-    # Static files are few, small and found without `collectstatic`.
+    # Static files are small and read at once.
     warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
-    warnings.filterwarnings("ignore", "No directory at", module="django.core.handlers.base")
     module, _, name = settings.ASGI_APPLICATION.rpartition(".")
     config = uvicorn.Config(
         f"{module}:{name}",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -49,16 +52,24 @@ def _with_scope(scope: Scope, view: Page) -> Page:
 
 
 def _private(view: Page) -> Page:
-    """Forbid shared caching, unless the view sets its own policy (downloads do)."""
+    """Forbid shared caching, unless the view sets its own policy (downloads do), and show times of the reader."""
 
     @wraps(view)
     def uncached(request: HttpRequest, **address: str) -> HttpResponseBase:
-        answer = view(request, **address)
+        with timezone.override(_zone(request)):
+            answer = view(request, **address)
         if not answer.has_header("Cache-Control"):
             patch_cache_control(answer, private=True, no_cache=True)
         return answer
 
     return uncached
+
+
+def _zone(request: HttpRequest) -> ZoneInfo | None:
+    """Return the time zone that a script of the pages reads from the browser; without one, the site's holds."""
+    with suppress(KeyError, ValueError, OSError):
+        return ZoneInfo(request.COOKIES.get("zone", ""))
+    return None
 
 
 def require(request: HttpRequest, scope: Scope) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SPRITE = HERE / "static/orchestrator/icons.svg"
 _USED = re.compile(r"""\{% icon ["']([a-z0-9-]+)["']|icon=["']([a-z0-9-]+)["']|# icon: ([a-z0-9-]+)""")
-_DRAWING = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
+_DRAWING = re.compile(r".*<svg[^>]*>(.*)</svg>.*", re.DOTALL)
 
 
 def used(root: Path) -> set[str]:
@@ -30,9 +30,8 @@ def sprite(package: Path, names: set[str]) -> str:
 
 def _symbols(package: Path, names: list[str]) -> Iterator[str]:
     for name in names:
-        drawing = _DRAWING.search((package / "icons" / f"{name}.svg").read_text("utf-8"))
-        assert drawing is not None
-        inside = re.sub(r"\s*\n\s*", "", drawing[1]).replace(" />", "/>")
+        drawing = _DRAWING.sub(r"\1", (package / "icons" / f"{name}.svg").read_text("utf-8"))
+        inside = re.sub(r"\s*\n\s*", "", drawing).replace(" />", "/>").strip()
         yield f'<symbol id="{name}" viewBox="0 0 24 24">{inside}</symbol>\n'
 
 

@@ -69,6 +69,11 @@ class Graph:
     vertices: dict[int, Vertex]
     needs: dict[int, list[int]]
 
+    @property
+    def path(self) -> list[int]:
+        """The critical path, with the groups that link its tasks."""
+        return critical_path(self.needs, {key: each.weight for key, each in self.vertices.items() if each.is_open})
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -81,8 +86,7 @@ class Picture:
 
 def picture(graph: Graph, step: Step, address: Address, *, here: int | None = None) -> Picture:
     """Draw a graph; `here` is the task at the center, if any."""
-    weights = {node: vertex.weight for node, vertex in graph.vertices.items() if vertex.is_open}
-    path = critical_path(graph.needs, weights) if here is None else []
+    path = graph.path if here is None else []
     words = {node: description(graph, node, is_critical=node in path) for node in graph.needs}
     layout = lay_out(graph.needs, step.size)
     # By columns, which is also the tab order.
@@ -171,7 +175,8 @@ def _node_template(step: Step, titles: int, with_specialist: bool) -> str:
     return (
         '<a href="{0}" id="node-{1}" class="node {2}{3}" aria-label="{4}" transform="translate({5})"><title>{4}</title>'
         f'<rect width="{width}" height="{height}" rx="6"/>'
-        f'<use href="{static("orchestrator/icons.svg")}#{{2}}" x="6" y="{(height - _ICON) // 2}" width="{_ICON}" height="{_ICON}"/>{placed}</a>'
+        f'<use href="{static("orchestrator/icons.svg")}#{{2}}" x="6" y="{(height - _ICON) // 2}" '
+        f'width="{_ICON}" height="{_ICON}"/>{placed}</a>'
     )
 
 

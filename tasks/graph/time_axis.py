@@ -26,21 +26,25 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
+    """A span of time; its ticks are even times in the time zone of its start."""
+
     start: datetime
     end: datetime
 
     @classmethod
     def around(cls, start: datetime, end: datetime) -> Axis:
-        return cls(start.astimezone(UTC), max(end, start + _SHORTEST).astimezone(UTC))
+        return cls(start, max(end, start + _SHORTEST).astimezone(start.tzinfo))
 
     def percent(self, time: datetime) -> float:
-        share = (time - self.start) / (self.end - self.start)
+        begin = self.start.timestamp()  # differences within a zone would leave out that its clocks are changed
+        share = (time.timestamp() - begin) / (self.end.timestamp() - begin)
         return 100 * min(max(share, 0.0), 1.0)
 
     def ticks(self) -> list[Tick]:
         step = self._step()
-        first = -(-int(self.start.timestamp()) // step) * step
-        times = [datetime.fromtimestamp(at, UTC) for at in range(first, int(self.end.timestamp()) + 1, step)]
+        first, last = (int((time.replace(tzinfo=UTC)).timestamp()) for time in (self.start, self.end))
+        clock = [datetime.fromtimestamp(at, UTC) for at in range(-(-first // step) * step, last + 1, step)]
+        times = [time.replace(tzinfo=self.start.tzinfo) for time in clock]
         return [Tick(at, self.percent(at), *_label(at, step)) for at in times]
 
     @property
@@ -48,7 +52,7 @@ class Axis:
         return sum(tick.is_day for tick in self.ticks()) > 1
 
     def _step(self) -> int:
-        span = (self.end - self.start).total_seconds()
+        span = self.end.timestamp() - self.start.timestamp()
         longer = next((step for step in _STEPS if span / step <= MOST_TICKS), 0)
         return longer or -(-int(span / MOST_TICKS) // _STEPS[-1]) * _STEPS[-1]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.db.models import Count, Q
 
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Hint, NotReady
-from tasks.choices import CLAIMABLE, Status
+from tasks.choices import CLAIMABLE, FINISHED, Status
 from tasks.models import Dependency, Project, Session, Task
 
 _open = Compiled(lambda task: Dependency.objects.open().filter(task=task).order_by().values_list("pk")[:1])
@@ -27,6 +30,16 @@ def has_open_dependencies(task: Task) -> bool:
 
 def open_dependencies(task: Task) -> list[Task]:
     return list(Task.objects.filter(dependents__task=task).exclude(status=Status.COMPLETED).distinct().order_by("id"))
+
+
+def count_waits(tasks: Iterable[Task]) -> tuple[dict[int, int], dict[int, int]]:
+    """Count, for unfinished tasks, how many unfinished tasks each waits for, and how many wait for each."""
+    unfinished = [task.pk for task in tasks if task.status not in FINISHED]
+    needs: Any = Dependency.objects.open().filter(task__in=unfinished).order_by().values_list("task")
+    waiting = Q(task__is_leaf=True, task__archived_at__isnull=True) & ~Q(task__status__in=FINISHED)
+    dependents: Any = Dependency.objects.filter(waiting, depends_on__in=unfinished).order_by().values_list("depends_on")
+    needed_by = dependents.annotate(Count("task", distinct=True))
+    return dict(needs.annotate(Count("depends_on", distinct=True))), dict(needed_by)
 
 
 Edge = tuple[str, str]  # the public id and the status of the task at the other end of a dependency

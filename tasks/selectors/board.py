@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
@@ -15,9 +16,10 @@ from tasks.selectors.counts import of_plan
 from tasks.selectors.rows import ROW_FIELDS, Counts, Rows, count_by, page_of
 
 PROJECTS_PER_PAGE, PLANS_PER_PAGE, TASKS_PER_PAGE, EVENTS_PER_PAGE = 50, 25, 50, 20
-PANEL_ROWS = 8
+PANEL_ROWS, SIDE_ROWS = 8, 5
 LOOKED_AT = 200
 PLANS_COUNTED = 1_000
+PLANS_OFFERED, PLANS_SEARCHED, PLANS_NAMED = 50, 5_000, 6
 LINK_ROWS = 50
 TREE_ROWS, TREE_LEVELS = 400, 12
 SUGGESTIONS_FROM = 500
@@ -42,15 +44,20 @@ def projects(*, page: int) -> Rows[ProjectRow]:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    status: str = ""
-    specialist: str = ""
-    plan: str = ""
-    kind: str = ""
+    """What a page narrows its tasks to, as its address says it; `plan` is an id, a title, or a part of one."""
+
     q: str = ""
+    plan: str = ""
+    status: str = ""
+    kind: str = ""
+    specialist: str = ""
+    holder: str = ""
+    priority: str = ""
+    ready: str = ""
 
     @property
     def any(self) -> bool:
-        return bool(self.status or self.specialist or self.plan or self.kind or self.q)
+        return self != Filters()
 
 
 def _matching(tasks: TaskQuerySet, text: str, matches: Sequence[int]) -> TaskQuerySet:
@@ -86,23 +93,24 @@ def _count_of(rows: TaskQuerySet) -> int | None:
 
 
 def waiting(project: Project) -> list[Task]:
-    """Return the tasks in review, blocked or failed, the last changed first.
+    """Return the tasks in review, blocked or failed, in this order, of each the oldest first.
 
-    One query per status: only then the index returns the newest without sorting all of them.
+    One query per status: only then the index returns the oldest without sorting all of them.
     """
     found: list[Task] = []
     for status in WAITS_FOR_A_PERSON:
         rows = Task.objects.filter(project=project, status=status).on_board().only(*ROW_FIELDS, "reason")
-        found += rows.order_by("-updated_at")[:PANEL_ROWS]
-    return sorted(found, key=lambda task: task.updated_at, reverse=True)[:PANEL_ROWS]
+        found += rows.order_by("updated_at", "-id")[:PANEL_ROWS]
+    return found[:PANEL_ROWS]
 
 
-def tasks(project: Project, *, filters: Filters, page: int, matches: Sequence[int] = ()) -> Rows[Task]:
+def tasks(
+    project: Project, *, filters: Filters, plan: Task | None, page: int, matches: Sequence[int] = ()
+) -> Rows[Task]:
     """Return a project's tasks: by last change for a single status (its index), else newest first."""
     found = Task.objects.filter(project=project).on_board()
     if filters.plan:
-        # Narrow by the plan's key, looked up first: as a subquery it would hide the index of plans.
-        plan = Task.objects.plans().filter(project=project, public_id=filters.plan).first()
+        # Narrow by the plan's key: as a subquery it would hide the index of plans.
         found = Task.objects.filter(Q(root=plan) | Q(pk=plan.pk)).on_board() if plan else Task.objects.none()
     found = _matching(found, filters.q, matches)
     if filters.kind == "plan":
@@ -113,7 +121,9 @@ def tasks(project: Project, *, filters: Filters, page: int, matches: Sequence[in
         found = found.filter(specialist=filters.specialist)
     if filters.status:
         found = found.filter(status=filters.status)
-    shown = found.select_related("root").only(*ROW_FIELDS, "root__public_id", "root__title")
+    shown = found.select_related("root", "lease_session").only(
+        *ROW_FIELDS, "root__public_id", "root__title", "lease_session__principal"
+    )
     order = ("-updated_at", "-id") if filters.status else ("-id",)
     total = None
     if not (filters.q or filters.specialist):  # for these no index can count
@@ -126,15 +136,41 @@ def specialists_seen(project: Project) -> list[str]:
     return sorted(set(newest[:SUGGESTIONS_FROM]) - {""})
 
 
+def plan_titles(project: Project) -> list[str]:
+    newest = Task.objects.filter(project=project).plans().on_board().order_by("-id").values_list("title", flat=True)
+    return list(newest[:PLANS_OFFERED])
+
+
+def plans_named(project: Project, text: str) -> list[Task]:
+    """Return the plan with this id, else those with this title, else those whose title contains the text."""
+    plans = Task.objects.filter(project=project).plans()
+    if exact := plans.filter(public_id=text).first() if text else None:
+        return [exact]
+    if not text:
+        return []
+    titles = plans.on_board().order_by("-id").values_list("pk", "title")[:PLANS_SEARCHED]
+    found = [(pk, title) for pk, title in titles if text.casefold() in title.casefold()]
+    keys = [pk for pk, title in found if title.casefold() == text.casefold()] or [pk for pk, _ in found]
+    return list(Task.objects.filter(pk__in=keys[:PLANS_NAMED]).order_by("-id"))
+
+
 @dataclass(slots=True)
 class Node:
-    """A row of a tree: `opens` its subtasks, then `closes` that many levels. Pages fill in `artifacts`."""
+    """A row of a tree: `opens` its subtasks, then `closes` that many levels.
+
+    The first of some completed rows `folds` so many together, and the last `unfolds`. Pages fill in the numbers.
+    """
 
     task: Task
+    changed_at: datetime
     counts: Counts | None = None
+    waits_for: int = 0
+    needed_by: int = 0
     artifacts: int = 0
     opens: bool = False
     closes: int = 0
+    folds: int = 0
+    unfolds: bool = False
     is_cut: bool = False
 
     @property
@@ -148,12 +184,15 @@ class Tree:
     is_cut: bool
 
 
+_TREE_FIELDS = (*ROW_FIELDS, "effort", "complexity", "lease_session__principal")
+
+
 def tree(top: Task) -> Tree:
     children: dict[int, list[Task]] = {}
     parents, left, is_cut = [top.pk], TREE_ROWS, True
     for _ in range(TREE_LEVELS):
-        level = Task.objects.on_board().filter(parent_id__in=parents).only(*ROW_FIELDS)
-        found = list(level.order_by("parent_id", "position", "id")[: left + 1])
+        level = Task.objects.on_board().filter(parent_id__in=parents).select_related("lease_session")
+        found = list(level.only(*_TREE_FIELDS).order_by("parent_id", "position", "id")[: left + 1])
         for task in found[:left]:
             children.setdefault(task.parent_id or 0, []).append(task)
         if len(found) > left:
@@ -166,9 +205,14 @@ def tree(top: Task) -> Tree:
 
 
 def _walk(siblings: list[Task], children: dict[int, list[Task]], is_cut: bool) -> Iterator[Node]:
-    for task in sorted(siblings, key=lambda task: (task.position, task.pk)):
+    done = sum(map(_is_done, siblings))
+    folded = done if done < len(siblings) else 0  # what is finished altogether is folded as a group
+    order = sorted(siblings, key=lambda task: (not (folded and _is_done(task)), task.position, task.pk))
+    for place, task in enumerate(order, start=1):
         below = list(_walk(children.get(task.pk, []), children, is_cut))
-        node = Node(task, opens=bool(below), is_cut=is_cut and not task.is_leaf and not below)
+        node = Node(task, max([task.updated_at, *(each.changed_at for each in below)]), opens=bool(below))
+        node.is_cut = is_cut and not task.is_leaf and not below
+        node.folds, node.unfolds = folded if place == 1 else 0, place == folded
         if below:
             below[-1].closes += 1
             node.counts = None if is_cut else _sum_of(below)
@@ -176,38 +220,37 @@ def _walk(siblings: list[Task], children: dict[int, list[Task]], is_cut: bool) -
         yield from below
 
 
+def _is_done(task: Task) -> bool:
+    return task.is_leaf and task.status == Status.COMPLETED
+
+
 def _sum_of(nodes: list[Node]) -> Counts:
     return Counts(Counter(node.task.status for node in nodes if node.task.is_leaf))
 
 
-def progress(task: Task, shown: Tree) -> Counts | None:
-    if task.is_leaf:
-        return None
+def progress(task: Task, shown: Tree) -> Counts:
     return Counts(of_plan(task)) if task.is_plan or shown.is_cut else _sum_of(shown.nodes)
 
 
-def now(top: Task, shown: Tree, counts: Counts) -> dict[str, Any]:
-    """Return what is active below a task, what waits for a person, and who holds the most tasks, with the totals.
+def outlook(top: Task, shown: Tree, counts: Counts) -> dict[str, Any]:
+    """Return the first tasks below one that wait for a person, and that are ready to start, with the totals.
 
-    It comes from the task's tree if that is complete, else from the index of the plan's statuses. That query has no
-    order: with one, the database would walk the whole plan by position.
+    They come from the task's tree if that is complete, else from the indexes of the plan. The query for what waits
+    has no order: with one, the database would walk the whole plan by position.
     """
+    leaves = Task.objects.within(top).on_board().leaves().only(*ROW_FIELDS)
     if shown.is_cut and top.is_plan:
-        leaves = Task.objects.within(top).on_board().leaves().only(*ROW_FIELDS)
-        found = list(leaves.filter(status__in=[Status.ACTIVE, *WAITS_FOR_A_PERSON]).order_by()[:LOOKED_AT])
+        waits = list(leaves.filter(status__in=WAITS_FOR_A_PERSON).order_by()[:LOOKED_AT])
+        ready = list(leaves.ready()[:LOOKED_AT])
     else:
         found = [node.task for node in shown.nodes if node.task.is_leaf]
-    found.sort(key=lambda task: task.position)
-    active = [task for task in found if task.status == Status.ACTIVE]
-    waits = [task for task in found if task.status in WAITS_FOR_A_PERSON]
-    holders = Counter(task.lease_holder for task in active if task.lease_holder)
+        waits = [task for task in found if task.status in WAITS_FOR_A_PERSON]
+        ready = sorted((task for task in found if task.is_ready), key=lambda task: (-task.priority, task.position))
     return {
-        "active": active[:PANEL_ROWS],
-        "active_total": counts.by_status.get(Status.ACTIVE, 0),
-        "waits": waits[:PANEL_ROWS],
+        "waits": sorted(waits, key=lambda task: task.updated_at)[:SIDE_ROWS],
         "waits_total": counts.waiting,
-        "workers": holders.most_common(PANEL_ROWS),
-        "workers_total": len(holders),
+        "ready": ready[:SIDE_ROWS],
+        "ready_total": len(ready),
     }
 
 

@@ -51,6 +51,15 @@ def of_plan(top: Task, *, only_unfinished: bool = False) -> Drawn:
     return Drawn(graph, len(shown), total, unfinished, only_unfinished, is_cut, lines_are_cut, outside_is_cut)
 
 
+def critical_among(top: Task, tasks: list[Task]) -> list[Task]:
+    """Return the longest chain of unfinished tasks among all that are below a plan or group, parents first."""
+    groups = [task for task in tasks if not task.is_leaf]
+    leaves = {task.pk: task for task in tasks if task.is_leaf and task.status not in FINISHED}
+    waits, _ = _waits(top, [*leaves.values(), *groups])
+    path = _graph(top, list(leaves.values()), groups, waits, []).path
+    return [leaves[node] for node in path if node in leaves]
+
+
 def leaves_below(top: Task) -> TaskQuerySet:
     """The leaves below a plan or group; for a leaf, itself."""
     if top.is_leaf:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django import template
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from orchestrator_site.kernel.text import shortened
-from orchestrator_site.web.templatetags.ui import icon
+from orchestrator_site.web.templatetags.ui import avatar, icon
 from tasks.choices import Complexity, Priority, Status, Verb
-from tasks.models import Event
+from tasks.models import Event, Task
 from tasks.selectors.rows import Counts
 from tasks.selectors.timeline import Stretch
 
@@ -47,8 +49,28 @@ def state_shape(status: str) -> SafeString:
     return format_html(label, status, _shape(status), _word(status))
 
 
+@register.filter
+def task_shape(task: Any) -> SafeString:
+    """Show a task's status by its shape; dashed where it is pending and cannot start yet."""
+    if task.status != Status.PENDING or getattr(task, "is_ready", True) or not getattr(task, "is_leaf", True):
+        return state_shape(task.status)
+    return format_html('<span class="state pending">{}</span>', icon("waiting", "Not ready", "g"))
+
+
+@register.simple_tag
+def holder(task: Task, size: str = "") -> SafeString:
+    """Draw who holds a task: an assistant, with whom it acts for, or a person."""
+    session = task.lease_session
+    return avatar(session.principal, task.lease_holder, size) if session else avatar(task.lease_holder, size=size)
+
+
 def _shape(status: str) -> SafeString:
     return icon(status, kind="g")
+
+
+@register.filter
+def state_word(status: str) -> str:
+    return _word(status).lower()
 
 
 def _word(status: str) -> str:
@@ -86,7 +108,7 @@ def verb_icon(verb: str) -> str:
     return _ICONS.get(verb, "pencil")
 
 
-_ICONS = {
+_ICONS: dict[str, str] = {
     Verb.PLAN: "list-tree",  # icon: list-tree
     Verb.SPLIT: "list-tree",
     Verb.CLAIM: "play",  # icon: play
@@ -109,6 +131,20 @@ def happened(event: Event) -> str:
     if event.verb == Verb.COMMENT and event.before:
         return "deleted a comment"
     return Verb(event.verb).done_to("this") if event.verb in Verb.values else f"{event.verb} this"
+
+
+@register.filter
+def verbs(events: Sequence[Event]) -> str:
+    """Say what happened in several events, each verb once."""
+    return ", ".join(dict.fromkeys(Verb(each.verb).label if each.verb in Verb.values else each.verb for each in events))
+
+
+@register.filter
+def happened_to(events: Sequence[Event]) -> str:
+    """Say at once what happened in several events of one verb: planned 19 tasks."""
+    number = len(events)
+    words = Verb(events[0].verb).done_to(f"{number:,} tasks") if events[0].verb in Verb.values else events[0].verb
+    return words if f"{number:,} tasks" in words else f"{words} {number:,} times"
 
 
 @register.filter
@@ -144,9 +180,11 @@ _WORDS: dict[str, dict[Any, str]] = {
 
 @register.filter
 def stretch_words(stretch: Stretch) -> str:
-    start, end = (f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for time in (stretch.start, stretch.end))
-    until = "now" if stretch.outcome == "active" else f"{end} UTC"
-    return (
-        f"\u2068{stretch.task.title}\u2069, \u2068{stretch.worker}\u2069: {stretch.says.lower()} "
-        f"after {stretch.lasted}, {start} UTC to {until}"
-    )
+    start, end = (f"{timezone.localtime(time):%Y-%m-%d %H:%M:%S %Z}" for time in (stretch.start, stretch.end))
+    until = "now" if timezone.now() - stretch.end < _NOW else end
+    who, link = (f", \u2068{stretch.worker}\u2069", "after") if stretch.worker else ("", "for")
+    return f"\u2068{stretch.task.title}\u2069{who}: {stretch.says.lower()} {link} {stretch.lasted}, {start} to {until}"
+
+
+_NOW = timedelta(seconds=10)
+"""What ended less than this ago goes on: the page was made after it was read."""

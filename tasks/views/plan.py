@@ -18,6 +18,7 @@ from tasks.identity.page import find_task
 from tasks.models import Task
 from tasks.selectors import graph as graphs
 from tasks.selectors import timeline as timelines
+from tasks.views.task import verbs_of
 
 BY = {"task": "By task", "worker": "By worker"}
 FIT = "fit"
@@ -48,6 +49,7 @@ def graph(request: HttpRequest, public_id: str) -> HttpResponse:
         "states": [status for status in Status.values if status in states],
         "zoom": asked if asked in ZOOMS else step.name,
         "zooms": ZOOMS,
+        **verbs_of(request, top),
     }
     return render(request, "tasks/graph.html", context)
 
@@ -59,6 +61,7 @@ def timeline(request: HttpRequest, public_id: str) -> HttpResponse:
     by = by if by in BY else "task"
     shown = timelines.of(found, by_worker=by == "worker", page=page_number(request))
     context = {"task": found, "by": by, "ways": BY, "timeline": shown, "most": timelines.EVENTS}
+    context |= verbs_of(request, found)
     return render(request, "tasks/timeline.html", context)
 
 
@@ -69,6 +72,7 @@ def synthesis(request: HttpRequest, public_id: str) -> HttpResponse:
         "task": found,
         "report": parts_page(found, page=page_number(request), to_print=request.GET.get("parts") == "all"),
         "to_print": PARTS_TO_PRINT,
+        **verbs_of(request, found),
     }
     return render(request, "tasks/synthesis.html", context)
 

@@ -11,13 +11,13 @@ from artifacts.selectors import cards, home
 from artifacts.selectors.artifacts import recent_artifacts
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import page, page_number, text_in
-from tasks.choices import WAITS_FOR_A_PERSON, Status
+from tasks.choices import WAITS_FOR_A_PERSON
 from tasks.identity.page import find_project
-from tasks.models import Project
 from tasks.selectors import board
 from tasks.selectors.rows import count_by
+from tasks.views.filters import filters_in, tools
 
-KINDS = {"leaf": "Tasks without subtasks", "plan": "Plans"}
+TABLE_FILTERS = ("plan", "status", "specialist", "kind")
 
 
 @page
@@ -28,8 +28,9 @@ def projects(request: HttpRequest) -> HttpResponse:
         return render(request, "tasks/welcome.html", facts)
     show = text_in(request, "show")
     show = show if show in WAITS_FOR_A_PERSON else ""
-    facts |= {"glance": home.glance((row.project for row in rows.items), show=show), "now": timezone.now()}
-    return render(request, "tasks/home.html", facts)
+    glance = home.glance((row.project for row in rows.items), show=show)
+    acts = cards.with_offers((task for panel in glance.waiting for task in panel.tasks), scopes_of(request.user))
+    return render(request, "tasks/home.html", {**facts, "glance": glance, "acts": acts, "now": timezone.now()})
 
 
 @page
@@ -40,16 +41,17 @@ def project_list(request: HttpRequest) -> HttpResponse:
 @page
 def project(request: HttpRequest, slug: str) -> HttpResponse:
     found = find_project(slug)
-    filters = _filters(request, "status", "specialist", "q")
+    filters = filters_in(request, "q", "status", "specialist")
     rows = board.plans(found, filters=filters, page=page_number(request), matches=tasks_found(found, filters.q))
-    waiting, scopes = board.waiting(found), scopes_of(request.user)
+    waiting, moving = board.waiting(found), cards.moving(found)
     context = {
-        **_list_context(found, filters),
+        **tools(request, found, filters, "status", "specialist"),
         "rows": rows,
         "counts": count_by("project_id", [found.pk])[found.pk],
-        "moving": cards.moving(found, scopes),
+        "moving": moving,
         "waiting": waiting,
-        "acts": cards.with_offers([*(row.task for row in rows.items), *waiting], scopes),
+        "now": timezone.now(),
+        "acts": cards.with_offers([*(row.task for row in rows.items), *waiting, *moving], scopes_of(request.user)),
         "artifacts": recent_artifacts(found, limit=board.PANEL_ROWS),
     }
     return render(request, "tasks/project.html", context)
@@ -58,30 +60,9 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
 @page
 def tasks(request: HttpRequest, slug: str) -> HttpResponse:
     found = find_project(slug)
-    filters = _filters(request, "status", "specialist", "plan", "kind", "q")
-    rows = board.tasks(found, filters=filters, page=page_number(request), matches=tasks_found(found, filters.q))
-    context = {
-        **_list_context(found, filters),
-        "rows": rows,
-        "acts": cards.with_offers(rows.items, scopes_of(request.user)),
-        "kinds": KINDS,
-    }
-    return render(request, "tasks/tasks.html", context)
-
-
-def _list_context(found: Project, filters: board.Filters) -> dict[str, object]:
-    return {
-        "project": found,
-        "filters": filters,
-        "statuses": Status.choices,
-        "specialists": board.specialists_seen(found),
-    }
-
-
-def _filters(request: HttpRequest, *names: str) -> board.Filters:
-    given = {name: text_in(request, name) for name in names}
-    if given.get("status") not in Status.values:
-        given["status"] = ""
-    if given.get("kind") not in KINDS:
-        given["kind"] = ""
-    return board.Filters(**given)
+    filters = filters_in(request, "q", *TABLE_FILTERS)
+    facts = tools(request, found, filters, *TABLE_FILTERS)
+    matches = tasks_found(found, filters.q)
+    rows = board.tasks(found, filters=filters, plan=facts["plan"], page=page_number(request), matches=matches)
+    facts |= {"rows": rows, "acts": cards.with_offers(rows.items, scopes_of(request.user))}
+    return render(request, "tasks/tasks.html", facts)

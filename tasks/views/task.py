@@ -1,6 +1,8 @@
-"""Detail page of a task or plan."""
+"""Detail page of a task, group or plan."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,42 +15,66 @@ from orchestrator_site.kernel.identity import scopes_of
 from orchestrator_site.web.pages import page, page_number
 from tasks.choices import Verb
 from tasks.identity.page import find_task
+from tasks.models import Task
 from tasks.selectors import board
 from tasks.selectors.available_actions import may_complete, may_edit, offers_for
+from tasks.selectors.blockers import count_waits
+from tasks.selectors.graph import critical_among
 from tasks.services.actions import seen_as
 
 
 @page
 def task(request: HttpRequest, public_id: str) -> HttpResponse:
     found = find_task(public_id)
-    tree = board.tree(found)
-    delivered = count_by_task(node.task.pk for node in tree.nodes)
-    for node in tree.nodes:
-        node.artifacts = delivered.get(node.task.pk, 0)
-    counts = board.progress(found, tree)
-    scopes = scopes_of(request.user)
-    offers = offers_for(found, scopes)
-    talk, history = conversation(found), board.history(found, page=page_number(request))
+    history = board.history(found, page=page_number(request))
+    talk = conversation(found, until=history.items[0] if history.items else None)
+    artifacts = artifacts_of(found, limit=board.LINK_ROWS + 1)
     context = {
         "task": found,
-        "tree": tree,
-        "counts": counts,
-        "now": board.now(found, tree, counts) if counts else None,
-        "brief": brief_of(found) if found.is_leaf else None,
         "needs": board.needs(found),
         "needed_by": board.needed_by(found),
-        "artifacts": artifacts_of(found, limit=board.LINK_ROWS + 1),
+        "artifacts": artifacts,
         "artifacts_shown": board.LINK_ROWS,
-        "lease_is_over": found.lease_is_over(timezone.now()),
+        "names": {each.public_id: path.path for each in artifacts for path in each.paths.all()[:1]},
         "conversation": talk,
         "history": history,
         "activity": activity(history.items, talk),
-        "offers": [offer for offer in offers if offer.moves_on],
+        **verbs_of(request, found),
+    }
+    if not found.is_leaf:
+        return render(request, "tasks/plan.html", context | _plan(found))
+    more = {"brief": brief_of(found), "lease_is_over": found.lease_is_over(timezone.now())}
+    return render(request, "tasks/task.html", context | more)
+
+
+def verbs_of(request: HttpRequest, task: Task) -> dict[str, Any]:
+    """Return what may be done; a question is answered where it is shown."""
+    scopes = scopes_of(request.user)
+    offers = offers_for(task, scopes)
+    return {
+        "offers": [offer for offer in offers if offer.moves_on and offer.verb != Verb.UNBLOCK],
         "more_offers": [offer for offer in offers if not offer.moves_on],
-        "may_complete": may_complete(found, scopes),
-        "may_edit": may_edit(found, scopes),
         "may_answer": any(offer.verb == Verb.UNBLOCK for offer in offers),
-        "seen": seen_as(found),
+        "may_complete": may_complete(task, scopes),
+        "may_edit": may_edit(task, scopes),
+        "seen": seen_as(task),
         "next": request.get_full_path(),
     }
-    return render(request, "tasks/task.html", context)
+
+
+def _plan(top: Task) -> dict[str, Any]:
+    tree = board.tree(top)
+    below = [node.task for node in tree.nodes]
+    (waits_for, needed_by), artifacts = count_waits(below), count_by_task(task.pk for task in below)
+    for node in tree.nodes:
+        key = node.task.pk
+        node.waits_for, node.needed_by = waits_for.get(key, 0), needed_by.get(key, 0)
+        node.artifacts = artifacts.get(key, 0)
+    counts = board.progress(top, tree)
+    return {
+        "tree": tree,
+        "counts": counts,
+        "outlook": board.outlook(top, tree, counts),
+        "critical": [] if tree.is_cut else critical_among(top, below),
+        "changed_at": max([top.updated_at, *(node.changed_at for node in tree.nodes)]),
+    }

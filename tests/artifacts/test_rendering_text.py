@@ -31,9 +31,9 @@ SIZE = RENDERED_CHARACTERS
 ROOT = Path(sandbox.__file__).parents[2]
 ALLOWED = {
     "p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a", "span", "div", "table",
-    "thead", "tbody", "tr", "th", "td", "h3", "h4", "h5", "h6",
+    "thead", "tbody", "tr", "th", "td", "h3", "h4", "h5", "h6", "input",
 }  # fmt: skip
-ATTRIBUTES = {"href", "title", "class", "id", "start", "rel", "tabindex"}
+ATTRIBUTES = {"href", "title", "class", "id", "start", "rel", "tabindex", "type", "disabled", "checked", "aria-label"}
 
 
 class Seen(HTMLParser):
@@ -62,6 +62,7 @@ def assert_harmless(html: str) -> None:
     for name, value in seen.attributes:
         assert name != "href" or re.match(r"(https?://|mailto:|#md-)", value, re.IGNORECASE), value
         assert name != "id" or value.startswith("md-")
+        assert name != "type" or value == "checkbox"
 
 
 HOSTILE = [
@@ -133,6 +134,30 @@ def test_markdown_reads_as_it_should() -> None:
         'href="#md-top"' in html
         and '<a href="https://x/y.png" rel="noopener noreferrer nofollow">[image: e]</a>' in html
     )
+
+
+@pytest.mark.parametrize(
+    ("item", "state"),
+    [("[x] a", ("Done", True)), ("[X] a\n\n  b", ("Done", True)), ("[ ] **a**", ("To do", False))],
+)
+def test_a_task_of_a_list_is_a_checkbox(item: str, state: tuple[str, bool]) -> None:
+    (tag,) = re.findall(r"<input [^>]*>", markdown(f"- {item}"))
+    label, is_checked = state
+    assert f'aria-label="{label}"' in tag and ("checked=" in tag) == is_checked and "disabled=" in tag
+
+
+@pytest.mark.parametrize("text", ["[x] a", "- a [x] b", "- [x](https://a.example)", "- [x]a", "- `[x] a`"])
+def test_brackets_elsewhere_stay_as_they_are(text: str) -> None:
+    assert "<input" not in markdown(text)
+
+
+def test_headings_leave_no_level_out() -> None:
+    html = markdown("## A\n\n##### B\n\n# C\n\n## D\n")
+    assert re.findall(r"<h(\d)", html) == ["3", "4", "3", "4"]
+
+
+def test_a_text_that_shares_its_page_has_no_ids() -> None:
+    assert "id=" not in markdown("# A\n\n[a](#a)", has_ids=False)
 
 
 def test_a_wide_table_can_be_scrolled_by_keyboard() -> None:

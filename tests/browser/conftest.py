@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
@@ -42,6 +43,8 @@ def browser() -> Iterator[Browser]:
         pytest.skip(MISSING)
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        # Static files come from the product, hashed and compressed, and not from Django's server for tests.
+        patch.setattr(StaticFilesHandler, "_should_handle", lambda *_: False)
         _look_at_whole_pages(patch)
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started

@@ -103,9 +103,10 @@ def test_enter_opens_the_card(open_page: Open, project: Project) -> None:
 
 def test_shortcuts_are_inactive_while_typing_or_disabled(open_page: Open, project: Project) -> None:
     page = open_page(ADDRESS)
-    page.locator(".filters input[name=q]").focus()
+    search = page.locator(".tools [name=q][type=search]")
+    search.focus()
     page.keyboard.type("jlm")
-    assert page.locator(".filters input[name=q]").input_value() == "jlm"
+    assert search.input_value() == "jlm"
     page.evaluate("localStorage.setItem('keys-off', '1')")
     page.reload()
     page.keyboard.press("j")
@@ -131,34 +132,145 @@ def test_a_conflict_is_shown_on_the_board(open_page: Open, project: Project) -> 
 def test_more_cards_come_in_place_and_stay(open_page: Open, project: Project) -> None:
     make_plan(project, 90, statuses=[Status.COMPLETED])
     page = open_page(ADDRESS)
+    page.locator("a.folded.completed").click()
     assert len(_column(page, "completed")) == 20
     page.locator("#more-completed").click()
     expect(page.locator("#cards-completed > li")).to_have_count(60)
-    assert page.url.endswith("?completed=60")
+    assert page.url.endswith("?open=completed&completed=60")
     assert page.evaluate(PLACE) == 20  # the first new card has the focus
 
 
 def test_without_javascript_more_cards_are_a_page_and_a_menu_is_one(open_page: Open, project: Project) -> None:
     make_plan(project, 30, statuses=[Status.COMPLETED])
-    page = open_page(ADDRESS, java_script_enabled=False)
+    page = open_page(f"{ADDRESS}?open=completed", java_script_enabled=False)
     page.locator("#more-completed").click()
     expect(page.locator("#cards-completed h3")).to_have_count(32)
+    page.keyboard.press("Home")
     page.locator(_card(page, "Wanted")).locator(".act-on").click()
     page.locator("[data-verb=claim]").click()
     expect(page.locator("#cards-active").locator(_card(page, "Wanted"))).to_be_visible()
-    assert page.url.endswith(ADDRESS + "?completed=60")
+    assert page.url.endswith(ADDRESS + "?open=completed&completed=60")
 
 
-def test_on_a_phone_columns_are_reached_by_links_and_cards_moved_by_touch(open_page: Open, project: Project) -> None:
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_on_a_phone_chips_choose_the_one_state_that_is_shown(open_page: Open, project: Project, scripts: bool) -> None:
+    page = open_page(ADDRESS, **PHONE, java_script_enabled=scripts)
+    chips, shown = page.locator("nav.jump a"), page.locator("section.column:visible")
+    expect(chips).to_have_count(len(Status))
+    expect(shown).to_have_attribute("id", "column-pending")
+    for status in ("failed", "completed"):
+        page.locator(f"nav.jump a.{status}").tap()
+        expect(shown).to_have_attribute("id", f"column-{status}")
+        if scripts:
+            expect(page.locator("nav.jump [aria-current]")).to_be_in_viewport(ratio=0.9)
+        expect(page.locator(f"#cards-{status} > li").first).to_be_in_viewport()
+    page.goto(f"{ADDRESS}?group=plan&open=failed")
+    expect(page.locator(".lane .column:visible")).to_have_attribute("data-status", "failed")
+    assert page.evaluate(SIDEWAYS) <= 0
+
+
+def test_on_a_phone_cards_are_moved_by_touch(open_page: Open, project: Project) -> None:
     page = open_page(ADDRESS, **PHONE)
-    sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(sideways) <= 0
-    page.locator("nav.jump a[href='#column-completed']").tap()
-    expect(page.locator("#column-completed h2")).to_be_in_viewport()
     page.locator(_card(page, "Wanted")).locator(".act-on").tap()
     page.locator("#dialog [data-verb=claim]").tap()
     expect(page.locator("#cards-active").locator(_card(page, "Wanted"))).to_have_count(1)
-    assert page.evaluate(sideways) <= 0
+
+
+def test_below_1280_pixels_the_board_scrolls_and_chips_reach_every_state(open_page: Open, project: Project) -> None:
+    page = open_page(ADDRESS, viewport={"width": 1000, "height": 800})
+    assert page.evaluate("(b = document.querySelector('#board')) && b.scrollWidth > b.clientWidth")
+    page.locator("nav.jump a.failed").click()
+    expect(page.locator("#cards-failed > li").first).to_be_in_viewport(ratio=0.9)
+    assert page.evaluate(SIDEWAYS) <= 0
+
+
+@pytest.mark.parametrize(("size", "share"), [((1440, 900), 0.25), ((390, 844), 0.3)])
+def test_the_first_card_is_high_on_the_page_and_no_state_is_off_screen(
+    open_page: Open, project: Project, size: tuple[int, int], share: float
+) -> None:
+    page = open_page(ADDRESS, viewport={"width": size[0], "height": size[1]})
+    top = "document.querySelector('.task').getBoundingClientRect().top"
+    assert page.evaluate(top) < share * size[1]
+    if size[0] == 1440:
+        assert page.evaluate("(b = document.querySelector('#board')) && b.scrollWidth <= b.clientWidth")
+        for status in Status.values:
+            expect(page.locator(f"#column-{status}")).to_be_in_viewport(ratio=0.5)
+
+
+@pytest.mark.parametrize("spot", [".card-slots svg >> nth=0", ".card-note .name", ".plan .name", ".what"])
+def test_a_click_anywhere_on_a_card_opens_its_task(open_page: Open, project: Project, spot: str) -> None:
+    make_task(project, title="Another plan")
+    page = open_page(ADDRESS)
+    card = page.locator("#cards-blocked > li").first
+    title = card.locator(".what").inner_text()
+    card.locator(spot).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(title)
+
+
+def test_without_javascript_a_click_beside_the_words_of_a_card_opens_its_task(open_page: Open, project: Project) -> None:
+    page = open_page(ADDRESS, java_script_enabled=False)
+    page.locator(_card(page, "Wanted")).click(position={"x": 4, "y": 4})
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Wanted")
+
+
+@pytest.mark.parametrize("spot", [".what bdi", ".card-note bdi"])
+def test_the_words_of_a_card_can_be_selected_and_the_selection_opens_nothing(
+    open_page: Open, project: Project, spot: str
+) -> None:
+    page = open_page(ADDRESS)
+    place = page.locator("#cards-blocked > li").first.locator(spot).bounding_box()
+    assert place is not None
+    middle = place["y"] + place["height"] / 2
+    page.mouse.move(place["x"] + 2, middle)
+    page.mouse.down()
+    page.mouse.move(place["x"] + 30, middle, steps=4)
+    page.mouse.up()
+    assert page.evaluate("getSelection().toString()") != ""
+    expect(page.locator("#board")).to_be_visible()
+
+
+def test_the_age_of_a_card_makes_room_for_its_menu(open_page: Open, project: Project) -> None:
+    make_task(project, title="Another plan")
+    page = open_page(ADDRESS)
+    card = page.locator("#cards-blocked > li").first
+    age, menu = card.locator("time"), card.locator(".act-on")
+    expect(age).to_be_visible()
+    expect(menu).to_have_css("opacity", "0")
+    card.hover()
+    expect(age).to_be_hidden()
+    expect(menu).to_have_css("opacity", "1")
+    menu.click()
+    expect(page.locator("#dialog")).to_be_visible()
+
+
+def test_the_filter_is_a_popover_that_narrows_the_board_by_the_name_of_a_plan(
+    open_page: Open, project: Project
+) -> None:
+    make_plan(project, 2, title="Something else")
+    page = open_page(ADDRESS, java_script_enabled=False)
+    page.locator("[popovertarget=filter]").click()
+    page.locator("#filter [name=plan]").fill("something")
+    page.locator("#filter [name=specialist]").select_option("architect")
+    page.locator("#filter button.primary").click()
+    expect(page.locator(".chip")).to_have_count(2)
+    expect(page.locator("#board .task")).to_have_count(1)
+    page.locator(".chip[data-filter=specialist] a").click()
+    expect(page.locator("#board .task")).to_have_count(2)
+
+
+def test_keys_go_through_swimlanes_as_through_columns(open_page: Open, project: Project) -> None:
+    make_task(project, title="A plan of one", is_ready=True)
+    page = open_page(f"{ADDRESS}?group=plan")
+    for _ in range(2):
+        page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.closest('.lane h2, .lane').querySelector('h2').textContent") == (
+        "Count it all"
+    )
+    page.keyboard.press("l")
+    assert page.evaluate("document.activeElement.closest('.column').dataset.status") == "active"
 
 
 @pytest.mark.parametrize("width", [390, 800, 1280, 2560])

@@ -22,7 +22,7 @@ def test_from_nothing_over_a_copied_line_to_the_sample(open_page: Open) -> None:
     page.locator("[data-copy='#connect-codex'][data-copied]").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == connect_line("codex")
     page.locator(LOAD).click()
-    page.locator("#waiting-title").wait_for()
+    page.locator("#waiting").wait_for()
     expect(page.locator("#projects").get_by_role("link", name=NAME)).to_be_visible()
     expect(page.locator("#moving li")).to_have_count(2)
     expect(page.locator("#delivered li")).to_have_count(6)

@@ -19,6 +19,7 @@ from tests.factories import (
     make_dependency,
     make_plan,
     make_project,
+    make_session,
     make_task,
     make_user,
     note_of,
@@ -49,12 +50,13 @@ def _titles(page: str, status: str) -> list[str]:
 
 
 def _count(page: str, status: str) -> str:
-    found = re.search(r'<span class="count">(.*?)</span>', _column(page, status))
+    """Return the number in the head of a column, folded or not."""
+    found = re.search(rf'id="(?:says|column)-{status}"[^>]*>.*?<(?:span|b) class="[^"]*number">(.*?)<', page, re.DOTALL)
     return found[1] if found else ""
 
 
 def _card(page: str, task: Task) -> str:
-    found = re.search(rf'<li class="task[^>]*id="task-{task.public_id}">.*?</li>', page, re.DOTALL)
+    found = re.search(rf'<li class="task[^>]*id="task-{task.public_id}"[^>]*>.*?</li>', page, re.DOTALL)
     assert found
     return found[0]
 
@@ -69,7 +71,7 @@ def test_a_project_that_is_not_there_is_not_found(client: Client) -> None:
 
 def test_an_empty_board_says_how_cards_come_about(client: Client, project: Project) -> None:
     page = _page(signed_in(client))
-    assert 'class="card empty"' in page and 'class="board"' not in page
+    assert 'class="box empty"' in page and 'id="board"' not in page
 
 
 def test_every_state_is_a_column_with_its_count(client: Client, project: Project) -> None:
@@ -91,18 +93,45 @@ def test_an_archived_task_is_no_card(client: Client, project: Project) -> None:
     assert _titles(_page(signed_in(client)), "pending") == ["Still there"]
 
 
-def test_empty_columns_off_the_usual_way_are_slim(client: Client, project: Project) -> None:
-    make_task(project)
-    page = _page(signed_in(client))
-    slim = [status for status in Status.values if "slim" in _column(page, status).partition(">")[0]]
-    assert slim == ["needs_revision", "blocked", "failed", "cancelled"]
+def test_finished_states_are_folded_until_they_are_opened(client: Client, project: Project) -> None:
+    make_plan(project, 8, statuses=Status.values)
+    signed_in(client)
+    assert _folded(_page(client)) == ["completed", "cancelled"]
+    opened = _page(client, "open=completed&group=specialist")
+    assert _folded(opened) == ["cancelled"] and 'href="?group=specialist"' in opened.partition('id="board"')[2]
+    assert _folded(_page(client, "open=nonsense")) == ["completed", "cancelled"]
 
 
-def test_a_card_says_who_holds_it_and_how_long(client: Client, project: Project) -> None:
-    soon = timezone.now() + timedelta(minutes=30, seconds=30)
-    task = make_task(project, status=Status.ACTIVE, lease_holder="Claude Code", lease_expires_at=soon)
+def _folded(page: str) -> list[str]:
+    return re.findall(r'<a class="column folded (\w+)', page)
+
+
+def test_every_state_has_a_chip_with_its_count_and_one_is_chosen(client: Client, project: Project) -> None:
+    make_plan(project, 2, statuses=[Status.ACTIVE, Status.COMPLETED])
+    signed_in(client)
+    chips = _page(client).partition('<nav class="jump"')[2].partition("</nav>")[0]
+    assert re.findall(r'<span class="quiet">(\d)<', chips) == ["0", "1", "0", "0", "0", "0", "1", "0"]
+    assert _chosen(_page(client)) == "active"
+    assert _chosen(_page(client, "open=completed")) == "completed"
+    assert _chosen(_page(client, "open=failed")) == "failed"
+
+
+def _chosen(page: str) -> str:
+    found = re.findall(r'<a class="(\w+)" [^>]*aria-current="true"', page.partition('<nav class="jump"')[2])
+    return found[0] if found else ""
+
+
+def test_a_card_says_who_holds_it_the_assistant_first(client: Client, project: Project) -> None:
+    session = make_session(project, client_name="Claude Code", principal="ada")
+    task = make_task(project, status=Status.ACTIVE, lease_holder="Claude Code", lease_session=session)
     card = _card(_page(signed_in(client)), task)
-    assert "<bdi>Claude Code</bdi>" in card and "in 30 minutes" in card and 'class="task over"' not in card
+    assert 'title="Claude Code, for ada"' in card and "<bdi>Claude Code</bdi>" in card
+
+
+def test_a_person_who_holds_a_card_is_no_assistant(client: Client, project: Project) -> None:
+    task = make_task(project, status=Status.ACTIVE, lease_holder="ada")
+    avatar = re.search(r'<abbr class="([^"]*)" title="ada">', _card(_page(signed_in(client)), task))
+    assert avatar and "bot" not in avatar[1]
 
 
 def test_a_card_says_that_its_lease_ran_out(client: Client, project: Project) -> None:
@@ -110,9 +139,57 @@ def test_a_card_says_that_its_lease_ran_out(client: Client, project: Project) ->
     assert 'class="task over"' in _card(_page(signed_in(client)), task)
 
 
-def test_a_card_says_when_it_changed_last(client: Client, project: Project) -> None:
-    task = make_task(project, updated_at=timezone.now() - timedelta(days=3))
-    assert re.search(r'class="since">[^<]*<time [^>]*>3 days ago', _card(_page(signed_in(client)), task))
+def test_cards_say_their_plan_and_age_only_where_several_plans_are_shown(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0, title="Alpha")
+    task = make_task(project, parent=plan, status=Status.BLOCKED, updated_at=timezone.now() - timedelta(days=3))
+    signed_in(client)
+    assert "card-top" not in _page(client)
+    make_task(project, title="Beta")
+    card = _card(_page(client), task)
+    assert '<bdi class="name">Alpha</bdi>' in card and ">3d</time>" in card
+    assert "card-top" not in _page(client, "group=plan")
+    assert "card-top" not in _page(client, f"plan={plan.public_id}")
+
+
+@pytest.mark.parametrize(
+    ("status", "fields"),
+    [
+        (Status.IN_REVIEW, {"summary": "It counts"}),
+        (Status.NEEDS_REVISION, {"review_comment": "Count again"}),
+        (Status.BLOCKED, {"reason": "No password"}),
+        (Status.FAILED, {"reason": "It never built"}),
+    ],
+)
+def test_a_card_says_why_it_is_where_it_is(
+    client: Client, project: Project, status: str, fields: dict[str, str]
+) -> None:
+    task = make_task(project, status=status, **fields)
+    assert f"<bdi>{next(iter(fields.values()))}</bdi>" in _card(_page(signed_in(client)), task)
+
+
+def test_swimlanes_align_the_cards_of_every_state_by_plan(client: Client, project: Project) -> None:
+    for title, status in (("Beta", Status.PENDING), ("Alpha", Status.BLOCKED), ("Alpha", Status.PENDING)):
+        plan = Task.objects.filter(title=title).first() or make_plan(project, 0, title=title)
+        make_task(project, parent=plan, title=f"{title} {status}", status=status)
+    lanes = _page(signed_in(client), "group=plan").split('<section class="lane">')[1:]
+    assert [re.findall(r'<a class="what"[^>]*><bdi>(.*?)</bdi>', lane) for lane in lanes] == [
+        ["Alpha pending", "Alpha blocked"],
+        ["Beta pending"],
+    ]
+    assert [lane.count("<ol ") for lane in lanes] == [6, 6]
+
+
+def test_swimlanes_by_specialist_include_tasks_without_one(client: Client, project: Project) -> None:
+    for name in ("tester", ""):
+        make_task(project, specialist=name)
+    page = _page(signed_in(client), "group=specialist")
+    assert page.count('<section class="lane">') == 2 and "<bdi>tester</bdi></h2>" in page
+
+
+def test_a_group_that_does_not_exist_is_none(client: Client, project: Project) -> None:
+    make_task(project)
+    page = _page(signed_in(client), "group=nonsense")
+    assert 'class="lane"' not in page and _count(page, "pending") == "1"
 
 
 def test_cards_show_what_they_wait_for_and_what_waits_for_them(client: Client, project: Project) -> None:
@@ -128,20 +205,32 @@ def test_cards_show_what_they_wait_for_and_what_waits_for_them(client: Client, p
         make_dependency(last, need, inherited_from=group)  # the same again, which counts once
     make_dependency(group, first)  # a group is no work of its own
     refresh_by_keys(Task.objects.values_list("pk", flat=True))
-    page = _page(signed_in(client))
-    ready = '<span class="tag good">'
+    page = _page(signed_in(client), "open=completed")
+    ready = " data-ready>"
     assert ready in _card(page, first) and "data-blocked-by" not in _card(page, first)
     assert 'data-blocks="1"' in _card(page, first) and 'data-blocks="1"' in _card(page, second)
     assert 'data-blocked-by="2"' in _card(page, last) and ready not in _card(page, last)
     assert "data-block" not in _card(page, done)
 
 
-def test_a_card_counts_its_artifacts_and_names_specialist_priority_and_plan(client: Client, project: Project) -> None:
-    plan = make_plan(project, 0, title="Count it all")
-    task = make_task(project, parent=plan, specialist="tester", priority=Priority.URGENT)
+def test_a_card_counts_its_artifacts_and_names_specialist_and_priority(client: Client, project: Project) -> None:
+    task = make_task(project, specialist="tester", priority=Priority.URGENT)
     make_artifact(task), make_artifact(task)
-    card = _card(_page(signed_in(client)), task)
-    assert all(word in card for word in ("2 artifacts", "<bdi>tester</bdi>", 'class="tag loud"', "Count it all"))
+    slots = _slots(_card(_page(signed_in(client)), task))
+    assert ["#flask-conical" in slots[0], "#urgent" in slots[1], "#file-text" in slots[4]] == [True] * 3
+    assert ">2<" in slots[4]
+
+
+def test_an_empty_slot_of_a_card_stays_empty(client: Client, project: Project) -> None:
+    task = make_task(project)
+    slots = _slots(_card(_page(signed_in(client)), task))
+    assert len(slots) == 6 and [slot for slot in slots if slot] == [slots[1]]
+
+
+def _slots(card: str) -> list[str]:
+    """Return what is in the slots at the bottom of a card, which are one to a line."""
+    lines = card.partition('<div class="card-slots">')[2].partition("</div>")[0].strip().splitlines()
+    return [re.sub(r"^<span[^>]*>|</span>$", "", line) for line in lines]
 
 
 def test_pending_cards_stand_in_the_order_in_which_assistants_take_them(client: Client, project: Project) -> None:
@@ -195,14 +284,14 @@ def various(client: Client, project: Project) -> Task:
 def test_the_board_is_narrowed_by_what_the_address_says(
     client: Client, various: Task, query: str, titles: set[str]
 ) -> None:
-    page = _page(client, query)
+    page = _page(client, f"{query}&open=completed")
     assert {title for status in Status.values for title in _titles(page, status)} == titles
 
 
 def test_a_board_of_one_plan_holds_its_leaves_only(client: Client, various: Task) -> None:
     page = _page(client, f"plan={various.public_id}")
     assert [_count(page, status) for status in ("pending", "active", "completed")] == ["1", "1", "1"]
-    assert "<bdi>Alpha</bdi>" in page.partition("<h1>")[2].partition("</h1>")[0]
+    assert "<bdi>Alpha</bdi>" in page.partition("<h1")[2].partition("</h1>")[0]
 
 
 def test_a_plan_without_subtasks_is_a_board_of_itself(client: Client, various: Task) -> None:
@@ -212,13 +301,51 @@ def test_a_plan_without_subtasks_is_a_board_of_itself(client: Client, various: T
 
 def test_a_card_is_found_by_the_beginning_of_its_id(client: Client, various: Task) -> None:
     weighed = Task.objects.get(title="Weigh it")
-    assert _titles(_page(client, f"q={weighed.public_id[:-1]}"), "completed") == ["Weigh it"]
+    assert _titles(_page(client, f"open=completed&q={weighed.public_id[:-1]}"), "completed") == ["Weigh it"]
 
 
 def test_a_plan_of_another_project_is_no_plan_of_this_one(client: Client, various: Task) -> None:
-    other = make_plan(make_project("other"), 2)
-    page = _page(client, f"plan={other.public_id}")
-    assert 'id="unknown-plan"' in page and other.title not in page
+    other = make_plan(make_project("other"), 2, title="Elsewhere")
+    for name in (other.public_id, "Elsewhere"):
+        page = _page(client, f"plan={name}")
+        assert 'id="unknown-plan"' in page and 'id="board"' not in page
+
+
+@pytest.mark.parametrize("text", ["Alpha", "alpha", "LPH"])
+def test_the_title_of_a_plan_or_a_part_of_it_finds_it(client: Client, various: Task, text: str) -> None:
+    page = _page(client, f"plan={text}&open=completed")
+    assert _titles(page, "completed") == ["Weigh it"] and 'id="unknown-plan"' not in page
+    assert "<bdi>Alpha</bdi>" in _chip(page, "plan") and '<option value="Alpha">' in page
+
+
+def test_a_part_that_several_plans_contain_offers_each_of_them(client: Client, project: Project) -> None:
+    plans = [make_plan(project, 1, title=title) for title in ("Checkout", "Checkout again")]
+    signed_in(client)
+    page = _page(client, "plan=check&priority=2")
+    note = page.partition('id="unknown-plan"')[2].partition("</p>")[0]
+    assert re.findall(r'href="([^"]*)"', note) == [f"?priority=2&amp;plan={plan.public_id}" for plan in plans[::-1]]
+    assert 'id="unknown-plan"' not in _page(client, "plan=checkout")  # the whole title of one of them
+
+
+def test_every_filter_is_a_chip_that_removes_it_and_keeps_the_others(client: Client, various: Task) -> None:
+    page = _page(client, f"plan={various.public_id}&priority=2&ready=1&q=it")
+    removes = {name: re.findall(r'<a href="([^"]*)"', _chip(page, name)) for name in ("plan", "priority", "ready")}
+    assert removes == {
+        "plan": ["?priority=2&amp;ready=1&amp;q=it"],
+        "priority": [f"?plan={various.public_id}&amp;ready=1&amp;q=it"],
+        "ready": [f"?plan={various.public_id}&amp;priority=2&amp;q=it"],
+    }
+
+
+def _chip(page: str, name: str) -> str:
+    return page.partition(f'<span class="chip" data-filter="{name}">')[2].partition("</a>")[0]
+
+
+def test_a_search_keeps_the_filters_and_a_filter_keeps_the_search(client: Client, various: Task) -> None:
+    tools = _page(client, "q=it&priority=2&group=plan").partition('<div class="tools">')[2]
+    search, fields = tools.split("<form ")[1:3]
+    assert 'name="priority" value="2"' in search and 'name="group" value="plan"' in search
+    assert 'type="hidden" name="q" value="it"' in fields and 'value="2" selected' in fields
 
 
 def test_a_column_shows_some_cards_and_leads_to_more_that_keep_the_filters(client: Client, project: Project) -> None:
@@ -235,7 +362,7 @@ def test_a_column_shows_some_cards_and_leads_to_more_that_keep_the_filters(clien
 
 def test_beyond_two_hundred_cards_a_column_leads_to_the_table(client: Client, project: Project) -> None:
     make_plan(project, 230, statuses=[Status.COMPLETED])
-    page = _page(signed_in(client), "completed=999")
+    page = _page(signed_in(client), "completed=999&open=completed")
     assert len(_titles(page, "completed")) == 200 and "data-more" not in page
     assert re.search(r'href="/projects/ledger/tasks/\?kind=leaf&amp;status=completed">30\b', page)
 
@@ -253,8 +380,9 @@ def test_a_reader_gets_no_menus(client: Client, project: Project) -> None:
 
 def test_a_menu_is_offered_where_something_may_be_done(client: Client, project: Project) -> None:
     make_plan(project, 8, statuses=Status.values)
-    page = _page(signed_in(client, is_staff=True))
-    assert [status for status in Status.values if "/act/" not in _column(page, status)] == []
+    signed_in(client, is_staff=True)
+    pages = {status: _page(client, f"open={status}") for status in Status.values}
+    assert [status for status in Status.values if "/act/" not in _column(pages[status], status)] == []
 
 
 def test_a_lost_race_on_the_board_says_who_was_faster(client: Client, project: Project) -> None:
@@ -294,9 +422,9 @@ def test_it_takes_as_many_queries_for_many_cards_as_for_few(
     for task in tasks[:20]:
         make_artifact(task)
     signed_in(client)
-    # session, user, project, counts, 8 columns and what is ready, 3 x marks, specialists, holders, plans,
-    # and how much is to review
-    with django_assert_num_queries(20):
+    # session, user, project, specialists, plans, counts, 6 columns and what is ready, 3 x marks, holders,
+    # and what awaits a person
+    with django_assert_num_queries(18):
         client.get("/projects/ledger/board/")
 
 

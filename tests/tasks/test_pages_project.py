@@ -11,7 +11,16 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from tasks.choices import Status, Verb
-from tests.factories import html_of, make_artifact, make_event, make_plan, make_project, make_task, signed_in
+from tests.factories import (
+    html_of,
+    make_artifact,
+    make_event,
+    make_plan,
+    make_project,
+    make_session,
+    make_task,
+    signed_in,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -70,7 +79,7 @@ def test_plans_are_narrowed_by_state_specialist_and_text(client: Client) -> None
 
 
 def _plans(client: Client, query: str) -> str:
-    return html_of(client.get(f"/projects/ledger/?{query}")).partition('id="plans-title"')[2]
+    return html_of(client.get(f"/projects/ledger/?{query}")).partition('id="plans-title"')[2].partition("</section>")[0]
 
 
 def test_a_plan_is_found_by_its_id(client: Client) -> None:
@@ -82,6 +91,15 @@ def test_a_search_without_a_match_leads_on_to_all_tasks(client: Client) -> None:
     make_plan(make_project("ledger"), 1)
     page = html_of(signed_in(client).get("/projects/ledger/", {"q": "a&b"}))
     assert "/projects/ledger/tasks/?q=a%26b" in page.partition('class="empty"')[2]
+
+
+def test_filters_are_chips_that_remove_them(client: Client) -> None:
+    make_project("ledger")
+    page = html_of(signed_in(client).get("/projects/ledger/?q=alp&status=blocked&specialist=tester&page=3"))
+    assert re.findall(r'<span class="chip" data-filter="(\w+)">.*?<a href="([^"]*)"', page) == [
+        ("status", "?q=alp&amp;specialist=tester"),
+        ("specialist", "?q=alp&amp;status=blocked"),
+    ]
 
 
 def test_a_state_that_does_not_exist_is_no_filter(client: Client) -> None:
@@ -101,10 +119,12 @@ def test_the_next_page_keeps_the_filters(client: Client) -> None:
 
 def test_what_waits_for_a_person_is_shown_with_the_reason(client: Client) -> None:
     project = make_project("ledger")
-    make_plan(project, 4, statuses=[Status.IN_REVIEW, Status.BLOCKED, Status.FAILED, Status.PENDING])
+    plan = make_plan(project, 4, statuses=[Status.IN_REVIEW, Status.BLOCKED, Status.FAILED, Status.PENDING])
     page = html_of(signed_in(client).get("/projects/ledger/"))
     waits = page.partition('id="waiting"')[2].partition("</section>")[0]
-    assert waits.count('<li id="waits-') == 3
+    assert re.findall(r'<li class="side-row" id="waits-(.*?)"', waits) == [
+        task.public_id for task in plan.children.exclude(status=Status.PENDING).order_by("position")
+    ]
     assert "The password of the staging server is missing." in waits
 
 
@@ -117,13 +137,13 @@ def test_the_latest_deliveries_are_shown_with_path_and_size(client: Client) -> N
 
 def test_what_moves_now_is_shown_with_who_and_since_when(client: Client) -> None:
     project, now = make_project("ledger"), timezone.now()
-    times = {"updated_at": now - timedelta(hours=2), "lease_expires_at": now + timedelta(minutes=20, seconds=30)}
-    make_task(project, title="Weigh it", status=Status.ACTIVE, lease_holder="Claude Code", **times)
+    held = {"lease_holder": "Claude Code", "lease_session": make_session(project, principal="ada")}
+    make_task(project, title="Weigh it", status=Status.ACTIVE, updated_at=now - timedelta(hours=2), **held)
     late = {"status": Status.ACTIVE, "lease_expires_at": now - timedelta(minutes=1, seconds=5)}
     make_task(project, title="Left alone", **late)
     moves = _panel(signed_in(client), "moving")
-    assert "Weigh it" in moves and "Claude Code" in moves and "2 hours ago" in moves and "in 20 minutes" in moves
-    assert re.search(r'class="overdue">[^<]*<time [^>]*>1 minute ago', moves)
+    assert "Weigh it" in moves and 'title="Claude Code, for ada"' in moves and "2 hours ago" in moves
+    assert moves.count('class="overdue"') == 1
     assert 'data-total="2" href="/projects/ledger/board/#column-active"' in moves
 
 

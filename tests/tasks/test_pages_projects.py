@@ -16,7 +16,17 @@ from orchestrator_site.connect.clients import names
 from orchestrator_site.up.connect import connect_line
 from tasks.choices import Status, Verb
 from tasks.models import Event, Task
-from tests.factories import html_of, make_artifact, make_event, make_plan, make_project, make_task, make_user, signed_in
+from tests.factories import (
+    html_of,
+    make_artifact,
+    make_event,
+    make_plan,
+    make_project,
+    make_session,
+    make_task,
+    make_user,
+    signed_in,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +78,15 @@ def test_more_projects_than_one_page_holds_are_paged(client: Client) -> None:
     assert "Project no. 050" in second and "Project no. 049" not in second
 
 
+def test_every_project_is_listed_at_the_address_of_projects(client: Client) -> None:
+    assert 'class="empty"' in html_of(signed_in(client).get("/projects/"))
+    for number in range(51):
+        make_project(name=f"Project no. {number:03}")
+    first, second = (html_of(client.get(f"/projects/?page={page}")) for page in (1, 2))
+    assert "Project no. 049" in first and "Project no. 050" not in first and "Project no. 050" in second
+    assert 'href="/projects/"' in html_of(client.get("/")).partition('id="projects"')[2]
+
+
 @pytest.mark.parametrize("page", ["", "0", "-3", "two", "٣", "9" * 40, "1.5"])
 def test_a_page_number_that_makes_no_sense_breaks_nothing(client: Client, page: str) -> None:
     make_project()
@@ -88,16 +107,18 @@ def test_every_assistant_that_can_be_connected_has_a_line_to_copy(client: Client
 def test_the_lines_stay_in_reach_where_there_are_projects(client: Client) -> None:
     make_project()
     page = html_of(signed_in(client).get("/"))
-    assert 'id="connect-gemini"' in page.partition('<details class="card" id="connect">')[2]
+    assert 'id="connect-gemini"' in page.partition('<details class="box" id="connect">')[2]
 
 
-def test_what_moves_names_its_holder_and_when_it_was_claimed_and_until_when_it_is_held(client: Client) -> None:
-    task = make_task(make_project(name="Shop"), status=Status.ACTIVE, title="Build it", lease_holder="codex")
+def test_what_moves_names_its_holder_the_assistant_first_and_when_it_was_claimed(client: Client) -> None:
+    project = make_project()
+    held = {"lease_holder": "codex", "lease_session": make_session(project, principal="ada")}
+    task = make_task(project, status=Status.ACTIVE, title="Build it", **held)
     claimed = make_event(task, Verb.CLAIM)
     Event.objects.filter(pk=claimed.pk).update(created_at=timezone.now() - timedelta(hours=3, minutes=5))
     section = _section(html_of(signed_in(client).get("/")), "moving")
-    assert "Build it" in section and "codex" in section and "Shop" in section
-    assert "3 hours ago" in section and "in 29 minutes" in section and 'class="overdue"' not in section
+    assert "Build it" in section and 'title="codex, for ada"' in section
+    assert "3 hours ago" in section and 'class="overdue"' not in section
 
 
 def test_an_expired_lease_is_marked(client: Client) -> None:
@@ -124,32 +145,69 @@ def test_attention_items_link_to_the_review_or_show_the_reason(client: Client) -
     assert "No password" in section and "It never built" in section and "All done" not in section
 
 
-def test_of_many_that_wait_the_last_changed_are_shown_and_all_are_counted(client: Client) -> None:
+def test_the_inbox_has_reviews_then_blocked_then_failed_the_oldest_first_as_the_reviews_do(client: Client) -> None:
+    now = timezone.now()
+    for hours, status in ((1, Status.FAILED), (9, Status.FAILED), (2, Status.BLOCKED), (3, Status.IN_REVIEW)):
+        make_task(make_project(), status=status, title=f"{status} {hours}", updated_at=now - timedelta(hours=hours))
+    make_task(make_project(), status=Status.IN_REVIEW, title="in_review 5", updated_at=now - timedelta(hours=5))
+    inbox = _inbox(signed_in(client))
+    assert inbox == ["in_review 5", "in_review 3", "blocked 2", "failed 9", "failed 1"]
+    reviews = re.findall(r"<bdi>(in_review \d)</bdi>", html_of(client.get("/reviews/")))
+    assert reviews == inbox[:2]
+
+
+def test_of_many_that_wait_the_oldest_are_shown_and_all_are_counted(client: Client) -> None:
     now, project = timezone.now(), make_project()
     for number in range(7):
         make_task(project, status=Status.BLOCKED, title=f"No. {number}", updated_at=now - timedelta(hours=number))
-    for number in range(5):
+    for number in range(3):
         make_task(make_project(), status=Status.BLOCKED, title=f"Old {number}", updated_at=now - timedelta(days=9))
-    section = _section(html_of(signed_in(client).get("/")), "waiting")
-    shown = [title for title in (*(f"No. {n}" for n in range(7)), *(f"Old {n}" for n in range(5))) if title in section]
-    assert shown == ["No. 0", "No. 1", "No. 2", "No. 3", "No. 4"]
-    assert "<b>12</b>" in section
+    assert _inbox(signed_in(client)) == ["Old 2", "Old 1", "Old 0", "No. 6", "No. 5"]
+    assert _counts(client) == ["10"]
 
 
-def test_the_newest_come_from_projects_where_little_happened_too(client: Client) -> None:
+def test_the_oldest_come_from_projects_where_little_happened_too(client: Client) -> None:
     now, busy = timezone.now(), make_project()
     for number in range(8):
-        make_task(busy, status=Status.FAILED, title=f"Busy {number}", updated_at=now - timedelta(hours=number + 1))
-    make_task(make_project(), status=Status.FAILED, title="Quiet", updated_at=now)
-    section = _section(html_of(signed_in(client).get("/")), "waiting")
-    assert section.index("Quiet") < section.index("Busy 0")
-    assert "Busy 3" in section and "Busy 4" not in section
+        make_task(busy, status=Status.FAILED, title=f"Busy {number}", updated_at=now - timedelta(hours=number))
+    make_task(make_project(), status=Status.FAILED, title="Quiet", updated_at=now - timedelta(days=1))
+    assert _inbox(signed_in(client)) == ["Quiet", "Busy 7", "Busy 6", "Busy 5", "Busy 4"]
+
+
+def test_a_segment_shows_one_state_and_more_of_it(client: Client) -> None:
+    make_plan(make_project(), 8, statuses=[Status.BLOCKED, Status.FAILED])
+    for _ in range(7):
+        make_task(make_project(), status=Status.BLOCKED)
+    signed_in(client)
+    page = html_of(client.get("/?show=blocked"))
+    assert len(_rows(page)) == 11 and 'href="?show=failed"' in page
+    assert len(_rows(html_of(client.get("/?show=nonsense")))) == len(_rows(html_of(client.get("/")))) == 9
+
+
+def test_a_reader_is_offered_reviews_but_no_verbs(client: Client) -> None:
+    for status in (Status.IN_REVIEW, Status.BLOCKED, Status.FAILED):
+        make_task(make_project(), status=status)
+    assert re.findall(r"/act/(\w+)/", html_of(signed_in(client, name="reader").get("/"))) == []
+    page = html_of(signed_in(client, is_staff=True).get("/"))
+    assert re.findall(r"/act/(\w+)/", page) == ["unblock", "retry"]
+
+
+def _rows(page: str) -> list[str]:
+    return page.split('<li class="inbox-row ')[1:]
+
+
+def _inbox(client: Client) -> list[str]:
+    return [row.partition("<bdi>")[2].partition("</bdi>")[0] for row in _rows(html_of(client.get("/")))]
+
+
+def _counts(client: Client) -> list[str]:
+    segment = html_of(client.get("/")).partition('<nav class="segment"')[2].partition("</nav>")[0]
+    return re.findall(r'<span class="quiet">(.*?)</span>', segment)
 
 
 def test_more_than_a_person_would_count_are_not_counted(client: Client) -> None:
     make_plan(make_project(), 120, statuses=[Status.FAILED], title="Plan")
-    Task.objects.filter(status=Status.FAILED, reason="").update(reason="Because")
-    assert "<b>99+</b>" in _section(html_of(signed_in(client).get("/")), "waiting")
+    assert _counts(signed_in(client)) == ["99+"]
 
 
 def test_nothing_that_waits_is_good_news(client: Client) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from artifacts.templatetags import prose
 from tasks.choices import Status, Verb
 from tasks.models import Project, Task
 from tasks.selectors import board
@@ -56,12 +57,53 @@ def test_a_plan_shows_its_tree_depth_first_with_states_and_progress(client: Clie
     make_task(project, parent=group, title="Inner part", position=3, status=Status.BLOCKED)
     page = _page(client, plan)
     shown = page.partition('<ul class="tree">')[2]
-    places = [shown.index(f"<bdi>{name} part</bdi>") for name in ("First", "Middle", "Inner", "Last")]
+    places = [shown.index(f"<bdi>{name} part</bdi></a>") for name in ("First", "Middle", "Inner", "Last")]
     assert places == sorted(places)
     assert "1 of 3" in page and "33%" in page and "0 of 1" in page
     assert "Why we do it" in page and "Python 3.12" in page
     tree = page.partition('<ul class="tree">')[2].partition("</section>")[0]
-    assert tree.count("<ul>") + 1 == tree.count("</ul>") and tree.count("<li>") == tree.count("</li>") == 4
+    assert tree.count("<ul>") + 1 == tree.count("</ul>") and tree.count("<li>") == tree.count("</li>") == 5
+
+
+def test_the_completed_tasks_of_each_group_are_folded_together(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0)
+    group, done = (make_task(project, parent=plan, title=title, position=9) for title in ("Group", "All done"))
+    for number, parent in enumerate((plan, group, group, done)):
+        make_task(project, parent=parent, title=f"Part {number}", status=Status.COMPLETED, position=number)
+    make_task(project, parent=group, title="Rest")
+    tree = _page(client, plan).partition('<ul class="tree">')[2].partition("</section>")[0]
+    folds = re.findall(r'<details class="fold".*?<ol>(.*?)</ol></details></li>', tree, re.DOTALL)
+    assert [re.findall(r"<bdi>(Part \d)</bdi></a>", fold) for fold in folds] == [["Part 0"], ["Part 1", "Part 2"]]
+
+
+def test_a_plan_says_when_anything_below_it_last_changed(client: Client, project: Project) -> None:
+    now = timezone.now()
+    plan = make_plan(project, 0, updated_at=now - timedelta(days=3))
+    make_task(project, parent=plan, updated_at=now - timedelta(minutes=9))
+    assert re.search(r"<dt>Changed</dt><dd><time [^>]*>9 minutes ago", _page(client, plan))
+
+
+def test_a_plan_keeps_what_awaits_a_person_short_and_beside_its_tree(client: Client, project: Project) -> None:
+    plan = make_plan(project, 9, statuses=[Status.BLOCKED])
+    page = _page(client, plan)
+    waits = page.partition('id="waits" data-tasks="9"')[2].partition("</section>")[0]
+    assert waits.count('class="link-row"') == board.SIDE_ROWS and f"?plan={plan.public_id}" in waits
+    assert page.index('class="tree"') < page.index('id="waits"')
+
+
+def test_a_plan_names_its_critical_path_and_what_is_ready(client: Client, project: Project) -> None:
+    plan = make_plan(project, 0)
+    first, second, _ = (make_task(project, parent=plan, title=title) for title in ("First", "Second", "Other"))
+    make_dependency(second, first)
+    Task.objects.filter(pk=first.pk).update(is_ready=True)
+    page = _page(client, plan)
+    names = [_names(page, part) for part in ("critical", "ready")]
+    assert names == [["First", "Second"], ["First"]]
+    assert page.count('data-blocked-by="1"') == page.count('data-blocks="1"') == 1
+
+
+def _names(page: str, part: str) -> list[str]:
+    return re.findall(r"<bdi>([^<]+)</bdi></a>", page.partition(f'id="{part}"')[2].partition("</section>")[0])
 
 
 def test_a_group_shows_what_is_below_it_alone(client: Client, project: Project) -> None:
@@ -94,11 +136,14 @@ def test_a_deep_tree_is_cut_at_a_link_that_leads_on(
     assert "0 of 1" in _page(client, line[1])
 
 
-def test_breadcrumbs_lead_to_project_plan_and_parent(client: Client, project: Project) -> None:
+def test_breadcrumbs_lead_to_the_plan_and_the_parent_and_the_bar_to_the_project(
+    client: Client, project: Project
+) -> None:
     plan = make_plan(project, 0, title="The plan")
     group = make_task(project, parent=plan, title="The group")
     trail = _page(client, make_task(project, parent=group)).partition('class="trail"')[2].partition("</nav>")[0]
-    assert re.findall(r"<bdi>(.*?)</bdi>", trail) == ["The ledger", "The plan", "The group"]
+    assert re.findall(r"<bdi>(.*?)</bdi>", trail) == ["The plan", "The group"]
+    assert f'class="pick" href="/projects/{project.slug}/"' in _page(client, plan)
 
 
 def test_active_work_says_who_holds_it_and_how_long(client: Client, project: Project) -> None:
@@ -144,10 +189,11 @@ def test_dependencies_are_shown_both_ways_with_states_and_where_they_come_from(
 
 def test_artifacts_are_listed_with_their_paths(client: Client, project: Project) -> None:
     task = make_task(project)
-    artifact = make_artifact(task, paths=["src/a.py", "src/\u202eyp.exe"], summary="Two files")
+    artifact = make_artifact(task, paths=["src/a.py", "src/b.py"], summary="Two files")
     page = _page(client, task)
     assert f"/artifacts/{artifact.public_id}/" in page and "src/a.py" in page
-    listed = page.partition('id="artifacts"')[2].partition("</section>")[0]
+    make_artifact(task, paths=["src/\u202eyp.exe"])
+    listed = _page(client, task).partition('id="artifacts"')[2].partition("</section>")[0]
     assert "src/[U+202E]yp.exe" in listed and "\u202e" not in listed
 
 
@@ -159,22 +205,56 @@ def test_history_lists_events_and_changes(client: Client, project: Project) -> N
     make_event(task, Verb.REQUEST_REVISION, actor_kind="person", actor_name="Ada")
     make_event(task, Verb.DELIVER)
     history = _page(client, task).partition('id="history"')[2]
-    entry = r'data-verb="(\w+)">\s*<bdi>([^<]+)</bdi>.*?<time [^>]*>([^<]+)</time>'
+    entry = r'data-verb="(\w+)">.*?<b[^>]*><bdi>([^<]+)</bdi></b>.*?<time [^>]*>([^<]+)</time>'
     assert re.findall(entry, history, re.DOTALL) == [
-        ("deliver", "Claude Code", "just now"),
-        ("request_revision", "Ada", "just now"),
         ("claim", "Claude Code", "3 minutes ago"),
+        ("request_revision", "Ada", "just now"),
+        ("deliver", "Claude Code", "just now"),
     ]
     assert "<bdi>status</bdi>: <bdi>Pending</bdi> → <b><bdi>Needs revision</bdi></b>" in history
     assert "<bdi>labels</bdi>: <b><bdi>a, b</bdi></b>" in history
 
 
-def test_history_names_who_was_proved_and_the_client_that_was_used(client: Client, project: Project) -> None:
+def test_an_assistant_is_named_first_and_whom_it_acted_for_in_the_tooltip(client: Client, project: Project) -> None:
+    session = make_session(project, client_name="Claude Code", principal="ada")
+    task = make_task(project, status=Status.ACTIVE, lease_session=session, lease_holder="Claude Code")
+    make_event(task, Verb.CLAIM, actor_name="ada", session=session)
+    page = _page(client, task)
+    (event,) = re.findall(r'data-verb="claim">(.*?)</li>', page, re.DOTALL)
+    assert '<b title="for ada"><bdi>Claude Code</bdi></b>' in event and "ada</bdi>" not in event
+    assert page.count('title="Claude Code, for ada"') == 2
+
+
+def test_a_run_of_events_is_one_line(client: Client, project: Project) -> None:
     task = make_task(project)
-    session = make_session(project, client_name="Claude Code")
-    make_event(task, Verb.CLAIM, actor_name="ada/laptop", session=session)
-    (event,) = re.findall(r'data-verb="claim">(.*?)</li>', _page(client, task), re.DOTALL)
-    assert event.index("<bdi>ada/laptop</bdi>") < event.index("<bdi>Claude Code</bdi>")
+    for verb in (Verb.PLAN, Verb.CLAIM, Verb.DELIVER, Verb.DELIVER):
+        make_event(task, verb)
+    make_event(task, Verb.COMPLETE, after={"summary": "Done"})
+    run, _, rest = _page(client, task).partition('<details class="run"')[2].partition('<li class="turn')
+    assert "4 more events: planned, claimed, delivered an artifact" in run
+    assert len(re.findall(r"data-verb", run)) == 4 and rest.count("data-verb") == 1
+
+
+def test_leases_and_hashes_are_shown_on_demand(client: Client, project: Project) -> None:
+    task = make_task(project)
+    make_event(task, Verb.DELIVER, after={"sha256": "c077d1166e89" * 4, "lease_number": 7})
+    make_event(task, Verb.EDIT, before={"effort": "1 h"}, after={"effort": "2 h"})
+    history = _page(client, task).partition('id="history"')[2]
+    hidden = "".join(re.findall(r"</summary>(.*?)</details>", history, re.DOTALL))
+    assert "c077d1166e89" in hidden and "lease number" in hidden and "2 h" in history and "2 h" not in hidden
+
+
+def test_times_are_those_of_the_reader(client: Client, project: Project) -> None:
+    task = make_task(project)
+    make_event(task, created_at=datetime(2026, 1, 31, 23, 50, tzinfo=UTC))
+    client.cookies["zone"] = "Europe/Vienna"
+    assert 'title="2026-02-01 00:50:00 CET"' in _page(client, task)
+
+
+@pytest.mark.parametrize("zone", ["", "Nowhere", "../etc/passwd", "x" * 300])
+def test_an_unknown_time_zone_is_that_of_the_site(client: Client, project: Project, zone: str) -> None:
+    client.cookies["zone"] = zone
+    assert " UTC" in _page(client, make_task(project))
 
 
 def test_history_is_paged_newest_first(client: Client, project: Project) -> None:
@@ -220,9 +300,9 @@ def test_a_plan_takes_as_many_queries_whatever_its_size(
     plan = make_plan(project, size)
     for task in plan.children.all():
         make_artifact(task)
-    # session, user, to review, task, tree, artifact counts, counts, needs, needed by, artifacts, turns,
-    # comments, events
-    with django_assert_max_num_queries(13):
+    # session, user, to review, task, tree, waits (2), artifact counts, counts, critical path, needs, needed by,
+    # artifacts, turns, comments, events
+    with django_assert_max_num_queries(16):
         client.get(f"/tasks/{plan.public_id}/")
 
 
@@ -261,13 +341,13 @@ def test_the_conversation_goes_from_the_delivery_to_the_approval(client: Client,
         verdict = Verb.REQUEST_REVISION if number == 1 else Verb.APPROVE
         make_event(task, verdict, after={"comment": f"Verdict {number}"}, **by_grace)
     page = _page(client, task)
-    said = _said(page, "conversation")
+    said = _said(page, "history")
     turns = ["First try", "Verdict 1", "Second try", "Verdict 2"]
     assert [said.index(turn) for turn in turns] == sorted(said.index(turn) for turn in turns)
     verbs = re.findall(r'<li class="turn[^>]*data-verb="(\w+)"', page)
     assert verbs == [Verb.COMPLETE, Verb.REQUEST_REVISION, Verb.COMPLETE, Verb.APPROVE]
-    assert "ada/laptop" in said and "Claude Code" in said and "grace" in said
-    shown = page.partition('id="conversation"')[2].partition("</section>")[0]
+    assert "Claude Code" in said and "grace" in said
+    shown = page.partition('id="history"')[2].partition("</section>")[0]
     assert f"/artifacts/{artifact.public_id}/diff/?from=1&amp;to=2" in shown
 
 
@@ -280,57 +360,33 @@ def test_comments_on_lines_stand_with_the_verdict_that_took_them_along(client: C
         task.review_comments.create(
             version=version, line=2, end_line=2, quote="two", text=text, author="grace", sent_at=sent_at
         )
-    talk = _page(client, task).partition('id="conversation"')[2].partition("</section>")[0]
+    talk = _page(client, task).partition('id="history"')[2].partition("</section>")[0]
     assert "version=1&amp;view=source#L2" in talk
     assert talk.index("Fix it") < talk.index("Sent words") < talk.index("data-draft") < talk.index("Draft words")
 
 
-def test_a_long_conversation_shows_its_newest_turns(client: Client, project: Project) -> None:
+def test_every_page_of_a_long_conversation_has_its_words(client: Client, project: Project) -> None:
     task = make_task(project)
-    for number in range(45):
+    for number in range(85):
         make_event(task, Verb.COMPLETE, after={"summary": f"Round {number}."})
-    page = _page(client, task)
-    said = _said(page, "conversation")
-    assert "Round 44." in said and "Round 4." not in said and 'id="conversation-cut"' in page
+    for number, page in ((84, ""), (0, "page=5")):
+        assert f"Round {number}." in _said(_page(client, task, page), "history")
 
 
-def test_a_plan_says_who_works_on_what_and_what_waits_for_a_person(client: Client, project: Project) -> None:
-    plan = make_plan(project, 0)
-    for title, status, holder in (
-        ("Build", Status.ACTIVE, "Cursor"),
-        ("Test", Status.ACTIVE, "Claude Code"),
-        ("Price", Status.BLOCKED, ""),
-        ("Rest", Status.PENDING, ""),
-    ):
-        make_task(project, parent=plan, title=title, status=status, lease_holder=holder)
-    page = _page(client, plan)
-    work, waits = _said(page, "now-active"), _said(page, "now-waits")
-    assert 'data-tasks="2" data-workers="2"' in page and "Build" in work and "Cursor: 1" in work
-    assert "Price" in waits and "Rest" not in waits
-
-
-def test_every_worker_counts_however_many_are_named(client: Client, project: Project) -> None:
-    plan = make_plan(project, 0)
-    for number in range(11):
-        make_task(project, parent=plan, status=Status.ACTIVE, lease_holder=f"Worker {number}")
-    page = _page(client, plan)
-    assert 'data-tasks="11" data-workers="11"' in page
-    assert len(re.findall(r"Worker \d+: 1", _said(page, "now-active"))) == 8
-
-
-def test_a_huge_plan_says_it_too(client: Client, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_huge_plan_says_what_awaits_a_person_too(
+    client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(board, "TREE_ROWS", 3)
     monkeypatch.setattr(board, "LOOKED_AT", 2)
     plan = make_plan(project, 12, statuses=[Status.PENDING, Status.PENDING, Status.PENDING, Status.FAILED])
-    page = _page(client, plan)
-    assert 'data-tasks="3"' in page.partition('id="now-waits"')[2]
-    assert page.partition('id="now-waits"')[2].partition("</section>")[0].count("<li ") == 2
+    waits = _page(client, plan).partition('id="waits" data-tasks="3"')[2].partition("</section>")[0]
+    assert waits.count('class="link-row"') == 2
 
 
 def test_a_reader_is_offered_nothing_but_to_read(client: Client, project: Project) -> None:
     page = _page(client, make_task(project, is_ready=True))
-    verbs = page.partition('<div class="verbs">')[2].partition("</div>")[0]
-    assert "<button" not in verbs and "<a" not in verbs
+    verbs = page.partition('<div class="do verbs">')[2].partition("</div>")[0]
+    assert "<form" not in verbs and "data-verb" not in verbs
 
 
 @pytest.mark.parametrize(
@@ -360,3 +416,55 @@ def test_what_is_finished_is_not_offered_for_edit(client: Client) -> None:
 def test_what_a_brief_leaves_out_is_named(client: Client, project: Project) -> None:
     page = _page(client, make_task(project, description="word " * 10_000))
     assert "Task: " in page.partition('id="brief-omitted"')[2]
+
+
+@pytest.mark.parametrize(("status", "solid"), [
+    (Status.PENDING, "claim"), (Status.NEEDS_REVISION, "claim"), (Status.FAILED, "retry"), (Status.BLOCKED, "unblock"),
+])  # fmt: skip
+def test_one_button_is_solid(client: Client, status: str, solid: str) -> None:
+    signed_in(client, is_staff=True)
+    ready = status in (Status.PENDING, Status.NEEDS_REVISION)
+    page = _page(client, make_task(make_project(), status=status, is_ready=ready)).partition('id="main"')[2]
+    (tag,) = re.findall(r'<(?:a|button) [^>]*class="[^"]*\bprimary\b[^>]*>', page.partition("<dialog")[0])
+    assert f'data-verb="{solid}"' in tag
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_completing_is_the_main_action_only_where_no_assistant_holds_the_task(client: Client, is_held: bool) -> None:
+    signed_in(client, is_staff=True)
+    project = make_project()
+    session = make_session(project) if is_held else None
+    page = _page(client, make_task(project, status=Status.ACTIVE, lease_session=session, lease_holder="ada"))
+    (complete,) = re.findall(r'<a class="([^"]*)" data-verb="complete"', page)
+    assert ("primary" in complete) != is_held
+
+
+MARKDOWN = (
+    "Money is **exact**:\nno floats.\n\n- [x] `cents`\n- [ ] [rates](https://rates.example)\n\n# Why\n\n<b>raw</b>"
+)
+
+
+@pytest.mark.parametrize("field", ["description", "context", "reason", "answer", "summary", "review_comment"])
+def test_what_was_written_is_shown_as_markdown(client: Client, project: Project, field: str) -> None:
+    status = {"reason": Status.BLOCKED, "review_comment": Status.NEEDS_REVISION}.get(field, Status.PENDING)
+    page = _page(client, make_task(project, status=status, **{field: MARKDOWN}))
+    assert "<strong>exact</strong>:\nno floats.</p>" in page and "<code>cents</code>" in page
+    assert 'rel="noopener noreferrer nofollow">rates</a>' in page and "<h3>Why</h3>" in page
+    assert page.count('<input type="checkbox" disabled=""') == 2 and page.count('checked=""') == 1
+    assert "<b>raw" not in page and "&lt;b&gt;raw" in page
+
+
+def test_comments_and_reasons_of_the_history_are_shown_as_markdown(client: Client, project: Project) -> None:
+    task = make_task(project)
+    make_event(task, Verb.COMPLETE, after={"summary": "It is **done**"})
+    make_event(task, Verb.REQUEST_REVISION, after={"comment": "Not `yet`"})
+    history = _page(client, task).partition('id="history"')[2]
+    assert "<strong>done</strong>" in history and "<code>yet</code>" in history
+
+
+def test_texts_that_take_long_are_shown_plainly(
+    client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prose, "PAGE_SECONDS", -1)
+    page = _page(client, make_task(project, description="A **bold** word", context="_Another_"))
+    assert page.count('class="text"') == 2 and "A **bold** word" in page

@@ -43,7 +43,14 @@ def test_all_tasks_come_newest_first_with_plan_holder_and_priority(client: Clien
     assert _titles(client) == ["Beta", "Weigh it", "Alpha"]
     page = _page(client)
     assert f'href="/tasks/{board.public_id}/"' in page
-    assert '<span class="tag loud">' in page and "<bdi>Claude Code</bdi>" in page
+    assert "#urgent" in page and "<bdi>Claude Code</bdi>" in page
+
+
+def test_a_task_that_cannot_be_claimed_yet_has_a_dashed_ring(client: Client, board: Task) -> None:
+    for title, is_ready in (("Later", False), ("Now", True)):
+        make_task(board.project, title=title, is_ready=is_ready)
+    rows = {row.partition("<bdi>")[2].partition("<")[0]: row for row in _page(client).split("<tr id=")[1:]}
+    assert "#waiting" in rows["Later"] and "#waiting" not in rows["Now"] and "#pending" in rows["Now"]
 
 
 def test_another_project_has_other_tasks(client: Client, board: Task) -> None:
@@ -73,6 +80,34 @@ def test_tasks_are_narrowed_by_what_the_address_says(
 
 def test_the_tasks_of_one_plan_include_the_plan(client: Client, board: Task) -> None:
     assert _titles(client, f"plan={board.public_id}") == ["Weigh it", "Alpha"]
+
+
+@pytest.mark.parametrize("text", ["Alpha", "alpha", "LPH"])
+def test_the_title_of_a_plan_or_a_part_of_it_finds_it(client: Client, board: Task, text: str) -> None:
+    assert _titles(client, f"plan={text}") == ["Weigh it", "Alpha"]
+    page = _page(client, f"plan={text}")
+    assert '<span class="chip" data-filter="plan"><span class="name">Plan is <b><bdi>Alpha</bdi>' in page
+    assert 'name="plan" value="Alpha"' in page and '<option value="Beta">' in page
+
+
+def test_a_plan_that_no_title_names_says_so_instead_of_an_empty_table(client: Client, board: Task) -> None:
+    page = _page(client, "plan=Gamma&status=pending")
+    note = page.partition('id="unknown-plan"')[2].partition("</p>")[0]
+    assert 'href="?status=pending"' in note and 'class="empty"' not in page
+
+
+def test_a_title_that_several_plans_have_offers_each_by_its_id(client: Client, board: Task) -> None:
+    other = make_plan(board.project, 1, title="Alpha")
+    page = _page(client, "plan=alpha&page=2")
+    note = page.partition('id="unknown-plan"')[2].partition("</p>")[0]
+    assert re.findall(r'href="([^"]*)"', note) == [f"?plan={each.public_id}" for each in (other, board)]
+    assert other.public_id in note.replace(f"?plan={other.public_id}", "")
+
+
+def test_a_plan_that_was_chosen_by_its_id_stays_chosen(client: Client, board: Task) -> None:
+    make_plan(board.project, 1, title="Alpha")
+    page = _page(client, f"plan={board.public_id}")
+    assert f'name="plan" value="{board.public_id}"' in page.partition('id="filter"')[2]
 
 
 def test_no_match_offers_to_clear_the_filters(client: Client, board: Task) -> None:
@@ -113,5 +148,6 @@ def test_it_takes_as_many_queries_for_fifty_tasks_as_for_three(
 ) -> None:
     make_plan(make_project("ledger"), size)
     signed_in(client)
-    with django_assert_num_queries(7):  # session, user, project, specialists, total, rows, how much is to review
+    # session, user, project, specialists, plans, total, rows, what awaits a person
+    with django_assert_num_queries(8):
         client.get("/projects/ledger/tasks/")

@@ -23,6 +23,7 @@ from orchestrator_site.up.child import Child
 from orchestrator_site.up.connect import connect_help
 from orchestrator_site.up.orphans import end_orphans
 from orchestrator_site.up.port import LOOPBACK, address_of, public_names, take_port
+from orchestrator_site.up.static_files import collect_static
 from orchestrator_site.up.supervisor import Probe, Supervisor
 
 GREETING = """\
@@ -65,6 +66,7 @@ class Command(PlainCommand):
         os._exit(0)  # finalizing the interpreter costs 0.7 s of CPU, and there is nothing left to finalize
 
     def _prepare_and_serve(self, listener: socket.socket, workers: int) -> None:
+        collect_static()
         ensure_schema(schedules=True)
         if workers:
             run_soon("heartbeat")

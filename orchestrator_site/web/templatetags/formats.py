@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -17,32 +17,26 @@ from orchestrator_site.web.advice import advice
 register = template.Library()
 register.filter(advice)
 
-SHOWN_TEXT = 20_000
 _BIDI_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ISOLATE, _POP = "\u2068", "\u2069"
 
 
 @register.filter
 def ago(time: datetime | None) -> SafeString | str:
-    if time is None:
-        return ""
-    exact = time.astimezone(timezone.get_default_timezone())
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        exact.isoformat(timespec="seconds"),
-        f"{exact:%Y-%m-%d %H:%M:%S} UTC",
-        relative_time(time, timezone.now()),
-    )
+    return _time(time, relative_time(time, timezone.now())) if time else ""
 
 
 @register.filter
 def age(time: datetime | None) -> SafeString | str:
     """Format the age as short as it is read in a list: 9m, 3h, 2d."""
-    if time is None:
-        return ""
-    exact = time.astimezone(timezone.get_default_timezone())
-    iso, shown = exact.isoformat(timespec="seconds"), short_age(time, timezone.now())
-    return format_html('<time datetime="{}" title="{}">{}</time>', iso, f"{exact:%Y-%m-%d %H:%M:%S} UTC", shown)
+    return _time(time, short_age(time, timezone.now())) if time else ""
+
+
+def _time(time: datetime, shown: str) -> SafeString:
+    """Return a time with the exact one of the reader's time zone in its tooltip."""
+    exact = timezone.localtime(time)
+    iso, title = exact.isoformat(timespec="seconds"), f"{exact:%Y-%m-%d %H:%M:%S %Z}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', iso, title, shown)
 
 
 @register.filter
@@ -69,14 +63,14 @@ def plainly(path: str) -> str:
 
 
 @register.filter
+def named(names: dict[str, str], key: str) -> str:
+    """Return the path that goes by a key, as plainly as above, or the key itself."""
+    return plainly(names.get(key, key))
+
+
+@register.filter
 def turns_text(text: str) -> bool:
     return bool(_BIDI_CONTROLS.search(text))
-
-
-@register.inclusion_tag("_text.html")
-def long_text(text: str) -> dict[str, Any]:
-    """Show a user's or assistant's text as plain text, truncated if very long."""
-    return {"text": text[:SHOWN_TEXT], "shown": SHOWN_TEXT, "whole": len(text), "is_cut": len(text) > SHOWN_TEXT}
 
 
 @register.inclusion_tag("_pager.html", takes_context=True)
@@ -113,5 +107,5 @@ def anchor(value: float) -> str:
 
 @register.filter
 def exactly(time: datetime) -> str:
-    there = time.astimezone(UTC)
+    there = timezone.localtime(time)
     return f"{there.day} {there:%b %Y, %H:%M}"

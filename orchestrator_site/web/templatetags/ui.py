@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 
 from django import template
@@ -67,5 +68,6 @@ def _initials(name: str) -> str:
     return letters.upper()
 
 
+@cache
 def _sprite() -> str:
     return static("orchestrator/icons.svg")

@@ -10,7 +10,8 @@
     return found ? found.slice(start.length) : "";
   }
 
-  if (window.matchMedia("(prefers-color-scheme: dark)").matches) {
+  const theme = document.documentElement.dataset.theme;
+  if (theme === "dark" || (!theme && window.matchMedia("(prefers-color-scheme: dark)").matches)) {
     document.documentElement.classList.add("dark-mode");
   }
 

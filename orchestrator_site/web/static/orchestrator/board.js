@@ -7,7 +7,8 @@
     ArrowRight: [1, 0], l: [1, 0], ArrowLeft: [-1, 0], h: [-1, 0],
   };
   const board = () => document.querySelector("#board");
-  const cardsOf = (column) => [...column.querySelectorAll(".task")];
+  const columnOf = (card) => card.closest(".column").dataset.status;
+  const cardsOf = (status) => [...board().querySelectorAll(`[data-status="${status}"] .task`)].filter((card) => card.checkVisibility());
   let last = null; // id of the last focused card, restored when an update drops the focus
 
   function current() {
@@ -19,10 +20,12 @@
     card.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
-  /* Up and down stay in the column; left and right go to the same row of the next column that has cards. */
+  /* Up and down stay in the column, through all of its swimlanes; left and right go to the same row of the next column
+     that has cards. */
   function beside(card, [across, along]) {
-    const columns = [...board().querySelectorAll(".column")].filter((each) => cardsOf(each).length);
-    const column = columns.indexOf(card.closest(".column")), place = cardsOf(columns[column]).indexOf(card);
+    const statuses = new Set([...board().querySelectorAll("[data-status]")].map((each) => each.dataset.status));
+    const columns = [...statuses].filter((each) => cardsOf(each).length);
+    const column = columns.indexOf(columnOf(card)), place = cardsOf(columns[column]).indexOf(card);
     if (!across) return cardsOf(columns[column])[place + along];
     const next = columns[column + across];
     return next && cardsOf(next)[Math.min(place, cardsOf(next).length - 1)];
@@ -58,11 +61,14 @@
     const link = event.target.closest("a[data-more]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
-    const before = cardsOf(link.closest(".column")).pop();
+    const before = cardsOf(link.dataset.more).pop();
     const address = new URL(link.href);
     address.hash = "";
     await htmx.ajax("GET", address.href, { source: link, target: "#main", select: "#main", swap: "outerMorph" });
     history.replaceState(history.state, "", address); // live updates then request the same number of cards
-    if (before?.nextElementSibling) focus(before.nextElementSibling);
+    const cards = cardsOf(link.dataset.more), next = cards[cards.indexOf(before) + 1];
+    if (next) focus(next);
   });
+
+  document.querySelector(".jump [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 })();

@@ -1,0 +1,70 @@
+"""The filters of a list of tasks: read from the address, offered in a form, and shown as chips that remove them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from orchestrator_site.web.pages import text_in
+from tasks.choices import Priority, Status
+from tasks.models import Project, Task
+from tasks.selectors.board import Filters, plan_titles, plans_named, specialists_seen
+
+CHOICES: dict[str, dict[str, str]] = {
+    "status": dict(Status.choices),
+    "kind": {"leaf": "Tasks without subtasks", "plan": "Plans"},
+    "priority": {str(level.value): level.label.capitalize() for level in reversed(Priority)},
+    "ready": {"1": "to start"},
+}
+_LABELS = {
+    "plan": "Plan is",
+    "status": "State is",
+    "kind": "Kind is",
+    "specialist": "Specialist is",
+    "holder": "Held by",
+    "priority": "Priority is",
+    "ready": "Ready",
+}
+
+
+def filters_in(request: HttpRequest, *names: str) -> Filters:
+    given = {name: text_in(request, name) for name in names}
+    return Filters(**{name: text for name, text in given.items() if text in CHOICES.get(name, (text,))})
+
+
+def tools(request: HttpRequest, project: Project, filters: Filters, *names: str) -> dict[str, Any]:
+    """Return what `_tools.html` shows of these filters; `plan` only if its name means a single one."""
+    named, titles = plans_named(project, filters.plan), plan_titles(project) if "plan" in names else []
+    plan = named[0] if len(named) == 1 else None
+    name = plan.title if plan and titles.count(plan.title) <= 1 else filters.plan
+    return {
+        "project": project,
+        "filters": filters,
+        "offered": names,
+        "choices": CHOICES,
+        "specialists": sorted({*specialists_seen(project), filters.specialist} - {""}),
+        "plans": dict.fromkeys(titles),
+        "plan": plan,
+        "plan_name": name,
+        "namesakes": named,
+        "chips": _chips(request, filters, plan),
+        "kept": [(name, value) for name, value in request.GET.items() if name not in ("q", "page") and value],
+    }
+
+
+def _chips(request: HttpRequest, filters: Filters, plan: Task | None) -> list[tuple[str, str, str, str]]:
+    """Return name, label and value in words of each filter that is set, and the query without it."""
+    found = []
+    for name, label in _LABELS.items():
+        if value := getattr(filters, name):
+            words = plan.title if plan and name == "plan" else CHOICES.get(name, {}).get(value, value)
+            found.append((name, label, words, _without(request, name)))
+    return found
+
+
+def _without(request: HttpRequest, name: str) -> str:
+    query = request.GET.copy()
+    for each in (name, "page"):
+        query.pop(each, None)
+    return f"?{query.urlencode()}"
