@@ -43,6 +43,10 @@ class Row:
     new: Line | None
     is_same: bool
 
+    @property
+    def numbers(self) -> tuple[int | None, int | None]:
+        return self.old.number if self.old else None, self.new.number if self.new else None
+
 
 @dataclass(frozen=True, slots=True)
 class Hunk:

@@ -53,12 +53,8 @@ class File:
         return paths[0].path if paths else self.artifact.public_id
 
     @property
-    def folder(self) -> str:
-        return self.path.rpartition("/")[0]
-
-    @property
-    def name(self) -> str:
-        return self.path.rpartition("/")[2]
+    def parts(self) -> tuple[str, str, str]:
+        return self.path.rpartition("/")
 
 
 @dataclass(slots=True)
@@ -145,26 +141,15 @@ Comments = dict[int, list[ReviewComment]]
 
 def compared(artifact: Artifact, old: ArtifactVersion, new: ArtifactVersion, options: Options) -> DisplayFile:
     """Show any two versions of a file. Call it outside any transaction."""
-    view = DisplayFile(File(artifact, new, old.number, False), old=old)
-    _fill_intact(view, new, old, options, SHOWN_ROWS + OPENED * len(options.opened))
-    return view
+    versions = {(artifact.pk, version.number): version for version in (old, new)}
+    most = SHOWN_ROWS + OPENED * len(options.opened)
+    return _display(File(artifact, new, old.number, False), options, versions, {}, most)
 
 
 def _display(file: File, options: Options, versions: Versions, comments: Comments, most: int) -> DisplayFile:
     new = versions[file.artifact.pk, file.new.number]
     old = versions.get((file.artifact.pk, file.old_number)) if file.old_number else None
     view = DisplayFile(file, old=old, has_form=options.on == file.artifact.public_id)
-    _fill_intact(view, new, old, options, most)
-    _place_comments(view, comments.get(new.pk, []), comments.get(old.pk, []) if old else [])
-    row_of = {row.number: row for row in view.rows if row.number}
-    if view.has_form and options.line in row_of:
-        row_of[options.line].has_form, view.has_form = True, False
-    return view
-
-
-def _fill_intact(
-    view: DisplayFile, new: ArtifactVersion, old: ArtifactVersion | None, options: Options, most: int
-) -> None:
     try:
         _fill(view, new, old, options, most)
     except Damaged as error:
@@ -173,6 +158,11 @@ def _fill_intact(
             _fill(view, new, None, options, most)
         except Damaged as damage:
             view.mode, view.damage = "damaged", damage
+    _place_comments(view, comments.get(new.pk, []), comments.get(old.pk, []) if old else [])
+    row_of = {row.number: row for row in view.rows if row.number}
+    if view.has_form and options.line in row_of:
+        row_of[options.line].has_form, view.has_form = True, False
+    return view
 
 
 def _fill(view: DisplayFile, new: ArtifactVersion, old: ArtifactVersion | None, options: Options, most: int) -> None:
@@ -230,7 +220,7 @@ def _number(view: DisplayFile, new: ArtifactVersion, options: Options, most: int
     html = plain_lines(part.text) if is_dense else coloured(new.content, part, name_of(view.file.artifact)).html
     texts = _lines(html)
     renderer = options.renderer(view.file.artifact.public_id)
-    view.rows = [DisplayRow(renderer.source(number, text), number) for number, text in texts[:most]]
+    view.rows = [DisplayRow(renderer.source(number, text), number=number) for number, text in texts[:most]]
     view.left_out = len(texts) > most or part.end < (new.content.size_chars or 0)
 
 

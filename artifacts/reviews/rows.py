@@ -27,8 +27,8 @@ class DisplayRow:
     """One row with its comments, or a number of hidden lines from `first` on."""
 
     html: SafeString | str = ""
-    number: int | None = None  # the line of the new version that a comment here refers to
     old_number: int | None = None
+    number: int | None = None  # the line of the new version that a comment here refers to
     hidden: int = 0
     first: int = 0
     chunk: str = ""  # the class of rows that open together
@@ -55,21 +55,17 @@ class RowRenderer:
         return self._row(number, "", f"{_number(number, self.new_link)}<td>{html}</td>")
 
     def unified(self, row: Row, chunk: str = "") -> SafeString:
-        new = row.new.number if row.new else None
-        text = _text(row.new, self.new) if row.new else _text(row.old, self.old) if row.old else ""
-        kind, tag = (chunk, "") if row.is_same else ("came", "ins") if row.new else ("went", "del")
-        shown = f"<{tag}>{text}</{tag}>" if tag else text
-        numbers = _number(row.old.number if row.old else None, self.old_link) + _number(new, self.new_link)
-        return self._row(new, kind, f"{numbers}<td>{shown}</td>")
+        old, new = row.numbers
+        kind = "" if row.is_same else "went" if new is None else "came"
+        text = _cell(row.old, self.old, kind) if new is None else _cell(row.new, self.new, kind)
+        return self._row(new, kind or chunk, _number(old, self.old_link) + _number(new, self.new_link) + text)
 
     def split(self, row: Row, chunk: str = "") -> SafeString:
+        old, new = row.numbers
         went, came = ("", "") if row.is_same else ("went", "came")
-        old, new = _NONE, _NONE
-        if row.old:
-            old = _number(row.old.number, self.old_link, went) + _cell(_text(row.old, self.old), went, "del")
-        if row.new:
-            new = _number(row.new.number, self.new_link, came) + _cell(_text(row.new, self.new), came, "ins")
-        return self._row(row.new.number if row.new else None, chunk, old + new)
+        left = _number(old, self.old_link, went) + _cell(row.old, self.old, went) if old else _NONE
+        right = _number(new, self.new_link, came) + _cell(row.new, self.new, came) if new else _NONE
+        return self._row(new, chunk, left + right)
 
     def _row(self, number: int | None, kind: str, cells: str) -> SafeString:
         anchor = "" if number is None else f' id="{self.file_id}-{number}"'
@@ -88,14 +84,12 @@ class DiffRows:
     def of(self, diff: Difference) -> Iterator[DisplayRow]:
         done = ahead = 0
         for hunk in diff.hunks:
-            begin, end = hunk.rows[0], hunk.rows[-1]
-            if begin.old and begin.new:
-                ahead = begin.new.number - begin.old.number
-                yield from self._between(done + 1, begin.new.number, ahead)
+            (old, first), last = hunk.rows[0].numbers, hunk.rows[-1].numbers
+            if old and first:
+                yield from self._between(done + 1, first, first - old)
             done = max((row.new.number for row in hunk.rows if row.new), default=done)
+            ahead = done - (last[0] or 0)
             yield from map(self._shown, hunk.rows if self.is_split else hunk.unified)
-            if end.old and end.new:
-                ahead = end.new.number - end.old.number
         if diff.hunks and not diff.left_out:
             yield from self._between(done + 1, len(self.lines) + 1, ahead)
 
@@ -119,16 +113,16 @@ class DiffRows:
 
     def _shown(self, row: Row, chunk: str = "") -> DisplayRow:
         html = self.renderer.split(row, chunk) if self.is_split else self.renderer.unified(row, chunk)
-        return DisplayRow(html, row.new.number if row.new else None, row.old.number if row.old else None)
+        return DisplayRow(html, *row.numbers)
 
 
 def _number(number: int | None, link: str, kind: str = "") -> str:
     return f'<td class="n {kind}">{"" if number is None else link.replace("{n}", str(number))}</td>'
 
 
-def _cell(text: str, kind: str, tag: str) -> str:
-    shown = f"<{tag}>{text}</{tag}>" if kind else text
-    return f'<td class="{kind}">{shown}</td>'
+def _cell(line: Line | None, coloured: Mapping[int, str], kind: str) -> str:
+    text, tag = _text(line, coloured) if line else "", {"went": "del", "came": "ins"}.get(kind)
+    return f'<td class="{kind}">{f"<{tag}>{text}</{tag}>" if tag else text}</td>'
 
 
 def _text(line: Line, coloured: Mapping[int, str]) -> str:

@@ -49,15 +49,16 @@ def others(project: Project | None) -> list[Task]:
     ]
 
 
-def neighbours(task: Task, project: Project | None) -> tuple[Task | None, Task | None, int, int]:
+def neighbours(task: Task, project: Project | None) -> dict[str, Task | int | None]:
     """Return the reviews before and after, the place of this one, and how many there are."""
     rows = to_review(project).only("public_id", "title")
+    found: dict[str, Task | int | None] = {"total": rows.count(), "place": 0, "earlier": None}
     if task.status != Status.IN_REVIEW:  # decided: the next is the one that has waited longest
-        return None, rows.first(), 0, rows.count()
+        return found | {"later": rows.first()}
     at, pk = task.updated_at, task.pk
     before = rows.filter(~Q(updated_at=at, pk__lte=pk), updated_at__lte=at)
     later = rows.filter(~Q(updated_at=at, pk__gte=pk), updated_at__gte=at).first()
-    return before.reverse().first(), later, before.count() + 1, rows.count()
+    return found | {"place": before.count() + 1, "earlier": before.reverse().first(), "later": later}
 
 
 def _on_board(project: Project | None, status: Status) -> TaskQuerySet:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q
@@ -59,14 +59,13 @@ class File:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(NamedTuple):
     """A folder with what is below it. There may be more files where the size is None."""
 
     name: str
     files: int
-    size_bytes: int | None
-    updated_at: datetime | None
+    size_bytes: int | None = None
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,26 +121,21 @@ def folder_of(
     return Listing(folder, sorted(folders[:limit]), rows[:left], more, has_pathless)
 
 
-def summed(project: Project, listing: Listing) -> list[Folder]:
+def summed(project: Project, listing: Listing) -> Iterator[Folder]:
     """Sum up what is below each folder of a listing, up to a bounded number of files."""
     if not listing.folders:
-        return []
+        return
     most = max(_SUMMED // len(listing.folders), _SUMMED_EACH)
-    facts: list[int | str] = []
-    for name in listing.folders:
-        facts += [project.pk, f"{listing.path}{name}/", f"{listing.path}{name}0", most]
-    queries = [_BELOW.format(place=place, bytes=_bytes()) for place in range(len(listing.folders))]
+    starts = [f"{listing.path}{name}" for name in listing.folders]
+    queries = [_BELOW.format(place=place, bytes=_bytes()) for place in range(len(starts))]
+    facts = [fact for start in starts for fact in (project.pk, f"{start}/", f"{start}0", most)]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(queries), facts)
         rows = sorted(cursor.fetchall())
-    return [
-        Folder(name, files, size, _time(newest)) if files < most else Folder(name, files, None, None)
-        for name, (_, files, size, newest) in zip(listing.folders, rows, strict=True)
-    ]
-
-
-def _time(value: datetime | str) -> datetime:
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
+    for name, (_, files, size, newest) in zip(listing.folders, rows, strict=True):
+        if isinstance(newest, str):  # SQLite has no type for times
+            newest = datetime.fromisoformat(newest).replace(tzinfo=UTC)
+        yield Folder(name, files, size, newest) if files < most else Folder(name, files)
 
 
 def _bytes() -> str:

@@ -43,7 +43,7 @@ def artifact(request: HttpRequest, public_id: str) -> HttpResponse:
         "artifact": found,
         "project": found.project,
         "version": version,
-        "versions": found.versions.select_related("content")
+        "versions": found.versions.select_related("content", "session")
         .defer("content__data")
         .order_by("-number")[:SHOWN_VERSIONS],
         "numbers": _numbers(found),

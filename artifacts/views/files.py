@@ -29,7 +29,7 @@ def folder(request: HttpRequest, slug: str, path: str = "") -> HttpResponse:
     context = {
         "project": project,
         "listing": listing,
-        "folders": summed(project, listing),
+        "folders": list(summed(project, listing)),
         "kinds": dict(Kind.choices),
         "is_pathless": is_pathless,
         "title": PATHLESS if is_pathless else listing.trail[-1][0] if listing.trail else "Files",

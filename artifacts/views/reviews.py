@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 
 from artifacts.models import Artifact
 from artifacts.reviews import files
@@ -132,7 +130,7 @@ def _page(request: HttpRequest, task: Task, rejected: Rejected | None = None) ->
     is_invalid = rejected is not None and isinstance(rejected.error, Invalid)  # the task itself has not moved
     context = {
         "task": task,
-        "project_slug": project.slug if project else "",
+        "within": f"?project={project.slug}" if project else "",
         "said": said,
         "files": delivered,
         "version": max((file.new.number for file in delivered), default=0),
@@ -144,9 +142,8 @@ def _page(request: HttpRequest, task: Task, rejected: Rejected | None = None) ->
         "is_compared": any(each.difference for each in shown),
         "layouts": files.LAYOUTS,
         "options": options,
-        **_place(task, project),
+        **reviews.neighbours(task, project),
         "blocks": Task.objects.filter(dependencies__depends_on=task).distinct().count(),
-        "inbox": _within(reverse("reviews"), project),
         "offers": offers,
         "may_comment": may_comment,
         "name": request.user.get_username(),
@@ -204,20 +201,6 @@ def _modes(delivered: list[files.File], shown: list[files.DisplayFile]) -> dict[
 def _project(request: HttpRequest) -> Project | None:
     slug = text_in(request, "project")
     return Project.objects.filter(slug=slug).first() if slug else None
-
-
-def _place(task: Task, project: Project | None) -> dict[str, Any]:
-    earlier, later, place, total = reviews.neighbours(task, project)
-    links = {"earlier": earlier, "later": later}
-    found = {
-        name: (_within(reverse("review", args=[each.public_id]), project), each.title) if each else None
-        for name, each in links.items()
-    }
-    return {**found, "place": place, "total": total}
-
-
-def _within(address: str, project: Project | None) -> str:
-    return f"{address}?project={project.slug}" if project else address
 
 
 def _here(request: HttpRequest) -> str:

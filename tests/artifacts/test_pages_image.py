@@ -92,3 +92,10 @@ def test_bytes_cannot_be_compared_and_it_says_so(client: Client, task: Task) -> 
     artifact = make_binary(task, PNG, b"\xff\xfe")
     page = html_of(client.get(f"/artifacts/{artifact.public_id}/diff/"))
     assert "data-binary" in page and 'class="diff"' not in page
+
+
+def test_a_summary_that_is_only_the_path_is_not_repeated(client: Client, task: Task) -> None:
+    artifact = make_binary(task, PNG)
+    for summary, shown in (("a.png", False), ("A seal", True)):
+        ArtifactVersion.objects.filter(artifact=artifact).update(summary=summary)
+        assert ('id="summary"' in html_of(client.get(f"/artifacts/{artifact.public_id}/"))) == shown

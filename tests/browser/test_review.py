@@ -184,6 +184,19 @@ def test_the_name_of_a_file_stays_below_the_header(open_page: Open, tasks: list[
     assert header and file and file["y"] == header["y"] + header["height"]
 
 
+def test_on_a_phone_requesting_changes_asks_for_them_first(open_page: Open, tasks: list[Task]) -> None:
+    page = open_page(f"/tasks/{tasks[0].public_id}/review/", **PHONE)
+    expect(page.locator("nav.bottom")).to_be_hidden()
+    expect(page.locator(OVERALL)).to_be_hidden()
+    page.locator(REQUEST).click()
+    expect(page.locator(OVERALL)).to_be_focused()
+    page.keyboard.type("Fix")
+    page.locator(REQUEST).click()
+    expect(page.locator("#messages [data-code=request_revision]")).to_be_visible()
+    page = open_page(f"/tasks/{tasks[1].public_id}/review/", java_script_enabled=False, **PHONE)
+    expect(page.locator(OVERALL)).to_be_visible()
+
+
 def test_on_a_phone_the_description_is_folded(open_page: Open, tasks: list[Task]) -> None:
     page = open_page(f"/tasks/{tasks[0].public_id}/review/", **PHONE)
     expect(page.locator("#asked .body")).to_be_hidden()

@@ -110,6 +110,8 @@
     if (at("[data-move]")) move(Number(at("[data-move]").dataset.move));
     if (at("[data-step]")) step(Number(at("[data-step]").dataset.step));
     if (at("[data-say]")) comment();
+    const words = at("[data-back]") && one("textarea", at("form"));
+    if (words && !words.checkVisibility()) { event.preventDefault(); at("form").classList.add("asks"); words.focus(); }
     if (at(".remark [data-leave]") && at(".remark").dataset.remark && !at("a")) { event.preventDefault(); at(".remark").reset(); closeForm(at(".remark")); }
     const line = at(".lines a[data-line]");
     if (line && !event.ctrlKey && !event.metaKey && !event.button) {
