@@ -210,7 +210,7 @@ def test_a_click_anywhere_on_a_card_opens_its_task(open_page: Open, project: Pro
     expect(page.get_by_role("heading", level=1)).to_contain_text(title)
 
 
-def test_without_javascript_a_click_beside_the_words_of_a_card_opens_its_task(open_page: Open, project: Project) -> None:
+def test_without_javascript_a_click_beside_the_words_of_a_card_opens_it(open_page: Open, project: Project) -> None:
     page = open_page(ADDRESS, java_script_enabled=False)
     page.locator(_card(page, "Wanted")).click(position={"x": 4, "y": 4})
     expect(page.get_by_role("heading", level=1)).to_contain_text("Wanted")

@@ -25,9 +25,9 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
         (
             "projects", "project-list", "project", "board", "tasks", "task", "act", "graph", "timeline",
-            "synthesis", "synthesis-markdown", "reviews", "review", "sessions", "session", "specialists", "specialist", "search",
-            "files", "folder", "files-zip", "task-zip", "artifact", "artifact-raw", "artifact-diff", "artifact-part",
-            "tokens",
+            "synthesis", "synthesis-markdown", "reviews", "review", "sessions", "session", "specialists",
+            "specialist", "search", "files", "folder", "files-zip", "task-zip", "artifact", "artifact-raw",
+            "artifact-diff", "artifact-part", "tokens",
         ),
         EVERYBODY,
     ),
