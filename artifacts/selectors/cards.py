@@ -27,13 +27,8 @@ IDS_FOUND, BEST, BELOW = 200, 200, 2_000
 HOLDERS = 50
 
 NOTE = 160
-_NOTES = {
-    Status.IN_REVIEW: "summary",
-    Status.NEEDS_REVISION: "review_comment",
-    Status.BLOCKED: "reason",
-    Status.FAILED: "reason",
-    Status.CANCELLED: "reason",
-}
+_NOTES = dict.fromkeys((Status.BLOCKED, Status.FAILED, Status.CANCELLED), "reason")
+_NOTES |= {Status.IN_REVIEW: "summary", Status.NEEDS_REVISION: "review_comment"}
 GROUPS: dict[str, Callable[[Task], tuple[str, str]]] = {
     "plan": lambda task: ((task.root or task).title, (task.root or task).public_id),
     "specialist": lambda task: (task.specialist, ""),
@@ -122,19 +117,12 @@ def board_of(
     keys, is_cut = _found(project, filters.q, list(matches)) if filters.q else (None, False)
     found = _matching(project, plan, filters, keys)
     totals: dict[str, int] = dict(found.order_by().values_list("status").annotate(Count("pk")))
-    rows = {
-        status: _rows(found, filters, status, shown.get(status, CARDS))
-        for status in Status
-        if totals.get(status) and (status not in FINISHED or status == opened)
-    }
+    folded = [status for status in FINISHED if status != opened]
+    read = [status for status in Status if totals.get(status) and status not in folded]
+    rows = {status: _rows(found, filters, status, shown.get(status, CARDS)) for status in read}
     cards = _cards([task for of_status in rows.values() for task in of_status], frozenset(scopes))
     columns = [
-        Column(
-            status,
-            [cards[task.pk] for task in rows.get(status, ())],
-            totals.get(status, 0),
-            is_folded=status in FINISHED and status != opened,
-        )
+        Column(status, [cards[task.pk] for task in rows.get(status, ())], totals.get(status, 0), status in folded)
         for status in Status
     ]
     unfolded = (column.status for column in columns if column.total and not column.is_folded)

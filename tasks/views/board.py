@@ -47,7 +47,7 @@ def board(request: HttpRequest, slug: str) -> HttpResponse:
     )
     facts |= {
         "board": made,
-        "columns": [(column, _more(request, column), _table(found, filters, column)) for column in made.columns],
+        "columns": [(column, _table(found, filters, column)) for column in made.columns],
         "lanes": made.lanes(group) if group in cards.GROUPS else None,
         "names_plans": group != "plan" and made.has_several_plans,
         "keys": KEYS,
@@ -55,14 +55,6 @@ def board(request: HttpRequest, slug: str) -> HttpResponse:
         "group": group,
     }
     return render(request, "tasks/board.html", facts)
-
-
-def _more(request: HttpRequest, column: cards.Column) -> str:
-    if not column.more:
-        return ""
-    query = request.GET.copy()
-    query[column.status.value] = str(column.more)
-    return f"?{query.urlencode()}"
 
 
 def _table(project: Project, filters: Filters, column: cards.Column) -> str:

@@ -48,23 +48,13 @@ def tools(request: HttpRequest, project: Project, filters: Filters, *names: str)
         "plan": plan,
         "plan_name": name,
         "namesakes": named,
-        "chips": _chips(request, filters, plan),
+        "chips": _chips(filters, plan),
         "kept": [(name, value) for name, value in request.GET.items() if name not in ("q", "page") and value],
     }
 
 
-def _chips(request: HttpRequest, filters: Filters, plan: Task | None) -> list[tuple[str, str, str, str]]:
-    """Return name, label and value in words of each filter that is set, and the query without it."""
-    found = []
-    for name, label in _LABELS.items():
-        if value := getattr(filters, name):
-            words = plan.title if plan and name == "plan" else CHOICES.get(name, {}).get(value, value)
-            found.append((name, label, words, _without(request, name)))
-    return found
-
-
-def _without(request: HttpRequest, name: str) -> str:
-    query = request.GET.copy()
-    for each in (name, "page"):
-        query.pop(each, None)
-    return f"?{query.urlencode()}"
+def _chips(filters: Filters, plan: Task | None) -> list[tuple[str, str, str]]:
+    """Return name, label, and value in words of each filter that is set."""
+    words = CHOICES | {"plan": {filters.plan: plan.title} if plan else {}}
+    given = [(name, label, getattr(filters, name)) for name, label in _LABELS.items()]
+    return [(name, label, words.get(name, {}).get(value, value)) for name, label, value in given if value]

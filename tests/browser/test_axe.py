@@ -23,8 +23,10 @@ WINDOWS: dict[str, dict[str, Any]] = {"desk": DESK, "phone": PHONE}
 MORE = {
     "artifact": ("?view=source", "?view=plain", "?view=rendered"),
     "artifact-diff": ("?layout=split",),
-    "board": ("?q=nothing-like-it", "?status=completed"),
-    "tasks": ("?q=nothing-like-it",),
+    "board": ("?q=nothing-like-it&priority=2", "?open=completed", "?group=plan", "?group=specialist", "?plan=nothing"),
+    "projects": ("?show=blocked",),
+    "reviews": ("?project=tour",),
+    "tasks": ("?q=nothing-like-it", "?plan=nothing"),
     "search": ("?q=plain", "?q=nothing-like-it", "?q=tester"),
     "specialist-new": ("?name=weigher",),
     "task": ("?page=2",),

@@ -56,15 +56,15 @@ def test_what_an_assistant_does_appears_without_a_reload(site: LiveSite, page: P
 def test_focus_scroll_and_typed_text_stay_while_the_page_changes(site: LiveSite, page: Page) -> None:
     tasks = _planned(site, *(f"Row {number}" for number in range(40)))
     _open(site, page, "/projects/shop/tasks/")
-    field = page.locator(".filters input[name=q]")
+    page.locator("[popovertarget=filter]").click()
+    field = page.locator("#filter [name=plan]")
     field.fill("half a wo")
-    page.evaluate("document.querySelector('.menu').open = true")
     page.evaluate("window.scrollTo(0, 120)")
     site.assistant(lambda it: it.call("update_task", task_id=tasks[-1], action="block", reason="A reason"))
     expect(page.locator("main tbody .state.blocked").last).to_be_visible()
     expect(field).to_have_value("half a wo")
     expect(field).to_be_focused()
-    assert page.evaluate("[window.scrollY, document.querySelector('.menu').open]") == [120, True]
+    assert page.evaluate("[scrollY, document.querySelector('#filter').matches(':popover-open')]") == [120, True]
 
 
 def test_where_there_is_no_stream_the_page_looks_now_and_then_and_says_so(site: LiveSite, page: Page) -> None:

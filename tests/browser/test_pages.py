@@ -98,10 +98,10 @@ def test_a_person_finds_the_way_from_the_projects_to_the_text_without_javascript
 ) -> None:
     page = open_page("/", java_script_enabled=False)
     page.locator("td.main a").click()
-    page.locator(".filters input[name=q]").fill("no such plan")
-    page.locator(".filters button").click()
+    page.locator(".tools [type=search]").fill("no such plan")
+    page.keyboard.press("Enter")
     page.locator(".empty a").first.click()
-    page.locator(".filters a.button").click()
+    page.locator(".empty a").click()
     page.get_by_role("link", name="The work", exact=True).click()
     page.locator("#brief-card > summary").click()
     expect(page.locator("details pre")).to_be_visible()

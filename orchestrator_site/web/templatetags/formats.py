@@ -94,6 +94,12 @@ def with_query(context: template.Context, **changed: Any) -> str:
     return f"?{query.urlencode()}"
 
 
+@register.simple_tag(takes_context=True)
+def with_parameter(context: template.Context, name: str, value: Any = "") -> str:
+    """Return the first page of this query with one parameter replaced."""
+    return with_query(context, page="", **{name: value})
+
+
 @register.filter
 def percent(value: float) -> str:
     return f"{value:.2f}%"
