@@ -217,7 +217,7 @@
 
   document.addEventListener("keydown", (event) => {
     const found = (event.ctrlKey || event.metaKey) && one(`[data-key-ctrl="${CSS.escape(event.key)}"]`);
-    if (!found?.checkVisibility()) return;
+    if (!found || !found.checkVisibility()) return;
     event.preventDefault();
     found.focus();
     found.select();
