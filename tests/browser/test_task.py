@@ -204,3 +204,14 @@ def test_a_menu_closes_outside_and_has_rows_of_one_height(open_page: Open, task:
     assert {row.evaluate("row => row.offsetHeight") for row in rows.all()} == {32}
     page.locator("h1").click()
     expect(page.locator("#more")).to_be_hidden()
+
+
+def test_an_open_menu_stays_open_when_the_page_changes(open_page: Open, task: Task) -> None:
+    page = open_page(_of(task))
+    page.locator("[popovertarget=more]").click()
+    Task.objects.filter(pk=task.pk).update(title="Count it again")
+    page.evaluate("document.querySelector('#live').dispatchEvent(new Event('changed', { bubbles: true }))")
+    expect(page.locator("h1")).to_have_text("Count it again")
+    expect(page.locator("[data-verb=block]")).to_be_visible()
+    page.locator("[data-verb=block]").click()
+    expect(page.locator("#dialog textarea[name=reason]")).to_be_focused()
