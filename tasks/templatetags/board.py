@@ -49,19 +49,18 @@ def state_shape(status: str) -> SafeString:
     return format_html(label, status, _shape(status), _word(status))
 
 
-@register.filter
-def task_shape(task: Any) -> SafeString:
-    """Show a task's status by its shape; dashed where it is pending and cannot start yet."""
-    if task.status != Status.PENDING or getattr(task, "is_ready", True) or not getattr(task, "is_leaf", True):
-        return state_shape(task.status)
-    return format_html('<span class="state pending">{}</span>', icon("waiting", "Not ready", "g"))
+@register.simple_tag
+def task_shape(task: Task) -> SafeString:
+    """Show the status of a task by its shape; that of one which cannot be claimed yet is a dashed ring."""
+    is_waiting = task.status == Status.PENDING and task.is_leaf and not task.is_ready
+    return icon("waiting" if is_waiting else task.status, "Not ready" if is_waiting else _word(task.status), "g")
 
 
 @register.simple_tag
-def holder(task: Task) -> SafeString:
-    """Draw who holds a task: an assistant, with whom it acts for, or a person."""
+def holder(task: Task, size: str = "") -> SafeString:
+    """Draw who holds a task: an assistant in its session, and for whom; else a person."""
     session = task.lease_session
-    return avatar(session.principal, task.lease_holder) if session else avatar(task.lease_holder)
+    return avatar(session.principal, task.lease_holder, size) if session else avatar(task.lease_holder, size=size)
 
 
 def _shape(status: str) -> SafeString:

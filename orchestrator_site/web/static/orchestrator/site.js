@@ -216,8 +216,8 @@
   }
 
   document.addEventListener("keydown", (event) => {
-    const found = (event.ctrlKey || event.metaKey) && one(`[data-key-ctrl="${CSS.escape(event.key)}"]`);
-    if (!found || !found.checkVisibility()) return;
+    const found = one(`[data-key-ctrl="${CSS.escape(event.key)}"]`);
+    if (!(event.ctrlKey || event.metaKey) || !found?.checkVisibility()) return;
     event.preventDefault();
     found.focus();
     found.select();
