@@ -18,14 +18,16 @@ EVENTS = 3_000  # events that one page reads at most
 TRACK = 22  # pixels from one track to the next
 NARROWEST = 0.6  # percent of the line, so that even a second is visible
 
-_ENDS: dict[str, str] = {
+_AFTER: dict[str, str] = {
     Verb.COMPLETE: Status.COMPLETED,
     Verb.HAND_BACK: Status.NEEDS_REVISION,
     Verb.BLOCK: Status.BLOCKED,
     Verb.FAIL: Status.FAILED,
     Verb.CANCEL: Status.CANCELLED,
-    Verb.RELEASE: Status.PENDING,
+    Verb.REQUEST_REVISION: Status.NEEDS_REVISION,
 }
+"""The status after each verb; after any other it is pending, or active."""
+_VERBS = (*_AFTER, Verb.CLAIM, Verb.RELEASE, Verb.APPROVE, Verb.UNBLOCK, Verb.RETRY, Verb.REOPEN)
 OUTCOMES: dict[str, str] = {
     Status.ACTIVE: "In progress",
     Status.COMPLETED: "Completed",
@@ -42,7 +44,6 @@ WAITS: dict[str, str] = {
     Status.BLOCKED: "Blocked",
     Status.FAILED: "Failed",
 }
-_RESTARTS = (Verb.APPROVE, Verb.UNBLOCK, Verb.RETRY, Verb.REOPEN)
 
 
 @dataclass(slots=True)
@@ -124,8 +125,7 @@ def of(top: Task, *, by_worker: bool, page: int) -> Timeline:
 
 def _stretches(tasks: list[Task], now: datetime) -> tuple[list[Stretch], bool]:
     """Read the stretches of some tasks by start time, and whether there are more than can be shown."""
-    verbs = [Verb.CLAIM, Verb.REQUEST_REVISION, *_ENDS, *_RESTARTS]
-    rows = Event.objects.filter(task_id__in=[task.pk for task in tasks], verb__in=verbs).order_by("task_id", "id")
+    rows = Event.objects.filter(task_id__in=[task.pk for task in tasks], verb__in=_VERBS).order_by("task_id", "id")
     events = list(rows.select_related("session").defer("before")[: EVENTS + 1])
     task_of = {task.pk: task for task in tasks}
     found: list[Stretch] = []
@@ -154,12 +154,12 @@ def _end(stretch: Stretch, event: Event) -> None:
 def _status_after(event: Event) -> str:
     if event.verb == Verb.COMPLETE and event.after.get("status") in OUTCOMES:
         return str(event.after["status"])
-    return Status.NEEDS_REVISION if event.verb == Verb.REQUEST_REVISION else _ENDS.get(event.verb, Status.PENDING)
+    return _AFTER.get(event.verb, Status.PENDING)
 
 
 def _waits(event: Event, task: Task, before: Stretch | None, now: datetime) -> Stretch | None:
     """Return the wait that an event begins, if any; without a later event it lasts while the task stays so."""
-    status = Status.PENDING if event.verb in _RESTARTS else _status_after(event)
+    status = _status_after(event)
     start = max(event.created_at, before.end) if before else event.created_at
     end = max(now, start) if task.status == status else start
     return Stretch(task, "", "", start, end, status, is_wait=True) if status in WAITS else None

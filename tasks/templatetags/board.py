@@ -49,12 +49,11 @@ def state_shape(status: str) -> SafeString:
     return format_html(label, status, _shape(status), _word(status))
 
 
-@register.filter
-def task_shape(task: Any) -> SafeString:
-    """Show a task's status by its shape; dashed where it is pending and cannot start yet."""
-    if task.status != Status.PENDING or getattr(task, "is_ready", True) or not getattr(task, "is_leaf", True):
-        return state_shape(task.status)
-    return format_html('<span class="state pending">{}</span>', icon("waiting", "Not ready", "g"))
+@register.simple_tag
+def task_shape(task: Task) -> SafeString:
+    """Show the status of a task by its shape; that of one which cannot be claimed yet is a dashed ring."""
+    is_waiting = task.status == Status.PENDING and task.is_leaf and not task.is_ready
+    return icon("waiting" if is_waiting else task.status, "Not ready" if is_waiting else _word(task.status), "g")
 
 
 @register.simple_tag
@@ -68,11 +67,7 @@ def _shape(status: str) -> SafeString:
     return icon(status, kind="g")
 
 
-@register.filter
-def state_word(status: str) -> str:
-    return _word(status).lower()
-
-
+@register.filter("state_word")
 def _word(status: str) -> str:
     return Status(status).label if status in Status.values else status
 
@@ -149,14 +144,6 @@ def verb_label(event: Event) -> str:
 
 
 @register.filter
-def happened_to(events: Sequence[Event]) -> str:
-    """Say at once what happened in several events of one verb: planned 19 tasks."""
-    number = len(events)
-    words = Verb(events[0].verb).done_to(f"{number:,} tasks") if events[0].verb in Verb.values else events[0].verb
-    return words if f"{number:,} tasks" in words else f"{words} {number:,} times"
-
-
-@register.filter
 def changes(event: Event) -> list[tuple[str, str, str]]:
     names = event.before | event.after
     found = [(name, _value(name, event.before.get(name)), _value(name, event.after.get(name))) for name in names]
@@ -190,10 +177,7 @@ _WORDS: dict[str, dict[Any, str]] = {
 @register.filter
 def stretch_words(stretch: Stretch) -> str:
     start, end = (f"{timezone.localtime(time):%Y-%m-%d %H:%M:%S %Z}" for time in (stretch.start, stretch.end))
-    until = "now" if timezone.now() - stretch.end < _NOW else end
+    goes_on = timezone.now() - stretch.end < timedelta(seconds=10)  # the page is made after the rows were read
+    until = "now" if goes_on else end
     who, link = (f", \u2068{stretch.worker}\u2069", "after") if stretch.worker else ("", "for")
     return f"\u2068{stretch.task.title}\u2069{who}: {stretch.says.lower()} {link} {stretch.lasted}, {start} to {until}"
-
-
-_NOW = timedelta(seconds=10)
-"""What ended less than this ago goes on: the page was made after it was read."""

@@ -11,7 +11,7 @@ from django.utils import timezone
 from artifacts.reports.brief import brief_of
 from artifacts.selectors.artifacts import artifacts_of, count_by_task
 from artifacts.selectors.conversation import activity, conversation
-from orchestrator_site.kernel.identity import scopes_of
+from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import page, page_number
 from tasks.choices import Verb
 from tasks.identity.page import find_task
@@ -48,13 +48,15 @@ def task(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def verbs_of(request: HttpRequest, task: Task) -> dict[str, Any]:
-    """Return what may be done; a question is answered where it is shown."""
+    """Return what may be done. A question is answered where it is shown, and a delivery is decided on its own page."""
     scopes = scopes_of(request.user)
-    offers = offers_for(task, scopes)
+    possible = offers_for(task, scopes)
+    offers = [offer for offer in possible if offer.verb != Verb.UNBLOCK]
+    first = [offer for offer in offers if offer.moves_on and not (task.is_leaf and offer.scope == Scope.REVIEW)]
     return {
-        "offers": [offer for offer in offers if offer.moves_on and offer.verb != Verb.UNBLOCK],
-        "more_offers": [offer for offer in offers if not offer.moves_on],
-        "may_answer": any(offer.verb == Verb.UNBLOCK for offer in offers),
+        "offers": first,
+        "more_offers": [offer for offer in offers if offer not in first],
+        "may_answer": offers != possible,
         "may_complete": may_complete(task, scopes),
         "may_edit": may_edit(task, scopes),
         "seen": seen_as(task),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +170,48 @@ def test_a_file_that_is_too_large_is_rejected_before_upload(open_page: Open, tas
     page.locator("#main form button.primary").click()
     page.wait_for_url(f"**{_of(task)}")
     assert Task.objects.get(pk=task.pk).status in ("completed", "in_review")
+
+
+def test_headings_of_texts_keep_the_order_of_the_page(open_page: Open, task: Task) -> None:
+    texts = {"description": "#### Deep\n\n# Top\n\n- [x] done", "context": "### Other", "answer": "###### Deepest"}
+    Task.objects.filter(pk=task.pk).update(**texts)
+    page = open_page(_of(task))
+    expect(page.locator(".prose :is(h3, h4, h5, h6)")).to_have_count(4)
+    assert violations(page) == []
+
+
+def test_times_are_those_of_the_browser(open_page: Open, task: Task) -> None:
+    page = open_page(_of(task), timezone_id="Asia/Kolkata")
+    page.reload()
+    expect(page.locator("#main time").first).to_have_attribute("title", re.compile("IST$"))
+
+
+def test_the_actions_of_a_row_are_a_sheet_on_a_phone_that_closes_outside(open_page: Open, task: Task) -> None:
+    page = open_page("/projects/ledger/tasks/", viewport={"width": 390, "height": 844}, has_touch=True)
+    page.locator(".act-on").first.tap()
+    rows = page.locator("#dialog .offers :is(a, button)")
+    expect(rows.first).to_be_visible()
+    assert all(row.evaluate("row => row.offsetHeight") >= 48 for row in rows.all())
+    assert page.locator("#dialog").evaluate("box => Math.round(box.getBoundingClientRect().bottom)") == 844
+    page.touchscreen.tap(195, 100)
+    expect(page.locator("#dialog")).to_be_hidden()
+
+
+def test_a_menu_closes_outside_and_has_rows_of_one_height(open_page: Open, task: Task) -> None:
+    page = open_page(_of(task))
+    page.locator("[popovertarget=more]").click()
+    rows = page.locator("#more :is(a, button)")
+    assert {row.evaluate("row => row.offsetHeight") for row in rows.all()} == {32}
+    page.locator("h1").click()
+    expect(page.locator("#more")).to_be_hidden()
+
+
+def test_an_open_menu_stays_open_when_the_page_changes(open_page: Open, task: Task) -> None:
+    page = open_page(_of(task))
+    page.locator("[popovertarget=more]").click()
+    Task.objects.filter(pk=task.pk).update(title="Count it again")
+    page.evaluate("document.querySelector('#live').dispatchEvent(new Event('changed', { bubbles: true }))")
+    expect(page.locator("h1")).to_have_text("Count it again")
+    expect(page.locator("[data-verb=block]")).to_be_visible()
+    page.locator("[data-verb=block]").click()
+    expect(page.locator("#dialog textarea[name=reason]")).to_be_focused()

@@ -125,7 +125,7 @@ def test_a_run_of_events_is_one_line(client: Client, project: Project) -> None:
         make_event(make_task(project), verb, session=session)
     page = html_of(signed_in(client).get(f"/sessions/{session.public_id}/"))
     (run,) = re.findall(r'<details id="run-\d+">(.*?)</details>', page, re.DOTALL)
-    assert "Planned 19 tasks" in run and run.count('data-verb="plan"') == 19
+    assert "Planned: 19 tasks" in run and run.count('data-verb="plan"') == 19
     assert page.count("data-verb=") == 21
 
 
