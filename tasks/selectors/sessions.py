@@ -12,7 +12,7 @@ from tasks.choices import Verb
 from tasks.models import Event, Project, Session, Task, ToolUse
 from tasks.selectors.rows import Rows, page_of
 
-SESSIONS_PER_PAGE, EVENTS_PER_PAGE = 25, 25
+SESSIONS_PER_PAGE, EVENTS_PER_PAGE = 25, 50
 HELD_ROWS, HELD_SHOWN = 500, 2
 EVENTS_COUNTED = 1_000
 LOOKED_AT = 1_000  # the newest sessions of a list count towards its totals

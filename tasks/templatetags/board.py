@@ -118,6 +118,10 @@ _ICONS: dict[str, str] = {
     Verb.COMPLETE: "check",  # icon: check
     Verb.FINISH: "check",
     Verb.APPROVE: "check",
+    Verb.REQUEST_REVISION: "undo-2",
+    Verb.BLOCK: "message-circle-question-mark",
+    Verb.UNBLOCK: "play",
+    Verb.FAIL: "x",
     Verb.CANCEL: "ban",  # icon: ban
     Verb.RETRY: "repeat",  # icon: repeat
     Verb.ARCHIVE: "archive",  # icon: archive
@@ -136,7 +140,12 @@ def happened(event: Event) -> str:
 @register.filter
 def verbs(events: Sequence[Event]) -> str:
     """Say what happened in several events, each verb once."""
-    return ", ".join(dict.fromkeys(Verb(each.verb).label if each.verb in Verb.values else each.verb for each in events))
+    return ", ".join(dict.fromkeys(map(verb_label, events)))
+
+
+@register.filter
+def verb_label(event: Event) -> str:
+    return Verb(event.verb).label if event.verb in Verb.values else event.verb
 
 
 @register.filter

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -32,13 +34,15 @@ def sessions(request: HttpRequest) -> HttpResponse:
 @page
 def session(request: HttpRequest, public_id: str) -> HttpResponse:
     found = find_session(public_id)
+    events = query.events_of(found, page=number_in(request, "events", least=1, most=LAST_PAGE))
     context = {
         "session": found,
         "project": found.project,
         "held": query.held_by(found),
         "delivered": query.delivered_by(found),
         "tools": query.tools_of(found),
-        "events": query.events_of(found, page=number_in(request, "events", least=1, most=LAST_PAGE)),
+        "events": events,
+        "runs": [list(run) for _, run in groupby(events.items, key=lambda event: event.verb)],
         "may_end": found.ended_at is None and Scope.ADMIN in scopes_of(request.user),
     }
     return render(request, "tasks/session.html", context)

@@ -76,7 +76,7 @@ def test_a_closed_form_keeps_its_draft_until_it_is_cancelled(open_page: Open, ta
     reason = page.locator("#dialog textarea[name=reason]")
 
     def open_form() -> None:
-        page.locator("#more summary").click()
+        page.locator("[popovertarget=more]").click()
         page.locator("[data-verb=block]").click()
 
     open_form()

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from artifacts.reports import synthesis
 from tasks.choices import Status, Verb
 from tasks.models import Event, Task
 from tests.browser.axe import violations
@@ -108,7 +109,7 @@ def test_a_task_leads_to_the_graph_around_it_and_on_to_that_of_its_plan(open_pag
     expect(page.locator("#graph .here")).to_have_count(1)
     page.locator(".switches a[href$='depth=3']").click()
     expect(page.locator(".switches a[href$='depth=3']")).to_have_attribute("aria-current", "true")
-    page.locator(".head a.button").click()
+    page.locator("#whole").click()
     expect(page.locator("#graph-title")).to_have_attribute("data-shown", "40")
 
 
@@ -117,12 +118,30 @@ def test_a_group_that_was_closed_stays_closed_when_the_page_changes(open_page: O
     group = page.locator("details[id^=below-]").first
     inner = group.get_by_text("Part 3", exact=True)
     expect(inner).to_be_visible()
-    group.locator("summary").click()
+    group.locator(":scope > summary").click()
     expect(inner).to_be_hidden()
     Task.objects.filter(title="Part 20").update(title="Part 20, renamed")
     page.evaluate("document.querySelector('#live').dispatchEvent(new Event('changed', { bubbles: true }))")
     expect(page.locator(".tree").get_by_text("Part 20, renamed")).to_be_visible()
     expect(inner).to_be_hidden()
+
+
+def test_completed_tasks_are_unfolded_without_javascript(open_page: Open, plan: Task) -> None:
+    page = open_page(f"/tasks/{plan.public_id}/", java_script_enabled=False)
+    done = page.locator(".tree").get_by_text("Part 6", exact=True)
+    expect(done).to_be_hidden()
+    page.locator("details.fold > summary").first.click()
+    expect(done).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [390, 960, 1280, 2560])
+def test_a_long_list_of_what_awaits_a_person_never_pushes_the_tree_away(
+    open_page: Open, plan: Task, width: int
+) -> None:
+    page = open_page(f"/tasks/{plan.public_id}/", viewport={"width": width, "height": 900})
+    tree, waits = page.locator(".tree").bounding_box(), page.locator("#waits").bounding_box()
+    assert tree and waits and (waits["y"] > tree["y"] or waits["x"] > tree["x"] + tree["width"])
+    assert not _goes_sideways(page)
 
 
 def test_scrolling_and_focus_stay_when_the_graph_changes(open_page: Open, plan: Task) -> None:
@@ -142,13 +161,14 @@ def test_scrolling_and_focus_stay_when_the_graph_changes(open_page: Open, plan: 
 
 def test_every_page_is_there_without_javascript(open_page: Open, plan: Task) -> None:
     page = open_page(f"/tasks/{plan.public_id}/", java_script_enabled=False)
-    page.locator(".tabs a[href$='/graph/']").click()
+    page.locator(".views a[href$='/graph/']").click()
     expect(page.locator("#graph .node")).to_have_count(41)
-    page.locator(".tabs a[href$='/timeline/']").click()
+    page.locator(".views a[href$='/timeline/']").click()
     expect(page.locator(".lanes .stretch")).to_have_count(40)
     page.locator(".switches a[href$='by=worker']").click()
     expect(page.locator(".lanes > li")).to_have_count(3)
-    page.locator(".tabs a[href$='/synthesis/']").click()
+    page.locator(".views a[href$='/synthesis/']").click()
+    page.locator("[popovertarget=more]").click()
     with page.expect_download() as download:
         page.locator("a[href$='/synthesis.md']").click()
     assert download.value.suggested_filename == f"{plan.public_id}.md"
@@ -160,16 +180,18 @@ def test_print_shows_everything(open_page: Open, plan: Task) -> None:
     page.emulate_media(media="print")
     expect(page.get_by_text("Part 3", exact=True)).to_be_visible()
     page.goto(page.url + "synthesis/")
-    expect(page.locator("a[href$='/synthesis.md']")).to_be_hidden()
-    expect(page.locator("nav.tabs")).to_be_hidden()
+    for chrome in ("header.top", ".pbar", "nav.views", ".verbs button"):
+        expect(page.locator(chrome).first).to_be_hidden()
     expect(page.locator(".part").first).to_be_visible()
 
 
-def test_paper_says_which_parts_of_how_many_it_holds(open_page: Open, plan: Task) -> None:
-    make_task(plan.project, parent=plan, title="One more")
+def test_paper_says_which_parts_of_how_many_it_holds(
+    open_page: Open, plan: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesis, "PARTS_PER_PAGE", 10)
     page = open_page(f"/tasks/{plan.public_id}/synthesis/")
     page.emulate_media(media="print")
-    expect(page.locator(".pager [data-last='40'][data-total='41']")).to_be_visible()
+    expect(page.locator(".pager [data-last='10'][data-total='15']")).to_be_visible()
     expect(page.locator(".pager a[rel=next]")).to_be_hidden()
 
 

@@ -34,7 +34,7 @@ def _of(task: Task, page: str = "") -> str:
 def test_a_verb_opens_in_a_dialog_and_is_done_in_place(open_page: Open, task: Task) -> None:
     page = open_page(_of(task))
     page.evaluate("window.mark = 'the same document'")
-    page.locator("#more summary").click()
+    page.locator("[popovertarget=more]").click()
     page.locator("[data-verb=block]").click()
     dialog = page.locator("#dialog")
     expect(dialog.locator("textarea[name=reason]")).to_be_focused()
@@ -85,7 +85,7 @@ def test_everything_works_without_javascript(open_page: Open, task: Task, tmp_pa
     page.locator("input[name=file]").set_input_files(file)
     page.locator("main form button.primary").click()
     expect(page.locator("#main h1 + p .state.completed")).to_be_visible()
-    expect(page.locator("#conversation")).to_contain_text("Counted twice")
+    expect(page.locator("#history")).to_contain_text("Counted twice")
     assert Artifact.objects.get().paths.get().path == "count.bin"
 
 
@@ -126,7 +126,7 @@ def test_the_brief_is_copied(open_page: Open, task: Task) -> None:
 def test_the_menu_of_verbs_stays_within_a_phone(open_page: Open, task: Task, status: str) -> None:
     shown = make_task(task.project, parent=task.parent, status=status)
     page = open_page(_of(shown), viewport={"width": 390, "height": 844}, has_touch=True)
-    menu = page.locator("#more summary")
+    menu = page.locator("[popovertarget=more]")
     if menu.count():
         menu.tap()
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
@@ -138,7 +138,7 @@ def test_forms_with_mistakes_and_open_menus_break_no_rule(
 ) -> None:
     make_task(task.project, parent=task.parent, title="Count again")
     page = open_page(_of(task), **WINDOWS[window])
-    page.locator("#more summary").click()
+    page.locator("[popovertarget=more]").click()
     page.locator("#brief-card > summary").click()
     found = violations(page)
     for form in ("edit/", "complete/", "act/block/"):

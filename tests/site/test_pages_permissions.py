@@ -24,7 +24,7 @@ EVERYBODY, WORKERS, OWNERS = ("reader", "reviewer", "owner"), ("reviewer", "owne
 SEEN_BY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
         (
-            "projects", "project", "board", "tasks", "task", "act", "graph", "timeline", "synthesis",
+            "projects", "project-list", "project", "board", "tasks", "task", "act", "graph", "timeline", "synthesis",
             "synthesis-markdown", "reviews", "review", "sessions", "session", "specialists", "specialist", "search",
             "files", "folder", "files-zip", "task-zip", "artifact", "artifact-raw", "artifact-diff", "artifact-part",
             "tokens",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -67,6 +68,13 @@ def test_an_axis_names_few_times_in_order_and_all_are_on_it(start: datetime, spa
 )
 def test_the_axis_speaks_in_minutes_hours_or_days(span: timedelta, words: list[str]) -> None:
     assert [tick.label for tick in Axis.around(START, START + span).ticks()] == words
+
+
+def test_days_begin_at_midnight_also_after_the_clocks_were_changed() -> None:
+    zone = ZoneInfo("Europe/Vienna")
+    ticks = Axis.around(datetime(2026, 10, 24, 12, tzinfo=zone), datetime(2026, 10, 28, 12, tzinfo=zone)).ticks()
+    assert [(tick.label, tick.time.hour) for tick in ticks] == [(f"{day} Oct", 0) for day in (25, 26, 27, 28)]
+    assert ticks[1].percent - ticks[0].percent > ticks[2].percent - ticks[1].percent
 
 
 def test_a_place_on_the_axis_never_leaves_it() -> None:

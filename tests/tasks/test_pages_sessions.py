@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -116,6 +117,23 @@ def test_a_session_shows_its_facts_tasks_events_and_tools(client: Client, sessio
     assert 'data-verb="complete"' in page
     assert "2.0" in page and "4.0" in page
     assert 'id="end-session"' not in page
+
+
+def test_a_run_of_events_is_one_line(client: Client, project: Project) -> None:
+    session = make_session(project)
+    for verb in [Verb.CLAIM, *[Verb.PLAN] * 19, Verb.COMPLETE]:
+        make_event(make_task(project), verb, session=session)
+    page = html_of(signed_in(client).get(f"/sessions/{session.public_id}/"))
+    (run,) = re.findall(r'<details id="run-\d+">(.*?)</details>', page, re.DOTALL)
+    assert "Planned 19 tasks" in run and run.count('data-verb="plan"') == 19
+    assert page.count("data-verb=") == 21
+
+
+def test_the_sessions_of_a_project_mark_its_tab(client: Client, session: Session) -> None:
+    signed_in(client)
+    for address, mark in (("?project=ledger", "page"), (f"{session.public_id}/", "true")):
+        tabs = html_of(client.get(f"/sessions/{address}")).partition('id="project-tabs"')[2].partition("</nav>")[0]
+        assert re.findall(r'aria-current="(\w+)">(\w+)', tabs) == [(mark, "Sessions")]
 
 
 def test_an_unknown_session_is_not_found(client: Client) -> None:

@@ -70,12 +70,24 @@ def test_what_is_missing_is_named_with_the_reason(client: Client, project: Proje
     assert "There" not in missing and "Dropped" not in missing
 
 
+def test_only_what_was_delivered_is_a_part(client: Client, project: Project) -> None:
+    plan = make_plan(project, 8, statuses=list(Status))
+    page = _page(client, plan)
+    shown = re.findall(r'id="part-([^"]+)"', page)
+    delivered = [Status.IN_REVIEW, Status.NEEDS_REVISION, Status.COMPLETED]
+    assert shown == [task.public_id for task in plan.children.order_by("position") if task.status in delivered]
+    assert page.count('id="missing"') == 1
+
+
 def test_a_part_links_to_what_it_delivered(client: Client, project: Project) -> None:
     plan = make_plan(project, 0)
     part = _done(project, plan, "Part", summary="Done")
     artifact = make_artifact(part, "text", paths=["src/app.py", "docs/app.md"])
     page = _page(client, plan)
-    assert f'<a href="/artifacts/{artifact.public_id}/"><bdi>src/app.py</bdi>' in page and "docs/app.md" not in page
+    assert (
+        f'<a class="link" href="/artifacts/{artifact.public_id}/"><bdi>src/app.py</bdi>' in page
+        and "docs/app.md" not in page
+    )
     assert f'href="/tasks/{plan.public_id}/synthesis.md"' in page and "artifacts.zip" in page
 
 
@@ -85,9 +97,9 @@ def test_a_plan_without_parts_says_what_to_do(client: Client, project: Project) 
 
 def test_parts_go_by_pages(client: Client, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synthesis, "PARTS_PER_PAGE", 2)
-    plan = make_plan(project, 5)
-    assert _page(client, plan).count('class="card part"') == 2
-    assert _page(client, plan, "page=3").count('class="card part"') == 1
+    plan = make_plan(project, 5, statuses=[Status.COMPLETED])
+    assert _page(client, plan).count('class="box part"') == 2
+    assert _page(client, plan, "page=3").count('class="box part"') == 1
     assert 'class="empty"' in _page(client, plan, "page=9")
 
 
@@ -95,10 +107,10 @@ def test_all_parts_come_on_one_page_to_be_printed(
     client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(synthesis, "PARTS_PER_PAGE", 2)
-    plan = make_plan(project, 5)
+    plan = make_plan(project, 5, statuses=[Status.COMPLETED])
     assert 'id="print" href="?parts=all">' in _page(client, plan)
     page = _page(client, plan, "parts=all")
-    assert page.count('class="card part"') == 5
+    assert page.count('class="box part"') == 5
     assert 'id="print"' not in page
 
 
@@ -108,10 +120,10 @@ def test_a_long_page_shows_its_range_of_parts(
     monkeypatch.setattr(synthesis, "PARTS_PER_PAGE", 2)
     monkeypatch.setattr(synthesis, "PARTS_TO_PRINT", 4)
     monkeypatch.setattr(plan_views, "PARTS_TO_PRINT", 4)
-    plan = make_plan(project, 5)
+    plan = make_plan(project, 5, statuses=[Status.COMPLETED])
     assert re.search(r'id="print" href="\?parts=all">[^<]*\b4\b', _page(client, plan))
     page = _page(client, plan, "parts=all")
-    assert page.count('class="card part"') == 4
+    assert page.count('class="box part"') == 4
     assert 'data-first="1" data-last="4" data-total="5"' in page and 'href="?parts=all&amp;page=2"' in page
 
 

@@ -74,7 +74,7 @@ def test_a_stretch_ends_with_what_became_of_the_task(client: Client, project: Pr
     _happened(task, Verb.CLAIM, 0, make_session(project, client_name="Cursor"))
     _happened(task, verb, 75, status=status)
     ((outcome, label),) = _bars(_page(client, task))
-    assert outcome == status and re.findall("\u2068(.*?)\u2069", label) == ["Build", "Cursor (ada)"]
+    assert outcome == status and re.findall("\u2068(.*?)\u2069", label) == ["Build", "Cursor, for ada"]
     assert "1 h 15 min" in label
     assert re.findall(r"[\d-]+ [\d:]+ UTC", label) == ["2026-11-20 09:00:00 UTC", "2026-11-20 10:15:00 UTC"]
 
@@ -155,7 +155,59 @@ def test_by_worker_each_session_has_a_row_and_work_at_the_same_time_runs_side_by
     page = _page(client, plan, "by=worker")
     assert 'data-rows="2"' in page and len(_bars(page)) == 3
     assert re.findall(r'<svg class="lane" width="100%" height="(\d+)"', page) == ["44", "22"]
-    assert page.index("Cursor (ada)") < page.index("Codex (ada)")
+    assert page.index("Cursor, for ada") < page.index("Codex, for ada")
+
+
+def test_workers_of_one_name_are_told_apart_by_their_session_and_when_they_began(
+    client: Client, project: Project
+) -> None:
+    plan = make_plan(project, 0)
+    sessions = [make_session(project, client_name="Codex") for _ in range(2)]
+    for session, minute in zip(sessions, (0, 40), strict=True):
+        task = make_task(project, parent=plan, status=Status.COMPLETED)
+        _happened(task, Verb.CLAIM, minute, session)
+        _happened(task, Verb.COMPLETE, minute + 30)
+    page = _page(client, plan, "by=worker")
+    assert all(f'title="Codex, for ada, {session.public_id}"' in page for session in sessions)
+    assert re.findall(r"from (20 Nov, [\d:]+)<", page) == ["20 Nov, 09:00", "20 Nov, 09:40"]
+
+
+def _waits(page: str) -> list[tuple[str, str]]:
+    return re.findall(r'<g class="wait (\w+)" role="img" aria-label="([^"]+)"', page)
+
+
+def test_waits_are_drawn_after_the_work_until_what_ended_them(client: Client, project: Project) -> None:
+    task = make_task(project, title="Build", status=Status.COMPLETED)
+    sequence = (
+        (Verb.CLAIM, 0, ""), (Verb.BLOCK, 10, ""), (Verb.UNBLOCK, 190, ""), (Verb.CLAIM, 200, ""),
+        (Verb.COMPLETE, 210, "in_review"), (Verb.REQUEST_REVISION, 220, ""), (Verb.CLAIM, 250, ""),
+        (Verb.FAIL, 260, ""), (Verb.RETRY, 265, ""), (Verb.CLAIM, 270, ""), (Verb.COMPLETE, 280, "in_review"),
+        (Verb.APPROVE, 300, ""),
+    )  # fmt: skip
+    for verb, minute, status in sequence:
+        _happened(task, verb, minute, status=status)
+    waits = _waits(_page(client, task))
+    assert [status for status, _ in waits] == ["blocked", "in_review", "needs_revision", "failed", "in_review"]
+    lasted = [re.findall(r"for (\d.*?),", words)[0] for _, words in waits]
+    assert lasted == ["3 h", "10 min", "30 min", "5 min", "20 min"]
+
+
+def test_a_wait_that_goes_on_lasts_until_now_and_no_worker_has_it(client: Client, project: Project) -> None:
+    task = make_task(project, status=Status.BLOCKED)
+    _happened(task, Verb.CLAIM, 0)
+    _happened(task, Verb.BLOCK, 10)
+    ((status, words),) = _waits(_page(client, task))
+    assert status == "blocked" and words.endswith("to now")
+    assert _waits(_page(client, task, "by=worker")) == []
+
+
+def test_the_axis_is_in_the_time_of_the_reader(client: Client, project: Project) -> None:
+    task = make_task(project, status=Status.COMPLETED)
+    _happened(task, Verb.CLAIM, 0)
+    _happened(task, Verb.COMPLETE, 60)
+    client.cookies["zone"] = "Asia/Kolkata"
+    page = _page(client, task)
+    assert ">14:30</text>" in page and "2026-11-20 14:30:00 IST" in page
 
 
 def test_a_group_shows_what_is_below_it_alone(client: Client, project: Project) -> None:

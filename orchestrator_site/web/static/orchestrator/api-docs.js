@@ -10,10 +10,13 @@
     return found ? found.slice(start.length) : "";
   }
 
-  const theme = document.documentElement.dataset.theme;
-  if (theme === "dark" || (!theme && window.matchMedia("(prefers-color-scheme: dark)").matches)) {
-    document.documentElement.classList.add("dark-mode");
-  }
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const apply = () => {
+    const theme = document.documentElement.dataset.theme;
+    document.documentElement.classList.toggle("dark-mode", theme === "dark" || (!theme && dark.matches));
+  };
+  dark.addEventListener("change", apply);
+  apply();
 
   SwaggerUIBundle({
     url: place.dataset.schema,
