@@ -42,7 +42,7 @@ SELECT {place}, count(*), sum(size_bytes), max(updated_at) FROM (
     JOIN artifacts_content c ON c.id = v.content_id
     WHERE p.project_id = %s AND folder {bytes} >= %s AND folder {bytes} < %s LIMIT %s
 ) AS below"""
-_SUMMED, _SUMMED_EACH = 10_000, 100  # files that are read to sum folders up: on a page, and at least of each
+_SUMMED, _SUMMED_EACH = 4_000, 40  # files that are read to sum folders up: on a page, and at least of each
 
 
 @dataclass(frozen=True, slots=True)

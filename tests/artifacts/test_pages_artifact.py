@@ -63,7 +63,10 @@ def test_its_heading_is_its_path_or_its_id(client: Client, task: Task) -> None:
 
 
 def test_it_stays_in_the_frame_of_its_project(client: Client, task: Task) -> None:
-    assert 'id="project-tabs"' in _page(client, make_artifact(task))
+    artifact = make_artifact(task, "one", "two")
+    for place in ("", "diff/"):
+        page = html_of(client.get(f"/artifacts/{artifact.public_id}/{place}"))
+        assert 'href="/projects/ledger/files/" aria-current="true"' in page
 
 
 def test_an_earlier_version_can_be_read(client: Client, task: Task) -> None:

@@ -134,7 +134,7 @@
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches(".remark textarea, .verdict textarea")) {
       event.preventDefault();
       const sent = event.target.form;
-      sent.requestSubmit(one("[data-back]", sent) || one("button.primary", sent));
+      sent.requestSubmit(one("[data-back], .action", sent));
     }
     if (event.key === "Escape" && event.target.closest(".remark[data-remark]")) closeForm(event.target.closest(".remark"));
     if (event.key === "Escape" && event.target.closest(".verdict")) event.target.blur();

@@ -111,8 +111,7 @@
     if (!answer.ok || answer.redirected || !fill(parsed(await answer.text()))) { location.assign(link.href); return; }
     const dialog = one("#dialog");
     if (!dialog.open) dialog.showModal();
-    const inside = one("#dialog-body"); // an action rather than the title, which leads away
-    (one("[autofocus], .rows :is(button, .button)", inside) ?? one("button, a", inside))?.focus();
+    one("[autofocus], :is(button, a):not(header *)", one("#dialog-body"))?.focus(); // not the title, which leads away
   });
 
   document.addEventListener("submit", async (event) => {
