@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.templatetags.static import static
 from django.test import Client
 from django.urls import reverse
 
@@ -50,7 +51,7 @@ def test_every_kind_of_failure_has_its_page(
     page = answer.content.decode()
     assert answer.status_code == status
     assert f'<p class="code">{status}</p>' in page and "secret" not in page and "Traceback" not in page
-    assert "site.css" in page
+    assert static("orchestrator/site.css") in page
     if isinstance(error, Transient):
         assert all(text in note_of(page, "transient") for text in (error.message, error.next))
 

@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 
 import pytest
+from django.templatetags.static import static
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -79,7 +80,7 @@ def test_states_have_shapes_and_a_legend(client: Client, project: Project) -> No
     page = _page(client, make_plan(project, 8, statuses=list(Status)))
     drawing, legend = page.partition('id="graph-box"')[2], page.partition('class="legend"')[2].partition("</ul>")[0]
     for status in Status:
-        assert f'icons.svg#{status}"' in drawing and status.label in legend
+        assert f'{static("orchestrator/icons.svg")}#{status}"' in drawing and status.label in legend
 
 
 def test_the_critical_path_is_marked_and_weighted_by_complexity(client: Client, project: Project) -> None:
