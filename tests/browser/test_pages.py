@@ -23,7 +23,7 @@ CONTRASTS = """() => {
         return 0.2126 * part[0] + 0.7152 * part[1] + 0.0722 * part[2];
     };
     const source = document.querySelector(".source");
-    const behind = light(getComputedStyle(source).backgroundColor);
+    const behind = light(getComputedStyle(source.closest('.box')).backgroundColor);
     return ["c1", "k", "nf", "nc", "s", "mi", "gd"].filter((name) => {
         const span = document.createElement("span");
         span.className = name;
@@ -82,7 +82,7 @@ def test_pages_are_dark_where_the_system_is(open_page: Open, addresses: dict[str
     for scheme in ("light", "dark"):
         page = open_page("/", color_scheme=scheme)
         colours[scheme] = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert colours == {"light": "rgb(246, 247, 248)", "dark": "rgb(18, 21, 25)"}
+    assert colours == {"light": "rgb(247, 248, 250)", "dark": "rgb(13, 16, 20)"}
 
 
 def test_the_first_tab_stop_skips_to_the_content(open_page: Open, addresses: dict[str, str]) -> None:
@@ -106,7 +106,7 @@ def test_a_person_finds_the_way_from_the_projects_to_the_text_without_javascript
     page.locator("#brief-card > summary").click()
     expect(page.locator("details pre")).to_be_visible()
     page.locator(f"a[href='{addresses['artifact']}']").click()
-    page.locator("nav.switch a[href*='view=plain']").click()
+    page.locator(".segment a[href*='view=plain']").click()
     expect(page.locator("pre")).to_contain_text("# Report")
     with page.expect_download() as download:
         page.locator("a[href*='/raw/']").click()
@@ -141,7 +141,7 @@ def test_sign_out_is_in_the_user_menu(open_page: Open, addresses: dict[str, str]
 @pytest.mark.parametrize("address", ["", "tasks/task/", "tasks/event/", "artifacts/artifact/", "tasks/specialist/add/"])
 def test_the_admin_works_under_the_same_strict_policy(open_page: Open, addresses: dict[str, str], address: str) -> None:
     page = open_page(f"/admin/{address}")
-    expect(page.locator("#site-name")).to_be_visible()
+    expect(page.locator(".brand")).to_be_visible()
 
 
 def test_the_raw_id_window_of_the_admin_opens_and_picks(open_page: Open, addresses: dict[str, str]) -> None:
