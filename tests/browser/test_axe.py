@@ -93,7 +93,7 @@ def test_no_page_breaks_a_rule(open_page: Open, live_server: Any, world: World) 
 @pytest.mark.parametrize("window", WINDOWS)
 def test_what_opens_on_a_page_breaks_no_rule(open_page: Open, live_server: Any, world: World, window: str) -> None:
     page = open_page(f"/tasks/{world.review.public_id}/", **WINDOWS[window])
-    page.locator("details.menu.who summary").click()
+    page.locator("[data-user-menu]").click()
     found = _at("menu", page)
     page.keyboard.press("Escape")
     page.keyboard.press("?")
