@@ -42,23 +42,28 @@ def _board(page: Page) -> None:
     page.locator(".tabs a[href$='/board/']").click()
 
 
-def _graph(page: Page) -> None:
+def _plan(page: Page) -> None:
     page.locator("#projects td.main a").first.click()
     page.get_by_role("link", name="Build the checkout").first.click()
-    page.locator(".tabs a[href$='/graph/']").click()
+
+
+def _graph(page: Page) -> None:
+    _plan(page)
+    page.locator(".segment a[href$='/graph/']").click()
 
 
 def _review(page: Page) -> None:
-    page.locator("#waiting").get_by_role("link", name="Payment provider client").click()
+    page.locator("#waiting").get_by_role("link", name="Payment provider client", exact=True).click()
 
 
 def _artifact(page: Page) -> None:
-    page.locator("#delivered").get_by_role("link", name="Compute totals in integer cents").click()
+    page.locator("#delivered").get_by_role("link", name="shop/checkout/totals.py").click()
 
 
 VIEWS = (
     View("home", _home),
     View("board", _board),
+    View("plan", _plan),
     View("graph", _graph),
     View("review", _review),
     View("artifact", _artifact),
