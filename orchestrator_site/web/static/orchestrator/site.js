@@ -174,7 +174,7 @@
     if (!one("#main", page) || !one("#site-nav", page)) { location.reload(); return; }
     applied += 1;
     const focused = document.activeElement;
-    for (const part of ["#site-nav", "#project-tabs", "#main"]) {
+    for (const part of ["#site-nav", "#project-tabs", "#main", ".bottom"]) {
       if (one(part) && one(part, page)) htmx.swap({ text: one(part, page).outerHTML, target: one(part), swap: "outerMorph", sourceElement: one(part) });
     }
     if (focused.isConnected && document.activeElement === document.body) focused.focus({ preventScroll: true }); // WebKit drops the focus of moved elements
