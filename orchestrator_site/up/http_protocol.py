@@ -22,6 +22,8 @@ HEADER_LINES = 128
 """Headers of a request, and trailers of its body. Each costs hundreds of bytes of memory, however short it is."""
 BACKLOG = 128
 """Connections accepted in one go, before any of them is looked at."""
+QUEUE = 1024
+"""Connections that may wait for that. The system drops those beyond, whose clients try again a second later."""
 RESERVED_FILES = 256
 """Descriptors kept for BACKLOG, the database, stored files and jobs."""
 FILES_PER_CONNECTION = 2

@@ -18,7 +18,7 @@ from types import FrameType
 import uvicorn
 
 from orchestrator_site.kernel.processes import hide_root
-from orchestrator_site.up.http_protocol import BACKLOG, OutOfFiles, Protocol, most_connections, raise_file_limit
+from orchestrator_site.up.http_protocol import BACKLOG, QUEUE, OutOfFiles, Protocol, most_connections, raise_file_limit
 from orchestrator_site.up.pdeathsig import die_with_supervisor
 
 GRACE_SECONDS = 2
@@ -27,6 +27,11 @@ EXIT_SECONDS = 2.5
 
 
 class Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(QUEUE)  # asyncio has asked for as few as it accepts at once
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         from orchestrator_site.asgi.event_hub import EventHub  # loaded by now
 
