@@ -149,6 +149,7 @@ class Survivor(Assistant):
     def __init__(self, name: str, start: Callable[[], Server]) -> None:
         super().__init__(name, start)
         self.lost_servers = 0
+        self.cut_off: Counter[str] = Counter()
         self.transient = 0
         self.late = 0
         self.forgotten = 0
@@ -191,6 +192,7 @@ class Survivor(Assistant):
             try:
                 answer = self.server.call(tool, **arguments)
             except Gone:
+                self.cut_off[tool] += 1
                 self.find_another_server()
                 if self.chance.random() < self.forgets:
                     self.forgotten += 1
