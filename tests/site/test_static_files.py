@@ -16,11 +16,12 @@ from orchestrator_site.up import static_files
 from orchestrator_site.up.static_files import collect_static
 
 OURS = site.BASE_DIR / "orchestrator_site" / "web" / "static" / "orchestrator"
+pytestmark = pytest.mark.django_db  # whatever is asked for, Django looks after its connections
 LINKED = re.compile(r'(?:href|src)="(/static/[^"#]+)')
 
 
 @pytest.fixture
-def linked(client: Client, db: None) -> list[str]:
+def linked(client: Client) -> list[str]:
     return LINKED.findall(client.get("/sign-in/").text)
 
 
