@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from artifacts.models import Artifact
+from orchestrator_site.up.static_files import collect_static
 from tasks.choices import Status, Verb
 from tasks.models import Event, Session, Task
 from tests.bench.boards import Board
@@ -102,6 +103,7 @@ def _check(client: Client, address: str) -> None:
 
 
 def _owner() -> Client:
+    collect_static()  # as `up` does, before a page names its files
     client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.create_superuser("bench-owner"))
     return client
