@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings as site
+from django.core.files.base import ContentFile
 from django.templatetags.static import static
 from django.test import Client
 
 from orchestrator_site.up import static_files
 from orchestrator_site.up.static_files import collect_static
+from orchestrator_site.web.static_storage import StaticStorage
 
 OURS = site.BASE_DIR / "orchestrator_site" / "web" / "static" / "orchestrator"
 pytestmark = pytest.mark.django_db  # whatever is asked for, Django looks after its connections
@@ -70,6 +72,21 @@ def test_files_are_collected_once_for_each_version(collections: list[str], monke
     monkeypatch.setattr(static_files, "_version", lambda: "another")
     collect_static()
     assert len(collections) == 2
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[:3])
+        raise KeyboardInterrupt
+
+    storage = StaticStorage(location=str(tmp_path))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "write_bytes", cut)
+        storage._save("orchestrator/site.js", ContentFile(b"let all = 1;"))
+    assert not (tmp_path / "orchestrator" / "site.js").exists()
+    storage._save("orchestrator/site.js", ContentFile(b"let all = 1;"))
+    assert (tmp_path / "orchestrator" / "site.js").read_bytes() == b"let all = 1;"
 
 
 def test_a_collection_that_was_killed_is_done_again(collections: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
