@@ -61,6 +61,10 @@ def neighbours(task: Task, project: Project | None) -> dict[str, Task | int | No
     return found | {"place": before.count() + 1, "earlier": before.reverse().first(), "later": later}
 
 
+def number_blocked_by(task: Task) -> int:
+    return Task.objects.filter(dependencies__depends_on=task).distinct().count()
+
+
 def _on_board(project: Project | None, status: Status) -> TaskQuerySet:
     tasks = Task.objects.filter(status=status).on_board()
     # Naming all projects lets the database use the index by project.

@@ -143,7 +143,7 @@ def _page(request: HttpRequest, task: Task, rejected: Rejected | None = None) ->
         "layouts": files.LAYOUTS,
         "options": options,
         **reviews.neighbours(task, project),
-        "blocks": Task.objects.filter(dependencies__depends_on=task).distinct().count(),
+        "blocks": reviews.number_blocked_by(task),
         "offers": offers,
         "may_comment": may_comment,
         "name": request.user.get_username(),
