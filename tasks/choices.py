@@ -40,6 +40,10 @@ class Verb(models.TextChoices):
     REOPEN = "reopen", "reopened"
     ARCHIVE = "archive", "archived"
     RESTORE = "restore", "restored"
+    DEPENDENCY_ARCHIVED = "dependency_archived", "archived a dependency"
+    DEPENDENCY_RESTORED = "dependency_restored", "restored a dependency"
+    PURGE = "purge", "purged"
+    IMPORT = "import", "imported"
 
     START = "start", "started with its first subtask"
     FINISH = "finish", "finished with its last subtask"
@@ -78,3 +82,8 @@ class Priority(models.IntegerChoices):
     NORMAL = 2, "normal"
     HIGH = 3, "high"
     URGENT = 4, "urgent"
+
+
+class NoteKind(models.TextChoices):
+    DECISION = "decision", "Decision"
+    LEARNED = "learned", "Learned"

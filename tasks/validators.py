@@ -2,27 +2,95 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ValidationError
 
 LEASE_MINUTES_LIMIT = 24 * 60
-KNOWN = ("lease_minutes", "review", "self_approval", "mirror")
+DAYS_LIMIT = 10_000
+HOURS_LIMIT = 24 * 365
+RETENTION_REASONS = ("completed", "failed", "stale", "abandoned", "orphaned")
+SWITCHES = ("release", "archive", "purge", "handover", "status_documents")
+"""What maintenance does by itself where a project switches it on."""
+Check = Callable[[Any], str]
+"""Returns what is wrong with a value, or nothing."""
+
+
+def _yes_or_no(value: Any) -> str:
+    return "" if isinstance(value, bool) else "must be true or false"
+
+
+def _number(least: float, most: float) -> Check:
+    def check(value: Any) -> str:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return "" if is_number and least <= value <= most else f"must be a number from {least:g} to {most:g}"
+
+    return check
+
+
+def _numbers(least: float, most: float, *, names: tuple[str, ...] = ()) -> Check:
+    number = _number(least, most)
+
+    def check(value: Any) -> str:
+        if not isinstance(value, dict):
+            return "must be an object"
+        if names and (unknown := sorted(set(value) - set(names))):
+            return f"has unknown names: {', '.join(unknown)}; allowed: {', '.join(names)}"
+        wrong = [f"{name} {why}" for name, each in value.items() if (why := number(each))]
+        return "; ".join(wrong)
+
+    return check
+
+
+def _switches(value: Any) -> str:
+    if not isinstance(value, list) or set(map(str, value)) - set(SWITCHES) or len(set(map(str, value))) < len(value):
+        return f"must be a list of {', '.join(SWITCHES)}, each once"
+    return ""
+
+
+MAINTENANCE: dict[str, Check] = {
+    "automatic": _switches,
+    "stale_hours": _numbers(0.25, HOURS_LIMIT),  # by specialist; `default` is for all others
+    "archive_after_days": _numbers(0, DAYS_LIMIT, names=RETENTION_REASONS),
+    "purge_after_days": _number(1, DAYS_LIMIT),
+    "handover_chars": _number(2_000, 100_000),
+}
+"""The settings of maintenance."""
+
+
+def _maintenance(value: Any) -> str:
+    if not isinstance(value, dict):
+        return "must be an object"
+    if unknown := sorted(set(value) - set(MAINTENANCE)):
+        return f"has unknown settings: {', '.join(unknown)}; allowed: {', '.join(MAINTENANCE)}"
+    return "; ".join(f"{name} {why}" for name, each in value.items() if (why := MAINTENANCE[name](each)))
+
+
+def _lease_minutes(value: Any) -> str:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return "" if is_number and 0 < value <= LEASE_MINUTES_LIMIT else f"must be a number up to {LEASE_MINUTES_LIMIT}"
+
+
+SETTINGS: dict[str, Check] = {
+    "lease_minutes": _lease_minutes,
+    "review": _yes_or_no,
+    "self_approval": _yes_or_no,
+    "mirror": _yes_or_no,
+    "maintenance": _maintenance,
+}
 
 
 def validate_project_settings(value: Any) -> None:
-    """Check a project's settings: `lease_minutes` (minutes, up to a day), `review`, `self_approval` and `mirror`.
+    """Check a project's settings, each by its entry of `SETTINGS`.
 
     Raises ValidationError; its code is the name of the invalid setting.
     """
     if not isinstance(value, dict):
         raise ValidationError("Must be an object, for example {}.", code="invalid")
-    unknown = sorted(set(value) - set(KNOWN))
+    unknown = sorted(set(value) - set(SETTINGS))
     if unknown:
-        raise ValidationError(f"Unknown setting: {', '.join(unknown)}. Allowed: {', '.join(KNOWN)}.", code="invalid")
-    minutes = value.get("lease_minutes", 1)
-    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes <= LEASE_MINUTES_LIMIT:
-        raise ValidationError(f"lease_minutes must be a number up to {LEASE_MINUTES_LIMIT}.", code="lease_minutes")
-    for name in ("review", "self_approval", "mirror"):
-        if not isinstance(value.get(name, False), bool):
-            raise ValidationError(f"{name} must be true or false.", code=name)
+        raise ValidationError(f"Unknown setting: {', '.join(unknown)}. Allowed: {', '.join(SETTINGS)}.", code="invalid")
+    for name, each in value.items():
+        if why := SETTINGS[name](each):
+            raise ValidationError(f"{name} {why}.", code=name)

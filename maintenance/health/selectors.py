@@ -12,7 +12,8 @@ from django.db.models import Min
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from maintenance.models import JobRun, Outcome
+from maintenance.choices import Outcome
+from maintenance.models import JobRun
 from maintenance.upgrades.ensure_schema import is_current
 from orchestrator_site.kernel.db_errors import DATABASE_ERRORS, error_for, fault_of_data
 from orchestrator_site.kernel.files import FULL_BELOW

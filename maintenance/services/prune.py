@@ -8,7 +8,8 @@ from django.db.models import Model, QuerySet
 from django.utils import timezone
 from django_q.models import Task as QueueRecord
 
-from maintenance.models import JobRun, Outcome
+from maintenance.choices import Outcome
+from maintenance.models import JobRun
 
 BATCH = 500
 KEEP_SUCCESSES = timedelta(days=1)

@@ -9,7 +9,8 @@ from itertools import takewhile
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from maintenance.models import JobRun, Outcome
+from maintenance.choices import Outcome
+from maintenance.models import JobRun
 from maintenance.registry import Job, jobs
 from orchestrator_site.kernel.errors import Conflict, NotFound
 

@@ -11,7 +11,13 @@ from artifacts.selectors.links import links_of
 from tasks.choices import Complexity, Priority, Status
 from tasks.models import Dependency, Project, ProjectPath, Session, Task
 from tasks.state_machine import possible_for
-from tasks.validators import LEASE_MINUTES_LIMIT
+from tasks.validators import (
+    DAYS_LIMIT,
+    HOURS_LIMIT,
+    LEASE_MINUTES_LIMIT,
+    RETENTION_REASONS,
+    SWITCHES,
+)
 
 LINKS = Links(artifact="GET /api/v1/artifacts/{id}/content", synthesis="GET /api/v1/tasks/{id}/synthesis")
 """How API clients read the earlier results that a brief names."""
@@ -28,6 +34,32 @@ class SettingsField(serializers.JSONField):
             "review": {"type": "boolean", "description": "Whether every delivery is reviewed."},
             "self_approval": {"type": "boolean", "description": "Whether whoever delivered may approve it."},
             "mirror": {"type": "boolean", "description": "Whether artifacts are mirrored to the project's folder."},
+            "maintenance": {
+                "type": "object",
+                "description": "What maintenance does by itself, and its limits (docs/maintenance.md).",
+                "properties": {
+                    "automatic": {
+                        "type": "array",
+                        "items": {"type": "string", "enum": list(SWITCHES)},
+                        "uniqueItems": True,
+                    },
+                    "stale_hours": {
+                        "type": "object",
+                        "additionalProperties": {"type": "number", "minimum": 0.25, "maximum": HOURS_LIMIT},
+                    },
+                    "archive_after_days": {
+                        "type": "object",
+                        "properties": {
+                            reason: {"type": "number", "minimum": 0, "maximum": DAYS_LIMIT}
+                            for reason in RETENTION_REASONS
+                        },
+                        "additionalProperties": False,
+                    },
+                    "purge_after_days": {"type": "number", "minimum": 1, "maximum": DAYS_LIMIT},
+                    "handover_chars": {"type": "number", "minimum": 2_000, "maximum": 100_000},
+                },
+                "additionalProperties": False,
+            },
         },
         "additionalProperties": False,
     }

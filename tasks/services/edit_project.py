@@ -19,7 +19,7 @@ from tasks.identity.actor import Actor
 from tasks.models import Project
 from tasks.services.project_folders import paths_of, resolved, take_folders
 from tasks.services.projects import folder, taking_folders
-from tasks.validators import KNOWN, validate_project_settings
+from tasks.validators import SETTINGS, validate_project_settings
 
 NAME_LIMIT = 200
 SLUG_LIMIT = 80
@@ -116,11 +116,11 @@ def _check(columns: dict[str, Any], *, kept: dict[str, Any] | None = None) -> No
 def _settings_problems(settings: Any, kept: dict[str, Any]) -> list[dict[str, Any]]:
     """Check settings; unknown ones that are stored already, perhaps by a newer version, may stay."""
     if isinstance(settings, dict):
-        unknown = {name for name in kept if name not in KNOWN}
+        unknown = {name for name in kept if name not in SETTINGS}
         settings = {name: settings[name] for name in settings if name not in unknown or settings[name] != kept[name]}
     try:
         validate_project_settings(settings)
     except ValidationError as error:
-        place = f"settings.{error.code}" if error.code in KNOWN else "settings"
+        place = f"settings.{error.code}" if error.code in SETTINGS else "settings"
         return [{"at": place, "problem": " ".join(error.messages)}]
     return []

@@ -21,9 +21,11 @@ from tasks.models import Project
 from tasks.services.edit_project import NAME_LIMIT, edit_project
 from tasks.services.project_folders import paths_of
 from tasks.services.projects import folder
-from tasks.validators import KNOWN, LEASE_MINUTES_LIMIT
+from tasks.validators import LEASE_MINUTES_LIMIT, SETTINGS
 from tasks.views.errors import errors_by_field
 
+FIELDS = ("lease_minutes", "review", "self_approval", "mirror")
+"""The settings of this form. Those of maintenance have a page of their own."""
 MIRROR_FOLDER = Path(".task_orchestrator") / "artifacts"
 Values = dict[str, Any]
 
@@ -89,8 +91,8 @@ def _columns(project: Project, typed: Values) -> Values:
     columns: Values = {name: typed[name] for name in ("name", "root_path", "paths") if name in differs}
     if differs - set(columns):
         chosen = {**typed, "lease_minutes": _minutes(typed["lease_minutes"])}
-        others = {name: value for name, value in project.settings.items() if name not in KNOWN}
-        set_ones = {name: chosen[name] for name in KNOWN if chosen[name] is not None and chosen[name] is not False}
+        others = {name: value for name, value in project.settings.items() if name not in FIELDS}
+        set_ones = {name: chosen[name] for name in FIELDS if chosen[name] is not None and chosen[name] is not False}
         columns["settings"] = others | set_ones
     return columns
 
@@ -126,6 +128,6 @@ def _form(
         "lease_limit": LEASE_MINUTES_LIMIT,
         "mirror_folder": MIRROR_FOLDER,
         "has_folder": folder(project.root_path) is not None,
-        "others": sorted(name for name in project.settings if name not in KNOWN),
+        "others": sorted(name for name in project.settings if name not in SETTINGS),
     }
     return render(request, "tasks/settings.html", context, status=error.status if error else 200)

@@ -15,7 +15,8 @@ from django.utils import timezone
 from django_q.models import Task as QueueRecord
 
 from maintenance import jobs, registry
-from maintenance.models import JobRun, Outcome
+from maintenance.choices import Outcome
+from maintenance.models import JobRun
 from maintenance.registry import MINUTE, job
 from maintenance.services.run import SUSPENSION, AlreadyRunning, run
 from orchestrator_site.accounts.links import make_link

@@ -1,0 +1,1 @@
+"""What maintenance reads: scopes, checks, and what its pages show."""
