@@ -45,6 +45,10 @@ def upload_id() -> str:
     return f"upload_{_hex(12)}"
 
 
+def operation_id() -> str:
+    return f"operation_{_hex(12)}"
+
+
 def session_id() -> str:
     return f"session_{_hex(12)}"
 
