@@ -72,4 +72,5 @@ def end_sessions(_: Any, request: HttpRequest, sessions: QuerySet[Session]) -> N
     do_each(request, found, lambda session: end_session(session=session, principal=principal), "ended")
 
 
-TASK_ACTIONS = (*map(_performing, (Verb.APPROVE, Verb.UNBLOCK, Verb.RETRY, Verb.RELEASE, Verb.REOPEN)), cancel_tasks)
+_VERBS = (Verb.APPROVE, Verb.UNBLOCK, Verb.RETRY, Verb.RELEASE, Verb.REOPEN, Verb.ARCHIVE, Verb.RESTORE)
+TASK_ACTIONS = (*map(_performing, _VERBS), cancel_tasks)

@@ -44,14 +44,23 @@ TABLE: dict[Verb, Transition] = {
     Verb.RELEASE: Transition(_of(Status.ACTIVE), _of(Status.PENDING)),
     Verb.CANCEL: Transition(UNFINISHED, _of(Status.CANCELLED), groups=True),
     Verb.REOPEN: Transition(_of(Status.CANCELLED), _of(Status.PENDING), groups=True),
+    # These keep the status.
+    Verb.ARCHIVE: Transition(frozenset(Status), frozenset(Status), groups=True),
+    Verb.RESTORE: Transition(frozenset(Status), frozenset(Status), groups=True),
     # A group follows its subtasks; callers never ask for these.
     Verb.START: Transition(frozenset(CLAIMABLE), _of(Status.ACTIVE), leaves=False, groups=True),
     Verb.FINISH: Transition(_of(Status.ACTIVE), _DONE, leaves=False, groups=True),
     Verb.RESUME: Transition(_DONE, _of(Status.ACTIVE), leaves=False, groups=True),
 }
 
-ASKED_FOR = tuple(verb for verb in TABLE if verb not in (Verb.START, Verb.FINISH, Verb.RESUME, Verb.HAND_BACK))
+LIFECYCLE = (Verb.ARCHIVE, Verb.RESTORE)
+ASKED_FOR = tuple(
+    verb for verb in TABLE if verb not in (Verb.START, Verb.FINISH, Verb.RESUME, Verb.HAND_BACK, *LIFECYCLE)
+)
 
 
 def possible_for(task: Task) -> list[str]:
+    """Return the verbs that change the status of a task now; none while it is archived."""
+    if task.archived_at is not None:
+        return []
     return [verb.value for verb in ASKED_FOR if TABLE[verb].is_for(task) and task.status in TABLE[verb].sources]

@@ -251,3 +251,74 @@ TABLE = [
         {"group": "completed", "plan": "completed"},
     ),
 ]
+
+LIFECYCLE = [
+    Behaviour(
+        "an archived plan keeps its statuses and is restored once",
+        [
+            DONE_FIRST,
+            a("archive", "plan", "active", reason="Later"),
+            a("claim", "reviewed", "conflict"),
+            a("rename", "reviewed", "conflict", title="Better"),
+            a("complete", "reviewed", "conflict"),
+            a("cancel", "plan", "conflict"),
+            b("archive", "plan", "conflict"),
+            b("restore", "plan", "active", reason="Now"),
+            b("restore", "plan", "conflict"),
+            a("claim", "second", "active"),
+        ],
+        {"first": "completed", "part": "pending", "group": "pending"},
+    ),
+    Behaviour("nothing archived is claimed", [a("archive", "plan", "pending"), a("claim", None, "not_ready")]),
+    Behaviour(
+        "a held task is not archived, with its plan or alone",
+        [
+            a("claim", "first", "active"),
+            b("archive", "plan", "conflict"),
+            b("archive", "first", "conflict"),
+            a("archive", "first", "conflict"),
+            a("complete", "first", "completed"),
+        ],
+    ),
+    Behaviour(
+        "a task that another waits for is archived only when it is finished",
+        [a("archive", "first", "conflict"), DONE_FIRST, a("archive", "first", "completed")],
+        {"second": "pending", "plan": "active"},
+    ),
+    Behaviour(
+        "the last task of a group is not archived without it",
+        [a("archive", "part", "conflict"), a("archive", "group", "pending")],
+        {"part": "pending", "plan": "pending"},
+    ),
+    Behaviour(
+        "a task below an archived one is restored after it",
+        [a("archive", "group", "pending"), a("restore", "part", "conflict"), a("restore", "group", "pending")],
+    ),
+    Behaviour(
+        "a plan finishes without what was archived, and goes on when it is restored",
+        [
+            DONE_FIRST,
+            a("complete", "second", "completed"),
+            a("complete", "part", "completed"),
+            a("archive", "reviewed", "pending"),
+            a("wait_for", "reviewed", "conflict", need="first"),
+        ],
+        {"plan": "completed"},
+    ),
+    Behaviour(
+        "a plan goes on with what is restored",
+        [
+            DONE_FIRST,
+            a("complete", "second", "completed"),
+            a("complete", "part", "completed"),
+            a("archive", "reviewed", "pending"),
+            a("restore", "reviewed", "pending"),
+        ],
+        {"plan": "active", "group": "completed"},
+    ),
+    Behaviour(
+        "nothing is made to wait for an archived task that is unfinished",
+        [a("archive", "reviewed", "pending"), a("wait_for", "second", "conflict", need="reviewed")],
+    ),
+]
+"""Archiving and restoring, which the core toolset of the bridge leaves to that of maintenance."""

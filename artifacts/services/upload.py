@@ -21,7 +21,7 @@ from orchestrator_site.kernel.limits import check_texts
 from tasks.choices import Status
 from tasks.identity.actor import Actor
 from tasks.models import Project, Task
-from tasks.services import leases
+from tasks.services import leases, transitions
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
@@ -125,6 +125,7 @@ def require_may_store(task: Task, actor: Actor, lease_number: int | None = None)
     Raises Conflict where another assistant holds it, or where it was completed already.
     """
     require_holder(task, actor, lease_number)
+    transitions.require_on_board(task)
     if task.status in DONE:
         raise Conflict(
             f"{task.public_id} is {task.status}: its artifacts can no longer change.",
@@ -135,7 +136,9 @@ def require_may_store(task: Task, actor: Actor, lease_number: int | None = None)
 
 def require_holder(task: Task, actor: Actor, lease_number: int | None = None) -> None:
     """Check that no other assistant holds a task. Raises Conflict."""
-    task.refresh_from_db(fields=["status", "lease_number", "lease_session", "lease_expires_at", "lease_holder"])
+    task.refresh_from_db(
+        fields=["status", "lease_number", "lease_session", "lease_expires_at", "lease_holder", "archived_at"]
+    )
     leases.require_holder(task, actor, lease_number=lease_number)
 
 

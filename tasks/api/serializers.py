@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from artifacts.reports.brief import Links
 from artifacts.selectors.links import links_of
-from tasks.choices import Complexity, Priority, Status
+from tasks.choices import Complexity, Priority, Status, Verb
 from tasks.models import Dependency, Project, ProjectPath, Session, Task
 from tasks.state_machine import possible_for
 from tasks.validators import (
@@ -181,7 +181,8 @@ class TaskDetail(TaskRow):
 
     def to_representation(self, instance: Task) -> dict[str, Any]:
         """Read the links each time, since services change them."""
-        vars(instance).update(links=links_of(instance), possible=possible_for(instance))
+        lifecycle = (Verb.RESTORE if instance.archived_at else Verb.ARCHIVE).value
+        vars(instance).update(links=links_of(instance), possible=[*possible_for(instance), lifecycle])
         return super().to_representation(instance)
 
 

@@ -98,6 +98,12 @@ class ReopenAnswer(TaskAnswer):
     reopened_total = serializers.IntegerField()
 
 
+class ArchiveAnswer(TaskAnswer):
+    """The task, and how many were archived or restored together, itself included."""
+
+    tasks_total = serializers.IntegerField()
+
+
 BODIES: dict[tuple[str, ...], type[Body]] = {
     (): PlainBody,
     ("reason",): ReasonBody,
@@ -155,7 +161,7 @@ class TaskVerbs(Claims):
     }
     answers = {
         "claim": ClaimAnswer, "approve": UnblockedAnswer, "request_revision": RevisionAnswer, "cancel": CancelAnswer,
-        "reopen": ReopenAnswer,
+        "reopen": ReopenAnswer, "archive": ArchiveAnswer, "restore": ArchiveAnswer,
     }  # fmt: skip
 
     @action(detail=True, methods=["post"], url_path="hand-back")
@@ -187,6 +193,7 @@ class TaskVerbs(Claims):
                 "built_on_it": did.built_on_it,
                 "cancelled_total": len(did.cancelled),
                 "reopened_total": len(did.reopened),
+                "tasks_total": did.tasks_total,
                 "still_waiting": did.still_waiting,
             }
             return Reply(self.shape(facts))

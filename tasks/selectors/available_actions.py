@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from orchestrator_site.kernel.identity import Scope
 from tasks.choices import FINISHED, Status, Verb
 from tasks.models import Task
-from tasks.state_machine import TABLE
+from tasks.state_machine import LIFECYCLE, TABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ OFFERS = (
     Offer(Verb.UNBLOCK, "Unblock", "Answer the question. The answer comes first in the next brief.", "may"),
     Offer(Verb.RETRY, "Retry", "Allow another attempt. Your advice comes first in the next brief.", "may"),
     Offer(Verb.REOPEN, "Reopen", "Make it pending again, with the subtasks that were cancelled with it."),
+    Offer(Verb.RESTORE, "Restore", "Put it back on the board, with what was archived with it.", "may"),
     Offer(Verb.BLOCK, "Block", "Pause it until someone unblocks it.", "must", moves_on=False),
     Offer(Verb.FAIL, "Mark failed", "End the attempt. It can be retried later.", "must", moves_on=False),
     Offer(
@@ -51,6 +54,13 @@ OFFERS = (
         "Cancel this task and all of its unfinished subtasks. It can be reopened.",
         "may",
         ends_work=True,
+        moves_on=False,
+    ),
+    Offer(
+        Verb.ARCHIVE,
+        "Archive",
+        "Take it off the board, with everything below it. It can still be found, and restored.",
+        "may",
         moves_on=False,
     ),
 )
@@ -74,6 +84,8 @@ def may_edit(task: Task, scopes: Iterable[Scope]) -> bool:
 
 def _is_possible(verb: Verb, task: Task) -> bool:
     transition = TABLE[verb]
+    if verb in LIFECYCLE:
+        return (task.archived_at is None) == (verb == Verb.ARCHIVE) and task.lease_is_over(timezone.now())
     if task.archived_at is not None or not transition.is_for(task) or task.status not in transition.sources:
         return False
     if verb == Verb.CLAIM:

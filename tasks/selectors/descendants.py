@@ -19,9 +19,9 @@ def descendants_of(pks: Iterable[int]) -> set[int]:
 def lost_by_cancelling(task: Task) -> tuple[int, int]:
     """Return how many unfinished tasks are below a task, and how many elsewhere wait for it or for them."""
     subtree = {task.pk, *descendants_of([task.pk])}
-    unfinished = Task.objects.exclude(status__in=FINISHED)
+    unfinished = Task.objects.on_board().exclude(status__in=FINISHED)
     waiting = unfinished.filter(dependencies__depends_on__in=subtree).exclude(pk__in=subtree).distinct()
-    return unfinished.filter(pk__in=subtree - {task.pk}, archived_at=None).count(), waiting.count()
+    return unfinished.filter(pk__in=subtree - {task.pk}).count(), waiting.count()
 
 
 def waits_for(pks: Iterable[int]) -> set[int]:

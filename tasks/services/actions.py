@@ -16,6 +16,7 @@ from tasks.identity.actor import Actor
 from tasks.models import Event, Task
 from tasks.roles import catalogue
 from tasks.services import review, steer
+from tasks.services.archive import archive, restore
 from tasks.services.claim import claim
 from tasks.services.edit import Changes, edit
 from tasks.services.effect import Effect
@@ -58,6 +59,10 @@ ACTIONS: dict[Verb, Action] = {
     Verb.CANCEL: Action(steer.cancel, "Cancel a task and everything unfinished below it.", ("reason",)),
     Verb.REOPEN: Action(
         steer.reopen, "Make a cancelled task pending again, with what was cancelled with it.", before_edit=True
+    ),
+    Verb.ARCHIVE: Action(archive, "Take a task and everything below it off the board.", ("reason",)),
+    Verb.RESTORE: Action(
+        restore, "Bring an archived task back, with what was archived with it.", ("reason",), before_edit=True
     ),
 }
 _NEWEST = 20  # how many of the newest events are searched for the one that moved the task

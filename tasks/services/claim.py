@@ -64,6 +64,7 @@ def claim(*, task: Task | TaskName, actor: Actor, take_over: bool = False, guard
     """
     with transaction.atomic(), events.together():
         task = locked(task, guard)
+        transitions.require_on_board(task)
         if leases.is_holder(task, actor):
             task.lease_expires_at = timezone.now() + leases.duration(task.project)
             task.save(update_fields=["lease_expires_at"])

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from django.db import connection
 
 from orchestrator_site.kernel.errors import Conflict, Hint, Invalid
+from tasks.choices import Status
 from tasks.models import Dependency, Project, Task
 from tasks.selectors.descendants import descendants_of, waits_for
 from tasks.services import readiness
@@ -28,12 +29,25 @@ def lock_needed(keys: Iterable[int]) -> None:
         list(Task.objects.select_for_update(of=("self",)).filter(pk__in=sorted(keys)).order_by("pk").values_list("pk"))
 
 
+def require_on_board(needs: Iterable[Task]) -> None:
+    """Check that what a task is to wait for will be completed. Raises Conflict. Call it with the graph locked."""
+    archived = Task.objects.filter(pk__in=[need.pk for need in needs], archived_at__isnull=False)
+    if lost := archived.exclude(status=Status.COMPLETED).order_by("pk").first():
+        raise Conflict(
+            f"{lost.public_id} is archived and will not be completed.",
+            next="Restore it first, or omit this dependency.",
+            details={"archived": lost.public_id},
+        )
+
+
 def add(task: Task, needs: Sequence[Task]) -> list[Task]:
     """Add dependencies; return those that are new.
 
-    Call it in the transaction of the change, with the graph locked. Raises Invalid where a cycle would close.
+    Call it in the transaction of the change, with the graph locked. Raises Invalid where a cycle would close, Conflict
+    where a dependency is archived and unfinished.
     """
     lock_needed(need.pk for need in needs)
+    require_on_board(needs)
     present = set(task.dependencies.filter(inherited_from__isnull=True).values_list("depends_on_id", flat=True))
     fresh = [need for need in dict.fromkeys(needs) if need.pk not in present]
     below = descendants_of([task.pk])

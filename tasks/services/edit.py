@@ -17,7 +17,7 @@ from tasks.choices import FINISHED, Complexity, Priority, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Task
 from tasks.roles import Catalogue
-from tasks.services import dependencies, leases
+from tasks.services import dependencies, leases, transitions
 from tasks.services.claim import Guard, locked
 
 SEARCHED = frozenset({"title", "description", "context", "summary"})  # the fields of a task that are searched
@@ -44,9 +44,10 @@ def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue, gu
         if changes.add_dependencies or changes.remove_dependencies:
             dependencies.lock_graph(task.project_id)
         task = locked(task, guard)
-        if task.status in FINISHED or task.archived_at is not None:
+        transitions.require_on_board(task)
+        if task.status in FINISHED:
             raise Conflict(
-                f"{task.public_id} is {'archived' if task.archived_at else task.status}: it is not edited any more.",
+                f"{task.public_id} is {task.status}: it is not edited any more.",
                 next="Request a revision of it first, or plan a new task.",
             )
         leases.require_not_anothers(task, actor)

@@ -15,3 +15,4 @@ class Effect:
     cancelled: list[Task] = field(default_factory=list)  # the task itself first
     reopened: list[Task] = field(default_factory=list)  # the same
     still_waiting: list[Task] = field(default_factory=list)  # depend on what was cancelled
+    tasks_total: int = 0  # archived or restored together, the task itself included

@@ -147,5 +147,5 @@ def end_of(sessions: list[Session], now: datetime) -> int:
 
 def renew(session: Session) -> int:
     now = timezone.now()
-    running = Task.objects.filter(lease_session=session, status=Status.ACTIVE, lease_expires_at__gt=now)
+    running = Task.objects.on_board().filter(lease_session=session, status=Status.ACTIVE, lease_expires_at__gt=now)
     return running.update(lease_expires_at=now + duration(session.project))

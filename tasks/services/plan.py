@@ -57,7 +57,8 @@ def plan(
 ) -> Plan:
     """Create a plan and all its subtasks, or a group below `parent`.
 
-    Raises Invalid with every mistake and its place, Conflict where the parent cannot be divided; then nothing is
+    Raises Invalid with every mistake and its place, Conflict where the parent cannot be divided or a dependency is
+    archived; then nothing is
     created.
     """
     draft = plan_check.flatten(subtasks)
@@ -70,6 +71,8 @@ def plan(
     with transaction.atomic(), events.together():
         dependencies.lock_graph(project.pk)
         dependencies.lock_needed(need.pk for need in outside.values())
+        if outside:
+            dependencies.require_on_board(outside.values())
         root = _root(project, description, complexity, context, parent, actor)
         tasks = _insert(root, draft, actor)
         _connect(root, tasks, draft, outside)

@@ -24,6 +24,13 @@ _child_in = Compiled(
         Task.objects.on_board().filter(parent=parent, status__in=statuses).order_by().values_list("pk")[:1]
     )
 )
+_done_and_archived = Compiled(
+    lambda parent: (
+        Task.objects.filter(parent=parent, archived_at__isnull=False, status=Status.COMPLETED)
+        .order_by()
+        .values_list("pk")[:1]
+    )
+)
 _touch = CompiledUpdate(lambda pk: Task.objects.filter(pk=pk))
 
 
@@ -48,6 +55,17 @@ def settle(task: Task, *, actor: Actor, goes_on: bool = False) -> list[Task]:
     if task.pk != plan_key:  # a plan that moved has its time; rows are locked bottom-up, so this is last
         _touch({"active_at": timezone.now()}, pk=plan_key)
     return changed
+
+
+def settle_without(task: Task, *, actor: Actor) -> None:
+    """Update the parents above an unfinished task that left the board, as if it had never been there."""
+    if task.parent_id is None:
+        return
+    parent = task.parent = _locked.get(pk=task.parent_id)
+    if _follow(parent, None, _system(actor), goes_on=False):
+        settle(parent, actor=actor)
+    if parent.pk != task.plan_id:
+        _touch({"active_at": timezone.now()}, pk=task.plan_id)
 
 
 def require_alive(task: Task) -> None:
@@ -75,6 +93,10 @@ def _system(actor: Actor) -> Actor:
     return Actor(kind="system", name="orchestrator", session=actor.session)
 
 
+def _has_started(parent: Task) -> bool:
+    return bool(_child_in(parent=parent, statuses=_STARTED) or _done_and_archived(parent=parent))
+
+
 def _follow(parent: Task, changed: Task | None, by: Actor, *, goes_on: bool) -> bool:
     """Update one parent; return False where its status stays.
 
@@ -88,9 +110,9 @@ def _follow(parent: Task, changed: Task | None, by: Actor, *, goes_on: bool) -> 
             move(Verb.RESUME, to=Status.ACTIVE)
         elif before == Status.CANCELLED:
             move(Verb.REOPEN, to=Status.PENDING, reason="")
-        if parent.status in CLAIMABLE and (now in _STARTED or _child_in(parent=parent, statuses=_STARTED)):
+        if parent.status in CLAIMABLE and (now in _STARTED or _has_started(parent)):
             move(Verb.START, to=Status.ACTIVE)
-    elif _child_in(parent=parent, statuses=[Status.COMPLETED]):
+    elif _child_in(parent=parent, statuses=[Status.COMPLETED]) or _done_and_archived(parent=parent):
         if before in CLAIMABLE:
             move(Verb.START, to=Status.ACTIVE)
         if parent.status == Status.ACTIVE:

@@ -116,7 +116,7 @@ def cancel(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None = 
         task = _cancel_one(task, actor, note)
         rollup.settle(task, actor=actor)
     cancelled = [task, *below]
-    waiting = Task.objects.filter(dependencies__depends_on__in=cancelled).exclude(status__in=FINISHED)
+    waiting = Task.objects.on_board().filter(dependencies__depends_on__in=cancelled).exclude(status__in=FINISHED)
     waiting = waiting.exclude(pk__in=[each.pk for each in cancelled]).distinct().order_by("id")
     return Effect(task, cancelled=cancelled, still_waiting=list(waiting[:50]))
 

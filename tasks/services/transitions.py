@@ -25,10 +25,15 @@ _unchanged = CompiledUpdate(
 )
 
 
-def require(task: Task, verb: Verb) -> None:
-    """Check that a verb may start here. Raises Conflict, naming the status and what is possible instead."""
+def require_on_board(task: Task) -> None:
+    """Check that a task is not archived. Raises Conflict."""
     if task.archived_at is not None:
         raise Conflict(f"{task.public_id} is archived.", next="Restore it first.")
+
+
+def require(task: Task, verb: Verb) -> None:
+    """Check that a verb may start here. Raises Conflict, naming the status and what is possible instead."""
+    require_on_board(task)
     if not TABLE[verb].is_for(task):
         raise Conflict(
             f"{task.public_id} has subtasks: {verb.value} is for the subtasks.",

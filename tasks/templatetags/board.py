@@ -121,6 +121,8 @@ _ICONS: dict[str, str] = {
     Verb.RETRY: "repeat",  # icon: repeat
     Verb.ARCHIVE: "archive",  # icon: archive
     Verb.RESTORE: "archive",
+    Verb.DEPENDENCY_ARCHIVED: "archive",
+    Verb.DEPENDENCY_RESTORED: "archive",
     Verb.COMMENT: "message-square",  # icon: message-square
 }
 

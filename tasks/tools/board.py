@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -29,13 +30,13 @@ from tasks.services.caller import Caller
 from tasks.services.edit import Changes
 from tasks.services.effect import Effect
 from tasks.services.idempotency import run_once
-from tasks.state_machine import TABLE, UNFINISHED, possible_for
+from tasks.state_machine import LIFECYCLE, TABLE, UNFINISHED, possible_for
 
 Answer = dict[str, Any]
 if TYPE_CHECKING:
     ActionWord = str
-else:  # execute_subtask claims
-    ActionWord = Literal[tuple(verb.value for verb in ACTIONS if verb != Verb.CLAIM)]
+else:  # execute_subtask claims; the toolset maintenance archives and restores
+    ActionWord = Literal[tuple(verb.value for verb in ACTIONS if verb not in (Verb.CLAIM, *LIFECYCLE))]
 StatusWord = Literal["pending", "active", "in_review", "needs_revision", "blocked", "failed", "completed", "cancelled"]
 ROWS_DEFAULT = 10
 ROWS_LIMIT = 100
@@ -92,7 +93,7 @@ def _of_project(project: Project, given: GetStatus) -> Answer:
 
 
 def _of_plan(plan: Task, given: GetStatus) -> Answer:
-    tree = Task.objects.within(plan).on_board()
+    tree = Task.objects.within(plan) if plan.archived_at else Task.objects.within(plan).on_board()
     if not plan.is_plan:
         tree = tree.filter(pk__in=sorted(descendants_of([plan.pk]))[:BELOW_LIMIT])
     if given.status is not None:
@@ -105,6 +106,7 @@ def _of_plan(plan: Task, given: GetStatus) -> Answer:
         "task_id": plan.public_id,
         "title": shortened(plan.title, serializers.TITLE_LENGTH),
         **done,
+        "archived_at": _time(plan.archived_at),
         "parent_task_id": plan.parent.public_id if plan.parent else None,
         "total": tree.count(),
         **_page(page, given, base_depth=plan.depth),
@@ -139,24 +141,28 @@ def _full_row(task: Task, *, text_limit: int = TEXT_BYTES) -> Answer:
         "reason": within_bytes(serializers.why_stopped(task), text_limit) or None,
         "priority": task.priority_word,
         "updated_at": task.updated_at.isoformat(timespec="seconds"),
-        "completed_at": task.completed_at.isoformat(timespec="seconds") if task.completed_at else None,
+        "completed_at": _time(task.completed_at),
     }
 
 
 def _of_task(task: Task, *, full: bool) -> Answer:
     artifacts = artifacts_by_task([task]).get(task.pk, []) if task.summary else []
-    lease = task.lease_expires_at
     shown = ROWS_LIMIT if full else EDGES_DEFAULT
     needs, dependents = edges_of(task)
     return {
         **_full_row(task, text_limit=4 * TEXT_LIMIT if full else TEXT_BYTES),
         "parent_task_id": id_of(task.parent_id),
-        "lease_expires_at": lease.isoformat(timespec="seconds") if lease else None,
+        "lease_expires_at": _time(task.lease_expires_at),
+        "archived_at": _time(task.archived_at),
         **_counted("waits_for", [_named(*each) for each in needs], shown),
         **_counted("needed_by", [_named(*each) for each in dependents], shown),
         **_counted("artifacts", list(map(_sized, artifacts)), shown),
         "next": _next_for(task),
     }
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds") if at else None
 
 
 def _sized(work: ArtifactSummary) -> Answer:
@@ -169,6 +175,8 @@ def _counted(name: str, rows: list[Answer], shown: int) -> Answer:
 
 
 def _next_for(task: Task) -> str | None:
+    if task.archived_at is not None:
+        return "It is archived: restore it before anything else."
     if task.is_ready:
         return f"Ready: orchestrator_execute_subtask(task_id={task.public_id!r})."
     possible = [verb for verb in possible_for(task) if verb not in ("claim", "complete")]

@@ -7,21 +7,26 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.behaviours import TABLE, Behaviour
+from tests.behaviours import LIFECYCLE, TABLE, Behaviour
 from tests.entry_points import Bridge, Client, EntryPoint, RestApi, Services
 from tests.mcp.http_client import FULL, Window, served
 from tests.mcp.stdio_client import connected
 
-sentences = pytest.mark.parametrize("behaviour", TABLE, ids=[each.sentence.replace(" ", "-") for each in TABLE])
+
+def _each(table: list[Behaviour]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("behaviour", table, ids=[each.sentence.replace(" ", "-") for each in table])
 
 
-@sentences
+sentences, all_sentences = _each(TABLE), _each([*TABLE, *LIFECYCLE])
+
+
+@all_sentences
 @pytest.mark.django_db
 def test_through_the_services(behaviour: Behaviour) -> None:
     show(behaviour, Services())
 
 
-@sentences
+@all_sentences
 @pytest.mark.django_db
 def test_through_rest(behaviour: Behaviour) -> None:
     show(behaviour, RestApi())

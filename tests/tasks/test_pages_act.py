@@ -52,9 +52,12 @@ LEADS_TO: dict[str, dict[Verb, Status]] = {
     Status.COMPLETED: {Verb.REQUEST_REVISION: Status.NEEDS_REVISION},
     Status.CANCELLED: {Verb.REOPEN: Status.PENDING},
 }
+for _status, _verbs in LEADS_TO.items():
+    if _status != Status.ACTIVE:  # what is held stays
+        _verbs[Verb.ARCHIVE] = _status
 """What a page offers in each state, and where it leads; everything else is neither offered nor done."""
 NEEDS_WORDS = [Verb.BLOCK, Verb.FAIL, Verb.REQUEST_REVISION]
-ALL = [offer.verb for offer in OFFERS]
+ALL = [offer.verb for offer in OFFERS if offer.verb != Verb.RESTORE]  # which is for what is archived
 EVIL = "</textarea><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\U0001f469\u200d\U0001f4bb"
 
 
@@ -66,7 +69,7 @@ def project(client: Client) -> Project:
 
 def _task(project: Project, status: str = Status.PENDING, **fields: Any) -> Task:
     ready = status in (Status.PENDING, Status.NEEDS_REVISION)
-    return make_task(project, parent=make_plan(project, 0), status=status, is_ready=ready, **fields)
+    return make_task(project, parent=make_plan(project, 1), status=status, is_ready=ready, **fields)
 
 
 def _do(client: Client, task: Task, verb: str, **typed: str) -> Any:
@@ -136,7 +139,7 @@ def test_an_action_without_its_required_reason_shows_the_form_again(
     assert 'role="alert"' in page and 'name="reason"' in page and 'value="/projects/ledger/"' in page
 
 
-@pytest.mark.parametrize("verb", [offer.verb for offer in OFFERS if offer.reason])
+@pytest.mark.parametrize("verb", [verb for verb in ALL if BY_VERB[verb].reason])
 def test_hostile_reasons_are_kept_and_shown_as_text(client: Client, project: Project, verb: Verb) -> None:
     status = next(status for status, verbs in LEADS_TO.items() if verb in verbs)
     task = _task(project, status, title=EVIL)
@@ -235,18 +238,20 @@ def test_a_form_of_a_verb_that_is_not_possible_says_so(client: Client, project: 
     assert 'id="not-possible"' in page and "<textarea" not in page
 
 
-def test_an_archived_task_offers_nothing(client: Client, project: Project) -> None:
+def test_an_archived_task_offers_nothing_but_to_restore_it(client: Client, project: Project) -> None:
     task = _task(project)
     Task.objects.filter(pk=task.pk).update(archived_at=task.created_at, is_ready=False)
     menu = html_of(client.get(f"/tasks/{task.public_id}/act/"))
-    assert _offered(menu, task) == set() and 'class="empty"' in menu.partition('id="act"')[2]
+    assert _offered(menu, task) == set() and f"/tasks/{task.public_id}/act/restore/" in menu
     _do(client, task, Verb.BLOCK)
     assert _status(task) == Status.PENDING
+    page = html_of(client.get(_do(client, task, Verb.RESTORE, reason=EVIL)["Location"]))
+    assert Task.objects.on_board().filter(pk=task.pk).exists() and "<script>alert" not in page
 
 
 def test_a_plan_is_cancelled_with_everything_unfinished_below_it(client: Client, project: Project) -> None:
     plan = make_plan(project, 3, statuses=[Status.PENDING, Status.COMPLETED, Status.BLOCKED])
-    assert _offered(html_of(client.get(f"/tasks/{plan.public_id}/act/")), plan) == {Verb.CANCEL}
+    assert _offered(html_of(client.get(f"/tasks/{plan.public_id}/act/")), plan) == {Verb.CANCEL, Verb.ARCHIVE}
     _do(client, plan, Verb.CANCEL)
     below = plan.children.order_by("position").values_list("status", flat=True)
     assert [_status(plan), *below] == ["cancelled", "cancelled", "completed", "cancelled"]

@@ -16,6 +16,7 @@ from tasks.choices import Verb
 from tasks.models import Event, Project, Task
 from tasks.selectors.available_actions import OFFERS
 from tasks.services.actions import ACTIONS
+from tasks.state_machine import LIFECYCLE
 from tests.assistants import Assistant
 from tests.factories import html_of, make_plan, make_project, make_task, signed_in
 from tests.rest import rest
@@ -26,6 +27,8 @@ FROM = {
     Verb.UNBLOCK: "blocked", Verb.FAIL: "active", Verb.RETRY: "failed", Verb.RELEASE: "active",
     Verb.CANCEL: "pending", Verb.REOPEN: "cancelled",
 }  # fmt: skip
+
+MOVES = set(ACTIONS) - set(LIFECYCLE)
 
 
 def task_in(status: str, project: Project | None = None) -> Task:
@@ -96,7 +99,7 @@ def test_a_retry_without_words_says_nothing(ada: Assistant) -> None:
     assert "## Answer" not in ada.call("execute_subtask", task_id=task)["brief"]
 
 
-@pytest.mark.parametrize("verb", sorted(set(ACTIONS) - {Verb.CLAIM}))
+@pytest.mark.parametrize("verb", sorted(MOVES - {Verb.CLAIM}))
 def test_over_mcp(ada: Assistant, verb: Verb) -> None:
     row = task_in(FROM[verb], ada.caller.project())
     outcome = ada.send("update_task", task_id=row.public_id, action=verb.value, reason=WORDS)
@@ -104,7 +107,7 @@ def test_over_mcp(ada: Assistant, verb: Verb) -> None:
     assert outcome.is_error is (verb == Verb.REOPEN)
 
 
-@pytest.mark.parametrize("verb", sorted(ACTIONS))
+@pytest.mark.parametrize("verb", sorted(MOVES))
 @pytest.mark.parametrize("name", ["reason", "answer"])
 @pytest.mark.django_db
 def test_over_rest(verb: Verb, name: str) -> None:
@@ -114,7 +117,7 @@ def test_over_rest(verb: Verb, name: str) -> None:
     require_kept_or_refused(task, verb, refused=response.status_code == 400)
 
 
-@pytest.mark.parametrize("verb", [offer.verb for offer in OFFERS])
+@pytest.mark.parametrize("verb", [offer.verb for offer in OFFERS if offer.verb in MOVES])
 def test_on_a_page(client: Client, db: None, verb: Verb) -> None:
     signed_in(client, is_staff=True)
     task = task_in(FROM[verb])
@@ -129,6 +132,22 @@ def test_in_the_admin(client: Client, db: None, verb: Verb) -> None:
     sent = {"action": f"{verb}_tasks", "_selected_action": task.pk, "answer": WORDS}
     page = html_of(client.post(reverse("admin:tasks_task_changelist"), sent, follow=True))
     require_kept_or_refused(task, verb, refused='<li class="error">' in page)
+
+
+@pytest.mark.parametrize("how", ["rest", "page", "admin"])
+def test_why_something_was_archived_and_restored_is_kept(client: Client, db: None, how: str) -> None:
+    signed_in(client, is_staff=True, is_superuser=True)
+    task = make_task(make_project())
+    for verb in LIFECYCLE:
+        if how == "rest":
+            rest().send("POST", f"/tasks/{task.public_id}/{verb}", {"reason": WORDS})
+        elif how == "page":
+            client.post(reverse("act-verb", args=[task.public_id, verb.value]), {"reason": WORDS})
+        else:
+            sent = {"action": f"{verb}_tasks", "_selected_action": task.pk, "answer": WORDS}
+            client.post(reverse("admin:tasks_task_changelist"), sent)
+        assert Event.objects.get(task=task, verb=verb).after["reason"] == WORDS
+        assert Task.objects.filter(pk=task.pk, archived_at=None).exists() is (verb == Verb.RESTORE)
 
 
 def test_a_reason_beside_an_edit_or_an_answer_is_refused(ada: Assistant) -> None:
