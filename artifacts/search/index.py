@@ -80,7 +80,7 @@ def catch_up(*, seconds: float | None = None) -> int:
         if not owners:
             break
         below = owners[-1]
-        _catch_up_with_tasks([owner // 2 for owner in owners if owner % 2 == 0])
+        catch_up_with_tasks([owner // 2 for owner in owners if owner % 2 == 0])
         for owner in owners:
             if owner % 2:
                 catch_up_with(owner)
@@ -130,7 +130,7 @@ def _is_latest(artifact: Artifact) -> bool:
     return rows.filter(pk=artifact.pk, version=artifact.version).exists()
 
 
-def _catch_up_with_tasks(keys: list[int]) -> None:
+def catch_up_with_tasks(keys: list[int]) -> None:
     """Index noted tasks; those that are being changed stay noted."""
     if not keys:
         return

@@ -67,6 +67,17 @@ def verify(*, repair: bool = False, report: Callable[[Finding], object]) -> Tota
     return totals
 
 
+def repair_row(*, sha256: str) -> bool:
+    """Correct the row of a content whose bytes are good; returns whether it was wrong.
+
+    Raises Transient where the store refuses.
+    """
+    content = Content.objects.filter(sha256=sha256).first()
+    if content is None or (found := examine(content)).state in (State.SOUND, *_GONE):
+        return False
+    return _repair(content, found) == _REPAIRED
+
+
 def _database() -> Iterator[Finding]:
     if connection.vendor == "sqlite" and (damage := quick_check(connection)):
         yield Finding("damaged database", damage[:200], 0, is_harm=True)
