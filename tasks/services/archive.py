@@ -42,14 +42,14 @@ def archive(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None =
         tree = _tree(task)
         _lock(tree)
         _require_company(task)
-        task.archived_at, task.is_ready = _new_mark(tree), False
+        task.archived_at, task.is_ready = new_mark(tree), False
         number = tree.on_board().update(archived_at=task.archived_at, is_ready=False)
         moved = tree.filter(archived_at=task.archived_at)
         _require_free(moved, actor)
         edges = _edges(moved)
         _require_unneeded(edges)
-        _record(Verb.ARCHIVE, task, actor, reason, number)
-        _tell_dependents(Verb.DEPENDENCY_ARCHIVED, edges, actor)
+        record(Verb.ARCHIVE, task, actor, reason, number)
+        tell_dependents(Verb.DEPENDENCY_ARCHIVED, edges, actor)
         if task.status not in FINISHED:
             rollup.settle_without(task, actor=actor)
     return Effect(task, tasks_total=number)
@@ -72,11 +72,11 @@ def restore(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None =
         _lock(tree)
         together = tree.filter(archived_at=mark)
         keys = list(together.order_by().values_list("pk", flat=True))
-        _tell_dependents(Verb.DEPENDENCY_RESTORED, _edges(together), actor)
+        tell_dependents(Verb.DEPENDENCY_RESTORED, _edges(together), actor)
         number = together.update(archived_at=None)
         readiness.refresh_by_keys(keys)
         task.refresh_from_db(fields=["archived_at", "is_ready"])
-        _record(Verb.RESTORE, task, actor, reason, number)
+        record(Verb.RESTORE, task, actor, reason, number)
         if task.status not in FINISHED:
             rollup.settle(task, actor=actor)
     return Effect(task, tasks_total=number)
@@ -102,7 +102,7 @@ def _lock(tree: TaskQuerySet) -> None:
         list(rows.values_list("pk"))
 
 
-def _new_mark(tree: TaskQuerySet) -> datetime:
+def new_mark(tree: TaskQuerySet) -> datetime:
     """Return the time of an archiving, different from that of every earlier one in the tree; a clock may go back."""
     earlier = tree.filter(archived_at__isnull=False).order_by().values_list("archived_at", flat=True)
     taken, now = set(earlier.distinct()), timezone.now()
@@ -149,7 +149,7 @@ def _require_unneeded(edges: Iterable[Dependency]) -> None:
             )
 
 
-def _tell_dependents(verb: Verb, edges: Iterable[Dependency], actor: Actor) -> None:
+def tell_dependents(verb: Verb, edges: Iterable[Dependency], actor: Actor) -> None:
     for edge in edges:
         after = {"task_id": edge.depends_on.public_id}
         events.record(actor=actor, verb=verb, project=edge.task.project_id, task=edge.task, after=after)
@@ -178,6 +178,6 @@ def _require_parent(task: Task) -> None:
         )
 
 
-def _record(verb: Verb, task: Task, actor: Actor, reason: str, number: int) -> None:
+def record(verb: Verb, task: Task, actor: Actor, reason: str, number: int) -> None:
     after = {"reason": reason, "tasks": number, "task_id": task.public_id}
     events.record(actor=actor, verb=verb, project=task.project_id, task=task, after=after)
