@@ -118,8 +118,9 @@ def _require_company(task: Task) -> None:
     others = Task.objects.on_board().filter(parent=task.parent_id).exclude(pk=task.pk)
     if task.status not in FINISHED:
         others = others.exclude(status=Status.CANCELLED)
-    if not others.exists():
-        parent = Task.objects.only("public_id").get(pk=task.parent_id)
+    parent = Task.objects.get(pk=task.parent_id)
+    is_orphan = task.status not in FINISHED and (parent.archived_at is not None or parent.status in FINISHED)
+    if not is_orphan and not others.exists():
         raise Conflict(
             f"{task.public_id} is the last of {parent.public_id} that is left to do or done.",
             next=f"Archive {parent.public_id} instead.",

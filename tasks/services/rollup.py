@@ -62,6 +62,8 @@ def settle_without(task: Task, *, actor: Actor) -> None:
     if task.parent_id is None:
         return
     parent = task.parent = _locked.get(pk=task.parent_id)
+    if parent.archived_at is not None:
+        return
     if _follow(parent, None, _system(actor), goes_on=False):
         settle(parent, actor=actor)
     if parent.pk != task.plan_id:
