@@ -10,14 +10,12 @@ from django.utils import timezone
 from artifacts.services.sweep import remove_orphans
 from maintenance.registry import MINUTE, job
 from maintenance.services import prune
+from maintenance.services.optimise import optimise
 from maintenance.services.run import AlreadyRunning, run
 from orchestrator_site.kernel.errors import OrchestratorError
 from tasks.services import idempotency, leases
 
 logger = logging.getLogger(__name__)
-
-KEEP_KEYS = timedelta(days=7)
-"""How long a call may be repeated under its idempotency key."""
 
 
 def run_from_queue(name: str) -> str:
@@ -45,7 +43,7 @@ def free_expired_leases() -> str:
 @job("delete_old_rows", every=timedelta(hours=1), timeout=timedelta(minutes=2))
 def delete_old_rows() -> str:
     """Delete idempotency keys after a week, and runs of jobs after a day, or a month where they failed."""
-    keys = idempotency.forget(before=timezone.now() - KEEP_KEYS)
+    keys = idempotency.forget(before=timezone.now() - prune.KEEP_KEYS)
     return f"Deleted {keys} idempotency keys and {prune.delete_old_runs()} runs of jobs."
 
 
@@ -53,3 +51,9 @@ def delete_old_rows() -> str:
 def sweep_content() -> str:
     """Delete content that no artifact refers to and files that no row refers to, once they are a day old."""
     return f"Deleted {remove_orphans()} contents and files that nothing referred to."
+
+
+@job("optimise", every=timedelta(days=1), timeout=timedelta(minutes=4))
+def optimise_database() -> str:
+    """Refresh the statistics of the database, merge the search index, and give back free pages and the log."""
+    return str(optimise())

@@ -12,6 +12,8 @@ from maintenance.choices import Outcome
 from maintenance.models import JobRun
 
 BATCH = 500
+KEEP_KEYS = timedelta(days=7)
+"""How long a call may be repeated under its idempotency key."""
 KEEP_SUCCESSES = timedelta(days=1)
 KEEP_OTHERS = timedelta(days=30)
 
