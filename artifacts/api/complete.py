@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from rest_framework import serializers
@@ -21,16 +21,53 @@ from artifacts.services.deliver import (
     deliver,
     prepare_delivery,
 )
-from orchestrator_site.rest.fields import Choice, Integer, StringList, Text
+from orchestrator_site.rest.fields import Body, BoundedList, Choice, Integer, StringList, Text
 from orchestrator_site.rest.idempotency import Reply
 from tasks.api.serializers import ProgressShape, TaskDetail, TaskLine
 from tasks.api.tasks import TaskApi
 from tasks.api.verbs import HeldBody
 from tasks.models import Task
 from tasks.selectors import counts
+from tasks.services.notes import NOTES_LIMIT
 
 _OTHER_FIELDS = 1024 * 1024
 """Bytes of a body besides the text."""
+
+
+class DecisionBody(Body):
+    text = Text()
+    because = Text(required=False)
+    instead_of = Text(required=False)
+
+
+class DecisionField(serializers.JSONField):
+    """A decision: its text, or an object of `text`, `because` and `instead_of`."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, str):
+            return data
+        body = DecisionBody(data=data)
+        body.is_valid(raise_exception=True)
+        return dict(body.validated_data)
+
+
+class Decisions(BoundedList):
+    child = DecisionField()
+    json_schema: ClassVar[dict[str, Any]] = {
+        "type": "array",
+        "maxItems": NOTES_LIMIT,
+        "items": {
+            "oneOf": [
+                {"type": "string"},
+                {
+                    "type": "object",
+                    "properties": {name: {"type": "string"} for name in ("text", "because", "instead_of")},
+                    "required": ["text"],
+                    "additionalProperties": False,
+                },
+            ]
+        },
+    }
 
 
 class CompleteBody(HeldBody):
@@ -41,6 +78,8 @@ class CompleteBody(HeldBody):
     artifact_type = Choice(Kind.values, required=False)
     file_paths = StringList(required=False, max_length=paths.PATHS_LIMIT)
     expected_size = Integer(required=False, min_value=1, max_value=2**53)
+    decisions = Decisions(required=False, max_length=NOTES_LIMIT)
+    learned = StringList(required=False, max_length=NOTES_LIMIT)
 
 
 class ArtifactInfo(serializers.Serializer[Any]):
@@ -93,6 +132,8 @@ class CompleteViews(TaskApi):
             paths=given.get("file_paths", ()),
             expected_size=given.get("expected_size"),
             lease_number=given.get("lease_number"),
+            decisions=given.get("decisions", ()),
+            learned=given.get("learned", ()),
         )
         prepared = prepare_delivery(task=task, actor=self.actor(task.project), request=request)
 

@@ -24,12 +24,13 @@ from orchestrator_site.kernel.text import without_bytes
 from tasks import events
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Project, Task
+from tasks.models import Note, Project, Task
 from tasks.selectors.find import TaskName, task_by_id
 from tasks.services import transitions
 from tasks.services.actions import require_seen
 from tasks.services.claim import locked, require_ready
 from tasks.services.complete import Completion, complete_locked, ending_problems
+from tasks.services.notes import Decision, keep_notes, note_problems, notes_of
 
 OUTCOMES = {
     "continue": Status.COMPLETED,
@@ -64,6 +65,8 @@ class DeliveryRequest:
     paths: Sequence[str] = ()
     expected_size: int | None = None
     lease_number: int | None = None
+    decisions: Sequence[Decision] = ()
+    learned: Sequence[str] = ()
     seen: str = ""
 
 
@@ -78,6 +81,7 @@ class PreparedDelivery:
     text: Prepared | None
     uploads: list[Arrived]
     warnings: list[str]
+    notes: list[Note]
 
     @property
     def sha256(self) -> str | None:
@@ -102,6 +106,8 @@ def prepare_delivery(*, task: Task | TaskName, actor: Actor, request: DeliveryRe
     logical_paths, problems = paths.all_normalised(list(request.paths))
     problems += ending_problems(request.summary, request.outcome, request.reason)
     problems += _content_problems(request, is_optional=actor.kind != "assistant")
+    notes = notes_of(request.decisions, request.learned)
+    problems += note_problems(notes)
     if problems:
         raise invalid(problems, next="Fix these and retry.")
     text = None if request.text is None else prepare_text(request.text)
@@ -113,7 +119,7 @@ def prepare_delivery(*, task: Task | TaskName, actor: Actor, request: DeliveryRe
         uploads=[each.upload for each in arrived],
         expected_size=request.expected_size,
     )
-    return PreparedDelivery(task, actor, request, logical_paths, text, arrived, warnings)
+    return PreparedDelivery(task, actor, request, logical_paths, text, arrived, warnings, notes)
 
 
 def _arrive(
@@ -174,6 +180,8 @@ def _deliver(prepared: PreparedDelivery) -> Delivery:
         reason=request.reason,
         lease_number=request.lease_number,
     )
+    if prepared.notes:
+        keep_notes(prepared.notes, task=completion.task, actor=actor)
     return Delivery(versions, completion)
 
 

@@ -14,6 +14,7 @@ from artifacts.services.deliver import OUTCOMES, Delivery, DeliveryRequest, deli
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Invalid, NotFound
 from orchestrator_site.mcp.registry import LONG, LONG_ANSWER, Arguments, resource, tool
+from orchestrator_site.mcp.schema import HIDDEN
 from tasks import serializers
 from tasks.choices import Status
 from tasks.models import Task
@@ -30,6 +31,13 @@ SEND_AGAIN = (
 )
 
 
+class Decided(Arguments):
+    aliases: ClassVar[dict[str, str]] = {"decision": "text", "why": "because", "rejected": "instead_of"}
+    text: str
+    because: str = ""
+    instead_of: str = ""
+
+
 class CompleteSubtask(Arguments):
     aliases: ClassVar[dict[str, str]] = {"id": "task_id", "results": "summary", "work": "detailed_work"}
     task_id: str
@@ -42,6 +50,8 @@ class CompleteSubtask(Arguments):
     reason: str | None = Field(None, max_length=LONG, description="Needed for needs_revision, blocked")
     expected_size: int | None = Field(None, ge=1)
     lease_number: int | None = Field(None, ge=1)
+    decisions: list[str | Decided] = Field([], json_schema_extra={HIDDEN: True})
+    learned: list[str] = Field([], json_schema_extra={HIDDEN: True})
     session_id: str | None = None
     idempotency_key: str | None = None
 
@@ -64,6 +74,8 @@ def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
         paths=given.file_paths,
         expected_size=given.expected_size,
         lease_number=given.lease_number,
+        decisions=[each if isinstance(each, str) else each.model_dump() for each in given.decisions],
+        learned=given.learned,
     )
     task = TaskName(actor.project, given.task_id)
     prepared = prepare_delivery(task=task, actor=actor, request=request)

@@ -9,7 +9,8 @@ from rest_framework import serializers
 from artifacts.reports.brief import Links
 from artifacts.selectors.links import links_of
 from tasks.choices import Complexity, Priority, Status, Verb
-from tasks.models import Dependency, Project, ProjectPath, Session, Task
+from tasks.models import Dependency, Note, Project, ProjectPath, Session, Task
+from tasks.selectors.notes import notes_on
 from tasks.state_machine import possible_for
 from tasks.validators import (
     DAYS_LIMIT,
@@ -161,6 +162,14 @@ class WorkShape(serializers.Serializer[Any]):
     paths = serializers.ListField(child=serializers.CharField())
 
 
+class NoteShape(serializers.ModelSerializer[Note]):
+    """What a delivery decided, with the reason and what it decided against, or what it learned."""
+
+    class Meta:
+        model = Note
+        fields = ("kind", "text", "because", "instead_of", "actor_name", "created_at")
+
+
 class TaskDetail(TaskRow):
     """A task; of its links the first few, and the totals."""
 
@@ -172,17 +181,20 @@ class TaskDetail(TaskRow):
     needed_by_total = serializers.IntegerField(source="links.needed_by_total")
     artifacts = WorkShape(many=True, source="links.artifacts")
     artifacts_total = serializers.IntegerField(source="links.artifacts_total")
+    notes = NoteShape(many=True, source="said")
 
     class Meta(TaskRow.Meta):
         fields = (
             *TaskRow.Meta.fields, "description", "context", "summary", "review_comment", "answer", "actions",
             "progress", "waits_for", "waits_for_total", "needed_by", "needed_by_total", "artifacts", "artifacts_total",
+            "notes",
         )  # fmt: skip
 
     def to_representation(self, instance: Task) -> dict[str, Any]:
         """Read the links each time, since services change them."""
         lifecycle = (Verb.RESTORE if instance.archived_at else Verb.ARCHIVE).value
-        vars(instance).update(links=links_of(instance), possible=[*possible_for(instance), lifecycle])
+        possible = [*possible_for(instance), lifecycle]
+        vars(instance).update(links=links_of(instance), possible=possible, said=notes_on(instance))
         return super().to_representation(instance)
 
 

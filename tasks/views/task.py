@@ -20,6 +20,7 @@ from tasks.selectors import board
 from tasks.selectors.available_actions import may_complete, may_edit, offers_for
 from tasks.selectors.blockers import count_waits
 from tasks.selectors.graph import critical_among
+from tasks.selectors.notes import notes_on
 from tasks.services.actions import seen_as
 
 
@@ -37,6 +38,7 @@ def task(request: HttpRequest, public_id: str) -> HttpResponse:
         "artifacts_shown": board.LINK_ROWS,
         "names": {each.public_id: path.path for each in artifacts for path in each.paths.all()[:1]},
         "conversation": talk,
+        "notes": notes_on(found),
         "history": history,
         "activity": activity(history.items, talk),
         **verbs_of(request, found),
