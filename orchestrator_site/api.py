@@ -98,6 +98,7 @@ urlpatterns = [
     path("v1/events", EventViews.as_view({"get": "feed"}), name="api-events"),
     path("v1/", include("tasks.api.urls")),
     path("v1/", include("artifacts.api.urls")),
+    path("v1/", include("maintenance.api.urls")),
     path("v1/", include(tokens.urls)),
     path("schema/", schema, name="api-schema"),
     path("docs/", docs, name="api-docs"),

@@ -29,6 +29,7 @@ urlpatterns = [
     path("tokens/<str:public_id>/revoke/", token_pages.revoke, name="token-revoke"),
     path("", include("tasks.urls")),
     path("", include("artifacts.urls")),
+    path("", include("maintenance.urls")),
 ]
 if settings.DEBUG:
     urlpatterns.append(path("components/", components, name="components"))

@@ -83,6 +83,12 @@ def quoted(text: str) -> str:
     return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
 
 
+def fenced(text: str) -> str:
+    """Put a text into a fence that nothing in it closes."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}\n{text.rstrip()}\n{fence}"
+
+
 def called(name: str) -> str:
     """Return a name that its bearer chose, for a sentence: in quotes, on one line and short."""
     return repr(shortened(name, _NAME_LENGTH))

@@ -10,6 +10,7 @@ from pydantic.config import JsonDict
 from artifacts.reports.brief import brief_of
 from artifacts.reports.markdown import report
 from artifacts.reports.synthesis import Synthesis, synthesis_of
+from maintenance.selectors.handovers import latest, moved_since
 from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.kernel.text import shortened
 from orchestrator_site.mcp.registry import LONG, Arguments, tool
@@ -17,7 +18,7 @@ from orchestrator_site.mcp.schema import HIDDEN
 from tasks import roles, serializers
 from tasks.choices import Complexity
 from tasks.identity.actor import Actor
-from tasks.models import Session, Task
+from tasks.models import Project, Session, Task
 from tasks.selectors.find import TaskName, task_by_id
 from tasks.selectors.overview import Overview, overview
 from tasks.selectors.related_boards import boards_in_doubt
@@ -77,9 +78,18 @@ def _welcome(session: Session, fresh: bool, *, is_found: bool, is_unbound: bool)
         "specialists": sorted(catalogue.roles)[:SPECIALISTS_SHOWN],
         "role_problems": [shortened(problem, serializers.LINE_LENGTH) for problem in catalogue.problems[:2]],
         **standing(seen),
+        "handover": _handover(session.project),
         "note": _doubt(session) if is_unbound and not seen.counts else None,
         "next": serializers.next_step(seen) + _whose(fresh, is_found),
     }
+
+
+def _handover(project: Project) -> Answer | None:
+    """Point to the newest handover, and say how far the board has moved since."""
+    newest = latest(project)
+    if newest is None:
+        return None
+    return {"number": newest.number, "events_since": moved_since(newest), "read": f"handover://{project.slug}"}
 
 
 def _whose(fresh: bool, is_found: bool) -> str:

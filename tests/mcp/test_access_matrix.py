@@ -15,9 +15,12 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import ResourceTemplateReference
 
 from artifacts.models import Artifact, Content
+from maintenance.selectors.scope import of_project
+from maintenance.services.handover import prepare
 from orchestrator_site.kernel.identity import Principal, Scope, with_included
 from orchestrator_site.mcp import registry
 from orchestrator_site.mcp.server import build_server
+from tasks.identity.actor import Actor
 from tasks.models import Dependency, Project, Task
 from tasks.services.caller import Caller
 from tests.assistants import Assistant, completion, subtask
@@ -51,8 +54,9 @@ RESOURCES: dict[str, Callable[[Ids], str]] = {
     "task://{id}": lambda ids: f"task://{ids['task']}",
     "artifact://{id}": lambda ids: f"artifact://{ids['artifact']}",
     "artifact://{id}/v{n}": lambda ids: f"artifact://{ids['artifact']}/v1",
+    "handover://{project}": lambda ids: f"handover://{ids['slug']}",
 }
-PROMPTS: dict[str, dict[str, str]] = {"plan": {"goal": "A goal"}, "resume": {}}
+PROMPTS: dict[str, dict[str, str]] = {"plan": {"goal": "A goal"}, "resume": {}, "handover": {}}
 READING = ("get_status", "read_artifact", "list_artifacts", "search", "synthesize_results")
 """The tools that are asked first, before others change what they find."""
 
@@ -63,8 +67,11 @@ def ids(ada: Assistant) -> Ids:
     made = ada.call("plan_task", description=MARK, subtasks=[subtask(f"{MARK} {number}") for number in range(2)])
     task, done = (row["task_id"] for row in made["subtasks"])
     artifact = ada.complete(done, detailed_work=MARK)["artifact_info"]["artifact_id"]
+    project = Task.objects.get(public_id=task).project
+    prepare(scope=of_project(project), actor=Actor.system())
     return {
-        "plan": made["parent_task_id"], "task": task, "done": done, "artifact": artifact, "folder": str(ada.folder)
+        "plan": made["parent_task_id"], "task": task, "done": done, "artifact": artifact, "folder": str(ada.folder),
+        "slug": project.slug,
     }  # fmt: skip
 
 

@@ -51,13 +51,14 @@ def talk(home: Path, mode: str, conversation: Callable[[Client], Awaitable[None]
 def test_the_client_of_the_sdk_is_served_in_every_mode(home: Path, tmp_path: Path, mode: str) -> None:
     async def conversation(client: Client) -> None:
         assert {tool.name for tool in (await client.list_tools()).tools} == CORE
-        assert {prompt.name for prompt in (await client.list_prompts()).prompts} == {"plan", "resume"}
+        assert {prompt.name for prompt in (await client.list_prompts()).prompts} == {"plan", "resume", "handover"}
         assert [str(one.uri) for one in (await client.list_resources()).resources] == ["project://status"]
         templates = (await client.list_resource_templates()).resource_templates
         assert {one.uri_template for one in templates} == {
             "task://{id}",
             "artifact://{id}",
             "artifact://{id}/v{n}",
+            "handover://{project}",
         }
         begun = await client.call_tool("orchestrator_initialize_session", {"project_dir": str(tmp_path)})
         assert not begun.is_error

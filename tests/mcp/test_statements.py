@@ -55,7 +55,7 @@ def test_status(ada: Assistant, task_ids: list[str]) -> None:
 
 def test_arrive_and_read(ada: Assistant, task_ids: list[str]) -> None:
     ada.call("execute_subtask", task_id=task_ids[1])
-    assert _statements(ada.call, "initialize_session") <= 6
+    assert _statements(ada.call, "initialize_session") <= 7
     done = ada.complete(task_ids[1])
     assert _statements(ada.call, "read_artifact", artifact_id=done["artifact_info"]["artifact_id"]) <= 2
 

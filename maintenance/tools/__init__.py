@@ -1,0 +1,5 @@
+"""MCP resources and prompts of maintenance."""
+
+from maintenance.tools import handover
+
+__all__ = ["handover"]

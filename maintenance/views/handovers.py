@@ -1,0 +1,88 @@
+"""The handovers of a project: the list, each with its difference from any other, and a new one."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from itertools import islice
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+
+from artifacts.models import Content
+from artifacts.rendering.difference import difference, lines_of
+from artifacts.reviews.rows import DiffRows, RowRenderer
+from maintenance.choices import Level
+from maintenance.models import Handover
+from maintenance.selectors import scope
+from maintenance.selectors.handovers import handover_by_number, handovers, latest, moved_since
+from maintenance.services.handover import KEPT, prepare
+from orchestrator_site.kernel.errors import NotFound
+from orchestrator_site.kernel.identity import Scope, scopes_of
+from orchestrator_site.web.pages import action_view, number_in, page
+from tasks.identity.page import actor_of, find_project
+from tasks.models import Project
+
+ROWS = 3_000
+LAST_NUMBER = 2**31 - 1
+LAYOUTS = {"unified": "Unified", "split": "Split"}
+
+
+@page
+def index(request: HttpRequest, slug: str) -> HttpResponse:
+    project = find_project(slug)
+    newest = latest(project)
+    context = {
+        "project": project,
+        "handovers": list(handovers(project)[:KEPT]),
+        "kept": KEPT,
+        "moved": moved_since(newest) if newest else 0,
+        "levels": Level.choices,
+        "may_prepare": Scope.WRITE in scopes_of(request.user),
+    }
+    return render(request, "maintenance/handovers.html", context)
+
+
+@page
+def handover(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    project = find_project(slug)
+    found = _find(project, number)
+    numbers = list(handovers(project).values_list("number", flat=True)[:KEPT])
+    context = {"project": project, "handover": found, "numbers": numbers, "moved": moved_since(found)}
+    if against := number_in(request, "against", least=0, most=LAST_NUMBER):
+        layout = request.GET.get("layout", "")
+        context |= _compared(_find(project, against), found, layout if layout in LAYOUTS else "unified", request)
+    return render(request, "maintenance/handover.html", context)
+
+
+@action_view(Scope.WRITE)
+def prepare_one(request: HttpRequest, slug: str) -> HttpResponseBase:
+    project = find_project(slug)
+    word = request.POST.get("level", "")
+    level = Level(word) if word in Level.values else Level.BASIC
+    newest = latest(project)
+    made = prepare(scope=scope.of_project(project), actor=actor_of(request), level=level)
+    is_new = newest is None or made.number > newest.number
+    messages.success(request, f"Handover {made.number} is ready." if is_new else "Nothing has changed since this one.")
+    return redirect("handover", slug, made.number)
+
+
+def _find(project: Project, number: int) -> Handover:
+    try:
+        return handover_by_number(project, number)
+    except NotFound as error:
+        raise Http404 from error
+
+
+def _compared(old: Handover, new: Handover, layout: str, request: HttpRequest) -> dict[str, Any]:
+    found = difference(_content(old), _content(new), old.text, new.text)
+    renderer = RowRenderer(f"handover-{new.number}")
+    shown = DiffRows(renderer, layout == "split", lines_of(new.text), [])
+    rows = [row for row in islice(shown.of(found), ROWS) if not row.hidden]
+    return {"old": old, "difference": found, "rows": rows, "layout": layout, "layouts": LAYOUTS}
+
+
+def _content(each: Handover) -> Content:
+    """Name the text of a handover for the cache of differences."""
+    return Content(sha256=sha256(each.text.encode()).hexdigest())
