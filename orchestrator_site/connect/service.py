@@ -116,7 +116,7 @@ def apply(planned: list[PlannedChange], wanted: Stdio | Http) -> list[Path]:
             _revoke(each.old_token for each in planned if each.is_change)
         elif any(each.needs_token for each in planned):
             planned = _with_new_token(planned, wanted)
-        return _write(each for each in planned if each.is_change)
+        return write(planned)
 
 
 def _with_new_token(planned: list[PlannedChange], wanted: Http) -> list[PlannedChange]:
@@ -133,9 +133,12 @@ def _with_new_token(planned: list[PlannedChange], wanted: Http) -> list[PlannedC
     return rewritten
 
 
-def _write(planned: Iterable[PlannedChange]) -> list[Path]:
+def write(planned: Iterable[PlannedChange]) -> list[Path]:
+    """Write the files that change, and return the backups."""
     backups = [
-        files.write(each.before, each.after, is_private=holds_secret(each.entry, each.config_file)) for each in planned
+        files.write(each.before, each.after, is_private=holds_secret(each.entry, each.config_file))
+        for each in planned
+        if each.is_change
     ]
     return [backup for backup in backups if backup]
 
@@ -170,7 +173,7 @@ def apply_removal(planned: list[PlannedChange]) -> list[Path]:
     """Write the files, revoke the tokens that were in them, and return the backups."""
     with transaction.atomic():
         _revoke(each.old_token for each in planned)
-        return _write(planned)
+        return write(planned)
 
 
 # Tokens

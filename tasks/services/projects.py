@@ -72,6 +72,12 @@ def project_at(root: Path, principal: Principal = _OWNER) -> Project:
     raise Invalid("Too many projects share this folder's name.", next="Rename the folder.")
 
 
+def known_at(root: Path) -> Project | None:
+    """Return the project of a folder and change nothing; None where there is none."""
+    owners = list(_owners({each: mark_in(each) for each in place_of(root).folders}).values())
+    return next((project for project in owners if not _is_unused(project)), None)
+
+
 @contextmanager
 def taking_folders() -> Iterator[None]:
     """Open a transaction in which no other takes a folder for a project.
@@ -173,16 +179,21 @@ def _at(paths: list[str]) -> Q:
 def _known(place: Place, principal: Principal) -> Project | None:
     """Return the project that the nearest folder belongs to; one that was never used yields to the next."""
     marks = {each: mark_in(each) for each in place.folders}
-    ids = [mark.id for mark in marks.values() if mark]
-    paths = [str(each) for each in place.folders]
-    found = list(Project.objects.filter(_at(paths) | Q(mark__in=ids)).distinct().prefetch_related("paths"))
-    owners = {each: owner for each, mark in marks.items() if (owner := _owner(found, each, mark))}
+    owners = _owners(marks)
     for number, (each, project) in enumerate(owners.items(), start=1):
         if number == len(owners) or not _is_unused(project):
             mark = marks[each]
             is_marked = mark is not None and mark.id == project.mark
             return _moved(project, each, principal) if is_marked else _marked(project, each, principal)
     return None
+
+
+def _owners(marks: Mapping[Path, Mark | None]) -> dict[Path, Project]:
+    """Return the project of each folder that has one, the nearest folder first."""
+    ids = [mark.id for mark in marks.values() if mark]
+    paths = [str(each) for each in marks]
+    found = list(Project.objects.filter(_at(paths) | Q(mark__in=ids)).distinct().prefetch_related("paths"))
+    return {each: owner for each, mark in marks.items() if (owner := _owner(found, each, mark))}
 
 
 def _owner(found: list[Project], at: Path, mark: Mark | None) -> Project | None:

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.owner import local_owner
-from orchestrator_site.connect import diffs, documents, service
+from orchestrator_site.connect import diffs, documents, hooks, service
 from orchestrator_site.connect.clients import CLIENTS, SERVER, Client, ConfigFile, get_client, names
 from orchestrator_site.connect.entries import PLACEHOLDER, Stdio, http_entry, stdio_entry, this_installation
 from orchestrator_site.connect.files import ROLES_FILE, create_roles_file
@@ -47,6 +47,7 @@ class Command(PlainCommand):
         add("--print", action="store_true", help="only print the entry, to add it by hand")
         add("--check", action="store_true", help="test the entry in the client's file and report the result")
         add("--remove", action="store_true", help="remove the entry and revoke its token")
+        add("--hooks", action="store_true", help="let Claude Code read the newest handover when it compacts or resumes")
         add("--roles", action="store_true", help="add a commented-out specialists file to the project")
         add("--write-secrets", action="store_true", help="write a database password if there is no other way")
 
@@ -107,7 +108,8 @@ class Command(PlainCommand):
         ensure_schema()
         wanted = self._wanted(client)
         planned = service.plan(client, self.machine, wanted, self.project)
-        pending = [each for each in planned if each.is_change]
+        hook = [hooks.plan_hook(self.machine, self._stdio(), self.project)] if self._with_hooks(client) else []
+        pending = [each for each in [*planned, *hook] if each.is_change]
         if not pending:
             paths = " and ".join(str(each.config_file.path) for each in planned)
             self.stdout.write(f"{client.title} is already connected ({paths}).")
@@ -115,7 +117,8 @@ class Command(PlainCommand):
         self._warn(client, wanted)
         if not self._confirm(pending, f"Connect {client.title}"):
             return
-        self._report(service.apply(planned, wanted), pending)
+        backups = service.apply(planned, wanted) + service.write(hook)
+        self._report(backups, pending)
         self.stdout.write(f"{client.title} is connected. {client.afterwards}")
         project = f" --project {quote([str(self.options['project'])])}" if self.options["project"] else ""
         self.stdout.write(f"Test it: python manage.py connect {client.name}{project} --check")
@@ -123,6 +126,9 @@ class Command(PlainCommand):
     def _remove(self, client: Client) -> None:
         ensure_schema()
         planned = service.plan_removal(client, self.machine, self.project)
+        if client.name == hooks.CLIENT:
+            hook = hooks.plan_removal(self.machine, self.project)
+            planned += [hook] if hook.is_change else []
         if not planned:
             self.stdout.write(f"{client.title} is not connected.")
             return
@@ -193,6 +199,11 @@ class Command(PlainCommand):
             self.stdout.write(f"Written: {path}" if path else f"{folder / ROLES_FILE} already exists; it was kept.")
 
     # Options
+
+    def _with_hooks(self, client: Client) -> bool:
+        if self.options["hooks"] and client.name != hooks.CLIENT:
+            raise Invalid(f"--hooks: {client.title} has no such hooks.", next=f"Only for {hooks.CLIENT}.")
+        return bool(self.options["hooks"])
 
     @property
     def _is_http(self) -> bool:
