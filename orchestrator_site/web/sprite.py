@@ -13,6 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SPRITE = HERE / "static/orchestrator/icons.svg"
 _USED = re.compile(r"""\{% icon ["']([a-z0-9-]+)["']|icon=["']([a-z0-9-]+)["']|# icon: ([a-z0-9-]+)""")
+_SYMBOL = re.compile(r'<symbol id="([\w-]+)"')
 _DRAWING = re.compile(r".*<svg[^>]*>(.*)</svg>.*", re.DOTALL)
 
 
@@ -23,9 +24,10 @@ def used(root: Path) -> set[str]:
 
 
 def sprite(package: Path, names: set[str]) -> str:
-    """Return the sprite. Raises FileNotFoundError for a name that Lucide does not have."""
+    """Return the sprite. Raises FileNotFoundError for a name that neither Lucide nor our own shapes have."""
     shapes = (HERE / "shapes.svg").read_text("utf-8").removesuffix("</svg>\n")
-    return f"{shapes}{''.join(_symbols(package, sorted(names)))}</svg>\n"
+    icons = sorted(names - set(_SYMBOL.findall(shapes)))
+    return f"{shapes}{''.join(_symbols(package, icons))}</svg>\n"
 
 
 def _symbols(package: Path, names: list[str]) -> Iterator[str]:
