@@ -38,7 +38,7 @@ def readiness() -> dict[str, dict[str, Any]]:
         migrations = _check_schema()
         checks |= {"database": _check(), "migrations": migrations}
         if migrations["ok"]:
-            checks["worker"] = _check_worker(now)
+            checks["worker"] = check_worker(now)
             checks["queue"] = _check_queue(now)
     except DATABASE_ERRORS as error:
         shown = error_for(error)
@@ -68,7 +68,8 @@ def _check_schema() -> dict[str, Any]:
     return _check()
 
 
-def _check_worker(now: datetime) -> dict[str, Any]:
+def check_worker(now: datetime) -> dict[str, Any]:
+    """Say whether jobs run here, and whether the worker that runs them has reported lately."""
     if settings.ORCHESTRATOR_WORKERS < 1:
         return _check(expected=False)
     beats = JobRun.objects.of("heartbeat").filter(outcome=Outcome.SUCCEEDED)

@@ -1,0 +1,60 @@
+"""Findings as pages and REST show them: by state, how many are open, and which tasks of a page have one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from maintenance.choices import Action, Cause, State
+from maintenance.models import Finding, FindingQuerySet, Operation
+from tasks.models import Project
+from tasks.selectors.rows import Rows, page_of
+
+STATES = ("open", "snoozed", "resolved")
+PER_PAGE = 20
+COUNTED = 1_000
+"""Counting stops here."""
+_CAUSES = list(Cause)
+STRUCTURE = frozenset(_CAUSES[_CAUSES.index(Cause.PARENT_LOOP) :])
+"""What is wrong with the rows themselves or with stored content, not with the progress of tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How many open problems the structure has; `checked` is the newest validation, where there is one."""
+
+    problems: int
+    checked: Operation | None
+
+
+def in_state(findings: FindingQuerySet, state: str, now: datetime) -> FindingQuerySet:
+    """Narrow findings to those that are open, snoozed or resolved."""
+    if state == "resolved":
+        return findings.filter(resolved_at__isnull=False)
+    return findings.unsnoozed(now) if state == "open" else findings.open().filter(snoozed_until__gt=now)
+
+
+def listed(project: Project, state: str, *, page: int) -> Rows[Finding]:
+    """Return a page of findings: the most severe first, of resolved ones the newest."""
+    rows = in_state(Finding.objects.filter(project=project), state, timezone.now()).select_related("task__root")
+    return page_of(rows.order_by("-id") if state == "resolved" else rows, page=page, size=PER_PAGE)
+
+
+def count_open(project: Project, state: str = "open") -> int:
+    rows = in_state(Finding.objects.filter(project=project), state, timezone.now())
+    return rows.order_by()[:COUNTED].count()
+
+
+def health(project: Project) -> Health:
+    problems = Finding.objects.filter(project=project, cause__in=STRUCTURE).open().order_by()[:COUNTED].count()
+    checks = Operation.objects.filter(project=project, state=State.SUCCEEDED).defer("report")
+    return Health(problems, checks.filter(action=Action.VALIDATE_STRUCTURE).order_by("-id").first())
+
+
+def marks(tasks: Iterable[int]) -> dict[int, str]:
+    """Return what is wrong with some tasks, by their keys: the words of their most severe open finding."""
+    rows = Finding.objects.unsnoozed(timezone.now()).filter(task__in=list(tasks)).order_by("severity", "-since")
+    return {key: Cause(cause).label for key, cause in rows.values_list("task_id", "cause") if key}
