@@ -16,6 +16,8 @@ from django.utils import timezone
 from artifacts import storage
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
 from artifacts.search.index import index_tasks
+from maintenance.choices import Action, Cause, Level, ScopeWord, Severity, State
+from maintenance.models import Finding, Operation, Tombstone
 from tasks.choices import Status, Verb
 from tasks.models import Dependency, Event, Project, Session, Task
 
@@ -155,3 +157,23 @@ def make_artifact(task: Task, *texts: str, paths: Iterable[str] = (), **fields: 
         content = storage.insert(storage.prepare(text))
         ArtifactVersion.objects.create(artifact=artifact, number=place, content=content, actor_name="Claude Code")
     return artifact
+
+
+def make_finding(task: Task, cause: str = Cause.LEASE_OVER, **fields: Any) -> Finding:
+    defaults = {"subject": task.public_id, "severity": Severity.WARNING, "since": timezone.now() - timedelta(hours=2)}
+    return Finding.objects.create(project_id=task.project_id, task=task, cause=cause, **{**defaults, **fields})
+
+
+def make_operation(project: Project, action: str = Action.SCAN_CLEANUP, **fields: Any) -> Operation:
+    """Make an operation that has finished."""
+    now = timezone.now()
+    defaults = {"scope": ScopeWord.FULL_PROJECT, "level": Level.BASIC, "state": State.SUCCEEDED, "finished_at": now}
+    who = {"public_id": f"operation_{next(_serial):08x}", "actor_kind": "person", "actor_name": "ada"}
+    return Operation.objects.create(project=project, action=action, **{**defaults, **who, "started_at": now, **fields})
+
+
+def make_tombstone(project: Project, **fields: Any) -> Tombstone:
+    number = next(_serial)
+    defaults = {"public_id": f"task_{number:08x}", "title": f"Plan {number}", "tasks": 3, "actor_name": "ada"}
+    export = {"export_name": f"task_{number:08x}.zip", "export_sha256": "0" * 64}
+    return Tombstone.objects.create(project=project, **{**defaults, **export, **fields})

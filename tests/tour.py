@@ -6,24 +6,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from artifacts.models import Artifact
+from maintenance.choices import Cause
+from maintenance.models import Finding, Operation
 from tasks.choices import Status, Verb
 from tasks.models import Project, Session, Specialist, Task
 from tests.factories import (
     make_artifact,
     make_dependency,
     make_event,
+    make_finding,
+    make_operation,
     make_plan,
     make_project,
     make_session,
     make_task,
+    make_tombstone,
 )
 
 OUTSIDE = ("admin", "api", "healthz", "readyz", "sign-in", "sign-out", "api-docs")
 """Families of addresses that are no pages of the board: they have tests of their own."""
 NOT_SHOWN = {
     "artifact-raw", "artifact-image", "artifact-part", "files-zip", "task-zip", "synthesis-markdown", "theme", "sample",
+    "maintenance-run", "finding-snooze", "operation-undo", "schedule-run",
 }  # fmt: skip
 """Addresses that answer files or parts of pages, or that are only posted to."""
 PLAIN = "A plain text"
@@ -43,6 +50,8 @@ class World:
     review: Task
     artifact: Artifact
     session: Session
+    finding: Finding
+    operation: Operation
 
     @property
     def words(self) -> dict[str, tuple[str, ...]]:
@@ -59,6 +68,9 @@ class World:
             "artifact": artifact, "artifact-diff": artifact, "artifact-raw": artifact, "artifact-image": artifact,
             "artifact-part": artifact, "session-end": (self.session.public_id,),
             "session": (self.session.public_id,),
+            "maintenance": slug, "maintenance-run": slug, "maintenance-settings": slug, "archive": slug,
+            "operation": (*slug, self.operation.public_id), "operation-undo": (*slug, self.operation.public_id),
+            "finding-snooze": (*slug, str(self.finding.pk)), "schedule-run": (*slug, "heartbeat"),
         }  # fmt: skip
 
     def address(self, name: str) -> str:
@@ -89,7 +101,11 @@ def make_world(text: str = PLAIN) -> World:
         review, f"# {text}\n\n{text}\n", f"# {text}\n\n{text} and more\n", paths=[f"src/{_path(text)}.md"], summary=text
     )
     make_artifact(review, f"print('{text}')\n", paths=[f"src/deep/{_path(text)}.py"], summary=text)
-    return World(project, plan, review, artifact, session)
+    finding = make_finding(review, Cause.REVIEW_WAITS, proposal="release", advice=text, evidence={"reason": text})
+    operation = make_operation(project, actor_name=text[:200], changes=[{"verb": "archive", "task_id": plan.public_id}])
+    make_tombstone(project, title=text[:300], actor_name=text[:200])
+    make_task(project, title=text[:300], archived_at=timezone.now())
+    return World(project, plan, review, artifact, session, finding, operation)
 
 
 def grow(world: World, number: int) -> None:
@@ -107,6 +123,10 @@ def grow(world: World, number: int) -> None:
         make_artifact(world.review, f"Text {place}", paths=[f"src/{place}.py"])
         make_plan(world.project, 2, title=f"Plan {place}")
         make_task(make_project(), status=Status.IN_REVIEW)
+        make_finding(task, Cause.NEVER_CLAIMED)
+        make_operation(world.project)
+        make_tombstone(world.project)
+        make_task(world.project, title=f"Archived {place}", archived_at=timezone.now())
 
 
 def _texts(text: str, status: str) -> dict[str, str]:

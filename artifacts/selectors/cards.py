@@ -40,12 +40,15 @@ _CARD_FIELDS = (*ROW_FIELDS, "root__public_id", "root__title", *SESSION_FIELDS)
 
 @dataclass(slots=True)
 class Card:
+    """A task of the board. Pages fill in `finding`: what maintenance found about it, in words."""
+
     task: Task
     lease_is_over: bool
     has_menu: bool
     waits_for: int = 0
     needed_by: int = 0
     artifacts: int = 0
+    finding: str = ""
 
 
 @dataclass(frozen=True, slots=True)

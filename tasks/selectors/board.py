@@ -167,6 +167,7 @@ class Node:
     waits_for: int = 0
     needed_by: int = 0
     artifacts: int = 0
+    finding: str = ""
     opens: bool = False
     closes: int = 0
     folds: int = 0

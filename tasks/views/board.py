@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from artifacts.search.service import tasks_found
 from artifacts.selectors import cards
+from maintenance.selectors.open_findings import marks
 from orchestrator_site.kernel.identity import scopes_of
 from orchestrator_site.web.pages import number_in, page, text_in
 from tasks.choices import Status
@@ -45,6 +46,9 @@ def board(request: HttpRequest, slug: str) -> HttpResponse:
         matches=tasks_found(found, filters.q, limit=cards.MATCHES),
         opened=opened if opened in Status.values else "",
     )
+    shown_cards = {card.task.pk: card for column in made.columns for card in column.cards}
+    for key, words in marks(shown_cards).items():
+        shown_cards[key].finding = words
     facts |= {
         "board": made,
         "columns": [(column, _table(found, filters, column)) for column in made.columns],

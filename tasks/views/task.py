@@ -11,6 +11,7 @@ from django.utils import timezone
 from artifacts.reports.brief import brief_of
 from artifacts.selectors.artifacts import artifacts_of, count_by_task
 from artifacts.selectors.conversation import activity, conversation
+from maintenance.selectors.open_findings import marks
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import page, page_number
 from tasks.choices import Verb
@@ -70,10 +71,11 @@ def _plan(top: Task) -> dict[str, Any]:
     tree = board.tree(top)
     below = [node.task for node in tree.nodes]
     (waits_for, needed_by), artifacts = count_waits(below), count_by_task(task.pk for task in below)
+    findings = marks(task.pk for task in below)
     for node in tree.nodes:
         key = node.task.pk
         node.waits_for, node.needed_by = waits_for.get(key, 0), needed_by.get(key, 0)
-        node.artifacts = artifacts.get(key, 0)
+        node.artifacts, node.finding = artifacts.get(key, 0), findings.get(key, "")
     counts = board.progress(top, tree)
     return {
         "tree": tree,

@@ -150,7 +150,9 @@ def test_it_takes_as_many_queries_however_many_versions_there_are(
     client: Client, task: Task, django_assert_num_queries: DjangoAssertNumQueries, versions: int
 ) -> None:
     artifact = make_artifact(task, *(f"text {number}" for number in range(versions)), paths=["a", "b"])
-    with django_assert_num_queries(11):  # session, user, reviews, artifact, paths, version, versions, four of the tree
+    with django_assert_num_queries(
+        12
+    ):  # session, user, reviews, findings, artifact, paths, version, versions, four of the tree
         client.get(f"/artifacts/{artifact.public_id}/")
 
 

@@ -199,7 +199,7 @@ def test_it_takes_as_many_queries_however_much_lies_beside_and_however_long_it_i
         make_artifact(task, "x", paths=[f"src/{number}.py"])
         make_artifact(task, "x", paths=[f"src/{number}/x.py"])
     client.force_login(make_user("bob"))
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         client.get(f"/artifacts/{artifact.public_id}/?find=x&line=3")
     with django_assert_num_queries(5):
         client.get(f"/artifacts/{artifact.public_id}/part/?part=2")

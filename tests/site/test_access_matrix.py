@@ -56,6 +56,7 @@ def addresses(world: World, artifact: Artifact) -> Iterator[Address]:
         "artifact_id": artifact.public_id, "needed_id": task, "name": "tester", "verb": "cancel", "path": "src",
         "upload_id": "upload_00000000", "token_id": "token_00000000", "token": "never-made", "code": "invalid",
         "number": "1",
+        "operation_id": world.operation.public_id, "finding_id": str(world.finding.pk),
         "id": "1", "object_id": "1", "content_type_id": "1", "app_label": "tasks", "url": "nothing",
     }  # fmt: skip
 

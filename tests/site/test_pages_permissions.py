@@ -27,16 +27,22 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
             "projects", "project-list", "project", "board", "tasks", "task", "act", "graph", "timeline", "synthesis",
             "synthesis-markdown", "reviews", "review", "sessions", "session", "specialists", "specialist", "search",
             "files", "folder", "files-zip", "task-zip", "artifact", "artifact-raw", "artifact-diff", "artifact-part",
-            "tokens",
+            "tokens", "maintenance", "operation", "archive",
         ),
         EVERYBODY,
     ),
     **dict.fromkeys(("act-verb", "task-edit", "task-complete"), WORKERS),
     **dict.fromkeys(
-        ("project-settings", "specialist-edit", "specialist-new", "specialist-reset", "session-end", "sample-remove"),
+        (
+            "project-settings", "maintenance-settings", "specialist-edit", "specialist-new", "specialist-reset",
+            "session-end", "sample-remove",
+        ),
         OWNERS,
     ),
 }  # fmt: skip
+
+POSTED = {"maintenance-run", "finding-snooze", "operation-undo", "schedule-run"}
+"""What the buttons of the maintenance page post to: tests/maintenance has them."""
 
 VERBS: dict[Verb, tuple[str, tuple[str, ...]]] = {
     Verb.APPROVE: (Status.IN_REVIEW, WORKERS),
@@ -93,7 +99,7 @@ def test_an_action_is_offered_and_done_only_for_those_allowed(client: Client, ve
 
 
 def test_the_table_leaves_no_page_out() -> None:
-    elsewhere = {"theme", "sample", "artifact-image", "token-revoke"}
+    elsewhere = {"theme", "sample", "artifact-image", "token-revoke", *POSTED}
     assert named_pages() - set(SEEN_BY) - elsewhere == set()
 
 

@@ -371,7 +371,7 @@ def test_a_graph_takes_as_many_queries_whatever_its_size(
         make_dependency(*leaves)
         make_dependency(leaves[1], outside)
     # session, user, what waits for review, task; then groups, counts, leaves, dependencies, what stands outside
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         client.get(f"/tasks/{plan.public_id}/graph/")
 
 
@@ -384,5 +384,5 @@ def test_a_neighbourhood_takes_as_many_queries_whatever_is_there(
     for number, other in enumerate(others):
         make_dependency(*((task, other) if number % 2 else (other, task)))
     # session, user, reviews, task; then what is needed, its tasks, what needs it, groups, and their tasks; lines
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         client.get(f"/tasks/{task.public_id}/graph/?depth=2")

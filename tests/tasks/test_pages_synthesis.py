@@ -180,5 +180,5 @@ def test_a_synthesis_takes_as_many_queries_whatever_its_size(
     for task in plan.children.all():
         make_artifact(task, paths=["a.md"])
     # session, user, reviews, task; then the order (2), the parts, what they delivered, counts, what is missing
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         client.get(f"/tasks/{plan.public_id}/synthesis/")

@@ -149,5 +149,5 @@ def test_it_takes_as_many_queries_for_fifty_tasks_as_for_three(
     make_plan(make_project("ledger"), size)
     signed_in(client)
     # session, user, project, specialists, plans, total, rows, what awaits a person
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         client.get("/projects/ledger/tasks/")

@@ -281,5 +281,5 @@ def test_a_timeline_takes_as_many_queries_whatever_its_size(
         _happened(task, Verb.CLAIM, number, make_session(project))
         _happened(task, Verb.RELEASE, number + 2)
     # session, user, what waits for review, task; then the tasks that were begun, and their events
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         client.get(f"/tasks/{plan.public_id}/timeline/?by={by}")
