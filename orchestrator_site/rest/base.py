@@ -119,11 +119,12 @@ class Api(GenericViewSet[Any]):
             self._given = dict(body.validated_data)
         return self._given
 
-    def one(self, rows: QuerySet[Row], noun: str, value: str, *, field: str = "public_id") -> Row:
-        """Return the row that a URL names. Raises NotFound."""
+    def one(self, rows: QuerySet[Row], noun: str, value: str, *, field: str = "public_id", listed_at: str = "") -> Row:
+        """Return the row that a URL names. Raises NotFound, which says where such rows are listed."""
         if found := rows.filter(**{field: value}).first():
             return found
-        raise NotFound(f"No {noun} {value[:ECHO_LIMIT]!r}.", next=f"GET /api/v1/{noun}s lists them.")
+        listed_at = listed_at or f"/api/v1/{noun}s"
+        raise NotFound(f"No {noun} {value[:ECHO_LIMIT]!r}.", next=f"GET {listed_at} lists them.")
 
     def shape(self, thing: Any) -> Any:
         return self.get_serializer(thing).data
