@@ -9,9 +9,11 @@ from django.utils import timezone
 
 from artifacts.services.sweep import remove_orphans
 from maintenance.registry import MINUTE, job
-from maintenance.services import prune
+from maintenance.services import operations, prune
+from maintenance.services.coordinate import perform_queued
 from maintenance.services.optimise import optimise
 from maintenance.services.run import AlreadyRunning, run
+from maintenance.services.scan import scan_all
 from orchestrator_site.kernel.errors import OrchestratorError
 from tasks.services import idempotency, leases
 
@@ -57,3 +59,20 @@ def sweep_content() -> str:
 def optimise_database() -> str:
     """Refresh the statistics of the database, merge the search index, and give back free pages and the log."""
     return str(optimise())
+
+
+def run_operation(public_id: str) -> str:
+    """Do an operation of the coordinator that was queued."""
+    return operations.run(public_id=public_id, perform=perform_queued)
+
+
+@job("requeue_operations", every=MINUTE)
+def requeue_operations() -> str:
+    """Queue operations again whose worker went away; after three deaths of one it is recorded as failed."""
+    return f"Queued {operations.requeue_lost()} operations again."
+
+
+@job("scan_projects", every=timedelta(hours=1), timeout=timedelta(minutes=4))
+def scan_projects() -> str:
+    """Look for stale work and wrong structure in every project; it only reports."""
+    return scan_all()

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
+from maintenance.choices import Cause, Severity
+from maintenance.found import Found
 from maintenance.models import Tombstone
+from maintenance.selectors.scope import Scope
 from tasks.choices import Verb
 from tasks.models import Event, Project, Task, TaskQuerySet
 from tasks.selectors.rows import ROW_FIELDS, Rows, page_of
@@ -28,6 +31,19 @@ class Archived:
 
 def tops(project: Project) -> TaskQuerySet:
     return Task.objects.filter(IS_TOP, project=project, archived_at__isnull=False)
+
+
+def to_restore(scope: Scope) -> list[Found]:
+    """Return what can be restored in a scope, the last archived first."""
+    rows = scope.tasks().filter(IS_TOP, archived_at__isnull=False).order_by("-archived_at", "pk")
+    return [
+        Found(
+            Cause.ARCHIVABLE, Severity.INFO, task.public_id, task.archived_at, task.title, task.pk,
+            {"archived_at": task.archived_at.isoformat(timespec="seconds")}, proposal="restore",
+        )
+        for task in rows.only("public_id", "title", "archived_at")
+        if task.archived_at is not None
+    ]  # fmt: skip
 
 
 def listed(project: Project, *, q: str, matches: Sequence[int], page: int) -> Rows[Archived]:

@@ -1,5 +1,5 @@
-"""MCP resources and prompts of maintenance."""
+"""MCP tools, resources and prompts of maintenance."""
 
-from maintenance.tools import handover
+from maintenance.tools import coordinator, handover
 
-__all__ = ["handover"]
+__all__ = ["coordinator", "handover"]

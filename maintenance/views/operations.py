@@ -92,7 +92,7 @@ def _asked(request: HttpRequest) -> Request:
     return Request(
         action=BY_PROPOSAL[proposal] if proposal in BY_PROPOSAL else _word(Action, request, "action"),
         scope=ScopeWord.FULL_PROJECT,
-        level=_word(Level, request, "level", Level.BASIC),
+        level=Level.COMPREHENSIVE if proposal == "repair" else _word(Level, request, "level", Level.BASIC),
         task_ids=tuple(sent.get("task_ids", "").split()),
         apply=bool(token),
         plan_token=token,
