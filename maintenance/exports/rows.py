@@ -1,0 +1,132 @@
+"""The rows of a plan as plain data, and back: every column of every table that belongs to its tasks.
+
+A reference within the plan is the key that the row had; one to anything else is a public id or a sha256.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import Aggregate, Count, Field, ForeignKey, Max, Model, Q, QuerySet
+
+from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content, ReviewComment, Upload, UploadState
+from orchestrator_site.kernel.errors import invalid
+from tasks.models import Dependency, Event, Note, Project, Session, Task
+
+FORMAT = 1
+"""Of `plan.json`; a newer one is refused."""
+Row = dict[str, Any]
+
+TABLES: dict[str, type[Model]] = {
+    "tasks": Task,
+    "dependencies": Dependency,
+    "notes": Note,
+    "events": Event,
+    "artifacts": Artifact,
+    "paths": ArtifactPath,
+    "versions": ArtifactVersion,
+    "uploads": Upload,
+    "comments": ReviewComment,
+}
+"""In the order in which they are inserted."""
+_OF_TASK = {
+    "tasks": "", "dependencies": "task__", "notes": "task__", "events": "task__", "artifacts": "task__",
+    "paths": "artifact__task__", "versions": "artifact__task__", "uploads": "task__", "comments": "task__",
+}  # fmt: skip
+_OUTSIDE: dict[type[Model], str] = {Session: "public_id", Content: "sha256"}
+
+
+def rows_of(plan: Task, name: str) -> QuerySet[Any]:
+    """Return the rows of a plan in one of the tables, the oldest first."""
+    to_task = _OF_TASK[name]
+    rows: QuerySet[Any] = TABLES[name]._default_manager.filter(
+        Q(**{f"{to_task}pk": plan.pk}) | Q(**{f"{to_task}root": plan.pk})
+    )
+    return rows.exclude(state=UploadState.OPEN).order_by("pk") if name == "uploads" else rows.order_by("pk")
+
+
+def fingerprint(plan: Task) -> list[Any]:
+    """Return what differs as soon as a row of the plan is added, removed, archived or restored, or moves."""
+    seen: list[Any] = []
+    for name in TABLES:
+        more: list[Aggregate] = (
+            [Max(column) for column in ("updated_at", "active_at", "archived_at")] if name == "tasks" else []
+        )
+        more += [Count("sent_at")] if name == "comments" else []
+        seen.append(rows_of(plan, name).order_by().aggregate(Count("pk"), Max("pk"), *more))
+    return seen
+
+
+def described(plan: Task) -> bytes:
+    """Return `plan.json`: the same bytes for the same rows."""
+    data: Row = {"format": FORMAT, "project": plan.project.slug, "plan": plan.public_id}
+    for name, model in TABLES.items():
+        outside = {field.attname: _outside(plan, name, field) for field in references_of(model)}
+        data[name] = [_plain(row, model, outside) for row in rows_of(plan, name).iterator(chunk_size=2000)]
+    data["contents"] = [{"sha256": content.sha256, "size_bytes": content.size_bytes} for content in contents_of(plan)]
+    return json.dumps(data, default=datetime.isoformat, ensure_ascii=False, indent=0, sort_keys=True).encode()
+
+
+def contents_of(plan: Task) -> QuerySet[Content]:
+    keys = rows_of(plan, "versions").order_by().values("content")
+    return Content.objects.filter(pk__in=keys).order_by("sha256")
+
+
+def columns_of(model: type[Model]) -> list[Field[Any, Any]]:
+    """Return the columns that are stored as they are: neither references nor what the database computes."""
+    return [f for f in model._meta.local_concrete_fields if not isinstance(f, ForeignKey) and not f.generated]
+
+
+def references_of(model: type[Model]) -> list[Any]:
+    columns = model._meta.local_concrete_fields
+    return [field for field in columns if isinstance(field, ForeignKey) and field.related_model is not Project]
+
+
+def _outside(plan: Task, name: str, field: Any) -> dict[int, Any]:
+    """Return the names of what a column refers to outside of the plan's own tables."""
+    rows = rows_of(plan, name).order_by().exclude(**{field.attname: None})
+    if column := _OUTSIDE.get(field.related_model):
+        return dict(rows.values_list(field.attname, f"{field.name}__{column}"))
+    if field.related_model is not Task or name != "dependencies":  # all others are about the plan's own
+        return {}
+    to = field.name
+    elsewhere = rows.exclude(Q(**{to: plan.pk}) | Q(**{f"{to}__root": plan.pk}))
+    named = elsewhere.values_list(field.attname, f"{to}__public_id", f"{to}__root__public_id")
+    return {key: {"task": public_id, "plan": root or public_id} for key, public_id, root in named}
+
+
+def _plain(row: Any, model: type[Model], outside: dict[str, dict[int, Any]]) -> Row:
+    plain: Row = {field.attname: getattr(row, field.attname) for field in columns_of(model)}
+    for field in references_of(model):
+        key = getattr(row, field.attname)
+        plain[field.name] = outside[field.attname].get(key, key)
+    return plain
+
+
+def _value(field: Field[Any, Any], value: Any, row: Model) -> Any:
+    if value is None and not field.null:
+        raise ValueError
+    made = field.to_python(value)
+    if value not in field.empty_values and not field.primary_key:
+        field.clean(made, row)
+    return made
+
+
+def built(name: str, row: Row, number: int) -> Any:
+    """Make an unsaved row of what an export says, without its references. Raises Invalid, naming the place."""
+    model, at = TABLES[name], f"{name}[{number}]"
+    wanted = {field.attname for field in columns_of(model)} | {field.name for field in references_of(model)}
+    if not isinstance(row, dict) or set(row) != wanted:
+        raise invalid([{"at": at, "problem": "has not the columns of this format"}])
+    made = model()
+    try:
+        for field in columns_of(model):
+            setattr(made, field.attname, _value(field, row[field.attname], made))
+    except (ValidationError, TypeError, ValueError) as error:
+        raise invalid([{"at": f"{at}.{field.attname}", "problem": "is not a value of this column"}]) from error
+    if not isinstance(made.pk, int) or made.pk < 1:
+        raise invalid([{"at": f"{at}.id", "problem": "must be a positive number"}])
+    return made
