@@ -36,6 +36,10 @@ _OF_TASK = {
     "tasks": "", "dependencies": "task__", "notes": "task__", "events": "task__", "artifacts": "task__",
     "paths": "artifact__task__", "versions": "artifact__task__", "uploads": "task__", "comments": "task__",
 }  # fmt: skip
+_CHANGES: dict[str, list[Aggregate]] = {
+    "tasks": [Max("updated_at"), Max("active_at"), Max("archived_at")],
+    "comments": [Count("sent_at")],
+}
 _OUTSIDE: dict[type[Model], str] = {Session: "public_id", Content: "sha256"}
 
 
@@ -52,11 +56,7 @@ def fingerprint(plan: Task) -> list[Any]:
     """Return what differs as soon as a row of the plan is added, removed, archived or restored, or moves."""
     seen: list[Any] = []
     for name in TABLES:
-        more: list[Aggregate] = (
-            [Max(column) for column in ("updated_at", "active_at", "archived_at")] if name == "tasks" else []
-        )
-        more += [Count("sent_at")] if name == "comments" else []
-        seen.append(rows_of(plan, name).order_by().aggregate(Count("pk"), Max("pk"), *more))
+        seen.append(rows_of(plan, name).order_by().aggregate(Count("pk"), Max("pk"), *_CHANGES.get(name, ())))
     return seen
 
 

@@ -277,14 +277,22 @@ def _in_plan(change: Callable[[dict[str, Any]], None]) -> Change:
     return do
 
 
+def _with(name: str, data: bytes) -> Change:
+    def do(members: dict[str, bytes]) -> None:
+        members[name] = data
+        _resign(members)
+
+    return do
+
+
 HOSTILE: dict[str, Change] = {
     "a newer format": lambda all_: _json(all_, "manifest.json", lambda manifest: manifest.update(format=2)),
     "a newer plan": _in_plan(lambda data: data.update(format=2)),
-    "no manifest": lambda all_: all_.pop("manifest.json") and None,
-    "no plan": lambda all_: all_.pop("plan.json") and None,
+    "no manifest": lambda all_: all_.__delitem__("manifest.json"),
+    "no plan": lambda all_: all_.__delitem__("plan.json"),
     "a name outside": lambda all_: all_.update({"../evil": b"x"}),
     "bytes changed": lambda all_: all_.update({"plan.json": all_["plan.json"].replace(b"Lighthouse", b"Lightmouse")}),
-    "another artifact": lambda all_: (all_.update({f"artifacts/{'0' * 64}": b"x"}), _resign(all_)) and None,
+    "another artifact": _with(f"artifacts/{'0' * 64}", b"x"),
     "an id twice": _in_plan(lambda data: data["tasks"].append({**data["tasks"][1], "id": 10**6})),
     "a key twice": _in_plan(lambda data: data["notes"].append(data["notes"][0])),
     "two roots": _in_plan(lambda data: data["tasks"][1].update(parent=None, root=None, depth=0)),
@@ -296,7 +304,7 @@ HOSTILE: dict[str, Change] = {
     "a time that is none": _in_plan(lambda data: data["tasks"][1].update(created_at="yesterday")),
     "a path outside": _in_plan(lambda data: data["paths"][0].update(path="../../etc/passwd")),
     "an id that is none": _in_plan(lambda data: data["tasks"][1].update(public_id="<script>")),
-    "a list": lambda all_: (all_.update({"plan.json": b"[]"}), _resign(all_)) and None,
+    "a list": _with("plan.json", b"[]"),
 }
 
 

@@ -20,9 +20,7 @@ class Command(PlainCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "file", type=Path, help="the zip, as its tombstone names it below ORCHESTRATOR_HOME/exports"
-        )
+        parser.add_argument("file", type=Path, help="the zip, below ORCHESTRATOR_HOME/exports")
         parser.add_argument("--project", required=True, metavar="SLUG", help="the project that gets it")
 
     def handle(self, *args: Any, file: Path, project: str, **options: Any) -> None:
@@ -34,6 +32,4 @@ class Command(PlainCommand):
             plan = import_plan(project=found, export=file, actor=Actor.system("import_plan"))
         except OrchestratorError as error:
             raise CommandError(f"{error.message} {error.next}".strip()) from error
-        self.stdout.write(
-            f"Imported {plan.public_id}: {plan.title}. It is archived; restore it to see it on the board."
-        )
+        self.stdout.write(f"Imported {plan.public_id}: {plan.title}. It is archived until you restore it.")
