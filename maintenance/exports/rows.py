@@ -32,10 +32,7 @@ TABLES: dict[str, type[Model]] = {
     "comments": ReviewComment,
 }
 """In the order in which they are inserted."""
-_OF_TASK = {
-    "tasks": "", "dependencies": "task__", "notes": "task__", "events": "task__", "artifacts": "task__",
-    "paths": "artifact__task__", "versions": "artifact__task__", "uploads": "task__", "comments": "task__",
-}  # fmt: skip
+_OF_TASK = {name: "artifact__task" if name in ("paths", "versions") else "task" for name in TABLES}
 _CHANGES: dict[str, list[Aggregate]] = {
     "tasks": [Max("updated_at"), Max("active_at"), Max("archived_at")],
     "comments": [Count("sent_at")],
@@ -45,10 +42,11 @@ _OUTSIDE: dict[type[Model], str] = {Session: "public_id", Content: "sha256"}
 
 def rows_of(plan: Task, name: str) -> QuerySet[Any]:
     """Return the rows of a plan in one of the tables, the oldest first."""
-    to_task = _OF_TASK[name]
-    rows: QuerySet[Any] = TABLES[name]._default_manager.filter(
-        Q(**{f"{to_task}pk": plan.pk}) | Q(**{f"{to_task}root": plan.pk})
-    )
+    tree = Task.objects.filter(Q(pk=plan.pk) | Q(root=plan.pk)).order_by()
+    if name == "tasks":
+        return tree.order_by("pk")
+    # As a subquery: joined to the tasks, SQLite would read the whole table.
+    rows: QuerySet[Any] = TABLES[name]._default_manager.filter(**{f"{_OF_TASK[name]}__in": tree.values("pk")})
     return rows.exclude(state=UploadState.OPEN).order_by("pk") if name == "uploads" else rows.order_by("pk")
 
 

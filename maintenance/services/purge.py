@@ -111,7 +111,10 @@ def rows_needing(plan: Task) -> Any:
 
 
 def _delete_rows(plan: Task) -> None:
-    """Delete what belongs to the plan, from the outside in, so that no row is read to be deleted with another."""
+    """Delete what belongs to the plan, from the outside in.
+
+    Nothing is deleted with another: a table that this list and the export lack makes the database refuse.
+    """
     tree = rows_of(plan, "tasks").order_by()
     keys = tree.values("pk")
     Event.objects.filter(task__in=keys, verb__in=KEPT).update(task=None)
@@ -126,9 +129,9 @@ def _delete_rows(plan: Task) -> None:
         Event.objects.filter(task__in=keys),
         Finding.objects.filter(task__in=keys),
         Dependency.objects.filter(task__in=keys),
+        tree,
     ):
-        rows.order_by().delete()
-    tree.delete()
+        rows.order_by()._raw_delete(rows.db)
 
 
 def _tidy(task: Task, export: Export) -> None:
