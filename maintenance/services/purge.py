@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.db import transaction
@@ -20,7 +21,7 @@ from orchestrator_site.kernel.identity import Scope
 from tasks import events
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
-from tasks.models import Dependency, Event, Note, Task
+from tasks.models import Dependency, Event, Note, Project, Task
 from tasks.services import dependencies
 from tasks.services.claim import Guard
 
@@ -51,6 +52,14 @@ def purge(*, task: Task, actor: Actor, confirmed: bool = False, guard: Guard | N
         tombstone = _delete(task, actor, export, seen, guard)
     _tidy(task, export)
     return tombstone
+
+
+def export_of(project: Project, public_id: str) -> Path:
+    """Return the export of a purged plan. Raises Conflict where it was not purged, or was imported again."""
+    tombstone = Tombstone.objects.filter(project=project, public_id=public_id, imported_at=None).first()
+    if tombstone is None:
+        raise Conflict(f"{public_id} was not purged, or was imported again.")
+    return Export(tombstone.export_name, tombstone.export_sha256).path
 
 
 def _delete(task: Task, actor: Actor, export: Export, seen: list[Any], guard: Guard | None) -> Tombstone:

@@ -23,6 +23,7 @@ from maintenance.exports import zipped
 from maintenance.models import Tombstone
 from maintenance.selectors.purgeable import purgeable, purged
 from maintenance.selectors.scope import of_project
+from maintenance.services import purge as service
 from maintenance.services.import_plan import import_plan
 from maintenance.services.purge import purge
 from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, NotFound, OrchestratorError, TooLarge
@@ -94,7 +95,7 @@ def counts_of(plan: Task) -> list[int]:
 
 
 def export_of(tombstone: Tombstone) -> Path:
-    return zipped.folder() / tombstone.export_name
+    return service.export_of(tombstone.project, tombstone.public_id)
 
 
 def test_purge_and_import_leave_every_row_as_it_was(plan: Task, project: Project) -> None:
@@ -151,10 +152,12 @@ def test_an_import_into_another_project_gets_keys_of_its_own(plan: Task, project
 
 
 def test_an_export_is_imported_once(plan: Task, project: Project) -> None:
-    tombstone = purge(task=plan, actor=ADA, confirmed=True)
-    import_plan(project=project, export=export_of(tombstone), actor=ADA)
+    export = export_of(purge(task=plan, actor=ADA, confirmed=True))
+    import_plan(project=project, export=export, actor=ADA)
     with pytest.raises(Conflict, match="exists already"):
-        import_plan(project=make_project("other"), export=export_of(tombstone), actor=ADA)
+        import_plan(project=make_project("other"), export=export, actor=ADA)
+    with pytest.raises(Conflict):
+        service.export_of(project, plan.public_id)
 
 
 @pytest.mark.parametrize("days", [0, 364])
