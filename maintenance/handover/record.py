@@ -30,6 +30,9 @@ _OUTCOMES = {
     Verb.HAND_BACK: "sent back",
     Verb.CANCEL: "cancelled",
     Verb.FAIL: "failed",
+    Verb.RESUME: "resumed",
+    Verb.REOPEN: "reopened",
+    Verb.RETRY: "retried",
 }
 _ATTEMPTS = {Verb.FAIL: "failed", Verb.HAND_BACK: "handed back"}
 

@@ -29,7 +29,7 @@ PLANS, PATHS = 8, 3
 SCOPE_TASKS = 5_000
 SAID = (
     *(Verb.COMPLETE, Verb.FINISH, Verb.DELIVER, Verb.APPROVE, Verb.REQUEST_REVISION, Verb.HAND_BACK, Verb.BLOCK),
-    *(Verb.UNBLOCK, Verb.FAIL, Verb.RETRY, Verb.CANCEL, Verb.REOPEN, Verb.RELEASE),
+    *(Verb.UNBLOCK, Verb.FAIL, Verb.RETRY, Verb.CANCEL, Verb.REOPEN, Verb.RESUME),
 )
 """The events that a handover tells of."""
 _TASK_FIELDS = ("public_id", "title", "status", "specialist", "root_id", "parent_id")
