@@ -55,7 +55,14 @@ NONE = "- none"
 def fitted(parts: Sequence[Part], limit: int) -> str:
     """Return the parts as one text of at most `limit` characters, shared by weight where not all of it fits."""
     shares = _shares(parts, limit - sum(part.fixed for part in parts))
-    return "\n".join(f"## {part.title}\n{_body(part, shares[place])}" for place, part in enumerate(parts))
+    texts = [_text(part, shares[place]) for place, part in enumerate(parts)]
+    left = limit - len("\n".join(texts))  # entries come complete, so their shares are not used up
+    for place in sorted(shares, key=lambda place: -parts[place].weight):
+        more = _text(parts[place], len(texts[place]) + left - parts[place].fixed)
+        if len(more) > len(texts[place]):
+            left -= len(more) - len(texts[place])
+            texts[place] = more
+    return "\n".join(texts)
 
 
 def _shares(parts: Sequence[Part], left: int) -> dict[int, int]:
@@ -72,6 +79,10 @@ def _shares(parts: Sequence[Part], left: int) -> dict[int, int]:
         left -= sum(content.values())
         hungry = {place: part for place, part in hungry.items() if place not in content}
     return shares
+
+
+def _text(part: Part, share: int) -> str:
+    return f"## {part.title}\n{_body(part, share)}"
 
 
 def _body(part: Part, share: int) -> str:
