@@ -15,7 +15,7 @@ from maintenance.choices import Action, Level, ScopeWord, State
 from maintenance.models import Operation
 from maintenance.selectors.runs import is_running
 from maintenance.services import operations
-from maintenance.services.coordinate import Request, coordinate
+from maintenance.services.coordinate import Answer, Request, coordinate
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.rest.fields import Body, Boolean, Choice, Integer, String, StringList
 from orchestrator_site.rest.filters import ChoicesFilter, Filters
@@ -25,6 +25,8 @@ from tasks.models import Project
 from tasks.selectors.find import task_by_id
 
 TASKS_LIMIT = 1_000
+SHOWN = 50
+"""How many findings, proposals and changes an answer lists; the report of the operation has more."""
 CHARS = (2_000, 100_000)
 
 
@@ -87,13 +89,16 @@ class OperationViews(ProjectApi):
             made = answer.operation
             address = reverse("api-operation-detail", args=[project, made.public_id]) if made else ""
             status = 202 if made and is_running(made) else 200
-            return Reply(self.shape(answer), status, {"Location": address} if address else {})
+            return Reply(self.shape(_shown(answer)), status, {"Location": address} if address else {})
 
         return self.once(produce, project=found, actor=actor)
 
     @action(detail=True, methods=["post"])
     def undo(self, request: HttpRequest, project: str, operation_id: str) -> Response:
-        """Undo what an operation changed, as far as nothing else has happened since."""
+        """Undo what an operation changed, and answer the operation that did so.
+
+        A change that cannot be undone any more has a `conflict` instead.
+        """
         found = self._operation(project, operation_id)
         actor = self.actor(found.project)
         return self.once(
@@ -119,3 +124,11 @@ class OperationViews(ProjectApi):
             task_ids=tuple(given.get("task_ids", ())),
             **{name: given[name] for name in names if name in given},
         )
+
+
+def _shown(answer: Answer) -> dict[str, Any]:
+    lists = {"findings": answer.findings, "proposals": answer.proposals, "changes": answer.changes}
+    firsts = {name: rows[:SHOWN] for name, rows in lists.items()}  # type: ignore[index]
+    names = ("operation", "counts", "plan_token", "handover", "documents", "notes", "text")
+    totals = {f"{name}_total": len(rows) for name, rows in lists.items()}  # type: ignore[arg-type]
+    return {name: getattr(answer, name) for name in names} | firsts | totals

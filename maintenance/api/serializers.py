@@ -68,16 +68,24 @@ class ReportedFinding(serializers.Serializer[Any]):
 
 
 class CoordinatorAnswer(serializers.Serializer[Any]):
-    """What a run found or did; `plan_token` applies exactly what was proposed. `operation` is followed by its id."""
+    """What a run found (`counts` by cause), would do (`proposals`) or did; of each the first few, and the totals.
+
+    `plan_token` applies exactly what was proposed. `operation` is null where nothing was changed.
+    """
 
     operation = OperationRow(allow_null=True)
-    counts = serializers.DictField()
+    counts = serializers.DictField(child=serializers.IntegerField())
     findings = ReportedFinding(many=True)
-    plan_token = serializers.CharField()
+    findings_total = serializers.IntegerField()
+    proposals = ReportedFinding(many=True)
+    proposals_total = serializers.IntegerField()
     changes = serializers.ListField(child=serializers.DictField())
-    text = serializers.CharField()
-    next = serializers.CharField()
+    changes_total = serializers.IntegerField()
+    plan_token = serializers.CharField()
+    handover = serializers.IntegerField(source="handover.number", default=None, allow_null=True)
+    documents = serializers.DictField()
     notes = serializers.ListField(child=serializers.CharField())
+    text = serializers.CharField()
 
 
 class FindingShape(serializers.ModelSerializer[Finding]):

@@ -8,11 +8,13 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from maintenance.choices import Action, Cause, State
-from maintenance.models import Finding, FindingQuerySet, Operation
+from maintenance.choices import Action, Cause, Outcome, State
+from maintenance.models import Finding, FindingQuerySet, JobRun, Operation
 from tasks.models import Project
 from tasks.selectors.rows import Rows, page_of
 
+SCAN_JOB = "scan_projects"
+"""The job that scans every project, which checks the structure too."""
 STATES = ("open", "snoozed", "resolved")
 PER_PAGE = 20
 COUNTED = 1_000
@@ -24,10 +26,11 @@ STRUCTURE = frozenset(_CAUSES[_CAUSES.index(Cause.PARENT_LOOP) :])
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How many open problems the structure has; `checked` is the newest validation, where there is one."""
+    """How many open problems the structure has, when it was last checked, and how many tasks were, if known."""
 
     problems: int
-    checked: Operation | None
+    checked_at: datetime | None
+    tasks: int | None
 
 
 def in_state(findings: FindingQuerySet, state: str, now: datetime) -> FindingQuerySet:
@@ -50,8 +53,13 @@ def count_open(project: Project, state: str = "open") -> int:
 
 def health(project: Project) -> Health:
     problems = Finding.objects.filter(project=project, cause__in=STRUCTURE).open().order_by()[:COUNTED].count()
-    checks = Operation.objects.filter(project=project, state=State.SUCCEEDED).defer("report")
-    return Health(problems, checks.filter(action=Action.VALIDATE_STRUCTURE).order_by("-id").first())
+    checks = Operation.objects.filter(project=project, state=State.SUCCEEDED, action=Action.VALIDATE_STRUCTURE)
+    asked = checks.order_by("-id").values_list("finished_at", "answer").first()
+    scan = JobRun.objects.of(SCAN_JOB).filter(outcome=Outcome.SUCCEEDED).values_list("finished_at", flat=True).first()
+    if asked is None or (scan and asked[0] and scan > asked[0]):
+        return Health(problems, scan, None)
+    counts = asked[1].get("counts")
+    return Health(problems, asked[0], counts.get("tasks") if isinstance(counts, dict) else None)
 
 
 def marks(tasks: Iterable[int]) -> dict[int, str]:

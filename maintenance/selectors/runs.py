@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from maintenance.choices import Action, State
+from maintenance.choices import State
 from maintenance.models import Operation
 from tasks.models import Project
 from tasks.selectors.rows import Rows, page_of
 
 PER_PAGE = 10
-_RUNNING = (State.QUEUED, State.RUNNING)
 
 
 def listed(project: Project, *, page: int) -> Rows[Operation]:
@@ -17,15 +16,4 @@ def listed(project: Project, *, page: int) -> Rows[Operation]:
 
 
 def is_running(operation: Operation) -> bool:
-    return operation.state in _RUNNING
-
-
-def why_no_undo(operation: Operation) -> str:
-    """Return why an operation cannot be undone, as far as its row says; empty where it can be tried."""
-    if operation.undone_at:
-        return "Undone"
-    if is_running(operation):
-        return "Not finished"
-    if not operation.changes:
-        return "Changed nothing"
-    return "Cannot be undone" if operation.action == Action.PURGE else ""
+    return operation.state in (State.QUEUED, State.RUNNING)

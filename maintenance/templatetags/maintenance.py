@@ -12,14 +12,15 @@ from maintenance.choices import Cause, Severity
 from maintenance.found import Found
 from maintenance.models import Finding, Operation
 from maintenance.selectors import open_findings
-from maintenance.selectors.runs import is_running, why_no_undo
+from maintenance.selectors.runs import is_running
+from maintenance.services.operations import can_undo
 from orchestrator_site.kernel.text import shortened
 from tasks.choices import Status, Verb
 from tasks.models import Task
 
 register = template.Library()
 register.filter(is_running)
-register.filter(why_no_undo)
+register.filter("why_no_undo", can_undo)
 register.simple_tag(open_findings.count_open)
 
 _ICONS: dict[str, str] = {

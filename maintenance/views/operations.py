@@ -11,12 +11,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
+from maintenance import schedules
 from maintenance.choices import Action, Level, ScopeWord
 from maintenance.found import Found
 from maintenance.models import Operation
+from maintenance.selectors.open_findings import SCAN_JOB
 from maintenance.selectors.runs import is_running
 from maintenance.services import operations
 from maintenance.services.coordinate import Answer, Request, coordinate
+from maintenance.services.scan_now import is_large, scan_now
 from orchestrator_site.kernel.errors import Conflict, invalid
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import action_view, came_from, form, page, require
@@ -37,10 +40,12 @@ BY_PROPOSAL = {
 
 @form(Scope.WRITE)
 def run(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """Preview with `preview`, do what was previewed with its `plan_token`, or just report."""
+    """Preview with `preview`, or do what was previewed with its `plan_token`."""
     project = find_project(slug)
     if request.method != "POST":
         return redirect("maintenance", slug=slug)
+    if "scan" in request.POST:
+        return _scanned(request, project)
     asked = _asked(request)
     if asked.action == Action.PURGE:
         require(request, Scope.ADMIN)
@@ -52,7 +57,9 @@ def run(request: HttpRequest, slug: str) -> HttpResponseBase:
         if not asked.apply:
             raise
         return _preview(request, project, replace(asked, apply=False, plan_token=""), error)
-    messages.success(request, _said(answer, asked))
+    if answer.operation is not None and is_running(answer.operation):
+        return _followed(request, project, answer)
+    _report(request, "done", answer.changes)
     return came_from(request, reverse("maintenance", args=[slug]))
 
 
@@ -75,9 +82,25 @@ def operation(request: HttpRequest, slug: str, operation_id: str) -> HttpRespons
 @action_view(Scope.WRITE)
 def undo(request: HttpRequest, slug: str, operation_id: str) -> HttpResponseBase:
     found = get_object_or_404(_of(find_project(slug)), public_id=operation_id)
-    operations.undo(operation=found, actor=actor_of(request))
-    messages.success(request, f"Undone: {found.get_action_display().lower()}.")
-    return came_from(request, reverse("maintenance", args=[slug]))
+    made = operations.undo(operation=found, actor=actor_of(request))
+    _report(request, "undone", made.changes)
+    return redirect("operation", slug=slug, operation_id=made.public_id)
+
+
+def _scanned(request: HttpRequest, project: Project) -> HttpResponse:
+    answer = scan_now(project=project, actor=actor_of(request))
+    said = [f"Released {len(answer.changes)} tasks whose lease was over."] if answer.changes else []
+    if is_large(project):
+        schedules.run_soon(SCAN_JOB)
+        said.append("The rest of this large board is checked by the worker.")
+    messages.success(request, " ".join(["Scanned.", *said]))
+    return redirect("maintenance", slug=project.slug)
+
+
+def _report(request: HttpRequest, verb: str, changes: list[dict[str, Any]]) -> None:
+    missed = sum("conflict" in change for change in changes)
+    say = messages.warning if missed else messages.success
+    say(request, f"{len(changes) - missed} {verb}{f', {missed} not: see the run' if missed else ''}.")
 
 
 def _of(project: Project) -> QuerySet[Operation]:
@@ -108,8 +131,10 @@ def _word(words: Any, request: HttpRequest, name: str, default: str = "") -> Any
 
 def _preview(request: HttpRequest, project: Project, asked: Request, error: Conflict | None = None) -> HttpResponse:
     answer = coordinate(project=project, actor=actor_of(request), request=asked)
-    proposed = [found for found in answer.findings if found.proposal]
-    shown = proposed[:SHOWN]
+    if answer.operation is not None:
+        return _followed(request, project, answer)
+    shown = answer.proposals[:SHOWN]
+    left = [found for found in answer.findings if not found.proposal]
     tasks = Task.objects.in_bulk([found.task_pk for found in shown if found.task_pk])
     context = {
         "project": project,
@@ -117,8 +142,10 @@ def _preview(request: HttpRequest, project: Project, asked: Request, error: Conf
         "task_ids": " ".join(asked.task_ids),
         "plan_token": answer.plan_token,
         "rows": [(found, tasks.get(found.task_pk or 0)) for found in shown],
-        "more": len(proposed) - len(shown),
-        "label": _label(asked, proposed),
+        "more": len(answer.proposals) - len(shown),
+        "left": left[:SHOWN],
+        "left_more": len(left) - len(left[:SHOWN]),
+        "label": _label(answer.proposals),
         "notes": answer.notes,
         "next": request.POST.get("next", ""),
         "error": error,
@@ -126,20 +153,19 @@ def _preview(request: HttpRequest, project: Project, asked: Request, error: Conf
     return render(request, "maintenance/preview.html", context, status=error.status if error else 200)
 
 
-def _label(asked: Request, proposed: list[Found]) -> str:
+def _followed(request: HttpRequest, project: Project, answer: Answer) -> HttpResponse:
+    """Show the operation that does this on the worker."""
+    messages.success(request, f"{answer.request.action.label}: queued. The run shows how far it is.")
+    assert answer.operation is not None  # noqa: S101 - asked before
+    return redirect("operation", slug=project.slug, operation_id=answer.operation.public_id)
+
+
+def _label(proposed: list[Found]) -> str:
     """Name what the button does, with how many tasks it concerns."""
     verbs = {found.proposal for found in proposed}
     verb = verbs.pop() if len(verbs) == 1 else "apply"
     noun = ("fix" if verb == "apply" else "task") if len(proposed) == 1 else ("fixes" if verb == "apply" else "tasks")
     return f"{verb.capitalize()} {len(proposed)} {noun}"
-
-
-def _said(answer: Answer, asked: Request) -> str:
-    if answer.operation is not None and is_running(answer.operation):
-        return f"{asked.action.label}: queued. This page shows when it is done."
-    if asked.apply:
-        return f"Done: {len(answer.changes)} changed."
-    return answer.text or f"{asked.action.label}: {len(answer.findings)} findings."
 
 
 def _with_tasks(project: Project, changes: list[dict[str, Any]]) -> list[tuple[dict[str, Any], Task | None]]:

@@ -50,7 +50,7 @@ def test_a_finding_is_previewed_and_then_done(open_page: Open, over: Task, windo
     expect(page.locator("#preview")).to_contain_text("Nothing has changed yet")
     assert Task.objects.get(pk=over.pk).status == Status.ACTIVE
     page.locator("#preview button.primary").click()
-    expect(page.locator("#messages")).to_contain_text("Done")
+    expect(page.locator("#messages")).to_contain_text("1 done")
     assert Task.objects.get(pk=over.pk).status == Status.PENDING
 
 

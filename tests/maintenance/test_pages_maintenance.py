@@ -14,6 +14,8 @@ from django_q.models import OrmQ
 
 from maintenance.choices import Action, Cause, Severity, State
 from maintenance.models import Finding, Operation
+from maintenance.services.coordinate import Answer, Request
+from maintenance.views import operations
 from tasks.choices import Status
 from tasks.models import Event, Project, Task
 from tests.factories import (
@@ -130,7 +132,7 @@ def test_a_reader_is_offered_nothing_to_change(reader: Client, over: Task) -> No
     ],
 )
 def test_a_reader_is_refused_what_changes_something(reader: Client, over: Task, address: str) -> None:
-    assert reader.post(address, {"action": "scan_cleanup"}).status_code == 403
+    assert reader.post(address, {"scan": "1"}).status_code == 403
     assert not Operation.objects.exists() and not OrmQ.objects.exists()
 
 
@@ -172,11 +174,47 @@ def test_an_unknown_action_is_refused(owner: Client) -> None:
     assert owner.post(RUN, {"action": "explode"}).status_code == 400
 
 
-def test_a_scan_from_the_page_is_listed_among_the_runs(owner: Client, over: Task) -> None:
-    assert owner.post(RUN, {"action": "scan_cleanup", "level": "basic"})["Location"] == ADDRESS
-    made = Operation.objects.get()
-    assert (made.action, made.scope) == ("scan_cleanup", "full_project")
-    assert f'id="{made.public_id}"' in html_of(owner.get(ADDRESS))
+def test_a_scan_releases_what_is_over_and_records_all_that_is_found(owner: Client, over: Task) -> None:
+    done = make_task(over.project, parent=make_plan(over.project, 0, status=Status.COMPLETED), is_ready=True)
+    assert owner.post(RUN, {"scan": "1"})["Location"] == ADDRESS
+    over.refresh_from_db()
+    assert over.status == Status.PENDING
+    assert Cause.ORPHANED in Finding.objects.filter(task=done).values_list("cause", flat=True)
+    page = html_of(owner.get(ADDRESS))
+    assert all(f'id="{made.public_id}"' in page for made in Operation.objects.all())
+    assert "1 released" in page and f"{Task.objects.count()} tasks checked" in page
+
+
+def test_checking_the_structure_previews_repairs_and_lists_what_a_person_decides(
+    owner: Client, project: Project
+) -> None:
+    check = {"action": "validate_structure", "level": "comprehensive", "preview": "1"}
+    assert "The structure is sound" in html_of(owner.post(RUN, check))
+    make_task(project, title="Wrong mark", is_ready=False)
+    make_task(project, title="From the future", is_ready=True, created_at=timezone.now() + timedelta(days=9))
+    page = html_of(owner.post(RUN, check))
+    assert "Wrong mark" in page.partition('id="left"')[0] and "From the future" in page.partition('id="left"')[2]
+
+
+def test_the_rest_of_a_large_board_is_scanned_by_the_worker(
+    owner: Client, over: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maintenance.services.scan_now.LARGE", 1)
+    owner.post(RUN, {"scan": "1"})
+    assert OrmQ.objects.count() == 1
+    assert not Operation.objects.filter(action=Action.VALIDATE_STRUCTURE).exists()
+
+
+def test_what_a_large_board_needs_is_followed_on_the_page_of_its_run(
+    owner: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued = make_operation(project, state=State.QUEUED, started_at=None, finished_at=None)
+    answer = Answer(Request(action=Action.ARCHIVE), operation=queued)
+    monkeypatch.setattr(operations, "coordinate", lambda **_: answer)
+    for sent in ({"preview": "1"}, {"plan_token": "x"}):
+        response = owner.post(RUN, {"action": "archive", **sent})
+        assert response["Location"] == f"{ADDRESS}operations/{queued.public_id}/"
+    assert "Queued" in html_of(owner.get(response["Location"]))
 
 
 @pytest.mark.parametrize("days", [1, 7])

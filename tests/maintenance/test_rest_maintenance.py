@@ -8,8 +8,10 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from maintenance.api import operations
 from maintenance.choices import Action, Cause, Severity, State
 from maintenance.models import Operation
+from maintenance.services.coordinate import Answer, Request
 from tasks.choices import Status, Verb
 from tasks.models import Project, Task
 from tests.factories import (
@@ -57,10 +59,9 @@ def ids(answer: dict[str, object], name: str) -> list[str]:
 
 
 def test_a_scan_answers_what_it_found_and_the_operation_to_follow(ada: Rest, over: Task) -> None:
-    make_finding(over, proposal="release")
     response = ada.send("POST", f"{AT}/operations", scan())
     answer = response.json()
-    assert response.status_code == 200 and answer["plan_token"]
+    assert response.status_code == 200 and answer["plan_token"] and answer["counts"] == {"lease_over": 1}
     assert [(row["cause"], row["subject"]) for row in answer["findings"]] == [("lease_over", over.public_id)]
     operation = ada.get(response["Location"])
     assert operation["operation_id"] == answer["operation"]["operation_id"]
@@ -72,7 +73,6 @@ def test_a_scan_answers_what_it_found_and_the_operation_to_follow(ada: Rest, ove
 
 
 def test_what_a_preview_proposed_is_applied_with_its_token(ada: Rest, over: Task) -> None:
-    make_finding(over, proposal="release")
     asked = scan(task_ids=[over.public_id])
     token = ada.post(f"{AT}/operations", asked)["plan_token"]
     over.refresh_from_db()
@@ -86,21 +86,18 @@ def test_what_a_preview_proposed_is_applied_with_its_token(ada: Rest, over: Task
 def test_an_operation_that_the_worker_does_is_accepted(
     ada: Rest, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from maintenance.api import operations
-    from maintenance.services.coordinate import Answer
-
     queued = make_operation(project, state=State.QUEUED, started_at=None, finished_at=None)
-    answer = Answer(counts={}, findings=[], plan_token="", changes=[], operation=queued, text="", next="", notes=[])
+    answer = Answer(Request(action=Action.SCAN_CLEANUP), operation=queued)
     monkeypatch.setattr(operations, "coordinate", lambda **_: answer)
     response = ada.send("POST", f"{AT}/operations", scan())
     assert (response.status_code, response["Location"]) == (202, f"/api/v1{AT}/operations/{queued.public_id}")
 
 
-def test_the_same_key_runs_an_operation_once(ada: Rest, project: Project) -> None:
+def test_the_same_key_runs_an_operation_once(ada: Rest, over: Task) -> None:
     first = ada.send("POST", f"{AT}/operations", scan(), Idempotency_Key="k")
     again = ada.send("POST", f"{AT}/operations", scan(), Idempotency_Key="k")
     assert (again.json(), again["Idempotency-Replayed"]) == (first.json(), "true")
-    assert Operation.objects.count() == 1
+    assert first.json()["changes_total"] == Operation.objects.count() == 1
 
 
 @pytest.mark.parametrize(
@@ -150,8 +147,11 @@ def test_an_operation_is_undone(ada: Rest, project: Project) -> None:
     token = ada.post(f"{AT}/operations", asked)["plan_token"]
     made = ada.post(f"{AT}/operations", {**asked, "apply": True, "plan_token": token})["operation"]["operation_id"]
     assert Task.objects.get(pk=plan.pk).archived_at is not None
-    assert ada.post(f"{AT}/operations/{made}/undo")["undone_at"]
+    undoing = ada.post(f"{AT}/operations/{made}/undo")
+    assert [(change["verb"], change["task_id"]) for change in undoing["changes"]] == [("restore", plan.public_id)]
+    assert ada.get(f"{AT}/operations/{made}")["undone_at"]
     assert Task.objects.get(pk=plan.pk).archived_at is None
+    ada.refused(409, "POST", f"{AT}/operations/{made}/undo")
 
 
 def test_findings_are_open_and_awake_by_default(ada: Rest, over: Task) -> None:
@@ -244,4 +244,5 @@ def test_a_token_of_another_project_finds_nothing(project: Project, over: Task) 
 def test_an_assistant_asks_about_its_own_session(ada: Rest, over: Task) -> None:
     session = make_session(make_project("other"))
     ada.refused(404, "POST", f"{AT}/operations", {"action": "scan_cleanup", "session_id": session.public_id})
-    assert ada.post(f"{AT}/operations", {"action": "scan_cleanup"})["operation"]["scope"] == "current_session"
+    answer = ada.post(f"{AT}/operations", {"action": "scan_cleanup"})
+    assert (answer["operation"], answer["changes_total"]) == (None, 0)
