@@ -101,3 +101,18 @@ def test_purged_plans_are_listed_with_their_export(reader: Client, project: Proj
     assert listed(reader, "?show=purged") == [row.public_id]
     assert listed(reader, "?show=purged&q=history") == [row.public_id]
     assert listed(reader, "?show=purged&q=newsletter") == []
+
+
+@pytest.mark.parametrize(("is_owner", "offered"), [(False, False), (True, True)])
+def test_only_owners_are_offered_to_purge(client: Client, plan: Task, is_owner: bool, offered: bool) -> None:
+    person = signed_in(client, is_staff=True, is_superuser=is_owner)
+    assert ('name="action" value="purge"' in html_of(person.get(ADDRESS))) == offered
+
+
+def test_a_purge_is_previewed_and_deletes_nothing_yet(client: Client, plan: Task) -> None:
+    owner = signed_in(client, is_staff=True, is_superuser=True)
+    assert "Nothing to do" in html_of(owner.post(RUN, {"action": "purge", "preview": "1"}))
+    Task.objects.update(archived_at=timezone.now() - timedelta(days=900))
+    shown = html_of(owner.post(RUN, {"action": "purge", "preview": "1"}))
+    assert plan.title in shown and "deleted" in shown
+    assert Task.objects.filter(pk=plan.pk).exists()
