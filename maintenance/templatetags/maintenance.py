@@ -63,6 +63,11 @@ def cause_icon(cause: str) -> str:
 
 
 @register.filter
+def cause_label(cause: str) -> str:
+    return Cause(cause).label if cause in Cause.values else cause
+
+
+@register.filter
 def severity_class(severity: int) -> str:
     """Return the state whose color shows a severity; its word is in the tooltip."""
     return _SHADES[severity]

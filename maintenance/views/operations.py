@@ -23,6 +23,7 @@ from maintenance.services.scan_now import is_large, scan_now
 from orchestrator_site.kernel.errors import Conflict, invalid
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import action_view, came_from, form, page, require
+from orchestrator_site.web.templatetags.formats import count_of
 from tasks.identity.page import actor_of, find_project
 from tasks.models import Project, Task
 
@@ -67,6 +68,8 @@ def run(request: HttpRequest, slug: str) -> HttpResponseBase:
 def operation(request: HttpRequest, slug: str, operation_id: str) -> HttpResponse:
     project = find_project(slug)
     found = get_object_or_404(_of(project), public_id=operation_id)
+    report: dict[str, Any] = found.report
+    said: dict[str, Any] = found.request
     shown = found.changes[:SHOWN]
     context = {
         "project": project,
@@ -74,6 +77,8 @@ def operation(request: HttpRequest, slug: str, operation_id: str) -> HttpRespons
         "changes": _with_tasks(project, shown),
         "more": len(found.changes) - len(shown),
         "counts": found.answer.get("counts", {}),
+        "found": report.get("findings", [])[:SHOWN],
+        "task_ids": " ".join(said.get("task_ids", [])),
         "may_act": Scope.WRITE in scopes_of(request.user),
     }
     return render(request, "maintenance/operation.html", context)
@@ -89,7 +94,8 @@ def undo(request: HttpRequest, slug: str, operation_id: str) -> HttpResponseBase
 
 def _scanned(request: HttpRequest, project: Project) -> HttpResponse:
     answer = scan_now(project=project, actor=actor_of(request))
-    said = [f"Released {len(answer.changes)} tasks whose lease was over."] if answer.changes else []
+    released = count_of(len(answer.changes), "task")
+    said = [f"Released {released} whose lease was over."] if answer.changes else []
     if is_large(project):
         schedules.run_soon(SCAN_JOB)
         said.append("The rest of this large board is checked by the worker.")

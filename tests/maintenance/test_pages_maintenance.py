@@ -273,6 +273,26 @@ def test_an_operation_lists_what_it_changed(reader: Client, over: Task) -> None:
     assert reader.get(f"/projects/{make_project().slug}/maintenance/operations/{made.public_id}/").status_code == 404
 
 
+def test_what_the_worker_previewed_is_applied_from_its_run(owner: Client, over: Task) -> None:
+    fields = fields_of(preview(owner, over), RUN)
+    found = {
+        "cause": "lease_over",
+        "subject": over.public_id,
+        "title": over.title,
+        "proposal": "release",
+        "advice": None,
+    }
+    made = make_operation(
+        over.project, request={"apply": False, "task_ids": [over.public_id]}, report={"findings": [found], "total": 1},
+        answer={"plan_token": fields["plan_token"], "proposals_total": 1},
+    )  # fmt: skip
+    page = html_of(owner.get(f"{ADDRESS}operations/{made.public_id}/"))
+    assert over.title in page and Cause.LEASE_OVER.label in page
+    owner.post(RUN, fields_of(page, RUN))
+    over.refresh_from_db()
+    assert over.status == Status.PENDING
+
+
 def test_storage_counts_all_versions(reader: Client, over: Task) -> None:
     make_artifact(over, "12345", "1234567890")
     page = html_of(reader.get(ADDRESS))
