@@ -17,7 +17,7 @@ from artifacts import storage
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion
 from artifacts.search.index import index_tasks
 from maintenance.choices import Action, Cause, Level, ScopeWord, Severity, State
-from maintenance.models import Finding, Operation, Tombstone
+from maintenance.models import Finding, Handover, Operation, Tombstone
 from tasks.choices import Status, Verb
 from tasks.models import Dependency, Event, Project, Session, Task
 
@@ -170,6 +170,12 @@ def make_operation(project: Project, action: str = Action.SCAN_CLEANUP, **fields
     defaults = {"scope": ScopeWord.FULL_PROJECT, "level": Level.BASIC, "state": State.SUCCEEDED, "finished_at": now}
     who = {"public_id": f"operation_{next(_serial):08x}", "actor_kind": "person", "actor_name": "ada"}
     return Operation.objects.create(project=project, action=action, **{**defaults, **who, "started_at": now, **fields})
+
+
+def make_handover(project: Project, text: str = "# Handover", **fields: Any) -> Handover:
+    number = Handover.objects.filter(project=project).count() + 1
+    facts = {"number": number, "sha256": "0" * 64, "cursor": 0, "actor_name": "ada"}
+    return Handover.objects.create(project=project, text=text, **{**facts, **fields})
 
 
 def make_tombstone(project: Project, **fields: Any) -> Tombstone:

@@ -18,6 +18,7 @@ from tests.factories import (
     make_dependency,
     make_event,
     make_finding,
+    make_handover,
     make_operation,
     make_plan,
     make_project,
@@ -30,7 +31,7 @@ OUTSIDE = ("admin", "api", "healthz", "readyz", "sign-in", "sign-out", "api-docs
 """Families of addresses that are no pages of the board: they have tests of their own."""
 NOT_SHOWN = {
     "artifact-raw", "artifact-image", "artifact-part", "files-zip", "task-zip", "synthesis-markdown", "theme", "sample",
-    "maintenance-run", "finding-snooze", "operation-undo", "schedule-run",
+    "maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare",
 }  # fmt: skip
 """Addresses that answer files or parts of pages, or that are only posted to."""
 PLAIN = "A plain text"
@@ -68,6 +69,7 @@ class World:
             "artifact": artifact, "artifact-diff": artifact, "artifact-raw": artifact, "artifact-image": artifact,
             "artifact-part": artifact, "session-end": (self.session.public_id,),
             "session": (self.session.public_id,),
+            "handovers": slug, "handover": (*slug, "2"), "handover-prepare": slug,
             "maintenance": slug, "maintenance-run": slug, "maintenance-settings": slug, "archive": slug,
             "operation": (*slug, self.operation.public_id), "operation-undo": (*slug, self.operation.public_id),
             "finding-snooze": (*slug, str(self.finding.pk)), "schedule-run": (*slug, "heartbeat"),
@@ -104,6 +106,8 @@ def make_world(text: str = PLAIN) -> World:
     finding = make_finding(review, Cause.REVIEW_WAITS, proposal="release", advice=text, evidence={"reason": text})
     operation = make_operation(project, actor_name=text[:200], changes=[{"verb": "archive", "task_id": plan.public_id}])
     make_tombstone(project, title=text[:300], actor_name=text[:200])
+    for words in (text, f"{text} and more"):
+        make_handover(project, f"# Handover\n\n{words}\n", actor_name=text[:200])
     make_task(project, title=text[:300], archived_at=timezone.now())
     return World(project, plan, review, artifact, session, finding, operation)
 
@@ -126,6 +130,7 @@ def grow(world: World, number: int) -> None:
         make_finding(task, Cause.NEVER_CLAIMED)
         make_operation(world.project)
         make_tombstone(world.project)
+        make_handover(world.project)
         make_task(world.project, title=f"Archived {place}", archived_at=timezone.now())
 
 

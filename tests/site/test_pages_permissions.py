@@ -27,7 +27,7 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
             "projects", "project-list", "project", "board", "tasks", "task", "act", "graph", "timeline", "synthesis",
             "synthesis-markdown", "reviews", "review", "sessions", "session", "specialists", "specialist", "search",
             "files", "folder", "files-zip", "task-zip", "artifact", "artifact-raw", "artifact-diff", "artifact-part",
-            "tokens", "maintenance", "operation", "archive",
+            "tokens", "maintenance", "operation", "archive", "handovers", "handover",
         ),
         EVERYBODY,
     ),
@@ -41,7 +41,7 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-POSTED = {"maintenance-run", "finding-snooze", "operation-undo", "schedule-run"}
+POSTED = {"maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare"}
 """What the buttons of the maintenance page post to: tests/maintenance has them."""
 
 VERBS: dict[Verb, tuple[str, tuple[str, ...]]] = {
