@@ -159,6 +159,7 @@ def test_what_was_previewed_is_done_with_its_token(owner: Client, over: Task) ->
     assert (answer.status_code, answer["Location"]) == (302, ADDRESS)
     over.refresh_from_db()
     assert over.status == Status.PENDING
+    assert not Finding.objects.open().exists()
 
 
 def test_what_changed_since_the_preview_is_previewed_again(owner: Client, over: Task) -> None:
