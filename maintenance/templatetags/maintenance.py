@@ -63,6 +63,12 @@ def cause_icon(cause: str) -> str:
 
 
 @register.filter
+def for_people(advice: str) -> str:
+    """Word advice that is a call for assistants as what a person does on the task's page."""
+    return "Open the task to act on it." if "orchestrator_" in (advice or "") else advice
+
+
+@register.filter
 def cause_label(cause: str) -> str:
     return Cause(cause).label if cause in Cause.values else cause
 

@@ -79,6 +79,12 @@ def test_open_findings_are_shown_with_task_evidence_and_sample(reader: Client, o
     assert Cause.HELD_SILENT.label in page
 
 
+def test_advice_for_assistants_is_worded_for_people(reader: Client, over: Task) -> None:
+    make_finding(over, Cause.WAITS_FOR_STOPPED, advice="orchestrator_update_task(task_id='x', action='retry')")
+    page = html_of(reader.get(ADDRESS))
+    assert "orchestrator_update_task" not in page and "Open the task" in page
+
+
 def test_the_most_severe_come_first(reader: Client, over: Task) -> None:
     made = {each: make_finding(over, cause, severity=each) for each, cause in zip(Severity, Cause, strict=False)}
     shown = re.findall(r'id="finding-(\d+)"', html_of(reader.get(ADDRESS)))
