@@ -78,6 +78,14 @@ class Root:
         except FileNotFoundError:
             return None
 
+    def names(self, folder: str, limit: int) -> list[str]:
+        """Return the names in a folder below this one (empty: in this one itself), sorted; none where it is missing."""
+        try:
+            with entered(self._folder, folder.split("/") if folder else ()) as inner:
+                return sorted(inner.names(limit))
+        except FileNotFoundError:
+            return []
+
     def write(
         self, file: str, chunks: Iterable[bytes], time_ns: int | None = None, *, over: Seen | None = None
     ) -> None:
