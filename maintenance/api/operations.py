@@ -16,7 +16,6 @@ from maintenance.models import Operation
 from maintenance.selectors.runs import is_running
 from maintenance.services import operations
 from maintenance.services.coordinate import Answer, Request, coordinate
-from maintenance.services.resolve import resolve_done
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.rest.fields import Body, Boolean, Choice, Integer, String, StringList
 from orchestrator_site.rest.filters import ChoicesFilter, Filters
@@ -87,7 +86,6 @@ class OperationViews(ProjectApi):
 
         def produce() -> Reply:
             answer = coordinate(project=found, actor=actor, request=asked)
-            resolve_done(project=found, changes=answer.changes)
             made = answer.operation
             address = reverse("api-operation-detail", args=[project, made.public_id]) if made else ""
             status = 202 if made and is_running(made) else 200

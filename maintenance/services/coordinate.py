@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,7 @@ from maintenance.services.findings import record
 from maintenance.services.handover import prepare
 from maintenance.services.operations import Result, new_operation, note_progress
 from maintenance.services.proposals import Progress, apply, token_of
+from maintenance.services.resolve import resolve_done
 from orchestrator_site.kernel.errors import Conflict, Invalid, invalid
 from orchestrator_site.kernel.identity import Scope as Permission
 from tasks.identity.actor import Actor
@@ -108,7 +109,7 @@ def coordinate(*, project: Project, actor: Actor, request: Request) -> Answer:
 
 def perform_queued(operation: Operation) -> Result:
     """Do on the worker what was queued."""
-    said = operation.request
+    said: dict[str, Any] = operation.request
     task = Task.objects.select_related("project").filter(public_id=said.get("target_task_id") or "").first()
     request = Request(
         action=Action(operation.action), scope=ScopeWord(operation.scope), level=Level(operation.level), target=task,
@@ -176,6 +177,7 @@ def _perform(scope: Scope, actor: Actor, request: Request, progress: Progress, l
         chosen = chosen[:limit]
     reason = f"{request.action.label} ({request.level})."
     answer.changes = apply(project=scope.project, proposals=chosen, actor=actor, reason=reason, progress=progress)
+    resolve_done(project=scope.project, changes=answer.changes)
     _keep(answer, scope)
     return answer
 
@@ -224,7 +226,7 @@ def _without_overlap(found: list[Found]) -> list[Found]:
     for each in sorted(found, key=lambda each: each.proposal == "archive"):
         if each.proposal:
             proposals.setdefault(each.subject, each)
-    touched = {each.task_pk for each in proposals.values() if each.proposal != "archive"}
+    touched = [each.task_pk for each in proposals.values() if each.task_pk and each.proposal != "archive"]
     plans = set(Task.objects.filter(pk__in=touched).order_by().values_list("root_id", flat=True))
     return [each for each in proposals.values() if each.proposal != "archive" or each.task_pk not in plans]
 
@@ -279,7 +281,7 @@ def _asked_for(project: Project, task_ids: Iterable[str], verb: str) -> list[Fou
 
 def _documents(answer: Answer, scope: Scope, actor: Actor) -> None:
     report = update_documents(scope=scope, level=answer.request.level, actor=actor)
-    answer.documents = report.facts()
+    answer.documents = asdict(report)
 
 
 def _handover(answer: Answer, scope: Scope, actor: Actor) -> None:

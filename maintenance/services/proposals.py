@@ -106,7 +106,8 @@ def _archive(task: Task, actor: Actor, reason: str) -> None:
 _DO: dict[str, Callable[[Task, Actor, str], object]] = {
     "archive": _archive,
     "restore": lambda task, actor, reason: restore(task=task, actor=actor, reason=reason),
-    "purge": lambda task, actor, reason: purge(task=task, actor=actor),
+    # Assistants purge where the project has it switched on; a person who applies a preview has confirmed it.
+    "purge": lambda task, actor, reason: purge(task=task, actor=actor, confirmed=actor.kind == "person"),
     "release": _release,
 }
 _BULK: dict[str, Callable[[Project, list[Found], Actor, str], list[Change]]] = {

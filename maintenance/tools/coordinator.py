@@ -10,7 +10,6 @@ from maintenance.choices import Action, Level, ScopeWord
 from maintenance.found import Found
 from maintenance.selectors.runs import is_running
 from maintenance.services.coordinate import Answer, Request, coordinate
-from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.text import shortened
 from orchestrator_site.mcp.registry import Arguments, tool
 from tasks import serializers
@@ -51,8 +50,6 @@ class MaintenanceCoordinator(Arguments):
 def maintenance_coordinator(caller: Caller, given: MaintenanceCoordinator) -> dict[str, Any]:
     actor = caller.actor(given.session_id)
     project = actor.project
-    if given.action == Action.PURGE:
-        actor.require(Scope.ADMIN)
     target = task_by_id(project, given.target_task_id) if given.target_task_id else None
     request = Request(
         action=Action(given.action), scope=ScopeWord(given.scope), level=Level(given.validation_level), target=target,

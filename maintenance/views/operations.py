@@ -19,7 +19,6 @@ from maintenance.selectors.open_findings import SCAN_JOB
 from maintenance.selectors.runs import is_running
 from maintenance.services import operations
 from maintenance.services.coordinate import Answer, Request, coordinate
-from maintenance.services.resolve import resolve_done
 from maintenance.services.scan_now import is_large, scan_now
 from orchestrator_site.kernel.errors import Conflict, invalid
 from orchestrator_site.kernel.identity import Scope, scopes_of
@@ -61,7 +60,6 @@ def run(request: HttpRequest, slug: str) -> HttpResponseBase:
         return _preview(request, project, replace(asked, apply=False, plan_token=""), error)
     if answer.operation is not None and is_running(answer.operation):
         return _followed(request, project, answer)
-    resolve_done(project=project, changes=answer.changes)
     _report(request, "done", answer.changes)
     return came_from(request, reverse("maintenance", args=[slug]))
 

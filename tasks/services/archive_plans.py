@@ -73,7 +73,7 @@ def _held(plans: Iterable[int]) -> Iterable[int]:
 
 def _needed(edges: Iterable[_Edge]) -> Iterable[int]:
     for edge, _, need in edges:
-        if edge.task.status not in FINISHED and edge.depends_on.status != Status.COMPLETED:
+        if edge.task.status not in FINISHED and edge.depends_on.status not in FINISHED:
             yield need
 
 
@@ -82,6 +82,6 @@ def _edges(plans: Iterable[int], places: Mapping[int, int]) -> list[_Edge]:
     inside = [pk for pk, plan in places.items() if plan in plans]
     edges = Dependency.objects.filter(depends_on__in=inside, task__archived_at__isnull=True).order_by()
     rows = edges.values_list("pk", "inherited_from_id", "task_id", "task__root_id", "depends_on_id")
-    outside = [pk for pk, origin, task, root, need in rows if origin is None and (root or task) != places[need]]
+    outside = [pk for pk, origin, task, root, need in rows if not origin and (root or task) != places[need]]
     found = Dependency.objects.filter(pk__in=outside).select_related("task", "depends_on").order_by("pk")
     return [(edge, edge.task.plan_id, places[edge.depends_on_id]) for edge in found]

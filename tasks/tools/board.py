@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
+from maintenance.selectors.runs import OPERATION_PREFIX, operation_by_id, progress_of
 from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.limits import TEXT_LIMIT
@@ -70,6 +71,8 @@ def get_status(caller: Caller, given: GetStatus) -> Answer:
     project = caller.session(given.session_id).project
     if given.task_id is None:
         return _of_project(project, given)
+    if given.task_id.startswith(OPERATION_PREFIX):
+        return progress_of(operation_by_id(project, given.task_id))
     task = task_by_id(project, given.task_id)
     answer = _of_task(task, full=given.detail == "full") if task.is_leaf else _of_plan(task, given)
     return {**answer, "repaired": serializers.short_id(given.task_id, task)}
