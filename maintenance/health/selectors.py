@@ -12,17 +12,12 @@ from django.db.models import Min
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from maintenance.choices import Outcome
-from maintenance.models import JobRun
+from maintenance.selectors.worker import CLOCK_TOLERANCE, HEARTBEAT_LIMIT, is_expected, last_report
 from maintenance.upgrades.ensure_schema import is_current
 from orchestrator_site.kernel.db_errors import DATABASE_ERRORS, error_for, fault_of_data
 from orchestrator_site.kernel.files import FULL_BELOW
 
-HEARTBEAT_LIMIT = timedelta(minutes=3)
-"""The worker reports every minute; without a report for so long it has died or hangs."""
 WAITING_LIMIT = timedelta(minutes=10)
-CLOCK_TOLERANCE = timedelta(seconds=5)
-"""How far clocks are corrected without a finding."""
 COUNT_LIMIT = 1000
 """Counting stops here, so that a long queue does not make the check slow."""
 CURRENT_FOR_SECONDS = 10.0
@@ -70,10 +65,9 @@ def _check_schema() -> dict[str, Any]:
 
 def check_worker(now: datetime) -> dict[str, Any]:
     """Say whether jobs run here, and whether the worker that runs them has reported lately."""
-    if settings.ORCHESTRATOR_WORKERS < 1:
+    if not is_expected():
         return _check(expected=False)
-    beats = JobRun.objects.of("heartbeat").filter(outcome=Outcome.SUCCEEDED)
-    last = beats.values_list("finished_at", flat=True).first()
+    last = last_report()
     if last is None:
         return _check("The worker has not reported yet.", expected=True)
     age = _seconds(now, last)
