@@ -64,6 +64,7 @@ def valid_calls(ada: Assistant) -> dict[str, dict[str, Any]]:
         "export_artifact": {"artifact_id": artifact, "path": "out.md"},
         "search": {"query": "work"},
         "list_artifacts": {},
+        "maintenance_coordinator": {"action": "validate_structure"},
     }
 
 
