@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from artifacts.services.sweep import remove_orphans
 from maintenance.registry import MINUTE, job
-from maintenance.services import operations, prune
+from maintenance.services import automatic, operations, prune
 from maintenance.services.coordinate import perform_queued
 from maintenance.services.optimise import optimise
 from maintenance.services.run import AlreadyRunning, run
@@ -76,3 +76,27 @@ def requeue_operations() -> str:
 def scan_projects() -> str:
     """Look for stale work and wrong structure in every project; it only reports."""
     return scan_all()
+
+
+@job("prepare_handovers", every=timedelta(days=1), timeout=timedelta(minutes=4))
+def prepare_handovers() -> str:
+    """Prepare a handover in projects that switch it on and have moved since the last one."""
+    return automatic.prepare_handovers()
+
+
+@job("update_status_documents", every=timedelta(days=1), timeout=timedelta(minutes=4))
+def update_status_documents() -> str:
+    """Bring the status documents up to date in projects that switch it on."""
+    return automatic.update_status_documents()
+
+
+@job("archive_eligible", every=timedelta(days=1), timeout=timedelta(minutes=4))
+def archive_eligible() -> str:
+    """Archive what has been quiet for longer than its retention, in projects that switch it on."""
+    return automatic.archive_eligible()
+
+
+@job("purge_eligible", every=timedelta(days=1), timeout=timedelta(minutes=4))
+def purge_eligible() -> str:
+    """Purge what has been archived for longer than its retention, in projects that switch it on."""
+    return automatic.purge_eligible()

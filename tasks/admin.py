@@ -18,7 +18,18 @@ from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.signals import project_files_changed
 from orchestrator_site.web.admin import ReadOnlyAdmin, link_to, list_link, may, row_link
 from tasks.admin_actions import TASK_ACTIONS, TaskActionForm, end_sessions
-from tasks.models import Dependency, Event, IdempotencyKey, Project, ProjectPath, Session, Specialist, Task, ToolUse
+from tasks.models import (
+    Dependency,
+    Event,
+    IdempotencyKey,
+    Note,
+    Project,
+    ProjectPath,
+    Session,
+    Specialist,
+    Task,
+    ToolUse,
+)
 from tasks.services.edit_project import require_mirrors_folder
 
 if TYPE_CHECKING:  # the classes are generic for the type checker alone
@@ -148,6 +159,17 @@ class TaskAdmin(ReadOnlyAdmin):
     dependents_link = list_link("tasks_dependency", "Dependents", "depends_on")
     artifacts_link = list_link("artifacts_artifact", "Artifacts", "task")
     events_link = list_link("tasks_event", "Events", "task")
+
+
+@admin.register(Note)
+class NoteAdmin(ReadOnlyAdmin):
+    list_display = ("task_link", "kind", "text", "actor_name", "created_at")
+    list_display_links = ("text",)
+    list_filter = ("kind",)
+    search_fields = ("=task__public_id", "text")
+    list_select_related = ("task",)
+    ordering = ("-id",)
+    task_link = row_link("task")
 
 
 @admin.register(Dependency)

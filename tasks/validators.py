@@ -11,7 +11,7 @@ LEASE_MINUTES_LIMIT = 24 * 60
 DAYS_LIMIT = 10_000
 HOURS_LIMIT = 24 * 365
 RETENTION_REASONS = ("completed", "failed", "stale", "abandoned", "orphaned")
-SWITCHES = ("release", "archive", "purge", "handover", "status_documents")
+SWITCHES = ("archive", "purge", "handover", "status_documents")
 """What maintenance does by itself where a project switches it on."""
 Check = Callable[[Any], str]
 """Returns what is wrong with a value, or nothing."""

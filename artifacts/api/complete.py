@@ -21,7 +21,7 @@ from artifacts.services.deliver import (
     deliver,
     prepare_delivery,
 )
-from orchestrator_site.rest.fields import Body, BoundedList, Choice, Integer, StringList, Text
+from orchestrator_site.rest.fields import Body, BoundedList, Choice, Integer, String, StringList, Text
 from orchestrator_site.rest.idempotency import Reply
 from tasks.api.serializers import ProgressShape, TaskDetail, TaskLine
 from tasks.api.tasks import TaskApi
@@ -35,9 +35,9 @@ _OTHER_FIELDS = 1024 * 1024
 
 
 class DecisionBody(Body):
-    text = Text()
-    because = Text(required=False)
-    instead_of = Text(required=False)
+    text = String()
+    because = String(required=False)
+    instead_of = String(required=False)
 
 
 class DecisionField(serializers.JSONField):

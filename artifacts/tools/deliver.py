@@ -33,7 +33,7 @@ SEND_AGAIN = (
 
 class Decided(Arguments):
     aliases: ClassVar[dict[str, str]] = {"decision": "text", "why": "because", "rejected": "instead_of"}
-    text: str
+    text: str = Field(max_length=LONG)
     because: str = ""
     instead_of: str = ""
 

@@ -72,6 +72,7 @@ class _Name(NamedTuple):
     public_id: str
     title: str
     since: datetime
+    seen: str
 
 
 def check(scope: Scope, level: Level, now: datetime) -> list[Found]:
@@ -93,8 +94,11 @@ def check(scope: Scope, level: Level, now: datetime) -> list[Found]:
 
 def _names(hits: Iterable[Hit]) -> dict[int, _Name]:
     keys = {key for hit in hits for key in (hit.task, hit.other, *hit.members) if key is not None}
-    found = Task.objects.filter(pk__in=keys).values_list("pk", "public_id", "title", "updated_at") if keys else []
-    return {pk: _Name(public_id, title, updated_at) for pk, public_id, title, updated_at in found}
+    columns = ("pk", "public_id", "title", "updated_at", "status", "lease_number")
+    rows = Task.objects.filter(pk__in=keys).values_list(*columns) if keys else []
+    return {
+        pk: _Name(public_id, title, since, f"{status}:{lease}") for pk, public_id, title, since, status, lease in rows
+    }
 
 
 def _found(check: Check, hit: Hit, total: int, names: dict[int, _Name]) -> Found:
@@ -108,5 +112,5 @@ def _found(check: Check, hit: Hit, total: int, names: dict[int, _Name]) -> Found
     is_repaired = check.is_repaired and hit.is_repairable
     return Found(
         check.cause, check.severity, subject, task.since, task.title, hit.task, evidence,
-        proposal="repair" if is_repaired else "", advice="" if is_repaired else check.advice,
+        proposal="repair" if is_repaired else "", advice="" if is_repaired else check.advice, seen=task.seen,
     )  # fmt: skip

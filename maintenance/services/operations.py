@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django_q.tasks import async_task
@@ -19,6 +19,7 @@ from maintenance.models import Operation
 from maintenance.services.import_plan import import_plan
 from maintenance.services.purge import export_of
 from orchestrator_site.kernel import ids
+from orchestrator_site.kernel.commits import after_commit
 from orchestrator_site.kernel.errors import Conflict, OrchestratorError
 from orchestrator_site.kernel.identity import Scope as Permission
 from tasks.identity.actor import Actor
@@ -46,13 +47,8 @@ class Result:
 
 
 def queue(operation: Operation) -> None:
-    transaction.on_commit(
-        lambda: async_task(
-            RUNNER,
-            operation.public_id,
-            q_options={"task_name": operation.public_id, "timeout": int(TIMEOUT.total_seconds())},
-        )
-    )
+    options = {"task_name": operation.public_id, "timeout": int(TIMEOUT.total_seconds())}
+    after_commit(partial(async_task, RUNNER, operation.public_id, q_options=options), repeated_by="requeue_operations")
 
 
 def new_operation(*, actor: Actor, state: State, **fields: Any) -> Operation:

@@ -12,9 +12,11 @@ from maintenance.selectors.runs import is_running
 from maintenance.services.coordinate import Answer, Request, coordinate
 from orchestrator_site.kernel.text import shortened
 from orchestrator_site.mcp.registry import Arguments, tool
+from orchestrator_site.mcp.schema import HIDDEN
 from tasks import serializers
 from tasks.selectors.find import task_by_id
 from tasks.services.caller import Caller
+from tasks.services.idempotency import run_once
 
 NAME = "orchestrator_maintenance_coordinator"
 SHOWN = 10
@@ -35,6 +37,7 @@ class MaintenanceCoordinator(Arguments):
     since: int | None = Field(None, ge=1, description="Number of an earlier handover")
     max_chars: int | None = Field(None, ge=2000, le=100_000)
     session_id: str | None = None
+    idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
 
 
 @tool(
@@ -56,7 +59,13 @@ def maintenance_coordinator(caller: Caller, given: MaintenanceCoordinator) -> di
         task_ids=tuple(given.task_ids), apply=given.apply, plan_token=given.plan_token or "", since=given.since,
         max_chars=given.max_chars,
     )  # fmt: skip
-    return _shape(coordinate(project=project, actor=actor, request=request), project.slug)
+    return run_once(
+        project=project,
+        operation="maintenance_coordinator",
+        key=given.idempotency_key,
+        request=serializers.request_of(given),
+        produce=lambda: _shape(coordinate(project=project, actor=actor, request=request), project.slug),
+    )
 
 
 def _shape(answer: Answer, slug: str) -> dict[str, Any]:

@@ -327,13 +327,13 @@ def typed(client: Client, **fields: Any) -> dict[str, Any]:
 
 def test_settings_are_saved_with_an_event_and_others_are_kept(owner: Client, project: Project) -> None:
     Project.objects.update(settings={"review": True})
-    sent = {"automatic": ["release", "archive"], "stale_hours.tester": "2.5", "archive_after_days.completed": "30"}
+    sent = {"automatic": ["archive", "handover"], "stale_hours.tester": "2.5", "archive_after_days.completed": "30"}
     assert owner.post(SETTINGS, typed(owner, **sent))["Location"] == ADDRESS
     project.refresh_from_db()
     assert project.settings == {
         "review": True,
         "maintenance": {
-            "automatic": ["release", "archive"],
+            "automatic": ["archive", "handover"],
             "stale_hours": {"tester": 2.5},
             "archive_after_days": {"completed": 30},
         },
@@ -366,7 +366,7 @@ def test_a_limit_that_cannot_be_is_refused_and_kept_in_the_form(
 
 
 def test_settings_that_someone_else_changed_are_not_overwritten_unseen(owner: Client, project: Project) -> None:
-    sent = typed(owner, automatic=["release"])
+    sent = typed(owner, automatic=["purge"])
     Project.objects.update(settings={"review": True})
     answer = owner.post(SETTINGS, sent)
     assert answer.status_code == 412 and b'id="stale"' in answer.content

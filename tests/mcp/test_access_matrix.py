@@ -48,6 +48,7 @@ TOOLS: dict[str, Callable[[Ids], dict[str, Any]]] = {
     "search": lambda ids: {"query": MARK},
     "list_artifacts": lambda ids: {"task_id": ids["done"]},
     "store_artifact": lambda ids: {"action": "begin", "task_id": ids["task"]},
+    "maintenance_coordinator": lambda ids: {"action": "archive", "task_ids": [ids["done"]]},
 }
 RESOURCES: dict[str, Callable[[Ids], str]] = {
     "project://status": lambda ids: "project://status",

@@ -14,8 +14,8 @@ from django.test import Client
 from django.urls import reverse
 
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content
-from tasks.choices import Status
-from tasks.models import Dependency, Event, IdempotencyKey, Project, ProjectPath, Session, Specialist, Task
+from tasks.choices import NoteKind, Status
+from tasks.models import Dependency, Event, IdempotencyKey, Note, Project, ProjectPath, Session, Specialist, Task
 from tests.factories import (
     html_of,
     make_artifact,
@@ -65,6 +65,7 @@ def rows() -> dict[type[Model], Model]:
         Task: first,
         Dependency: make_dependency(second, first),
         Event: make_event(first, session=session),
+        Note: Note.objects.create(task=first, actor_name="ada", kind=NoteKind.DECISION, text="Use a queue"),
         Specialist: Specialist.objects.create(name="poet", role_definition="Writes."),
         IdempotencyKey: IdempotencyKey.objects.create(project=project, operation="plan", key="k1"),
         Artifact: artifact,

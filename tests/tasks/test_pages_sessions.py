@@ -192,7 +192,7 @@ def test_a_list_asks_as_much_for_many_as_for_few(
         _used(session, calls=1)
         make_event(_held(session), session=session)
     signed_in(client)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         html_of(client.get("/sessions/?project=ledger"))
 
 
@@ -205,5 +205,5 @@ def test_a_session_asks_as_much_for_many_as_for_few(
         _used(session, f"tool-{place}", calls=1)
         make_event(_held(session), Verb.COMPLETE, session=session)
     signed_in(client)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         html_of(client.get(f"/sessions/{session.public_id}/"))

@@ -78,7 +78,14 @@ STORE = st.tuples(
         optional={"summary": TEXTS, "file_paths": st.lists(TEXTS, max_size=2), "expected_size": st.integers(0, 3)},
     ),
 )
-CALLS: st.SearchStrategy[Call] = st.one_of(INITIALIZE, PLAN, EXECUTE, COMPLETE, UPDATE, STORE)
+MAINTAIN = st.tuples(
+    st.just("maintenance_coordinator"),
+    st.fixed_dictionaries(
+        {"action": st.sampled_from(["scan_cleanup", "validate_structure", "archive", "prepare_handover"])},
+        optional={"validation_level": st.sampled_from(["basic", "comprehensive"])},
+    ),
+)
+CALLS: st.SearchStrategy[Call] = st.one_of(INITIALIZE, PLAN, EXECUTE, COMPLETE, UPDATE, STORE, MAINTAIN)
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +207,6 @@ def writing_tools() -> Iterator[registry.Tool[Any]]:
 
 def test_every_tool_that_writes_is_among_these_calls() -> None:
     strategies = {"initialize_session", "plan_task", "execute_subtask", "complete_subtask", "update_task"}
-    strategies.add("store_artifact")
+    strategies |= {"store_artifact", "maintenance_coordinator"}
     assert {tool.name.removeprefix("orchestrator_") for tool in writing_tools()} == strategies
     assert all("idempotency_key" in tool.arguments.model_fields for tool in writing_tools())

@@ -34,7 +34,7 @@ def test_a_task_says_everything_about_itself(ada: Rest, project: Project) -> Non
     ]
     assert [row["task_id"] for row in task["needed_by"]] == [ids["C"]]
     assert (task["waits_for_total"], task["needed_by_total"], task["artifacts_total"]) == (1, 1, 0)
-    assert task["actions"] == ["claim", "block", "cancel"]
+    assert task["actions"] == ["claim", "block", "cancel", "archive"]
     assert (task["parent_task_id"], task["plan"], task["project"]) == (ids["plan"], ids["plan"], "shop")
     (work,) = ada.get(f"/tasks/{ids['A']}")["artifacts"]
     assert (work["kind"], work["size_chars"], work["paths"]) == ("general", 1, ["a.py"])
@@ -57,7 +57,7 @@ def test_what_is_linked_is_shown_up_to_a_bound_with_the_true_total(
     make_artifact(first)
     Task.objects.filter(pk=first.pk).update(summary="Done")
     ada.get("/projects")  # notes that the token was used
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         task = ada.get(f"/tasks/{first.public_id}")
     assert (len(task["waits_for"]), task["waits_for_total"]) == (50, 79)
     assert task["artifacts_total"] == 1

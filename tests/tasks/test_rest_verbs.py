@@ -109,7 +109,11 @@ def test_a_reopened_plan_says_how_many_came_back(ada: Rest, chain: dict[str, str
 
 def test_block_and_unblock(ada: Rest, chain: dict[str, str]) -> None:
     stopped = ada.post(f"/tasks/{chain['A']}/block", {"reason": "No access"})["task"]
-    assert (stopped["status"], stopped["reason"], stopped["actions"]) == ("blocked", "No access", ["unblock", "cancel"])
+    assert (stopped["status"], stopped["reason"], stopped["actions"]) == (
+        "blocked",
+        "No access",
+        ["unblock", "cancel", "archive"],
+    )
     assert ada.post(f"/tasks/{chain['A']}/unblock")["task"]["status"] == "pending"
 
 
