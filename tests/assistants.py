@@ -11,6 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models.options import Options
 
 import artifacts.tools.deliver
+import maintenance.tools
 import tasks.tools  # noqa: F401 -- registers the tools
 from artifacts.models import Artifact, ArtifactVersion, Content, Upload
 from orchestrator_site.kernel.identity import Principal
@@ -19,7 +20,7 @@ from tasks.models import Dependency, Event, IdempotencyKey, Project, Task
 from tasks.services.caller import Caller
 
 _serial = itertools.count(1)
-assert artifacts.tools
+assert artifacts.tools and maintenance.tools
 _TABLES = [
     model._meta
     for model in (Project, Task, Dependency, Event, IdempotencyKey, Artifact, ArtifactVersion, Content, Upload)
