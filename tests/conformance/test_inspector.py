@@ -123,6 +123,7 @@ def test_every_tool_passes_strict_checks_and_can_be_called(inspector: Inspector)
     else:
         assert exported.code == TOOL_FAILED
     assert inspector.call("update_task", task_id=three, action="cancel")
+    assert inspector.call("maintenance_coordinator", action="validate_structure")["report"]
     assert inspector.call("get_status")
     assert inspector.call("synthesize_results", parent_task_id=plan["parent_task_id"])
     assert inspector.called == inspector.listed()
