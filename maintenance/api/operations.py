@@ -24,7 +24,7 @@ from tasks.api.base import ProjectApi
 from tasks.models import Project
 from tasks.selectors.find import task_by_id
 
-TASKS_LIMIT = 1_000
+TASKS_LIMIT = 100
 SHOWN = 50
 """How many findings, proposals and changes an answer lists; the report of the operation has more."""
 CHARS = (2_000, 100_000)
