@@ -180,6 +180,8 @@ def _replace_by_copy(handle: FileIO, public_id: str) -> None:
             os.fsync(target.fileno())
         copy.replace(path_of(public_id))
         sync_folder(folder())
+    except FileNotFoundError:
+        pass  # the commit is done and has removed both; who locks looks again
     except OSError as error:
         copy.unlink(missing_ok=True)
         raise _refused(error) from error

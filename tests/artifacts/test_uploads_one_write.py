@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 from collections import OrderedDict
 from collections.abc import Iterator
 from hashlib import sha256
@@ -103,6 +104,24 @@ def test_of_an_append_and_a_commit_at_once_the_content_is_one_of_the_two(process
                 assert appended == {"offset": 500_000}
                 assert processes.do("commit", upload=upload)["sha256"] == both(first, MORE)
             assert processes.do("read", upload=upload)["size"] == (300_000 if "state" in appended else 500_000)
+
+
+def test_an_append_goes_on_where_the_commit_removes_the_copy_that_it_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    staging.require_room(0)
+    with staging.locked(name := "upload_00000000cafe") as handle:
+        staging.write(handle, 0, MORE)
+    os.link(staging.path_of(name), kept := staging.path_of("kept"))
+
+    def removed_first(*_: object) -> None:
+        monkeypatch.undo()
+        staging.discard(name)
+
+    monkeypatch.setattr(shutil, "copyfileobj", removed_first)
+    with staging.locked(name) as handle:
+        assert handle.read() == b""
+    assert kept.read_bytes() == MORE
+    kept.unlink()
+    staging.discard(name)
 
 
 def test_two_appends_after_a_dead_commit_go_to_one_copy(processes: Uploader, home: Path) -> None:
