@@ -11,7 +11,7 @@ SHORTEST_WORDS = 80
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of a part, and what somebody said, quoted line by line."""
+    """A line of a part, and words of a person or an assistant, quoted line by line."""
 
     line: str
     words: str = ""

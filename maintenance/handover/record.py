@@ -21,7 +21,7 @@ _WORDS = {
     Verb.APPROVE: ("comment", "approval"),
     Verb.CANCEL: ("reason", "cancellation"),
 }
-"""Where an event has somebody's words, and what a handover calls them."""
+"""Where an event has a person's or an assistant's words, and what a handover calls them."""
 _OUTCOMES = {
     Verb.COMPLETE: "done",
     Verb.FINISH: "done",

@@ -1,4 +1,4 @@
-"""Stale work, told by silence and not by age: one function per cause, each by one or two queries.
+"""Stale work, found by silence and not by age: one function per cause, each by one or two queries.
 
 The last sign of a task is the newest of its claim, the renewal of its lease, a part of an upload, an edit, a comment
 and any other event. A live lease is never proposed for release.

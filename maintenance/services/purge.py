@@ -37,7 +37,7 @@ def purge(*, task: Task, actor: Actor, confirmed: bool = False, guard: Guard | N
     `confirmed`: an administrator asked for this plan; else the project must have switched purging on.
 
     Raises Forbidden for an actor that may not, Conflict where the plan is not archived for long enough, is needed by
-    other tasks or changes meanwhile, Unavailable or Transient where the disk refuses; then nothing is deleted.
+    other tasks or changes in between, Unavailable or Transient where the disk refuses; then nothing is deleted.
     """
     actor.require(Scope.ADMIN)
     if not confirmed and not is_automatic(task.project):

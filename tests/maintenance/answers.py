@@ -9,7 +9,7 @@ from hashlib import sha256
 
 @dataclass(slots=True)
 class Said:
-    """A line that introduces somebody's words, and the words."""
+    """A line that introduces quoted words, and the words."""
 
     line: str
     words: str
