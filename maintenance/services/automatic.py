@@ -7,30 +7,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from django.utils import timezone
 
-from maintenance.choices import Level
+from maintenance.choices import Action, Level, ScopeWord, State
 from maintenance.found import Found
 from maintenance.selectors import handovers
 from maintenance.selectors.archivable import archivable
 from maintenance.selectors.purgeable import purgeable
 from maintenance.selectors.scope import of_project
+from maintenance.services import operations
 from maintenance.services.documents import update_documents
 from maintenance.services.handover import prepare
-from maintenance.services.purge import purge
-from orchestrator_site.kernel.errors import Conflict, OrchestratorError
+from maintenance.services.proposals import apply
+from orchestrator_site.kernel.errors import OrchestratorError
 from tasks.identity.actor import Actor
-from tasks.models import Project, Task
-from tasks.services.archive import archive
-from tasks.services.archive_plans import archive_plans
+from tasks.models import Project
 
 logger = logging.getLogger(__name__)
 
 BATCH = 50
 """How many plans of a project one run archives or purges; the next run goes on."""
-_REASON = "Its retention is over; archiving is switched on for this project."
+_REASON = "Its retention is over; this is switched on for the project."
 
 
 def projects_with(switch: str) -> list[Project]:
@@ -60,18 +59,27 @@ def update_status_documents() -> str:
 
 
 def _archive(project: Project) -> int:
-    found = archivable(of_project(project), timezone.now())[:BATCH]
-    tasks = _tasks(project, found)
-    seen = {each.task_pk: each.seen for each in found}
-    plans = {task.pk: seen[task.pk] for task in tasks if task.is_plan}
-    done = len(archive_plans(project=project, plans=plans, actor=_system(), reason=_REASON))
-    single = (task for task in tasks if not task.is_plan)
-    return done + sum(_unless_changed(archive, task=task, actor=_system(), reason=_REASON) for task in single)
+    return _do(project, Action.ARCHIVE, archivable(of_project(project), timezone.now())[:BATCH])
 
 
 def _purge(project: Project) -> int:
-    found = purgeable(of_project(project), timezone.now())[:BATCH]
-    return sum(_unless_changed(purge, task=task, actor=_system()) for task in _tasks(project, found))
+    return _do(project, Action.PURGE, purgeable(of_project(project), timezone.now())[:BATCH])
+
+
+def _do(project: Project, action: Action, found: list[Found]) -> int:
+    """Do what was found as an operation, which can be undone; what changed in between is left alone."""
+    if not found:
+        return 0
+    operation = operations.new_operation(
+        actor=_system(), state=State.RUNNING, project=project, action=action, scope=ScopeWord.FULL_PROJECT,
+        level=Level.COMPREHENSIVE, started_at=timezone.now(),
+    )  # fmt: skip
+    operation.save()
+    progress = partial(operations.note_progress, operation)
+    changes = apply(project=project, proposals=found, actor=_system(), reason=_REASON, progress=progress)
+    done = sum("conflict" not in each for each in changes)
+    operations.finish(operation, operations.Result({"changes_total": done}, found, changes))
+    return done
 
 
 def _prepare(project: Project) -> int:
@@ -87,21 +95,6 @@ def _update(project: Project) -> int:
     if report.left:
         logger.warning("Project %s: %s", project.slug, report)
     return len(report.written)
-
-
-def _tasks(project: Project, found: list[Found]) -> list[Task]:
-    rows = Task.objects.filter(project=project).in_bulk([each.task_pk for each in found if each.task_pk is not None])
-    return [rows[each.task_pk] for each in found if each.task_pk in rows]
-
-
-def _unless_changed(do: Callable[..., Any], **given: Any) -> int:
-    """Do it to a task, unless it is not as it was found any more."""
-    try:
-        do(**given)
-    except Conflict as conflict:
-        logger.info("Left alone: %s", conflict.message)
-        return 0
-    return 1
 
 
 def _in_each(switch: str, do: Callable[[Project], int]) -> tuple[int, int, list[str]]:

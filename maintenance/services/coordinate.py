@@ -28,7 +28,7 @@ from maintenance.services.handover import prepare
 from maintenance.services.operations import Result, new_operation, note_progress
 from maintenance.services.proposals import Progress, apply, token_of
 from maintenance.services.resolve import resolve_done
-from orchestrator_site.kernel.errors import Conflict, Invalid, invalid
+from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, invalid
 from orchestrator_site.kernel.identity import Scope as Permission
 from tasks.identity.actor import Actor
 from tasks.models import Project, Task
@@ -95,15 +95,32 @@ def coordinate(*, project: Project, actor: Actor, request: Request) -> Answer:
     """
     _check(project, actor, request)
     scope = _scope_of(project, actor, request)
-    if _is_long(scope, request):
-        if is_running():
-            return Answer(request, operation=_queued(project, actor, request))
-        answer = _perform(scope, actor, request, _no_progress, limit=IN_CALL)
-        answer.notes.append("No worker runs, so this was done within the call, up to a limit.")
+    if not _is_long(scope, request):
+        return _in_call(scope, actor, request)
+    if is_running():
+        return Answer(request, operation=_queued(project, actor, request))
+    answer = _in_call(scope, actor, request, limit=IN_CALL)
+    answer.notes.append("No worker runs, so this was done within the call, up to a limit.")
+    return answer
+
+
+def _in_call(scope: Scope, actor: Actor, request: Request, limit: int | None = None) -> Answer:
+    """Do it here. What changes something has a row from before the first change on."""
+    if not (request.apply or _acts_at_once(request)):
+        return _perform(scope, actor, request, _no_progress, limit)
+    operation = _operation(scope.project, actor, request, State.RUNNING)
+    operation.started_at = timezone.now()
+    operation.save()
+    try:
+        answer = _perform(scope, actor, request, partial(note_progress, operation), limit)
+    except OrchestratorError as error:
+        operations.fail(operation, error.message)
+        raise
+    if request.apply or answer.changes:
+        operations.finish(operation, _result(answer))
+        answer.operation = operation
     else:
-        answer = _perform(scope, actor, request, _no_progress)
-    if answer.changes or request.apply:
-        answer.operation = _recorded(project, actor, answer)
+        operation.delete()  # a scan that had nothing to release
     return answer
 
 
@@ -302,8 +319,8 @@ _ACTIONS: dict[Action, Callable[[Answer, Scope, Actor], None]] = {
 }
 
 
-def _no_progress(done: int, total: int) -> None:
-    """Within a call no one follows it."""
+def _no_progress(changes: list[dict[str, Any]], total: int) -> None:
+    """A preview changes nothing."""
 
 
 def _queued(project: Project, actor: Actor, request: Request) -> Operation:
@@ -311,13 +328,6 @@ def _queued(project: Project, actor: Actor, request: Request) -> Operation:
     operation.request["scopes"] = sorted(actor.scopes)
     operation.save()
     operations.queue(operation)
-    return operation
-
-
-def _recorded(project: Project, actor: Actor, answer: Answer) -> Operation:
-    operation = _operation(project, actor, answer.request, State.RUNNING)
-    operation.started_at = timezone.now()
-    operations.finish(operation, _result(answer))
     return operation
 
 

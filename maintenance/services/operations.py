@@ -61,11 +61,14 @@ def new_operation(*, actor: Actor, state: State, **fields: Any) -> Operation:
 def begin(public_id: str) -> Operation | None:
     """Take a queued operation, or one whose process has died; None where another process has it, or it has ended.
 
-    One that died too often is recorded as failed.
+    One that died too often is recorded as failed, and so is one that had begun to change something: what is left of it
+    was previewed on another board.
     """
     now = timezone.now()
     lost = Q(state=State.RUNNING, started_at__lt=now - TIMEOUT - timedelta(seconds=10))
     rows = Operation.objects.filter(Q(state=State.QUEUED) | lost, public_id=public_id)
+    half_done = rows.exclude(changes=[])
+    half_done.update(state=State.FAILED, problem="Its process died half-way. Preview the rest.", finished_at=now)
     taken = rows.filter(attempt__lt=ATTEMPTS)
     if taken.update(state=State.RUNNING, attempt=F("attempt") + 1, started_at=now, done=0, total=0):
         return Operation.objects.select_related("project", "session").get(public_id=public_id)
@@ -104,8 +107,9 @@ def fail(operation: Operation, problem: str) -> None:
     Operation.objects.filter(pk=operation.pk, state=State.RUNNING).update(**ended)
 
 
-def note_progress(operation: Operation, done: int, total: int) -> None:
-    Operation.objects.filter(pk=operation.pk).update(done=done, total=total)
+def note_progress(operation: Operation, changes: list[dict[str, Any]], total: int) -> None:
+    """Keep what was done so far: whatever becomes of the process, that can be undone."""
+    Operation.objects.filter(pk=operation.pk).update(changes=changes, done=len(changes), total=total)
 
 
 def requeue_lost() -> int:
@@ -121,8 +125,8 @@ def requeue_lost() -> int:
 
 def can_undo(operation: Operation) -> str:
     """Return why an operation cannot be undone; empty where it can."""
-    if operation.state != State.SUCCEEDED:
-        return "It has not ended well."
+    if operation.finished_at is None:
+        return "It has not ended."
     if operation.undone_at is not None:
         return "It was undone already."
     if not _undoable(operation):
@@ -140,10 +144,11 @@ def undo(*, operation: Operation, actor: Actor) -> Operation:
         raise Conflict(f"{operation.public_id} cannot be undone. {why}", next="Look at the runs of the project.")
     if any(change["verb"] == "purge" for change in _undoable(operation)):
         actor.require(Permission.ADMIN)
+    changes = [_undone(operation, change, actor) for change in reversed(_undoable(operation))]
+    # Marked last: what a killed process leaves can be undone again, and each inverse is done at most once.
     undone = {"undone_at": timezone.now(), "undone_by": actor.name}
     if not Operation.objects.filter(pk=operation.pk, undone_at=None).update(**undone):
         raise Conflict(f"{operation.public_id} was undone at the same time.")
-    changes = [_undone(operation, change, actor) for change in reversed(_undoable(operation))]
     made = new_operation(
         actor=actor, state=State.QUEUED, project=operation.project, action=operation.action, scope=operation.scope,
         level=operation.level, request={"undo": operation.public_id}, started_at=timezone.now(),

@@ -22,8 +22,9 @@ from tasks.services.archive_plans import BATCH, archive_plans
 from tasks.services.steer import release
 
 Change = dict[str, Any]
-"""What was done: `{verb, task_id, title}`, with `conflict` instead of an effect where the task changed meanwhile."""
-Progress = Callable[[int, int], None]
+"""What was done: `{verb, task_id, title}`, with `conflict` where the task had changed and was left alone."""
+Progress = Callable[[list[Change], int], None]
+"""Called after each batch, with everything done so far and how many proposals there are."""
 ORDER = ("archive", "restore", "purge", "repair", "release")
 _CHUNK = 500
 _TOKEN = 16
@@ -57,7 +58,7 @@ def apply(
         do = _BULK.get(verb) or partial(_one_by_one, verb)
         for start in range(0, len(some), BATCH):
             changes += do(project, some[start : start + BATCH], actor, reason)
-            progress(len(changes), len(proposals))
+            progress(changes, len(proposals))
     return changes
 
 

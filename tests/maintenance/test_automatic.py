@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from maintenance.models import Handover, Tombstone
+from maintenance.models import Handover, Operation, Tombstone
 from maintenance.registry import jobs
 from maintenance.services import automatic
+from maintenance.services.operations import undo
 from maintenance.services.run import run
 from tasks.choices import Status, Verb
+from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Task
 from tests.factories import make_plan, make_project
 
@@ -61,6 +63,8 @@ def test_what_is_eligible_is_archived_by_the_system_with_the_reason() -> None:
     event = Event.objects.get(task=plan, verb=Verb.ARCHIVE)
     assert (event.actor_kind, event.actor_name) == ("system", "maintenance")
     assert "0 plans" in run(name="archive_eligible")
+    undo(operation=Operation.objects.get(), actor=Actor("person", "grace"))
+    assert archived() == 0
 
 
 def test_a_run_archives_a_bounded_number_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -215,13 +215,12 @@ def test_documents_are_kept_in_step_for_the_scope(
 
 
 @pytest.mark.parametrize("level", list(Level))
-@pytest.mark.parametrize(("scope", "told"), [(SESSION, {"own"}), (PROJECT, {"own", "other"}), (TASK, {"other"})])
-def test_a_handover_tells_what_is_in_its_scope(scope: ScopeWord, told: set[str], level: Level, board: Board) -> None:
+@pytest.mark.parametrize(("scope", "named"), [(SESSION, {"own"}), (PROJECT, {"own", "other"}), (TASK, {"other"})])
+def test_a_handover_tells_what_is_in_its_scope(scope: ScopeWord, named: set[str], level: Level, board: Board) -> None:
     before = rows_of(board.project)
     made = board.ask(Action.PREPARE_HANDOVER, scope, level).handover
     assert made is not None and (made.scope, made.level) == (scope, level)
-    named = {name for name in ("own", "other") if board.tasks[name].public_id in made.text}
-    assert named == told
+    assert {name for name in ("own", "other") if board.tasks[name].public_id in made.text} == named
     assert rows_of(board.project) == before
 
 

@@ -1,0 +1,108 @@
+"""Operations that processes die in, and what is kept of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from maintenance.choices import Action, Level, ScopeWord, State
+from maintenance.models import Operation
+from maintenance.services.coordinate import perform_queued
+from maintenance.services.operations import ATTEMPTS, TIMEOUT, Result, new_operation, note_progress, run, undo
+from tasks.choices import Status
+from tasks.identity.actor import Actor
+from tasks.models import Project, Task
+from tasks.services.archive import archive
+from tests.factories import make_project, make_task
+
+pytestmark = pytest.mark.django_db
+GRACE = Actor("person", "grace")
+
+
+class Died(BaseException):
+    """A process ends: nothing after it runs."""
+
+
+@pytest.fixture
+def operation() -> Operation:
+    project = make_project()
+    make_task(project, status=Status.COMPLETED, summary="Done.")
+    made = new_operation(
+        actor=GRACE, state=State.QUEUED, project=project, action=Action.VALIDATE_STRUCTURE,
+        scope=ScopeWord.FULL_PROJECT, level=Level.COMPREHENSIVE,
+        request={"target_task_id": None, "task_ids": [], "apply": False, "plan_token": "", "since": None,
+                 "max_chars": None, "scopes": ["read", "write"]},
+    )  # fmt: skip
+    made.save()
+    return made
+
+
+def killed(operation: Operation, **columns: Any) -> None:
+    """Leave the row as a process does that was killed after its time."""
+    long_ago = timezone.now() - TIMEOUT - timedelta(minutes=1)
+    Operation.objects.filter(pk=operation.pk).update(
+        state=State.RUNNING, started_at=long_ago, finished_at=None, **columns
+    )
+
+
+def again(operation: Operation) -> Operation:
+    return Operation.objects.get(pk=operation.pk)
+
+
+def test_what_was_queued_is_done_and_keeps_its_report(operation: Operation) -> None:
+    run(public_id=operation.public_id, perform=perform_queued)
+    ended = again(operation)
+    assert (ended.state, ended.attempt, ended.report["total"]) == (State.SUCCEEDED, 1, 0)
+
+
+def test_one_that_another_process_runs_is_left_to_it(operation: Operation) -> None:
+    Operation.objects.filter(pk=operation.pk).update(state=State.RUNNING, started_at=timezone.now(), attempt=1)
+    run(public_id=operation.public_id, perform=perform_queued)
+    assert (again(operation).state, again(operation).attempt) == (State.RUNNING, 1)
+
+
+def test_one_whose_process_died_runs_again_and_fails_after_three_deaths(operation: Operation) -> None:
+    for attempt in range(1, ATTEMPTS):
+        killed(operation, attempt=attempt)
+        run(public_id=operation.public_id, perform=lambda _: Result({}, [], []))
+        assert (again(operation).state, again(operation).attempt) == (State.SUCCEEDED, attempt + 1)
+    killed(operation, attempt=ATTEMPTS)
+    run(public_id=operation.public_id, perform=perform_queued)
+    assert again(operation).state == State.FAILED
+
+
+def test_what_a_process_did_before_it_died_can_be_undone(operation: Operation) -> None:
+    task = Task.objects.get(project=operation.project)
+    archive(task=task, actor=GRACE)
+    note_progress(operation, [{"verb": "archive", "task_id": task.public_id}], 2)
+    killed(operation, attempt=1)
+    run(public_id=operation.public_id, perform=perform_queued)
+    assert (again(operation).state, again(operation).attempt) == (State.FAILED, 1)
+    undo(operation=again(operation), actor=GRACE)
+    assert Task.objects.get(pk=task.pk).archived_at is None
+
+
+def test_an_undo_that_died_half_way_can_be_repeated(operation: Operation, monkeypatch: pytest.MonkeyPatch) -> None:
+    project: Project = operation.project
+    tasks = [make_task(project, status=Status.COMPLETED, summary="Done.") for _ in range(2)]
+    for task in tasks:
+        archive(task=task, actor=GRACE)
+    note_progress(operation, [{"verb": "archive", "task_id": task.public_id} for task in tasks], 2)
+    killed(operation, attempt=1)
+    run(public_id=operation.public_id, perform=perform_queued)
+
+    def die(**given: Any) -> None:
+        raise Died
+
+    from maintenance.services import operations
+
+    real = operations.restore
+    monkeypatch.setattr(operations, "restore", lambda **given: real(**given) if given["task"] == tasks[1] else die())
+    with pytest.raises(Died):
+        undo(operation=again(operation), actor=GRACE)
+    monkeypatch.undo()
+    undo(operation=again(operation), actor=GRACE)
+    assert not Task.objects.filter(project=project, archived_at__isnull=False).exists()
