@@ -80,7 +80,9 @@ class Answer:
 
     @property
     def counts(self) -> dict[str, int]:
-        return dict(sorted(Counter(each.cause.value for each in self.findings).items()))
+        is_lifecycle = self.request.action in (Action.ARCHIVE, Action.RESTORE, Action.PURGE)
+        words = (each.proposal if is_lifecycle else each.cause.value for each in self.findings)
+        return dict(sorted(Counter(words).items()))
 
     @property
     def text(self) -> str:
@@ -286,7 +288,8 @@ def _asked_for(project: Project, task_ids: Iterable[str], verb: str) -> list[Fou
     wanted = list(dict.fromkeys(task_ids))
     tasks = {task.public_id: task for task in Task.objects.filter(project=project, public_id__in=wanted)}
     if unknown := [each for each in wanted if each not in tasks]:
-        raise invalid([{"at": "task_ids", "problem": f"no task {each[:64]!r}"} for each in unknown[:5]])
+        problems = [{"at": "task_ids", "problem": f"no task {each[:64]!r}"} for each in unknown[:5]]
+        raise invalid(problems, next="Send ids of tasks in this project.")
     return [
         Found(
             Cause.ARCHIVABLE, Severity.INFO, each, tasks[each].updated_at, tasks[each].title, tasks[each].pk,

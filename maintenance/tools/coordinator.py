@@ -72,14 +72,15 @@ def _shape(answer: Answer, slug: str) -> dict[str, Any]:
     operation, handover = answer.operation, answer.handover
     done = [each for each in answer.changes if "conflict" not in each]
     left = [each for each in answer.changes if "conflict" in each]
+    shown = [] if answer.request.apply else answer.findings  # they were previewed
     report = f"/projects/{slug}/maintenance/" + (f"operations/{operation.public_id}/" if operation else "")
     return {
         "operation_id": operation.public_id if operation else None,
         "state": operation.state if operation else None,
         "counts": answer.counts,
-        "findings": serializers.within(answer.findings[:SHOWN], _row, budget=1000),
-        "findings_total": len(answer.findings),
-        "proposals_total": len(answer.proposals) or None,
+        "findings": serializers.within(shown[:SHOWN], _row, budget=1000),
+        "findings_total": None if answer.documents or handover else len(shown),
+        "proposals_total": None if answer.request.apply else len(answer.proposals) or None,
         "changed": serializers.within(done, _changed, budget=300),
         "changed_total": len(done) or None,
         "not_changed": serializers.within(left, _changed, budget=300),
@@ -115,7 +116,11 @@ def _next(answer: Answer, slug: str) -> str:
         return f"The worker does it: orchestrator_get_status(task_id={operation.public_id!r})."
     if answer.handover is not None:
         return f"The next context reads handover://{slug}."
-    if answer.proposals and not request.apply and len(answer.proposals) > len(answer.changes):
+    if request.apply:
+        return "Done. The page of the report has an undo for what was archived, restored or purged."
+    if answer.documents:
+        return "They are in .task_orchestrator/status/ of the project's folder."
+    if answer.proposals and len(answer.proposals) > len(answer.changes):
         return (
             f"Nothing of this is done yet. To do all {len(answer.proposals)}, call it again with apply=true and "
             f"plan_token={answer.plan_token!r}."
