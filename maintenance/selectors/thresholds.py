@@ -49,20 +49,15 @@ class Thresholds:
     """The limits of a project, by one query."""
 
     def __init__(self, project: Project) -> None:
-        chosen = project.settings.get("maintenance", {}).get("stale_hours", {})
-        self._hours = HOURS | chosen
-        self._chosen = chosen
+        self._hours = HOURS | project.settings.get("maintenance", {}).get("stale_hours", {})
         self._times = _measured(project)
 
     def of(self, specialist: str, complexity: str) -> Limit:
         """Return 4 x p90 of the last tasks of a kind, at least an hour, at most the hours of the specialist.
 
-        A cell with fewer than 20 tasks yields to a wider one: the specialist, then the project. Hours that the project
-        chose itself hold as they are.
+        A cell with fewer than 20 tasks yields to a wider one: the specialist, then the project.
         """
         ceiling = timedelta(hours=self._hours.get(specialist, self._hours["default"]))
-        if specialist in self._chosen:
-            return Limit(ceiling)
         for cell in ((specialist, complexity), (specialist, ""), ("", "")):
             times = self._times.get(cell, [])
             if len(times) >= ENOUGH:

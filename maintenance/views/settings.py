@@ -26,7 +26,10 @@ from tasks.validators import DAYS_LIMIT, HOURS_LIMIT, RETENTION_REASONS, SWITCHE
 OTHERS = "default"
 """The limit of specialists that have none of their own."""
 _SWITCHES = {
-    "archive": ("Archive finished plans", "Takes plans off the board after the days below. They can be restored."),
+    "archive": (
+        "Archive finished plans",
+        "Takes plans off the board after the days that are set. They can be restored.",
+    ),
     "purge": ("Purge the archive", "Exports what has been archived for long, then deletes it."),
     "handover": ("Prepare handovers", "Keeps a current handover for the next session."),
     "status_documents": (
