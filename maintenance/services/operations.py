@@ -108,7 +108,7 @@ def fail(operation: Operation, problem: str) -> None:
 
 
 def note_progress(operation: Operation, changes: list[dict[str, Any]], total: int) -> None:
-    """Keep what was done so far: whatever becomes of the process, that can be undone."""
+    """Keep what was done so far: whatever becomes of the process, that can be undone; the events have the rest."""
     Operation.objects.filter(pk=operation.pk).update(changes=changes, done=len(changes), total=total)
 
 

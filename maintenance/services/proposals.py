@@ -24,8 +24,10 @@ from tasks.services.steer import release
 Change = dict[str, Any]
 """What was done: `{verb, task_id, title}`, with `conflict` where the task had changed and was left alone."""
 Progress = Callable[[list[Change], int], None]
-"""Called after each batch, with everything done so far and how many proposals there are."""
+"""Called after a batch, with everything done so far and how many proposals there are."""
 ORDER = ("archive", "restore", "purge", "repair", "release")
+NOTED = 50
+"""How often progress is noted at most: what was done so far is written each time."""
 _CHUNK = 500
 _TOKEN = 16
 
@@ -54,11 +56,14 @@ def apply(
     """Do each proposal in its own short transaction, and return what was done in the order in which it was."""
     by_verb = {verb: [each for each in proposals if each.proposal == verb] for verb in ORDER}
     changes: list[Change] = []
+    noted, step = 0, max(1, len(proposals) // NOTED)
     for verb, some in by_verb.items():
         do = _BULK.get(verb) or partial(_one_by_one, verb)
         for start in range(0, len(some), BATCH):
             changes += do(project, some[start : start + BATCH], actor, reason)
-            progress(changes, len(proposals))
+            if len(changes) - noted >= step:
+                noted = len(changes)
+                progress(changes, len(proposals))
     return changes
 
 

@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Q
 from django.utils import timezone
 
 from maintenance.models import Finding
 from tasks.models import Project
 
-_CHUNK = 100
+_CHUNK = 200
 
 
 def resolve_done(*, project: Project, changes: Iterable[dict[str, Any]]) -> int:
     """Resolve the open findings that proposed these changes; returns how many. What met a conflict stays open."""
-    done = sorted({(change["verb"], change["task_id"]) for change in changes if "conflict" not in change})
-    total = 0
-    for start in range(0, len(done), _CHUNK):
-        which = Q()
-        for verb, task_id in done[start : start + _CHUNK]:
-            which |= Q(proposal=verb, subject=task_id) | Q(proposal=verb, subject__startswith=f"{task_id} ")
-        rows = Finding.objects.open().filter(which, project=project)
-        total += rows.update(resolved_at=timezone.now())
-    return total
+    done = {(change["verb"], change["task_id"]) for change in changes if "conflict" not in change}
+    rows = Finding.objects.open().filter(project=project).exclude(proposal="").order_by()
+    named = rows.values_list("pk", "proposal", "subject") if done else []
+    keys = [pk for pk, verb, subject in named if (verb, subject.partition(" ")[0]) in done]
+    for start in range(0, len(keys), _CHUNK):
+        Finding.objects.open().filter(pk__in=keys[start : start + _CHUNK]).update(resolved_at=timezone.now())
+    return len(keys)
