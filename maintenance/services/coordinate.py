@@ -107,8 +107,8 @@ def coordinate(*, project: Project, actor: Actor, request: Request) -> Answer:
 
 
 def _in_call(scope: Scope, actor: Actor, request: Request, limit: int | None = None) -> Answer:
-    """Do it here. What changes something has a row from before the first change on."""
-    if not (request.apply or _acts_at_once(request)):
+    """Do it here. All but a preview has a row from before the first change on."""
+    if _is_preview(request):
         return _perform(scope, actor, request, _no_progress, limit)
     operation = _operation(scope.project, actor, request, State.RUNNING)
     operation.started_at = timezone.now()
@@ -118,11 +118,8 @@ def _in_call(scope: Scope, actor: Actor, request: Request, limit: int | None = N
     except OrchestratorError as error:
         operations.fail(operation, error.message)
         raise
-    if request.apply or answer.changes:
-        operations.finish(operation, _result(answer))
-        answer.operation = operation
-    else:
-        operation.delete()  # a scan that had nothing to release
+    operations.finish(operation, _result(answer))
+    answer.operation = operation
     return answer
 
 
@@ -143,8 +140,7 @@ def perform_queued(operation: Operation) -> Result:
 
 
 def _check(project: Project, actor: Actor, request: Request) -> None:
-    changes = request.apply or not _has_preview(request) or _acts_at_once(request)
-    actor.require(Permission.WRITE if changes else Permission.READ)
+    actor.require(Permission.READ if _is_preview(request) else Permission.WRITE)
     if request.action == Action.PURGE and request.apply:
         actor.require(Permission.ADMIN)
     problems = []
@@ -160,6 +156,10 @@ def _check(project: Project, actor: Actor, request: Request) -> None:
 
 def _has_preview(request: Request) -> bool:
     return request.action not in _WITHOUT_PREVIEW
+
+
+def _is_preview(request: Request) -> bool:
+    return not request.apply and _has_preview(request) and not _acts_at_once(request)
 
 
 def _scope_of(project: Project, actor: Actor, request: Request) -> Scope:
@@ -217,7 +217,7 @@ def _keep(answer: Answer, scope: Scope) -> None:
         Action.SCAN_CLEANUP: causes_of_scan(request.level),
         Action.VALIDATE_STRUCTURE: causes_of_structure(request.level),
     }.get(request.action)
-    if causes is None or request.task_ids or not (request.apply or _acts_at_once(request)):
+    if causes is None or request.task_ids or _is_preview(request):
         return
     done = {(each["verb"], each["task_id"]) for each in answer.changes if "conflict" not in each}
     left = [each for each in answer.findings if (each.proposal, each.subject.partition(" ")[0]) not in done]

@@ -61,14 +61,16 @@ def new_operation(*, actor: Actor, state: State, **fields: Any) -> Operation:
 def begin(public_id: str) -> Operation | None:
     """Take a queued operation, or one whose process has died; None where another process has it, or it has ended.
 
-    One that died too often is recorded as failed, and so is one that had begun to change something: what is left of it
-    was previewed on another board.
+    One that died too often is recorded as failed. So is one that died in the call, which no one waits for, and one that
+    had begun to change something: what is left of it was previewed on another board.
     """
     now = timezone.now()
     lost = Q(state=State.RUNNING, started_at__lt=now - TIMEOUT - timedelta(seconds=10))
     rows = Operation.objects.filter(Q(state=State.QUEUED) | lost, public_id=public_id)
-    half_done = rows.exclude(changes=[])
-    half_done.update(state=State.FAILED, problem="Its process died half-way. Preview the rest.", finished_at=now)
+    half_done = ~Q(changes=[]) | Q(state=State.RUNNING, attempt=0)
+    rows.filter(half_done).update(
+        state=State.FAILED, problem="Its process died half-way. Preview the rest.", finished_at=now
+    )
     taken = rows.filter(attempt__lt=ATTEMPTS)
     if taken.update(state=State.RUNNING, attempt=F("attempt") + 1, started_at=now, done=0, total=0):
         return Operation.objects.select_related("project", "session").get(public_id=public_id)

@@ -210,6 +210,7 @@ def test_documents_are_kept_in_step_for_the_scope(
     assert ("STATUS.md" in written) == (is_project or level != BASIC)
     assert (of_plans <= written) == (not is_project or level != BASIC)
     assert ("DECISIONS.md" in written) == (level == FULL)
+    assert Operation.objects.get().answer["documents"]["written"]
     assert rows_of(board.project) == before
     assert board.ask(Action.UPDATE_DOCUMENTATION, scope, level).documents["written"] == []
 

@@ -74,6 +74,12 @@ def test_one_whose_process_died_runs_again_and_fails_after_three_deaths(operatio
     assert again(operation).state == State.FAILED
 
 
+def test_one_that_died_in_its_call_is_not_done_later(operation: Operation) -> None:
+    killed(operation, attempt=0)
+    run(public_id=operation.public_id, perform=perform_queued)
+    assert (again(operation).state, again(operation).attempt) == (State.FAILED, 0)
+
+
 def test_what_a_process_did_before_it_died_can_be_undone(operation: Operation) -> None:
     task = Task.objects.get(project=operation.project)
     archive(task=task, actor=GRACE)

@@ -245,4 +245,4 @@ def test_an_assistant_asks_about_its_own_session(ada: Rest, over: Task) -> None:
     session = make_session(make_project("other"))
     ada.refused(404, "POST", f"{AT}/operations", {"action": "scan_cleanup", "session_id": session.public_id})
     answer = ada.post(f"{AT}/operations", {"action": "scan_cleanup"})
-    assert (answer["operation"], answer["changes_total"]) == (None, 0)
+    assert (answer["operation"]["scope"], answer["changes_total"]) == ("current_session", 0)
