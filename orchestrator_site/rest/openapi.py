@@ -6,9 +6,11 @@ Nothing imports this when a process starts: the generator is slow to load, and f
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from threading import RLock
+from typing import Any, TypeVar
 
 import django_filters
 import yaml
@@ -41,6 +43,10 @@ ETAG = {"ETag": {"schema": _STRING, "description": "Identifies this state, for I
 PAGING: dict[str, str] = _PARTS["paging"]
 PROBLEMS: dict[str, list[str]] = _PARTS["problems"]
 """What the document calls each status, its most common code, and what it means."""
+
+
+_making = RLock()
+Made = TypeVar("Made")
 
 
 class Schema(AutoSchema):
@@ -197,7 +203,18 @@ class Generator(SchemaGenerator):
         return view
 
 
-@cache
+def _once(make: Callable[[], Made]) -> Callable[[], Made]:
+    """Make it for the first caller; the generator fails in two threads at once."""
+    made = cache(make)
+
+    def guarded() -> Made:
+        with _making:
+            return made()
+
+    return guarded
+
+
+@_once
 def document() -> dict[str, Any]:
     made: dict[str, Any] = Generator().get_schema(request=None, public=True)
     problem, schemes = _PARTS["problem"], _PARTS["security_schemes"]
@@ -211,6 +228,7 @@ def document() -> dict[str, Any]:
     return made
 
 
+@_once
 def as_yaml() -> str:
     return yaml.dump(document(), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
 

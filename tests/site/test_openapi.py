@@ -138,3 +138,21 @@ print([name for name in sys.modules if name.startswith(("drf_spectacular.", "jso
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+
+
+def test_the_first_who_ask_at_the_same_time_all_get_it() -> None:
+    script = """
+import os
+os.environ["DJANGO_SETTINGS_MODULE"] = "orchestrator_site.settings"
+import django
+django.setup()
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from orchestrator_site.rest.openapi import document
+start = Barrier(3)
+with ThreadPoolExecutor(3) as threads:
+    asked = [threads.submit(lambda: start.wait() < 3 and document()) for _ in range(3)]
+    print(len({id(each.result()) for each in asked}))
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
