@@ -14,7 +14,7 @@ from maintenance.api.serializers import CoordinatorAnswer, OperationRow, Operati
 from maintenance.choices import Action, Level, ScopeWord, State
 from maintenance.models import Operation
 from maintenance.selectors.runs import is_running
-from maintenance.services import operations
+from maintenance.services import undo as undoing
 from maintenance.services.coordinate import Answer, Request, coordinate
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.rest.fields import Body, Boolean, Choice, Integer, String, StringList
@@ -64,6 +64,7 @@ class OperationViews(ProjectApi):
     lookup_url_kwarg = "operation_id"
     lookup_value_regex = "[^/]+"
     bodies = {"create": OperationBody, "undo": UndoBody}
+    may_queue = ("create", "undo")
     answers = {"list": OperationRow, "create": CoordinatorAnswer}
 
     def list(self, request: HttpRequest, project: str) -> Response:
@@ -87,23 +88,25 @@ class OperationViews(ProjectApi):
         def produce() -> Reply:
             answer = coordinate(project=found, actor=actor, request=asked)
             made = answer.operation
-            address = reverse("api-operation-detail", args=[project, made.public_id]) if made else ""
             status = 202 if made and is_running(made) else 200
-            return Reply(self.shape(_shown(answer)), status, {"Location": address} if address else {})
+            return Reply(self.shape(_shown(answer)), status, {"Location": _address(made)} if made else {})
 
         return self.once(produce, project=found, actor=actor)
 
     @action(detail=True, methods=["post"])
     def undo(self, request: HttpRequest, project: str, operation_id: str) -> Response:
-        """Undo what an operation changed, and answer the operation that did so.
+        """Undo what an operation changed, and answer the operation that does so: with 202 where the worker does.
 
         A change that cannot be undone any more has a `conflict` instead.
         """
         found = self._operation(project, operation_id)
         actor = self.actor(found.project)
-        return self.once(
-            lambda: self.reply(operations.undo(operation=found, actor=actor)), project=found.project, actor=actor
-        )
+
+        def produce() -> Reply:
+            made = undoing.undo(operation=found, actor=actor)
+            return self.reply(made, status=202 if is_running(made) else 200, location=_address(made))
+
+        return self.once(produce, project=found.project, actor=actor)
 
     def _rows(self, project: str) -> QuerySet[Operation]:
         return Operation.objects.filter(project=self.project(project)).select_related("project")
@@ -124,6 +127,10 @@ class OperationViews(ProjectApi):
             task_ids=tuple(given.get("task_ids", ())),
             **{name: given[name] for name in names if name in given},
         )
+
+
+def _address(operation: Operation) -> str:
+    return reverse("api-operation-detail", args=[operation.project.slug, operation.public_id])
 
 
 def _shown(answer: Answer) -> dict[str, Any]:

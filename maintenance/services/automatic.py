@@ -11,7 +11,7 @@ from functools import partial
 
 from django.utils import timezone
 
-from maintenance.choices import Action, Level, ScopeWord, State
+from maintenance.choices import Action, Level, ScopeWord
 from maintenance.found import Found
 from maintenance.selectors import handovers
 from maintenance.selectors.archivable import archivable
@@ -71,12 +71,11 @@ def _do(project: Project, action: Action, found: list[Found]) -> int:
     if not found:
         return 0
     operation = operations.new_operation(
-        actor=_system(), state=State.RUNNING, project=project, action=action, scope=ScopeWord.FULL_PROJECT,
-        level=Level.COMPREHENSIVE, started_at=timezone.now(),
+        actor=_system(), project=project, action=action, scope=ScopeWord.FULL_PROJECT, level=Level.COMPREHENSIVE
     )  # fmt: skip
-    operation.save()
-    progress = partial(operations.note_progress, operation)
-    changes = apply(project=project, proposals=found, actor=_system(), reason=_REASON, progress=progress)
+    with operations.running(operation):
+        progress = partial(operations.note_progress, operation)
+        changes = apply(project=project, proposals=found, actor=_system(), reason=_REASON, progress=progress)
     done = sum("conflict" not in each for each in changes)
     operations.finish(operation, operations.Result({"changes_total": done}, found, changes))
     return done

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from maintenance.choices import Action, Cause, Level, ScopeWord, Severity, State
+from maintenance.choices import Action, Cause, Level, ScopeWord, Severity
 from maintenance.found import Found
 from maintenance.models import Handover, Operation
 from maintenance.selectors import scope as scopes
@@ -28,10 +28,12 @@ from maintenance.services.handover import prepare
 from maintenance.services.operations import Result, new_operation, note_progress
 from maintenance.services.proposals import Progress, apply, token_of
 from maintenance.services.resolve import resolve_done
-from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, invalid
+from maintenance.services.undo import perform_undo
+from orchestrator_site.kernel.errors import Conflict, Invalid, invalid
 from orchestrator_site.kernel.identity import Scope as Permission
 from tasks.identity.actor import Actor
 from tasks.models import Project, Task
+from tasks.services.actions import seen_as
 
 LARGE = 10_000
 """Tasks of a scope above which more than the basic level goes to the worker."""
@@ -110,14 +112,9 @@ def _in_call(scope: Scope, actor: Actor, request: Request, limit: int | None = N
     """Do it here. All but a preview has a row from before the first change on."""
     if _is_preview(request):
         return _perform(scope, actor, request, _no_progress, limit)
-    operation = _operation(scope.project, actor, request, State.RUNNING)
-    operation.started_at = timezone.now()
-    operation.save()
-    try:
+    operation = _operation(scope.project, actor, request)
+    with operations.running(operation):
         answer = _perform(scope, actor, request, partial(note_progress, operation), limit)
-    except OrchestratorError as error:
-        operations.fail(operation, error.message)
-        raise
     operations.finish(operation, _result(answer))
     answer.operation = operation
     return answer
@@ -126,14 +123,16 @@ def _in_call(scope: Scope, actor: Actor, request: Request, limit: int | None = N
 def perform_queued(operation: Operation) -> Result:
     """Do on the worker what was queued."""
     said: dict[str, Any] = operation.request
+    permissions = frozenset(map(Permission, said["scopes"]))
+    actor = Actor(operation.actor_kind, operation.actor_name, operation.session, permissions)
+    if "undo" in said:
+        return perform_undo(operation, actor)
     task = Task.objects.select_related("project").filter(public_id=said.get("target_task_id") or "").first()
     request = Request(
         action=Action(operation.action), scope=ScopeWord(operation.scope), level=Level(operation.level), target=task,
         task_ids=tuple(said["task_ids"]), apply=bool(said["apply"]), plan_token=str(said["plan_token"]),
         since=said["since"], max_chars=said["max_chars"],
     )  # fmt: skip
-    permissions = frozenset(map(Permission, said["scopes"]))
-    actor = Actor(operation.actor_kind, operation.actor_name, operation.session, permissions)
     scope = _scope_of(operation.project, actor, request)
     answer = _perform(scope, actor, request, partial(note_progress, operation))
     return _result(answer)
@@ -293,7 +292,7 @@ def _asked_for(project: Project, task_ids: Iterable[str], verb: str) -> list[Fou
     return [
         Found(
             Cause.ARCHIVABLE, Severity.INFO, each, tasks[each].updated_at, tasks[each].title, tasks[each].pk,
-            {"reason": "asked"}, proposal=verb,
+            {"reason": "asked"}, proposal=verb, seen=seen_as(tasks[each]),
         )
         for each in wanted
     ]  # fmt: skip
@@ -327,16 +326,16 @@ def _no_progress(changes: list[dict[str, Any]], total: int) -> None:
 
 
 def _queued(project: Project, actor: Actor, request: Request) -> Operation:
-    operation = _operation(project, actor, request, State.QUEUED)
+    operation = _operation(project, actor, request)
     operation.request["scopes"] = sorted(actor.scopes)
     operation.save()
     operations.queue(operation)
     return operation
 
 
-def _operation(project: Project, actor: Actor, request: Request, state: State) -> Operation:
+def _operation(project: Project, actor: Actor, request: Request) -> Operation:
     return new_operation(
-        actor=actor, state=state, project=project, action=request.action, scope=request.scope, level=request.level,
+        actor=actor, project=project, action=request.action, scope=request.scope, level=request.level,
         request=request.said(),
     )  # fmt: skip
 

@@ -1,9 +1,10 @@
-"""Operations: the record of what the coordinator did, their runs on the worker, and their undo."""
+"""Operations: the record of what the coordinator did, and their runs on the worker."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -16,23 +17,16 @@ from django_q.tasks import async_task
 from maintenance.choices import State
 from maintenance.found import Found
 from maintenance.models import Operation
-from maintenance.services.import_plan import import_plan
-from maintenance.services.purge import export_of
 from orchestrator_site.kernel import ids
 from orchestrator_site.kernel.commits import after_commit
-from orchestrator_site.kernel.errors import Conflict, OrchestratorError
-from orchestrator_site.kernel.identity import Scope as Permission
+from orchestrator_site.kernel.errors import OrchestratorError
 from tasks.identity.actor import Actor
-from tasks.models import Task
-from tasks.services.archive import archive, restore
 
 logger = logging.getLogger(__name__)
 
 RUNNER = "maintenance.jobs.run_operation"
 TIMEOUT = timedelta(minutes=4)
 ATTEMPTS = 3
-INVERSE = {"archive": "restore", "restore": "archive", "purge": "import"}
-"""The verbs that can be undone, and by what."""
 REPORTED = 2_000
 """How many findings and changes an operation keeps; the counts are of all."""
 
@@ -51,11 +45,22 @@ def queue(operation: Operation) -> None:
     after_commit(partial(async_task, RUNNER, operation.public_id, q_options=options), repeated_by="requeue_operations")
 
 
-def new_operation(*, actor: Actor, state: State, **fields: Any) -> Operation:
+def new_operation(*, actor: Actor, **fields: Any) -> Operation:
     return Operation(
-        public_id=ids.operation_id(), session=actor.session, actor_kind=actor.kind, actor_name=actor.name,
-        state=state, **fields,
-    )  # fmt: skip
+        public_id=ids.operation_id(), session=actor.session, actor_kind=actor.kind, actor_name=actor.name, **fields
+    )
+
+
+@contextmanager
+def running(operation: Operation) -> Iterator[None]:
+    """Write down that an operation runs, before its first change, and why it failed if it does."""
+    operation.state, operation.started_at = State.RUNNING, timezone.now()
+    operation.save()
+    try:
+        yield
+    except OrchestratorError as error:
+        fail(operation, error.message)
+        raise
 
 
 def begin(public_id: str) -> Operation | None:
@@ -69,7 +74,7 @@ def begin(public_id: str) -> Operation | None:
     rows = Operation.objects.filter(Q(state=State.QUEUED) | lost, public_id=public_id)
     half_done = ~Q(changes=[]) | Q(state=State.RUNNING, attempt=0)
     rows.filter(half_done).update(
-        state=State.FAILED, problem="Its process died half-way. Preview the rest.", finished_at=now
+        state=State.FAILED, problem="Its process died half-way. Ask for the rest again.", finished_at=now
     )
     taken = rows.filter(attempt__lt=ATTEMPTS)
     if taken.update(state=State.RUNNING, attempt=F("attempt") + 1, started_at=now, done=0, total=0):
@@ -123,61 +128,6 @@ def requeue_lost() -> int:
     for operation in rows:
         queue(operation)
     return len(rows)
-
-
-def can_undo(operation: Operation) -> str:
-    """Return why an operation cannot be undone; empty where it can."""
-    if operation.finished_at is None:
-        return "It has not ended."
-    if operation.undone_at is not None:
-        return "It was undone already."
-    if not _undoable(operation):
-        return "It did nothing that can be undone."
-    return ""
-
-
-def undo(*, operation: Operation, actor: Actor) -> Operation:
-    """Do the inverse of each change of an operation, the last one first; returns the operation that did so.
-
-    Raises Forbidden, and Conflict where it cannot be undone, or was at the same time.
-    """
-    actor.require(Permission.WRITE)
-    if why := can_undo(operation):
-        raise Conflict(f"{operation.public_id} cannot be undone. {why}", next="Look at the runs of the project.")
-    if any(change["verb"] == "purge" for change in _undoable(operation)):
-        actor.require(Permission.ADMIN)
-    changes = [_undone(operation, change, actor) for change in reversed(_undoable(operation))]
-    # Marked last: what a killed process leaves can be undone again, and each inverse is done at most once.
-    undone = {"undone_at": timezone.now(), "undone_by": actor.name}
-    if not Operation.objects.filter(pk=operation.pk, undone_at=None).update(**undone):
-        raise Conflict(f"{operation.public_id} was undone at the same time.")
-    made = new_operation(
-        actor=actor, state=State.QUEUED, project=operation.project, action=operation.action, scope=operation.scope,
-        level=operation.level, request={"undo": operation.public_id}, started_at=timezone.now(),
-    )  # fmt: skip
-    finish(made, Result({"undid": operation.public_id, "changes_total": len(changes)}, [], changes))
-    return made
-
-
-def _undoable(operation: Operation) -> list[dict[str, Any]]:
-    return [each for each in operation.changes if each["verb"] in INVERSE and "conflict" not in each]
-
-
-def _undone(operation: Operation, change: dict[str, Any], actor: Actor) -> dict[str, Any]:
-    verb, public_id = INVERSE[change["verb"]], change["task_id"]
-    undone = {"verb": verb, "task_id": public_id, "title": change.get("title", "")}
-    reason = f"Undo of {operation.public_id}."
-    try:
-        if verb == "import":
-            import_plan(project=operation.project, export=export_of(operation.project, public_id), actor=actor)
-        else:
-            task = Task.objects.filter(project=operation.project, public_id=public_id).first()
-            if task is None:
-                raise Conflict(f"{public_id} is not there any more.")
-            (restore if verb == "restore" else archive)(task=task, actor=actor, reason=reason)
-    except Conflict as conflict:
-        undone["conflict"] = conflict.message
-    return undone
 
 
 def shape(found: Found) -> dict[str, Any]:

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from django.db.models import Max
 
 from maintenance.found import Found
-from maintenance.services.purge import purge
+from maintenance.services.import_plan import import_plan
+from maintenance.services.purge import export_of, purge
 from maintenance.services.repair import repair
 from orchestrator_site.kernel.errors import Conflict
 from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Task
 from tasks.services.actions import require_seen, seen_as
 from tasks.services.archive import archive, restore
-from tasks.services.archive_plans import BATCH, archive_plans
+from tasks.services.archive_plans import archive_plans
 from tasks.services.steer import release
 
 Change = dict[str, Any]
 """What was done: `{verb, task_id, title}`, with `conflict` where the task had changed and was left alone."""
 Progress = Callable[[list[Change], int], None]
 """Called after a batch, with everything done so far and how many proposals there are."""
-ORDER = ("archive", "restore", "purge", "repair", "release")
-NOTED = 50
-"""How often progress is noted at most: what was done so far is written each time."""
+ORDER = ("archive", "restore", "purge", "import", "repair", "release")
+NOTED_EVERY = 0.5
+"""Seconds between two notes of the progress: each writes all that was done so far."""
+TOGETHER = 400
+"""Tasks that change in one transaction at most, about 20 ms, unless one plan alone has more."""
+UNKNOWN = 20  # tasks of a proposal that does not say how many it is about
+_SEEN = ("parent_id", "status", "lease_number", "archived_at", "active_at")
 _CHUNK = 500
 _TOKEN = 16
 
@@ -42,8 +48,8 @@ def token_of(request: Sequence[str], proposals: Iterable[Found]) -> str:
 
 def _state_of(keys: list[int]) -> list[Any]:
     """Return what changes with every change of these tasks, and of those below these plans."""
-    tasks = Task.objects.filter(pk__in=keys)
-    seen = [[row.pk, seen_as(row), str(row.archived_at), str(row.active_at)] for row in tasks.order_by("pk")]
+    tasks = list(Task.objects.filter(pk__in=keys).order_by("pk").only(*_SEEN))
+    seen = [[row.pk, seen_as(row), str(row.archived_at), str(row.active_at)] for row in tasks]
     plans = [row.pk for row in tasks if row.is_plan]
     own = Event.objects.filter(task__in=keys).aggregate(newest=Max("pk"))["newest"]
     below = Event.objects.filter(task__root__in=plans).aggregate(newest=Max("pk"))["newest"]
@@ -56,36 +62,48 @@ def apply(
     """Do each proposal in its own short transaction, and return what was done in the order in which it was."""
     by_verb = {verb: [each for each in proposals if each.proposal == verb] for verb in ORDER}
     changes: list[Change] = []
-    noted, step = 0, max(1, len(proposals) // NOTED)
+    noted = 0.0
     for verb, some in by_verb.items():
         do = _BULK.get(verb) or partial(_one_by_one, verb)
-        for start in range(0, len(some), BATCH):
-            changes += do(project, some[start : start + BATCH], actor, reason)
-            if len(changes) - noted >= step:
-                noted = len(changes)
+        for few in _together(some):
+            changes += do(project, few, actor, reason)
+            if monotonic() - noted >= NOTED_EVERY:
                 progress(changes, len(proposals))
+                noted = monotonic()
     return changes
+
+
+def _together(proposals: Iterable[Found]) -> Iterator[list[Found]]:
+    """Cut proposals where the tasks that they are about become too many for one short transaction."""
+    few: list[Found] = []
+    tasks = 0
+    for each in proposals:
+        size = each.evidence.get("tasks", UNKNOWN)
+        if few and tasks + size > TOGETHER:
+            yield few
+            few, tasks = [], 0
+        few.append(each)
+        tasks += size
+    if few:
+        yield few
 
 
 def _archive_all(project: Project, some: list[Found], actor: Actor, reason: str) -> list[Change]:
     """Archive plans together, and tasks within plans one by one."""
-    tasks = {row.pk: row for row in Task.objects.filter(pk__in=[each.task_pk for each in some])}
-    plans = {pk: seen_as(row) for pk, row in tasks.items() if row.is_plan}
+    plans = {each.task_pk: each.seen for each in some if each.task_pk and each.seen}
     done = {row.pk for row in archive_plans(project=project, plans=plans, actor=actor, reason=reason)}
     changes = [_change("archive", each) for each in some if each.task_pk in done]
-    left = [each for each in some if each.task_pk not in done]
-    return changes + _one_by_one("archive", project, left, actor, reason)  # which says why it is not possible
+    if left := [each for each in some if each.task_pk not in done]:
+        changes += _one_by_one("archive", project, left, actor, reason)  # which says why it is not possible
+    return changes
 
 
 def _one_by_one(verb: str, project: Project, some: list[Found], actor: Actor, reason: str) -> list[Change]:
     changes = []
-    tasks = {row.pk: row for row in Task.objects.filter(pk__in=[each.task_pk for each in some])}
     for each in some:
         change = _change(verb, each)
         try:
-            if (task := tasks.get(each.task_pk or 0)) is None:
-                raise Conflict(f"{each.subject} is not there any more.")
-            _DO[verb](task, actor, reason)
+            _DO[verb](project, each, actor, reason)
         except Conflict as conflict:
             change["conflict"] = conflict.message
         changes.append(change)
@@ -100,22 +118,38 @@ def _change(verb: str, found: Found) -> Change:
     return {"verb": verb, "task_id": found.subject.partition(" ")[0], "title": found.title[:80]}
 
 
-def _release(task: Task, actor: Actor, reason: str) -> None:
-    guard = partial(require_seen, seen=seen_as(task))
-    release(task=task, actor=actor, reason=reason, guard=guard)
+def _task(found: Found) -> Task:
+    task = Task.objects.select_related("project").filter(pk=found.task_pk or 0).first()
+    if task is None:
+        raise Conflict(f"{found.subject} is not there any more.")
+    return task
 
 
-def _archive(task: Task, actor: Actor, reason: str) -> None:
-    archive(task=task, actor=actor, reason=reason, guard=partial(require_seen, seen=seen_as(task)))
+def _release(project: Project, found: Found, actor: Actor, reason: str) -> None:
+    task = _task(found)
+    release(task=task, actor=actor, reason=reason, guard=partial(require_seen, seen=seen_as(task)))
 
 
-_DO: dict[str, Callable[[Task, Actor, str], object]] = {
-    "archive": _archive,
-    "restore": lambda task, actor, reason: restore(task=task, actor=actor, reason=reason),
+def _archive(project: Project, found: Found, actor: Actor, reason: str) -> None:
+    archive(task=_task(found), actor=actor, reason=reason, guard=partial(require_seen, seen=found.seen))
+
+
+def _restore(project: Project, found: Found, actor: Actor, reason: str) -> None:
+    restore(task=_task(found), actor=actor, reason=reason)
+
+
+def _purge(project: Project, found: Found, actor: Actor, reason: str) -> None:
     # Assistants purge where the project has it switched on; a person who applies a preview has confirmed it.
-    "purge": lambda task, actor, reason: purge(task=task, actor=actor, confirmed=actor.kind == "person"),
-    "release": _release,
-}
+    purge(task=_task(found), actor=actor, confirmed=actor.kind == "person")
+
+
+def _import(project: Project, found: Found, actor: Actor, reason: str) -> None:
+    import_plan(project=project, export=export_of(project, found.subject), actor=actor)
+
+
+_DO: dict[str, Callable[[Project, Found, Actor, str], None]] = {
+    "archive": _archive, "restore": _restore, "purge": _purge, "import": _import, "release": _release
+}  # fmt: skip
 _BULK: dict[str, Callable[[Project, list[Found], Actor, str], list[Change]]] = {
     "archive": _archive_all,
     "repair": _repair_all,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from django.utils import timezone
-
-from maintenance.choices import Action, Level, ScopeWord, State
+from maintenance.choices import Action, Level, ScopeWord
 from maintenance.services.coordinate import LARGE, Answer, Request, coordinate
-from maintenance.services.operations import Result, finish, new_operation
+from maintenance.services.operations import Result, finish, new_operation, running
 from maintenance.services.scan import scan_project
 from tasks.identity.actor import Actor
 from tasks.models import Project, Task
@@ -30,8 +28,9 @@ def is_large(project: Project) -> bool:
 
 def _check_everything(project: Project, actor: Actor) -> None:
     operation = new_operation(
-        actor=actor, state=State.RUNNING, project=project, action=Action.VALIDATE_STRUCTURE, level=Level.BASIC,
-        scope=ScopeWord.FULL_PROJECT, started_at=timezone.now(),
+        actor=actor, project=project, action=Action.VALIDATE_STRUCTURE, level=Level.BASIC,
+        scope=ScopeWord.FULL_PROJECT,
     )  # fmt: skip
-    found, tasks = scan_project(project), Task.objects.filter(project=project).count()
+    with running(operation):
+        found, tasks = scan_project(project), Task.objects.filter(project=project).count()
     finish(operation, Result({"counts": {"tasks": tasks, "findings": found}}, [], []))

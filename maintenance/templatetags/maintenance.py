@@ -13,7 +13,7 @@ from maintenance.found import Found
 from maintenance.models import Finding, Operation
 from maintenance.selectors import open_findings
 from maintenance.selectors.runs import is_running
-from maintenance.services.operations import can_undo
+from maintenance.services.undo import can_undo
 from orchestrator_site.kernel.text import shortened
 from tasks.choices import Status, Verb
 from tasks.models import Task

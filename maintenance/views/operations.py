@@ -17,7 +17,7 @@ from maintenance.found import Found
 from maintenance.models import Operation
 from maintenance.selectors.open_findings import SCAN_JOB
 from maintenance.selectors.runs import is_running
-from maintenance.services import operations
+from maintenance.services import undo as undoing
 from maintenance.services.coordinate import Answer, Request, coordinate
 from maintenance.services.scan_now import is_large, scan_now
 from orchestrator_site.kernel.errors import Conflict, invalid
@@ -87,8 +87,11 @@ def operation(request: HttpRequest, slug: str, operation_id: str) -> HttpRespons
 @action_view(Scope.WRITE)
 def undo(request: HttpRequest, slug: str, operation_id: str) -> HttpResponseBase:
     found = get_object_or_404(_of(find_project(slug)), public_id=operation_id)
-    made = operations.undo(operation=found, actor=actor_of(request))
-    _report(request, "undone", made.changes)
+    made = undoing.undo(operation=found, actor=actor_of(request))
+    if is_running(made):
+        messages.success(request, "Undo: queued. The run shows how far it is.")
+    else:
+        _report(request, "undone", made.changes)
     return redirect("operation", slug=slug, operation_id=made.public_id)
 
 

@@ -49,6 +49,8 @@ class Api(GenericViewSet[Any]):
     """The response of an action, where it is not `serializer_class`."""
     statuses: ClassVar[dict[str, int]] = {}
     """The status of a success, where it is not 200."""
+    may_queue: ClassVar[tuple[str, ...]] = ()
+    """The actions that answer 202 where the worker does them."""
     parameters: ClassVar[dict[str, tuple[Parameter, ...]]] = {}
     """Query parameters of an action, besides the filters and paging of `list`."""
     request_headers: ClassVar[dict[str, tuple[Parameter, ...]]] = {}

@@ -100,7 +100,9 @@ class Schema(AutoSchema):
             return whole | ({"206": OpenApiResponse({}, "A range of the bytes.")} if self._has_ranges() else {})
         status = self._of_view("statuses") or 200
         serializer = self._of_view("answers") or getattr(self.view, "serializer_class", None)
-        return {str(status): None if status == 204 else OpenApiResponse(serializer, "Done.")}
+        made = {str(status): None if status == 204 else OpenApiResponse(serializer, "Done.")}
+        is_queued = self.action in getattr(self.view, "may_queue", ())
+        return made | ({"202": OpenApiResponse(serializer, "The worker does it.")} if is_queued else {})
 
     def _of_view(self, table: str) -> Any:
         return getattr(self.view, table, {}).get(self.action)

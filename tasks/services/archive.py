@@ -42,7 +42,8 @@ def archive(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None =
         tree = _tree(task)
         _lock(tree)
         _require_company(task)
-        task.archived_at, task.is_ready = new_mark(tree), False
+        marks = tree.filter(archived_at__isnull=False).order_by().values_list("archived_at", flat=True)
+        task.archived_at, task.is_ready = new_mark(marks.distinct()), False
         number = tree.on_board().update(archived_at=task.archived_at, is_ready=False)
         moved = tree.filter(archived_at=task.archived_at)
         _require_free(moved, actor)
@@ -102,10 +103,9 @@ def _lock(tree: TaskQuerySet) -> None:
         list(rows.values_list("pk"))
 
 
-def new_mark(tree: TaskQuerySet) -> datetime:
+def new_mark(earlier: Iterable[datetime | None]) -> datetime:
     """Return the time of an archiving, different from that of every earlier one in the tree; a clock may go back."""
-    earlier = tree.filter(archived_at__isnull=False).order_by().values_list("archived_at", flat=True)
-    taken, now = set(earlier.distinct()), timezone.now()
+    taken, now = set(earlier), timezone.now()
     while now in taken:
         now += _INSTANT
     return now

@@ -12,8 +12,8 @@ from django.utils import timezone
 from maintenance.models import Handover, Operation, Tombstone
 from maintenance.registry import jobs
 from maintenance.services import automatic
-from maintenance.services.operations import undo
 from maintenance.services.run import run
+from maintenance.services.undo import undo
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Task

@@ -15,7 +15,7 @@ from artifacts.models import Artifact, Content
 from maintenance.choices import Action, Level, ScopeWord
 from maintenance.models import Finding, Handover, Operation
 from maintenance.services.coordinate import Answer, Request, coordinate
-from maintenance.services.operations import undo
+from maintenance.services.undo import undo
 from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid
 from orchestrator_site.kernel.identity import Scope as Permission
 from tasks.choices import Status, Verb

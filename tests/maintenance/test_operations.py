@@ -10,8 +10,12 @@ from django.utils import timezone
 
 from maintenance.choices import Action, Level, ScopeWord, State
 from maintenance.models import Operation
+from maintenance.services import proposals
+from maintenance.services import undo as undoing
 from maintenance.services.coordinate import perform_queued
-from maintenance.services.operations import ATTEMPTS, TIMEOUT, Result, new_operation, note_progress, run, undo
+from maintenance.services.operations import ATTEMPTS, TIMEOUT, Result, finish, new_operation, note_progress, run
+from maintenance.services.undo import undo
+from orchestrator_site.kernel.errors import Conflict
 from tasks.choices import Status
 from tasks.identity.actor import Actor
 from tasks.models import Project, Task
@@ -91,24 +95,56 @@ def test_what_a_process_did_before_it_died_can_be_undone(operation: Operation) -
     assert Task.objects.get(pk=task.pk).archived_at is None
 
 
-def test_an_undo_that_died_half_way_can_be_repeated(operation: Operation, monkeypatch: pytest.MonkeyPatch) -> None:
+def archived(operation: Operation, number: int) -> list[Task]:
+    """Make tasks that an operation archived."""
     project: Project = operation.project
-    tasks = [make_task(project, status=Status.COMPLETED, summary="Done.") for _ in range(2)]
+    tasks = [make_task(project, status=Status.COMPLETED, summary="Done.") for _ in range(number)]
     for task in tasks:
         archive(task=task, actor=GRACE)
-    note_progress(operation, [{"verb": "archive", "task_id": task.public_id} for task in tasks], 2)
-    killed(operation, attempt=1)
-    run(public_id=operation.public_id, perform=perform_queued)
+    finish(operation, Result({}, [], [{"verb": "archive", "task_id": task.public_id} for task in tasks]))
+    return tasks
+
+
+def on_board(tasks: list[Task]) -> int:
+    return Task.objects.on_board().filter(pk__in=[task.pk for task in tasks]).count()
+
+
+def test_an_undo_that_died_half_way_can_be_repeated(operation: Operation, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = archived(operation, 2)
 
     def die(**given: Any) -> None:
         raise Died
 
-    from maintenance.services import operations
-
-    real = operations.restore
-    monkeypatch.setattr(operations, "restore", lambda **given: real(**given) if given["task"] == tasks[1] else die())
+    real = proposals.restore
+    monkeypatch.setattr(proposals, "restore", lambda **given: real(**given) if given["task"] == tasks[1] else die())
     with pytest.raises(Died):
-        undo(operation=again(operation), actor=GRACE)
+        undo(operation=operation, actor=GRACE)
     monkeypatch.undo()
+    with pytest.raises(Conflict):
+        undo(operation=operation, actor=GRACE)
+    died = Operation.objects.latest("pk")
+    killed(died)
+    run(public_id=died.public_id, perform=perform_queued)
+    undo(operation=operation, actor=GRACE)
+    assert on_board(tasks) == 2
+
+
+def test_a_long_undo_is_done_by_the_worker(operation: Operation, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = archived(operation, 2)
+    monkeypatch.setattr(undoing, "IN_CALL", 1)
+    monkeypatch.setattr(undoing, "is_running", lambda: True)
+    made = undo(operation=operation, actor=GRACE)
+    assert (made.state, on_board(tasks)) == (State.QUEUED, 0)
+    run(public_id=made.public_id, perform=perform_queued)
+    assert (again(made).state, on_board(tasks)) == (State.SUCCEEDED, 2)
+    assert again(operation).undone_at is not None
+
+
+def test_without_a_worker_each_call_undoes_some(operation: Operation, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = archived(operation, 3)
+    monkeypatch.setattr(undoing, "IN_CALL", 2)
+    assert undo(operation=operation, actor=GRACE).answer["notes"]
+    assert (on_board(tasks), again(operation).undone_at) == (2, None)
     undo(operation=again(operation), actor=GRACE)
-    assert not Task.objects.filter(project=project, archived_at__isnull=False).exists()
+    assert on_board(tasks) == 3
+    assert again(operation).undone_at is not None

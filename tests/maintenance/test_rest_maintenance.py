@@ -11,6 +11,7 @@ from django_q.models import OrmQ
 from maintenance.api import operations
 from maintenance.choices import Action, Cause, Severity, State
 from maintenance.models import Operation
+from maintenance.services import undo as undoing
 from maintenance.services.coordinate import Answer, Request
 from tasks.choices import Status, Verb
 from tasks.models import Project, Task
@@ -246,3 +247,16 @@ def test_an_assistant_asks_about_its_own_session(ada: Rest, over: Task) -> None:
     ada.refused(404, "POST", f"{AT}/operations", {"action": "scan_cleanup", "session_id": session.public_id})
     answer = ada.post(f"{AT}/operations", {"action": "scan_cleanup"})
     assert (answer["operation"]["scope"], answer["changes_total"]) == ("current_session", 0)
+
+
+def test_a_long_undo_is_answered_before_the_worker_does_it(
+    ada: Rest, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = [{"verb": "archive", "task_id": f"planner_{number}"} for number in range(2)]
+    made = make_operation(project, changes=changes)
+    monkeypatch.setattr(undoing, "IN_CALL", 1)
+    monkeypatch.setattr(undoing, "is_running", lambda: True)
+    answer = ada.send("POST", f"{AT}/operations/{made.public_id}/undo", {})
+    queued = answer.json()
+    assert (answer.status_code, queued["state"], queued["changes"]) == (202, "queued", [])
+    assert answer["Location"].endswith(queued["operation_id"])
