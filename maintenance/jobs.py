@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from pathlib import Path
 
+from django.conf import settings
 from django.utils import timezone
 
 from artifacts.services.sweep import remove_orphans
 from maintenance.registry import MINUTE, job
 from maintenance.services import automatic, operations, prune
+from maintenance.services.backup import back_up_dated
 from maintenance.services.coordinate import perform_queued
 from maintenance.services.optimise import optimise
 from maintenance.services.run import AlreadyRunning, run
@@ -59,6 +62,15 @@ def sweep_content() -> str:
 def optimise_database() -> str:
     """Refresh the statistics of the database, merge the search index, and give back free pages and the log."""
     return str(optimise())
+
+
+@job("back_up", every=timedelta(days=1), timeout=timedelta(minutes=5))
+def back_up() -> str:
+    """Copy the data into a new folder of ORCHESTRATOR_BACKUPS, if that is set, and keep the newest seven."""
+    if not settings.ORCHESTRATOR_BACKUPS:
+        return "ORCHESTRATOR_BACKUPS names no folder."
+    made = back_up_dated(folder=Path(settings.ORCHESTRATOR_BACKUPS))
+    return f"Copied and verified {made.contents} contents, {made.size_bytes} bytes."
 
 
 def run_operation(public_id: str) -> str:

@@ -305,6 +305,11 @@ if ORCHESTRATOR_CONTENT_URL and not all(map(find_spec, ("storages", "boto3"))):
         "ORCHESTRATOR_CONTENT_URL needs the extra s3: install it with pip install 'mcp-task-orchestrator[s3]'."
     )
 
+# Where the worker copies the data every day; empty: nowhere.
+ORCHESTRATOR_BACKUPS = env.str("ORCHESTRATOR_BACKUPS", default="")
+if ORCHESTRATOR_BACKUPS and not Path(ORCHESTRATOR_BACKUPS).is_absolute():
+    raise ImproperlyConfigured("ORCHESTRATOR_BACKUPS must be an absolute path.")
+
 # How many jobs run at once; with 0 none do, and /readyz does not check them.
 ORCHESTRATOR_WORKERS = env.int("ORCHESTRATOR_WORKERS", default=2)
 _WORKERS = max(1, ORCHESTRATOR_WORKERS)

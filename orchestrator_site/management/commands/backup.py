@@ -7,13 +7,13 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from artifacts.services.backup import back_up
+from maintenance.services.backup import back_up
 from orchestrator_site.kernel.output import PlainCommand
 from orchestrator_site.management.errors import command_errors
 
 
 class Command(PlainCommand):
-    help = "Copy database, content and open uploads of a running site into an empty folder, and verify the copy."
+    help = "Copy the data of a running site into an empty folder, and verify the copy."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

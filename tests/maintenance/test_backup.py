@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from threading import Event
@@ -24,12 +25,13 @@ from django.db import connection, connections
 from pytest_django import Settings
 
 from artifacts import storage
-from artifacts.services.backup import DATABASE, back_up
 from artifacts.services.verify import verify
 from artifacts.storage import staging
-from orchestrator_site.kernel.errors import Conflict, Invalid, Unavailable
+from maintenance.services.backup import DATABASE, KEPT, back_up, back_up_dated
+from maintenance.services.run import run
+from orchestrator_site.kernel.errors import Conflict, Invalid, ServerFault, Unavailable
 from tests.assistants import Assistant
-from tests.factories import make_artifact, make_project, make_task
+from tests.factories import make_artifact, make_project, make_task, make_tombstone
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -93,6 +95,52 @@ def test_open_uploads_go_on_in_the_copy(ada: Assistant, tmp_path: Path) -> None:
     back_up(to=tmp_path / "second")
     with closing(sqlite3.connect(tmp_path / "second" / DATABASE)) as database:
         assert database.execute("SELECT state FROM artifacts_upload").fetchall() == [("aborted",)]
+
+
+def test_the_exports_of_purged_plans_are_in_the_copy_and_checked(tmp_path: Path, settings: Settings) -> None:
+    export = tmp_path / "home" / "exports" / "shop" / "plan.zip"
+    export.parent.mkdir(parents=True)
+    export.write_bytes(b"a plan")
+    digest = sha256(b"a plan").hexdigest()
+    make_tombstone(make_project("shop"), export_name="shop/plan.zip", export_sha256=digest)
+    assert back_up(to=tmp_path / "copy").problems == []
+    assert (tmp_path / "copy" / "exports" / "shop" / "plan.zip").read_bytes() == b"a plan"
+    export.unlink()
+    assert len(back_up(to=tmp_path / "second").problems) == 1
+
+
+@pytest.fixture
+def copies(tmp_path: Path) -> Path:
+    """Return a folder of older copies, one of which was never finished, and of something else."""
+    for number in range(KEPT):
+        copy = tmp_path / "copies" / f"2020010{number}T000000Z"
+        copy.mkdir(parents=True)
+        (copy / DATABASE).touch()
+    (tmp_path / "copies" / "20200109T000000Z").mkdir()
+    (tmp_path / "copies" / "mine").mkdir()
+    return tmp_path / "copies"
+
+
+def test_dated_copies_take_the_place_of_the_oldest(copies: Path) -> None:
+    back_up_dated(folder=copies)
+    names = sorted(each.name for each in copies.iterdir())
+    assert names[:6] == [f"2020010{number}T000000Z" for number in range(1, 7)]
+    assert (len(names), names[-1], (copies / names[-2] / DATABASE).stat().st_size > 0) == (8, "mine", True)
+
+
+def test_a_copy_that_is_not_whole_takes_no_place(copies: Path) -> None:
+    make_tombstone(make_project())
+    with pytest.raises(ServerFault):
+        back_up_dated(folder=copies)
+    assert len(list(copies.iterdir())) == KEPT + 3
+
+
+def test_the_job_copies_where_the_setting_says_so(tmp_path: Path, settings: Settings) -> None:
+    settings.ORCHESTRATOR_BACKUPS = ""
+    run(name="back_up")
+    settings.ORCHESTRATOR_BACKUPS = str(tmp_path / "copies")
+    run(name="back_up")
+    assert len(list((tmp_path / "copies").iterdir())) == 1
 
 
 def test_the_command_says_what_it_copied_and_fails_where_bytes_are_damaged(tmp_path: Path) -> None:
@@ -164,7 +212,7 @@ def test_a_full_disk_of_the_copy_is_not_one_of_the_data(
         if name == DATABASE or path != tmp_path / "copy":
             raise full
 
-    monkeypatch.setattr("artifacts.services.backup.sync_folder", refuse)
+    monkeypatch.setattr("maintenance.services.backup.sync_folder", refuse)
     with pytest.raises(Invalid):
         back_up(to=tmp_path / "copy")
 

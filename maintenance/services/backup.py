@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
@@ -12,18 +13,24 @@ from hashlib import sha256
 from io import FileIO
 from itertools import chain
 from pathlib import Path
+from shutil import rmtree
 
 from django.db import connection
+from django.utils import timezone
 
 from artifacts.models import Content
 from artifacts.services.export import require_outside_home
 from artifacts.storage import staging
 from artifacts.storage.backends import content_store
 from artifacts.storage.base import Readable, place_of
-from orchestrator_site.kernel.errors import Conflict, Invalid
+from maintenance.exports import zipped
+from orchestrator_site.kernel.errors import Conflict, Invalid, ServerFault
 from orchestrator_site.kernel.files import disk_fault, make_folder, sync_folder
 
 DATABASE = "orchestrator.sqlite3"
+KEPT = 7
+"""How many dated copies stay."""
+_DATED = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _CHUNK = 1024 * 1024
 _PRIVATE = 0o600
 
@@ -38,7 +45,7 @@ class Backup:
 
 
 def back_up(*, to: Path) -> Backup:
-    """Copy the database, the content and open uploads into an empty folder, and read all of the copy again.
+    """Copy the database, content, open uploads and exports into an empty folder, and read all of the copy again.
 
     Only this account can read the copy. Raises Invalid on PostgreSQL, without data, and for a folder that is inside
     the data folder or cannot be written to, Conflict for one that is not empty, ServerFault for data that is not read.
@@ -54,10 +61,12 @@ def back_up(*, to: Path) -> Backup:
         # What is removed from now on was copied before; what is new is too young to be removed.
         _copy_content(to, _stored())
         _copy_staged(to)
+        _copy_exports(to)
         draft = to / f"{DATABASE}.partial"
         with closing(_snapshot(draft)) as copy:
             _copy_content(to, _names_in(copy))
             _copy_staged(to)
+            _copy_exports(to)
             _end_uploads_without_bytes(copy, to)
             found = _check(copy, to)
         draft.replace(to / DATABASE)
@@ -67,6 +76,21 @@ def back_up(*, to: Path) -> Backup:
         what = f"The backup cannot be written to {to}: {why}."
         raise Invalid(what, next="Free space there or make it writable, and name a new or empty folder.") from error
     return found
+
+
+def back_up_dated(*, folder: Path) -> Backup:
+    """Copy the data into a new folder in this one, named by the time, and remove what is older than the newest copies.
+
+    Raises what `back_up` does, and ServerFault for a copy that is not whole; then no older one is removed.
+    """
+    made = back_up(to=folder / f"{timezone.now():%Y%m%dT%H%M%SZ}")
+    if made.problems:
+        raise ServerFault(f"Not all of the backup is whole: {made.problems[0]}", next="Run manage.py artifacts verify.")
+    copies = sorted(each for each in folder.iterdir() if _DATED.fullmatch(each.name))
+    whole = [each for each in copies if (each / DATABASE).is_file()]
+    for old in set(copies) - set(whole[-KEPT:]):
+        rmtree(old)
+    return made
 
 
 def _require_data() -> None:
@@ -126,6 +150,15 @@ def _copy_staged(to: Path) -> None:
         _copy(to / "staging" / name, partial(FileIO, staging.path_of(name)))
 
 
+def _copy_exports(to: Path) -> None:
+    with _reading_data():
+        files = [file for file in zipped.folder().rglob("*.zip") if not file.name.startswith(".")]
+    for file in files:
+        target = to / "exports" / file.relative_to(zipped.folder())
+        if not target.exists():
+            _copy(target, partial(FileIO, file))
+
+
 def _copy(target: Path, open_source: Callable[[], AbstractContextManager[Readable]]) -> None:
     """Copy a file, unless it has gone: what the database names is checked at the end."""
     chunks = _chunks_of(open_source)
@@ -170,6 +203,11 @@ def _check(copy: sqlite3.Connection, to: Path) -> Backup:
         count, total = count + 1, total + size
         if _digest_of(data, to / "content" / place_of(name)) != digest:
             problems.append(f"missing or damaged: {digest}")
+    for name, digest in copy.execute(
+        "SELECT export_name, export_sha256 FROM maintenance_tombstone WHERE imported_at IS NULL"
+    ):
+        if _digest_of(None, to / "exports" / name) != digest:
+            problems.append(f"missing or damaged export: {name}")
     return Backup(count, total, problems)
 
 
