@@ -1,4 +1,4 @@
-"""Archives, purges or claims in a process of its own: `python -m tests.maintenance.purger WHAT TASK [die]`.
+"""Archives, purges, claims or sweeps in a process of its own: `python -m tests.maintenance.purger WHAT TASK [die]`.
 
 It writes `ready`, begins with a line on its input, and writes `done` or the code of the error. With `die` it kills
 itself as soon as the export is complete, before anything is deleted.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from dataclasses import replace
 from typing import Any
 
 import django
@@ -16,7 +17,9 @@ import django
 
 def main(what: str, public_id: str, die: str = "") -> None:
     django.setup()
+    from maintenance.choices import Action, Level, ScopeWord
     from maintenance.exports import zipped
+    from maintenance.services.coordinate import Request, coordinate
     from maintenance.services.purge import purge
     from orchestrator_site.kernel.errors import OrchestratorError
     from tasks.identity.actor import Actor
@@ -35,7 +38,15 @@ def main(what: str, public_id: str, die: str = "") -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
         zipped.write = and_die
+
+    def sweep() -> None:
+        """Archive everything in the project that is eligible."""
+        asked = Request(action=Action.ARCHIVE, scope=ScopeWord.FULL_PROJECT, level=Level.COMPREHENSIVE)
+        token = coordinate(project=task.project, actor=actor, request=asked).plan_token
+        coordinate(project=task.project, actor=actor, request=replace(asked, apply=True, plan_token=token))
+
     acts = {
+        "sweep": sweep,
         "archive": lambda: archive(task=task.root or task, actor=actor),
         "restore": lambda: restore(task=task, actor=actor),
         "purge": lambda: purge(task=task, actor=actor, confirmed=True),

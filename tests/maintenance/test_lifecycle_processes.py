@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,12 +20,14 @@ from maintenance.exports import zipped
 from maintenance.models import Tombstone
 from maintenance.services.import_plan import import_plan
 from tasks.identity.actor import Actor
-from tasks.models import Event, Task
+from tasks.models import Event, Project, Task
 from tasks.services.archive import restore
+from tests.assistants import Assistant
 from tests.factories import make_artifact, make_plan, make_project
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 8
+OVER = 150  # plans that can be archived
 
 
 def start(what: str, task: Task, *more: str) -> subprocess.Popen[str]:
@@ -88,6 +91,25 @@ def test_of_two_archives_one_wins_and_an_edit_comes_before_or_is_refused(plan: T
         assert Task.objects.filter(archived_at=Task.objects.get(pk=plan.pk).archived_at).count() == 3
         restore(task=plan, actor=Actor.system())
     end(started)
+
+
+def test_an_assistant_works_without_an_error_while_plans_are_archived(ada: Assistant) -> None:
+    project = Project.objects.get()
+    over = [make_plan(project, 2, statuses=["completed"] * 2) for _ in range(OVER)]
+    long_ago = timezone.now() - timedelta(days=100)
+    Task.objects.update(status="completed", completed_at=long_ago, updated_at=long_ago, active_at=long_ago)
+    (sweeper,) = started = [start("sweep", over[0])]
+    completed = []
+    with ThreadPoolExecutor(1) as thread:
+        swept = thread.submit(together, started)
+        while not swept.done():
+            completed.append(ada.plan("A")["A"])
+            ada.complete(completed[-1])
+    assert swept.result() == ["done"]
+    end([sweeper])
+    assert Task.objects.filter(archived_at__isnull=False).count() == 3 * OVER
+    done = Task.objects.on_board().filter(public_id__in=completed, status="completed")
+    assert completed and done.count() == len(completed)
 
 
 def put_away(plan: Task) -> None:
