@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from maintenance.choices import Cause
-from maintenance.models import Finding
+from maintenance.choices import Cause, State
+from maintenance.models import Finding, Operation
 from tasks.choices import Status
 from tasks.models import Project, Task
 from tests.browser.axe import violations
@@ -66,6 +66,24 @@ def test_a_finding_is_snoozed_by_keyboard_and_shown_again(open_page: Open, over:
     page.get_by_role("button", name="Show again").click()
     expect(page.locator("#messages")).to_contain_text("open findings")
     assert Finding.objects.unsnoozed(timezone.now()).count() == 1
+
+
+@pytest.mark.parametrize("page_of_run", [False, True])
+def test_the_progress_of_a_run_refreshes_until_it_has_ended(
+    open_page: Open, project: Project, page_of_run: bool
+) -> None:
+    run = make_operation(project, state=State.RUNNING, finished_at=None, done=3, total=12)
+    page = open_page(f"{ADDRESS}operations/{run.public_id}/" if page_of_run else ADDRESS)
+    page.route("**/api/v1/events*", lambda route: None)  # a stream that says nothing, as no event is written
+    page.reload()
+    running = page.locator("[data-running]")
+    expect(running).to_contain_text("3 of 12")
+    page.evaluate("window.mark = 'the same document'")
+    Operation.objects.update(done=7)
+    expect(running).to_contain_text("7 of 12")
+    Operation.objects.update(state=State.SUCCEEDED, finished_at=timezone.now())
+    expect(running).to_have_count(0)
+    assert page.evaluate("window.mark") == "the same document"
 
 
 def test_a_mark_on_the_board_leads_to_the_findings(open_page: Open, over: Task) -> None:

@@ -266,10 +266,14 @@ def test_undo_is_offered_where_it_is_possible(
 
 
 def test_a_running_operation_shows_its_progress_and_a_failed_one_why(owner: Client, project: Project) -> None:
-    make_operation(project, state=State.RUNNING, finished_at=None, done=3, total=12)
-    make_operation(project, state=State.FAILED, problem="The disk is full.")
+    running = make_operation(project, state=State.RUNNING, finished_at=None, done=3, total=12)
+    failed = make_operation(project, state=State.FAILED, problem="The disk is full.")
     page = html_of(owner.get(ADDRESS))
     assert "3 of 12" in page and "The disk is full." in page
+    assert page.count("data-running") == page.count("<noscript>") == 1
+    of_run, of_failed = (html_of(owner.get(f"{ADDRESS}operations/{each.public_id}/")) for each in (running, failed))
+    assert "3 of 12" in of_run and "<noscript>" in of_run
+    assert "data-running" not in of_failed
 
 
 def test_an_operation_lists_what_it_changed(reader: Client, over: Task) -> None:

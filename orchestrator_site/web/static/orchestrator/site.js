@@ -9,7 +9,7 @@
 
   /* Live updates: on every event the page is fetched again and morphed in place. */
 
-  const SHORTEST_MS = 400, POLL_MS = 10000, RETRY_MS = 30000, MINUTE_MS = 60000, TIMEOUT_MS = 15000;
+  const SHORTEST_MS = 400, RUNNING_MS = 2000, POLL_MS = 10000, RETRY_MS = 30000, MINUTE_MS = 60000, TIMEOUT_MS = 15000;
   let last = 0, timer = 0, running = false, again = false, missed = false, applied = 0;
 
   async function refresh() {
@@ -60,8 +60,9 @@
     showState("poll");
   }
 
-  // Relative times and lease states change without any event.
+  // Relative times, lease states and how far a run is change without any event.
   setInterval(() => { if (one("#live")) changed(); }, MINUTE_MS);
+  setInterval(() => { if (one("[data-running]")) changed(); }, RUNNING_MS);
 
   document.addEventListener("visibilitychange", () => {
     if (document.hidden || !missed) return;
