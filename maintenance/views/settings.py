@@ -10,8 +10,11 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
 from maintenance.selectors.archivable import AFTER_DAYS
+from maintenance.selectors.purgeable import COMPLETED_DAYS, OTHER_DAYS, purgeable
+from maintenance.selectors.scope import of_project
 from maintenance.selectors.thresholds import HOURS
 from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, Invalid, ServerFault, Stale
@@ -30,7 +33,10 @@ _SWITCHES = {
         "Archive finished plans",
         "Takes plans off the board after the days that are set. They can be restored.",
     ),
-    "purge": ("Purge the archive", "Exports what has been archived for long, then deletes it."),
+    "purge": (
+        "Purge the archive",
+        "Each day exports the plans that are due, then deletes them. They can be imported again.",
+    ),
     "handover": ("Prepare handovers", "Keeps a current handover for the next session."),
     "status_documents": (
         "Update status documents",
@@ -154,6 +160,8 @@ def _form(
         "seen": "" if error is None or is_stale else request.POST.get("seen", ""),
         "hours_limit": HOURS_LIMIT,
         "days_limit": DAYS_LIMIT,
+        "purge_days": (COMPLETED_DAYS, OTHER_DAYS),
+        "due": len(purgeable(of_project(project), timezone.now())),
     }
     context["seen"] = context["seen"] or _fingerprint(project)
     return render(request, "maintenance/settings.html", context, status=error.status if error else 200)

@@ -14,6 +14,7 @@ from django_q.models import OrmQ
 
 from maintenance.choices import Action, Cause, Severity, State
 from maintenance.models import Finding, Operation
+from maintenance.selectors.purgeable import COMPLETED_DAYS, OTHER_DAYS
 from maintenance.services.coordinate import Answer, Request
 from maintenance.views import operations
 from tasks.choices import Status
@@ -344,6 +345,14 @@ def test_settings_are_saved_with_an_event_and_others_are_kept(owner: Client, pro
     }
     assert Event.objects.get().verb == "edit_project"
     assert html_of(owner.get(ADDRESS)).count('<span class="tag good">on</span>') == 2
+
+
+def test_purging_is_off_and_says_after_how_many_days_and_how_much_is_due(owner: Client, project: Project) -> None:
+    make_plan(project, 0, status=Status.COMPLETED, archived_at=timezone.now() - timedelta(days=COMPLETED_DAYS + 1))
+    make_plan(project, 0, status=Status.COMPLETED, archived_at=timezone.now() - timedelta(days=COMPLETED_DAYS - 1))
+    form = html_of(owner.get(SETTINGS)).partition('id="purge"')[2].partition("</fieldset>")[0]
+    assert 'value="purge"' in form and "checked" not in form
+    assert "1 plan could" in form and str(COMPLETED_DAYS) in form and str(OTHER_DAYS) in form
 
 
 def test_what_is_left_empty_has_its_default_again(owner: Client, project: Project) -> None:
