@@ -19,4 +19,5 @@ urlpatterns = [
     path(f"{_HERE}operations/<str:operation_id>/undo/", operations.undo, name="operation-undo"),
     path(f"{_HERE}schedules/<str:name>/run/", maintenance.run_schedule, name="schedule-run"),
     path("projects/<slug:slug>/archive/", archive.archive, name="archive"),
+    path("projects/<slug:slug>/archive/<str:task_id>/import/", archive.import_purged, name="tombstone-import"),
 ]

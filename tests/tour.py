@@ -32,6 +32,7 @@ OUTSIDE = ("admin", "api", "healthz", "readyz", "sign-in", "sign-out", "api-docs
 NOT_SHOWN = {
     "artifact-raw", "artifact-image", "artifact-part", "files-zip", "task-zip", "synthesis-markdown", "theme", "sample",
     "maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare",
+    "tombstone-import",
 }  # fmt: skip
 """Addresses that answer files or parts of pages, or that are only posted to."""
 PLAIN = "A plain text"
@@ -73,6 +74,7 @@ class World:
             "maintenance": slug, "maintenance-run": slug, "maintenance-settings": slug, "archive": slug,
             "operation": (*slug, self.operation.public_id), "operation-undo": (*slug, self.operation.public_id),
             "finding-snooze": (*slug, str(self.finding.pk)), "schedule-run": (*slug, "heartbeat"),
+            "tombstone-import": (*slug, self.plan.public_id),
         }  # fmt: skip
 
     def address(self, name: str) -> str:

@@ -52,7 +52,9 @@ def import_plan(*, project: Project, export: Path, actor: Actor) -> Task:
             _require_new(rows)
             prepared = {row["sha256"]: _stored(archive, row["sha256"]) for row in data["contents"]}
     except FileNotFoundError as error:
-        raise NotFound("There is no such export.", next="Its tombstone names it.") from error
+        raise NotFound(
+            f"The export {export.name} is not there.", next="Put it back from a backup of ORCHESTRATOR_HOME/exports."
+        ) from error
     except OSError as error:
         raise disk_fault("The export cannot be read", error) from error
     plan = _Import(project, data, rows, prepared, sha256).commit(actor)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
 
 from artifacts.search.service import tasks_found
 from maintenance.selectors import archived
+from maintenance.services.import_plan import import_plan
+from maintenance.services.purge import export_of
 from orchestrator_site.kernel.identity import Scope, scopes_of
-from orchestrator_site.web.pages import page, page_number, text_in
-from tasks.identity.page import find_project
+from orchestrator_site.web.pages import action_view, page, page_number, text_in
+from tasks.identity.page import actor_of, find_project
 
 
 @page
@@ -25,3 +28,11 @@ def archive(request: HttpRequest, slug: str) -> HttpResponse:
     scopes = scopes_of(request.user)
     context |= {"may_act": Scope.WRITE in scopes, "may_manage": Scope.ADMIN in scopes}
     return render(request, "maintenance/archive.html", context)
+
+
+@action_view(Scope.ADMIN)
+def import_purged(request: HttpRequest, slug: str, task_id: str) -> HttpResponseBase:
+    project = find_project(slug)
+    plan = import_plan(project=project, export=export_of(project, task_id), actor=actor_of(request))
+    messages.success(request, f"Imported “{plan.title}” into the archive. Restore it to use it again.")
+    return redirect("archive", slug=slug)

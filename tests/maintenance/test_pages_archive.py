@@ -9,13 +9,17 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from maintenance.models import Tombstone
 from maintenance.selectors.archived import PER_PAGE
+from maintenance.services.purge import export_of, purge
 from tasks.choices import Status, Verb
+from tasks.identity.actor import Actor
 from tasks.models import Project, Task
 from tests.factories import html_of, make_event, make_plan, make_project, make_task, make_tombstone, signed_in
 
 pytestmark = pytest.mark.django_db
 
+ADA = Actor(kind="person", name="ada")
 ADDRESS, RUN = "/projects/ledger/archive/", "/projects/ledger/maintenance/run/"
 
 
@@ -116,3 +120,35 @@ def test_a_purge_is_previewed_and_deletes_nothing_yet(client: Client, plan: Task
     shown = html_of(owner.post(RUN, {"action": "purge", "preview": "1"}))
     assert plan.title in shown and "deleted" in shown
     assert Task.objects.filter(pk=plan.pk).exists()
+
+
+@pytest.fixture
+def purged(plan: Task) -> Task:
+    Task.objects.update(archived_at=timezone.now() - timedelta(days=900))
+    plan = Task.objects.select_related("project").get(pk=plan.pk)
+    purge(task=plan, actor=ADA, confirmed=True)
+    return plan
+
+
+def test_a_purged_plan_is_imported_into_the_archive(client: Client, purged: Task) -> None:
+    owner = signed_in(client, is_staff=True, is_superuser=True)
+    address = f"{ADDRESS}{purged.public_id}/import/"
+    assert f'action="{address}"' in html_of(owner.get(f"{ADDRESS}?show=purged"))
+    assert owner.post(address)["Location"] == ADDRESS
+    assert listed(owner) == [purged.public_id]
+    assert f'action="{address}"' not in html_of(owner.get(f"{ADDRESS}?show=purged"))
+    assert owner.post(address).status_code == 409
+
+
+def test_an_import_without_its_file_names_the_file_and_changes_nothing(client: Client, purged: Task) -> None:
+    export = export_of(purged.project, purged.public_id)
+    export.unlink()
+    answer = signed_in(client, is_staff=True, is_superuser=True).post(f"{ADDRESS}{purged.public_id}/import/")
+    assert answer.status_code == 404 and export.name in answer.content.decode()
+    assert not Task.objects.exists() and Tombstone.objects.get().imported_at is None
+
+
+def test_only_owners_are_offered_to_import(client: Client, purged: Task) -> None:
+    staff = signed_in(client, is_staff=True)
+    assert "/import/" not in html_of(staff.get(f"{ADDRESS}?show=purged"))
+    assert staff.post(f"{ADDRESS}{purged.public_id}/import/").status_code == 403

@@ -13,7 +13,9 @@ from maintenance.choices import Action, Cause, Severity, State
 from maintenance.models import Operation
 from maintenance.services import undo as undoing
 from maintenance.services.coordinate import Answer, Request
+from maintenance.services.purge import purge
 from tasks.choices import Status, Verb
+from tasks.identity.actor import Actor
 from tasks.models import Project, Task
 from tests.factories import (
     make_event,
@@ -224,6 +226,18 @@ def test_tombstones_name_the_export(ada: Rest, project: Project) -> None:
     row = make_tombstone(project, tasks=7)
     (shown,) = ada.get(f"{AT}/tombstones")["results"]
     assert (shown["task_id"], shown["tasks"], shown["export_name"]) == (row.public_id, 7, row.export_name)
+
+
+def test_a_purged_plan_is_imported_by_an_administrator(ada: Rest, project: Project) -> None:
+    long_ago = timezone.now() - timedelta(days=900)
+    plan = make_plan(project, 0, status=Status.COMPLETED, archived_at=long_ago)
+    purge(task=plan, actor=Actor.system(), confirmed=True)
+    address = f"{AT}/tombstones/{plan.public_id}/import"
+    rest(scopes=("read", "write")).refused(403, "POST", address)
+    assert ada.post(address)["imported_at"]
+    assert ids(ada.get(f"{AT}/archive?tops=true"), "task_id") == [plan.public_id]
+    ada.refused(409, "POST", address)
+    ada.refused(404, "POST", f"{AT}/tombstones/task_0/import")
 
 
 def test_schedules_are_read_and_run_by_an_administrator(ada: Rest, project: Project) -> None:

@@ -41,7 +41,7 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-POSTED = {"maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare"}
+POSTED = {"maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare", "tombstone-import"}
 """What the buttons of the maintenance page post to: tests/maintenance has them."""
 
 VERBS: dict[Verb, tuple[str, tuple[str, ...]]] = {
