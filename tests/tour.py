@@ -12,7 +12,7 @@ from artifacts.models import Artifact
 from maintenance.choices import Cause
 from maintenance.models import Finding, Operation
 from tasks.choices import Status, Verb
-from tasks.models import Project, Session, Specialist, Task
+from tasks.models import Note, Project, Session, Specialist, Task
 from tests.factories import (
     make_artifact,
     make_dependency,
@@ -105,6 +105,7 @@ def make_world(text: str = PLAIN) -> World:
         review, f"# {text}\n\n{text}\n", f"# {text}\n\n{text} and more\n", paths=[f"src/{_path(text)}.md"], summary=text
     )
     make_artifact(review, f"print('{text}')\n", paths=[f"src/deep/{_path(text)}.py"], summary=text)
+    Note.objects.create(task=leaves[0], actor_name=text[:200], kind="decision", text=text, because=text)
     finding = make_finding(review, Cause.REVIEW_WAITS, proposal="release", advice=text, evidence={"reason": text})
     operation = make_operation(project, actor_name=text[:200], changes=[{"verb": "archive", "task_id": plan.public_id}])
     make_tombstone(project, title=text[:300], actor_name=text[:200])
@@ -130,6 +131,7 @@ def grow(world: World, number: int) -> None:
         make_plan(world.project, 2, title=f"Plan {place}")
         make_task(make_project(), status=Status.IN_REVIEW)
         make_finding(task, Cause.NEVER_CLAIMED)
+        Note.objects.create(task=task, actor_name="ada", kind="learned", text=f"Lesson {place}")
         make_operation(world.project)
         make_tombstone(world.project)
         make_handover(world.project)

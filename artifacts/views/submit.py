@@ -30,6 +30,7 @@ from tasks.services.actions import seen_as
 _CHUNK = 4 * 1024 * 1024
 _PLACES = {"detailed_work": "work", "file_paths": "paths", "artifact_type": "kind"}
 """Fields of the form that the services name otherwise."""
+_TEXTS = ("summary", "work", "paths", "decisions", "learned", "seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Typed:
     work: str = ""
     kind: str = Kind.GENERAL.value
     paths: str = ""
+    decisions: str = ""
+    learned: str = ""
     seen: str = ""
     file: UploadedFile[bytes] | None = None
 
@@ -47,7 +50,7 @@ def complete(request: HttpRequest, public_id: str) -> HttpResponseBase:
     task = find_task(public_id)
     if request.method != "POST":
         return _form(request, task, Typed(seen=seen_as(task)))
-    sent = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in ("summary", "work", "paths", "seen")}
+    sent = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in _TEXTS}
     typed = Typed(**sent, kind=request.POST.get("kind", ""), file=request.FILES.get("file"))
     try:
         with db_errors_mapped("completing a task on a page"):
@@ -63,7 +66,7 @@ def complete(request: HttpRequest, public_id: str) -> HttpResponseBase:
 
 
 def _deliver(request: HttpRequest, task: Task, typed: Typed) -> Delivery:
-    named = [line.strip() for line in typed.paths.split("\n") if line.strip()]
+    named = _lines(typed.paths)
     if typed.file is not None and not named and typed.file.name:
         named = [typed.file.name]
     file = IncomingFile(typed.file.chunks(_CHUNK), typed.file.size or 0) if typed.file is not None else None
@@ -73,9 +76,15 @@ def _deliver(request: HttpRequest, task: Task, typed: Typed) -> Delivery:
         file=file,
         kind=typed.kind,
         paths=named,
+        decisions=_lines(typed.decisions),
+        learned=_lines(typed.learned),
         seen=typed.seen,
     )
     return deliver(prepare_delivery(task=task, actor=actor_of(request), request=asked))
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def _form(request: HttpRequest, task: Task, typed: Typed, error: OrchestratorError | None = None) -> HttpResponse:

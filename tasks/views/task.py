@@ -21,7 +21,7 @@ from tasks.selectors import board
 from tasks.selectors.available_actions import may_complete, may_edit, offers_for
 from tasks.selectors.blockers import count_waits
 from tasks.selectors.graph import critical_among
-from tasks.selectors.notes import notes_on
+from tasks.selectors.notes import SHOWN, notes_of_tasks, notes_on
 from tasks.services.actions import seen_as
 
 
@@ -39,14 +39,13 @@ def task(request: HttpRequest, public_id: str) -> HttpResponse:
         "artifacts_shown": board.LINK_ROWS,
         "names": {each.public_id: path.path for each in artifacts for path in each.paths.all()[:1]},
         "conversation": talk,
-        "notes": notes_on(found),
         "history": history,
         "activity": activity(history.items, talk),
         **verbs_of(request, found),
     }
     if not found.is_leaf:
         return render(request, "tasks/plan.html", context | _plan(found))
-    more = {"brief": brief_of(found), "lease_is_over": found.lease_is_over(timezone.now())}
+    more = {"brief": brief_of(found), "notes": notes_on(found), "lease_is_over": found.lease_is_over(timezone.now())}
     return render(request, "tasks/task.html", context | more)
 
 
@@ -81,6 +80,8 @@ def _plan(top: Task) -> dict[str, Any]:
         "tree": tree,
         "counts": counts,
         "outlook": board.outlook(top, tree, counts),
+        "notes": notes_of_tasks(task.pk for task in below),
+        "notes_shown": SHOWN,
         "critical": [] if tree.is_cut else critical_among(top, below),
         "changed_at": max([top.updated_at, *(node.changed_at for node in tree.nodes)]),
     }

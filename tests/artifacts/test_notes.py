@@ -7,7 +7,7 @@ from django.test import Client
 
 from orchestrator_site.mcp import registry
 from orchestrator_site.mcp.schema import input_schema
-from tasks.models import Note
+from tasks.models import Note, Task
 from tests import factories
 from tests.assistants import Assistant, completion
 from tests.rest import Rest, rest
@@ -101,3 +101,21 @@ def test_the_page_of_the_task_shows_them(ada: Assistant, task_id: str, client: C
     assert "It needs no server" in shown
     assert "PostgreSQL" in shown
     assert "<b>bold" not in shown
+
+
+def test_the_page_of_the_plan_shows_them_folded_with_their_task(ada: Assistant, client: Client) -> None:
+    tasks = ada.plan("Build", "Test")
+    ada.complete(tasks["Build"], decisions=[DECISION])
+    ada.complete(tasks["Test"], learned=["Slow disk"])
+    plan = Task.objects.get(is_leaf=False).public_id
+    page = factories.html_of(factories.signed_in(client).get(f"/tasks/{plan}/"))
+    assert '<details class="box" id="notes"><summary>' in page
+    shown = page.partition('id="notes"')[2].partition("</details>")[0]
+    decided, learned = (each.partition("</li>")[0] for each in shown.split("<li ")[1:])
+    assert "Use SQLite" in decided and f"/tasks/{tasks['Build']}/" in decided
+    assert "Slow disk" in learned and f"/tasks/{tasks['Test']}/" in learned
+
+
+def test_a_plan_that_decided_nothing_has_no_place_for_it(ada: Assistant, task_id: str, client: Client) -> None:
+    plan = Task.objects.get(is_leaf=False).public_id
+    assert 'id="notes"' not in factories.html_of(factories.signed_in(client).get(f"/tasks/{plan}/"))

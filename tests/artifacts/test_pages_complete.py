@@ -15,7 +15,7 @@ from artifacts.storage import staging
 from orchestrator_site.asgi.site import body_limit
 from orchestrator_site.kernel.identity import Principal, Scope
 from tasks.choices import Status, Verb
-from tasks.models import Event, Project, Task
+from tasks.models import Event, Note, Project, Task
 from tests.factories import (
     fields_with_errors,
     html_of,
@@ -85,6 +85,22 @@ def test_a_typed_work_is_stored_with_its_paths_and_the_task_is_completed(client:
     assert "Count it" in note and artifact.public_id in note
     reported = Event.objects.get(task=task, verb=Verb.COMPLETE)
     assert (reported.actor_kind, reported.actor_name) == ("person", "ada")
+
+
+def test_decisions_and_lessons_are_stored_one_for_each_line(client: Client, task: Task) -> None:
+    _sent(client, task, decisions="Use SQLite, it needs no server\r\n\r\n Count twice ", learned="The till is slow")
+    assert list(Note.objects.values_list("task", "kind", "text", "actor_name")) == [
+        (task.pk, "decision", "Use SQLite, it needs no server", "ada"),
+        (task.pk, "decision", "Count twice", "ada"),
+        (task.pk, "learned", "The till is slow", "ada"),
+    ]
+
+
+def test_a_line_that_cannot_be_stored_is_named_and_kept(client: Client, task: Task) -> None:
+    answer = _sent(client, task, decisions="x" * 4_001, learned="One\n" * 21)
+    page = answer.content.decode()
+    assert answer.status_code == 400 and _nothing_was_stored(task)
+    assert "x" * 4_001 in page and 'id="wrong-decisions"' in page and 'id="wrong-learned"' in page
 
 
 @pytest.mark.django_db(transaction=True)
