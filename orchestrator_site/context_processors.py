@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_POST
 
+from maintenance.selectors.open_findings import count_serious
 from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.web.pages import came_from
 from tasks.selectors.counts import waiting
@@ -23,7 +24,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
         "unchanged": unchanged,
     }
     if getattr(request, "user", None) is not None and request.user.is_authenticated:
-        facts["waits"] = SimpleLazyObject(waiting)
+        facts["waits"] = SimpleLazyObject(lambda: waiting(count_serious()))
     return facts
 
 

@@ -48,10 +48,11 @@ class Glance:
     delivered: list[Any]
 
     show: str = ""
+    others: int = 0
 
     @property
     def count(self) -> str:
-        number = sum(panel.number for panel in self.waiting)
+        number = sum(panel.number for panel in self.waiting) + self.others
         return counts.in_words(number) if number else ""
 
     @property
@@ -61,21 +62,21 @@ class Glance:
 
     @property
     def has_more(self) -> bool:
-        return any(panel.has_more for panel in self.panels)
+        return any(panel.has_more for panel in self.panels) or (not self.show and self.others > WAITING_ROWS)
 
 
-def glance(projects: Iterable[Project], *, show: str = "") -> Glance:
+def glance(projects: Iterable[Project], *, show: str = "", others: int = 0) -> Glance:
     """Return the three lists in a constant number of queries.
 
     `projects` are recently active ones: they show how far to look in all projects. `show` is a status of which more
-    tasks are listed, and of the others none.
+    tasks are listed, and of the others none. `others` is how many rows of the inbox are no tasks.
     """
     size = ROWS_ALONE if show else WAITING_ROWS
     reach = _reach([project.pk for project in projects], size)
     moving = _panel(Status.ACTIVE, NEWEST, reach, MOVING_ROWS)
     waiting = [_panel(status, OLDEST, reach, size) for status in WAITS_FOR_A_PERSON]
     delivered = with_size(_first(Artifact.objects.all(), NEWEST, reach["delivered"])).select_related("task", "project")
-    return Glance(moving, waiting, list(delivered[:DELIVERED_ROWS]), show)
+    return Glance(moving, waiting, list(delivered[:DELIVERED_ROWS]), show, others)
 
 
 def _reach(projects: list[int], waiting: int) -> dict[str, datetime | None]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from django.db.models import Count, F, Max, Min, QuerySet, Value
 from django.utils import timezone
 
-from maintenance.choices import Action, Cause, Outcome, State
+from maintenance.choices import Action, Cause, Outcome, Severity, State
 from maintenance.models import Finding, FindingQuerySet, JobRun, Operation
 from tasks.models import Project
 from tasks.selectors.rows import Rows, page_of
@@ -22,6 +24,23 @@ COUNTED = 1_000
 _CAUSES = list(Cause)
 STRUCTURE = frozenset(_CAUSES[_CAUSES.index(Cause.PARENT_LOOP) :])
 """What is wrong with the rows themselves or with stored content, not with the progress of tasks."""
+
+
+@dataclass(slots=True)
+class Serious:
+    """What needs a person in one project: its open errors by cause, the worst first."""
+
+    slug: str
+    name: str
+    severity: int
+    causes: list[str] = field(default_factory=list)
+    number: int = 0
+    since: datetime | None = None
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        self.causes.append(Cause(row["cause"]).label)
+        self.number += row["number"]
+        self.since = min(self.since or row["since"], row["since"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +85,25 @@ def marks(tasks: Iterable[int]) -> dict[int, str]:
     """Return what is wrong with some tasks, by their keys: the words of their most severe open finding."""
     rows = Finding.objects.unsnoozed(timezone.now()).filter(task__in=list(tasks)).order_by("severity", "-since")
     return {key: Cause(cause).label for key, cause in rows.values_list("task_id", "cause") if key}
+
+
+def serious() -> list[Serious]:
+    """Return the projects with open errors, the most severe and then the oldest first."""
+    rows = _serious().values("cause", slug=F("project__slug"), name=F("project__name"))
+    by_cause = rows.annotate(number=Count("pk"), severity=Max("severity"), since=Min("since"))
+    found: dict[str, Serious] = {}
+    for row in by_cause.order_by("-severity", "since"):
+        found.setdefault(row["slug"], Serious(row["slug"], row["name"], row["severity"])).add(row)
+    return list(found.values())
+
+
+def count_serious() -> QuerySet[Any]:
+    """Return a row for the count of the inbox: the projects with open errors are one each."""
+    named = _serious().annotate(what=Value("findings")).values_list("what")
+    return named.annotate(Count("project", distinct=True))
+
+
+def _serious() -> FindingQuerySet:
+    """Open errors of all projects; naming the projects lets the database use its index."""
+    rows = Finding.objects.unsnoozed(timezone.now()).filter(severity__gte=Severity.ERROR)
+    return rows.filter(project__in=Project.objects.order_by().values("pk")).order_by()

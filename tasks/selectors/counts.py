@@ -72,16 +72,17 @@ def progress(counts: dict[str, int]) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many tasks of all projects wait for a person, each state counted up to a limit; empty for none."""
+    """How much of all projects waits for a person, each state counted up to a limit; empty for none."""
 
     to_review: str
     in_inbox: str
 
 
-def waiting() -> Waiting:
+def waiting(*others: QuerySet[Any]) -> Waiting:
+    """Count tasks, and in the same query `others`: rows of a name and a number, which are in the inbox too."""
     few = [Q(pk__in=_up_to_limit(status).values("pk")) for status in WAITS_FOR_A_PERSON]
     rows = Task.objects.filter(reduce(or_, few)).order_by().values_list("status").annotate(Count("pk"))
-    found: dict[str, int] = dict(rows)
+    found: dict[str, int] = dict(rows.union(*others, all=True) if others else rows)
     return Waiting(_if_any(found.get(Status.IN_REVIEW, 0)), _if_any(sum(found.values())))
 
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 from artifacts.search.service import tasks_found
 from artifacts.selectors import cards, home
 from artifacts.selectors.artifacts import recent_artifacts
+from maintenance.selectors.open_findings import serious
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import page, page_number, text_in
 from tasks.choices import WAITS_FOR_A_PERSON
@@ -17,6 +18,8 @@ from tasks.selectors import board
 from tasks.selectors.rows import count_by
 from tasks.views.filters import filters_in, tools
 
+FINDINGS = "findings"
+"""The part of the inbox that is not about tasks which wait."""
 TABLE_FILTERS = ("plan", "status", "specialist", "kind")
 
 
@@ -27,8 +30,10 @@ def projects(request: HttpRequest) -> HttpResponse:
     if not rows.items and rows.page == 1:
         return render(request, "tasks/welcome.html", facts)
     show = text_in(request, "show")
-    show = show if show in WAITS_FOR_A_PERSON else ""
-    glance = home.glance((row.project for row in rows.items), show=show)
+    show = show if show in (*WAITS_FOR_A_PERSON, FINDINGS) else ""
+    found = serious()
+    glance = home.glance((row.project for row in rows.items), show=show, others=len(found))
+    facts["findings"] = found if show == FINDINGS else [] if show else found[: home.WAITING_ROWS]
     acts = cards.with_offers((task for panel in glance.waiting for task in panel.tasks), scopes_of(request.user))
     return render(request, "tasks/home.html", {**facts, "glance": glance, "acts": acts, "now": timezone.now()})
 

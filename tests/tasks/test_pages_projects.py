@@ -236,5 +236,6 @@ def test_it_takes_as_many_queries_for_three_projects_as_for_thirty(
         make_event(plan)
         make_artifact(plan.children.all()[0], paths=["a.md"])
     signed_in(client)
-    with django_assert_num_queries(17):  # session, user, projects 2, reach, 4 lists, 4 counts, works 2, sample, reviews
+    # session, user, projects 2, findings, reach, 4 lists, 4 counts, works 2, sample, reviews
+    with django_assert_num_queries(18):
         client.get("/")

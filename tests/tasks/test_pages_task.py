@@ -300,8 +300,8 @@ def test_a_plan_takes_as_many_queries_whatever_its_size(
     plan = make_plan(project, size)
     for task in plan.children.all():
         make_artifact(task)
-    # session, user, to review, task, tree, waits (2), artifact counts, counts, critical path, needs, needed by,
-    # artifacts, turns, comments, events
+    # session, user, to review, task, tree, waits (2), artifact counts, counts, critical path, notes, needs,
+    # needed by, artifacts, turns, comments, events
     with django_assert_max_num_queries(19):
         client.get(f"/tasks/{plan.public_id}/")
 
