@@ -12,7 +12,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser.live import LiveSite, live_site
 from tests.screenshots.camera import LIMIT_BYTES, chromium, take
-from tests.screenshots.views import THEMES, VIEWS, load_sample, sign_in
+from tests.screenshots.views import OF_MAINTENANCE, OF_THE_BOARD, THEMES, let_days_pass, load_sample, sign_in
 from tests.site.processes import ROOT
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -32,20 +32,21 @@ def _taken(site: LiveSite, folder: Path) -> dict[Path, int]:
     sizes = {}
     with sync_playwright() as playwright, chromium(playwright) as browser:
         state = sign_in(site, browser)
-        load_sample(site, browser, state)
-        for theme in THEMES:
-            context = browser.new_context(
-                viewport={"width": 1440, "height": 900},
-                color_scheme=theme,
-                storage_state=state,
-                reduced_motion="reduce",
-            )
-            page = context.new_page()
-            for view in VIEWS:
-                view.open(page, site.site.address)
-                path = folder / f"{view.name}-{theme}.png"
-                sizes[path] = take(page, path)
-            context.close()
+        for prepare, views in ((load_sample, OF_THE_BOARD), (let_days_pass, OF_MAINTENANCE)):
+            prepare(site, browser, state)
+            for theme in THEMES:
+                context = browser.new_context(
+                    viewport={"width": 1440, "height": 900},
+                    color_scheme=theme,
+                    storage_state=state,
+                    reduced_motion="reduce",
+                )
+                page = context.new_page()
+                for view in views:
+                    view.open(page, site.site.address)
+                    path = folder / f"{view.name}-{theme}.png"
+                    sizes[path] = take(page, path)
+                context.close()
     return sizes
 
 

@@ -60,7 +60,23 @@ def _artifact(page: Page) -> None:
     page.locator("#delivered").get_by_role("link", name="shop/checkout/totals.py").click()
 
 
-VIEWS = (
+def _maintenance(page: Page) -> None:
+    page.locator("#projects td.main a").first.click()
+    page.locator(".tabs a[href$='/maintenance/']").click()
+
+
+def _archive(page: Page) -> None:
+    _maintenance(page)
+    page.locator("main a[href$='/archive/']").click()
+
+
+def _handover(page: Page) -> None:
+    _maintenance(page)
+    page.locator("main a[href$='/handovers/']").click()
+    page.get_by_role("link", name="Changes").first.click()
+
+
+OF_THE_BOARD = (
     View("home", _home),
     View("board", _board),
     View("plan", _plan),
@@ -68,6 +84,21 @@ VIEWS = (
     View("review", _review),
     View("artifact", _artifact),
 )
+OF_MAINTENANCE = (View("maintenance", _maintenance), View("archive", _archive), View("handover", _handover))
+"""These are taken once days have passed."""
+VIEWS = (*OF_THE_BOARD, *OF_MAINTENANCE)
+
+_DAYS_PASS = """
+from datetime import timedelta
+from django.db.models import F, Q
+from tasks.models import Event, Task
+finished = Q(title__startswith="Fix price") | Q(root__title__startswith="Fix price")
+for tasks, days in ((Task.objects.all(), 3), (Task.objects.filter(finished), 97)):
+    ago = timedelta(days=days)
+    Event.objects.filter(task__in=tasks).update(created_at=F("created_at") - ago)
+    tasks.filter(lease_expires_at__isnull=False).update(lease_expires_at=F("lease_expires_at") - ago)
+    tasks.update(updated_at=F("updated_at") - ago, active_at=F("active_at") - ago)
+"""
 
 
 def sign_in(site: LiveSite, browser: Browser) -> Any:
@@ -92,3 +123,35 @@ def load_sample(site: LiveSite, browser: Browser, state: Any) -> None:
     page.locator("form[action='/sample/'] button").click()
     page.locator("#projects").wait_for()
     context.close()
+
+
+def let_days_pass(site: LiveSite, browser: Browser, state: Any) -> None:
+    """Leave the sample alone for days, then scan it and archive its finished plan, between two handovers."""
+    aged = manage("shell", "-c", _DAYS_PASS)
+    assert aged.returncode == 0, aged.stderr
+    context = browser.new_context(storage_state=state)
+    page = context.new_page()
+    page.goto(f"{site.site.address}/")
+    _maintenance(page)
+    maintenance = page.url
+    for step in (_prepare, _scan, _archive_finished, _prepare):
+        page.goto(maintenance)
+        step(page)
+    context.close()
+
+
+def _prepare(page: Page) -> None:
+    page.locator("main a[href$='/handovers/']").click()
+    page.get_by_role("button", name="Prepare handover").click()
+    page.locator("#messages .note").wait_for()
+
+
+def _scan(page: Page) -> None:
+    page.get_by_role("button", name="Scan now").click()
+    page.locator("#messages .note").wait_for()
+
+
+def _archive_finished(page: Page) -> None:
+    page.get_by_role("button", name="Archive finished plans…").click()
+    page.locator("#preview button.primary").click()
+    page.locator("#messages .note").wait_for()
