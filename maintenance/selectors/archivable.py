@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from maintenance.choices import Cause, Severity
@@ -22,6 +22,7 @@ _STOPPED = {Status.FAILED, Status.BLOCKED}
 _FIELDS = ("public_id", "title", "status", "is_leaf", "root", "lease_number", "active_at")
 _CHUNK = 10_000
 _OPEN = sorted(set(Status) - set(FINISHED))
+_WAITS = Q(task__archived_at__isnull=True, task__status__in=_OPEN)
 
 
 def limits_of(project: Project) -> dict[str, float]:
@@ -35,14 +36,16 @@ def archivable(scope: Scope, now: datetime) -> list[Found]:
     What is held, waits for a review, or has something unfinished that others wait for is not among them.
     """
     limits = limits_of(scope.project)
-    plans = _quiet(scope.tasks().filter(parent__isnull=True), now - timedelta(days=min(limits.values())))
+    plans = _quiet(scope.whole_plans(), now - timedelta(days=min(limits.values())))
     leaves, sizes = _counted(plans)
-    held, needed = _held(scope.project, now), _needed(scope.project)
+    reasons = {plan.pk: _reason(plan, leaves[plan.pk]) for plan in plans}
+    due = [plan for plan in plans if reasons[plan.pk] and _days(plan, now) >= limits[reasons[plan.pk]]]
+    held = _held(scope.project, now)
+    kept = held | _needed([plan.pk for plan in due])
     found: dict[int, Found] = {}
-    for plan in plans:
-        reason = "" if plan.pk in held or plan.pk in needed else _reason(plan, leaves[plan.pk])
-        if reason and _days(plan, now) >= limits[reason]:
-            found[plan.pk] = _found(plan, reason, limits[reason], now, sizes[plan.pk])
+    for plan in due:
+        if plan.pk not in kept:
+            found[plan.pk] = _found(plan, reasons[plan.pk], limits[reasons[plan.pk]], now, sizes[plan.pk])
     for task in _orphans(scope, now - timedelta(days=limits["orphaned"])):
         is_due = _days(task, now) >= limits["orphaned"]
         if is_due and task.plan_id not in found and task.plan_id not in held:
@@ -100,22 +103,24 @@ def _held(project: Project, now: datetime) -> set[int]:
     return {root or pk for pk, root in active.order_by().values_list("pk", "root")}
 
 
-def _needed(project: Project) -> set[int]:
-    """Return the plans in which something is unfinished that an unfinished task of another plan waits for."""
-    waiting = Task.objects.filter(project=project, status__in=_OPEN).on_board()
-    plan, other = Coalesce("depends_on__root", "depends_on"), Coalesce("task__root", "task")
-    edges = Dependency.objects.filter(task__in=waiting.order_by().values("pk"), depends_on__status__in=_OPEN)
-    across = edges.annotate(plan=plan, other=other).exclude(plan=F("other"))
-    return set(across.order_by().values_list("plan", flat=True).distinct())
+def _needed(plans: list[int]) -> set[int]:
+    """Return those plans in which something is unfinished that an unfinished task of another plan waits for."""
+    needed: set[int] = set()
+    for start in range(0, len(plans), _CHUNK):
+        some = plans[start : start + _CHUNK]
+        unfinished = Task.objects.filter(Q(pk__in=some) | Q(root__in=some), status__in=_OPEN).order_by()
+        plan, other = Coalesce("depends_on__root", "depends_on"), Coalesce("task__root", "task")
+        edges = Dependency.objects.filter(_WAITS, depends_on__in=unfinished.values("pk"))
+        across = edges.annotate(plan=plan, other=other).exclude(plan=F("other"))
+        needed.update(across.order_by().values_list("plan", flat=True).distinct())
+    return needed
 
 
 def _orphans(scope: Scope, since: datetime) -> list[Any]:
     """Return quiet unfinished tasks on the board whose parent is over or archived, if nothing else waits for them."""
     lost = Q(parent__status__in=FINISHED) | Q(parent__archived_at__isnull=False)
-    waited_for = Q(dependents__task__archived_at__isnull=True, dependents__task__status__in=_OPEN)
     rows = scope.tasks().filter(lost, parent__isnull=False, status__in=_OPEN).exclude(status=Status.IN_REVIEW)
-    needed = rows.filter(waited_for).order_by().values("pk")
-    return _quiet(rows.exclude(pk__in=needed), since)
+    return _quiet(rows.exclude(Exists(Dependency.objects.filter(_WAITS, depends_on=OuterRef("pk")))), since)
 
 
 def _days(task: Any, now: datetime) -> float:

@@ -40,7 +40,7 @@ class Asked:
 
     @cached_property
     def snapshot(self) -> Snapshot:
-        return snapshot_of(self.scope.project)
+        return snapshot_of(self.scope)
 
     @cached_property
     def _keys(self) -> frozenset[int]:

@@ -30,7 +30,7 @@ def days_of(project: Project, status: str) -> float:
 
 def purgeable(scope: Scope, now: datetime) -> list[Found]:
     """Return the archived plans of a scope that can be purged, the longest archived first."""
-    rows = scope.tasks().filter(parent__isnull=True, archived_at__isnull=False).order_by("archived_at", "pk")
+    rows = scope.whole_plans().filter(archived_at__isnull=False).order_by("archived_at", "pk")
     on_board = Task.objects.on_board().filter(root=OuterRef("pk"))
     needed = Dependency.objects.filter(Q(depends_on=OuterRef("pk")) | Q(depends_on__root=OuterRef("pk")))
     needed = needed.exclude(task__root=OuterRef("pk")).exclude(task=OuterRef("pk"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.lookups import Exact
 
 from maintenance.choices import ScopeWord
 from tasks.models import Dependency, Event, Project, Session, Task, TaskQuerySet
@@ -26,10 +27,22 @@ class Scope:
 
     def tasks(self) -> TaskQuerySet:
         """All tasks of the scope, archived ones too."""
-        tasks = Task.objects.filter(project=self.project)
+        if self.is_everything:
+            return Task.objects.filter(project=self.project)
         if self.plans is not None:
-            return tasks.filter(Q(pk__in=self.plans) | Q(root_id__in=self.plans))
-        return tasks if self.keys is None else tasks.filter(pk__in=self.keys)
+            return few_of(self.project).filter(Q(pk__in=self.plans) | Q(root_id__in=self.plans))
+        return few_of(self.project).filter(pk__in=self.keys or ())
+
+    def whole_plans(self) -> TaskQuerySet:
+        """Those of them that are plans."""
+        # Of few tasks, these are not looked up in the index of all plans: no index has the depth.
+        return self.tasks().plans() if self.is_everything else self.tasks().filter(depth=0)
+
+
+def few_of(project: Project) -> TaskQuerySet:
+    """Return tasks of a project for a caller that picks few of them by an index of something else."""
+    # A sum is in no index: by one that begins with the project, SQLite would read all of it.
+    return Task.objects.filter(Exact(F("project_id") + 0, project.pk))
 
 
 def of_project(project: Project) -> Scope:

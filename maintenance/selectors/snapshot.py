@@ -1,18 +1,27 @@
-"""The tree and the dependencies of a project in memory, for checks that follow both; two statements at any size."""
+"""The tree and the dependencies of a project in memory, for checks that follow both.
+
+A project is read by two statements at any size. Of a narrow scope only its plans are read, and those that parents and
+dependencies lead to from there: no circle through the scope leaves these.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
-from tasks.models import Dependency, Project, Task
+from maintenance.selectors.scope import Scope, few_of
+from tasks.models import Dependency, Task, TaskQuerySet
+
+_MOST, _STEPS = 10_000, 10
+"""Tasks around a scope, and steps from plan to plan, beyond which the whole project is read at once."""
 
 
 class Row(NamedTuple):
+    pk: int
     parent: int | None
     root: int | None
     depth: int
@@ -56,16 +65,49 @@ class Snapshot:
 _ON_BOARD = ExpressionWrapper(Q(archived_at__isnull=True), output_field=BooleanField())
 
 
-def snapshot_of(project: Project) -> Snapshot:
-    columns = ("pk", "parent_id", "root_id", "depth", "is_leaf", "status", "specialist")
-    tasks = Task.objects.filter(project=project).order_by("pk").values_list(*columns, _ON_BOARD)
-    edges = Dependency.objects.filter(task__project=project).order_by("pk")
-    pairs = edges.values_list("task_id", "depends_on_id", "inherited_from_id")
-    found = Snapshot({pk: Row(*rest) for pk, *rest in tasks}, [Edge(*each) for each in pairs])
+def snapshot_of(scope: Scope) -> Snapshot:
+    found = None if scope.is_everything else _around(scope)
+    if found is None:
+        edges = Dependency.objects.filter(task__project=scope.project)
+        found = Snapshot(_rows(Task.objects.filter(project=scope.project)), _edges(edges))
     for pk in found.rows:
         if pk not in found.places:
             _follow_up(pk, found)
     return found
+
+
+def _around(scope: Scope) -> Snapshot | None:
+    """Read the plans of a scope and those that they lead to, step by step; None where these are many."""
+    found, seen = Snapshot({}, []), set[int]()
+    plans = _plans_of(scope.tasks())
+    for _ in range(_STEPS):
+        rows = _rows(replace(scope, plans=frozenset(plans), keys=None).tasks())
+        found.rows.update(rows)
+        if len(found.rows) > _MOST:
+            return None
+        edges = _edges(Dependency.objects.filter(task__in=list(rows)))
+        found.edges.extend(edges)
+        named = {edge.need for edge in edges} | {row.parent for row in rows.values()}
+        linked = Q(pk__in=named - found.rows.keys() - {None}) | Q(parent__in=list(rows))
+        seen |= plans
+        plans = _plans_of(few_of(scope.project).filter(linked)) - seen
+        if not plans:
+            return found
+    return None
+
+
+def _plans_of(tasks: TaskQuerySet) -> set[int]:
+    return {root or pk for pk, root in tasks.order_by().values_list("pk", "root_id")}
+
+
+def _rows(tasks: TaskQuerySet) -> dict[int, Row]:
+    columns = ("pk", "parent_id", "root_id", "depth", "is_leaf", "status", "specialist")
+    return {row.pk: row for row in map(Row._make, tasks.order_by().values_list(*columns, _ON_BOARD))}
+
+
+def _edges(edges: QuerySet[Dependency]) -> list[Edge]:
+    rows = edges.order_by().values_list("task_id", "depends_on_id", "inherited_from_id")
+    return list(map(Edge._make, rows))
 
 
 def _follow_up(pk: int, found: Snapshot) -> None:

@@ -30,6 +30,7 @@ ROWS = 1_000
 REPEATED = 3
 _PROBLEM = {Verb.FAIL: "reason", Verb.BLOCK: "reason", Verb.REQUEST_REVISION: "comment", Verb.HAND_BACK: "comment"}
 _OPEN = [status for status in Status if status not in FINISHED]
+_STOPPED = (Status.CANCELLED, Status.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +90,7 @@ def review_waits(look: Look) -> Iterator[Found]:
 
 
 def waits_for_stopped(look: Look) -> Iterator[Found]:
-    edges = Dependency.objects.filter(
-        task__in=look.leaves(*CLAIMABLE).filter(is_ready=False).order_by().values("pk"),
-        depends_on__status__in=[Status.CANCELLED, Status.FAILED],
-    )
+    edges = _to_stopped(look, look.leaves(*CLAIMABLE).filter(is_ready=False).order_by())
     rows = edges.select_related("task", "depends_on").order_by("task_id", "depends_on_id")[:ROWS]
     needs: dict[int, list[Task]] = defaultdict(list)
     tasks: dict[int, Task] = {}
@@ -108,6 +106,14 @@ def waits_for_stopped(look: Look) -> Iterator[Found]:
             advice=f"orchestrator_update_task(task_id={task.public_id!r}, remove_dependencies=[{stopped.public_id!r}])"
             if is_cancelled else f"orchestrator_update_task(task_id={stopped.public_id!r}, action='retry')",
         )  # fmt: skip
+
+
+def _to_stopped(look: Look, waiting: QuerySet[Any]) -> QuerySet[Dependency]:
+    """Look from the side that is smaller: few tasks of a project are stopped, and many wait."""
+    if not look.scope.is_everything:
+        return Dependency.objects.filter(task__in=waiting.values("pk"), depends_on__status__in=_STOPPED)
+    stopped = Task.objects.filter(project=look.scope.project, status__in=_STOPPED).order_by()
+    return Dependency.objects.filter(Exists(waiting.filter(pk=OuterRef("task"))), depends_on__in=stopped.values("pk"))
 
 
 def repeated_failure(look: Look) -> Iterator[Found]:
@@ -157,7 +163,7 @@ def orphaned(look: Look) -> Iterator[Found]:
 
 
 def abandoned_plan(look: Look) -> Iterator[Found]:
-    plans = look.scope.tasks().on_board().plans().filter(status__in=_OPEN)
+    plans = look.scope.whole_plans().on_board().filter(status__in=_OPEN)
     quiet = plans.filter(active_at__lte=look.now - thresholds.PLAN_BARELY_BEGUN_QUIET)
     held = Task.objects.filter(Q(root=OuterRef("pk")) | Q(pk=OuterRef("pk")), lease_expires_at__gt=look.now)
     found = list(quiet.exclude(Exists(held)).order_by("active_at", "id")[:ROWS])

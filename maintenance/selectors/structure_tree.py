@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from maintenance.selectors.hits import Asked, Hit
 from maintenance.selectors.snapshot import Snapshot
@@ -12,7 +13,7 @@ from tasks.graph.algorithms import reachable
 from tasks.roles import catalogue
 from tasks.state_machine import UNFINISHED
 
-Graph = dict[int, set[int]]
+Graph = dict[int, list[int]]
 _MEMBERS = 20
 
 
@@ -78,12 +79,13 @@ def dependency_cycles(asked: Asked) -> list[Hit]:
     A loop of parents is another fault: a circle has at least one dependency in it.
     """
     tree = asked.snapshot
-    graph: Graph = defaultdict(set)
+    graph: Graph = defaultdict(list)
     for edge in tree.edges:
-        graph[edge.task].add(edge.need)
+        graph[edge.task].append(edge.need)
     for parent, children in tree.children.items():
-        graph[parent].update(children)
-    circles = _circles(graph)
+        graph[parent] += children
+    if not (circles := _circles(graph)):
+        return []
     within = {pk: number for number, circle in enumerate(circles) for pk in circle}
     real = {within[edge.task] for edge in tree.edges if within.get(edge.task, -1) == within.get(edge.need, -2)}
     return asked.in_scope(_circle(circles[number]) for number in real)
@@ -91,8 +93,8 @@ def dependency_cycles(asked: Asked) -> list[Hit]:
 
 def _circles(graph: Graph) -> list[set[int]]:
     """Return the sets of nodes that reach each other. What is in none is put aside first, which is nearly all."""
-    left = _trimmed(_trimmed(graph), reverse=True)
-    backward = _reversed(left)
+    backward = _trimmed(_reversed(_trimmed(graph)))
+    left = _reversed(backward)
     circles: list[set[int]] = []
     done: set[int] = set()
     for node in sorted(left):
@@ -105,31 +107,26 @@ def _circles(graph: Graph) -> list[set[int]]:
 
 
 def _ahead(node: int, graph: Graph) -> set[int]:
-    return reachable([node], lambda nodes: [to for each in nodes for to in graph.get(each, set())])
+    return reachable([node], lambda nodes: [to for each in nodes for to in graph.get(each, ())])
 
 
-def _trimmed(graph: Graph, *, reverse: bool = False) -> Graph:
-    """Remove the nodes that lead nowhere, again and again; in reverse, those that nothing leads to."""
-    following = _reversed(graph) if reverse else graph
-    before = _reversed(following)
-    nodes = {*following, *before}
-    open_ends = {node: len(following.get(node, ())) for node in nodes}
-    ends = [node for node in nodes if not open_ends[node]]
-    while ends:
-        node = ends.pop()
-        nodes.discard(node)
-        for each in before.get(node, ()):
-            open_ends[each] -= 1
-            if not open_ends[each]:
-                ends.append(each)
-    return {node: graph.get(node, set()) & nodes for node in nodes}
+def _trimmed(graph: Graph) -> Graph:
+    """Remove the nodes that nothing leads to, again and again."""
+    left, leading = dict(graph), Counter(chain.from_iterable(graph.values()))
+    starts = [node for node in graph if node not in leading]
+    while starts:
+        for node in left.pop(starts.pop(), ()):
+            leading[node] -= 1
+            if not leading[node]:
+                starts.append(node)
+    return left
 
 
 def _reversed(graph: Graph) -> Graph:
-    back: Graph = defaultdict(set)
+    back: Graph = defaultdict(list)
     for node, needs in graph.items():
         for need in needs:
-            back[need].add(node)
+            back[need].append(node)
     return back
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from maintenance.choices import Cause, Level
 from maintenance.found import Found
-from maintenance.selectors import scope
+from maintenance.selectors import scope, snapshot
 from maintenance.selectors.structure import NAMED, check
 from tasks.choices import Status
 from tasks.models import Project, Task
@@ -115,6 +115,21 @@ def test_a_scope_of_a_session_has_the_faults_of_its_plans(project: Project) -> N
     faults.not_marked_ready(project)
     seen = check(scope.of_session(session), Level.COMPREHENSIVE, timezone.now())
     assert causes(seen) == [(Cause.READY_MARK, mine[1].public_id)]
+
+
+def test_what_is_read_around_a_task_shows_the_same_as_the_whole_project(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _, make in COMPREHENSIVE.values():
+        make(project)
+    circle = [faults.leaves(project)[0] for _ in range(4)]
+    for task, need in zip(circle, [*circle[1:], circle[0]], strict=True):
+        make_dependency(task, need)
+    now, tasks = timezone.now(), list(Task.objects.filter(project=project))
+    around = [check(scope.of_task(task), Level.COMPREHENSIVE, now) for task in tasks]
+    assert {each.cause for found in around for each in found} >= {cause for cause, _ in COMPREHENSIVE.values()}
+    monkeypatch.setattr(snapshot, "_STEPS", 0)  # the whole project is read
+    assert [check(scope.of_task(task), Level.COMPREHENSIVE, now) for task in tasks] == around
 
 
 def test_fifty_of_a_cause_are_named_and_all_are_counted(project: Project) -> None:
