@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.db.models import F
+from django.db.models.lookups import IsNull
+
 from tasks.choices import FINISHED, Complexity
 from tasks.graph.svg import Graph, Vertex
 from tasks.models import Dependency, Task, TaskQuerySet
@@ -106,7 +109,8 @@ def _graph(top: Task, leaves: list[Task], groups: list[Task], waits: Waits, stra
 
 def _waits(top: Task, tasks: list[Task]) -> tuple[Waits, bool]:
     """Read the own dependencies of tasks, for the top also inherited ones; and whether there are more."""
-    own = Dependency.objects.filter(task__in=tasks, inherited_from__isnull=True)
+    # A sum is in no index: SQLite would read everything that is not inherited.
+    own = Dependency.objects.filter(IsNull(F("inherited_from_id") + 0, True), task__in=tasks)
     rows = (own | Dependency.objects.filter(task=top)).order_by("id").values_list("task_id", "depends_on_id")
     pairs = list(rows[: LINES + 1])
     found: Waits = {}

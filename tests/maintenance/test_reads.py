@@ -18,6 +18,7 @@ from maintenance.selectors.structure import check
 from maintenance.selectors.thresholds import Thresholds
 from tasks.choices import Status
 from tasks.models import Dependency, Project, Task
+from tasks.selectors.graph import critical_among
 from tests.conftest import IS_SQLITE
 from tests.factories import make_dependency, make_plan, make_project, make_session
 
@@ -93,3 +94,14 @@ def test_who_waits_for_something_stopped_is_found_without_a_look_at_all_who_wait
     fill(project)
     assert [found.task_pk for found in stale.waits_for_stopped(look)] == [waiting.pk]
     assert steps(lambda: list(stale.waits_for_stopped(look))) <= 1.1 * few
+
+
+def test_the_longest_chain_of_a_plan_is_found_without_a_look_at_other_plans(project: Project) -> None:
+    """A handover names that of each plan."""
+    plan = make_plan(project, 3)
+    tasks = list(plan.descendants.all())
+    make_dependency(tasks[1], tasks[0])
+    few = steps(lambda: critical_among(plan, tasks))
+    fill(project)
+    assert critical_among(plan, tasks) == tasks[:2]
+    assert steps(lambda: critical_among(plan, tasks)) <= 1.1 * few
