@@ -30,7 +30,7 @@ NAMES = (
     "welcome",
     "next",
 )
-NAMES += ("uploads", "pages", "work-on-large", "memory-on-large")
+NAMES += ("uploads", "pages", "work-on-large", "memory-on-large", "maintenance")
 
 
 def main() -> None:

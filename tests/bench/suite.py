@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from tests.bench import artifact, http, large, loop, pages, search, start, storm, uploads
+from tests.bench import artifact, http, large, loop, maintenance, pages, search, start, storm, uploads
 from tests.bench.context import Bench
 from tests.bench.figures import Figure
 
@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "pages": pages.pages,
     "work-on-large": loop.work_on_large,
     "memory-on-large": start.memory_on_large,
+    "maintenance": maintenance.maintenance,  # the last: it optimises the database
 }
 
 
