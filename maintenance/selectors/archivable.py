@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -19,7 +19,7 @@ from tasks.selectors.descendants import descendants_of
 AFTER_DAYS = {"completed": 90, "failed": 60, "stale": 30, "abandoned": 14, "orphaned": 7}
 """Days without an event after which each reason holds, where a project says nothing else."""
 _STOPPED = {Status.FAILED, Status.BLOCKED}
-_FIELDS = ("public_id", "title", "status", "is_leaf", "root", "lease_number", "active_at")
+_FIELDS = ("pk", "root_id", "public_id", "title", "status", "is_leaf", "lease_number")
 _CHUNK = 10_000
 _OPEN = sorted(set(Status) - set(FINISHED))
 _WAITS = Q(task__archived_at__isnull=True, task__status__in=_OPEN)
@@ -30,6 +30,20 @@ def limits_of(project: Project) -> dict[str, float]:
     return {**AFTER_DAYS, **own}
 
 
+class _Quiet(NamedTuple):
+    """A task that has been quiet `since`; `last_event` is the newest of its tree."""
+
+    pk: int
+    root: int | None
+    public_id: str
+    title: str
+    status: str
+    is_leaf: bool
+    lease_number: int
+    last_event: int | None
+    since: datetime
+
+
 def archivable(scope: Scope, now: datetime) -> list[Found]:
     """Return the plans and the single tasks of a scope that can be archived, the longest quiet first.
 
@@ -37,41 +51,41 @@ def archivable(scope: Scope, now: datetime) -> list[Found]:
     """
     limits = limits_of(scope.project)
     plans = _quiet(scope.whole_plans(), now - timedelta(days=min(limits.values())))
-    leaves, sizes = _counted(plans)
-    reasons = {plan.pk: _reason(plan, leaves[plan.pk]) for plan in plans}
+    tasks = _counted(plans)
+    reasons = {plan.pk: _reason(plan, {status for is_leaf, status in tasks[plan.pk] if is_leaf}) for plan in plans}
     due = [plan for plan in plans if reasons[plan.pk] and _days(plan, now) >= limits[reasons[plan.pk]]]
     held = _held(scope.project, now)
-    kept = held | _needed([plan.pk for plan in due])
+    kept = held | _needed([plan.pk for plan in due if any(status in _OPEN for _, status in tasks[plan.pk])])
     found: dict[int, Found] = {}
     for plan in due:
         if plan.pk not in kept:
-            found[plan.pk] = _found(plan, reasons[plan.pk], limits[reasons[plan.pk]], now, sizes[plan.pk])
+            reason = reasons[plan.pk]
+            found[plan.pk] = _found(plan, reason, limits[reason], now, tasks[plan.pk].total())
     for task in _orphans(scope, now - timedelta(days=limits["orphaned"])):
-        is_due = _days(task, now) >= limits["orphaned"]
-        if is_due and task.plan_id not in found and task.plan_id not in held:
+        is_due, plan_id = _days(task, now) >= limits["orphaned"], task.root or task.pk
+        if is_due and plan_id not in found and plan_id not in held:
             found[task.pk] = _found(task, "orphaned", limits["orphaned"], now, 1 + len(descendants_of([task.pk])))
     return sorted(found.values(), key=lambda each: (each.since, each.subject))
 
 
-def _quiet(tasks: QuerySet[Any], since: datetime) -> list[Any]:
-    """Return the tasks on the board that have been quiet, with `last_event` and `quiet_since` of each tree."""
+def _quiet(tasks: QuerySet[Any], since: datetime) -> list[_Quiet]:
+    """Return the tasks on the board that have been quiet."""
     own = Event.objects.filter(task=OuterRef("pk")).order_by().values("task")
     below = Event.objects.filter(task__root=OuterRef("pk")).order_by().values("task__root")
     newest = (Subquery(events.annotate(newest=Max("pk")).values("newest")) for events in (own, below))
-    rows = tasks.filter(archived_at__isnull=True, active_at__lte=since).order_by().only(*_FIELDS)
-    found = list(rows.annotate(**dict(zip(("own", "below"), newest, strict=True))))
-    for task in found:
-        task.last_event = max(task.own or 0, task.below or 0) or None
-    times = Event.objects.order_by().only("created_at").in_bulk([t.last_event for t in found if t.last_event])
-    for task in found:
-        event = times.get(task.last_event)
-        task.quiet_since = max(task.active_at, event.created_at) if event else task.active_at
-    return found
+    rows = tasks.filter(archived_at__isnull=True, active_at__lte=since).order_by()
+    read = list(rows.values_list(*_FIELDS, "active_at", *newest))
+    last = [max(own or 0, below or 0) for *_, own, below in read]
+    times = Event.objects.order_by().only("created_at").in_bulk([key for key in last if key])
+    return [
+        _Quiet._make([*row, key or None, max(active_at, times[key].created_at) if key in times else active_at])
+        for (*row, active_at, _, _), key in zip(read, last, strict=True)
+    ]
 
 
-def _reason(plan: Task, leaves: Counter[str]) -> str:
-    """Return why a quiet plan can be archived; empty where it cannot, as while a review waits."""
-    open_ = {status for status in leaves if status not in FINISHED}
+def _reason(plan: _Quiet, leaves: set[str]) -> str:
+    """Return why a quiet plan with leaves in these states can be archived; empty where it cannot."""
+    open_ = leaves - set(FINISHED)
     if plan.status in FINISHED:
         over = "completed" if plan.status == Status.COMPLETED else "abandoned"
         return "" if open_ else over
@@ -80,21 +94,15 @@ def _reason(plan: Task, leaves: Counter[str]) -> str:
     return "failed" if Status.FAILED in open_ and open_ <= _STOPPED else "stale"
 
 
-def _counted(plans: list[Any]) -> tuple[dict[int, Counter[str]], Counter[int]]:
-    """Count the leaves of plans by status, and all of their tasks."""
-    leaves: dict[int, Counter[str]] = defaultdict(Counter)
-    sizes: Counter[int] = Counter({plan.pk: 1 for plan in plans})
-    for plan in plans:
-        if plan.is_leaf:
-            leaves[plan.pk][plan.status] = 1
-    keys = [plan.pk for plan in plans]
+def _counted(plans: list[_Quiet]) -> dict[int, Counter[tuple[bool, str]]]:
+    """Count the tasks of plans, and the plans themselves, by whether they are leaves and by status."""
+    tasks = {plan.pk: Counter([(plan.is_leaf, plan.status)]) for plan in plans}
+    keys = list(tasks)
     for start in range(0, len(keys), _CHUNK):
         rows = Task.objects.on_board().filter(root__in=keys[start : start + _CHUNK]).order_by()
         for root, is_leaf, status, number in rows.values_list("root", "is_leaf", "status").annotate(Count("pk")):
-            sizes[root] += number
-            if is_leaf:
-                leaves[root][status] += number
-    return leaves, sizes
+            tasks[root][is_leaf, status] += number
+    return tasks
 
 
 def _held(project: Project, now: datetime) -> set[int]:
@@ -116,24 +124,24 @@ def _needed(plans: list[int]) -> set[int]:
     return needed
 
 
-def _orphans(scope: Scope, since: datetime) -> list[Any]:
+def _orphans(scope: Scope, since: datetime) -> list[_Quiet]:
     """Return quiet unfinished tasks on the board whose parent is over or archived, if nothing else waits for them."""
     lost = Q(parent__status__in=FINISHED) | Q(parent__archived_at__isnull=False)
     rows = scope.tasks().filter(lost, parent__isnull=False, status__in=_OPEN).exclude(status=Status.IN_REVIEW)
     return _quiet(rows.exclude(Exists(Dependency.objects.filter(_WAITS, depends_on=OuterRef("pk")))), since)
 
 
-def _days(task: Any, now: datetime) -> float:
-    return float((now - task.quiet_since) / timedelta(days=1))
+def _days(task: _Quiet, now: datetime) -> float:
+    return float((now - task.since) / timedelta(days=1))
 
 
-def _found(task: Any, reason: str, limit: float, now: datetime, size: int) -> Found:
+def _found(task: _Quiet, reason: str, limit: float, now: datetime, size: int) -> Found:
     days = int(_days(task, now))
     return Found(
         Cause.ARCHIVABLE,
         Severity.INFO,
         task.public_id,
-        task.quiet_since,
+        task.since,
         title=task.title,
         task_pk=task.pk,
         evidence={"reason": reason, "days": days, "limit": limit, "tasks": size, "last_event": task.last_event},
