@@ -66,7 +66,7 @@ def optimise_database() -> str:
 
 @job("back_up", every=timedelta(days=1), timeout=timedelta(minutes=5))
 def back_up() -> str:
-    """Copy the data into a new folder of ORCHESTRATOR_BACKUPS, if that is set, and keep the newest seven."""
+    """Copy the data into a new folder of ORCHESTRATOR_BACKUPS, if that is set, and remove old copies."""
     if not settings.ORCHESTRATOR_BACKUPS:
         return "ORCHESTRATOR_BACKUPS names no folder."
     made = back_up_dated(folder=Path(settings.ORCHESTRATOR_BACKUPS))

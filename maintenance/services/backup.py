@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from io import FileIO
@@ -28,8 +29,9 @@ from orchestrator_site.kernel.errors import Conflict, Invalid, ServerFault
 from orchestrator_site.kernel.files import disk_fault, make_folder, sync_folder
 
 DATABASE = "orchestrator.sqlite3"
-KEPT = 7
-"""How many dated copies stay."""
+KEPT, KEPT_WEEKS = 5, 4
+"""How many dated copies stay: the newest, and of so many weeks the last."""
+_NAME = "%Y%m%dT%H%M%SZ"
 _DATED = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _CHUNK = 1024 * 1024
 _PRIVATE = 0o600
@@ -83,12 +85,13 @@ def back_up_dated(*, folder: Path) -> Backup:
 
     Raises what `back_up` does, and ServerFault for a copy that is not whole; then no older one is removed.
     """
-    made = back_up(to=folder / f"{timezone.now():%Y%m%dT%H%M%SZ}")
+    made = back_up(to=folder / timezone.now().strftime(_NAME))
     if made.problems:
         raise ServerFault(f"Not all of the backup is whole: {made.problems[0]}", next="Run manage.py artifacts verify.")
     copies = sorted(each for each in folder.iterdir() if _DATED.fullmatch(each.name))
     whole = [each for each in copies if (each / DATABASE).is_file()]
-    for old in set(copies) - set(whole[-KEPT:]):
+    by_week = {datetime.strptime(each.name, _NAME).isocalendar()[:2]: each for each in whole}
+    for old in set(copies) - {*whole[-KEPT:], *list(by_week.values())[-KEPT_WEEKS:]}:
         rmtree(old)
     return made
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import date, timedelta
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
@@ -22,12 +23,13 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection, connections
+from django.utils import timezone
 from pytest_django import Settings
 
 from artifacts import storage
 from artifacts.services.verify import verify
 from artifacts.storage import staging
-from maintenance.services.backup import DATABASE, KEPT, back_up, back_up_dated
+from maintenance.services.backup import DATABASE, back_up, back_up_dated
 from maintenance.services.run import run
 from orchestrator_site.kernel.errors import Conflict, Invalid, ServerFault, Unavailable
 from tests.assistants import Assistant
@@ -111,28 +113,28 @@ def test_the_exports_of_purged_plans_are_in_the_copy_and_checked(tmp_path: Path,
 
 @pytest.fixture
 def copies(tmp_path: Path) -> Path:
-    """Return a folder of older copies, one of which was never finished, and of something else."""
-    for number in range(KEPT):
-        copy = tmp_path / "copies" / f"2020010{number}T000000Z"
+    """Return a folder of a copy of each day of 2020's first five weeks, one unfinished copy, and something else."""
+    for day in range(5 * 7):
+        copy = tmp_path / "copies" / f"{date(2019, 12, 30) + timedelta(days=day):%Y%m%d}T000000Z"
         copy.mkdir(parents=True)
         (copy / DATABASE).touch()
-    (tmp_path / "copies" / "20200109T000000Z").mkdir()
+    (tmp_path / "copies" / "20200103T120000Z").mkdir()
     (tmp_path / "copies" / "mine").mkdir()
     return tmp_path / "copies"
 
 
-def test_dated_copies_take_the_place_of_the_oldest(copies: Path) -> None:
+def test_the_newest_copies_stay_and_the_last_of_each_week_of_a_month(copies: Path) -> None:
     back_up_dated(folder=copies)
-    names = sorted(each.name for each in copies.iterdir())
-    assert names[:6] == [f"2020010{number}T000000Z" for number in range(1, 7)]
-    assert (len(names), names[-1], (copies / names[-2] / DATABASE).stat().st_size > 0) == (8, "mine", True)
+    days = sorted(each.name[:8] for each in copies.iterdir())
+    today = f"{timezone.now():%Y%m%d}"
+    assert days == ["20200119", "20200126", "20200130", "20200131", "20200201", "20200202", today, "mine"]
 
 
 def test_a_copy_that_is_not_whole_takes_no_place(copies: Path) -> None:
     make_tombstone(make_project())
     with pytest.raises(ServerFault):
         back_up_dated(folder=copies)
-    assert len(list(copies.iterdir())) == KEPT + 3
+    assert len(list(copies.iterdir())) == 5 * 7 + 3
 
 
 def test_the_job_copies_where_the_setting_says_so(tmp_path: Path, settings: Settings) -> None:
