@@ -53,11 +53,12 @@ def get_job(name: str) -> Job:
 
 
 def _start(job: Job, *, force: bool) -> JobRun:
-    """Write the row. The database allows one running row per job, so of two that start together one fails."""
+    """Write the row. The database allows one running row per job, so of two that start together one fails.
+
+    That a process has died is recorded for every job, since this one may run long before theirs.
+    """
     now = timezone.now()
-    JobRun.objects.filter(job=job.name).overdue(now).update(
-        outcome=Outcome.DIED, finished_at=now, message="Its process died or was killed."
-    )
+    JobRun.objects.overdue(now).update(outcome=Outcome.DIED, finished_at=now, message="Its process died or was killed.")
     attempt = 1 if force else _attempt(job, now)
     try:
         with transaction.atomic():

@@ -83,6 +83,13 @@ def test_a_job_whose_process_died_runs_again_and_counts_attempts(given: Callable
     assert list(JobRun.objects.of("trial").values_list("outcome", "attempt")) == [("succeeded", 2), ("died", 1)]
 
 
+def test_whichever_job_runs_next_records_that_the_process_of_another_has_died(given: Callable[..., None]) -> None:
+    given(lambda: "Done.")
+    JobRun.objects.create(job="sweep_content", started_at=NOW() - 2 * MINUTE, deadline_at=NOW() - MINUTE)
+    run(name="trial")
+    assert JobRun.objects.get(job="sweep_content").outcome == Outcome.DIED
+
+
 def test_a_job_whose_process_died_three_times_is_suspended_for_an_hour(given: Callable[..., None]) -> None:
     given(lambda: "Alive.")
     died(3)
