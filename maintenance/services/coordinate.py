@@ -321,7 +321,7 @@ _ACTIONS: dict[Action, Callable[[Answer, Scope, Actor], None]] = {
 }
 
 
-def _no_progress(changes: list[dict[str, Any]], total: int) -> None:
+def _no_progress(changes: list[dict[str, Any]], ahead: list[dict[str, Any]], total: int) -> None:
     """A preview changes nothing."""
 
 

@@ -114,9 +114,9 @@ def fail(operation: Operation, problem: str) -> None:
     Operation.objects.filter(pk=operation.pk, state=State.RUNNING).update(**ended)
 
 
-def note_progress(operation: Operation, changes: list[dict[str, Any]], total: int) -> None:
-    """Keep what was done so far: whatever becomes of the process, that can be undone; the events have the rest."""
-    Operation.objects.filter(pk=operation.pk).update(changes=changes, done=len(changes), total=total)
+def note_progress(operation: Operation, changes: list[dict[str, Any]], ahead: list[dict[str, Any]], total: int) -> None:
+    """Keep what was done so far and what is done next: whatever becomes of the process, that can be undone."""
+    Operation.objects.filter(pk=operation.pk).update(changes=[*changes, *ahead], done=len(changes), total=total)
 
 
 def requeue_lost() -> int:

@@ -24,12 +24,15 @@ from tasks.services.archive_plans import archive_plans
 from tasks.services.steer import release
 
 Change = dict[str, Any]
-"""What was done: `{verb, task_id, title}`, with `conflict` where the task had changed and was left alone."""
-Progress = Callable[[list[Change], int], None]
-"""Called after a batch, with everything done so far and how many proposals there are."""
+"""What was done: `{verb, task_id, title}`, with `conflict` where the task had changed and was left alone.
+
+What is only about to be done is `begun`.
+"""
+Progress = Callable[[list[Change], list[Change], int], None]
+"""Called before some changes, with everything done so far, what is done next, and how many proposals there are."""
 ORDER = ("archive", "restore", "purge", "import", "repair", "release")
 NOTED_EVERY = 0.5
-"""Seconds between two notes of the progress: each writes all that was done so far."""
+"""About how many seconds lie between two notes of the progress: each writes all that was done so far."""
 TOGETHER = 400
 """Tasks that change in one transaction at most, about 20 ms, unless one plan alone has more."""
 UNKNOWN = 20  # tasks of a proposal that does not say how many it is about
@@ -62,15 +65,23 @@ def apply(
     """Do each proposal in its own short transaction, and return what was done in the order in which it was."""
     by_verb = {verb: [each for each in proposals if each.proposal == verb] for verb in ORDER}
     changes: list[Change] = []
-    noted = 0.0
     for verb, some in by_verb.items():
         do = _BULK.get(verb) or partial(_one_by_one, verb)
-        for few in _together(some):
-            changes += do(project, few, actor, reason)
-            if monotonic() - noted >= NOTED_EVERY:
-                progress(changes, len(proposals))
-                noted = monotonic()
+        for ahead in _between_notes(list(_together(some))):
+            begun = [_change(verb, each) | {"begun": True} for few in ahead for each in few]
+            progress(changes, begun, len(proposals))
+            for few in ahead:
+                changes += do(project, few, actor, reason)
     return changes
+
+
+def _between_notes(batches: list[list[Found]]) -> Iterator[list[list[Found]]]:
+    """Yield as many batches at once as took about NOTED_EVERY before."""
+    number = 1
+    while batches:
+        began, ahead, batches = monotonic(), batches[:number], batches[number:]
+        yield ahead
+        number = number * 2 if monotonic() - began < NOTED_EVERY else max(1, number // 2)
 
 
 def _together(proposals: Iterable[Found]) -> Iterator[list[Found]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from django.utils import timezone
@@ -16,7 +17,7 @@ from maintenance.services.proposals import apply
 from orchestrator_site.kernel.errors import Conflict
 from orchestrator_site.kernel.identity import Scope as Permission
 from tasks.identity.actor import Actor
-from tasks.models import Task
+from tasks.models import Event, Task
 
 INVERSE = {"archive": "restore", "restore": "archive", "purge": "import"}
 """The verbs that can be undone, and by what."""
@@ -89,8 +90,10 @@ def _undoable(operation: Operation) -> list[dict[str, Any]]:
 def _left(operation: Operation) -> list[Found]:
     """Return the inverses that no earlier undo has done, as proposals."""
     earlier = Operation.objects.filter(project=operation.project, request__undo=operation.public_id)
-    done = {each["task_id"] for changes in earlier.values_list("changes", flat=True) for each in changes}
-    left = [each for each in reversed(_undoable(operation)) if each["task_id"] not in done]
+    changes = chain.from_iterable(earlier.values_list("changes", flat=True))
+    done = {each["task_id"] for each in changes if "begun" not in each}
+    undoable = _happened(operation, _undoable(operation))
+    left = [each for each in reversed(undoable) if each["task_id"] not in done]
     rows = Task.objects.filter(project=operation.project_id, public_id__in=[each["task_id"] for each in left])
     keys = dict(rows.values_list("public_id", "pk"))
     return [
@@ -100,3 +103,19 @@ def _left(operation: Operation) -> list[Found]:
         )
         for each in left
     ]  # fmt: skip
+
+
+def _happened(operation: Operation, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out what was begun when the process died and has no event: another operation may have done it since."""
+    begun = [each["task_id"] for each in changes if "begun" in each]
+    events = Event.objects.filter(
+        task__project=operation.project_id, task__public_id__in=begun, actor_name=operation.actor_name,
+        created_at__range=(operation.started_at, operation.finished_at),
+    )  # fmt: skip
+    done = set(events.values_list("verb", "task__public_id")) if begun else set()
+    # No event is left on a task that was purged, but its export is there exactly if it was.
+    return [
+        each
+        for each in changes
+        if "begun" not in each or each["verb"] == "purge" or (each["verb"], each["task_id"]) in done
+    ]

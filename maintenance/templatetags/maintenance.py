@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -101,10 +102,14 @@ def facts(values: dict[str, Any]) -> list[tuple[str, str]]:
 @register.filter
 def did(operation: Operation) -> list[str]:
     """Return what an operation changed: how many of each verb."""
-    done = [str(change.get("verb", "change")) for change in operation.changes if not change.get("conflict")]
-    missed = len(operation.changes) - len(done)
-    says = [f"{done.count(verb):,} {_past(verb)}" for verb in dict.fromkeys(done)]
-    return [*says, f"{missed:,} not done"] if missed else says
+    counts = Counter(_outcome(change) for change in operation.changes)
+    return [f"{number:,} {outcome}" for outcome, number in counts.items()]
+
+
+def _outcome(change: dict[str, Any]) -> str:
+    if change.get("conflict"):
+        return "not done"
+    return "begun" if change.get("begun") else _past(str(change.get("verb", "change")))
 
 
 def _past(verb: str) -> str:

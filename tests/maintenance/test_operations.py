@@ -87,12 +87,24 @@ def test_one_that_died_in_its_call_is_not_done_later(operation: Operation) -> No
 def test_what_a_process_did_before_it_died_can_be_undone(operation: Operation) -> None:
     task = Task.objects.get(project=operation.project)
     archive(task=task, actor=GRACE)
-    note_progress(operation, [{"verb": "archive", "task_id": task.public_id}], 2)
+    note_progress(operation, [{"verb": "archive", "task_id": task.public_id}], [], 2)
     killed(operation, attempt=1)
     run(public_id=operation.public_id, perform=perform_queued)
     assert (again(operation).state, again(operation).attempt) == (State.FAILED, 1)
     undo(operation=again(operation), actor=GRACE)
     assert Task.objects.get(pk=task.pk).archived_at is None
+
+
+def test_of_what_a_process_had_only_begun_exactly_that_is_undone_which_it_did(operation: Operation) -> None:
+    first, other = Task.objects.get(project=operation.project), make_task(operation.project, status=Status.CANCELLED)
+    archive(task=first, actor=GRACE)
+    begun = [{"verb": "archive", "task_id": task.public_id, "begun": True} for task in (first, other)]
+    note_progress(operation, [], begun, 2)
+    killed(operation, attempt=1)
+    run(public_id=operation.public_id, perform=perform_queued)
+    archive(task=other, actor=GRACE)
+    undo(operation=again(operation), actor=GRACE)
+    assert list(Task.objects.filter(project=operation.project, archived_at=None)) == [first]
 
 
 def archived(operation: Operation, number: int) -> list[Task]:

@@ -279,9 +279,10 @@ def test_a_running_operation_shows_its_progress_and_a_failed_one_why(owner: Clie
 
 def test_an_operation_lists_what_it_changed(reader: Client, over: Task) -> None:
     changes: list[dict[str, object]] = [{"verb": "release", "task_id": over.public_id}]
+    changes.append({"verb": "archive", "task_id": over.public_id, "begun": True})
     made = make_operation(over.project, changes=changes, answer={"counts": {"tasks": 12}})
     page = html_of(reader.get(f"{ADDRESS}operations/{made.public_id}/"))
-    assert over.title in page and "12" in page
+    assert over.title in page and "12" in page and "Begun" in page
     assert reader.get(f"/projects/{make_project().slug}/maintenance/operations/{made.public_id}/").status_code == 404
 
 
