@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as site
-from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -24,6 +23,7 @@ from tasks.models import Event, Project, Task
 from tasks.services.archive import restore
 from tests.assistants import Assistant
 from tests.factories import make_artifact, make_plan, make_project
+from tests.site.processes import shared_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 8
@@ -31,10 +31,7 @@ OVER = 150  # plans that can be archived
 
 
 def start(what: str, task: Task, *more: str) -> subprocess.Popen[str]:
-    db = connection.settings_dict
-    where = f"{db['USER']}:{db['PASSWORD']}@{db['HOST']}:{db['PORT']}" if connection.vendor == "postgresql" else ""
-    url = f"{'postgres' if where else 'sqlite'}://{where}/{db['NAME']}"
-    home = {"DATABASE_URL": url, "ORCHESTRATOR_HOME": str(site.ORCHESTRATOR_HOME)}
+    home = {**shared_database(), "ORCHESTRATOR_HOME": str(site.ORCHESTRATOR_HOME)}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.maintenance.purger", what, task.public_id, *more],
         cwd=site.BASE_DIR, env={**os.environ, **home}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.db import connection
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEADLINE_SECONDS = 100
 
@@ -22,6 +24,20 @@ def manage(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "manage.py", *words], cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_SECONDS
     )
+
+
+def shared_database() -> dict[str, str]:
+    """Return the variables by which a process gets the database of the running test, which must commit."""
+    db = connection.settings_dict
+    where = f"{db['USER']}:{db['PASSWORD']}@{db['HOST']}:{db['PORT']}" if connection.vendor == "postgresql" else ""
+    return {"DATABASE_URL": f"{'postgres' if where else 'sqlite'}://{where}/{db['NAME']}"}
+
+
+def group(leader: int) -> list[int]:
+    """Return the running processes of a group."""
+    listed = subprocess.run(["ps", "-eo", "pid=,pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in listed.splitlines()]
+    return [int(pid) for pid, pgid, state in rows if int(pgid) == leader and not state.startswith("Z")]
 
 
 def complaints(text: str) -> list[str]:

@@ -27,7 +27,7 @@ from orchestrator_site.up.orphans import end_orphans
 from orchestrator_site.up.pdeathsig import OPTION
 from orchestrator_site.up.supervisor import FIRST_SECONDS, ChildGaveUp, Probe, Supervisor
 from tests.homes import make_home
-from tests.site.processes import DEADLINE_SECONDS, Site, manage, start, wait_until
+from tests.site.processes import DEADLINE_SECONDS, Site, group, manage, start, wait_until
 
 UP = ("manage.py", "up", "--port", "0", "--workers", "1")
 
@@ -68,13 +68,6 @@ def child(site: Site, name: str) -> int:
 def restarts(site: Site, name: str) -> list[str]:
     """Return the warnings that a child exited and is restarted."""
     return re.findall(rf" WARNING orchestrator_site\.up\.supervisor: The {name} .*", site.err.read_text())
-
-
-def group(leader: int) -> list[int]:
-    """Return the running processes of a group."""
-    listed = subprocess.run(["ps", "-eo", "pid=,pgid=,stat="], capture_output=True, text=True, check=True).stdout
-    rows = [line.split() for line in listed.splitlines()]
-    return [int(pid) for pid, pgid, state in rows if int(pgid) == leader and not state.startswith("Z")]
 
 
 def test_a_started_site_with_its_worker_is_ready(site: Site) -> None:

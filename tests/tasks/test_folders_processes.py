@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from tasks.models import Project, ProjectPath
 from tests.factories import make_project
+from tests.site.processes import shared_database
 
 ROUNDS = 60
 BEGIN = """
@@ -42,13 +42,10 @@ RIVALS = [
 
 def start(act: str) -> subprocess.Popen[str]:
     """Start a process that does something to each folder that it is sent."""
-    db = connection.settings_dict
-    where = f"{db['USER']}:{db['PASSWORD']}@{db['HOST']}:{db['PORT']}" if connection.vendor == "postgresql" else ""
-    url = f"{'postgres' if where else 'sqlite'}://{where}/{db['NAME']}"
     process = subprocess.Popen(
         [sys.executable, "-c", BEGIN.format(act=act)],
         cwd=settings.BASE_DIR,
-        env={**os.environ, "DATABASE_URL": url},
+        env={**os.environ, **shared_database()},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
