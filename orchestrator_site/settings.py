@@ -313,10 +313,18 @@ if ORCHESTRATOR_BACKUPS and not Path(ORCHESTRATOR_BACKUPS).is_absolute():
 # How many jobs run at once; with 0 none do, and /readyz does not check them.
 ORCHESTRATOR_WORKERS = env.int("ORCHESTRATOR_WORKERS", default=2)
 _WORKERS = max(1, ORCHESTRATOR_WORKERS)
+# Where queued jobs wait: redis://…, or the database if empty.
+ORCHESTRATOR_QUEUE_URL = env.str("ORCHESTRATOR_QUEUE_URL", default="")
+if ORCHESTRATOR_QUEUE_URL and not ORCHESTRATOR_QUEUE_URL.startswith(("redis://", "rediss://")):
+    raise ImproperlyConfigured("ORCHESTRATOR_QUEUE_URL must begin with redis:// or rediss://.")
+if ORCHESTRATOR_QUEUE_URL and not find_spec("redis"):
+    raise ImproperlyConfigured(
+        "ORCHESTRATOR_QUEUE_URL needs the extra redis: install it with pip install 'mcp-task-orchestrator[redis]'."
+    )
 Q_CLUSTER = {
     "name": "orchestrator",
     "label": "Jobs",
-    "orm": "default",
+    **({"broker_class": "maintenance.redis_broker.RedisBroker"} if ORCHESTRATOR_QUEUE_URL else {"orm": "default"}),
     "workers": _WORKERS,
     # A job counts as taken once the cluster fetches it: fetch no more than the workers can start, or waiting jobs run
     # twice.

@@ -10,11 +10,13 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Min
 from django.utils import timezone
+from django_q.brokers import get_broker
 from django_q.models import OrmQ
 
 from maintenance.selectors.worker import CLOCK_TOLERANCE, HEARTBEAT_LIMIT, is_expected, last_report
 from maintenance.upgrades.ensure_schema import is_current
 from orchestrator_site.kernel.db_errors import DATABASE_ERRORS, error_for, fault_of_data
+from orchestrator_site.kernel.errors import Transient
 from orchestrator_site.kernel.files import FULL_BELOW
 
 WAITING_LIMIT = timedelta(minutes=10)
@@ -78,6 +80,8 @@ def check_worker(now: datetime) -> dict[str, Any]:
 
 
 def _check_queue(now: datetime) -> dict[str, Any]:
+    if settings.ORCHESTRATOR_QUEUE_URL:
+        return _check_redis()
     # A job waits from its `lock` on; while that is in the future, a worker has it.
     waiting = OrmQ.objects.filter(lock__lte=now)
     count = waiting[:COUNT_LIMIT].count()
@@ -87,6 +91,13 @@ def _check_queue(now: datetime) -> dict[str, Any]:
     late = settings.ORCHESTRATOR_WORKERS > 0 and oldest > WAITING_LIMIT.total_seconds()
     problem = "Jobs have been waiting for too long." if late else ""
     return _check(problem, waiting=count, oldest_waiting_seconds=oldest)
+
+
+def _check_redis() -> dict[str, Any]:
+    try:
+        return _check(waiting=get_broker().queue_size())
+    except Transient as error:
+        return _check(error.message)
 
 
 def _seconds(now: datetime, then: datetime) -> float:

@@ -17,7 +17,10 @@ from orchestrator_site.kernel.errors import Invalid
 
 PLACEHOLDER = "YOUR-TOKEN"
 TOOLSETS = "--toolsets"
-OWN_VARIABLES = ("ORCHESTRATOR_HOME", "DATABASE_URL", "ORCHESTRATOR_CONTENT_URL", "ORCHESTRATOR_PROJECT_DIR")
+QUEUE_VARIABLE = "ORCHESTRATOR_QUEUE_URL"
+URLS = ("DATABASE_URL", QUEUE_VARIABLE)
+"""The variables whose URL may hold a password."""
+OWN_VARIABLES = (*URLS, "ORCHESTRATOR_HOME", "ORCHESTRATOR_CONTENT_URL", "ORCHESTRATOR_PROJECT_DIR")
 STORE_VARIABLES = (
     *("ORCHESTRATOR_CONTENT_URL", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"),
     *("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
@@ -35,7 +38,7 @@ class Stdio:
     """The command that starts this installation's MCP server.
 
     `database_url` is empty for the default database, `scopes` for full access. `store` holds the variables of an
-    object store.
+    object store, and of a queue outside of the database.
     """
 
     command: str
@@ -63,17 +66,16 @@ def this_installation(*, project: Path | None = None, writes_secrets: bool = Fal
 
 
 def store_variables() -> dict[str, str]:
-    if not os.environ.get("ORCHESTRATOR_CONTENT_URL"):
-        return {}
-    return {name: os.environ[name] for name in STORE_VARIABLES if os.environ.get(name)}
+    store = STORE_VARIABLES if os.environ.get("ORCHESTRATOR_CONTENT_URL") else ()
+    return {name: os.environ[name] for name in (QUEUE_VARIABLE, *store) if os.environ.get(name)}
 
 
 def is_secret(variable: str, value: str) -> bool:
-    return variable in _SECRET_VARIABLES or (variable == "DATABASE_URL" and has_secret(value))
+    return variable in _SECRET_VARIABLES or (variable in URLS and has_secret(value))
 
 
-def has_secret(database_url: str) -> bool:
-    parts = urlsplit(database_url)
+def has_secret(url: str) -> bool:
+    parts = urlsplit(url)
     return bool(parts.password) or any("pass" in name.lower() for name, _ in parse_qsl(parts.query))
 
 

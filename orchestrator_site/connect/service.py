@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from orchestrator_site.connect import documents, files
 from orchestrator_site.connect.clients import Client, ConfigFile
-from orchestrator_site.connect.entries import PLACEHOLDER, Stdio, changes, http_entry, secret_in, stdio_entry
+from orchestrator_site.connect.entries import PLACEHOLDER, URLS, Stdio, changes, http_entry, secret_in, stdio_entry
 from orchestrator_site.connect.jsonc import Malformed
 from orchestrator_site.connect.machine import Machine
 from orchestrator_site.kernel.errors import Invalid
@@ -146,8 +146,8 @@ def write(planned: Iterable[PlannedChange]) -> list[Path]:
 def holds_secret(entry: dict[str, Any], config_file: ConfigFile) -> bool:
     """Tell whether only the owner may read a file with this entry."""
     environment = entry.get("env")
-    database_url = environment.get("DATABASE_URL", "") if isinstance(environment, dict) else ""
-    return bool(secret_in(entry, config_file.style)) or (isinstance(database_url, str) and "@" in database_url)
+    urls = [str(environment.get(name)) for name in URLS] if isinstance(environment, dict) else []
+    return bool(secret_in(entry, config_file.style)) or any("@" in url for url in urls)
 
 
 # Disconnect

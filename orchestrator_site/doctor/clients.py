@@ -12,7 +12,7 @@ from typing import Any
 from django.utils import timezone
 
 from orchestrator_site.connect.clients import CLIENTS, Client, ConfigFile
-from orchestrator_site.connect.entries import changes, http_entry, secret_in, stdio_entry, this_installation
+from orchestrator_site.connect.entries import URLS, changes, http_entry, secret_in, stdio_entry, this_installation
 from orchestrator_site.connect.machine import Machine
 from orchestrator_site.connect.service import current_entry, holds_secret, token_in
 from orchestrator_site.doctor.findings import Finding, Level, ok, run_check, warning
@@ -58,7 +58,7 @@ def _check_stdio(config_file: ConfigFile, entry: dict[str, Any]) -> Verdict:
     environment = entry["env"] if isinstance(entry.get("env"), dict) else {}
     if not shutil.which(command):
         return Level.PROBLEM, f"{path} runs {command}, which does not exist.", {"reason": "no_command"}
-    writes_secrets = "://" in str(environment.get("DATABASE_URL", ""))
+    writes_secrets = any("://" in str(environment.get(name)) for name in URLS)
     wanted = this_installation(project=config_file.project, writes_secrets=writes_secrets)
     home = str(environment.get("ORCHESTRATOR_HOME", ""))
     if home and Path(home).resolve() != Path(wanted.home):

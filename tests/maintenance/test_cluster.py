@@ -17,7 +17,6 @@ from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 from django_q.brokers import get_broker
-from django_q.conf import Conf
 from django_q.models import OrmQ, Schedule
 
 from maintenance import registry
@@ -35,6 +34,7 @@ from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Task
 from tests.factories import make_project, make_task
 from tests.maintenance import trial
+from tests.maintenance.queues import use_redis
 from tests.site.processes import group, shared_database, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -88,13 +88,12 @@ class Trial:
 
 @pytest.fixture
 def clusters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trial]:
-    """Return what starts clusters; it knows the trial's jobs only, and an empty queue."""
+    """Return what starts clusters; this process knows the trial's jobs only, and the queue is empty."""
     jobs = {name: Job(name, trial.DAY, timeout, str) for name, timeout in trial.TIMEOUTS.items()}
     registry.jobs()
     monkeypatch.setattr(registry, "_jobs", jobs)
     if REDIS:
-        monkeypatch.setattr(Conf, "ORM", None)
-        monkeypatch.setattr(Conf, "REDIS", REDIS)
+        use_redis(REDIS, monkeypatch)
     get_broker().delete_queue()
     started = Trial(tmp_path / "home")
     yield started

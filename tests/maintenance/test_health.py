@@ -18,6 +18,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from maintenance.health import selectors
 from maintenance.models import JobRun
 from maintenance.services.run import run
+from tests.maintenance.queues import UNREACHABLE, use_redis
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +95,14 @@ def test_a_job_that_waits_for_too_long_is_not_ready(client: Client, worker: None
     OrmQ.objects.create(key="orchestrator", payload="", lock=now - timedelta(minutes=11))
     status, checks = ready(client)
     assert (status, checks["queue"]["waiting"], checks["queue"]["ok"]) == (503, 2, False)
+
+
+def test_a_queue_that_cannot_be_reached_is_not_ready(
+    client: Client, worker: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_redis(UNREACHABLE, monkeypatch)
+    status, checks = ready(client)
+    assert (status, checks["queue"]["ok"], checks["database"]["ok"]) == (503, False, True)
 
 
 def test_a_missing_migration_is_not_ready(client: Client, worker: None) -> None:

@@ -17,6 +17,8 @@ from maintenance.registry import jobs
 from maintenance.schedules import PREFIX, are_in_sync, follow_the_clock, run_soon, sync_schedules
 from maintenance.services.run import run
 from maintenance.upgrades.ensure_schema import ensure_schema
+from orchestrator_site.kernel.errors import Transient
+from tests.maintenance.queues import UNREACHABLE, use_redis
 from tests.site.processes import DEADLINE_SECONDS, ROOT
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +71,12 @@ def test_a_job_can_be_queued_now() -> None:
     run_soon("heartbeat")
     task = OrmQ.objects.get().task
     assert (task["func"], task["args"], task["timeout"]) == ("maintenance.jobs.run_from_queue", ("heartbeat",), 20)
+
+
+def test_a_job_for_a_queue_that_cannot_be_reached_is_refused_for_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_redis(UNREACHABLE, monkeypatch)
+    with pytest.raises(Transient):
+        run_soon("heartbeat")
 
 
 def test_the_bridge_does_not_import_the_schedules(fresh_home: Path) -> None:

@@ -206,6 +206,13 @@ def test_a_database_url_is_secret_only_with_a_password(url: str, secret: bool) -
     assert (written["DATABASE_URL"] == url) is not secret
 
 
+def test_an_entry_names_the_queue_and_its_password_by_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    for url in ("redis://cache.example/0", "redis://:hunter2@cache.example/0"):
+        monkeypatch.setenv("ORCHESTRATOR_QUEUE_URL", url)
+        written = stdio_entry(this_installation(), Style(reference="$%s"))["env"]["ORCHESTRATOR_QUEUE_URL"]
+        assert written == ("$ORCHESTRATOR_QUEUE_URL" if "hunter2" in url else url)
+
+
 def test_an_entry_names_its_project() -> None:
     entry = stdio_entry(Stdio("python", (), home="/data", project=Path("/projects/shop")), Style())
     assert entry["env"]["ORCHESTRATOR_PROJECT_DIR"] == "/projects/shop"

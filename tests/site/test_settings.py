@@ -65,6 +65,7 @@ def test_a_database_that_is_not_supported_is_refused_by_name(empty_home: Path, m
             "https://works",
             "ORCHESTRATOR_CONTENT_URL must be s3://bucket or s3://bucket/prefix.",
         ),
+        ("ORCHESTRATOR_QUEUE_URL", "amqp://q", "ORCHESTRATOR_QUEUE_URL must begin with redis:// or rediss://."),
         ("ORCHESTRATOR_CONTENT_URL", "s3://", "ORCHESTRATOR_CONTENT_URL must be s3://bucket or s3://bucket/prefix."),
         (
             "ORCHESTRATOR_CONTENT_URL",

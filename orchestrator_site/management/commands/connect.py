@@ -14,7 +14,7 @@ from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.owner import local_owner
 from orchestrator_site.connect import diffs, documents, hooks, service
 from orchestrator_site.connect.clients import CLIENTS, SERVER, Client, ConfigFile, get_client, names
-from orchestrator_site.connect.entries import PLACEHOLDER, Stdio, http_entry, stdio_entry, this_installation
+from orchestrator_site.connect.entries import PLACEHOLDER, URLS, Stdio, http_entry, stdio_entry, this_installation
 from orchestrator_site.connect.files import ROLES_FILE, create_roles_file
 from orchestrator_site.connect.machine import project_folder, this_machine
 from orchestrator_site.connect.probe import is_http_url, probe_entry
@@ -175,7 +175,8 @@ class Command(PlainCommand):
             if self.project is not None:
                 self.stderr.write("The file will contain a token: keep it out of version control.")
         elif (wanted.database_url or wanted.store) and not wanted.writes_secrets:
-            variables = " and ".join(["DATABASE_URL"] * bool(wanted.database_url) + ["AWS_*"] * bool(wanted.store))
+            urls = [name for name in URLS if name in wanted.store or (name == "DATABASE_URL" and wanted.database_url)]
+            variables = " and ".join(urls + ["AWS_*"] * ("ORCHESTRATOR_CONTENT_URL" in wanted.store))
             self.stderr.write(f"If {variables} contain a password, set them in the assistant's environment too.")
 
     def _report(self, backups: Iterable[Path], planned: Iterable[service.PlannedChange]) -> None:
