@@ -36,11 +36,11 @@ def archive(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None =
     require_texts(reason=reason)
     with transaction.atomic(), events.together():
         dependencies.lock_graph(task.project_id)
+        tree = _tree(task)
+        _lock(tree)
         task = locked(task, guard)
         if task.archived_at is not None:
             raise Conflict(f"{task.public_id} is archived already.", hint=Hint.SEE_TASK)
-        tree = _tree(task)
-        _lock(tree)
         _require_company(task)
         marks = tree.filter(archived_at__isnull=False).order_by().values_list("archived_at", flat=True)
         task.archived_at, task.is_ready = new_mark(marks.distinct()), False
@@ -64,13 +64,13 @@ def restore(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None =
     require_texts(reason=reason)
     with transaction.atomic(), events.together():
         dependencies.lock_graph(task.project_id)
+        tree = _tree(task)
+        _lock(tree)
         task = locked(task, guard)
         mark = task.archived_at
         if mark is None:
             raise Conflict(f"{task.public_id} is not archived.", hint=Hint.SEE_TASK)
         _require_parent(task)
-        tree = _tree(task)
-        _lock(tree)
         together = tree.filter(archived_at=mark)
         keys = list(together.order_by().values_list("pk", flat=True))
         tell_dependents(Verb.DEPENDENCY_RESTORED, _edges(together), actor)

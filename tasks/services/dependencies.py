@@ -21,7 +21,8 @@ def lock_graph(project_id: int) -> None:
     Call it first in the transaction. SQLite serialises transactions anyway.
     """
     if connection.features.has_select_for_update:
-        Project.objects.select_for_update().get(pk=project_id)
+        # Not its key: whoever writes an event locks that, after a task.
+        Project.objects.select_for_update(no_key=True).get(pk=project_id)
 
 
 def lock_needed(keys: Iterable[int]) -> None:
