@@ -33,8 +33,8 @@ Progress = Callable[[list[Change], list[Change], int], None]
 ORDER = ("archive", "restore", "purge", "import", "repair", "release")
 NOTED_EVERY = 0.5
 """About how many seconds lie between two notes of the progress: each writes all that was done so far."""
-TOGETHER = 400
-"""Tasks that change in one transaction at most, about 20 ms, unless one plan alone has more."""
+TOGETHER = 300
+"""Tasks that change in one transaction at most, about 15 ms, unless one plan alone has more."""
 UNKNOWN = 20  # tasks of a proposal that does not say how many it is about
 _SEEN = ("parent_id", "status", "lease_number", "archived_at", "active_at")
 _CHUNK = 500

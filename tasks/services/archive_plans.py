@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from orchestrator_site.kernel.compiled import Compiled, CompiledUpdate
 from tasks import events
 from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
@@ -22,6 +23,31 @@ from tasks.services.archive import new_mark, record, tell_dependents
 _ROW = ("pk", "root_id", "archived_at", "status", "is_leaf", "lease_expires_at")
 _NAMED = ("public_id", "project_id", "status", "lease_number", "archived_at", "is_ready")
 _NAMED_OF_EDGES = [f"{end}__{name}" for end in ("task", "depends_on") for name in (*_NAMED, "root_id")]
+
+
+def _trees(keys: Any) -> TaskQuerySet:
+    return Task.objects.filter(Q(pk__in=keys) | Q(root__pk__in=keys))
+
+
+def _edges(keys: Any) -> QuerySet[Dependency]:
+    """Return what other plans on the board depend on in these plans."""
+    needed = _trees(keys).on_board().order_by().values("pk")
+    edges = Dependency.objects.filter(depends_on__in=needed, task__archived_at__isnull=True)
+    plan, other = Coalesce("depends_on__root", "depends_on"), Coalesce("task__root", "task")
+    across = edges.annotate(plan=plan, other=other).exclude(plan=F("other")).order_by("pk")
+    return across.select_related("task", "depends_on").only("inherited_from", *_NAMED_OF_EDGES)
+
+
+_locked = Compiled(
+    lambda keys: _trees(keys).select_for_update(of=("self",)).order_by("-position", "-pk").values_list(*_ROW)
+)
+_named = Compiled(
+    lambda project, keys: (
+        Task.objects.filter(project=project, pk__in=keys, parent=None).on_board().order_by("pk").only(*_NAMED)
+    )
+)
+_across = Compiled(_edges)
+_on_board = CompiledUpdate(lambda keys: _trees(keys).on_board())
 
 
 def archive_plans(*, project: Project, plans: Mapping[int, str], actor: Actor, reason: str = "") -> list[Task]:
@@ -36,26 +62,23 @@ def archive_plans(*, project: Project, plans: Mapping[int, str], actor: Actor, r
 
 
 def _archive(project: Project, plans: Mapping[int, str], actor: Actor, reason: str) -> list[Task]:
-    rows = list(_trees(plans).select_for_update(of=("self",)).order_by("-position", "-pk").values_list(*_ROW))
+    keys = list(plans)
+    rows = _locked(keys=keys)
     numbers = Counter(root or pk for pk, root, archived_at, *_ in rows if archived_at is None)
-    named = Task.objects.filter(pk__in=plans, project=project, parent=None).on_board().order_by("pk").only(*_NAMED)
+    named = _named(project=project.pk, keys=keys)
     roots = {row.pk: row for row in named if seen_as(row) == plans[row.pk]}
-    edges = _edges(roots)
+    # Asked for in the query, this would send SQLite to the index of everything that is not inherited.
+    edges = [edge for edge in _across(keys=keys) if edge.inherited_from_id is None]
     for key in {*_held(rows), *_needed(edges)}:
         roots.pop(key, None)
     mark = new_mark(archived_at for _, _, archived_at, *_ in rows)
-    _trees(roots).on_board().update(archived_at=mark, is_ready=False)
+    _on_board({"archived_at": mark, "is_ready": False}, keys=list(roots))
     for key, task in roots.items():
         task.archived_at, task.is_ready = mark, False
         record(Verb.ARCHIVE, task, actor, reason, numbers[key])
     gone = [edge for edge in edges if edge.depends_on.plan_id in roots and edge.task.plan_id not in roots]
     tell_dependents(Verb.DEPENDENCY_ARCHIVED, gone, actor)
     return list(roots.values())
-
-
-def _trees(plans: Iterable[int]) -> TaskQuerySet:
-    keys = list(plans)
-    return Task.objects.filter(Q(pk__in=keys) | Q(root__in=keys))
 
 
 def _held(rows: Iterable[tuple[Any, ...]]) -> Iterable[int]:
@@ -69,14 +92,3 @@ def _needed(edges: Iterable[Dependency]) -> Iterable[int]:
     for edge in edges:
         if edge.task.status not in FINISHED and edge.depends_on.status not in FINISHED:
             yield edge.depends_on.plan_id
-
-
-def _edges(plans: Iterable[int]) -> list[Dependency]:
-    """Return what other plans on the board depend on in these plans."""
-    needed = _trees(plans).on_board().order_by().values("pk")
-    edges = Dependency.objects.filter(depends_on__in=needed, task__archived_at__isnull=True)
-    plan, other = Coalesce("depends_on__root", "depends_on"), Coalesce("task__root", "task")
-    across = edges.annotate(plan=plan, other=other).exclude(plan=F("other")).order_by("pk")
-    rows = across.select_related("task", "depends_on").only("inherited_from", *_NAMED_OF_EDGES)
-    # Asked for in the query, this would send SQLite to the index of everything that is not inherited.
-    return [edge for edge in rows if edge.inherited_from_id is None]
