@@ -114,7 +114,7 @@ def headline(synthesis: Synthesis) -> str:
 def _below(plan: Task) -> list[Place]:
     if plan.is_leaf:
         return [Place(plan.pk, plan.parent_id, True, plan.status)]
-    rows = Task.objects.within(plan).on_board().order_by("position")
+    rows = Task.objects.within(plan).beside(plan).order_by("position")
     places = [Place(*row) for row in rows.values_list("pk", "parent_id", "is_leaf", "status")]
     if plan.is_plan:
         return places

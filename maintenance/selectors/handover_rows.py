@@ -155,7 +155,11 @@ class _Reader:
         return self._roots().filter(status=Status.COMPLETED).order_by("-active_at", "-pk").first()
 
     def _counts(self) -> dict[str, int]:
-        return counts.of_project(self.project) if self.scope.is_everything else counts.by_status(self.scope.tasks())
+        return (
+            counts.of_project(self.project)
+            if self.scope.is_everything
+            else counts.by_status(self.scope.tasks().on_board())
+        )
 
     def _in_hand(self, by_status: dict[str, int]) -> Listed[Task]:
         rows = self.leaves.filter(status=Status.ACTIVE).select_related("lease_session").order_by("id")

@@ -24,6 +24,10 @@ class TaskQuerySet(models.QuerySet["Task"]):
         # Written with IN, because SQLite uses no index but a partial one for a bare boolean.
         return self.filter(is_leaf__in=[True])
 
+    def beside(self, top: Task) -> TaskQuerySet:
+        """What is on the board, or for an archived task what was archived together with it."""
+        return self.filter(archived_at=top.archived_at)
+
     def within(self, plan: Task) -> TaskQuerySet:
         return self.filter(root_id=plan.root_id or plan.pk)
 

@@ -192,7 +192,7 @@ def tree(top: Task) -> Tree:
     children: dict[int, list[Task]] = {}
     parents, left, is_cut = [top.pk], TREE_ROWS, True
     for _ in range(TREE_LEVELS):
-        level = Task.objects.on_board().filter(parent_id__in=parents).select_related("lease_session")
+        level = Task.objects.beside(top).filter(parent_id__in=parents).select_related("lease_session")
         found = list(level.only(*_TREE_FIELDS).order_by("parent_id", "position", "id")[: left + 1])
         for task in found[:left]:
             children.setdefault(task.parent_id or 0, []).append(task)
@@ -239,7 +239,7 @@ def outlook(top: Task, shown: Tree, counts: Counts) -> dict[str, Any]:
     They come from the task's tree if that is complete, else from the indexes of the plan. The query for what waits
     has no order: with one, the database would walk the whole plan by position.
     """
-    leaves = Task.objects.within(top).on_board().leaves().only(*ROW_FIELDS)
+    leaves = Task.objects.within(top).beside(top).leaves().only(*ROW_FIELDS)
     if shown.is_cut and top.is_plan:
         waits = list(leaves.filter(status__in=WAITS_FOR_A_PERSON).order_by()[:LOOKED_AT])
         ready = list(leaves.ready()[:LOOKED_AT])

@@ -38,17 +38,19 @@ def of_tree(root: int) -> dict[str, int]:
 
 
 def of_plan(task: Task) -> dict[str, int]:
-    if task.is_plan:
+    if task.is_plan and task.archived_at is None:
         return of_tree(task.pk)
+    if task.is_plan:
+        return by_status(Task.objects.within(task).beside(task))
     below = sorted(descendants_of([task.pk]) or {task.pk})
     total: Counter[str] = Counter()
     for start in range(0, len(below), _CHUNK):
-        total.update(by_status(Task.objects.filter(pk__in=below[start : start + _CHUNK])))
+        total.update(by_status(Task.objects.beside(task).filter(pk__in=below[start : start + _CHUNK])))
     return {status: total[status] for status in Status.values if total[status]}
 
 
 def by_status(tasks: TaskQuerySet) -> dict[str, int]:
-    counts = dict(tasks.on_board().leaves().order_by().values_list("status").annotate(Count("pk")))
+    counts = dict(tasks.leaves().order_by().values_list("status").annotate(Count("pk")))
     return {status: counts[status] for status in Status.values if counts.get(status)}
 
 

@@ -71,12 +71,12 @@ def leaves_below(top: Task) -> TaskQuerySet:
 
 
 def _leaves_of(top: Task, groups: list[Task]) -> TaskQuerySet:
-    leaves = Task.objects.within(top).on_board().leaves()
+    leaves = Task.objects.within(top).beside(top).leaves()
     return leaves if top.is_plan else leaves.filter(parent_id__in=[top.pk, *(group.pk for group in groups)])
 
 
 def groups_below(top: Task) -> list[Task]:
-    rows = Task.objects.within(top).on_board().filter(is_leaf__in=[False]).exclude(pk=top.pk)
+    rows = Task.objects.within(top).beside(top).filter(is_leaf__in=[False]).exclude(pk=top.pk)
     below = {top.pk}
     found = []
     for group in rows.only(*_FIELDS, "depth").order_by("depth", "position", "id")[:GROUPS]:

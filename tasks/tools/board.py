@@ -96,7 +96,7 @@ def _of_project(project: Project, given: GetStatus) -> Answer:
 
 
 def _of_plan(plan: Task, given: GetStatus) -> Answer:
-    tree = Task.objects.within(plan) if plan.archived_at else Task.objects.within(plan).on_board()
+    tree = Task.objects.within(plan).beside(plan)
     if not plan.is_plan:
         tree = tree.filter(pk__in=sorted(descendants_of([plan.pk]))[:BELOW_LIMIT])
     if given.status is not None:

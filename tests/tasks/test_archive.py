@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from artifacts.reports.brief import brief_of
 from artifacts.search.service import search
+from orchestrator_site.accounts.owner import local_owner
 from orchestrator_site.kernel.errors import Conflict
 from tasks.choices import Status
 from tasks.identity.actor import Actor
@@ -21,7 +23,7 @@ from tasks.services.archive import archive, restore
 from tasks.services.claim import claim
 from tasks.services.leases import free_run_out, renew
 from tasks.services.steer import cancel, reopen
-from tests.factories import make_dependency, make_plan, make_project, make_session, make_task
+from tests.factories import html_of, make_dependency, make_plan, make_project, make_session, make_task
 from tests.properties import all_rows
 
 pytestmark = pytest.mark.django_db
@@ -202,3 +204,24 @@ def test_an_archived_plan_is_out_of_counts_and_lists_but_found_and_read(project:
     assert (counts.of_project(project), seen.counts, seen.last_finished) == ({}, {}, None)
     assert brief_of(subtasks(plan)[0]).text
     assert [hit.task.pk for hit in search("Lighthouse", project=project).hits] == [plan.pk]
+
+
+@pytest.mark.parametrize("page", ["", "timeline/", "graph/", "synthesis/"])
+def test_the_pages_of_an_archived_plan_show_its_tasks(client: Client, project: Project, page: str) -> None:
+    client.force_login(local_owner())
+    plan = begun_plan(project, ["completed", "pending"])
+    before = client.get(f"/tasks/{plan.public_id}/{page}")
+    archive(task=plan, actor=ADA)
+    for task in subtasks(plan):
+        shown = task.title in html_of(before)
+        assert (task.title in html_of(client.get(f"/tasks/{plan.public_id}/{page}"))) == shown, task.title
+    assert counts.of_plan(Task.objects.get(pk=plan.pk)) == {"pending": 1, "completed": 1}
+
+
+def test_an_archived_plan_is_read_without_what_was_archived_before(project: Project) -> None:
+    plan = begun_plan(project, ["completed", "completed"])
+    first, _ = subtasks(plan)
+    archive(task=first, actor=ADA)
+    archive(task=Task.objects.get(pk=plan.pk), actor=ADA)
+    assert counts.of_plan(Task.objects.get(pk=plan.pk)) == {"completed": 1}
+    assert counts.of_project(project) == {}
