@@ -136,6 +136,7 @@ def test_sign_out_is_in_the_user_menu(open_page: Open, addresses: dict[str, str]
         expect(page.locator("#live")).not_to_have_attribute("data-state", "off")
     page.locator("[data-user-menu]").click()
     page.locator("[data-sign-out] button").click()
+    page.wait_for_url("**/sign-in/**")
     page.goto(page.url.replace("/sign-in/", "/"))
     assert "/sign-in/" in page.url
 
