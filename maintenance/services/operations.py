@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 RUNNER = "maintenance.jobs.run_operation"
 TIMEOUT = timedelta(minutes=4)
+LOST_AFTER = TIMEOUT + timedelta(seconds=10)
+"""After which a process that has not ended an operation is taken for dead."""
 ATTEMPTS = 3
 REPORTED = 2_000
 """How many findings and changes an operation keeps; the counts are of all."""
@@ -70,7 +72,7 @@ def begin(public_id: str) -> Operation | None:
     had begun to change something: what is left of it was previewed on another board.
     """
     now = timezone.now()
-    lost = Q(state=State.RUNNING, started_at__lt=now - TIMEOUT - timedelta(seconds=10))
+    lost = Q(state=State.RUNNING, started_at__lt=now - LOST_AFTER)
     rows = Operation.objects.filter(Q(state=State.QUEUED) | lost, public_id=public_id)
     half_done = ~Q(changes=[]) | Q(state=State.RUNNING, attempt=0)
     rows.filter(half_done).update(

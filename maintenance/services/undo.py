@@ -6,13 +6,14 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from maintenance.choices import Cause, Severity, State
 from maintenance.found import Found
 from maintenance.models import Operation
 from maintenance.selectors.worker import is_running
-from maintenance.services.operations import Result, finish, new_operation, note_progress, queue, running
+from maintenance.services.operations import LOST_AFTER, Result, finish, new_operation, note_progress, queue, running
 from maintenance.services.proposals import apply
 from orchestrator_site.kernel.errors import Conflict
 from orchestrator_site.kernel.identity import Scope as Permission
@@ -32,7 +33,8 @@ def can_undo(operation: Operation) -> str:
     if operation.undone_at is not None:
         return "It was undone already."
     undoing = Operation.objects.filter(project=operation.project_id, request__undo=operation.public_id)
-    if undoing.filter(state__in=[State.QUEUED, State.RUNNING]).exists():
+    alive = Q(state=State.RUNNING, started_at__gte=timezone.now() - LOST_AFTER)
+    if undoing.filter(Q(state=State.QUEUED) | alive).exists():
         return "It is being undone."
     if not _undoable(operation):
         return "It did nothing that can be undone."
