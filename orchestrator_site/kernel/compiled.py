@@ -154,14 +154,16 @@ class CompiledUpdate:
     def __init__(self, build: Callable[..., QuerySet[Any, Any]], **computed: Combinable) -> None:
         self.rows = Compiled(build)
         self._computed = computed
-        self._made: dict[tuple[Key, tuple[str, ...]], tuple[str, list[Field[Any, Any]], Sequence[Any]]] = {}
+        self._made: dict[tuple[Key, tuple[str, ...]], tuple[str, list[Field[Any, Any]], Sequence[Any]] | None] = {}
 
     def __call__(self, changes: Mapping[str, Any], using: str = DEFAULT_DB_ALIAS, /, **values: Any) -> int:
         """Set columns, and return how many rows matched."""
         key = self.rows.key(using, values), tuple(changes)
         if key not in self._made:
             self._made[key] = self._make(*key)
-        sql, fields, params = self._made[key]
+        if (made := self._made[key]) is None:
+            return 0
+        sql, fields, params = made
         connection = connections[using]
         new = [
             field.get_db_prep_save(_key_of(value), connection)
@@ -171,10 +173,13 @@ class CompiledUpdate:
             cursor.execute(sql, new + _bound(params, values, connection))
             return int(cursor.rowcount)
 
-    def _make(self, key: Key, columns: tuple[str, ...]) -> tuple[str, list[Field[Any, Any]], Sequence[Any]]:
+    def _make(self, key: Key, columns: tuple[str, ...]) -> tuple[str, list[Field[Any, Any]], Sequence[Any]] | None:
         query = self.rows.with_slots(key).query.chain(UpdateQuery)
         query.add_update_values({name: Slot(name) for name in columns} | self._computed)
-        sql, params = query.get_compiler(key[0]).as_sql()
+        try:
+            sql, params = query.get_compiler(key[0]).as_sql()
+        except EmptyResultSet:
+            return None
         return sql, [field for field, _, _ in query.values[: len(columns)]], params[len(columns) :]
 
 

@@ -290,6 +290,19 @@ def test_what_was_archived_is_restored_by_its_undo(board: Board) -> None:
         undo(operation=Operation.objects.get(pk=done.operation.pk), actor=board.actor)
 
 
+def test_a_plan_with_a_held_task_is_left_alone_and_named(board: Board) -> None:
+    held = make_task(
+        board.project, parent=make_plan(board.project, 0), status=Status.ACTIVE,
+        lease_expires_at=timezone.now() + timedelta(hours=1), lease_holder="ada",
+    )  # fmt: skip
+    before, ids = rows_of(board.project), (held.root.public_id,)
+    done = board.ask(
+        Action.ARCHIVE, task_ids=ids, apply=True, plan_token=board.ask(Action.ARCHIVE, task_ids=ids).plan_token
+    )
+    assert [("conflict" in change, change["task_id"]) for change in done.changes] == [(True, ids[0])]
+    assert rows_of(board.project) == before
+
+
 def test_an_archived_plan_is_restored_by_a_call(board: Board) -> None:
     before = rows_of(board.project)
     for action in (Action.ARCHIVE, Action.RESTORE):
