@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from hashlib import sha256
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ from mcp.server import MCPServer
 from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
-from mcp.server.lowlevel import Server
+from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
@@ -132,8 +133,19 @@ class Bridge(MCPServer[Any]):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.subscriptions.run)
             tasks.start_soon(self.meter.run)
-            await low.run(read_stream, write_stream, low.create_initialization_options())
+            # What serves a pipe may be exchanged for another version.
+            changing = NotificationOptions(prompts_changed=True, resources_changed=True, tools_changed=True)
+            await low.run(read_stream, write_stream, low.create_initialization_options(changing))
             tasks.cancel_scope.cancel()
+
+    async def fingerprints(self) -> dict[str, str]:
+        """Return digests of the lists that clients see; a list differs where its digest does."""
+        lists: dict[str, list[Any]] = {
+            "tools": await self.list_tools(),
+            "prompts": await self.list_prompts(),
+            "resources": [*await self.list_resources(), *await self.list_resource_templates()],
+        }
+        return {kind: sha256(repr(entries).encode()).hexdigest()[:16] for kind, entries in lists.items()}
 
     async def _in_thread(
         self,

@@ -41,7 +41,7 @@ def test_end_of_input_ends_everything(client: StdioClient, home: Path, tmp_path:
     assert _open_sessions(home) == 0
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_ends_everything(client: StdioClient, home: Path, tmp_path: Path, name: str) -> None:
     _open_session(client, tmp_path)
     worker = client.worker()

@@ -164,3 +164,69 @@ def test_requests_are_transient_while_no_worker_can_start(talk: Talk) -> None:
 def test_prints_of_a_worker_do_not_reach_the_client(talk: Talk, line: bytes) -> None:
     talk.relay.from_worker(talk.worker, line)
     assert talk.client.sent == []
+
+
+def test_the_worker_before_answers_its_calls_after_the_next_was_adopted(talk: Talk) -> None:
+    talk.asks(1, name="any")
+    before, after = talk.worker, talk.next_worker()
+    talk.asks(2, name="any")
+    assert [message["id"] for message in before.sent] == [1]
+    assert [message["id"] for message in after.sent] == [2]
+    talk.relay.from_worker(before, b'{"jsonrpc":"2.0","id":1,"result":{}}')
+    talk.works(id=2, result={})
+    assert [message["id"] for message in talk.client.sent] == [1, 2]
+
+
+def test_calls_that_the_worker_before_did_not_begin_go_to_the_next_when_it_ends(talk: Talk) -> None:
+    talk.asks(1, name="begun")
+    talk.asks(2, name="waiting")
+    talk.takes(1)
+    before, after = talk.worker, talk.next_worker()
+    talk.relay.lose(before)
+    assert [message["id"] for message in after.sent] == [2]
+    assert [message["id"] for message in talk.client.sent] == [1]
+    assert talk.client.sent[0]["result"]["structuredContent"]["code"] == "transient"
+    talk.asks(3, name="next")
+    assert [message["id"] for message in after.sent] == [2, 3]
+
+
+def test_a_stream_moves_to_the_next_worker_and_is_not_ended_by_the_one_before(talk: Talk) -> None:
+    talk.asks("s", "subscriptions/listen")
+    before, after = talk.worker, talk.next_worker()
+    assert after.methods() == ["subscriptions/listen"]
+    talk.relay.from_worker(before, b'{"jsonrpc":"2.0","id":"s","result":{}}')
+    assert talk.client.sent == []
+    talk.works(id="s", result={})
+    assert [message["id"] for message in talk.client.sent] == ["s"]
+
+
+def test_what_a_client_watches_is_watched_in_the_next_worker(talk: Talk) -> None:
+    for id, uri in enumerate(["task://a", "task://b", "task://c"]):
+        talk.asks(id, "resources/subscribe", uri=uri)
+        talk.works(id=id, **({"error": {}} if uri == "task://c" else {"result": {}}))
+    talk.asks(9, "resources/unsubscribe", uri="task://a")
+    talk.works(id=9, result={})
+    worker = talk.next_worker()
+    assert [message["params"]["uri"] for message in worker.sent] == ["task://b"]
+    talk.works(id=worker.sent[0]["id"], result={})
+    assert [message["id"] for message in talk.client.sent] == [0, 1, 2, 9]
+
+
+def test_answers_of_the_client_go_to_the_worker_that_asked(talk: Talk) -> None:
+    talk.works(id=7, method="ping")
+    before, after = talk.worker, talk.next_worker()
+    talk.relay.from_client(b'{"jsonrpc":"2.0","id":7,"result":{}}')
+    assert [message["id"] for message in before.sent] == [7]
+    assert after.sent == []
+
+
+def test_a_list_that_differs_is_announced_in_both_ways_of_the_protocol(talk: Talk) -> None:
+    talk.notifies("notifications/initialized")
+    talk.asks("s", "subscriptions/listen", notifications={"toolsListChanged": True})
+    talk.relay.announce(["tools", "prompts"])
+    plain, streamed, prompts = talk.client.sent
+    assert [plain["method"], prompts["method"]] == [
+        "notifications/tools/list_changed", "notifications/prompts/list_changed"
+    ]  # fmt: skip
+    assert "params" not in plain
+    assert streamed["params"]["_meta"] == {"io.modelcontextprotocol/subscriptionId": "s"}

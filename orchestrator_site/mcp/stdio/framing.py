@@ -16,6 +16,11 @@ except ImportError:  # Windows
 
 # The key of the lines with which a worker tells the proxy the id of a request that it begins.
 RECEIPT = "orchestrator-receipt"
+# The same for the line with which it reports that it serves, or why it cannot, and for its request for a restart.
+READY = "orchestrator-ready"
+RESTART = "orchestrator-restart"
+# The key of the lines with which the proxy tells a worker to stop, or what became of a restart.
+CONTROL = "orchestrator-control"
 LINE_LIMIT = LARGE_BODY
 # The exit code of a worker whose settings or data folder cannot be used.
 MISCONFIGURED = 78

@@ -15,6 +15,9 @@ INTERNAL_ERROR = -32603
 MODERN_VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 SUBSCRIPTION_ID_KEY = "io.modelcontextprotocol/subscriptionId"
 LISTEN = "subscriptions/listen"
+SUBSCRIBE = "resources/subscribe"
+UNSUBSCRIBE = "resources/unsubscribe"
+RESTART_TOOL = "orchestrator_restart_server"
 
 # Requests that change nothing, so that sending one twice is harmless.
 PURE_METHODS = frozenset(
@@ -101,6 +104,10 @@ class Message:
         keyed = isinstance(arguments, dict) and bool(arguments.get("idempotency_key"))
         return keyed or self.params.get("name") in PURE_TOOLS
 
+    @property
+    def asks_for_restart(self) -> bool:
+        return self.method == "tools/call" and self.params.get("name") == RESTART_TOOL
+
     def with_id(self, id: str) -> bytes:
         return encode({**self.body, "id": id})
 
@@ -155,6 +162,12 @@ def error(id: Any, code: int, message: str, data: dict[str, Any] | None = None) 
     if data:
         facts["data"] = data
     return encode({"jsonrpc": "2.0", "id": id, "error": facts})
+
+
+def list_changed(kind: str, subscription_id: Any = None) -> bytes:
+    """Return the notice that a list differs: `tools`, `prompts` or `resources`."""
+    params = {} if subscription_id is None else {"params": {"_meta": {SUBSCRIPTION_ID_KEY: subscription_id}}}
+    return encode({"jsonrpc": "2.0", "method": f"notifications/{kind}/list_changed", **params})
 
 
 def too_long(limit: int) -> bytes:

@@ -7,6 +7,8 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from threading import Event
+from typing import Any
 
 from orchestrator_site.kernel.processes import kill_group, module_command, module_environment, reap
 from orchestrator_site.mcp.stdio.framing import LINE_LIMIT, LineWriter, log, read_lines, widen
@@ -14,16 +16,31 @@ from orchestrator_site.mcp.stdio.framing import LINE_LIMIT, LineWriter, log, rea
 WORKER_MODULE = "orchestrator_site.mcp.stdio.worker"
 
 
-class Worker:
+class Served:
+    """What the proxy notes about a worker."""
+
+    def __init__(self) -> None:
+        self.is_useful = False
+        self.has_ended = False
+        self.started_at = time.monotonic()
+        self.facts: dict[str, Any] = {}
+        """What it says of itself once it serves, or `{"problem": why}` where it cannot."""
+        self.has_reported = Event()
+        """Set with the facts, or without any once it has ended."""
+
+
+class Worker(Served):
     """A running worker. It sees the end of its input when the proxy ends, however that happens."""
 
-    def __init__(self, connection_id: str, arguments: list[str]) -> None:
-        self.is_useful = False
-        self.started_at = time.monotonic()
+    def __init__(self, connection_id: str, arguments: list[str], *, is_trial: bool = False) -> None:
+        """One on trial shows that it serves, and leaves the database as it is."""
+        super().__init__()
         environment = module_environment()
         # Without our compiled files every start would compile again.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         environment["ORCHESTRATOR_CONNECTION_ID"] = connection_id
+        if is_trial:
+            environment["ORCHESTRATOR_TRIAL"] = "1"
         # One heap for all threads (glibc): they take turns, so memory that one has freed serves the next.
         environment.setdefault("MALLOC_ARENA_MAX", "1")
         with suppress(FileNotFoundError):  # the client's directory may be gone

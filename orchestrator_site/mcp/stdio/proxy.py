@@ -13,6 +13,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 from orchestrator_site.mcp.stdio import messages
+from orchestrator_site.mcp.stdio.exchange import BY_SIGNAL, Exchange, Order
 from orchestrator_site.mcp.stdio.framing import (
     LINE_LIMIT,
     MISCONFIGURED,
@@ -55,20 +56,31 @@ class Proxy:
         # SimpleQueue.put may be called from a signal handler; an Event or a Condition may not.
         self._events: SimpleQueue[str] = SimpleQueue()
         self._client = LineWriter(wire[1], lambda: self._events.put(_GONE))
-        self._relay = Relay(self._client, when_idle=self._when_idle)
+        self._relay = Relay(
+            self._client,
+            when_idle=self._when_idle,
+            when_asked=lambda worker, wanted: self._exchange.orders.put(Order(worker, wanted)),
+        )
         self._is_draining = False
         self._is_closing = False
         self._worker: Worker | None = None
+        self._others: dict[Worker, Thread] = {}
+        """Those that are to serve next, or have served before and finish their calls."""
         self._worker_lock = Lock()
+        self._adopting = Lock()
+        self._exchange = Exchange(self._relay, self._start_beside, self._switch)
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._last_exit_code = 0
         self._supervisor = Thread(target=self._supervise, name="supervisor", daemon=True)
 
     def run(self) -> int:
         self._supervisor.start()
-        for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
+        for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), lambda *_: self._events.put(_SIGNAL))
+        if hasattr(signal, "SIGHUP"):  # the end of a terminal ends the client, and so its pipes
+            signal.signal(signal.SIGHUP, lambda *_: self._exchange.orders.put(BY_SIGNAL))
+        Thread(target=self._exchange.run, name="exchange", daemon=True).start()
         Thread(target=self._read_client, name="client", daemon=True).start()
         reason = self._next_event(None)
         self._drain(DRAIN_SECONDS if reason == _EOF else HURRIED_DRAIN_SECONDS)
@@ -109,16 +121,18 @@ class Proxy:
     def _end_worker(self) -> None:
         with self._worker_lock:
             self._is_closing = True
-            worker = self._worker
+            worker, supervisor, others = self._worker, self._supervisor, list(self._others)
         self._wake.put(None)
+        for other in others:
+            other.kill()
         if worker:
             worker.close_input()
         # A worker that has answered nothing may still be starting, and then ends the sessions.
         is_starting = worker is not None and not worker.is_useful and self._relay.has_called
-        self._supervisor.join(LAST_SECONDS if is_starting else GRACE_SECONDS)
-        if worker and self._supervisor.is_alive():
+        supervisor.join(LAST_SECONDS if is_starting else GRACE_SECONDS)
+        if worker and supervisor.is_alive():
             worker.kill()
-            self._supervisor.join(GRACE_SECONDS)
+            supervisor.join(GRACE_SECONDS)
         if self._last_exit_code != 0 and self._relay.has_called:
             self._end_connection()
 
@@ -134,36 +148,84 @@ class Proxy:
 
     # The life of workers
 
-    def _supervise(self) -> None:
+    def _supervise(self, worker: Worker | None = None) -> None:
+        """Keep a worker running until the connection ends, or until another one serves in its place."""
         false_starts = 0
-        while worker := self._start_worker():
-            self._relay.adopt(worker)
-            for line in worker.lines():
-                self._relay.from_worker(worker, line)
-            self._last_exit_code = worker.reap(GRACE_SECONDS)
+        while worker := worker or self._start_worker():
+            code = self._attend(worker)
+            if not self._ended_in_service(worker):
+                return
+            self._last_exit_code = code
             was_settled = worker.is_useful or time.monotonic() - worker.started_at > SETTLED_SECONDS
             false_starts = 0 if was_settled else false_starts + 1
-            self._relay.lose(worker)
             if not self._is_closing:
-                log(f"the worker ended (exit code {self._last_exit_code}); starting another")
+                log(f"the worker ended (exit code {code}); starting another")
             if false_starts >= FALSE_STARTS:
                 self._pause(false_starts - FALSE_STARTS)
+            worker = None
+
+    def _attend(self, worker: Worker) -> int:
+        """Pass on what a worker writes until it ends; return its exit code."""
+        for line in worker.lines():
+            self._relay.from_worker(worker, line)
+        code = worker.reap(GRACE_SECONDS)
+        with self._adopting:
+            worker.has_ended = True
+            self._relay.lose(worker)
+        worker.has_reported.set()
+        return code
+
+    def _ended_in_service(self, worker: Worker) -> bool:
+        with self._worker_lock:
+            self._others.pop(worker, None)
+            if worker is not self._worker:
+                return False
+            self._worker = None
+            return True
 
     def _start_worker(self) -> Worker | None:
-        """Start a worker, however many attempts it takes; return None once the connection ends."""
+        """Start a worker, however many attempts it takes; return None once the connection ends or another serves."""
         attempt = 0
         while True:
             with self._worker_lock:
-                self._worker = None
-                if self._is_closing:
+                if self._is_closing or self._worker:
                     return None
                 try:
-                    self._worker = Worker(self._connection_id, self._arguments)
-                    return self._worker
+                    worker = self._worker = Worker(self._connection_id, self._arguments)
+                    break
                 except OSError as problem:
                     log(f"cannot start a worker: {problem.strerror}")
             self._pause(attempt)
             attempt += 1
+        self._adopt(worker)
+        return worker
+
+    def _adopt(self, worker: Worker) -> None:
+        with self._adopting:
+            if not worker.has_ended:
+                self._relay.adopt(worker)
+
+    def _start_beside(self, is_trial: bool) -> Worker | None:
+        with self._worker_lock:
+            if self._is_closing:
+                return None
+            worker = Worker(self._connection_id, self._arguments, is_trial=is_trial)
+            supervisor = Thread(target=self._supervise, args=[worker], name="supervisor", daemon=True)
+            self._others[worker] = supervisor
+        supervisor.start()
+        return worker
+
+    def _switch(self, worker: Worker) -> tuple[bool, Worker | None]:
+        """Let a worker serve that runs beside the one that serves now; return whether it does, and the other one."""
+        with self._worker_lock:
+            if self._is_closing or worker not in self._others:
+                return False, None
+            old, self._worker = self._worker, worker
+            if old:
+                self._others[old] = self._supervisor
+            self._supervisor = self._others.pop(worker)
+        self._adopt(worker)
+        return True, old
 
     def _pause(self, attempt: int) -> None:
         """Answer all requests with an error and wait, longer with each attempt."""

@@ -8,11 +8,12 @@ from threading import Lock
 from typing import Any
 
 from orchestrator_site.mcp.stdio import messages
-from orchestrator_site.mcp.stdio.framing import RECEIPT, LineWriter, log
+from orchestrator_site.mcp.stdio.framing import READY, RECEIPT, RESTART, LineWriter, log
 from orchestrator_site.mcp.stdio.messages import Key, Malformed, Message
 from orchestrator_site.mcp.stdio.process import Worker
 
-REPLAYED_HANDSHAKE = "orchestrator-replayed-handshake"
+REPLAYED = "orchestrator-replayed-"
+REPLAYED_HANDSHAKE = f"{REPLAYED}handshake"
 # Only these can open a session, which must end with the connection.
 _CALLS = frozenset({"tools/call", "resources/read", "prompts/get"})
 
@@ -42,15 +43,23 @@ class Pending:
 class Relay:
     """Passes lines both ways. It is thread-safe, and holds no lock while it writes to a pipe."""
 
-    def __init__(self, client: LineWriter, when_idle: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        client: LineWriter,
+        when_idle: Callable[[], None],
+        when_asked: Callable[[Worker, dict[str, Any]], None] = lambda worker, wanted: None,
+    ) -> None:
+        """`when_asked` gets what a worker wants that asks for a restart."""
         self._client = client
         self._when_idle = when_idle
+        self._when_asked = when_asked
         self._lock = Lock()
         self._worker: Worker | None = None
         self._pending: dict[Key, Pending] = {}
         self._initialize: Message | None = None
         self._initialized: Message | None = None
-        self._asked: set[Key] = set()
+        self._subscribed: dict[Any, Message] = {}
+        self._asked: dict[Key, Worker] = {}
         self._retry_after_ms = 0
         self._is_lasting = False
         self.has_called = False
@@ -98,8 +107,7 @@ class Relay:
 
     def _take_response(self, message: Message) -> None:
         with self._lock:
-            worker = self._worker if message.key in self._asked else None
-            self._asked.discard(message.key)
+            worker = self._asked.pop(message.key, None)
         if worker:
             worker.send(message.line)
 
@@ -114,7 +122,12 @@ class Relay:
         if isinstance(body, dict) and RECEIPT in body:
             with self._lock:
                 if begun := self._pending.get(messages.key_of(body[RECEIPT])):
-                    begun.is_begun = True
+                    begun.is_begun = begun.worker is worker
+        elif isinstance(body, dict) and READY in body:
+            worker.facts = body[READY]
+            worker.has_reported.set()
+        elif isinstance(body, dict) and RESTART in body:
+            self._when_asked(worker, body[RESTART])
         elif not isinstance(body, dict) or body.get("jsonrpc") != "2.0":
             log(f"stray output of the worker: {line[:500]!r}")
         elif self._concerns_client(worker, body):
@@ -124,18 +137,30 @@ class Relay:
     def _concerns_client(self, worker: Worker, body: dict[str, Any]) -> bool:
         with self._lock:
             if "method" in body:
-                return self._concerns_client_unasked(body)
-            if body.get("id") == REPLAYED_HANDSHAKE:
+                return self._concerns_client_unasked(worker, body)
+            if str(body.get("id")).startswith(REPLAYED):
                 return False
             worker.is_useful = True
-            answered = self._pending.pop(messages.key_of(body.get("id")), None)
-            if answered and answered.message is self._initialize and "error" in body:
-                self._initialize = None
+            key = messages.key_of(body.get("id"))
+            answered = self._pending.get(key)
+            if answered and answered.worker is not worker:  # a stream that another worker continues
+                return False
+            if answered:
+                del self._pending[key]
+                self._note_answer(answered.message, is_error="error" in body)
             return True
 
-    def _concerns_client_unasked(self, body: dict[str, Any]) -> bool:
+    def _note_answer(self, message: Message, *, is_error: bool) -> None:
+        if message is self._initialize and is_error:
+            self._initialize = None
+        elif message.method == messages.SUBSCRIBE and not is_error:
+            self._subscribed[message.params.get("uri")] = message
+        elif message.method == messages.UNSUBSCRIBE and not is_error:
+            self._subscribed.pop(message.params.get("uri"), None)
+
+    def _concerns_client_unasked(self, worker: Worker, body: dict[str, Any]) -> bool:
         if "id" in body:
-            self._asked.add(messages.key_of(body["id"]))
+            self._asked[messages.key_of(body["id"])] = worker
         if body["method"] != "notifications/subscriptions/acknowledged":
             return True
         params = body.get("params") or {}
@@ -149,17 +174,19 @@ class Relay:
     # The life of workers
 
     def adopt(self, worker: Worker) -> None:
-        """Switch to a worker, beginning with the handshake and the requests that still wait."""
+        """Switch to a worker, beginning with the handshake, subscriptions and the requests that still wait.
+
+        The worker before it may go on with the calls that it has.
+        """
         worker.send_first(lambda: self._introduce(worker))
 
     def _introduce(self, worker: Worker) -> list[bytes]:
         with self._lock:
             self._worker = worker
             self._retry_after_ms = 0
-            self._asked.clear()
-            waiting = [entry for entry in self._pending.values() if entry.worker is None]
+            waiting = [entry for entry in self._pending.values() if entry.worker is None or entry.is_listening]
             for entry in waiting:
-                entry.worker = worker
+                entry.worker, entry.is_begun = worker, False
             lines = [entry.message.line for entry in waiting]
             handshake: list[bytes] = []
             if self._initialize and self._initialize.line in lines:
@@ -169,23 +196,51 @@ class Relay:
                 handshake.append(self._initialize.with_id(REPLAYED_HANDSHAKE))
             if self._initialized:
                 handshake.append(self._initialized.line)
-            return handshake + lines
+            watched = [each.with_id(f"{REPLAYED}{number}") for number, each in enumerate(self._subscribed.values())]
+            return handshake + watched + lines
 
     def lose(self, worker: Worker) -> None:
         """Take back the requests of a worker that ended, and answer those that must not be sent again."""
         with self._lock:
-            self._worker = None
+            if self._worker is worker:
+                self._worker = None
+            following = self._worker
+            self._asked = {key: asker for key, asker in self._asked.items() if asker is not worker}
             lost = [entry for entry in self._pending.values() if entry.worker is worker]
             unsafe = [entry.message for entry in lost if not entry.may_go_to_another_worker()]
             for message in unsafe:
                 del self._pending[message.key]
             for entry in lost:
-                entry.worker = None
+                entry.worker = following
                 entry.is_retry = entry.is_retry or entry.is_begun
                 entry.is_begun = False
         for message in unsafe:
             self._client.send(messages.interrupted(message))
+        for entry in lost:
+            if following and entry.message not in unsafe:
+                following.send(entry.message.line)
         self._notify_if_idle()
+
+    def calls_of(self, worker: Worker) -> tuple[int, int]:
+        """Return how many calls a worker has to answer: those that ask for a restart, and the others."""
+        with self._lock:
+            own = [each.message for each in self._pending.values() if each.worker is worker and not each.is_listening]
+        asking = sum(message.asks_for_restart for message in own)
+        return asking, len(own) - asking
+
+    def announce(self, changed: list[str]) -> None:
+        """Tell the client which lists differ, in the way of its protocol version."""
+        with self._lock:
+            is_greeted = self._initialized is not None
+            streams = [each.message for each in self._pending.values() if each.is_listening]
+        for kind in changed:
+            wanting = [
+                each.id for each in streams if (each.params.get("notifications") or {}).get(f"{kind}ListChanged")
+            ]
+            for line in [messages.list_changed(kind)] * is_greeted + [
+                messages.list_changed(kind, id) for id in wanting
+            ]:
+                self._client.send(line)
 
     def suspend(self, retry_after_ms: int, *, is_lasting: bool = False) -> None:
         """Answer all requests, also those that wait, with an error until a worker is adopted again."""

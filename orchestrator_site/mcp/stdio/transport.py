@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import secrets
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
@@ -18,21 +20,33 @@ from pydantic import ValidationError
 
 from orchestrator_site.kernel.text import line_safe
 from orchestrator_site.mcp.server import Bridge
-from orchestrator_site.mcp.stdio.framing import RECEIPT, LineWriter, log, read_lines
+from orchestrator_site.mcp.stdio.framing import CONTROL, READY, RECEIPT, RESTART, LineWriter, log, read_lines
 from orchestrator_site.mcp.stdio.messages import Malformed, check_line
 
 # Above the limit of the proxy, which answers lines that are too long.
 _LINE_LIMIT = 64 * 1024 * 1024
+_CONTROL = f'{{"{CONTROL}":'.encode()
 
 
 class PipeTransport:
     """Serves one connection until the input ends or `end` is called, and every request is answered."""
 
-    def __init__(self, input_fd: int, output_fd: int, *, has_proxy: bool, when_ending: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        input_fd: int,
+        output_fd: int,
+        *,
+        has_proxy: bool,
+        when_ending: Callable[[], None],
+        when_restarted: Callable[[dict[str, Any]], None] = lambda facts: None,
+    ) -> None:
+        """`when_restarted` gets what the proxy says of a restart that this worker follows; called in a thread."""
         self._input = input_fd
         self._has_proxy = has_proxy
         self._output = LineWriter(output_fd, self.end)
         self._when_ending = when_ending
+        self._when_restarted = when_restarted
+        self._answers: dict[str, SimpleQueue[dict[str, Any]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._owed: set[str] = set()
         self._should_end = False
@@ -51,6 +65,28 @@ class PipeTransport:
         if self._has_proxy:
             self._output.send(json.dumps({RECEIPT: id}).encode() + b"\n")
 
+    def report(self, facts: dict[str, Any]) -> None:
+        """Tell the proxy that requests are served from now on, with facts about this worker."""
+        if self._has_proxy:
+            self._output.send(json.dumps({READY: facts}).encode() + b"\n")
+
+    def ask_for_restart(self, *, within_seconds: float, **wanted: Any) -> dict[str, Any]:
+        """Ask the proxy for another worker and wait for the outcome. Blocks a thread. Raises TimeoutError."""
+        token, answers = secrets.token_hex(8), SimpleQueue[dict[str, Any]]()
+        self._answers[token] = answers
+        try:
+            self._output.send(json.dumps({RESTART: {"token": token, **wanted}}).encode() + b"\n")
+            return answers.get(timeout=within_seconds)
+        except Empty as problem:
+            raise TimeoutError from problem
+        finally:
+            del self._answers[token]
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are not answered yet."""
+        return len(self._owed)
+
     async def serve(self, bridge: Bridge) -> None:
         self._loop = asyncio.get_running_loop()
         self._incoming, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](math.inf)
@@ -66,6 +102,8 @@ class PipeTransport:
         """Read lines, in a thread of its own because a read from a pipe cannot be cancelled."""
         try:
             for line in read_lines(self._input, lambda: log("a line was too long"), _LINE_LIMIT):
+                if self._has_proxy and line.startswith(_CONTROL) and self._is_controlled(line):
+                    continue
                 try:
                     if not self._has_proxy:  # which has checked the line
                         check_line(line)
@@ -78,6 +116,19 @@ class PipeTransport:
                     self._in_loop(self._receive, message, len(line))
         finally:
             self._in_loop(self._note_end_of_input)
+
+    def _is_controlled(self, line: bytes) -> bool:
+        """Do what the proxy says; return False for a message of the client, which is marked as one."""
+        said = json.loads(line)
+        if "jsonrpc" in said:
+            return False
+        if said[CONTROL] == "stop":
+            self.end()
+        elif said[CONTROL] == "restarted":
+            Thread(target=self._when_restarted, args=[said["facts"]], name="restarted", daemon=True).start()
+        elif answers := self._answers.get(said["token"]):
+            answers.put(said["facts"])
+        return True
 
     def _in_loop(self, call: Callable[..., object], *arguments: Any) -> None:
         assert self._loop  # noqa: S101 - reading begins once the loop runs

@@ -6,8 +6,10 @@ The proxy starts it as `python -m orchestrator_site.mcp.stdio.worker`. Heavy imp
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import os
+import re
 import signal
 import sys
 from functools import cache
@@ -15,7 +17,8 @@ from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
 
 from orchestrator_site.kernel.processes import hide_root
-from orchestrator_site.mcp.stdio.framing import MISCONFIGURED, claim_standard_streams, log
+from orchestrator_site.kernel.serving import process_facts
+from orchestrator_site.mcp.stdio.framing import MISCONFIGURED, READY, LineWriter, claim_standard_streams, log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +37,8 @@ FINISH_SECONDS_WHEN_STOPPED = 10.0
 # The exit code of a worker that was stopped and leaves its sessions to the next one.
 STOPPED = 128 + signal.SIGTERM
 
+PROBLEM_CHARS = 300
+
 # The only variables of the client's environment that are read: they name its project.
 CLIENT_VARIABLES = ("ORCHESTRATOR_PROJECT_DIR", "CLAUDE_PROJECT_DIR", "VSCODE_CWD", "CURSOR_CWD", "WINDSURF_CWD")
 
@@ -48,6 +53,7 @@ def main(argv: list[str]) -> int:
     hide_root()
     # Collecting garbage among the many objects of the imports would take a third of the start.
     gc.disable()
+    has_proxy = "ORCHESTRATOR_CONNECTION_ID" in os.environ
     toolsets = argv[1] if argv[:1] == ["--toolsets"] else "core"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
     from django.core.exceptions import ImproperlyConfigured
@@ -56,10 +62,21 @@ def main(argv: list[str]) -> int:
         worker = _Worker((input_fd, output_fd), [name.strip() for name in toolsets.split(",") if name.strip()])
     except (ImproperlyConfigured, OSError) as problem:
         log(f"cannot start: {problem}")
+        _report(output_fd if has_proxy else None, problem)
         return MISCONFIGURED
+    except Exception as problem:  # the outermost edge
+        _report(output_fd if has_proxy else None, problem)
+        raise
     gc.freeze()
     gc.enable()
     return worker.run()
+
+
+def _report(fd: int | None, problem: Exception) -> None:
+    """Tell the proxy, if there is one, why this worker cannot serve; folders are no business of its client."""
+    if fd is not None:
+        text = re.sub(r"(?:[A-Za-z]:)?[\\/][^\s'\"]*[\\/]", "", f"{type(problem).__name__}: {problem}")[:PROBLEM_CHARS]
+        LineWriter(fd, lambda: None).send(json.dumps({READY: {"problem": text}}).encode() + b"\n")
 
 
 class _Worker:
@@ -73,6 +90,7 @@ class _Worker:
 
         given_id = os.environ.pop("ORCHESTRATOR_CONNECTION_ID", "")
         self._connection_id = given_id or os.urandom(16).hex()
+        self._is_on_trial = bool(os.environ.pop("ORCHESTRATOR_TRIAL", ""))
         self._timers: list[Timer] = []
         self._schema = _Schema()
         self._transport = PipeTransport(*wire_fds, has_proxy=bool(given_id), when_ending=self._limit_the_end)
@@ -104,8 +122,13 @@ class _Worker:
 
         async with anyio.create_task_group() as tasks:
             # Concurrently with the first requests: lists need no database, and calls wait for the schema.
-            tasks.start_soon(in_thread, self._schema.try_early)
+            if not self._is_on_trial:
+                tasks.start_soon(in_thread, self._schema.try_early)
+            tasks.start_soon(self._report)
             await self._transport.serve(self._bridge)
+
+    async def _report(self) -> None:
+        self._transport.report({**process_facts(), "lists": await self._bridge.fingerprints()})
 
     def _limit_the_end(self) -> None:
         """Make sure that a hanging call does not keep the process alive."""

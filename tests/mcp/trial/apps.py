@@ -27,3 +27,6 @@ class TrialConfig(AppConfig):
             time.sleep(4)
         if os.environ.get("TRIAL_DIES_AT_START"):
             os._exit(9)
+        broken = os.environ.get("TRIAL_BREAKS")
+        if broken and Path(broken).exists():
+            raise RuntimeError(f"broken by {Path(broken).resolve()}")
