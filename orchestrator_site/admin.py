@@ -1,4 +1,4 @@
-"""Admin of sign-in links, access tokens and the admin's own log."""
+"""Admin of sign-in links, access tokens, restarts and the admin's own log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from orchestrator_site.accounts.forms import AdminSignInForm
-from orchestrator_site.models import AccessToken, SignInLink
+from orchestrator_site.models import AccessToken, Restart, SignInLink
 from orchestrator_site.tokens.service import revoke_token
 from orchestrator_site.web.admin import ReadOnlyAdmin
 
@@ -52,3 +52,21 @@ class LogEntryAdmin(ReadOnlyAdmin):
     list_filter = ("action_flag", ("content_type", admin.RelatedOnlyFieldListFilter))
     search_fields = ("object_repr", "user__username")
     list_select_related = ("user", "content_type")
+
+
+@admin.register(Restart)
+class RestartAdmin(ReadOnlyAdmin):
+    """The history of restarts."""
+
+    list_display = (
+        "requested_at",
+        "is_of_site",
+        "who",
+        "reason",
+        "state",
+        "seconds",
+        "calls_finished",
+        "calls_cut_off",
+    )
+    list_filter = ("state", "is_of_site")
+    search_fields = ("who", "reason")

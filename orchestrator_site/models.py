@@ -1,4 +1,4 @@
-"""Sign-in links and access tokens."""
+"""Sign-in links, access tokens and the history of restarts."""
 
 from __future__ import annotations
 
@@ -78,3 +78,33 @@ class AccessToken(models.Model):
         if not self.is_usable(timezone.now()):
             return "expired"
         return "active" if self.owner.is_active else "suspended"
+
+
+class RestartState(models.TextChoices):
+    REQUESTED = "requested", "Requested"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
+class Restart(models.Model):
+    """A restart of the site, or of what serves one assistant: who asked for it, why, and what became of it."""
+
+    is_of_site = models.BooleanField(help_text="Otherwise of the process behind one connection over stdio.")
+    who = models.CharField(max_length=200)
+    reason = models.CharField(max_length=200, blank=True)
+    state = models.CharField(max_length=16, choices=RestartState.choices)
+    problem = models.TextField(blank=True, help_text="Why the process before went on.")
+    seconds = models.FloatField(null=True, blank=True, help_text="From the request to the last call carried over.")
+    calls_finished = models.PositiveIntegerField(default=0, help_text="Calls in flight that were carried over.")
+    calls_cut_off = models.PositiveIntegerField(default=0, help_text="Those that were not finished in time.")
+    facts = models.JSONField(default=dict, blank=True, help_text="Processes, versions and times as measured.")
+    requested_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=RestartState.values), name="restart_state_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.who}, {self.requested_at:%Y-%m-%d %H:%M:%S}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orchestrator_site.kernel.errors import Conflict, Forbidden, Hint, Invalid
 from orchestrator_site.kernel.identity import Principal, Scope
+from orchestrator_site.kernel.serving import Serving
 from tasks.identity.actor import Actor
 from tasks.models import Project, Session
 from tasks.services import projects, sessions
@@ -31,6 +32,7 @@ class Caller:
     environ: dict[str, str] = field(default_factory=dict)
     working_directory: str = ""
     worked_in: int | None = None  # the primary key of the call's session, once that is known
+    serving: Serving | None = None  # the process that serves the call, where it can be restarted
 
     def actor(self, handle: str | None = None) -> Actor:
         return Actor.assistant(self.session(handle), self.principal.scopes)

@@ -24,7 +24,7 @@ PLAN = [{"title": title, "description": "Do it", "specialist_type": "tester"} fo
 MINT = """
 from orchestrator_site.accounts.owner import local_owner
 from orchestrator_site.tokens.service import create_token
-print(create_token(owner=local_owner(), name="inspector", scopes=["write", "review"])[1])
+print(create_token(owner=local_owner(), name="inspector", scopes=["admin"])[1])
 """
 
 
@@ -125,6 +125,10 @@ def test_every_tool_passes_strict_checks_and_can_be_called(inspector: Inspector)
     assert inspector.call("update_task", task_id=three, action="cancel")
     assert inspector.call("maintenance_coordinator", action="validate_structure")["report"]
     assert inspector.call("get_status")
+    assert inspector.call("health_check")["pid"]
+    assert inspector.call("shutdown_prepare")["uploads_lost"] == 0
+    assert inspector.call("reconnect_test")["would_restart"] is True
+    assert inspector.call("restart_server")["restarted"] is True
     assert inspector.call("synthesize_results", parent_task_id=plan["parent_task_id"])
     assert inspector.called == inspector.listed()
 

@@ -49,6 +49,10 @@ TOOLS: dict[str, Callable[[Ids], dict[str, Any]]] = {
     "list_artifacts": lambda ids: {"task_id": ids["done"]},
     "store_artifact": lambda ids: {"action": "begin", "task_id": ids["task"]},
     "maintenance_coordinator": lambda ids: {"action": "archive", "task_ids": [ids["done"]]},
+    "restart_server": lambda ids: {},
+    "reconnect_test": lambda ids: {},
+    "health_check": lambda ids: {"detail": True},
+    "shutdown_prepare": lambda ids: {},
 }
 RESOURCES: dict[str, Callable[[Ids], str]] = {
     "project://status": lambda ids: "project://status",

@@ -65,6 +65,10 @@ def valid_calls(ada: Assistant) -> dict[str, dict[str, Any]]:
         "search": {"query": "work"},
         "list_artifacts": {},
         "maintenance_coordinator": {"action": "validate_structure"},
+        "restart_server": {},
+        "reconnect_test": {},
+        "health_check": {},
+        "shutdown_prepare": {},
     }
 
 

@@ -102,7 +102,14 @@ class Exchange:
         self._failures += 1
         self._not_before = time.monotonic() + pause
         log(f"the restart failed, the worker before goes on: {problem}")
-        order.answer({"problem": problem, "retry_after_ms": int(pause * 1000)})
+        self._conclude(order, {"problem": problem, "retry_after_ms": int(pause * 1000)})
+
+    def _conclude(self, order: Order, facts: dict[str, Any]) -> None:
+        """Tell who asked for it what was done, and the worker that serves now, which records it."""
+        about = {name: order.wanted.get(name) for name in ("reason", "who")}
+        order.answer(facts)
+        if not order.wanted.get("is_trial"):
+            self._relay.tell(messages.encode({CONTROL: "restarted", "facts": facts | about}))
 
     def _hand_over(self, order: Order, worker: Worker, facts: dict[str, Any], began: float) -> None:
         switched = time.monotonic()
@@ -113,17 +120,15 @@ class Exchange:
         changed = _changed(old, worker)
         self._relay.announce(changed)
         facts |= {"switch_seconds": round(time.monotonic() - switched, 3), "lists_changed": changed}
-        Thread(target=self._retire, args=[order, old, worker, facts, began], name="retire", daemon=True).start()
+        Thread(target=self._retire, args=[order, old, facts, began], name="retire", daemon=True).start()
 
-    def _retire(self, order: Order, old: Worker | None, worker: Worker, facts: dict[str, Any], began: float) -> None:
-        """Let the old worker finish its calls, tell it and the new one what was done, and end it."""
+    def _retire(self, order: Order, old: Worker | None, facts: dict[str, Any], began: float) -> None:
+        """Let the old worker finish its calls, say what was done, and end it."""
         carried = self._wait_for_calls(old, order.wanted.get("timeout", FINISH_SECONDS)) if old else (0, 0)
         before = {f"old_{name}": old.facts.get(name) for name in ("pid", "version")} if old else {}
         facts |= before | {"calls_finished": carried[0], "calls_cut_off": carried[1]}
         facts["seconds"] = round(time.monotonic() - began, 3)
-        order.answer(facts)
-        about = {name: order.wanted.get(name) for name in ("reason", "who")}
-        worker.send(messages.encode({CONTROL: "restarted", "facts": facts | about}))
+        self._conclude(order, facts)
         if old:
             self._stop(old, is_done=not carried[1])
 

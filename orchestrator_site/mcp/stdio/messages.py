@@ -39,7 +39,9 @@ PURE_TOOLS = frozenset(
         "orchestrator_get_status",
         "orchestrator_list_artifacts",
         "orchestrator_read_artifact",
+        "orchestrator_health_check",
         "orchestrator_search",
+        "orchestrator_shutdown_prepare",
         "orchestrator_synthesize_results",
     }
 )

@@ -228,6 +228,13 @@ class Relay:
         asking = sum(message.asks_for_restart for message in own)
         return asking, len(own) - asking
 
+    def tell(self, line: bytes) -> None:
+        """Write a line of the proxy's own to the worker that serves."""
+        with self._lock:
+            worker = self._worker
+        if worker:
+            worker.send(line)
+
     def announce(self, changed: list[str]) -> None:
         """Tell the client which lists differ, in the way of its protocol version."""
         with self._lock:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator_site.kernel.processes import hide_root
 from orchestrator_site.kernel.serving import process_facts
+from orchestrator_site.mcp.stdio.exchange import START_SECONDS
 from orchestrator_site.mcp.stdio.framing import MISCONFIGURED, READY, LineWriter, claim_standard_streams, log
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
     from orchestrator_site.kernel.identity import Principal
+    from orchestrator_site.kernel.serving import Serving
     from orchestrator_site.mcp.server import CallerFor
 
 logger = logging.getLogger(__name__)
@@ -93,10 +95,40 @@ class _Worker:
         self._is_on_trial = bool(os.environ.pop("ORCHESTRATOR_TRIAL", ""))
         self._timers: list[Timer] = []
         self._schema = _Schema()
-        self._transport = PipeTransport(*wire_fds, has_proxy=bool(given_id), when_ending=self._limit_the_end)
+        self._transport = PipeTransport(
+            *wire_fds,
+            has_proxy=bool(given_id),
+            when_ending=self._limit_the_end,
+            when_restarted=self._record_restart,
+        )
         self._principal = cache(local_principal)
-        caller_for = _pipe_caller(self._connection_id, self._principal)
+        caller_for = _pipe_caller(self._connection_id, self._principal, self if given_id else None)
         self._bridge = build_server(caller_for=caller_for, toolsets=toolsets, before_call=self._before_call)
+
+    @property
+    def in_flight(self) -> int:
+        return self._transport.in_flight
+
+    def restart(self, *, timeout: float, is_trial: bool, reason: str, who: str) -> dict[str, Any]:
+        wanted = {"timeout": timeout, "is_trial": is_trial, "reason": reason, "who": who}
+        try:
+            return self._transport.ask_for_restart(within_seconds=START_SECONDS + timeout + FINISH_SECONDS, **wanted)
+        except TimeoutError:
+            return {"problem": "The proxy did not answer."}
+
+    def _record_restart(self, facts: dict[str, Any]) -> None:
+        from django.db import DatabaseError, connections
+
+        from orchestrator_site.kernel.errors import OrchestratorError
+        from orchestrator_site.restarts import record_of_connection
+
+        try:
+            self._schema.ensure()
+            record_of_connection(facts)
+        except (DatabaseError, OrchestratorError):
+            logger.exception("A restart could not be recorded.")
+        finally:
+            connections.close_all()
 
     def _before_call(self, request_id: int | str) -> None:
         if self._schema.ensure():
@@ -207,7 +239,7 @@ class _Schema:
             logger.warning("%s", error)
 
 
-def _pipe_caller(connection_id: str, principal: Callable[[], Principal]) -> CallerFor:
+def _pipe_caller(connection_id: str, principal: Callable[[], Principal], serving: Serving | None) -> CallerFor:
     """Return what makes the caller of a request: the person whose account runs this process.
 
     A pipe needs no token, since whoever can start this process can also read the database.
@@ -218,7 +250,9 @@ def _pipe_caller(connection_id: str, principal: Callable[[], Principal]) -> Call
     directory = os.environ.pop("ORCHESTRATOR_CLIENT_DIRECTORY", "")
 
     def caller_for(context: Context[Any, Any]) -> Caller:
-        caller = Caller(principal(), connection_id=connection_id, environ=environ, working_directory=directory)
+        caller = Caller(
+            principal(), connection_id=connection_id, environ=environ, working_directory=directory, serving=serving
+        )
         if (params := context.session.client_params) is not None:
             caller.client_name, caller.client_version = params.client_info.name, params.client_info.version
         return caller
