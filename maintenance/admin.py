@@ -1,4 +1,4 @@
-"""Read-only pages of job runs, schedules, operations, findings, handovers and tombstones.
+"""Read-only pages of upgrades, job runs, schedules, operations, findings, handovers and tombstones.
 
 The queue's own pages are removed: a schedule names any function of the process and queued jobs are pickles, so anyone
 who could change them could run code here.
@@ -10,11 +10,17 @@ import django_q.admin
 from django.contrib import admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from maintenance.models import Finding, Handover, JobRun, Operation, Tombstone
+from maintenance.models import Finding, Handover, JobRun, Operation, Tombstone, Upgrade
 from orchestrator_site.web.admin import ReadOnlyAdmin
 
 assert django_q.admin  # noqa: S101 - it registers what is removed here
 admin.site.unregister([Schedule, OrmQ, Success, Failure])
+
+
+@admin.register(Upgrade)
+class UpgradeAdmin(ReadOnlyAdmin):
+    list_display = ("started_at", "outcome", "version", "actor_name", "seconds", "rows", "backup")
+    list_filter = ("outcome",)
 
 
 @admin.register(JobRun)

@@ -14,6 +14,12 @@ class Outcome(models.TextChoices):
     DIED = "died", "Its process died"
 
 
+class UpgradeOutcome(models.TextChoices):
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    RESTORED = "restored", "A backup was restored"
+
+
 class State(models.TextChoices):
     """Where an operation is."""
 

@@ -1,4 +1,4 @@
-"""Runs of jobs, operations of maintenance, what they found, handovers, and what is left of purged plans."""
+"""Upgrades, runs of jobs, operations of maintenance, what they found, handovers, and what is left of purged plans."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from maintenance.choices import Action, Cause, Level, Outcome, ScopeWord, Severity, State
+from maintenance.choices import Action, Cause, Level, Outcome, ScopeWord, Severity, State, UpgradeOutcome
 from tasks.models import Project, Session, Task
 
 
@@ -55,6 +55,31 @@ class JobRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job}, {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Upgrade(models.Model):
+    """One upgrade of the schema. What failed is kept beside the database until one succeeds, and gets its row then."""
+
+    outcome = models.CharField(max_length=16, choices=UpgradeOutcome.choices)
+    version = models.CharField(max_length=40, help_text="The version of the product that did it.")
+    actor_name = models.CharField(max_length=200, help_text="The account and the command.")
+    migrations: models.JSONField[list[dict[str, str]], list[dict[str, str]]] = models.JSONField(
+        default=list, blank=True, help_text="Each as {name, sha256}, the hash of its file."
+    )
+    rows = models.PositiveBigIntegerField(default=0, help_text="How many rows the database had before.")
+    backup = models.CharField(max_length=200, blank=True, help_text="The file in ORCHESTRATOR_HOME/backups.")
+    problem = models.TextField(blank=True, help_text="Why it failed.")
+    started_at = models.DateTimeField()
+    seconds = models.FloatField(default=0)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(outcome__in=UpgradeOutcome.values), name="upgrade_outcome_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome}, {self.started_at:%Y-%m-%d %H:%M:%S}"
 
 
 class Operation(models.Model):

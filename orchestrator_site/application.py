@@ -15,6 +15,7 @@ django.setup(set_prefix=False)
 from django.core.signals import request_finished  # noqa: E402
 from django.db import connection  # noqa: E402
 
+from maintenance.upgrades.failure import serve_read_only_where_failed  # noqa: E402
 from orchestrator_site.accounts.credentials import credential_of, sender_of  # noqa: E402
 from orchestrator_site.asgi.site import Site  # noqa: E402
 from orchestrator_site.mount import mounted  # noqa: E402
@@ -29,5 +30,6 @@ def close_connection(**_: Any) -> None:
 # Only for requests to this application: those of Django's test client end in the thread of the test.
 request_finished.connect(close_connection, sender=Site, dispatch_uid="close_connection")
 
+serve_read_only_where_failed()
 site: Any = Site(sender_of, credential_of)
 application: Any = mounted(site)

@@ -1,4 +1,4 @@
-"""What every page can show: the theme, what awaits a person, and that nothing was changed where it is known."""
+"""What every page can show: the theme, what awaits a person, and that nothing was or can be changed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_POST
 
 from maintenance.selectors.open_findings import count_serious
+from orchestrator_site.kernel import read_only
 from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.web.pages import came_from
 from tasks.selectors.counts import waiting
@@ -22,6 +23,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
         "theme": chosen if chosen in THEMES else "auto",
         "themes": THEMES.items(),
         "unchanged": unchanged,
+        "is_read_only": read_only.is_on(),
     }
     if getattr(request, "user", None) is not None and request.user.is_authenticated:
         facts["waits"] = SimpleLazyObject(lambda: waiting(count_serious()))

@@ -359,6 +359,6 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["hide_secrets"]}},
     "root": {"handlers": ["stderr"], "level": _LEVEL or "WARNING"},
-    # One line per process event.
-    "loggers": {"orchestrator_site.up": {"level": _LEVEL or "INFO"}},
+    # One line per process event, and per migration of an upgrade.
+    "loggers": {name: {"level": _LEVEL or "INFO"} for name in ("orchestrator_site.up", "maintenance.upgrades")},
 }

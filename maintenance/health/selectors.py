@@ -15,6 +15,7 @@ from django_q.models import OrmQ
 
 from maintenance.selectors.worker import CLOCK_TOLERANCE, HEARTBEAT_LIMIT, is_expected, last_report
 from maintenance.upgrades.ensure_schema import is_current
+from orchestrator_site.kernel import read_only
 from orchestrator_site.kernel.db_errors import DATABASE_ERRORS, error_for, fault_of_data
 from orchestrator_site.kernel.errors import Transient
 from orchestrator_site.kernel.files import FULL_BELOW
@@ -56,6 +57,8 @@ def _check_data() -> dict[str, Any]:
 def _check_schema() -> dict[str, Any]:
     global _current_until
     connection = connections[DEFAULT_DB_ALIAS]
+    if read_only.is_on():
+        return _check("The upgrade of the database failed, so nothing can be changed. See manage.py doctor.")
     if time.monotonic() < _current_until:  # migrations do not go missing
         connection.ensure_connection()
     elif is_current(connection):

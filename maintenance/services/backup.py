@@ -65,7 +65,7 @@ def back_up(*, to: Path) -> Backup:
         _copy_staged(to)
         _copy_exports(to)
         draft = to / f"{DATABASE}.partial"
-        with closing(_snapshot(draft)) as copy:
+        with closing(copy_database(draft)) as copy:
             _copy_content(to, _names_in(copy))
             _copy_staged(to)
             _copy_exports(to)
@@ -120,7 +120,7 @@ def _require_empty(to: Path) -> None:
         raise Conflict(f"{to} is not empty.", next="Name a new folder for each backup.")
 
 
-def _snapshot(file: Path) -> sqlite3.Connection:
+def copy_database(file: Path) -> sqlite3.Connection:
     """Copy the database as it is at one time, while others write."""
     file.touch(_PRIVATE, exist_ok=False)
     copy = sqlite3.connect(file, isolation_level=None)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import FileIO
 from pathlib import Path
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from maintenance.upgrades.places import sqlite_file
 from orchestrator_site.kernel.errors import Transient
 from orchestrator_site.kernel.files import try_lock
 from orchestrator_site.kernel.polling import poll
@@ -19,6 +20,14 @@ logger = logging.getLogger(__name__)
 NOTICE_SECONDS = 3.0
 PATIENCE_SECONDS = 600.0
 ADVISORY_KEY = 7_236_830_117  # any number, as long as every version of the product uses the same
+
+
+def schema_lock(connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:
+    """Return the lock under which one process changes the schema while others wait."""
+    if connection.vendor == "postgresql":
+        return advisory_lock(connection)
+    path = sqlite_file(connection)
+    return file_lock(path.with_name(f"{path.name}.migrate-lock")) if path else nullcontext()
 
 
 @contextmanager

@@ -10,7 +10,9 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
-from maintenance.upgrades.ensure_schema import unknown_migrations
+from maintenance.upgrades.failure import last_failure
+from maintenance.upgrades.newer import unknown_migrations
+from maintenance.upgrades.verify import changed_files
 from orchestrator_site.doctor.findings import Finding, ok, problem, warning
 from orchestrator_site.kernel.sqlite.check import quick_check
 
@@ -60,7 +62,11 @@ def migrations() -> Iterator[Finding]:
     loader = executor.loader
     missing = [f"{step.app_label}.{step.name}" for step, _ in executor.migration_plan(loader.graph.leaf_nodes())]
     unknown = [".".join(name) for name in unknown_migrations(loader)]
-    if missing:
+    if (failed := last_failure()) is not None:
+        what = f"The upgrade to version {failed.version} failed, and the database is read-only: {failed.problem}."
+        advice = "Start a version that can upgrade it, or the one before; or try again: manage.py upgrade --apply"
+        yield problem("migrations", what, advice, backup=failed.backup)
+    elif missing:
         what = f"{len(missing)} not applied ({', '.join(missing[:3])} …)."
         yield warning("migrations", what, "They are applied on the next start: manage.py up")
     elif unknown:
@@ -69,6 +75,9 @@ def migrations() -> Iterator[Finding]:
     elif lost := _lost_tables():
         what = f"All applied, but tables are missing: {', '.join(lost[:3])}."
         yield problem("migrations", what, _RESTORE)
+    elif changed := changed_files(connections[DEFAULT_DB_ALIAS]):
+        what = f"All applied, but their files have changed since: {', '.join(changed[:3])}."
+        yield warning("migrations", what, "Compare this copy of the code with the one that was installed.")
     else:
         yield ok("migrations", "All applied.")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection
 
+from orchestrator_site.kernel import read_only
 from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.kernel.errors import ServerFault, Transient, Unavailable
 from orchestrator_site.kernel.files import FULL_BELOW, Fault, fault_at
@@ -48,6 +49,9 @@ _PASSING = (
     sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
 )
 """Constraints that another change may have violated just before, as the same ones of PostgreSQL."""
+_PASSING_STATES = ("08", "40", "55P03", "57")
+"""PostgreSQL: the connection, a deadlock, a lock that is not to be had, a shutdown."""
+_OF_THE_PLACE = (Fault.FULL, Fault.DENIED, Fault.MISSING, Fault.BROKEN)
 _NO_TABLE = ("no such table", "no such column")
 
 
@@ -66,6 +70,14 @@ def fault_of(error: BaseException) -> Fault | None:
     return (fault_of_data() or found) if found in (Fault.BROKEN, Fault.MISSING) else found
 
 
+def is_passing(error: BaseException) -> bool:
+    """Tell what time or a person at the machine cures (busy, full, out of reach) from a mistake of a statement."""
+    cause = error if error.__cause__ is None else error.__cause__
+    busy = getattr(cause, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    state = getattr(cause, "sqlstate", None) or ""
+    return busy or state.startswith(_PASSING_STATES) or fault_of(error) in _OF_THE_PLACE
+
+
 def fault_of_data(*, keep_free: int = FULL_BELOW) -> Fault | None:
     """Return what is wrong with the data folder, or with the folder of an SQLite database."""
     found = fault_at(Path(settings.ORCHESTRATOR_HOME), keep_free=keep_free)
@@ -77,7 +89,10 @@ def fault_of_data(*, keep_free: int = FULL_BELOW) -> Fault | None:
 
 def error_for(error: BaseException) -> ServerFault | None:
     """Return the error for callers; None for a mistake of ours, such as malformed SQL."""
-    if fault := fault_of(error):
+    fault = fault_of(error)
+    if fault is Fault.DENIED and read_only.is_on():
+        return read_only.refused()
+    if fault:
         return Unavailable(f"The database cannot do this: {fault.value}.", next=f"{unchanged()} {fault.cure}".strip())
     if isinstance(error, OperationalError | IntegrityError | InterfaceError):
         return Transient("The database is busy.", retry_after_ms=2000, next=f"{unchanged()} Retry later.".strip())

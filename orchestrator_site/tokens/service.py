@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from orchestrator_site.kernel import read_only
 from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from orchestrator_site.kernel.identity import Principal, Scope, in_order, person, scopes_of, with_included
 from orchestrator_site.kernel.text import unstorable
@@ -116,7 +117,7 @@ def principal_of(secret: str) -> Principal | None:
     token = AccessToken.objects.select_related("owner").filter(digest=digest_of(secret)).first()
     if token is None or not token.is_usable(now) or not token.owner.is_active:
         return None
-    if token.last_used_at is None or abs(now - token.last_used_at) >= USED_EVERY:
+    if (token.last_used_at is None or abs(now - token.last_used_at) >= USED_EVERY) and not read_only.is_on():
         AccessToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return Principal(
         name=str(token),

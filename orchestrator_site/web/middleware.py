@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.deprecation import MiddlewareMixin
 
-from orchestrator_site.kernel import commits
+from orchestrator_site.kernel import commits, read_only
 from orchestrator_site.kernel.db_errors import error_for
 from orchestrator_site.kernel.errors import Transient
 
@@ -41,7 +41,12 @@ class Commits(MiddlewareMixin):
         logger.error("The database refused %s %s.", request.method, request.path, exc_info=exception)
         seconds = shown.retry_after_ms // 1000 if isinstance(shown, Transient) else 60
         headers = {"Retry-After": str(seconds), "Cache-Control": "no-store"}
-        context = {"error": shown, "is_reading": request.method in ("GET", "HEAD"), "url": request.get_full_path()}
+        context = {
+            "error": shown,
+            "is_reading": request.method in ("GET", "HEAD"),
+            "is_read_only": read_only.is_on(),
+            "url": request.get_full_path(),
+        }
         return HttpResponse(render_to_string("503.html", context), status=shown.status, headers=headers)
 
 

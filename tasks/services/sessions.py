@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from orchestrator_site.kernel import ids
+from orchestrator_site.kernel import ids, read_only
 from orchestrator_site.kernel.compiled import Compiled, CompiledUpdate
 from orchestrator_site.kernel.errors import Conflict, Hint, NotFound
 from orchestrator_site.kernel.identity import Principal, Scope
@@ -95,7 +95,8 @@ def touch(session: Session) -> None:
     A time that is far ahead is from before the clock was set back.
     """
     now = timezone.now()
-    if abs(now - session.last_seen_at) < min(TOUCH_EVERY, leases.duration(session.project) / 10):
+    is_known = abs(now - session.last_seen_at) < min(TOUCH_EVERY, leases.duration(session.project) / 10)
+    if is_known or read_only.is_on():
         return
     with transaction.atomic():
         Session.objects.filter(pk=session.pk, ended_at__isnull=True).update(last_seen_at=now)

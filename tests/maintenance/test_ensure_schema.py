@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import subprocess
 import sys
@@ -12,10 +11,15 @@ from pathlib import Path
 import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from maintenance.models import Upgrade
 from maintenance.upgrades import ensure_schema as module
-from maintenance.upgrades.ensure_schema import DatabaseIsNewer, ensure_schema
+from maintenance.upgrades.ensure_schema import ensure_schema
+from maintenance.upgrades.newer import DatabaseIsNewer
+from maintenance.upgrades.places import sqlite_file
+from orchestrator_site import __version__
 from tests.site.processes import DEADLINE_SECONDS, ROOT, complaints, wait_until
 
 # Waits for a line until all have set Django up, so that they really start together.
@@ -95,7 +99,7 @@ def test_a_complete_schema_costs_two_queries_and_no_lock(
     db: None, django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ensure_schema()
-    monkeypatch.delattr(module, "_lock")
+    monkeypatch.delattr(module, "schema_lock")
     with django_assert_num_queries(2):
         ensure_schema()
 
@@ -127,11 +131,12 @@ def test_migrations_of_two_versions_are_a_conflict_and_named(db: None) -> None:
     assert ("sessions", "0001_initial") not in recorder.applied_migrations()
 
 
-def test_a_newer_database_that_lacks_nothing_logs_a_warning(db: None, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_newer_database_that_lacks_nothing_is_refused_with_both_versions(db: None) -> None:
+    Upgrade.objects.create(outcome="succeeded", version="9.8.7", started_at=timezone.now())
     MigrationRecorder(connection).record_applied("tasks", "9999_from_the_future")
-    with caplog.at_level(logging.WARNING):
+    with pytest.raises(DatabaseIsNewer) as refused:
         ensure_schema()
-    assert "tasks.9999_from_the_future" in caplog.text
+    assert all(each in refused.value.message for each in ("9.8.7", __version__, "tasks.9999_from_the_future"))
 
 
 def test_migrations_of_a_removed_app_are_ignored(db: None, caplog: pytest.LogCaptureFixture) -> None:
@@ -143,7 +148,7 @@ def test_migrations_of_a_removed_app_are_ignored(db: None, caplog: pytest.LogCap
 def test_a_database_in_memory_needs_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (":memory:", "file:memorydb_default?mode=memory&cache=shared"):
         monkeypatch.setitem(connection.settings_dict, "NAME", name)
-        assert module._sqlite_file(connection) is None
+        assert sqlite_file(connection) is None
 
 
 def test_an_unwritable_data_folder_raises_the_error_of_the_system(empty_home: Path) -> None:

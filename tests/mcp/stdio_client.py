@@ -58,13 +58,20 @@ class StdioClient:
     """One connection. Every line that the server sends must be one JSON-RPC message."""
 
     def __init__(
-        self, home: Path, *, modern: bool = False, trial: bool = True, toolsets: str = "core", **environ: str
+        self,
+        home: Path,
+        *,
+        modern: bool = False,
+        trial: bool = True,
+        toolsets: str = "core",
+        code: Path = ROOT,
+        **environ: str,
     ) -> None:
         self.is_modern = modern
         self.errors_file = home.parent / f"stderr-{time.monotonic_ns()}"
         with self.errors_file.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, str(ROOT / "manage.py"), "mcp_serve", "--toolsets", toolsets],
+                [sys.executable, str(code / "manage.py"), "mcp_serve", "--toolsets", toolsets],
                 env=environment(home, trial=trial) | environ,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.backends.sqlite3 import base
 
+from orchestrator_site.kernel import read_only
 from orchestrator_site.kernel.commits import note_commit
 from orchestrator_site.kernel.files import file_identity
 
@@ -50,11 +51,14 @@ class Cursor(base.SQLiteCursorWrapper):
 
 class DatabaseWrapper(base.DatabaseWrapper):
     _file: tuple[int, int] | None = None
+    _is_read_only = False
 
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
-        if (name := str(params["database"])) in _had:
-            params["database"] = f"{Path(name).absolute().as_uri()}?mode=rw"
+        self._is_read_only = read_only.is_on()
+        name = str(params["database"])
+        if self._is_read_only or name in _had:
+            params["database"] = f"{Path(name).absolute().as_uri()}?mode={'ro' if self._is_read_only else 'rw'}"
         return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
@@ -70,7 +74,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def cursor(self) -> Any:
         """Leave a file that was deleted or replaced: what is written there would be lost."""
         is_free = self.connection is not None and not self.in_atomic_block
-        if is_free and file_identity(str(self.settings_dict["NAME"])) != self._file:
+        if is_free and (
+            read_only.is_on() != self._is_read_only or file_identity(str(self.settings_dict["NAME"])) != self._file
+        ):
             self.close()
         return super().cursor()
 

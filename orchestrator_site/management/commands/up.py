@@ -16,6 +16,7 @@ from maintenance.schedules import run_soon
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.accounts.links import make_link
 from orchestrator_site.accounts.owner import local_owner
+from orchestrator_site.kernel import read_only
 from orchestrator_site.kernel.output import PlainCommand
 from orchestrator_site.management.errors import command_errors
 from orchestrator_site.up.address import remember
@@ -68,10 +69,13 @@ class Command(PlainCommand):
     def _prepare_and_serve(self, listener: socket.socket, workers: int) -> None:
         collect_static()
         ensure_schema(schedules=True)
+        if read_only.is_on():
+            workers = 0  # jobs change something
         if workers:
             run_soon("heartbeat")
         address = address_of(listener)
-        greeting = GREETING.format(address=address, link=address + make_link(local_owner()), connect=connect_help())
+        link = "(none, as the database is read-only)" if read_only.is_on() else address + make_link(local_owner())
+        greeting = GREETING.format(address=address, link=link, connect=connect_help())
         remember(address)
         connections.close_all()
         web = Child("The web server", "orchestrator_site.up.web", str(listener.fileno()), listener=listener)
