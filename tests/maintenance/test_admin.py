@@ -6,9 +6,10 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from maintenance.models import JobRun
+from maintenance.models import JobRun, Upgrade
 from maintenance.schedules import sync_schedules
 from maintenance.services.run import run
 from tests.factories import html_of, signed_in
@@ -30,6 +31,13 @@ def test_runs_and_schedules_are_read_only(staff: Client, model: str) -> None:
     assert staff.post(page, {"func": "os.abort"}).status_code == 403
     assert staff.get(reverse(f"admin:{model}_add")).status_code == 403
     assert staff.post(reverse(f"admin:{model}_delete", args=[row.pk])).status_code == 403
+
+
+def test_the_history_of_upgrades_is_read_only(staff: Client) -> None:
+    row = Upgrade.objects.create(outcome="succeeded", version="9.8.7", started_at=timezone.now())
+    assert "9.8.7" in html_of(staff.get(reverse("admin:maintenance_upgrade_changelist")))
+    page = reverse("admin:maintenance_upgrade_change", args=[row.pk])
+    assert (staff.get(page).status_code, staff.post(page, {"version": "1"}).status_code) == (200, 403)
 
 
 @pytest.mark.parametrize("model", [OrmQ, Success, Failure])
