@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from django.utils import timezone
@@ -13,15 +14,36 @@ _COLUMNS = ("who", "reason", "problem", "seconds", "calls_finished", "calls_cut_
 _LENGTH = 200
 
 
-def request_site_restart(*, who: str, reason: str = "") -> Restart:
-    """Write down what the supervisor does next; a signal has to wake it."""
+def request_of_site(*, supervisor: int, who: str, reason: str = "", **wanted: Any) -> Restart:
+    """Write down what a supervisor, by its process id, does as soon as a signal wakes it.
+
+    `wanted` may hold `timeout`, in seconds for requests in flight, and `is_trial`, to leave all as it is.
+    """
     return Restart.objects.create(
-        is_of_site=True, who=who[:_LENGTH], reason=reason[:_LENGTH], state=RestartState.REQUESTED
+        is_of_site=True,
+        who=who[:_LENGTH],
+        reason=reason[:_LENGTH],
+        state=RestartState.REQUESTED,
+        facts={"supervisor": supervisor, **wanted},
     )
 
 
-def requested_of_site() -> list[Restart]:
-    return list(Restart.objects.filter(is_of_site=True, state=RestartState.REQUESTED).order_by("pk"))
+def take_requests() -> list[Restart]:
+    """Return what this supervisor was asked for; a signal alone is a request too."""
+    waiting = Restart.objects.filter(is_of_site=True, state=RestartState.REQUESTED, facts__supervisor=os.getpid())
+    return list(waiting.order_by("pk")) or [request_of_site(supervisor=os.getpid(), who="system", reason="signal")]
+
+
+def finish_since(requests: list[Restart], facts: dict[str, Any]) -> None:
+    """Finish restarts of the site, each of which took since it was asked for."""
+    for restart in requests:
+        seconds = max(0.0, (timezone.now() - restart.requested_at).total_seconds())
+        finish(restart, {"seconds": round(seconds, 3), **restart.facts, **facts})
+
+
+def count_calls(done: list[Restart], finished: int, cut_off: int) -> None:
+    keys = [restart.pk for restart in done]
+    Restart.objects.filter(pk__in=keys).update(calls_finished=finished, calls_cut_off=cut_off)
 
 
 def finish(restart: Restart, facts: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ from orchestrator_site.mcp.metering import LAST_FLUSH_SECONDS
 from orchestrator_site.mcp.request_ids import RequestIds, with_whole_ids
 from orchestrator_site.mcp.server import Bridge
 from orchestrator_site.tokens.bearer import TokenError, authenticate, bearer_of, recent_principal
+from orchestrator_site.up.serving import SiteServing, own_supervisor
 from tasks.services import sessions
 from tasks.services.caller import Caller
 
@@ -46,6 +47,7 @@ MAX_SESSIONS = 1000
 SESSION_IDLE_SECONDS = 30 * 60.0
 STREAM_CHECK_SECONDS = 30.0
 """How long a stream may outlive the token that opened it."""
+SERVER_CHECK_SECONDS = 0.25
 AUTH_THREADS = 2
 ORIGIN_SHOWN = 200
 
@@ -75,6 +77,7 @@ class HttpBridge:
         )
         self._ids = RequestIds()
         self._threads = anyio.CapacityLimiter(AUTH_THREADS)
+        self._streams: set[anyio.CancelScope] = set()
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
@@ -82,6 +85,7 @@ class HttpBridge:
         async with self._manager.run(), anyio.create_task_group() as tasks:
             tasks.start_soon(self._bridge.subscriptions.run)
             tasks.start_soon(meter.run)
+            tasks.start_soon(self._end_streams)
             yield
             tasks.cancel_scope.cancel()
         with anyio.move_on_after(LAST_FLUSH_SECONDS, shield=True):
@@ -168,8 +172,19 @@ class HttpBridge:
         with self.events.shares.share(scope[PRINCIPAL].token_id):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._end_with_token, scope, headers, tasks.cancel_scope)
-                yield
+                self._streams.add(tasks.cancel_scope)
+                try:
+                    yield
+                finally:
+                    self._streams.discard(tasks.cancel_scope)
                 tasks.cancel_scope.cancel()
+
+    async def _end_streams(self) -> None:
+        """End all streams whole when the server stops; their clients open them again."""
+        while not self.events.is_over:
+            await anyio.sleep(SERVER_CHECK_SECONDS)
+        for stream in list(self._streams):
+            stream.cancel()
 
     async def _end_with_token(self, scope: Scope, headers: Headers, stream: anyio.CancelScope) -> None:
         while True:
@@ -210,9 +225,15 @@ def caller_of(context: Context[Any, Any]) -> Caller:
     request: Request = context.request_context.request  # type: ignore[assignment]  # there is one over HTTP
     session_id = request.headers.get(SESSION_HEADER) if inner.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS else None
     caller = Caller(request.scope[PRINCIPAL], connection_id=f"mcp:{session_id}" if session_id else "")
+    if (supervisor := own_supervisor()) is not None:
+        caller.serving = SiteServing(supervisor, lambda: _in_flight(context))
     if (params := context.session.client_params) is not None:
         caller.client_name, caller.client_version = params.client_info.name, params.client_info.version
     return caller
+
+
+def _in_flight(context: Context[Any, Any]) -> int:
+    return context.mcp_server.in_flight if isinstance(context.mcp_server, Bridge) else 0
 
 
 def _address_error(headers: Headers, scheme: str) -> tuple[int, str, str] | None:

@@ -116,6 +116,8 @@ class Bridge(MCPServer[Any]):
         self.subscriptions = Subscriptions(self.events)
         self.meter = Meter()
         self._turns = Turns(CALLS_PER_CREDENTIAL)
+        self.in_flight = 0
+        """How many requests that need a thread are not answered yet."""
         handle = self._lowlevel_server.add_request_handler
         handle("completion/complete", mcp_types.CompleteRequestParams, self._complete)
         handle("subscriptions/listen", mcp_types.SubscriptionsListenRequestParams, self._listen)
@@ -172,8 +174,12 @@ class Bridge(MCPServer[Any]):
                     caller.principal.require(scope)
                 return query(caller)
 
-        async with self._turns.turn(_credential(context)):
-            return await in_thread(run, limiter=_limiter(is_long=is_long))
+        self.in_flight += 1
+        try:
+            async with self._turns.turn(_credential(context)):
+                return await in_thread(run, limiter=_limiter(is_long=is_long))
+        finally:
+            self.in_flight -= 1
 
     # Tools
 

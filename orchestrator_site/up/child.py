@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 import socket
@@ -14,6 +15,8 @@ from orchestrator_site.up.orphans import supervisor_option
 
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 30.0
+REPORTS = "ORCHESTRATOR_REPORTS"
+"""The variable that names the descriptor on which a child reports: `ready VERSION`, `carried N` requests, `cut N`."""
 STEADY_SECONDS = 30.0
 """A child that ran for so long starts over with the shortest delay."""
 
@@ -30,6 +33,14 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._delay = 0.0
+        self._reports = -1
+        self._reported = b""
+
+    def successor(self) -> Child:
+        """Return one like this that was not started yet, and that has run properly before."""
+        following = copy.copy(self)
+        following._process, following.restart_at, following._delay, following._reports = None, None, 0.0, -1
+        return following
 
     @property
     def is_running(self) -> bool:
@@ -46,19 +57,49 @@ class Child:
     def start(self, environment: dict[str, str]) -> None:
         self._started_at = time.monotonic()
         is_posix = os.name == "posix"
+        passed: list[int] = []
         if self.listener is not None:
             self.listener.set_inheritable(True)
-        self._process = subprocess.Popen(
-            self._command,
-            env=module_environment() | environment,
-            stdin=subprocess.DEVNULL,
-            close_fds=is_posix,  # Windows passes a socket on only together with all else that is inheritable
-            pass_fds=(self.listener.fileno(),) if self.listener is not None and is_posix else (),
-            start_new_session=True,
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-        )
+            passed = [self.listener.fileno()]
+            if is_posix:
+                passed.append(self._open_reports())
+                environment = environment | {REPORTS: str(passed[1])}
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                env=module_environment() | environment,
+                stdin=subprocess.DEVNULL,
+                close_fds=is_posix,  # Windows passes a socket on only together with all else that is inheritable
+                pass_fds=passed if is_posix else (),
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
+        finally:
+            for fd in passed[1:]:
+                os.close(fd)
         self.starts += 1
         self.restart_at = None
+
+    def _open_reports(self) -> int:
+        """Return the end of a pipe on which the child reports; the other end never blocks."""
+        self._close_reports()
+        self._reports, end = os.pipe()
+        self._reported = b""
+        os.set_blocking(self._reports, False)
+        return end
+
+    def _close_reports(self) -> None:
+        if self._reports >= 0:
+            os.close(self._reports)
+            self._reports = -1
+
+    def reported(self, word: str) -> str:
+        """Return what a child with a listener has reported under a word last, empty where it has not."""
+        with suppress(OSError):  # nothing new, or no pipe
+            while more := os.read(self._reports, 4096):
+                self._reported += more
+        lines = [line.partition(" ") for line in self._reported.decode().splitlines()]
+        return next((rest for first, _, rest in reversed(lines) if first == word), "")
 
     def has_exited(self) -> bool:
         return self._process is not None and has_exited(self._process)
@@ -68,12 +109,21 @@ class Child:
             with suppress(OSError):
                 self._process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))  # Windows has the first
 
+    def let_go(self) -> None:
+        """Ask it to finish what it has and to exit then."""
+        if self.listener is not None and hasattr(signal, "SIGHUP") and self._process is not None:
+            with suppress(OSError):
+                self._process.send_signal(signal.SIGHUP)
+        else:
+            self.terminate()
+
     def reap(self) -> str:
         """Kill what is left of its group, and return how it exited."""
         if self._process is None:
             return ""
         code = reap(self._process)
         self._process = None
+        self._close_reports()
         return f"exit code {code}" if code >= 0 else f"signal {-code}"
 
     def schedule_restart(self) -> float:

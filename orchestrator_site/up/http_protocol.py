@@ -41,6 +41,8 @@ class Protocol(HttpToolsProtocol):
     """Where too many are open, the one that has waited for its client for longest gives way, idle ones first."""
 
     most: ClassVar[int] = MOST_CONNECTIONS
+    is_leaving: ClassVar[bool] = False
+    """Whether another server takes over, so that every answer closes its connection."""
     _waiting: ClassVar[dict[Protocol, asyncio.TimerHandle]] = {}
     """Those whose headers have to end in time."""
     _open: ClassVar[OrderedDict[Protocol, None]] = OrderedDict()
@@ -67,7 +69,7 @@ class Protocol(HttpToolsProtocol):
         super().data_received(data)
         if self._framing > HEADER_BYTES and not self.transport.is_closing():
             self._refuse()
-        if self.parser is not None and self._is_free:
+        if self.parser is not None and self.is_free:
             self._expect_headers()
 
     def on_message_begin(self) -> None:
@@ -86,7 +88,18 @@ class Protocol(HttpToolsProtocol):
             raise _TooLarge
         self._stop_waiting()
         super().on_headers_complete()
+        if self.is_leaving:
+            self.close_after_answer()
         self.headers = []  # trailers are counted, but they are no headers of the request
+
+    @classmethod
+    def all_open(cls) -> list[Protocol]:
+        return list(cls._open)
+
+    def close_after_answer(self) -> None:
+        """Close it after an answer that can still say so."""
+        if self.cycle is not None and not self.cycle.response_started:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         self._framing -= 2 * len(body)
@@ -95,7 +108,7 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._expect_reading()
-        if self._is_free and self in self._open:
+        if self.is_free and self in self._open:
             self._idle[self] = None
 
     def pause_writing(self) -> None:
@@ -112,20 +125,20 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _refuse(self) -> None:
-        if self._is_free:
+        if self.is_free:
             self.transport.write(_TOO_LARGE)
             self.transport.close()
         else:  # in the middle of a body
             self.transport.abort()
 
     @property
-    def _is_free(self) -> bool:
+    def is_free(self) -> bool:
         """Return whether there is no request that waits for its response."""
         return self.cycle is None or bool(self.cycle.response_complete)
 
     @property
     def _waits_for_client(self) -> bool:
-        return bool(self._is_free or self.cycle.more_body or self.flow.write_paused or self.transport.is_closing())
+        return bool(self.is_free or self.cycle.more_body or self.flow.write_paused or self.transport.is_closing())
 
     def _note_progress(self) -> None:
         if self in self._open:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import time
@@ -11,11 +12,12 @@ from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from queue import Empty, SimpleQueue
 from threading import Thread
-from types import FrameType
 
 from orchestrator_site.kernel.errors import OrchestratorError
 from orchestrator_site.up.child import Child
 from orchestrator_site.up.port import ANYWHERE
+from orchestrator_site.up.restart import POLL_SECONDS as RESTART_POLL_SECONDS
+from orchestrator_site.up.restart import SiteRestart
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +26,8 @@ GRACE_SECONDS = 3.0
 FIRST_SECONDS = 2.0
 """A worker that exits so soon after its first start cannot start at all."""
 POLL_SECONDS = 1.0
-_STOP, _CHILD, _READY = "stop", "child exited", "ready"
-_STOP_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
+_STOP, _CHILD, _READY, _HANG_UP = "stop", "child exited", "ready", "hang up"
+_STOP_SIGNALS = ("SIGTERM", "SIGINT", "SIGBREAK")
 
 
 class ChildGaveUp(OrchestratorError):
@@ -48,6 +50,9 @@ class Supervisor:
         # SimpleQueue.put may be called from a signal handler; an Event or a Condition may not.
         self._events: SimpleQueue[str] = SimpleQueue()
         self._stops = 0
+        self._restart = SiteRestart(children, self._start)
+        self._has_terminal = _has_terminal()
+        self._ignores_its_end = hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
     def run(self) -> None:
         """Supervise until a signal comes.
@@ -57,24 +62,30 @@ class Supervisor:
         with _signals_into(self._events):
             try:
                 for child in self._children:
-                    self._start(child)
+                    self._start(child, {})
                 self._probe.start(lambda: self._events.put(_READY))
                 while not self._stops:
                     for child in self._children:
                         self._restart_if_due(child)
+                    self._restart.tend()
                     restarts = [child.restart_at for child in self._children if child.restart_at is not None]
-                    self._handle_event(min([POLL_SECONDS, *(at - time.monotonic() for at in restarts)]))
+                    pause = RESTART_POLL_SECONDS if self._restart.is_busy else POLL_SECONDS
+                    self._handle_event(min([pause, *(at - time.monotonic() for at in restarts)]))
             finally:
                 self._stop()
 
-    def _start(self, child: Child) -> None:
-        child.start(self._environment)
+    def _start(self, child: Child, environment: dict[str, str]) -> None:
+        child.start(self._environment | environment)
         logger.info("%s started (process %d).", child.name, child.pid)
 
     def _handle_event(self, seconds: float) -> None:
         with suppress(Empty):
             event = self._events.get(timeout=max(0.0, seconds))
+            if event == _HANG_UP and self._has_terminal and not _has_terminal():
+                event = "" if self._ignores_its_end else _STOP
             self._stops += event == _STOP
+            if event == _HANG_UP:
+                self._restart.ask()
             if event == _READY and not self._stops:
                 self._on_ready()
 
@@ -91,7 +102,7 @@ class Supervisor:
             logger.warning("%s exited (%s); restarting in %.1f s.", child.name, how, child.schedule_restart())
         elif child.restart_at is not None and time.monotonic() >= child.restart_at:
             try:
-                self._start(child)
+                self._start(child, {})
             except OSError as error:
                 logger.warning("%s cannot start (%s); next try in %.1f s.", child.name, error, child.schedule_restart())
 
@@ -99,7 +110,7 @@ class Supervisor:
         """Ask all to exit, and kill those that take too long; a second signal kills them at once."""
         self._probe.close()
         self._stops = self._stops or 1
-        children = [child for child in self._children if child.is_running]
+        children = [child for child in [*self._children, *self._restart.extra_children] if child.is_running]
         for child in children:
             child.terminate()
         deadline = time.monotonic() + GRACE_SECONDS
@@ -142,17 +153,20 @@ class Probe:
             on_answer()
 
 
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except (OSError, AttributeError):  # it has gone, or there never was one; Windows has no such thing
+        return False
+    return True
+
+
 @contextmanager
 def _signals_into(events: SimpleQueue[str]) -> Iterator[None]:
-    """Note signals that stop us and exits of children in a queue; leave out a hang-up that is ignored (`nohup`)."""
-
-    def note(number: int, frame: FrameType | None) -> None:
-        events.put(_CHILD if number == getattr(signal, "SIGCHLD", None) else _STOP)
-
-    numbers = [getattr(signal, name) for name in ("SIGCHLD", *_STOP_SIGNALS) if hasattr(signal, name)]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
-        numbers.remove(signal.SIGHUP)
-    before = {number: signal.signal(number, note) for number in numbers}
+    """Note signals that stop or restart us, and exits of children, in a queue."""
+    meanings = {"SIGCHLD": _CHILD, "SIGHUP": _HANG_UP, **dict.fromkeys(_STOP_SIGNALS, _STOP)}
+    known = {int(getattr(signal, name)): meaning for name, meaning in meanings.items() if hasattr(signal, name)}
+    before = {number: signal.signal(number, lambda got, frame: events.put(known[got])) for number in known}
     try:
         yield
     finally:

@@ -6,18 +6,23 @@ listening socket. There is only one such process, because it holds the sessions 
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
 
+import orchestrator_site
 from orchestrator_site.kernel.processes import hide_root
+from orchestrator_site.up.child import REPORTS
 from orchestrator_site.up.http_protocol import BACKLOG, QUEUE, OutOfFiles, Protocol, most_connections, raise_file_limit
 from orchestrator_site.up.pdeathsig import die_with_supervisor
 
@@ -26,20 +31,82 @@ EXIT_SECONDS = 2.5
 """After a signal; a stream that never closes and a view that blocks its thread are cut off."""
 
 
+POLL_SECONDS = 0.02
+IDLE_SECONDS = 2.0
+"""How long a client may wait between two requests to a server that leaves, which then closes the connection."""
+
+
 class Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, reports: Reports) -> None:
+        super().__init__(config)
+        self._reports = reports
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for each in sockets or ():
             each.listen(QUEUE)  # asyncio has asked for as few as it accepts at once
+        self._loop = asyncio.get_running_loop()
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, self.leave)
+        if self.started:
+            self._reports.say(f"ready {orchestrator_site.__version__}")
+
+    def leave(self, sig: int, frame: FrameType | None) -> None:
+        """Finish all requests and exit, while another server accepts new ones; the supervisor limits the time."""
+        from orchestrator_site.asgi.event_hub import EventHub  # loaded by now
+
+        EventHub.is_over = Protocol.is_leaving = True
+        self.should_exit = True
+        self._loop.call_soon_threadsafe(self._accept_no_more)
+
+    def _accept_no_more(self) -> None:
+        for server in self.servers:
+            server.close()
+        self._reports.say(f"carried {len(self.server_state.tasks)}")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if Protocol.is_leaving:
+            await self._close_connections_politely()
+        await super().shutdown(sockets)
+
+    async def _close_connections_politely(self) -> None:
+        """Say with each answer that its connection closes, so that no client loses a request to a closing one."""
+        for connection in Protocol.all_open():
+            connection.close_after_answer()
+        idle_since: dict[Protocol, float] = {}
+        while connections := Protocol.all_open():
+            now = self._loop.time()
+            idle_since = {each: idle_since.get(each, now) for each in connections if each.is_free}
+            for each, since in idle_since.items():
+                if now - since > IDLE_SECONDS:
+                    each.shutdown()
+            await asyncio.sleep(POLL_SECONDS)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         from orchestrator_site.asgi.event_hub import EventHub  # loaded by now
 
+        if Protocol.is_leaving:
+            self._reports.say(f"cut {len(self.server_state.tasks)}")
+            _exit_now()
         timer = threading.Timer(EXIT_SECONDS, _exit_now)
         timer.daemon = True
         timer.start()
         EventHub.is_over = True
         super().handle_exit(sig, frame)
+
+
+class Reports:
+    """Tells the supervisor what happens here."""
+
+    def __init__(self) -> None:
+        self._fd = int(os.environ.pop(REPORTS, "-1"))
+        if self._fd >= 0:
+            os.set_inheritable(self._fd, False)
+
+    def say(self, line: str) -> None:
+        if self._fd >= 0:
+            with suppress(OSError):  # the supervisor has gone
+                os.write(self._fd, line.encode() + b"\n")
 
 
 def main(argv: list[str]) -> int:
@@ -52,9 +119,28 @@ def main(argv: list[str]) -> int:
     import django
 
     django.setup()
-    server = Server(_config())
+    reports, is_on_trial = Reports(), bool(os.environ.pop("ORCHESTRATOR_TRIAL", ""))
+    if os.environ.pop("ORCHESTRATOR_REPLACES", ""):
+        _prepare()
+    config = _config()
+    if is_on_trial:  # all of it is loaded; to accept requests would be no trial
+        reports.say(f"ready {orchestrator_site.__version__}")
+        return 0
+    server = Server(config, reports)
     server.run(sockets=[socket.socket(fileno=int(argv[0]))])
     return 0 if server.started else 1
+
+
+def _prepare() -> None:
+    """Do what `up` does before its first web server: this code may be newer than that of the supervisor."""
+    from django.db import connections
+
+    from maintenance.upgrades.ensure_schema import ensure_schema
+    from orchestrator_site.up.static_files import collect_static
+
+    collect_static()
+    ensure_schema(schedules=True)
+    connections.close_all()
 
 
 def _config() -> uvicorn.Config:
