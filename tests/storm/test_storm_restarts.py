@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from time import monotonic
@@ -69,6 +70,11 @@ async def _stop_one(proxy: int, how: Literal["graceful", "kill"], steady: Steady
     steady.pauses.setdefault(how, []).append(steady.longest)
 
 
+def _restarts(home: Path) -> list[tuple[str, int]]:
+    with closing(sqlite3.connect(home / "orchestrator.sqlite3")) as database:
+        return database.execute("SELECT state, calls_cut_off FROM orchestrator_site_restart").fetchall()
+
+
 async def _storm(home: Path, project: Path, mode: Literal["legacy", "auto"], times: int) -> tuple[Steady, int]:
     server = StdioServerParameters(
         command=sys.executable, args=[str(ROOT / "manage.py"), "mcp_serve"], env=environment(home, trial=False)
@@ -82,6 +88,7 @@ async def _storm(home: Path, project: Path, mode: Literal["legacy", "auto"], tim
             for _ in range(times):
                 await _stop_one(proxy, "graceful", steady)
             after_graceful = steady.codes.total()
+            await _until(lambda: len(_restarts(home)) == times, "the last record")
             for _ in range(times):
                 await _stop_one(proxy, "kill", steady)
             assert is_alive(proxy)
@@ -96,14 +103,12 @@ def test_a_client_that_never_pauses_loses_nothing_and_does_nothing_twice(
 ) -> None:
     steady, after_graceful = anyio.run(_storm, home, project, mode, times)
     assert after_graceful == 0
-    with sqlite3.connect(home / "orchestrator.sqlite3") as database:
+    with closing(sqlite3.connect(home / "orchestrator.sqlite3")) as database:
         rows = database.execute("SELECT description FROM tasks_task WHERE parent_id IS NULL").fetchall()
-        restarts = database.execute("SELECT state, calls_cut_off FROM orchestrator_site_restart").fetchall()
-    database.close()
     done = Counter(name for (name,) in rows)
     assert set(done.values()) == {1}
     assert set(steady.planned) <= set(done)
     assert len(done) <= len(steady.planned) + 1  # the one that the end interrupted
-    assert restarts == [("done", 0)] * times
+    assert _restarts(home) == [("done", 0)] * times
     pauses = ", ".join(f"{how} p50 {median(pauses):.2f} s" for how, pauses in steady.pauses.items())
     tell(f"{times} restarts and {times} kills, {len(done)} plans, {dict(steady.codes)}; longest call of each: {pauses}")
