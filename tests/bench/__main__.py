@@ -26,6 +26,7 @@ NAMES = (
     "search",
     "memory",
     "http",
+    "restarts",
     "status",
     "welcome",
     "next",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from tests.bench import artifact, http, large, loop, maintenance, pages, search, start, storm, uploads
+from tests.bench import artifact, http, large, loop, maintenance, pages, restarts, search, start, storm, uploads
 from tests.bench.context import Bench
 from tests.bench.figures import Figure
 
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "uploads": uploads.uploads,
     "memory": start.memory,
     "http": http.http,
+    "restarts": restarts.restarts,
     "status": large.status,
     "welcome": large.welcome,
     "next": large.next_task,

@@ -25,7 +25,6 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="the syste
 
 TOKENS = {"laptop": FULL, "owner": {"scopes": ["admin"]}}
 SERVES = "the one before finishes its requests"
-CLIENTS = 8
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def _hang_up(site: SecuredSite) -> int:
     return before
 
 
-def _restart(site: SecuredSite) -> None:
+def restart(site: SecuredSite) -> None:
     before, seen = _hang_up(site), site.errors().count(SERVES)
     wait_for(lambda: site.errors().count(SERVES) > seen, "the next web server")
     wait_for(lambda: not is_alive(before), "the end of the one before")
@@ -74,21 +73,24 @@ class Steady(Thread):
                 return
 
 
-def test_no_request_is_refused_while_the_site_restarts(site: SecuredSite) -> None:
-    steady = [Steady(site.client("laptop")) for _ in range(CLIENTS)]
+@pytest.mark.parametrize(
+    "clients, times", [(8, 3), pytest.param(16, 20, marks=[pytest.mark.storm, pytest.mark.timeout(900)])]
+)
+def test_no_request_is_refused_while_the_site_restarts(site: SecuredSite, clients: int, times: int) -> None:
+    steady = [Steady(site.client("laptop")) for _ in range(clients)]
     for each in steady:
         each.start()
     try:
-        for _ in range(3):
-            _restart(site)
+        for _ in range(times):
+            restart(site)
     finally:
         for each in steady:
             each.is_over = True
             each.join(DEADLINE_SECONDS)
-    assert [each.failed for each in steady] == [[]] * CLIENTS
-    assert len(set.union(*(each.pids for each in steady))) == 4
+    assert [each.failed for each in steady] == [[]] * clients
+    assert len(set.union(*(each.pids for each in steady))) == times + 1
     history = site.ask("SELECT state, reason, calls_cut_off FROM orchestrator_site_restart")
-    assert history == [("done", "signal", 0)] * 3
+    assert history == [("done", "signal", 0)] * times
 
 
 def test_a_call_in_flight_is_finished_by_the_web_server_that_began_it(site: SecuredSite, tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_streams_end_whole_and_resume_from_the_last_event(site: SecuredSite) -> 
     with closing(_connection(site)) as first, closing(_connection(site)) as second, closing(_connection(site)) as third:
         stream = _events(site, first)
         seen = next(line for line in stream if line.startswith(b"id:")).split()[1].decode()
-        _restart(site)
+        restart(site)
         stream.read()  # a stream that was cut off would raise
         headers = {"Authorization": f"Bearer {site.secrets['owner']}", "Content-Type": "application/json"}
         second.request("POST", "/api/v1/projects", b'{"name":"Later"}', headers)
@@ -170,7 +172,7 @@ def _events(site: SecuredSite, connection: HTTPConnection, after: str = "") -> H
 def test_a_stream_of_the_bridge_ends_whole(site: SecuredSite) -> None:
     stream = site.client("laptop").open("subscriptions/listen", notifications={"toolsListChanged": True})
     assert next(messages(stream))["method"] == "notifications/subscriptions/acknowledged"
-    _restart(site)
+    restart(site)
     stream.read()  # a stream that was cut off would raise
 
 
@@ -193,7 +195,7 @@ def test_the_command_says_that_nothing_runs(fresh_home: Path) -> None:
 def test_jobs_go_on_in_another_worker(tmp_path: Path) -> None:
     with secured(tmp_path, TOKENS, command=("manage.py", "up", "--port", "0", "--workers", "1")) as site:
         before = child(site.process, "worker")
-        _restart(site)
+        restart(site)
         assert child(site.process, "worker") != before
         wait_for(lambda: not is_alive(before), "the end of the worker before")
 
