@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
 from django.conf import settings
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -9,7 +13,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from orchestrator_site.asgi import event_hub
 from orchestrator_site.mcp.http import PATH, HttpBridge, caller_of, say_where
 from orchestrator_site.mcp.server import build_server
+from orchestrator_site.mcp.stdio.resident import Resident
 
+LISTENER = "orchestrator.listener"
+"""Where the state of the lifespan holds the socket for assistants on this machine, if there is one."""
 OLD_PATHS = ("/sse", "/sse/")
 """Where clients look for the transport before Streamable HTTP."""
 
@@ -18,13 +25,12 @@ def mounted(site: ASGIApp, bridge: HttpBridge | None = None) -> ASGIApp:
     """Return an application that serves MCP at `/mcp` and the site everywhere else."""
     bridge = bridge or HttpBridge(build_server(caller_for=caller_of, toolsets=settings.ORCHESTRATOR_TOOLSETS))
 
-    router = Router(lifespan=lambda _: bridge.run())  # Django's own application has no lifespan
-
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope = {**scope, "headers": [(name, _plain(name, value)) for name, value in scope["headers"]]}
-        if scope["type"] == "lifespan":
-            await router(scope, receive, send)
+        if scope["type"] == "lifespan":  # Django's own application has none
+            listener = scope.get("state", {}).get(LISTENER)
+            await Router(lifespan=lambda _: _running(bridge, listener))(scope, receive, send)
         elif scope["type"] == "http" and scope["path"] in (PATH, f"{PATH}/"):
             await bridge({**scope, "path": PATH}, receive, send)
         elif scope["type"] == "http" and (scope["path"].startswith(f"{PATH}/") or scope["path"] in OLD_PATHS):
@@ -33,6 +39,15 @@ def mounted(site: ASGIApp, bridge: HttpBridge | None = None) -> ASGIApp:
             await site({**scope, event_hub.SCOPE_KEY: bridge.events}, receive, send)
 
     return application
+
+
+@asynccontextmanager
+async def _running(bridge: HttpBridge, listener: socket.socket | None) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(bridge.run())
+        if listener is not None:
+            await stack.enter_async_context(Resident(bridge.bridge).run(listener))
+        yield
 
 
 def _plain(name: bytes, value: bytes) -> bytes:

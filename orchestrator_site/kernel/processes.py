@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
 from orchestrator_site.kernel.polling import poll
+
+TYPE_CHECKING = False  # as `typing` has it, which costs the stdio front as much as `subprocess`
+if TYPE_CHECKING:
+    import subprocess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
 _POLL_SECONDS = 0.01
@@ -36,6 +39,8 @@ def hide_root() -> None:
 
 def kill_group(pid: int) -> None:
     if sys.platform == "win32":
+        import subprocess
+
         subprocess.run(["taskkill", "/T", "/F", "/PID", str(pid)], capture_output=True, check=False)  # noqa: S607
         return
     with suppress(ProcessLookupError, PermissionError):  # macOS forbids to kill what has exited

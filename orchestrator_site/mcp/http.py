@@ -66,7 +66,7 @@ class HttpBridge:
     ) -> None:
         """Further options go to the SDK's session manager."""
         self.events = bridge.events
-        self._bridge = bridge
+        self.bridge = bridge
         self._stream_check_seconds = stream_check_seconds
         self._manager = Sessions(
             bridge.lowlevel,
@@ -81,9 +81,9 @@ class HttpBridge:
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
-        meter = self._bridge.meter
+        meter = self.bridge.meter
         async with self._manager.run(), anyio.create_task_group() as tasks:
-            tasks.start_soon(self._bridge.subscriptions.run)
+            tasks.start_soon(self.bridge.subscriptions.run)
             tasks.start_soon(meter.run)
             tasks.start_soon(self._end_streams)
             yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from hashlib import sha256
 from importlib import import_module
@@ -38,6 +38,7 @@ from orchestrator_site.kernel.text import unstorable
 from orchestrator_site.mcp import dispatch, registry, serializers
 from orchestrator_site.mcp.metering import Meter
 from orchestrator_site.mcp.subscriptions import WATCHED_PER_CLIENT, Subscriptions
+from tasks.models import Event
 from tasks.selectors import feed
 from tasks.services.caller import Caller
 
@@ -80,11 +81,20 @@ BeforeCall = Callable[[mcp_types.RequestId], None]
 
 
 def build_server(
-    *, caller_for: CallerFor, toolsets: Iterable[str] = ("core",), before_call: BeforeCall | None = None
+    *,
+    caller_for: CallerFor,
+    toolsets: Iterable[str] = ("core",),
+    before_call: BeforeCall | None = None,
+    until_ready: Callable[[], Awaitable[object]] | None = None,
+    beside: Bridge | None = None,
 ) -> Bridge:
-    """Return a server of what the apps registered; `before_call` may raise OrchestratorError."""
+    """Return a server of what the apps registered; `before_call` may raise OrchestratorError.
+
+    `until_ready` is awaited before a call takes one of the threads that others need. `beside` is a server that runs in
+    the same event loop, whose meter and follower of events the new one uses.
+    """
     load_tools()
-    return Bridge(caller_for, tuple(toolsets), before_call)
+    return Bridge(caller_for, tuple(toolsets), before_call, until_ready, beside)
 
 
 def load_tools() -> None:
@@ -97,7 +107,14 @@ def load_tools() -> None:
 class Bridge(MCPServer[Any]):
     """The SDK's server with our registry in place of its own."""
 
-    def __init__(self, caller_for: CallerFor, toolsets: tuple[str, ...], before_call: BeforeCall | None) -> None:
+    def __init__(
+        self,
+        caller_for: CallerFor,
+        toolsets: tuple[str, ...],
+        before_call: BeforeCall | None,
+        until_ready: Callable[[], Awaitable[object]] | None = None,
+        beside: Bridge | None = None,
+    ) -> None:
         super().__init__(
             NAME,
             title=TITLE,
@@ -108,13 +125,16 @@ class Bridge(MCPServer[Any]):
         )
         self._caller_for = caller_for
         self._before_call = before_call
+        self._until_ready = until_ready
+        self.toolsets = toolsets
         self._tools = {tool.name: tool for tool in registry.tools(toolsets)}
         self._resources = [entry for entry in registry.resources() if "{" not in entry.uri]
         self._templates = [(UriTemplate.parse(e.uri), e) for e in registry.resources() if "{" in e.uri]
         self._prompts = {prompt.name: prompt for prompt in registry.prompts()}
-        self.events = EventHub(feed)
-        self.subscriptions = Subscriptions(self.events)
-        self.meter = Meter()
+        self._is_alone = beside is None
+        self.events: EventHub[Event] = beside.events if beside else EventHub(feed)
+        self.subscriptions: Subscriptions = beside.subscriptions if beside else Subscriptions(self.events)
+        self.meter: Meter = beside.meter if beside else Meter()
         self._turns = Turns(CALLS_PER_CREDENTIAL)
         self.in_flight = 0
         """How many requests that need a thread are not answered yet."""
@@ -133,8 +153,9 @@ class Bridge(MCPServer[Any]):
     ) -> None:
         low = self._lowlevel_server
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self.subscriptions.run)
-            tasks.start_soon(self.meter.run)
+            if self._is_alone:
+                tasks.start_soon(self.subscriptions.run)
+                tasks.start_soon(self.meter.run)
             # What serves a pipe may be exchanged for another version.
             changing = NotificationOptions(prompts_changed=True, resources_changed=True, tools_changed=True)
             await low.run(read_stream, write_stream, low.create_initialization_options(changing))
@@ -177,6 +198,8 @@ class Bridge(MCPServer[Any]):
         self.in_flight += 1
         try:
             async with self._turns.turn(_credential(context)):
+                if self._until_ready:
+                    await self._until_ready()
                 return await in_thread(run, limiter=_limiter(is_long=is_long))
         finally:
             self.in_flight -= 1

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from orchestrator_site.kernel.processes import has_exited, module_command, module_environment, reap
@@ -24,12 +25,14 @@ STEADY_SECONDS = 30.0
 class Child:
     """A module of ours that runs in a session of its own, so that a Ctrl-C reaches the supervisor alone."""
 
-    def __init__(self, name: str, module: str, *arguments: str, listener: socket.socket | None = None) -> None:
+    def __init__(self, name: str, module: str, *arguments: str, listeners: Sequence[socket.socket] = ()) -> None:
         self.name = name
-        self.listener = listener
+        self.listeners = listeners
         self.starts = 0
         self.restart_at: float | None = None
-        self._command = module_command(module, [*arguments, supervisor_option()])
+        self._command = module_command(
+            module, [*(str(each.fileno()) for each in listeners), *arguments, supervisor_option()]
+        )
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._delay = 0.0
@@ -57,25 +60,24 @@ class Child:
     def start(self, environment: dict[str, str]) -> None:
         self._started_at = time.monotonic()
         is_posix = os.name == "posix"
-        passed: list[int] = []
-        if self.listener is not None:
-            self.listener.set_inheritable(True)
-            passed = [self.listener.fileno()]
-            if is_posix:
-                passed.append(self._open_reports())
-                environment = environment | {REPORTS: str(passed[1])}
+        reports: list[int] = []
+        for listener in self.listeners:
+            listener.set_inheritable(True)
+        if self.listeners and is_posix:
+            reports = [self._open_reports()]
+            environment = environment | {REPORTS: str(reports[0])}
         try:
             self._process = subprocess.Popen(
                 self._command,
                 env=module_environment() | environment,
                 stdin=subprocess.DEVNULL,
                 close_fds=is_posix,  # Windows passes a socket on only together with all else that is inheritable
-                pass_fds=passed if is_posix else (),
+                pass_fds=[*(each.fileno() for each in self.listeners), *reports] if is_posix else (),
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
         finally:
-            for fd in passed[1:]:
+            for fd in reports:
                 os.close(fd)
         self.starts += 1
         self.restart_at = None
@@ -111,7 +113,7 @@ class Child:
 
     def let_go(self) -> None:
         """Ask it to finish what it has and to exit then."""
-        if self.listener is not None and hasattr(signal, "SIGHUP") and self._process is not None:
+        if self.listeners and hasattr(signal, "SIGHUP") and self._process is not None:
             with suppress(OSError):
                 self._process.send_signal(signal.SIGHUP)
         else:

@@ -147,7 +147,7 @@ class SiteRestart:
     def _count(self, child: Child) -> None:
         """Write down how many requests the old web server has carried over, and how many it had to cut off."""
         carried, cut_off = (int(child.reported(word) or 0) for word in ("carried", "cut"))
-        if child.listener is not None and self._done:
+        if child.listeners and self._done:
             done, self._done = self._done, []
             _recorded(lambda: restarts.count_calls(done, carried - cut_off, cut_off))
 

@@ -94,7 +94,7 @@ class Supervisor:
         if child.has_exited():
             seconds = child.age_seconds
             how = child.reap()
-            has_run = self._probe.is_answered if child.listener else seconds > FIRST_SECONDS
+            has_run = self._probe.is_answered if child.listeners else seconds > FIRST_SECONDS
             if child.starts == 1 and not has_run:
                 raise ChildGaveUp(
                     f"{child.name} exited {seconds:.1f} s after its start ({how}).", next="The lines above say why."
@@ -109,6 +109,8 @@ class Supervisor:
     def _stop(self) -> None:
         """Ask all to exit, and kill those that take too long; a second signal kills them at once."""
         self._probe.close()
+        for listener in (listener for child in self._children for listener in child.listeners):
+            listener.close()  # nothing may queue there any longer
         self._stops = self._stops or 1
         children = [child for child in [*self._children, *self._restart.extra_children] if child.is_running]
         for child in children:
@@ -129,7 +131,6 @@ class Probe:
         self.is_answered = False
         address, port = listener.getsockname()[:2]
         self._address = ANYWHERE.get(address, address), port
-        self._listener = listener
         self._host = host
         self._is_closed = False
 
@@ -138,9 +139,8 @@ class Probe:
         Thread(target=self._ask, args=[on_answer], name="probe", daemon=True).start()
 
     def close(self) -> None:
-        """Ask no more, and let no request queue at the port any longer."""
+        """Ask no more."""
         self._is_closed = True
-        self._listener.close()
 
     def _ask(self, on_answer: Callable[[], None]) -> None:
         while not (self._is_closed or self.is_answered):

@@ -1,7 +1,8 @@
 """The web server of `manage.py up`: uvicorn as a child process that exits within a bounded time.
 
-The supervisor starts it as `python -m orchestrator_site.up.web SOCKET`, where SOCKET is the file descriptor of the
-listening socket. There is only one such process, because it holds the sessions of the bridge.
+The supervisor starts it as `python -m orchestrator_site.up.web SOCKET [LOCAL]`, where SOCKET is the file descriptor of
+the listening socket and LOCAL that of the one for assistants on this machine. There is only one such process, because
+it holds the sessions of the bridge.
 """
 
 from __future__ import annotations
@@ -37,11 +38,15 @@ IDLE_SECONDS = 2.0
 
 
 class Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, reports: Reports) -> None:
+    def __init__(self, config: uvicorn.Config, reports: Reports, local: socket.socket | None) -> None:
         super().__init__(config)
         self._reports = reports
+        self._local = local
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        from orchestrator_site.mount import LISTENER  # loaded by now
+
+        self.lifespan.state[LISTENER] = self._local
         await super().startup(sockets)
         for each in sockets or ():
             each.listen(QUEUE)  # asyncio has asked for as few as it accepts at once
@@ -126,8 +131,9 @@ def main(argv: list[str]) -> int:
     if is_on_trial:  # all of it is loaded; to accept requests would be no trial
         reports.say(f"ready {orchestrator_site.__version__}")
         return 0
-    server = Server(config, reports)
-    server.run(sockets=[socket.socket(fileno=int(argv[0]))])
+    listener, *local = [socket.socket(fileno=int(word)) for word in argv if word.isdigit()]
+    server = Server(config, reports, local[0] if local else None)
+    server.run(sockets=[listener])
     return 0 if server.started else 1
 
 

@@ -162,6 +162,11 @@ class StdioClient:
         pids: list[int] = wait_for(lambda: children(self.process.pid), "a worker")
         return pids[0]
 
+    def has_worker(self) -> bool:
+        """Return whether it has a worker of its own, once it has answered."""
+        self.request("tools/list")
+        return bool(children(self.process.pid))
+
     def kill_worker(self) -> int:
         pid = self.worker()
         os.kill(pid, signal.SIGKILL)

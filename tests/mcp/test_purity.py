@@ -52,6 +52,13 @@ def test_the_proxy_imports_neither_django_nor_the_sdk() -> None:
         assert f"'{name}'" not in done.stdout
 
 
+def test_the_proxy_starts_without_what_is_slow_to_import() -> None:
+    names = "{'typing', 'subprocess', 'pathlib'}"
+    code = f"import sys, orchestrator_site.mcp.stdio.proxy; print({names} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_nothing_is_imported_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "project"
     folder.mkdir()

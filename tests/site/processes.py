@@ -95,17 +95,24 @@ class Site:
 
 
 @contextmanager
-def start(folder: Path, *command: str, through: Sequence[str] = ()) -> Iterator[Site]:
+def start(
+    folder: Path, *command: str, through: Sequence[str] = (), environ: dict[str, str] | None = None
+) -> Iterator[Site]:
     """Start a site, by default `manage.py up` without jobs on any free port; kill what is left of it afterwards.
 
-    `through` is a program that executes the command.
+    `through` is a program that executes the command, `environ` all its variables.
     """
     folder.mkdir(exist_ok=True)
     out, err = folder / "out", folder / "err"
     words = command or ("manage.py", "up", "--port", "0", "--no-worker")
     with out.open("w") as stdout, err.open("w") as stderr:
         process = subprocess.Popen(
-            [*through, sys.executable, *words], cwd=ROOT, env=dict(os.environ), stdout=stdout, stderr=stderr, text=True
+            [*through, sys.executable, *words],
+            cwd=ROOT,
+            env=environ or dict(os.environ),
+            stdout=stdout,
+            stderr=stderr,
+            text=True,
         )
     try:
         yield Site(process, out, err)

@@ -10,6 +10,7 @@ import pytest
 from tests.behaviours import LIFECYCLE, TABLE, Behaviour
 from tests.entry_points import Bridge, Client, EntryPoint, RestApi, Services
 from tests.mcp.http_client import FULL, Window, served
+from tests.mcp.resident import serving
 from tests.mcp.stdio_client import connected
 
 
@@ -38,6 +39,11 @@ def test_through_the_bridge(behaviour: Behaviour, make_bridge: Callable[[], Brid
 
 
 @sentences
+def test_through_the_bridge_of_a_running_site(behaviour: Behaviour, make_resident_bridge: Callable[[], Bridge]) -> None:
+    show(behaviour, make_resident_bridge())
+
+
+@sentences
 def test_through_the_bridge_over_http(behaviour: Behaviour, make_http_bridge: Callable[[], Bridge]) -> None:
     show(behaviour, make_http_bridge())
 
@@ -50,6 +56,22 @@ def make_bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
 
         def connect(who: str) -> Client:
             return stack.enter_context(connected(folder / "home", trial=False))
+
+        clients = {who: connect(who) for who in "AB"}
+        yield lambda: Bridge(clients, connect, folder / "projects")
+
+
+@pytest.fixture(scope="module")
+def make_resident_bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Bridge]]:
+    """Two assistants that a site serves, which need no worker."""
+    folder = tmp_path_factory.mktemp("resident")
+    with ExitStack() as stack:
+        stack.enter_context(serving(folder / "home", trial=False))
+
+        def connect(who: str) -> Client:
+            client = stack.enter_context(connected(folder / "home", trial=False, modern=who == "B"))
+            assert not client.has_worker()
+            return client
 
         clients = {who: connect(who) for who in "AB"}
         yield lambda: Bridge(clients, connect, folder / "projects")

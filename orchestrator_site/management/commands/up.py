@@ -22,6 +22,7 @@ from orchestrator_site.management.errors import command_errors
 from orchestrator_site.up.address import remember
 from orchestrator_site.up.child import Child
 from orchestrator_site.up.connect import connect_help
+from orchestrator_site.up.local_socket import local_socket
 from orchestrator_site.up.orphans import end_orphans
 from orchestrator_site.up.port import LOOPBACK, address_of, public_names, take_port
 from orchestrator_site.up.static_files import collect_static
@@ -60,13 +61,17 @@ class Command(PlainCommand):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt), command_errors("The site cannot start: {}. Fix that and start it again."):
             end_orphans()  # they may hold the port
-            with take_port(options["host"], options["port"], insecure=options["insecure"]) as listener:
+            with (
+                take_port(options["host"], options["port"], insecure=options["insecure"]) as listener,
+                local_socket() as local,
+            ):
                 self._warn(options["host"])
-                self._prepare_and_serve(listener, max(0, options["workers"]))
+                self._prepare_and_serve([listener, *local], max(0, options["workers"]))
         self.stderr.write("Stopped.")
         os._exit(0)  # finalizing the interpreter costs 0.7 s of CPU, and there is nothing left to finalize
 
-    def _prepare_and_serve(self, listener: socket.socket, workers: int) -> None:
+    def _prepare_and_serve(self, listeners: list[socket.socket], workers: int) -> None:
+        listener = listeners[0]
         collect_static()
         ensure_schema(schedules=True)
         if read_only.is_on():
@@ -78,7 +83,7 @@ class Command(PlainCommand):
         greeting = GREETING.format(address=address, link=link, connect=connect_help())
         remember(address)
         connections.close_all()
-        web = Child("The web server", "orchestrator_site.up.web", str(listener.fileno()), listener=listener)
+        web = Child("The web server", "orchestrator_site.up.web", listeners=listeners)
         children = [web, Child("The worker", "orchestrator_site.up.worker")] if workers else [web]
         own = [name for name in settings.ALLOWED_HOSTS if name.strip("[]") in LOOPBACK]
         probe = Probe(listener, host=next(iter([*own, *public_names()]), "localhost"))

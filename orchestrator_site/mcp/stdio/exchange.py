@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, NamedTuple
 
 from orchestrator_site.kernel.polling import poll
 from orchestrator_site.mcp.stdio import messages
 from orchestrator_site.mcp.stdio.framing import CONTROL, log
-from orchestrator_site.mcp.stdio.process import Worker
+from orchestrator_site.mcp.stdio.link import Link
 from orchestrator_site.mcp.stdio.relay import Relay
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # How long a new worker may take until it serves; its imports take seconds on a busy machine.
 START_SECONDS = 60.0
@@ -23,12 +26,16 @@ LONGEST_PAUSE_SECONDS = 60.0
 _LISTS = ("tools", "prompts", "resources")
 
 
-class Order(NamedTuple):
-    """A wanted restart. A call in a worker asks for it and gets the outcome, or a signal does."""
+class Order:
+    """A wanted restart. A call in a worker asks for it and gets the outcome, or a signal does.
 
-    asker: Worker | None
-    wanted: dict[str, Any]
-    """`token` of the call, `timeout` in seconds, `is_trial`: only try whether a new worker serves; `reason`, `who`."""
+    Wanted are `token` of the call, `timeout` in seconds, `is_trial`: only try whether a new worker serves; `reason`,
+    `who`.
+    """
+
+    def __init__(self, asker: Link | None, wanted: dict[str, Any]) -> None:
+        self.asker = asker
+        self.wanted = wanted
 
     def answer(self, facts: dict[str, Any]) -> None:
         if self.asker:
@@ -44,8 +51,8 @@ class Exchange:
     def __init__(
         self,
         relay: Relay,
-        start: Callable[[bool], Worker | None],
-        switch: Callable[[Worker], tuple[bool, Worker | None]],
+        start: Callable[[bool], Link | None],
+        switch: Callable[[Link], tuple[bool, Link | None]],
     ) -> None:
         """`start` starts a worker, perhaps on trial, beside the one that serves; None where the connection ends.
 
@@ -81,7 +88,7 @@ class Exchange:
             return
         self._hand_over(order, worker, facts, began)
 
-    def _start_next(self, is_trial: bool) -> tuple[Worker | None, str]:
+    def _start_next(self, is_trial: bool) -> tuple[Link | None, str]:
         """Return a worker that serves, or why there is none."""
         try:
             worker = self._start(is_trial)
@@ -111,7 +118,7 @@ class Exchange:
         if not order.wanted.get("is_trial"):
             self._relay.tell(messages.encode({CONTROL: "restarted", "facts": facts | about}))
 
-    def _hand_over(self, order: Order, worker: Worker, facts: dict[str, Any], began: float) -> None:
+    def _hand_over(self, order: Order, worker: Link, facts: dict[str, Any], began: float) -> None:
         switched = time.monotonic()
         serves, old = self._switch(worker)
         if not serves:
@@ -122,7 +129,7 @@ class Exchange:
         facts |= {"switch_seconds": round(time.monotonic() - switched, 3), "lists_changed": changed}
         Thread(target=self._retire, args=[order, old, facts, began], name="retire", daemon=True).start()
 
-    def _retire(self, order: Order, old: Worker | None, facts: dict[str, Any], began: float) -> None:
+    def _retire(self, order: Order, old: Link | None, facts: dict[str, Any], began: float) -> None:
         """Let the old worker finish its calls, say what was done, and end it."""
         carried = self._wait_for_calls(old, order.wanted.get("timeout", FINISH_SECONDS)) if old else (0, 0)
         before = {f"old_{name}": old.facts.get(name) for name in ("pid", "version")} if old else {}
@@ -132,14 +139,14 @@ class Exchange:
         if old:
             self._stop(old, is_done=not carried[1])
 
-    def _wait_for_calls(self, old: Worker, seconds: float) -> tuple[int, int]:
+    def _wait_for_calls(self, old: Link, seconds: float) -> tuple[int, int]:
         """Return how many calls it finished, and how many it still had at the end of the time."""
         _, in_flight = self._relay.calls_of(old)
         poll(lambda: old.has_ended or not self._relay.calls_of(old)[1], seconds=seconds)
         _, left = self._relay.calls_of(old)
         return in_flight - left, left
 
-    def _stop(self, old: Worker, *, is_done: bool) -> None:
+    def _stop(self, old: Link, *, is_done: bool) -> None:
         poll(lambda: old.has_ended or not self._relay.calls_of(old)[0], seconds=ANSWER_SECONDS)
         if is_done:
             old.send(messages.encode({CONTROL: "stop"}))
@@ -148,7 +155,7 @@ class Exchange:
             old.kill()
 
 
-def _changed(old: Worker | None, new: Worker) -> list[str]:
+def _changed(old: Link | None, new: Link) -> list[str]:
     """Return which lists differ; all of them where the old worker did not say what it lists."""
     before, after = ((worker.facts.get("lists") or {}) if worker else {} for worker in (old, new))
     return [kind for kind in _LISTS if before.get(kind) != after.get(kind)]

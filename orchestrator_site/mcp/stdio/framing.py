@@ -69,32 +69,44 @@ def log(text: str) -> None:
         os.write(2, f"mcp_serve: {text}\n".encode(errors="replace"))
 
 
-def read_lines(fd: int, when_too_long: Callable[[], None], limit: int = LINE_LIMIT) -> Iterator[bytes]:
-    """Yield each line with its newline, except blank ones and those longer than the limit.
+class LineSplitter:
+    """Turns chunks into lines with their newline, without blank ones and those longer than the limit.
 
-    Call `when_too_long` for each of the latter, whose parts are dropped while they are read.
+    It calls `when_too_long` for each of the latter, whose parts are dropped as they come.
     """
-    parts: list[bytes] = []
-    size = 0
-    # Not a buffered file: the interpreter could not exit while a thread waits for one.
-    while chunk := os.read(fd, _CHUNK):
+
+    def __init__(self, when_too_long: Callable[[], None], limit: int = LINE_LIMIT) -> None:
+        self.limit = limit
+        self._when_too_long = when_too_long
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
         for number, part in enumerate(chunk.split(b"\n")):
             if number:  # the part before it ended a line
-                yield from _whole(parts)
-                parts, size = [], 0
-            was_short = size <= limit
-            size += len(part)
-            if size <= limit:
-                parts.append(part)
+                yield from self.end()
+            was_short = self._size <= self.limit
+            self._size += len(part)
+            if self._size <= self.limit:
+                self._parts.append(part)
             elif was_short:
-                parts = []
-                when_too_long()
-    yield from _whole(parts)
+                self._parts = []
+                self._when_too_long()
+
+    def end(self) -> list[bytes]:
+        """Return the line that ends here."""
+        line = b"".join(self._parts)
+        self._parts, self._size = [], 0
+        return [line + b"\n"] if line.strip() else []
 
 
-def _whole(parts: list[bytes]) -> list[bytes]:
-    line = b"".join(parts)
-    return [line + b"\n"] if line.strip() else []
+def read_lines(fd: int, when_too_long: Callable[[], None], limit: int = LINE_LIMIT) -> Iterator[bytes]:
+    """Yield the lines of a pipe as a splitter does."""
+    lines = LineSplitter(when_too_long, limit)
+    # Not a buffered file: the interpreter could not exit while a thread waits for one.
+    while chunk := os.read(fd, _CHUNK):
+        yield from lines.feed(chunk)
+    yield from lines.end()
 
 
 class LineWriter:

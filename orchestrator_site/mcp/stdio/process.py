@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from threading import Event
-from typing import Any
 
 from orchestrator_site.kernel.processes import kill_group, module_command, module_environment, reap
 from orchestrator_site.mcp.stdio.framing import LINE_LIMIT, LineWriter, log, read_lines, widen
+from orchestrator_site.mcp.stdio.link import Link
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
 
 WORKER_MODULE = "orchestrator_site.mcp.stdio.worker"
 
 
-class Served:
-    """What the proxy notes about a worker."""
-
-    def __init__(self) -> None:
-        self.is_useful = False
-        self.has_ended = False
-        self.started_at = time.monotonic()
-        self.facts: dict[str, Any] = {}
-        """What it says of itself once it serves, or `{"problem": why}` where it cannot."""
-        self.has_reported = Event()
-        """Set with the facts, or without any once it has ended."""
-
-
-class Worker(Served):
-    """A running worker. It sees the end of its input when the proxy ends, however that happens."""
+class Worker(Link):
+    """A running worker."""
 
     def __init__(self, connection_id: str, arguments: list[str], *, is_trial: bool = False) -> None:
         """One on trial shows that it serves, and leaves the database as it is."""
-        super().__init__()
         environment = module_environment()
         # Without our compiled files every start would compile again.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -46,20 +33,12 @@ class Worker(Served):
         with suppress(FileNotFoundError):  # the client's directory may be gone
             environment["ORCHESTRATOR_CLIENT_DIRECTORY"] = os.getcwd()  # noqa: PTH109
         start = _start_with_private_wire if os.name == "posix" else _start_with_standard_streams
-        self._process, self._input, self._output = start(module_command(WORKER_MODULE, arguments), environment)
+        self._process, input, self._output = start(module_command(WORKER_MODULE, arguments), environment)
+        super().__init__(input)
 
     @property
     def pid(self) -> int:
         return self._process.pid
-
-    def send(self, line: bytes) -> None:
-        self._input.send(line)
-
-    def send_first(self, lines: Callable[[], list[bytes]]) -> None:
-        """Write lines before any that another thread sends."""
-        with self._input.lock:
-            for line in lines():
-                self._input.write(line)
 
     def lines(self) -> Iterator[bytes]:
         return read_lines(self._output, lambda: log("a line of the worker was too long"), limit=4 * LINE_LIMIT)
@@ -82,6 +61,8 @@ def _start_with_standard_streams(
     command: list[str], environment: dict[str, str]
 ) -> tuple[subprocess.Popen[bytes], LineWriter, int]:
     """Start it on systems that pass on only the standard streams; it makes them private itself."""
+    import subprocess
+
     process = subprocess.Popen(
         command,
         env=environment,
@@ -100,6 +81,8 @@ def _start_with_private_wire(
     command: list[str], environment: dict[str, str]
 ) -> tuple[subprocess.Popen[bytes], LineWriter, int]:
     """Start it with extra descriptors for messages, so that all it prints goes to standard error."""
+    import subprocess  # a tenth of the start of a proxy, which needs it only where no site runs
+
     their_input, our_output = os.pipe()
     our_input, their_output = os.pipe()
     for end in (our_output, our_input):

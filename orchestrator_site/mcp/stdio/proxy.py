@@ -10,9 +10,9 @@ import signal
 import time
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
-from typing import TYPE_CHECKING
 
 from orchestrator_site.mcp.stdio import messages
+from orchestrator_site.mcp.stdio.attached import attach
 from orchestrator_site.mcp.stdio.exchange import BY_SIGNAL, Exchange, Order
 from orchestrator_site.mcp.stdio.framing import (
     LINE_LIMIT,
@@ -22,9 +22,11 @@ from orchestrator_site.mcp.stdio.framing import (
     log,
     read_lines,
 )
+from orchestrator_site.mcp.stdio.link import Link
 from orchestrator_site.mcp.stdio.process import Worker
 from orchestrator_site.mcp.stdio.relay import Relay
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
@@ -49,9 +51,9 @@ _EOF, _GONE, _SIGNAL, _IDLE = "end of input", "client gone", "signal", "idle"
 
 
 class Proxy:
-    def __init__(self, wire: tuple[int, int], arguments: list[str]) -> None:
+    def __init__(self, wire: tuple[int, int], toolsets: str) -> None:
         self._input = wire[0]
-        self._arguments = arguments
+        self._toolsets = toolsets
         self._connection_id = os.urandom(16).hex()
         # SimpleQueue.put may be called from a signal handler; an Event or a Condition may not.
         self._events: SimpleQueue[str] = SimpleQueue()
@@ -63,8 +65,8 @@ class Proxy:
         )
         self._is_draining = False
         self._is_closing = False
-        self._worker: Worker | None = None
-        self._others: dict[Worker, Thread] = {}
+        self._worker: Link | None = None
+        self._others: dict[Link, Thread] = {}
         """Those that are to serve next, or have served before and finish their calls."""
         self._worker_lock = Lock()
         self._adopting = Lock()
@@ -139,7 +141,7 @@ class Proxy:
     def _end_connection(self) -> None:
         """Start a last worker with a closed input, which ends the sessions that the previous one left open."""
         try:
-            worker = Worker(self._connection_id, self._arguments)
+            worker = self._own_worker()
         except OSError as problem:
             log(f"the sessions of this connection could not be ended: {problem.strerror}")
             return
@@ -148,10 +150,10 @@ class Proxy:
 
     # The life of workers
 
-    def _supervise(self, worker: Worker | None = None) -> None:
+    def _supervise(self, worker: Link | None = None) -> None:
         """Keep a worker running until the connection ends, or until another one serves in its place."""
         false_starts = 0
-        while worker := worker or self._start_worker():
+        while worker := worker or self._start_worker(may_attach=not false_starts):
             code = self._attend(worker)
             if not self._ended_in_service(worker):
                 return
@@ -159,12 +161,12 @@ class Proxy:
             was_settled = worker.is_useful or time.monotonic() - worker.started_at > SETTLED_SECONDS
             false_starts = 0 if was_settled else false_starts + 1
             if not self._is_closing:
-                log(f"the worker ended (exit code {code}); starting another")
+                log(f"{worker.what} ended (exit code {code}); starting another")
             if false_starts >= FALSE_STARTS:
                 self._pause(false_starts - FALSE_STARTS)
             worker = None
 
-    def _attend(self, worker: Worker) -> int:
+    def _attend(self, worker: Link) -> int:
         """Pass on what a worker writes until it ends; return its exit code."""
         for line in worker.lines():
             self._relay.from_worker(worker, line)
@@ -175,7 +177,7 @@ class Proxy:
         worker.has_reported.set()
         return code
 
-    def _ended_in_service(self, worker: Worker) -> bool:
+    def _ended_in_service(self, worker: Link) -> bool:
         with self._worker_lock:
             self._others.pop(worker, None)
             if worker is not self._worker:
@@ -183,39 +185,51 @@ class Proxy:
             self._worker = None
             return True
 
-    def _start_worker(self) -> Worker | None:
-        """Start a worker, however many attempts it takes; return None once the connection ends or another serves."""
+    def _start_worker(self, *, may_attach: bool) -> Link | None:
+        """Attach to the site or start a worker, however many attempts it takes.
+
+        Return None once the connection ends or another one serves.
+        """
         attempt = 0
         while True:
+            attached = attach(self._connection_id, self._toolsets) if may_attach else None
             with self._worker_lock:
                 if self._is_closing or self._worker:
-                    return None
+                    worker = None
+                    break
                 try:
-                    worker = self._worker = Worker(self._connection_id, self._arguments)
+                    worker = self._worker = attached or self._own_worker()
                     break
                 except OSError as problem:
                     log(f"cannot start a worker: {problem.strerror}")
             self._pause(attempt)
             attempt += 1
-        self._adopt(worker)
+        if worker:
+            self._adopt(worker)
+        elif attached:
+            attached.kill()
+            attached.reap(0)
         return worker
 
-    def _adopt(self, worker: Worker) -> None:
+    def _own_worker(self, *, is_trial: bool = False) -> Worker:
+        return Worker(self._connection_id, ["--toolsets", self._toolsets], is_trial=is_trial)
+
+    def _adopt(self, worker: Link) -> None:
         with self._adopting:
             if not worker.has_ended:
                 self._relay.adopt(worker)
 
-    def _start_beside(self, is_trial: bool) -> Worker | None:
+    def _start_beside(self, is_trial: bool) -> Link | None:
         with self._worker_lock:
             if self._is_closing:
                 return None
-            worker = Worker(self._connection_id, self._arguments, is_trial=is_trial)
+            worker = self._own_worker(is_trial=is_trial)
             supervisor = Thread(target=self._supervise, args=[worker], name="supervisor", daemon=True)
             self._others[worker] = supervisor
         supervisor.start()
         return worker
 
-    def _switch(self, worker: Worker) -> tuple[bool, Worker | None]:
+    def _switch(self, worker: Link) -> tuple[bool, Link | None]:
         """Let a worker serve that runs beside the one that serves now; return whether it does, and the other one."""
         with self._worker_lock:
             if self._is_closing or worker not in self._others:
@@ -239,14 +253,14 @@ class Proxy:
 
 def main(argv: list[str]) -> int:
     """Serve the client on standard input and output; `argv` are the options of `mcp_serve`."""
-    arguments: list[str] = []
-    if argv:
+    toolsets = argv[1] if argv[:1] == ["--toolsets"] and argv[1:] in ([name] for name in TOOLSETS) else "core"
+    if argv and argv != ["--toolsets", toolsets]:
         import argparse  # slow, and usually there is nothing to parse
 
         parser = argparse.ArgumentParser(prog="manage.py mcp_serve", description=DESCRIPTION)
         add_options(parser)
-        arguments = ["--toolsets", parser.parse_args(argv).toolsets]
-    return Proxy(claim_standard_streams(), arguments).run()
+        toolsets = parser.parse_args(argv).toolsets
+    return Proxy(claim_standard_streams(), toolsets).run()
 
 
 def add_options(parser: ArgumentParser) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from threading import Lock
-from typing import Any
 
 from orchestrator_site.mcp.stdio import messages
 from orchestrator_site.mcp.stdio.framing import READY, RECEIPT, RESTART, LineWriter, log
+from orchestrator_site.mcp.stdio.link import Link
 from orchestrator_site.mcp.stdio.messages import Key, Malformed, Message
-from orchestrator_site.mcp.stdio.process import Worker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 REPLAYED = "orchestrator-replayed-"
 REPLAYED_HANDSHAKE = f"{REPLAYED}handshake"
@@ -21,7 +24,7 @@ _CALLS = frozenset({"tools/call", "resources/read", "prompts/get"})
 class Pending:
     __slots__ = ("is_acknowledged", "is_begun", "is_retry", "message", "worker")
 
-    def __init__(self, message: Message, worker: Worker | None) -> None:
+    def __init__(self, message: Message, worker: Link | None) -> None:
         self.message = message
         self.worker = worker
         self.is_begun = False
@@ -47,19 +50,19 @@ class Relay:
         self,
         client: LineWriter,
         when_idle: Callable[[], None],
-        when_asked: Callable[[Worker, dict[str, Any]], None] = lambda worker, wanted: None,
+        when_asked: Callable[[Link, dict[str, Any]], None] = lambda worker, wanted: None,
     ) -> None:
         """`when_asked` gets what a worker wants that asks for a restart."""
         self._client = client
         self._when_idle = when_idle
         self._when_asked = when_asked
         self._lock = Lock()
-        self._worker: Worker | None = None
+        self._worker: Link | None = None
         self._pending: dict[Key, Pending] = {}
         self._initialize: Message | None = None
         self._initialized: Message | None = None
         self._subscribed: dict[Any, Message] = {}
-        self._asked: dict[Key, Worker] = {}
+        self._asked: dict[Key, Link] = {}
         self._retry_after_ms = 0
         self._is_lasting = False
         self.has_called = False
@@ -113,7 +116,7 @@ class Relay:
 
     # From a worker
 
-    def from_worker(self, worker: Worker, line: bytes) -> None:
+    def from_worker(self, worker: Link, line: bytes) -> None:
         """Handle a line from a worker; what is not a message goes to standard error, not to the client."""
         try:
             body = json.loads(line)
@@ -134,7 +137,7 @@ class Relay:
             self._client.send(line)
         self._notify_if_idle()
 
-    def _concerns_client(self, worker: Worker, body: dict[str, Any]) -> bool:
+    def _concerns_client(self, worker: Link, body: dict[str, Any]) -> bool:
         with self._lock:
             if "method" in body:
                 return self._concerns_client_unasked(worker, body)
@@ -158,7 +161,7 @@ class Relay:
         elif message.method == messages.UNSUBSCRIBE and not is_error:
             self._subscribed.pop(message.params.get("uri"), None)
 
-    def _concerns_client_unasked(self, worker: Worker, body: dict[str, Any]) -> bool:
+    def _concerns_client_unasked(self, worker: Link, body: dict[str, Any]) -> bool:
         if "id" in body:
             self._asked[messages.key_of(body["id"])] = worker
         if body["method"] != "notifications/subscriptions/acknowledged":
@@ -173,14 +176,14 @@ class Relay:
 
     # The life of workers
 
-    def adopt(self, worker: Worker) -> None:
+    def adopt(self, worker: Link) -> None:
         """Switch to a worker, beginning with the handshake, subscriptions and the requests that still wait.
 
         The worker before it may go on with the calls that it has.
         """
         worker.send_first(lambda: self._introduce(worker))
 
-    def _introduce(self, worker: Worker) -> list[bytes]:
+    def _introduce(self, worker: Link) -> list[bytes]:
         with self._lock:
             self._worker = worker
             self._retry_after_ms = 0
@@ -199,7 +202,7 @@ class Relay:
             watched = [each.with_id(f"{REPLAYED}{number}") for number, each in enumerate(self._subscribed.values())]
             return handshake + watched + lines
 
-    def lose(self, worker: Worker) -> None:
+    def lose(self, worker: Link) -> None:
         """Take back the requests of a worker that ended, and answer those that must not be sent again."""
         with self._lock:
             if self._worker is worker:
@@ -221,7 +224,7 @@ class Relay:
                 following.send(entry.message.line)
         self._notify_if_idle()
 
-    def calls_of(self, worker: Worker) -> tuple[int, int]:
+    def calls_of(self, worker: Link) -> tuple[int, int]:
         """Return how many calls a worker has to answer: those that ask for a restart, and the others."""
         with self._lock:
             own = [each.message for each in self._pending.values() if each.worker is worker and not each.is_listening]

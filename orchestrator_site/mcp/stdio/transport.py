@@ -1,4 +1,4 @@
-"""The worker's end of the pipes: lines to messages and back."""
+"""The end of a connection at which the tools are: lines to messages and back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -13,127 +14,67 @@ from typing import Any
 
 import anyio
 import mcp_types
-from anyio.streams.memory import MemoryObjectReceiveStream
 from anyio.to_thread import run_sync
 from mcp.shared.message import ServerMessageMetadata, SessionMessage
 from pydantic import ValidationError
 
 from orchestrator_site.kernel.text import line_safe
 from orchestrator_site.mcp.server import Bridge
-from orchestrator_site.mcp.stdio.framing import CONTROL, READY, RECEIPT, RESTART, LineWriter, log, read_lines
-from orchestrator_site.mcp.stdio.messages import Malformed, check_line
+from orchestrator_site.mcp.stdio.exchange import START_SECONDS
+from orchestrator_site.mcp.stdio.framing import CONTROL, RECEIPT, RESTART, LineWriter, log, read_lines
+from orchestrator_site.mcp.stdio.messages import INVALID_REQUEST, Malformed, check_line, encode, error
 
 # Above the limit of the proxy, which answers lines that are too long.
-_LINE_LIMIT = 64 * 1024 * 1024
+WORKER_LINE_LIMIT = 64 * 1024 * 1024
+# How much longer than it takes a call waits for the outcome of a restart.
+RESTART_SPARE_SECONDS = 2.0
 _CONTROL = f'{{"{CONTROL}":'.encode()
 
 
-class PipeTransport:
-    """Serves one connection until the input ends or `end` is called, and every request is answered."""
+class Transport(ABC):
+    """Serves one connection until its input ends or `end` is called, and every request is answered.
 
-    def __init__(
-        self,
-        input_fd: int,
-        output_fd: int,
-        *,
-        has_proxy: bool,
-        when_ending: Callable[[], None],
-        when_restarted: Callable[[dict[str, Any]], None] = lambda facts: None,
-    ) -> None:
-        """`when_restarted` gets what the proxy says of a restart that this worker follows; called in a thread."""
-        self._input = input_fd
-        self._has_proxy = has_proxy
-        self._output = LineWriter(output_fd, self.end)
-        self._when_ending = when_ending
+    Only `end`, `send`, `give_receipt`, `restart` and `in_flight` may be used by other threads than the event loop's.
+    """
+
+    def __init__(self, when_restarted: Callable[[dict[str, Any]], None]) -> None:
+        """`when_restarted` gets what the proxy says of a restart that this end follows; called in a thread."""
         self._when_restarted = when_restarted
-        self._answers: dict[str, SimpleQueue[dict[str, Any]]] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._outcomes: dict[str, SimpleQueue[dict[str, Any]]] = {}
         self._owed: set[str] = set()
-        self._should_end = False
         self._is_ending = False
         self._is_closed = False
+        self._incoming, self._received = anyio.create_memory_object_stream[SessionMessage | Exception](math.inf)
+        self._outgoing, self._answers = anyio.create_memory_object_stream[SessionMessage](0)
         self.saw_end_of_input = False
 
+    @abstractmethod
     def end(self) -> None:
-        """Finish running requests, then stop. Any thread or signal handler may call it, even before `serve`."""
-        self._should_end = True
-        if self._loop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._begin_to_end)
+        """Finish running requests, then stop. A signal handler may call it, even before `serve`."""
 
+    @abstractmethod
+    def send(self, line: bytes) -> None:
+        """Send a line of our own to the proxy."""
+
+    @abstractmethod
     def give_receipt(self, id: mcp_types.RequestId) -> None:
-        """Tell the proxy that a request begins: one without a receipt can safely be sent to another worker."""
-        if self._has_proxy:
-            self._output.send(json.dumps({RECEIPT: id}).encode() + b"\n")
+        """Tell the proxy that a request begins: one without a receipt can safely be sent to another worker.
 
-    def report(self, facts: dict[str, Any]) -> None:
-        """Tell the proxy that requests are served from now on, with facts about this worker."""
-        if self._has_proxy:
-            self._output.send(json.dumps({READY: facts}).encode() + b"\n")
+        Called in the thread of the request, which begins once the receipt cannot be lost any more.
+        """
 
-    def ask_for_restart(self, *, within_seconds: float, **wanted: Any) -> dict[str, Any]:
-        """Ask the proxy for another worker and wait for the outcome. Blocks a thread. Raises TimeoutError."""
-        token, answers = secrets.token_hex(8), SimpleQueue[dict[str, Any]]()
-        self._answers[token] = answers
-        try:
-            self._output.send(json.dumps({RESTART: {"token": token, **wanted}}).encode() + b"\n")
-            return answers.get(timeout=within_seconds)
-        except Empty as problem:
-            raise TimeoutError from problem
-        finally:
-            del self._answers[token]
+    @abstractmethod
+    async def _deliver(self, line: bytes) -> None:
+        """Pass a line on to the other end, and wait while it reads none."""
 
-    @property
-    def in_flight(self) -> int:
-        """How many requests are not answered yet."""
-        return len(self._owed)
+    @abstractmethod
+    def _when_ending(self) -> None:
+        """Make sure that the end does not take for ever."""
 
     async def serve(self, bridge: Bridge) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._incoming, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](math.inf)
-        self._outgoing, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
-        async with anyio.create_task_group() as self._tasks:
-            self._tasks.start_soon(self._write, outgoing)
-            if self._should_end:
-                self._begin_to_end()
-            Thread(target=self._read, name="wire", daemon=True).start()
-            await bridge.serve(incoming, self._outgoing)
-
-    def _read(self) -> None:
-        """Read lines, in a thread of its own because a read from a pipe cannot be cancelled."""
-        try:
-            for line in read_lines(self._input, lambda: log("a line was too long"), _LINE_LIMIT):
-                if self._has_proxy and line.startswith(_CONTROL) and self._is_controlled(line):
-                    continue
-                try:
-                    if not self._has_proxy:  # which has checked the line
-                        check_line(line)
-                    message = _message_in(line)
-                except Malformed as problem:
-                    self._output.send(problem.answer)
-                except ValidationError:
-                    self._in_loop(self._tasks.start_soon, self._reject, line)
-                else:
-                    self._in_loop(self._receive, message, len(line))
-        finally:
-            self._in_loop(self._note_end_of_input)
-
-    def _is_controlled(self, line: bytes) -> bool:
-        """Do what the proxy says; return False for a message of the client, which is marked as one."""
-        said = json.loads(line)
-        if "jsonrpc" in said:
-            return False
-        if said[CONTROL] == "stop":
-            self.end()
-        elif said[CONTROL] == "restarted":
-            Thread(target=self._when_restarted, args=[said["facts"]], name="restarted", daemon=True).start()
-        elif answers := self._answers.get(said["token"]):
-            answers.put(said["facts"])
-        return True
-
-    def _in_loop(self, call: Callable[..., object], *arguments: Any) -> None:
-        assert self._loop  # noqa: S101 - reading begins once the loop runs
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(call, *arguments)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._write)
+            await bridge.serve(self._received, self._outgoing)
 
     def _receive(self, message: mcp_types.JSONRPCMessage, size: int) -> None:
         if isinstance(message, mcp_types.JSONRPCRequest) and message.method != "subscriptions/listen":
@@ -143,26 +84,48 @@ class PipeTransport:
         if not self._is_closed:
             self._incoming.send_nowait(SessionMessage(message, ServerMessageMetadata(request_context=size)))
 
-    async def _reject(self, line: bytes) -> None:
-        """Answer what the SDK would drop silently."""
-        try:
-            id = json.loads(line).get("id")
-        except (ValueError, RecursionError, AttributeError):
-            id = None
-        problem = mcp_types.ErrorData(
-            code=mcp_types.INVALID_REQUEST, message="Invalid request: not a message of this protocol."
-        )
-        answer = mcp_types.JSONRPCError(jsonrpc="2.0", id=id if isinstance(id, int | str) else None, error=problem)
-        await self._outgoing.send(SessionMessage(answer))
-
-    async def _write(self, outgoing: MemoryObjectReceiveStream[SessionMessage]) -> None:
-        async for item in outgoing:
+    async def _write(self) -> None:
+        async for item in self._answers:
             message = item.message
             # Encoded to bytes directly, so that a long response is not held as a string as well.
             line = mcp_types.jsonrpc_message_adapter.dump_json(message, by_alias=True, exclude_unset=True)
-            await run_sync(self._output.send, line_safe(line) + b"\n")
+            await self._deliver(line_safe(line) + b"\n")
             if isinstance(message, mcp_types.JSONRPCResponse | mcp_types.JSONRPCError):
                 self._settle(message.id)
+
+    # Restarts
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are not answered yet."""
+        return len(self._owed)
+
+    def restart(self, *, timeout: float, is_trial: bool, reason: str, who: str) -> dict[str, Any]:
+        """Ask the proxy for another worker and wait for the outcome. Blocks a thread."""
+        token, outcome = secrets.token_hex(8), SimpleQueue[dict[str, Any]]()
+        self._outcomes[token] = outcome
+        wanted = {"token": token, "timeout": timeout, "is_trial": is_trial, "reason": reason, "who": who}
+        try:
+            self.send(encode({RESTART: wanted}))
+            return outcome.get(timeout=START_SECONDS + timeout + RESTART_SPARE_SECONDS)
+        except Empty:
+            return {"problem": "The proxy did not answer."}
+        finally:
+            del self._outcomes[token]
+
+    def _is_controlled(self, line: bytes) -> bool:
+        """Do what the proxy says; return False for a message of the client, which is marked as one."""
+        if not line.startswith(_CONTROL) or "jsonrpc" in (said := json.loads(line)):
+            return False
+        if said[CONTROL] == "stop":
+            self.end()
+        elif said[CONTROL] == "restarted":
+            Thread(target=self._when_restarted, args=[said["facts"]], name="restarted", daemon=True).start()
+        elif outcome := self._outcomes.get(said["token"]):
+            outcome.put(said["facts"])
+        return True
+
+    # The end
 
     def _settle(self, id: Any) -> None:
         self._owed.discard(str(id))
@@ -183,15 +146,96 @@ class PipeTransport:
             self._incoming.close()
 
 
-def _message_in(line: bytes) -> mcp_types.JSONRPCMessage:
+class PipeTransport(Transport):
+    """The pipes of a worker, or those of a client itself where there is no proxy."""
+
+    def __init__(
+        self,
+        input_fd: int,
+        output_fd: int,
+        *,
+        has_proxy: bool,
+        when_ending: Callable[[], None],
+        when_restarted: Callable[[dict[str, Any]], None] = lambda facts: None,
+    ) -> None:
+        super().__init__(when_restarted)
+        self._input = input_fd
+        self._has_proxy = has_proxy
+        self._output = LineWriter(output_fd, self.end)
+        self._limit_the_end = when_ending
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._should_end = False
+
+    def end(self) -> None:
+        self._should_end = True
+        if self._loop and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._begin_to_end)
+
+    def send(self, line: bytes) -> None:
+        if self._has_proxy:
+            self._output.send(line)
+
+    def give_receipt(self, id: mcp_types.RequestId) -> None:
+        self.send(encode({RECEIPT: id}))
+
+    async def serve(self, bridge: Bridge) -> None:
+        self._loop = asyncio.get_running_loop()
+        if self._should_end:
+            self._begin_to_end()
+        Thread(target=self._read, name="wire", daemon=True).start()
+        await super().serve(bridge)
+
+    async def _deliver(self, line: bytes) -> None:
+        await run_sync(self._output.send, line)
+
+    def _when_ending(self) -> None:
+        self._limit_the_end()
+
+    def _read(self) -> None:
+        """Read lines, in a thread of its own because a read from a pipe cannot be cancelled."""
+        try:
+            for line in read_lines(self._input, lambda: log("a line was too long"), WORKER_LINE_LIMIT):
+                if self._has_proxy and self._is_controlled(line):
+                    continue
+                try:
+                    if not self._has_proxy:  # which has checked the line
+                        check_line(line)
+                    message = message_in(line)
+                except Malformed as problem:
+                    self._output.send(problem.answer)
+                except ValidationError:
+                    self._output.send(rejection(line))
+                else:
+                    self._in_loop(self._receive, message, len(line))
+        finally:
+            self._in_loop(self._note_end_of_input)
+
+    def _in_loop(self, call: Callable[..., object], *arguments: Any) -> None:
+        assert self._loop  # noqa: S101 - reading begins once the loop runs
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+
+def rejection(line: bytes) -> bytes:
+    """Return the answer to what the SDK would drop silently."""
+    try:
+        id = json.loads(line).get("id")
+    except (ValueError, RecursionError, AttributeError):
+        id = None
+    known = id if isinstance(id, int | str) else None
+    return error(known, INVALID_REQUEST, "Invalid request: not a message of this protocol.")
+
+
+def message_in(line: bytes) -> mcp_types.JSONRPCMessage:
+    """Return the message in a line. Raises ValidationError."""
     try:
         return mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
-    except ValidationError as error:
-        if "recursion limit" not in str(error):
+    except ValidationError as problem:
+        if "recursion limit" not in str(problem):
             raise
         # Python's parser accepts deeper nesting; what is too deep for the tool is then reported by the tool.
         try:
             body = json.loads(line)
         except RecursionError:
-            raise error from None
+            raise problem from None
         return mcp_types.jsonrpc_message_adapter.validate_python(body, by_name=False)

@@ -12,14 +12,15 @@ import os
 import re
 import signal
 import sys
-from functools import cache
+from functools import cache, partial
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
 
 from orchestrator_site.kernel.processes import hide_root
 from orchestrator_site.kernel.serving import process_facts
-from orchestrator_site.mcp.stdio.exchange import START_SECONDS
 from orchestrator_site.mcp.stdio.framing import MISCONFIGURED, READY, LineWriter, claim_standard_streams, log
+from orchestrator_site.mcp.stdio.introduction import CLIENT_VARIABLES
+from orchestrator_site.mcp.stdio.messages import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,9 +41,6 @@ FINISH_SECONDS_WHEN_STOPPED = 10.0
 STOPPED = 128 + signal.SIGTERM
 
 PROBLEM_CHARS = 300
-
-# The only variables of the client's environment that are read: they name its project.
-CLIENT_VARIABLES = ("ORCHESTRATOR_PROJECT_DIR", "CLAUDE_PROJECT_DIR", "VSCODE_CWD", "CURSOR_CWD", "WINDSURF_CWD")
 
 
 def main(argv: list[str]) -> int:
@@ -94,41 +92,19 @@ class _Worker:
         self._connection_id = given_id or os.urandom(16).hex()
         self._is_on_trial = bool(os.environ.pop("ORCHESTRATOR_TRIAL", ""))
         self._timers: list[Timer] = []
-        self._schema = _Schema()
+        self._schema = Schema()
         self._transport = PipeTransport(
             *wire_fds,
             has_proxy=bool(given_id),
             when_ending=self._limit_the_end,
-            when_restarted=self._record_restart,
+            when_restarted=partial(record_restart, self._schema),
         )
         self._principal = cache(local_principal)
-        caller_for = _pipe_caller(self._connection_id, self._principal, self if given_id else None)
+        environ = {name: os.environ[name] for name in CLIENT_VARIABLES if os.environ.get(name)}
+        directory = os.environ.pop("ORCHESTRATOR_CLIENT_DIRECTORY", "")
+        serving = self._transport if given_id else None
+        caller_for = local_caller(self._connection_id, self._principal, environ, directory, serving)
         self._bridge = build_server(caller_for=caller_for, toolsets=toolsets, before_call=self._before_call)
-
-    @property
-    def in_flight(self) -> int:
-        return self._transport.in_flight
-
-    def restart(self, *, timeout: float, is_trial: bool, reason: str, who: str) -> dict[str, Any]:
-        wanted = {"timeout": timeout, "is_trial": is_trial, "reason": reason, "who": who}
-        try:
-            return self._transport.ask_for_restart(within_seconds=START_SECONDS + timeout + FINISH_SECONDS, **wanted)
-        except TimeoutError:
-            return {"problem": "The proxy did not answer."}
-
-    def _record_restart(self, facts: dict[str, Any]) -> None:
-        from django.db import DatabaseError, connections
-
-        from orchestrator_site.kernel.errors import OrchestratorError
-        from orchestrator_site.restarts import record_of_connection
-
-        try:
-            self._schema.ensure()
-            record_of_connection(facts)
-        except (DatabaseError, OrchestratorError):
-            logger.exception("A restart could not be recorded.")
-        finally:
-            connections.close_all()
 
     def _before_call(self, request_id: int | str) -> None:
         if self._schema.ensure():
@@ -160,7 +136,7 @@ class _Worker:
             await self._transport.serve(self._bridge)
 
     async def _report(self) -> None:
-        self._transport.report({**process_facts(), "lists": await self._bridge.fingerprints()})
+        self._transport.send(encode({READY: {**process_facts(), "lists": await self._bridge.fingerprints()}}))
 
     def _limit_the_end(self) -> None:
         """Make sure that a hanging call does not keep the process alive."""
@@ -196,7 +172,25 @@ class _Worker:
         return 0
 
 
-class _Schema:
+def record_restart(schema: Schema, facts: dict[str, Any]) -> None:
+    """Write down what the proxy says of a restart, in a thread of its own."""
+    from django.db import DatabaseError, connections
+
+    from orchestrator_site.kernel.errors import OrchestratorError
+    from orchestrator_site.restarts import record_of_connection
+
+    try:
+        schema.ensure()
+        record_of_connection(facts)
+    except (DatabaseError, OrchestratorError):
+        logger.exception("A restart could not be recorded.")
+    finally:
+        connections.close_all()
+
+
+class Schema:
+    """The schema of the database, looked at again when another file takes its place."""
+
     def __init__(self) -> None:
         self._lock = Lock()
         self._is_ready = False
@@ -239,15 +233,18 @@ class _Schema:
             logger.warning("%s", error)
 
 
-def _pipe_caller(connection_id: str, principal: Callable[[], Principal], serving: Serving | None) -> CallerFor:
+def local_caller(
+    connection_id: str,
+    principal: Callable[[], Principal],
+    environ: dict[str, str],
+    directory: str,
+    serving: Serving | None,
+) -> CallerFor:
     """Return what makes the caller of a request: the person whose account runs this process.
 
     A pipe needs no token, since whoever can start this process can also read the database.
     """
     from tasks.services.caller import Caller
-
-    environ = {name: os.environ[name] for name in CLIENT_VARIABLES if os.environ.get(name)}
-    directory = os.environ.pop("ORCHESTRATOR_CLIENT_DIRECTORY", "")
 
     def caller_for(context: Context[Any, Any]) -> Caller:
         caller = Caller(

@@ -1,0 +1,110 @@
+"""The proxy's end of a connection to the site, which serves an assistant in place of a worker of its own.
+
+Standard library only, like the proxy itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+
+from orchestrator_site.mcp.stdio.framing import CONTROL, LINE_LIMIT, LineWriter, log, read_lines
+from orchestrator_site.mcp.stdio.introduction import FOLDER, SOCKET, address, data_folder, introduction
+from orchestrator_site.mcp.stdio.link import Link
+from orchestrator_site.mcp.stdio.messages import encode
+
+# How long the site may take to answer. Its supervisor holds the socket while the web server restarts.
+ANSWER_SECONDS = 6.0
+# The two answers to an introduction. The proxy sends the first one back, so that the site knows that it has come.
+ATTACHED = b'{"orchestrator-attached":true}\n'
+REFUSED = "orchestrator-refused"
+# The last line to a proxy whose input has ended: the sessions have ended, too.
+ENDED = b'{"orchestrator-ended":true}\n'
+_STOP = encode({CONTROL: "stop"})
+
+
+class Attached(Link):
+    """A connection to the site."""
+
+    what = "the connection to the site"
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(LineWriter(os.dup(connection.fileno()), lambda: None))
+        self._connection = connection
+        self._has_ended = False
+
+    def lines(self) -> Iterator[bytes]:
+        with suppress(OSError):  # the site was killed
+            fd = self._connection.fileno()
+            for line in read_lines(fd, lambda: log("a line of the site was too long"), limit=4 * LINE_LIMIT):
+                if line == ENDED:
+                    self._has_ended = True
+                else:
+                    yield line
+
+    def close_input(self) -> None:
+        self._shut_down(socket.SHUT_WR)
+
+    def kill(self) -> None:
+        """Say that it is no end of the connection, if the site still takes it, and hang up."""
+        if self._input.lock.acquire(timeout=0.5):
+            try:
+                self._connection.send(_STOP, socket.MSG_DONTWAIT)
+            except OSError:
+                log("the site takes nothing any more")
+            finally:
+                self._input.lock.release()
+        self._shut_down(socket.SHUT_RDWR)
+
+    def reap(self, grace_seconds: float) -> int:
+        self._input.close()
+        self._connection.close()
+        return 0 if self._has_ended else 1
+
+    def _shut_down(self, how: int) -> None:
+        with suppress(OSError):  # the site has gone
+            self._connection.shutdown(how)
+
+
+def attach(connection_id: str, toolsets: str) -> Attached | None:
+    """Connect to the site that serves our data; None where none does, or where a worker would do other things."""
+    home = data_folder()
+    if not os.path.exists(os.path.join(home, FOLDER, SOCKET)):  # noqa: PTH110, PTH118 - pathlib is slow to import
+        return None
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(ANSWER_SECONDS)
+    try:
+        with address(os.path.join(home, FOLDER)) as path:  # noqa: PTH118
+            connection.connect(path)
+        if is_ours(connection):
+            connection.sendall(encode(introduction(home, connection_id, toolsets)))
+            if (answer := _line_from(connection)) == ATTACHED:
+                connection.sendall(ATTACHED)
+                connection.settimeout(None)
+                return Attached(connection)
+            log(f"the site does not serve this assistant: {json.loads(answer)[REFUSED]}; starting a worker")
+    except ConnectionRefusedError:  # it was killed
+        pass
+    except (OSError, ValueError, KeyError) as problem:
+        log(f"the site does not answer ({problem}); starting a worker")
+    connection.close()
+    return None
+
+
+def is_ours(connection: socket.socket) -> bool:
+    """Whether our user runs the other end; where the system does not say, only our user may enter the folder."""
+    if sys.platform != "linux":
+        return True
+    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)  # three integers: process, user, group
+    return int.from_bytes(peer[4:8], sys.byteorder) == os.geteuid()
+
+
+def _line_from(connection: socket.socket) -> bytes:
+    line = b""
+    while not line.endswith(b"\n") and (chunk := connection.recv(4096)):
+        line += chunk
+    return line
