@@ -25,6 +25,7 @@ NAMES = (
     "artifact",
     "search",
     "memory",
+    "resident",
     "http",
     "restarts",
     "status",
@@ -37,6 +38,7 @@ NAMES += ("uploads", "pages", "work-on-large", "memory-on-large", "maintenance")
 def main() -> None:
     """Measure in a data folder of its own, which is removed at the end."""
     given = _arguments()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without compiled files every start would compile again
     folder = Path(tempfile.mkdtemp(prefix="orchestrator-bench-"))
     try:
         result = _measure(folder / "home", given.only or NAMES, quick=given.quick)

@@ -119,8 +119,13 @@ def size_of(facts: Facts) -> int:
 def memory(client: StdioClient) -> dict[str, float]:
     """Return the memory of front and worker together, in MB: resident, proportional, and the worker's peak."""
     pids = [client.process.pid, *children(client.process.pid)]
-    rollups = [_kilobytes(pid, "smaps_rollup") for pid in pids]
+    rollups = [rollup(pid) for pid in pids]
     return {"rss": _sum(rollups, "Rss"), "pss": _sum(rollups, "Pss"), "peak": sum(map(peak, pids))}
+
+
+def rollup(pid: int) -> dict[str, float]:
+    """Return what the memory of a process consists of, in kB."""
+    return _kilobytes(pid, "smaps_rollup")
 
 
 def peak(pid: int) -> float:

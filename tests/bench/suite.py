@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from tests.bench import artifact, http, large, loop, maintenance, pages, restarts, search, start, storm, uploads
+from tests.bench import (
+    artifact,
+    http,
+    large,
+    loop,
+    maintenance,
+    pages,
+    resident,
+    restarts,
+    search,
+    start,
+    storm,
+    uploads,
+)
 from tests.bench.context import Bench
 from tests.bench.figures import Figure
 
@@ -20,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "search": search.search,
     "uploads": uploads.uploads,
     "memory": start.memory,
+    "resident": resident.resident,
     "http": http.http,
     "restarts": restarts.restarts,
     "status": large.status,
