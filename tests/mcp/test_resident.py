@@ -303,12 +303,23 @@ def test_a_site_that_ends_leaves_its_assistants_to_workers(home: Path, tmp_path:
         assert open_sessions(home) == 0
 
 
-def test_an_assistant_that_comes_after_the_site_uses_it(home: Path) -> None:
-    with connected(home) as early:
-        assert early.has_worker()
-        with serving(home), connected(home) as late:
-            assert not late.has_worker()
-            assert early.call("trial_echo")["pid"] in children(early.process.pid)
+def test_an_assistant_changes_over_to_a_site_that_comes_and_back_when_it_goes(home: Path, tmp_path: Path) -> None:
+    with connected(home) as client:
+        open_session(client, tmp_path / "project")
+        before = client.call("trial_echo")
+        assert before["pid"] in children(client.process.pid)
+        with serving(home) as site:
+            web = web_server(site)
+            wait_for(lambda: client.call("trial_echo")["pid"] == web, "the change")
+            wait_for(lambda: not children(client.process.pid), "the end of the worker")
+            assert open_sessions(home) == 1
+            site.end()
+        after = client.call("trial_echo")
+        assert after["pid"] in children(client.process.pid)
+        assert after["connection_id"] == before["connection_id"]
+        assert open_sessions(home) == 1
+        assert client.end() == 0
+        assert open_sessions(home) == 0
 
 
 def test_the_socket_of_a_killed_site_is_not_waited_for(home: Path) -> None:

@@ -70,11 +70,18 @@ class Attached(Link):
             self._connection.shutdown(how)
 
 
+def socket_identity() -> tuple[int, int] | None:
+    """Return what tells the socket of a site from that of the next one; None where there is none."""
+    try:
+        found = os.stat(os.path.join(data_folder(), FOLDER, SOCKET))  # noqa: PTH116, PTH118 - pathlib is slow to import
+    except OSError:
+        return None
+    return found.st_ino, found.st_ctime_ns
+
+
 def attach(connection_id: str, toolsets: str) -> Attached | None:
     """Connect to the site that serves our data; None where none does, or where a worker would do other things."""
     home = data_folder()
-    if not os.path.exists(os.path.join(home, FOLDER, SOCKET)):  # noqa: PTH110, PTH118 - pathlib is slow to import
-        return None
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(ANSWER_SECONDS)
     try:

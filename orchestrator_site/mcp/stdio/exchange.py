@@ -33,15 +33,18 @@ class Order:
     `who`.
     """
 
-    def __init__(self, asker: Link | None, wanted: dict[str, Any]) -> None:
+    def __init__(self, asker: Link | None, wanted: dict[str, Any], site: Link | None = None) -> None:
+        """`site` is a connection to it that is to serve, in place of a new worker."""
         self.asker = asker
         self.wanted = wanted
+        self.site = site
 
     def answer(self, facts: dict[str, Any]) -> None:
         if self.asker:
             self.asker.send(messages.encode({CONTROL: "answer", "token": self.wanted.get("token"), "facts": facts}))
 
 
+BY_SITE = {"timeout": FINISH_SECONDS, "reason": "the site runs", "who": "system"}
 BY_SIGNAL = Order(None, {"timeout": FINISH_SECONDS, "reason": "signal", "who": "system"})
 
 
@@ -51,10 +54,10 @@ class Exchange:
     def __init__(
         self,
         relay: Relay,
-        start: Callable[[bool], Link | None],
+        start: Callable[[bool, Link | None], Link | None],
         switch: Callable[[Link], tuple[bool, Link | None]],
     ) -> None:
-        """`start` starts a worker, perhaps on trial, beside the one that serves; None where the connection ends.
+        """`start` starts a worker, perhaps on trial, or takes the site, beside what serves; None once all ends.
 
         `switch` lets it serve, and returns whether it does and the one that served before.
         """
@@ -74,9 +77,12 @@ class Exchange:
         began = time.monotonic()
         if (seconds := self._not_before - began) > 0:
             order.answer({"problem": "The last restarts failed.", "retry_after_ms": int(seconds * 1000) + 1})
+            if order.site:
+                order.site.kill()
+                order.site.reap(0)
             return
         is_trial = bool(order.wanted.get("is_trial"))
-        worker, problem = self._start_next(is_trial)
+        worker, problem = self._start_next(is_trial, order.site)
         if worker is None:
             self._fail(order, problem)
             return
@@ -88,10 +94,10 @@ class Exchange:
             return
         self._hand_over(order, worker, facts, began)
 
-    def _start_next(self, is_trial: bool) -> tuple[Link | None, str]:
+    def _start_next(self, is_trial: bool, site: Link | None) -> tuple[Link | None, str]:
         """Return a worker that serves, or why there is none."""
         try:
-            worker = self._start(is_trial)
+            worker = self._start(is_trial, site)
         except OSError as problem:
             return None, f"The system cannot start it: {problem.strerror}."
         if worker is None:

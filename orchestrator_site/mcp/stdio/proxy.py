@@ -12,8 +12,8 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
 from orchestrator_site.mcp.stdio import messages
-from orchestrator_site.mcp.stdio.attached import attach
-from orchestrator_site.mcp.stdio.exchange import BY_SIGNAL, Exchange, Order
+from orchestrator_site.mcp.stdio.attached import attach, socket_identity
+from orchestrator_site.mcp.stdio.exchange import BY_SIGNAL, BY_SITE, Exchange, Order
 from orchestrator_site.mcp.stdio.framing import (
     LINE_LIMIT,
     MISCONFIGURED,
@@ -45,6 +45,9 @@ SETTLED_SECONDS = 10.0
 FALSE_STARTS = 3
 LONGEST_PAUSE_SECONDS = 30.0
 
+# How often a proxy with a worker looks whether a site has come.
+WATCH_SECONDS = 5.0
+
 # Windows delivers signals only between waits.
 _LONGEST_WAIT = 0.5 if os.name == "nt" else 3600.0
 _EOF, _GONE, _SIGNAL, _IDLE = "end of input", "client gone", "signal", "idle"
@@ -71,6 +74,8 @@ class Proxy:
         self._worker_lock = Lock()
         self._adopting = Lock()
         self._exchange = Exchange(self._relay, self._start_beside, self._switch)
+        self._site: tuple[int, int] | None = None
+        """The socket of the site that was tried last."""
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._last_exit_code = 0
         self._supervisor = Thread(target=self._supervise, name="supervisor", daemon=True)
@@ -83,6 +88,7 @@ class Proxy:
         if hasattr(signal, "SIGHUP"):  # the end of a terminal ends the client, and so its pipes
             signal.signal(signal.SIGHUP, lambda *_: self._exchange.orders.put(BY_SIGNAL))
         Thread(target=self._exchange.run, name="exchange", daemon=True).start()
+        Thread(target=self._watch_for_site, name="site", daemon=True).start()
         Thread(target=self._read_client, name="client", daemon=True).start()
         reason = self._next_event(None)
         self._drain(DRAIN_SECONDS if reason == _EOF else HURRIED_DRAIN_SECONDS)
@@ -192,7 +198,8 @@ class Proxy:
         """
         attempt = 0
         while True:
-            attached = attach(self._connection_id, self._toolsets) if may_attach else None
+            self._site = socket_identity()
+            attached = attach(self._connection_id, self._toolsets) if may_attach and self._site else None
             with self._worker_lock:
                 if self._is_closing or self._worker:
                     worker = None
@@ -219,11 +226,20 @@ class Proxy:
             if not worker.has_ended:
                 self._relay.adopt(worker)
 
-    def _start_beside(self, is_trial: bool) -> Link | None:
+    def _watch_for_site(self) -> None:
+        """Change over to a site that comes while a worker serves; one that was tried before is left alone."""
+        while not self._is_closing:
+            time.sleep(WATCH_SECONDS)
+            if isinstance(self._worker, Worker) and (found := socket_identity()) and found != self._site:
+                self._site = found
+                if attached := attach(self._connection_id, self._toolsets):
+                    self._exchange.orders.put(Order(None, BY_SITE, attached))
+
+    def _start_beside(self, is_trial: bool, site: Link | None) -> Link | None:
         with self._worker_lock:
             if self._is_closing:
                 return None
-            worker = self._own_worker(is_trial=is_trial)
+            worker = site or self._own_worker(is_trial=is_trial)
             supervisor = Thread(target=self._supervise, args=[worker], name="supervisor", daemon=True)
             self._others[worker] = supervisor
         supervisor.start()
