@@ -18,10 +18,12 @@ from django.utils import timezone
 from orchestrator_site.accounts.owner import local_owner
 from orchestrator_site.connect.clients import ConfigFile, Style
 from orchestrator_site.connect.entries import http_entry, stdio_entry, this_installation
+from orchestrator_site.connect.machine import this_machine
 from orchestrator_site.connect.probe import NotConnected, probe_entry
 from orchestrator_site.doctor.findings import Finding, ok, problem, warning
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.tokens.service import create_token, revoke_token
+from orchestrator_site.up import at_sign_in
 from orchestrator_site.up.address import recall
 
 TIMEOUT_SECONDS = 5.0
@@ -51,6 +53,16 @@ def site() -> Iterator[Finding]:
             yield ok(f"site: {name}", f"OK{f' ({shown})' if shown else ''}.", **facts)
         else:
             yield problem(f"site: {name}", str(check.get("problem", "The check failed.")), _LOG, **facts)
+
+
+def service() -> Iterator[Finding]:
+    unit = at_sign_in.unit(this_machine())
+    if not unit.path.exists():
+        yield ok("service", "Not installed: the site runs only where it is started (manage.py service install).")
+    elif at_sign_in.is_running(unit):
+        yield ok("service", f"Installed and running ({unit.path}).")
+    else:
+        yield warning("service", f"Installed ({unit.path}), but not running.", "Run: python manage.py service install")
 
 
 def stdio() -> Iterator[Finding]:

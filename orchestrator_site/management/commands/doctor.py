@@ -39,6 +39,7 @@ class Command(PlainCommand):
             "database": database.database,
             "migrations": database.migrations,
             "site": site.site,
+            "service": site.service,
             "MCP over stdio": site.stdio,
             "MCP over HTTP": site.http,
             "assistants": lambda: clients.clients(this_machine(), project),
