@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from maintenance.choices import Action, Cause, Level, Outcome, ScopeWord, Severity, State
+from maintenance.choices import Action, Cause, Level, Outcome, ScopeWord, Severity, State, UpgradeOutcome
 from maintenance.models import Finding, Operation, Tombstone
 from tasks.api.serializers import TaskRow
 
@@ -144,6 +144,26 @@ class SchedulesAnswer(serializers.Serializer[Any]):
 
     results = ScheduleShape(many=True)
     worker = serializers.BooleanField()
+
+
+class UpgradeShape(serializers.Serializer[Any]):
+    """An upgrade of the database, or a backup that was restored."""
+
+    started_at = serializers.DateTimeField()
+    outcome = serializers.ChoiceField(UpgradeOutcome.choices)
+    version = serializers.CharField()
+    actor_name = serializers.CharField()
+    migrations = serializers.ListField(child=serializers.DictField(child=serializers.CharField()))
+    rows = serializers.IntegerField()
+    seconds = serializers.FloatField()
+    backup = serializers.CharField()
+    problem = serializers.CharField()
+
+
+class UpgradesAnswer(serializers.Serializer[Any]):
+    """The newest upgrades."""
+
+    results = UpgradeShape(many=True)
 
 
 class QueuedAnswer(serializers.Serializer[Any]):

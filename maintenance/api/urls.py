@@ -10,6 +10,7 @@ from maintenance.api.findings import FindingViews
 from maintenance.api.handovers import HandoverViews
 from maintenance.api.operations import OperationViews
 from maintenance.api.schedules import ScheduleViews
+from maintenance.api.upgrades import UpgradeViews
 
 _PROJECT = "projects/(?P<project>[^/]+)"
 router = SimpleRouter(trailing_slash=False)
@@ -18,6 +19,7 @@ router.register(f"{_PROJECT}/findings", FindingViews, basename="api-finding")
 router.register(f"{_PROJECT}/archive", ArchiveViews, basename="api-archive")
 router.register(f"{_PROJECT}/tombstones", TombstoneViews, basename="api-tombstone")
 router.register(f"{_PROJECT}/schedules", ScheduleViews, basename="api-schedule")
+router.register(f"{_PROJECT}/upgrades", UpgradeViews, basename="api-upgrade")
 
 urlpatterns = [
     path(

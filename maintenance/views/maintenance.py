@@ -1,10 +1,11 @@
-"""The maintenance page of a project: findings, runs, automatic actions, storage and schedules."""
+"""The maintenance page of a project: findings, runs, automatic actions, storage, schedules and upgrades."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from django.contrib import messages
+from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -17,11 +18,13 @@ from maintenance.scheduled import schedules as all_schedules
 from maintenance.selectors import open_findings, runs
 from maintenance.selectors.storage import storage_of
 from maintenance.services.findings import snooze as snooze_finding
+from maintenance.upgrades.history import history
 from maintenance.views.settings import automatic
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import action_view, came_from, number_in, page, page_number
 from tasks.identity.page import actor_of, find_project
 
+UPGRADES_SHOWN = 5
 SNOOZES = {1: "1 day", 7: "1 week"}
 """For how many days a finding may be snoozed."""
 
@@ -49,6 +52,7 @@ def maintenance(request: HttpRequest, slug: str) -> HttpResponse:
     }
     if Scope.ADMIN in scopes:
         context |= {"schedules": all_schedules(), "worker": check_worker(timezone.now())}
+        context["upgrades"] = history(connection, UPGRADES_SHOWN)
     return render(request, "maintenance/maintenance.html", context)
 
 

@@ -11,8 +11,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from maintenance.upgrades.failure import last_failure
+from maintenance.upgrades.history import changed_files
 from maintenance.upgrades.newer import unknown_migrations
-from maintenance.upgrades.verify import changed_files
 from orchestrator_site.doctor.findings import Finding, ok, problem, warning
 from orchestrator_site.kernel.sqlite.check import quick_check
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from maintenance.choices import Action, Cause, Severity, State
-from maintenance.models import Finding, Operation
+from maintenance.models import Finding, Operation, Upgrade
 from maintenance.selectors.purgeable import COMPLETED_DAYS, OTHER_DAYS
 from maintenance.services.coordinate import Answer, Request
 from maintenance.views import operations
@@ -310,6 +310,13 @@ def test_storage_counts_all_versions(reader: Client, over: Task) -> None:
     make_artifact(over, "12345", "1234567890")
     page = html_of(reader.get(ADDRESS))
     assert "1 artifact, 15\N{NO-BREAK SPACE}bytes" in page
+
+
+def test_the_newest_upgrades_are_shown_with_what_failed(owner: Client) -> None:
+    problem = "tasks.0099: ZeroDivisionError"
+    Upgrade.objects.create(outcome="failed", version="9.8.7", started_at=timezone.now(), problem=problem)
+    assert all(each in html_of(owner.get(ADDRESS)) for each in ("9.8.7", problem))
+    assert 'id="upgrades"' not in html_of(signed_in(Client(), name="eve").get(ADDRESS))
 
 
 def test_schedules_show_when_they_run_and_are_run_now(owner: Client) -> None:

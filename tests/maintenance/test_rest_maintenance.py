@@ -10,7 +10,7 @@ from django_q.models import OrmQ
 
 from maintenance.api import operations
 from maintenance.choices import Action, Cause, Severity, State
-from maintenance.models import Operation
+from maintenance.models import Operation, Upgrade
 from maintenance.services import undo as undoing
 from maintenance.services.coordinate import Answer, Request
 from maintenance.services.purge import purge
@@ -205,6 +205,7 @@ def test_reading_is_enough_to_look_and_not_to_change(project: Project, over: Tas
     reader.refused(403, "POST", f"{AT}/operations", scan())
     reader.refused(403, "POST", f"{AT}/findings/{finding.pk}/snooze", {"until": "2099-01-01T00:00:00Z"})
     reader.refused(403, "GET", f"{AT}/schedules")
+    reader.refused(403, "GET", f"{AT}/upgrades")
 
 
 def test_the_archive_names_reason_and_actor_and_is_searched(ada: Rest, project: Project) -> None:
@@ -246,6 +247,13 @@ def test_schedules_are_read_and_run_by_an_administrator(ada: Rest, project: Proj
     assert ada.send("POST", f"{AT}/schedules/heartbeat/run").status_code == 202
     assert OrmQ.objects.count() == 1
     ada.refused(404, "POST", f"{AT}/schedules/nothing/run")
+
+
+def test_the_history_of_upgrades_is_read_by_an_administrator(ada: Rest, project: Project) -> None:
+    named = [{"name": "tasks.0001_initial", "sha256": "0" * 64}]
+    Upgrade.objects.create(outcome="succeeded", version="9.8.7", started_at=timezone.now(), migrations=named)
+    (shown,) = ada.get(f"{AT}/upgrades")["results"]
+    assert (shown["version"], shown["migrations"], shown["problem"]) == ("9.8.7", named, "")
 
 
 def test_a_token_of_another_project_finds_nothing(project: Project, over: Task) -> None:

@@ -15,12 +15,13 @@ from django.db.migrations.executor import MigrationExecutor
 
 from maintenance.choices import UpgradeOutcome
 from maintenance.upgrades.failure import Attempt
+from maintenance.upgrades.history import history
 from maintenance.upgrades.locks import schema_lock
 from maintenance.upgrades.newer import refuse_foreign, refuse_newer
 from maintenance.upgrades.places import sqlite_file
 from maintenance.upgrades.plan import sql_of, steps_of
 from maintenance.upgrades.upgrade import dry_run, restore, upgrade
-from maintenance.upgrades.verify import history, verify
+from maintenance.upgrades.verify import verify
 from orchestrator_site.kernel import read_only
 from orchestrator_site.kernel.errors import NotFound
 from orchestrator_site.kernel.output import PlainCommand
