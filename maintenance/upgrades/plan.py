@@ -47,7 +47,7 @@ def steps_of(executor: MigrationExecutor) -> list[Step]:
     applied = [name for name in executor.loader.applied_migrations if name in executor.loader.graph.nodes]
     state = executor.loader.project_state(applied) if applied else ProjectState()
     made: set[Key] = set()
-    return [Step(each, list(_harms_of(each, state, made)) if applied else []) for each in plan]
+    return [Step(each, list(harms_of(each, state, made)) if applied else []) for each in plan]
 
 
 def sql_of(executor: MigrationExecutor, step: Step) -> list[str]:
@@ -67,7 +67,7 @@ def digest(loader: MigrationLoader) -> str:
     return sha256("\n".join(found).encode()).hexdigest()
 
 
-def _harms_of(migration: migrations.Migration, state: ProjectState, made: set[Key]) -> Iterator[str]:
+def harms_of(migration: migrations.Migration, state: ProjectState, made: set[Key]) -> Iterator[str]:
     for operation in migration.operations:
         yield from _harms(operation, migration.app_label, state, made)
         operation.state_forwards(migration.app_label, state)
