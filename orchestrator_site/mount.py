@@ -11,12 +11,11 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orchestrator_site.asgi import event_hub
+from orchestrator_site.kernel.introduction import LISTENER
 from orchestrator_site.mcp.http import PATH, HttpBridge, caller_of, say_where
 from orchestrator_site.mcp.server import build_server
 from orchestrator_site.mcp.stdio.resident import Resident
 
-LISTENER = "orchestrator.listener"
-"""Where the state of the lifespan holds the socket for assistants on this machine, if there is one."""
 OLD_PATHS = ("/sse", "/sse/")
 """Where clients look for the transport before Streamable HTTP."""
 

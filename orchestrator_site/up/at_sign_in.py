@@ -16,7 +16,7 @@ from django.conf import settings
 from orchestrator_site.connect import files
 from orchestrator_site.connect.machine import Machine
 from orchestrator_site.kernel.errors import Unavailable
-from orchestrator_site.mcp.stdio.introduction import CLIENT_VARIABLES, heeded
+from orchestrator_site.kernel.introduction import CLIENT_VARIABLES, heeded
 
 NAME = "mcp-task-orchestrator"
 COMMAND_SECONDS = 60

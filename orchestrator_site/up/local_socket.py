@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from django.conf import settings
 
 from orchestrator_site.kernel.files import file_identity
-from orchestrator_site.mcp.stdio.introduction import FOLDER, SOCKET, address
+from orchestrator_site.kernel.introduction import FOLDER, SOCKET, address
 
 logger = logging.getLogger(__name__)
 

@@ -22,6 +22,7 @@ from types import FrameType
 import uvicorn
 
 import orchestrator_site
+from orchestrator_site.kernel.introduction import LISTENER
 from orchestrator_site.kernel.processes import hide_root
 from orchestrator_site.up.child import REPORTS
 from orchestrator_site.up.http_protocol import BACKLOG, QUEUE, OutOfFiles, Protocol, most_connections, raise_file_limit
@@ -44,8 +45,6 @@ class Server(uvicorn.Server):
         self._local = local
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        from orchestrator_site.mount import LISTENER  # loaded by now
-
         self.lifespan.state[LISTENER] = self._local
         await super().startup(sockets)
         for each in sockets or ():

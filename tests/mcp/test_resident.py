@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator_site.kernel.introduction import CLIENT_VARIABLES, FOLDER, SOCKET, address, heeded, introduction
 from orchestrator_site.mcp.stdio.attached import ATTACHED, is_ours
-from orchestrator_site.mcp.stdio.introduction import CLIENT_VARIABLES, FOLDER, SOCKET, address, heeded, introduction
 from orchestrator_site.mcp.stdio.resident import INTRODUCTION_LIMIT
 from tests.mcp.resident import serving
 from tests.mcp.stdio_client import StdioClient, children, connected, environment, is_alive, said, wait_for
@@ -372,29 +372,48 @@ def plans(home: Path, number: int) -> int:
         return int(database.execute(asked, [f"Job {number}"]).fetchone()[0])
 
 
-def test_a_restart_gives_an_assistant_a_worker_and_keeps_its_sessions(served: Site, home: Path, tmp_path: Path) -> None:
+def test_a_restart_of_the_site_carries_its_assistants_over(served: Site, home: Path, tmp_path: Path) -> None:
     with connected(home, toolsets="core,server") as client, connected(home) as bystander:
         open_session(client, tmp_path / "project")
+        before = web_server(served)
         facts = client.call("orchestrator_restart_server", reason="Trying")
-        assert (facts["restarted"], facts["old_pid"]) == (True, web_server(served))
-        assert client.call("trial_echo")["pid"] in children(client.process.pid)
-        assert client.call("orchestrator_health_check", detail=True)["restarts"][0]["reason"] == "Trying"
-        assert bystander.call("trial_echo")["pid"] == web_server(served)
+        assert (facts["restarted"], facts["old_pid"]) == (True, before)
+        for each in (client, bystander):
+            wait_for(lambda each=each: each.call("trial_echo")["pid"] == facts["pid"], "the change")
+            assert not each.has_worker()
+        assert client.call("orchestrator_health_check", detail=True)["restarts"]
         assert open_sessions(home) == 1
         assert client.end() == 0
         assert open_sessions(home) == 0
 
 
-def test_a_restart_that_cuts_off_a_call_keeps_the_sessions(served: Site, home: Path, tmp_path: Path) -> None:
-    with connected(home, toolsets="core,server") as client:
+def test_a_call_in_flight_is_finished_while_the_site_is_restarted(served: Site, home: Path, tmp_path: Path) -> None:
+    with connected(home) as client:
         open_session(client, tmp_path / "project")
+        before = web_server(served)
         call = client.start_call("trial_block", folder=str(tmp_path))
         wait_for(lambda: list(tmp_path.glob("started-*")), "the call")
-        assert client.call("orchestrator_restart_server", timeout=1)["calls_cut_off"] == 1
-        assert said(client.answer_to(call))["code"] == "transient"
+        served.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: client.call("trial_echo")["pid"] != before, "the change")
         (tmp_path / "release").touch()
-        assert client.call("trial_echo")["pid"] in children(client.process.pid)
+        assert said(client.answer_to(call)) == {"released": True, "pid": before}
+        assert not client.has_worker()
         assert open_sessions(home) == 1
+
+
+def test_a_hang_up_lets_an_assistant_connect_to_the_site_again(served: Site, home: Path, tmp_path: Path) -> None:
+    with connected(home) as client:
+        open_session(client, tmp_path / "project")
+        client.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: restarts_of(home), "the record of the change")
+        assert client.call("trial_echo")["pid"] == web_server(served)
+        assert not client.has_worker()
+        assert open_sessions(home) == 1
+
+
+def restarts_of(home: Path) -> int:
+    with closing(sqlite3.connect(home / "orchestrator.sqlite3")) as database:
+        return int(database.execute("SELECT count(*) FROM orchestrator_site_restart").fetchone()[0])
 
 
 def test_a_begun_call_is_not_done_again(served: Site, home: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from orchestrator_site.connect.machine import Machine
-from orchestrator_site.mcp.stdio.introduction import heeded
+from orchestrator_site.kernel.introduction import heeded
 from orchestrator_site.up.at_sign_in import NAME, unit, variables
 from tests.site.processes import manage
 

@@ -9,11 +9,11 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from orchestrator_site.kernel.introduction import FOLDER, SOCKET, address, data_folder, introduction
 from orchestrator_site.mcp.stdio.framing import CONTROL, LINE_LIMIT, LineWriter, log, read_lines
-from orchestrator_site.mcp.stdio.introduction import FOLDER, SOCKET, address, data_folder, introduction
 from orchestrator_site.mcp.stdio.link import Link
 from orchestrator_site.mcp.stdio.messages import encode
 
@@ -24,6 +24,8 @@ ATTACHED = b'{"orchestrator-attached":true}\n'
 REFUSED = "orchestrator-refused"
 # The last line to a proxy whose input has ended: the sessions have ended, too.
 ENDED = b'{"orchestrator-ended":true}\n'
+# What it says when another process takes its place, which may be there already.
+LEAVING = b'{"orchestrator-leaving":true}\n'
 _STOP = encode({CONTROL: "stop"})
 
 
@@ -32,9 +34,11 @@ class Attached(Link):
 
     what = "the connection to the site"
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, when_leaving: Callable[[], None]) -> None:
+        """`when_leaving` is called by the thread that reads its lines."""
         super().__init__(LineWriter(os.dup(connection.fileno()), lambda: None))
         self._connection = connection
+        self._when_leaving = when_leaving
         self._has_ended = False
 
     def lines(self) -> Iterator[bytes]:
@@ -43,6 +47,8 @@ class Attached(Link):
             for line in read_lines(fd, lambda: log("a line of the site was too long"), limit=4 * LINE_LIMIT):
                 if line == ENDED:
                     self._has_ended = True
+                elif line == LEAVING:
+                    self._when_leaving()
                 else:
                     yield line
 
@@ -79,7 +85,7 @@ def socket_identity() -> tuple[int, int] | None:
     return found.st_ino, found.st_ctime_ns
 
 
-def attach(connection_id: str, toolsets: str) -> Attached | None:
+def attach(connection_id: str, toolsets: str, when_leaving: Callable[[], None]) -> Attached | None:
     """Connect to the site that serves our data; None where none does, or where a worker would do other things."""
     home = data_folder()
     connection = socket.socket(socket.AF_UNIX)
@@ -92,7 +98,7 @@ def attach(connection_id: str, toolsets: str) -> Attached | None:
             if (answer := _line_from(connection)) == ATTACHED:
                 connection.sendall(ATTACHED)
                 connection.settimeout(None)
-                return Attached(connection)
+                return Attached(connection, when_leaving)
             log(f"the site does not serve this assistant: {json.loads(answer)[REFUSED]}; starting a worker")
     except ConnectionRefusedError:  # it was killed
         pass

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
 from orchestrator_site.mcp.stdio import messages
-from orchestrator_site.mcp.stdio.attached import attach, socket_identity
+from orchestrator_site.mcp.stdio.attached import Attached, attach, socket_identity
 from orchestrator_site.mcp.stdio.exchange import BY_SIGNAL, BY_SITE, Exchange, Order
 from orchestrator_site.mcp.stdio.framing import (
     LINE_LIMIT,
@@ -199,7 +199,7 @@ class Proxy:
         attempt = 0
         while True:
             self._site = socket_identity()
-            attached = attach(self._connection_id, self._toolsets) if may_attach and self._site else None
+            attached = self._attach() if may_attach and self._site else None
             with self._worker_lock:
                 if self._is_closing or self._worker:
                     worker = None
@@ -232,10 +232,23 @@ class Proxy:
             time.sleep(WATCH_SECONDS)
             if isinstance(self._worker, Worker) and (found := socket_identity()) and found != self._site:
                 self._site = found
-                if attached := attach(self._connection_id, self._toolsets):
-                    self._exchange.orders.put(Order(None, BY_SITE, attached))
+                self._change_to_site()
+
+    def _change_to_site(self) -> None:
+        if attached := self._attach():
+            self._exchange.orders.put(Order(None, BY_SITE, attached))
+
+    def _attach(self) -> Link | None:
+        """Connect to the site; when it leaves, change over to the process that takes its place."""
+
+        def when_leaving() -> None:
+            Thread(target=self._change_to_site, name="site", daemon=True).start()
+
+        return attach(self._connection_id, self._toolsets, when_leaving)
 
     def _start_beside(self, is_trial: bool, site: Link | None) -> Link | None:
+        if site is None and not is_trial and isinstance(self._worker, Attached):
+            site = self._attach()
         with self._worker_lock:
             if self._is_closing:
                 return None

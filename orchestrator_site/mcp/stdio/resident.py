@@ -19,15 +19,16 @@ from pydantic import BaseModel, Field, ValidationError
 from orchestrator_site.accounts.owner import local_principal
 from orchestrator_site.asgi.database import in_thread
 from orchestrator_site.kernel.errors import Transient
+from orchestrator_site.kernel.introduction import heeded, identity, installation
 from orchestrator_site.kernel.serving import process_facts
 from orchestrator_site.mcp.server import Bridge, build_server
-from orchestrator_site.mcp.stdio.attached import ATTACHED, ENDED, REFUSED, is_ours
+from orchestrator_site.mcp.stdio.attached import ATTACHED, ENDED, LEAVING, REFUSED, is_ours
 from orchestrator_site.mcp.stdio.framing import READY, RECEIPT, LineSplitter
-from orchestrator_site.mcp.stdio.introduction import heeded, identity, installation
 from orchestrator_site.mcp.stdio.messages import encode
 from orchestrator_site.mcp.stdio.proxy import TOOLSETS
 from orchestrator_site.mcp.stdio.transport import WORKER_LINE_LIMIT, Transport, message_in, rejection
 from orchestrator_site.mcp.stdio.worker import FINISH_SECONDS, Schema, local_caller, record_restart
+from orchestrator_site.up.serving import SiteServing, own_supervisor
 from tasks.services.sessions import end_connection
 
 logger = logging.getLogger(__name__)
@@ -40,8 +41,9 @@ RECEIPT_SECONDS = 1.0
 """How long a call waits for its receipt to leave, if its assistant has just stopped to read: it holds a thread."""
 PATIENCE_SECONDS = 2.0
 """How long a proxy may take to read the last that it is sent."""
-STOP_SECONDS = 1.5
-"""How long running calls may take once the site stops, less than the web server has for all."""
+POLL_SECONDS = 0.05
+LEAVING_SECONDS = 1.0
+"""How long proxies have to find the next process before this one ends their connections."""
 
 
 class Introduction(BaseModel, strict=True):
@@ -66,6 +68,7 @@ class Resident:
         self._principal = cache(local_principal)
         self._end_threads = anyio.CapacityLimiter(2)
         self.connections: set[Connection] = set()
+        self._is_over = False
         self._fingerprints: dict[tuple[str, ...], dict[str, str]] = {}
 
     @asynccontextmanager
@@ -73,14 +76,25 @@ class Resident:
         """Accept connections; at the end let their calls finish, and leave their sessions to what serves them next."""
         async with anyio.create_task_group() as self.tasks:
             server = await asyncio.get_running_loop().create_server(lambda: Connection(self), sock=listener)
+            self.tasks.start_soon(self._leave, server)
             yield
-            server.close()
+            self._is_over = True
+            while self.connections:  # the web server limits how long
+                await anyio.sleep(POLL_SECONDS)
+            self.tasks.cancel_scope.cancel()
+
+    async def _leave(self, server: asyncio.Server) -> None:
+        """Once this process is to end, have all proxies connect to the next one, which they may find already."""
+        while not (self._is_over or self._bridge.events.is_over):
+            await anyio.sleep(POLL_SECONDS)
+        server.close()
+        for connection in list(self.connections):
+            connection.send(LEAVING)
+        await anyio.sleep(LEAVING_SECONDS)
+        while True:  # some may have been accepted last
             for connection in list(self.connections):
                 connection.end()
-            with anyio.move_on_after(STOP_SECONDS, shield=True):
-                while self.connections:
-                    await anyio.sleep(0.01)
-            self.tasks.cancel_scope.cancel()
+            await anyio.sleep(POLL_SECONDS)
 
     def refusal(self, introduced: Introduction) -> str:
         """Return why a worker of its own has to serve an assistant; empty where this process can."""
@@ -103,8 +117,10 @@ class Resident:
             connection.give_receipt(request_id)
 
         about = introduced.environ, introduced.directory
+        supervisor = own_supervisor()
+        serving = SiteServing(supervisor, lambda: connection.in_flight) if supervisor is not None else connection
         return build_server(
-            caller_for=local_caller(introduced.connection_id, self._principal, *about, connection),
+            caller_for=local_caller(introduced.connection_id, self._principal, *about, serving),
             toolsets=introduced.toolsets,
             before_call=before_call,
             until_ready=connection.until_flushed,
@@ -244,8 +260,8 @@ class Connection(Transport, asyncio.Protocol):
         self._loop.call_soon_threadsafe(self._begin_to_end)
 
     def _when_ending(self) -> None:
-        seconds = FINISH_SECONDS if self.saw_end_of_input else STOP_SECONDS
-        self._loop.call_later(seconds, self._is_over.set)
+        if self.saw_end_of_input:
+            self._loop.call_later(FINISH_SECONDS, self._is_over.set)
 
     async def _run(self, bridge: Bridge) -> None:
         with anyio.CancelScope() as scope:

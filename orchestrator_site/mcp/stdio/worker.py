@@ -16,10 +16,10 @@ from functools import cache, partial
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
 
+from orchestrator_site.kernel.introduction import CLIENT_VARIABLES
 from orchestrator_site.kernel.processes import hide_root
 from orchestrator_site.kernel.serving import process_facts
 from orchestrator_site.mcp.stdio.framing import MISCONFIGURED, READY, LineWriter, claim_standard_streams, log
-from orchestrator_site.mcp.stdio.introduction import CLIENT_VARIABLES
 from orchestrator_site.mcp.stdio.messages import encode
 
 if TYPE_CHECKING:

@@ -30,6 +30,8 @@ _NOT_HEEDED = frozenset(
 _HEEDED = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "GIT_CEILING_DIRECTORIES")
 FOLDER, SOCKET = "service", "assistants"
 """In the data folder: a folder that only its owner may enter, and the socket in it."""
+LISTENER = "orchestrator.listener"
+"""Where the state of the web server's lifespan holds that socket, if there is one."""
 # What an address may have at least, on any system; Linux reaches a longer one by the descriptor of its folder.
 _LONGEST_ADDRESS = 100
 
