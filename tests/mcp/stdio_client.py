@@ -65,13 +65,14 @@ class StdioClient:
         trial: bool = True,
         toolsets: str = "core",
         code: Path = ROOT,
+        words: tuple[str, ...] = (),
         **environ: str,
     ) -> None:
         self.is_modern = modern
         self.errors_file = home.parent / f"stderr-{time.monotonic_ns()}"
         with self.errors_file.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, str(code / "manage.py"), "mcp_serve", "--toolsets", toolsets],
+                [sys.executable, str(code / "manage.py"), "mcp_serve", "--toolsets", toolsets, *words],
                 env=environment(home, trial=trial) | environ,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

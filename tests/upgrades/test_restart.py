@@ -10,7 +10,7 @@ import pytest
 
 from tests.assistants import subtask
 from tests.homes import make_home
-from tests.mcp.stdio_client import StdioClient, connected
+from tests.mcp.stdio_client import StdioClient, connected, wait_for
 from tests.upgrades.versions import ADD, FAIL, Version, make_version, put_migration
 
 JOB: dict[str, Any] = {"description": "A job", "subtasks": [subtask("First"), subtask("Second")]}
@@ -53,3 +53,12 @@ def test_a_restart_on_code_whose_migration_fails_reads_on_until_a_good_version_c
     client.call("orchestrator_restart_server")
     assert client.call("orchestrator_execute_subtask")["task_id"] == planned["subtasks"][0]["task_id"]
     assert version.rows("SELECT outcome FROM maintenance_upgrade ORDER BY id") == [("failed",), ("succeeded",)]
+
+
+def test_changed_code_is_taken_over_where_that_was_asked_for(version: Version, folder: Path) -> None:
+    options = {"trial": False, "toolsets": "core,server", "code": version.code, "words": ("--reload",)}
+    with connected(version.home, **options, ORCHESTRATOR_PROJECT_DIR=str(folder)) as client:
+        before = client.call("orchestrator_health_check")["pid"]
+        put_migration(version.code, ADD)
+        wait_for(lambda: client.call("orchestrator_health_check")["pid"] != before, "the restart")
+        wait_for(lambda: "place" in version.columns(), "the upgrade")

@@ -18,5 +18,5 @@ class Command(PlainCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         proxy.add_options(parser)
 
-    def handle(self, *, toolsets: str, **options: object) -> None:
-        sys.exit(proxy.main(["--toolsets", toolsets]))
+    def handle(self, *, toolsets: str, reload: bool = False, **options: object) -> None:
+        sys.exit(proxy.main(["--toolsets", toolsets, *(["--reload"] if reload else [])]))

@@ -13,7 +13,7 @@ from threading import Lock, Thread
 
 from orchestrator_site.mcp.stdio import messages
 from orchestrator_site.mcp.stdio.attached import Attached, attach, socket_identity
-from orchestrator_site.mcp.stdio.exchange import BY_SIGNAL, BY_SITE, Exchange, Order
+from orchestrator_site.mcp.stdio.exchange import BY_CHANGE, BY_SIGNAL, BY_SITE, Exchange, Order
 from orchestrator_site.mcp.stdio.framing import (
     LINE_LIMIT,
     MISCONFIGURED,
@@ -54,9 +54,10 @@ _EOF, _GONE, _SIGNAL, _IDLE = "end of input", "client gone", "signal", "idle"
 
 
 class Proxy:
-    def __init__(self, wire: tuple[int, int], toolsets: str) -> None:
+    def __init__(self, wire: tuple[int, int], toolsets: str, *, reloads: bool = False) -> None:
         self._input = wire[0]
         self._toolsets = toolsets
+        self._reloads = reloads
         self._connection_id = os.urandom(16).hex()
         # SimpleQueue.put may be called from a signal handler; an Event or a Condition may not.
         self._events: SimpleQueue[str] = SimpleQueue()
@@ -88,6 +89,10 @@ class Proxy:
         if hasattr(signal, "SIGHUP"):  # the end of a terminal ends the client, and so its pipes
             signal.signal(signal.SIGHUP, lambda *_: self._exchange.orders.put(BY_SIGNAL))
         Thread(target=self._exchange.run, name="exchange", daemon=True).start()
+        if self._reloads:
+            from orchestrator_site.mcp.stdio.reload import watch  # most proxies do without it
+
+            Thread(target=watch, args=[lambda: self._exchange.orders.put(BY_CHANGE)], name="code", daemon=True).start()
         Thread(target=self._watch_for_site, name="site", daemon=True).start()
         Thread(target=self._read_client, name="client", daemon=True).start()
         reason = self._next_event(None)
@@ -283,13 +288,15 @@ class Proxy:
 def main(argv: list[str]) -> int:
     """Serve the client on standard input and output; `argv` are the options of `mcp_serve`."""
     toolsets = argv[1] if argv[:1] == ["--toolsets"] and argv[1:] in ([name] for name in TOOLSETS) else "core"
+    reloads = False
     if argv and argv != ["--toolsets", toolsets]:
         import argparse  # slow, and usually there is nothing to parse
 
         parser = argparse.ArgumentParser(prog="manage.py mcp_serve", description=DESCRIPTION)
         add_options(parser)
-        toolsets = parser.parse_args(argv).toolsets
-    return Proxy(claim_standard_streams(), toolsets).run()
+        given = parser.parse_args(argv)
+        toolsets, reloads = given.toolsets, given.reload
+    return Proxy(claim_standard_streams(), toolsets, reloads=reloads).run()
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -300,6 +307,7 @@ def add_options(parser: ArgumentParser) -> None:
         type=known_toolsets,
         help=f"toolsets to offer, separated by commas: {', '.join(TOOLSETS)} (default: core)",
     )
+    parser.add_argument("--reload", action="store_true", help="restart when code changes; the connection stays open")
 
 
 def known_toolsets(names: str) -> str:
