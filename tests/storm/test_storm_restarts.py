@@ -19,9 +19,12 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+from tests.mcp.resident import serving
 from tests.mcp.stdio_client import DEADLINE_SECONDS, ROOT, children, environment, is_alive
 
 TIMES = [5, pytest.param(20, marks=[pytest.mark.storm, pytest.mark.timeout(900)])]
+SITE_KILLS = 2
+"""A supervisor waits longer before each restart of a web server that dies again and again."""
 PART = [{"title": "One", "description": "Do one", "specialist_type": "tester"}]
 
 
@@ -59,15 +62,24 @@ async def _until(question: Callable[[], Any], what: str) -> None:
     assert not limit.cancelled_caught, what
 
 
-async def _stop_one(proxy: int, how: Literal["graceful", "kill"], steady: Steady) -> None:
-    """Restart or kill the worker; return once another one has planned something, and note the longest call."""
+async def _stop_one(parent: int, how: Literal["graceful", "kill"], steady: Steady) -> None:
+    """Restart or kill what serves; return once another one has planned something, and note the longest call."""
     steady.longest = 0.0
-    (before,) = children(proxy)
-    os.kill(*((proxy, signal.SIGHUP) if how == "graceful" else (before, signal.SIGKILL)))
-    await _until(lambda: len(found := children(proxy)) == 1 and found != [before], f"the end of {before}")
+    (before,) = children(parent)
+    os.kill(*((parent, signal.SIGHUP) if how == "graceful" else (before, signal.SIGKILL)))
+    await _until(lambda: len(found := children(parent)) == 1 and found != [before], f"the end of {before}")
     planned = len(steady.planned)
     await _until(lambda: len(steady.planned) > planned + 3, "further plans")
     steady.pauses.setdefault(how, []).append(steady.longest)
+
+
+def _done_once(home: Path) -> set[str]:
+    """Return what was planned, after a check that nothing was planned twice."""
+    with closing(sqlite3.connect(home / "orchestrator.sqlite3")) as database:
+        rows = database.execute("SELECT description FROM tasks_task WHERE parent_id IS NULL").fetchall()
+    done = Counter(name for (name,) in rows)
+    assert set(done.values()) == {1}
+    return set(done)
 
 
 def _restarts(home: Path) -> list[tuple[str, int]]:
@@ -75,25 +87,40 @@ def _restarts(home: Path) -> list[tuple[str, int]]:
         return database.execute("SELECT state, calls_cut_off FROM orchestrator_site_restart").fetchall()
 
 
-async def _storm(home: Path, project: Path, mode: Literal["legacy", "auto"], times: int) -> tuple[Steady, int]:
+async def _storm(
+    home: Path, project: Path, mode: Literal["legacy", "auto"], times: int, site: int = 0
+) -> tuple[Steady, int]:
+    """Stop what serves a client: a worker of its own, or the web server of a site."""
     server = StdioServerParameters(
         command=sys.executable, args=[str(ROOT / "manage.py"), "mcp_serve"], env=environment(home, trial=False)
     )
     with (home.parent / "stderr").open("w") as errors:
         async with Client(stdio_client(server, errlog=errors), mode=mode) as client, anyio.create_task_group() as tasks:
-            (proxy,) = children(os.getpid())
+            (proxy,) = (pid for pid in children(os.getpid()) if pid != site)
+            parent = site or proxy
             steady = Steady(client, project)
             tasks.start_soon(steady.run)
             await _until(lambda: steady.planned, "a first plan")
             for _ in range(times):
-                await _stop_one(proxy, "graceful", steady)
+                await _stop_one(parent, "graceful", steady)
             after_graceful = steady.codes.total()
-            await _until(lambda: len(_restarts(home)) == times, "the last record")
-            for _ in range(times):
-                await _stop_one(proxy, "kill", steady)
+            await _until(lambda: len(_restarts(home)) >= times, "the last record")
+            for _ in range(SITE_KILLS if site else times):
+                await _stop_one(parent, "kill", steady)
             assert is_alive(proxy)
             tasks.cancel_scope.cancel()
     return steady, after_graceful
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+@pytest.mark.parametrize("times", TIMES)
+def test_a_client_that_a_site_serves_does_neither(
+    home: Path, project: Path, mode: Literal["legacy", "auto"], times: int
+) -> None:
+    with serving(home, trial=False) as site:
+        steady, after_graceful = anyio.run(_storm, home, project, mode, times, site.process.pid)
+    assert after_graceful == 0
+    assert _done_once(home) >= set(steady.planned)
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
@@ -103,11 +130,8 @@ def test_a_client_that_never_pauses_loses_nothing_and_does_nothing_twice(
 ) -> None:
     steady, after_graceful = anyio.run(_storm, home, project, mode, times)
     assert after_graceful == 0
-    with closing(sqlite3.connect(home / "orchestrator.sqlite3")) as database:
-        rows = database.execute("SELECT description FROM tasks_task WHERE parent_id IS NULL").fetchall()
-    done = Counter(name for (name,) in rows)
-    assert set(done.values()) == {1}
-    assert set(steady.planned) <= set(done)
+    done = _done_once(home)
+    assert done >= set(steady.planned)
     assert len(done) <= len(steady.planned) + 1  # the one that the end interrupted
     assert _restarts(home) == [("done", 0)] * times
     pauses = ", ".join(f"{how} p50 {median(pauses):.2f} s" for how, pauses in steady.pauses.items())
