@@ -11,7 +11,7 @@ from orchestrator_site.models import Restart, RestartState
 
 KEPT = 1000
 _COLUMNS = ("who", "reason", "problem", "seconds", "calls_finished", "calls_cut_off")
-_LENGTH = 200
+REASON = _LENGTH = 200
 
 
 def request_of_site(*, supervisor: int, who: str, reason: str = "", **wanted: Any) -> Restart:

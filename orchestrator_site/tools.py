@@ -34,7 +34,7 @@ class RestartServer(Arguments):
     graceful: bool = Field(True, description="Let calls in flight finish")
     preserve_state: bool = Field(True, description="Keep this connection's sessions and leases")
     timeout: int = Field(30, ge=1, le=600, description="Seconds for calls in flight")
-    reason: str | None = Field(None, max_length=200)
+    reason: str | None = Field(None, max_length=restarts.REASON)
 
 
 class HealthCheck(Arguments):
