@@ -60,18 +60,14 @@ class Server(uvicorn.Server):
         from orchestrator_site.asgi.event_hub import EventHub  # loaded by now
 
         EventHub.is_over = Protocol.is_leaving = True
-        self.should_exit = True
         self._loop.call_soon_threadsafe(self._accept_no_more)
 
     def _accept_no_more(self) -> None:
+        """Exit only after the last answer: `sse-starlette` ends every answer that is a stream on `should_exit`."""
         for server in self.servers:
             server.close()
         self._reports.say(f"carried {len(self.server_state.tasks)}")
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if Protocol.is_leaving:
-            await self._close_connections_politely()
-        await super().shutdown(sockets)
+        self._leaving = self._loop.create_task(self._close_connections_politely())
 
     async def _close_connections_politely(self) -> None:
         """Say with each answer that its connection closes, so that no client loses a request to a closing one."""
@@ -85,6 +81,7 @@ class Server(uvicorn.Server):
                 if now - since > IDLE_SECONDS:
                     each.shutdown()
             await asyncio.sleep(POLL_SECONDS)
+        self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         from orchestrator_site.asgi.event_hub import EventHub  # loaded by now

@@ -78,6 +78,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ORCHESTRATOR_HOME", str(folder / "home"))
         patch.setenv("ORCHESTRATOR_TOOLSETS", "all")
+        patch.setenv("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
         patch.delenv("DATABASE_URL", raising=False)
         with start(folder) as server:
             server.wait_until_greeted()

@@ -93,20 +93,32 @@ def test_no_request_is_refused_while_the_site_restarts(site: SecuredSite, client
     assert history == [("done", "signal", 0)] * times
 
 
-def test_a_call_in_flight_is_finished_by_the_web_server_that_began_it(site: SecuredSite, tmp_path: Path) -> None:
+@pytest.mark.parametrize("modern", [False, True])
+def test_a_call_in_flight_is_finished_by_the_web_server_that_began_it(
+    site: SecuredSite, tmp_path: Path, modern: bool
+) -> None:
     answers: list[dict[str, Any]] = []
-    client = site.client("laptop")
+    client = site.client("laptop", modern=modern)
     call = Thread(target=lambda: answers.append(client.call("trial_block", folder=str(tmp_path))))
-    call.start()
-    wait_for(lambda: list(tmp_path.glob("started-*")), "the call")
-    before = _hang_up(site)
-    wait_for(lambda: SERVES in site.errors(), "the next web server")
-    wait_for(lambda: site.client("laptop").call("trial_echo")["pid"] != before, "an answer of it")
+    with closing(_idle(site)) as idle:
+        call.start()
+        wait_for(lambda: list(tmp_path.glob("started-*")), "the call")
+        before = _hang_up(site)
+        wait_for(lambda: SERVES in site.errors(), "the next web server")
+        wait_for(lambda: site.client("laptop").call("trial_echo")["pid"] != before, "an answer of it")
+        assert idle.sock.recv(1) == b""  # it has waited for those who had nothing in flight
     (tmp_path / "release").touch()
     call.join(DEADLINE_SECONDS)
     assert answers == [{"released": True, "pid": before}]
     wait_for(lambda: not is_alive(before), "its end")
     assert len(list(tmp_path.glob("started-*"))) == 1
+
+
+def _idle(site: SecuredSite) -> HTTPConnection:
+    connection = _connection(site)
+    connection.request("GET", "/healthz")
+    connection.getresponse().read()
+    return connection
 
 
 def test_a_web_server_that_cannot_start_leaves_the_one_before(site: SecuredSite, broken: Path) -> None:
