@@ -28,7 +28,7 @@ from orchestrator_site.kernel.db_errors import error_for
 from orchestrator_site.kernel.errors import Transient
 from orchestrator_site.kernel.identity import Principal
 from orchestrator_site.kernel.text import line_safe
-from orchestrator_site.mcp.http_sessions import SESSION_HEADER, Sessions
+from orchestrator_site.mcp.http_sessions import SESSION_HEADER, Sessions, connection_of
 from orchestrator_site.mcp.metering import LAST_FLUSH_SECONDS
 from orchestrator_site.mcp.request_ids import RequestIds, with_whole_ids
 from orchestrator_site.mcp.server import Bridge
@@ -206,7 +206,7 @@ class HttpBridge:
         response = _Response(hold)
         await self._manager.handle_request(scope, receive, response)
         if response.status < 300:
-            connection_id = f"mcp:{Headers(scope=scope)[SESSION_HEADER]}"
+            connection_id = connection_of(Headers(scope=scope)[SESSION_HEADER])
             try:
                 await in_thread(lambda: sessions.end_connection(connection_id), limiter=self._threads)
             except DatabaseError:
@@ -224,7 +224,7 @@ def caller_of(context: Context[Any, Any]) -> Caller:
     inner = context.request_context
     request: Request = context.request_context.request  # type: ignore[assignment]  # there is one over HTTP
     session_id = request.headers.get(SESSION_HEADER) if inner.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS else None
-    caller = Caller(request.scope[PRINCIPAL], connection_id=f"mcp:{session_id}" if session_id else "")
+    caller = Caller(request.scope[PRINCIPAL], connection_id=connection_of(session_id) if session_id else "")
     if (supervisor := own_supervisor()) is not None:
         caller.serving = SiteServing(supervisor, lambda: _in_flight(context))
     if (params := context.session.client_params) is not None:

@@ -10,7 +10,7 @@ import json
 import re
 import secrets
 from collections import OrderedDict, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
@@ -51,16 +51,16 @@ class RequestIds:
         method = sent.get("method") if isinstance(sent.get("method"), str) else ""
         if method == "notifications/cancelled":
             self._name_cancelled(key, sent)
-            yield method, _replay({**message, "body": json.dumps(sent).encode()}, receive), send
+            yield method, replay({**message, "body": json.dumps(sent).encode()}, receive), send
         elif method and type(sent.get("id")) in (int, str):
             theirs, ours = json.dumps(sent["id"]), secrets.token_hex()
             changed = await _off_loop(raw, json.dumps, {**sent, "id": ours})
             with self._known_as(key, theirs, ours):
-                yield method, _replay({**message, "body": changed.encode()}, receive), self.as_sent(send)
+                yield method, replay({**message, "body": changed.encode()}, receive), self.as_sent(send)
         elif method and "id" in sent:
             raise BodyError(400, Invalid("id: must be a string or an integer."))
         else:
-            yield method, _replay(message, receive), send
+            yield method, replay(message, receive), send
 
     def as_sent(self, send: Send) -> Send:
         """Return a `send` that puts the client's ids into answers."""
@@ -125,7 +125,7 @@ def _message_in(raw: bytes) -> dict[str, Any]:
     return sent if isinstance(sent, dict) else {}
 
 
-def _replay(message: Message, receive: Receive) -> Receive:
+def replay(message: Message, receive: Callable[[], Awaitable[Any]]) -> Receive:
     """Return a `receive` that begins with a message."""
     left = [message]
 

@@ -72,10 +72,35 @@ def test_the_session_that_a_credential_has_not_used_for_longest_gives_way() -> N
         first, second = await host.open("ada"), await host.open("ada")
         assert await host.is_open("ada", first)
         third = await host.open("ada")
-        states = [await host.is_open(*each) for each in (("other", other), ("ada", first), ("ada", second))]
-        assert (states, await host.is_open("ada", third)) == ([True, True, False], True)
+        assert set(host.sessions._server_instances) == {other, first, third}
+        assert await host.is_open("ada", second)  # again, where one gives way that was not used for longer
+        assert set(host.sessions._server_instances) == {other, second, third}
 
     run(body, per_credential=2)
+
+
+def test_a_session_goes_on_with_what_its_client_has_said() -> None:
+    async def body(host: Host) -> None:
+        session = await host.open("ada")
+        later = Host()
+        async with later.sessions.run():
+            assert not await later.is_open("other", session)
+            assert await later.is_open("ada", session)
+
+    run(body)
+
+
+def test_a_session_of_a_client_that_says_much_does_not_go_on() -> None:
+    async def body(host: Host) -> None:
+        much = GREETING | {
+            "params": GREETING["params"]
+            | {"capabilities": {"experimental": {str(n): {"of": str(n * n)} for n in range(2000)}}}
+        }
+        status, session = await host.ask("ada", much)
+        assert (status, len(session)) == (200, 32)
+        assert await host.is_open("ada", session)
+
+    run(body)
 
 
 def test_999_handshakes_of_one_credential_leave_places_for_others() -> None:

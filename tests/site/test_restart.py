@@ -181,6 +181,42 @@ def _events(site: SecuredSite, connection: HTTPConnection, after: str = "") -> H
     return connection.getresponse()
 
 
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_session_of_the_older_protocol_goes_on_in_the_next_web_server(
+    site: SecuredSite, tmp_path: Path, is_killed: bool
+) -> None:
+    client = site.client("laptop", modern=False)
+    session = client.call("orchestrator_initialize_session", project_dir=str(tmp_path))["session_id"]
+    part = {"title": "One", "description": "Do one", "specialist_type": "tester"}
+    plan = client.call("orchestrator_plan_task", description="A job", subtasks=[part])
+    task = plan["subtasks"][0]["task_id"]
+    held = client.call("orchestrator_execute_subtask", task_id=task)
+    before = client.call("trial_echo")["pid"]
+    if is_killed:
+        os.kill(before, signal.SIGKILL)
+        wait_for(lambda: not is_alive(before), "its end")
+    else:
+        restart(site)
+    later = client.sibling()
+    assert later.call("trial_echo")["pid"] != before
+    assert later.call("orchestrator_initialize_session")["session_id"] == session
+    work = {"summary": "Done.", "detailed_work": "All of it.", "next_action": "complete"}
+    done = later.call("orchestrator_complete_subtask", task_id=task, lease_number=held["lease_number"], **work)
+    assert done["artifact_info"]
+
+
+def test_requests_of_a_session_that_come_together_open_it_once(site: SecuredSite) -> None:
+    client = site.client("laptop", modern=False)
+    restart(site)
+    pids: list[int] = []
+    calls = [Thread(target=lambda: pids.append(client.sibling().call("trial_echo")["pid"])) for _ in range(8)]
+    for each in calls:
+        each.start()
+    for each in calls:
+        each.join(DEADLINE_SECONDS)
+    assert len(pids) == 8
+
+
 def test_a_stream_of_the_bridge_ends_whole(site: SecuredSite) -> None:
     stream = site.client("laptop").open("subscriptions/listen", notifications={"toolsListChanged": True})
     assert next(messages(stream))["method"] == "notifications/subscriptions/acknowledged"

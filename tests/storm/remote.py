@@ -9,8 +9,6 @@ from pathlib import Path
 from tests.mcp.http_client import HttpClient
 from tests.storm.client import Answer, Gone
 
-SESSION_IS_GONE = 404
-
 
 class Remote:
     """One client with a token of its own; what `Server` is for pipes."""
@@ -29,7 +27,7 @@ class Remote:
                 raise Gone from error
 
     def call(self, tool: str, **arguments: object) -> Answer:
-        """Call a tool and return what it says. Raises Gone where the answer was cut off, or the session is unknown."""
+        """Call a tool and return what it says. Raises Gone where the answer was cut off."""
         if tool == "initialize_session":
             arguments["project_dir"] = str(self._project)
         elif self._client.is_modern:
@@ -38,8 +36,6 @@ class Remote:
             answer = self._client.request("tools/call", name=f"orchestrator_{tool}", arguments=arguments)
         except (OSError, HTTPException, ValueError) as error:
             raise Gone from error
-        if "result" not in answer and not self._client.is_modern and self._client.last_status == SESSION_IS_GONE:
-            raise Gone  # the site that knew the session was killed
         facts: Answer = json.loads(answer["result"]["content"][0]["text"])
         self._handle = facts.get("session_id", self._handle) if tool == "initialize_session" else self._handle
         return facts
