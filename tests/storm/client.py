@@ -49,6 +49,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=errors,
             )
+        self.has_answered = False
         self._lines: Queue[bytes] = Queue()
         Thread(target=self._read, daemon=True).start()
         self._last_id = 0
@@ -70,6 +71,7 @@ class Server:
         while line := self._lines.get(timeout=ANSWER_SECONDS):
             message: Answer = json.loads(line)
             if message.get("id") == self._last_id and "method" not in message:
+                self.has_answered = True
                 return message
         self._lines.put(b"")
         raise Gone
