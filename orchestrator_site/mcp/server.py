@@ -28,9 +28,9 @@ from mcp.shared.message import SessionMessage
 from mcp.shared.uri_template import UriTemplate
 
 import orchestrator_site
-from orchestrator_site.asgi.database import in_thread
 from orchestrator_site.asgi.event_hub import EventHub
 from orchestrator_site.asgi.shares import CALLS_PER_CREDENTIAL, Turns
+from orchestrator_site.asgi.threads import Threads
 from orchestrator_site.kernel.errors import NotFound, OrchestratorError
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.limits import STRING_LIMIT
@@ -56,8 +56,11 @@ INSTRUCTIONS = (
 
 # Python runs one thread at a time and SQLite writes one transaction at a time: more threads only wait for each other.
 CALL_THREADS = 1 if connection.vendor == "sqlite" else 4
+QUICK_SECONDS = 0.1
+"""How long a call may keep others waiting. Nearly all take a few milliseconds."""
 # Calls that take long, which nothing else waits for.
 LONG_CALL_THREADS = 3
+LONG_SECONDS = 2.0
 LIST_TTL_MS = 60_000
 COMPLETIONS = 100
 """The limit of the protocol."""
@@ -70,8 +73,8 @@ _LISTS: tuple[CacheableMethod, ...] = (
 )
 
 # One for all bridges that an event loop serves.
-_call_threads: RunVar[anyio.CapacityLimiter] = RunVar("call_threads")
-_long_call_threads: RunVar[anyio.CapacityLimiter] = RunVar("long_call_threads")
+_call_threads: RunVar[Threads] = RunVar("call_threads")
+_long_call_threads: RunVar[Threads] = RunVar("long_call_threads")
 
 Result = TypeVar("Result")
 CallerFor = Callable[[Context[Any, Any]], Caller]
@@ -200,7 +203,7 @@ class Bridge(MCPServer[Any]):
             async with self._turns.turn(_credential(context)):
                 if self._until_ready:
                     await self._until_ready()
-                return await in_thread(run, limiter=_limiter(is_long=is_long))
+                return await _threads(is_long=is_long).run(run)
         finally:
             self.in_flight -= 1
 
@@ -355,11 +358,16 @@ def _is_name(value: str) -> bool:
     return len(value) <= STRING_LIMIT and unstorable(value) is None
 
 
-def _limiter(*, is_long: bool) -> anyio.CapacityLimiter:
-    threads, size = (_long_call_threads, LONG_CALL_THREADS) if is_long else (_call_threads, CALL_THREADS)
-    if (limiter := threads.get(None)) is None:
-        threads.set(limiter := anyio.CapacityLimiter(size))
-    return limiter
+def _threads(*, is_long: bool) -> Threads:
+    kind = _long_call_threads if is_long else _call_threads
+    if (threads := kind.get(None)) is None:
+        made = (
+            Threads(LONG_CALL_THREADS, seconds=LONG_SECONDS)
+            if is_long
+            else Threads(CALL_THREADS, seconds=QUICK_SECONDS)
+        )
+        kind.set(threads := made)
+    return threads
 
 
 def _credential(context: Context[Any, Any]) -> str:

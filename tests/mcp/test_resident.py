@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator_site.asgi.shares import CALLS_PER_CREDENTIAL
 from orchestrator_site.kernel.introduction import CLIENT_VARIABLES, FOLDER, SOCKET, address, heeded, introduction
 from orchestrator_site.mcp.stdio.attached import ATTACHED, is_ours
 from orchestrator_site.mcp.stdio.resident import INTRODUCTION_LIMIT
@@ -242,6 +243,32 @@ def test_an_assistant_that_reads_nothing_holds_up_only_itself(
             wire.sendall(json.dumps(body).encode() + b"\n")
         for number in range(5):
             assert bystander.call("trial_echo", text=str(number))["text"] == str(number)
+
+
+@pytest.mark.parametrize("tool", ["trial_block", "trial_block_long"])
+def test_calls_that_hang_hold_up_no_other_assistant(shared: tuple[Path, Site], tmp_path: Path, tool: str) -> None:
+    home, _ = shared
+    folders = [tmp_path / str(number) for number in range(40)]
+    free = tmp_path / "free"
+    for each in (*folders, free):
+        each.mkdir()
+    (free / "release").touch()
+    with ExitStack() as stack:
+        hanging = [stack.enter_context(connected(home)) for _ in range(2)]
+        others = [stack.enter_context(connected(home)) for _ in range(8)]
+        calls = [
+            (client, client.start_call(tool, folder=str(each)))
+            for client, each in zip(hanging * 20, folders, strict=True)
+        ]
+        wait_for(lambda: list(tmp_path.glob("*/started-*")), "the calls")
+        for client in others:
+            assert client.call("trial_echo", text="on")["text"] == "on"
+            assert client.call(tool, folder=str(free))["released"]
+        assert len(list(tmp_path.glob("[0-9]*/started-*"))) <= 2 * CALLS_PER_CREDENTIAL
+        assert not list(tmp_path.glob("[0-9]*/done-*"))
+        for each in folders:
+            (each / "release").touch()
+        assert all(said(client.answer_to(id))["released"] for client, id in calls)
 
 
 # The end of an assistant

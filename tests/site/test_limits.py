@@ -55,7 +55,7 @@ LIMITS = {
     "streams of one credential": f"{shares.STREAMS_PER_CREDENTIAL}",
     "running calls of one credential": f"{shares.CALLS_PER_CREDENTIAL}",
     "reads of one access token, or browser session, that begin at once": f"{shares.READS_PER_CREDENTIAL}",
-    "long calls at once": f"{server.LONG_CALL_THREADS}",
+    "long calls at once": f"{server.LONG_CALL_THREADS}, each for {server.LONG_SECONDS:g} s",
     "time of a search": f"{time_limit.SEARCH_SECONDS:g} s",
     "invalid tokens of an address": f"{bearer.FAILURES} in {bearer.WINDOW_SECONDS:g} s",
     "wrong passwords of an address, and for a name": f"{forms.FAILURES} in {forms.WINDOW_SECONDS:g} s",

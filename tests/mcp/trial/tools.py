@@ -51,6 +51,7 @@ def prints(caller: Caller, arguments: Arguments) -> dict[str, Any]:
 
 
 @_tool("trial_block")
+@_tool("trial_block_long", is_long=True)
 def block(caller: Caller, arguments: Arguments) -> dict[str, Any]:
     """Say that it runs, then wait until it is released."""
     folder = Path(arguments.folder)
