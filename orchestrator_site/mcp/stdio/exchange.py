@@ -45,7 +45,7 @@ class Order:
 
 
 BY_SITE = {"timeout": FINISH_SECONDS, "reason": "the site runs", "who": "system"}
-BY_CHANGE = Order(None, {"timeout": FINISH_SECONDS, "reason": "the code has changed", "who": "system"})
+BY_CHANGE = Order(None, {"timeout": FINISH_SECONDS, "reason": "code or settings have changed", "who": "system"})
 BY_SIGNAL = Order(None, {"timeout": FINISH_SECONDS, "reason": "signal", "who": "system"})
 
 

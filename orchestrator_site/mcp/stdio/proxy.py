@@ -93,7 +93,8 @@ class Proxy:
             from orchestrator_site.mcp.stdio.reload import watch  # most proxies do without it
 
             Thread(target=watch, args=[lambda: self._exchange.orders.put(BY_CHANGE)], name="code", daemon=True).start()
-        Thread(target=self._watch_for_site, name="site", daemon=True).start()
+        else:
+            Thread(target=self._watch_for_site, name="site", daemon=True).start()
         Thread(target=self._read_client, name="client", daemon=True).start()
         reason = self._next_event(None)
         self._drain(DRAIN_SECONDS if reason == _EOF else HURRIED_DRAIN_SECONDS)
@@ -164,7 +165,7 @@ class Proxy:
     def _supervise(self, worker: Link | None = None) -> None:
         """Keep a worker running until the connection ends, or until another one serves in its place."""
         false_starts = 0
-        while worker := worker or self._start_worker(may_attach=not false_starts):
+        while worker := worker or self._start_worker(may_attach=not (false_starts or self._reloads)):
             code = self._attend(worker)
             if not self._ended_in_service(worker):
                 return
@@ -307,7 +308,9 @@ def add_options(parser: ArgumentParser) -> None:
         type=known_toolsets,
         help=f"toolsets to offer, separated by commas: {', '.join(TOOLSETS)} (default: core)",
     )
-    parser.add_argument("--reload", action="store_true", help="restart when code changes; the connection stays open")
+    parser.add_argument(
+        "--reload", action="store_true", help="restart when code or settings change, on the same connection"
+    )
 
 
 def known_toolsets(names: str) -> str:
