@@ -19,10 +19,15 @@ from rest_framework.views import APIView
 
 from orchestrator_site.kernel import errors
 from orchestrator_site.kernel.errors import NotFound, OrchestratorError
+from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.models import Restart
 from orchestrator_site.rest.problems import TITLES, unknown_address
+from orchestrator_site.restarts import latest
 from orchestrator_site.tokens.api import TokenViews
+from tasks.api.base import ProjectApi
 from tasks.api.events import EventViews
 
+RESTARTS_SHOWN = 50
 RESOURCES = ("projects", "sessions", "plans", "tasks", "artifacts", "uploads", "events", "tokens")
 
 
@@ -71,6 +76,39 @@ class ProblemType(APIView):
         return Response({"code": code, "title": TITLES[code], "about": about, "status": kinds[code].status})
 
 
+class RestartShape(serializers.ModelSerializer[Restart]):
+    """A restart of the site, or of what serves one assistant over stdio."""
+
+    class Meta:
+        model = Restart
+        fields = (
+            "requested_at", "is_of_site", "who", "reason", "state", "problem", "seconds", "calls_finished",
+            "calls_cut_off",
+        )  # fmt: skip
+
+
+class RestartsAnswer(serializers.Serializer[Any]):
+    """The newest restarts."""
+
+    results = RestartShape(many=True)
+
+
+class RestartViews(ProjectApi):
+    """Restarts. They are the whole site's."""
+
+    queryset = Restart.objects.none()
+    serializer_class = RestartShape
+    pagination_class = None
+    filter_backends = ()
+    scopes = {"list": Scope.ADMIN}
+    answers = {"list": RestartsAnswer}
+
+    def list(self, request: Request, project: str) -> Response:
+        """List the newest restarts, those that failed included."""
+        self.project(project)
+        return Response(self.shape({"results": latest(RESTARTS_SHOWN)}))
+
+
 @require_safe
 @cache_control(max_age=300)
 def schema(request: HttpRequest) -> HttpResponse:
@@ -89,8 +127,9 @@ def docs(request: HttpRequest) -> HttpResponse:
     return render(request, "api/docs.html", {"csrf_cookie": settings.CSRF_COOKIE_NAME})
 
 
-tokens = SimpleRouter(trailing_slash=False)
-tokens.register("tokens", TokenViews, basename="api-token")
+own = SimpleRouter(trailing_slash=False)
+own.register("tokens", TokenViews, basename="api-token")
+own.register("projects/(?P<project>[^/]+)/restarts", RestartViews, basename="api-restart")
 
 urlpatterns = [
     path("v1/", Index.as_view(), name="api-index"),
@@ -99,7 +138,7 @@ urlpatterns = [
     path("v1/", include("tasks.api.urls")),
     path("v1/", include("artifacts.api.urls")),
     path("v1/", include("maintenance.api.urls")),
-    path("v1/", include(tokens.urls)),
+    path("v1/", include(own.urls)),
     path("schema/", schema, name="api-schema"),
     path("docs/", docs, name="api-docs"),
     re_path("", unknown_address),

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from orchestrator_site.kernel import read_only
 from orchestrator_site.models import Restart, RestartState
 
 KEPT = 1000
@@ -17,15 +18,19 @@ REASON = _LENGTH = 200
 def request_of_site(*, supervisor: int, who: str, reason: str = "", **wanted: Any) -> Restart:
     """Write down what a supervisor, by its process id, does as soon as a signal wakes it.
 
-    `wanted` may hold `timeout`, in seconds for requests in flight, and `is_trial`, to leave all as it is.
+    `wanted` may hold `timeout`, in seconds for requests in flight, and `is_trial`, to leave all as it is. While the
+    database is read-only, which another version may end, the signal has to do.
     """
-    return Restart.objects.create(
+    request = Restart(
         is_of_site=True,
         who=who[:_LENGTH],
         reason=reason[:_LENGTH],
         state=RestartState.REQUESTED,
         facts={"supervisor": supervisor, **wanted},
     )
+    if not read_only.is_on():
+        request.save()
+    return request
 
 
 def take_requests() -> list[Restart]:

@@ -10,6 +10,7 @@ from orchestrator_site.context_processors import theme
 from orchestrator_site.rest.problems import unknown_address
 from orchestrator_site.sample.views import remove, sample
 from orchestrator_site.tokens import views as token_pages
+from orchestrator_site.views import restart
 
 admin.autodiscover()
 handler400 = "orchestrator_site.rest.problems.bad_request"
@@ -18,6 +19,7 @@ urlpatterns = [
     path("api", unknown_address),
     path("api/", include("orchestrator_site.api")),
     path("theme/", theme, name="theme"),
+    path("restart/", restart, name="restart"),
     path("sample/", sample, name="sample"),
     path("sample/remove/", remove, name="sample-remove"),
     path("healthz/", healthz, name="healthz"),

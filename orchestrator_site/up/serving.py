@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator_site import restarts
+from orchestrator_site.asgi.event_hub import EventHub
 from orchestrator_site.kernel.polling import poll
 from orchestrator_site.models import Restart, RestartState
 from orchestrator_site.up.pdeathsig import OPTION
@@ -37,22 +38,42 @@ class SiteServing:
 
 def ask_supervisor(supervisor: int, *, who: str, reason: str, **wanted: Any) -> dict[str, Any]:
     """Have a supervisor restart its children; return what was measured, or `{"problem": why, "retry_after_ms"}`."""
-    request = restarts.request_of_site(supervisor=supervisor, who=who, reason=reason, **wanted)
-    try:
-        os.kill(supervisor, signal.SIGHUP)
-        poll(lambda: _is_final(request), seconds=WAIT_SECONDS, interval=POLL_SECONDS)
-    except ProcessLookupError:
-        pass
-    if request.state == RestartState.REQUESTED:
-        request.delete()
+    request = begin_restart(supervisor, who=who, reason=reason, **wanted)
+    if request is None or not has_ended(request, within=WAIT_SECONDS):
+        if request is not None and request.pk:
+            request.delete()
         return {"problem": "The supervisor of the site did not answer."}
+    if not request.pk:
+        return {"old_pid": os.getpid()}
     if wanted.get("is_trial"):
         request.delete()  # it changed nothing
     about = {"problem": request.problem} if request.problem else {"seconds": request.seconds}
     return {**request.facts, **about}
 
 
+def begin_restart(supervisor: int, *, who: str, reason: str, **wanted: Any) -> Restart | None:
+    """Ask a supervisor, and do not wait for it; None where it has gone.
+
+    While the database is read-only nothing is recorded, and what is returned has no key.
+    """
+    request = restarts.request_of_site(supervisor=supervisor, who=who, reason=reason, **wanted)
+    try:
+        os.kill(supervisor, signal.SIGHUP)
+    except ProcessLookupError:
+        if request.pk:
+            request.delete()
+        return None
+    return request
+
+
+def has_ended(request: Restart, *, within: float) -> bool:
+    """Wait for so many seconds at most, and bring what was asked for up to date."""
+    return poll(lambda: _is_final(request), seconds=within, interval=POLL_SECONDS)
+
+
 def _is_final(request: Restart) -> bool:
+    if not request.pk:
+        return EventHub.is_over  # another web server has taken over from this one
     request.refresh_from_db()
     return request.state != RestartState.REQUESTED
 

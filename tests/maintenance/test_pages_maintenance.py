@@ -17,6 +17,7 @@ from maintenance.models import Finding, Operation, Upgrade
 from maintenance.selectors.purgeable import COMPLETED_DAYS, OTHER_DAYS
 from maintenance.services.coordinate import Answer, Request
 from maintenance.views import operations
+from orchestrator_site.models import Restart
 from tasks.choices import Status
 from tasks.models import Event, Project, Task
 from tests.factories import (
@@ -317,6 +318,38 @@ def test_the_newest_upgrades_are_shown_with_what_failed(owner: Client) -> None:
     Upgrade.objects.create(outcome="failed", version="9.8.7", started_at=timezone.now(), problem=problem)
     assert all(each in html_of(owner.get(ADDRESS)) for each in ("9.8.7", problem))
     assert 'id="upgrades"' not in html_of(signed_in(Client(), name="eve").get(ADDRESS))
+
+
+def restarts_on(page: str) -> str:
+    return page.partition('id="restarts"')[2].partition("</section>")[0]
+
+
+def test_the_newest_restarts_are_shown_to_administrators(owner: Client) -> None:
+    assert "No restarts so far" in restarts_on(html_of(owner.get(ADDRESS)))
+    Restart.objects.create(is_of_site=True, who="bob", reason="A new version", state="done", seconds=1.5)
+    Restart.objects.create(is_of_site=False, who="claude-code", state="failed", problem="It did not serve.")
+    shown = restarts_on(html_of(owner.get(ADDRESS)))
+    assert all(each in shown for each in ("bob", "A new version", "1.5 s", "claude-code", "It did not serve."))
+    assert 'id="restarts"' not in html_of(signed_in(Client(), name="eve", is_staff=True).get(ADDRESS))
+
+
+def test_a_server_without_a_supervisor_offers_no_restart_and_says_why(owner: Client) -> None:
+    shown = restarts_on(html_of(owner.get(ADDRESS)))
+    assert "<form" not in shown and 'id="no-restart"' in shown
+    assert owner.post("/restart/").status_code == 503
+    assert signed_in(Client(), name="eve", is_staff=True).post("/restart/").status_code == 403
+
+
+@pytest.mark.parametrize("is_asked_of_this_one", [True, False])
+def test_a_restart_that_was_asked_for_is_followed_by_the_page(
+    owner: Client, monkeypatch: pytest.MonkeyPatch, is_asked_of_this_one: bool
+) -> None:
+    monkeypatch.setattr("orchestrator_site.templatetags.site.own_supervisor", lambda: 4711)
+    asked_of = 4711 if is_asked_of_this_one else 4712
+    Restart.objects.create(is_of_site=True, who="bob", state="requested", facts={"supervisor": asked_of})
+    shown = restarts_on(html_of(owner.get(ADDRESS)))
+    assert 'name="csrfmiddlewaretoken"' in shown
+    assert ("data-running" in shown, "<noscript>" in shown) == (is_asked_of_this_one, is_asked_of_this_one)
 
 
 def test_schedules_show_when_they_run_and_are_run_now(owner: Client) -> None:

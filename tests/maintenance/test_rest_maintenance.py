@@ -14,6 +14,7 @@ from maintenance.models import Operation, Upgrade
 from maintenance.services import undo as undoing
 from maintenance.services.coordinate import Answer, Request
 from maintenance.services.purge import purge
+from orchestrator_site.models import Restart
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project, Task
@@ -206,6 +207,7 @@ def test_reading_is_enough_to_look_and_not_to_change(project: Project, over: Tas
     reader.refused(403, "POST", f"{AT}/findings/{finding.pk}/snooze", {"until": "2099-01-01T00:00:00Z"})
     reader.refused(403, "GET", f"{AT}/schedules")
     reader.refused(403, "GET", f"{AT}/upgrades")
+    reader.refused(403, "GET", f"{AT}/restarts")
 
 
 def test_the_archive_names_reason_and_actor_and_is_searched(ada: Rest, project: Project) -> None:
@@ -254,6 +256,12 @@ def test_the_history_of_upgrades_is_read_by_an_administrator(ada: Rest, project:
     Upgrade.objects.create(outcome="succeeded", version="9.8.7", started_at=timezone.now(), migrations=named)
     (shown,) = ada.get(f"{AT}/upgrades")["results"]
     assert (shown["version"], shown["migrations"], shown["problem"]) == ("9.8.7", named, "")
+
+
+def test_the_history_of_restarts_is_read_by_an_administrator(ada: Rest, project: Project) -> None:
+    Restart.objects.create(is_of_site=True, who="ada", reason="A new version", state="done", seconds=1.5)
+    (shown,) = ada.get(f"{AT}/restarts")["results"]
+    assert (shown["who"], shown["reason"], shown["state"], shown["seconds"]) == ("ada", "A new version", "done", 1.5)
 
 
 def test_a_token_of_another_project_finds_nothing(project: Project, over: Task) -> None:

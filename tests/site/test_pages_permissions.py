@@ -41,7 +41,8 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-POSTED = {"maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare", "tombstone-import"}
+POSTED = {"maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare", "tombstone-import",
+          "restart"}  # fmt: skip
 """What the buttons of the maintenance page post to: tests/maintenance has them."""
 
 VERBS: dict[Verb, tuple[str, tuple[str, ...]]] = {

@@ -12,12 +12,14 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
 from tests.mcp.http_client import FULL, HttpClient, messages
 from tests.mcp.secured import SecuredSite, secured
 from tests.mcp.stdio_client import DEADLINE_SECONDS, is_alive, wait_for
+from tests.site.person import TOKEN, Person, signed_in
 from tests.site.processes import ROOT, manage
 from tests.site.test_supervisor import child
 
@@ -238,6 +240,40 @@ def test_the_command_says_that_nothing_runs(fresh_home: Path) -> None:
     failed = manage("restart")
     assert failed.returncode == 1
     assert failed.stderr.startswith("CommandError: ") and failed.stderr.count("\n") == 1
+
+
+def owner_at_maintenance(site: SecuredSite) -> Person:
+    person = signed_in(manage("sign_in_link", "--address", site.process.address).stdout.split()[-1])
+    person.open("/", None)
+    person.open("/sample/", {"csrfmiddlewaretoken": TOKEN.findall(person.page)[0]})
+    person.open("/projects/sample/maintenance/")
+    return person
+
+
+def test_the_button_restarts_the_site_and_the_next_web_server_answers(site: SecuredSite) -> None:
+    person, before = owner_at_maintenance(site), child(site.process, "web server")
+    person.send("/restart/", reason="  A new version ")
+    after = child(site.process, "web server")
+    assert after != before and person.address.endswith("/projects/sample/maintenance/")
+    assert "note success" in person.page and "A new version" in person.page.partition('id="restarts"')[2]
+    history = site.ask("SELECT reason, state, is_of_site, calls_cut_off FROM orchestrator_site_restart")
+    assert history == [("A new version", "done", 1, 0)]
+    wait_for(lambda: not is_alive(before), "the end of the web server before")
+
+
+def test_the_button_says_why_the_site_was_not_restarted(site: SecuredSite, broken: Path) -> None:
+    person, before = owner_at_maintenance(site), child(site.process, "web server")
+    broken.touch()
+    person.send("/restart/", reason="")
+    assert "note error" in person.page and is_alive(before)
+    assert site.ask("SELECT state FROM orchestrator_site_restart") == [("failed",)]
+
+
+def test_the_button_without_the_token_of_its_form_restarts_nothing(site: SecuredSite) -> None:
+    person = owner_at_maintenance(site)
+    with pytest.raises(HTTPError, match="403"):
+        person.open("/restart/", {"reason": "Forged"})
+    assert site.ask("SELECT count(*) FROM orchestrator_site_restart") == [(0,)]
 
 
 def test_jobs_go_on_in_another_worker(tmp_path: Path) -> None:
