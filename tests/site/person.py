@@ -35,7 +35,7 @@ class Person:
         self.open(action or self.address, {**hidden, **fields})
 
 
-def signed_in(link: str) -> Person:
+def sign_in(link: str) -> Person:
     """Sign in with a link."""
     person = Person(build_opener(HTTPCookieProcessor(CookieJar())), link)
     person.open(link)

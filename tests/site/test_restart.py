@@ -19,7 +19,7 @@ import pytest
 from tests.mcp.http_client import FULL, HttpClient, messages
 from tests.mcp.secured import SecuredSite, secured
 from tests.mcp.stdio_client import DEADLINE_SECONDS, is_alive, wait_for
-from tests.site.person import TOKEN, Person, signed_in
+from tests.site.person import TOKEN, Person, sign_in
 from tests.site.processes import ROOT, manage
 from tests.site.test_supervisor import child
 
@@ -243,7 +243,7 @@ def test_the_command_says_that_nothing_runs(fresh_home: Path) -> None:
 
 
 def owner_at_maintenance(site: SecuredSite) -> Person:
-    person = signed_in(manage("sign_in_link", "--address", site.process.address).stdout.split()[-1])
+    person = sign_in(manage("sign_in_link", "--address", site.process.address).stdout.split()[-1])
     person.open("/", None)
     person.open("/sample/", {"csrfmiddlewaretoken": TOKEN.findall(person.page)[0]})
     person.open("/projects/sample/maintenance/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
@@ -20,6 +21,7 @@ from tests.assistants import Assistant, subtask
 from tests.factories import html_of, signed_in
 from tests.homes import make_home
 from tests.mcp.stdio_client import connected
+from tests.site.person import TOKEN, sign_in
 from tests.site.processes import start
 from tests.upgrades.versions import ADD, FAIL, Version, make_version, put_migration
 
@@ -102,6 +104,25 @@ def test_a_site_whose_upgrade_fails_starts_and_says_so(
         found = json.loads(version.manage("doctor", "--json").stdout)["findings"]
         problems = [each["what"] for each in found if each["area"] == "migrations" and each["level"] == "problem"]
         assert len(problems) == 1 and "ZeroDivisionError" in problems[0]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="the system has no signal for it")
+def test_the_button_brings_a_fixed_version_while_the_database_is_read_only(
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_HOME", str(version.home))
+    with start(tmp_path / "up", str(version.code / "manage.py"), "up", "--port", "0", "--no-worker") as site:
+        site.wait_until_greeted()
+        person = sign_in(site.link)
+        person.open("/sample/", {"csrfmiddlewaretoken": TOKEN.findall(person.page)[0]})
+        for operation, is_read_only in ((FAIL, True), (ADD, False)):
+            put_migration(version.code, operation)
+            person.open("/projects/sample/maintenance/")
+            person.send("/restart/", reason="")
+            assert ('id="read-only"' in person.page) == is_read_only
+            assert "note success" in person.page
+    assert "place" in version.columns()
+    assert version.rows("SELECT reason, state FROM orchestrator_site_restart") == [("", "done"), ("signal", "done")]
 
 
 def get(address: str, path: str) -> tuple[int, str]:
