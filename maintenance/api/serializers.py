@@ -160,10 +160,19 @@ class UpgradeShape(serializers.Serializer[Any]):
     problem = serializers.CharField()
 
 
+class BackupShape(serializers.Serializer[Any]):
+    """A backup: of the database alone before an upgrade or a restore, or a daily one of everything."""
+
+    name = serializers.CharField()
+    made_at = serializers.DateTimeField()
+    size_bytes = serializers.IntegerField()
+
+
 class UpgradesAnswer(serializers.Serializer[Any]):
-    """The newest upgrades."""
+    """The newest upgrades, and the backups that are there, with the size of the database in each."""
 
     results = UpgradeShape(many=True)
+    backups = BackupShape(many=True)
 
 
 class QueuedAnswer(serializers.Serializer[Any]):

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 
 from maintenance.api.serializers import UpgradesAnswer, UpgradeShape
 from maintenance.models import Upgrade
+from maintenance.upgrades.backups import backups
 from maintenance.upgrades.history import history
 from orchestrator_site.kernel.identity import Scope
 from tasks.api.base import ProjectApi
@@ -24,6 +25,6 @@ class UpgradeViews(ProjectApi):
     answers = {"list": UpgradesAnswer}
 
     def list(self, request: Request, project: str) -> Response:
-        """List the newest upgrades, those that failed included."""
+        """List the newest upgrades, those that failed included, and the backups that are there."""
         self.project(project)
-        return Response(self.shape({"results": history(connection)}))
+        return Response(self.shape({"results": history(connection), "backups": backups()}))

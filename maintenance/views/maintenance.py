@@ -18,6 +18,7 @@ from maintenance.scheduled import schedules as all_schedules
 from maintenance.selectors import open_findings, runs
 from maintenance.selectors.storage import storage_of
 from maintenance.services.findings import snooze as snooze_finding
+from maintenance.upgrades.backups import backups
 from maintenance.upgrades.history import history
 from maintenance.views.settings import automatic
 from orchestrator_site.kernel.identity import Scope, scopes_of
@@ -52,7 +53,7 @@ def maintenance(request: HttpRequest, slug: str) -> HttpResponse:
     }
     if Scope.ADMIN in scopes:
         context |= {"schedules": all_schedules(), "worker": check_worker(timezone.now())}
-        context["upgrades"] = history(connection, UPGRADES_SHOWN)
+        context |= {"upgrades": history(connection, UPGRADES_SHOWN), "backups": backups()}
     return render(request, "maintenance/maintenance.html", context)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.conf import settings as site
 from django.test import Client
 from django.utils import timezone
 from django_q.models import OrmQ
+from pytest_django import Settings
 
 from maintenance.choices import Action, Cause, Severity, State
 from maintenance.models import Finding, Operation, Upgrade
@@ -318,6 +320,14 @@ def test_the_newest_upgrades_are_shown_with_what_failed(owner: Client) -> None:
     Upgrade.objects.create(outcome="failed", version="9.8.7", started_at=timezone.now(), problem=problem)
     assert all(each in html_of(owner.get(ADDRESS)) for each in ("9.8.7", problem))
     assert 'id="upgrades"' not in html_of(signed_in(Client(), name="eve").get(ADDRESS))
+
+
+def test_backups_are_shown_where_there_are_any(owner: Client, tmp_path: Path, settings: Settings) -> None:
+    settings.ORCHESTRATOR_HOME = tmp_path
+    assert "No backups so far" in html_of(owner.get(ADDRESS))
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "backups" / "20310504T093000Z-before-upgrade.sqlite3").touch()
+    assert "20310504T093000Z-before-upgrade" in html_of(owner.get(ADDRESS))
 
 
 def restarts_on(page: str) -> str:

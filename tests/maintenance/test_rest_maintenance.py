@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
+from pytest_django import Settings
 
 from maintenance.api import operations
 from maintenance.choices import Action, Cause, Severity, State
 from maintenance.models import Operation, Upgrade
 from maintenance.services import undo as undoing
+from maintenance.services.backup import DATABASE
 from maintenance.services.coordinate import Answer, Request
 from maintenance.services.purge import purge
 from orchestrator_site.models import Restart
@@ -256,6 +260,19 @@ def test_the_history_of_upgrades_is_read_by_an_administrator(ada: Rest, project:
     Upgrade.objects.create(outcome="succeeded", version="9.8.7", started_at=timezone.now(), migrations=named)
     (shown,) = ada.get(f"{AT}/upgrades")["results"]
     assert (shown["version"], shown["migrations"], shown["problem"]) == ("9.8.7", named, "")
+
+
+def test_the_backups_that_are_there_are_listed_newest_first(
+    ada: Rest, project: Project, tmp_path: Path, settings: Settings
+) -> None:
+    settings.ORCHESTRATOR_HOME, settings.ORCHESTRATOR_BACKUPS = tmp_path / "home", str(tmp_path / "daily")
+    before, daily = "20310504T093000Z-before-upgrade.sqlite3", "20310505T010000Z"
+    for number, file in enumerate((f"home/backups/{before}", f"daily/{daily}/{DATABASE}", "home/backups/x.partial")):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes(b"1234")
+        os.utime(tmp_path / file, (number, number))
+    listed = ada.get(f"{AT}/upgrades")["backups"]
+    assert [(each["name"], each["size_bytes"]) for each in listed] == [(daily, 4), (before, 4)]
 
 
 def test_the_history_of_restarts_is_read_by_an_administrator(ada: Rest, project: Project) -> None:
