@@ -14,12 +14,12 @@ from contextlib import suppress
 from orchestrator_site.kernel.processes import has_exited, module_command, module_environment, reap
 from orchestrator_site.up.orphans import supervisor_option
 
-FIRST_DELAY_SECONDS = 0.5
+SECOND_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 30.0
 REPORTS = "ORCHESTRATOR_REPORTS"
 """The variable that names the descriptor on which a child reports: `ready VERSION`, `carried N` requests, `cut N`."""
-STEADY_SECONDS = 30.0
-"""A child that ran for so long starts over with the shortest delay."""
+STEADY_SECONDS = 5.0
+"""A child that ran for so long starts again at once, however often it has exited before."""
 
 
 class Child:
@@ -35,14 +35,14 @@ class Child:
         )
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
-        self._delay = 0.0
+        self._delay: float | None = None
         self._reports = -1
         self._reported = b""
 
     def successor(self) -> Child:
         """Return one like this that was not started yet, and that has run properly before."""
         following = copy.copy(self)
-        following._process, following.restart_at, following._delay, following._reports = None, None, 0.0, -1
+        following._process, following.restart_at, following._delay, following._reports = None, None, None, -1
         return following
 
     @property
@@ -129,9 +129,10 @@ class Child:
         return f"exit code {code}" if code >= 0 else f"signal {-code}"
 
     def schedule_restart(self) -> float:
-        """Return the seconds until its next start, doubled with each exit in a row."""
-        if self.age_seconds > STEADY_SECONDS:
+        """Return the seconds until its next start: none at first, then doubled with each exit in a row."""
+        if self._delay is None or self.age_seconds > STEADY_SECONDS:
             self._delay = 0.0
-        self._delay = min(self._delay * 2 or FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS)
+        else:
+            self._delay = min(self._delay * 2 or SECOND_DELAY_SECONDS, LONGEST_DELAY_SECONDS)
         self.restart_at = time.monotonic() + self._delay
         return self._delay

@@ -160,14 +160,15 @@ def test_a_worker_that_cannot_start_ends_everything(home: Path, capfd: pytest.Ca
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_restart_delays_double_up_to_half_a_minute_until_a_child_runs_that_long(
+def test_the_first_restart_has_no_delay_and_further_ones_double_it_until_a_child_is_steady(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     worker = Child("The worker", "tests.site.trial.missing")
     monkeypatch.setattr(children, "STEADY_SECONDS", float("inf"))
-    assert [worker.schedule_restart() for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert [worker.schedule_restart() for _ in range(9)] == [0, 0.5, 1, 2, 4, 8, 16, 30, 30]
     monkeypatch.setattr(children, "STEADY_SECONDS", 0)
-    assert worker.schedule_restart() == 0.5
+    assert worker.schedule_restart() == 0
+    assert worker.successor().schedule_restart() == 0
 
 
 @pytest.fixture
