@@ -41,6 +41,14 @@ def local_socket() -> Iterator[list[socket.socket]]:
                 path.unlink(missing_ok=True)
 
 
+def turn_away(listener: socket.socket) -> None:
+    """Hang up on the assistants that wait; they start servers of their own, and come back later."""
+    listener.setblocking(False)
+    with suppress(OSError):
+        while True:
+            listener.accept()[0].close()
+
+
 def _listen(folder: str) -> socket.socket | None:
     os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
     os.chmod(folder, 0o700)  # noqa: PTH101

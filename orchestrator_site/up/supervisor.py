@@ -15,6 +15,7 @@ from threading import Thread
 
 from orchestrator_site.kernel.errors import OrchestratorError
 from orchestrator_site.up.child import Child
+from orchestrator_site.up.local_socket import turn_away
 from orchestrator_site.up.port import ANYWHERE
 from orchestrator_site.up.restart import POLL_SECONDS as RESTART_POLL_SECONDS
 from orchestrator_site.up.restart import SiteRestart
@@ -69,7 +70,7 @@ class Supervisor:
                         self._restart_if_due(child)
                     self._restart.tend()
                     restarts = [child.restart_at for child in self._children if child.restart_at is not None]
-                    pause = RESTART_POLL_SECONDS if self._restart.is_busy else POLL_SECONDS
+                    pause = RESTART_POLL_SECONDS if self._restart.is_busy or restarts else POLL_SECONDS
                     self._handle_event(min([pause, *(at - time.monotonic() for at in restarts)]))
             finally:
                 self._stop()
@@ -105,6 +106,9 @@ class Supervisor:
                 self._start(child, {})
             except OSError as error:
                 logger.warning("%s cannot start (%s); next try in %.1f s.", child.name, error, child.schedule_restart())
+        elif child.restart_at is not None:
+            for local in child.listeners[1:]:
+                turn_away(local)
 
     def _stop(self) -> None:
         """Ask all to exit, and kill those that take too long; a second signal kills them at once."""

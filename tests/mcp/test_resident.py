@@ -360,6 +360,20 @@ def test_the_socket_of_a_killed_site_is_not_waited_for(home: Path) -> None:
         assert not client.has_worker()
 
 
+def test_an_assistant_does_not_wait_for_a_web_server_that_dies_again_and_again(
+    served: Site, home: Path, tmp_path: Path
+) -> None:
+    with connected(home) as client:
+        open_session(client, tmp_path / "project")
+        for _ in range(4):
+            os.kill(web := web_server(served), signal.SIGKILL)
+            wait_for(lambda web=web: not is_alive(web), "its death")
+        wait_for(lambda: children(client.process.pid), "a worker")
+        wait_for(lambda: client.call("trial_echo")["pid"] == web_server(served), "the return")
+        wait_for(lambda: not children(client.process.pid), "the end of the worker")
+        assert open_sessions(home) == 1
+
+
 def test_a_second_site_leaves_the_socket_to_the_first(served: Site, home: Path, tmp_path: Path) -> None:
     identity = (home / FOLDER / SOCKET).stat().st_ino
     with serving(home, folder=tmp_path / "second") as second:

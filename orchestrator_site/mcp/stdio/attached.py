@@ -29,6 +29,14 @@ LEAVING = b'{"orchestrator-leaving":true}\n'
 _STOP = encode({CONTROL: "stop"})
 
 
+class NotServed(Exception):
+    """Why no site serves this assistant now, or at all as long as it runs."""
+
+    def __init__(self, why: str, *, is_for_good: bool = False) -> None:
+        super().__init__(why)
+        self.is_for_good = is_for_good
+
+
 class Attached(Link):
     """A connection to the site."""
 
@@ -85,27 +93,32 @@ def socket_identity() -> tuple[int, int] | None:
     return found.st_ino, found.st_ctime_ns
 
 
-def attach(connection_id: str, toolsets: str, when_leaving: Callable[[], None]) -> Attached | None:
-    """Connect to the site that serves our data; None where none does, or where a worker would do other things."""
-    home = data_folder()
+def attach(connection_id: str, toolsets: str, when_leaving: Callable[[], None]) -> Attached:
+    """Connect to the site that serves our data, if it does what a worker would do. Raises NotServed."""
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(ANSWER_SECONDS)
     try:
+        _meet(connection, connection_id, toolsets)
+    except NotServed:
+        connection.close()
+        raise
+    connection.settimeout(None)
+    return Attached(connection, when_leaving)
+
+
+def _meet(connection: socket.socket, connection_id: str, toolsets: str) -> None:
+    home = data_folder()
+    try:
         with address(os.path.join(home, FOLDER)) as path:  # noqa: PTH118
             connection.connect(path)
-        if is_ours(connection):
-            connection.sendall(encode(introduction(home, connection_id, toolsets)))
-            if (answer := _line_from(connection)) == ATTACHED:
-                connection.sendall(ATTACHED)
-                connection.settimeout(None)
-                return Attached(connection, when_leaving)
-            log(f"the site does not serve this assistant: {json.loads(answer)[REFUSED]}; starting a worker")
-    except ConnectionRefusedError:  # it was killed
-        pass
+        if not is_ours(connection):
+            raise NotServed("another user runs it", is_for_good=True)
+        connection.sendall(encode(introduction(home, connection_id, toolsets)))
+        if (answer := _line_from(connection)) != ATTACHED:
+            raise NotServed(json.loads(answer)[REFUSED], is_for_good=True)
+        connection.sendall(ATTACHED)
     except (OSError, ValueError, KeyError) as problem:
-        log(f"the site does not answer ({problem}); starting a worker")
-    connection.close()
-    return None
+        raise NotServed(f"it does not answer ({problem})") from problem
 
 
 def is_ours(connection: socket.socket) -> bool:
@@ -118,6 +131,8 @@ def is_ours(connection: socket.socket) -> bool:
 
 def _line_from(connection: socket.socket) -> bytes:
     line = b""
-    while not line.endswith(b"\n") and (chunk := connection.recv(4096)):
+    while not line.endswith(b"\n"):
+        if not (chunk := connection.recv(4096)):
+            raise ConnectionError("it has hung up")
         line += chunk
     return line

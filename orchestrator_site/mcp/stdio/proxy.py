@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
 from orchestrator_site.mcp.stdio import messages
-from orchestrator_site.mcp.stdio.attached import Attached, attach, socket_identity
+from orchestrator_site.mcp.stdio.attached import Attached, NotServed, attach, socket_identity
 from orchestrator_site.mcp.stdio.exchange import BY_CHANGE, BY_SIGNAL, BY_SITE, Exchange, Order
 from orchestrator_site.mcp.stdio.framing import (
     LINE_LIMIT,
@@ -46,7 +46,7 @@ FALSE_STARTS = 3
 LONGEST_PAUSE_SECONDS = 30.0
 
 # How often a proxy with a worker looks whether a site has come.
-WATCH_SECONDS = 5.0
+WATCH_SECONDS = 2.0
 
 # Windows delivers signals only between waits.
 _LONGEST_WAIT = 0.5 if os.name == "nt" else 3600.0
@@ -75,8 +75,8 @@ class Proxy:
         self._worker_lock = Lock()
         self._adopting = Lock()
         self._exchange = Exchange(self._relay, self._start_beside, self._switch)
-        self._site: tuple[int, int] | None = None
-        """The socket of the site that was tried last."""
+        self._refused_by: tuple[int, int] | None = None
+        """The socket of a site that never serves this assistant."""
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._last_exit_code = 0
         self._supervisor = Thread(target=self._supervise, name="supervisor", daemon=True)
@@ -204,8 +204,7 @@ class Proxy:
         """
         attempt = 0
         while True:
-            self._site = socket_identity()
-            attached = self._attach() if may_attach and self._site else None
+            attached = self._attach() if may_attach else None
             with self._worker_lock:
                 if self._is_closing or self._worker:
                     worker = None
@@ -233,24 +232,33 @@ class Proxy:
                 self._relay.adopt(worker)
 
     def _watch_for_site(self) -> None:
-        """Change over to a site that comes while a worker serves; one that was tried before is left alone."""
+        """Change over to a site that comes while a worker serves; one that has refused is left alone."""
         while not self._is_closing:
             time.sleep(WATCH_SECONDS)
-            if isinstance(self._worker, Worker) and (found := socket_identity()) and found != self._site:
-                self._site = found
-                self._change_to_site()
+            is_alone = isinstance(self._worker, Worker) and not self._others
+            if is_alone and socket_identity() not in (None, self._refused_by):
+                self._change_to_site(quietly=True)
 
-    def _change_to_site(self) -> None:
-        if attached := self._attach():
+    def _change_to_site(self, *, quietly: bool = False) -> None:
+        if attached := self._attach(quietly=quietly):
             self._exchange.orders.put(Order(None, BY_SITE, attached))
 
-    def _attach(self) -> Link | None:
+    def _attach(self, *, quietly: bool = False) -> Link | None:
         """Connect to the site; when it leaves, change over to the process that takes its place."""
 
         def when_leaving() -> None:
             Thread(target=self._change_to_site, name="site", daemon=True).start()
 
-        return attach(self._connection_id, self._toolsets, when_leaving)
+        if (site := socket_identity()) is None:
+            return None
+        try:
+            return attach(self._connection_id, self._toolsets, when_leaving)
+        except NotServed as problem:
+            if problem.is_for_good:
+                self._refused_by = site
+            if problem.is_for_good or not quietly:
+                log(f"the site does not serve this assistant: {problem}; a worker does")
+            return None
 
     def _start_beside(self, is_trial: bool, site: Link | None) -> Link | None:
         if site is None and not is_trial and isinstance(self._worker, Attached):
