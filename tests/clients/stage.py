@@ -85,7 +85,13 @@ class Stage:
         path = f"{NODE_BIN}:/usr/local/bin:/usr/bin:/bin"
         return {"PATH": path, "HOME": str(self.home), "TERM": "dumb", "LANG": "C.UTF-8", **proxies, **loopback}
 
-    # What the model saw
+    # The model
+
+    def hold(self, results: int) -> Path:
+        """Let the model say nothing after so many results, until the file that is returned is removed."""
+        file = self.folder / f"model/hold-{results}"
+        file.touch()
+        return file
 
     @property
     def requests(self) -> list[Json]:

@@ -1,6 +1,7 @@
 """`python -m tests.clients.model --folder FOLDER`: plays FOLDER/script.json and writes down what it was asked.
 
-Its address goes to FOLDER/address, every request to FOLDER/requests.jsonl. It is also the proxy that clients are given
+Its address goes to FOLDER/address, every request to FOLDER/requests.jsonl. It says nothing after N results as long as
+there is a FOLDER/hold-N. It is also the proxy that clients are given
 to use, and refuses as such: so an address that a client wanted to reach is in the log, too. It ends by itself.
 """
 
@@ -13,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Timer
 
+from orchestrator_site.kernel.polling import poll
 from tests.clients.model.anthropic import CountTokens, Messages
 from tests.clients.model.dialect import Answer, Dialect
 from tests.clients.model.google import GenerateContent
@@ -27,6 +29,9 @@ DIALECTS: dict[str, Dialect] = {
 }
 
 
+HOLD_SECONDS = 60.0
+
+
 def dialect_of(path: str) -> Dialect | None:
     """Return the API that an address belongs to."""
     return next((dialect for end, dialect in DIALECTS.items() if path.endswith(end)), None)
@@ -39,6 +44,7 @@ class Model(ThreadingHTTPServer):
 
     def __init__(self, folder: Path, max_requests: int) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.folder = folder
         self.script: list[Json] = json.loads((folder / "script.json").read_text())
         self._log = folder / "requests.jsonl"
         self._left = max_requests
@@ -85,6 +91,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.count()
         self.server.note(path=path, body=body)
         conversation = dialect.read(body)
+        held = self.server.folder / f"hold-{len(conversation.results)}"
+        poll(lambda: not held.exists(), seconds=HOLD_SECONDS)
         self._send(200, dialect.write(next_turn(self.server.script, conversation), body, path))
 
     def _refuse(self) -> None:
