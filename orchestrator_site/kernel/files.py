@@ -83,10 +83,11 @@ def file_identity(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Write a file aside and rename it into place: readers see the old content or the new. Raises OSError."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
+        draft.touch(mode)
         draft.write_bytes(content)
         draft.replace(path)
     finally:

@@ -2,43 +2,52 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from django.conf import settings
 
-from orchestrator_site.kernel.files import file_identity
+from orchestrator_site.kernel import loopback
+from orchestrator_site.kernel.files import file_identity, write_whole
 from orchestrator_site.kernel.introduction import FOLDER, SOCKET, address
 
 logger = logging.getLogger(__name__)
 
 QUEUE = 128
 """Assistants that may wait."""
+PROBE_SECONDS = 6.0
+"""How long a web server may take to answer; its supervisor listens while it restarts."""
 
 
 @contextmanager
 def local_socket() -> Iterator[list[socket.socket]]:
-    """Yield the listening socket, or none where the system has no such sockets or another site of this data has it."""
-    path = settings.ORCHESTRATOR_HOME / FOLDER / SOCKET
-    listener = None
-    if hasattr(socket, "AF_UNIX"):  # Windows has none
-        try:
-            listener = _listen(str(path.parent))
-        except OSError as problem:
-            logger.warning("Assistants start servers of their own: the socket %s cannot be used (%s).", path, problem)
+    """Yield the listening socket, or none where another site of this data has it.
+
+    It is a Unix socket, or a port of this machine where the system or the data folder can have none.
+    """
+    folder = settings.ORCHESTRATOR_HOME / FOLDER
+    file, listener = folder / SOCKET, None
+    try:
+        listener = _listen(str(folder))
+    except OSError as problem:
+        logger.info("The socket %s cannot be used (%s), so assistants get a port.", file, problem)
+        file, listener = folder / loopback.FILE, _listen_on_port(folder)
     if listener is None:
         yield []
         return
-    ours = file_identity(str(path))
+    ours = file_identity(str(file))
     with listener:
         try:
             yield [listener]
         finally:
-            if file_identity(str(path)) == ours:
-                path.unlink(missing_ok=True)
+            if file_identity(str(file)) == ours:
+                file.unlink(missing_ok=True)
 
 
 def turn_away(listener: socket.socket) -> None:
@@ -50,8 +59,11 @@ def turn_away(listener: socket.socket) -> None:
 
 
 def _listen(folder: str) -> socket.socket | None:
+    """Return None where another site listens. Raises OSError."""
     os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
     os.chmod(folder, 0o700)  # noqa: PTH101
+    if not hasattr(socket, "AF_UNIX"):
+        raise OSError("Python has none on this system")
     with address(folder) as path:
         if _is_served(path):
             return None
@@ -65,6 +77,7 @@ def _listen(folder: str) -> socket.socket | None:
         except OSError:
             listener.close()
             raise
+    Path(folder, loopback.FILE).unlink(missing_ok=True)
     return listener
 
 
@@ -73,5 +86,24 @@ def _is_served(path: str) -> bool:
         try:
             probe.connect(path)
         except (FileNotFoundError, ConnectionRefusedError):
+            return False
+    return True
+
+
+def _listen_on_port(folder: Path) -> socket.socket | None:
+    if (place := loopback.place_in(str(folder))) and _has_site(place):
+        return None
+    listener = socket.create_server((loopback.HOST, 0), backlog=QUEUE)
+    facts = {"port": listener.getsockname()[1], "secret": secrets.token_hex(32)}
+    write_whole(folder / loopback.FILE, json.dumps(facts).encode(), mode=0o600)
+    return listener
+
+
+def _has_site(place: loopback.Place) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(PROBE_SECONDS)
+        try:
+            place.meet(probe)
+        except (OSError, ValueError):
             return False
     return True

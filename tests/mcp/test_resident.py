@@ -9,16 +9,19 @@ import socket
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from orchestrator_site.asgi.shares import CALLS_PER_CREDENTIAL
+from orchestrator_site.kernel import loopback
 from orchestrator_site.kernel.introduction import CLIENT_VARIABLES, FOLDER, SOCKET, address, heeded, introduction
 from orchestrator_site.mcp.stdio.attached import ATTACHED, is_ours
 from orchestrator_site.mcp.stdio.resident import INTRODUCTION_LIMIT
+from tests.homes import make_home
 from tests.mcp.resident import serving
 from tests.mcp.stdio_client import StdioClient, children, connected, environment, is_alive, said, wait_for
 from tests.site.processes import Site
@@ -55,6 +58,89 @@ def open_sessions(home: Path) -> int:
 def open_session(client: StdioClient, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     assert client.call("trial_session", folder=str(folder))["session"]
+
+
+# A port, where there can be no Unix socket
+
+
+@pytest.fixture(scope="module")
+def on_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Site]]:
+    """A site of a data folder in which another thing has the name of its socket."""
+    home = make_home(tmp_path_factory.mktemp("port") / "home")
+    (home / FOLDER / SOCKET).mkdir(parents=True)
+    with serving(home, TRIAL_FOLDER=str(home.parent)) as site:
+        yield home, site
+
+
+@pytest.mark.parametrize("modern", [False, True])
+def test_a_port_serves_assistants_too(on_port: tuple[Path, Site], tmp_path: Path, modern: bool) -> None:
+    home, site = on_port
+    with connected(home, modern=modern) as client:
+        assert client.call("trial_echo", text="x" * 1_000_000)["pid"] == web_server(site)
+        assert not client.has_worker()
+        open_session(client, tmp_path / "project")
+        assert open_sessions(home) == 1
+    wait_for(lambda: open_sessions(home) == 0, "the end of the session")
+
+
+def test_assistants_at_a_port_go_on_after_a_crash_of_the_web_server(on_port: tuple[Path, Site]) -> None:
+    with connected(on_port[0]) as client:
+        before = client.call("trial_echo")["pid"]
+        os.kill(before, signal.SIGKILL)
+        wait_for(lambda: said(client.request("tools/call", name="trial_echo", arguments={})).get("pid"), "an answer")
+
+
+def test_the_secret_of_a_port_is_readable_by_its_user_alone(on_port: tuple[Path, Site]) -> None:
+    file = on_port[0] / FOLDER / loopback.FILE
+    assert (stat.S_IMODE(file.stat().st_mode), stat.S_IMODE(file.parent.stat().st_mode)) == (0o600, 0o700)
+
+
+@pytest.mark.parametrize("what", ["introduction", "proof", "reflection", "nothing"])
+def test_a_port_serves_no_one_without_the_secret(on_port: tuple[Path, Site], what: str) -> None:
+    home, _ = on_port
+    place = loopback.place_in(str(home / FOLDER))
+    assert place
+    introduced = introduction(str(home), CONNECTION, "core")
+    with socket.create_connection((loopback.HOST, place.port), timeout=10) as connection:
+        if what != "introduction":
+            connection.sendall(b'{"nonce": "n"}\n')
+            answer = json.loads(loopback.line_from(connection))
+            assert place.is_proof(answer["proof"], loopback.SITE, "n")
+            introduced["proof"] = {"proof": "0" * 64, "reflection": answer["proof"], "nothing": ""}[what]
+        connection.sendall(json.dumps(introduced).encode() + b"\n")
+        with suppress(ConnectionResetError):
+            assert connection.recv(100) == b""
+
+
+def test_an_assistant_says_nothing_to_a_program_that_has_the_port_of_a_site(home: Path) -> None:
+    (home / FOLDER).mkdir(mode=0o700)
+    heard: list[bytes] = []
+
+    def pretend(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                with listener.accept()[0] as connection:
+                    heard.append(connection.recv(65536))
+                    connection.sendall(b'{"nonce": "n", "proof": "' + b"0" * 64 + b'"}\n')
+                    heard.append(connection.recv(65536))
+
+    with socket.create_server((loopback.HOST, 0)) as listener:
+        facts = {"port": listener.getsockname()[1], "secret": "s"}
+        (home / FOLDER / loopback.FILE).write_text(json.dumps(facts))
+        Thread(target=pretend, args=[listener], daemon=True).start()
+        with connected(home) as client:
+            assert client.call("trial_echo", text="on")["text"] == "on"
+            assert client.has_worker()
+    assert json.loads(heard[0]).keys() == {"nonce"}
+    assert set(heard[1::2]) == {b""}
+
+
+def test_the_file_of_a_port_ends_with_its_site(home: Path) -> None:
+    (home / FOLDER / SOCKET).mkdir(parents=True)
+    with serving(home) as site:
+        assert (home / FOLDER / loopback.FILE).exists()
+        site.end()
+    assert not (home / FOLDER / loopback.FILE).exists()
 
 
 # What travels along

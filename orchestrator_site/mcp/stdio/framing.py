@@ -24,7 +24,7 @@ CONTROL = "orchestrator-control"
 LINE_LIMIT = LARGE_BODY
 # The exit code of a worker whose settings or data folder cannot be used.
 MISCONFIGURED = 78
-_CHUNK = 256 * 1024
+CHUNK = 256 * 1024
 _PIPE_BYTES = 1024 * 1024
 
 
@@ -102,9 +102,13 @@ class LineSplitter:
 
 def read_lines(fd: int, when_too_long: Callable[[], None], limit: int = LINE_LIMIT) -> Iterator[bytes]:
     """Yield the lines of a pipe as a splitter does."""
-    lines = LineSplitter(when_too_long, limit)
     # Not a buffered file: the interpreter could not exit while a thread waits for one.
-    while chunk := os.read(fd, _CHUNK):
+    return lines_of(lambda: os.read(fd, CHUNK), when_too_long, limit)
+
+
+def lines_of(read: Callable[[], bytes], when_too_long: Callable[[], None], limit: int) -> Iterator[bytes]:
+    lines = LineSplitter(when_too_long, limit)
+    while chunk := read():
         yield from lines.feed(chunk)
     yield from lines.end()
 
@@ -127,7 +131,7 @@ class LineWriter:
         rest = memoryview(line)
         try:
             while rest and self._is_open:
-                rest = rest[os.write(self.fd, rest) :]
+                rest = rest[self._put(rest) :]
         except OSError:
             self._is_open = False
             self._when_broken()
@@ -137,6 +141,12 @@ class LineWriter:
             try:
                 if self._is_open:
                     self._is_open = False
-                    os.close(self.fd)
+                    self._close()
             finally:
                 self.lock.release()
+
+    def _put(self, rest: memoryview) -> int:
+        return os.write(self.fd, rest)
+
+    def _close(self) -> None:
+        os.close(self.fd)

@@ -18,8 +18,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from orchestrator_site.accounts.owner import local_principal
 from orchestrator_site.asgi.database import in_thread
+from orchestrator_site.kernel import loopback
 from orchestrator_site.kernel.errors import Transient
-from orchestrator_site.kernel.introduction import heeded, identity, installation
+from orchestrator_site.kernel.introduction import FOLDER, heeded, identity, installation
 from orchestrator_site.kernel.serving import process_facts
 from orchestrator_site.mcp.server import Bridge, build_server
 from orchestrator_site.mcp.stdio.attached import ATTACHED, ENDED, LEAVING, REFUSED, is_ours
@@ -57,6 +58,8 @@ class Introduction(BaseModel, strict=True):
     settings: dict[str, str]
     directory: str
     directory_identity: list[int] | None
+    proof: str = ""
+    """Over a port: that the proxy knows the secret."""
 
 
 class Resident:
@@ -68,12 +71,17 @@ class Resident:
         self._principal = cache(local_principal)
         self._end_threads = anyio.CapacityLimiter(2)
         self.connections: set[Connection] = set()
+        self.place: loopback.Place | None = None
+        """Over a port: what the proxies read of it."""
         self._is_over = False
         self._fingerprints: dict[tuple[str, ...], dict[str, str]] = {}
 
     @asynccontextmanager
     async def run(self, listener: socket.socket) -> AsyncIterator[None]:
         """Accept connections; at the end let their calls finish, and leave their sessions to what serves them next."""
+        if listener.family == socket.AF_INET:
+            place = loopback.place_in(str(settings.ORCHESTRATOR_HOME / FOLDER))
+            self.place = place or loopback.Place(0, loopback.new_nonce())  # a secret that none knows
         async with anyio.create_task_group() as self.tasks:
             server = await asyncio.get_running_loop().create_server(lambda: Connection(self), sock=listener)
             self.tasks.start_soon(self._leave, server)
@@ -153,6 +161,7 @@ class Connection(Transport, asyncio.Protocol):
         self._is_flushed = asyncio.Event()
         self._is_flushed.set()
         self._is_over = asyncio.Event()
+        self._nonce = ""
         self._bridge: Bridge | None = None
         self._is_confirmed = False
 
@@ -189,7 +198,9 @@ class Connection(Transport, asyncio.Protocol):
     # Lines
 
     def _take(self, line: bytes) -> None:
-        if self._bridge is None:
+        if self._bridge is None and self._resident.place and not self._nonce:
+            self._prove(line, self._resident.place)
+        elif self._bridge is None:
             self._meet(line)
         elif self._is_confirmed:
             if not self._is_controlled(line):
@@ -199,9 +210,21 @@ class Connection(Transport, asyncio.Protocol):
         else:
             self._wire.abort()
 
+    def _prove(self, line: bytes, place: loopback.Place) -> None:
+        try:
+            self._nonce, answer = place.answer(line)
+        except ValueError:
+            self._wire.abort()
+        else:
+            self._wire.write(answer)
+
     def _meet(self, line: bytes) -> None:
+        place = self._resident.place
         try:
             introduced = Introduction.model_validate_json(line)
+            if place and not place.is_proof(introduced.proof, loopback.ASSISTANT, self._nonce):
+                self._wire.abort()
+                return
             why = self._resident.refusal(introduced)
         except ValidationError:
             why = "it does not understand the introduction"
