@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.state import ProjectState
+from django.db.models import Model
 
 from orchestrator_site import __version__
 from orchestrator_site.kernel.errors import Conflict
@@ -46,7 +46,6 @@ def refuse_newer(connection: BaseDatabaseWrapper, loader: MigrationLoader) -> No
 
 
 def refuse_foreign(connection: BaseDatabaseWrapper, loader: MigrationLoader) -> None:
-    """SQLite takes a column that is missing for a string, so a migration would write its name into each row."""
     try:
         loader.check_consistent_history(connection)
     except InconsistentMigrationHistory as error:
@@ -54,20 +53,32 @@ def refuse_foreign(connection: BaseDatabaseWrapper, loader: MigrationLoader) -> 
             f"The database has another history: {error}", next=f"Install the version that made it, or {_AFRESH}"
         ) from error
     applied = [name for name in loader.applied_migrations if name in loader.graph.nodes]
-    if applied and (missing := list(_missing_columns(connection, loader.project_state(applied)))):
+    if applied:
+        require_columns(connection, loader.project_state(applied).apps.get_models(include_auto_created=True))
+
+
+def require_columns(connection: BaseDatabaseWrapper, models: Iterable[type[Model]], *, but: str = "") -> None:
+    """Raise DatabaseIsForeign where a column is missing, `but` one that is added next.
+
+    SQLite takes a column that is missing for a string, so a migration would write its name into each row.
+    """
+    if missing := [each for each in _missing_columns(connection, models) if each != but]:
         raise DatabaseIsForeign(
             f"The database lacks what its recorded migrations make: {', '.join(missing[:_NAMED])}.",
             next=f"Restore a backup, or {_AFRESH}",
         )
 
 
-def _missing_columns(connection: BaseDatabaseWrapper, state: ProjectState) -> Iterator[str]:
+def _missing_columns(connection: BaseDatabaseWrapper, models: Iterable[type[Model]]) -> Iterator[str]:
+    for model in models:
+        there = columns_of(connection, table := model._meta.db_table)
+        yield from (f"{table}.{each.column}" for each in model._meta.local_fields if each.column not in there)
+
+
+def columns_of(connection: BaseDatabaseWrapper, table: str) -> set[str]:
     with connection.cursor() as cursor:
-        for model in state.apps.get_models(include_auto_created=True):
-            table = model._meta.db_table
-            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)} LIMIT 0")  # noqa: S608
-            there = {column[0] for column in cursor.description or ()}
-            yield from (f"{table}.{each.column}" for each in model._meta.local_fields if each.column not in there)
+        cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)} LIMIT 0")  # noqa: S608 - a name of ours
+        return {column[0] for column in cursor.description or ()}
 
 
 def _last_version(connection: BaseDatabaseWrapper) -> str:

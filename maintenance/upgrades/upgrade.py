@@ -16,11 +16,13 @@ from django.core.management.commands.migrate import Command as Migrate
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
 from maintenance.choices import UpgradeOutcome
 from maintenance.models import Upgrade
 from maintenance.upgrades import copies
+from maintenance.upgrades.early import plan_of
 from maintenance.upgrades.failure import (
     Attempt,
     failed_here,
@@ -29,7 +31,7 @@ from maintenance.upgrades.failure import (
     serve_read_only_where_failed,
 )
 from maintenance.upgrades.locks import schema_lock
-from maintenance.upgrades.newer import refuse_foreign, refuse_newer
+from maintenance.upgrades.newer import DatabaseIsForeign, refuse_foreign, refuse_newer
 from maintenance.upgrades.places import notice_of
 from maintenance.upgrades.plan import Step, checksum, steps_of
 from orchestrator_site import __version__
@@ -60,12 +62,13 @@ def upgrade(connection: BaseDatabaseWrapper, *, by_hand: bool = False) -> Attemp
     After a failure this process serves read-only. Raises DatabaseIsNewer, DatabaseIsForeign, NeedsPerson, and
     Unavailable where the disk has too little space; DatabaseError and OSError for what may pass.
     """
-    executor = MigrationExecutor(connection)
+    executor, gaps = plan_of(connection)
     refuse_newer(connection, executor.loader)
     if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
         _settle(connection)
         return None
-    refuse_foreign(connection, executor.loader)
+    if not gaps:
+        refuse_foreign(connection, executor.loader)
     steps = steps_of(executor)
     if not by_hand:
         if failed_here(connection, executor.loader):
@@ -96,7 +99,7 @@ def dry_run(connection: BaseDatabaseWrapper) -> Attempt | None:
     if connection.vendor != "sqlite":
         raise Invalid("Only SQLite is copied here.", next="Restore a dump elsewhere, and name it in DATABASE_URL.")
     with schema_lock(connection), copies.another_file(connection):
-        steps = steps_of(MigrationExecutor(connection))
+        steps = steps_of(plan_of(connection)[0])
         attempt = _attempt(connection, steps)
         return _migrated(connection, attempt, _Progress(len(steps))) if steps else None
 
@@ -143,11 +146,14 @@ def _migrated(
     began = time.monotonic()
     try:
         with _one_transaction(connection):
+            attempt.migrations[:0] = _close_gaps(connection)
             call_command(progress, verbosity=0, interactive=False, database=connection.alias)
             check(connection)
             attempt.seconds = round(time.monotonic() - began, 3)
             if is_kept:
                 _record([*failures(connection), attempt])
+    except DatabaseIsForeign:
+        raise
     except Exception as error:  # the outermost edge of migrations, which run any code
         if not may_fail or is_passing(error):
             raise
@@ -155,6 +161,18 @@ def _migrated(
         attempt.outcome, attempt.seconds = UpgradeOutcome.FAILED, round(time.monotonic() - began, 3)
         attempt.problem = f"{progress.current}: {type(error).__name__}: {error}"[:2000]
     return attempt
+
+
+def _close_gaps(connection: BaseDatabaseWrapper) -> list[dict[str, str]]:
+    """Make an early database what its recorded migrations make today. Raises DatabaseIsForeign for any other one."""
+    executor, gaps = plan_of(connection)
+    for gap in gaps:
+        logger.info("Adding what the database lacks: %s.", gap.name)
+        gap.close(connection, executor.loader)
+    if gaps:
+        refuse_foreign(connection, MigrationLoader(connection))
+    files = {str(each): checksum(each) for each in executor.loader.disk_migrations.values()} if gaps else {}
+    return [{"name": gap.name, "sha256": files.get(gap.name, "")} for gap in gaps]
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations.executor import MigrationExecutor
 
+from maintenance.upgrades.early import plan_of
 from maintenance.upgrades.failure import failures
 from maintenance.upgrades.history import changed_files
 from maintenance.upgrades.newer import unknown_migrations
@@ -25,7 +25,7 @@ class Verified:
 
 def verify(connection: BaseDatabaseWrapper) -> Verified:
     """Check the file, its foreign keys, its migrations and their files. Raises DatabaseError."""
-    executor = MigrationExecutor(connection)
+    executor, gaps = plan_of(connection)
     problems = [f"Unknown to this version: {'.'.join(name)}." for name in unknown_migrations(executor.loader)]
     problems += [f"The last upgrade failed: {each.problem}" for each in failures(connection)[-1:]]
     try:
@@ -33,5 +33,6 @@ def verify(connection: BaseDatabaseWrapper) -> Verified:
     except IntegrityError as error:
         problems.append(str(error))
     warnings = [f"Not applied yet: {step.name}." for step in steps_of(executor)]
+    warnings += [f"An upgrade adds it, as it was added to an early migration: {gap.name}." for gap in gaps]
     warnings += [f"Its file has changed since it was applied: {name}." for name in changed_files(connection)]
     return Verified(problems, warnings)

@@ -11,9 +11,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.migrations.executor import MigrationExecutor
 
 from maintenance.choices import UpgradeOutcome
+from maintenance.upgrades.early import plan_of
 from maintenance.upgrades.failure import Attempt
 from maintenance.upgrades.history import history
 from maintenance.upgrades.locks import schema_lock
@@ -80,9 +80,10 @@ class Command(PlainCommand):
         self._print(asdict(done), said)
 
     def _plan(self) -> None:
-        executor = MigrationExecutor(self._connection)
+        executor, gaps = plan_of(self._connection)
         refuse_newer(self._connection, executor.loader)
-        refuse_foreign(self._connection, executor.loader)
+        if not gaps:
+            refuse_foreign(self._connection, executor.loader)
         steps = [(step.name, step.harms, sql_of(executor, step)) for step in steps_of(executor)]
         lines = [_lines_of(*each) for each in steps] or ["Nothing to do."]
         if any(harms for _, harms, _ in steps):
