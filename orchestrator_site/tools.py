@@ -102,9 +102,12 @@ def health_check(caller: Caller, given: HealthCheck) -> dict[str, Any]:
     read_only=True,
 )
 def shutdown_prepare(caller: Caller, given: OfSession) -> dict[str, Any]:
-    """Compare what is promised with what the database and the disk hold, which is all that a new process has."""
+    """Compare what is promised with what the database and the disk hold, which is all that a new process has.
+
+    A session that is only for reading has no row, and so neither leases nor uploads.
+    """
     session = caller.session(given.session_id)
-    uploads = list(Upload.objects.filter(session=session, state=UploadState.OPEN).order_by("pk"))
+    uploads = list(Upload.objects.filter(session__public_id=session.public_id, state=UploadState.OPEN).order_by("pk"))
     held = _leases(session)
     return {
         "calls_in_flight": _others_in_flight(caller),
@@ -139,7 +142,9 @@ def _shown(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _leases(session: Session) -> QuerySet[Task]:
-    own = Task.objects.filter(lease_session=session, status=Status.ACTIVE, lease_expires_at__gt=timezone.now())
+    own = Task.objects.filter(
+        lease_session__public_id=session.public_id, status=Status.ACTIVE, lease_expires_at__gt=timezone.now()
+    )
     return own.order_by("pk")
 
 

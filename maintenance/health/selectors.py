@@ -15,6 +15,7 @@ from django_q.models import OrmQ
 
 from maintenance.selectors.worker import CLOCK_TOLERANCE, HEARTBEAT_LIMIT, is_expected, last_report
 from maintenance.upgrades.ensure_schema import is_current
+from maintenance.upgrades.failure import last_failure
 from orchestrator_site.kernel import read_only
 from orchestrator_site.kernel.db_errors import DATABASE_ERRORS, error_for, fault_of_data
 from orchestrator_site.kernel.errors import Transient
@@ -58,7 +59,7 @@ def _check_schema() -> dict[str, Any]:
     global _current_until
     connection = connections[DEFAULT_DB_ALIAS]
     if read_only.is_on():
-        return _check("The upgrade of the database failed, so nothing can be changed. See manage.py doctor.")
+        return _check(f"The upgrade of the database failed{_where()}, so nothing can be changed. See manage.py doctor.")
     if time.monotonic() < _current_until:  # migrations do not go missing
         connection.ensure_connection()
     elif is_current(connection):
@@ -66,6 +67,13 @@ def _check_schema() -> dict[str, Any]:
     else:
         return _check("Migrations are missing. Restart the site, which applies them.")
     return _check()
+
+
+def _where() -> str:
+    """Name the migration that failed, without its error, which may hold rows."""
+    failed = last_failure()
+    name = failed.problem.partition(":")[0] if failed else ""
+    return f" at {name}" if name else ""
 
 
 def check_worker(now: datetime) -> dict[str, Any]:

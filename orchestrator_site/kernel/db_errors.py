@@ -107,5 +107,5 @@ def db_errors_mapped(what: str) -> Iterator[None]:
     except DATABASE_ERRORS as error:
         if (shown := error_for(error)) is None:
             raise
-        logger.exception("The database refused %s.", what)
+        logger.error("The database refused %s.", what, exc_info=not read_only.is_on())
         raise shown from error

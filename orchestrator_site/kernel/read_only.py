@@ -30,9 +30,12 @@ def is_on() -> bool:
     return _notice is not None
 
 
+WHY = "The database is read-only, because its upgrade failed."
+
+
 def refused() -> Transient:
     return Transient(
-        "The database is read-only, because its upgrade failed.",
+        WHY,
         retry_after_ms=60_000,
         next=f"{unchanged()} Reading goes on. Ask the person who runs the server to look at manage.py doctor; retry "
         "once another version has upgraded it.".strip(),

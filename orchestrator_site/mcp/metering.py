@@ -10,6 +10,7 @@ import anyio
 from django.utils import timezone
 
 from orchestrator_site.asgi.database import in_thread
+from orchestrator_site.kernel import read_only
 from tasks.services.caller import Caller
 from tasks.services.tool_use import Key, Use, add_uses
 
@@ -47,6 +48,8 @@ class Meter:
 
     def flush(self) -> None:
         """Write the counts, and keep what the database does not accept for the next time."""
+        if read_only.is_on():
+            return
         with self._flushing:
             with self._lock:
                 uses, self._uses = self._uses, {}

@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrator_site import restarts
 from orchestrator_site.asgi.event_hub import EventHub
+from orchestrator_site.kernel import read_only
 from orchestrator_site.kernel.polling import poll
 from orchestrator_site.models import Restart, RestartState
 from orchestrator_site.up.pdeathsig import OPTION
@@ -31,6 +32,8 @@ class SiteServing:
         return self._in_flight()
 
     def restart(self, *, timeout: float, is_trial: bool, reason: str, who: str) -> dict[str, Any]:
+        if is_trial and read_only.is_on():  # a signal alone would not say so
+            raise read_only.refused()
         wanted = {"timeout": max(timeout, LEAST_SECONDS), "is_trial": is_trial}
         facts = ask_supervisor(self._supervisor, who=who, reason=reason, **wanted)
         return {name: fact for name, fact in facts.items() if name not in ("supervisor", *wanted)}

@@ -87,7 +87,10 @@ def overview(project: Project, session: Session | None, *, plan: Task | None = N
 
 def _active(queries: _Queries, key: int, session: Session | None, wanted: int) -> list[Standing]:
     """The session's own tasks first, then those without a holder, then those of others; no more than `wanted`."""
-    found = [Standing(task, "yours") for task in (queries.own(key=key, session=session) if wanted and session else [])]
+    found = [
+        Standing(task, "yours")
+        for task in (queries.own(key=key, session=session) if wanted and session and session.pk else [])
+    ]
     if len(found) < wanted:
         over = queries.over(key=key, now=timezone.now(), known=[each.task.pk for each in found])
         found += [Standing(task, "free") for task in over]

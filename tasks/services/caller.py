@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from orchestrator_site.kernel import read_only
 from orchestrator_site.kernel.errors import Conflict, Forbidden, Hint, Invalid
 from orchestrator_site.kernel.identity import Principal, Scope
 from orchestrator_site.kernel.serving import Serving
@@ -35,7 +36,8 @@ class Caller:
     serving: Serving | None = None  # the process that serves the call, where it can be restarted
 
     def actor(self, handle: str | None = None) -> Actor:
-        return Actor.assistant(self.session(handle), self.principal.scopes)
+        """Return who changes something. Raises as `session` does, and Transient while the database is read-only."""
+        return Actor.assistant(_kept(self.session(handle)), self.principal.scopes)
 
     def session(self, handle: str | None = None) -> Session:
         """Return the session of a call: the handle's, else the caller's own, which is opened where there is none.
@@ -104,7 +106,7 @@ class Caller:
                 "session_id: this session is on another project.", next=f"Open one on {project.slug}, or omit it."
             )
         self._enter(session)
-        return Actor.assistant(session, self.principal.scopes)
+        return Actor.assistant(_kept(session), self.principal.scopes)
 
     def seen_on(self, project: Project, handle: str | None = None) -> Session | None:
         """Return a reader's session on a project; None where it has none there. Raises as `sessions.by_handle` does."""
@@ -114,7 +116,7 @@ class Caller:
 
     def open_on(self, project: Project) -> Session:
         """Open a new session on a project. Raises NotFound for one of other tokens."""
-        return self._open(project, self._new_handle(None))[0]
+        return _kept(self._open(project, self._new_handle(None))[0])
 
     @property
     def _shared(self) -> str:
@@ -162,7 +164,16 @@ class Caller:
         found = sessions.projects_of(self.principal)
         if len(found) == 1:
             return found[0]
+        if read_only.is_on():  # it could open no session on any
+            raise read_only.refused()
         raise Invalid(
             f"session_id: cannot determine the project; the access token has worked on {len(found) or 'none'}.",
             hint=Hint.NAME_PROJECT,
         )
+
+
+def _kept(session: Session) -> Session:
+    """Return a session that can change something. Raises Transient for one that is only for reading."""
+    if session.pk is None:
+        raise read_only.refused()
+    return session

@@ -16,6 +16,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils.text import slugify
 
+from orchestrator_site.kernel import read_only
 from orchestrator_site.kernel.errors import Hint, Invalid, NotFound
 from orchestrator_site.kernel.identity import Principal, Scope
 from tasks import events
@@ -242,7 +243,7 @@ def _is_same(project: Project, at: Path, mark: Mark) -> bool:
 
 def _moved(project: Project, to: Path, principal: Principal) -> Project:
     """Note where a project lies now, unless it is still where it was, too: then the folder has two paths."""
-    if project.root_path == str(to) or Scope.WRITE not in principal.scopes or _has_mark(project):
+    if project.root_path == str(to) or not _may_note(principal) or _has_mark(project):
         return project
     with taking_folders():
         project = Project.objects.select_for_update().get(pk=project.pk)
@@ -252,6 +253,10 @@ def _moved(project: Project, to: Path, principal: Principal) -> Project:
             ProjectPath.objects.filter(path=str(to)).delete()
             _set_root(project, str(to))
     return project
+
+
+def _may_note(principal: Principal) -> bool:
+    return Scope.WRITE in principal.scopes and not read_only.is_on()
 
 
 def _set_root(project: Project, path: str) -> None:
@@ -276,7 +281,7 @@ def _marked(project: Project, at: Path, principal: Principal) -> Project:
 
     Only a local assistant leaves one: tokens may name any folder.
     """
-    if principal.token_id or Scope.WRITE not in principal.scopes or project.root_path != str(at):
+    if principal.token_id or not _may_note(principal) or project.root_path != str(at):
         return project
     found = mark_in(at)
     if project.mark:

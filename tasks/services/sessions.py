@@ -46,21 +46,29 @@ TOUCH_EVERY = timedelta(minutes=1)  # a session is touched at most this often, s
 def open_session(
     *, project: Project, principal: Principal, connection_id: str, client_name: str = "", client_version: str = ""
 ) -> tuple[Session, bool]:
+    """Return the open session of a connection on a project, and whether it is new.
+
+    While the database is read-only, a new one is only for reading: it has no row and no id.
+    """
     if found := open_one(connection_id, project):
         # Calls of a connection belong to the session that it opened last.
-        _select({"selected_at": timezone.now()}, pk=found.pk)
+        if not read_only.is_on():
+            _select({"selected_at": timezone.now()}, pk=found.pk)
         return found, False
+    session = Session(
+        project=project,
+        connection_id=connection_id,
+        principal=principal.name[:200],
+        token_id=principal.token_id,
+        client_name=storable(client_name[:200]),
+        client_version=storable(client_version[:100]),
+    )
+    if read_only.is_on():
+        return session, True
+    session.public_id = ids.session_id()
     try:
         with transaction.atomic():
-            session = Session.objects.create(
-                public_id=ids.session_id(),
-                project=project,
-                connection_id=connection_id,
-                principal=principal.name[:200],
-                token_id=principal.token_id,
-                client_name=storable(client_name[:200]),
-                client_version=storable(client_version[:100]),
-            )
+            session.save(force_insert=True)
             events.record(actor=Actor.assistant(session), verb=Verb.OPEN_SESSION, project=project)
     except IntegrityError:
         # Another thread of the same connection opened it between the read and the write.
@@ -105,7 +113,12 @@ def touch(session: Session) -> None:
 
 
 def end_connection(connection_id: str) -> int:
-    """End every session of a closed connection, with their leases; return how many."""
+    """End every session of a closed connection, with their leases; return how many.
+
+    While the database is read-only none is ended; the leases expire.
+    """
+    if read_only.is_on():
+        return 0
     beside_it = Q(connection_id__startswith=f"{connection_id}/")
     return _end(Session.objects.filter(Q(connection_id=connection_id) | beside_it))
 

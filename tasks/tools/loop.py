@@ -11,6 +11,7 @@ from artifacts.reports.brief import brief_of
 from artifacts.reports.markdown import report
 from artifacts.reports.synthesis import Synthesis, synthesis_of
 from maintenance.selectors.handovers import latest, moved_since
+from orchestrator_site.kernel import read_only
 from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.kernel.text import shortened
 from orchestrator_site.mcp.registry import LONG, Arguments, tool
@@ -34,6 +35,10 @@ Urgency = Literal["low", "normal", "high", "urgent"]
 LOOP = (
     "plan_task once; then execute_subtask (claims the best ready task, returns its brief), do it, complete_subtask "
     "with the complete result in detailed_work; repeat until nothing is ready; synthesize_results."
+)
+READ_ONLY = (
+    f"{read_only.WHY} Tools that read go on; all others are transient until another version has upgraded it. Ask the "
+    "person who runs the server to look at manage.py doctor."
 )
 SPECIALISTS_SHOWN = 20
 PROBLEMS_SHOWN = 5
@@ -61,7 +66,7 @@ def initialize_session(caller: Caller, given: InitializeSession) -> Answer:
     return run_once(
         project=session.project,
         operation=f"initialize_session {session.public_id}",  # sessions are not shared
-        key=given.idempotency_key,
+        key=given.idempotency_key if session.pk else None,
         request=given.model_dump(exclude={"idempotency_key"}),
         produce=lambda: _welcome(session, fresh, is_found=is_found, is_unbound=caller.principal.project_id is None),
     )
@@ -71,7 +76,7 @@ def _welcome(session: Session, fresh: bool, *, is_found: bool, is_unbound: bool)
     seen = overview(session.project, session)
     catalogue = roles.catalogue(session.project)
     return {
-        "session_id": session.public_id,
+        "session_id": session.public_id or None,
         "project": {"slug": session.project.slug, "name": shortened(session.project.name, 40)},
         "resumed": None if fresh else True,
         "loop": LOOP,
@@ -80,7 +85,7 @@ def _welcome(session: Session, fresh: bool, *, is_found: bool, is_unbound: bool)
         **standing(seen),
         "handover": _handover(session.project),
         "note": _doubt(session) if is_unbound and not seen.counts else None,
-        "next": serializers.next_step(seen) + _whose(fresh, is_found),
+        "next": READ_ONLY if read_only.is_on() else serializers.next_step(seen) + _whose(fresh, is_found),
     }
 
 

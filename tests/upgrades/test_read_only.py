@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,18 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from orchestrator_site.accounts.links import make_link
 from orchestrator_site.kernel import read_only
-from tests.assistants import Assistant, subtask
-from tests.factories import html_of, signed_in
+from orchestrator_site.tokens.service import PREFIX
+from tasks.models import Project
+from tests.assistants import Assistant, completion, subtask
+from tests.factories import html_of, make_user, signed_in
 from tests.homes import make_home
-from tests.mcp.stdio_client import connected
+from tests.mcp.http_client import HttpClient
+from tests.mcp.stdio_client import StdioClient, connected, wait_for
 from tests.site.person import TOKEN, sign_in
-from tests.site.processes import start
-from tests.upgrades.versions import ADD, FAIL, Version, make_version, put_migration
+from tests.site.processes import Site, start
+from tests.upgrades.versions import ADD, FAIL, NEXT, Version, make_version, put_migration
 
 JOB: dict[str, Any] = {"description": "A job", "subtasks": [subtask("First")]}
 
@@ -74,6 +78,45 @@ def test_changes_are_possible_again_as_soon_as_the_notice_is_gone(ada: Assistant
     assert ada.call("execute_subtask", task_id=task)["task_id"] == task
 
 
+# Signing in
+
+
+@pytest.mark.django_db(transaction=True)
+def test_signing_in_by_password_is_refused_with_the_reason(client: Client, notice: Path) -> None:
+    make_user("ada")
+    read_only.start(notice)
+    page = html_of(client.get(reverse("sign-in")))
+    assert 'id="no-sign-in"' in page and "<form" not in page.partition("<main")[2]
+    refused = client.post(reverse("sign-in"), {"username": "ada", "password": "correct horse"})
+    assert (refused.status_code, refused["Retry-After"]) == (503, "60")
+    assert "read-only" in refused.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_link_is_refused_with_the_reason_and_not_used_up(client: Client, notice: Path) -> None:
+    link = make_link(make_user("ada"))
+    read_only.start(notice)
+    assert 'id="no-sign-in"' in html_of(client.get(link))
+    assert client.post(link).status_code == 503
+    notice.unlink()
+    assert client.post(link).status_code == 302
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_signed_in_reads_every_kind_of_page(client: Client, notice: Path, ada: Assistant) -> None:
+    task = ada.plan("A")["A"]
+    artifact = ada.complete(task)["artifact_info"]["artifact_id"]
+    signed_in(client, is_staff=True, is_superuser=True)
+    project = Project.objects.get().slug
+    read_only.start(notice)
+    named = {"projects": [], "board": [project], "task": [task], "artifact": [artifact], "maintenance": [project]}
+    for name, arguments in named.items():
+        assert 'id="read-only"' in html_of(client.get(reverse(name, args=arguments))), name
+
+
+# New connections
+
+
 @pytest.fixture
 def version(tmp_path: Path) -> Version:
     return make_version(tmp_path / "code", make_home(tmp_path / "home"))
@@ -90,6 +133,102 @@ def test_a_server_whose_upgrade_fails_goes_on_over_stdio_and_the_fixed_one_write
         with connected(version.home, **options) as fixed:
             assert fixed.call("orchestrator_plan_task", **JOB)["subtasks"]
         assert client.call("orchestrator_plan_task", **JOB)["subtasks"]  # its file is gone, so it may write
+
+
+class Behind:
+    """A version whose upgrade has failed, on a board with a delivery."""
+
+    def __init__(self, version: Version, folder: Path) -> None:
+        self.version = version
+        self.options: dict[str, Any] = {
+            "trial": False,
+            "code": version.code,
+            "toolsets": "all",
+            "ORCHESTRATOR_PROJECT_DIR": str(folder),
+        }
+        with connected(version.home, **self.options) as client:
+            plan = client.call("orchestrator_plan_task", description="A job", subtasks=[subtask("A"), subtask("B")])
+            self.done, self.ready = (each["task_id"] for each in plan["subtasks"])
+            client.call("orchestrator_execute_subtask", task_id=self.done)
+            delivered = client.call("orchestrator_complete_subtask", **completion(self.done))
+            self.artifact = delivered["artifact_info"]["artifact_id"]
+            project = client.call("orchestrator_initialize_session")["project"]["slug"]
+        self.bound = self._token("bound", "--project", project)
+        self.unbound = self._token("unbound")
+        put_migration(version.code, FAIL)
+
+    @contextmanager
+    def site(self, folder: Path, **environ: str) -> Iterator[Site]:
+        words = (str(self.version.code / "manage.py"), "up", "--port", "0", "--no-worker")
+        with start(folder, *words, environ=self.version.environment | environ) as site:
+            site.wait_until_greeted()
+            yield site
+
+    def _token(self, *words: str) -> str:
+        made = self.version.manage("token", "create", *words)
+        return next(word for word in made.stdout.split() if word.startswith(PREFIX))
+
+
+@pytest.fixture
+def behind(version: Version, folder: Path) -> Behind:
+    return Behind(version, folder)
+
+
+def reads_and_is_refused(client: StdioClient | HttpClient, board: Behind) -> None:
+    welcome = client.call("orchestrator_initialize_session", idempotency_key="k")
+    assert "session_id" not in welcome
+    assert "session_id" not in client.call("orchestrator_initialize_session", new_session=True)
+    assert welcome["counts"] == {"pending": 1, "completed": 1}
+    assert "manage.py doctor" in welcome["next"]
+    assert client.call("orchestrator_get_status")["counts"] == welcome["counts"]
+    assert client.call("orchestrator_get_status", task_id=board.done)["status"] == "completed"
+    assert client.call("orchestrator_read_artifact", artifact_id=board.artifact)["text"] == "The work"
+    assert client.call("orchestrator_search", query="work")["hits"][0]["task_id"] == board.done
+    assert client.call("orchestrator_list_artifacts")["total"] == 1
+    assert client.call("orchestrator_shutdown_prepare")["leases_total"] == 0
+    health = client.call("orchestrator_health_check")
+    assert health["status"] == "degraded"
+    assert f"maintenance.{NEXT}" in health["problems"]["migrations"]
+    for name, arguments in (
+        ("plan_task", JOB),
+        ("execute_subtask", {"task_id": board.ready}),
+        ("complete_subtask", completion(board.ready)),
+        ("update_task", {"task_id": board.ready, "title": "Other"}),
+        ("store_artifact", {"action": "begin", "task_id": board.ready}),
+    ):
+        refused = client.call(f"orchestrator_{name}", **arguments)
+        assert (refused["code"], refused["details"]["retry_after_ms"]) == ("transient", 60_000), name
+        assert "manage.py doctor" in refused["next"]
+
+
+def test_an_assistant_that_connects_then_is_served_for_reading(behind: Behind) -> None:
+    with connected(behind.version.home, **behind.options) as client:
+        reads_and_is_refused(client, behind)
+        assert client.end() == 0
+
+
+def test_so_is_one_that_attaches_until_a_good_version_is_taken_over(behind: Behind, tmp_path: Path) -> None:
+    with behind.site(tmp_path / "up"), connected(behind.version.home, **behind.options) as client:
+        assert not client.has_worker()
+        reads_and_is_refused(client, behind)
+        assert client.call("orchestrator_reconnect_test")["code"] == "transient"
+        put_migration(behind.version.code, ADD)
+        assert client.call("orchestrator_restart_server")["restarted"] is True
+        wait_for(lambda: "session_id" in client.call("orchestrator_initialize_session"), "the change")
+        assert client.call("orchestrator_execute_subtask")["task_id"] == behind.ready
+        assert client.end() == 0
+
+
+def test_so_is_one_over_http(behind: Behind, tmp_path: Path) -> None:
+    with behind.site(tmp_path / "up", ORCHESTRATOR_TOOLSETS="all") as site:
+        port = int(urlsplit(site.address).port or 0)
+        for modern in (True, False):
+            with closing(HttpClient(port, behind.bound, modern=modern)) as client:
+                if not modern:
+                    client.handshake()
+                reads_and_is_refused(client, behind)
+        with closing(HttpClient(port, behind.unbound)) as client:
+            assert client.call("orchestrator_get_status")["code"] == "transient"
 
 
 def test_a_site_whose_upgrade_fails_starts_and_says_so(
