@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -24,6 +24,10 @@ from orchestrator_site.kernel.files import disk_fault, make_folder, sync_folder
 KEPT = 5
 _NAME = "%Y%m%dT%H%M%SZ"
 _MEGABYTE = 1024 * 1024
+
+
+class DatabaseIsDamaged(Unavailable):
+    """The file cannot be read as a whole."""
 
 
 def folder() -> Path:
@@ -62,13 +66,17 @@ def file_of(name: str) -> Path:
     for file in (folder() / name, Path(name).absolute()):
         if file.is_file():
             return file
-    raise NotFound(f"There is no backup {name!r}.", next=f"They are in {folder()}.")
+    raise NotFound(
+        f"There is no backup {name!r}.",
+        next=f"They are in {folder()}. To go back to one that manage.py backup made, set ORCHESTRATOR_HOME to it.",
+    )
 
 
-def put_back(connection: BaseDatabaseWrapper, file: Path) -> None:
+def put_back(connection: BaseDatabaseWrapper, file: Path) -> str:
     """Write a copy over the database, in one transaction that others see begin and end.
 
-    Raises Invalid for a file that is no whole database of the product, Unavailable where the disk refuses.
+    Returns the name of the copy that was made of what was there, empty where nothing was. Raises Invalid for a file
+    that is no whole database of the product, Unavailable where the disk refuses.
     """
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as source:
         try:
@@ -79,8 +87,34 @@ def put_back(connection: BaseDatabaseWrapper, file: Path) -> None:
         if not is_whole:
             raise Invalid(f"{file} is no whole backup of the database.", next=f"{unchanged()} Name another.".strip())
         connection.close()
-        with _faults_named(), closing(sqlite3.connect(str(sqlite_file(connection)), timeout=20)) as live:
-            source.backup(live)
+        with _faults_named():
+            return _write_over(connection, source)
+
+
+def _write_over(connection: BaseDatabaseWrapper, source: sqlite3.Connection) -> str:
+    """Nothing can be written over a damaged file, so it is moved as it is, once another one is complete."""
+    live = Path(connection.settings_dict["NAME"])
+    target, kept = live.with_name(f"{live.name}.partial"), ""
+    with suppress(DatabaseIsDamaged):
+        if live.exists():
+            target, kept = live, make_copy(connection, before="restore")
+    with closing(sqlite3.connect(target, timeout=20)) as written:
+        source.backup(written)
+    if target != live:
+        kept = _set_aside(live)
+        target.replace(live)
+        sync_folder(live.parent)
+    return kept
+
+
+def _set_aside(file: Path) -> str:
+    """Move the file, if it is there, and its log, which SQLite would apply to the next one."""
+    name = f"{timezone.now():{_NAME}}-damaged.sqlite3" if file.exists() else ""
+    make_folder(folder(), 0o700)
+    for ending in ("-wal", "-shm", ""):
+        if (part := file.with_name(file.name + ending)).exists():
+            shutil.move(part, folder() / f"{name or file.name}{ending}")
+    return name
 
 
 @contextmanager
@@ -103,11 +137,17 @@ def another_file(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 def _copy(draft: Path) -> None:
-    with closing(copy_database(draft)) as copy:
-        damage = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+    try:
+        with closing(copy_database(draft)) as copy:
+            damage = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise
+        damage = str(error)
     if damage != "ok":
-        raise Unavailable(
-            f"The database is damaged ({damage[:200]}).", next=f"{unchanged()} Restore a backup of it.".strip()
+        raise DatabaseIsDamaged(
+            f"The database is damaged ({damage[:200]}).",
+            next=f"{unchanged()} Stop everything, then restore a backup: manage.py upgrade --restore BACKUP".strip(),
         )
 
 

@@ -41,7 +41,8 @@ def refuse_newer(connection: BaseDatabaseWrapper, loader: MigrationLoader) -> No
         raise DatabaseIsNewer(
             f"Version {_last_version(connection)} of the orchestrator changed the database, and this is version "
             f"{__version__}, which does not know {names}.",
-            next=f"Update this copy to the newer version, or {_AFRESH}",
+            next="Update this copy to the newer version, or restore the backup that it made, without what was written "
+            f"since (manage.py upgrade --restore BACKUP), or {_AFRESH}",
         )
 
 

@@ -79,14 +79,23 @@ def upgrade(connection: BaseDatabaseWrapper, *, by_hand: bool = False) -> Attemp
     return _apply(connection, executor, steps)
 
 
+def planned(connection: BaseDatabaseWrapper) -> MigrationExecutor:
+    """Return what knows the steps of an upgrade. Raises DatabaseIsNewer and DatabaseIsForeign."""
+    executor, gaps = plan_of(connection)
+    refuse_newer(connection, executor.loader)
+    if not gaps:
+        refuse_foreign(connection, executor.loader)
+    return executor
+
+
 def restore(connection: BaseDatabaseWrapper, *, backup: str) -> Attempt:
     """Write a backup over the database, after a backup of what is there. Raises NotFound, Invalid and Unavailable."""
-    file, attempt = copies.file_of(backup), _attempt(connection, [])
+    file = copies.file_of(backup)
     if connection.vendor != "sqlite":
         raise Invalid("Only SQLite is restored here.", next=f"Stop everything; pg_restore --clean {file.name}.")
     with schema_lock(connection):
-        kept = copies.make_copy(connection, before="restore")
-        copies.put_back(connection, file)
+        kept = copies.put_back(connection, file)
+    attempt = _attempt(connection, [])
     attempt.outcome, attempt.backup = UpgradeOutcome.RESTORED, kept
     attempt.problem = f"{file.name} was restored."
     with suppress(DatabaseError), transaction.atomic():  # the backup may be older than the history
@@ -99,7 +108,7 @@ def dry_run(connection: BaseDatabaseWrapper) -> Attempt | None:
     if connection.vendor != "sqlite":
         raise Invalid("Only SQLite is copied here.", next="Restore a dump elsewhere, and name it in DATABASE_URL.")
     with schema_lock(connection), copies.another_file(connection):
-        steps = steps_of(plan_of(connection)[0])
+        steps = steps_of(planned(connection))
         attempt = _attempt(connection, steps)
         return _migrated(connection, attempt, _Progress(len(steps))) if steps else None
 
@@ -218,7 +227,7 @@ def _attempt(connection: BaseDatabaseWrapper, steps: list[Step]) -> Attempt:
 
 
 def _who() -> str:
-    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]])
+    command = " ".join([Path(sys.argv[0]).name, *(word for word in sys.argv[1:2] if not word.isdigit())])
     return f"{psutil.Process().username()}: {command}"[:200]
 
 

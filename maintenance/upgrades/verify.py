@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db import IntegrityError
+from django.db import DatabaseError, IntegrityError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from maintenance.upgrades.early import plan_of
@@ -24,7 +24,14 @@ class Verified:
 
 
 def verify(connection: BaseDatabaseWrapper) -> Verified:
-    """Check the file, its foreign keys, its migrations and their files. Raises DatabaseError."""
+    """Check the file, its foreign keys, its migrations and their files."""
+    try:
+        return _verified(connection)
+    except DatabaseError as error:
+        return Verified([f"The database cannot be read: {error}"], [])
+
+
+def _verified(connection: BaseDatabaseWrapper) -> Verified:
     executor, gaps = plan_of(connection)
     problems = [f"Unknown to this version: {'.'.join(name)}." for name in unknown_migrations(executor.loader)]
     problems += [f"The last upgrade failed: {each.problem}" for each in failures(connection)[-1:]]

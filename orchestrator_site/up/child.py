@@ -17,7 +17,8 @@ from orchestrator_site.up.orphans import supervisor_option
 SECOND_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 30.0
 REPORTS = "ORCHESTRATOR_REPORTS"
-"""The variable that names the descriptor on which a child reports: `ready VERSION`, `carried N` requests, `cut N`."""
+"""The variable that names the descriptor on which a child reports: `ready VERSION`, `carried N` requests, `cut N`,
+`refused` and why."""
 STEADY_SECONDS = 5.0
 """A child that ran for so long starts again at once, however often it has exited before."""
 

@@ -94,7 +94,8 @@ class SiteRestart:
             else:
                 self._switch(web, version)
         elif web.has_exited():
-            self._fail(f"It exited before it served ({web.reap()}); the log has the reason.")
+            why, how = web.reported("refused"), web.reap()
+            self._fail(why or f"It exited before it served ({how}); the log has the reason.")
         elif web.age_seconds > START_SECONDS:
             web.reap()
             self._fail(f"It did not serve within {START_SECONDS:.0f} s.")

@@ -121,8 +121,9 @@ def main(argv: list[str]) -> int:
 
     django.setup()
     reports, is_on_trial = Reports(), bool(os.environ.pop("ORCHESTRATOR_TRIAL", ""))
-    if os.environ.pop("ORCHESTRATOR_REPLACES", ""):
-        _prepare()
+    if os.environ.pop("ORCHESTRATOR_REPLACES", "") and (why := _prepare()):
+        reports.say(f"refused {why}")
+        return 1
     config = _config()
     if is_on_trial:  # all of it is loaded; to accept requests would be no trial
         reports.say(f"ready {orchestrator_site.__version__}")
@@ -133,16 +134,25 @@ def main(argv: list[str]) -> int:
     return 0 if server.started else 1
 
 
-def _prepare() -> None:
-    """Do what `up` does before its first web server: this code may be newer than that of the supervisor."""
+def _prepare() -> str:
+    """Do what `up` does before its first web server: this code may be newer than that of the supervisor.
+
+    Returns in a line why it refused, if it did.
+    """
     from django.db import connections
 
     from maintenance.upgrades.ensure_schema import ensure_schema
+    from orchestrator_site.kernel.errors import OrchestratorError
     from orchestrator_site.up.static_files import collect_static
 
-    collect_static()
-    ensure_schema(schedules=True)
-    connections.close_all()
+    try:
+        collect_static()
+        ensure_schema(schedules=True)
+    except OrchestratorError as error:
+        return " ".join(f"{error.message} {error.next or ''}".split())
+    finally:
+        connections.close_all()
+    return ""
 
 
 def _config() -> uvicorn.Config:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.homes import DATABASE, make_home
+from tests.site.processes import start
 from tests.upgrades.test_upgrade import RAN, ROW
 from tests.upgrades.versions import ADD, FAIL, NEXT, REMOVE, Version, make_version, put_migration
 
@@ -127,6 +128,54 @@ def test_only_a_whole_backup_is_restored(version: Version, what: str) -> None:
         file.write_bytes(content)
     assert version.manage("upgrade", "--restore", str(file)).returncode == 1
     assert version.rows("SELECT job FROM maintenance_jobrun") == [("before",)]
+
+
+@pytest.mark.parametrize("what", ["a page", "the header", "all of it"])
+def test_a_backup_is_restored_over_a_database_that_is_damaged_or_gone(version: Version, what: str) -> None:
+    put_migration(version.code, ADD)
+    version.start()
+    database, backup = version.home / DATABASE, version.backups[0].name
+    content = bytearray(database.read_bytes())
+    start = 0 if what == "the header" else 40 * 4096
+    content[start : start + 200_000] = bytes(200_000)
+    database.write_bytes(content)
+    if what == "all of it":
+        database.unlink()
+        database.with_name(f"{DATABASE}-wal").write_bytes(b"of the one that is gone")
+    else:
+        assert answer(version, "--verify-only", code=1)["problems"]
+    done = answer(version, "--restore", backup)
+    assert version.rows("SELECT job FROM maintenance_jobrun") == [("before",)]
+    assert answer(version, "--verify-only")["problems"] == []
+    kept = (version.home / "backups" / done["backup"]).read_bytes() if done["backup"] else b""
+    assert kept == (b"" if what == "all of it" else content)
+    left = [each for each in version.home.glob(f"{DATABASE}-*") if each.read_bytes() == b"of the one that is gone"]
+    assert left == []
+
+
+def test_nothing_is_restored_while_the_site_runs(
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_migration(version.code, ADD)
+    version.start()
+    monkeypatch.setenv("ORCHESTRATOR_HOME", str(version.home))
+    with start(tmp_path / "up", str(version.code / "manage.py"), "up", "--port", "0", "--no-worker") as site:
+        site.wait_until_greeted()
+        refused = version.manage("upgrade", "--restore", version.backups[0].name)
+        assert refused.returncode == 1 and str(site.process.pid) in refused.stderr
+    assert "place" in version.columns()
+    assert answer(version, "--restore", version.backups[0].name)["outcome"] == "restored"
+
+
+@pytest.mark.parametrize("way", ["--plan", "--dry-run", "--apply"])
+def test_a_database_of_a_newer_version_is_refused_with_its_way_back(version: Version, way: str) -> None:
+    put_migration(version.code, ADD)
+    version.start()
+    (version.code / "maintenance" / "migrations" / f"{NEXT}.py").unlink()
+    refused = version.manage("upgrade", way)
+    assert refused.returncode == 1 and NEXT in refused.stderr and "--restore" in refused.stderr
+    answer(version, "--restore", version.backups[0].name)
+    assert version.manage("upgrade", way).returncode == 0
 
 
 @pytest.mark.parametrize("way", ["--plan", "--dry-run", "--verify-only", "--history"])

@@ -27,7 +27,7 @@ from tests.mcp.http_client import HttpClient
 from tests.mcp.stdio_client import StdioClient, connected, wait_for
 from tests.site.person import TOKEN, sign_in
 from tests.site.processes import Site, start
-from tests.upgrades.versions import ADD, FAIL, NEXT, Version, make_version, put_migration
+from tests.upgrades.versions import ADD, FAIL, NEXT, REMOVE, Version, make_version, put_migration
 
 JOB: dict[str, Any] = {"description": "A job", "subtasks": [subtask("First")]}
 
@@ -262,6 +262,20 @@ def test_the_button_brings_a_fixed_version_while_the_database_is_read_only(
             assert "note success" in person.page
     assert "place" in version.columns()
     assert version.rows("SELECT reason, state FROM orchestrator_site_restart") == [("", "done"), ("signal", "done")]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="the system has no signal for it")
+def test_a_restart_on_code_whose_upgrade_waits_for_a_person_says_why(
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_HOME", str(version.home))
+    with start(tmp_path / "up", str(version.code / "manage.py"), "up", "--port", "0", "--no-worker") as site:
+        site.wait_until_greeted()
+        put_migration(version.code, REMOVE)
+        refused = version.manage("restart")
+        assert refused.returncode == 1 and "manage.py upgrade --apply" in refused.stderr
+        assert get(site.address, "/healthz")[0] == 200
+        assert "Traceback" not in site.err.read_text()
 
 
 def get(address: str, path: str) -> tuple[int, str]:

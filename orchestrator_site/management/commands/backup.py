@@ -27,4 +27,5 @@ class Command(PlainCommand):
             self.stdout.write(problem)
         if made.problems:
             raise CommandError(f"{to} holds all there is, but {len(made.problems)} contents are not whole there.")
-        self.stdout.write(f"Backed up and verified: {made.contents:,} contents, {made.size_bytes:,} bytes, in {to}.")
+        contents = f"{made.contents:,} contents of {made.size_bytes:,} bytes"
+        self.stdout.write(f"Backed up and verified in {to}: the database, and {contents}.")

@@ -13,19 +13,19 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from maintenance.choices import UpgradeOutcome
-from maintenance.upgrades.early import plan_of
 from maintenance.upgrades.failure import Attempt
 from maintenance.upgrades.history import history
 from maintenance.upgrades.locks import schema_lock
-from maintenance.upgrades.newer import refuse_foreign, refuse_newer
 from maintenance.upgrades.places import sqlite_file
 from maintenance.upgrades.plan import sql_of, steps_of
-from maintenance.upgrades.upgrade import dry_run, restore, upgrade
+from maintenance.upgrades.upgrade import dry_run, planned, restore, upgrade
 from maintenance.upgrades.verify import verify
 from orchestrator_site.kernel import read_only
-from orchestrator_site.kernel.errors import NotFound
+from orchestrator_site.kernel.errors import Conflict, NotFound
 from orchestrator_site.kernel.output import PlainCommand
 from orchestrator_site.management.errors import command_errors
+from orchestrator_site.management.running import proxies, supervisors
+from orchestrator_site.web.templatetags.formats import count_of
 
 
 class Command(PlainCommand):
@@ -74,16 +74,17 @@ class Command(PlainCommand):
             self._show(upgrade(self._connection, by_hand=by_hand), "Upgraded")
 
     def _restore(self, backup: str) -> None:
-        self._require_database()
+        if running := [*supervisors(), *proxies()]:
+            raise Conflict(
+                f"The data folder is in use (process {', '.join(map(str, running))}).",
+                next="Stop the site and the assistants first: what they write now would be lost.",
+            )
         done = restore(self._connection, backup=backup)
-        said = f"{done.problem} What was there before is in {done.backup}. Start the version that it belongs to."
-        self._print(asdict(done), said)
+        kept = f" What was there before is in {done.backup}." if done.backup else ""
+        self._print(asdict(done), f"{done.problem}{kept} Start the version that it belongs to.")
 
     def _plan(self) -> None:
-        executor, gaps = plan_of(self._connection)
-        refuse_newer(self._connection, executor.loader)
-        if not gaps:
-            refuse_foreign(self._connection, executor.loader)
+        executor = planned(self._connection)
         steps = [(step.name, step.harms, sql_of(executor, step)) for step in steps_of(executor)]
         lines = [_lines_of(*each) for each in steps] or ["Nothing to do."]
         if any(harms for _, harms, _ in steps):
@@ -121,7 +122,8 @@ def _lines_of(name: str, harms: list[str], sql: list[str]) -> str:
 
 def _line_of(done: Attempt) -> str:
     parts = [
-        f"{done.outcome}, {len(done.migrations)} migrations, {done.rows:,} rows, {done.seconds:.1f} s",
+        f"{done.outcome}, {count_of(len(done.migrations), 'migration')}, {count_of(done.rows, 'row')}",
+        f"{done.seconds:.1f} s",
         f"version {done.version}",
         done.actor_name,
         f"backup {done.backup}" if done.backup else "no backup",
