@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from math import ceil
 from pathlib import Path
 
 from django.conf import settings
@@ -175,7 +176,7 @@ def _require_space(connection: BaseDatabaseWrapper, file: Path | None) -> None:
         if (free := shutil.disk_usage(place).free) < 2 * size:
             raise Unavailable(
                 f"The disk has {free // _MEGABYTE:,} MB free; a backup and an upgrade take up to "
-                f"{2 * size // _MEGABYTE:,} MB.",
+                f"{ceil(2 * size / _MEGABYTE):,} MB.",
                 next=f"{unchanged()} Ask the person who runs the server to free disk space.".strip(),
             )
 

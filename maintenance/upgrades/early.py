@@ -41,9 +41,9 @@ def plan_of(connection: BaseDatabaseWrapper) -> tuple[MigrationExecutor, list[Ga
     executor = MigrationExecutor(connection)
     applied: dict[Name, Any] = executor.loader.applied_migrations
     gaps = list(_gaps(connection, applied)) if connection.vendor == "sqlite" else []
-    if _UPLOADS in applied:
+    if gaps and _UPLOADS in applied:
         applied.setdefault(_FRAMES, None)
-    if _ANSWERS_AT_FIRST in applied and gaps:
+    if gaps and _ANSWERS_AT_FIRST in applied:
         applied[_ANSWERS] = applied.pop(_ANSWERS_AT_FIRST)
         applied.setdefault(_PATHS, None)
     return executor, gaps

@@ -131,7 +131,7 @@ def _apply(connection: BaseDatabaseWrapper, executor: MigrationExecutor, steps: 
         attempt.backup = copies.make_copy(connection, before="upgrade")
         without = "without a backup, as pg_dump is not here" if connection.vendor == "postgresql" else "in memory"
         how = f"backup: {attempt.backup}" if attempt.backup else without
-        logger.info("Upgrading the database: %d migrations; %s.", len(steps), how)
+        logger.info("Upgrading the database; migrations: %d; %s.", len(steps), how)
     _migrated(connection, attempt, _Progress(0 if is_new else len(steps)), is_kept=True, may_fail=not is_new)
     if attempt.outcome == UpgradeOutcome.FAILED:
         note(connection, executor.loader, attempt)

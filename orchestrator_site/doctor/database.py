@@ -8,19 +8,22 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations.executor import MigrationExecutor
 
+from maintenance.upgrades.early import plan_of
 from maintenance.upgrades.failure import last_failure
 from maintenance.upgrades.history import changed_files
 from maintenance.upgrades.newer import unknown_migrations
+from maintenance.upgrades.plan import steps_of
 from orchestrator_site.doctor.findings import Finding, ok, problem, warning
 from orchestrator_site.kernel.sqlite.check import quick_check
 
 CHECK_SECONDS = 15.0
 """The limit for the integrity check, which reads the whole file."""
 _RESTORE = (
-    "Stop everything and copy the file. Then restore a backup, or recover what is readable: sqlite3 FILE .recover"
+    "Stop everything and copy the file. Then restore a backup (manage.py upgrade --restore BACKUP), or recover what is "
+    "readable: sqlite3 FILE .recover"
 )
+_BY_HAND = "Some remove or narrow something. Look first: manage.py upgrade --plan; then manage.py upgrade --apply"
 
 
 def database() -> Iterator[Finding]:
@@ -58,17 +61,17 @@ def _query(connection: BaseDatabaseWrapper, sql: str) -> list[tuple[Any, ...]]:
 
 
 def migrations() -> Iterator[Finding]:
-    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
-    loader = executor.loader
-    missing = [f"{step.app_label}.{step.name}" for step, _ in executor.migration_plan(loader.graph.leaf_nodes())]
-    unknown = [".".join(name) for name in unknown_migrations(loader)]
+    executor, _ = plan_of(connections[DEFAULT_DB_ALIAS])
+    missing = steps_of(executor)
+    unknown = [".".join(name) for name in unknown_migrations(executor.loader)]
     if (failed := last_failure()) is not None:
         what = f"The upgrade to version {failed.version} failed, and the database is read-only: {failed.problem}."
         advice = "Start a version that can upgrade it, or the one before; or try again: manage.py upgrade --apply"
         yield problem("migrations", what, advice, backup=failed.backup)
     elif missing:
-        what = f"{len(missing)} not applied ({', '.join(missing[:3])} …)."
-        yield warning("migrations", what, "They are applied on the next start: manage.py up")
+        what = f"{len(missing)} not applied ({', '.join(step.name for step in missing[:3])} …)."
+        waits = any(step.harms for step in missing)
+        yield warning("migrations", what, _BY_HAND if waits else "They are applied on the next start: manage.py up")
     elif unknown:
         what = f"The database is newer than this code ({', '.join(unknown[:3])})."
         yield problem("migrations", what, "Update this installation, or set ORCHESTRATOR_HOME to another folder.")

@@ -29,6 +29,11 @@ def answer(version: Version, *words: str, code: int = 0) -> Any:
     return json.loads(done.stdout)
 
 
+def doctor(version: Version) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(version.manage("doctor", "--json").stdout)["findings"]
+    return found
+
+
 def test_the_plan_names_what_is_removed_with_its_sql_and_changes_nothing(version: Version) -> None:
     put_migration(version.code, ADD, REMOVE)
     [step] = answer(version, "--plan")
@@ -42,6 +47,8 @@ def test_what_removes_something_is_done_with_apply_alone(version: Version) -> No
     put_migration(version.code, REMOVE)
     refused = version.manage("upgrade")
     assert refused.returncode == 1 and "manage.py upgrade --apply" in refused.stderr
+    [found] = [each for each in doctor(version) if each["area"] == "migrations"]
+    assert "manage.py upgrade --apply" in found["next"]
     done = answer(version, "--apply")
     assert (done["outcome"], done["backup"]) == ("succeeded", version.backups[0].name)
     assert "message" not in version.columns()
@@ -80,8 +87,7 @@ def test_verifying_finds_damage_missing_migrations_and_changed_files(version: Ve
     assert answer(version, "--verify-only") == {"problems": [], "warnings": []}
     put_migration(version.code, ADD, "migrations.RunPython(migrations.RunPython.noop)")
     assert NEXT in answer(version, "--verify-only")["warnings"][0]
-    found = json.loads(version.manage("doctor", "--json").stdout)["findings"]
-    assert [each["level"] for each in found if each["area"] == "migrations"] == ["warning"]
+    assert [each["level"] for each in doctor(version) if each["area"] == "migrations"] == ["warning"]
 
 
 def test_verifying_finds_a_broken_foreign_key(version: Version) -> None:
