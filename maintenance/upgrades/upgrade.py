@@ -22,7 +22,7 @@ from django.utils import timezone
 from maintenance.choices import UpgradeOutcome
 from maintenance.models import Upgrade
 from maintenance.upgrades import copies
-from maintenance.upgrades.early import plan_of
+from maintenance.upgrades.early import Gap, plan_of
 from maintenance.upgrades.failure import (
     Attempt,
     failed_here,
@@ -79,13 +79,13 @@ def upgrade(connection: BaseDatabaseWrapper, *, by_hand: bool = False) -> Attemp
     return _apply(connection, executor, steps)
 
 
-def planned(connection: BaseDatabaseWrapper) -> MigrationExecutor:
-    """Return what knows the steps of an upgrade. Raises DatabaseIsNewer and DatabaseIsForeign."""
+def planned(connection: BaseDatabaseWrapper) -> tuple[MigrationExecutor, list[Gap]]:
+    """Return what `plan_of` does. Raises DatabaseIsNewer and DatabaseIsForeign."""
     executor, gaps = plan_of(connection)
     refuse_newer(connection, executor.loader)
     if not gaps:
         refuse_foreign(connection, executor.loader)
-    return executor
+    return executor, gaps
 
 
 def restore(connection: BaseDatabaseWrapper, *, backup: str) -> Attempt:
@@ -108,7 +108,7 @@ def dry_run(connection: BaseDatabaseWrapper) -> Attempt | None:
     if connection.vendor != "sqlite":
         raise Invalid("Only SQLite is copied here.", next="Restore a dump elsewhere, and name it in DATABASE_URL.")
     with schema_lock(connection), copies.another_file(connection):
-        steps = steps_of(planned(connection))
+        steps = steps_of(planned(connection)[0])
         attempt = _attempt(connection, steps)
         return _migrated(connection, attempt, _Progress(len(steps))) if steps else None
 

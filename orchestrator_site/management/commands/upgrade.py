@@ -27,6 +27,8 @@ from orchestrator_site.management.errors import command_errors
 from orchestrator_site.management.running import proxies, supervisors
 from orchestrator_site.web.templatetags.formats import count_of
 
+_OF_GAP = "-- The database lacks it, since it was added to a migration that had been applied."
+
 
 class Command(PlainCommand):
     help = "Upgrade the database after a backup, as every start does; nothing that removes or narrows without --apply."
@@ -84,8 +86,9 @@ class Command(PlainCommand):
         self._print(asdict(done), f"{done.problem}{kept} Start the version that it belongs to.")
 
     def _plan(self) -> None:
-        executor = planned(self._connection)
-        steps = [(step.name, step.harms, sql_of(executor, step)) for step in steps_of(executor)]
+        executor, gaps = planned(self._connection)
+        steps: list[tuple[str, list[str], list[str]]] = [(gap.name, [], [_OF_GAP]) for gap in gaps]
+        steps += [(step.name, step.harms, sql_of(executor, step)) for step in steps_of(executor)]
         lines = [_lines_of(*each) for each in steps] or ["Nothing to do."]
         if any(harms for _, harms, _ in steps):
             lines.append("It removes or narrows something, so no start does it: manage.py upgrade --apply")
