@@ -94,10 +94,10 @@ class Timed:
             return Counter()
         front = self.client.process.pid
         pids = zip(("front", "worker"), (front, *children(front)), strict=False)
-        return Counter({name: _cpu_ms(pid) for name, pid in pids} | {"client": process_time() * 1000})
+        return Counter({name: cpu_ms(pid) for name, pid in pids} | {"client": process_time() * 1000})
 
 
-def _cpu_ms(pid: int) -> float:
+def cpu_ms(pid: int) -> float:
     """Return what the threads of a process have used, which the scheduler counts in nanoseconds."""
     threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
     return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e6

@@ -22,22 +22,25 @@ def resident(bench: Bench) -> Iterator[Figure]:
     folder = bench.folder("resident")
     yield from _ten(bench, folder, "a worker each")
     with serving(bench.home, folder=bench.home.parent / "site", trial=False) as site:
-        yield from _start(bench, folder)
-        yield from _memory(bench, folder, children(site.process.pid)[0])
+        web_server = children(site.process.pid)[0]
+        yield from _start(bench, folder, web_server)
+        yield from _memory(bench, folder, web_server)
         yield from _ten(bench, folder, "one site")
 
 
-def _start(bench: Bench, folder: Path) -> Iterator[Figure]:
+def _start(bench: Bench, folder: Path, web_server: int) -> Iterator[Figure]:
     for era, modern in (("handshake", False), ("2026-07-28", True)):
-        samples = []
+        samples, used = [], []
         for run in range(bench.runs(60) // 3 + 1):
-            began = perf_counter()
+            before, began = entry_points.cpu_ms(web_server), perf_counter()
             with entry_points.server(bench.home, folder, modern=modern) as client:
                 client.request("tools/list")
                 if run:
                     samples.append(perf_counter() - began)
+                    used.append((entry_points.cpu_ms(client.process.pid), entry_points.cpu_ms(web_server) - before))
                 assert not children(client.process.pid)
-        yield times(f"spawn to tools/list answered, site runs, {era}", samples, goal=0.06, unit="s", peer=0.19)
+        cpu = dict(zip(("front", "web server"), map(median, zip(*used, strict=True)), strict=True))
+        yield times(f"spawn to tools/list answered, site runs, {era}", samples, goal=0.06, unit="s", peer=0.19, cpu=cpu)
 
 
 def _memory(bench: Bench, folder: Path, web_server: int) -> Iterator[Figure]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 from collections.abc import Iterator
+from statistics import median
+from subprocess import check_output
 from time import perf_counter
 from typing import Any
 
@@ -12,6 +16,17 @@ from tasks.services.caller import Caller
 from tests.bench import entry_points, loop
 from tests.bench.context import Bench
 from tests.bench.figures import Figure, times
+from tests.homes import ROOT
+
+_LOOK = """
+import json, time
+import django; django.setup()
+from orchestrator_site.mcp.server import load_tools; load_tools()
+began, used = time.perf_counter(), time.process_time()
+from maintenance.upgrades.ensure_schema import ensure_schema
+ensure_schema()
+print(json.dumps([(time.perf_counter() - began) * 1000, (time.process_time() - used) * 1000]))
+"""
 
 
 def start(bench: Bench) -> Iterator[Figure]:
@@ -26,6 +41,14 @@ def start(bench: Bench) -> Iterator[Figure]:
                 if run:
                     samples.append(perf_counter() - began)
         yield times(f"spawn to tools/list answered, {era}", samples, goal=0.7, unit="s", peer=0.19)
+    yield _nothing_to_upgrade(bench)
+
+
+def _nothing_to_upgrade(bench: Bench) -> Figure:
+    """What every start does first, in processes that have just loaded what serves."""
+    samples = [json.loads(check_output([sys.executable, "-c", _LOOK], cwd=ROOT)) for _ in range(bench.runs(30) // 3)]
+    wall, used = zip(*samples, strict=True)
+    return times("a start that finds nothing to upgrade", wall, goal=15, cpu={"worker": median(used)})
 
 
 def lists(bench: Bench) -> Iterator[Figure]:
