@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -63,16 +64,29 @@ class Caller:
         Without a folder, the connection's last session is resumed, or one opened on the connection's project. Without
         a connection every call opens a session; a retry with the same idempotency key returns the same one. `is_own`
         opens a session beside it, for one of several assistants on a connection, which sends its handle. Raises
-        Invalid where the project is unclear.
+        Invalid where the project is unclear, and as `_require_lasting` does.
         """
         if is_own and self.connection_id:
             project = self.session().project if project_dir is None else self._project_of(project_dir)
-            return self._open(project, f"{self.connection_id}/{self._new_handle(key)}")
-        going_on = sessions.current(self.connection_id) if self.connection_id and project_dir is None else None
-        if going_on is not None:
-            self.worked_in = going_on.pk
-            return going_on, False
-        return self._open(self._project_of(project_dir), self.connection_id or self._new_handle(key))
+            opened = self._open(project, f"{self.connection_id}/{self._new_handle(key)}")
+        else:
+            going_on = sessions.current(self.connection_id) if self.connection_id and project_dir is None else None
+            if going_on is not None:
+                self.worked_in = going_on.pk
+                return going_on, False
+            opened = self._open(self._project_of(project_dir), self.connection_id or self._new_handle(key))
+        if project_dir is not None:
+            self._require_lasting(opened[0])
+        return opened
+
+    def _require_lasting(self, session: Session) -> None:
+        """Raise Transient where the choice of a project could not be kept, and later calls would be on another one."""
+        if not read_only.is_on() or (session.pk and not self.connection_id):
+            return
+        with suppress(Invalid):
+            if self.session().project == session.project:
+                return
+        raise read_only.refused()
 
     def _new_handle(self, key: str | None) -> str:
         seed = f"{self.principal.token_id} {key}" if key else secrets.token_hex()

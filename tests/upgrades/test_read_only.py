@@ -78,6 +78,25 @@ def test_changes_are_possible_again_as_soon_as_the_notice_is_gone(ada: Assistant
     assert ada.call("execute_subtask", task_id=task)["task_id"] == task
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_project_that_later_calls_would_not_be_on_is_not_opened(
+    ada: Assistant, notice: Path, tmp_path: Path, is_new: bool
+) -> None:
+    other = tmp_path / "other"
+    (other / ".git").mkdir(parents=True)
+    (other / ".git/HEAD").touch()
+    ada.call("initialize_session", project_dir=str(other))
+    ada.call("initialize_session", project_dir=str(ada.folder))
+    ada.plan("A")
+    read_only.start(notice)
+    reader = Assistant(ada.folder) if is_new else ada
+    for own in (False, True):
+        assert reader.refused("initialize_session", project_dir=str(other), new_session=own)["code"] == "transient"
+    assert reader.call("initialize_session", project_dir=str(ada.folder))["counts"] == {"pending": 1}
+    assert reader.call("get_status")["counts"] == {"pending": 1}
+
+
 # Signing in
 
 
