@@ -120,7 +120,8 @@ class Transport(ABC):
         if said[CONTROL] == "stop":
             self.end()
         elif said[CONTROL] == "restarted":
-            Thread(target=self._when_restarted, args=[said["facts"]], name="restarted", daemon=True).start()
+            # No daemon: a process that is stopped right after it still writes it down.
+            Thread(target=self._when_restarted, args=[said["facts"]], name="restarted").start()
         elif outcome := self._outcomes.get(said["token"]):
             outcome.put(said["facts"])
         return True
