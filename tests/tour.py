@@ -32,7 +32,7 @@ OUTSIDE = ("admin", "api", "healthz", "readyz", "sign-in", "sign-out", "api-docs
 NOT_SHOWN = {
     "artifact-raw", "artifact-image", "artifact-part", "files-zip", "task-zip", "synthesis-markdown", "theme", "sample",
     "maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare",
-    "tombstone-import",
+    "tombstone-import", "restart",
 }  # fmt: skip
 """Addresses that answer files or parts of pages, or that are only posted to."""
 PLAIN = "A plain text"

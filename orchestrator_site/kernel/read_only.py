@@ -10,6 +10,8 @@ from pathlib import Path
 from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.kernel.errors import Transient
 
+WHY = "The database is read-only, because its upgrade failed."
+
 _notice: Path | None = None
 
 
@@ -28,9 +30,6 @@ def is_on() -> bool:
     if _notice is not None and not _notice.exists():
         stop()
     return _notice is not None
-
-
-WHY = "The database is read-only, because its upgrade failed."
 
 
 def refused() -> Transient:
