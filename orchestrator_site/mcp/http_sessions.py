@@ -163,7 +163,7 @@ def _salt(owner: AuthorizationContext | None) -> str:
 
 
 def _post(message: dict[str, Any], session_id: str = "") -> tuple[Scope, Receive, Send]:
-    """Return the request of a client for a message, whose answer nobody reads."""
+    """Return the request of a client for a message, whose answer is not read."""
     headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
     headers |= {SESSION_HEADER: session_id} if session_id else {}
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]

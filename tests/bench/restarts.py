@@ -32,7 +32,7 @@ def restarts(bench: Bench) -> Iterator[Figure]:
         graceful = [_longest_call(client, client.process.pid, signal.SIGHUP) for _ in range(bench.runs(20))]
         wait_for(lambda: len(_seconds(bench.home)) >= len(graceful), "the last record")
         killed = [_longest_call(client, client.process.pid, signal.SIGKILL) for _ in range(bench.runs(20))]
-    yield times("restart, longest call meanwhile", graceful, goal=0.1, unit="s")
+    yield times("restart, longest call", graceful, goal=0.1, unit="s")
     yield times("restart, all of it", _seconds(bench.home)[-len(graceful) :], goal=5, unit="s")
     yield times("kill -9 of the worker, longest call", killed, goal=2, unit="s")
     yield from _by_site(bench)
@@ -90,4 +90,4 @@ def _over_http(bench: Bench) -> Iterator[Figure]:
         took = [seconds for (seconds,) in site.ask("SELECT seconds FROM orchestrator_site_restart")]
     calls, failed = sum(each.calls for each in crowd), sum(len(each.failed) for each in crowd)
     yield times(f"HTTP, {HTTP_CLIENTS} clients, restart of the site", took, goal=5, unit="s")
-    yield Figure(f"HTTP, refused of {calls:,} calls meanwhile", failed, "", goal=0)
+    yield Figure(f"HTTP, refused of {calls:,} calls", failed, "", goal=0)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator_site.kernel.polling import poll
 from tests.mcp.stdio_client import StdioClient, children, connected, is_alive, said, wait_for
 
 
@@ -110,21 +107,3 @@ def test_the_death_of_both_workers_during_an_exchange_is_survived(client: StdioC
     for pid in wait_for(lambda: len(found := children(client.process.pid)) == 2 and found, "the next worker"):
         os.kill(pid, signal.SIGKILL)
     assert client.call("trial_echo", text="goes on")["text"] == "goes on"
-
-
-def test_a_restart_is_recorded_though_the_next_one_follows_before_it_can_be(home: Path) -> None:
-    with connected(home) as client:
-        wait_for(lambda: _records(home) == 0, "the schema")
-        with closing(sqlite3.connect(home / "orchestrator.sqlite3")) as database:
-            database.execute("BEGIN IMMEDIATE")
-            for _ in range(2):
-                before = _hang_up(client)
-                wait_for(lambda before=before: {*children(client.process.pid)} - {before}, "the next worker")
-                wait_for(lambda: client.request("tools/list"), "its answer")
-                poll(lambda before=before: not is_alive(before), seconds=2)
-        wait_for(lambda: _records(home) == 2, "both records")
-
-
-def _records(home: Path) -> int:
-    with closing(sqlite3.connect(home / "orchestrator.sqlite3")) as database:
-        return int(database.execute("SELECT count(*) FROM orchestrator_site_restart").fetchone()[0])

@@ -19,7 +19,7 @@ UNIT = Path("systemd") / "user" / f"{NAME}.service"
 
 @pytest.fixture
 def calls(empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A systemctl that notes its calls in this file, runs what was started, and fails where it is told to."""
+    """A systemctl that notes its calls in this file, runs what was started, and fails where a file says so."""
     noted, folder = tmp_path / "calls", tmp_path / "bin"
     folder.mkdir()
     program = folder / "systemctl"
