@@ -42,18 +42,29 @@ class Place:
         connection.connect((HOST, self.port))
         nonce = new_nonce()
         connection.sendall(json.dumps({"nonce": nonce}).encode() + b"\n")
-        answer = json.loads(line_from(connection))
+        answer = _facts_in(line_from(connection))
         if not self.is_proof(answer.get("proof"), SITE, nonce):
             raise ValueError("another program has its port")
         return self.proof(ASSISTANT, str(answer.get("nonce")))
 
     def answer(self, line: bytes) -> tuple[str, bytes]:
         """Return the site's nonce, and its answer to the first line of a connection. Raises ValueError."""
-        asked, nonce = json.loads(line), new_nonce()
-        if not isinstance(asked, dict) or not isinstance(asked.get("nonce"), str):
+        asked, nonce = _facts_in(line).get("nonce"), new_nonce()
+        if not isinstance(asked, str):
             raise ValueError("no nonce")
-        said = {"nonce": nonce, "proof": self.proof(SITE, asked["nonce"])}
+        said = {"nonce": nonce, "proof": self.proof(SITE, asked)}
         return nonce, json.dumps(said).encode() + b"\n"
+
+
+def _facts_in(line: bytes) -> dict[str, Any]:
+    """Return what a stranger may have written. Raises ValueError."""
+    try:
+        facts = json.loads(line)
+    except RecursionError:
+        facts = None
+    if not isinstance(facts, dict):
+        raise ValueError("it does not speak as a site does")
+    return facts
 
 
 def new_nonce() -> str:

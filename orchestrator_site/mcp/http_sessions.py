@@ -70,7 +70,7 @@ class Sessions(StreamableHTTPSessionManager):
             return None
         admitted = super()._admit_session(requestor)
         if admitted is not None and admitted.mcp_session_id is not None:
-            self._running[admitted.mcp_session_id] = 0
+            self._running[admitted.mcp_session_id] = 1  # what opens it, so that it does not give way before
         return admitted
 
     def _end_oldest_idle(self, own: list[str]) -> bool:
@@ -98,6 +98,7 @@ class Sessions(StreamableHTTPSessionManager):
             if len(sealed) <= LONGEST_ID:
                 self._rename(http_transport, sealed)
         await super()._serve_opening_request(http_transport, scope, replay(message, receive), send)
+        self._note_opened(http_transport)
 
     async def _resume(self, session_id: str, scope: Scope) -> None:
         """Open a session again as its client did, where it was opened with this credential and not ended by it."""
@@ -116,6 +117,11 @@ class Sessions(StreamableHTTPSessionManager):
                 greeted = _post({"method": "notifications/initialized"}, transport.mcp_session_id)
                 await transport.handle_request(*greeted)
                 self._rename(transport, session_id)
+                self._note_opened(transport)
+
+    def _note_opened(self, transport: StreamableHTTPServerTransport) -> None:
+        if transport.mcp_session_id in self._running:  # the handshake was accepted
+            self._running[transport.mcp_session_id] -= 1
 
     def _rename(self, transport: StreamableHTTPServerTransport, session_id: str) -> None:
         before, transport.mcp_session_id = str(transport.mcp_session_id), session_id

@@ -95,6 +95,23 @@ def test_the_secret_of_a_port_is_readable_by_its_user_alone(on_port: tuple[Path,
     assert (stat.S_IMODE(file.stat().st_mode), stat.S_IMODE(file.parent.stat().st_mode)) == (0o600, 0o700)
 
 
+HOSTILE = [b"[]", b'"nonce"', b"[" * 50_000, b'{"nonce": [1]}', b'{"nonce": "\\ud800"}', b"\xff", b"{"]
+
+
+@pytest.mark.parametrize("line", HOSTILE)
+def test_a_hostile_first_line_ends_its_own_connection_alone(on_port: tuple[Path, Site], line: bytes) -> None:
+    home, site = on_port
+    place = loopback.place_in(str(home / FOLDER))
+    assert place
+    with socket.create_connection((loopback.HOST, place.port), timeout=10) as connection:
+        connection.sendall(line + b"\n")
+        with suppress(ConnectionResetError):
+            assert connection.recv(100) == b""
+    assert "Traceback" not in site.err.read_text()
+    with connected(home) as client:
+        assert not client.has_worker()
+
+
 @pytest.mark.parametrize("what", ["introduction", "proof", "reflection", "nothing"])
 def test_a_port_serves_no_one_without_the_secret(on_port: tuple[Path, Site], what: str) -> None:
     home, _ = on_port
@@ -112,7 +129,10 @@ def test_a_port_serves_no_one_without_the_secret(on_port: tuple[Path, Site], wha
             assert connection.recv(100) == b""
 
 
-def test_an_assistant_says_nothing_to_a_program_that_has_the_port_of_a_site(home: Path) -> None:
+@pytest.mark.parametrize(
+    "answer", [b'{"nonce": "n", "proof": "' + b"0" * 64 + b'"}', b"[]", b"[" * 50_000, b'{"proof": null}']
+)
+def test_an_assistant_says_nothing_to_a_program_that_has_the_port_of_a_site(home: Path, answer: bytes) -> None:
     (home / FOLDER).mkdir(mode=0o700)
     heard: list[bytes] = []
 
@@ -121,7 +141,7 @@ def test_an_assistant_says_nothing_to_a_program_that_has_the_port_of_a_site(home
             while True:
                 with listener.accept()[0] as connection:
                     heard.append(connection.recv(65536))
-                    connection.sendall(b'{"nonce": "n", "proof": "' + b"0" * 64 + b'"}\n')
+                    connection.sendall(answer + b"\n")
                     heard.append(connection.recv(65536))
 
     with socket.create_server((loopback.HOST, 0)) as listener:

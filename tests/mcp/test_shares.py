@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from django.db import connection
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -110,6 +111,25 @@ def test_999_handshakes_of_one_credential_leave_places_for_others() -> None:
         assert await host.is_open("other", await host.open("other"))
 
     run(body, max_sessions=100)
+
+
+def test_a_session_that_is_being_opened_again_does_not_give_way() -> None:
+    async def body(host: Host) -> None:
+        session = await host.open("ada")
+        later = Host(per_credential=1)
+        answers: list[bool] = []
+
+        async def go_on() -> None:
+            answers.append(await later.is_open("ada", session))
+
+        async with later.sessions.run(), anyio.create_task_group() as tasks:
+            tasks.start_soon(go_on)
+            while not later.sessions._running:
+                await anyio.lowlevel.checkpoint()
+            assert (await later.ask("ada", GREETING))[0] == 503
+        assert answers == [True]
+
+    run(body)
 
 
 def test_a_session_with_a_running_request_does_not_give_way() -> None:
