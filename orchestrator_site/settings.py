@@ -105,6 +105,7 @@ INSTALLED_APPS = [
     "tasks",
     "artifacts",
     "maintenance",
+    "tasks.agents",
     "orchestrator_site",
 ]
 

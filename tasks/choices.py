@@ -50,6 +50,7 @@ class Verb(models.TextChoices):
     RESUME = "resume", "resumed by a subtask"
     SPLIT = "split", "split into subtasks"
 
+    RUN = "run", "changed a run"
     OPEN_SESSION = "open_session", "opened a session"
     END_SESSION = "end_session", "ended a session"
     DELIVER = "deliver", "delivered an artifact"

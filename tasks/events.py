@@ -10,6 +10,8 @@ from tasks.choices import Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Task
 
+_OF_A_RUN = (Verb.CLAIM, Verb.DELIVER, Verb.COMPLETE, Verb.HAND_BACK, Verb.BLOCK, Verb.COMMENT)
+_OF_SESSIONS = (Verb.OPEN_SESSION, Verb.END_SESSION)
 _batch: Batch[Event] = Batch(insert_all)
 together = _batch.together
 
@@ -23,7 +25,12 @@ def record(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> Event:
-    """Write an event. Call it inside the transaction of the change."""
+    """Write an event. Call it inside the transaction of the change.
+
+    Raises Forbidden, so that the change is undone, where an agent in a run changes anything but its own task.
+    """
+    if verb not in _OF_SESSIONS:
+        actor.require_task(task.pk if task and verb in _OF_A_RUN else None)
     event = Event(
         project_id=project if isinstance(project, int) else project.pk,
         task=task,

@@ -61,6 +61,7 @@ class CompleteSubtask(Arguments):
     title="Complete a subtask",
     description="Store the complete result as an artifact, outside your context, and end the task.",
     arguments=CompleteSubtask,
+    in_runs=True,
 )
 def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
     actor = caller.actor(given.session_id)

@@ -70,6 +70,7 @@ class StoreArtifact(Arguments):
     description="Store large or binary content: begin (with the first part), append the rest, commit. After a crash, "
     "ask status and continue. To end the subtask with it, pass upload_ids to complete_subtask instead of committing.",
     arguments=StoreArtifact,
+    in_runs=True,
     toolset="artifacts",
     destructive=True,
     is_long=True,

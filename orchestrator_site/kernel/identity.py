@@ -43,7 +43,8 @@ class Principal:
     """A person, or one of a person's access tokens.
 
     `name` is what events record: `ada` for a person and for stdio, `ada/laptop` for the token named laptop. `token_id`
-    is empty without a token; `project_id` is the only project that a bound token may use.
+    is empty without a token; `project_id` is the only project that a bound token may use, `task_id` the only task that
+    a run's token may change.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Principal:
     user_id: int | None = None
     token_id: str = ""
     project_id: int | None = None
+    task_id: int | None = None
 
     def require(self, scope: Scope) -> None:
         require(self.scopes, scope)

@@ -49,6 +49,14 @@ def operation_id() -> str:
     return f"operation_{_hex(12)}"
 
 
+def run_id() -> str:
+    return f"run_{_hex(10)}"
+
+
+def supervisor_id() -> str:
+    return f"supervisor_{_hex(8)}"
+
+
 def session_id() -> str:
     return f"session_{_hex(12)}"
 

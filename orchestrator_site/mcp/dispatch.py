@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 from orchestrator_site.kernel.bodies import Excess
 from orchestrator_site.kernel.commits import unchanged, watched
 from orchestrator_site.kernel.db_errors import db_errors_mapped
-from orchestrator_site.kernel.errors import Hint, OrchestratorError, TooLarge, Transient, invalid
+from orchestrator_site.kernel.errors import Forbidden, Hint, OrchestratorError, TooLarge, Transient, invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.text import unstorable_in
 from orchestrator_site.mcp.metering import Meter
@@ -81,6 +81,7 @@ def run(
         try:
             with contained(tool.name):
                 caller.principal.require(Scope(tool.scope))
+                _require_in_runs(tool, caller)
                 payload = tool.handler(caller, parse(tool.arguments, arguments, repaired))
             notes = _counted([*repaired, *payload.pop("repaired", [])])
             warnings = [*payload.pop("warnings", []), *call.warnings]
@@ -92,6 +93,14 @@ def run(
         code = str(outcome.payload.get("code", "")) if outcome.is_error else ""
         meter.note(caller, tool.name, received, outcome.text, error=code, is_repaired=is_repaired)
     return outcome
+
+
+def _require_in_runs(tool: Tool[Any], caller: Caller) -> None:
+    if caller.principal.task_id is not None and not (tool.read_only or tool.in_runs):
+        raise Forbidden(
+            f"{tool.name} is not for agents in a run, which only do their own subtask.",
+            next="Complete your subtask, and say in its summary what else is needed.",
+        )
 
 
 @contextmanager

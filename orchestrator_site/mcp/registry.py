@@ -138,6 +138,8 @@ class Tool(Generic[A]):
     """The scope that the caller needs (`orchestrator_site.kernel.identity.Scope`), by default `read` or `write`."""
     result_chars: int = 0
     """How many characters of an answer a client should show, where that is more than usual."""
+    in_runs: bool = False
+    """Whether an agent in a run may call it for its own task; those that only read it may anyway."""
     is_long: bool = False
     """Whether a call may take so long that short ones should not wait for it."""
     handler: ToolHandler[A] = field(init=False)

@@ -25,6 +25,8 @@ class BearerAuthentication(BaseAuthentication):
             principal = authenticate(secret, address=request.META.get("REMOTE_ADDR", ""))
         except TokenError as error:
             raise CredentialsError(error.message, status=error.status, headers=error.headers) from error
+        if principal.task_id is not None:
+            raise CredentialsError("The access token of a run is for MCP alone.", status=403, headers={})
         return SimpleLazyObject(lambda: User.objects.get(pk=principal.user_id or 0)), principal
 
     def authenticate_header(self, request: Request) -> str:

@@ -19,6 +19,7 @@ from orchestrator_site.kernel.identity import Principal, Scope, in_order, person
 from orchestrator_site.kernel.text import unstorable
 from orchestrator_site.models import AccessToken
 from orchestrator_site.tokens import auth_cache
+from tasks.agents.services.tokens import TOKEN_PREFIX, principal_of_run
 from tasks.models import Project
 
 PREFIX = "mto_"
@@ -112,6 +113,8 @@ def tokens_of(owner: User | None = None) -> QuerySet[AccessToken]:
 
 def principal_of(secret: str) -> Principal | None:
     """Return the principal of a secret, or None. A token never has scopes that its owner lacks at that time."""
+    if secret.startswith(TOKEN_PREFIX):
+        return principal_of_run(secret)
     # The lookup is by a digest of 256 random bits, so its duration reveals nothing about any secret.
     now = timezone.now()
     token = AccessToken.objects.select_related("owner").filter(digest=digest_of(secret)).first()

@@ -26,8 +26,12 @@ STEADY_SECONDS = 5.0
 class Child:
     """A module of ours that runs in a session of its own, so that a Ctrl-C reaches the supervisor alone."""
 
-    def __init__(self, name: str, module: str, *arguments: str, listeners: Sequence[socket.socket] = ()) -> None:
+    def __init__(
+        self, name: str, module: str, *arguments: str, listeners: Sequence[socket.socket] = (), hands_over: bool = False
+    ) -> None:
+        """With `hands_over`, SIGHUP makes it leave what it has to the next one."""
         self.name = name
+        self._hands_over = hands_over or bool(listeners)
         self.listeners = listeners
         self.starts = 0
         self.restart_at: float | None = None
@@ -114,7 +118,7 @@ class Child:
 
     def let_go(self) -> None:
         """Ask it to finish what it has and to exit then."""
-        if self.listeners and hasattr(signal, "SIGHUP") and self._process is not None:
+        if self._hands_over and hasattr(signal, "SIGHUP") and self._process is not None:
             with suppress(OSError):
                 self._process.send_signal(signal.SIGHUP)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator_site.kernel.errors import Forbidden
 from orchestrator_site.kernel.identity import EVERYTHING, Principal, Scope, require
 
 if TYPE_CHECKING:
@@ -17,17 +18,22 @@ if TYPE_CHECKING:
 class Actor:
     """An assistant in its session, a person, or the system itself.
 
-    `name` is what the connection proved (`ada/laptop`), never what a client calls itself.
+    `name` is what the connection proved (`ada/laptop`), never what a client calls itself. `only_task` is the primary
+    key of the one task that an agent in a run may change.
     """
 
     kind: str
     name: str
     session: Session | None = None
     scopes: frozenset[Scope] = EVERYTHING
+    only_task: int | None = None
 
     @classmethod
-    def assistant(cls, session: Session, scopes: frozenset[Scope] = EVERYTHING) -> Actor:
-        return cls(kind="assistant", name=session.principal or "assistant", session=session, scopes=scopes)
+    def assistant(
+        cls, session: Session, scopes: frozenset[Scope] = EVERYTHING, only_task: int | None = None
+    ) -> Actor:
+        name = session.principal or "assistant"
+        return cls(kind="assistant", name=name, session=session, scopes=scopes, only_task=only_task)
 
     @classmethod
     def person(cls, user: AbstractBaseUser | AnonymousUser, scopes: frozenset[Scope] = EVERYTHING) -> Actor:
@@ -36,7 +42,7 @@ class Actor:
     @classmethod
     def outside(cls, principal: Principal) -> Actor:
         kind = "assistant" if principal.token_id else "person"
-        return cls(kind=kind, name=principal.name, scopes=principal.scopes)
+        return cls(kind=kind, name=principal.name, scopes=principal.scopes, only_task=principal.task_id)
 
     @classmethod
     def system(cls, name: str = "orchestrator") -> Actor:
@@ -60,3 +66,11 @@ class Actor:
 
     def require(self, scope: Scope) -> None:
         require(self.scopes, scope)
+
+    def require_task(self, pk: int | None) -> None:
+        """Check that the actor may change this task. Raises Forbidden for an agent in a run whose task is another."""
+        if self.only_task not in (None, pk):
+            raise Forbidden(
+                "An agent in a run may only do its own subtask.",
+                next="Complete it, and say there what else is needed.",
+            )

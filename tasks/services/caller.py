@@ -38,7 +38,10 @@ class Caller:
 
     def actor(self, handle: str | None = None) -> Actor:
         """Return who changes something. Raises as `session` does, and Transient while the database is read-only."""
-        return Actor.assistant(_kept(self.session(handle)), self.principal.scopes)
+        return self._acting(self.session(handle))
+
+    def _acting(self, session: Session) -> Actor:
+        return Actor.assistant(_kept(session), self.principal.scopes, self.principal.task_id)
 
     def session(self, handle: str | None = None) -> Session:
         """Return the session of a call: the handle's, else the caller's own, which is opened where there is none.
@@ -89,6 +92,8 @@ class Caller:
         raise read_only.refused()
 
     def _new_handle(self, key: str | None) -> str:
+        if self.principal.task_id is not None:
+            return self._shared  # a run has one session, which holds its task
         seed = f"{self.principal.token_id} {key}" if key else secrets.token_hex()
         return f"handle:{sha256(seed.encode()).hexdigest()[:32]}"
 
@@ -120,7 +125,7 @@ class Caller:
                 "session_id: this session is on another project.", next=f"Open one on {project.slug}, or omit it."
             )
         self._enter(session)
-        return Actor.assistant(_kept(session), self.principal.scopes)
+        return self._acting(session)
 
     def seen_on(self, project: Project, handle: str | None = None) -> Session | None:
         """Return a reader's session on a project; None where it has none there. Raises as `sessions.by_handle` does."""

@@ -55,10 +55,11 @@ def _proves_itself(task: Task, actor: Actor, lease_number: int | None) -> bool:
 
 
 def require_holder(task: Task, actor: Actor, *, lease_number: int | None = None) -> None:
-    """Check that the actor may change an active task. Raises Conflict.
+    """Check that the actor may change an active task. Raises Conflict, and Forbidden for an agent in another's run.
 
     A person and the system always may. An assistant must hold the lease, unless it has expired.
     """
+    actor.require_task(task.pk)
     _require_number(task, lease_number)
     if actor.kind != "assistant" or is_holder(task, actor) or _proves_itself(task, actor, lease_number):
         return

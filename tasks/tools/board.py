@@ -216,6 +216,7 @@ class UpdateTask(Arguments):
     title="Update a task",
     description="Edit a task, or act on its status.",
     arguments=UpdateTask,
+    in_runs=True,
     scope="read",  # and what the call needs, see `_scopes_of`
     destructive=True,
 )

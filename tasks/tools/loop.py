@@ -56,6 +56,7 @@ class InitializeSession(Arguments):
     title="Initialize session",
     description="Start here, also after a context reset: the project's status and what to do next.",
     arguments=InitializeSession,
+    in_runs=True,
     scope="read",
     idempotent=True,
 )
@@ -254,6 +255,7 @@ class ExecuteSubtask(Arguments):
     title="Execute a subtask",
     description="Claim a task and get its brief: role, plan, reviewer's comment, dependencies, lease.",
     arguments=ExecuteSubtask,
+    in_runs=True,
 )
 def execute_subtask(caller: Caller, given: ExecuteSubtask) -> Answer:
     actor = caller.actor(given.session_id)

@@ -84,7 +84,9 @@ class Command(PlainCommand):
         remember(address)
         connections.close_all()
         web = Child("The web server", "orchestrator_site.up.web", listeners=listeners)
-        children = [web, Child("The worker", "orchestrator_site.up.worker")] if workers else [web]
+        worker = Child("The worker", "orchestrator_site.up.worker")
+        agents = Child("The supervisor of agents", "orchestrator_site.up.agents", hands_over=True)
+        children = [web, worker, agents] if workers else [web]
         own = [name for name in settings.ALLOWED_HOSTS if name.strip("[]") in LOOPBACK]
         probe = Probe(listener, host=next(iter([*own, *public_names()]), "localhost"))
         Supervisor(children, {"ORCHESTRATOR_WORKERS": str(workers)}, probe, lambda: self._greet(greeting)).run()

@@ -1,0 +1,1 @@
+"""Runs: coding agents that do subtasks in processes, context windows and worktrees of their own."""

@@ -1,0 +1,91 @@
+"""Bring the collected work of runs together: a forecast, a merge that touches no checkout, or a farewell to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.utils import timezone
+
+from orchestrator_site.kernel.errors import Conflict, Forbidden
+from orchestrator_site.kernel.identity import Scope
+from tasks import events
+from tasks.agents import worktrees
+from tasks.agents.choices import LIVE, RunState, Workspace
+from tasks.agents.models import Run
+from tasks.agents.selectors.branches import branch_of_merges
+from tasks.agents.worktrees import Forecast, Merged, Mode, Worktree
+from tasks.choices import Verb
+from tasks.identity.actor import Actor
+
+
+def merge_run(
+    *, run: Run, actor: Actor, mode: Mode = Mode.SQUASH, target: str = "", dry_run: bool = True, expected: str = ""
+) -> Merged:
+    """Merge the work of a run into a branch, by default the one where the work of its plan comes together.
+
+    A dry run only says whether it would merge. Otherwise needs `review`. Raises Conflict where there is nothing to
+    merge or the target is checked out, Stale where the target is no longer at `expected`.
+    """
+    if actor.only_task is not None:
+        raise Forbidden("An agent in a run merges nothing.", next="Do your subtask.")
+    actor.require(Scope.READ if dry_run else Scope.REVIEW)
+    worktree = _mergeable(run)
+    merged = worktrees.merge(
+        worktree.repository, head=run.head_commit, base=run.base_commit, target=target or branch_of_merges(run.plan),
+        mode=mode, message=_message(run), dry_run=dry_run, expected=expected or None, create=not target,
+    )  # fmt: skip
+    if merged.commit:
+        _note_merge(run, actor, merged)
+    return merged
+
+
+def _mergeable(run: Run) -> Worktree:
+    if run.state in LIVE:
+        raise Conflict(f"{run.public_id} is still {run.state}.", next="Wait until it has ended.")
+    if run.state == RunState.TAMPERED:
+        raise Conflict(f"{run.public_id} is tampered: {run.reason}", next="Look at its changes yourself.")
+    if not run.head_commit or run.workspace == Workspace.CURRENT:
+        raise Conflict(f"{run.public_id} has changed no files.", next="There is nothing to merge.")
+    if run.merged_commit or run.dismissed_at:
+        raise Conflict(f"{run.public_id} was {'merged' if run.merged_commit else 'dismissed'} already.")
+    return Worktree(**run.worktree)
+
+
+def _message(run: Run) -> str:
+    return f"{run.task.title}\n\n{run.task.summary}\n\nTask: {run.task.public_id}\nRun: {run.public_id}".strip()
+
+
+def _note_merge(run: Run, actor: Actor, merged: Merged) -> None:
+    with transaction.atomic():
+        Run.objects.filter(pk=run.pk).update(merged_commit=merged.commit)
+        note = {"run": run.public_id, "merged_into": merged.target, "commit": merged.commit}
+        events.record(actor=actor, verb=Verb.RUN, project=run.project_id, task=run.task, after=note)
+    run.merged_commit = merged.commit or ""
+
+
+def dismiss(*, run: Run, actor: Actor) -> Run:
+    """Say that the work of a run is not wanted: nothing builds on it. Its branch stays. Needs `review`."""
+    actor.require(Scope.REVIEW)
+    _mergeable(run)
+    with transaction.atomic():
+        Run.objects.filter(pk=run.pk).update(dismissed_at=timezone.now())
+        note = {"run": run.public_id, "dismissed": True}
+        events.record(actor=actor, verb=Verb.RUN, project=run.project_id, task=run.task, after=note)
+    run.refresh_from_db(fields=["dismissed_at"])
+    return run
+
+
+def forecast_of(runs: Sequence[Run], *, target: str = "") -> Forecast | None:
+    """Say which of these runs' changes conflict with each other or the target; None where none has any.
+
+    All of one repository. Raises what `worktrees.forecast` raises.
+    """
+    changed = [run for run in runs if run.head_commit and not (run.merged_commit or run.dismissed_at)]
+    changed = [run for run in changed if run.state != RunState.TAMPERED and run.worktree]
+    if not changed:
+        return None
+    repository = changed[0].worktree["repository"]
+    merges = branch_of_merges(changed[0].plan)
+    aim = target or (merges if worktrees.has_branch(repository, merges) else changed[0].base_commit)
+    return worktrees.forecast(repository, target=aim, heads={run.public_id: run.head_commit for run in changed})
