@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('tasks', '0013_initial'),
+        ('tasks', '0013_runs_of_agents'),
     ]
 
     operations = [

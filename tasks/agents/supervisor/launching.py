@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from orchestrator_site.kernel.errors import Unavailable
 from tasks.agents.adapters import ADAPTERS
-from tasks.agents.adapters.base import Adapter, Board, Conversation, Job, Rights, Spent
+from tasks.agents.adapters.base import Adapter, Board, Conversation, Job, Rights
+from tasks.agents.adapters.events import NOTHING, Usage
 from tasks.agents.brief import first_message, rules_of
 from tasks.agents.choices import Communication, RunState
 from tasks.agents.models import Attempt, Run
@@ -120,7 +121,7 @@ def _job(
         worktree=Path(run.worktree["folder"]), run_folder=place, home=home_of(run), executable=program.path,
         argv=settings.command, rules=rules_of(run, settings, str(place / "outbox")), max_turns=run.limits["turns"],
         max_cost_usd=max(0.01, float(Decimal(run.limits["cost_usd"]) - run.cost_usd)), commands=settings.commands,
-        session_id=attempt.session_id, resume=attempt.resumes, spent=_spent(run) if attempt.resumes else Spent(),
+        session_id=attempt.session_id, resume=attempt.resumes, spent=_spent(run) if attempt.resumes else NOTHING,
         rights=_rights(settings, adapter, is_jailed=run.facts.get("jailed", False)), jailed=run.facts.get("jailed", False),
         board=Board(f"{board_url}/mcp/", token) if token else None, environment=os.environ, variables=ports(run.pk % 500),
     )  # fmt: skip
@@ -133,8 +134,8 @@ def _rights(settings: IsolationSettings, adapter: Adapter, *, is_jailed: bool) -
     return Rights.DENY if wanted == Rights.ASK and not adapter.supports.asks else wanted
 
 
-def _spent(run: Run) -> Spent:
-    return Spent(run.tokens_in, run.tokens_out, run.tokens_cached)
+def _spent(run: Run) -> Usage:
+    return Usage(run.tokens_in, run.tokens_out, run.tokens_cached)
 
 
 def _jail(run: Run, worktree: Worktree, program: Program) -> Jail:
