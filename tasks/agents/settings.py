@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from orchestrator_site.kernel.errors import invalid
-from tasks.agents.adapters.base import Rights
+from tasks.agents.adapters.jobs import Rights
 
 WORDS_LIMIT = 100
 WORD_LENGTH = 500
@@ -122,6 +122,8 @@ def _checked(name: str, value: Any) -> tuple[Any, str]:
 def _amount(value: Any, least: int, most: int) -> tuple[Any, str]:
     try:
         amount = Decimal(str(value)).quantize(Decimal("0.01"))
+        if not amount.is_finite():
+            raise ValueError
     except (ArithmeticError, ValueError):
         amount = Decimal(-1)
     return amount, "" if least <= amount <= most else f"must be an amount from {least} to {most}"

@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from orchestrator_site.kernel.errors import Unavailable
 from tasks.agents.adapters import ADAPTERS
-from tasks.agents.adapters.base import Adapter, Board, Conversation, Job, Rights
+from tasks.agents.adapters.base import Adapter, Conversation
 from tasks.agents.adapters.events import NOTHING, Usage
+from tasks.agents.adapters.jobs import Board, Job, Rights
 from tasks.agents.brief import first_message, rules_of
 from tasks.agents.choices import Communication, RunState
 from tasks.agents.models import Attempt, Run
@@ -59,6 +60,8 @@ def launch(run: Run, *, board_url: str, say: str = "") -> Started:
     token = _new_token(run) if run.communication == Communication.ARTIFACT else ""
     job = _job(run, attempt, settings, adapter, program, board_url, token, say)
     launched, talk = adapter.launch(job), adapter.conversation(job)
+    for folder in map(Path, launched.folders):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     process = start(
         run_id=run.public_id, folder=folder_of_attempt(attempt), argv=launched.argv, files=launched.files, jail=jail,
         environment=launched.environment, cwd=Path(launched.folder), stdin_stays_open=launched.stdin_stays_open,
