@@ -21,6 +21,12 @@ def folder_of(run: Run) -> Path:
     return runs_folder() / run.public_id
 
 
+def make_folder_of(run: Run) -> None:
+    """Make the folder of a run, and the home of its agent in it, for the account of the server alone."""
+    for folder in (runs_folder(), folder_of(run), home_of(run)):
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def home_of(run: Run) -> Path:
     """Return the home of the run's agent, which keeps its sessions: all attempts share it."""
     return folder_of(run) / "home"

@@ -30,7 +30,6 @@ def append(log: Path, entries: Iterable[dict[str, Any]]) -> None:
     at = timezone.now().isoformat(timespec="milliseconds")
     lines = [json.dumps({"at": at, **entry}, ensure_ascii=False)[:_LINE_LIMIT] for entry in entries]
     if lines:
-        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with log.open("ab") as file:
             file.write(b"".join(line.encode() + b"\n" for line in lines))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from orchestrator_site.kernel.errors import OrchestratorError
+from orchestrator_site.kernel.errors import Conflict, OrchestratorError
 from tasks.agents import processes, worktrees
 from tasks.agents.adapters.base import Conversation
 from tasks.agents.adapters.events import Outcome
@@ -17,8 +17,8 @@ from tasks.agents.models import Attempt, Run, RunAsk
 from tasks.agents.choices import AskState
 from tasks.agents.processes import Process
 from tasks.agents.selectors.isolation import isolation_of
-from tasks.agents.services.supervise import SUPERVISOR, session_actor
-from tasks.agents.services.transitions import move, write
+from tasks.agents.services.supervise import SUPERVISOR
+from tasks.agents.services.transitions import REASON_LENGTH, move, write
 from tasks.agents.supervisor import outcome as outcomes
 from tasks.agents.supervisor.following import Over
 from tasks.agents.worktrees import Worktree
@@ -111,7 +111,6 @@ def remove_worktree(run: Run) -> None:
 
 def give_back(run: Run, why: str) -> None:
     """Release the task where the run still holds it."""
+    with suppress(Conflict):  # it was completed, or taken over
+        release(task=run.task, actor=SUPERVISOR, reason=why[:REASON_LENGTH], lease_number=run.lease_number)
     run.task.refresh_from_db()
-    if run.task.status == Status.ACTIVE and run.task.lease_number == run.lease_number:
-        with suppress(OrchestratorError):  # it was taken over just now
-            release(task=run.task, actor=session_actor(run), reason=why[:2000], lease_number=run.lease_number)

@@ -19,7 +19,7 @@ from tasks.agents.adapters.jobs import Board, Job, Rights
 from tasks.agents.brief import first_message, rules_of
 from tasks.agents.choices import Communication, RunState
 from tasks.agents.models import Attempt, Run
-from tasks.agents.places import folder_of, folder_of_attempt, home_of
+from tasks.agents.places import folder_of, folder_of_attempt, home_of, make_folder_of
 from tasks.agents.probe import Program, program_of, why_no_jail
 from tasks.agents.processes import Jail, Process, ports, start
 from tasks.agents.selectors.isolation import isolation_of
@@ -49,13 +49,12 @@ def launch(run: Run, *, board_url: str, say: str = "") -> Started:
     _, settings = isolation_of(run.project)
     adapter = ADAPTERS[run.agent]
     program = _program(adapter, settings)
-    home = home_of(run)
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder_of(run)
     worktree = Worktree(**run.worktree) if say else workspace_of(run)
     jail = _jail(run, worktree, program) if _is_jailed(settings) else None
     fill(run, settings, worktree, jail)
     write(run, agent_version=program.version, facts={**run.facts, "jailed": jail is not None})
-    _log_in(adapter, home)
+    _log_in(adapter, home_of(run))
     attempt = _attempt(run, adapter, say)
     token = _new_token(run) if run.communication == Communication.ARTIFACT else ""
     job = _job(run, attempt, settings, adapter, program, board_url, token, say)

@@ -35,7 +35,12 @@ def workspace_of(run: Run) -> Worktree:
     if run.workspace == Workspace.CURRENT:
         return _stored(run, worktrees.current(checkout))
     known = Worktree(**run.worktree) if run.worktree else _kept_beside(run)
-    return _stored(run, worktrees.restore(known) if known else _made(run, checkout))
+    return _stored(run, _found_again(known) if known else _made(run, checkout))
+
+
+def _found_again(known: Worktree) -> Worktree:
+    is_there = Path(known.folder).exists()
+    return worktrees.trusted(known) if is_there else worktrees.restore(known)
 
 
 def fill(run: Run, settings: IsolationSettings, made: Worktree, jail: Jail | None) -> None:
