@@ -270,6 +270,8 @@ def execute_subtask(caller: Caller, given: ExecuteSubtask) -> Answer:
 
 def _claim(given: ExecuteSubtask, actor: Actor) -> Claim:
     project = actor.project
+    if given.task_id is None and actor.only_task is not None:
+        return claim(task=Task.objects.get(pk=actor.only_task), actor=actor)
     if given.task_id is None:
         return claim_next(project=project, actor=actor, specialist=given.specialist_type)
     if not given.specialist_type:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from django.utils import timezone
@@ -12,9 +12,8 @@ from orchestrator_site.kernel.errors import Conflict, OrchestratorError
 from tasks.agents import processes, worktrees
 from tasks.agents.adapters.base import Conversation
 from tasks.agents.adapters.events import Outcome
-from tasks.agents.choices import Communication, RunState, Workspace
+from tasks.agents.choices import AskState, Communication, RunState, Workspace
 from tasks.agents.models import Attempt, Run, RunAsk
-from tasks.agents.choices import AskState
 from tasks.agents.processes import Process
 from tasks.agents.selectors.isolation import isolation_of
 from tasks.agents.services.supervise import SUPERVISOR
@@ -41,12 +40,14 @@ def stop(run: Run, process: Process, conversation: Conversation, over: Over, *, 
 
 
 def judge(run: Run, attempt: Attempt, process: Process, talk: Conversation, exit_code: int | None) -> Outcome:
-    if run.communication == Communication.FILE and outcomes.is_delivered(run):
-        outcomes.deliver_files(run, attempt)
+    problem = ""
+    if run.communication == Communication.FILE and run.task.status == Status.ACTIVE and outcomes.is_delivered(run):
+        problem = outcomes.deliver_files(run, attempt)
     run.task.refresh_from_db()
     completed = run.task.status in (Status.COMPLETED, Status.IN_REVIEW)
     said = b"\n".join(processes.read(process, 0, log=processes.Log.ERRORS).lines)[-_ERRORS_SHOWN:]
-    return talk.judge(exit_code, completed=completed, stderr=said.decode(errors="replace"))
+    outcome = talk.judge(exit_code, completed=completed, stderr=said.decode(errors="replace"))
+    return replace(outcome, text=problem) if problem else outcome
 
 
 def conclude(run: Run, attempt: Attempt, outcome: Outcome, exit_code: int | None) -> None:

@@ -76,6 +76,7 @@ class Follower:
         self._usage = heard.Usage()
         self._due = dict.fromkeys(("look", "save", "watch"), 0.0)
         self._ended_at: float | None = None
+        self._is_closed = False
         idle = run.limits["idle_minutes"] * 60
         self._watch = processes.Watch(self._process, idle_seconds=idle, memory_bytes=MEMORY_LIMIT)
         self._catch_up()
@@ -213,9 +214,9 @@ class Follower:
         except Conflict as error:
             self._note([{"kind": "warned", "text": error.message}])
 
-    def _send(self, lines: list[bytes]) -> None:
+    def _send(self, lines: list[bytes], *, last: bool = False) -> None:
         try:
-            processes.send(self._process, lines)
+            processes.send(self._process, lines, last=last)
         except Conflict:
             return  # it has just exited, which the next look notices
 
@@ -229,6 +230,9 @@ class Follower:
             return None
         if self._ended_at is None:  # another supervisor saw it
             self._ended_at = time.monotonic()
+        if not self._is_closed:
+            self._is_closed = True
+            self._send([], last=True)
         return Over() if time.monotonic() - self._ended_at > GRACE_SECONDS else None
 
     def _beyond(self) -> Over | None:

@@ -57,7 +57,8 @@ def launch(run: Run, *, board_url: str, say: str = "") -> Started:
     _log_in(adapter, home_of(run))
     attempt = _attempt(run, adapter, say)
     token = _new_token(run) if run.communication == Communication.ARTIFACT else ""
-    job = _job(run, attempt, settings, adapter, program, board_url, token, say)
+    board = Board(f"{board_url}/mcp/", token) if token else None
+    job = _job(run, attempt, settings, adapter, program, board, say)
     launched, talk = adapter.launch(job), adapter.conversation(job)
     for folder in map(Path, launched.folders):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,7 +77,7 @@ def again(run: Run) -> Started:
     adapter, attempt = ADAPTERS[run.agent], run.attempts.latest("number")
     attempt.run = run
     token = _token_file(run).read_text() if _token_file(run).exists() else ""
-    job = _job(run, attempt, settings, adapter, Program(""), "", token, "")
+    job = _job(run, attempt, settings, adapter, Program(""), None)
     return Started(attempt, Process(**attempt.process), adapter.conversation(job), _secrets(adapter, token))
 
 
@@ -114,18 +115,19 @@ def _is_jailed(settings: IsolationSettings) -> bool:
 
 
 def _job(
-    run: Run, attempt: Attempt, settings: IsolationSettings, adapter: Adapter, program: Program, board_url: str,
-    token: str, say: str,
+    run: Run, attempt: Attempt, settings: IsolationSettings, adapter: Adapter, program: Program, board: Board | None,
+    say: str = "",
 ) -> Job:  # fmt: skip
     place = folder_of_attempt(attempt)
+    is_jailed = bool(run.facts.get("jailed"))
     return Job(
         run_id=run.public_id, brief=say or first_message(run, resumes=attempt.resumes), model=run.model,
         worktree=Path(run.worktree["folder"]), run_folder=place, home=home_of(run), executable=program.path,
         argv=settings.command, rules=rules_of(run, settings, str(place / "outbox")), max_turns=run.limits["turns"],
         max_cost_usd=max(0.01, float(Decimal(run.limits["cost_usd"]) - run.cost_usd)), commands=settings.commands,
         session_id=attempt.session_id, resume=attempt.resumes, spent=_spent(run) if attempt.resumes else NOTHING,
-        rights=_rights(settings, adapter, is_jailed=run.facts.get("jailed", False)), jailed=run.facts.get("jailed", False),
-        board=Board(f"{board_url}/mcp/", token) if token else None, environment=os.environ, variables=ports(run.pk % 500),
+        rights=_rights(settings, adapter, is_jailed=is_jailed), jailed=is_jailed, board=board,
+        environment=os.environ, variables=ports(run.pk % 500),
     )  # fmt: skip
 
 

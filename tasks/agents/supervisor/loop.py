@@ -1,4 +1,4 @@
-"""The supervisor: takes runs from the queue while there is room, adopts those of one that died, and looks for strays."""
+"""The supervisor: takes runs while there is room, adopts those of one that died, and looks for strays."""
 
 from __future__ import annotations
 

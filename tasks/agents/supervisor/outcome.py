@@ -17,6 +17,7 @@ from tasks.agents.places import folder_of_attempt
 from tasks.agents.services.supervise import session_actor
 from tasks.choices import Status
 from tasks.models import Task
+from tasks.services.steer import block
 
 RESULT_LIMIT = 20 * 1024 * 1024
 RATE_LIMIT_PAUSE = timedelta(minutes=5)
@@ -54,19 +55,18 @@ def retry_at(outcome: Outcome) -> datetime:
 
 
 def deliver_files(run: Run, attempt: Attempt) -> str:
-    """Deliver for the agent what it left in its outbox; return why that was not possible, or nothing."""
-    result, question = _read(attempt, "result.md"), _read(attempt, "question.md")
-    if not (result or question):
-        return "It left no result in its outbox."
-    summary = (result or question).strip().partition("\n\n")[0][: LIMITS["summary"]] or "Done."
-    request = DeliveryRequest(
-        summary=summary,
-        text=result or None,
-        outcome=Status.BLOCKED if question and not result else Status.COMPLETED,
-        reason=question.strip()[: LIMITS["reason"]] if not result else "",
-    )
+    """Deliver for the agent what it left in its outbox, or ask what it asks; return why that was not possible."""
+    result, question = _read(attempt, "result.md"), _read(attempt, "question.md").strip()
+    actor = session_actor(run)
     try:
-        deliver(prepare_delivery(task=run.task, actor=session_actor(run), request=request))
+        if result.strip():
+            summary = result.strip().partition("\n\n")[0][: LIMITS["summary"]]
+            request = DeliveryRequest(summary=summary, text=result)
+            deliver(prepare_delivery(task=run.task, actor=actor, request=request))
+        elif question:
+            block(task=run.task, actor=actor, reason=question[: LIMITS["reason"]])
+        else:
+            return "What it left in its outbox is empty, too large, or no plain file."
     except OrchestratorError as error:
         return f"Its result could not be delivered: {error.message}"
     return ""

@@ -6,7 +6,6 @@ import logging
 from threading import Thread
 
 from django.db import DatabaseError, connections
-from django.utils import timezone
 
 from orchestrator_site.kernel.errors import OrchestratorError
 from tasks.agents import processes
