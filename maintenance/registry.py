@@ -1,4 +1,4 @@
-"""The registry of jobs: what each does, how often, and how long it may take.
+"""The registry of jobs: what each does, how often, and how long it may take; and of what else belongs to health.
 
 An app registers its jobs in a module named `jobs`.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.utils.module_loading import autodiscover_modules
@@ -57,3 +58,22 @@ def job(name: str, *, every: timedelta, timeout: timedelta = MINUTE) -> Callable
 def jobs() -> dict[str, Job]:
     autodiscover_modules("jobs")
     return dict(sorted(_jobs.items()))
+
+
+Health = Callable[[], dict[str, Any]]
+"""Returns facts, with a `problem` where there is one; nothing where there is nothing to check."""
+_health_checks: dict[str, Health] = {}
+
+
+def health_check(name: str) -> Callable[[Health], Health]:
+    """Register a check of /readyz, which has to be cheap; anyone may read what it returns."""
+
+    def register(check: Health) -> Health:
+        _health_checks[name] = check
+        return check
+
+    return register
+
+
+def health_checks() -> dict[str, Health]:
+    return dict(_health_checks)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.models import OrmQ
 
+from maintenance.registry import health_checks
 from maintenance.selectors.worker import CLOCK_TOLERANCE, HEARTBEAT_LIMIT, is_expected, last_report
 from maintenance.upgrades.ensure_schema import is_current
 from maintenance.upgrades.failure import last_failure
@@ -39,6 +40,8 @@ def readiness() -> dict[str, dict[str, Any]]:
         if migrations["ok"]:
             checks["worker"] = check_worker(now)
             checks["queue"] = _check_queue(now)
+            found = {name: check() for name, check in health_checks().items()}
+            checks |= {name: _check(**facts) for name, facts in found.items() if facts}
     except DATABASE_ERRORS as error:
         shown = error_for(error)
         checks["database"] = _check(shown.message if shown else "The database does not answer.")

@@ -29,9 +29,7 @@ class Actor:
     only_task: int | None = None
 
     @classmethod
-    def assistant(
-        cls, session: Session, scopes: frozenset[Scope] = EVERYTHING, only_task: int | None = None
-    ) -> Actor:
+    def assistant(cls, session: Session, scopes: frozenset[Scope] = EVERYTHING, only_task: int | None = None) -> Actor:
         name = session.principal or "assistant"
         return cls(kind="assistant", name=name, session=session, scopes=scopes, only_task=only_task)
 

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from orchestrator_site.connect.diffs import masked
 from orchestrator_site.connect.machine import project_folder, this_machine
-from orchestrator_site.doctor import clients, database, environment, site
+from orchestrator_site.doctor import agents, clients, database, environment, site
 from orchestrator_site.doctor.findings import Check, Finding, Level, run_check
 from orchestrator_site.kernel.output import PlainCommand
 from orchestrator_site.management.errors import command_errors
@@ -42,6 +42,7 @@ class Command(PlainCommand):
             "service": site.service,
             "MCP over stdio": site.stdio,
             "MCP over HTTP": site.http,
+            "agents": agents.agents,
             "assistants": lambda: clients.clients(this_machine(), project),
         }
         for finding in chain.from_iterable(run_check(area, check) for area, check in checks.items()):

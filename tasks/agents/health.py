@@ -1,0 +1,26 @@
+"""What the health of the site says about agents, where a project lets them run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from maintenance.registry import health_check
+from tasks.agents.choices import WORKING, RunState
+from tasks.agents.models import Isolation, Run
+from tasks.agents.selectors.supervisors import present
+
+
+@health_check("agents")
+def agents() -> dict[str, Any]:
+    """Count supervisors, runs, and processes that outlived theirs and could not be ended."""
+    if not Isolation.objects.filter(is_on=True).exists():
+        return {}
+    strays = sum(supervisor.facts.get("strays", 0) for supervisor in present())
+    facts = {
+        "supervisors": present().count(),
+        "at_work": Run.objects.filter(state__in=WORKING).count(),
+        "queued": Run.objects.filter(state=RunState.QUEUED).count(),
+        "strays": strays,
+    }
+    waits = facts["queued"] and not facts["supervisors"]
+    return {"problem": "Runs are queued, but no supervisor of agents is there.", **facts} if waits else facts
