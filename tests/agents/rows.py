@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from orchestrator_site.kernel import ids
 from tasks.agents.choices import LIVE, RunState
 from tasks.agents.models import Attempt, Isolation, Run, RunAsk, Supervisor
 from tasks.models import Project, Task
@@ -32,10 +33,9 @@ def make_supervisor(**fields: Any) -> Supervisor:
 
 
 def make_run(task: Task, state: str = RunState.QUEUED, **fields: Any) -> Run:
-    number = next(_serial)
     ended = None if state in LIVE else timezone.now()
     standard = {
-        "public_id": f"run_{number:010x}", "project": task.project, "plan_id": task.plan_id, "state": state,
+        "public_id": ids.run_id(), "project": task.project, "plan_id": task.plan_id, "state": state,
         "agent": "claude", "started_by": "ada", "limits": LIMITS, "ended_at": ended,
     }  # fmt: skip
     return Run.objects.create(task=task, **{**standard, **fields})

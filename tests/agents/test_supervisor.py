@@ -15,8 +15,10 @@ from tasks.agents.models import Run, Supervisor
 from tasks.agents.services.control import kill, resume
 from tasks.choices import Status
 from tasks.identity.actor import Actor
+from tasks.services.claim import claim
+from tasks.services.steer import cancel
 from tests.agents.supervised import Supervised, supervised
-from tests.factories import make_dependency, make_task
+from tests.factories import make_dependency, make_session, make_task
 from tests.site.processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -219,3 +221,22 @@ def test_a_task_that_is_not_ready_waits(stage: Supervised) -> None:
     stage.start()
     stage.wait_for(other)
     assert Run.objects.get(pk=waiting.pk).state == RunState.QUEUED
+
+
+def test_a_run_whose_task_is_cancelled_ends(stage: Supervised) -> None:
+    run = stage.queue("wait")
+    stage.start()
+    stage.wait_for(run, RunState.RUNNING)
+    cancel(task=run.task, actor=ADA)
+    assert stage.wait_for(run).state == RunState.KILLED
+    assert stage.left_of(run) == []
+
+
+def test_a_task_that_is_taken_over_is_no_longer_the_runs(stage: Supervised) -> None:
+    run = stage.queue("wait")
+    stage.start()
+    stage.wait_for(run, RunState.RUNNING)
+    claim(task=run.task, actor=Actor.assistant(make_session(run.project)), take_over=True)
+    stage.wait_for(run)
+    run.task.refresh_from_db()
+    assert (run.state, run.task.status, run.task.lease_number) == (RunState.KILLED, Status.ACTIVE, 2)

@@ -109,7 +109,7 @@ def _queued(task: Task, actor: Actor, settings: IsolationSettings, columns: dict
             f"{task.public_id} is {'archived' if task.archived_at else task.status}: it cannot be run.",
             next="Only pending tasks and those to be revised can be.",
         )
-    earlier = task.runs.exclude(state__in=[RunState.SUCCEEDED, *LIVE]).count()
+    earlier = task.runs.exclude(state__in=[RunState.SUCCEEDED, RunState.INTERRUPTED, *LIVE]).count()
     if earlier >= settings.attempts and actor.kind != "person":
         raise Conflict(
             f"{task.public_id} has failed in {earlier} runs, which is the limit.",

@@ -98,6 +98,8 @@ def _why_not_yet(run: Run) -> str:
     if not is_on:
         return "Isolated agents were switched off for the project."
     working = Run.objects.filter(project=run.project_id, state__in=WORKING)
+    if working.filter(task__dependents__task=run.task).exists():
+        return "The changes of a task that it builds on are being collected."
     if settings.parallel and working.count() >= settings.parallel:
         return f"{settings.parallel} runs of the project are at work."
     if run.workspace == Workspace.CURRENT and working.filter(workspace=Workspace.CURRENT).exists():

@@ -25,7 +25,7 @@ from tasks.agents.services.supervise import SUPERVISOR
 from tasks.agents.services.transitions import move, write
 from tasks.agents.settings import IsolationSettings
 from tasks.agents.supervisor.launching import Started
-from tasks.agents.supervisor.outcome import is_delivered
+from tasks.agents.supervisor.outcome import is_delivered, why_not_its
 
 POLL_SECONDS = 0.1
 LOOK_SECONDS = 0.5
@@ -77,9 +77,15 @@ class Follower:
         self._due = dict.fromkeys(("look", "save", "watch"), 0.0)
         self._ended_at: float | None = None
         self._is_closed = False
-        idle = run.limits["idle_minutes"] * 60
-        self._watch = processes.Watch(self._process, idle_seconds=idle, memory_bytes=MEMORY_LIMIT)
+        self._memory = run.memory_peak
+        self._saved: dict[str, Any] = {}
+        self._watch = self._new_watch()
+        self._paused_at = time.monotonic()
         self._catch_up()
+
+    def _new_watch(self) -> processes.Watch:
+        idle = self._run.limits["idle_minutes"] * 60
+        return processes.Watch(self._process, idle_seconds=idle, memory_bytes=MEMORY_LIMIT)
 
     def follow(self) -> Over:
         while True:
@@ -137,7 +143,8 @@ class Follower:
                 self._attempt.session_id = session_id
             case heard.Turn():
                 self._run.turns += 1
-                self._let_go_on()
+                if self._run.state == RunState.RATE_LIMITED:
+                    self._go_on()
             case heard.Usage():
                 self._usage = event
             case heard.Compacted():
@@ -155,16 +162,24 @@ class Follower:
         tool, question = (processes.redact(text, self._secrets) for text in (event.tool, event.summary))
         facts = {"run": self._run, "tool": tool[:200], "question": question}
         RunAsk.objects.get_or_create(attempt=self._attempt, ask_id=event.ask_id, defaults=facts)
-        if self._run.state == RunState.RUNNING:
-            move(self._run, RunState.ASKING, actor=SUPERVISOR, reason=f"May it use {tool}? {question}")
+        self._pause(RunState.ASKING, f"May it use {tool}? {question}")
 
     def _wait_for_provider(self) -> None:
-        if self._run.state == RunState.RUNNING:
-            move(self._run, RunState.RATE_LIMITED, actor=SUPERVISOR, reason="The agent's provider is busy.")
+        self._pause(RunState.RATE_LIMITED, "The agent's provider is busy.")
 
-    def _let_go_on(self) -> None:
-        if self._run.state == RunState.RATE_LIMITED:
-            move(self._run, RunState.RUNNING, actor=SUPERVISOR)
+    def _pause(self, state: RunState, reason: str) -> None:
+        if self._run.state == RunState.RUNNING:
+            move(self._run, state, actor=SUPERVISOR, reason=reason)
+            self._paused_at = time.monotonic()
+
+    def _go_on(self) -> None:
+        """Leave a pause, which does not count towards the run's time; what it still asks for is a pause again."""
+        paused = timedelta(seconds=time.monotonic() - self._paused_at)
+        deadline = self._run.deadline + paused if self._run.deadline else None
+        move(self._run, RunState.RUNNING, actor=SUPERVISOR, deadline=deadline)
+        self._watch = self._new_watch()
+        if asked := self._attempt.asks.filter(state=AskState.OPEN).first():
+            self._pause(RunState.ASKING, f"May it use {asked.tool}? {asked.question}")
 
     def _why_over(self, is_gone: bool) -> Over | None:
         if self._is_due("look", LOOK_SECONDS) and (over := self._look()):
@@ -180,6 +195,8 @@ class Follower:
         self._run.refresh_from_db(fields=["stop", "stopped_by", "deadline"])
         if self._run.stop:
             return Over(RunState(self._run.stop), f"Ended by {self._run.stopped_by}.")
+        if why := why_not_its(self._run):
+            return Over(RunState.KILLED, why)
         self._pass_on_answers()
         self._pass_on_messages()
         return None
@@ -196,7 +213,7 @@ class Follower:
             )
             asks.filter(pk=ask.pk).update(sent_at=timezone.now())
         if self._run.state == RunState.ASKING and not asks.filter(state=AskState.OPEN).exists():
-            move(self._run, RunState.RUNNING, actor=SUPERVISOR)
+            self._go_on()
 
     def _pass_on_messages(self) -> None:
         if not self._talk.takes_messages:
@@ -238,7 +255,7 @@ class Follower:
     def _beyond(self) -> Over | None:
         """Return which limit was passed. An ask stops the clock of silence, not that of the whole run."""
         run = self._run
-        if run.deadline and timezone.now() > run.deadline:
+        if run.state == RunState.RUNNING and run.deadline and timezone.now() > run.deadline:
             return Over(RunState.TIMED_OUT, f"It took longer than {run.limits['minutes']} minutes.")
         if run.turns > run.limits["turns"]:
             return Over(RunState.FAILED, f"It took more than {run.limits['turns']} turns.")
@@ -247,16 +264,20 @@ class Follower:
         if cost_of_plan(run.plan_id) > self._settings.plan_cost_usd:
             return Over(RunState.FAILED, f"The runs of the plan cost more than {self._settings.plan_cost_usd} USD.")
         excess = self._watch.excess()
+        self._memory = max(self._memory, processes.measure(self._process).memory_bytes)
         if excess is None or (excess == processes.Excess.IDLE and run.state != RunState.RUNNING):
             return None
         state, why = _EXCESS[excess]
         return Over(state, why.format(minutes=run.limits["idle_minutes"]))
 
     def _save(self) -> None:
-        attempt, usage = self._attempt, self._usage
-        attempt.offset, attempt.usage = self._offset, asdict(usage)
-        memory = processes.measure(self._process).memory_bytes
-        write(self._run, **_totals(self._run, self._before, usage, memory))
+        attempt = self._attempt
+        totals = _totals(self._run, self._before, self._usage, self._memory) | {"offset": self._offset}
+        if totals == self._saved:
+            return
+        self._saved = dict(totals)
+        attempt.offset, attempt.usage = totals.pop("offset"), asdict(self._usage)
+        write(self._run, **totals)
         Attempt.objects.filter(pk=attempt.pk).update(
             offset=attempt.offset, usage=attempt.usage, session_id=attempt.session_id, heard_at=attempt.heard_at
         )
@@ -294,5 +315,5 @@ def _totals(run: Run, before: heard.Usage, usage: heard.Usage, memory: int) -> d
         "context_peak": max(run.context_peak, usage.context or 0),
         "context_size": usage.window or run.context_size,
         "cost_usd": Decimal(str(round((before.cost_usd or 0) + (usage.cost_usd or 0), 6))),
-        "memory_peak": max(run.memory_peak, memory),
+        "memory_peak": memory,
     }

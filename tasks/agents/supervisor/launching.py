@@ -63,7 +63,8 @@ def launch(run: Run, *, board_url: str, say: str = "") -> Started:
     for folder in map(Path, launched.folders):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     process = start(
-        run_id=run.public_id, folder=folder_of_attempt(attempt), argv=launched.argv, files=launched.files, jail=jail,
+        run_id=run.public_id, folder=folder_of_attempt(attempt), argv=launched.argv, jail=jail,
+        files={str(file): content for file, content in launched.files.items()},
         environment=launched.environment, cwd=Path(launched.folder), stdin_stays_open=launched.stdin_stays_open,
         first_input=b"".join(line.rstrip(b"\n") + b"\n" for line in talk.opening()),
     )  # fmt: skip

@@ -19,6 +19,7 @@ from tasks.choices import Status
 from tasks.models import Task
 from tasks.services.steer import block
 
+ENDED_BY_THE_AGENT = (Status.COMPLETED, Status.IN_REVIEW, Status.BLOCKED, Status.NEEDS_REVISION)
 RESULT_LIMIT = 20 * 1024 * 1024
 RATE_LIMIT_PAUSE = timedelta(minutes=5)
 _STATES = {
@@ -36,7 +37,17 @@ def is_delivered(run: Run) -> bool:
         attempt = run.attempt
         return attempt is not None and any((_outbox(attempt) / name).exists() for name in ("result.md", "question.md"))
     task = Task.objects.only("status", "lease_number").get(pk=run.task_id)
-    return task.status in (Status.COMPLETED, Status.IN_REVIEW, Status.BLOCKED, Status.NEEDS_REVISION)
+    return task.status in ENDED_BY_THE_AGENT
+
+
+def why_not_its(run: Run) -> str:
+    """Return why the task is no longer the run's to do: someone took it over, or decided about it."""
+    task = Task.objects.only("status", "lease_number", "archived_at").get(pk=run.task_id)
+    if task.archived_at is not None:
+        return "The task was archived."
+    if task.status == Status.ACTIVE:
+        return "" if task.lease_number == run.lease_number else "The task was taken over."
+    return "" if task.status in ENDED_BY_THE_AGENT else f"The task became {task.status} by other means."
 
 
 def state_after(outcome: Outcome) -> RunState:
