@@ -1,4 +1,4 @@
-"""What a supervisor does with rows: it says that it is there, takes queued runs, and takes over those of one that died."""
+"""What a supervisor does with rows: it says that it is there, takes runs, and takes over those of one that died."""
 
 from __future__ import annotations
 

@@ -89,7 +89,8 @@ class Follower:
 
     def follow(self) -> Over:
         while True:
-            is_gone = processes.wait(self._process, seconds=POLL_SECONDS) is not None
+            time.sleep(POLL_SECONDS)  # there is no telling whether it writes or exits first
+            is_gone = processes.wait(self._process, seconds=0) is not None
             while self._take_in():
                 pass
             over = self._ordered() or self._why_over(is_gone)
