@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 from django.utils import timezone
@@ -13,7 +15,7 @@ from orchestrator_site.kernel.errors import OrchestratorError
 from tasks.agents import worktrees
 from tasks.agents.choices import LIVE, Workspace
 from tasks.agents.models import Run
-from tasks.agents.places import worktrees_folder
+from tasks.agents.places import runs_folder, worktrees_folder
 from tasks.agents.selectors.isolation import isolation_of
 from tasks.agents.worktrees import Size, Worktree
 from tasks.models import Project
@@ -21,6 +23,7 @@ from tasks.models import Project
 COLLECTED_LIMIT = 1024**3
 _DAY = 24 * 60 * 60
 _GB = 1024**3
+_CHUNK = 500
 
 
 def sweepable(project: Project) -> list[tuple[Run, Size]]:
@@ -74,4 +77,24 @@ def _facts(found: worktrees.Collected) -> dict[str, object]:
 
 def sweep_all(projects: Iterable[Project]) -> str:
     removed, kept = (sum(each) for each in zip(*(sweep(project) for project in projects), (0, 0), strict=True))
-    return f"Removed {removed} worktrees; {kept} could not be."
+    return f"Removed {removed} worktrees, {kept} could not be; and {_forget_folders()} folders of runs."
+
+
+def _forget_folders() -> int:
+    """Remove the folders of runs whose worktree is gone for as long as their project keeps any, and of no run."""
+    names = [each.name for each in runs_folder().iterdir()] if runs_folder().exists() else []
+    forgotten = 0
+    for start in range(0, len(names), _CHUNK):
+        chunk = names[start : start + _CHUNK]
+        rows = {run.public_id: run for run in Run.objects.filter(public_id__in=chunk).select_related("project")}
+        for name in chunk:
+            if name not in rows or _is_forgotten(rows[name]):
+                shutil.rmtree(runs_folder() / name, ignore_errors=True)
+                forgotten += 1
+    return forgotten
+
+
+def _is_forgotten(run: Run) -> bool:
+    _, settings = isolation_of(run.project)
+    is_old = run.ended_at is not None and timezone.now() - run.ended_at > timedelta(days=settings.keep_days)
+    return is_old and (run.removed_at is not None or run.workspace == Workspace.CURRENT or not run.worktree)
