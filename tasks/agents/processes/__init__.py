@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from tasks.agents.processes.ending import end, end_strays, strays
 from tasks.agents.processes.environment import ports
+from tasks.agents.processes.identity import is_alive
 from tasks.agents.processes.jail import probe_jail
 from tasks.agents.processes.logs import read, redact
 from tasks.agents.processes.messages import send
@@ -49,7 +50,7 @@ from tasks.agents.processes.model import (
     Stray,
 )
 from tasks.agents.processes.starting import found, start
-from tasks.agents.processes.watching import Watch, is_alive, measure, wait
+from tasks.agents.processes.watching import Watch, measure, wait
 
 __all__ = [
     "Ended", "Excess", "Exit", "Jail", "Limits", "Lines", "Log", "Measured", "Process", "Stray", "Watch", "end",

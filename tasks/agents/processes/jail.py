@@ -2,7 +2,60 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tasks.agents.processes.folder import WRITABLE
+from tasks.agents.processes.model import Jail
+
+BWRAP = "bwrap"
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt", "/nix/store")
+_PROBE_SECONDS = 10
+
 
 def probe_jail() -> str | None:
     """Return why agents cannot be jailed on this machine, as a sentence for people, or None where they can."""
-    raise NotImplementedError
+    if sys.platform != "linux":
+        return "Agents can be jailed on Linux only."
+    if not shutil.which(BWRAP):
+        return "Agents cannot be jailed: bubblewrap (bwrap) is not installed."
+    command = [BWRAP, *_options(), *_binds(dict.fromkeys(_SYSTEM, False)), "--", "true"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"Agents cannot be jailed: bubblewrap fails ({error.__class__.__name__})."
+    if result.returncode:
+        return f"Agents cannot be jailed: {result.stderr.strip()[:200] or 'bubblewrap fails'}."
+    return None
+
+
+def jailed(jail: Jail, argv: Sequence[str], *, folder: Path, cwd: Path, environment: Mapping[str, str]) -> list[str]:
+    """Return the command that runs another one in a jail. Of two binds the one with the longer path counts."""
+    shown = [*_SYSTEM, os.path.realpath("/etc/resolv.conf"), *_programs(argv[0], environment.get("PATH", ""))]
+    binds = dict.fromkeys([*shown, *jail.read_only, str(folder)], False)
+    binds |= dict.fromkeys([*jail.writable, *(str(folder / name) for name in WRITABLE)], True)
+    own_temporary = ["--bind", str(folder / "tmp"), "/tmp"]  # noqa: S108
+    return [BWRAP, *_options(), *own_temporary, *_binds(binds), "--chdir", str(cwd), "--", *argv]
+
+
+def _options() -> list[str]:
+    apart = ["--unshare-pid", "--unshare-ipc", "--die-with-parent", "--cap-drop", "ALL"]
+    return [*apart, "--proc", "/proc", "--dev", "/dev"]
+
+
+def _binds(paths: Mapping[str, bool]) -> Iterator[str]:
+    for path in sorted(paths, key=lambda path: Path(path).parts):
+        yield from ("--bind" if paths[path] else "--ro-bind-try", path, path)
+
+
+def _programs(program: str, path: str) -> Iterator[str]:
+    """Yield the folders of PATH, and where a program was installed: a virtual environment, a `node_modules`."""
+    shared = {Path.home(), Path.home() / ".local", Path("/")}
+    found = shutil.which(program, path=path) or program
+    for folder in (Path(found).parent, Path(os.path.realpath(found)).parent):
+        yield str(folder.parent if folder.name in ("bin", ".bin") and folder.parent not in shared else folder)
+    yield from (each for each in path.split(os.pathsep) if Path(each).is_absolute() and Path(each) not in shared)
