@@ -43,8 +43,10 @@ def jailed(jail: Jail, argv: Sequence[str], *, folder: Path, cwd: Path, environm
 
 
 def _options() -> list[str]:
-    apart = ["--unshare-pid", "--unshare-ipc", "--die-with-parent", "--cap-drop", "ALL"]
-    return [*apart, "--proc", "/proc", "--dev", "/dev"]
+    apart = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--die-with-parent", "--cap-drop", "ALL"]
+    # Root without its rights could not map itself again, as sandboxes in the jail do, and agents refuse to run as it.
+    other_than_root = ["--uid", "1000", "--gid", "1000"] if os.getuid() == 0 else []
+    return [*apart, *other_than_root, "--proc", "/proc", "--dev", "/dev"]
 
 
 def _binds(paths: Mapping[str, bool]) -> Iterator[str]:
