@@ -106,6 +106,16 @@ def eat() -> None:
     globals()["eaten"] = b"x" * 100_000_000
 
 
+def wreck_folder() -> None:
+    """Put folders where the run folder has files, and links to files of others."""
+    folder = Path(sys.argv[1])
+    for name in ("exit", ".exit"):
+        (folder / name).mkdir()
+    for name in ("agent", "in", "input", "events.jsonl", "process.json"):
+        (folder / name).unlink()
+        (folder / name).symlink_to("/etc/passwd")
+
+
 def crash() -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tasks.agents.processes import Process, end, end_strays, is_alive, send, strays, wait
+from tasks.agents.processes import Log, Process, end, end_strays, is_alive, read, send, strays, wait
 from tasks.agents.processes.folder import AGENT, number_in
 from tests.agents.runs import EACH_WAY, Run, assert_nothing_left, is_anyone_left, run, said, wait_for
 from tests.site.processes import wait_until
@@ -102,6 +103,26 @@ def test_a_run_whose_keeper_was_killed_leaves_nothing_either(run: Run, animal: s
 
     assert (ended.exit_code, ended.survivors) == (None, ())
     assert_nothing_left(process)
+
+
+@pytest.mark.parametrize("last", ["pause", "leave"])
+def test_nothing_is_left_of_an_agent_that_wrecks_its_run_folder(run: Run, last: str) -> None:
+    process = run("bare_child", "deaf_child", "complain", "wreck_folder", "complain", last)
+    wait_until(lambda: len(read(process, 0, log=Log.ERRORS).lines) == 2, "the wreck")
+
+    assert end(process, grace=0).survivors == ()
+    assert_nothing_left(process)
+
+
+def test_many_runs_end_at_once(run: Run) -> None:
+    runs = [run(*ZOO, "pause") for _ in range(8)]
+    for process in runs:
+        wait_for(process, f"did {ZOO[-1]}")
+
+    with ThreadPoolExecutor(len(runs)) as threads:
+        ended = list(threads.map(end, runs))
+
+    assert [each.survivors for each in ended] == [()] * len(runs)
 
 
 def test_a_run_may_be_ended_twice(run: Run) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.agents.processes import Exit, Jail, end, jail, probe_jail, read, wait
-from tests.agents.runs import Run, run
+from tests.agents.runs import Run, make_alive, run
 
 __all__ = ["run"]
 
@@ -92,6 +92,26 @@ def test_the_end_of_an_agent_is_that_of_its_jail(run: Run) -> None:
 
     assert exited and exited.code == 3
     assert end(process).strays == ()
+
+
+@needs_jail
+def test_a_bubblewrap_in_the_path_of_the_agent_is_not_taken(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bwrap").write_text(f"#!/bin/sh\ntouch {tmp_path}/outside\n")
+    (tmp_path / "bwrap").chmod(0o700)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    assert wait(run("leave", jailed=True, environment=path), seconds=100) == Exit(0)
+    assert not (tmp_path / "outside").exists()
+
+
+@needs_jail
+def test_a_run_folder_has_the_path_that_it_was_given_too(run: Run, tmp_path: Path) -> None:
+    make_alive(tmp_path / "real" / "run")
+    (tmp_path / "link").symlink_to("real")
+    folder = tmp_path / "link" / "run"
+    script = f"cd {folder}/home && echo a > a && cd {tmp_path}/real/run/outbox && echo b > b"
+
+    assert wait(run(folder=folder, cwd=folder / "home", argv=["sh", "-c", script], jail=Jail()), seconds=100) == Exit(0)
 
 
 def test_a_missing_bubblewrap_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import psutil
 
-from orchestrator_site.kernel.errors import Conflict
+from orchestrator_site.kernel.errors import Conflict, ServerFault
 from orchestrator_site.kernel.polling import poll
 from tasks.agents.processes.folder import AGENT, number_in
 from tasks.agents.processes.identity import is_alive, keeper_of
@@ -66,7 +66,7 @@ def _members(process: Process) -> list[psutil.Process]:
 
 def _ask(process: Process, interrupt: Sequence[bytes]) -> None:
     if interrupt:
-        with suppress(Conflict):  # it has ended just now
+        with suppress(Conflict, ServerFault):  # it has ended just now, or has no input any more
             send(process, interrupt, last=True)
     elif agent := _agent(process):
         with suppress(psutil.Error):

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from io import FileIO
 from pathlib import Path
 
-from orchestrator_site.kernel.errors import Unavailable
+from orchestrator_site.kernel.errors import ServerFault, Unavailable
 from orchestrator_site.kernel.files import disk_fault
 from orchestrator_site.kernel.folders import Folder, InTheWay, read_within
 from tasks.agents.processes.model import Process
@@ -33,11 +33,11 @@ def opened(process: Process, name: str, flags: int = os.O_RDONLY) -> Iterator[Fi
 
 
 def number_in(process: Process, name: str) -> int | None:
-    """Return the number that the keeper has written into a file, None where there is none yet."""
+    """Return the number that the keeper has written into a file, None where there is none, or something else."""
     try:
         with opened(process, name) as file:
             return int(read_within(file, _NUMBER_LENGTH))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, ServerFault):
         return None
 
 

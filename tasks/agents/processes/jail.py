@@ -6,14 +6,25 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tasks.agents.processes.folder import WRITABLE
 from tasks.agents.processes.model import Jail
 
 BWRAP = "bwrap"
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt", "/nix/store")
+_SYSTEM = (
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/etc",
+    "/opt",
+    "/nix/store",
+    "/home/linuxbrew/.linuxbrew",
+)
 _PROBE_SECONDS = 10
 
 
@@ -33,13 +44,19 @@ def probe_jail() -> str | None:
     return None
 
 
-def jailed(jail: Jail, argv: Sequence[str], *, folder: Path, cwd: Path, environment: Mapping[str, str]) -> list[str]:
-    """Return the command that runs another one in a jail. Of two binds the one with the longer path counts."""
+def jailed(
+    jail: Jail, argv: Sequence[str], *, folders: Collection[Path], cwd: Path, environment: Mapping[str, str]
+) -> list[str]:
+    """Return the command that runs another one in a jail. Of two binds the one with the longer path counts.
+
+    `folders` are the paths of the run folder, which the agent may know by a link that leads there.
+    """
     shown = [*_SYSTEM, os.path.realpath("/etc/resolv.conf"), *_programs(argv[0], environment.get("PATH", ""))]
-    binds = dict.fromkeys([*shown, *jail.read_only, str(folder)], False)
-    binds |= dict.fromkeys([*jail.writable, *(str(folder / name) for name in WRITABLE)], True)
-    own_temporary = ["--bind", str(folder / "tmp"), "/tmp"]  # noqa: S108
-    return [BWRAP, *_options(), *own_temporary, *_binds(binds), "--chdir", str(cwd), "--", *argv]
+    binds = dict.fromkeys([*shown, *jail.read_only, *map(str, folders)], False)
+    binds |= dict.fromkeys([*jail.writable, *(str(each / name) for each in folders for name in WRITABLE)], True)
+    own_temporary = ["--bind", str(min(folders) / "tmp"), "/tmp"]  # noqa: S108
+    # A full path: in the PATH of the agent there may be another program with this name.
+    return [shutil.which(BWRAP) or BWRAP, *_options(), *own_temporary, *_binds(binds), "--chdir", str(cwd), "--", *argv]
 
 
 def _options() -> list[str]:

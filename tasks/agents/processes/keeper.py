@@ -14,6 +14,7 @@ import select
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Any
 
 # What the supervisor writes into the FIFO: there is more to read in `input`; nothing will follow in it; kill all.
@@ -41,8 +42,11 @@ class Sink:
         if not chunk:  # its end, or no room
             self.room = 0
         self.room -= len(chunk)
-        while chunk:
-            chunk = chunk[os.write(self._file, chunk) :]
+        try:
+            while chunk:
+                chunk = chunk[os.write(self._file, chunk) :]
+        except OSError:  # the disk is full
+            self.room = 0
         return self.room > 0
 
 
@@ -190,9 +194,10 @@ def _kill_children() -> None:
 
 def _write(name: str, number: int) -> None:
     """Write a file whole, for readers that come at any time."""
-    with open(f".{name}", "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-        file.write(str(number))
-    os.rename(f".{name}", name)  # noqa: PTH104
+    with suppress(OSError):  # the disk is full, or the agent has put something else there
+        with open(f".{name}", "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(str(number))
+        os.rename(f".{name}", name)  # noqa: PTH104
 
 
 if __name__ == "__main__":

@@ -42,11 +42,11 @@ def start(
     if os.name != "posix":
         raise Unavailable("Agents cannot be started on this system.", next="Run the site on Linux or macOS.")
     limits = limits or Limits()
-    folder = Path(os.path.realpath(folder))
+    given, folder = folder, Path(os.path.realpath(folder))
     _lay_out(folder, first_input, files or {})
     environment = {**environment, MARKER: run_id}
     job = {
-        "argv": jailed(jail, argv, folder=folder, cwd=cwd, environment=environment) if jail else list(argv),
+        "argv": jailed(jail, argv, folders={given, folder}, cwd=cwd, environment=environment) if jail else list(argv),
         "cwd": str(folder if jail else cwd),
         "environment": environment,
         "stdin_stays_open": stdin_stays_open,
