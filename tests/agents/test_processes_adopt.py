@@ -73,3 +73,10 @@ def test_a_keeper_whose_supervisor_is_killed_before_it_has_the_job_starts_nothin
 
 def test_nothing_is_found_where_nothing_was_started(tmp_path: Path) -> None:
     assert found(tmp_path) is None
+
+
+@pytest.mark.parametrize("record", ["", "[]", '{"pid": 1}', "\xff"])
+def test_nothing_is_found_in_a_record_that_an_agent_has_changed(tmp_path: Path, record: str) -> None:
+    (tmp_path / "process.json").write_text(record, encoding="latin-1")
+
+    assert found(tmp_path) is None

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from orchestrator_site.kernel.errors import Unavailable
 from tasks.agents.processes import Excess, Limits, Log, Process, Watch, end, is_alive, measure, read, redact, wait
+from tasks.agents.processes.keeper import Sink
 from tests.agents.runs import EACH_WAY, Run, run, wait_for
 from tests.site.processes import wait_until
 
@@ -101,6 +102,17 @@ def test_a_flood_fills_the_log_to_its_limit_and_no_further(run: Run, jailed: boo
     assert ended.survivors == ()
     assert Path(process.folder, Log.EVENTS).stat().st_size == 64 * MIB
     assert sum(len(line) + 1 for line in read_all(process)) >= 64 * MIB
+
+
+def test_a_full_disk_ends_the_log_and_not_its_keeper() -> None:
+    reader, writer = os.pipe()
+    sink = Sink(reader, "/dev/full", limit=1000)
+    os.write(writer, b"line\n")
+
+    assert not sink.copy()
+    assert sink.room == 0
+    for fd in (reader, writer):
+        os.close(fd)
 
 
 def test_a_full_log_of_errors_ends_a_run_too(run: Run) -> None:

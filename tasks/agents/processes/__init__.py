@@ -18,12 +18,17 @@ supervisor goes on with what a killed one had started.
     redact(text, secrets)                   what may be shown of a log
     ports(index)                            the variables that give a run ports of its own
 
+An agent whose job is done gets `send(process, [], last=True)` and some seconds to exit by itself, then `end`.
+
 `start` puts a keeper (`keeper.py`) between supervisor and agent. It outlives the supervisor, passes on input, copies
 output into the logs up to their limits, inherits what the agent orphans, and notes the exit code.
 
-A run folder, mode 0700: `process.json`, `input` (all that was sent), `in` (a FIFO that wakes the keeper),
-`events.jsonl` and `stderr.log` (what the agent wrote), `exit` (its exit code), `home/`, `outbox/` and `tmp/` (writable
-in a jail), and the files that `start` was given.
+What a run leaves behind is found below its keeper and by its marker. Only an agent that kills its keeper and has erased
+the marker of a daemon keeps that daemon, and not in a jail, where all processes end with the first.
+
+A run folder, mode 0700: `process.json`, `agent` (its pid), `input` (all that was sent; `input.ended` once no more is
+taken), `in` (a FIFO that wakes the keeper), `events.jsonl` and `stderr.log` (what the agent wrote), `exit` (its exit
+code), `home/`, `outbox/` and `tmp/` (writable in a jail), and the files that `start` was given.
 
 They raise `Unavailable` (no such program, no such system, a full disk), `Conflict` (started already, does not run) and
 what `disk_fault` makes of other errors of the file system.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from orchestrator_site.kernel.errors import Conflict, OrchestratorError, Unavailable
 from orchestrator_site.kernel.files import disk_fault, make_folder, write_whole
-from orchestrator_site.kernel.folders import opened_file
+from orchestrator_site.kernel.folders import InTheWay, opened_file
 from tasks.agents.processes import keeper
 from tasks.agents.processes.folder import FIFO, INPUT, RECORD, WRITABLE
 from tasks.agents.processes.identity import MARKER, children, identity_of
@@ -55,15 +55,21 @@ def start(
         "log_bytes": limits.log_bytes,
         "stderr_bytes": limits.stderr_bytes,
     }
-    return _start_keeper(run_id, folder, job, program=Path(argv[0]).name)
+    try:
+        return _start_keeper(run_id, folder, job, program=Path(argv[0]).name)
+    except OSError as error:
+        raise disk_fault("The agent cannot be started", error) from error
 
 
 def found(folder: Path) -> Process | None:
-    """Return what was started in a run folder, for a supervisor that was killed before it could store it."""
+    """Return what was started in a run folder, for a supervisor that was killed before it could store it.
+
+    An agent without a jail can change it: what is stored counts more.
+    """
     try:
         with opened_file(Path(os.path.realpath(folder), RECORD)) as file:
             return Process(**json.loads(file.read()))
-    except FileNotFoundError:
+    except (OSError, InTheWay, ValueError, TypeError):
         return None
 
 
