@@ -12,6 +12,7 @@ import pytest
 from orchestrator_site.kernel.errors import Conflict, Unavailable
 from tasks.agents.processes import Limits, Log, Process, end, ports, read, send, start, wait
 from tests.agents.runs import EACH_WAY, Run, job, run, said, wait_for
+from tests.site.processes import wait_until
 
 __all__ = ["run"]
 
@@ -65,6 +66,14 @@ def test_sending_waits_for_no_agent_that_reads_nothing(run: Run) -> None:
         send(process, [b"z" * 1_000_000])
 
     assert wait(process, seconds=0) is None
+
+
+def test_a_run_whose_input_has_ended_takes_no_more(run: Run) -> None:
+    process = run("pause", first_input=b"all\n")
+    wait_until(lambda: not Path(process.folder, "input").exists(), "the end of the input")
+
+    with pytest.raises(Conflict):
+        send(process, [b"more"])
 
 
 def test_a_run_that_has_ended_takes_no_input(run: Run) -> None:

@@ -80,6 +80,8 @@ class Feed:
     def _close(self) -> None:
         os.close(self._target)
         self._is_open, self._pending = False, b""
+        with suppress(OSError):  # the agent has removed it
+            os.rename("input", "input.ended")  # noqa: PTH104
 
 
 class Keeper:

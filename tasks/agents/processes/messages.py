@@ -17,12 +17,15 @@ from tasks.agents.processes.model import Process
 def send(process: Process, lines: Sequence[bytes], *, last: bool = False) -> None:
     """Pass on lines, whose ends are added, and with `last` end the input. It never waits.
 
-    The keeper hands them on in order as fast as the agent reads. Raises Conflict where the run has ended.
+    The keeper hands them on in order as fast as the agent reads. Raises Conflict where run or input has ended.
     """
     if not is_alive(process):
         raise _ended(process)
-    with opened(process, INPUT, os.O_WRONLY | os.O_APPEND) as file:
-        file.write(b"".join(line + b"\n" for line in lines))
+    try:
+        with opened(process, INPUT, os.O_WRONLY | os.O_APPEND) as file:
+            file.write(b"".join(line + b"\n" for line in lines))
+    except FileNotFoundError:
+        raise _ended(process) from None
     ring(process, LAST if last else MORE)
 
 
