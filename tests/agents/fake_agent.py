@@ -111,8 +111,8 @@ def wreck_folder() -> None:
     folder = Path(sys.argv[1])
     for name in ("exit", ".exit"):
         (folder / name).mkdir()
-    for name in ("agent", "in", "input", "events.jsonl", "process.json"):
-        (folder / name).unlink()
+    for name in ("agent", "in", "input", "events.jsonl"):
+        (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to("/etc/passwd")
 
 

@@ -1,4 +1,4 @@
-"""A supervisor as a process: `start FOLDER ACT…` starts a run and waits, `adopt FOLDER OFFSET` ends it."""
+"""A supervisor as a process: `start FOLDER ACT…` starts a run and waits, `adopt FOLDER PROCESS OFFSET` ends it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tasks.agents.processes import end, found, is_alive, read, send, start, wait
+from tasks.agents.processes import Process, end, is_alive, read, send, start, wait
 from tests.agents.runs import job
 
 
@@ -17,11 +17,11 @@ def main(verb: str, folder: str, *words: str) -> None:
         process = start(**job(folder.replace("/", "_"), Path(folder), *words), stdin_stays_open=True)
         print(json.dumps(dataclasses.asdict(process)), flush=True)
         signal.pause()
-    adopted = found(Path(folder))
-    assert adopted is not None and is_alive(adopted)
+    adopted = Process(**json.loads(words[0]))
+    assert is_alive(adopted)
     send(adopted, [b"from the next supervisor"], last=True)
     exited = wait(adopted, seconds=60)
-    lines = read(adopted, int(words[0])).lines
+    lines = read(adopted, int(words[1])).lines
     ended = end(adopted)
     print(json.dumps([exited and exited.code, [line.decode() for line in lines], len(ended.strays)]))
 

@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from tasks.agents.processes import Process, end, found, is_alive, keeper, read
+from tasks.agents.processes import Process, end, is_alive, keeper, read
 from tests.agents.runs import assert_nothing_left, make_alive, said, wait_for
 from tests.site.processes import ROOT
 
@@ -37,16 +38,20 @@ def orphaned(tmp_path: Path) -> Iterator[Process]:
     assert_nothing_left(process)
 
 
-def test_a_run_outlives_its_supervisor_and_is_found_in_its_folder(orphaned: Process) -> None:
+def adopt(process: Process, offset: int) -> str:
+    """Have another supervisor go on with a run from an offset of its log; return what that says."""
+    with supervise("adopt", process.folder, json.dumps(asdict(process)), str(offset)) as adopter:
+        return adopter.communicate(timeout=100)[0]
+
+
+def test_a_run_outlives_its_supervisor(orphaned: Process) -> None:
     assert is_alive(orphaned)
-    assert found(Path(orphaned.folder)) == orphaned
 
 
 def test_another_process_adopts_the_run_and_ends_it(orphaned: Process) -> None:
     offset = read(orphaned, 0).next_offset
 
-    with supervise("adopt", orphaned.folder, str(offset)) as adopter:
-        answer, _ = adopter.communicate(timeout=100)
+    answer = adopt(orphaned, offset)
 
     heard = "heard from the next supervisor, 25 long"
     assert json.loads(answer) == [0, [heard, "input ended", "did echo"], 1]
@@ -54,8 +59,7 @@ def test_another_process_adopts_the_run_and_ends_it(orphaned: Process) -> None:
 
 
 def test_the_exit_code_is_known_to_a_supervisor_that_comes_after_the_exit(orphaned: Process) -> None:
-    with supervise("adopt", orphaned.folder, "0") as adopter:
-        adopter.communicate(timeout=100)
+    adopt(orphaned, 0)
 
     assert end(orphaned).exit_code == 0
     assert said(orphaned)[-1] == "did echo"
@@ -69,14 +73,3 @@ def test_a_keeper_whose_supervisor_is_killed_before_it_has_the_job_starts_nothin
     assert result.returncode == 1
     assert result.stdout == b""
     assert list(tmp_path.iterdir()) == []
-
-
-def test_nothing_is_found_where_nothing_was_started(tmp_path: Path) -> None:
-    assert found(tmp_path) is None
-
-
-@pytest.mark.parametrize("record", ["", "[]", '{"pid": 1}', "\xff"])
-def test_nothing_is_found_in_a_record_that_an_agent_has_changed(tmp_path: Path, record: str) -> None:
-    (tmp_path / "process.json").write_text(record, encoding="latin-1")
-
-    assert found(tmp_path) is None

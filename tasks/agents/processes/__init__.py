@@ -6,7 +6,6 @@ supervisor goes on with what a killed one had started.
 
     process = start(run_id=…, folder=…, argv=…, environment=…, cwd=…, first_input=…, stdin_stays_open=…, jail=…)
     is_alive(process)                       still that one, and not another process with its pid
-    found(folder)                           the Process that was started there, where no row has it yet
     send(process, lines)                    further input; `last=True` ends it
     read(process, offset, log=Log.EVENTS)   lines of a log from a byte offset
     wait(process, seconds=…)                an Exit, or None while the agent runs
@@ -26,7 +25,7 @@ output into the logs up to their limits, inherits what the agent orphans, and no
 What a run leaves behind is found below its keeper and by its marker. Only an agent that kills its keeper and has erased
 the marker of a daemon keeps that daemon, and not in a jail, where all processes end with the first.
 
-A run folder, mode 0700: `process.json`, `agent` (its pid), `input` (all that was sent; `input.ended` once no more is
+A run folder, mode 0700: `agent` (its pid), `input` (all that was sent; `input.ended` once no more is
 taken), `in` (a FIFO that wakes the keeper), `events.jsonl` and `stderr.log` (what the agent wrote), `exit` (its exit
 code), `home/`, `outbox/` and `tmp/` (writable in a jail), and the files that `start` was given.
 
@@ -54,11 +53,11 @@ from tasks.agents.processes.model import (
     Process,
     Stray,
 )
-from tasks.agents.processes.starting import found, start
+from tasks.agents.processes.starting import start
 from tasks.agents.processes.watching import Watch, measure, wait
 
 __all__ = [
     "Ended", "Excess", "Exit", "Jail", "Limits", "Lines", "Log", "Measured", "Process", "Stray", "Watch", "end",
-    "end_strays", "found", "is_alive", "measure", "ports", "probe_jail", "read", "redact", "send", "start", "strays",
+    "end_strays", "is_alive", "measure", "ports", "probe_jail", "read", "redact", "send", "start", "strays",
     "wait",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from orchestrator_site.kernel.files import disk_fault
 from orchestrator_site.kernel.folders import Folder, InTheWay, read_within
 from tasks.agents.processes.model import Process
 
-FIFO, INPUT, EXIT, AGENT, RECORD = "in", "input", "exit", "agent", "process.json"
+FIFO, INPUT, EXIT, AGENT = "in", "input", "exit", "agent"
 WRITABLE = ("home", "outbox", "tmp")
 _NUMBER_LENGTH = 20
 

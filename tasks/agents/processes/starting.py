@@ -8,14 +8,12 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 from orchestrator_site.kernel.errors import Conflict, OrchestratorError, Unavailable
 from orchestrator_site.kernel.files import disk_fault, make_folder, write_whole
-from orchestrator_site.kernel.folders import InTheWay, opened_file
 from tasks.agents.processes import keeper
-from tasks.agents.processes.folder import FIFO, INPUT, RECORD, WRITABLE
+from tasks.agents.processes.folder import FIFO, INPUT, WRITABLE
 from tasks.agents.processes.identity import MARKER, children, identity_of
 from tasks.agents.processes.jail import jailed
 from tasks.agents.processes.model import Jail, Limits, Log, Process
@@ -61,18 +59,6 @@ def start(
         raise disk_fault("The agent cannot be started", error) from error
 
 
-def found(folder: Path) -> Process | None:
-    """Return what was started in a run folder, for a supervisor that was killed before it could store it.
-
-    An agent without a jail can change it: what is stored counts more.
-    """
-    try:
-        with opened_file(Path(os.path.realpath(folder), RECORD)) as file:
-            return Process(**json.loads(file.read()))
-    except (OSError, InTheWay, ValueError, TypeError):
-        return None
-
-
 def _lay_out(folder: Path, first_input: bytes, files: Mapping[str, str]) -> None:
     try:
         make_folder(folder.parent)
@@ -100,7 +86,7 @@ def _system_limits(limits: Limits) -> dict[str, int]:
 
 
 def _start_keeper(run_id: str, folder: Path, job: dict[str, object], *, program: str) -> Process:
-    """Start the keeper, note it, then send it the job: one whose supervisor is killed before that exits by itself."""
+    """Start the keeper, then send it the job: one whose supervisor is killed before that exits by itself."""
     loader = {name: value for name, value in os.environ.items() if name == "LD_LIBRARY_PATH"}
     with (folder / Log.ERRORS).open("ab") as errors:
         child = subprocess.Popen(
@@ -111,7 +97,6 @@ def _start_keeper(run_id: str, folder: Path, job: dict[str, object], *, program:
     process = Process(run_id, str(folder), child.pid, identity_of(child.pid) or "")
     assert child.stdin and child.stdout  # noqa: S101 - they are pipes
     with child.stdin as stdin, child.stdout as reports:
-        write_whole(folder / RECORD, json.dumps(asdict(process)).encode(), mode=0o600)
         with suppress(BrokenPipeError):
             stdin.write(json.dumps(job).encode())
             stdin.close()
