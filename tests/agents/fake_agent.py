@@ -86,6 +86,11 @@ def flood() -> None:
         os.write(1, (b"x" * 1023 + b"\n") * 1024)
 
 
+def unfinished() -> None:
+    os.write(1, b"no newline")
+    pause()
+
+
 def leave_unfinished() -> None:
     os.write(1, b"no newline")
     os._exit(0)

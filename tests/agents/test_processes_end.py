@@ -83,6 +83,14 @@ def test_an_agent_that_is_interrupted_gets_the_lines_and_the_end_of_its_input(ru
     assert said(process)[-2:] == ["input ended", "did echo"]
 
 
+@pytest.mark.parametrize("takes_input", [True, False])
+def test_an_agent_that_heeds_no_interrupt_is_sent_a_signal(run: Run, takes_input: bool) -> None:
+    process = run("polite", "pause", stdin_stays_open=takes_input)
+    wait_for(process, "did polite")
+
+    assert end(process, interrupt=[b"stop"], grace=4 if takes_input else 100).exit_code == 5
+
+
 def test_an_agent_that_hangs_after_its_result_is_killed(run: Run) -> None:
     process = run("deaf", "child", "pause", stdin_stays_open=True)
     wait_for(process, "did child")

@@ -10,7 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator_site.kernel.errors import Unavailable
-from tasks.agents.processes import Excess, Limits, Log, Process, Watch, end, is_alive, measure, read, redact, wait
+from tasks.agents.processes import (
+    Excess,
+    Limits,
+    Lines,
+    Log,
+    Process,
+    Watch,
+    end,
+    is_alive,
+    measure,
+    read,
+    redact,
+    wait,
+)
 from tasks.agents.processes.keeper import Sink
 from tests.agents.runs import EACH_WAY, Run, run, wait_for
 from tests.site.processes import wait_until
@@ -63,15 +76,19 @@ def test_a_long_line_is_cut_to_one_mebibyte(gone: Process, length: int, limit: i
     assert read_all(gone, limit=limit) == [b"first", b"x" * min(length, MIB), b"last"]
 
 
-def test_a_line_that_is_still_being_written_comes_when_the_run_has_ended(run: Run) -> None:
+def test_a_last_line_without_its_end_comes_when_the_agent_has_exited(run: Run) -> None:
     process = run("child", "leave_unfinished")
     wait(process, seconds=100)
+
     assert is_alive(process)  # it has a child
-    assert read(process, 0).lines == (b"did child",)
-
-    end(process)
-
     assert read(process, 0).lines == (b"did child", b"no newline")
+
+
+def test_a_line_that_is_still_being_written_is_left_for_later(run: Run) -> None:
+    process = run("unfinished")
+    wait_until(lambda: measure(process).log_bytes > 0, "the line")
+
+    assert read(process, 0) == Lines((), 0, at_end=True)
 
 
 def test_nothing_is_read_at_the_end_or_beyond(gone: Process) -> None:

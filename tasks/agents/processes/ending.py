@@ -16,7 +16,7 @@ from tasks.agents.processes.jail import BWRAP
 from tasks.agents.processes.keeper import KILL
 from tasks.agents.processes.members import kill_all, members, stray
 from tasks.agents.processes.messages import ring, send
-from tasks.agents.processes.model import Ended, Process, Stray
+from tasks.agents.processes.model import Ended, Exit, Process, Stray
 from tasks.agents.processes.watching import wait
 
 GRACE_SECONDS = 5.0
@@ -25,14 +25,14 @@ _KEEPER_SECONDS = 2.0
 
 
 def end(process: Process, *, interrupt: Sequence[bytes] = (), grace: float = GRACE_SECONDS) -> Ended:
-    """Ask the agent to exit, by the lines that interrupt it or else by SIGTERM; after `grace` seconds kill all.
+    """Ask the agent to exit, by the lines that interrupt it, if any, then by SIGTERM; after `grace` seconds kill all.
 
     It may be called again, and for a run that has ended.
     """
-    exited = wait(process, seconds=0)
+    exited = _interrupted(process, interrupt, grace / 2) if interrupt else wait(process, seconds=0)
     if exited is None:
-        _ask(process, interrupt)
-        exited = wait(process, seconds=grace)
+        _terminate(process)
+        exited = wait(process, seconds=grace / 2 if interrupt else grace)
     if exited is not None:
         poll(lambda: not _members(process), seconds=_SETTLE_SECONDS)
     strays = [stray(each, process.run_id) for each in _members(process)] if exited is not None else []
@@ -64,11 +64,16 @@ def _members(process: Process) -> list[psutil.Process]:
     return [each for each, _ in found if each.pid != keeper]
 
 
-def _ask(process: Process, interrupt: Sequence[bytes]) -> None:
-    if interrupt:
-        with suppress(Conflict, ServerFault):  # it has ended just now, or has no input any more
-            send(process, interrupt, last=True)
-    elif agent := _agent(process):
+def _interrupted(process: Process, lines: Sequence[bytes], seconds: float) -> Exit | None:
+    try:
+        send(process, lines, last=True)
+    except (Conflict, ServerFault):  # it takes no input any more
+        return wait(process, seconds=0)
+    return wait(process, seconds=seconds)
+
+
+def _terminate(process: Process) -> None:
+    if agent := _agent(process):
         with suppress(psutil.Error):
             agent.send_signal(signal.SIGTERM)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from io import FileIO
 
 from tasks.agents.processes.folder import opened
-from tasks.agents.processes.identity import is_alive
 from tasks.agents.processes.model import MIB, Lines, Log, Process
+from tasks.agents.processes.watching import wait
 
 LONGEST_LINE = MIB
 _SHORTEST_SECRET = 8
@@ -18,9 +18,9 @@ _SHORTEST_SECRET = 8
 def read(process: Process, offset: int, *, limit: int = MIB, log: Log = Log.EVENTS) -> Lines:
     """Return lines from a byte offset, about `limit` bytes of them, and at least one where there is one.
 
-    A last line without its end counts only once the run has ended.
+    A last line without its end counts only once the agent has exited.
     """
-    is_complete = not is_alive(process)  # asked before the log is read
+    is_complete = wait(process, seconds=0) is not None  # asked before the log is read
     with opened(process, log) as file:
         file.seek(offset)
         raw = file.read(limit)

@@ -12,6 +12,8 @@ from tasks.agents.processes.folder import EXIT, number_in, size_of
 from tasks.agents.processes.identity import is_alive, keeper_of
 from tasks.agents.processes.model import Excess, Exit, Limits, Log, Measured, Process
 
+_POLL_SECONDS = 0.05
+
 
 def wait(process: Process, *, seconds: float) -> Exit | None:
     """Wait until the agent exits; None where it has not by then. What it wrote is in the logs before this returns.
@@ -23,11 +25,11 @@ def wait(process: Process, *, seconds: float) -> Exit | None:
     def has_exited() -> bool:
         nonlocal found
         has_keeper = is_alive(process)  # asked first: a keeper that has exited has noted the code
-        code = number_in(process, EXIT)
+        code = number_in(process, EXIT) if size_of(process, EXIT) else None
         found = Exit(code) if code is not None or not has_keeper else None
         return found is not None
 
-    poll(has_exited, seconds=seconds)
+    poll(has_exited, seconds=seconds, interval=_POLL_SECONDS)
     return found
 
 
