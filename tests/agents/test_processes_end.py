@@ -88,7 +88,7 @@ def test_an_agent_that_heeds_no_interrupt_is_sent_a_signal(run: Run, takes_input
     process = run("polite", "pause", stdin_stays_open=takes_input)
     wait_for(process, "did polite")
 
-    assert end(process, interrupt=[b"stop"], grace=4 if takes_input else 100).exit_code == 5
+    assert end(process, interrupt=[b"stop"], grace=8 if takes_input else 100).exit_code == 5
 
 
 def test_an_agent_that_hangs_after_its_result_is_killed(run: Run) -> None:
