@@ -201,8 +201,8 @@ def _with_pid(pid: int) -> subprocess.Popen[bytes]:
 
 
 def test_strays_are_found_and_ended_by_the_ids_of_their_runs_alone(run: Run) -> None:
-    process = run("bare_child", "child", "pause")
-    wait_for(process, "did child")
+    process = run("bare_child", "child", "forking_chain", "pause")
+    wait_for(process, "did forking_chain")
 
     assert {"sh", "sleep"} <= {each.name for each in strays([process.run_id])}
     assert end_strays([process.run_id]) == ()

@@ -13,9 +13,8 @@ from orchestrator_site.kernel.polling import poll
 from tasks.agents.processes.folder import AGENT, number_in
 from tasks.agents.processes.identity import is_alive, keeper_of
 from tasks.agents.processes.jail import BWRAP
-from tasks.agents.processes.keeper import KILL
-from tasks.agents.processes.members import kill_all, members, stray
-from tasks.agents.processes.messages import ring, send
+from tasks.agents.processes.members import have_killed, is_keeper, kill_all, members, stray
+from tasks.agents.processes.messages import send
 from tasks.agents.processes.model import Ended, Exit, Process, Stray
 from tasks.agents.processes.watching import wait
 
@@ -36,8 +35,7 @@ def end(process: Process, *, interrupt: Sequence[bytes] = (), grace: float = GRA
     if exited is not None:
         poll(lambda: not _members(process), seconds=_SETTLE_SECONDS)
     strays = [stray(each, process.run_id) for each in _members(process)] if exited is not None else []
-    with suppress(Conflict):  # there is no keeper any more
-        ring(process, KILL)
+    have_killed(filter(None, [keeper_of(process)]))
     survivors = kill_all(lambda: _members(process))
     exited = exited or wait(process, seconds=_KEEPER_SECONDS)
     _end_keeper(process)
@@ -53,6 +51,8 @@ def strays(run_ids: Collection[str]) -> list[Stray]:
 
 def end_strays(run_ids: Collection[str]) -> tuple[Stray, ...]:
     """Kill what is left of runs that have ended; return what could not be killed."""
+    have_killed(each for each, _ in members(run_ids) if is_keeper(each))
+    poll(lambda: not members(run_ids), seconds=_KEEPER_SECONDS)
     kill_all(lambda: [each for each, _ in members(run_ids)])
     return tuple(strays(run_ids))
 

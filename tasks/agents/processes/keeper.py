@@ -2,6 +2,7 @@
 
 It passes `input` on to the agent, copies what the agent writes into logs that do not grow beyond their limits, inherits
 the processes that the agent orphans (Linux), notes the agent's exit code, and exits once no process is left below it.
+At SIGUSR1 it kills them all.
 Standard library only: it starts fast and nothing of ours can be imported.
 """
 
@@ -17,8 +18,8 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-# What the supervisor writes into the FIFO: there is more to read in `input`; nothing will follow in it; kill all.
-MORE, LAST, KILL = b"m", b"l", b"k"
+# What the supervisor writes into the FIFO: there is more to read in `input`; nothing will follow in it.
+MORE, LAST = b"m", b"l"
 STARTED = b"started"
 _CHUNK = 65536
 _PR_SET_CHILD_SUBREAPER = 36
@@ -99,18 +100,14 @@ class Keeper:
                 if fd in sources:
                     sources[fd].copy()
                 elif fd == self._bell:
-                    self._heed(os.read(fd, _CHUNK))
+                    self._feed.is_last |= LAST in os.read(fd, _CHUNK)
                 else:
-                    os.read(fd, _CHUNK)
+                    self._is_killing |= signal.SIGUSR1 in os.read(fd, _CHUNK)
             if writable:
                 self._feed.push()
             if self._is_killing:
                 _kill_children()
         self._drain()
-
-    def _heed(self, rung: bytes) -> None:
-        self._feed.is_last |= LAST in rung
-        self._is_killing |= KILL in rung
 
     def _reap(self) -> bool:
         """Collect who has exited; return whether anyone is left."""
@@ -155,8 +152,8 @@ def main() -> None:
 
 
 def _woken_by_signals() -> int:
-    """Let only SIGKILL end this process, and return what becomes readable when a child exits."""
-    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    """Let only SIGKILL end this process, and return where the numbers of other signals can be read."""
+    for number in (signal.SIGCHLD, signal.SIGUSR1, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)  # handled, not ignored, which the agent would inherit
     wake, rung = os.pipe()
     os.set_blocking(rung, False)

@@ -26,11 +26,10 @@ def send(process: Process, lines: Sequence[bytes], *, last: bool = False) -> Non
             file.write(b"".join(line + b"\n" for line in lines))
     except FileNotFoundError:
         raise _ended(process) from None
-    ring(process, LAST if last else MORE)
+    _ring(process, LAST if last else MORE)
 
 
-def ring(process: Process, order: bytes) -> None:
-    """Wake the keeper of a run. Raises Conflict where it has exited."""
+def _ring(process: Process, order: bytes) -> None:
     try:
         bell = os.open(Path(process.folder, FIFO), os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:  # nobody reads it

@@ -69,7 +69,10 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """The agent has exited. `code` is negative for a signal, as in `subprocess`; None where it is not known."""
+    """The agent has exited. `code` is None where it is not known.
+
+    For a signal it is negative, as in `subprocess`, and 128 + the signal where the agent has a jail.
+    """
 
     code: int | None
 
