@@ -60,8 +60,7 @@ def end_strays(run_ids: Collection[str]) -> tuple[Stray, ...]:
 def _members(process: Process) -> list[psutil.Process]:
     """Return the processes of a run without its keeper."""
     keeper = process.pid if is_alive(process) else None
-    found = members([process.run_id], {keeper: process.run_id} if keeper else {})
-    return [each for each, _ in found if each.pid != keeper]
+    return [each for each, _ in members([process.run_id]) if each.pid != keeper]
 
 
 def _interrupted(process: Process, lines: Sequence[bytes], seconds: float) -> Exit | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
 import psutil
@@ -17,12 +17,12 @@ from tasks.agents.processes.model import Stray
 _KILL_SECONDS = 10.0
 
 
-def members(run_ids: Collection[str], keepers: Mapping[int, str] | None = None) -> list[tuple[psutil.Process, str]]:
+def members(run_ids: Collection[str]) -> list[tuple[psutil.Process, str]]:
     """Return the running processes of runs, each with the id of its run. A child may have erased the marker."""
     table = {each.pid: each for each in psutil.process_iter(["ppid", "environ", "status"])}
     marks = {pid: (each.info["environ"] or {}).get(MARKER, "") for pid, each in table.items()}
     parents = {pid: each.info["ppid"] for pid, each in table.items()}
-    found = dict(keepers or {}) | {pid: run for pid, run in marks.items() if run in run_ids}
+    found = {pid: run for pid, run in marks.items() if run in run_ids}
     while added := {pid: found[above] for pid, above in parents.items() if above in found and pid not in found}:
         found |= added
     found.pop(os.getpid(), None)
