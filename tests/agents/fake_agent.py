@@ -25,6 +25,11 @@ def child() -> None:
     subprocess.Popen(FOREVER, start_new_session=True, close_fds=False)
 
 
+def server() -> None:
+    """Start what serves this process over a pipe and exits at its end, as MCP servers do."""
+    globals()["served"] = subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False)
+
+
 def deaf_child() -> None:
     subprocess.Popen(["sh", "-c", "trap '' TERM INT HUP; while :; do sleep 100; done"], close_fds=False)
 

@@ -47,6 +47,13 @@ def test_nothing_is_left_of_an_agent_that_has_exited(run: Run, animal: str, jail
     assert_nothing_left(process)
 
 
+def test_what_ends_with_its_agent_is_no_stray(run: Run) -> None:
+    process = run("server", "leave")
+    wait(process, seconds=60)
+
+    assert end(process).strays == ()
+
+
 @EACH_WAY
 def test_a_chain_of_forks_ends(run: Run, jailed: bool) -> None:
     process = run("forking_chain", "pause", jailed=jailed)

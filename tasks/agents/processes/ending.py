@@ -33,7 +33,7 @@ def end(process: Process, *, interrupt: Sequence[bytes] = (), grace: float = GRA
         _terminate(process)
         exited = wait(process, seconds=grace / 2 if interrupt else grace)
     if exited is not None:
-        poll(lambda: not _members(process), seconds=_SETTLE_SECONDS)
+        poll(lambda: not _members(process), seconds=_SETTLE_SECONDS, interval=0.1)
     strays = [stray(each, process.run_id) for each in _members(process)] if exited is not None else []
     have_killed(filter(None, [keeper_of(process)]))
     survivors = kill_all(lambda: _members(process))
