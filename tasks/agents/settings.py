@@ -21,7 +21,8 @@ class IsolationSettings:
 
     `commands` are patterns of shell commands that an agent may run unasked, `copied_files` patterns of files that Git
     ignores and a worktree needs, `setup` and `command` argument lists. `rights` is what happens to all else that an
-    agent wants to do (bypass only works in a jail), `unjailed` whether agents may run where there is no jail.
+    agent wants to do (bypass only works in a jail), `unjailed` whether agents may run where there is no jail,
+    `own_folder` whether they may work in the project's own folder instead of a worktree.
     `parallel` 0 means: as many as the machine can.
     """
 
@@ -35,6 +36,7 @@ class IsolationSettings:
     guidance: str = ""
     rights: str = "ask"
     unjailed: bool = True
+    own_folder: bool = False
     parallel: int = 0
     minutes: int = 30
     idle_minutes: int = 10

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, NotReady
-from tasks.agents.choices import Communication, RunState
-from tasks.agents.models import Run
+from tasks.agents.choices import Communication, RunState, Workspace
+from tasks.agents.models import Isolation, Run
 from tasks.agents.services.start import Wish, start_runs
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
@@ -93,6 +93,15 @@ def test_an_agent_that_the_project_does_not_allow_is_refused(project: Project) -
     with pytest.raises(Invalid) as caught:
         start_runs(project=project, actor=actor_on(project), tasks=[make_task(project)], wish=Wish(agent="codex"))
     assert caught.value.details == {"allowed": ["claude"]}
+
+
+def test_the_projects_own_folder_is_only_worked_in_where_a_person_allowed_it(project: Project) -> None:
+    task, wish = make_task(project), Wish(workspace=Workspace.CURRENT)
+    with pytest.raises(Invalid):
+        start_runs(project=project, actor=actor_on(project), tasks=[task], wish=wish)
+    Isolation.objects.update(settings={"own_folder": True})
+    [run] = start_runs(project=project, actor=actor_on(project), tasks=[task], wish=wish)
+    assert run.workspace == Workspace.CURRENT
 
 
 def test_a_command_delivers_by_files(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from artifacts.models import Artifact
-from tasks.agents.choices import RunState
+from tasks.agents.choices import RunState, Workspace
 from tasks.agents.models import Run, Supervisor
 from tasks.agents.services.control import kill, resume
 from tasks.choices import Status
@@ -18,7 +18,7 @@ from tasks.identity.actor import Actor
 from tasks.services.claim import claim
 from tasks.services.steer import cancel
 from tests.agents.supervised import Supervised, supervised
-from tests.factories import make_dependency, make_session, make_task
+from tests.factories import make_dependency, make_plan, make_session, make_task
 from tests.site.processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -240,3 +240,25 @@ def test_a_task_that_is_taken_over_is_no_longer_the_runs(stage: Supervised) -> N
     stage.wait_for(run)
     run.task.refresh_from_db()
     assert (run.state, run.task.status, run.task.lease_number) == (RunState.KILLED, Status.ACTIVE, 2)
+
+
+def test_where_it_is_allowed_an_agent_works_in_the_projects_own_folder(stage: Supervised) -> None:
+    run = stage.queue("write", "deliver", allowed={"own_folder": True})
+    Run.objects.filter(pk=run.pk).update(workspace=Workspace.CURRENT)
+    stage.start()
+    assert stage.wait_for(run).state == RunState.SUCCEEDED, run.reason
+    assert (stage.repository / "made.txt").exists()
+    assert (run.head_commit, stage.git("log", "--oneline", "--all").count("\n")) == ("", 1)
+
+
+def test_runs_below_one_parent_may_share_a_worktree(stage: Supervised) -> None:
+    project = stage.project("write", "deliver")
+    plan = make_plan(project, 2)
+    runs = [stage.queue(task=task) for task in plan.children.all()]
+    Run.objects.update(workspace=Workspace.PERSISTENT)
+    plan.children.update(is_ready=True)
+    stage.start()
+    first, second = (stage.wait_for(run) for run in runs)
+    assert (first.state, second.state) == (RunState.SUCCEEDED, RunState.SUCCEEDED), second.reason
+    assert (second.worktree["folder"], second.base_commit) == (first.worktree["folder"], first.head_commit)
+    assert stage.git("show", f"{second.branch}:README") == "A shop\n" + "and by an agent\n" * 2

@@ -78,6 +78,8 @@ def _columns(settings: IsolationSettings, wish: Wish) -> dict[str, Any]:
             next="Choose one of the allowed.",
             details={"allowed": list(settings.agents)},
         )
+    if wish.workspace == Workspace.CURRENT and not settings.own_folder:
+        raise Invalid("workspace: agents may not work in the project's own folder.", next="Use a worktree (new).")
     communication = wish.communication if ADAPTERS[agent].supports.board else Communication.FILE
     limits = {
         "minutes": min(wish.minutes or settings.minutes, settings.minutes),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from django.utils import timezone
@@ -88,7 +88,7 @@ def _kept_beside(run: Run) -> Worktree | None:
         return None
     beside = Run.objects.filter(workspace=Workspace.PERSISTENT, task__parent=run.task.parent_id, removed_at=None)
     found = beside.exclude(pk=run.pk).exclude(branch="").exclude(state=RunState.TAMPERED).first()
-    return Worktree(**found.worktree) if found else None
+    return replace(Worktree(**found.worktree), base_commit=found.head_commit or found.base_commit) if found else None
 
 
 def _stored(run: Run, made: Worktree) -> Worktree:
