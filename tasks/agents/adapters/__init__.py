@@ -11,7 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tasks.agents.adapters.acp import CopilotCli, GeminiCli, OpenCode
 from tasks.agents.adapters.base import Adapter
+from tasks.agents.adapters.claude import ClaudeCode
+from tasks.agents.adapters.codex import Codex
+from tasks.agents.adapters.command import Command
 
-ADAPTERS: Mapping[str, Adapter] = {}
+ADAPTERS: Mapping[str, Adapter] = {
+    adapter.name: adapter for adapter in (ClaudeCode(), Codex(), GeminiCli(), CopilotCli(), OpenCode(), Command())
+}
 """By name, in the order in which they are offered."""

@@ -44,10 +44,9 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the agent wrote to its user. `part` where more of the same message may follow."""
+    """What the agent wrote to its user."""
 
     text: str
-    part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,13 @@ class Asks:
     ask_id: str
     tool: str
     summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The agent no longer waits for an answer."""
+
+    ask_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,21 @@ class Usage:
     context: int | None = None
     window: int | None = None
 
+    def plus(self, more: Usage) -> Usage:
+        """Add what came later."""
+        costs = [cost for cost in (self.cost_usd, more.cost_usd) if cost is not None]
+        return Usage(
+            self.read_tokens + more.read_tokens,
+            self.written_tokens + more.written_tokens,
+            self.cached_tokens + more.cached_tokens,
+            sum(costs) if costs else None,
+            self.context if more.context is None else more.context,
+            more.window or self.window,
+        )
+
+
+NOTHING = Usage()
+
 
 @dataclass(frozen=True, slots=True)
 class Warned:
@@ -151,7 +172,7 @@ class Send:
 
 
 Event = (
-    Started | Turn | Said | ToolUse | ToolResult | Asks | Denied | Retry | RateLimited
+    Started | Turn | Said | ToolUse | ToolResult | Asks | Withdrawn | Denied | Retry | RateLimited
     | Compacted | Usage | Warned | Ended | Send
 )  # fmt: skip
 
