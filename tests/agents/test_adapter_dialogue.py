@@ -142,6 +142,17 @@ def test_acp_takes_messages_between_turns_only(agent: str) -> None:
     assert request["id"] > 3
 
 
+@pytest.mark.parametrize(("agent", "name"), [("claude", "limit"), ("claude", "turns"), ("gemini", "login")])
+def test_an_agent_that_failed_takes_no_messages(agent: str, name: str) -> None:
+    conversation = play(agent, name).conversation
+    assert conversation.ended and not conversation.takes_messages
+
+
+def test_acp_takes_no_messages_before_there_is_a_session() -> None:
+    conversation = play("gemini", "unknown", resume=True, session_id="old").conversation
+    assert not conversation.takes_messages and not conversation.interrupt()
+
+
 def test_acp_is_interrupted_by_a_notification() -> None:
     conversation, started = until("gemini", "interrupt", Started)
     request = sent(conversation.interrupt())[0]

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tasks.agents.adapters.acp import CopilotCli, GeminiCli, OpenCode
 from tasks.agents.adapters.base import Adapter
 from tasks.agents.adapters.claude import ClaudeCode
 from tasks.agents.adapters.codex import Codex
 from tasks.agents.adapters.command import Command
+from tasks.agents.adapters.copilot import CopilotCli
+from tasks.agents.adapters.gemini import GeminiCli
+from tasks.agents.adapters.opencode import OpenCode
 
 ADAPTERS: Mapping[str, Adapter] = {
     adapter.name: adapter for adapter in (ClaudeCode(), Codex(), GeminiCli(), CopilotCli(), OpenCode(), Command())

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tasks.agents.adapters import events
-from tasks.agents.adapters.base import Adapter, Conversation, Supports, Tested, as_prompt, known
+from tasks.agents.adapters.base import Conversation, as_prompt, known
 from tasks.agents.adapters.events import NOTHING, Event, Reason, Usage
-from tasks.agents.adapters.jobs import BOARD, Job, Launch, Rights
+from tasks.agents.adapters.jobs import BOARD, Job, Rights
 from tasks.agents.adapters.values import TEXT_LIMIT, Value, cut, line, summary, telling
 
 _INITIALIZE, _OPEN, _PROMPT = 1, 2, 3
@@ -32,138 +32,13 @@ _COMPLAINTS = {
 }
 
 
-_GEMINI_BLANK = (
-    "GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI",
-    "GEMINI_CLI_CUSTOM_HEADERS", "GEMINI_TELEMETRY_ENABLED", "GEMINI_SYSTEM_MD", "GEMINI_WRITE_SYSTEM_MD",
-    "GEMINI_SANDBOX", "NODE_OPTIONS", "NODE_TLS_REJECT_UNAUTHORIZED", "CLOUD_SHELL",
-    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy",
-)  # fmt: skip
-
-
-class GeminiCli(Adapter):
-    name = "gemini"
-    title = "Gemini CLI"
-    executables = ("gemini",)
-    tested = Tested("0.61.0", "0.61.0")
-    supports = Supports(messages=True, interrupt=True, asks=True, board=True, max_turns=True)
-    memory_mb = 755
-    secrets = ("GEMINI_API_KEY",)
-    passed_on = ("GOOGLE_GEMINI_BASE_URL",)
-
-    def launch(self, job: Job) -> Launch:
-        self.check(job)
-        files = {
-            job.run_folder / "agent/settings.json": json.dumps(_gemini_settings(job)),
-            job.run_folder / "agent/policy.toml": _gemini_policy(job),
-        }
-        settings, policy = map(str, files)
-        argv = (
-            *(job.executable, "--acp", "--allowed-mcp-server-names", BOARD, "--policy", policy, "--extensions", "none"),
-            *("--approval-mode", "yolo" if job.rights is Rights.BYPASS else "auto_edit"),
-            *((f"--model={job.model}",) if job.model else ()),
-        )
-        # The board is reached from trusted folders only. There, the repository's settings give way to the system's
-        # alone, and the variables in its .gemini/.env to those that are set, be it to nothing.
-        own = {"GEMINI_CLI_SYSTEM_SETTINGS_PATH": settings, "GEMINI_CLI_NO_RELAUNCH": "true", "NO_BROWSER": "1"}
-        environment = dict.fromkeys(_GEMINI_BLANK, "") | self.environment(job, **own)
-        return Launch(argv, job.worktree, environment, files, stdin_stays_open=True)
-
-    def conversation(self, job: Job) -> Conversation:
-        return AcpConversation(job, self.title, servers=False)
-
-
-def _gemini_settings(job: Job) -> dict[str, Any]:
-    board = {BOARD: {"httpUrl": job.board.url, "headers": _headers(job), "trust": True}} if job.board else {}
-    return {
-        "mcpServers": board,
-        "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
-        "tools": {"discoveryCommand": "", "callCommand": "", "sandbox": False},
-        "mcp": {"serverCommand": "", "allowed": [BOARD]},
-        "advanced": {"ignoreLocalEnv": True},
-        "hooksConfig": {"enabled": False},
-        "model": {"maxSessionTurns": -1 if job.max_turns is None else job.max_turns},
-        "general": {"enableAutoUpdate": False},
-        "telemetry": {"enabled": False},
-        "privacy": {"usageStatisticsEnabled": False},
-    }
-
-
-def _gemini_policy(job: Job) -> str:
-    """The repository's rules are weaker than these, so the last one keeps it from allowing itself more."""
-    rule = '[[rule]]\ntoolName = "run_shell_command"\n{}decision = "{}"\npriority = {}\n'
-    allowed = [rule.format(f"commandPrefix = {json.dumps(command)}\n", "allow", 200) for command in job.commands]
-    return "\n".join([*allowed, *([] if job.rights is Rights.BYPASS else [rule.format("", "ask_user", 100)])])
-
-
-class CopilotCli(Adapter):
-    name = "copilot"
-    title = "Copilot CLI"
-    executables = ("copilot",)
-    tested = Tested("1.0.102", "1.0.102")
-    supports = Supports(resume=True, messages=True, interrupt=True, asks=True, context=True, board=True)
-    memory_mb = 330
-    needs_jail = True
-    secrets = ("COPILOT_GITHUB_TOKEN", "COPILOT_PROVIDER_API_KEY", "COPILOT_PROVIDER_BEARER_TOKEN")
-    passed_on = ("COPILOT_PROVIDER_BASE_URL", "COPILOT_PROVIDER_TYPE", "COPILOT_MODEL", "COPILOT_OFFLINE")
-
-    def launch(self, job: Job) -> Launch:
-        self.check(job)
-        allowed = (BOARD, "write", *(f"shell({command}:*)" for command in job.commands))
-        argv = (
-            *(job.executable, "--acp", "--disable-builtin-mcps", "--no-custom-instructions", "--no-ask-user"),
-            *("--no-auto-update", "--no-remote-export", "--disable-client-telemetry"),
-            f"--secret-env-vars={','.join(self.secrets)}",
-            *(("--allow-all",) if job.rights is Rights.BYPASS else (f"--allow-tool={tool}" for tool in allowed)),
-            *((f"--model={job.model}",) if job.model else ()),
-        )
-        home = job.home / ".copilot"
-        files = {home / "settings.json": json.dumps({"disableAllHooks": True})}
-        return Launch(argv, job.worktree, self.environment(job, COPILOT_HOME=str(home)), files, stdin_stays_open=True)
-
-    def conversation(self, job: Job) -> Conversation:
-        return AcpConversation(job, self.title)
-
-
-class OpenCode(Adapter):
-    name = "opencode"
-    title = "OpenCode"
-    executables = ("opencode",)
-    tested = Tested("1.18.33", "1.18.33")
-    supports = Supports(messages=True, interrupt=True, asks=True, board=True, cost=True, context=True)
-    memory_mb = 770
-    needs_jail = True
-    secrets = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY")
-    login_files = (".local/share/opencode/auth.json",)
-
-    def launch(self, job: Job) -> Launch:
-        self.check(job)
-        argv = (job.executable, "acp", "--pure", "--cwd", str(job.worktree))
-        own = {"OPENCODE_DISABLE_PROJECT_CONFIG": "1", "OPENCODE_CONFIG_CONTENT": json.dumps(_opencode_config(job))}
-        return Launch(argv, job.worktree, self.environment(job, **own), {}, stdin_stays_open=True)
-
-    def conversation(self, job: Job) -> Conversation:
-        return AcpConversation(job, self.title, counts=False)  # it counts the last answer alone
-
-
-def _opencode_config(job: Job) -> dict[str, Any]:
-    rest = "allow" if job.rights is Rights.BYPASS else "ask"
-    bash = {"*": rest, **{f"{command} *": "allow" for command in job.commands}, **dict.fromkeys(job.commands, "allow")}
-    permission = {"edit": "allow", "bash": bash, "webfetch": rest, "external_directory": rest, "doom_loop": rest}
-    model = {"model": job.model} if job.model else {}
-    return {"autoupdate": False, "share": "disabled", "permission": permission, **model}
-
-
-def _headers(job: Job) -> dict[str, str]:
-    return {"Authorization": f"Bearer {job.board.token}"} if job.board else {}
-
-
 class AcpConversation(Conversation):
     def __init__(self, job: Job, title: str, *, servers: bool = True, counts: bool = True) -> None:
         super().__init__(job)
         self.title = title
         self._servers = _acp_servers(job) if servers else []
         self._counts = counts
-        self._session_id = job.session_id
+        self._session_id = ""
         self._last_id = _PROMPT
         self._asks: dict[str, tuple[Any, dict[str, str]]] = {}
         self._calls: dict[str, tuple[str, str]] = {}
@@ -174,7 +49,7 @@ class AcpConversation(Conversation):
 
     @property
     def takes_messages(self) -> bool:
-        return self.ended and bool(self._session_id)
+        return self.ended and not self._has_failed
 
     def opening(self) -> list[bytes]:
         able = {"fs": {"readTextFile": False, "writeTextFile": False}, "terminal": False}
@@ -225,7 +100,7 @@ class AcpConversation(Conversation):
         elif request_id == _INITIALIZE:
             yield events.Send((self._open_session(),))
         elif request_id == _OPEN:
-            self._session_id = result["sessionId"].text or self._session_id
+            self._session_id = result["sessionId"].text or self.job.session_id
             yield events.Started(self._session_id, result["models"]["currentModelId"].text)
             yield events.Turn()
             first = "\n\n".join(filter(None, (self.job.rules, self.job.brief)))
@@ -331,7 +206,7 @@ class AcpConversation(Conversation):
 def _acp_servers(job: Job) -> list[dict[str, Any]]:
     if job.board is None:
         return []
-    headers = [{"name": name, "value": value} for name, value in _headers(job).items()]
+    headers = [{"name": name, "value": value} for name, value in job.board.headers.items()]
     return [{"type": "http", "name": BOARD, "url": job.board.url, "headers": headers}]
 
 

@@ -145,6 +145,11 @@ class Conversation(ABC):
     def takes_messages(self) -> bool:
         return False
 
+    @property
+    def _has_failed(self) -> bool:
+        """Whether the last turn ended so that another one would end no better."""
+        return self._end is not None and not self._end.ok and self._end.reason is not Reason.INTERRUPTED
+
     def opening(self) -> list[bytes]:
         """Return the lines for standard input at the start."""
         return []

@@ -76,8 +76,7 @@ class ClaudeCode(Adapter):
 def _servers(job: Job) -> dict[str, Any]:
     if job.board is None:
         return {}
-    headers = {"Authorization": f"Bearer {job.board.token}"}
-    return {BOARD: {"type": "http", "url": job.board.url, "headers": headers}}
+    return {BOARD: {"type": "http", "url": job.board.url, "headers": job.board.headers}}
 
 
 def _allowed(job: Job) -> list[str]:
@@ -115,7 +114,7 @@ class ClaudeConversation(Conversation):
 
     @property
     def takes_messages(self) -> bool:
-        return True
+        return not self._has_failed
 
     def opening(self) -> list[bytes]:
         return self.message(self.job.brief)

@@ -147,11 +147,11 @@ class CodexConversation(Conversation):
 
 
 def _trouble(text: str) -> Event:
-    if found := _RETRY.search(text):
-        return events.Retry(
-            int(found[1][:9]), int(found[2][:9]), 0, known(text, _COMPLAINTS) is Reason.RATE_LIMITED, text
-        )
-    return events.Warned(text)
+    if not text.startswith("Reconnecting"):
+        return events.Warned(text)
+    found = _RETRY.search(text)  # not where it waits for the network, which it does without end
+    attempt, limit = (int(found[1][:9]), int(found[2][:9])) if found else (0, 0)
+    return events.Retry(attempt, limit, 0, known(text, _COMPLAINTS) is Reason.RATE_LIMITED, text)
 
 
 def _summary(item: Value) -> str:

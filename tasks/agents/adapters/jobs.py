@@ -35,6 +35,10 @@ class Board:
     url: str
     token: str = field(repr=False)
 
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
