@@ -35,7 +35,16 @@ class GeminiCli(Adapter):
         }
         settings, policy = map(str, files)
         argv = (
-            *(job.executable, "--acp", "--allowed-mcp-server-names", BOARD, "--policy", policy, "--extensions", "none"),
+            *(
+                job.executable,
+                "--acp",
+                "--allowed-mcp-server-names",
+                _server(job),
+                "--policy",
+                policy,
+                "--extensions",
+                "none",
+            ),
             *("--approval-mode", "yolo" if job.rights is Rights.BYPASS else "auto_edit"),
             *((f"--model={job.model}",) if job.model else ()),
         )
@@ -49,13 +58,18 @@ class GeminiCli(Adapter):
         return AcpConversation(job, self.title, servers=False)
 
 
+def _server(job: Job) -> str:
+    """Return the one server that may be reached: without a board, a name that no repository can know."""
+    return BOARD if job.board else job.run_id
+
+
 def _settings(job: Job) -> dict[str, Any]:
     board = {BOARD: {"httpUrl": job.board.url, "headers": job.board.headers, "trust": True}} if job.board else {}
     return {
         "mcpServers": board,
         "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
         "tools": {"discoveryCommand": "", "callCommand": "", "sandbox": False},
-        "mcp": {"serverCommand": "", "allowed": [BOARD]},
+        "mcp": {"serverCommand": "", "allowed": [_server(job)]},
         "advanced": {"ignoreLocalEnv": True},
         "hooksConfig": {"enabled": False},
         "model": {"maxSessionTurns": -1 if job.max_turns is None else job.max_turns},
