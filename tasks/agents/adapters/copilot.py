@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from tasks.agents.adapters.acp import AcpConversation
 from tasks.agents.adapters.base import Adapter, Conversation, Supports, Tested
 from tasks.agents.adapters.jobs import BOARD, Job, Launch, Rights
@@ -16,7 +14,7 @@ class CopilotCli(Adapter):
     tested = Tested("1.0.102", "1.0.102")
     supports = Supports(resume=True, messages=True, interrupt=True, asks=True, context=True, board=True)
     memory_mb = 330
-    needs_jail = True
+    needs_jail = True  # it runs the repository's .github/hooks, whatever its settings say
     secrets = ("COPILOT_GITHUB_TOKEN", "COPILOT_PROVIDER_API_KEY", "COPILOT_PROVIDER_BEARER_TOKEN")
     passed_on = ("COPILOT_PROVIDER_BASE_URL", "COPILOT_PROVIDER_TYPE", "COPILOT_MODEL", "COPILOT_OFFLINE")
 
@@ -30,9 +28,8 @@ class CopilotCli(Adapter):
             *(("--allow-all",) if job.rights is Rights.BYPASS else (f"--allow-tool={tool}" for tool in allowed)),
             *((f"--model={job.model}",) if job.model else ()),
         )
-        home = job.home / ".copilot"
-        files = {home / "settings.json": json.dumps({"disableAllHooks": True})}
-        return Launch(argv, job.worktree, self.environment(job, COPILOT_HOME=str(home)), files, stdin_stays_open=True)
+        environment = self.environment(job, COPILOT_HOME=str(job.home / ".copilot"))
+        return Launch(argv, job.worktree, environment, {}, stdin_stays_open=True)
 
     def conversation(self, job: Job) -> Conversation:
         return AcpConversation(job, self.title)

@@ -17,7 +17,7 @@ class OpenCode(Adapter):
     tested = Tested("1.18.33", "1.18.33")
     supports = Supports(messages=True, interrupt=True, asks=True, board=True, cost=True, context=True)
     memory_mb = 770
-    needs_jail = True
+    needs_jail = True  # it loads the repository's .opencode/plugin, whatever its settings say
     secrets = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY")
     login_files = (".local/share/opencode/auth.json",)
 
