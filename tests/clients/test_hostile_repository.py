@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +15,7 @@ from tasks.agents.adapters.base import Conversation
 from tasks.agents.adapters.events import Send
 from tasks.agents.adapters.jobs import Board, Job, Launch
 from tests.clients.hostile import lay
-from tests.clients.installed import CLAUDE_CODE, CLIENTS_HOME, CODEX, GEMINI_CLI, NODE_BIN
+from tests.clients.installed import CLAUDE_CODE, CODEX, GEMINI_CLI, NODE_BIN
 from tests.clients.programs import CODEX_CONFIG
 from tests.clients.stage import Stage
 
@@ -33,19 +30,12 @@ MODELS = {"claude": "claude-sonnet-4-5", "codex": "unknown"}
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that others cannot write to, nor to those above it: Gemini CLI ignores settings elsewhere."""
-    made = Path(tempfile.mkdtemp(dir=CLIENTS_HOME))
-    yield made
-    shutil.rmtree(made)
-
-
-@pytest.fixture
-def marks(folder: Path, stage: Stage) -> Path:
+def marks(stage: Stage) -> Path:
     """Lay the traps, and return where those that spring leave a mark."""
-    (folder / "marks").mkdir()
-    lay(stage.project, folder / "marks", f"{stage.model}/evil")
-    return folder / "marks"
+    marks = stage.folder / "marks"
+    marks.mkdir()
+    lay(stage.project, marks, f"{stage.model}/evil")
+    return marks
 
 
 @pytest.mark.parametrize(
@@ -53,18 +43,16 @@ def marks(folder: Path, stage: Stage) -> Path:
     [("claude", None), ("codex", None), ("gemini", None), ("claude", NO_BOARD), ("gemini", NO_BOARD)],
     ids=["claude", "codex", "gemini", "claude with a board", "gemini with a board"],
 )
-def test_nothing_of_a_repository_runs_or_gets_a_key(
-    stage: Stage, folder: Path, marks: Path, agent: str, board: Board | None
-) -> None:
-    job = replace(_job(agent, stage, folder), board=board)
+def test_nothing_of_a_repository_runs_or_gets_a_key(stage: Stage, marks: Path, agent: str, board: Board | None) -> None:
+    job = replace(_job(agent, stage), board=board)
     _run(stage, ADAPTERS[agent].launch(job), ADAPTERS[agent].conversation(job))
     assert [request for request in stage.requests if "body" in request]
     assert not list(marks.iterdir())
     assert not [request for request in stage.requests if "evil" in request["path"]]
 
 
-def test_the_traps_would_spring(stage: Stage, folder: Path, marks: Path) -> None:
-    job = _job("claude", stage, folder)
+def test_the_traps_would_spring(stage: Stage, marks: Path) -> None:
+    job = _job("claude", stage)
     launch = ADAPTERS["claude"].launch(job)
     at = launch.argv.index("--setting-sources")
     careless = replace(launch, argv=launch.argv[:at] + launch.argv[at + 2 :])
@@ -73,18 +61,17 @@ def test_the_traps_would_spring(stage: Stage, folder: Path, marks: Path) -> None
     assert [request for request in stage.requests if "evil" in request["path"]]
 
 
-def _job(agent: str, stage: Stage, folder: Path) -> Job:
+def _job(agent: str, stage: Stage) -> Job:
     config = CODEX_CONFIG.partition("[mcp_servers")[0].format(model=stage.model)
-    (folder / "home/.codex").mkdir(parents=True)
-    (folder / "home/.codex/config.toml").write_text(config)
+    stage.write(".codex/config.toml", config)
     keys = dict.fromkeys(("ANTHROPIC_API_KEY", "GEMINI_API_KEY"), "none")
     addresses = dict.fromkeys(("ANTHROPIC_BASE_URL", "GOOGLE_GEMINI_BASE_URL"), stage.model)
     return Job(
         run_id=f"run_{agent}",
         brief="Do it.",
         worktree=stage.project,
-        run_folder=folder / "run",
-        home=folder / "home",
+        run_folder=stage.folder / "run",
+        home=stage.home,
         executable=str(PROGRAMS[agent][0]),
         model=MODELS.get(agent, ""),
         environment=stage._environment() | keys | addresses,
@@ -94,6 +81,8 @@ def _job(agent: str, stage: Stage, folder: Path) -> Job:
 
 def _run(stage: Stage, launch: Launch, conversation: Conversation) -> None:
     """Run an agent until it has asked the model, who has no answer to this."""
+    for folder in launch.folders:
+        Path(folder).mkdir(parents=True, exist_ok=True)
     for path, content in launch.files.items():
         Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         Path(path).write_text(content)

@@ -1,20 +1,21 @@
-"""Gemini CLI, by the Agent Client Protocol."""
+"""Gemini CLI, by the Agent Client Protocol.
+
+It reaches the board from folders only that it trusts, and lets these override all settings but root's. So it starts in
+an empty folder, and works in the worktree as in a further one, whose settings it does not read.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 from tasks.agents.adapters.acp import AcpConversation
 from tasks.agents.adapters.base import Adapter, Conversation, Supports, Tested
 from tasks.agents.adapters.jobs import BOARD, Job, Launch, Rights
 
-_BLANK = (
-    "GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI",
-    "GEMINI_CLI_CUSTOM_HEADERS", "GEMINI_TELEMETRY_ENABLED", "GEMINI_SYSTEM_MD", "GEMINI_WRITE_SYSTEM_MD",
-    "GEMINI_SANDBOX", "NODE_OPTIONS", "NODE_TLS_REJECT_UNAUTHORIZED", "CLOUD_SHELL",
-    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy",
-)  # fmt: skip
+_RULES = "The project is in {worktree}. Work there: name its files by absolute paths, and run commands in that folder."
 
 
 class GeminiCli(Adapter):
@@ -30,37 +31,26 @@ class GeminiCli(Adapter):
     def launch(self, job: Job) -> Launch:
         self.check(job)
         files = {
-            job.run_folder / "agent/settings.json": json.dumps(_settings(job)),
+            job.home / ".gemini/settings.json": json.dumps(_settings(job)),
             job.run_folder / "agent/policy.toml": _policy(job),
+            _empty(job) / ".gemini/.env": "",  # or it looks for one in every folder above
         }
-        settings, policy = map(str, files)
         argv = (
-            *(
-                job.executable,
-                "--acp",
-                "--allowed-mcp-server-names",
-                _server(job),
-                "--policy",
-                policy,
-                "--extensions",
-                "none",
-            ),
+            *(job.executable, "--acp", "--include-directories", str(job.worktree), "--extensions", "none"),
+            *("--policy", str(job.run_folder / "agent/policy.toml"), "--allowed-mcp-server-names", BOARD),
             *("--approval-mode", "yolo" if job.rights is Rights.BYPASS else "auto_edit"),
             *((f"--model={job.model}",) if job.model else ()),
         )
-        # The board is reached from trusted folders only. There, the repository's settings give way to the system's
-        # alone, and the variables in its .gemini/.env to those that are set, be it to nothing.
-        own = {"GEMINI_CLI_SYSTEM_SETTINGS_PATH": settings, "GEMINI_CLI_NO_RELAUNCH": "true", "NO_BROWSER": "1"}
-        environment = dict.fromkeys(_BLANK, "") | self.environment(job, **own)
-        return Launch(argv, job.worktree, environment, files, stdin_stays_open=True)
+        environment = self.environment(job, GEMINI_CLI_NO_RELAUNCH="true", NO_BROWSER="1")
+        return Launch(argv, _empty(job), environment, files, stdin_stays_open=True, folders=(_empty(job),))
 
     def conversation(self, job: Job) -> Conversation:
-        return AcpConversation(job, self.title, servers=False)
+        rules = "\n\n".join(filter(None, (_RULES.format(worktree=job.worktree), job.rules)))
+        return AcpConversation(replace(job, rules=rules, worktree=_empty(job)), self.title, servers=False)
 
 
-def _server(job: Job) -> str:
-    """Return the one server that may be reached: without a board, a name that no repository can know."""
-    return BOARD if job.board else job.run_id
+def _empty(job: Job) -> PurePath:
+    return job.run_folder / "empty"
 
 
 def _settings(job: Job) -> dict[str, Any]:
@@ -68,10 +58,6 @@ def _settings(job: Job) -> dict[str, Any]:
     return {
         "mcpServers": board,
         "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
-        "tools": {"discoveryCommand": "", "callCommand": "", "sandbox": False},
-        "mcp": {"serverCommand": "", "allowed": [_server(job)]},
-        "advanced": {"ignoreLocalEnv": True},
-        "hooksConfig": {"enabled": False},
         "model": {"maxSessionTurns": -1 if job.max_turns is None else job.max_turns},
         "general": {"enableAutoUpdate": False},
         "telemetry": {"enabled": False},
@@ -80,7 +66,5 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _policy(job: Job) -> str:
-    """The repository's rules are weaker than these, so the last one keeps it from allowing itself more."""
-    rule = '[[rule]]\ntoolName = "run_shell_command"\n{}decision = "{}"\npriority = {}\n'
-    allowed = [rule.format(f"commandPrefix = {json.dumps(command)}\n", "allow", 200) for command in job.commands]
-    return "\n".join([*allowed, *([] if job.rights is Rights.BYPASS else [rule.format("", "ask_user", 100)])])
+    rule = '[[rule]]\ntoolName = "run_shell_command"\ncommandPrefix = {}\ndecision = "allow"\npriority = 200\n'
+    return "\n".join(rule.format(json.dumps(command)) for command in job.commands)
