@@ -61,6 +61,7 @@ class AcpConversation(Conversation):
         if not self.takes_messages:
             return super().message(text)
         self._last_id += 1
+        self._end = None
         return [self._prompt(self._last_id, text)]
 
     def interrupt(self) -> list[bytes]:
@@ -131,7 +132,10 @@ class AcpConversation(Conversation):
     # What the agent tells
 
     def _read_update(self, update: Value) -> Iterator[Event]:
-        match update["sessionUpdate"].text:
+        kind = update["sessionUpdate"].text
+        if self.ended and kind == "tool_call":
+            yield events.Turn()  # another supervisor sent it a message
+        match kind:
             case "agent_message_chunk":
                 yield from self._hear(update["content"]["text"].text)
             case "tool_call" | "tool_call_update":
@@ -142,7 +146,8 @@ class AcpConversation(Conversation):
 
     def _hear(self, text: str) -> Iterator[Event]:
         """Put the pieces of a message together, which come word by word."""
-        self._said.append(text)
+        if text:
+            self._said.append(text)
         if sum(map(len, self._said)) > TEXT_LIMIT:
             yield from self._flush()
 

@@ -120,6 +120,9 @@ class ClaudeConversation(Conversation):
         return self.message(self.job.brief)
 
     def message(self, text: str) -> list[bytes]:
+        if not self.takes_messages:
+            return super().message(text)
+        self._end = None
         return [line({"type": "user", "message": {"role": "user", "content": as_prompt(text)}})]
 
     def interrupt(self) -> list[bytes]:

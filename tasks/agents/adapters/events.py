@@ -189,7 +189,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`retry_at` is for `rate_limited` alone: seconds since 1970, None where nobody said."""
+    """`retry_at` is for `rate_limited` alone: seconds since 1970, None where that is not known."""
 
     state: State
     reason: Reason
