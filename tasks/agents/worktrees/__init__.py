@@ -16,9 +16,9 @@ time is up, `Conflict` if Git refuses, and what each function names. Limits: a p
 that it has, since nothing is fetched; a sparse checkout gets worktrees with all files.
 """
 
-from tasks.agents.worktrees.collecting import collect
+from tasks.agents.worktrees.collecting import collect, tampering
 from tasks.agents.worktrees.copying import copy_ignored
-from tasks.agents.worktrees.making import clear_locks, current, discard, locate, make, remove, restore
+from tasks.agents.worktrees.making import clear_locks, current, discard, locate, make, remove, restore, trusted
 from tasks.agents.worktrees.merging import behind, difference, forecast, merge
 from tasks.agents.worktrees.records import (
     Changed,
@@ -62,4 +62,6 @@ __all__ = [
     "restore",
     "sizes",
     "sweepable",
+    "tampering",
+    "trusted",
 ]

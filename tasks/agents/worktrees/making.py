@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, OrchestratorError
+from orchestrator_site.kernel.files import disk_fault, write_whole
+from orchestrator_site.kernel.folders import InTheWay
+from tasks.agents.worktrees.fingerprints import fingerprint, small_file, wiring
+from tasks.agents.worktrees.git import Git, installed, opened
 from tasks.agents.worktrees.records import Kind, Worktree
+
+_MAKING_SECONDS = 600.0
+_UNFINISHED = "orchestrator: being made"
 
 
 def locate(folder: Path) -> str:
     """Return the repository of a folder as all functions here take it: Git's common folder. Raises NotFound."""
-    raise NotImplementedError
+    if not folder.is_dir():
+        raise NotFound("The project's folder is not there.", next="Put it back, or set the project's folder.")
+    look_up = {"GIT_DIR": None, "GIT_WORK_TREE": None, "GIT_INDEX_FILE": None}
+    git = Git(installed(), str(folder), folder, folder)
+    try:
+        common = git.line("rev-parse", "--path-format=absolute", "--git-common-dir", environment=look_up, seconds=30)
+    except Conflict as error:
+        next = "Set a folder in a repository, or run git init there."
+        raise NotFound(f"The project's folder is in no usable repository. {error.message}", next=next) from error
+    return os.path.realpath(common)
 
 
 def make(repository: str, *, folder: Path, branch: str, base: str, kind: Kind = Kind.NEW) -> Worktree:
@@ -18,17 +41,41 @@ def make(repository: str, *, folder: Path, branch: str, base: str, kind: Kind = 
     What a `make` that was killed left in this folder and at this branch is cleared first. Raises NotFound for a base
     that is not there, Conflict for a branch or folder that is in use.
     """
-    raise NotImplementedError
+    if kind is Kind.CURRENT:
+        raise Invalid("The user's checkout is not made.", next="Use `current`.")
+    folder = Path(os.path.realpath(folder.parent), folder.name)
+    with opened(repository) as git:
+        commit = git.commit_of(base)
+        if commit is None:
+            raise NotFound("The base is no commit of the repository.", next="Name a branch, a tag or a commit.")
+        _clear_unfinished(git, folder, branch, commit)
+        if git.commit_of(f"refs/heads/{branch}"):
+            raise Conflict(f"The branch {branch} is there already.", next="Use the next attempt's number.")
+        planned = Worktree(repository, str(folder), branch, commit, {}, kind)
+        return _added(git, folder, ("-b", branch, "--no-track"), commit, planned)
 
 
 def current(folder: Path) -> Worktree:
     """Return the user's own checkout, with the commit and fingerprint before the run."""
-    raise NotImplementedError
+    repository = locate(folder)
+    with opened(repository) as git:
+        return Worktree(repository, str(folder), "", git.commit_of("HEAD") or "", fingerprint(git), Kind.CURRENT)
 
 
 def restore(worktree: Worktree) -> Worktree:
     """Make a removed worktree again from its branch, at the same path, with a new fingerprint: for a resumed run."""
-    raise NotImplementedError
+    folder = Path(worktree.folder)
+    with opened(worktree.repository) as git:
+        if git.commit_of(f"refs/heads/{worktree.branch}") is None:
+            raise NotFound(f"The branch {worktree.branch} is gone.", next="Start a new attempt.")
+        _forget(worktree.repository, folder)
+        return _added(git, folder, (), worktree.branch, worktree)
+
+
+def trusted(worktree: Worktree) -> Worktree:
+    """Return the worktree with the fingerprint of now, after a person looked at what made its run `tampered`."""
+    with opened(worktree.repository) as git:
+        return _with_fingerprint(git, worktree)
 
 
 def clear_locks(worktree: Worktree) -> list[str]:
@@ -36,14 +83,128 @@ def clear_locks(worktree: Worktree) -> list[str]:
 
     Only for worktrees whose last process is gone.
     """
-    raise NotImplementedError
+    own = administration(worktree)
+    if own is None:
+        return []
+    branch = Path(worktree.repository, "refs", "heads", f"{worktree.branch}.lock")
+    found = [*sorted(own.glob("*.lock")), *([branch] if os.path.lexists(branch) else [])]
+    for each in found:
+        each.unlink(missing_ok=True)
+    return [each.name for each in found]
 
 
 def remove(worktree: Worktree) -> None:
     """Remove the folder and what the repository knows of it. The branch stays. Collect first."""
-    raise NotImplementedError
+    folder = Path(os.path.normpath(worktree.folder))
+    if worktree.kind == Kind.CURRENT or Path(worktree.repository).is_relative_to(folder):
+        raise Invalid("The user's own checkout is never removed.")
+    _delete(folder)
+    _forget(worktree.repository, folder)
 
 
 def discard(worktree: Worktree, *, head: str) -> bool:
     """Delete the branch if it still is at this commit; tell whether it is gone."""
-    raise NotImplementedError
+    name = f"refs/heads/{worktree.branch}"
+    with opened(worktree.repository) as git:
+        if git.commit_of(name) == head:
+            git.run("update-ref", "--no-deref", "-d", name, head)
+        return git.commit_of(name) is None
+
+
+def _added(git: Git, folder: Path, options: tuple[str, ...], start: str, worktree: Worktree) -> Worktree:
+    """Add a worktree; what a failed attempt leaves is removed."""
+    with suppress(OSError):
+        folder.rmdir()
+    if os.path.lexists(folder):
+        raise Conflict("The folder of the worktree is in use.", next="Remove what is there first.")
+    add = ("worktree", "add", "--quiet", "--lock", "--reason", _UNFINISHED, *options, str(folder), start)
+    # Git checks the files out by a command of its own, with the worktree's index.
+    places = {"GIT_INDEX_FILE": None, "GIT_WORK_TREE": None}
+    try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        git.run(*add, environment=places, seconds=_MAKING_SECONDS)
+        made = _with_fingerprint(git, worktree)
+        if own := administration(made):
+            write_whole(own / "locked", b"orchestrator")
+    except OSError as error:
+        raise disk_fault("The worktree cannot be made", error) from error
+    except OrchestratorError:
+        _delete(folder)
+        _forget(git.folder, folder)
+        if options:
+            _delete_branch(git, worktree.branch, start)
+        raise
+    return made
+
+
+def _with_fingerprint(git: Git, worktree: Worktree) -> Worktree:
+    folder = Path(worktree.folder)
+    name = next(iter(_names_of(git.folder, folder)), "")
+    wired = {"name": name, "wiring": wiring(git.folder, folder, name)}
+    return replace(worktree, fingerprint=fingerprint(git) | {"worktree": wired}, submodules=_submodules(git, worktree))
+
+
+def _submodules(git: Git, worktree: Worktree) -> list[str]:
+    entries = git.run("ls-tree", "-r", "-z", worktree.base_commit).split(b"\0")
+    return [os.fsdecode(entry.partition(b"\t")[2]) for entry in entries if entry.startswith(b"160000 ")]
+
+
+def _clear_unfinished(git: Git, folder: Path, branch: str, commit: str) -> None:
+    """Remove what a killed `make` left: a worktree that was never finished, and a branch at its base."""
+    for name in _names_of(git.folder, folder):
+        if _content(Path(git.folder, "worktrees", name, "locked")) != _UNFINISHED:
+            return
+        _delete(folder)
+        _delete(Path(git.folder, "worktrees", name))
+    _delete_branch(git, branch, commit)
+
+
+def _delete_branch(git: Git, branch: str, commit: str) -> None:
+    name = f"refs/heads/{branch}"
+    if git.commit_of(name) == commit and name not in git.checkouts():
+        git.run("update-ref", "--no-deref", "-d", name, commit)
+
+
+def administration(worktree: Worktree) -> Path | None:
+    """Return the folder in which the repository keeps what it knows of a worktree."""
+    name = worktree.fingerprint.get("worktree", {}).get("name", "")
+    return Path(worktree.repository, "worktrees", name) if re.fullmatch(r"[^./][^/]*", name) else None
+
+
+def _names_of(repository: str, folder: Path) -> list[str]:
+    """Return the names by which a repository knows a worktree. Its files are read, since Git would follow them."""
+    wanted = str(Path(os.path.realpath(folder.parent), folder.name, ".git"))
+    found = Path(repository, "worktrees").glob("*/gitdir")
+    return [each.parent.name for each in found if _content(each) == wanted]
+
+
+def _content(path: Path) -> str:
+    try:
+        return os.fsdecode(small_file(path)).strip()
+    except (OSError, InTheWay):
+        return ""
+
+
+def _forget(repository: str, folder: Path) -> None:
+    for name in _names_of(repository, folder):
+        _delete(Path(repository, "worktrees", name))
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder that may hold anything, such as folders that cannot be written to. Raises ServerFault."""
+
+    def force(function: Callable[[str], object], path: str, _: object) -> None:
+        with suppress(OSError):
+            Path(path).parent.chmod(0o700)
+            if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
+                Path(path).chmod(0o700)
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                function(path)
+
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder, onerror=force)
+    if os.path.lexists(folder):
+        raise disk_fault("The worktree cannot be removed", OSError(13, "it is in use, or belongs to another account"))
