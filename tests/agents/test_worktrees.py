@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
-import threading
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, OrchestratorError, Transient, Unavailable
+from orchestrator_site.kernel.polling import poll
 from tasks.agents.worktrees import (
     Size,
     Worktree,
@@ -272,18 +276,20 @@ def test_an_old_git_is_told_apart(shop: Shop, monkeypatch: pytest.MonkeyPatch, t
     assert "2.37" in refused.value.message and "2.38" in refused.value.next
 
 
-def test_a_git_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program, ready = tmp_path / "git", tmp_path / "ready"
-    os.mkfifo(ready)
-    program.write_text(f"#!/bin/sh\nsleep 1000 &\necho $! > {ready}\nsleep 1000\n")
+def test_a_git_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    program, pid = tmp_path / "git", tmp_path / "pid"
+    program.write_text(f"#!/bin/sh\nsleep 1000 &\necho $! > {pid}\nsleep 1000\n")
     program.chmod(0o755)
-    pids: list[int] = []
-    reader = threading.Thread(target=lambda: pids.append(int(ready.read_text())))
-    reader.start()
     with pytest.raises(Transient):
-        git.Git(str(program), str(tmp_path), tmp_path, tmp_path).run("status", seconds=1)
-    reader.join(30)
-    assert not Path(f"/proc/{pids[0]}").exists() or "zombie" in Path(f"/proc/{pids[0]}/status").read_text()
+        git.Git(str(program), str(tmp_path), tmp_path, tmp_path).run("status", seconds=3)
+    assert poll(lambda: not is_running(int(pid.read_text())), seconds=30)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_an_error_holds_no_path_of_the_server(shop: Shop) -> None:
@@ -402,3 +408,81 @@ def test_repositories_within_a_checkout_are_not_copied(shop: Shop) -> None:
     copied = copy_ignored(made, ["vendor/"], source=shop.top, limit_bytes=100_000)
     assert not Path(made.folder, inner.relative_to(shop.top), ".git").exists()
     assert copied.files == 0
+
+
+def test_locks_are_not_looked_for_where_a_link_leads(shop: Shop, tmp_path: Path) -> None:
+    made = shop.run()
+    own = Path(shop.repository, "worktrees", "1")
+    write(tmp_path / "precious", **{"index.lock": "1", "poetry.lock": "1"})
+    shutil.rmtree(own)
+    own.symlink_to(tmp_path / "precious")
+    assert clear_locks(made) == []
+    assert gather(made).tampered
+    assert len(list((tmp_path / "precious").iterdir())) == 2
+
+
+def test_a_tree_deeper_than_paths_can_be_is_collected_around_and_removed(shop: Shop) -> None:
+    made = shop.run()
+    write(Path(made.folder), new="1")
+    nest(Path(made.folder), depth=3000)
+    assert gather(made).head
+    assert sizes(shop.worktrees)[0].bytes > 0
+    remove(made)
+    assert not Path(made.folder).exists()
+
+
+def nest(folder: Path, depth: int) -> None:
+    """Make folders in each other; each is opened from the one above, since their path gets too long."""
+    above = os.open(folder, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=above)
+        inner = os.open("d", os.O_RDONLY, dir_fd=above)
+        os.close(above)
+        above = inner
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=above))
+    os.close(above)
+
+
+MAKES = """
+import sys
+from pathlib import Path
+from tasks.agents.worktrees import collect, make, remove
+for number in range(10_000):
+    made = make(sys.argv[1], folder=Path(sys.argv[2]) / "1", branch=f"orchestrator/t/1", base="main")
+    Path(made.folder, "new").write_text(str(number))
+    found = collect(made, message="Do it", limit_bytes=10_000)
+    remove(made)
+    Path(sys.argv[2], "rounds").write_text(str(number))
+    from tasks.agents.worktrees import discard
+    discard(made, head=found.head)
+"""
+
+
+@pytest.mark.parametrize("place", ["refs/heads/orchestrator/t/1", "worktrees/1", "1", "1/.git", "1/a.txt", "1/new"])
+def test_a_supervisor_killed_at_any_point_leaves_nothing_in_the_way(shop: Shop, place: str) -> None:
+    shop.worktrees.mkdir(parents=True)
+    command = [sys.executable, "-c", MAKES, shop.repository, str(shop.worktrees)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], start_new_session=True) as process:
+        assert poll((shop.worktrees / "rounds").exists, seconds=60)
+        is_reached = (shop.worktrees if place.startswith("1") else Path(shop.repository), place)
+        assert poll(Path(*is_reached).exists, seconds=60, interval=0.0005)
+        process.kill()
+    planned = Worktree(shop.repository, str(shop.worktrees / "1"), "orchestrator/t/1", "", {})
+    wait_for_git(shop)
+    remove(planned)
+    if tip := shop.git("rev-parse", "--verify", "--quiet", planned.branch, check=False):
+        assert discard(planned, head=tip)
+    made = shop.run()
+    write(Path(made.folder), new="1")
+    assert gather(made).files_total == 1
+
+
+def wait_for_git(shop: Shop) -> None:
+    """Wait until the commands that a killed process had started are over."""
+    mine = str(shop.top.parent)
+
+    def is_quiet() -> bool:
+        running = psutil.process_iter(["cmdline", "environ"])
+        return not any(mine in str((each.info["environ"] or {}).get("GIT_DIR")) for each in running)
+
+    assert poll(is_quiet, seconds=60)

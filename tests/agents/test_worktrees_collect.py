@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator_site.kernel.errors import NotFound, TooLarge
-from tasks.agents.worktrees import Link, Worktree, copy_ignored, remove, restore, tampering, trusted
+from tasks.agents.worktrees import Link, Worktree, collecting, copy_ignored, remove, restore, tampering, trusted
+from tasks.agents.worktrees.git import opened
 from tests.agents.repositories import Canary, Shop, gather, make_canary, make_shop, write
 from tests.properties import one_in
 
@@ -659,3 +660,45 @@ def test_variables_of_the_supervisor_lead_git_nowhere(
     write(Path(made.folder), new="1")
     assert gather(made).head
     assert not canary.has_sung and not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("name", [".gitignore", ".gitattributes", "lib/.gitignore", "lib/.gitattributes", "x/.git"])
+def test_a_pipe_that_git_would_wait_for_holds_nothing_up(shop: Shop, name: str) -> None:
+    made = shop.run()
+    path = Path(made.folder, name)
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    write(Path(made.folder), **{"new": "1", "lib/new": "1"})
+    assert {"new", "lib/new"} <= {each.path for each in gather(made).files}
+
+
+def test_a_pipe_in_place_of_the_settings_is_tampering(shop: Shop) -> None:
+    made = shop.run()
+    (shop.top / ".git/config").unlink()
+    os.mkfifo(shop.top / ".git/config")
+    assert len(gather(made).tampered) == 1
+
+
+def test_closed_files_and_folders_are_collected(shop: Shop) -> None:
+    made = shop.run()
+    write(Path(made.folder), **{"closed/new": "1", "own": "1"})
+    Path(made.folder, "own").chmod(0)
+    Path(made.folder, "closed").chmod(0)
+    assert {each.path for each in gather(made).files} == {"closed/new", "own"}
+    assert Path(made.folder, "own").stat().st_mode & 0o777 == 0o400
+
+
+def test_more_files_than_allowed_are_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collecting, "_FILES_LIMIT", 3)
+    made = shop.run()
+    write(Path(made.folder), **dict.fromkeys("abcd", "1"))
+    with pytest.raises(TooLarge):
+        gather(made)
+
+
+def test_a_listing_that_is_too_long_is_refused_and_not_cut(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = shop.run()
+    write(Path(made.folder), **dict.fromkeys("abcd", "1"))
+    with opened(made.repository, Path(made.folder)) as git, pytest.raises(TooLarge):
+        git.run("ls-files", "-z", "--others", limit=5)

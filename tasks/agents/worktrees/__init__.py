@@ -18,7 +18,17 @@ that it has, since nothing is fetched; a sparse checkout gets worktrees with all
 
 from tasks.agents.worktrees.collecting import collect, tampering
 from tasks.agents.worktrees.copying import copy_ignored
-from tasks.agents.worktrees.making import clear_locks, current, discard, locate, make, remove, restore, trusted
+from tasks.agents.worktrees.making import (
+    clear_locks,
+    current,
+    discard,
+    has_branch,
+    locate,
+    make,
+    remove,
+    restore,
+    trusted,
+)
 from tasks.agents.worktrees.merging import behind, difference, forecast, merge
 from tasks.agents.worktrees.records import (
     Changed,
@@ -55,6 +65,7 @@ __all__ = [
     "difference",
     "discard",
     "forecast",
+    "has_branch",
     "locate",
     "make",
     "merge",

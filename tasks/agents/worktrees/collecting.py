@@ -11,14 +11,17 @@ from pathlib import Path
 
 from orchestrator_site.kernel.errors import Conflict, NotFound, TooLarge
 from orchestrator_site.kernel.files import write_whole
+from orchestrator_site.kernel.folders import InTheWay
 from orchestrator_site.kernel.text import storable
 from tasks.agents.worktrees.copying import leaves, matching
-from tasks.agents.worktrees.fingerprints import changes, wiring
+from tasks.agents.worktrees.fingerprints import changes, small_file, wiring
 from tasks.agents.worktrees.git import Git, opened
 from tasks.agents.worktrees.making import administration
 from tasks.agents.worktrees.records import Changed, Collected, Kind, Link, Worktree
+from tasks.agents.worktrees.trees import prepare
 
 _LISTED = 1000
+_FILES_LIMIT = 100_000
 _LINK_LIMIT = 4096
 _LINK, _GITLINK = "120000", "160000"
 _CHANGES = {"A": "added", "D": "deleted"}
@@ -59,6 +62,7 @@ def collect(
         return Collected(None)
     if reasons := tampering(worktree, jailed=jailed, moved=moved):
         return Collected(None, tampered=reasons)
+    prepare(worktree.folder)
     with opened(worktree.repository, Path(worktree.folder)) as git:
         tip = _read_tip(git, worktree)
         found = _look(git, leave_out)
@@ -79,11 +83,13 @@ def tampering(worktree: Worktree, *, jailed: bool = False, moved: Mapping[str, s
     if wiring(worktree.repository, folder, wired.get("name", "")) != wired.get("wiring"):
         reasons.append("What connects the worktree with the repository changed.")
     try:
+        with suppress(FileNotFoundError):  # what is no plain file, Git would wait for
+            small_file(Path(worktree.repository, "config"))
         with opened(worktree.repository) as git:
             found = changes(git, worktree.fingerprint, branch=worktree.branch, jailed=jailed, moved=moved or {})
             return [*reasons, *found]
-    except Conflict as error:
-        return [*reasons, f"Git cannot read the repository. {error.message}"]
+    except (Conflict, OSError, InTheWay):
+        return [*reasons, "The settings of the repository cannot be read."]
 
 
 def _read_tip(git: Git, worktree: Worktree) -> str:
@@ -111,7 +117,7 @@ def _look(git: Git, leave_out: Sequence[str]) -> _Found:
             size = None if _is_below_link(top, path, links) else _size(top + b"/" + path)
             if size is None:
                 found.dropped.append(path)
-            elif os.access(top + b"/" + path, os.R_OK, follow_symlinks=False):
+            else:
                 found.taken[path] = size
     return found
 
@@ -147,10 +153,11 @@ def _size(path: bytes) -> int | None:
 
 def _require_small(sizes: Mapping[str, int], limit: int, total: int | None = None) -> None:
     total = sum(sizes.values()) if total is None else total
-    if total > limit:
+    if total > limit or len(sizes) > _FILES_LIMIT:
         largest = sorted(sizes, key=lambda path: -sizes[path])[:5]
         raise TooLarge(
-            f"The run left {total:,} bytes that differ from its base; {limit:,} are allowed.",
+            f"The run left {len(sizes):,} files and {total:,} bytes that differ from its base; "
+            f"{_FILES_LIMIT:,} files and {limit:,} bytes are allowed.",
             next="Delete or ignore the largest files in its worktree, or raise the limit, then collect again.",
             details={"largest": [{"path": path[:300], "bytes": sizes[path]} for path in largest]},
         )

@@ -17,7 +17,7 @@ from io import FileIO
 from pathlib import Path
 from typing import IO, TypedDict, Unpack, cast
 
-from orchestrator_site.kernel.errors import Conflict, NotFound, OrchestratorError, Transient, Unavailable
+from orchestrator_site.kernel.errors import Conflict, NotFound, OrchestratorError, TooLarge, Transient, Unavailable
 from orchestrator_site.kernel.folders import read_within
 from orchestrator_site.kernel.processes import kill_group, reap
 from orchestrator_site.kernel.text import shortened, storable
@@ -108,7 +108,11 @@ class Git:
     configuration: Mapping[str, list[str]] = field(default_factory=dict)
 
     def run(self, *arguments: str, **options: Unpack[Options]) -> bytes:
-        return self.ask(*arguments, **options).out
+        """Return the output of a command, all of it. Raises TooLarge besides."""
+        done = self.ask(*arguments, **options)
+        if done.is_cut:
+            raise TooLarge(f"Git {arguments[0]} says more than can be read.", next="Make the change smaller.")
+        return done.out
 
     def line(self, *arguments: str, **options: Unpack[Options]) -> str:
         return os.fsdecode(self.run(*arguments, **options).rstrip(b"\n"))

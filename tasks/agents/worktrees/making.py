@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, OrchestratorError
 from orchestrator_site.kernel.files import disk_fault, write_whole
-from orchestrator_site.kernel.folders import InTheWay
+from orchestrator_site.kernel.folders import Folder, InTheWay
 from tasks.agents.worktrees.fingerprints import fingerprint, small_file, wiring
 from tasks.agents.worktrees.git import Git, installed, opened
 from tasks.agents.worktrees.records import Kind, Worktree
+from tasks.agents.worktrees.trees import delete
 
 _MAKING_SECONDS = 600.0
+_LOCKED = ("index", "HEAD", "ORIG_HEAD", "config.worktree", "AUTO_MERGE")
 _UNFINISHED = "orchestrator: being made"
 
 
@@ -33,6 +33,11 @@ def locate(folder: Path) -> str:
         next = "Set a folder in a repository, or run git init there."
         raise NotFound(f"The project's folder is in no usable repository. {error.message}", next=next) from error
     return os.path.realpath(common)
+
+
+def has_branch(repository: str, branch: str) -> bool:
+    with opened(repository) as git:
+        return git.commit_of(f"refs/heads/{branch}") is not None
 
 
 def make(repository: str, *, folder: Path, branch: str, base: str, kind: Kind = Kind.NEW) -> Worktree:
@@ -83,14 +88,22 @@ def clear_locks(worktree: Worktree) -> list[str]:
 
     Only for worktrees whose last process is gone.
     """
-    own = administration(worktree)
+    own, branch = administration(worktree), Path(worktree.repository, "refs", "heads", worktree.branch)
     if own is None:
         return []
-    branch = Path(worktree.repository, "refs", "heads", f"{worktree.branch}.lock")
-    found = [*sorted(own.glob("*.lock")), *([branch] if os.path.lexists(branch) else [])]
-    for each in found:
-        each.unlink(missing_ok=True)
-    return [each.name for each in found]
+    cleared = _cleared(own, [f"{name}.lock" for name in _LOCKED]) + _cleared(branch.parent, [f"{branch.name}.lock"])
+    return sorted(cleared)
+
+
+def _cleared(folder: Path, names: list[str]) -> list[str]:
+    """Delete files of a folder that no link leads to."""
+    cleared: list[str] = []
+    with suppress(OSError, InTheWay), closing(Folder.at(folder)) as held:
+        for name in names:
+            with suppress(OSError):
+                os.unlink(held.name(name), dir_fd=held.fd)
+                cleared.append(name)
+    return cleared
 
 
 def remove(worktree: Worktree) -> None:
@@ -98,7 +111,7 @@ def remove(worktree: Worktree) -> None:
     folder = Path(os.path.normpath(worktree.folder))
     if worktree.kind == Kind.CURRENT or Path(worktree.repository).is_relative_to(folder):
         raise Invalid("The user's own checkout is never removed.")
-    _delete(folder)
+    delete(folder)
     _forget(worktree.repository, folder)
 
 
@@ -129,7 +142,7 @@ def _added(git: Git, folder: Path, options: tuple[str, ...], start: str, worktre
     except OSError as error:
         raise disk_fault("The worktree cannot be made", error) from error
     except OrchestratorError:
-        _delete(folder)
+        delete(folder)
         _forget(git.folder, folder)
         if options:
             _delete_branch(git, worktree.branch, start)
@@ -154,8 +167,8 @@ def _clear_unfinished(git: Git, folder: Path, branch: str, commit: str) -> None:
     for name in _names_of(git.folder, folder):
         if _content(Path(git.folder, "worktrees", name, "locked")) != _UNFINISHED:
             return
-        _delete(folder)
-        _delete(Path(git.folder, "worktrees", name))
+        delete(folder)
+        delete(Path(git.folder, "worktrees", name))
     _delete_branch(git, branch, commit)
 
 
@@ -166,9 +179,10 @@ def _delete_branch(git: Git, branch: str, commit: str) -> None:
 
 
 def administration(worktree: Worktree) -> Path | None:
-    """Return the folder in which the repository keeps what it knows of a worktree."""
+    """Return the folder in which the repository keeps what it knows of a worktree; None where a link is there."""
     name = worktree.fingerprint.get("worktree", {}).get("name", "")
-    return Path(worktree.repository, "worktrees", name) if re.fullmatch(r"[^./][^/]*", name) else None
+    found = Path(worktree.repository, "worktrees", name)
+    return found if re.fullmatch(r"[^./][^/]*", name) and not found.is_symlink() else None
 
 
 def _names_of(repository: str, folder: Path) -> list[str]:
@@ -187,24 +201,4 @@ def _content(path: Path) -> str:
 
 def _forget(repository: str, folder: Path) -> None:
     for name in _names_of(repository, folder):
-        _delete(Path(repository, "worktrees", name))
-
-
-def _delete(folder: Path) -> None:
-    """Delete a folder that may hold anything, such as folders that cannot be written to. Raises ServerFault."""
-
-    def force(function: Callable[[str], object], path: str, _: object) -> None:
-        with suppress(OSError):
-            Path(path).parent.chmod(0o700)
-            if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
-                Path(path).chmod(0o700)
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                function(path)
-
-    if folder.is_symlink() or folder.is_file():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder, onerror=force)
-    if os.path.lexists(folder):
-        raise disk_fault("The worktree cannot be removed", OSError(13, "it is in use, or belongs to another account"))
+        delete(Path(repository, "worktrees", name))

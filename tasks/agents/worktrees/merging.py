@@ -37,13 +37,13 @@ def behind(repository: str, *, base: str, target: str) -> int:
 
 
 def forecast(repository: str, *, target: str, heads: Mapping[str, str], seconds: float = 60) -> Forecast:
-    """Say which of the commits (by name, such as a run's id) conflict with each other or the target branch.
+    """Say which of the commits (by name, such as a run's id) conflict with each other or the target.
 
-    It writes nothing to the repository. Raises Transient if the time is up.
+    The target is a branch or a commit. It writes nothing to the repository. Raises Transient if the time is up.
     """
     deadline = time.monotonic() + seconds
     with opened(repository) as git:
-        goal = _commit(git, f"refs/heads/{target}", target)
+        goal = git.commit_of(f"refs/heads/{target}") or _commit(git, target, target)
         commits = {target: goal} | {name: _commit(git, head, name) for name, head in heads.items()}
         _take_attributes(git, goal)
         clashes: list[Clash] = []

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from tasks.agents.worktrees.records import Size
+from tasks.agents.worktrees.trees import below, entries
 
 _BLOCK = 512
 
 
 def sizes(root: Path) -> list[Size]:
     """Measure each folder directly below the root, largest first."""
-    found = [_measured(entry.path) for entry in _entries(str(root)) if entry.is_dir(follow_symlinks=False)]
+    found = [_measured(entry.path) for entry in entries(str(root)) if entry.is_dir(follow_symlinks=False)]
     return sorted(found, key=lambda size: (-size.bytes, size.folder))
 
 
@@ -38,24 +39,9 @@ def _measured(folder: str) -> Size:
     total, changed = 0, 0.0
     with suppress(OSError):
         changed = os.lstat(folder).st_ctime
-    for entry in _below(folder):
+    for entry in below(folder):
         with suppress(OSError):
             found = entry.stat(follow_symlinks=False)
             total += getattr(found, "st_blocks", -(-found.st_size // _BLOCK)) * _BLOCK
             changed = max(changed, found.st_ctime)  # unlike the time of modification, a run cannot set it
     return Size(folder, total, changed)
-
-
-def _below(folder: str) -> Iterator[os.DirEntry[str]]:
-    pending = [folder]
-    while pending:
-        for entry in _entries(pending.pop()):
-            yield entry
-            if entry.is_dir(follow_symlinks=False):
-                pending.append(entry.path)
-
-
-def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
-    """Yield what lies in a folder; one that is gone or closed has nothing."""
-    with suppress(OSError), os.scandir(folder) as entries:
-        yield from entries
