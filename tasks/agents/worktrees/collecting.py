@@ -11,10 +11,9 @@ from pathlib import Path
 
 from orchestrator_site.kernel.errors import Conflict, NotFound, TooLarge
 from orchestrator_site.kernel.files import write_whole
-from orchestrator_site.kernel.folders import InTheWay
 from orchestrator_site.kernel.text import storable
 from tasks.agents.worktrees.copying import leaves, matching
-from tasks.agents.worktrees.fingerprints import changes, small_file, wiring
+from tasks.agents.worktrees.fingerprints import changes, wiring
 from tasks.agents.worktrees.git import Git, opened
 from tasks.agents.worktrees.making import administration
 from tasks.agents.worktrees.records import Changed, Collected, Kind, Link, Worktree
@@ -25,7 +24,6 @@ _FILES_LIMIT = 100_000
 _LINK_LIMIT = 4096
 _LINK, _GITLINK = "120000", "160000"
 _CHANGES = {"A": "added", "D": "deleted"}
-NOTHING = "0" * 40
 OURSELVES: dict[str, str | None] = {
     f"GIT_{role}_{part}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -65,6 +63,7 @@ def collect(
     prepare(worktree.folder)
     with opened(worktree.repository, Path(worktree.folder)) as git:
         tip = _read_tip(git, worktree)
+        git.ask("update-index", "-q", "--refresh", codes=(0, 1), seconds=600)  # so that files are compared only once
         found = _look(git, leave_out)
         _require_small({shown(path): size for path, size in found.taken.items()}, limit_bytes)
         commit = _committed(git, tip, found, message)
@@ -80,15 +79,16 @@ def tampering(worktree: Worktree, *, jailed: bool = False, moved: Mapping[str, s
     if not os.path.lexists(folder):
         raise NotFound("The worktree is gone.", next="Restore it from its branch.")
     reasons: list[str] = []
+    settings = Path(worktree.repository, "config")
+    if settings.exists() and not settings.is_file():  # Git would wait for a pipe
+        return ["The settings of the repository cannot be read."]
     if wiring(worktree.repository, folder, wired.get("name", "")) != wired.get("wiring"):
         reasons.append("What connects the worktree with the repository changed.")
     try:
-        with suppress(FileNotFoundError):  # what is no plain file, Git would wait for
-            small_file(Path(worktree.repository, "config"))
         with opened(worktree.repository) as git:
             found = changes(git, worktree.fingerprint, branch=worktree.branch, jailed=jailed, moved=moved or {})
             return [*reasons, *found]
-    except (Conflict, OSError, InTheWay):
+    except Conflict:
         return [*reasons, "The settings of the repository cannot be read."]
 
 
@@ -186,7 +186,7 @@ def _move_branch(git: Git, worktree: Worktree, commit: str) -> None:
     name = f"refs/heads/{worktree.branch}"
     before = git.commit_of(name)
     if before != commit:
-        git.run("update-ref", "--no-deref", "-m", "orchestrator: collect", name, commit, before or NOTHING)
+        git.run("update-ref", "--no-deref", "-m", "orchestrator: collect", name, commit, before or "")
     own = administration(worktree)
     with suppress(OSError):
         if own:

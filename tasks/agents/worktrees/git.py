@@ -28,6 +28,7 @@ OLDEST = (2, 38)
 """The first version whose `merge-tree` merges without a checkout."""
 SECONDS = 120.0
 OUTPUT_LIMIT = 256 * 1024 * 1024
+_INSTALL = "Ask the person who runs the server to install Git 2.38 or newer."
 _ERRORS_LIMIT = 64 * 1024
 
 _PASSED_ON = (
@@ -52,7 +53,6 @@ _OVERRIDES = {
     "core.untrackedCache": "false",
     "core.splitIndex": "false",
     "core.sparseCheckout": "false",
-    "core.alternateRefsCommand": "",
     "core.quotePath": "false",
     "core.safecrlf": "false",
     "core.filesRefLockTimeout": "5000",
@@ -60,13 +60,9 @@ _OVERRIDES = {
     "core.fsync": "committed,reference",
     "core.fsyncMethod": "batch",
     "checkout.workers": "2",
-    "commit.gpgSign": "false",
-    "diff.external": "",
     "gc.auto": "0",
     "i18n.commitEncoding": "UTF-8",
     "maintenance.auto": "false",
-    "merge.renormalize": "false",
-    "submodule.recurse": "false",
 }
 # Git LFS is a program that the user installed, and is let through with exactly what its installer writes.
 _LFS = {
@@ -81,9 +77,11 @@ _ABSOLUTE = re.compile(r"(?<![\w.])(?:/|[A-Za-z]:\\)[^\s'\":]+")
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    code: int
+    code: int | None
+    """None where the time was up."""
     out: bytes
-    is_cut: bool = False
+    is_cut: bool
+    errors: str
 
 
 class Options(TypedDict, total=False):
@@ -131,10 +129,11 @@ class Git:
         Output beyond the limit is cut off, and the command ended.
         """
         variables = {**self._environment(), **(environment or {})}
-        command = [self.program, *arguments]
-        done, errors = _run(command, stdin, _without_none(variables), self.work_tree, limit, seconds)
+        done = _run([self.program, *arguments], stdin, variables, self.work_tree, limit, seconds)
+        if done.code is None:
+            raise Transient(f"Git {arguments[0]} took longer than {seconds:.0f} seconds.", retry_after_ms=5000)
         if done.code not in codes and not done.is_cut:
-            raise _failure(arguments[0], done.code, errors)
+            raise _failure(arguments[0], done)
         return done
 
     def commit_of(self, revision: str) -> str | None:
@@ -144,16 +143,10 @@ class Git:
         found = done.out.decode(errors="replace").strip()
         return found if done.code == 0 and re.fullmatch(r"[0-9a-f]{40,64}", found) else None
 
-    def checkouts(self) -> dict[str, str]:
-        """Return the folder in which each branch is checked out, by the branch's full name."""
-        found: dict[str, str] = {}
-        place = ""
-        for entry in self.run("worktree", "list", "--porcelain", "-z").split(b"\0"):
-            name, _, value = os.fsdecode(entry).partition(" ")
-            place = value if name == "worktree" else place
-            if name == "branch":
-                found[value] = place
-        return found
+    def checked_out(self) -> set[str]:
+        """Return the full names of the branches that are checked out anywhere."""
+        found = self.run("worktree", "list", "--porcelain", "-z").split(b"\0")
+        return {os.fsdecode(entry.removeprefix(b"branch ")) for entry in found if entry.startswith(b"branch ")}
 
     def _environment(self) -> dict[str, str | None]:
         overrides = _OVERRIDES | _switched_off(self.configuration)
@@ -186,22 +179,17 @@ def installed() -> str:
     """Return the path of Git. Raises Unavailable if it is missing or too old."""
     program = shutil.which("git", path=_search_path())
     if program is None:
-        raise Unavailable("Git is not installed.", next=_install())
+        raise Unavailable("Git is not installed.", next=_INSTALL)
     version = _version(program)
     if version < OLDEST:
         shown = ".".join(map(str, version))
-        raise Unavailable(f"Git {shown} is too old: it cannot merge without a checkout.", next=_install())
+        raise Unavailable(f"Git {shown} is too old: it cannot merge without a checkout.", next=_INSTALL)
     return program
-
-
-def _install() -> str:
-    return f"Ask the person who runs the server to install Git {'.'.join(map(str, OLDEST))} or newer."
 
 
 @cache
 def _version(program: str) -> tuple[int, ...]:
-    environment = _without_none(_base_environment())
-    done, _ = _run([program, "--version"], b"", environment, Path(program).parent, 4096, 20)
+    done = _run([program, "--version"], b"", _base_environment(), Path(program).parent, 4096, 20)
     found = re.search(rb"(\d+)\.(\d+)", done.out)
     return tuple(map(int, found.groups())) if found else (0, 0)
 
@@ -209,15 +197,11 @@ def _version(program: str) -> tuple[int, ...]:
 def _configuration(git: Git) -> dict[str, list[str]]:
     """Read the configuration from all its files; this runs nothing that it names."""
     found: dict[str, list[str]] = {}
-    for entry in git.run("config", "--list", "--null", environment=_without_overrides(), seconds=30).split(b"\0"):
+    for entry in git.run("config", "--list", "--null", environment={"GIT_CONFIG_COUNT": None}, seconds=30).split(b"\0"):
         key, _, value = os.fsdecode(entry).partition("\n")
         if key:
             found.setdefault(key, []).append(value)
     return found
-
-
-def _without_overrides() -> dict[str, str | None]:
-    return {"GIT_CONFIG_COUNT": None}
 
 
 def _switched_off(configuration: Mapping[str, list[str]]) -> dict[str, str]:
@@ -247,23 +231,18 @@ def _search_path() -> str:
     return os.pathsep.join(each for each in os.environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(each))  # noqa: PTH117
 
 
-def _without_none(variables: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in variables.items() if value is not None}
-
-
 def _run(
-    command: list[str], stdin: bytes, environment: dict[str, str], folder: Path, limit: int, seconds: float
-) -> tuple[Done, str]:
+    command: list[str], stdin: bytes, variables: Mapping[str, str | None], folder: Path, limit: int, seconds: float
+) -> Done:
+    environment = {name: value for name, value in variables.items() if value is not None}
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as errors:
         given.write(stdin)
         given.seek(0)
         process = _start(command, given, errors, environment, folder)
         out, code = _finish(process, limit, seconds)
-        if code is None:
-            raise Transient(f"Git {_shown(command)} took longer than {seconds:.0f} seconds.", retry_after_ms=5000)
         errors.seek(0)
-        done = Done(code, out[:limit], is_cut=len(out) > limit)
-        return done, storable(errors.read(_ERRORS_LIMIT).decode(errors="replace"))
+        said = storable(errors.read(_ERRORS_LIMIT).decode(errors="replace"))
+        return Done(code, out[:limit], len(out) > limit, said)
 
 
 def _finish(process: subprocess.Popen[bytes], limit: int, seconds: float) -> tuple[bytes, int | None]:
@@ -308,14 +287,11 @@ def _start(
         raise Unavailable(f"Git cannot be started: {why}.", next="Ask the person who runs the server.") from error
 
 
-def _shown(command: list[str]) -> str:
-    return next((each for each in command[1:] if not each.startswith("-")), "")
-
-
-def _failure(command: str, code: int, errors: str) -> OrchestratorError:
-    logger.warning("git %s failed with code %s: %s", command, code, errors.strip())
+def _failure(command: str, done: Done) -> OrchestratorError:
+    errors = done.errors
+    logger.warning("git %s failed with code %s: %s", command, done.code, errors.strip())
     lines = [line for line in errors.splitlines() if line.startswith(("fatal:", "error:"))] or errors.splitlines()
-    why = shortened(_ABSOLUTE.sub("…", lines[-1]), 300) if lines else f"it ended with code {code}"
+    why = shortened(_ABSOLUTE.sub("…", lines[-1]), 300) if lines else f"it ended with code {done.code}"
     if "No space left" in errors or "Read-only file system" in errors or "Permission denied" in errors:
         next = "Ask the person who runs the server to look at the disk and who owns the repository."
         return Unavailable(f"Git {command} failed: {why}", next=next)

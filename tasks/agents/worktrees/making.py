@@ -174,7 +174,7 @@ def _clear_unfinished(git: Git, folder: Path, branch: str, commit: str) -> None:
 
 def _delete_branch(git: Git, branch: str, commit: str) -> None:
     name = f"refs/heads/{branch}"
-    if git.commit_of(name) == commit and name not in git.checkouts():
+    if git.commit_of(name) == commit and name not in git.checked_out():
         git.run("update-ref", "--no-deref", "-d", name, commit)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from itertools import combinations
 
 from orchestrator_site.kernel.errors import Conflict, NotFound, Stale, TooLarge, Transient
 from orchestrator_site.kernel.text import storable
-from tasks.agents.worktrees.collecting import NOTHING, OURSELVES, shown
+from tasks.agents.worktrees.collecting import OURSELVES, shown
 from tasks.agents.worktrees.git import Git, opened
 from tasks.agents.worktrees.records import Clash, Forecast, Merged, Mode
 
@@ -99,7 +98,7 @@ def _check_target(
         raise NotFound(f"The branch {target} is not there.", next="Name a local branch.")
     if expected is not None and before != expected:
         raise _moved(target)
-    if not keeps and f"refs/heads/{target}" in git.checkouts():
+    if not keeps and f"refs/heads/{target}" in git.checked_out():
         raise Conflict(
             f"The branch {target} is checked out, and a checkout of the user's is never changed.",
             next="Merge into another branch, and merge that in the checkout.",
@@ -124,9 +123,8 @@ def _count(git: Git, base: str, target: str) -> int:
 
 def _take_attributes(git: Git, commit: str) -> None:
     """Let merges know the attributes of the target, such as `merge=union`; drivers that are programs are off."""
-    with suppress(Conflict):
-        found = git.run("cat-file", "blob", f"{commit}:.gitattributes", limit=_ATTRIBUTES_LIMIT)
-        (git.work_tree / ".gitattributes").write_bytes(found)
+    look_up = ("cat-file", "blob", f"{commit}:.gitattributes")
+    (git.work_tree / ".gitattributes").write_bytes(git.ask(*look_up, codes=(0, 128), limit=_ATTRIBUTES_LIMIT).out)
 
 
 def _merged_tree(git: Git, left: str, right: str, *, aside: bool) -> tuple[str, list[str]]:
@@ -174,7 +172,7 @@ def _move(git: Git, target: str, commit: str, before: str | None) -> None:
     if commit == before:
         return
     try:
-        git.run("update-ref", "--no-deref", "-m", "orchestrator: merge", name, commit, before or NOTHING)
+        git.run("update-ref", "--no-deref", "-m", "orchestrator: merge", name, commit, before or "")
     except Conflict as error:
         if git.commit_of(name) != before:
             raise _moved(target) from error
