@@ -26,9 +26,11 @@ from tasks.agents.worktrees import (
     copy_ignored,
     current,
     discard,
+    forecast,
     git,
     locate,
     make,
+    making,
     remove,
     restore,
     sizes,
@@ -200,6 +202,52 @@ def test_a_removed_worktree_is_restored_with_what_was_collected(shop: Shop) -> N
     assert (back.folder, back.base_commit) == (made.folder, made.base_commit)
     assert Path(back.folder, "new").read_text() == "1"
     assert gather(back).head == head
+
+
+def test_a_worktree_that_is_there_is_not_restored_over(shop: Shop) -> None:
+    made = shop.run()
+    write(Path(made.folder), new="1")
+    with pytest.raises(Conflict):
+        restore(made)
+    assert gather(made).head
+
+
+def test_what_a_killed_restore_left_is_cleared(shop: Shop) -> None:
+    made = shop.run()
+    Path(shop.repository, "worktrees", "1", "locked").write_text("orchestrator: being made\n")
+    Path(made.folder, "a.txt").unlink()
+    assert gather(restore(made)).files == []
+
+
+def test_a_half_removed_worktree_is_not_taken_for_what_a_run_left(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = shop.run()
+
+    def killed(folder: Path) -> None:
+        (folder / "a.txt").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(making, "delete", killed)
+        remove(made)
+    assert gather(made).head is None
+    remove(made)
+    assert not Path(made.folder).exists()
+
+
+@pytest.mark.parametrize("where", ["separate", "submodule", 'a:b "c" ü\\'])
+def test_repositories_that_lie_elsewhere_will_do(shop: Shop, tmp_path: Path, where: str) -> None:
+    if where == "separate":
+        own = Shop(tmp_path / "own", shop.worktrees)
+        shop.git("clone", "--quiet", "--separate-git-dir", str(tmp_path / "git"), str(shop.top), str(own.top))
+    elif where == "submodule":
+        shop.add_submodule(make_shop(tmp_path / "other"), "libs/other")
+        own = Shop(shop.top / "libs/other", shop.worktrees)
+    else:
+        own = make_shop(tmp_path / where)
+    first, second = (own.collected(number, **{"a.txt": f"{number}\n"}) for number in (1, 2))
+    heads = {"1": str(first.head), "2": str(second.head)}
+    assert len(forecast(own.repository, target="main", heads=heads).clashes) == 1
+    assert own.git("status", "--porcelain") == ""
 
 
 def test_a_worktree_without_its_branch_is_not_restored(shop: Shop) -> None:
@@ -392,6 +440,15 @@ def test_copying_goes_through_no_link_of_the_base(shop: Shop, tmp_path: Path) ->
     Path(made.folder, "conf").symlink_to(tmp_path / "outside")
     assert copy_ignored(made, [".env"], source=shop.top, limit_bytes=1000).left_out == ["conf/.env"]
     assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_a_copy_that_was_cut_off_is_made_whole(shop: Shop) -> None:
+    write(shop.top, **{".env": "SECRET"})
+    made = shop.run()
+    write(Path(made.folder), **{"..env.copying": "SECRET that is longer"})
+    assert copy_ignored(made, [".env"], source=shop.top, limit_bytes=1000).files == 1
+    assert Path(made.folder, ".env").read_text() == "SECRET"
+    assert not Path(made.folder, "..env.copying").exists()
 
 
 def test_copying_replaces_nothing(shop: Shop) -> None:

@@ -84,13 +84,18 @@ def _copy_link(origin: Folder, place: Folder, path: str, name: str) -> int | Non
     return 0
 
 
-def _copy_file(origin: Folder, place: Folder, name: str, found: os.stat_result) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-    with origin.open(name, name) as source, place.open(name, name, flags) as target:
+def _copy_file(origin: Folder, place: Folder, name: str, found: os.stat_result) -> int | None:
+    """Copy a file aside and rename it, so that one that is there is whole, whatever ends this."""
+    if place.stat(name, name) is not None:
+        return None
+    draft = f".{name[:200]}.copying"
+    with origin.open(name, name) as source, place.open(draft, draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC) as target:
         while chunk := source.read(_CHUNK):
             while chunk:
                 chunk = chunk[target.write(chunk) :]
         if hasattr(os, "fchmod"):
             os.fchmod(target.fileno(), stat.S_IMODE(found.st_mode))
             os.utime(target.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
-        return target.tell()
+        size = target.tell()
+    os.replace(place.name(draft), place.name(name), src_dir_fd=place.fd, dst_dir_fd=place.fd)
+    return size

@@ -53,7 +53,8 @@ def make(repository: str, *, folder: Path, branch: str, base: str, kind: Kind = 
         commit = git.commit_of(base)
         if commit is None:
             raise NotFound("The base is no commit of the repository.", next="Name a branch, a tag or a commit.")
-        _clear_unfinished(git, folder, branch, commit)
+        _clear_unfinished(git.folder, folder)
+        _delete_branch(git, branch, commit)
         if git.commit_of(f"refs/heads/{branch}"):
             raise Conflict(f"The branch {branch} is there already.", next="Use the next attempt's number.")
         planned = Worktree(repository, str(folder), branch, commit, {}, kind)
@@ -73,7 +74,9 @@ def restore(worktree: Worktree) -> Worktree:
     with opened(worktree.repository) as git:
         if git.commit_of(f"refs/heads/{worktree.branch}") is None:
             raise NotFound(f"The branch {worktree.branch} is gone.", next="Start a new attempt.")
-        _forget(worktree.repository, folder)
+        _clear_unfinished(git.folder, folder)
+        if not os.path.lexists(folder):
+            _forget(git.folder, folder)
         return _added(git, folder, (), worktree.branch, worktree)
 
 
@@ -111,6 +114,8 @@ def remove(worktree: Worktree) -> None:
     folder = Path(os.path.normpath(worktree.folder))
     if worktree.kind == Kind.CURRENT or Path(worktree.repository).is_relative_to(folder):
         raise Invalid("The user's own checkout is never removed.")
+    with suppress(OSError):
+        (folder / ".git").unlink()  # what is left of it, if this is killed, is not taken for what a run left
     delete(folder)
     _forget(worktree.repository, folder)
 
@@ -162,14 +167,13 @@ def _submodules(git: Git, worktree: Worktree) -> list[str]:
     return [os.fsdecode(entry.partition(b"\t")[2]) for entry in entries if entry.startswith(b"160000 ")]
 
 
-def _clear_unfinished(git: Git, folder: Path, branch: str, commit: str) -> None:
-    """Remove what a killed `make` left: a worktree that was never finished, and a branch at its base."""
-    for name in _names_of(git.folder, folder):
-        if _content(Path(git.folder, "worktrees", name, "locked")) != _UNFINISHED:
-            return
-        delete(folder)
-        delete(Path(git.folder, "worktrees", name))
-    _delete_branch(git, branch, commit)
+def _clear_unfinished(repository: str, folder: Path) -> None:
+    """Remove a worktree that a killed call never finished."""
+    for name in _names_of(repository, folder):
+        own = Path(repository, "worktrees", name)
+        if _content(own / "locked") == _UNFINISHED:
+            delete(folder)
+            delete(own)
 
 
 def _delete_branch(git: Git, branch: str, commit: str) -> None:
