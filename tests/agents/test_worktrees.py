@@ -399,6 +399,13 @@ def test_ignored_files_are_copied_by_pattern(shop: Shop) -> None:
     assert not Path(made.folder, "x.log").exists()
 
 
+def test_patterns_may_hold_any_letters(shop: Shop) -> None:
+    write(shop.top, **{"übersicht/★.md": "1"})
+    made = shop.run()
+    assert copy_ignored(made, ["übersicht/*.md", "\udc80"], source=shop.top, limit_bytes=1000).files == 1
+    assert Path(made.folder, "übersicht/★.md").exists()
+
+
 def test_copying_nothing_copies_nothing(shop: Shop) -> None:
     assert copy_ignored(shop.run(), [], source=shop.top, limit_bytes=1000).files == 0
 

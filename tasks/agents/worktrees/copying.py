@@ -46,7 +46,7 @@ def matching(git: Git, patterns: Sequence[str]) -> list[bytes]:
     if not patterns:
         return []
     listed = git.scratch / "patterns"
-    listed.write_text("".join(f"{pattern}\n" for pattern in patterns))
+    listed.write_bytes("".join(f"{pattern}\n" for pattern in patterns).encode(errors="replace"))
     found = git.run("ls-files", "-z", "--others", "--ignored", f"--exclude-from={listed}")
     return [each for each in found.split(b"\0") if each]
 

@@ -63,6 +63,7 @@ _OVERRIDES = {
     "gc.auto": "0",
     "i18n.commitEncoding": "UTF-8",
     "maintenance.auto": "false",
+    "submodule.recurse": "false",
 }
 # Git LFS is a program that the user installed, and is let through with exactly what its installer writes.
 _LFS = {
