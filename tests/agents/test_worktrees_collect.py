@@ -202,6 +202,13 @@ def test_links_to_commits_that_an_agent_committed_are_listed(shop: Shop) -> None
     assert gather(made).gitlinks == ["inner/shop"]
 
 
+def test_folders_that_git_takes_for_a_repository_are_listed(shop: Shop) -> None:
+    made = shop.run()
+    shop.git("init", "--quiet", "--bare", str(Path(made.folder, "docs/x")))
+    write(Path(made.folder), **{"config": "1", "HEAD": "1", "lib/config": "1"})
+    assert gather(made).gitlinks == ["docs/x"]
+
+
 def test_more_than_the_limit_is_refused_before_it_is_stored(shop: Shop) -> None:
     made = shop.run()
     with Path(made.folder, "huge").open("wb") as file:

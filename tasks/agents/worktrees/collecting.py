@@ -209,10 +209,17 @@ def _described(git: Git, base: str, head: str, found: _Found) -> Collected:
     sizes = _sizes(git, [entry.blob for entry in entries])
     files = [Changed(shown(e.path), _CHANGES.get(e.change, "modified"), sizes.get(e.blob, 0)) for e in entries]
     links = [_link(git, e, sizes.get(e.blob, 0)) for e in entries if e.mode == _LINK][:_LISTED]
-    gitlinks = sorted({e.path for e in entries if e.mode == _GITLINK} | set(found.gitlinks))[:_LISTED]
+    gitlinks = {e.path for e in entries if e.mode == _GITLINK} | set(found.gitlinks) | _bare_repositories(entries)
     size = sum(each.bytes for each in files)
-    head_or_none = None if head == base else head
-    return Collected(head_or_none, files[:_LISTED], len(files), size, links, list(map(shown, gitlinks)))
+    named = list(map(shown, sorted(gitlinks)[:_LISTED]))
+    return Collected(None if head == base else head, files[:_LISTED], len(files), size, links, named)
+
+
+def _bare_repositories(entries: Sequence[_Entry]) -> set[bytes]:
+    """Return folders of plain files that Git takes for a repository, whose configuration it follows."""
+    paths = {entry.path for entry in entries if entry.change != "D"}
+    folders = {path.removesuffix(b"/HEAD") for path in paths if path.endswith(b"/HEAD")}
+    return {folder for folder in folders if folder + b"/config" in paths}
 
 
 def _entry(facts: bytes, path: bytes) -> _Entry:

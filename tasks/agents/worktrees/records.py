@@ -70,10 +70,9 @@ class Link:
 class Collected:
     """What a run left: `head` is the commit that holds it, None if nothing changed or the run is tampered.
 
-    `files` are the first 1,000 of `files_total`. `gitlinks` are submodules and repositories within the tree: those that
-    the run made or moved. `left_out` is not in the commit: repositories within the tree, what cannot be read or has a
-    name that Git does not allow. It is lost once the worktree is removed. `tampered` says why nothing of the run may be
-    merged or run: empty if all is well.
+    `files` are the first 1,000 of `files_total`. `gitlinks` are submodules and repositories within the tree, bare ones
+    too, that the run made or moved. `left_out` is not in the commit, and lost once the worktree is removed: these
+    repositories, and names that Git does not allow. `tampered` says why nothing of the run may be merged or run.
     """
 
     head: str | None
