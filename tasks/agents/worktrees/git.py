@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from io import FileIO
@@ -19,6 +19,7 @@ from typing import IO, TypedDict, Unpack, cast
 
 from orchestrator_site.kernel.errors import Conflict, NotFound, OrchestratorError, TooLarge, Transient, Unavailable
 from orchestrator_site.kernel.folders import read_within
+from orchestrator_site.kernel.polling import poll
 from orchestrator_site.kernel.processes import kill_group, reap
 from orchestrator_site.kernel.text import shortened, storable
 
@@ -64,6 +65,7 @@ _OVERRIDES = {
     "i18n.commitEncoding": "UTF-8",
     "maintenance.auto": "false",
     "submodule.recurse": "false",
+    "worktree.useRelativePaths": "false",
 }
 # Git LFS is a program that the user installed, and is let through with exactly what its installer writes.
 _LFS = {
@@ -83,6 +85,10 @@ class Done:
     out: bytes
     is_cut: bool
     errors: str
+
+
+class _BeingMade(Transient):
+    """Git fails for a short time while another of its processes makes a worktree."""
 
 
 class Options(TypedDict, total=False):
@@ -146,8 +152,16 @@ class Git:
 
     def checked_out(self) -> set[str]:
         """Return the full names of the branches that are checked out anywhere."""
-        found = self.run("worktree", "list", "--porcelain", "-z").split(b"\0")
-        return {os.fsdecode(entry.removeprefix(b"branch ")) for entry in found if entry.startswith(b"branch ")}
+        entries: list[bytes] = []
+
+        def are_listed() -> bool:
+            with suppress(_BeingMade):
+                entries[:] = self.run("worktree", "list", "--porcelain", "-z").split(b"\0")
+            return bool(entries)
+
+        if not poll(are_listed, seconds=10):
+            raise _BeingMade("The worktrees of the repository cannot be listed.")
+        return {os.fsdecode(entry.removeprefix(b"branch ")) for entry in entries if entry.startswith(b"branch ")}
 
     def _environment(self) -> dict[str, str | None]:
         overrides = _OVERRIDES | _switched_off(self.configuration)
@@ -296,6 +310,8 @@ def _failure(command: str, done: Done) -> OrchestratorError:
     if "No space left" in errors or "Read-only file system" in errors or "Permission denied" in errors:
         next = "Ask the person who runs the server to look at the disk and who owns the repository."
         return Unavailable(f"Git {command} failed: {why}", next=next)
+    if "commondir" in errors:
+        return _BeingMade(f"Git {command} failed, since another Git process makes a worktree: {why}")
     if ".lock" in errors and "File exists" in errors:
         return Transient(f"Git {command} failed, since another Git process holds a lock: {why}", retry_after_ms=5000)
     return Conflict(f"Git refused {command}: {why}", next="Look at the state of the repository.")

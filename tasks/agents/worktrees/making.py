@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 
-from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, OrchestratorError
-from orchestrator_site.kernel.files import disk_fault, write_whole
+from orchestrator_site.kernel.errors import Conflict, Invalid, NotFound, OrchestratorError, Transient
+from orchestrator_site.kernel.files import disk_fault, make_folder, try_lock, write_whole
 from orchestrator_site.kernel.folders import Folder, InTheWay
+from orchestrator_site.kernel.polling import poll
 from tasks.agents.worktrees.fingerprints import fingerprint, small_file, wiring
 from tasks.agents.worktrees.git import Git, installed, opened
 from tasks.agents.worktrees.records import Kind, Worktree
@@ -49,7 +53,7 @@ def make(repository: str, *, folder: Path, branch: str, base: str, kind: Kind = 
     if kind is Kind.CURRENT:
         raise Invalid("The user's checkout is not made.", next="Use `current`.")
     folder = Path(os.path.realpath(folder.parent), folder.name)
-    with opened(repository) as git:
+    with opened(repository) as git, _in_turn(folder, repository):
         commit = git.commit_of(base)
         if commit is None:
             raise NotFound("The base is no commit of the repository.", next="Name a branch, a tag or a commit.")
@@ -71,7 +75,7 @@ def current(folder: Path) -> Worktree:
 def restore(worktree: Worktree) -> Worktree:
     """Make a removed worktree again from its branch, at the same path, with a new fingerprint: for a resumed run."""
     folder = Path(worktree.folder)
-    with opened(worktree.repository) as git:
+    with opened(worktree.repository) as git, _in_turn(folder, worktree.repository):
         if git.commit_of(f"refs/heads/{worktree.branch}") is None:
             raise NotFound(f"The branch {worktree.branch} is gone.", next="Start a new attempt.")
         _clear_unfinished(git.folder, folder)
@@ -129,6 +133,21 @@ def discard(worktree: Worktree, *, head: str) -> bool:
         return git.commit_of(name) is None
 
 
+@contextmanager
+def _in_turn(folder: Path, repository: str) -> Iterator[None]:
+    """Let one worktree of a repository be made at a time: Git fails where it meets one that is being made."""
+    name = f".{hashlib.sha256(os.fsencode(repository)).hexdigest()[:16]}.lock"
+    try:
+        make_folder(folder.parent, 0o700)
+        file = FileIO(folder.parent / name, "a+")
+    except OSError as error:
+        raise disk_fault("The worktree cannot be made", error) from error
+    with file:
+        if not poll(lambda: try_lock(file), seconds=_MAKING_SECONDS):
+            raise Transient("Other worktrees of the repository are being made.", retry_after_ms=5000)
+        yield
+
+
 def _added(git: Git, folder: Path, options: tuple[str, ...], start: str, worktree: Worktree) -> Worktree:
     """Add a worktree; what a failed attempt leaves is removed."""
     with suppress(OSError):
@@ -139,7 +158,6 @@ def _added(git: Git, folder: Path, options: tuple[str, ...], start: str, worktre
     # Git checks the files out by a command of its own, with the worktree's index.
     places = {"GIT_INDEX_FILE": None, "GIT_WORK_TREE": None}
     try:
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         git.run(*add, environment=places, seconds=_MAKING_SECONDS)
         made = _with_fingerprint(git, worktree)
         if own := administration(made):
