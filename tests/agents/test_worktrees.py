@@ -148,6 +148,22 @@ def test_eight_are_made_and_collected_at_once(shop: Shop) -> None:
     assert [shop.files(str(head))[f"new{number}"] for number, head in enumerate(heads)] == list("01234567")
 
 
+def test_worktrees_come_and_go_at_once(shop: Shop) -> None:
+    def rounds(number: int) -> list[int]:
+        return [once(number + each) for each in range(0, 40, 8)]
+
+    def once(number: int) -> int:
+        made = shop.run(number)
+        write(Path(made.folder), new="1")
+        found = gather(made)
+        remove(made)
+        return found.files_total
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(rounds, range(8))) == [[1] * 5] * 8
+    assert len(shop.git("worktree", "list").splitlines()) == 1
+
+
 def test_removing_leaves_the_branch_and_nothing_else(shop: Shop) -> None:
     made = shop.run()
     (Path(made.folder) / "closed").mkdir()

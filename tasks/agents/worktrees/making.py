@@ -223,4 +223,8 @@ def _content(path: Path) -> str:
 
 def _forget(repository: str, folder: Path) -> None:
     for name in _names_of(repository, folder):
-        delete(Path(repository, "worktrees", name))
+        aside = Path(repository, f"orchestrator-removed-{name}")  # at once: Git fails where it meets half of one
+        delete(aside)
+        with suppress(FileNotFoundError):
+            Path(repository, "worktrees", name).replace(aside)
+        delete(aside)
