@@ -16,5 +16,5 @@ TABLE: dict[RunState, frozenset[RunState]] = {
     RunState.COLLECTING: _ENDINGS,
     **dict.fromkeys(RESUMABLE, frozenset({RunState.QUEUED})),
     RunState.SUCCEEDED: frozenset(),
-    RunState.TAMPERED: frozenset(),
+    RunState.TAMPERED: frozenset({RunState.COLLECTING}),  # once a person trusts it
 }

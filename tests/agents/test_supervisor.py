@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from artifacts.models import Artifact
+from orchestrator_site.kernel.errors import Conflict
 from tasks.agents.choices import RunState, Workspace
 from tasks.agents.models import Run, Supervisor
 from tasks.agents.services.control import kill, resume
+from tasks.agents.services.merge import merge_run, trust
 from tasks.choices import Status
 from tasks.identity.actor import Actor
 from tasks.services.claim import claim
@@ -203,16 +206,51 @@ def test_what_builds_on_a_task_begins_from_its_changes(stage: Supervised) -> Non
     assert (later.state, later.base_commit) == (RunState.SUCCEEDED, earlier.head_commit)
 
 
+@pytest.fixture
+def unjailed(stage: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the supervisor find no jail."""
+    monkeypatch.setenv("PATH", str(without(stage.folder / "bin", "bwrap")))
+
+
+def without(folder: Path, program: str) -> Path:
+    """Return a folder with all programs of PATH but one."""
+    folder.mkdir()
+    for place in reversed(os.environ["PATH"].split(os.pathsep)):
+        for each in Path(place).iterdir() if Path(place).is_dir() else ():
+            if each.name != program:
+                (folder / each.name).unlink(missing_ok=True)
+                (folder / each.name).symlink_to(each)
+    return folder
+
+
+@pytest.mark.usefixtures("unjailed")
 def test_a_run_that_changed_the_repositorys_configuration_is_tampered(stage: Supervised) -> None:
     run = stage.queue("tamper", "write", "deliver")
-    run.facts = {}
+    stage.start()
+    assert stage.wait_for(run).state == RunState.TAMPERED
+    assert (run.head_commit, stage.git("log", "--oneline", "--all").count("\n")) == ("", 1)
+    assert stage.worktree(run).exists()
+    with pytest.raises(Conflict):
+        merge_run(run=run, actor=ADA)
+
+
+@pytest.mark.usefixtures("unjailed")
+def test_a_person_may_trust_a_tampered_run(stage: Supervised) -> None:
+    run = stage.queue("tamper", "write", "deliver")
     stage.start()
     stage.wait_for(run)
-    if run.facts["jailed"]:
-        assert run.state == RunState.FAILED  # it could not
-        assert "fsmonitor" not in (stage.repository / ".git" / "config").read_text()
-    else:
-        assert (run.state, run.head_commit) == (RunState.TAMPERED, "")
+    stage.git("config", "--unset", "core.fsmonitor")
+    trust(run=run, actor=ADA)
+    assert stage.wait_for(run).state == RunState.SUCCEEDED
+    assert stage.git("show", f"{run.branch}:made.txt") == "made by the agent\n"
+
+
+@pytest.mark.usefixtures("unjailed")
+def test_where_a_project_demands_a_jail_nothing_runs_without_one(stage: Supervised) -> None:
+    run = stage.queue("write", "deliver", allowed={"unjailed": False})
+    stage.start()
+    assert stage.wait_for(run).state == RunState.FAILED
+    assert not (stage.home / "runs" / run.public_id / "1" / "events.jsonl").exists()
 
 
 def test_a_task_that_is_not_ready_waits(stage: Supervised) -> None:

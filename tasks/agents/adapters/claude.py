@@ -48,9 +48,9 @@ class ClaudeCode(Adapter):
     def launch(self, job: Job) -> Launch:
         self.check(job)
         files = {
-            job.run_folder / "agent/mcp.json": json.dumps({"mcpServers": _servers(job)}),
-            job.run_folder / "agent/settings.json": json.dumps({"permissions": {"allow": _allowed(job)}}),
-            job.run_folder / "agent/rules.md": job.rules,
+            job.run_folder / "job/mcp.json": json.dumps({"mcpServers": _servers(job)}),
+            job.run_folder / "job/settings.json": json.dumps({"permissions": {"allow": _allowed(job)}}),
+            job.run_folder / "job/rules.md": job.rules,
         }
         servers, settings, rules = map(str, files)
         argv = (

@@ -10,8 +10,8 @@ from tasks.agents.adapters.events import Ended, Event, Reason, Said
 from tasks.agents.adapters.jobs import Job, Launch
 from tasks.agents.adapters.values import Value, cut
 
-BRIEF = "agent/brief.md"
-RULES = "agent/rules.md"
+BRIEF = "job/brief.md"
+RULES = "job/rules.md"
 OUTBOX = "outbox"
 
 

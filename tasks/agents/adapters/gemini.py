@@ -32,12 +32,12 @@ class GeminiCli(Adapter):
         self.check(job)
         files = {
             job.home / ".gemini/settings.json": json.dumps(_settings(job)),
-            job.run_folder / "agent/policy.toml": _policy(job),
+            job.run_folder / "job/policy.toml": _policy(job),
             _empty(job) / ".gemini/.env": "",  # or it looks for one in every folder above
         }
         argv = (
             *(job.executable, "--acp", "--include-directories", str(job.worktree), "--extensions", "none"),
-            *("--policy", str(job.run_folder / "agent/policy.toml"), "--allowed-mcp-server-names", BOARD),
+            *("--policy", str(job.run_folder / "job/policy.toml"), "--allowed-mcp-server-names", BOARD),
             *("--approval-mode", "yolo" if job.rights is Rights.BYPASS else "auto_edit"),
             *((f"--model={job.model}",) if job.model else ()),
         )

@@ -7,200 +7,483 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tasks', '0013_runs_of_agents'),
+        ("tasks", "0013_runs_of_agents"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Supervisor',
+            name="Supervisor",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(max_length=40, unique=True)),
-                ('machine', models.CharField(help_text='Its runs can only be adopted on the same one.', max_length=200)),
-                ('pid', models.PositiveIntegerField()),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('seen_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('facts', models.JSONField(blank=True, default=dict, help_text='What it found: jail, git, agents, strays.')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("public_id", models.CharField(max_length=40, unique=True)),
+                (
+                    "machine",
+                    models.CharField(help_text="Its runs can only be adopted on the same one.", max_length=200),
+                ),
+                ("pid", models.PositiveIntegerField()),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("seen_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "facts",
+                    models.JSONField(blank=True, default=dict, help_text="What it found: jail, git, agents, strays."),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='Isolation',
+            name="Isolation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('is_on', models.BooleanField(default=False)),
-                ('settings', models.JSONField(blank=True, default=dict, help_text='As `tasks/agents/settings.py` describes them.')),
-                ('changed_by', models.CharField(blank=True, max_length=200)),
-                ('changed_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('project', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='isolation', to='tasks.project')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("is_on", models.BooleanField(default=False)),
+                (
+                    "settings",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="As `tasks/agents/settings.py` describes them."
+                    ),
+                ),
+                ("changed_by", models.CharField(blank=True, max_length=200)),
+                ("changed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "project",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="isolation", to="tasks.project"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'isolation',
+                "verbose_name_plural": "isolation",
             },
         ),
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(max_length=40, unique=True)),
-                ('lease_number', models.PositiveIntegerField(default=0)),
-                ('token_digest', models.CharField(blank=True, db_index=True, max_length=64)),
-                ('started_by', models.CharField(max_length=200)),
-                ('user_id', models.PositiveBigIntegerField(blank=True, help_text='On whose behalf, where that is known.', null=True)),
-                ('agent', models.CharField(max_length=32)),
-                ('agent_version', models.CharField(blank=True, max_length=64)),
-                ('model', models.CharField(blank=True, max_length=100)),
-                ('workspace', models.CharField(choices=[('new', 'A worktree of its own'), ('persistent', 'One worktree for the subtasks of a parent'), ('current', "The project's own folder")], default='new', max_length=16)),
-                ('communication', models.CharField(choices=[('artifact', 'The agent delivers on the board'), ('file', 'The agent leaves files, which are delivered for it')], default='artifact', max_length=16)),
-                ('limits', models.JSONField(default=dict, help_text='minutes, idle_minutes, turns, cost_usd.')),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('preparing', 'Preparing'), ('running', 'Running'), ('asking', 'Asking'), ('rate_limited', 'Rate limited'), ('stopping', 'Stopping'), ('collecting', 'Collecting'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('timed_out', 'Timed out'), ('killed', 'Killed'), ('interrupted', 'Interrupted'), ('lost', 'Lost'), ('tampered', 'Tampered')], default='queued', max_length=16)),
-                ('reason', models.TextField(blank=True, help_text='Why it waits, or why it ended so.')),
-                ('stop', models.CharField(blank=True, choices=[('queued', 'Queued'), ('preparing', 'Preparing'), ('running', 'Running'), ('asking', 'Asking'), ('rate_limited', 'Rate limited'), ('stopping', 'Stopping'), ('collecting', 'Collecting'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('timed_out', 'Timed out'), ('killed', 'Killed'), ('interrupted', 'Interrupted'), ('lost', 'Lost'), ('tampered', 'Tampered')], help_text='How it was asked to end.', max_length=16)),
-                ('stopped_by', models.CharField(blank=True, max_length=200)),
-                ('not_before', models.DateTimeField(blank=True, help_text="Until then the agent's provider takes nothing.", null=True)),
-                ('resumes', models.BooleanField(default=False, help_text="The next attempt goes on in the agent's own session.")),
-                ('deadline', models.DateTimeField(blank=True, null=True)),
-                ('queued_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('machine', models.CharField(blank=True, help_text='Where its worktree and its processes are.', max_length=200)),
-                ('keeping', models.PositiveIntegerField(default=0, help_text='Grows with every supervisor that takes it over.')),
-                ('base', models.CharField(blank=True, help_text='The branch or commit that it begins from.', max_length=200)),
-                ('worktree', models.JSONField(blank=True, default=dict)),
-                ('branch', models.CharField(blank=True, max_length=200)),
-                ('base_commit', models.CharField(blank=True, max_length=64)),
-                ('head_commit', models.CharField(blank=True, help_text='The work as collected.', max_length=64)),
-                ('facts', models.JSONField(blank=True, default=dict, help_text='Jailed or not; changed files, links, what is wrong.')),
-                ('prepared_at', models.DateTimeField(blank=True, help_text='When its worktree was filled and set up.', null=True)),
-                ('merged_commit', models.CharField(blank=True, max_length=64)),
-                ('dismissed_at', models.DateTimeField(blank=True, help_text='Its work is not wanted.', null=True)),
-                ('removed_at', models.DateTimeField(blank=True, help_text='When its worktree was removed.', null=True)),
-                ('turns', models.PositiveIntegerField(default=0)),
-                ('tokens_in', models.PositiveBigIntegerField(default=0)),
-                ('tokens_out', models.PositiveBigIntegerField(default=0)),
-                ('tokens_cached', models.PositiveBigIntegerField(default=0)),
-                ('context_used', models.PositiveBigIntegerField(default=0)),
-                ('context_peak', models.PositiveBigIntegerField(default=0)),
-                ('context_size', models.PositiveBigIntegerField(default=0)),
-                ('compactions', models.PositiveIntegerField(default=0)),
-                ('cost_usd', models.DecimalField(decimal_places=6, default=Decimal('0'), max_digits=12)),
-                ('memory_peak', models.PositiveBigIntegerField(default=0)),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tasks.task')),
-                ('project', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='tasks.project')),
-                ('session', models.ForeignKey(blank=True, help_text='It holds the lease.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='tasks.session')),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='tasks.task')),
-                ('supervisor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to='agents.supervisor')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("public_id", models.CharField(max_length=40, unique=True)),
+                ("lease_number", models.PositiveIntegerField(default=0)),
+                ("token_digest", models.CharField(blank=True, db_index=True, max_length=64)),
+                ("started_by", models.CharField(max_length=200)),
+                (
+                    "user_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, help_text="On whose behalf, where that is known.", null=True
+                    ),
+                ),
+                ("agent", models.CharField(max_length=32)),
+                ("agent_version", models.CharField(blank=True, max_length=64)),
+                ("model", models.CharField(blank=True, max_length=100)),
+                (
+                    "workspace",
+                    models.CharField(
+                        choices=[
+                            ("new", "A worktree of its own"),
+                            ("persistent", "One worktree for the subtasks of a parent"),
+                            ("current", "The project's own folder"),
+                        ],
+                        default="new",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "communication",
+                    models.CharField(
+                        choices=[
+                            ("artifact", "The agent delivers on the board"),
+                            ("file", "The agent leaves files, which are delivered for it"),
+                        ],
+                        default="artifact",
+                        max_length=16,
+                    ),
+                ),
+                ("limits", models.JSONField(default=dict, help_text="minutes, idle_minutes, turns, cost_usd.")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("preparing", "Preparing"),
+                            ("running", "Running"),
+                            ("asking", "Asking"),
+                            ("rate_limited", "Rate limited"),
+                            ("stopping", "Stopping"),
+                            ("collecting", "Collecting"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("timed_out", "Timed out"),
+                            ("killed", "Killed"),
+                            ("interrupted", "Interrupted"),
+                            ("lost", "Lost"),
+                            ("tampered", "Tampered"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True, help_text="Why it waits, or why it ended so.")),
+                (
+                    "stop",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("queued", "Queued"),
+                            ("preparing", "Preparing"),
+                            ("running", "Running"),
+                            ("asking", "Asking"),
+                            ("rate_limited", "Rate limited"),
+                            ("stopping", "Stopping"),
+                            ("collecting", "Collecting"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("timed_out", "Timed out"),
+                            ("killed", "Killed"),
+                            ("interrupted", "Interrupted"),
+                            ("lost", "Lost"),
+                            ("tampered", "Tampered"),
+                        ],
+                        help_text="How it was asked to end.",
+                        max_length=16,
+                    ),
+                ),
+                ("stopped_by", models.CharField(blank=True, max_length=200)),
+                (
+                    "not_before",
+                    models.DateTimeField(
+                        blank=True, help_text="Until then the agent's provider takes nothing.", null=True
+                    ),
+                ),
+                (
+                    "resumes",
+                    models.BooleanField(
+                        default=False, help_text="The next attempt goes on in the agent's own session."
+                    ),
+                ),
+                ("deadline", models.DateTimeField(blank=True, null=True)),
+                ("queued_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "machine",
+                    models.CharField(blank=True, help_text="Where its worktree and its processes are.", max_length=200),
+                ),
+                (
+                    "keeping",
+                    models.PositiveIntegerField(default=0, help_text="Grows with every supervisor that takes it over."),
+                ),
+                (
+                    "base",
+                    models.CharField(blank=True, help_text="The branch or commit that it begins from.", max_length=200),
+                ),
+                ("worktree", models.JSONField(blank=True, default=dict)),
+                ("branch", models.CharField(blank=True, max_length=200)),
+                ("base_commit", models.CharField(blank=True, max_length=64)),
+                ("head_commit", models.CharField(blank=True, help_text="The work as collected.", max_length=64)),
+                (
+                    "facts",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="Jailed or not; changed files, links, what is wrong."
+                    ),
+                ),
+                (
+                    "prepared_at",
+                    models.DateTimeField(blank=True, help_text="When its worktree was filled and set up.", null=True),
+                ),
+                ("merged_commit", models.CharField(blank=True, max_length=64)),
+                ("dismissed_at", models.DateTimeField(blank=True, help_text="Its work is not wanted.", null=True)),
+                ("removed_at", models.DateTimeField(blank=True, help_text="When its worktree was removed.", null=True)),
+                ("turns", models.PositiveIntegerField(default=0)),
+                ("tokens_in", models.PositiveBigIntegerField(default=0)),
+                ("tokens_out", models.PositiveBigIntegerField(default=0)),
+                ("tokens_cached", models.PositiveBigIntegerField(default=0)),
+                ("context_used", models.PositiveBigIntegerField(default=0)),
+                ("context_peak", models.PositiveBigIntegerField(default=0)),
+                ("context_size", models.PositiveBigIntegerField(default=0)),
+                ("compactions", models.PositiveIntegerField(default=0)),
+                ("cost_usd", models.DecimalField(decimal_places=6, default=Decimal("0"), max_digits=12)),
+                ("memory_peak", models.PositiveBigIntegerField(default=0)),
+                (
+                    "plan",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tasks.task"),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="runs",
+                        to="tasks.project",
+                    ),
+                ),
+                (
+                    "session",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="It holds the lease.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="tasks.session",
+                    ),
+                ),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="runs", to="tasks.task"
+                    ),
+                ),
+                (
+                    "supervisor",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="runs",
+                        to="agents.supervisor",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('session_id', models.CharField(blank=True, help_text="The agent's own.", max_length=200)),
-                ('resumes', models.BooleanField(default=False)),
-                ('process', models.JSONField(blank=True, default=dict, help_text='By which the next supervisor finds it again.')),
-                ('offset', models.PositiveBigIntegerField(default=0, help_text='Bytes of its output that were taken in.')),
-                ('usage', models.JSONField(blank=True, default=dict)),
-                ('follow_ups', models.PositiveIntegerField(default=0, help_text='How often it was asked to deliver.')),
-                ('exit_code', models.IntegerField(blank=True, null=True)),
-                ('outcome', models.CharField(blank=True, choices=[('queued', 'Queued'), ('preparing', 'Preparing'), ('running', 'Running'), ('asking', 'Asking'), ('rate_limited', 'Rate limited'), ('stopping', 'Stopping'), ('collecting', 'Collecting'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('timed_out', 'Timed out'), ('killed', 'Killed'), ('interrupted', 'Interrupted'), ('lost', 'Lost'), ('tampered', 'Tampered')], max_length=16)),
-                ('reason', models.TextField(blank=True)),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('heard_at', models.DateTimeField(default=django.utils.timezone.now, help_text='When it last said anything.')),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='agents.run')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                ("session_id", models.CharField(blank=True, help_text="The agent's own.", max_length=200)),
+                ("resumes", models.BooleanField(default=False)),
+                (
+                    "process",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="By which the next supervisor finds it again."
+                    ),
+                ),
+                (
+                    "offset",
+                    models.PositiveBigIntegerField(default=0, help_text="Bytes of its output that were taken in."),
+                ),
+                ("usage", models.JSONField(blank=True, default=dict)),
+                ("follow_ups", models.PositiveIntegerField(default=0, help_text="How often it was asked to deliver.")),
+                ("exit_code", models.IntegerField(blank=True, null=True)),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("queued", "Queued"),
+                            ("preparing", "Preparing"),
+                            ("running", "Running"),
+                            ("asking", "Asking"),
+                            ("rate_limited", "Rate limited"),
+                            ("stopping", "Stopping"),
+                            ("collecting", "Collecting"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("timed_out", "Timed out"),
+                            ("killed", "Killed"),
+                            ("interrupted", "Interrupted"),
+                            ("lost", "Lost"),
+                            ("tampered", "Tampered"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "heard_at",
+                    models.DateTimeField(default=django.utils.timezone.now, help_text="When it last said anything."),
+                ),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="attempts", to="agents.run"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='RunAsk',
+            name="RunAsk",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('ask_id', models.CharField(help_text="The agent's own.", max_length=200)),
-                ('tool', models.CharField(max_length=200)),
-                ('question', models.TextField(blank=True)),
-                ('input', models.JSONField(blank=True, default=dict)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('allowed', 'Allowed'), ('denied', 'Denied'), ('lapsed', 'Lapsed')], default='open', max_length=16)),
-                ('reason', models.TextField(blank=True)),
-                ('answered_by', models.CharField(blank=True, max_length=200)),
-                ('asked_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('answered_at', models.DateTimeField(blank=True, null=True)),
-                ('sent_at', models.DateTimeField(blank=True, help_text='When the agent got the answer.', null=True)),
-                ('attempt', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='asks', to='agents.attempt')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='asks', to='agents.run')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("ask_id", models.CharField(help_text="The agent's own.", max_length=200)),
+                ("tool", models.CharField(max_length=200)),
+                ("question", models.TextField(blank=True)),
+                ("input", models.JSONField(blank=True, default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "Open"), ("allowed", "Allowed"), ("denied", "Denied"), ("lapsed", "Lapsed")],
+                        default="open",
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("answered_by", models.CharField(blank=True, max_length=200)),
+                ("asked_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("answered_at", models.DateTimeField(blank=True, null=True)),
+                ("sent_at", models.DateTimeField(blank=True, help_text="When the agent got the answer.", null=True)),
+                (
+                    "attempt",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="asks", to="agents.attempt"
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="asks", to="agents.run"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='RunMessage',
+            name="RunMessage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.TextField()),
-                ('written_by', models.CharField(max_length=200)),
-                ('written_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='agents.run')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("text", models.TextField()),
+                ("written_by", models.CharField(max_length=200)),
+                ("written_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="messages", to="agents.run"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('run', 'number'), name='attempt_number_once_per_run'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(fields=("run", "number"), name="attempt_number_once_per_run"),
         ),
         migrations.AddIndex(
-            model_name='runask',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['state'], name='run_ask_open'),
+            model_name="runask",
+            index=models.Index(condition=models.Q(("state", "open")), fields=["state"], name="run_ask_open"),
         ),
         migrations.AddConstraint(
-            model_name='runask',
-            constraint=models.UniqueConstraint(fields=('attempt', 'ask_id'), name='run_ask_once'),
+            model_name="runask",
+            constraint=models.UniqueConstraint(fields=("attempt", "ask_id"), name="run_ask_once"),
         ),
         migrations.AddConstraint(
-            model_name='runask',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'allowed', 'denied', 'lapsed'])), name='run_ask_state_is_known'),
+            model_name="runask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["open", "allowed", "denied", "lapsed"])),
+                name="run_ask_state_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='runmessage',
-            constraint=models.CheckConstraint(condition=models.Q(('text', ''), _negated=True), name='run_message_says_something'),
+            model_name="runmessage",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("text", ""), _negated=True), name="run_message_says_something"
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('state__in', ('queued', 'preparing', 'running', 'asking', 'rate_limited', 'stopping', 'collecting'))), fields=['state', 'id'], name='run_live'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        ("queued", "preparing", "running", "asking", "rate_limited", "stopping", "collecting"),
+                    )
+                ),
+                fields=["state", "id"],
+                name="run_live",
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['project', '-id'], name='run_by_project'),
+            model_name="run",
+            index=models.Index(fields=["project", "-id"], name="run_by_project"),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'preparing', 'running', 'asking', 'rate_limited', 'stopping', 'collecting', 'succeeded', 'failed', 'timed_out', 'killed', 'interrupted', 'lost', 'tampered'])), name='run_state_is_known'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "queued",
+                            "preparing",
+                            "running",
+                            "asking",
+                            "rate_limited",
+                            "stopping",
+                            "collecting",
+                            "succeeded",
+                            "failed",
+                            "timed_out",
+                            "killed",
+                            "interrupted",
+                            "lost",
+                            "tampered",
+                        ],
+                    )
+                ),
+                name="run_state_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('queued', 'preparing', 'running', 'asking', 'rate_limited', 'stopping', 'collecting'))), fields=('task',), name='run_one_live_per_task'),
+            model_name="run",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        ("queued", "preparing", "running", "asking", "rate_limited", "stopping", "collecting"),
+                    )
+                ),
+                fields=("task",),
+                name="run_one_live_per_task",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', True), ('state__in', ('queued', 'preparing', 'running', 'asking', 'rate_limited', 'stopping', 'collecting'))), models.Q(models.Q(('state__in', ('queued', 'preparing', 'running', 'asking', 'rate_limited', 'stopping', 'collecting')), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='run_ended_at_goes_with_its_end'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("ended_at__isnull", True),
+                        (
+                            "state__in",
+                            ("queued", "preparing", "running", "asking", "rate_limited", "stopping", "collecting"),
+                        ),
+                    ),
+                    models.Q(
+                        models.Q(
+                            (
+                                "state__in",
+                                ("queued", "preparing", "running", "asking", "rate_limited", "stopping", "collecting"),
+                            ),
+                            _negated=True,
+                        ),
+                        ("ended_at__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="run_ended_at_goes_with_its_end",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('preparing', 'running', 'asking', 'rate_limited', 'stopping', 'collecting')), ('supervisor__isnull', True), _connector='OR'), name='run_is_kept_while_at_work'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ("preparing", "running", "asking", "rate_limited", "stopping", "collecting")),
+                    ("supervisor__isnull", True),
+                    _connector="OR",
+                ),
+                name="run_is_kept_while_at_work",
+            ),
         ),
     ]

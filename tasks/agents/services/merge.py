@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from orchestrator_site.kernel.errors import Conflict, Forbidden
@@ -14,6 +15,7 @@ from tasks.agents import worktrees
 from tasks.agents.choices import LIVE, RunState, Workspace
 from tasks.agents.models import Run
 from tasks.agents.selectors.branches import branch_of_merges
+from tasks.agents.services.transitions import move
 from tasks.agents.worktrees import Forecast, Merged, Mode, Worktree
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
@@ -67,13 +69,31 @@ def _note_merge(run: Run, actor: Actor, merged: Merged) -> None:
 def dismiss(*, run: Run, actor: Actor) -> Run:
     """Say that the work of a run is not wanted: nothing builds on it. Its branch stays. Needs `review`."""
     actor.require(Scope.REVIEW)
-    _mergeable(run)
+    if run.state != RunState.TAMPERED:
+        _mergeable(run)
     with transaction.atomic():
         Run.objects.filter(pk=run.pk).update(dismissed_at=timezone.now())
         note = {"run": run.public_id, "dismissed": True}
         events.record(actor=actor, verb=Verb.RUN, project=run.project_id, task=run.task, after=note)
     run.refresh_from_db(fields=["dismissed_at"])
     return run
+
+
+def trust(*, run: Run, actor: Actor) -> Run:
+    """Have a tampered run collected after all, by a person with `review` who looked at what was changed.
+
+    Raises Forbidden, Conflict where it is not tampered, was dismissed, or its task has another run.
+    """
+    actor.require(Scope.REVIEW)
+    if actor.kind != "person":
+        raise Forbidden("Only a person may trust a tampered run, in the browser.", next="Ask one.")
+    if run.state != RunState.TAMPERED or run.dismissed_at or not run.worktree:
+        raise Conflict(f"{run.public_id} is no tampered run that could be collected.", next="Look at its state.")
+    worktree = asdict(worktrees.trusted(Worktree(**run.worktree)))
+    try:
+        return move(run, RunState.COLLECTING, actor=actor, worktree=worktree)
+    except IntegrityError as error:
+        raise Conflict("The task has another run.", next="Wait until that has ended.") from error
 
 
 def forecast_of(runs: Sequence[Run], *, target: str = "") -> Forecast | None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from orchestrator_site.kernel.errors import OrchestratorError
 from tasks.agents import worktrees
-from tasks.agents.choices import LIVE, Workspace
+from tasks.agents.choices import LIVE, RunState, Workspace
 from tasks.agents.models import Run
 from tasks.agents.places import runs_folder, worktrees_folder
 from tasks.agents.selectors.isolation import isolation_of
@@ -33,12 +33,17 @@ def sweepable(project: Project) -> list[tuple[Run, Size]]:
         Run.objects.filter(project=project, removed_at=None).exclude(workspace=Workspace.CURRENT).exclude(worktree={})
     )
     by_folder = {run.worktree["folder"]: run for run in runs.select_related("task", "project").order_by("id")}
-    kept = [folder for folder, run in by_folder.items() if run.state in LIVE]
+    kept = [folder for folder, run in by_folder.items() if run.state in LIVE or _awaits_a_person(run)]
     found = [size for size in worktrees.sizes(worktrees_folder()) if size.folder in by_folder]
     chosen = worktrees.sweepable(
         found, now=time.time(), max_age_seconds=settings.keep_days * _DAY, quota_bytes=settings.disk_gb * _GB, keep=kept
     )
     return [(by_folder[size.folder], size) for size in chosen]
+
+
+def _awaits_a_person(run: Run) -> bool:
+    """Whether nothing of it could be collected: a person looks at it and trusts or dismisses it."""
+    return run.state == RunState.TAMPERED and run.dismissed_at is None
 
 
 def sweep(project: Project) -> tuple[int, int]:
@@ -50,7 +55,7 @@ def sweep(project: Project) -> tuple[int, int]:
 def _removed(run: Run) -> bool:
     worktree = Worktree(**run.worktree)
     try:
-        if Path(worktree.folder).exists() and not run.facts.get("tampered"):
+        if Path(worktree.folder).exists() and run.state != RunState.TAMPERED:
             _keep_the_rest(run, worktree)
         worktrees.remove(worktree)
     except OrchestratorError:

@@ -88,7 +88,7 @@ def collect(run: Run, attempt: Attempt) -> None:
     give_back(run, reason)
     head = found.pop("head", None) or ""
     move(run, state, actor=SUPERVISOR, reason=reason, head_commit=head, facts={**run.facts, **found})
-    if state == RunState.SUCCEEDED and run.workspace == Workspace.NEW:
+    if state == RunState.SUCCEEDED and run.workspace == Workspace.NEW and not run.facts.get("left_out"):
         remove_worktree(run)
 
 

@@ -50,6 +50,8 @@ def fill(run: Run, settings: IsolationSettings, made: Worktree, jail: Jail | Non
     worktrees.copy_ignored(made, settings.copied_files, source=_checkout(run), limit_bytes=COPIED_LIMIT)
     if settings.setup:
         _set_up(run, settings, made, jail)
+        if jail is not None:  # what it changed of the repository's settings is the project's own doing
+            made = _stored(run, worktrees.trusted(made))
     write(run, prepared_at=timezone.now())
 
 
