@@ -18,7 +18,7 @@ RULES = """You do one subtask of a larger plan, alone, in a folder of your own. 
 _BY_BOARD = """- Deliver exactly once, at the end, with the tool orchestrator_complete_subtask of the server "board":
   task_id {task_id}, a summary of a few sentences, and the complete result in detailed_work. Send no lease_number.
 - If you cannot go on without a decision: next_action "blocked", with the question as reason. Then stop."""
-_BY_FILE = """- At the end write your result to {outbox}/result.md: its first paragraph is the summary, the whole the result.
+_BY_FILE = """- At the end write your result to {outbox}/result.md. Its first paragraph is the summary.
 - If you cannot go on without a decision, write the question to {outbox}/question.md instead. Then stop."""
 FOLLOW_UP = (
     "You have stopped, but nothing was delivered. Finish what is missing and deliver now, as the rules say. If you "

@@ -206,7 +206,7 @@ def test_copilot_hides_its_key_from_shells() -> None:
 
 def test_a_command_finds_its_paths_in_arguments_and_variables() -> None:
     launched = launch("command", argv=("aider", "--message-file", "{brief}", "--model={model}", "{other}"), model="m")
-    assert launched.argv[2:] == ("/data/runs/run_1/agent/brief.md", "--model=m", "{other}")
+    assert launched.argv[2:] == ("/data/runs/run_1/job/brief.md", "--model=m", "{other}")
     assert launched.environment["ORCHESTRATOR_OUTBOX"] == "/data/runs/run_1/outbox"
     assert text_of(launched, "brief.md") == "Write the parser."
 
