@@ -12,7 +12,9 @@ from django.utils import timezone
 
 from tasks.agents.adapters.events import Event, Send, Turn, Usage
 
-_LINE_LIMIT = 16 * 1024
+_TEXT_LIMIT = 4_000
+"""Characters of a string in an entry, so that every line is short enough to be read at once."""
+_READ_BYTES = 256 * 1024
 SILENT = (Send, Turn, Usage)
 """Events that are numbers of the run, not lines of its log."""
 
@@ -28,10 +30,14 @@ class Entries:
 
 def append(log: Path, entries: Iterable[dict[str, Any]]) -> None:
     at = timezone.now().isoformat(timespec="milliseconds")
-    lines = [json.dumps({"at": at, **entry}, ensure_ascii=False)[:_LINE_LIMIT] for entry in entries]
+    lines = [json.dumps({"at": at, **_cut(entry)}, ensure_ascii=False) for entry in entries]
     if lines:
         with log.open("ab") as file:
             file.write(b"".join(line.encode() + b"\n" for line in lines))
+
+
+def _cut(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: value[:_TEXT_LIMIT] if isinstance(value, str) else value for name, value in entry.items()}
 
 
 def entry_of(event: Event) -> dict[str, Any] | None:
@@ -47,26 +53,22 @@ def read(log: Path, cursor: int = 0, *, limit: int = 100, newest: bool = False) 
     try:
         with log.open("rb") as file:
             size = file.seek(0, 2)
-            if newest:
-                cursor = max(0, size - limit * 400)
-            file.seek(min(cursor, size))
-            if newest and cursor:
-                cursor += len(file.readline(_LINE_LIMIT * 2))
-            return _entries(file.read(max(_LINE_LIMIT * 2, limit * 1024)), min(cursor, size), limit, size)
+            window = max(_READ_BYTES, limit * 1024)
+            start = max(0, size - window) if newest else min(cursor, size)
+            file.seek(start)
+            lines = [line for line in file.read(window).splitlines(keepends=True) if line.endswith(b"\n")]
     except FileNotFoundError:
         return Entries([], 0, at_end=True)
+    skipped = max(0, len(lines) - limit) if newest else 0
+    after = start + sum(map(len, lines[: skipped + limit]))
+    found = [entry for line in lines[skipped : skipped + limit] if (entry := _entry_in(line)) is not None]
+    return Entries(found, after, at_end=after >= size)
 
 
-def _entries(raw: bytes, cursor: int, limit: int, size: int) -> Entries:
-    found: list[dict[str, Any]] = []
-    for line in raw.splitlines(keepends=True)[:limit]:
-        if not line.endswith(b"\n"):
-            break
-        cursor += len(line)
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue  # one that was cut, or a cursor in the middle
-        if isinstance(entry, dict):
-            found.append(entry)
-    return Entries(found, cursor, at_end=cursor >= size)
+def _entry_in(line: bytes) -> dict[str, Any] | None:
+    """Return the entry of a line; None for what is left of one that a cursor cut."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
