@@ -32,10 +32,12 @@ def merge_run(
     if actor.only_task is not None:
         raise Forbidden("An agent in a run merges nothing.", next="Do your subtask.")
     actor.require(Scope.READ if dry_run else Scope.REVIEW)
-    worktree = _mergeable(run)
+    worktree, aim = _mergeable(run), target or branch_of_merges(run.plan)
+    if not target and expected == run.base_commit and not worktrees.has_branch(worktree.repository, aim):
+        expected = ""  # what a dry run says of a branch that is yet to be made
     merged = worktrees.merge(
-        worktree.repository, head=run.head_commit, base=run.base_commit, target=target or branch_of_merges(run.plan),
-        mode=mode, message=_message(run), dry_run=dry_run, expected=expected or None, create=not target,
+        worktree.repository, head=run.head_commit, base=run.base_commit, target=aim, mode=mode,
+        message=_message(run), dry_run=dry_run, expected=expected or None, create=not target,
     )  # fmt: skip
     if merged.commit:
         _note_merge(run, actor, merged)

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from orchestrator_site.kernel import ids
-from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, NotReady
+from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, NotReady, invalid
 from orchestrator_site.kernel.identity import Scope
 from tasks import events
 from tasks.agents.adapters import ADAPTERS
@@ -80,6 +80,7 @@ def _columns(settings: IsolationSettings, wish: Wish) -> dict[str, Any]:
         )
     if wish.workspace == Workspace.CURRENT and not settings.own_folder:
         raise Invalid("workspace: agents may not work in the project's own folder.", next="Use a worktree (new).")
+    _require_short(model=(wish.model, 100), base=(wish.base, 200))
     communication = wish.communication if ADAPTERS[agent].supports.board else Communication.FILE
     limits = {
         "minutes": min(wish.minutes or settings.minutes, settings.minutes),
@@ -91,6 +92,16 @@ def _columns(settings: IsolationSettings, wish: Wish) -> dict[str, Any]:
         "agent": agent, "model": wish.model, "workspace": wish.workspace, "communication": communication,
         "base": wish.base or settings.base, "limits": limits,
     }  # fmt: skip
+
+
+def _require_short(**said: tuple[str, int]) -> None:
+    problems = [
+        {"at": name, "problem": f"must have up to {limit} printable characters"}
+        for name, (value, limit) in said.items()
+        if len(value) > limit or not value.isprintable()
+    ]
+    if problems:
+        raise invalid(problems, next="Send a name, or omit it.")
 
 
 def _leaves(tasks: Sequence[Task]) -> list[Task]:
