@@ -58,6 +58,20 @@ def run_once(
         return known
 
 
+def run_once_apart(
+    *,
+    project: Project | None,
+    operation: str,
+    key: str | None,
+    request: dict[str, Any],
+    produce: Callable[[], dict[str, Any]],
+) -> dict[str, Any]:
+    """Do as `run_once` does, without a transaction around what takes long and guards itself against a second time."""
+    known = recall(project=project, operation=operation, key=key, digest=fingerprint(request)) if key else None
+    answer = known or produce()
+    return run_once(project=project, operation=operation, key=key, request=request, produce=lambda: answer)
+
+
 def fingerprint(request: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -21,6 +21,11 @@ pytestmark = [pytest.mark.conformance, pytest.mark.timeout(180)]
 NOT_AUTHORIZED, TOOL_FAILED = 3, 5
 # Each request is a connection of its own, so that none can build on what an earlier one held: one task for each verb.
 PLAN = [{"title": title, "description": "Do it", "specialist_type": "tester"} for title in ("one", "two", "three")]
+ISOLATED = {
+    "execute_subtask_isolated": {"task_ids": ["task_00000000"]},
+    "spawn_isolated_session": {"task_id": "task_00000000"},
+    "merge_isolated_work": {"run_id": "run_0000000000"},
+}
 MINT = """
 from orchestrator_site.accounts.owner import local_owner
 from orchestrator_site.tokens.service import create_token
@@ -129,6 +134,9 @@ def test_every_tool_passes_strict_checks_and_can_be_called(inspector: Inspector)
     assert inspector.call("health_check")["pid"]
     assert inspector.call("shutdown_prepare")["uploads_lost"] == 0
     assert inspector.call("reconnect_test")["would_restart"] is True
+    assert inspector.call("monitor_isolated_execution")["total"] == 0
+    for name, given in ISOLATED.items():  # nobody has switched it on
+        assert inspector.send(f"orchestrator_{name}", **given).code == TOOL_FAILED
     assert inspector.call("restart_server")["restarted"] is True
     assert inspector.call("synthesize_results", parent_task_id=plan["parent_task_id"])
     assert inspector.called == inspector.listed()

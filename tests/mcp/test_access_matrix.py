@@ -23,6 +23,7 @@ from orchestrator_site.mcp.server import build_server
 from tasks.identity.actor import Actor
 from tasks.models import Dependency, Project, Task
 from tasks.services.caller import Caller
+from tests.agents.rows import make_run
 from tests.assistants import Assistant, completion, subtask
 from tests.factories import make_project
 
@@ -53,6 +54,10 @@ TOOLS: dict[str, Callable[[Ids], dict[str, Any]]] = {
     "reconnect_test": lambda ids: {},
     "health_check": lambda ids: {"detail": True},
     "shutdown_prepare": lambda ids: {},
+    "execute_subtask_isolated": lambda ids: {"task_ids": [ids["task"]]},
+    "spawn_isolated_session": lambda ids: {"task_id": ids["task"]},
+    "monitor_isolated_execution": lambda ids: {"run_id": ids["run"], "action": "message", "text": "Mine"},
+    "merge_isolated_work": lambda ids: {"run_id": ids["run"]},
 }
 RESOURCES: dict[str, Callable[[Ids], str]] = {
     "project://status": lambda ids: "project://status",
@@ -74,9 +79,10 @@ def ids(ada: Assistant) -> Ids:
     artifact = ada.complete(done, detailed_work=MARK)["artifact_info"]["artifact_id"]
     project = Task.objects.get(public_id=task).project
     prepare(scope=of_project(project), actor=Actor.system())
+    run = make_run(Task.objects.get(public_id=task), reason=MARK)
     return {
         "plan": made["parent_task_id"], "task": task, "done": done, "artifact": artifact, "folder": str(ada.folder),
-        "slug": project.slug,
+        "slug": project.slug, "run": run.public_id,
     }  # fmt: skip
 
 

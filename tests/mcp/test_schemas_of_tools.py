@@ -38,7 +38,7 @@ NODES = [
 @pytest.mark.parametrize("node, depth", NODES)
 def test_every_part_is_one_that_strict_modes_take(node: dict[str, Any], depth: int) -> None:
     assert node.keys() <= KEYWORDS
-    assert node["type"] in {"object", "array", "string", "integer", "boolean"}
+    assert node["type"] in {"object", "array", "string", "integer", "number", "boolean"}
     assert depth <= DEEPEST
     if node["type"] == "object":
         assert node["properties"]
@@ -69,6 +69,10 @@ def valid_calls(ada: Assistant) -> dict[str, dict[str, Any]]:
         "reconnect_test": {},
         "health_check": {},
         "shutdown_prepare": {},
+        "execute_subtask_isolated": {"task_ids": [ids["B"]]},
+        "spawn_isolated_session": {"task_id": ids["B"]},
+        "monitor_isolated_execution": {},
+        "merge_isolated_work": {"run_id": "run_0000000000"},
     }
 
 

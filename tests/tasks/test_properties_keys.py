@@ -12,6 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator_site.mcp import registry
+from tasks.agents.choices import RunState
+from tasks.models import Task
+from tests.agents.rows import make_ask, make_run, make_supervisor, switch_on
 from tests.assistants import Assistant
 from tests.properties import all_rows, one_in, undone
 
@@ -85,7 +88,22 @@ MAINTAIN = st.tuples(
         optional={"validation_level": st.sampled_from(["basic", "comprehensive"])},
     ),
 )
-CALLS: st.SearchStrategy[Call] = st.one_of(INITIALIZE, PLAN, EXECUTE, COMPLETE, UPDATE, STORE, MAINTAIN)
+ISOLATE = st.one_of(
+    st.tuples(st.just("execute_subtask_isolated"), st.fixed_dictionaries({"task_ids": st.lists(NUMBERS, max_size=2)})),
+    st.tuples(
+        st.just("spawn_isolated_session"),
+        st.fixed_dictionaries({"task_id": NUMBERS}, optional={"max_turns": st.integers(1, 99)}),
+    ),
+    st.tuples(
+        st.just("monitor_isolated_execution"),
+        st.fixed_dictionaries(
+            {"task_id": NUMBERS, "action": st.sampled_from(["kill", "resume", "message", "answer"])},
+            optional={"text": TEXTS, "allow": st.booleans()},
+        ),
+    ),
+    st.tuples(st.just("merge_isolated_work"), st.just({"run_id": "run_0000000000"})),
+)
+CALLS: st.SearchStrategy[Call] = st.one_of(INITIALIZE, PLAN, EXECUTE, COMPLETE, UPDATE, STORE, MAINTAIN, ISOLATE)
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +120,10 @@ class Board:
         ids = self.assistant.plan("one", "two", "three")
         self.ids = [ids["one"], ids["two"], ids["three"], ids["plan"], "tester_000000", ids["one"][:-1]]
         self.assistant.call("execute_subtask", task_id=ids["one"])
+        two = Task.objects.select_related("project").get(public_id=ids["two"])
+        switch_on(two.project)
+        make_supervisor()
+        make_ask(make_run(two, RunState.ASKING))
 
     def send(self, call: Call, **more: Any) -> tuple[bool, dict[str, Any]]:
         """Send a call; returns whether it is an error, and the answer."""
@@ -113,7 +135,7 @@ class Board:
     def named(self, name: str, value: Any) -> Any:
         if name in ("task_id", "parent_task_id"):
             return self.ids[value]
-        return [self.ids[number] for number in value] if name == "add_dependencies" else value
+        return [self.ids[number] for number in value] if name in ("add_dependencies", "task_ids") else value
 
 
 @one_in(2)
@@ -173,7 +195,7 @@ def meaning(call: Call) -> dict[str, Any]:
 
 
 def in_words(name: str, value: Any) -> Any:
-    if name == "add_dependencies":
+    if name in ("add_dependencies", "task_ids"):
         return [str(number) for number in value]
     return str(value) if name in ("task_id", "parent_task_id") else value
 
@@ -208,6 +230,7 @@ def writing_tools() -> Iterator[registry.Tool[Any]]:
 
 def test_every_tool_that_writes_is_among_these_calls() -> None:
     strategies = {"initialize_session", "plan_task", "execute_subtask", "complete_subtask", "update_task"}
-    strategies |= {"store_artifact", "maintenance_coordinator"}
+    strategies |= {"store_artifact", "maintenance_coordinator", "execute_subtask_isolated", "spawn_isolated_session"}
+    strategies |= {"monitor_isolated_execution", "merge_isolated_work"}
     assert {tool.name.removeprefix("orchestrator_") for tool in writing_tools()} == strategies
     assert all("idempotency_key" in tool.arguments.model_fields for tool in writing_tools())
