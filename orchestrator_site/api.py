@@ -28,7 +28,7 @@ from tasks.api.base import ProjectApi
 from tasks.api.events import EventViews
 
 RESTARTS_SHOWN = 50
-RESOURCES = ("projects", "sessions", "plans", "tasks", "artifacts", "uploads", "events", "tokens")
+RESOURCES = ("projects", "sessions", "plans", "tasks", "artifacts", "uploads", "runs", "events", "tokens")
 
 
 class Resources(serializers.Serializer[Any]):
@@ -138,6 +138,7 @@ urlpatterns = [
     path("v1/", include("tasks.api.urls")),
     path("v1/", include("artifacts.api.urls")),
     path("v1/", include("maintenance.api.urls")),
+    path("v1/", include("tasks.agents.api.urls")),
     path("v1/", include(own.urls)),
     path("schema/", schema, name="api-schema"),
     path("docs/", docs, name="api-docs"),

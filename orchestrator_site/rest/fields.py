@@ -74,6 +74,15 @@ class Integer(serializers.IntegerField):
         return int(super().to_internal_value(data))
 
 
+class Number(serializers.FloatField):
+    """A number, and no string or boolean for it."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            self.fail("invalid")
+        return float(super().to_internal_value(data))
+
+
 class Choice(serializers.ChoiceField):
     def __init__(self, words: Iterable[str], **options: Any) -> None:
         super().__init__(choices=[(str(word), str(word)) for word in words], **options)

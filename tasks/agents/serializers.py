@@ -14,9 +14,9 @@ from tasks.agents.models import Attempt, Run, RunAsk
 Row = dict[str, Any]
 RUN = (
     "state", "reason", "agent", "agent_version", "model", "workspace", "communication", "started_by", "stop",
-    "stopped_by", "turns", "tokens_in", "tokens_out", "tokens_cached", "context_used", "context_peak", "context_size", "compactions",
-    "cost_usd", "memory_peak", "branch", "base_commit", "head_commit", "merged_commit", "queued_at", "not_before",
-    "started_at", "deadline", "ended_at", "dismissed_at", "removed_at",
+    "stopped_by", "turns", "tokens_in", "tokens_out", "tokens_cached", "context_used", "context_peak", "context_size",
+    "compactions", "cost_usd", "memory_peak", "branch", "base_commit", "head_commit", "merged_commit", "queued_at",
+    "not_before", "started_at", "deadline", "ended_at", "dismissed_at", "removed_at",
 )  # fmt: skip
 """Columns of a run that are shown as they are."""
 ATTEMPT = ("number", "resumes", "outcome", "reason", "exit_code", "follow_ups", "started_at", "heard_at", "ended_at")

@@ -19,7 +19,7 @@ from tasks.identity.actor import Actor
 from tasks.models import Project, Session
 from tasks.services import sessions
 from tasks.services.caller import Caller
-from tasks.services.idempotency import run_once
+from tasks.services.idempotency import run_once, run_once_apart
 
 SESSION_HEADER = "Session-Id"
 SESSION = Parameter(SESSION_HEADER, "The token's session that the request belongs to, where it has several.", ID)
@@ -54,17 +54,24 @@ class ProjectApi(Api):
         return Actor.outside(self.principal)
 
     def once(
-        self, produce: Callable[[], Reply], *, project: Project | None, actor: Actor | None = None, **said: Any
+        self,
+        produce: Callable[[], Reply],
+        *,
+        project: Project | None,
+        actor: Actor | None = None,
+        is_apart: bool = False,
+        **said: Any,
     ) -> Response:
         """Do a write once for each Idempotency-Key; `actor` is given where the response is for its session alone.
 
-        `said` replaces fields of the body that are too large for the fingerprint of the request.
+        `is_apart` keeps what takes long, and guards itself, out of the transaction of the key. `said` replaces fields
+        of the body that are too large for the fingerprint of the request.
         """
         return idempotency.once(
             self.request,
             self.principal,
             produce,
-            run_once=partial(run_once, project=project),
+            run_once=partial(run_once_apart if is_apart else run_once, project=project),
             holder=actor.session_id if actor else "",
             body={**self.given(), **said},
         )

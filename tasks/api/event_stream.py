@@ -73,7 +73,7 @@ async def follow(
     """Stream events as they happen, with a heartbeat, until the server stops or the credentials are revoked."""
     hub.streams += 1
     try:
-        _release_thread()
+        release_thread()
         yield opening(found)
         async with hub.followed(), aclosing(_changes(hub, wanted, found.last_id, scope)) as changes:
             async for change in changes:
@@ -101,7 +101,7 @@ async def _changes(
             if wait.cancelled_caught:
                 yield b": still here\n\n"
         if monotonic() >= check_at:
-            if not await hub.ask(lambda: _is_allowed(scope), default=True):
+            if not await hub.ask(lambda: is_allowed(scope), default=True):
                 return
             check_at = monotonic() + CHECK_SECONDS
 
@@ -113,7 +113,7 @@ async def _earlier(hub: EventHub[Event], wanted: EventFilter, after: int) -> tup
     return found.events, found.last_id
 
 
-def _release_thread() -> None:
+def release_thread() -> None:
     """Free the thread and the connection that Django reserves for a request until its response has ended."""
     context = SyncToAsync.thread_sensitive_context.get(None)
     executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context else None
@@ -122,7 +122,7 @@ def _release_thread() -> None:
         executor.shutdown(wait=False)
 
 
-def _is_allowed(scope: dict[str, Any]) -> bool:
+def is_allowed(scope: dict[str, Any]) -> bool:
     """Send the request through Django again, without its body, to check its credentials."""
     response = _handler().get_response(ASGIRequest({**scope, "method": "HEAD"}, BytesIO()))
     response.close()

@@ -136,7 +136,7 @@ def test_it_sees_no_other_project(agent: Assistant, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("method", "address"),
-    [("GET", "/tasks"), ("GET", "/plans"), ("POST", "/tasks/{own}/complete"), ("GET", "/events"), ("GET", "/tokens")],
+    [("GET", "/tasks"), ("GET", "/runs"), ("POST", "/tasks/{own}/complete"), ("GET", "/events"), ("GET", "/tokens")],
 )
 def test_it_does_not_use_the_rest_api(secret: str, ids: Ids, method: str, address: str) -> None:
     client = Client(headers={"Authorization": f"Bearer {secret}"})

@@ -39,7 +39,8 @@ class Board:
         self._do(tasks[3], "fail", reason="It could not be done.")
         self._do(tasks[4], "cancel", reason="Nobody needs it.")
         return {
-            "project": [PROJECT],
+            "project": [PROJECT, "isolated"],
+            "run_id": [row["run_id"] for row in self.call("GET", "/runs")["results"]],
             "task_id": [plan, *tasks],
             "needed_id": tasks[:2],
             "session_id": [session],

@@ -6,6 +6,7 @@ One of the checks sends nothing but those, and takes no answer but 401. Prints t
 from __future__ import annotations
 
 import socket
+from datetime import timedelta
 
 import django
 
@@ -20,10 +21,26 @@ def main() -> None:
     from orchestrator_site.tokens.service import create_token
 
     ensure_schema()
+    _prepare_runs()
     bearer.failures = FailureThrottle(failures=1_000_000)
     _, secret = create_token(owner=local_owner(), name="schema", scopes=["admin"])
     django.db.connections.close_all()
     _serve(secret)
+
+
+def _prepare_runs() -> None:
+    """Make a project with a run in every state, which no client can."""
+    from django.utils import timezone
+
+    from tasks.agents.choices import RunState
+    from tests.agents.rows import make_ask, make_run, make_supervisor, switch_on
+    from tests.factories import make_project, make_task
+
+    project = make_project("isolated")
+    switch_on(project)
+    make_supervisor(seen_at=timezone.now() + timedelta(days=1))
+    for state in RunState:
+        make_ask(make_run(make_task(project), state))
 
 
 def _serve(secret: str) -> None:

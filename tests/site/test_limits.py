@@ -14,6 +14,8 @@ from orchestrator_site.kernel import bodies, limits
 from orchestrator_site.mcp import http, http_sessions, server
 from orchestrator_site.tokens import bearer
 from orchestrator_site.up import http_protocol
+from tasks.agents.services import start
+from tasks.agents.tools import monitor
 from tasks.api import event_stream
 from tasks.services import projects
 
@@ -56,6 +58,8 @@ LIMITS = {
     "running calls of one credential": f"{shares.CALLS_PER_CREDENTIAL}",
     "reads of one access token, or browser session, that begin at once": f"{shares.READS_PER_CREDENTIAL}",
     "long calls at once": f"{server.LONG_CALL_THREADS}, each for {server.LONG_SECONDS:g} s",
+    "wait for runs in one call": f"{monitor.WAIT_SECONDS} s",
+    "runs that one call starts": f"{start.STARTED_AT_ONCE}",
     "time of a search": f"{time_limit.SEARCH_SECONDS:g} s",
     "invalid tokens of an address": f"{bearer.FAILURES} in {bearer.WINDOW_SECONDS:g} s",
     "wrong passwords of an address, and for a name": f"{forms.FAILURES} in {forms.WINDOW_SECONDS:g} s",

@@ -74,13 +74,13 @@ class Answer:
 
 
 @asynccontextmanager
-async def asked(app: Site, secret: str, query: str = "", **headers: str) -> AsyncIterator[Answer]:
-    """Follow the events as a client does, until the context ends."""
+async def asked(app: Site, secret: str, query: str = "", *, path: str = PATH, **headers: str) -> AsyncIterator[Answer]:
+    """Follow the events, or another stream, as a client does, until the context ends."""
     named = {"host": "testserver", "accept": "text/event-stream", "authorization": f"Bearer {secret}", **headers}
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in named.items()]
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
-        "path": PATH, "raw_path": PATH.encode(), "query_string": query.encode(), "headers": raw, "root_path": "",
+        "path": path, "raw_path": path.encode(), "query_string": query.encode(), "headers": raw, "root_path": "",
         "client": ("127.0.0.1", 1), "server": ("testserver", 80),
     }  # fmt: skip
     answer = Answer()

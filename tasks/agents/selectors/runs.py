@@ -71,10 +71,9 @@ def totals_of(runs: QuerySet[Run]) -> dict[str, Any]:
     return _named(runs.order_by().aggregate(**_TOTALS))
 
 
-def totals_by_plan(project: Project) -> list[dict[str, Any]]:
+def totals_by_plan(runs: QuerySet[Run]) -> list[dict[str, Any]]:
     """Return the totals of the plans that cost most, each with `plan__public_id` and `plan__title`."""
-    rows = Run.objects.filter(project=project).order_by()
-    found = rows.values("plan__public_id", "plan__title").annotate(**_TOTALS)
+    found = runs.order_by().values("plan__public_id", "plan__title").annotate(**_TOTALS)
     return list(map(_named, found.order_by(f"-{_OF_ALL}cost_usd", "-plan")[:PLANS_LIMIT]))
 
 
