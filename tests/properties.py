@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from django.apps import apps
@@ -34,7 +35,7 @@ def undone() -> Iterator[None]:
 
 def all_rows() -> Rows:
     """Return every row of the domain, to be compared with what is there later."""
-    models = [*apps.get_app_config("tasks").get_models(), *apps.get_app_config("artifacts").get_models()]
+    models = chain.from_iterable(apps.get_app_config(app).get_models() for app in ("tasks", "artifacts", "agents"))
     return {model.__name__: _rows_of(model) for model in models}
 
 
