@@ -10,9 +10,11 @@ from decimal import Decimal
 from threading import Event as ThreadEvent
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from orchestrator_site.kernel.errors import Conflict
+from tasks import events
 from tasks.agents import processes, run_log
 from tasks.agents.adapters import events as heard
 from tasks.agents.adapters.events import Event
@@ -26,6 +28,7 @@ from tasks.agents.services.transitions import move, write
 from tasks.agents.settings import IsolationSettings
 from tasks.agents.supervisor.launching import Started
 from tasks.agents.supervisor.outcome import is_delivered, why_not_its
+from tasks.choices import Verb
 
 POLL_SECONDS = 0.1
 LOOK_SECONDS = 0.5
@@ -162,7 +165,14 @@ class Follower:
     def _ask(self, event: heard.Asks) -> None:
         tool, question = (processes.redact(text, self._secrets) for text in (event.tool, event.summary))
         facts = {"run": self._run, "tool": tool[:200], "question": question}
-        RunAsk.objects.get_or_create(attempt=self._attempt, ask_id=event.ask_id, defaults=facts)
+        is_first = self._run.state == RunState.RUNNING
+        with transaction.atomic():
+            _, is_new = RunAsk.objects.get_or_create(attempt=self._attempt, ask_id=event.ask_id, defaults=facts)
+            if is_new and not is_first:  # beside others, which is no change of the run's state
+                note = {"run": self._run.public_id, "asks": tool[:200]}
+                events.record(
+                    actor=SUPERVISOR, verb=Verb.RUN, project=self._run.project_id, task=self._run.task, after=note
+                )
         self._pause(RunState.ASKING, f"May it use {tool}? {question}")
 
     def _wait_for_provider(self) -> None:
