@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,15 @@ SILENT = (Send, Turn, Usage)
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Entries of a log, each with `at` (ISO 8601), `kind` and what the kind has; read on from `cursor`."""
+    """Entries of a log, each with `at` (ISO 8601), `kind` and what the kind has.
+
+    Read on from `cursor`, and those before them with `read_before` and `start`.
+    """
 
     entries: list[dict[str, Any]]
     cursor: int
     at_end: bool
+    start: int = 0
 
 
 def append(log: Path, entries: Iterable[dict[str, Any]]) -> None:
@@ -50,19 +54,41 @@ def entry_of(event: Event) -> dict[str, Any] | None:
 
 def read(log: Path, cursor: int = 0, *, limit: int = 100, newest: bool = False) -> Entries:
     """Return entries from a cursor on, or the newest ones. A cursor inside a line begins at the next one."""
+    if newest:
+        return read_before(log, None, limit=limit)
+    return _read(log, lambda size: (min(cursor, size), size), limit, first=True)
+
+
+def read_before(log: Path, cursor: int | None, *, limit: int = 100) -> Entries:
+    """Return the entries that end at a cursor, such as the `start` of others; with None the newest."""
+
+    def window(size: int) -> tuple[int, int]:
+        end = size if cursor is None else min(cursor, size)
+        return max(0, end - _window(limit)), end
+
+    return _read(log, window, limit, first=False)
+
+
+def _window(limit: int) -> int:
+    return max(_READ_BYTES, limit * 1024)
+
+
+def _read(log: Path, window: Callable[[int], tuple[int, int]], limit: int, *, first: bool) -> Entries:
+    """Read the first or the last entries of a part of the log, which `window` chooses by its size."""
     try:
         with log.open("rb") as file:
             size = file.seek(0, 2)
-            window = max(_READ_BYTES, limit * 1024)
-            start = max(0, size - window) if newest else min(cursor, size)
-            file.seek(start)
-            lines = [line for line in file.read(window).splitlines(keepends=True) if line.endswith(b"\n")]
+            begin, end = window(size)
+            file.seek(begin)
+            raw = file.read(min(end - begin, _window(limit)))
     except FileNotFoundError:
         return Entries([], 0, at_end=True)
-    skipped = max(0, len(lines) - limit) if newest else 0
-    after = start + sum(map(len, lines[: skipped + limit]))
-    found = [entry for line in lines[skipped : skipped + limit] if (entry := _entry_in(line)) is not None]
-    return Entries(found, after, at_end=after >= size)
+    lines = [line for line in raw.splitlines(keepends=True) if line.endswith(b"\n")]
+    skipped = 0 if first else max(0, len(lines) - limit)
+    start = begin + sum(map(len, lines[:skipped]))
+    shown = lines[skipped : skipped + limit]
+    after = start + sum(map(len, shown))
+    return Entries([entry for line in shown if (entry := _entry_in(line)) is not None], after, after >= size, start)
 
 
 def _entry_in(line: bytes) -> dict[str, Any] | None:

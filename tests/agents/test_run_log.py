@@ -72,3 +72,11 @@ def test_a_line_that_is_being_written_is_left_for_the_next_read(log: Path) -> No
     with log.open("a") as file:
         file.write(', "text": "b"}\n')
     assert texts(run_log.read(log, found.cursor)) == ["b"]
+
+
+def test_earlier_entries_end_where_others_start(log: Path) -> None:
+    said(log, *map(str, range(1_000)))
+    newest = run_log.read(log, limit=600, newest=True)
+    earlier = run_log.read_before(log, newest.start, limit=600)
+    assert texts(earlier) + texts(newest) == list(map(str, range(1_000)))
+    assert earlier.start == 0
