@@ -13,6 +13,7 @@ from artifacts.search.service import tasks_found
 from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, ServerFault, Stale, invalid
 from orchestrator_site.kernel.identity import Scope, scopes_of
+from orchestrator_site.web.field_errors import errors_by_field
 from orchestrator_site.web.pages import came_from, form
 from tasks import roles
 from tasks.identity.page import actor_of, find_task
@@ -23,7 +24,6 @@ from tasks.selectors.find import candidates, chosen
 from tasks.services.edit import Changes
 from tasks.services.edit import edit as change
 from tasks.views import edit_form
-from tasks.views.errors import errors_by_field
 
 EVENTS_SHOWN = 10
 

@@ -15,6 +15,7 @@ from django.shortcuts import redirect, render
 from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, Invalid, ServerFault, Stale
 from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.web.field_errors import errors_by_field
 from orchestrator_site.web.pages import form
 from tasks.identity.page import actor_of, find_project
 from tasks.models import Project
@@ -22,7 +23,6 @@ from tasks.services.edit_project import NAME_LIMIT, edit_project
 from tasks.services.project_folders import paths_of
 from tasks.services.projects import folder
 from tasks.validators import LEASE_MINUTES_LIMIT, SETTINGS
-from tasks.views.errors import errors_by_field
 
 FIELDS = ("lease_minutes", "review", "self_approval", "mirror")
 """The settings of this form. Those of maintenance have a page of their own."""

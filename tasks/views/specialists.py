@@ -17,13 +17,13 @@ from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, NotFound, OrchestratorError, Stale
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.web.advice import in_words
+from orchestrator_site.web.field_errors import errors_by_field
 from orchestrator_site.web.pages import form, page, text_in
 from tasks.identity.page import actor_of, find_project
 from tasks.models import Project
 from tasks.roles import NAME, Role, catalogue
 from tasks.selectors import specialists as query
 from tasks.services.specialists import delete_specialist, put_specialist
-from tasks.views.errors import errors_by_field
 
 _TEXTS = ("role_definition", "expertise", "approach", "output_format")
 

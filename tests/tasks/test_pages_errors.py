@@ -14,9 +14,9 @@ from django.urls import reverse
 
 from orchestrator_site.kernel.commits import UNCHANGED, note_commit
 from orchestrator_site.kernel.errors import Conflict, Transient, invalid
+from orchestrator_site.web.field_errors import errors_by_field
 from tasks.views import edit as edit_view
 from tasks.views import project as project_views
-from tasks.views.errors import errors_by_field
 from tests.factories import html_of, make_project, make_task, note_of, sent, signed_in
 
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
