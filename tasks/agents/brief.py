@@ -6,6 +6,7 @@ from artifacts.reports.brief import brief_of
 from orchestrator_site.kernel.text import quoted, within_bytes
 from tasks.agents.choices import Communication
 from tasks.agents.models import Run
+from tasks.agents.selectors.messages import unsent
 from tasks.agents.settings import IsolationSettings
 
 BRIEF_CHARS = 60_000
@@ -49,9 +50,13 @@ def _earlier(run: Run) -> list[str]:
 
 
 def first_message(run: Run, *, resumes: bool) -> str:
-    """Return what a new process of the agent is told first; one that resumes knows the brief."""
-    waiting = [each.text for each in run.messages.filter(sent_at=None)]
+    """Return what a new process of the agent is told first: what people have said, then its brief.
+
+    One that resumes knows the brief.
+    """
+    waiting = [each.text for each in unsent(run.task_id)]
+    said = ["\n\n".join(["## What people say about the attempt before", *waiting])] if waiting else []
     if not resumes:
-        return "\n\n".join([brief_for(run), *waiting])
+        return "\n\n".join([*said, brief_for(run)])
     news = [f"Answer to your question:\n{quoted(run.task.answer)}"] if run.task.answer else []
-    return "\n\n".join([GO_ON, *news, *waiting])
+    return "\n\n".join([*said, GO_ON, *news])

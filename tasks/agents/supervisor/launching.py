@@ -23,6 +23,7 @@ from tasks.agents.places import folder_of, folder_of_attempt, home_of, make_fold
 from tasks.agents.probe import Program, program_of, why_no_jail
 from tasks.agents.processes import Jail, Process, ports, start
 from tasks.agents.selectors.isolation import isolation_of
+from tasks.agents.selectors.messages import unsent
 from tasks.agents.services.supervise import SUPERVISOR
 from tasks.agents.services.tokens import new_token
 from tasks.agents.services.transitions import move, write
@@ -94,7 +95,7 @@ def _attempt(run: Run, adapter: Adapter, say: str) -> Attempt:
 def _note_start(run: Run, attempt: Attempt, process: Process) -> None:
     attempt.process = asdict(process)
     attempt.save(update_fields=["process"])
-    run.messages.filter(sent_at=None).update(sent_at=timezone.now())
+    unsent(run.task_id).update(sent_at=timezone.now())
     if run.state == RunState.PREPARING:
         deadline = timezone.now() + timedelta(minutes=run.limits["minutes"])
         move(run, RunState.RUNNING, actor=SUPERVISOR, deadline=deadline)
