@@ -157,10 +157,15 @@ def _rows(codes: list[Opcode], old: list[str], new: list[str]) -> Iterator[Row]:
         for place in range(_height((tag, first, last, start, stop))):
             was = old[first + place] if first + place < last else None
             now = new[start + place] if start + place < stop else None
-            head, tail = (0, 0) if tag == "equal" or was is None or now is None else _common(was, now)
-            before = None if was is None else line_of(was, first + place + 1, head, tail)
-            after = None if now is None else line_of(now, start + place + 1, head, tail)
-            yield Row(before, after, tag == "equal")
+            yield row_of(was, now, (first + place + 1, start + place + 1), is_same=tag == "equal")
+
+
+def row_of(was: str | None, now: str | None, numbers: tuple[int, int], *, is_same: bool) -> Row:
+    """Put two lines beside each other, with what differs between them, or one beside nothing."""
+    head, tail = (0, 0) if is_same or was is None or now is None else _common(was, now)
+    before = None if was is None else line_of(was, numbers[0], head, tail)
+    after = None if now is None else line_of(now, numbers[1], head, tail)
+    return Row(before, after, is_same)
 
 
 def _common(was: str, now: str) -> tuple[int, int]:
