@@ -30,6 +30,7 @@ urlpatterns = [
     path("tokens/", token_pages.tokens, name="tokens"),
     path("tokens/<str:public_id>/revoke/", token_pages.revoke, name="token-revoke"),
     path("", include("tasks.urls")),
+    path("", include("tasks.agents.urls")),
     path("", include("artifacts.urls")),
     path("", include("maintenance.urls")),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
@@ -11,8 +12,14 @@ from django.utils import timezone
 from artifacts.models import Artifact
 from maintenance.choices import Cause
 from maintenance.models import Finding, Operation
+from tasks.agents import run_log
+from tasks.agents.adapters import events as heard
+from tasks.agents.choices import RunState
+from tasks.agents.models import Run
+from tasks.agents.places import log_of
 from tasks.choices import Status, Verb
 from tasks.models import Note, Project, Session, Specialist, Task
+from tests.agents.rows import make_ask, make_run, make_supervisor, switch_on
 from tests.factories import (
     make_artifact,
     make_dependency,
@@ -32,7 +39,7 @@ OUTSIDE = ("admin", "api", "healthz", "readyz", "sign-in", "sign-out", "api-docs
 NOT_SHOWN = {
     "artifact-raw", "artifact-image", "artifact-part", "files-zip", "task-zip", "synthesis-markdown", "theme", "sample",
     "maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare",
-    "tombstone-import", "restart",
+    "tombstone-import", "restart", "run-message", "run-answer", "run-patch",
 }  # fmt: skip
 """Addresses that answer files or parts of pages, or that are only posted to."""
 PLAIN = "A plain text"
@@ -54,12 +61,13 @@ class World:
     session: Session
     finding: Finding
     operation: Operation
+    run: Run
 
     @property
     def words(self) -> dict[str, tuple[str, ...]]:
         """What stands in the addresses of pages, by their names."""
         slug, plan = (self.project.slug,), (self.plan.public_id,)
-        task, artifact = (self.review.public_id,), (self.artifact.public_id,)
+        task, artifact, run = (self.review.public_id,), (self.artifact.public_id,), (self.run.public_id,)
         return {
             "project": slug, "board": slug, "tasks": slug, "files": slug, "specialists": slug, "project-settings": slug,
             "specialist": (*slug, "tester"), "specialist-edit": (*slug, "tester"),
@@ -75,6 +83,9 @@ class World:
             "operation": (*slug, self.operation.public_id), "operation-undo": (*slug, self.operation.public_id),
             "finding-snooze": (*slug, str(self.finding.pk)), "schedule-run": (*slug, "heartbeat"),
             "tombstone-import": (*slug, self.plan.public_id),
+            "project-agents": slug, "isolation-settings": slug, "worktrees": slug, "run-start": plan, "run": run,
+            "run-changes": run, "run-merge": run, "run-act": (*run, "kill"), "run-message": run, "run-answer": run,
+            "run-patch": run,
         }  # fmt: skip
 
     def address(self, name: str) -> str:
@@ -112,7 +123,35 @@ def make_world(text: str = PLAIN) -> World:
     for words in (text, f"{text} and more"):
         make_handover(project, f"# Handover\n\n{words}\n", actor_name=text[:200])
     make_task(project, title=text[:300], archived_at=timezone.now())
-    return World(project, plan, review, artifact, session, finding, operation)
+    return World(project, plan, review, artifact, session, finding, operation, _runs(leaves, text))
+
+
+def _runs(tasks: list[Task], text: str) -> Run:
+    """Make a run in each state; return one whose agent asks, with a log of all that can happen."""
+    switch_on(tasks[0].project, guidance=text)
+    make_supervisor(facts={"jail": text, "strays": 1})
+    states = [state for state in RunState if state != RunState.ASKING]
+    for task, state in zip([*tasks[1:], *tasks], states, strict=False):
+        make_run(task, state, reason=text, started_by=text[:200], facts={"tampered": [text]})
+    facts: dict[str, Any] = {"model": text[:100], "branch": text[:200], "started_at": timezone.now(), "reason": text}
+    run = make_run(tasks[0], RunState.ASKING, context_size=200_000, context_used=84_000, context_peak=120_000, **facts)
+    make_ask(run, tool=text[:200], question=text)
+    note = {"run": run.public_id, "state": RunState.RUNNING, "reason": text}
+    make_event(tasks[0], Verb.RUN, after=note, actor_name=text[:200])
+    log = log_of(run)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    run_log.append(log, filter(None, map(run_log.entry_of, _happenings(text))))
+    return run
+
+
+def _happenings(text: str) -> list[heard.Event]:
+    return [
+        heard.Started("s1", text), heard.Said(text * 20), heard.ToolUse("1", text[:80], text),
+        heard.ToolResult("1", failed=False, text=text), heard.ToolUse("2", "Bash", "make"),
+        heard.ToolResult("2", failed=True, text=text), heard.Retry(1, 10, 1.0, rate_limited=False, text=text),
+        heard.RateLimited(2_000_000_000.0), heard.Compacted(69_301, 9_584), heard.Denied(text[:80], text),
+        heard.Asks("a1", text[:80], text), heard.Warned(text), heard.Ended(False, heard.Reason.ERROR, text),
+    ]  # fmt: skip
 
 
 def grow(world: World, number: int) -> None:
@@ -136,6 +175,8 @@ def grow(world: World, number: int) -> None:
         make_tombstone(world.project)
         make_handover(world.project)
         make_task(world.project, title=f"Archived {place}", archived_at=timezone.now())
+        make_run(task, list(RunState)[place % len(RunState)], cost_usd=place)
+        make_ask(world.run)
 
 
 def _texts(text: str, status: str) -> dict[str, str]:

@@ -19,7 +19,8 @@ _DRAWING = re.compile(r".*<svg[^>]*>(.*)</svg>.*", re.DOTALL)
 
 def used(root: Path) -> set[str]:
     """Return the names of the icons that templates draw, and those that code names in a comment beside them."""
-    texts = [*root.glob("templates/**/*.html"), *root.glob("*/templatetags/*.py"), HERE / "templatetags/ui.py"]
+    tags = [*root.glob("*/templatetags/*.py"), *root.glob("tasks/*/templatetags/*.py"), HERE / "templatetags/ui.py"]
+    texts = [*root.glob("templates/**/*.html"), *tags]
     return {name for text in texts for match in _USED.findall(text.read_text("utf-8")) for name in match if name}
 
 

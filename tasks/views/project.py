@@ -12,14 +12,15 @@ from artifacts.selectors.artifacts import recent_artifacts
 from maintenance.selectors.open_findings import serious
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import page, page_number, text_in
+from tasks.agents.selectors.pages import open_asks
 from tasks.choices import WAITS_FOR_A_PERSON
 from tasks.identity.page import find_project
 from tasks.selectors import board
 from tasks.selectors.rows import count_by
 from tasks.views.filters import filters_in, tools
 
-FINDINGS = "findings"
-"""The part of the inbox that is not about tasks which wait."""
+FINDINGS, ASKS = "findings", "asks"
+"""The parts of the inbox that are not about tasks which wait."""
 TABLE_FILTERS = ("plan", "status", "specialist", "kind")
 
 
@@ -30,10 +31,12 @@ def projects(request: HttpRequest) -> HttpResponse:
     if not rows.items and rows.page == 1:
         return render(request, "tasks/welcome.html", facts)
     show = text_in(request, "show")
-    show = show if show in (*WAITS_FOR_A_PERSON, FINDINGS) else ""
-    found = serious()
-    glance = home.glance((row.project for row in rows.items), show=show, others=len(found))
+    show = show if show in (*WAITS_FOR_A_PERSON, FINDINGS, ASKS) else ""
+    found, asks = serious(), open_asks()
+    glance = home.glance((row.project for row in rows.items), show=show, others=len(found) + len(asks))
     facts["findings"] = found if show == FINDINGS else [] if show else found[: home.WAITING_ROWS]
+    facts |= {"asks": asks if show in ("", ASKS) else [], "number_of_asks": len(asks), "number_of_findings": len(found)}
+    facts["may_decide"] = Scope.REVIEW in scopes_of(request.user)
     acts = cards.with_offers((task for panel in glance.waiting for task in panel.tasks), scopes_of(request.user))
     return render(request, "tasks/home.html", {**facts, "glance": glance, "acts": acts, "now": timezone.now()})
 

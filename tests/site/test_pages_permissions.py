@@ -27,23 +27,26 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
             "projects", "project-list", "project", "board", "tasks", "task", "act", "graph", "timeline", "synthesis",
             "synthesis-markdown", "reviews", "review", "sessions", "session", "specialists", "specialist", "search",
             "files", "folder", "files-zip", "task-zip", "artifact", "artifact-raw", "artifact-diff", "artifact-part",
-            "tokens", "maintenance", "operation", "archive", "handovers", "handover",
+            "tokens", "maintenance", "operation", "archive", "handovers", "handover", "agents", "project-agents", "run",
+            "run-changes",
         ),
         EVERYBODY,
     ),
-    **dict.fromkeys(("act-verb", "task-edit", "task-complete"), WORKERS),
+    **dict.fromkeys(
+        ("act-verb", "task-edit", "task-complete", "worktrees", "run-start", "run-act", "run-merge"), WORKERS
+    ),
     **dict.fromkeys(
         (
             "project-settings", "maintenance-settings", "specialist-edit", "specialist-new", "specialist-reset",
-            "session-end", "sample-remove",
+            "session-end", "sample-remove", "isolation-settings",
         ),
         OWNERS,
     ),
 }  # fmt: skip
 
 POSTED = {"maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare", "tombstone-import",
-          "restart"}  # fmt: skip
-"""What the buttons of the maintenance page post to: tests/maintenance has them."""
+          "restart", "run-message", "run-answer", "run-patch"}  # fmt: skip
+"""What buttons post to or download: tests/maintenance and tests/agents have them."""
 
 VERBS: dict[Verb, tuple[str, tuple[str, ...]]] = {
     Verb.APPROVE: (Status.IN_REVIEW, WORKERS),
