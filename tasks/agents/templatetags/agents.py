@@ -183,3 +183,9 @@ def limit_of(run: Run, name: str) -> Any:
 @register.filter
 def named_errors(errors: dict[str, list[str]], name: str) -> list[str]:
     return errors.get(name, [])
+
+
+@register.filter
+def words_of_comment(text: str) -> str:
+    """Return a comment without the place and the line that it is about, beside which it is shown."""
+    return text.partition("\n\n")[2] or text

@@ -16,7 +16,7 @@ from artifacts.reviews.rows import DiffRows, DisplayRow, RowRenderer
 from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, ServerFault
 from orchestrator_site.kernel.identity import Scope, scopes_of
-from orchestrator_site.web.pages import form, number_in, page
+from orchestrator_site.web.pages import form, number_in, page, require
 from tasks.agents import worktrees
 from tasks.agents.choices import RunState
 from tasks.agents.models import Run, RunMessage
@@ -53,6 +53,7 @@ def changes(request: HttpRequest, public_id: str) -> HttpResponseBase:
     run = find_run(public_id)
     if request.method != "POST":
         return _page(request, run)
+    require(request, Scope.REVIEW)
     try:
         with db_errors_mapped("a comment on a run"):
             made = _commented(request, run)

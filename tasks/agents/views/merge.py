@@ -104,4 +104,5 @@ def outlook(plan: int, *, target: str = "", about: Run | None = None) -> Outlook
         for clash in found.clashes
         if about is None or about.public_id in (clash.left, clash.right)
     ]
-    return Outlook(found.target, clashes, found.behind.get(about.public_id, 0) if about else 0, len(runs))
+    shown = found.target if found.target != found.target_commit else found.target[:10]
+    return Outlook(shown, clashes, found.behind.get(about.public_id, 0) if about else 0, len(runs))
