@@ -31,12 +31,15 @@ def make_shop(folder: Path) -> Path:
 
 def collected(task: Task, shop: Path, files: dict[str, str], state: str = RunState.FAILED, **fields: Any) -> Run:
     """Make a run that has written these files, which were collected."""
-    run = make_run(task, state, started_at=timezone.now(), **fields)
-    repository = worktrees.locate(shop)
+    return collect_into(make_run(task, state, started_at=timezone.now(), **fields), shop, files)
+
+
+def collect_into(run: Run, shop: Path, files: dict[str, str]) -> Run:
     folder = shop.parent / "worktrees" / run.public_id
-    made = worktrees.make(repository, folder=folder, branch=f"orchestrator/{run.public_id}/1", base="main")
+    branch = f"orchestrator/{run.public_id}/1"
+    made = worktrees.make(worktrees.locate(shop), folder=folder, branch=branch, base="main")
     write(folder, files)
-    found = asdict(worktrees.collect(made, message=task.title, limit_bytes=1024**2))
+    found = asdict(worktrees.collect(made, message=run.task.title, limit_bytes=1024**2))
     head = found.pop("head")
     Run.objects.filter(pk=run.pk).update(
         worktree=asdict(made), branch=made.branch, base_commit=made.base_commit, head_commit=head, facts=found
