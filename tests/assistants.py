@@ -13,7 +13,7 @@ from django.db.models.options import Options
 import artifacts.tools.deliver
 import maintenance.tools
 import orchestrator_site.tools  # noqa: F401 -- the same
-import tasks.agents.tools  # noqa: F401 -- the same
+import tasks.agents.tools
 import tasks.tools  # noqa: F401 -- registers the tools
 from artifacts.models import Artifact, ArtifactVersion, Content, Upload
 from orchestrator_site.kernel.identity import Principal
