@@ -219,12 +219,15 @@ def caller_of(context: Context[Any, Any]) -> Caller:
     """Return who sent a request: the token's principal, on its connection if the protocol version has connections.
 
     The transport has matched such a connection with the token that opened it. In later versions nothing has checked
-    a header of that name, so it is ignored.
+    a header of that name, so it is ignored. The agent of a run is in the session of its run, which holds its task,
+    whatever connections it opens.
     """
     inner = context.request_context
     request: Request = context.request_context.request  # type: ignore[assignment]  # there is one over HTTP
-    session_id = request.headers.get(SESSION_HEADER) if inner.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS else None
-    caller = Caller(request.scope[PRINCIPAL], connection_id=connection_of(session_id) if session_id else "")
+    principal: Principal = request.scope[PRINCIPAL]
+    has_connections = inner.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS and principal.task_id is None
+    session_id = request.headers.get(SESSION_HEADER) if has_connections else None
+    caller = Caller(principal, connection_id=connection_of(session_id) if session_id else "")
     if (supervisor := own_supervisor()) is not None:
         caller.serving = SiteServing(supervisor, lambda: _in_flight(context))
     if (params := context.session.client_params) is not None:
