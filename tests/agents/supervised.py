@@ -76,7 +76,11 @@ class Supervised:
             run.refresh_from_db()
             return run.state in states or (bool(run.ended_at) and not states)
 
-        wait_until(is_there, f"{run.public_id} {states or 'ended'} (now {run.state}: {self.written()})")
+        try:
+            wait_until(is_there, f"{run.public_id} {states or 'ended'}")
+        except AssertionError as error:
+            error.add_note(f"It is {run.state}: {run.reason}\n{self.written()}")
+            raise
         return run
 
     def written(self) -> str:

@@ -64,7 +64,7 @@ class Stage:
         process = subprocess.Popen(
             [*self.network.words, *map(str, command)],
             cwd=self.project,
-            env=self._environment() | environment,
+            env=self.environment | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -78,7 +78,8 @@ class Stage:
             out, err = process.communicate()
         return Ran(process.returncode, out, err)
 
-    def _environment(self) -> dict[str, str]:
+    @property
+    def environment(self) -> dict[str, str]:
         """Every address but loopback is asked for at the model, which writes it down and refuses."""
         proxies = dict.fromkeys(["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"], self.model)
         loopback = dict.fromkeys(["NO_PROXY", "no_proxy"], "127.0.0.1,localhost")
@@ -106,13 +107,13 @@ class Stage:
 
 
 @contextmanager
-def set_up(folder: Path, network: Network) -> Iterator[Stage]:
+def set_up(folder: Path, network: Network, *options: str) -> Iterator[Stage]:
     """Start the model with the script of the one scenario."""
     model = folder / "model"
     for each in (model, folder / "client", folder / "shop"):
         each.mkdir()
     (model / "script.json").write_text(json.dumps(script(folder / "shop")))
-    command = [*network.words, sys.executable, "-m", "tests.clients.model", "--folder", str(model)]
+    command = [*network.words, sys.executable, "-m", "tests.clients.model", "--folder", str(model), *options]
     with subprocess.Popen(command, cwd=ROOT) as process:
         try:
             address = model / "address"

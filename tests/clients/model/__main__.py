@@ -1,8 +1,9 @@
 """`python -m tests.clients.model --folder FOLDER`: plays FOLDER/script.json and writes down what it was asked.
 
 Its address goes to FOLDER/address, every request to FOLDER/requests.jsonl. It says nothing after N results as long as
-there is a FOLDER/hold-N. It is also the proxy that clients are given
-to use, and refuses as such: so an address that a client wanted to reach is in the log, too. It ends by itself.
+there is a FOLDER/hold-N. To a user whose first message contains WORDS it plays what is in FOLDER/for/WORDS instead. It
+is also the proxy that clients are given to use, and refuses as such: so an address that a client wanted to reach is in
+the log, too. It ends by itself.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Timer
@@ -19,7 +22,7 @@ from tests.clients.model.anthropic import CountTokens, Messages
 from tests.clients.model.dialect import Answer, Dialect
 from tests.clients.model.google import GenerateContent
 from tests.clients.model.openai import Responses
-from tests.clients.model.script import Json, ScriptError, next_turn
+from tests.clients.model.script import Conversation, Json, ScriptError, next_turn
 
 DIALECTS: dict[str, Dialect] = {
     "/v1/messages/count_tokens": CountTokens(),
@@ -45,10 +48,24 @@ class Model(ThreadingHTTPServer):
     def __init__(self, folder: Path, max_requests: int) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder = folder
-        self.script: list[Json] = json.loads((folder / "script.json").read_text())
+        self._failed: Counter[tuple[Path, int]] = Counter()
         self._log = folder / "requests.jsonl"
         self._left = max_requests
         self._lock = Lock()
+
+    def place_of(self, conversation: Conversation) -> Path:
+        """Return the folder with the script and the holds of a conversation."""
+        others = (self.folder / "for").glob("*")
+        return next((each for each in others if each.name in conversation.opening), self.folder)
+
+    def status(self, place: Path, results: int, errors: tuple[int, ...]) -> int:
+        """Return the HTTP status of an answer: the errors of a turn come first, each once."""
+        with self._lock:
+            number = self._failed[place, results]
+            if number == len(errors):
+                return HTTPStatus.OK
+            self._failed[place, results] += 1
+        return errors[number]
 
     def note(self, **facts: object) -> None:
         """Write a line of the log."""
@@ -91,9 +108,13 @@ class Handler(BaseHTTPRequestHandler):
         self.server.count()
         self.server.note(path=path, body=body)
         conversation = dialect.read(body)
-        held = self.server.folder / f"hold-{len(conversation.results)}"
+        place, results = self.server.place_of(conversation), len(conversation.results)
+        held = place / f"hold-{results}"
         poll(lambda: not held.exists(), seconds=HOLD_SECONDS)
-        self._send(200, dialect.write(next_turn(self.server.script, conversation), body, path))
+        turn = next_turn(json.loads((place / "script.json").read_text()), conversation)
+        status = self.server.status(place, results, turn.errors)
+        busy = Answer.json({"type": "error", "error": {"type": "overloaded_error", "message": "Busy."}})
+        self._send(status, dialect.write(turn, body, path) if status == HTTPStatus.OK else busy)
 
     def _refuse(self) -> None:
         """Answer what no model is asked, and what was meant for another address."""
@@ -107,6 +128,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", answer.media_type)
         self.send_header("Content-Length", str(len(body)))
+        if status == HTTPStatus.TOO_MANY_REQUESTS:  # the share is used up, and not only for a while
+            self.send_header("x-should-retry", "false")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

@@ -28,7 +28,8 @@ class Messages:
             for block in blocks
             if block["type"] == "tool_result"
         ]
-        return Conversation([tool["name"] for tool in body.get("tools") or []], results)
+        opening = next((text_of(each["content"]) for each in body["messages"] if each["role"] == "user"), "")
+        return Conversation([tool["name"] for tool in body.get("tools") or []], results, opening=opening)
 
     def write(self, turn: Turn, body: Json, path: str) -> Answer:
         content = list(_content(turn))
@@ -41,7 +42,7 @@ class Messages:
             "content": content,
             "stop_reason": stop_reason,
             "stop_sequence": None,
-            "usage": USAGE,
+            "usage": USAGE | turn.usage,
         }
         return Answer.events(_events(message)) if body.get("stream") else Answer.json(message)
 
@@ -76,7 +77,7 @@ def _events(message: Json) -> Iterator[Json]:
         yield {"type": "content_block_delta", "index": index, "delta": delta}
         yield {"type": "content_block_stop", "index": index}
     stopped = {"stop_reason": message["stop_reason"], "stop_sequence": None}
-    yield {"type": "message_delta", "delta": stopped, "usage": {"output_tokens": OUTPUT_TOKENS}}
+    yield {"type": "message_delta", "delta": stopped, "usage": {"output_tokens": message["usage"]["output_tokens"]}}
     yield {"type": "message_stop"}
 
 

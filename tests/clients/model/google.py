@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.clients.model.dialect import INPUT_TOKENS, OUTPUT_TOKENS, Answer
+from tests.clients.model.dialect import INPUT_TOKENS, OUTPUT_TOKENS, Answer, text_of
 from tests.clients.model.script import Conversation, Json, Result, Turn
 
 USAGE = {
@@ -26,7 +26,8 @@ class GenerateContent:
         answers = [part["functionResponse"] for part in parts if "functionResponse" in part]
         groups = [tool.get("functionDeclarations") or [] for tool in body.get("tools") or []]
         offered = [function["name"] for group in groups for function in group]
-        return Conversation(offered, [Result(answer["name"], _text(answer["response"])) for answer in answers])
+        results = [Result(answer["name"], _text(answer["response"])) for answer in answers]
+        return Conversation(offered, results, opening=text_of([part for part in parts if "text" in part]))
 
     def write(self, turn: Turn, body: Json, path: str) -> Answer:
         wants_json = body.get("generationConfig", {}).get("responseMimeType") == "application/json"

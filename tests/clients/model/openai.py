@@ -42,7 +42,8 @@ class Responses:
         names = {item["call_id"]: _called(item) for item in items if item["type"] in CALLS}
         results = [Result(names[item["call_id"]], text_of(item["output"])) for item in items if item["type"] in OUTPUTS]
         offered = [name for _, name in _tools(body)]
-        return Conversation(offered, results, writes_code=CODE_TOOL in offered)
+        opening = "\n".join(text_of(item["content"]) for item in items if item.get("role") == "user")
+        return Conversation(offered, results, writes_code=CODE_TOOL in offered, opening=opening)
 
     def write(self, turn: Turn, body: Json, path: str) -> Answer:
         output = list(_output(turn, {name: namespace for namespace, name in _tools(body)}))

@@ -1,11 +1,14 @@
-"""What the model says: one turn for each tool result that it has been shown, with facts of those results filled in."""
+"""What the model says: one turn for each tool result that it has been shown, with facts of those results filled in.
+
+A turn may also have `usage`, in the vendor's own words, and `errors`: the HTTP statuses that come before its answer.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
@@ -38,22 +41,23 @@ class Result:
 class Conversation:
     """A request as far as the script needs it: the tools by the client's own names, and their results so far.
 
-    Where the model `writes_code`, that code finds our tools by their ends.
+    Where the model `writes_code`, that code finds our tools by their ends. `opening` is what the user said first.
     """
 
     offered: list[str]
     results: list[Result]
     writes_code: bool = False
+    opening: str = ""
 
     def offered_name(self, tool: str) -> str:
         """Return the client's name for one of our tools: `mcp__board__` or the like before it.
 
         Raises ScriptError where it is not offered.
         """
-        for name in [tool] if self.writes_code else self.offered:
-            if name.endswith(tool):
-                return name
-        raise ScriptError(f"{tool} is not among the tools offered: {self.offered}")
+        found = [name for name in ([tool] if self.writes_code else self.offered) if name.endswith(tool)]
+        if not found:
+            raise ScriptError(f"{tool} is not among the tools offered: {self.offered}")
+        return min(found, key=len)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class Turn:
     text: str
     tool: str = ""
     arguments: Json | None = None
+    usage: Json = field(default_factory=dict)
+    errors: tuple[int, ...] = ()
 
 
 def next_turn(script: list[Json], conversation: Conversation) -> Turn:
@@ -72,9 +78,10 @@ def next_turn(script: list[Json], conversation: Conversation) -> Turn:
     if len(conversation.results) >= len(script):
         raise ScriptError(f"The script has no turn after {len(conversation.results)} results.")
     planned = filled(script[len(conversation.results)], conversation.results)
+    more = {"usage": planned.get("usage", {}), "errors": tuple(planned.get("errors", ()))}
     if "tool" not in planned:
-        return Turn(planned["text"])
-    return Turn(planned.get("text", ""), conversation.offered_name(planned["tool"]), planned["arguments"])
+        return Turn(planned["text"], **more)
+    return Turn(planned.get("text", ""), conversation.offered_name(planned["tool"]), planned["arguments"], **more)
 
 
 def filled(value: Any, results: list[Result]) -> Any:
