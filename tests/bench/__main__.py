@@ -28,6 +28,7 @@ NAMES = (
     "resident",
     "http",
     "restarts",
+    "isolation",
     "status",
     "welcome",
     "next",

@@ -22,7 +22,8 @@ Samples = Sequence[float]
 class Figure:
     """One line of the table. Where there is a goal, `value` may be at most that, or must be `at_least` that.
 
-    `peer` is what the best of its peers took, measured elsewhere; `cpu` is the CPU of a call in ms, by process.
+    `peer` is what the best of its peers took, measured elsewhere; `cpu` is the CPU of a call in ms, by process. `note`
+    is what the figure does not say.
     """
 
     what: str
@@ -35,6 +36,7 @@ class Figure:
     at_least: bool = False
     peer: float | None = None
     cpu: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
 
     @property
     def met(self) -> bool | None:
@@ -50,7 +52,8 @@ class Figure:
         goal = {} if self.goal is None else {"goal": self.goal, "met": self.met}
         peer = {} if self.peer is None else {"peer": self.peer}
         cpu = {f"cpu_{name}": round(number, 3) for name, number in self.cpu.items()}
-        return facts | {name: round(number, 3) for name, number in spread.items()} | goal | peer | cpu
+        note = {"note": self.note} if self.note else {}
+        return facts | {name: round(number, 3) for name, number in spread.items()} | goal | peer | cpu | note
 
 
 def times(
@@ -120,7 +123,8 @@ def show(figure: Figure) -> None:
     value = f"{_number(figure.value)} {figure.unit}"
     peer = "" if figure.peer is None else f"[{_number(figure.peer)}]"
     cpu = ", ".join(f"{name} {_number(ms)}" for name, ms in figure.cpu.items())
-    line = f"{figure.what:<68} {goal:>10} {peer:>8} {value:>12} {best:>9} {p95:>9} {figure.runs:>5}  {met:<3}  {cpu}"
+    rest = f"{best:>9} {p95:>9} {figure.runs:>5}  {met:<3}  {cpu}{figure.note}"
+    line = f"{figure.what:<68} {goal:>10} {peer:>8} {value:>12} {rest}"
     print(line.rstrip())
     sys.stdout.flush()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.bench import (
     artifact,
     http,
+    isolation,
     large,
     loop,
     maintenance,
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "resident": resident.resident,
     "http": http.http,
     "restarts": restarts.restarts,
+    "isolation": isolation.isolation,
     "status": large.status,
     "welcome": large.welcome,
     "next": large.next_task,

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,6 +49,7 @@ class Isolated(Supervised):
 
     stage: Stage
     site: Site
+    environment: dict[str, str]
 
     def written(self) -> str:
         return self.site.err.read_text()
@@ -67,19 +68,12 @@ class Isolated(Supervised):
         return task
 
     def play(self, task: Task, *turns: Json) -> None:
-        """Let the model say this to the agent of a task; `TASK` in it is the task's id."""
-        self._place(task).mkdir(parents=True)
-        script = json.dumps(turns).replace("TASK", task.public_id)
-        (self._place(task) / "script.json").write_text(script)
+        """Let the model say this to the agent of a task."""
+        self.stage.play(task.public_id, *turns)
 
     def hold(self, task: Task, results: int) -> Path:
         """Let the model say nothing after so many results, until the file that is returned is removed."""
-        file = self._place(task) / f"hold-{results}"
-        file.touch()
-        return file
-
-    def _place(self, task: Task) -> Path:
-        return self.stage.folder / "model/for" / task.public_id
+        return self.stage.hold(results, task.public_id)
 
     def run(self, task: Task, agent: str = "claude", model: str = "", **limits: float | str) -> Run:
         """Start a run with limits that may be lower than those of a person."""
@@ -113,20 +107,20 @@ class Isolated(Supervised):
 
 
 @contextmanager
-def isolated(network: Network) -> Iterator[Isolated]:
-    """Start the site with the clients on its PATH."""
+def isolated(network: Network, *model_options: str, up: Sequence[str] = ()) -> Iterator[Isolated]:
+    """Start the site, with options of `up`, and the clients on its PATH."""
     # Codex cannot run commands where its folder is below the temporary one.
     folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="isolated-"))
     try:
-        with set_up(folder, network, *MODEL_OPTIONS) as stage:
+        with set_up(folder, network, *MODEL_OPTIONS, *model_options) as stage:
             _begin(stage.project)
             home = folder / "home"
             home.mkdir(mode=0o700)
             environment = _environment(stage) | shared_database() | {"ORCHESTRATOR_HOME": str(home)}
-            words = ("manage.py", "up", "--port", "0")
+            words = ("manage.py", "up", "--port", "0", *up)
             with start(folder / "site", *words, through=network.words, environ=environment) as site:
                 site.wait_until_greeted()
-                yield Isolated(folder, home, stage=stage, site=site)
+                yield Isolated(folder, home, stage=stage, site=site, environment=environment)
                 site.end(signal.SIGTERM)
     finally:
         shutil.rmtree(folder)

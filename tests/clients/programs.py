@@ -14,14 +14,14 @@ SERVER = "board"
 """The name under which the clients know the server."""
 
 
-def claude_code(stage: Stage, server: Json) -> Ran:
-    """Run Claude Code on the prompt; `server` is its entry in the client's own form."""
+def claude_code(stage: Stage, server: Json, *, prompt: str = PROMPT, turns: int = 30) -> Ran:
+    """Run Claude Code on a prompt; `server` is its entry in the client's own form."""
     config = stage.write("servers.json", json.dumps({"mcpServers": {SERVER: server}}))
     return stage.run(
         CLAUDE_CODE,
-        *("-p", PROMPT, "--output-format", "stream-json", "--verbose"),
+        *("-p", prompt, "--output-format", "stream-json", "--verbose"),
         *("--mcp-config", config, "--strict-mcp-config", "--allowedTools", f"mcp__{SERVER}"),
-        *("--model", "claude-sonnet-4-5", "--max-turns", "30"),
+        *("--model", "claude-sonnet-4-5", "--max-turns", str(turns)),
         ANTHROPIC_BASE_URL=stage.model,
         ANTHROPIC_API_KEY="none",
         CLAUDE_CONFIG_DIR=str(stage.home / ".claude"),
@@ -97,9 +97,9 @@ GEMINI_SETTINGS: Json = {
 }
 
 
-def stdio_entry(python: str, manage: Path, **environment: str) -> Json:
+def stdio_entry(python: str, manage: Path, *options: str, **environment: str) -> Json:
     """Return a server that Claude Code starts by itself."""
-    return {"type": "stdio", "command": python, "args": [str(manage), "mcp_serve"], "env": environment}
+    return {"type": "stdio", "command": python, "args": [str(manage), "mcp_serve", *options], "env": environment}
 
 
 def http_entry(url: str, token: str) -> Json:

@@ -42,6 +42,7 @@ class Stage:
     folder: Path
     network: Network
     model: str
+    seconds: float = CLIENT_SECONDS
 
     @property
     def home(self) -> Path:
@@ -72,7 +73,7 @@ class Stage:
             start_new_session=True,
         )
         try:
-            out, err = process.communicate(timeout=CLIENT_SECONDS)
+            out, err = process.communicate(timeout=self.seconds)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
@@ -88,11 +89,19 @@ class Stage:
 
     # The model
 
-    def hold(self, results: int) -> Path:
+    def hold(self, results: int, words: str = "") -> Path:
         """Let the model say nothing after so many results, until the file that is returned is removed."""
-        file = self.folder / f"model/hold-{results}"
+        file = self._place(words) / f"hold-{results}"
         file.touch()
         return file
+
+    def play(self, words: str, *turns: Json) -> None:
+        """Let the model say this to a user whose first message contains these words."""
+        self._place(words).mkdir(parents=True)
+        (self._place(words) / "script.json").write_text(json.dumps(turns))
+
+    def _place(self, words: str) -> Path:
+        return self.folder / "model" / (f"for/{words}" if words else "")
 
     @property
     def requests(self) -> list[Json]:

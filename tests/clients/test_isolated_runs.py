@@ -53,7 +53,7 @@ def write(path: str = "made.txt", tool: str = "Write") -> Json:
 
 DELIVER = call(
     "orchestrator_complete_subtask",
-    task_id="TASK", summary="It is done.", detailed_work="All is in made.txt.", next_action="complete",
+    task_id="{{brief.task_id}}", summary="It is done.", detailed_work="All is in made.txt.", next_action="complete",
 )  # fmt: skip
 DONE: Json = {"text": "Done."}
 UNASKED = call("Bash", command="sh -c 'echo made by the agent > made.txt'")

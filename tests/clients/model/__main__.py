@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections import Counter
+from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +24,7 @@ from tests.clients.model.anthropic import CountTokens, Messages
 from tests.clients.model.dialect import Answer, Dialect
 from tests.clients.model.google import GenerateContent
 from tests.clients.model.openai import Responses
-from tests.clients.model.script import Conversation, Json, ScriptError, next_turn
+from tests.clients.model.script import Conversation, Json, ScriptError, Turn, next_turn
 
 DIALECTS: dict[str, Dialect] = {
     "/v1/messages/count_tokens": CountTokens(),
@@ -33,6 +35,14 @@ DIALECTS: dict[str, Dialect] = {
 
 
 HOLD_SECONDS = 60.0
+BYTES_PER_TOKEN = 4
+
+
+def counted(turn: Turn, size: int) -> Turn:
+    """Return a turn with its tokens, after a request of so many bytes."""
+    said = len(turn.text) + len(json.dumps(turn.arguments or ""))
+    usage = {"input_tokens": size // BYTES_PER_TOKEN, "output_tokens": said // BYTES_PER_TOKEN}
+    return replace(turn, usage=usage | turn.usage)
 
 
 def dialect_of(path: str) -> Dialect | None:
@@ -45,9 +55,11 @@ class Model(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, max_requests: int) -> None:
+    def __init__(self, folder: Path, max_requests: int, seconds: float, counts: bool) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder = folder
+        self.seconds = seconds
+        self.counts = counts
         self._failed: Counter[tuple[Path, int]] = Counter()
         self._log = folder / "requests.jsonl"
         self._left = max_requests
@@ -55,8 +67,8 @@ class Model(ThreadingHTTPServer):
 
     def place_of(self, conversation: Conversation) -> Path:
         """Return the folder with the script and the holds of a conversation."""
-        others = (self.folder / "for").glob("*")
-        return next((each for each in others if each.name in conversation.opening), self.folder)
+        found = [each for each in (self.folder / "for").glob("*") if each.name in conversation.opening]
+        return max(found, key=lambda each: len(each.name), default=self.folder)
 
     def status(self, place: Path, results: int, errors: tuple[int, ...]) -> int:
         """Return the HTTP status of an answer: the errors of a turn come first, each once."""
@@ -93,25 +105,29 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         path = self.path.split("?")[0]
-        body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or "{}")
+        raw = self.rfile.read(int(self.headers.get("content-length", 0)))
+        body = json.loads(raw or "{}")
         dialect = dialect_of(path)
         if dialect is None:
             self._refuse()
             return
         try:
-            self._play(dialect, body, path)
+            self._play(dialect, body, path, len(raw))
         except ScriptError as error:
             self.server.note(path=path, problem=str(error))
             self._send(400, Answer.json({"error": {"type": "invalid_request_error", "message": str(error)}}))
 
-    def _play(self, dialect: Dialect, body: Json, path: str) -> None:
+    def _play(self, dialect: Dialect, body: Json, path: str, size: int) -> None:
         self.server.count()
-        self.server.note(path=path, body=body)
+        self.server.note(path=path, size=size, body=body)
         conversation = dialect.read(body)
         place, results = self.server.place_of(conversation), len(conversation.results)
         held = place / f"hold-{results}"
         poll(lambda: not held.exists(), seconds=HOLD_SECONDS)
         turn = next_turn(json.loads((place / "script.json").read_text()), conversation)
+        if self.server.counts:
+            turn = counted(turn, size)
+        time.sleep(self.server.seconds)
         status = self.server.status(place, results, turn.errors)
         busy = Answer.json({"type": "error", "error": {"type": "overloaded_error", "message": "Busy."}})
         self._send(status, dialect.write(turn, body, path) if status == HTTPStatus.OK else busy)
@@ -143,8 +159,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--max-requests", type=int, default=60)
     parser.add_argument("--max-seconds", type=float, default=120)
+    parser.add_argument("--seconds", type=float, default=0, help="how long the model thinks about each answer")
+    parser.add_argument("--count", action="store_true", help="count four bytes as a token, in Anthropic's words")
     options = parser.parse_args()
-    with Model(options.folder, options.max_requests) as model:
+    with Model(options.folder, options.max_requests, options.seconds, options.count) as model:
         end = Timer(options.max_seconds, model.shutdown)
         end.daemon = True
         end.start()

@@ -1,19 +1,21 @@
 """What the model says: one turn for each tool result that it has been shown, with facts of those results filled in.
 
-A turn may also have `usage`, in the vendor's own words, and `errors`: the HTTP statuses that come before its answer.
+A turn may also have `usage`, in the vendor's own words, `errors`, the HTTP statuses that come before its answer, and
+`while`, a pattern: it is repeated as long as its result matches that.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
 Json = dict[str, Any]
 REFERENCE = re.compile(r"\{\{([\w.]+)\}\}")
+BRIEF = re.compile(r"^Title: .* \((\w+),", re.MULTILINE)
 
 
 class ScriptError(Exception):
@@ -75,13 +77,27 @@ def next_turn(script: list[Json], conversation: Conversation) -> Turn:
     """Return the turn after the results so far. Raises ScriptError where the script cannot go on."""
     if not conversation.offered:
         return Turn("A title")  # clients ask for one, or for a summary, in a conversation of its own
-    if len(conversation.results) >= len(script):
-        raise ScriptError(f"The script has no turn after {len(conversation.results)} results.")
-    planned = filled(script[len(conversation.results)], conversation.results)
+    planned = filled(_turn_after(script, conversation.results), [*_brief(conversation), *conversation.results])
     more = {"usage": planned.get("usage", {}), "errors": tuple(planned.get("errors", ()))}
     if "tool" not in planned:
         return Turn(planned["text"], **more)
     return Turn(planned.get("text", ""), conversation.offered_name(planned["tool"]), planned["arguments"], **more)
+
+
+def _turn_after(script: list[Json], results: list[Result]) -> Json:
+    place = 0
+    for result in results:
+        is_repeated = place < len(script) and re.search(script[place].get("while", "(?!)"), result.text)
+        place += not is_repeated
+    if place >= len(script):
+        raise ScriptError(f"The script has no turn after {len(results)} results.")
+    return script[place]
+
+
+def _brief(conversation: Conversation) -> Iterator[Result]:
+    """Show a script the task that a brief is about, as `{{brief.task_id}}`."""
+    if found := BRIEF.search(conversation.opening):
+        yield Result("brief", json.dumps({"task_id": found[1]}))
 
 
 def filled(value: Any, results: list[Result]) -> Any:
