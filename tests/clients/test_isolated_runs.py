@@ -73,8 +73,9 @@ def made_in(site: Isolated, run: Run) -> str:
     [
         ("claude", "", write()),
         ("codex", "unknown", call("exec_command", cmd="echo made by the agent > made.txt")),
+        ("gemini", "", write("{{brief.folder}}/made.txt", tool="write_file")),
     ],
-    ids=["Claude Code", "Codex"],
+    ids=["Claude Code", "Codex", "Gemini CLI"],
 )
 def test_a_client_delivers_and_its_changes_are_on_a_branch(site: Isolated, agent: str, model: str, edit: Json) -> None:
     run = site.run(site.task(edit, DELIVER, DONE), agent, model)

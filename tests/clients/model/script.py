@@ -15,7 +15,7 @@ from typing import Any
 
 Json = dict[str, Any]
 REFERENCE = re.compile(r"\{\{([\w.]+)\}\}")
-BRIEF = re.compile(r"^Title: .* \((\w+),", re.MULTILINE)
+BRIEF = re.compile(r"^Title: .* \((?P<task_id>\w+),|^The project is in (?P<folder>\S+)\.", re.MULTILINE)
 
 
 class ScriptError(Exception):
@@ -95,9 +95,10 @@ def _turn_after(script: list[Json], results: list[Result]) -> Json:
 
 
 def _brief(conversation: Conversation) -> Iterator[Result]:
-    """Show a script the task that a brief is about, as `{{brief.task_id}}`."""
-    if found := BRIEF.search(conversation.opening):
-        yield Result("brief", json.dumps({"task_id": found[1]}))
+    """Show a script what a brief says: `{{brief.task_id}}`, and `{{brief.folder}}` where it names one."""
+    if found := [each.groupdict() for each in BRIEF.finditer(conversation.opening)]:
+        facts = {name: value for each in found for name, value in each.items() if value}
+        yield Result("brief", json.dumps(facts))
 
 
 def filled(value: Any, results: list[Result]) -> Any:
