@@ -8,7 +8,7 @@ import shlex
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -107,8 +107,10 @@ class Isolated(Supervised):
 
 
 @contextmanager
-def isolated(network: Network, *model_options: str, up: Sequence[str] = ()) -> Iterator[Isolated]:
-    """Start the site, with options of `up`, and the clients on its PATH."""
+def isolated(
+    network: Network, *model_options: str, up: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Iterator[Isolated]:
+    """Start the site, with options of `up` and further variables, and the clients on its PATH."""
     # Codex cannot run commands where its folder is below the temporary one.
     folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="isolated-"))
     try:
@@ -116,11 +118,12 @@ def isolated(network: Network, *model_options: str, up: Sequence[str] = ()) -> I
             _begin(stage.project)
             home = folder / "home"
             home.mkdir(mode=0o700)
-            environment = _environment(stage) | shared_database() | {"ORCHESTRATOR_HOME": str(home)}
+            own = {"ORCHESTRATOR_HOME": str(home), **(environment or {})}
+            variables = _environment(stage) | shared_database() | own
             words = ("manage.py", "up", "--port", "0", *up)
-            with start(folder / "site", *words, through=network.words, environ=environment) as site:
+            with start(folder / "site", *words, through=network.words, environ=variables) as site:
                 site.wait_until_greeted()
-                yield Isolated(folder, home, stage=stage, site=site, environment=environment)
+                yield Isolated(folder, home, stage=stage, site=site, environment=variables)
                 site.end(signal.SIGTERM)
     finally:
         shutil.rmtree(folder)
