@@ -44,7 +44,7 @@ help:
 	@echo "make test-storms       storms of real processes, which need the machine to themselves"
 	@echo "make test-properties   the property tests with twenty times as many examples"
 	@echo "make test-conformance  the protocol's conformance suite and Inspector; installs them with npm"
-	@echo "make test-clients      Claude Code, Codex and Gemini CLI complete a plan; installs them with npm (1.1 GB)"
+	@echo "make test-clients      Claude Code, Codex and Gemini CLI do plans, also in isolation; installs them with npm (1.1 GB)"
 	@echo "make test-schema       every operation of docs/openapi.yaml with valid and invalid requests"
 	@echo "make lint      style, layers, missing migrations"
 	@echo "make type      mypy, strict"
@@ -96,7 +96,7 @@ ifeq ($(CI)$(NPM),)
 	@echo "npm not found: the real assistants left out (install Node.js with npm to run them)"
 else
 	tests/clients/install.sh
-	$(BIN)/python -m pytest -m clients tests/clients
+	$(BIN)/python -m pytest -m "clients $(BROWSER)" tests/clients
 endif
 
 lint: $(VENV)/dev.stamp
