@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from orchestrator_site.kernel.errors import invalid
-from tasks.agents.adapters.jobs import Rights
+from tasks.agents.adapters.jobs import COMMAND, Rights
 
 WORDS_LIMIT = 100
 WORD_LENGTH = 500
@@ -111,7 +111,9 @@ def _checked(name: str, value: Any) -> tuple[Any, str]:
     if name in _MONEY:
         return _amount(value, *_MONEY[name])
     if name in _LISTS:
-        return _words(value, at_least=int(name == "agents"))
+        words, why = _words(value, at_least=int(name == "agents"))
+        odd = [each for each in words if name == "commands" and not COMMAND.fullmatch(each)]
+        return words, why or (f"{odd[0]!r} is no beginning of a command, such as git diff" if odd else "")
     if isinstance(getattr(IsolationSettings(), name), bool):
         return value, "" if isinstance(value, bool) else "must be true or false"
     if name == "rights":

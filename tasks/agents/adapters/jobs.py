@@ -17,7 +17,7 @@ BOARD = "board"
 
 _MODEL = re.compile(r"(?!-)[\w.:/@\[\]+-]{0,200}")
 _SESSION = re.compile(r"(?!-)[\w.-]{0,200}")
-_COMMAND = re.compile(r"(?!-)[\w./:=@+, -]{1,200}")
+COMMAND = re.compile(r"(?!-)[\w./:=@+, -]{1,200}")
 
 
 class Rights(StrEnum):
@@ -78,7 +78,7 @@ class Job:
         _check("The model's name", self.model, _MODEL)
         _check("The session's id", self.session_id, _SESSION)
         for command in self.commands:
-            _check("A command that is allowed", command, _COMMAND)
+            _check("A command that is allowed", command, COMMAND)
         if (self.resume and not self.session_id) or (self.fork and not self.resume):
             raise Invalid("A run that goes on or forks needs the session to resume.", next="Start a new run.")
         if self.rights is Rights.BYPASS and not self.jailed:
