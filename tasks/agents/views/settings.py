@@ -43,7 +43,7 @@ class Field:
 
 
 _LINES, _STRING, _TEXT, _AMOUNT = "lines", "string", "text", "amount"
-_ALLOWED = Field("commands", "Shell commands allowed unasked", "One pattern per line, such as git diff:*.", _LINES)
+_ALLOWED = Field("commands", "Shell commands allowed unasked", "One beginning per line, such as git diff.", _LINES)
 _COMMAND = Field("command", "Command of the agent “command”", "One argument per line. It reads the brief.", _LINES)
 _WORKTREE = (
     Field("base", "Branch to begin from", "Empty: what was merged for the plan, or else what is checked out.", _STRING),
