@@ -19,10 +19,10 @@ from tests.homes import DATABASE, ROOT, migrated_database
 
 FOLDER = Path(__file__).parent / "schemas"
 SCHEMAS = sorted(FOLDER.glob("*.sql"))
-APPS = ("tasks", "artifacts", "maintenance", "orchestrator_site")
+APPS = ("tasks", "artifacts", "maintenance", "agents", "orchestrator_site")
 CONSTRAINT = re.compile(r'CONSTRAINT "(\w+)"')
 RECORDED = re.compile(r"""INSERT INTO "django_migrations" VALUES\(\d+,'(\w+)','(\w+)'""")
-OURS = ("tasks_", "artifacts_", "maintenance_", "orchestrator_site_", "auth_user")
+OURS = ("tasks_", "artifacts_", "maintenance_", "agents_", "orchestrator_site_", "auth_user")
 CHANGES = [("requires_review", 0, None)]  # left to the project's setting since then
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -67,7 +67,8 @@ def test_a_schema_of_old_is_upgraded_with_its_rows(file: Path, tmp_path: Path) -
     assert schema_of(home / DATABASE) == schema_of(migrated_database())
     after = rows_of(home / DATABASE)
     for table, rows in before.items():
-        assert kept(rows, after[table]) == rows, table
+        now = after[table][:1] if table == "maintenance_upgrade" else after[table]  # this upgrade has a row as well
+        assert kept(rows, now) == rows, table
 
 
 def upgrade(home: Path, way: str = "--apply") -> Any:
