@@ -239,6 +239,20 @@ def test_an_ask_is_answered_by_its_number_or_the_oldest_first(ada: Rest, task: T
     assert ada.refused(409, "POST", f"/runs/{run.public_id}/answer", answered)["code"] == "conflict"
 
 
+def test_a_comment_waits_for_the_next_attempt(ada: Rest, task: Task) -> None:
+    run = make_run(task, RunState.FAILED)
+    body = {"text": "Use cents.", "path": "src/a.py", "line": 3, "quote": "x = 0.0"}
+    assert ada.post(f"/runs/{run.public_id}/comment", body)["messages_waiting"] == 1
+    assert "src/a.py, line 3:" in run.messages.get().text
+    at_work = make_run(make_task(task.project), RunState.RUNNING)
+    assert ada.refused(409, "POST", f"/runs/{at_work.public_id}/comment", body)["code"] == "conflict"
+
+
+def test_only_a_person_trusts_a_tampered_run(ada: Rest, task: Task) -> None:
+    run = make_run(task, RunState.TAMPERED)
+    assert ada.refused(403, "POST", f"/runs/{run.public_id}/trust", {})["code"] == "forbidden"
+
+
 @pytest.mark.parametrize(
     ("verb", "body"),
     [
@@ -258,7 +272,10 @@ def test_a_wrong_body_is_invalid(ada: Rest, task: Task, verb: str, body: dict[st
 
 
 WRITES: dict[str, dict[str, Any]] = {"kill": {}, "resume": {}, "message": {"text": "x"}}
-REVIEWS: dict[str, dict[str, Any]] = {"answer": {"allow": True}, "dismiss": {}, "merge": {"dry_run": False}}
+REVIEWS: dict[str, dict[str, Any]] = {
+    "answer": {"allow": True}, "comment": {"text": "x", "path": "a"}, "dismiss": {}, "merge": {"dry_run": False},
+    "trust": {},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("verb", "body"), [*WRITES.items(), *REVIEWS.items()])

@@ -24,7 +24,8 @@ from tasks.agents.api.serializers import AskShape, DiffAnswer, MergedAnswer, Run
 from tasks.agents.choices import RunState
 from tasks.agents.models import Run
 from tasks.agents.services import control
-from tasks.agents.services.merge import dismiss, merge_run
+from tasks.agents.services.comment import comment
+from tasks.agents.services.merge import dismiss, merge_run, trust
 from tasks.agents.worktrees import Merged, Mode, Worktree
 from tasks.api.base import ProjectApi
 from tasks.identity.actor import Actor
@@ -68,6 +69,16 @@ class AnswerAskBody(Body):
     session_id = String(required=False)
 
 
+class CommentBody(Body):
+    """A comment on a file that the run changed, or on a line of it, with what that says."""
+
+    text = Text()
+    path = String()
+    line = Integer(required=False, min_value=1, max_value=_LARGEST_KEY)
+    quote = Text(required=False)
+    session_id = String(required=False)
+
+
 class MergeBody(Body):
     """`target` is a branch, by default one of the plan's own; `expected` its commit as a dry run named it."""
 
@@ -102,10 +113,10 @@ class RunViews(RunApi):
 
     serializer_class = RunShape
     filterset_class = RunFilters
-    scopes = {"answer": Scope.REVIEW, "merge": Scope.READ, "dismiss": Scope.REVIEW}
+    scopes = {"merge": Scope.READ, **dict.fromkeys(("answer", "comment", "dismiss", "trust"), Scope.REVIEW)}
     bodies = {
         "kill": KillBody, "resume": ResumeBody, "message": MessageBody, "answer": AnswerAskBody, "merge": MergeBody,
-        "dismiss": PlainRunBody,
+        "comment": CommentBody, "dismiss": PlainRunBody, "trust": PlainRunBody,
     }  # fmt: skip
     answers = {"list": RunRow, "answer": AskShape, "merge": MergedAnswer, "diff": DiffAnswer}
     orderings: ClassVar[dict[str, str]] = {"queued_at": "pk", "cost_usd": "cost_usd"}
@@ -147,6 +158,16 @@ class RunViews(RunApi):
     def dismiss(self, request: Request, run_id: str) -> Response:
         """Say that the work of a run is not wanted. Its branch stays."""
         return self._act(run_id, lambda run, actor, given: dismiss(run=run, actor=actor))
+
+    @action(detail=True, methods=["post"])
+    def trust(self, request: Request, run_id: str) -> Response:
+        """Have a tampered run collected after all. Only for a person who signed in and looked at what was changed."""
+        return self._act(run_id, lambda run, actor, given: trust(run=run, actor=actor), is_apart=True)
+
+    @action(detail=True, methods=["post"])
+    def comment(self, request: Request, run_id: str) -> Response:
+        """Comment on what a run changed: the next attempt at its task begins with it."""
+        return self._act(run_id, lambda run, actor, given: comment(run=run, actor=actor, **given))
 
     @action(detail=True, methods=["post"])
     def merge(self, request: Request, run_id: str) -> Response:
