@@ -156,7 +156,7 @@ def test_a_list_costs_the_same_however_long_it_is(
 ) -> None:
     for _ in range(20):
         make_run(make_task(project))
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(5):
         assert len(ada.get("/runs")["results"]) == 20
 
 

@@ -242,6 +242,13 @@ def test_without_a_cursor_the_newest_are_shown_and_the_cursor_waits_for_more(
     assert [entry["text"] for entry in more["entries"]] == ["one more"]
 
 
+def test_a_cursor_beyond_the_end_has_nothing(ada: Assistant, ids: dict[str, str]) -> None:
+    run = _run(ids["A"], RunState.FAILED)
+    _log(run, "a")
+    assert "entries" not in ada.call(MONITOR, run_id=run.public_id, action="logs", cursor=10**30)
+    assert ada.call(MONITOR, run_id=run.public_id, action="wait", cursor=10**30)["changed"] is False
+
+
 # Wait
 
 
@@ -379,6 +386,7 @@ def test_readers_watch_and_do_nothing_else(ada: Assistant, ids: dict[str, str], 
         (RunState.FAILED, {"action": "message", "text": "Hello"}, "conflict"),
         (RunState.RUNNING, {"action": "answer"}, "invalid"),
         (RunState.RUNNING, {"action": "answer", "allow": True}, "not_found"),
+        (RunState.RUNNING, {"action": "answer", "allow": True, "ask": 10**30}, "not_found"),
         (RunState.RUNNING, {"action": "explode"}, "invalid"),
     ],
 )

@@ -23,6 +23,7 @@ from tasks.agents import worktrees
 from tasks.agents.api.serializers import AskShape, DiffAnswer, MergedAnswer, RunRow, RunShape
 from tasks.agents.choices import RunState
 from tasks.agents.models import Run
+from tasks.agents.selectors.runs import without_long_columns
 from tasks.agents.services import control
 from tasks.agents.services.comment import comment
 from tasks.agents.services.merge import dismiss, merge_run, trust
@@ -124,7 +125,7 @@ class RunViews(RunApi):
 
     def list(self, request: Request) -> Response:
         """List runs."""
-        return self.listed(self.rows())
+        return self.listed(without_long_columns(self.rows()))
 
     def retrieve(self, request: Request, run_id: str) -> Response:
         """Read a run: how far it is, what it asks, what it changed."""

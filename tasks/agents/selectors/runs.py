@@ -23,11 +23,21 @@ _TOTALS = {
     f"{_OF_ALL}context_peak": Max("context_peak"),
 }
 PLANS_LIMIT = 100
+_LONG_TEXTS = [
+    f"{task}__{name}"
+    for task in ("task", "plan")
+    for name in ("description", "context", "summary", "review_comment", "answer")
+]
 _BELOW_LIMIT = 30_000  # about as many values as SQLite takes in one query; no group is near it
 
 
 def runs_of(project: Project) -> QuerySet[Run]:
     return Run.objects.filter(project=project).select_related("task", "project", "session", "plan")
+
+
+def without_long_columns(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """Return runs as lists show them: some have thousands of changed files, and tasks long texts."""
+    return runs.defer("facts", "worktree", "limits", *_LONG_TEXTS)
 
 
 def run_by_id(project: Project, public_id: str) -> Run:

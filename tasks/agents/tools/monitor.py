@@ -20,7 +20,14 @@ from tasks.agents import run_log
 from tasks.agents.choices import LIVE
 from tasks.agents.models import Run
 from tasks.agents.places import log_of
-from tasks.agents.selectors.runs import newest_below, run_by_id, run_of_task, runs_of, totals_of
+from tasks.agents.selectors.runs import (
+    newest_below,
+    run_by_id,
+    run_of_task,
+    runs_of,
+    totals_of,
+    without_long_columns,
+)
 from tasks.agents.serializers import line_of, next_for, progress_of, status_of, totals
 from tasks.agents.services import control
 from tasks.agents.tools.start import TOOLSET
@@ -111,7 +118,7 @@ def _shown(runs: QuerySet[Run], is_one: bool, *, cursor: int) -> Answer:
     if is_one:
         run = runs.get()
         return {**status_of(run), "cursor": cursor, "next": next_for(run, cursor)}
-    rows = sorted(runs, key=lambda run: (not run.is_live, -run.pk))
+    rows = sorted(without_long_columns(runs), key=lambda run: (not run.is_live, -run.pk))
     return {**_listed(rows), "cursor": cursor, "next": _next_of_all(rows, cursor)}
 
 
