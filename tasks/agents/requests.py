@@ -34,7 +34,5 @@ def wish_of(given: Mapping[str, Any]) -> Wish:
 def tasks_named(project: Project, public_ids: Sequence[str]) -> list[Task]:
     """Return the tasks that a caller names. Raises Invalid for none or too many, NotFound, Conflict."""
     if not 1 <= len(public_ids) <= STARTED_AT_ONCE:
-        raise Invalid(
-            f"task_ids: name 1 to {STARTED_AT_ONCE} tasks.", next="A plan or a group stands for its subtasks."
-        )
+        raise Invalid(f"task_ids: name 1 to {STARTED_AT_ONCE} tasks.", next="A plan or a group means its subtasks.")
     return [task_by_id(project, each) for each in public_ids]

@@ -85,7 +85,7 @@ def test_the_mode_patch_names_where_the_patch_is(ada: Rest, plan: Task, shop: Sh
     assert ada.post(f"/runs/{run.public_id}/merge", {"mode": "patch"})["patch"] == f"/api/v1/runs/{run.public_id}/patch"
 
 
-def test_a_target_that_moved_is_told_from_other_conflicts(ada: Rest, plan: Task, shop: Shop) -> None:
+def test_a_target_that_moved_is_not_like_other_conflicts(ada: Rest, plan: Task, shop: Shop) -> None:
     run = _run(plan, shop)
     shop.git("branch", "other")
     body = {"target": "other", "dry_run": False, "expected": "0" * 40}

@@ -92,7 +92,7 @@ def test_a_person_starts_runs_too(task: Task) -> None:
         ({"task_ids": []}, 400, "invalid"),
         ({"task_ids": ["x"] * 101}, 400, "invalid"),
         ({"task_ids": ["task_00000000"]}, 404, "not_found"),
-        ({"agent": "nobody"}, 400, "invalid"),
+        ({"agent": "unheard"}, 400, "invalid"),
         ({"max_cost_usd": "1"}, 400, "invalid"),
         ({"max_cost_usd": 0}, 400, "invalid"),
         ({"max_turns": 0}, 400, "invalid"),
@@ -181,7 +181,7 @@ def test_a_run_that_is_known_is_not_sent_again(ada: Rest, task: Task) -> None:
     assert ada.send("GET", address, If_None_Match=etag).status_code == 304
 
 
-def test_no_path_of_the_server_and_no_token_is_told(ada: Rest, task: Task) -> None:
+def test_no_path_of_the_server_and_no_token_is_shown(ada: Rest, task: Task) -> None:
     run = make_run(task, worktree={"folder": "/secret/place", "repository": "/secret/too"}, token_digest="d1ge5t")
     text = ada.send("GET", f"/runs/{run.public_id}").content.decode()
     assert "/secret" not in text

@@ -78,8 +78,15 @@ def test_subtasks_are_queued_and_the_answer_comes_at_once(ada: Assistant, ids: d
     assert ids["plan"] in answer["next"]
 
 
-def test_a_plan_stands_for_its_subtasks(ada: Assistant, ids: dict[str, str]) -> None:
+def test_a_plan_means_its_subtasks(ada: Assistant, ids: dict[str, str]) -> None:
     assert ada.call(START, parent_task_id=ids["plan"])["runs_total"] == 2
+
+
+def test_runs_of_several_plans_are_waited_for_together(ada: Assistant, ids: dict[str, str]) -> None:
+    other = ada.plan("C")["C"]
+    following = ada.call(START, task_ids=[ids["A"], other])["next"]
+    assert ids["plan"] not in following
+    assert ada.call(MONITOR)["total"] == 2
 
 
 def test_the_alias_takes_one_task_and_the_same_arguments(ada: Assistant, ids: dict[str, str]) -> None:
@@ -101,7 +108,7 @@ def test_a_start_sent_again_with_its_key_starts_nothing_more(ada: Assistant, ids
         ({}, "invalid"),
         ({"task_ids": ["task_00000000"]}, "not_found"),
         ({"task_ids": ["x"] * 101}, "invalid"),
-        ({"agent": "nobody"}, "invalid"),
+        ({"agent": "unheard"}, "invalid"),
         ({"max_cost_usd": -1}, "invalid"),
         ({"max_cost_usd": float("nan")}, "invalid"),
         ({"model": "m" * 101}, "invalid"),
@@ -148,7 +155,7 @@ def test_every_state_has_a_status_with_a_next_step(ada: Assistant, ids: dict[str
     assert ("action='wait'" in answer["next"]) == (state in LIVE and state != RunState.ASKING)
 
 
-def test_a_task_stands_for_its_live_run_or_its_newest(ada: Assistant, ids: dict[str, str]) -> None:
+def test_a_task_means_its_live_run_or_its_newest(ada: Assistant, ids: dict[str, str]) -> None:
     first = _run(ids["A"], RunState.FAILED)
     second = _run(ids["A"], RunState.FAILED)
     assert ada.call(MONITOR, task_id=ids["A"])["run_id"] == second.public_id
@@ -156,7 +163,7 @@ def test_a_task_stands_for_its_live_run_or_its_newest(ada: Assistant, ids: dict[
     assert ada.call(MONITOR, task_id=ids["A"])["run_id"] == first.public_id
 
 
-def test_a_plan_stands_for_the_newest_run_of_each_subtask(ada: Assistant, ids: dict[str, str]) -> None:
+def test_a_plan_means_the_newest_run_of_each_subtask(ada: Assistant, ids: dict[str, str]) -> None:
     _run(ids["A"], RunState.FAILED)
     newest = _run(ids["A"], RunState.SUCCEEDED)
     live = _run(ids["B"])

@@ -135,7 +135,7 @@ def test_every_tool_passes_strict_checks_and_can_be_called(inspector: Inspector)
     assert inspector.call("shutdown_prepare")["uploads_lost"] == 0
     assert inspector.call("reconnect_test")["would_restart"] is True
     assert inspector.call("monitor_isolated_execution")["total"] == 0
-    for name, given in ISOLATED.items():  # nobody has switched it on
+    for name, given in ISOLATED.items():  # it is switched off
         assert inspector.send(f"orchestrator_{name}", **given).code == TOOL_FAILED
     assert inspector.call("restart_server")["restarted"] is True
     assert inspector.call("synthesize_results", parent_task_id=plan["parent_task_id"])

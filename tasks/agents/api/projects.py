@@ -37,7 +37,7 @@ PLAN = Parameter("plan", "Of one plan, by the id of its root.", ID)
 
 
 class StartBody(Body):
-    """A group or plan stands for its unfinished subtasks. Limits can only be lower than the project's."""
+    """A group or plan means its unfinished subtasks. Limits can only be lower than the project's."""
 
     task_ids = StringList(min_length=1, max_length=STARTED_AT_ONCE)
     agent = String(required=False)

@@ -103,9 +103,15 @@ def _repaired(sent: Sequence[str], tasks: Sequence[Task]) -> list[str]:
     return [note for each, task in zip(sent, tasks, strict=True) for note in of_tasks.short_id(each, task)]
 
 
+def _which(runs: Sequence[Run]) -> str:
+    """Return what names these runs in a call: nothing where they are of several plans."""
+    if len(runs) == 1:
+        return f"run_id={runs[0].public_id!r}, "
+    return f"task_id={runs[0].plan.public_id!r}, " if len({run.plan_id for run in runs}) == 1 else ""
+
+
 def _shown(runs: Sequence[Run]) -> dict[str, Any]:
     first, cursor = runs[0], feed.last_id()
-    which = f"run_id={first.public_id!r}" if len(runs) == 1 else f"task_id={first.plan.public_id!r}"
     return {
         "runs": of_tasks.within(
             runs, lambda run: {"run_id": run.public_id, "task_id": run.task.public_id}, budget=SHOWN_BYTES
@@ -114,6 +120,6 @@ def _shown(runs: Sequence[Run]) -> dict[str, Any]:
         "agent": first.agent,
         "limits": first.limits,
         "cursor": cursor,
-        "next": f"orchestrator_monitor_isolated_execution({which}, action='wait', cursor={cursor}) returns once "
+        "next": f"orchestrator_monitor_isolated_execution({_which(runs)}action='wait', cursor={cursor}) returns once "
         "something happens.",
     }
