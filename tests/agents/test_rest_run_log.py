@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from orchestrator_site.tokens.service import create_token
+from orchestrator_site.models import AccessToken
+from orchestrator_site.tokens.service import create_token, revoke_token
 from tasks.agents import run_log
 from tasks.agents.api import log_stream
 from tasks.agents.choices import RunState
@@ -111,6 +112,22 @@ def test_entries_are_streamed_as_they_come_until_the_run_has_ended(run: Run) -> 
             assert answer.text.endswith(log_stream.END.decode())
 
     assert run_beside_hub(body).hub.streams == 0
+
+
+def test_a_stream_ends_when_its_token_is_revoked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret, path = _secret(), f"/api/v1/runs/{run.public_id}/log"
+    for name in ("HEARTBEAT_SECONDS", "CHECK_SECONDS", "POLL_SECONDS"):
+        monkeypatch.setattr(log_stream, name, 0.05)
+
+    async def body(app: Site) -> None:
+        async with asked(app, secret, path=path) as answer:
+            await answer.until(lambda: answer.text.count(": still here") >= 4)
+            assert not answer.is_over
+            await in_database(lambda: revoke_token(token=AccessToken.objects.get()))
+            await answer.until(lambda: answer.is_over)
+            assert "event: end" not in answer.text
+
+    run_beside_hub(body)
 
 
 def test_a_stream_that_is_left_is_given_back(run: Run) -> None:
