@@ -1,18 +1,20 @@
-"""The token of a run at a site that runs, over HTTP and in both eras of MCP."""
+"""A run at a site that runs, over HTTP and in both eras of MCP: what its token may do, and a wait for its changes."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.mcp.secured import SecuredSite, secured
-from tests.mcp.stdio_client import wait_for
+from tests.mcp.stdio_client import DEADLINE_SECONDS, said, wait_for
 from tests.site.processes import manage
 
+MONITOR = "orchestrator_monitor_isolated_execution"
 BEGIN = """
 import json
 from django.db import connections
@@ -21,8 +23,9 @@ from tasks.agents.services.supervise import session_actor
 from tasks.agents.services.tokens import new_token
 from tasks.services.claim import claim
 from tests.agents.rows import make_run
-from tests.factories import make_project, make_task
-project = make_project()
+from tasks.models import Project
+from tests.factories import make_task
+project = Project.objects.get(slug='ledger')
 own, other = make_task(project), make_task(project)
 run = make_run(own, RunState.RUNNING)
 made = claim(task=own, actor=session_actor(run))
@@ -35,7 +38,9 @@ END = "UPDATE agents_run SET state = 'failed', ended_at = queued_at, supervisor_
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[SecuredSite]:
-    with secured(tmp_path, {"laptop": {"scopes": ["read"]}}, ORCHESTRATOR_TOOLSETS="all") as site:
+    with secured(
+        tmp_path, {"laptop": {"scopes": ["read", "write"], "project": "ledger"}}, ORCHESTRATOR_TOOLSETS="all"
+    ) as site:
         yield site
 
 
@@ -69,3 +74,15 @@ def test_an_agent_does_its_task_and_nothing_else_until_its_run_is_over(site: Sec
     assert site.knock(credentials).status == 200
     site.ask(END, ids["run"])
     wait_for(lambda: site.knock(credentials).status == 401, "the end of the token")
+
+
+def test_a_wait_returns_at_the_first_change_and_holds_up_no_other_call(site: SecuredSite, ids: dict[str, Any]) -> None:
+    waiting, other = site.client("laptop"), site.client("laptop")
+    cursor = other.call(MONITOR, task_id=ids["own"])["cursor"]
+    named = {"name": MONITOR, "arguments": {"task_id": ids["own"], "action": "wait", "cursor": cursor}}
+    with ThreadPoolExecutor() as threads:
+        answer = threads.submit(waiting.request, "tools/call", **named)
+        assert other.call("orchestrator_get_status", task_id=ids["own"])["status"] == "active"
+        assert not answer.done()
+        other.call(MONITOR, task_id=ids["own"], action="message", text="Use cents.")
+        assert said(answer.result(DEADLINE_SECONDS))["changed"] is True
