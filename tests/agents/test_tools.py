@@ -295,6 +295,15 @@ def test_a_wait_misses_nothing_after_its_cursor(ada: Assistant, ids: dict[str, s
     assert (answer["changed"], answer["state"]) == (True, RunState.ASKING)
 
 
+def test_a_wait_for_whatever_lives_sees_its_end(ada: Assistant, ids: dict[str, str]) -> None:
+    run = _run(ids["A"], RunState.QUEUED)
+    _run(ids["B"])
+    cursor = ada.call(MONITOR)["cursor"]
+    kill(run=run, actor=ADA)
+    answer = ada.call(MONITOR, action="wait", cursor=cursor)
+    assert (answer["changed"], answer["total"]) == ([run.public_id], 1)
+
+
 def test_changes_of_other_runs_end_no_wait(
     ada: Assistant, ids: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

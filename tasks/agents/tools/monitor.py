@@ -44,9 +44,10 @@ Answer = dict[str, Any]
 WAIT_SECONDS = 50
 POLL_SECONDS = 0.5
 """As often as all other followers of events look for them."""
-LIST_BYTES = 500
+LIST_BYTES = 450
 LOG_BYTES = 650
 ENTRIES = 20
+CHANGED_SHOWN = 10
 WORDS_BYTES = 240
 
 
@@ -186,13 +187,14 @@ def _changed(project: Project, runs: QuerySet[Run], given: Monitor) -> tuple[lis
     """
     over_at, cursor = time.monotonic() + given.seconds, given.cursor
     cursor = feed.last_id() if cursor is None else cursor
+    among = runs if given.run_id or given.task_id else runs_of(project)  # those that live now, and those that did
     while True:
         is_live = runs.filter(state__in=LIVE).exists()
         found = feed.batch(EventFilter(project.pk, verbs=(Verb.RUN,)), after=cursor, limit=feed.BATCH)
         names, cursor = {event.after.get("run") for event in found.events}, found.last_id
-        changed = list(runs.filter(public_id__in=names).values_list("public_id", flat=True)) if names else []
+        changed = list(among.filter(public_id__in=names).values_list("public_id", flat=True)) if names else []
         if changed or not is_live or EventHub.is_over or time.monotonic() >= over_at:
-            return changed[:ENTRIES], cursor
+            return changed[:CHANGED_SHOWN], cursor
         time.sleep(POLL_SECONDS)
 
 
