@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.db import connection
+
 from orchestrator_site.doctor.findings import Finding, ok, warning
 from orchestrator_site.kernel.errors import OrchestratorError
 from tasks.agents.adapters import ADAPTERS
@@ -19,6 +21,9 @@ _START = "Start it: python manage.py up"
 
 def agents() -> Iterator[Finding]:
     """Check what the projects use that let agents run; nothing where none does."""
+    if Isolation._meta.db_table not in connection.introspection.table_names():
+        yield ok("agents", "Isolated agents are off: there is no database yet.")
+        return
     used = [parsed(row.settings) for row in Isolation.objects.filter(is_on=True)]
     if not used:
         yield ok("agents", "Isolated agents are off in all projects.")

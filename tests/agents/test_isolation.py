@@ -57,7 +57,8 @@ def test_a_project_without_a_folder_cannot_have_it() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("agents", []), ("agents", "claude"), ("agents", ["claude\n"]), ("command", [""]), ("commands", [1]), ("commands", ["git diff:*"]),
+        ("agents", []), ("agents", "claude"), ("agents", ["claude\n"]), ("command", [""]), ("commands", [1]),
+        ("commands", ["git diff:*"]),
         ("minutes", 0), ("minutes", True), ("minutes", "30"), ("turns", -1), ("parallel", 65), ("cost_usd", "much"),
         ("cost_usd", -1), ("cost_usd", "NaN"), ("cost_usd", "1e30"), ("rights", "all"), ("unjailed", "yes"),
         ("guidance", "x" * 20_001), ("base", "a\x00b"), ("unknown", 1),

@@ -8,15 +8,14 @@ from functools import partial
 from threading import Event
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from orchestrator_site.kernel.output import PlainCommand
 from orchestrator_site.management.errors import command_errors
 from orchestrator_site.up.address import is_reachable, recall
 from tasks.agents.supervisor.following import Orders
 from tasks.agents.supervisor.loop import Loop
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = (
         "Start agents for queued runs and look after them. `manage.py up` runs one; several may run. "
         "SIGTERM ends its runs, SIGHUP leaves them to the next one."
