@@ -128,7 +128,7 @@ def make_world(text: str = PLAIN) -> World:
 
 def _runs(tasks: list[Task], text: str) -> Run:
     """Make a run in each state; return one whose agent asks, with a log of all that can happen."""
-    switch_on(tasks[0].project, guidance=text)
+    switch_on(tasks[0].project, guidance=text[:20_000])
     make_supervisor(facts={"jail": text, "strays": 1})
     states = [state for state in RunState if state != RunState.ASKING]
     for task, state in zip([*tasks[1:], *tasks], states, strict=False):
