@@ -100,6 +100,14 @@ class TestSettings:
         page = html_of(owner.get(self.ADDRESS))
         assert "git diff:*" in page and 'name="turns" value="20"' in page
 
+    def test_what_the_form_shows_is_what_it_saves(self, owner: Client, project: Project, shop: Path) -> None:
+        kept = {"own_folder": True, "unjailed": False, "rights": "bypass", "setup": ["make", "setup"], "keep_days": 3}
+        switch_on(project, shop, **kept)
+        html_of(owner.get(self.ADDRESS))
+        sent = {"is_on": "on", "agent": "claude", "rights": "bypass", "own_folder": "on", "setup": "make\nsetup"}
+        owner.post(self.ADDRESS, {**sent, "keep_days": "3"})
+        assert Isolation.objects.get().settings == kept
+
     def test_errors_stand_at_their_fields_and_keep_what_was_typed(self, owner: Client, project: Project) -> None:
         sent = {"is_on": "on", "agent": "nobody", "rights": "all", "turns": "many", "cost_usd": "-1"}
         answer = owner.post(self.ADDRESS, sent)
@@ -272,7 +280,7 @@ class TestChanges:
     def test_a_tampered_run_says_why_and_offers_no_merge(self, ada: Client, task: Task) -> None:
         run = make_run(task, RunState.TAMPERED, facts={"tampered": ["core.fsmonitor was set"]})
         page = html_of(ada.get(f"/runs/{run.public_id}/changes/"))
-        assert "core.fsmonitor was set" in page and "/merge/" not in page
+        assert "core.fsmonitor was set" in page and "/merge/" not in page and "/act/trust/" in page
         merge = ada.get(f"/runs/{run.public_id}/merge/")
         assert 'id="why-not"' in html_of(merge) and OFFERED not in merge.content.decode()
 
@@ -319,6 +327,13 @@ class TestMerge:
         page = html_of(ada.get(f"/runs/{run.public_id}/merge/"))
         assert 'id="conflicts"' in page and 'id="behind"' in page and OFFERED not in page
 
+    def test_a_tampered_run_is_trusted_or_dismissed(self, ada: Client, task: Task, shop: Path) -> None:
+        run = collected(task, shop, {"shop/cart.py": FIXED}, RunState.TAMPERED)
+        html_of(ada.get(f"/runs/{run.public_id}/act/trust/"))
+        ada.post(f"/runs/{run.public_id}/act/trust/")
+        run.refresh_from_db()
+        assert run.state == RunState.COLLECTING
+
     def test_changes_are_dismissed(self, ada: Client, task: Task, shop: Path) -> None:
         run = collected(task, shop, {"shop/cart.py": FIXED})
         ada.post(f"/runs/{run.public_id}/act/dismiss/")
@@ -354,11 +369,19 @@ class TestStart:
         assert answer["Location"] == "/projects/shop/agents/"
         assert {run.task_id for run in Run.objects.all()} == {ready.pk, more.pk}
 
+    def test_the_own_folder_is_offered_where_it_is_allowed(self, ada: Client, ready: Task) -> None:
+        address = f"/tasks/{ready.public_id}/run/"
+        assert 'value="current"' not in html_of(ada.get(address))
+        Isolation.objects.update(settings={"own_folder": True})
+        assert 'value="current"' in html_of(ada.get(address))
+
     def test_what_is_wrong_stands_at_its_field(self, ada: Client, ready: Task) -> None:
-        answer = ada.post(f"/tasks/{ready.public_id}/run/", {"turns": "-3", "minutes": "long", "model": "x" * 101})
+        answer = ada.post(f"/tasks/{ready.public_id}/run/", {"turns": "-3", "minutes": "long"})
         page = answer.content.decode()
         assert answer.status_code == 400 and not Run.objects.exists()
-        assert all(f'id="{name}-errors"' in page for name in ("turns", "minutes", "model")) and 'value="long"' in page
+        assert all(f'id="{name}-errors"' in page for name in ("turns", "minutes")) and 'value="long"' in page
+        answer = ada.post(f"/tasks/{ready.public_id}/run/", {"model": "x" * 101})
+        assert answer.status_code == 400 and 'id="model-errors"' in answer.content.decode()
 
     def test_it_is_not_offered_while_isolation_is_off(self, ada: Client, task: Task) -> None:
         assert f"/tasks/{task.public_id}/run/" not in html_of(ada.get(f"/tasks/{task.public_id}/"))

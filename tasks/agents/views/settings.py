@@ -25,6 +25,7 @@ from tasks.identity.page import actor_of, find_project
 from tasks.models import Project
 from tasks.services.projects import folder
 
+_SWITCHES = ("unjailed", "own_folder")
 RIGHTS = {
     "ask": "Ask a person, on the page of the run",
     "deny": "Deny it, and let the agent go on without",
@@ -87,7 +88,8 @@ def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
 def _values_of(kept: IsolationSettings) -> dict[str, Any]:
     """Return the settings as the fields of the form show them."""
     values = {field.name: _shown(getattr(kept, field.name)) for field in _FIELDS}
-    return {**values, "agents": list(kept.agents), "rights": kept.rights, "unjailed": kept.unjailed}
+    chosen = {name: getattr(kept, name) for name in ("rights", *_SWITCHES)}
+    return {**values, "agents": list(kept.agents), **chosen}
 
 
 def _shown(value: Any) -> str:
@@ -98,19 +100,15 @@ def _typed(request: HttpRequest) -> dict[str, Any]:
     first, chosen = request.POST.get("agent", ""), request.POST.getlist("agents")
     values = {field.name: request.POST.get(field.name, "").replace("\r\n", "\n") for field in _FIELDS}
     agents = [*filter(None, [first]), *(name for name in chosen if name != first)]
-    return {
-        **values,
-        "agents": agents,
-        "rights": request.POST.get("rights", ""),
-        "unjailed": "unjailed" in request.POST,
-    }
+    switches = {name: name in request.POST for name in _SWITCHES}
+    return {**values, "agents": agents, "rights": request.POST.get("rights", ""), **switches}
 
 
 def _read(typed: dict[str, Any]) -> dict[str, Any]:
     """Return what was typed as the service takes it; what is empty is as by default."""
     found = {field.name: _value(field, typed[field.name]) for field in _FIELDS}
     kept = {name: value for name, value in found.items() if value not in ("", [])}
-    return {**kept, **{name: typed[name] for name in ("agents", "rights", "unjailed")}}
+    return {**kept, **{name: typed[name] for name in ("agents", "rights", *_SWITCHES)}}
 
 
 def _value(field: Field, text: str) -> Any:

@@ -28,7 +28,6 @@ from tasks.models import Task
 from tasks.selectors.descendants import descendants_of
 
 LIMITS = {"minutes": "Minutes", "idle_minutes": "Minutes of silence", "turns": "Turns", "cost_usd": "Cost (USD)"}
-_STRINGS = {"model": 100, "base": 200}
 
 
 @form(Scope.WRITE)
@@ -51,11 +50,7 @@ def start(request: HttpRequest, public_id: str) -> HttpResponseBase:
 def _wish(request: HttpRequest) -> Wish:
     """Read what was chosen. Raises Invalid, naming each field that is wrong."""
     given = request.POST
-    problems = [
-        {"at": name, "problem": f"must be a string of up to {limit} characters"}
-        for name, limit in _STRINGS.items()
-        if len(given.get(name, "").strip()) > limit or not given.get(name, "").isprintable()
-    ]
+    problems: list[dict[str, Any]] = []
     numbers = {name: _number(given.get(name, "").strip(), name, problems) for name in LIMITS}
     workspace, communication = given.get("workspace", ""), given.get("communication", "")
     if problems:
@@ -92,7 +87,7 @@ def _form(request: HttpRequest, task: Task, error: OrchestratorError | None = No
         "has_supervisor": present().exists(),
         "agents": [(name, ADAPTERS[name].title) for name in settings.agents if name in ADAPTERS],
         "limits": _limits(request, settings),
-        "workspaces": Workspace.choices,
+        "workspaces": [each for each in Workspace.choices if settings.own_folder or each[0] != Workspace.CURRENT],
         "communications": Communication.choices,
         "values": request.POST if error else {},
         "base": settings.base,

@@ -18,7 +18,7 @@ from orchestrator_site.web.pages import action_view, came_from, form, require
 from tasks.agents.models import Run
 from tasks.agents.selectors import pages
 from tasks.agents.services import control
-from tasks.agents.services.merge import dismiss
+from tasks.agents.services.merge import dismiss, trust
 from tasks.agents.views.find import find_run
 from tasks.identity.actor import Actor
 from tasks.identity.page import actor_of
@@ -55,6 +55,12 @@ VERBS = {
         "dismiss", "Dismiss changes", "Nothing will build on the changes of this run. Its branch stays.",
         "The changes are dismissed.", Scope.REVIEW,
         lambda run, actor, words: dismiss(run=run, actor=actor), is_danger=True,
+    ),
+    "trust": RunVerb(
+        "trust", "Trust run", "Collects the changes of the run after all. Only do so once you know who changed what is "
+        "listed on its page, and that Git runs nothing of it.",
+        "The changes are being collected.", Scope.REVIEW,
+        lambda run, actor, words: trust(run=run, actor=actor), is_danger=True,
     ),
 }  # fmt: skip
 
