@@ -45,7 +45,8 @@ class Field:
 
 _LINES, _STRING, _TEXT, _AMOUNT = "lines", "string", "text", "amount"
 _ALLOWED = Field("commands", "Shell commands allowed unasked", "One beginning per line, such as git diff.", _LINES)
-_COMMAND = Field("command", "Command of the agent “command”", "One argument per line. It reads the brief.", _LINES)
+_FILLED_IN = "One argument per line; {brief}, {rules}, {outbox}, {worktree} and {model} are filled in."
+_COMMAND = Field("command", "Command of the agent “command”", _FILLED_IN, _LINES)
 _WORKTREE = (
     Field("base", "Branch to begin from", "Empty: what was merged for the plan, or else what is checked out.", _STRING),
     Field("copied_files", "Ignored files to copy", "One pattern per line, such as .env or node_modules/.", _LINES),
@@ -127,7 +128,7 @@ def _form(
         "row": Isolation.objects.filter(project=project).first(),
         "is_on": is_on,
         "values": values,
-        "agents": [(name, each.title, _is_installed(name)) for name, each in ADAPTERS.items()],
+        "agents": [(name, each.title, _is_installed(name), each.needs_jail) for name, each in ADAPTERS.items()],
         "rights": RIGHTS.items(),
         "groups": {
             name: [(field, values[field.name], defaults[field.name]) for field in fields]
