@@ -291,6 +291,7 @@ class TestMerge:
     ) -> None:
         run = collected(task, shop, {"shop/cart.py": FIXED})
         branch = branch_of_merges(run.plan)
+        assert "/merge/" in html_of(ada.get(f"/runs/{run.public_id}/"))
         page = html_of(ada.get(f"/runs/{run.public_id}/merge/"))
         assert 'id="merges"' in page and branch in page and OFFERED in page
         ada.post(f"/runs/{run.public_id}/merge/", {"target": branch, "mode": "squash", "expected": ""})

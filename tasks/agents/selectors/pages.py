@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Sum, Value, When
 from django.utils import timezone
 
-from tasks.agents.choices import LIVE, WORKING, AskState, RunState
+from tasks.agents.choices import LIVE, RESUMABLE, WORKING, AskState, RunState
 from tasks.agents.models import Run, RunAsk, RunMessage
 from tasks.choices import CLAIMABLE, FINISHED, Verb
 from tasks.models import Event, Project, Task
@@ -126,3 +126,16 @@ def may_have_run(task: Task) -> bool:
     if task.archived_at is not None or task.status in FINISHED:
         return False
     return task.status in CLAIMABLE if task.is_leaf else True
+
+
+def may_resume(run: Run) -> bool:
+    """Whether a run can go on; the service looks again."""
+    is_ended_early = run.state in RESUMABLE and run.removed_at is None
+    is_free = run.task.status in CLAIMABLE and run.task.archived_at is None
+    return is_ended_early and is_free and not run.task.runs.filter(state__in=LIVE).exists()
+
+
+def is_mergeable(run: Run) -> bool:
+    """Whether there is something to merge or dismiss; the service looks again."""
+    is_decided = bool(run.merged_commit or run.dismissed_at)
+    return bool(run.head_commit) and not (run.is_live or is_decided or run.state == RunState.TAMPERED)

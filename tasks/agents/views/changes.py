@@ -18,7 +18,6 @@ from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import form, number_in, page, require
 from tasks.agents import worktrees
-from tasks.agents.choices import RunState
 from tasks.agents.models import Run, RunMessage
 from tasks.agents.patches import FilePatch, files_of
 from tasks.agents.selectors import pages
@@ -26,7 +25,6 @@ from tasks.agents.selectors.messages import at_line
 from tasks.agents.services.comment import COMMENT_LENGTH, comment
 from tasks.agents.services.merge import merge_run
 from tasks.agents.views.find import find_run
-from tasks.agents.views.run import may_resume
 from tasks.agents.worktrees import Mode
 from tasks.identity.page import actor_of
 
@@ -120,18 +118,12 @@ def _page(request: HttpRequest, run: Run, error: OrchestratorError | None = None
         "text": request.POST.get("text", "") if error else "",
         "room": COMMENT_LENGTH,
         "may_comment": may_comment,
-        "may_resume": may_comment and may_resume(run),
+        "may_resume": may_comment and pages.may_resume(run),
         "may_decide": Scope.REVIEW in scopes_of(request.user),
-        "is_mergeable": is_mergeable(run),
+        "is_mergeable": pages.is_mergeable(run),
         "left_out": max(0, run.facts.get("files_total", 0) - len(shown)) if shown else 0,
     }
     return render(request, "agents/changes.html", context, status=error.status if error else 200)
-
-
-def is_mergeable(run: Run) -> bool:
-    """Whether there is something to merge or dismiss; the service looks again."""
-    is_decided = bool(run.merged_commit or run.dismissed_at)
-    return bool(run.head_commit) and not (run.is_live or is_decided or run.state == RunState.TAMPERED)
 
 
 def _files(run: Run) -> list[FilePatch]:

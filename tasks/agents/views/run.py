@@ -11,14 +11,14 @@ from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import number_in, page
 from tasks.agents import run_log
 from tasks.agents.adapters import ADAPTERS
-from tasks.agents.choices import LIVE, RESUMABLE, AskState, RunState
+from tasks.agents.choices import LIVE, AskState
 from tasks.agents.models import Run
 from tasks.agents.places import log_of
 from tasks.agents.selectors import pages
 from tasks.agents.selectors.supervisors import present
 from tasks.agents.steps import steps_of
+from tasks.agents.supervisor.following import ASK_MINUTES
 from tasks.agents.views.find import find_run
-from tasks.choices import CLAIMABLE
 
 STEPS_SHOWN = 200
 LAST_BYTE = 2**40
@@ -49,9 +49,10 @@ def run(request: HttpRequest, public_id: str) -> HttpResponse:
         "may_act": Scope.WRITE in scopes,
         "may_decide": Scope.REVIEW in scopes,
         "may_message": Scope.WRITE in scopes and _takes_messages(found),
-        "may_resume": Scope.WRITE in scopes and may_resume(found),
+        "is_mergeable": pages.is_mergeable(found),
+        "may_resume": Scope.WRITE in scopes and pages.may_resume(found),
         "is_jailed": found.facts.get("jailed"),
-        "answered_within": timedelta(minutes=15),
+        "answered_within": timedelta(minutes=ASK_MINUTES),
     }
     return render(request, "agents/run.html", context)
 
@@ -59,10 +60,3 @@ def run(request: HttpRequest, public_id: str) -> HttpResponse:
 def _takes_messages(run: Run) -> bool:
     adapter = ADAPTERS.get(run.agent)
     return run.state in LIVE and adapter is not None and adapter.supports.messages
-
-
-def may_resume(run: Run) -> bool:
-    """Whether the run can go on; the service looks again."""
-    is_ended_early = run.state in RESUMABLE and run.removed_at is None and run.state != RunState.TAMPERED
-    is_free = run.task.status in CLAIMABLE and run.task.archived_at is None
-    return is_ended_early and is_free and not run.task.runs.filter(state__in=LIVE).exists()
