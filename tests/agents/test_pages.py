@@ -86,11 +86,11 @@ class TestSettings:
     def test_a_person_switches_isolation_on(self, owner: Client, project: Project, shop: Path) -> None:
         Project.objects.update(root_path=str(shop))
         sent = {"is_on": "on", "agent": "codex", "agents": ["claude", "codex"], "rights": "deny", "turns": "20",
-                "cost_usd": "1.50", "commands": "git diff:*\r\nmake test\r\n"}  # fmt: skip
+                "cost_usd": "1.50", "commands": "git diff\r\nmake test\r\n"}  # fmt: skip
         answer = owner.post(self.ADDRESS, sent)
         is_on, settings = isolation_of(project)
         assert answer.status_code == 302 and is_on
-        assert settings.agents == ("codex", "claude") and settings.commands == ("git diff:*", "make test")
+        assert settings.agents == ("codex", "claude") and settings.commands == ("git diff", "make test")
         assert (settings.turns, settings.cost_usd, settings.rights, settings.unjailed) == (
             20,
             Decimal("1.50"),
@@ -98,7 +98,7 @@ class TestSettings:
             False,
         )
         page = html_of(owner.get(self.ADDRESS))
-        assert "git diff:*" in page and 'name="turns" value="20"' in page
+        assert "git diff" in page and 'name="turns" value="20"' in page
 
     def test_what_the_form_shows_is_what_it_saves(self, owner: Client, project: Project, shop: Path) -> None:
         kept = {"own_folder": True, "unjailed": False, "rights": "bypass", "setup": ["make", "setup"], "keep_days": 3}
