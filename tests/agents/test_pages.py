@@ -251,6 +251,15 @@ class TestChanges:
         line = shown.index(f'id="{key}-4"')
         assert line < shown.index("May be None.") < shown.index(f'id="{key}-5"')
 
+    def test_a_comment_that_no_agent_has_is_deleted(self, ada: Client, task: Task, shop: Path) -> None:
+        run = collected(task, shop, {"shop/cart.py": FIXED})
+        kept, sent = (RunMessage.objects.create(run=run, text=f"x:\n\n{word}", written_by="ada") for word in "ab")
+        RunMessage.objects.filter(pk=sent.pk).update(sent_at=sent.written_at)
+        address = f"/runs/{run.public_id}/changes/"
+        assert ada.post(address, {"withdraw": kept.pk}).status_code == 302
+        assert ada.post(address, {"withdraw": sent.pk}).status_code == 409
+        assert [each.pk for each in run.messages.all()] == [sent.pk]
+
     @pytest.mark.parametrize("sent", [{"text": ""}, {"text": "x", "line": "0"}, {"text": "x", "line": "x"}])
     def test_a_comment_that_is_wrong_is_said(self, ada: Client, task: Task, shop: Path, sent: dict[str, str]) -> None:
         run = collected(task, shop, {"shop/cart.py": FIXED})

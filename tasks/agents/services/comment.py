@@ -40,3 +40,15 @@ def comment(*, run: Run, actor: Actor, text: str, path: str, line: int | None = 
         note = {"run": run.public_id, "comment": made.text}
         events.record(actor=actor, verb=Verb.RUN, project=run.project_id, task=run.task, after=note)
     return made
+
+
+def withdraw(*, comment: RunMessage, actor: Actor) -> None:
+    """Delete a comment that no agent has got yet. Needs `review`. Raises Conflict where one has it, or it is gone."""
+    actor.require(Scope.REVIEW)
+    with transaction.atomic():
+        deleted, _ = RunMessage.objects.filter(pk=comment.pk, sent_at=None).delete()
+        if not deleted:
+            raise Conflict("An agent has this comment already, or it is gone.", next="Write another.")
+        run = comment.run
+        note = {"run": run.public_id, "comment": comment.text}
+        events.record(actor=actor, verb=Verb.RUN, project=run.project_id, task=run.task, before=note)

@@ -22,7 +22,7 @@ from tasks.agents.models import Run, RunMessage
 from tasks.agents.patches import FilePatch, files_of
 from tasks.agents.selectors import pages
 from tasks.agents.selectors.messages import at_line
-from tasks.agents.services.comment import COMMENT_LENGTH, comment
+from tasks.agents.services.comment import COMMENT_LENGTH, comment, withdraw
 from tasks.agents.services.merge import merge_run
 from tasks.agents.views.find import find_run
 from tasks.agents.worktrees import Mode
@@ -54,11 +54,11 @@ def changes(request: HttpRequest, public_id: str) -> HttpResponseBase:
     require(request, Scope.REVIEW)
     try:
         with db_errors_mapped("a comment on a run"):
-            made = _commented(request, run)
+            place = _withdrawn(request, run) if "withdraw" in request.POST else _commented(request, run)
     except (Conflict, Invalid, ServerFault) as error:
         return _page(request, run, error)
     layout = "?layout=split" if request.GET.get("layout") == "split" else ""
-    return redirect(f"{reverse('run-changes', args=[public_id])}{layout}#comment-{made.pk}")
+    return redirect(f"{reverse('run-changes', args=[public_id])}{layout}{place}")
 
 
 @page
@@ -71,7 +71,7 @@ def as_patch(request: HttpRequest, public_id: str) -> HttpResponse:
     return answer
 
 
-def _commented(request: HttpRequest, run: Run) -> RunMessage:
+def _commented(request: HttpRequest, run: Run) -> str:
     files = {_key(each.path): each for each in _files(run)}
     chosen = files.get(request.POST.get("on", ""))
     if chosen is None:
@@ -80,7 +80,16 @@ def _commented(request: HttpRequest, run: Run) -> RunMessage:
     rows = (row.new for hunk in chosen.hunks for row in hunk.rows)
     quote = next((row.raw for row in rows if row and row.number == line), "")
     text = request.POST.get("text", "").replace("\r\n", "\n")
-    return comment(run=run, actor=actor_of(request), text=text, path=chosen.path, line=line, quote=quote)
+    made = comment(run=run, actor=actor_of(request), text=text, path=chosen.path, line=line, quote=quote)
+    return f"#comment-{made.pk}"
+
+
+def _withdrawn(request: HttpRequest, run: Run) -> str:
+    found = next((each for each in pages.comments_on(run) if str(each.pk) == request.POST["withdraw"]), None)
+    if found is None:
+        raise Conflict("This comment is gone, or an agent has it already.", next="Reload the page.")
+    withdraw(comment=found, actor=actor_of(request))
+    return ""
 
 
 def _line(text: str) -> int | None:
