@@ -370,14 +370,18 @@ class TestStart:
         assert (run.agent, run.model, run.workspace, run.started_by) == ("codex", "gpt", Workspace.PERSISTENT, "ada")
         assert (run.limits["turns"], run.limits["minutes"], Decimal(run.limits["cost_usd"])) == (9, 30, Decimal("0.5"))
 
-    def test_a_plan_is_run_by_its_unfinished_subtasks(self, ada: Client, ready: Task) -> None:
-        make_task(ready.project, parent=ready.parent, status=Status.COMPLETED)
+    def test_a_plan_is_run_by_its_pending_subtasks(self, ada: Client, ready: Task) -> None:
+        for status in (Status.COMPLETED, Status.ACTIVE, Status.BLOCKED):
+            make_task(ready.project, parent=ready.parent, status=status)
+        make_run(make_task(ready.project, parent=ready.parent), RunState.RUNNING)
         more = make_task(ready.project, parent=ready.parent)
         plan = ready.parent
-        assert plan is not None and "2 runs" in html_of(ada.get(f"/tasks/{plan.public_id}/run/"))
+        assert plan is not None
+        page = html_of(ada.get(f"/tasks/{plan.public_id}/run/"))
+        assert "2 runs" in page and "3 others" in page
         answer = ada.post(f"/tasks/{plan.public_id}/run/", {"agent": "claude"})
         assert answer["Location"] == "/projects/shop/agents/"
-        assert {run.task_id for run in Run.objects.all()} == {ready.pk, more.pk}
+        assert {run.task_id for run in Run.objects.filter(state=RunState.QUEUED)} == {ready.pk, more.pk}
 
     def test_the_own_folder_is_offered_where_it_is_allowed(self, ada: Client, ready: Task) -> None:
         address = f"/tasks/{ready.public_id}/run/"

@@ -14,6 +14,7 @@ from tasks.agents.choices import LIVE, RESUMABLE, WORKING, AskState, RunState
 from tasks.agents.models import Run, RunAsk, RunMessage
 from tasks.choices import CLAIMABLE, FINISHED, Verb
 from tasks.models import Event, Project, Task
+from tasks.selectors.descendants import descendants_of
 from tasks.selectors.rows import Rows, page_of
 
 LIVE_SHOWN = 100
@@ -119,6 +120,17 @@ def unmerged(plan: int) -> list[Run]:
 def comments_on(run: Run) -> list[RunMessage]:
     """Return what the next attempt will begin with, as far as it was written to this run."""
     return list(run.messages.filter(sent_at=None))
+
+
+def runnable_below(task: Task) -> tuple[list[Task], int]:
+    """Return the leaves below a group for which a run can be started, and how many unfinished ones there are besides.
+
+    Those are held, blocked or failed, or have a run.
+    """
+    leaves = Task.objects.on_board().leaves().filter(pk__in=descendants_of([task.pk])).exclude(status__in=FINISHED)
+    free = leaves.filter(status__in=CLAIMABLE).exclude(runs__state__in=LIVE)
+    found = list(free.select_related("project").order_by("position", "pk"))
+    return found, leaves.count() - len(found)
 
 
 def may_have_run(task: Task) -> bool:

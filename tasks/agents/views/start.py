@@ -17,15 +17,14 @@ from orchestrator_site.web.pages import form, user_of
 from orchestrator_site.web.templatetags.formats import count_of
 from tasks.agents.adapters import ADAPTERS
 from tasks.agents.choices import Communication, Workspace
+from tasks.agents.selectors import pages
 from tasks.agents.selectors.isolation import isolation_of
 from tasks.agents.selectors.supervisors import present
 from tasks.agents.services.start import Wish, start_runs
 from tasks.agents.settings import IsolationSettings
 from tasks.agents.views.merge import outlook
-from tasks.choices import FINISHED
 from tasks.identity.page import actor_of, find_task
 from tasks.models import Task
-from tasks.selectors.descendants import descendants_of
 
 LIMITS = {"minutes": "Minutes", "idle_minutes": "Minutes of silence", "turns": "Turns", "cost_usd": "Cost (USD)"}
 
@@ -33,16 +32,17 @@ LIMITS = {"minutes": "Minutes", "idle_minutes": "Minutes of silence", "turns": "
 @form(Scope.WRITE)
 def start(request: HttpRequest, public_id: str) -> HttpResponseBase:
     task = find_task(public_id)
+    tasks, others = ([task], 0) if task.is_leaf else pages.runnable_below(task)
     if request.method != "POST":
-        return _form(request, task)
+        return _form(request, task, len(tasks), others)
     try:
         with db_errors_mapped("a start of runs on a page"):
             runs = start_runs(
-                project=task.project, actor=actor_of(request), tasks=[task], wish=_wish(request),
+                project=task.project, actor=actor_of(request), tasks=tasks, wish=_wish(request),
                 user_id=user_of(request).pk,
             )  # fmt: skip
     except OrchestratorError as error:
-        return _form(request, task, error)
+        return _form(request, task, len(tasks), others, error)
     messages.success(request, f"Queued {count_of(len(runs), 'run')}.", extra_tags="run")
     return redirect("run", runs[0].public_id) if len(runs) == 1 else redirect("project-agents", task.project.slug)
 
@@ -78,11 +78,14 @@ def _number(text: str, name: str, problems: list[dict[str, Any]]) -> Any:
     return number if name == "cost_usd" else int(number)
 
 
-def _form(request: HttpRequest, task: Task, error: OrchestratorError | None = None) -> HttpResponse:
+def _form(
+    request: HttpRequest, task: Task, leaves: int, others: int, error: OrchestratorError | None = None
+) -> HttpResponse:
     is_on, settings = isolation_of(task.project)
     context = {
         "task": task,
-        "leaves": 1 if task.is_leaf else _leaves(task).count(),
+        "leaves": leaves,
+        "others": others,
         "is_on": is_on,
         "has_supervisor": present().exists(),
         "agents": [(name, ADAPTERS[name].title) for name in settings.agents if name in ADAPTERS],
@@ -96,10 +99,6 @@ def _form(request: HttpRequest, task: Task, error: OrchestratorError | None = No
         "outlook": outlook(task.plan_id),
     }
     return render(request, "agents/start.html", context, status=error.status if error else 200)
-
-
-def _leaves(task: Task) -> Any:
-    return Task.objects.on_board().leaves().filter(pk__in=descendants_of([task.pk])).exclude(status__in=FINISHED)
 
 
 def _limits(request: HttpRequest, settings: IsolationSettings) -> list[tuple[str, str, str, Any]]:
