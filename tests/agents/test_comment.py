@@ -34,20 +34,20 @@ def test_the_next_run_of_the_task_begins_with_the_comments(task: Task, ada: Acto
     run = make_run(task, RunState.FAILED)
     comment(run=run, actor=ada, text="Multiply here.", path="cart.py", line=7, quote="  return price")
     comment(run=run, actor=ada, text="Where are its tests?", path="cart.py")
-    told = first_message(make_run(task), resumes=False)
+    message = first_message(make_run(task), resumes=False)
     order = ["cart.py, line 7:\n> return price\n\nMultiply here.", "cart.py:\n\nWhere are its tests?", "Count the cart"]
-    assert sorted(order, key=told.index) == order
+    assert sorted(order, key=message.index) == order
     assert Event.objects.filter(task=task, after__has_key="comment").count() == 2
 
 
 def test_a_resumed_run_begins_with_them_too(task: Task, ada: Actor) -> None:
     run = make_run(task, RunState.KILLED)
     comment(run=run, actor=ada, text="Not like this.", path="cart.py")
-    told = first_message(run, resumes=True)
-    assert "Not like this." in told.split("Your run was interrupted")[0]
+    message = first_message(run, resumes=True)
+    assert "Not like this." in message.split("Your run was interrupted")[0]
 
 
-def test_what_was_sent_is_not_told_again(task: Task, ada: Actor) -> None:
+def test_what_was_sent_is_not_said_again(task: Task, ada: Actor) -> None:
     run = make_run(task, RunState.FAILED)
     made = comment(run=run, actor=ada, text="Not like this.", path="cart.py")
     RunMessage.objects.filter(pk=made.pk).update(sent_at=made.written_at)

@@ -108,8 +108,8 @@ class TestSettings:
         owner.post(self.ADDRESS, {**sent, "keep_days": "3"})
         assert Isolation.objects.get().settings == kept
 
-    def test_errors_stand_at_their_fields_and_keep_what_was_typed(self, owner: Client, project: Project) -> None:
-        sent = {"is_on": "on", "agent": "nobody", "rights": "all", "turns": "many", "cost_usd": "-1"}
+    def test_errors_are_shown_at_their_fields_and_keep_what_was_typed(self, owner: Client, project: Project) -> None:
+        sent = {"is_on": "on", "agent": "unknown", "rights": "all", "turns": "many", "cost_usd": "-1"}
         answer = owner.post(self.ADDRESS, sent)
         page = answer.content.decode()
         assert answer.status_code == 400
@@ -235,7 +235,7 @@ class TestChanges:
             assert "<b> * line.quantity</b>" in page and "&lt;script&gt;" in page and "<script>\n" not in page
             assert f'class="diff lines {layout}"' in page
 
-    def test_a_comment_on_a_line_stands_there_and_goes_to_the_next_attempt(
+    def test_a_comment_on_a_line_is_shown_there_and_goes_to_the_next_attempt(
         self, ada: Client, task: Task, shop: Path
     ) -> None:
         run = collected(task, shop, {"shop/cart.py": FIXED})
@@ -389,7 +389,7 @@ class TestStart:
         Isolation.objects.update(settings={"own_folder": True})
         assert 'value="current"' in html_of(ada.get(address))
 
-    def test_what_is_wrong_stands_at_its_field(self, ada: Client, ready: Task) -> None:
+    def test_what_is_wrong_is_shown_at_its_field(self, ada: Client, ready: Task) -> None:
         answer = ada.post(f"/tasks/{ready.public_id}/run/", {"turns": "-3", "minutes": "long"})
         page = answer.content.decode()
         assert answer.status_code == 400 and not Run.objects.exists()

@@ -31,7 +31,7 @@ def _patches(top: Path) -> dict[str, FilePatch]:
     return {each.path: each for each in files_of(_git(top, "diff-tree", "-p", "-r", "-M", before, after))}
 
 
-def test_lines_stand_beside_what_takes_their_place_with_their_numbers(top: Path) -> None:
+def test_lines_are_beside_what_takes_their_place_with_their_numbers(top: Path) -> None:
     lines = (top / "a.txt").read_text().splitlines()
     lines[9:11] = ["line ten", "line eleven", "one more"]
     (top / "a.txt").write_text("\n".join([*lines[:-1], "the end"]))

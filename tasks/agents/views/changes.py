@@ -125,7 +125,7 @@ def _page(request: HttpRequest, run: Run, error: OrchestratorError | None = None
         "span": 4 if layout == "split" else 3,
         "line": number_in(request, "line", least=0, most=LAST_LINE) or "",
         "text": request.POST.get("text", "") if error else "",
-        "room": COMMENT_LENGTH,
+        "longest": COMMENT_LENGTH,
         "may_comment": may_comment,
         "may_resume": may_comment and pages.may_resume(run),
         "may_decide": Scope.REVIEW in scopes_of(request.user),
@@ -168,5 +168,5 @@ def _place(row: DisplayRow, said: dict[str, list[RunMessage]], path: str, line: 
 
 
 def _key(path: str) -> str:
-    """Return a name for a path that can stand in an address and as the id of an element."""
+    """Return a name for a path, for addresses and as the id of an element."""
     return f"f{sha256(path.encode(errors='surrogatepass')).hexdigest()[:12]}"
