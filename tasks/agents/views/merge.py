@@ -24,7 +24,8 @@ from tasks.identity.page import actor_of
 
 BRANCH_LENGTH = 200
 MODES = {Mode.SQUASH: "One commit", Mode.MERGE: "Its commits and a merge"}
-FORECAST_OF = 30
+FORECAST_OF = 12
+"""How many runs are compared, each with each, which takes some hundredths of a second for each pair."""
 
 
 @dataclass(slots=True)
@@ -91,7 +92,8 @@ def _page(request: HttpRequest, run: Run, given: Any, error: OrchestratorError |
 
 def outlook(plan: int, *, target: str = "", about: Run | None = None) -> Outlook | None:
     """Forecast which unmerged runs of a plan conflict, all or those with one; None where there are none."""
-    runs = pages.unmerged(plan)[:FORECAST_OF]
+    others = [run for run in pages.unmerged(plan) if about is None or run.pk != about.pk]
+    runs = [*([about] if about else []), *others][:FORECAST_OF]
     by_id: dict[str, Run] = {run.public_id: run for run in runs}
     try:
         found = forecast_of(runs, target=target)
