@@ -237,5 +237,5 @@ def test_it_takes_as_many_queries_for_three_projects_as_for_thirty(
         make_artifact(plan.children.all()[0], paths=["a.md"])
     signed_in(client)
     # session, user, projects 2, findings, reach, 4 lists, 4 counts, works 2, sample, reviews
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(19):
         client.get("/")
