@@ -287,6 +287,31 @@ def test_a_wait_returns_on_the_first_change(ada: Assistant, ids: dict[str, str],
         assert answer["state"] == RunState.ASKING
 
 
+def _ends(run: Run, state: RunState) -> None:
+    for each in (RunState.COLLECTING, state):
+        move(run, each, actor=ADA)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_wait_passes_over_changes_that_call_for_nothing(ada: Assistant, ids: dict[str, str]) -> None:
+    run = _run(ids["A"])
+    cursor = ada.call(MONITOR)["cursor"]
+    move(run, RunState.STOPPING, actor=ADA)
+    with _beside(lambda: _ends(run, RunState.FAILED)):
+        answer = ada.call(MONITOR, run_id=run.public_id, action="wait", cursor=cursor)
+    assert (answer["changed"], answer["state"]) == (True, RunState.FAILED)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_wait_for_a_plan_passes_over_successes_until_all_are_done(ada: Assistant, ids: dict[str, str]) -> None:
+    run, other = (_run(ids[name], RunState.STOPPING) for name in "AB")
+    cursor = ada.call(MONITOR, task_id=ids["plan"])["cursor"]
+    _ends(run, RunState.SUCCEEDED)
+    with _beside(lambda: _ends(other, RunState.SUCCEEDED)):
+        answer = ada.call(MONITOR, task_id=ids["plan"], action="wait", cursor=cursor)
+    assert (answer["counts"], answer["changed"]) == ({"succeeded": 2}, sorted([run.public_id, other.public_id]))
+
+
 def test_a_wait_misses_nothing_after_its_cursor(ada: Assistant, ids: dict[str, str]) -> None:
     run = _run(ids["A"])
     cursor = ada.call(MONITOR, run_id=run.public_id)["cursor"]

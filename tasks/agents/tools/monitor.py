@@ -17,7 +17,7 @@ from orchestrator_site.mcp.registry import LONG, Arguments, tool
 from orchestrator_site.mcp.schema import HIDDEN
 from tasks import serializers as of_tasks
 from tasks.agents import run_log
-from tasks.agents.choices import LIVE
+from tasks.agents.choices import ENDED, LIVE, RunState
 from tasks.agents.models import Run
 from tasks.agents.places import log_of
 from tasks.agents.selectors.runs import (
@@ -46,6 +46,7 @@ POLL_SECONDS = 0.5
 """As often as all other followers of events look for them."""
 LIST_BYTES = 450
 LOG_BYTES = 650
+_CALLING = frozenset({RunState.ASKING, *ENDED} - {RunState.SUCCEEDED})
 ENTRIES = 20
 CHANGED_SHOWN = 10
 WORDS_BYTES = 240
@@ -120,20 +121,20 @@ def _shown(runs: QuerySet[Run], is_one: bool, *, cursor: int) -> Answer:
         run = runs.get()
         return {**status_of(run), "cursor": cursor, "next": next_for(run, cursor)}
     rows = sorted(without_long_columns(runs), key=lambda run: (not run.is_live, -run.pk))
-    return {**_listed(rows), "cursor": cursor, "next": _next_of_all(rows, cursor)}
+    return {**_listed(rows, rows), "cursor": cursor, "next": _next_of_all(rows, cursor)}
 
 
-def _listed(rows: list[Run]) -> Answer:
+def _listed(rows: list[Run], shown: list[Run]) -> Answer:
     return {
         "counts": dict(Counter(run.state for run in rows)),
         "total": len(rows),
-        "runs": of_tasks.within(rows, line_of, budget=LIST_BYTES),
+        "runs": of_tasks.within(shown, line_of, budget=LIST_BYTES),
     }
 
 
 def _next_of_all(rows: list[Run], cursor: int) -> str:
     if any(run.is_live for run in rows):
-        return f"action='wait' with the same ids and cursor={cursor} returns at the next change."
+        return f"action='wait' with the same ids and cursor={cursor} returns once one asks or fails, or all are done."
     return "All have ended: action='status' with a run_id says what follows." if rows else "Nothing runs."
 
 
@@ -176,26 +177,38 @@ def _entry(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _wait(project: Project, given: Monitor) -> Answer:
     runs, is_one = _chosen(project, given)
-    changed, cursor = _changed(project, runs, given)
-    return {"changed": changed if not is_one else bool(changed), **_shown(runs, is_one, cursor=cursor)}
+    changed, cursor = _changed(project, runs, given, is_one=is_one)
+    if is_one:
+        return {"changed": bool(changed), **_shown(runs, is_one, cursor=cursor)}
+    rows = list(without_long_columns(runs))
+    calling = [run for run in rows if run.public_id in changed and run.state in _CALLING]
+    return {"changed": changed, **_listed(rows, calling), "cursor": cursor, "next": _next_of_all(rows, cursor)}
 
 
-def _changed(project: Project, runs: QuerySet[Run], given: Monitor) -> tuple[list[str], int]:
-    """Wait for events after the cursor; return the runs that they are about, and where to go on.
+def _changed(project: Project, runs: QuerySet[Run], given: Monitor, *, is_one: bool) -> tuple[list[str], int]:
+    """Wait for an event after the cursor that calls for the caller; return the runs that changed, and where to go on.
 
     It ends early where nothing of it lives, and while the server stops, so that a restart need not wait.
     """
     over_at, cursor = time.monotonic() + given.seconds, given.cursor
-    cursor = feed.last_id() if cursor is None else cursor
+    cursor, changed = feed.last_id() if cursor is None else cursor, set[str]()
     among = runs if given.run_id or given.task_id else runs_of(project)  # those that live now, and those that did
     while True:
         is_live = runs.filter(state__in=LIVE).exists()
         found = feed.batch(EventFilter(project.pk, verbs=(Verb.RUN,)), after=cursor, limit=feed.BATCH)
         names, cursor = {event.after.get("run") for event in found.events}, found.last_id
-        changed = list(among.filter(public_id__in=names).values_list("public_id", flat=True)) if names else []
-        if changed or not is_live or EventHub.is_over or time.monotonic() >= over_at:
-            return changed[:CHANGED_SHOWN], cursor
+        own = set(among.filter(public_id__in=names).values_list("public_id", flat=True)) if names else set()
+        changed |= own
+        is_called = any(_calls(event.after, is_one) for event in found.events if event.after.get("run") in own)
+        if is_called or not is_live or EventHub.is_over or time.monotonic() >= over_at:
+            return sorted(changed)[:CHANGED_SHOWN], cursor
         time.sleep(POLL_SECONDS)
+
+
+def _calls(note: dict[str, Any], is_one: bool) -> bool:
+    """Whether a run asks or has ended. One of several that succeeds calls for nothing: the caller's context is dear."""
+    state = note.get("state")
+    return "asks" in note or state in _CALLING or (is_one and state == RunState.SUCCEEDED)
 
 
 def _kill(run: Run, actor: Actor, given: Monitor) -> Answer:
