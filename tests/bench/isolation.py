@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from statistics import mean
 from threading import Event, Thread
 
 import psutil
@@ -75,6 +77,11 @@ class Measured:
         return (self.main[-1] - self.main[0]) / SUBTASKS
 
     @property
+    def wait(self) -> float:
+        """What the main conversation grows by with each wait; before them come three calls, and one after."""
+        return mean(later - before for before, later in pairwise(self.main[3:-1]))
+
+    @property
     def fitting(self) -> float:
         return (WINDOW - self.main[0]) / self.growth
 
@@ -90,11 +97,13 @@ def _conversations(one: Measured, isolated: Measured) -> Iterator[Figure]:
     yield Figure("isolation: its growth per subtask, isolated", isolated.growth, "tokens")
     share = isolated.growth / one.growth
     yield Figure("isolation: of the growth in one session", share, "", goal=1 / 50)
+    often = "one for each 50 s that runs last, and for each that asks or fails"
+    yield Figure("isolation: of it, each wait for the runs", isolated.wait, "tokens", note=often)
     yield Figure("isolation: largest window, one session", max(one.main), "tokens")
     yield Figure("isolation: largest window, isolated, main conversation", max(isolated.main), "tokens")
     largest = max(map(max, isolated.agents))
     yield Figure("isolation: largest window, isolated, an agent", largest, "tokens")
-    cannot = "by the window alone; says nothing of quality, as the model plays a script"
+    cannot = "reckoned from the growth; nothing is said of quality, as the model plays a script"
     yield Figure(f"isolation: subtasks until {WINDOW:,} tokens are full, one session", one.fitting, "", note=cannot)
     yield Figure(f"isolation: subtasks until {WINDOW:,} tokens are full, isolated", isolated.fitting, "", note=cannot)
 
