@@ -61,7 +61,8 @@ class Adapter(ABC):
     """One agent. `executables` are names to look for on PATH, best first.
 
     `secrets` are the variables, and `login_files` the files below the user's home, that hold its login: one of them has
-    to be there, and their values stay out of logs. `needs_jail` where it runs programs of the repository by itself.
+    to be there, and their values stay out of logs. `needs_jail` where it runs programs of the repository by itself,
+    `heeds_end` where it exits once its input has ended.
     """
 
     name: ClassVar[str]
@@ -75,6 +76,7 @@ class Adapter(ABC):
     login_files: ClassVar[tuple[str, ...]] = ()
     passed_on: ClassVar[tuple[str, ...]] = ()
     needs_jail: ClassVar[bool] = False
+    heeds_end: ClassVar[bool] = True
 
     def version(self, output: str) -> str | None:
         """Read what the program printed for `version_argv`; None where there is no version in it."""

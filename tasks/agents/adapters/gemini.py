@@ -25,6 +25,7 @@ class GeminiCli(Adapter):
     tested = Tested("0.61.0", "0.61.0")
     supports = Supports(messages=True, interrupt=True, asks=True, board=True, max_turns=True)
     memory_mb = 755
+    heeds_end = False
     secrets = ("GEMINI_API_KEY",)
     passed_on = ("GOOGLE_GEMINI_BASE_URL",)
 

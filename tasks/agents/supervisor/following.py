@@ -16,6 +16,7 @@ from django.utils import timezone
 from orchestrator_site.kernel.errors import Conflict
 from tasks import events
 from tasks.agents import processes, run_log
+from tasks.agents.adapters import ADAPTERS
 from tasks.agents.adapters import events as heard
 from tasks.agents.adapters.events import Event
 from tasks.agents.brief import FOLLOW_UP
@@ -261,7 +262,8 @@ class Follower:
         if not self._is_closed:
             self._is_closed = True
             self._send([], last=True)
-        return Over() if time.monotonic() - self._ended_at > GRACE_SECONDS else None
+        grace = GRACE_SECONDS if ADAPTERS[self._run.agent].heeds_end else 0
+        return Over() if time.monotonic() - self._ended_at >= grace else None
 
     def _beyond(self) -> Over | None:
         """Return which limit was passed. An ask stops the clock of silence, not that of the whole run."""
