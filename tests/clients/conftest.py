@@ -41,14 +41,19 @@ def network(request: pytest.FixtureRequest) -> Iterator[Network]:
         yield found
 
 
-@pytest.fixture
-def stage(tmp_path: Path, network: Network) -> Iterator[Stage]:
-    """Everything for a client but its server."""
+@pytest.fixture(scope="session")
+def clients() -> None:
+    """Leave out what needs the clients where they are not installed; CI may leave nothing out."""
     if names := missing():
         reason = f"{', '.join(names)} not installed: run {INSTALL.relative_to(ROOT)}"
         if os.environ.get("CI"):
             pytest.fail(f"CI runs the real clients; {reason}")
         pytest.skip(reason)
+
+
+@pytest.fixture
+def stage(clients: None, tmp_path: Path, network: Network) -> Iterator[Stage]:
+    """Everything for a client but its server."""
     with set_up(tmp_path, network) as found:
         yield found
 

@@ -36,7 +36,7 @@ FIXES = {
 
 
 @pytest.fixture
-def site() -> Iterator[Isolated]:
+def site(clients: None) -> Iterator[Isolated]:
     """A site in the common network, where the browser is."""
     with isolated(Network(), environment={"ORCHESTRATOR_TOOLSETS": "core,isolation"}) as made:
         yield made

@@ -28,7 +28,7 @@ from tests.site.processes import wait_until
 
 
 @pytest.fixture(scope="module")
-def one_site(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Isolated]:
+def one_site(clients: None, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Isolated]:
     """One site for all tests here: a start takes longer than a run."""
     with django_db_blocker.unblock(), offline() as network:
         with isolated(network) as made:
