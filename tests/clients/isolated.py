@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import psutil
 from django.db import transaction
 
 from tasks.agents.models import Run
@@ -98,6 +99,15 @@ class Isolated(Supervised):
         """Return what the model was asked in a run."""
         lines = (self.stage.folder / "model/requests.jsonl").read_text().splitlines()
         return [json.loads(line)["body"] for line in lines if run.task.public_id in line and '"body"' in line]
+
+    @property
+    def up(self) -> int:
+        """The process of the site that keeps its web server, its worker and its supervisor of agents."""
+        own = psutil.Process(self.site.process.pid)
+        return next(each.pid for each in [own, *own.children(recursive=True)] if "up" in each.cmdline()[2:3])
+
+    def children(self) -> list[int]:
+        return [each.pid for each in psutil.Process(self.up).children()]
 
     def left(self) -> list[str]:
         """Return what is left of all runs: processes, and tasks that are held."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +18,7 @@ from pytest_django import DjangoDbBlocker
 from artifacts.models import Artifact
 from tasks.agents.adapters.events import Outcome, Reason, State
 from tasks.agents.choices import AskState, RunState
-from tasks.agents.models import Run
+from tasks.agents.models import Run, Supervisor
 from tasks.agents.services.control import answer, kill, message, resume
 from tasks.agents.supervisor.outcome import reason_of
 from tasks.choices import Status, Verb
@@ -185,6 +188,22 @@ def test_a_run_whose_share_is_used_up_waits_in_the_queue_and_goes_on(site: Isola
     assert site.wait_for(run).state == RunState.SUCCEEDED, run.reason
     assert len(set(run.attempts.values_list("session_id", flat=True))) == 1
     assert made_in(site, run) == "made by the agent\n"
+
+
+@pytest.mark.parametrize("how", [signal.SIGHUP, signal.SIGKILL], ids=["restarted", "killed"])
+def test_a_run_notices_nothing_of_a_site_that_is(site: Isolated, how: signal.Signals) -> None:
+    task = site.task(write(), DELIVER, DONE)
+    held = site.hold(task, results=1)
+    run = site.run(task)
+    wait_until(lambda: (site.worktree(run) / "made.txt").exists(), "the edit")
+    before = site.children()
+    for pid in [site.up] if how == signal.SIGHUP else before:
+        os.kill(pid, how)
+    Supervisor.objects.filter(pid__in=before).update(seen_at=timezone.now() - timedelta(hours=1))
+    wait_until(lambda: len(set(site.children()) - set(before)) == len(before), "new children")
+    held.unlink()
+    assert site.wait_for(run).state == RunState.SUCCEEDED, run.reason
+    assert run.attempts.count() == 1
 
 
 def test_a_run_whose_board_does_not_answer_fails(site: Isolated) -> None:
