@@ -17,6 +17,7 @@ from pytest_django import DjangoDbBlocker
 
 from artifacts.models import Artifact
 from tasks.agents.adapters.events import Outcome, Reason, State
+from tasks.agents.brief import FOLLOW_UP
 from tasks.agents.choices import AskState, RunState
 from tasks.agents.models import Run, Supervisor
 from tasks.agents.services.control import answer, kill, message, resume
@@ -71,7 +72,7 @@ def made_in(site: Isolated, run: Run) -> str:
     return site.git("show", f"{run.branch}:made.txt")
 
 
-@pytest.mark.parametrize(
+CLIENTS = pytest.mark.parametrize(
     ("agent", "model", "edit"),
     [
         ("claude", "", write()),
@@ -80,6 +81,9 @@ def made_in(site: Isolated, run: Run) -> str:
     ],
     ids=["Claude Code", "Codex", "Gemini CLI"],
 )
+
+
+@CLIENTS
 def test_a_client_delivers_and_its_changes_are_on_a_branch(site: Isolated, agent: str, model: str, edit: Json) -> None:
     run = site.run(site.task(edit, DELIVER, DONE), agent, model)
     site.wait_for(run)
@@ -221,10 +225,12 @@ def test_a_run_waits_for_a_site_that_does_not_answer(site: Isolated) -> None:
     assert site.wait_for(run).state == RunState.SUCCEEDED, run.reason
 
 
-def test_an_agent_that_delivers_nothing_is_asked_once(site: Isolated) -> None:
-    run = site.run(site.task(write(), DONE))
+@CLIENTS
+def test_an_agent_that_delivers_nothing_is_asked_once(site: Isolated, agent: str, model: str, edit: Json) -> None:
+    run = site.run(site.task(edit, DONE), agent, model)
     site.wait_for(run)
     assert run.state == RunState.FAILED
     assert run.reason.startswith(said(Reason.NO_DELIVERY))
-    assert [attempt.follow_ups for attempt in run.attempts.all()] == [1]
+    assert sum(attempt.follow_ups for attempt in run.attempts.all()) == 1
+    assert json.dumps(site.seen(run)[-1]).count(FOLLOW_UP[:40]) == 1
     assert made_in(site, run) == "made by the agent\n"
