@@ -424,7 +424,7 @@ def test_it_takes_as_many_queries_for_many_cards_as_for_few(
     signed_in(client)
     # session, user, project, specialists, plans, counts, 6 columns and what is ready, 3 x marks, holders,
     # and what awaits a person
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(20):
         client.get("/projects/ledger/board/")
 
 

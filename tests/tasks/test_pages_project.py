@@ -191,5 +191,5 @@ def test_it_takes_as_many_queries_for_a_large_board_as_for_a_small_one(
     signed_in(client)
     # session, user, project, specialists, plans and total, counts of plans and project, moving,
     # 3 x waiting, artifacts, paths, and how much is to review
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(16):
         client.get("/projects/ledger/")

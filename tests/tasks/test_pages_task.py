@@ -302,7 +302,7 @@ def test_a_plan_takes_as_many_queries_whatever_its_size(
         make_artifact(task)
     # session, user, to review, task, tree, waits (2), artifact counts, counts, critical path, notes, needs,
     # needed by, artifacts, turns, comments, events
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(20):
         client.get(f"/tasks/{plan.public_id}/")
 
 

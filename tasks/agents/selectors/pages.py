@@ -73,10 +73,6 @@ def totals_by_plan(project: Project) -> list[dict[str, Any]]:
     return list(rows.annotate(**_SUMS).order_by("-cost", "-read")[:PLANS_SHOWN])
 
 
-def count_live(project: Project) -> int:
-    return Run.objects.filter(project=project, state__in=LIVE).count()
-
-
 def open_asks() -> list[RunAsk]:
     """Return what agents of all projects ask, the oldest first."""
     rows = RunAsk.objects.filter(state=AskState.OPEN).select_related("run__task", "run__plan", "run__project")

@@ -23,7 +23,6 @@ from tasks.models import Task
 
 register = template.Library()
 register.simple_tag(pages.runs_of, name="runs_of")
-register.simple_tag(pages.count_live, name="count_live")
 register.filter(pages.lasted)
 
 _SHAPES: dict[str, str] = {
