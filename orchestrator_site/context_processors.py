@@ -10,7 +10,7 @@ from maintenance.selectors.open_findings import count_serious
 from orchestrator_site.kernel import read_only
 from orchestrator_site.kernel.commits import unchanged
 from orchestrator_site.web.pages import came_from
-from tasks.agents.selectors.pages import count_asks
+from tasks.agents.selectors.pages import count_asks, count_live
 from tasks.selectors.counts import waiting
 
 THEMES = {"auto": "System", "light": "Light", "dark": "Dark"}
@@ -27,7 +27,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
         "is_read_only": read_only.is_on(),
     }
     if getattr(request, "user", None) is not None and request.user.is_authenticated:
-        facts["waits"] = SimpleLazyObject(lambda: waiting(count_serious(), count_asks()))
+        facts["waits"] = SimpleLazyObject(lambda: waiting(count_serious(), count_asks(), beside=count_live()))
     return facts
 
 

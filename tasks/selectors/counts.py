@@ -19,6 +19,7 @@ from tasks.selectors.rows import Counts
 
 _CHUNK = 500
 COUNTED = 99
+BESIDE = "beside"
 _ANY_KIND = (True, False)  # leaves and groups. Unless both are named, SQLite reads the whole index of statuses.
 _of_tree = Compiled(lambda root: _counts(Task.objects.filter(pk=root), root=root))
 _of_project = Compiled(lambda project: _counts(Project.objects.filter(pk=project), project=project))
@@ -78,14 +79,20 @@ class Waiting:
 
     to_review: str
     in_inbox: str
+    beside: str = ""
 
 
-def waiting(*others: QuerySet[Any]) -> Waiting:
-    """Count tasks, and in the same query `others`: rows of a name and a number, which are in the inbox too."""
+def waiting(*others: QuerySet[Any], beside: QuerySet[Any] | None = None) -> Waiting:
+    """Count tasks, and in the same query `others`: rows of a name and a number, which are in the inbox too.
+
+    `beside` has such a row with the name `BESIDE`, which is not.
+    """
+    others = others if beside is None else (*others, beside)
     few = [Q(pk__in=_up_to_limit(status).values("pk")) for status in WAITS_FOR_A_PERSON]
     rows = Task.objects.filter(reduce(or_, few)).order_by().values_list("status").annotate(Count("pk"))
     found: dict[str, int] = dict(rows.union(*others, all=True) if others else rows)
-    return Waiting(_if_any(found.get(Status.IN_REVIEW, 0)), _if_any(sum(found.values())))
+    number_beside = found.pop(BESIDE, 0)
+    return Waiting(_if_any(found.get(Status.IN_REVIEW, 0)), _if_any(sum(found.values())), _if_any(number_beside))
 
 
 def _if_any(number: int) -> str:

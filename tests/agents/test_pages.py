@@ -78,6 +78,7 @@ class TestAgents:
         runs = [make_run(task, RunState.RUNNING), make_run(make_task(make_project("other")), RunState.RUNNING)]
         page = html_of(ada.get("/agents/"))
         assert all(run.public_id in page for run in runs)
+        assert 'id="at-work">2<' in page and 'id="in-inbox"' not in page
 
 
 class TestSettings:

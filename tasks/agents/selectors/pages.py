@@ -14,6 +14,7 @@ from tasks.agents.choices import LIVE, RESUMABLE, WORKING, AskState, RunState
 from tasks.agents.models import Run, RunAsk, RunMessage
 from tasks.choices import CLAIMABLE, FINISHED, Verb
 from tasks.models import Event, Project, Task
+from tasks.selectors.counts import BESIDE
 from tasks.selectors.descendants import descendants_of
 from tasks.selectors.rows import Rows, page_of
 
@@ -83,6 +84,12 @@ def count_asks() -> QuerySet[Any, Any]:
     """Return a row for the count of the inbox."""
     asked = RunAsk.objects.filter(state=AskState.OPEN).order_by()
     return asked.annotate(what=Value("asks")).values_list("what").annotate(Count("pk"))
+
+
+def count_live() -> QuerySet[Any, Any]:
+    """Return a row for the count beside that of the inbox."""
+    live = Run.objects.filter(state__in=LIVE).order_by()
+    return live.annotate(what=Value(BESIDE)).values_list("what").annotate(Count("pk"))
 
 
 def phases_of(run: Run) -> list[Phase]:
