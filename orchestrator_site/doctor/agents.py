@@ -12,8 +12,8 @@ from tasks.agents.adapters import ADAPTERS
 from tasks.agents.adapters.base import Adapter
 from tasks.agents.models import Isolation
 from tasks.agents.probe import program_of, why_no_jail
+from tasks.agents.selectors.isolation import isolation_of
 from tasks.agents.selectors.supervisors import present
-from tasks.agents.settings import parsed
 from tasks.agents.worktrees.git import installed
 
 _START = "Start it: python manage.py up"
@@ -24,7 +24,8 @@ def agents() -> Iterator[Finding]:
     if Isolation._meta.db_table not in connection.introspection.table_names():
         yield ok("agents", "Isolated agents are off: there is no database yet.")
         return
-    used = [parsed(row.settings) for row in Isolation.objects.filter(is_on=True)]
+    found = [isolation_of(row.project) for row in Isolation.objects.filter(is_on=True).select_related("project")]
+    used = [settings for is_on, settings in found if is_on]
     if not used:
         yield ok("agents", "Isolated agents are off in all projects.")
         return

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator_site.kernel.errors import Forbidden, Invalid
 from orchestrator_site.kernel.identity import Scope
+from tasks.agents.models import Isolation
 from tasks.agents.selectors.isolation import isolation_of
 from tasks.agents.services.isolation import set_isolation
 from tasks.agents.settings import IsolationSettings, parsed
@@ -81,3 +82,9 @@ def test_settings_survive_being_stored() -> None:
     )
     assert parsed(settings.stored()) == settings
     assert IsolationSettings().stored() == {}
+
+
+def test_settings_that_another_version_stored_switch_it_off() -> None:
+    project = make_project()
+    Isolation.objects.create(project=project, is_on=True, settings={"of_later": 1})
+    assert isolation_of(project) == (False, IsolationSettings())
