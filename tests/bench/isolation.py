@@ -126,7 +126,7 @@ def _times(one: Measured, several: list[Measured], seconds: float) -> Iterator[F
     yield Figure("isolation: memory at most, one session (PSS)", one.memory_mb, "MB")
     for parallel, each in zip(PARALLEL, several, strict=True):
         note = "with the main session"
-        yield Figure(f"isolation: memory at most, {parallel} agents (PSS)", each.memory_mb, "MB", note=note)
+        yield Figure(f"isolation: memory at most, isolated, {parallel} at once (PSS)", each.memory_mb, "MB", note=note)
 
 
 # The two ways
@@ -272,14 +272,13 @@ class _Memory:
 
     def _look(self) -> None:
         while not self._is_over.wait(SAMPLE_SECONDS):
-            self.peak = max(self.peak, sum(map(_pss_mb, _clients())))
-
-
-def _clients() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children(recursive=True) if each.name() == "claude"]
+            below = psutil.Process().children(recursive=True)
+            self.peak = max(self.peak, sum(map(_pss_mb, below)))
 
 
 def _pss_mb(process: psutil.Process) -> float:
+    """Return the memory of a client, 0 for any other process and for one that has just exited."""
     with suppress(psutil.Error):
-        return float(process.memory_full_info().pss) / 1e6
+        if process.name() == "claude":
+            return float(process.memory_full_info().pss) / 1e6
     return 0
