@@ -74,7 +74,7 @@ def _job(agent: str, stage: Stage) -> Job:
         home=stage.home,
         executable=str(PROGRAMS[agent][0]),
         model=MODELS.get(agent, ""),
-        environment=stage._environment() | keys | addresses,
+        environment=stage.environment | keys | addresses,
         variables={"MODEL_KEY": "none"},
     )
 

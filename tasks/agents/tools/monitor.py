@@ -239,7 +239,7 @@ def _after(run: Run) -> Answer:
         "state": run.state,
         **stopping,
         "cursor": cursor,
-        "next": f"action='wait' with run_id={run.public_id!r} and cursor={cursor} returns at the next change.",
+        "next": f"action='wait' with run_id={run.public_id!r} and cursor={cursor} returns once it asks or has ended.",
     }
 
 
