@@ -126,7 +126,10 @@ def test_before_a_restart_leases_and_uploads_are_compared_with_what_is_stored(
     client.call("orchestrator_plan_task", description="A job", subtasks=[part])
     task = client.call("orchestrator_execute_subtask")["task_id"]
     begun = client.call("orchestrator_store_artifact", action="begin", task_id=task, file_paths=["a"], text="abc")
-    said = client.call("orchestrator_shutdown_prepare")
+    # The call before may still count for an instant after its answer.
+    said = wait_for(
+        lambda: (s := client.call("orchestrator_shutdown_prepare"))["calls_in_flight"] == 0 and s, "its end"
+    )
     assert [lease["task_id"] for lease in said["leases"]] == [task]
     assert said["uploads"] == [{"upload_id": begun["upload_id"], "offset": 3}]
     assert (said["uploads_total"], said["uploads_lost"], said["calls_in_flight"]) == (1, 0, 0)
