@@ -94,10 +94,11 @@ def test_a_target_that_moved_is_not_like_other_conflicts(ada: Rest, plan: Task, 
     ada.refused(409, "POST", f"/runs/{run.public_id}/merge", {"target": "main", "dry_run": False})
 
 
-def test_readers_rehearse_a_merge(plan: Task, shop: Shop) -> None:
-    run, reader = _run(plan, shop), rest(scopes=("read",))
-    assert reader.post(f"/runs/{run.public_id}/merge", {})["files_total"] == 1
-    assert reader.refused(403, "POST", f"/runs/{run.public_id}/merge", {"dry_run": False})["code"] == "forbidden"
+def test_writers_rehearse_a_merge_and_readers_do_not(plan: Task, shop: Shop) -> None:
+    run, writer, reader = _run(plan, shop), rest(scopes=("read", "write")), rest(scopes=("read",))
+    assert writer.post(f"/runs/{run.public_id}/merge", {})["files_total"] == 1
+    assert writer.refused(403, "POST", f"/runs/{run.public_id}/merge", {"dry_run": False})["code"] == "forbidden"
+    assert reader.refused(403, "POST", f"/runs/{run.public_id}/merge", {})["code"] == "forbidden"
 
 
 @pytest.mark.parametrize("state", [RunState.RUNNING, RunState.TAMPERED])

@@ -26,7 +26,7 @@ from tests.assistants import Assistant
 TEXTS = {"answer", "base64", "context", "description", "detailed_work", "query", "reason", "summary", "text"}
 """Arguments whose service has a limit of its own."""
 BODY_TEXTS = TEXTS - {"base64", "query", "text"} | {"role_definition", "output_format"}
-OF_RUNS = {("MessageBody", "text"), ("ResumeBody", "text"), ("CommentBody", "text"), ("CommentBody", "quote")}
+OF_RUNS = {("MessageBody", "text"), ("ResumeBody", "text"), ("CommentBody", "text")}
 """Fields of bodies whose services have limits, too."""
 SHORT = {("orchestrator_restart_server", "reason"): REASON}
 load_tools()

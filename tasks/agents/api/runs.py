@@ -76,7 +76,7 @@ class CommentBody(Body):
     text = Text()
     path = String()
     line = Integer(required=False, min_value=1, max_value=_LARGEST_KEY)
-    quote = Text(required=False)
+    quote = String(required=False)
     session_id = String(required=False)
 
 
@@ -114,7 +114,7 @@ class RunViews(RunApi):
 
     serializer_class = RunShape
     filterset_class = RunFilters
-    scopes = {"merge": Scope.READ, **dict.fromkeys(("answer", "comment", "dismiss", "trust"), Scope.REVIEW)}
+    scopes = dict.fromkeys(("answer", "comment", "dismiss", "trust"), Scope.REVIEW)
     bodies = {
         "kill": KillBody, "resume": ResumeBody, "message": MessageBody, "answer": AnswerAskBody, "merge": MergeBody,
         "comment": CommentBody, "dismiss": PlainRunBody, "trust": PlainRunBody,
