@@ -9,12 +9,18 @@ import pytest
 from maintenance.health.selectors import readiness
 from orchestrator_site.doctor.agents import agents
 from orchestrator_site.doctor.findings import Level
-from tasks.agents import probe
+from tasks.agents import health, probe
 from tasks.agents.choices import RunState
 from tests.agents.rows import make_run, make_supervisor, switch_on
 from tests.factories import make_project, make_task
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget that agents were off a few seconds ago."""
+    monkeypatch.setattr(health, "_off_until", 0.0)
 
 
 @pytest.fixture

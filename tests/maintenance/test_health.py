@@ -54,11 +54,11 @@ def test_readyz_answers_200_where_every_check_passes(client: Client, worker: Non
     assert checks["queue"] == {"ok": True, "waiting": 0}
 
 
-def test_readyz_costs_three_queries(
+def test_readyz_costs_two_queries(
     client: Client, worker: None, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     client.get("/readyz")
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(2):
         client.get("/readyz")
 
 
