@@ -32,7 +32,7 @@ def send(process: Process, lines: Sequence[bytes], *, last: bool = False) -> Non
 def _ring(process: Process, order: bytes) -> None:
     try:
         bell = os.open(Path(process.folder, FIFO), os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except OSError:  # nobody reads it
+    except OSError:  # no one reads it
         raise _ended(process) from None
     with FileIO(bell, "w") as fifo:
         fifo.write(order)

@@ -18,7 +18,7 @@ _POLL_SECONDS = 0.05
 def wait(process: Process, *, seconds: float) -> Exit | None:
     """Wait until the agent exits; None where it has not by then. What it wrote is in the logs before this returns.
 
-    The code is None where nobody is left who knows it.
+    The code is None where no one is left who knows it.
     """
     found: Exit | None = None
 
