@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError
 
+from orchestrator_site.kernel.commits import unchanged, watched
 from orchestrator_site.kernel.identity import Principal, Scope
 from tasks.agents.models import Run
+from tasks.agents.services import merge
+from tasks.identity.actor import Actor
 from tasks.models import Task
 from tests.agents.collected import make_collected
 from tests.agents.repositories import Shop, make_shop
@@ -113,3 +117,18 @@ def test_an_answer_about_many_conflicts_stays_under_a_kilobyte(ada: Assistant, i
     outcome = ada.send(MERGE, run_id=second.public_id)
     assert outcome.payload["conflicts_total"] == 40
     assert len(outcome.text.encode()) <= 1024
+
+
+def test_a_merge_whose_record_fails_is_not_called_no_change(
+    ada: Assistant, ids: dict[str, str], shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OperationalError("database or disk is full")
+
+    run = _run(ids, shop)
+    monkeypatch.setattr(merge, "_note_merge", full)
+    with watched():
+        with pytest.raises(OperationalError):
+            merge.merge_run(run=run, actor=Actor(kind="person", name="ada"), dry_run=False)
+        assert unchanged() == ""
+    assert f"orchestrator/merged/{run.plan.public_id}" in shop.git("for-each-ref")

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from orchestrator_site.kernel.commits import note_commit
 from orchestrator_site.kernel.errors import Conflict, Forbidden
 from orchestrator_site.kernel.identity import Scope
 from tasks import events
@@ -40,6 +41,7 @@ def merge_run(
         message=_message(run), dry_run=dry_run, expected=expected or None, create=not target,
     )  # fmt: skip
     if merged.commit:
+        note_commit()  # the branch has moved, whatever becomes of the rows
         _note_merge(run, actor, merged)
     return merged
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.utils import timezone
 
+from orchestrator_site.kernel.commits import note_commit
 from orchestrator_site.kernel.errors import OrchestratorError
 from tasks.agents import worktrees
 from tasks.agents.choices import LIVE, RunState, Workspace
@@ -58,6 +59,7 @@ def _removed(run: Run) -> bool:
         if Path(worktree.folder).exists() and run.state != RunState.TAMPERED:
             _keep_the_rest(run, worktree)
         worktrees.remove(worktree)
+        note_commit()
     except OrchestratorError:
         return False  # the next sweep tries again
     Run.objects.filter(worktree__folder=worktree.folder).update(removed_at=timezone.now())
