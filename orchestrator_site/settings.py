@@ -106,6 +106,7 @@ INSTALLED_APPS = [
     "artifacts",
     "maintenance",
     "tasks.agents",
+    "tasks.library",
     "orchestrator_site",
 ]
 

@@ -54,12 +54,22 @@ class Verb(models.TextChoices):
     OPEN_SESSION = "open_session", "opened a session"
     END_SESSION = "end_session", "ended a session"
     DELIVER = "deliver", "delivered an artifact"
+    GIVE_EVIDENCE = "give_evidence", "gave evidence"
+    WAIVE = "waive", "waived a gate"
+    MISS_GATE = "miss_gate", "tried to complete, with a gate unmet"
+    HOLD = "hold", "took a resource"
+    LET_GO = "let_go", "gave back a resource"
     COMMENT = "comment", "left a comment"
 
     CREATE_PROJECT = "create_project", "created the project"
     EDIT_PROJECT = "edit_project", "edited the project"
     EDIT_SPECIALIST = "edit_specialist", "edited a specialist"
     DELETE_SPECIALIST = "delete_specialist", "deleted a specialist"
+    EDIT_TEMPLATE = "edit_template", "edited a template"
+    DELETE_TEMPLATE = "delete_template", "deleted a template"
+    EDIT_CONTEXT = "edit_context", "edited a context"
+    EDIT_RESOURCE = "edit_resource", "edited a resource"
+    DELETE_RESOURCE = "delete_resource", "deleted a resource"
 
     def done_to(self, what: str) -> str:
         """Return the past tense with an object: `sent this back for revision`. Some labels name their own object."""
@@ -83,6 +93,26 @@ class Priority(models.IntegerChoices):
     NORMAL = 2, "normal"
     HIGH = 3, "high"
     URGENT = 4, "urgent"
+
+
+class GateKind(models.TextChoices):
+    """What has to be shown before a task can be completed."""
+
+    COMMAND = "command", "Command"
+    REPORT = "report", "Test report"
+    COMMIT = "commit", "Commit"
+    REVIEW = "review", "Review by another"
+    APPROVAL = "approval", "Approval"
+
+
+class Rung(models.IntegerChoices):
+    """How far a piece of evidence can be trusted, from the holder's word to a person's."""
+
+    CLAIMED = 0, "claimed"
+    REPORTED = 1, "reported"
+    OBSERVED = 2, "observed"
+    VERIFIED = 3, "verified"
+    APPROVED = 4, "approved"
 
 
 class NoteKind(models.TextChoices):

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
+
+from tasks.gates.definition import NAME, normalised
 
 LEASE_MINUTES_LIMIT = 24 * 60
 DAYS_LIMIT = 10_000
 HOURS_LIMIT = 24 * 365
+COMMANDS_LIMIT = 50
+ARGUMENTS_LIMIT = 50
+COMMAND_SECONDS_LIMIT = 6 * 60 * 60
 RETENTION_REASONS = ("completed", "failed", "stale", "abandoned", "orphaned")
 SWITCHES = ("archive", "purge", "handover", "status_documents")
 """What maintenance does by itself where a project switches it on."""
@@ -72,12 +78,48 @@ def _lease_minutes(value: Any) -> str:
     return "" if is_number and 0 < value <= LEASE_MINUTES_LIMIT else f"must be a number up to {LEASE_MINUTES_LIMIT}"
 
 
+def _gates(value: Any) -> str:
+    if not isinstance(value, dict):
+        return "must be an object"
+    if unknown := sorted(set(value) - {"default", "commands"}):
+        return f"has unknown settings: {', '.join(unknown)}; allowed: commands, default"
+    problems = [f"{each['at']} {each['problem']}" for each in normalised(value.get("default", []), at="default")[1]]
+    commands = value.get("commands", {})
+    if not isinstance(commands, dict) or len(commands) > COMMANDS_LIMIT:
+        return f"commands must be an object of up to {COMMANDS_LIMIT} commands"
+    problems += [f"commands.{name[:64]} {why}" for name, each in commands.items() if (why := _command(name, each))]
+    return "; ".join(problems)
+
+
+def _command(name: str, value: Any) -> str:
+    if not NAME.fullmatch(name):
+        return "has a name that is not of up to 64 lower-case letters, digits, - and _"
+    if not isinstance(value, dict) or set(value) - {"argv", "timeout_seconds", "report"}:
+        return "must be an object with argv, and perhaps timeout_seconds and report"
+    argv = value.get("argv")
+    if not isinstance(argv, list) or not 0 < len(argv) <= ARGUMENTS_LIMIT or not all(map(_is_argument, argv)):
+        return f"argv must be a list of up to {ARGUMENTS_LIMIT} printable strings, such as ['make', 'test']"
+    if "report" in value and not _is_argument(value["report"]):
+        return "report must be the path of a JUnit XML file that the command writes"
+    return _number(1, COMMAND_SECONDS_LIMIT)(value.get("timeout_seconds", 1)).replace("must", "timeout_seconds must")
+
+
+def _is_argument(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 1000 and value.isprintable()
+
+
+def _time_zone(value: Any) -> str:
+    return "" if value in available_timezones() else "must be a time zone, such as Europe/Berlin"
+
+
 SETTINGS: dict[str, Check] = {
     "lease_minutes": _lease_minutes,
     "review": _yes_or_no,
     "self_approval": _yes_or_no,
     "mirror": _yes_or_no,
     "maintenance": _maintenance,
+    "gates": _gates,
+    "time_zone": _time_zone,
 }
 
 

@@ -12,20 +12,23 @@ from orchestrator_site.kernel.errors import Forbidden, NotFound
 
 
 class Scope(StrEnum):
-    """What may be done: read, write, review, administer."""
+    """What may be done: read, write, review, administer, and vouch for what a command did."""
 
     READ = "read"
     WRITE = "write"
     REVIEW = "review"
     ADMIN = "admin"
+    ATTEST = "attest"
 
 
-EVERYTHING = frozenset(Scope)
+EVERYTHING = frozenset(Scope) - {Scope.ATTEST}
+"""What an assistant on this machine may do; to vouch for its own work it needs a token that says so."""
 _INCLUDED = {
     Scope.READ: {Scope.READ},
     Scope.WRITE: {Scope.WRITE, Scope.READ},
     Scope.REVIEW: {Scope.REVIEW, Scope.READ},
-    Scope.ADMIN: set(Scope),
+    Scope.ADMIN: set(EVERYTHING),
+    Scope.ATTEST: {Scope.ATTEST, Scope.READ},
 }
 
 
@@ -67,12 +70,12 @@ class Principal:
 
 
 def scopes_of(user: User | AnonymousUser) -> frozenset[Scope]:
-    """Return a person's scopes: everything for superusers, write and review for staff, read for others."""
+    """Return a person's scopes: everything for superusers, write, review and attest for staff, read for others."""
     if not user.is_active:
         return frozenset()
     if user.is_superuser:
-        return EVERYTHING
-    return with_included([Scope.WRITE, Scope.REVIEW] if user.is_staff else [Scope.READ])
+        return frozenset(Scope)
+    return with_included([Scope.WRITE, Scope.REVIEW, Scope.ATTEST] if user.is_staff else [Scope.READ])
 
 
 def person(user: User) -> Principal:

@@ -53,6 +53,14 @@ def run_id() -> str:
     return f"run_{_hex(10)}"
 
 
+def evidence_id() -> str:
+    return f"evidence_{_hex(10)}"
+
+
+def context_id() -> str:
+    return f"context_{_hex(10)}"
+
+
 def supervisor_id() -> str:
     return f"supervisor_{_hex(8)}"
 

@@ -63,6 +63,7 @@ class Session(models.Model):
     token_id = models.CharField(max_length=40, blank=True, help_text="The access token; empty for a local pipe.")
     client_name = models.CharField(max_length=200, blank=True)
     client_version = models.CharField(max_length=100, blank=True)
+    model = models.CharField(max_length=100, blank=True, help_text="The language model that the client declared.")
     started_at = models.DateTimeField(default=timezone.now, editable=False)
     last_seen_at = models.DateTimeField(default=timezone.now)
     selected_at = models.DateTimeField(

@@ -67,6 +67,11 @@ class Task(models.Model):
         null=True, default=None, help_text="Whether its delivery is reviewed; unknown: as the project's setting says."
     )
 
+    paths = models.JSONField(default=list, blank=True, help_text="The files it plans to change.")
+    gates = models.JSONField(
+        default=list, blank=True, help_text="What has to be shown before it is completed, as tasks/gates/ has it."
+    )
+
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
     summary = models.TextField(blank=True)
     is_ready = models.BooleanField(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
@@ -16,6 +17,7 @@ from orchestrator_site.kernel.signals import tasks_changed
 from orchestrator_site.kernel.text import shortened
 from tasks import events
 from tasks.choices import CLAIMABLE, Complexity, Priority, Status, Verb
+from tasks.gates.definition import normalised, with_defaults
 from tasks.identity.actor import Actor
 from tasks.models import Dependency, Project, Task
 from tasks.roles import Catalogue
@@ -153,7 +155,9 @@ def _insert(root: Task, draft: list[Draft], actor: Actor) -> list[Task]:
 def _build(root: Task, draft: list[Draft], *, may_leave_out_review: bool) -> list[Task]:
     public_ids = ids.task_ids([entry.spec.specialist for entry in draft], taken=_taken)
     first = _last_position(root.plan_id) + 1 if root.root_id else 1
-    reviews_all = bool(root.project.settings.get("review"))
+    settings = root.project.settings
+    reviews_all = bool(settings.get("review"))
+    usual = normalised(settings.get("gates", {}).get("default", []))[0]
     return [
         Task(
             project_id=root.project_id,
@@ -169,10 +173,19 @@ def _build(root: Task, draft: list[Draft], *, may_leave_out_review: bool) -> lis
             effort=entry.spec.effort,
             priority=entry.spec.priority or Priority.NORMAL,
             context=entry.spec.context,
+            paths=list(entry.spec.paths),
+            gates=_gates(entry.spec, usual),
             requires_review=_review(entry.spec.review, reviews_all, may_leave_out=may_leave_out_review),
         )
         for index, (entry, public_id) in enumerate(zip(draft, public_ids, strict=True))
     ]
+
+
+def _gates(spec: Subtask, usual: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the gates of a leaf: its own, and those of its project. They stay as they are now."""
+    if not spec.gates and not usual:
+        return []
+    return with_defaults(normalised(spec.gates)[0], [] if spec.subtasks else usual)
 
 
 def _review(asked: bool | None, reviews_all: bool, *, may_leave_out: bool) -> bool | None:

@@ -10,18 +10,24 @@ from typing import Any
 
 from orchestrator_site.kernel.limits import check_texts
 from tasks.choices import Complexity, Priority
+from tasks.gates.definition import normalised
 from tasks.models import Task
 from tasks.roles import Catalogue
 
 SUBTASKS_LIMIT = 2000
 DEPENDENCIES_LIMIT = 200
 PROBLEMS_LIMIT = 20
+PATHS_LIMIT = 100
 _Problem = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Subtask:
-    """A subtask of a request. `key` names it within the plan; `subtasks` make it a group."""
+    """A subtask of a request. `key` names it within the plan; `subtasks` make it a group.
+
+    `gates` are as `tasks/gates/definition.py` describes them, `resources` names of the project's, `paths` what it plans
+    to change.
+    """
 
     title: str
     description: str = ""
@@ -33,6 +39,9 @@ class Subtask:
     priority: int | None = None
     context: str = ""
     review: bool | None = None
+    gates: tuple[Any, ...] = ()
+    paths: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
     subtasks: tuple[Subtask, ...] = ()
 
 
@@ -120,9 +129,17 @@ def _own_problems(entry: Draft, catalogue: Catalogue) -> list[_Problem]:
         found.append(_unknown(f"{at}complexity_level", spec.complexity, Complexity.values))
     if spec.priority is not None and spec.priority not in Priority.values:
         found.append(_unknown(f"{at}priority", spec.priority, Priority.labels))
+    found += normalised(spec.gates, at=f"{at}gates")[1] if spec.gates else []
+    found += _paths_problems(spec.paths, f"{at}file_paths")
     if len(spec.dependencies) > DEPENDENCIES_LIMIT:
         found.append({"at": f"{at}dependencies", "problem": f"more than {DEPENDENCIES_LIMIT}"})
     return found
+
+
+def _paths_problems(paths: Sequence[str], at: str) -> list[_Problem]:
+    if len(paths) > PATHS_LIMIT:
+        return [{"at": at, "problem": f"more than {PATHS_LIMIT}"}]
+    return check_texts({f"{at}[{number}]": path for number, path in enumerate(paths)})
 
 
 def _names(draft: list[Draft]) -> dict[str, list[int]]:

@@ -1,0 +1,7 @@
+"""The app of templates, patterns and contexts."""
+
+from django.apps import AppConfig
+
+
+class LibraryConfig(AppConfig):
+    name = "tasks.library"

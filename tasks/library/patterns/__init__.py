@@ -1,0 +1,1 @@
+"""What finished plans have in common: drafts of templates, success and drift. Pure."""
