@@ -19,16 +19,22 @@ from orchestrator_site.kernel.signals import project_files_changed
 from orchestrator_site.web.admin import ReadOnlyAdmin, link_to, list_link, may, row_link
 from tasks.admin_actions import TASK_ACTIONS, TaskActionForm, end_sessions
 from tasks.models import (
+    Attempt,
     Dependency,
     Event,
+    Evidence,
     IdempotencyKey,
     Note,
     Project,
     ProjectPath,
+    Resource,
+    ResourceHold,
+    ResourceNeed,
     Session,
     Specialist,
     Task,
     ToolUse,
+    Waiver,
 )
 from tasks.services.edit_project import require_mirrors_folder
 
@@ -159,6 +165,57 @@ class TaskAdmin(ReadOnlyAdmin):
     dependents_link = list_link("tasks_dependency", "Dependents", "depends_on")
     artifacts_link = list_link("artifacts_artifact", "Artifacts", "task")
     events_link = list_link("tasks_event", "Events", "task")
+
+
+@admin.register(Evidence)
+class EvidenceAdmin(ReadOnlyAdmin):
+    list_display = ("public_id", "task_link", "lease_number", "gate", "kind", "rung", "passed", "actor_name")
+    list_filter = ("kind", "rung")
+    search_fields = ("=task__public_id", "=public_id", "gate")
+    list_select_related = ("task",)
+    ordering = ("-id",)
+    task_link = row_link("task")
+
+
+@admin.register(Waiver)
+class WaiverAdmin(ReadOnlyAdmin):
+    list_display = ("gate", "task_link", "reason", "actor_name", "created_at")
+    search_fields = ("=task__public_id", "gate")
+    list_select_related = ("task",)
+    ordering = ("-id",)
+    task_link = row_link("task")
+
+
+@admin.register(Attempt)
+class AttemptAdmin(ReadOnlyAdmin):
+    list_display = ("lease_number", "task_link", "holder", "outcome", "started_at", "ended_at")
+    search_fields = ("=task__public_id", "holder")
+    list_select_related = ("task",)
+    ordering = ("-id",)
+    task_link = row_link("task")
+
+
+@admin.register(Resource)
+class ResourceAdmin(ReadOnlyAdmin):
+    list_display = ("name", "project", "capacity", "held", "last_number")
+    search_fields = ("name", "project__slug")
+    list_select_related = ("project",)
+
+
+@admin.register(ResourceNeed)
+class ResourceNeedAdmin(ReadOnlyAdmin):
+    list_display = ("resource", "task_link")
+    search_fields = ("=task__public_id", "resource__name")
+    list_select_related = ("task", "resource")
+    task_link = row_link("task")
+
+
+@admin.register(ResourceHold)
+class ResourceHoldAdmin(ReadOnlyAdmin):
+    list_display = ("resource", "task_link", "holder", "number", "expires_at")
+    search_fields = ("=task__public_id", "resource__name", "holder")
+    list_select_related = ("task", "resource")
+    task_link = row_link("task")
 
 
 @admin.register(Note)

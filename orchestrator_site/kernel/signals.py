@@ -15,3 +15,9 @@ verdict_given = Signal()
 
 A receiver returns the comment with what was said on single lines, and how many such comments there were.
 """
+
+brief_wanted = Signal()
+"""`task` gets a brief; with `is_claimed` it was claimed for it. A receiver returns sections, each a title and a text."""
+
+delivered = Signal()
+"""`task` was delivered under its `lease_number`, with `texts`: what the delivery says in words."""

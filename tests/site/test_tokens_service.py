@@ -142,7 +142,7 @@ def test_a_giver_cannot_grant_scopes_or_projects_that_it_lacks(ada: User) -> Non
 def test_unknown_scopes_are_invalid_and_the_known_ones_are_named(ada: User, scopes: list[str]) -> None:
     with pytest.raises(Invalid) as raised:
         create_token(owner=ada, name="laptop", scopes=scopes)
-    assert raised.value.details["allowed"] == ["read", "write", "review", "admin"]
+    assert raised.value.details["allowed"] == ["read", "write", "review", "admin", "attest"]
 
 
 def test_a_bound_token_has_only_its_project(ada: User) -> None:
