@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
 from orchestrator_site.kernel.compiled import Compiled
+from orchestrator_site.kernel.signals import brief_wanted
 from orchestrator_site.kernel.text import one_line, quoted
 from tasks.choices import Status
 from tasks.models import Project, Task
@@ -51,11 +53,16 @@ class Brief:
 
 
 def brief_of(
-    task: Task, *, max_chars: int | None = None, roles: Catalogue | None = None, links: Links = ASSISTANT
+    task: Task,
+    *,
+    max_chars: int | None = None,
+    roles: Catalogue | None = None,
+    links: Links = ASSISTANT,
+    is_claimed: bool = False,
 ) -> Brief:
     """Return the brief of a task, at most `max_chars` characters long (default 12,000).
 
-    What does not fit is cut at a line or left out, and named in `omitted` with the way to read it.
+    `is_claimed`: for whoever has claimed it, who will work by it. What does not fit is cut at a line or left out, and named in `omitted` with the way to read it.
     """
     roles = roles or catalogue(task.project)
     budget = max(max_chars or DEFAULT_CHARS, SMALLEST_CHARS)
@@ -64,6 +71,7 @@ def brief_of(
         *([("Reviewer's comment: address this first", quoted(task.review_comment))] if task.review_comment else []),
         ("Task", _task(task)),
         ("Role", _role(roles.roles.get(task.specialist), task.specialist)),
+        *_from_higher_apps(task, is_claimed),
         *_dependencies(task, links),
         *_line_of_parents(task),
         *_own_earlier_work(task, links),
@@ -95,6 +103,13 @@ def _role(role: Role | None, name: str) -> str:
 
 def _listed(title: str, items: tuple[str, ...]) -> str:
     return "\n".join([f"{title}:", *(f"- {item}" for item in items)]) if items else ""
+
+
+def _from_higher_apps(task: Task, is_claimed: bool) -> list[tuple[str, str]]:
+    if task._state.adding:
+        return []  # an example, for a preview
+    answers: list[Any] = [sections for _, sections in brief_wanted.send(Task, task=task, is_claimed=is_claimed)]
+    return [section for sections in answers for section in sections]
 
 
 def _dependencies(task: Task, links: Links) -> list[tuple[str, str]]:

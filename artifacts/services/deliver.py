@@ -19,7 +19,7 @@ from artifacts.services.upload import abort, append, begin
 from artifacts.storage import Prepared
 from artifacts.truncation import warnings_of
 from orchestrator_site.kernel.errors import Hint, Invalid, OrchestratorError, TooLarge, invalid
-from orchestrator_site.kernel.signals import project_files_changed
+from orchestrator_site.kernel.signals import delivered, project_files_changed
 from orchestrator_site.kernel.text import without_bytes
 from tasks import events
 from tasks.choices import Status, Verb
@@ -182,6 +182,8 @@ def _deliver(prepared: PreparedDelivery) -> Delivery:
     )
     if prepared.notes:
         keep_notes(prepared.notes, task=completion.task, actor=actor)
+    said = [request.summary, *(note.text for note in prepared.notes), *([request.text] if request.text else [])]
+    delivered.send(Task, task=completion.task, lease_number=completion.task.lease_number, texts=said)
     return Delivery(versions, completion)
 
 

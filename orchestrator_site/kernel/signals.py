@@ -17,7 +17,7 @@ A receiver returns the comment with what was said on single lines, and how many 
 """
 
 brief_wanted = Signal()
-"""`task` gets a brief; with `is_claimed` it was claimed for it. A receiver returns sections, each a title and a text."""
+"""`task` gets a brief, `is_claimed` says whether for work. A receiver returns sections: titles with their texts."""
 
 delivered = Signal()
 """`task` was delivered under its `lease_number`, with `texts`: what the delivery says in words."""

@@ -36,7 +36,7 @@ def rules_of(run: Run, settings: IsolationSettings, outbox: str) -> str:
 
 def brief_for(run: Run) -> str:
     """Return the brief of the task, as at execute, with what became of the attempt before."""
-    parts = [brief_of(run.task, max_chars=BRIEF_CHARS).text, *_earlier(run)]
+    parts = [brief_of(run.task, max_chars=BRIEF_CHARS, is_claimed=True).text, *_earlier(run)]
     return "\n\n".join(parts)
 
 

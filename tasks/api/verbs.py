@@ -120,7 +120,8 @@ class Claims(TaskApi):
     def claimed(self, made: Claim) -> Reply:
         task = self.task(made.task.public_id)
         catalogue = roles.catalogue(task.project)
-        brief = brief_of(task, max_chars=self.given().get("max_chars"), roles=catalogue, links=LINKS)
+        max_chars = self.given().get("max_chars")
+        brief = brief_of(task, max_chars=max_chars, roles=catalogue, links=LINKS, is_claimed=True)
         facts = {
             "task": task,
             "renewed": made.renewed,

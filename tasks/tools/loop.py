@@ -288,7 +288,7 @@ def _claim(given: ExecuteSubtask, actor: Actor) -> Claim:
 def _executed(made: Claim, given: ExecuteSubtask) -> Answer:
     task = made.task
     catalogue = roles.catalogue(task.project)
-    brief = brief_of(task, max_chars=given.max_chars, roles=catalogue)
+    brief = brief_of(task, max_chars=given.max_chars, roles=catalogue, is_claimed=True)
     expires = task.lease_expires_at
     return {
         "task_id": task.public_id,
