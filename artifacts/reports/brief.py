@@ -62,7 +62,8 @@ def brief_of(
 ) -> Brief:
     """Return the brief of a task, at most `max_chars` characters long (default 12,000).
 
-    `is_claimed`: for whoever has claimed it, who will work by it. What does not fit is cut at a line or left out, and named in `omitted` with the way to read it.
+    `is_claimed`: it goes to whoever has claimed the task.
+    What does not fit is cut at a line or left out, and named in `omitted` with the way to read it.
     """
     roles = roles or catalogue(task.project)
     budget = max(max_chars or DEFAULT_CHARS, SMALLEST_CHARS)
