@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from contextlib import closing
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,18 +18,14 @@ import yaml
 from django.db.models import Q
 
 from orchestrator_site.kernel.compiled import Compiled
-from orchestrator_site.kernel.folders import Folder, InTheWay, entered
 from orchestrator_site.kernel.text import unstorable, visible
+from orchestrator_site.kernel.text_files import Bounds, text_files
 from tasks.models import Project, Specialist
 
 ROLES_FOLDER = Path(".task_orchestrator") / "roles"
-FILE_LIMIT = 256 * 1024
-ALL_FILES_LIMIT = 512 * 1024
-FILES_LIMIT = 50
+BOUNDS = Bounds()
 PROBLEMS_LIMIT = 50
 """Problems that are named of one file."""
-NAMES_LIMIT = 1000
-"""How many names of the folder are looked at."""
 _DEPTH_LIMIT = 20
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _ORCHESTRATOR = "task_orchestrator"
@@ -181,52 +175,11 @@ def _packaged() -> list[Role]:
 
 def _project_files(project: Project) -> list[Parsed]:
     """The project's files, last first, so that of two files with one role the first by name wins."""
-    if not project.root_path:
-        return []
-    try:
-        with (
-            closing(Folder.at(Path(project.root_path))) as top,
-            entered(top, [ROLES_FOLDER.parent.name, ROLES_FOLDER.name]) as folder,
-        ):
-            return _read_files(folder)
-    except FileNotFoundError:
-        return []  # most projects have no roles of their own
-    except (InTheWay, OSError) as error:
-        return [([], [f"{ROLES_FOLDER}: {_why(error)}; its files are not used"])]
+    found = text_files(project.root_path, ROLES_FOLDER, "*.y*ml", BOUNDS)
+    return [
+        ([], [each.problem]) if each.problem else _parsed(each.text, file=each.file) for each in reversed(found)
+    ]
 
 
-def _read_files(folder: Folder) -> list[Parsed]:
-    listed, left = folder.names(NAMES_LIMIT), ALL_FILES_LIMIT
-    names = sorted(name for name in listed if fnmatchcase(name, "*.y*ml"))
-    parsed: list[Parsed] = []
-    for name in names[:FILES_LIMIT]:
-        found, size = _read_file(folder, name, left)
-        parsed.insert(0, found)
-        left -= size
-    if len(names) > FILES_LIMIT or len(listed) == NAMES_LIMIT:
-        parsed.append(([], [f"{ROLES_FOLDER}: more than {FILES_LIMIT} files; the others are not used"]))
-    return parsed
-
-
-def _read_file(folder: Folder, name: str, left: int) -> tuple[Parsed, int]:
-    """Read one file, and return how large it is. What all files hold is bounded, since parsing them takes time."""
-    file = visible(str(ROLES_FOLDER / name))
-    limit = min(FILE_LIMIT, left)
-    try:
-        raw = folder.read(name, file, limit)
-        if len(raw) > limit:
-            what, most = ("", FILE_LIMIT) if limit == FILE_LIMIT else ("with the files before it ", ALL_FILES_LIMIT)
-            return ([], [f"{file}: {what}larger than {most // 1024} kB; the file is not used"]), 0
-        return _parsed(raw.decode(), file=file), len(raw)
-    except (InTheWay, OSError, UnicodeDecodeError) as error:
-        return ([], [f"{file}: {_why(error)}; the file is not used"]), 0
-
-
-def _why(error: InTheWay | OSError | UnicodeDecodeError) -> str:
-    if isinstance(error, InTheWay):
-        return f"{error.what} is in the way"
-    return error.strerror or "unreadable" if isinstance(error, OSError) else "not UTF-8"
-
-
-_parsed = lru_cache(maxsize=2 * FILES_LIMIT)(parse)
+_parsed = lru_cache(maxsize=2 * BOUNDS.files)(parse)
 """A file is read on every call, but parsed once per change."""

@@ -179,10 +179,10 @@ def test_names_of_files_are_shown_plain(project: Project) -> None:
 
 
 def test_more_files_than_are_read_are_reported(project: Project) -> None:
-    for number in range(roles.FILES_LIMIT + 1):
+    for number in range(roles.BOUNDS.files + 1):
         write(project, f"{number:03}.yaml", f"role-{number}: {{role_definition: x}}\n")
     catalogue = roles.catalogue(project)
-    assert len(catalogue.roles) == len(PACKAGED) + roles.FILES_LIMIT
+    assert len(catalogue.roles) == len(PACKAGED) + roles.BOUNDS.files
     assert len(catalogue.problems) == 1
 
 
