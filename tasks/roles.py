@@ -176,9 +176,7 @@ def _packaged() -> list[Role]:
 def _project_files(project: Project) -> list[Parsed]:
     """The project's files, last first, so that of two files with one role the first by name wins."""
     found = text_files(project.root_path, ROLES_FOLDER, "*.y*ml", BOUNDS)
-    return [
-        ([], [each.problem]) if each.problem else _parsed(each.text, file=each.file) for each in reversed(found)
-    ]
+    return [([], [each.problem]) if each.problem else _parsed(each.text, file=each.file) for each in reversed(found)]
 
 
 _parsed = lru_cache(maxsize=2 * BOUNDS.files)(parse)

@@ -1,0 +1,129 @@
+"""A template with values becomes subtasks: conditions decided, lists unrolled, placeholders replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+from tasks.library.templating.format import ITEM, PREVIOUS, Condition, Step, Template, Value
+from tasks.library.templating.placeholders import in_block, names_in, on_one_line
+from tasks.services.plan_check import Subtask
+
+Values = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """What a template asks to plan. `left_out` are the keys of steps whose condition is false or whose list is empty.
+
+    Subtasks are in the order of their steps; one of a step with `for_each` has the key `<step>_<number>`.
+    """
+
+    description: str
+    subtasks: tuple[Subtask, ...]
+    left_out: tuple[str, ...]
+
+
+def expand(template: Template, values: Values) -> Expansion:
+    """Return the plan of a checked template with checked values."""
+    items = {step.key: _items(step, values) for step in template.steps if _is_met(step.condition, values)}
+    kept = {key: found for key, found in items.items() if found}
+    left_out = tuple(step.key for step in template.steps if step.key not in kept)
+    needs = _needs(template, kept)
+    subtasks = chain.from_iterable(
+        _subtasks(step, kept[step.key], needs[step.key], values) for step in template.steps if step.key in kept
+    )
+    title, more = on_one_line(template.title, values), in_block(template.description, values).strip()
+    return Expansion(f"{title}\n\n{more}".strip(), tuple(subtasks), left_out)
+
+
+def _items(step: Step, values: Values) -> tuple[str | None, ...]:
+    """Return what a step is done for: once, or for each item of its list."""
+    found = values[step.for_each] if step.for_each else (None,)
+    return found if isinstance(found, tuple) else ()
+
+
+def _is_met(condition: Condition | None, values: Values) -> bool:
+    if condition is None:
+        return True
+    if condition.kind == "not":
+        return not _is_met(condition.parts[0], values)
+    if condition.parts:
+        met = (_is_met(part, values) for part in condition.parts)
+        return all(met) if condition.kind == "all" else any(met)
+    value = values[condition.param]
+    if condition.kind == "param":
+        return value is not None and value is not False and value != () and value != ""
+    return any(type(value) is type(each) and value == each for each in condition.values)
+
+
+def _needs(template: Template, kept: Mapping[str, tuple[str | None, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return the keys of the subtasks that each step waits for; one that is left out hands on what it would need."""
+    steps = {step.key: step for step in template.steps}
+    found: dict[str, tuple[str, ...]] = {}
+    for key in _in_order(steps):
+        needs: dict[str, None] = {}
+        for need in steps[key].needs:
+            if need in kept:
+                needs |= dict.fromkeys(keys_of(steps[need], len(kept[need])))
+            elif need != PREVIOUS:
+                needs |= dict.fromkeys(found[need])
+        found[key] = tuple(needs)
+    return found
+
+
+def _in_order(steps: Mapping[str, Step]) -> Iterator[str]:
+    """Yield the keys of steps, each after those it needs; without recursion, since a chain may be long."""
+    done: set[str] = {PREVIOUS}
+    for first in steps:
+        waiting = [first]
+        while waiting:
+            key = waiting[-1]
+            if open_needs := [need for need in steps[key].needs if need not in done] if key not in done else []:
+                waiting += open_needs
+                continue
+            waiting.pop()
+            if key not in done:
+                done.add(key)
+                yield key
+
+
+def keys_of(step: Step, count: int) -> list[str]:
+    """Return the keys of the subtasks that a step becomes."""
+    return [f"{step.key}_{number}" for number in range(1, count + 1)] if step.for_each else [step.key]
+
+
+def _subtasks(step: Step, items: tuple[str | None, ...], needs: tuple[str, ...], values: Values) -> Iterator[Subtask]:
+    previous: tuple[str, ...] = ()
+    for key, item in zip(keys_of(step, len(items)), items, strict=True):
+        yield _subtask(step, key, (*needs, *previous), values if item is None else {**values, ITEM: item})
+        previous = (key,) if PREVIOUS in step.needs else ()
+
+
+def _subtask(step: Step, key: str, needs: tuple[str, ...], values: Values) -> Subtask:
+    return Subtask(
+        title=on_one_line(step.title, values),
+        description=in_block(step.description, values).strip(),
+        specialist=step.specialist,
+        key=key,
+        dependencies=needs,
+        effort=on_one_line(step.effort, values),
+        complexity=step.complexity,
+        priority=step.priority,
+        context=in_block(step.context, values).strip(),
+        review=step.review,
+        gates=step.gates,
+        paths=tuple(path for each in step.paths for path in _paths(each, values)),
+        resources=step.resources,
+    )
+
+
+def _paths(path: str, values: Values) -> Iterator[str]:
+    """Yield the path, or one for each item where it is nothing but a list; none where nothing is left of it."""
+    names = names_in(path)
+    listed = values[names[0]] if names and path == f"{{{names[0]}}}" else None
+    for each in listed if isinstance(listed, tuple) else (None,):
+        found = on_one_line(path, values if each is None else {**values, names[0]: each}).strip()
+        if found:
+            yield found

@@ -1,0 +1,48 @@
+"""`{name}` in the texts of a template: found when it is read, replaced once when it is applied.
+
+A value is data. It is never read again, takes one line in titles, and a fence where it has several in a description;
+characters that steer or reverse text are shown by their code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from orchestrator_site.kernel.text import fenced, one_line, visible
+from tasks.library.templating.format import Value
+
+_MARK = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|[{}]")
+_LITERAL = {"{{": "{", "}}": "}"}
+
+
+def names_in(text: str) -> list[str]:
+    """Return the names between braces. Raises ValueError for a brace that is neither doubled nor one of a pair."""
+    names: list[str] = []
+    for mark in _MARK.finditer(text):
+        if mark[0] in ("{", "}"):
+            raise ValueError(f"a single {mark[0]}; write {mark[0] * 2} for the character")
+        if mark[0] not in _LITERAL:
+            names.append(mark[1])
+    return names
+
+
+def on_one_line(text: str, values: Mapping[str, Value]) -> str:
+    return _MARK.sub(lambda mark: _LITERAL.get(mark[0]) or visible(one_line(_said(values[mark[1]]))), text)
+
+
+def in_block(text: str, values: Mapping[str, Value]) -> str:
+    return _MARK.sub(lambda mark: _LITERAL.get(mark[0]) or _block(_said(values[mark[1]])), text)
+
+
+def _said(value: Value) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value).replace("\r\n", "\n")
+
+
+def _block(value: str) -> str:
+    shown = visible(value.strip(), besides="\n\t")
+    return f"\n\n{fenced(shown)}\n\n" if "\n" in shown else shown
