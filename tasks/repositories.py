@@ -76,6 +76,23 @@ def repository_of(top: Path) -> Path | None:
     return found[1] if found else None
 
 
+def git_of(top: Path) -> tuple[Path, Path] | None:
+    """Return Git's folder of the working tree with this top, and the one that all trees of its repository share."""
+    pointer = top / ".git"
+    try:
+        if not stat.S_ISDIR(pointer.stat().st_mode):
+            line = _line(top, ".git")
+            pointer = top / line.removeprefix("gitdir:").strip() if line.startswith("gitdir:") else top
+        git = Path(os.path.realpath(pointer))
+        if not _has_head(git):
+            return None
+    except (OSError, InTheWay):
+        return None
+    with suppress(OSError, InTheWay):
+        return git, Path(os.path.realpath(git / _line(git, "commondir")))
+    return git, git
+
+
 def is_unfit(folder: Path) -> bool:
     """Whether a folder is too wide for one project, or the system's; a repository is a project wherever it lies."""
     return _is_common(folder) and _in_repository(folder) is None
