@@ -10,7 +10,10 @@ from tasks.choices import Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Task
 
-_OF_A_RUN = (Verb.CLAIM, Verb.DELIVER, Verb.COMPLETE, Verb.HAND_BACK, Verb.BLOCK, Verb.COMMENT)
+_OF_A_RUN = (
+    Verb.CLAIM, Verb.DELIVER, Verb.COMPLETE, Verb.HAND_BACK, Verb.BLOCK, Verb.COMMENT, Verb.GIVE_EVIDENCE,
+    Verb.MISS_GATE,
+)  # fmt: skip
 _OF_SESSIONS = (Verb.OPEN_SESSION, Verb.END_SESSION)
 _batch: Batch[Event] = Batch(insert_all)
 together = _batch.together

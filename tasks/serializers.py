@@ -26,6 +26,7 @@ _NEXT = {
     "free": "execute_subtask: its session has ended",
     "held": "leave it; take_over=true only if its holder is gone",
 }
+_LISTS = {"gates": "gates", "file_paths": "paths"}
 Row = dict[str, Any]
 T = TypeVar("T")
 
@@ -141,6 +142,9 @@ def subtask_of(given: Mapping[str, Any]) -> Subtask:
         priority=Priority[priority.upper()].value if priority else None,
         context=given.get("context", ""),
         review=given.get("review"),
+        gates=tuple(given.get("gates", ())),
+        paths=tuple(given.get("file_paths", ())),
+        resources=tuple(given.get("resources", ())),
         subtasks=tuple(subtask_of(each) for each in given.get("subtasks", ())),
     )
 
@@ -152,7 +156,7 @@ def columns_of(sent: Mapping[str, Any]) -> dict[str, Any]:
         columns["specialist"] = sent["specialist_type"] or ""
     if "priority" in sent:
         columns["priority"] = Priority[(sent["priority"] or "normal").upper()].value
-    return columns
+    return columns | {column: sent[name] or [] for name, column in _LISTS.items() if name in sent}
 
 
 def request_of(given: BaseModel) -> Row:

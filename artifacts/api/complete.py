@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -23,11 +24,16 @@ from artifacts.services.deliver import (
 )
 from orchestrator_site.rest.fields import Body, BoundedList, Choice, Integer, String, StringList, Text
 from orchestrator_site.rest.idempotency import Reply
+from tasks.api.fields import EvidenceList
 from tasks.api.serializers import ProgressShape, TaskDetail, TaskLine
 from tasks.api.tasks import TaskApi
 from tasks.api.verbs import HeldBody
+from tasks.gates.definition import GATES_LIMIT
+from tasks.gates.pieces import piece_of
 from tasks.models import Task
 from tasks.selectors import counts
+from tasks.services.gates import completing
+from tasks.services.look import Look
 from tasks.services.notes import NOTES_LIMIT
 
 _OTHER_FIELDS = 1024 * 1024
@@ -80,6 +86,7 @@ class CompleteBody(HeldBody):
     expected_size = Integer(required=False, min_value=1, max_value=2**53)
     decisions = Decisions(required=False, max_length=NOTES_LIMIT)
     learned = StringList(required=False, max_length=NOTES_LIMIT)
+    evidence = EvidenceList(required=False, max_length=GATES_LIMIT)
 
 
 class ArtifactInfo(serializers.Serializer[Any]):
@@ -134,14 +141,16 @@ class CompleteViews(TaskApi):
             lease_number=given.get("lease_number"),
             decisions=given.get("decisions", ()),
             learned=given.get("learned", ()),
+            evidence=[piece_of(each) for each in given.get("evidence", ())],
         )
         prepared = prepare_delivery(task=task, actor=self.actor(task.project), request=request)
 
-        def produce() -> Reply:
-            done = deliver(prepared)
+        def produce(look: Look | None) -> Reply:
+            done = deliver(prepared, look)
             return self._delivered(self.with_relations(done.completion.task, task), done, prepared.warnings)
 
-        return self.once(produce, project=task.project, detailed_work=prepared.sha256)
+        sha256, project = prepared.sha256, task.project
+        return completing(lambda look: self.once(partial(produce, look), project=project, detailed_work=sha256))
 
     def _delivered(self, task: Task, done: Delivery, warnings: list[str]) -> Reply:
         stored = [info_of(version) for version in done.versions]

@@ -13,6 +13,7 @@ from orchestrator_site.kernel.text import one_line, quoted
 from tasks.choices import Status
 from tasks.models import Project, Task
 from tasks.roles import Catalogue, Role, catalogue
+from tasks.selectors.gates import gates_on
 
 _HEADING = re.compile(r"^(\s*)#", re.MULTILINE)
 """In a role, which is an instruction and so not quoted, but has no sections of the brief either."""
@@ -71,6 +72,7 @@ def brief_of(
         *([("Answer: read this first", quoted(task.answer))] if task.answer else []),
         *([("Reviewer's comment: address this first", quoted(task.review_comment))] if task.review_comment else []),
         ("Task", _task(task)),
+        *_gates(task),
         ("Role", _role(roles.roles.get(task.specialist), task.specialist)),
         *_from_higher_apps(task, is_claimed),
         *_dependencies(task, links),
@@ -91,6 +93,14 @@ def _task(task: Task) -> str:
     if task.context:
         lines.append(f"\nContext:\n{quoted(task.context)}")
     return "\n".join(lines)
+
+
+def _gates(task: Task) -> list[tuple[str, str]]:
+    lines = [
+        f"- {state.gate.name}: {one_line(state.met_by) if state.met else f'{state.asks}. {state.next}'}"
+        for state in gates_on(task)
+    ]
+    return [("Gates: met before it can be completed", "\n".join(lines))] if lines else []
 
 
 def _role(role: Role | None, name: str) -> str:

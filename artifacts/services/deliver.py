@@ -23,6 +23,7 @@ from orchestrator_site.kernel.signals import delivered, project_files_changed
 from orchestrator_site.kernel.text import without_bytes
 from tasks import events
 from tasks.choices import Status, Verb
+from tasks.gates.pieces import Piece
 from tasks.identity.actor import Actor
 from tasks.models import Note, Project, Task
 from tasks.selectors.find import TaskName, task_by_id
@@ -30,6 +31,8 @@ from tasks.services import transitions
 from tasks.services.actions import require_seen
 from tasks.services.claim import locked, require_ready
 from tasks.services.complete import Completion, complete_locked, ending_problems
+from tasks.services.gates import LookWanted
+from tasks.services.look import Look
 from tasks.services.notes import Decision, keep_notes, note_problems, notes_of
 
 OUTCOMES = {
@@ -41,6 +44,7 @@ OUTCOMES = {
 """The status that each `next_action` asks for."""
 DEFAULT_ACTION = "complete"
 UPLOADS_LIMIT = 100
+_NO_LOOK = Look()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class DeliveryRequest:
     lease_number: int | None = None
     decisions: Sequence[Decision] = ()
     learned: Sequence[str] = ()
+    evidence: Sequence[Piece] = ()
     seen: str = ""
 
 
@@ -140,22 +145,26 @@ def _arrive(
     return [prepare_upload(upload, actor=actor, lease_number=request.lease_number) for upload in uploads]
 
 
-def deliver(prepared: PreparedDelivery) -> Delivery:
+def deliver(prepared: PreparedDelivery, look: Look | None = _NO_LOOK) -> Delivery:
     """Store what was prepared and end the task. The request's summary and kind are for uploads that have none.
+
+    Call it by `tasks.services.gates.completing`, which gives the `look` at the files that some gates ask for.
 
     Raises what `complete` and `commit` raise, and Conflict where the task moved since it was seen; then nothing is
     stored.
     """
     try:
         with transaction.atomic(), events.together(), index.together():
-            return _deliver(prepared)
+            return _deliver(prepared, look)
+    except LookWanted:
+        raise  # it is called again
     except OrchestratorError:
         if prepared.request.file is not None:
             abort(upload=prepared.uploads[0].upload, actor=prepared.actor)
         raise
 
 
-def _deliver(prepared: PreparedDelivery) -> Delivery:
+def _deliver(prepared: PreparedDelivery, look: Look | None) -> Delivery:
     request, actor = prepared.request, prepared.actor
     task = locked(prepared.task)
     require_seen(task, request.seen)
@@ -179,6 +188,8 @@ def _deliver(prepared: PreparedDelivery) -> Delivery:
         outcome=request.outcome,
         reason=request.reason,
         lease_number=request.lease_number,
+        evidence=request.evidence,
+        look=look,
     )
     if prepared.notes:
         keep_notes(prepared.notes, task=completion.task, actor=actor)

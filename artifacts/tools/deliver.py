@@ -17,9 +17,11 @@ from orchestrator_site.mcp.registry import LONG, LONG_ANSWER, Arguments, resourc
 from orchestrator_site.mcp.schema import HIDDEN
 from tasks import serializers
 from tasks.choices import Status
+from tasks.gates.pieces import piece_of
 from tasks.models import Task
 from tasks.selectors.find import TaskName
 from tasks.services.caller import Caller
+from tasks.services.gates import completing
 from tasks.services.idempotency import run_once
 
 Answer = dict[str, Any]
@@ -38,6 +40,20 @@ class Decided(Arguments):
     instead_of: str = ""
 
 
+class ShownEvidence(Arguments):
+    aliases: ClassVar[dict[str, str]] = {"name": "gate", "junit": "report", "sha": "commit"}
+    gate: str = ""
+    passed: bool | None = None
+    summary: str = Field("", max_length=LONG)
+    exit_code: int | None = None
+    tests: int | None = Field(None, ge=0)
+    failures: int | None = Field(None, ge=0)
+    skipped: int | None = Field(None, ge=0)
+    report: str = Field("", max_length=LONG)
+    commit: str = ""
+    output: str = Field("", max_length=LONG)
+
+
 class CompleteSubtask(Arguments):
     aliases: ClassVar[dict[str, str]] = {"id": "task_id", "results": "summary", "work": "detailed_work"}
     task_id: str
@@ -52,6 +68,7 @@ class CompleteSubtask(Arguments):
     lease_number: int | None = Field(None, ge=1)
     decisions: list[str | Decided] = Field([], json_schema_extra={HIDDEN: True})
     learned: list[str] = Field([], json_schema_extra={HIDDEN: True})
+    evidence: list[str | ShownEvidence] = Field([], json_schema_extra={HIDDEN: True})
     session_id: str | None = None
     idempotency_key: str | None = None
 
@@ -77,16 +94,19 @@ def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
         lease_number=given.lease_number,
         decisions=[each if isinstance(each, str) else each.model_dump() for each in given.decisions],
         learned=given.learned,
+        evidence=[piece_of(each if isinstance(each, str) else each.model_dump()) for each in given.evidence],
     )
     task = TaskName(actor.project, given.task_id)
     prepared = prepare_delivery(task=task, actor=actor, request=request)
     facts = given.model_dump(exclude={"idempotency_key", "session_id", "detailed_work"})
-    return run_once(
-        project=actor.project,
-        operation="complete_subtask",
-        key=given.idempotency_key,
-        request={**facts, "sha256": prepared.sha256},
-        produce=lambda: _delivered(deliver(prepared), given, prepared.warnings),
+    return completing(
+        lambda look: run_once(
+            project=actor.project,
+            operation="complete_subtask",
+            key=given.idempotency_key,
+            request={**facts, "sha256": prepared.sha256},
+            produce=lambda: _delivered(deliver(prepared, look), given, prepared.warnings),
+        )
     )
 
 

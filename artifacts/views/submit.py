@@ -26,6 +26,7 @@ from tasks.models import Task
 from tasks.selectors.available_actions import may_complete
 from tasks.selectors.blockers import open_dependencies
 from tasks.services.actions import seen_as
+from tasks.services.gates import completing
 
 _CHUNK = 4 * 1024 * 1024
 _PLACES = {"detailed_work": "work", "file_paths": "paths", "artifact_type": "kind"}
@@ -80,7 +81,8 @@ def _deliver(request: HttpRequest, task: Task, typed: Typed) -> Delivery:
         learned=_lines(typed.learned),
         seen=typed.seen,
     )
-    return deliver(prepare_delivery(task=task, actor=actor_of(request), request=asked))
+    prepared = prepare_delivery(task=task, actor=actor_of(request), request=asked)
+    return completing(lambda look: deliver(prepared, look))
 
 
 def _lines(text: str) -> list[str]:

@@ -18,16 +18,19 @@ from orchestrator_site.rest.base import MarkdownRenderer
 from orchestrator_site.rest.fields import Body, Boolean, Choice, String, StringList, Text
 from orchestrator_site.rest.idempotency import Reply
 from tasks import roles
+from tasks.api.fields import Gates
 from tasks.api.filters import PlanFilters
 from tasks.api.serializers import PRIORITIES, PlanRow, TaskLine
 from tasks.api.status import StatusAnswer, status_of
 from tasks.api.tasks import DETAIL, SynthesisAnswer, TaskApi, row_columns, synthesized
 from tasks.choices import Complexity
+from tasks.gates.definition import GATES_LIMIT
 from tasks.models import Project, Task
 from tasks.serializers import subtask_of
 from tasks.services.plan import Plan, plan
-from tasks.services.plan_check import DEPENDENCIES_LIMIT, SUBTASKS_LIMIT
+from tasks.services.plan_check import DEPENDENCIES_LIMIT, PATHS_LIMIT, SUBTASKS_LIMIT
 
+RESOURCES_LIMIT = 20
 _AT_MOST: dict[str, Any] = {"max_length": SUBTASKS_LIMIT}
 """For the list that the framework makes of a body with many=True, which its types do not know."""
 
@@ -45,6 +48,9 @@ class SubtaskBody(Body):
     complexity_level = Choice(Complexity.values, required=False, allow_null=True)
     context = Text(required=False)  # type: ignore[assignment]  # a field is no attribute of the class in the end
     review = Boolean(required=False, allow_null=True)
+    gates = Gates(required=False, max_length=GATES_LIMIT)
+    file_paths = StringList(required=False, max_length=PATHS_LIMIT)
+    resources = StringList(required=False, max_length=RESOURCES_LIMIT)
 
     def get_fields(self) -> dict[str, Any]:
         """Subtasks have subtasks of the same shape, to any depth."""

@@ -8,11 +8,15 @@ from rest_framework import serializers
 
 from artifacts.reports.brief import Links
 from artifacts.selectors.links import links_of
+from tasks.api.fields import GateField, Gates
 from tasks.choices import Complexity, Priority, Status, Verb
 from tasks.models import Dependency, Note, Project, ProjectPath, Session, Task
 from tasks.selectors.notes import notes_on
 from tasks.state_machine import possible_for
 from tasks.validators import (
+    ARGUMENTS_LIMIT,
+    COMMAND_SECONDS_LIMIT,
+    COMMANDS_LIMIT,
     DAYS_LIMIT,
     HOURS_LIMIT,
     LEASE_MINUTES_LIMIT,
@@ -61,6 +65,34 @@ class SettingsField(serializers.JSONField):
                 },
                 "additionalProperties": False,
             },
+            "gates": {
+                "type": "object",
+                "description": "Commands that may be observed, and the gates of every task that is planned.",
+                "properties": {
+                    "commands": {
+                        "type": "object",
+                        "maxProperties": COMMANDS_LIMIT,
+                        "additionalProperties": {
+                            "type": "object",
+                            "properties": {
+                                "argv": {
+                                    "type": "array",
+                                    "items": {"type": "string"},
+                                    "minItems": 1,
+                                    "maxItems": ARGUMENTS_LIMIT,
+                                },
+                                "timeout_seconds": {"type": "number", "minimum": 1, "maximum": COMMAND_SECONDS_LIMIT},
+                                "report": {"type": "string"},
+                            },
+                            "required": ["argv"],
+                            "additionalProperties": False,
+                        },
+                    },
+                    "default": Gates.json_schema,
+                },
+                "additionalProperties": False,
+            },
+            "time_zone": {"type": "string", "description": "Such as Europe/Berlin."},
         },
         "additionalProperties": False,
     }
@@ -182,12 +214,14 @@ class TaskDetail(TaskRow):
     artifacts = WorkShape(many=True, source="links.artifacts")
     artifacts_total = serializers.IntegerField(source="links.artifacts_total")
     notes = NoteShape(many=True, source="said")
+    gates = serializers.ListField(child=GateField())
+    file_paths = serializers.ListField(child=serializers.CharField(), source="paths")
 
     class Meta(TaskRow.Meta):
         fields = (
             *TaskRow.Meta.fields, "description", "context", "summary", "review_comment", "answer", "actions",
             "progress", "waits_for", "waits_for_total", "needed_by", "needed_by_total", "artifacts", "artifacts_total",
-            "notes",
+            "notes", "gates", "file_paths",
         )  # fmt: skip
 
     def to_representation(self, instance: Task) -> dict[str, Any]:

@@ -16,18 +16,21 @@ from artifacts.reports.markdown import report
 from artifacts.reports.synthesis import headline, synthesis_of
 from orchestrator_site.kernel.errors import Invalid
 from orchestrator_site.rest.base import MarkdownRenderer
-from orchestrator_site.rest.fields import Body, Choice, String, Text
+from orchestrator_site.rest.fields import Body, Choice, String, StringList, Text
 from orchestrator_site.rest.idempotency import Reply
 from orchestrator_site.rest.query_params import ChoiceParameter, IntegerParameter
 from tasks import roles
 from tasks.api.base import ProjectApi
+from tasks.api.fields import Gates
 from tasks.api.filters import TaskFilters
 from tasks.api.serializers import LINKS, PRIORITIES, TaskDetail, TaskLine, TaskRow
+from tasks.gates.definition import GATES_LIMIT
 from tasks.models import Task
 from tasks.serializers import columns_of
 from tasks.services.edit import Changes, edit
+from tasks.services.plan_check import PATHS_LIMIT
 
-LONG_TEXTS = ("description", "context", "summary", "review_comment", "answer")
+LONG_TEXTS = ("description", "context", "summary", "review_comment", "answer", "gates", "paths")
 BRIEF_CHARS_LIMIT = 200_000
 DETAIL = ChoiceParameter("detail", "How much of each part.", ("brief", "full"))
 MAX_CHARS = IntegerParameter("max_chars", "The longest brief.", least=SMALLEST_CHARS, most=BRIEF_CHARS_LIMIT)
@@ -38,6 +41,8 @@ class TaskEdit(Body):
     description = Text(required=False, allow_null=True)
     specialist_type = String(required=False)
     priority = Choice(PRIORITIES, required=False, allow_null=True)
+    gates = Gates(required=False, allow_null=True, max_length=GATES_LIMIT)
+    file_paths = StringList(required=False, allow_null=True, max_length=PATHS_LIMIT)
     session_id = String(required=False)
 
 

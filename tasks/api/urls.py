@@ -6,6 +6,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from tasks.api.dependencies import DependencyViews
+from tasks.api.evidence import ChallengeViews, EvidenceViews, GateViews, WaiverViews
 from tasks.api.plans import PlanViews
 from tasks.api.projects import ProjectViews
 from tasks.api.sessions import SessionViews
@@ -20,6 +21,10 @@ router.register("plans", PlanViews, basename="api-plan")
 router.register("tasks", TaskViews, basename="api-task")
 router.register("tasks", TaskVerbs, basename="api-task-verb")
 router.register(r"tasks/(?P<task_id>[^/]+)/dependencies", DependencyViews, basename="api-dependency")
+router.register(r"tasks/(?P<task_id>[^/]+)/gates", GateViews, basename="api-gate")
+router.register(r"tasks/(?P<task_id>[^/]+)/evidence", EvidenceViews, basename="api-evidence")
+router.register(r"tasks/(?P<task_id>[^/]+)/waivers", WaiverViews, basename="api-waiver")
+router.register(r"tasks/(?P<task_id>[^/]+)/challenges", ChallengeViews, basename="api-challenge")
 router.register(r"projects/(?P<project>[^/]+)/specialists", SpecialistViews, basename="api-specialist")
 
 urlpatterns = [

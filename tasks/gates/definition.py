@@ -6,6 +6,7 @@ A kind alone may be a string: `report`. Else it is an object: `{"command": "test
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -54,6 +55,17 @@ class Gate:
         """Whether only the verdict on a delivery can meet it."""
         return self.rung == Rung.APPROVED
 
+    @property
+    def digest(self) -> str:
+        """What differs as soon as the gate asks for something else; kept with evidence."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
+
+    def asks_no_less(self, than: Gate) -> bool:
+        """Whether whatever meets this gate meets the other one too."""
+        skipped = than.max_skipped is None or (self.max_skipped is not None and self.max_skipped <= than.max_skipped)
+        same = (self.name, self.kind, self.command, self.paths) == (than.name, than.kind, than.command, than.paths)
+        return same and self.rung >= than.rung and skipped and set(self.tests) >= set(than.tests)
+
 
 def gates_of(stored: Iterable[Mapping[str, Any]]) -> list[Gate]:
     """Return gates as they were stored by `normalised`."""
@@ -86,6 +98,12 @@ def normalised(given: Any, *, at: str = "gates") -> tuple[list[dict[str, Any]], 
         gates.append(gate)
         problems += wrong
     return gates, problems
+
+
+def relaxed(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[str]:
+    """Return the names of the gates that are gone, or ask for less than before."""
+    now = gates_of(after)
+    return [old.name for old in gates_of(before) if not any(gate.asks_no_less(old) for gate in now)]
 
 
 def with_defaults(own: list[dict[str, Any]], defaults: list[dict[str, Any]]) -> list[dict[str, Any]]:

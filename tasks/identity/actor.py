@@ -11,7 +11,7 @@ from orchestrator_site.kernel.identity import EVERYTHING, Principal, Scope, requ
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-    from tasks.models import Project, Session
+    from tasks.models import Event, Project, Session, Waiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,19 @@ class Actor:
     @classmethod
     def system(cls, name: str = "orchestrator") -> Actor:
         return cls(kind="system", name=name)
+
+    @classmethod
+    def of(cls, row: Event | Waiver) -> Actor:
+        """Return who did what a row says; to compare, not to act."""
+        return cls(kind=row.actor_kind, name=row.actor_name, session=row.session, scopes=frozenset())
+
+    def is_same(self, other: Actor) -> bool:
+        """Whether both are one: the same person, session, connection or access token."""
+        theirs, ours = other.session, self.session
+        if theirs is None or ours is None:
+            return (theirs, other.kind, other.name) == (ours, self.kind, self.name)
+        has_one_token = bool(ours.token_id) and theirs.token_id == ours.token_id
+        return has_one_token or theirs.wire == ours.wire
 
     @property
     def project(self) -> Project:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,10 +16,13 @@ from orchestrator_site.kernel.limits import check_texts
 from orchestrator_site.kernel.signals import tasks_changed
 from tasks import events
 from tasks.choices import CLAIMABLE, Status, Verb
+from tasks.gates.pieces import Piece
 from tasks.identity.actor import Actor
 from tasks.models import Dependency, Task
-from tasks.services import leases, rollup, transitions
+from tasks.services import gates, leases, rollup, transitions
 from tasks.services.claim import claim, locked
+from tasks.services.evidence import keep_evidence
+from tasks.services.look import Look
 
 _LOOKED_AT = 500
 _NAMED = 20
@@ -46,35 +50,51 @@ def complete(
     outcome: Status = Status.COMPLETED,
     reason: str = "",
     lease_number: int | None = None,
+    evidence: Sequence[Piece] = (),
 ) -> Completion:
     """End a task as completed, needs_revision or blocked; the last two need a `reason`.
 
     A task that asks for review goes to in_review instead of completed. A pending task that is ready is claimed first.
 
     Raises Conflict where another session holds the task or its status does not allow it, NotReady while dependencies
-    are open, Invalid where the reason is missing.
+    are open or a gate is not met, Invalid where the reason is missing.
     """
     if problems := ending_problems(summary, outcome, reason):
         raise invalid(problems, next="Fix these and retry.")
     with transaction.atomic(), events.together():
         return complete_locked(
-            task=locked(task), actor=actor, summary=summary, outcome=outcome, reason=reason, lease_number=lease_number
-        )
+            task=locked(task), actor=actor, summary=summary, outcome=outcome, reason=reason, lease_number=lease_number,
+            evidence=evidence, look=Look(),
+        )  # fmt: skip
 
 
 def complete_locked(
-    *, task: Task, actor: Actor, summary: str, outcome: Status, reason: str, lease_number: int | None
+    *,
+    task: Task,
+    actor: Actor,
+    summary: str,
+    outcome: Status,
+    reason: str,
+    lease_number: int | None,
+    evidence: Sequence[Piece] = (),
+    look: Look | None = None,
 ) -> Completion:
-    """Do what `complete` does, in the caller's transaction, for a locked row and texts that were checked."""
+    """Do what `complete` does, in the caller's transaction, for a locked row and texts that were checked.
+
+    `look` is what was seen of the project's files; without one, LookWanted is raised where gates ask for it.
+    """
     task = _in_hand(task, actor, lease_number)
     move = partial(transitions.move, task, actor=actor, summary=summary)
+    if evidence and outcome != Status.COMPLETED:
+        keep_evidence(task=task, actor=actor, pieces=evidence, look=look or Look())
     if outcome == Status.BLOCKED:
         move(Verb.BLOCK, to=outcome, note={"reason": reason}, reason=reason)
     elif outcome == Status.NEEDS_REVISION:
         move(Verb.HAND_BACK, to=outcome, note={"comment": reason}, review_comment=reason)
     else:
-        to = Status.IN_REVIEW if task.is_reviewed else Status.COMPLETED
-        move(Verb.COMPLETE, to=to, note={"summary": summary}, reason="", review_comment="", answer="")
+        judged = gates.require_for_completion(task, actor, evidence, look) if task.gates or evidence else {}
+        to = Status.IN_REVIEW if task.is_reviewed or judged.pop("waits", False) else Status.COMPLETED
+        move(Verb.COMPLETE, to=to, note={"summary": summary, **judged}, reason="", review_comment="", answer="")
     tasks_changed.send(Task, tasks=[task], renamed=False)
     unblocked = became_ready([task])
     goes_on = any(each.parent_id == task.parent_id for each in unblocked)

@@ -9,16 +9,19 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from orchestrator_site.kernel.errors import Conflict, invalid
+from orchestrator_site.kernel.errors import Conflict, Forbidden, invalid
+from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.limits import check_texts
 from orchestrator_site.kernel.signals import tasks_changed
 from tasks import events
 from tasks.choices import FINISHED, Complexity, Priority, Verb
+from tasks.gates.definition import normalised, relaxed
 from tasks.identity.actor import Actor
 from tasks.models import Task
 from tasks.roles import Catalogue
 from tasks.services import dependencies, leases, transitions
 from tasks.services.claim import Guard, locked
+from tasks.services.waive import is_holder
 
 SEARCHED = frozenset({"title", "description", "context", "summary"})  # the fields of a task that are searched
 
@@ -39,7 +42,7 @@ def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue, gu
     Raises Invalid, Conflict for a task that is finished or that another assistant holds (unless the actor may review),
     and what `guard` raises.
     """
-    _check(changes.columns, catalogue)
+    columns = _checked(changes.columns, catalogue)
     with transaction.atomic():
         if changes.add_dependencies or changes.remove_dependencies:
             dependencies.lock_graph(task.project_id)
@@ -51,19 +54,21 @@ def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue, gu
                 next="Request a revision of it first, or plan a new task.",
             )
         leases.require_not_anothers(task, actor)
-        before = {name: getattr(task, name) for name in changes.columns}
-        after = {**changes.columns, **_relink(task, changes)}
+        _require_may_relax(task, actor, columns)
+        before = {name: getattr(task, name) for name in columns}
+        after = {**columns, **_relink(task, changes)}
         task.updated_at = timezone.now()
-        for name, value in changes.columns.items():
+        for name, value in columns.items():
             setattr(task, name, value)
-        task.save(update_fields=[*changes.columns, "updated_at"])
-        if SEARCHED & changes.columns.keys():
+        task.save(update_fields=[*columns, "updated_at"])
+        if SEARCHED & columns.keys():
             tasks_changed.send(Task, tasks=[task], renamed=before.get("title") != after.get("title"))
         events.record(actor=actor, verb=Verb.EDIT, project=task.project_id, task=task, before=before, after=after)
     return task
 
 
-def _check(columns: dict[str, Any], catalogue: Catalogue) -> None:
+def _checked(columns: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """Return the columns, with gates as they are stored. Raises Invalid with every problem."""
     problems = check_texts({name: value for name, value in columns.items() if isinstance(value, str)})
     if not str(columns.get("title", "x")).strip():
         problems.append({"at": "title", "problem": "a task needs a title"})
@@ -73,8 +78,22 @@ def _check(columns: dict[str, Any], catalogue: Catalogue) -> None:
         problems.append({"at": "priority", "problem": "unknown priority", "allowed": list(Priority.labels)})
     if columns.get("complexity", Complexity.MODERATE) not in Complexity.values:
         problems.append({"at": "complexity", "problem": "unknown complexity", "allowed": Complexity.values})
+    if "gates" in columns:
+        gates, wrong = normalised(columns["gates"])
+        problems, columns = problems + wrong, {**columns, "gates": gates}
     if problems:
         raise invalid(problems, next="Send the call again without these.")
+    return columns
+
+
+def _require_may_relax(task: Task, actor: Actor, columns: dict[str, Any]) -> None:
+    """Check that gates are only added, or else that a reviewer who does not hold the task changes them."""
+    less = relaxed(task.gates, columns["gates"]) if task.gates and "gates" in columns else []
+    if less and (Scope.REVIEW not in actor.scopes or is_holder(task, actor)):
+        raise Forbidden(
+            f"gates: {', '.join(less)} would be gone or ask for less.",
+            next="Add gates only, or ask a reviewer who does not hold the task.",
+        )
 
 
 def _relink(task: Task, changes: Changes) -> dict[str, Any]:

@@ -44,6 +44,11 @@ def is_holder(task: Task, actor: Actor) -> bool:
     return is_held and actor.session is not None and task.lease_session_id == actor.session.pk
 
 
+def holds(task: Task, actor: Actor, lease_number: int | None) -> bool:
+    """Whether the actor holds the lease, or sends its number with the token of the holder."""
+    return is_holder(task, actor) or _proves_itself(task, actor, lease_number)
+
+
 def _proves_itself(task: Task, actor: Actor, lease_number: int | None) -> bool:
     """Whether the request has the token of the holder and the number of the lease.
 
@@ -60,8 +65,8 @@ def require_holder(task: Task, actor: Actor, *, lease_number: int | None = None)
     A person and the system always may. An assistant must hold the lease, unless it has expired.
     """
     actor.require_task(task.pk)
-    _require_number(task, lease_number)
-    if actor.kind != "assistant" or is_holder(task, actor) or _proves_itself(task, actor, lease_number):
+    require_number(task, lease_number)
+    if actor.kind != "assistant" or holds(task, actor, lease_number):
         return
     if task.status == Status.ACTIVE and not task.lease_is_over(timezone.now()):
         raise held(task)
@@ -75,7 +80,8 @@ def require_not_anothers(task: Task, actor: Actor) -> None:
         raise held(task)
 
 
-def _require_number(task: Task, lease_number: int | None) -> None:
+def require_number(task: Task, lease_number: int | None) -> None:
+    """Check that a number is that of the newest lease. Raises Conflict."""
     if lease_number is None or lease_number == task.lease_number:
         return
     if lease_number > task.lease_number:

@@ -8,18 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tasks.choices import GateKind, Rung
 from tasks.gates.definition import gates_of
+from tasks.gates.pieces import Piece
 from tasks.gates.tree import content_of, place_of, read_tree
 from tasks.models import Project, Task
 from tasks.repositories import git_of
 from tasks.services.projects import folder
 from tasks.services.verify_commit import verify_commit
-
-if TYPE_CHECKING:
-    from tasks.services.evidence import Piece
 
 PLACE = "place"
 """The fact by which observed evidence names the folder that it is about, as `tasks.gates.tree.place_of` does."""

@@ -14,7 +14,7 @@ from orchestrator_site.kernel.signals import verdict_given
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
-from tasks.services import rollup, transitions
+from tasks.services import gates, rollup, transitions
 from tasks.services.claim import Guard, locked
 from tasks.services.complete import became_ready
 from tasks.services.effect import Effect
@@ -31,6 +31,8 @@ def approve(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None =
         task = locked(task, guard)
         transitions.require(task, Verb.APPROVE)
         _require_other(task, actor)
+        if task.gates:
+            gates.require_for_approval(task, actor)
         note = _note(reason, _with_line_comments(task, reason)[1])
         transitions.move(task, Verb.APPROVE, to=Status.COMPLETED, actor=actor, note=note, review_comment="", reason="")
         changed = rollup.settle(task, actor=actor)
@@ -73,25 +75,21 @@ def request_revision(*, task: Task, actor: Actor, reason: str = "", guard: Guard
 
 
 def _require_other(task: Task, actor: Actor) -> None:
-    """Check that the actor did not deliver the task itself, unless the project allows that. Raises Forbidden."""
-    if task.project.settings.get("self_approval"):
+    """Check that the actor did not deliver the task itself, unless the project allows that. Raises Forbidden.
+
+    What the project allows does not open a gate that asks for another.
+    """
+    is_asked = bool(task.gates) and gates.is_for_another(task)
+    if task.project.settings.get("self_approval") and not is_asked:
         return
     deliveries = Event.objects.filter(task=task, verb__in=[Verb.COMPLETE, Verb.FINISH]).select_related("session")
     last = deliveries.order_by("-id").first()
-    if last is not None and _is_by(last, actor):
+    if last is not None and actor.is_same(Actor.of(last)):
         raise Forbidden(
             f"{task.public_id} was delivered by you: another must approve it.",
-            next="A person, or an assistant with another token or connection, approves it; or the person who runs "
-            "the server allows self_approval in the project's settings.",
+            next="A person, or an assistant with another token or connection, approves it"
+            + ("." if is_asked else "; or the person who runs the server allows self_approval in its settings."),
         )
-
-
-def _is_by(delivery: Event, actor: Actor) -> bool:
-    theirs, ours = delivery.session, actor.session
-    if theirs is None or ours is None:
-        return (theirs, delivery.actor_kind, delivery.actor_name) == (ours, actor.kind, actor.name)
-    has_one_token = bool(ours.token_id) and theirs.token_id == ours.token_id
-    return has_one_token or theirs.wire == ours.wire
 
 
 def _with_line_comments(task: Task, comment: str) -> tuple[str, int]:

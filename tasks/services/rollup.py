@@ -118,7 +118,8 @@ def _follow(parent: Task, changed: Task | None, by: Actor, *, goes_on: bool) -> 
         if before in CLAIMABLE:
             move(Verb.START, to=Status.ACTIVE)
         if parent.status == Status.ACTIVE:
-            move(Verb.FINISH, to=Status.IN_REVIEW if parent.is_reviewed else Status.COMPLETED, review_comment="")
+            waits = parent.is_reviewed or parent.gates  # those of a task that was divided: the verdict judges them
+            move(Verb.FINISH, to=Status.IN_REVIEW if waits else Status.COMPLETED, review_comment="")
     elif before in state_machine.UNFINISHED:
         move(Verb.CANCEL, to=Status.CANCELLED, reason="All its subtasks were cancelled.")
     return parent.status != before

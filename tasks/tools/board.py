@@ -31,6 +31,7 @@ from tasks.services.caller import Caller
 from tasks.services.edit import Changes
 from tasks.services.effect import Effect
 from tasks.services.idempotency import run_once
+from tasks.services.waive import waive
 from tasks.state_machine import LIFECYCLE, TABLE, UNFINISHED, possible_for
 
 Answer = dict[str, Any]
@@ -207,6 +208,7 @@ class UpdateTask(Arguments):
     add_dependencies: list[str] = []
     remove_dependencies: list[str] = []
     clear: list[Literal["description"]] = []
+    waive: str | None = Field(None, json_schema_extra={HIDDEN: True})
     session_id: str | None = None
     idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
 
@@ -237,13 +239,23 @@ def update_task(caller: Caller, given: UpdateTask) -> Answer:
 
 def _scopes_of(given: UpdateTask) -> set[Scope]:
     """Return the scopes that the action needs and, where anything is edited, that of an edit."""
-    of_action = {TABLE[Verb(given.action)].scope} if given.action else set()
-    others = given.model_fields_set - {"task_id", "action", "reason", "answer", "session_id", "idempotency_key"}
+    of_action = {TABLE[Verb(given.action)].scope} if given.action else {Scope.REVIEW} if given.waive else set()
+    others = given.model_fields_set - {
+        "task_id",
+        "action",
+        "reason",
+        "answer",
+        "waive",
+        "session_id",
+        "idempotency_key",
+    }
     is_edit = any(getattr(given, name) for name in others)
-    return of_action | ({Scope.WRITE} if is_edit or not given.action else set())
+    return of_action | ({Scope.WRITE} if is_edit or not of_action else set())
 
 
 def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
+    if given.waive is not None:
+        return _waived(task, actor, given, given.waive)
     sent = given.model_dump(exclude_unset=True)
     if both := [name for name in given.clear if name in sent]:
         raise invalid([{"at": name, "problem": "is both sent and cleared"} for name in both], next="Send one of them.")
@@ -263,6 +275,13 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
         **_effects(effect),
         "repaired": serializers.short_id(given.task_id, task),
     }
+
+
+def _waived(task: Task, actor: Actor, given: UpdateTask, gate: str) -> Answer:
+    if others := given.model_fields_set - {"task_id", "waive", "reason", "session_id", "idempotency_key"}:
+        raise invalid([{"at": name, "problem": "is not for waive"} for name in sorted(others)], next="Omit these.")
+    waive(task=task, actor=actor, gate=gate, reason=given.reason or "")
+    return {"status": task.status, "changed": [gate], "repaired": serializers.short_id(given.task_id, task)}
 
 
 def _words(verb: Verb | None, given: UpdateTask) -> dict[str, str]:

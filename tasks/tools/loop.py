@@ -167,6 +167,9 @@ class SubtaskArguments(Arguments):
     complexity_level: Level | None = Field(None, json_schema_extra={HIDDEN: True})
     context: str = Field("", max_length=LONG)
     review: bool | None = Field(None, description="Needs approval")
+    gates: list[str | dict[str, JsonValue]] = Field([], json_schema_extra={HIDDEN: True})
+    file_paths: list[str] = Field([], json_schema_extra={HIDDEN: True})
+    resources: list[str] = Field([], json_schema_extra={HIDDEN: True})
     subtasks: Annotated[list[SubtaskArguments], WithJsonSchema(_NESTED)] = []
 
 
