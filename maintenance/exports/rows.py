@@ -14,7 +14,7 @@ from django.db.models import Aggregate, Count, Field, ForeignKey, Max, Model, Q,
 
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content, ReviewComment, Upload, UploadState
 from orchestrator_site.kernel.errors import invalid
-from tasks.models import Dependency, Event, Note, Project, Session, Task
+from tasks.models import Dependency, Event, Evidence, Note, Project, Session, Task, Waiver
 
 FORMAT = 1
 """Of `plan.json`; a newer one is refused."""
@@ -24,6 +24,8 @@ TABLES: dict[str, type[Model]] = {
     "tasks": Task,
     "dependencies": Dependency,
     "notes": Note,
+    "evidence": Evidence,
+    "waivers": Waiver,
     "events": Event,
     "artifacts": Artifact,
     "paths": ArtifactPath,

@@ -135,6 +135,23 @@ def repeated_failure(look: Look) -> Iterator[Found]:
             )  # fmt: skip
 
 
+def gate_unmet(look: Look) -> Iterator[Found]:
+    gated = look.leaves(Status.ACTIVE, *CLAIMABLE).exclude(gates=[]).order_by("id")[:ROWS]
+    tasks = {task.pk: task for task in gated}
+    events = Event.objects.filter(task__in=list(tasks), verb__in=[Verb.CLAIM, Verb.MISS_GATE]).order_by("id")
+    missed: dict[int, list[Event]] = defaultdict(list)
+    for event in events:
+        if event.task_id is not None:
+            missed[event.task_id] = [] if event.verb == Verb.CLAIM else [*missed[event.task_id], event]
+    for key, same in missed.items():
+        if len(same) >= REPEATED:
+            yield _found(
+                Cause.GATE_UNMET, Severity.ERROR, tasks[key], same[0].created_at,
+                {"n": len(same), "gates": same[-1].after.get("gates", []), "events": [event.pk for event in same[-5:]]},
+                advice="Ask its holder what is in the way; a reviewer may waive a gate that cannot be met.",
+            )  # fmt: skip
+
+
 def never_claimed(look: Look) -> Iterator[Found]:
     before = look.now - thresholds.NEVER_CLAIMED
     needs = Dependency.objects.filter(task=OuterRef("pk")).order_by().values("task")
@@ -223,6 +240,7 @@ BASIC: dict[Cause, Check] = {
     Cause.REVIEW_WAITS: review_waits,
     Cause.BLOCKED_SILENT: blocked_silent,
     Cause.REPEATED_FAILURE: repeated_failure,
+    Cause.GATE_UNMET: gate_unmet,
     Cause.NEVER_CLAIMED: never_claimed,
     Cause.ORPHANED: orphaned,
 }

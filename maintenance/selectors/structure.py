@@ -62,6 +62,10 @@ CHECKS = (
         "Request a revision where its result is needed.",
     ),
     Check(
+        Cause.COMPLETED_WITHOUT_EVIDENCE, _WARNING, _C, rows.completed_without_evidence,
+        "Request a revision: its gates were never met.",
+    ),
+    Check(
         Cause.VERSION_COUNT, _ERROR, _C, rows.wrong_versions,
         "Deliver it again where the latest version is missing, or restore a backup.",
     ),

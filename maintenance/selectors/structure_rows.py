@@ -10,8 +10,8 @@ from django.db.models import Count, Exists, F, Max, OuterRef, Q
 from artifacts.models import Artifact, SearchBacklog
 from maintenance.choices import Level
 from maintenance.selectors.hits import Asked, Hit
-from tasks.choices import CLAIMABLE, FINISHED, Status
-from tasks.models import Dependency, Task, TaskQuerySet
+from tasks.choices import CLAIMABLE, FINISHED, Status, Verb
+from tasks.models import Dependency, Event, Evidence, Task, TaskQuerySet, Waiver
 from tasks.state_machine import UNFINISHED
 
 SKEW = timedelta(minutes=5)
@@ -129,6 +129,14 @@ def completed_without_summary(asked: Asked) -> list[Hit]:
     delivered = Artifact.objects.filter(task=OuterRef("pk"))
     rows = asked.tasks.leaves().filter(~Exists(delivered), status=Status.COMPLETED, summary="")
     return [Hit(pk) for pk in rows.values_list("pk", flat=True)]
+
+
+def completed_without_evidence(asked: Asked) -> list[Hit]:
+    """Find completed tasks with gates for which nothing speaks: no evidence, no waiver and no approval."""
+    approved = Event.objects.filter(task=OuterRef("pk"), verb=Verb.APPROVE)
+    gated = asked.tasks.exclude(gates=[]).filter(~Exists(approved), status=Status.COMPLETED)
+    nothing = [~Exists(model._default_manager.filter(task=OuterRef("pk"))) for model in (Evidence, Waiver)]
+    return [Hit(pk) for pk in gated.filter(*nothing).values_list("pk", flat=True)]
 
 
 def _artifacts(asked: Asked) -> Any:

@@ -32,6 +32,7 @@ _ICONS: dict[str, str] = {
     Cause.WAITS_FOR_STOPPED: "hourglass",
     Cause.NEVER_CLAIMED: "hourglass",
     Cause.REPEATED_FAILURE: "repeat",  # icon: repeat
+    Cause.GATE_UNMET: "repeat",
     Cause.NEAR_DUPLICATE: "layers",  # icon: layers
     Cause.ARCHIVABLE: "archive",  # icon: archive
     Cause.INDEX_BACKLOG: "search",  # icon: search

@@ -146,6 +146,15 @@ def completed_without_summary(project: Project) -> str:
     return Task.objects.get(parent=plan).public_id
 
 
+def completed_without_evidence(project: Project) -> str:
+    plan = make_plan(project, 1, statuses=[Status.COMPLETED], status=Status.COMPLETED)
+    task = Task.objects.get(parent=plan)
+    Task.objects.filter(pk=task.pk).update(
+        gates=[{"name": "report", "kind": "report", "rung": "reported"}], summary="All of it"
+    )
+    return task.public_id
+
+
 def version_is_missing(project: Project) -> str:
     artifact = make_artifact(leaves(project)[0], "one", "two")
     artifact.versions.filter(number=1).delete()
@@ -216,6 +225,7 @@ COMPREHENSIVE: dict[str, tuple[Cause, Fault]] = {
     "unknown_specialist": (Cause.UNKNOWN_SPECIALIST, unknown_specialist),
     "review_without_delivery": (Cause.REVIEW_WITHOUT_DELIVERY, review_without_delivery),
     "completed_without_summary": (Cause.COMPLETED_WITHOUT_WORK, completed_without_summary),
+    "completed_without_evidence": (Cause.COMPLETED_WITHOUT_EVIDENCE, completed_without_evidence),
     "version_is_missing": (Cause.VERSION_COUNT, version_is_missing),
 }
 FULL_AUDIT: dict[str, tuple[Cause, Fault]] = {

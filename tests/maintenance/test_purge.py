@@ -30,7 +30,7 @@ from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, NotFou
 from orchestrator_site.kernel.identity import Scope
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
-from tasks.models import Event, Note, Project, Task
+from tasks.models import Event, Evidence, Note, Project, Task, Waiver
 from tasks.services.archive import archive, restore
 from tests.factories import (
     make_artifact,
@@ -65,6 +65,11 @@ def plan(project: Project) -> Task:
     session = make_session(project)
     make_event(first, Verb.COMPLETE, after={"summary": "Done"}, session=session)
     Note.objects.create(task=first, session=session, actor_name="ada", kind="decision", text="Use zip")
+    Task.objects.filter(pk=first.pk).update(paths=["src"], gates=[{"name": "t", "kind": "report", "rung": "reported"}])
+    shown = {"gate": "t", "kind": "report", "rung": 1, "passed": True, "lease_number": 1, "sha256": "0" * 64}
+    by = {"session": session, "actor_kind": "assistant", "actor_name": "ada"}
+    Evidence.objects.create(public_id="evidence_0000000001", task=first, facts={"tests": 3}, **shown, **by)
+    Waiver.objects.create(task=first, gate="t", reason="Only words", **by)
     version = artifact.versions.get(number=2)
     comment = {"text": "Why?", "author": "ada", "line": 1, "end_line": 2, "sent_at": timezone.now()}
     ReviewComment.objects.create(task=first, version=version, **comment)

@@ -149,6 +149,16 @@ def test_the_same_problem_three_times_is_for_a_person(project: Project) -> None:
     assert (each.subject, each.evidence["n"], each.proposal) == (task.public_id, 3, "")
 
 
+def test_three_times_a_gate_unmet_in_one_attempt_is_for_a_person(project: Project) -> None:
+    task = make_task(project, status=Status.ACTIVE, gates=[{"name": "test", "kind": "report", "rung": "reported"}])
+    for verb in (Verb.CLAIM, Verb.MISS_GATE, Verb.CLAIM, Verb.MISS_GATE, Verb.MISS_GATE):
+        make_event(task, verb, after={"gates": ["test"]})
+    assert found(project, Cause.GATE_UNMET) == []
+    make_event(task, Verb.MISS_GATE, after={"gates": ["test"]})
+    (each,) = found(project, Cause.GATE_UNMET)
+    assert (each.subject, each.evidence["n"], each.evidence["gates"]) == (task.public_id, 3, ["test"])
+
+
 def test_a_task_was_never_claimed_from_when_it_could_be(project: Project) -> None:
     old, week = NOW - 20 * DAY, thresholds.NEVER_CLAIMED
     need = make_task(project, status=Status.COMPLETED)
