@@ -20,7 +20,7 @@ _WORDS = {"true": True, "false": False}
 
 @dataclass(slots=True)
 class Node:
-    """A string, a list (`items`) or a mapping (`pairs`). A plain string is one that nobody put in quotes."""
+    """A string, a list (`items`) or a mapping (`pairs`). A plain string is one without quotes."""
 
     line: int
     text: str | None = None
