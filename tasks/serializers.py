@@ -14,10 +14,12 @@ from tasks.models import Task
 from tasks.selectors import counts
 from tasks.selectors.open_plans import OpenPlan, OpenPlans
 from tasks.selectors.overview import Overview, Standing
+from tasks.services.plan import Plan
 from tasks.services.plan_check import Subtask
 
 TITLE_LENGTH = 60
 LINE_LENGTH = 120
+DEPENDENCIES_SHOWN = 10
 PLAN_TITLE_BYTES = 48
 BUDGET = 1500  # bytes of rows in a default answer, which keeps the whole answer under 2 kB
 
@@ -166,3 +168,27 @@ def request_of(given: BaseModel) -> Row:
 
 def short_id(sent: str | None, task: Task) -> list[str]:
     return [] if sent in (None, task.public_id) else [f"{sent}: taken as {task.public_id}"]
+
+
+def planned(made: Plan) -> Row:
+    rows = list(zip(made.tasks, made.keys, made.needs, strict=True))
+    shown = within(rows, _planned_row)
+    left = len(rows) - len(shown)
+    return {
+        "parent_task_id": made.root.public_id,
+        "subtasks": shown,
+        "subtasks_total": len(rows),
+        "subtasks_not_shown": left or None,
+        "next": "Call orchestrator_execute_subtask for the first ready task."
+        + (f" The other {left}: orchestrator_get_status(task_id)." if left else ""),
+    }
+
+
+def _planned_row(entry: tuple[Task, str, list[str]]) -> Row:
+    task, key, needs = entry
+    facts: Row = {"task_id": task.public_id, "title": shortened(task.title, TITLE_LENGTH)}
+    if key:
+        facts["key"] = key
+    if len(needs) > DEPENDENCIES_SHOWN:
+        facts["dependencies_total"] = len(needs)
+    return {**facts, "dependencies": needs[:DEPENDENCIES_SHOWN]} if needs else facts

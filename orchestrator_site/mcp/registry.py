@@ -94,6 +94,11 @@ def _right_type(name: str, value: Any, annotation: str, notes: list[str], counts
         if value and ("list[str]" in annotation or "list[typing.Literal" in annotation):
             notes.append(f"{name}: string converted to a list of one")
             return [value]
+    if isinstance(value, str) and "dict[" in annotation and value.lstrip().startswith("{"):
+        parsed = _parsed(value, counts)
+        if isinstance(parsed, dict):
+            notes.append(f"{name}: JSON string parsed as an object")
+            return parsed
     elif isinstance(value, int | float) and not isinstance(value, bool) and annotation in _STRINGS:
         notes.append(f"{name}: number converted to a string")
         return str(value)

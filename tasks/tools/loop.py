@@ -12,13 +12,13 @@ from artifacts.reports.markdown import report
 from artifacts.reports.synthesis import Synthesis, synthesis_of
 from maintenance.selectors.handovers import latest, moved_since
 from orchestrator_site.kernel import read_only
-from orchestrator_site.kernel.errors import Invalid
+from orchestrator_site.kernel.errors import Invalid, invalid
 from orchestrator_site.kernel.text import shortened
 from orchestrator_site.mcp.registry import LONG, Arguments, tool
 from orchestrator_site.mcp.schema import HIDDEN
 from tasks import roles, serializers
-from tasks.choices import Complexity
 from tasks.identity.actor import Actor
+from tasks.library.services.apply import apply_template
 from tasks.models import Project, Session, Task
 from tasks.selectors.find import TaskName, task_by_id
 from tasks.selectors.overview import Overview, overview
@@ -42,7 +42,6 @@ READ_ONLY = (
 )
 SPECIALISTS_SHOWN = 20
 PROBLEMS_SHOWN = 5
-DEPENDENCIES_SHOWN = 10
 
 
 class InitializeSession(Arguments):
@@ -179,11 +178,16 @@ class PlanTask(Arguments):
         "complexity": "complexity_level",
         "parent_id": "parent_task_id",
     }
-    description: str = Field(max_length=LONG)
-    subtasks: list[SubtaskArguments]
+    # A template brings both, but none of the vendors' strict modes knows conditions.
+    model_config = ConfigDict(json_schema_extra={"required": ["description", "subtasks"]})
+    description: str = Field("", max_length=LONG)
+    subtasks: list[SubtaskArguments] = []
     complexity_level: Level = "moderate"
     context: str | None = Field(None, max_length=LONG)
     parent_task_id: str | None = Field(None, description="Plan below it")
+    template: str | None = Field(None, json_schema_extra={HIDDEN: True})
+    parameters: dict[str, Any] | None = Field(None, json_schema_extra={HIDDEN: True})
+    sha256: str | None = Field(None, json_schema_extra={HIDDEN: True})
     session_id: str | None = None
     idempotency_key: str | None = None
 
@@ -204,43 +208,36 @@ def plan_task(caller: Caller, given: PlanTask) -> Answer:
         operation="plan_task",
         key=given.idempotency_key,
         request=request,
-        produce=lambda: _planned(
-            plan(
-                project=project,
-                actor=actor,
-                catalogue=roles.catalogue(project),
-                description=given.description,
-                subtasks=[serializers.subtask_of(each) for each in request["subtasks"]],
-                complexity=Complexity(given.complexity_level),
-                context=given.context or "",
-                parent=parent,
-            )
-        ),
+        produce=lambda: serializers.planned(_made(given, request, actor, parent)),
     )
 
 
-def _planned(made: Plan) -> Answer:
-    rows = list(zip(made.tasks, made.keys, made.needs, strict=True))
-    shown = serializers.within(rows, _planned_row)
-    left = len(rows) - len(shown)
-    return {
-        "parent_task_id": made.root.public_id,
-        "subtasks": shown,
-        "subtasks_total": len(rows),
-        "subtasks_not_shown": left or None,
-        "next": "Call orchestrator_execute_subtask for the first ready task."
-        + (f" The other {left}: orchestrator_get_status(task_id)." if left else ""),
-    }
+def _made(given: PlanTask, request: Answer, actor: Actor, parent: Task | None) -> Plan:
+    """Plan the subtasks of a call, or those of the template that it names."""
+    project = actor.project
+    about: Answer = {"complexity": given.complexity_level, "context": given.context or "", "parent": parent}
+    if given.template:
+        _require_only_template(given)
+        return apply_template(
+            project=project, actor=actor, name=given.template, parameters=given.parameters or {},
+            sha256=given.sha256 or "", description=given.description, **about,
+        ).plan  # fmt: skip
+    if given.parameters or given.sha256:
+        raise invalid([{"at": "template", "problem": "is required with its parameters"}], next="Send it too.")
+    return plan(
+        project=project,
+        actor=actor,
+        catalogue=roles.catalogue(project),
+        description=given.description,
+        subtasks=[serializers.subtask_of(each) for each in request["subtasks"]],
+        **about,
+    )
 
 
-def _planned_row(entry: tuple[Task, str, list[str]]) -> Answer:
-    task, key, needs = entry
-    facts: Answer = {"task_id": task.public_id, "title": shortened(task.title, serializers.TITLE_LENGTH)}
-    if key:
-        facts["key"] = key
-    if len(needs) > DEPENDENCIES_SHOWN:
-        facts["dependencies_total"] = len(needs)
-    return {**facts, "dependencies": needs[:DEPENDENCIES_SHOWN]} if needs else facts
+def _require_only_template(given: PlanTask) -> None:
+    if given.subtasks:
+        wrong = {"at": "subtasks", "problem": "is for a plan without a template, which brings its own"}
+        raise invalid([wrong], next="Send one of the two; more tasks can be planned below a task with parent_task_id.")
 
 
 class ExecuteSubtask(Arguments):

@@ -1,1 +1,5 @@
-"""MCP tools of the library: toolset `templates`."""
+"""MCP tools of the library: the toolset `templates`."""
+
+from tasks.library.tools import templates
+
+__all__ = ["templates"]
