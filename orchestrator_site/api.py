@@ -26,9 +26,10 @@ from orchestrator_site.restarts import latest
 from orchestrator_site.tokens.api import TokenViews
 from tasks.api.base import ProjectApi
 from tasks.api.events import EventViews
+from tasks.library.catalogue import SCHEMA
 
 RESTARTS_SHOWN = 50
-RESOURCES = ("projects", "sessions", "plans", "tasks", "artifacts", "uploads", "runs", "events", "tokens")
+RESOURCES = ("projects", "sessions", "plans", "tasks", "artifacts", "uploads", "runs", "events", "tokens", "templates")
 
 
 class Resources(serializers.Serializer[Any]):
@@ -123,6 +124,13 @@ def schema(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@cache_control(max_age=300)
+def template_schema(request: HttpRequest) -> HttpResponse:
+    """Serve the JSON Schema of templates, with which editors complete and check them."""
+    return HttpResponse(SCHEMA.read_bytes(), content_type="application/schema+json")
+
+
+@require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     return render(request, "api/docs.html", {"csrf_cookie": settings.CSRF_COOKIE_NAME})
 
@@ -139,8 +147,10 @@ urlpatterns = [
     path("v1/", include("artifacts.api.urls")),
     path("v1/", include("maintenance.api.urls")),
     path("v1/", include("tasks.agents.api.urls")),
+    path("v1/", include("tasks.library.api.urls")),
     path("v1/", include(own.urls)),
     path("schema/", schema, name="api-schema"),
+    path("schema/template.json", template_schema, name="api-template-schema"),
     path("docs/", docs, name="api-docs"),
     re_path("", unknown_address),
 ]

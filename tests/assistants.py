@@ -14,6 +14,7 @@ import artifacts.tools.deliver
 import maintenance.tools
 import orchestrator_site.tools  # noqa: F401 -- the same
 import tasks.agents.tools
+import tasks.library.tools
 import tasks.tools  # noqa: F401 -- registers the tools
 from artifacts.models import Artifact, ArtifactVersion, Content, Upload
 from orchestrator_site.kernel.identity import Principal
@@ -38,18 +39,18 @@ class Assistant:
         )
         self.folder = folder
 
-    def send(self, name: str, **arguments: Any) -> dispatch.Outcome:
+    def send(self, name: str, /, **arguments: Any) -> dispatch.Outcome:
         """Call a tool and return what comes of it."""
         (tool,) = [each for each in registry.tools(["all"]) if each.name == f"orchestrator_{name}"]
         return dispatch.run(tool, arguments, self.caller)
 
-    def call(self, name: str, **arguments: Any) -> dict[str, Any]:
+    def call(self, name: str, /, **arguments: Any) -> dict[str, Any]:
         """Call a tool that must answer, and return the answer."""
         outcome = self.send(name, **arguments)
         assert not outcome.is_error, outcome.payload
         return outcome.payload
 
-    def refused(self, name: str, **arguments: Any) -> dict[str, Any]:
+    def refused(self, name: str, /, **arguments: Any) -> dict[str, Any]:
         """Call a tool that must refuse and change nothing, and return the rejection."""
         before = everything()
         outcome = self.send(name, **arguments)

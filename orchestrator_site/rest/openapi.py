@@ -181,7 +181,7 @@ class Schema(AutoSchema):
             elif self.action in ("retrieve", "create", "partial_update", "update"):
                 response.setdefault("headers", {}).update(ETAG)
             if status == "201":
-                response["headers"]["Location"] = {"schema": _STRING, "description": "Its URL."}
+                response.setdefault("headers", {})["Location"] = {"schema": _STRING, "description": "Its URL."}
 
     def _add_problems(self, responses: dict[str, Any]) -> None:
         statuses = ["400", "401", "403", "404", "429", "503", "default"] if self._is_guarded() else ["404", "default"]

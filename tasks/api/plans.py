@@ -19,6 +19,7 @@ from orchestrator_site.rest.fields import Body, Boolean, Choice, String, StringL
 from orchestrator_site.rest.idempotency import Reply
 from tasks import roles
 from tasks.api.fields import Gates
+from tasks.api.base import ProjectApi
 from tasks.api.filters import PlanFilters
 from tasks.api.serializers import PRIORITIES, PlanRow, TaskLine
 from tasks.api.status import StatusAnswer, status_of
@@ -148,8 +149,13 @@ class PlanViews(TaskApi):
             context=given.get("context") or "",
             parent=parent,
         )
-        view = "api-plan-detail" if made.root.is_plan else "api-task-detail"
-        return Reply(self.shape(_facts(made, project)), 201, {"Location": reverse(view, args=[made.root.public_id])})
+        return planned_reply(self, made, project)
+
+
+def planned_reply(view: ProjectApi, made: Plan, project: Project) -> Reply:
+    """Return the response to what made a plan, or a group below a task."""
+    name = "api-plan-detail" if made.root.is_plan else "api-task-detail"
+    return Reply(view.shape(_facts(made, project)), 201, {"Location": reverse(name, args=[made.root.public_id])})
 
 
 def _facts(made: Plan, project: Project) -> dict[str, Any]:

@@ -19,13 +19,14 @@ from orchestrator_site.kernel.errors import NotFound
 from orchestrator_site.kernel.text_files import Bounds, text_files
 from tasks import roles
 from tasks.library.models import Template as Row
-from tasks.library.templating.format import TEXT_LIMIT, Template
+from tasks.library.templating.format import TEXT_LIMIT, Parameter, Template
 from tasks.library.templating.reading import Reading, read
 from tasks.models import Project
 
 TEMPLATES_FOLDER = Path(".task_orchestrator") / "templates"
 BOUNDS = Bounds(file=TEXT_LIMIT, all_files=1024 * 1024)
 STARTERS = Path(__file__).with_name("starters")
+SCHEMA = Path(__file__).with_name("template.schema.json")
 PROBLEMS_LIMIT = 50
 DEFAULT, SITE, PROJECT = "default", "site", "project"
 """Sources that are not files; for a file, its path is the source."""
@@ -53,6 +54,14 @@ class Entry:
     @property
     def sha256(self) -> str:
         return sha256_of(self.text)
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        return list(self.template.parameters.values())
+
+    @property
+    def steps_total(self) -> int:
+        return len(self.template.steps)
 
     @property
     def is_file(self) -> bool:

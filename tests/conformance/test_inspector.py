@@ -130,6 +130,7 @@ def test_every_tool_passes_strict_checks_and_can_be_called(inspector: Inspector)
         assert exported.code == TOOL_FAILED
     assert inspector.call("update_task", task_id=three, action="cancel")
     assert inspector.call("maintenance_coordinator", action="validate_structure")["report"]
+    assert inspector.call("template_manager", action="list_templates")["templates_total"] == 8
     assert inspector.call("get_status")
     assert inspector.call("health_check")["pid"]
     assert inspector.call("shutdown_prepare")["uploads_lost"] == 0

@@ -58,6 +58,7 @@ TOOLS: dict[str, Callable[[Ids], dict[str, Any]]] = {
     "spawn_isolated_session": lambda ids: {"task_id": ids["task"]},
     "monitor_isolated_execution": lambda ids: {"run_id": ids["run"], "action": "message", "text": "Mine"},
     "merge_isolated_work": lambda ids: {"run_id": ids["run"]},
+    "template_manager": lambda ids: {"action": "apply_template", "name": "spike", "parameters": {"question": "Mine"}},
 }
 RESOURCES: dict[str, Callable[[Ids], str]] = {
     "project://status": lambda ids: "project://status",

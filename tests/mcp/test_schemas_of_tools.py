@@ -73,6 +73,7 @@ def valid_calls(ada: Assistant) -> dict[str, dict[str, Any]]:
         "spawn_isolated_session": {"task_id": ids["B"]},
         "monitor_isolated_execution": {},
         "merge_isolated_work": {"run_id": "run_0000000000"},
+        "template_manager": {"action": "list_templates"},
     }
 
 

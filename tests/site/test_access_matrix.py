@@ -28,7 +28,7 @@ SAFE = METHODS[:3]
 MARK = "quince-42"
 """A text that only those who may read the project get to see."""
 OPEN = {
-    "api-docs", "api-problem", "api-schema", "healthz", "login", "logout", "readyz", "sign-in", "sign-in-link",
+    "api-docs", "api-problem", "api-schema", "api-template-schema", "healthz", "login", "logout", "readyz", "sign-in", "sign-in-link",
     "sign-out", "theme",
 }  # fmt: skip
 """What answers without credentials."""
@@ -63,6 +63,7 @@ def addresses(world: World, artifact: Artifact) -> Iterator[Address]:
         "upload_id": "upload_00000000", "token_id": "token_00000000", "token": "never-made", "code": "invalid",
         "number": "1", "run_id": world.run.public_id,
         "operation_id": world.operation.public_id, "finding_id": str(world.finding.pk),
+        "template": "bugfix",
         "id": "1", "object_id": "1", "content_type_id": "1", "app_label": "tasks", "url": "nothing",
     }  # fmt: skip
 

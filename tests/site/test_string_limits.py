@@ -23,7 +23,18 @@ from orchestrator_site.restarts import REASON
 from tasks.services.projects import PATH_BYTES, find_folder
 from tests.assistants import Assistant
 
-TEXTS = {"answer", "base64", "context", "description", "detailed_work", "query", "reason", "summary", "text"}
+TEXTS = {
+    "answer",
+    "base64",
+    "context",
+    "description",
+    "detailed_work",
+    "parameters",
+    "query",
+    "reason",
+    "summary",
+    "text",
+}
 """Arguments whose service has a limit of its own."""
 BODY_TEXTS = TEXTS - {"base64", "query", "text"} | {"role_definition", "output_format"}
 OF_RUNS = {("MessageBody", "text"), ("ResumeBody", "text"), ("CommentBody", "text")}

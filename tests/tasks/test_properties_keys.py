@@ -26,6 +26,7 @@ Call = tuple[str, dict[str, Any]]
 """A tool and its arguments; task ids stand there as the numbers of tasks."""
 
 NUMBERS = st.integers(0, 5)
+TEMPLATE = "{template: spike, title: Mine, steps: [{key: a, title: A, description: B, specialist: tester}]}"
 INITIALIZE = st.tuples(st.just("initialize_session"), st.just({}))
 PLAN = st.tuples(
     st.just("plan_task"),
@@ -103,7 +104,20 @@ ISOLATE = st.one_of(
     ),
     st.tuples(st.just("merge_isolated_work"), st.just({"run_id": "run_0000000000"})),
 )
-CALLS: st.SearchStrategy[Call] = st.one_of(INITIALIZE, PLAN, EXECUTE, COMPLETE, UPDATE, STORE, MAINTAIN, ISOLATE)
+TEMPLATES = st.tuples(
+    st.just("template_manager"),
+    st.fixed_dictionaries(
+        {"action": st.sampled_from(["apply_template", "create_template", "delete_template", "show_template"])},
+        optional={
+            "name": st.sampled_from(["spike", "feature"]),
+            "parameters": st.fixed_dictionaries({"question": TEXTS}),
+            "text": st.sampled_from(["", "template: x", TEMPLATE]),
+        },
+    ),
+)
+CALLS: st.SearchStrategy[Call] = st.one_of(
+    INITIALIZE, PLAN, EXECUTE, COMPLETE, UPDATE, STORE, MAINTAIN, ISOLATE, TEMPLATES
+)
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +245,6 @@ def writing_tools() -> Iterator[registry.Tool[Any]]:
 def test_every_tool_that_writes_is_among_these_calls() -> None:
     strategies = {"initialize_session", "plan_task", "execute_subtask", "complete_subtask", "update_task"}
     strategies |= {"store_artifact", "maintenance_coordinator", "execute_subtask_isolated", "spawn_isolated_session"}
-    strategies |= {"monitor_isolated_execution", "merge_isolated_work"}
+    strategies |= {"monitor_isolated_execution", "merge_isolated_work", "template_manager"}
     assert {tool.name.removeprefix("orchestrator_") for tool in writing_tools()} == strategies
     assert all("idempotency_key" in tool.arguments.model_fields for tool in writing_tools())

@@ -44,7 +44,7 @@ _OTHER_WORDS = {
     "delete": "delete_template",
     "suggest": "suggest_templates",
 }
-PARAMETERS = Annotated[dict[str, Any], WithJsonSchema({"type": "string"})]
+PARAMETERS = Annotated[dict[str, Any], WithJsonSchema({"type": "string", "maxLength": LONG})]
 """Clients fail on objects without properties, so that the schema asks for JSON in a string. An object is taken too."""
 
 

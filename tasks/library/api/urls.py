@@ -1,0 +1,17 @@
+"""URLs of the REST API of the library."""
+
+from __future__ import annotations
+
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from tasks.library.api.templates import OriginViews, SiteTemplateViews, TemplateViews
+
+router = SimpleRouter(trailing_slash=False)
+router.register("templates", SiteTemplateViews, basename="api-site-template")
+router.register("projects/(?P<project>[^/]+)/templates", TemplateViews, basename="api-template")
+
+urlpatterns = [
+    path("plans/<str:task_id>/origin", OriginViews.as_view({"get": "origin"}), name="api-plan-origin"),
+    *router.urls,
+]
