@@ -31,6 +31,7 @@ urlpatterns = [
     path("tokens/<str:public_id>/revoke/", token_pages.revoke, name="token-revoke"),
     path("", include("tasks.urls")),
     path("", include("tasks.agents.urls")),
+    path("", include("tasks.library.urls")),
     path("", include("artifacts.urls")),
     path("", include("maintenance.urls")),
 ]

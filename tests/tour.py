@@ -86,6 +86,7 @@ class World:
             "project-agents": slug, "isolation-settings": slug, "worktrees": slug, "run-start": plan, "run": run,
             "run-changes": run, "run-merge": run, "run-act": (*run, "kill"), "run-message": run, "run-answer": run,
             "run-patch": run,
+            "library": slug,
         }  # fmt: skip
 
     def address(self, name: str) -> str:

@@ -28,7 +28,7 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
             "synthesis-markdown", "reviews", "review", "sessions", "session", "specialists", "specialist", "search",
             "files", "folder", "files-zip", "task-zip", "artifact", "artifact-raw", "artifact-diff", "artifact-part",
             "tokens", "maintenance", "operation", "archive", "handovers", "handover", "agents", "project-agents", "run",
-            "run-changes",
+            "run-changes", "library",
         ),
         EVERYBODY,
     ),
