@@ -17,7 +17,8 @@ DESCRIPTIONS = {
     Scope.READ: "Read projects, plans, tasks, artifacts and events.",
     Scope.WRITE: "Plan, claim, complete and manage tasks. Includes read.",
     Scope.REVIEW: "Approve deliveries or request revisions. Includes read.",
-    Scope.ADMIN: "Everything, including access tokens.",
+    Scope.ADMIN: "Everything but attest, including access tokens.",
+    Scope.ATTEST: "Report what allow-listed commands did, as manage.py attest does. Includes read.",
 }
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _FORMATS = "Use a duration such as 12h, 30d or 8w, a date such as 2031-12-31, or never."
