@@ -18,8 +18,9 @@ def find_project(slug: str) -> Project:
     return get_object_or_404(Project, slug=slug)
 
 
-def find_task(public_id: str) -> Task:
+def find_task(public_id: str, *also: str) -> Task:
+    """Return a task with what most pages show of it, and with `also` in the same query."""
     if "\x00" in public_id:  # PostgreSQL refuses to compare with it
         raise Http404
-    tasks = Task.objects.select_related("project", "root", "parent", "lease_session")
+    tasks = Task.objects.select_related("project", "root", "parent", "lease_session", *also)
     return get_object_or_404(tasks, public_id=public_id)

@@ -27,7 +27,7 @@ from tasks.services.actions import seen_as
 
 @page
 def task(request: HttpRequest, public_id: str) -> HttpResponse:
-    found = find_task(public_id)
+    found = find_task(public_id, "origin")
     history = board.history(found, page=page_number(request))
     talk = conversation(found, until=history.items[0] if history.items else None)
     artifacts = artifacts_of(found, limit=board.LINK_ROWS + 1)
