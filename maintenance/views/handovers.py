@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-from itertools import islice
-from typing import Any
-
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
-from artifacts.models import Content
-from artifacts.rendering.difference import difference, lines_of
-from artifacts.reviews.rows import DiffRows, RowRenderer
+from artifacts.reviews.texts import compared
 from maintenance.choices import Level
 from maintenance.models import Handover
 from maintenance.selectors import scope
@@ -24,9 +18,7 @@ from orchestrator_site.web.pages import action_view, number_in, page
 from tasks.identity.page import actor_of, find_project
 from tasks.models import Project
 
-ROWS = 3_000
 LAST_NUMBER = 2**31 - 1
-LAYOUTS = {"unified": "Unified", "split": "Split"}
 
 
 @page
@@ -51,8 +43,9 @@ def handover(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     numbers = list(handovers(project).values_list("number", flat=True)[:KEPT])
     context = {"project": project, "handover": found, "numbers": numbers, "moved": moved_since(found)}
     if against := number_in(request, "against", least=0, most=LAST_NUMBER):
-        layout = request.GET.get("layout", "")
-        context |= _compared(_find(project, against), found, layout if layout in LAYOUTS else "unified", request)
+        old, layout = _find(project, against), request.GET.get("layout", "")
+        texts = compared(old.text, found.text, name=f"handover-{number}", layout=layout)
+        context |= {"old": old, "compared": texts, "layout": texts.layout}
     return render(request, "maintenance/handover.html", context)
 
 
@@ -73,16 +66,3 @@ def _find(project: Project, number: int) -> Handover:
         return handover_by_number(project, number)
     except NotFound as error:
         raise Http404 from error
-
-
-def _compared(old: Handover, new: Handover, layout: str, request: HttpRequest) -> dict[str, Any]:
-    found = difference(_content(old), _content(new), old.text, new.text)
-    renderer = RowRenderer(f"handover-{new.number}")
-    shown = DiffRows(renderer, layout == "split", lines_of(new.text), [])
-    rows = [row for row in islice(shown.of(found), ROWS) if not row.hidden]
-    return {"old": old, "difference": found, "rows": rows, "layout": layout, "layouts": LAYOUTS}
-
-
-def _content(each: Handover) -> Content:
-    """Name the text of a handover for the cache of differences."""
-    return Content(sha256=sha256(each.text.encode()).hexdigest())

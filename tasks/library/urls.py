@@ -1,12 +1,28 @@
-"""Addresses of the pages of the library."""
+"""Addresses of the pages of the library: those of a project, and for its own templates those of the site."""
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import URLPattern, path
 
-from tasks.library.views import templates
+from tasks.library.views import apply, edit, templates
 
 _HERE = "projects/<slug:slug>/library/"
+_ONE = "templates/<str:name>/"
+
+
+def _templates(start: str, prefix: str) -> list[URLPattern]:
+    return [
+        path(start, templates.library, name=f"{prefix}library"),
+        path(f"{start}new-template/", edit.new, name=f"{prefix}template-new"),
+        path(f"{start}{_ONE}", templates.template, name=f"{prefix}template"),
+        path(f"{start}{_ONE}edit/", edit.edit, name=f"{prefix}template-edit"),
+        path(f"{start}{_ONE}delete/", edit.delete, name=f"{prefix}template-delete"),
+        path(f"{start}{_ONE}versions/<int:pk>/", templates.version, name=f"{prefix}template-version"),
+    ]
+
+
 urlpatterns = [
-    path(_HERE, templates.library, name="library"),
+    *_templates("library/", "site-"),
+    *_templates(_HERE, ""),
+    path(f"{_HERE}{_ONE}plan/", apply.apply, name="template-apply"),
 ]

@@ -1,0 +1,108 @@
+"""Plan with a template: a form of its parameters, a preview, and the plan that was previewed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+
+from orchestrator_site.kernel.db_errors import db_errors_mapped
+from orchestrator_site.kernel.errors import Invalid, OrchestratorError
+from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.web.advice import in_words
+from orchestrator_site.web.field_errors import errors_by_field
+from orchestrator_site.web.pages import form
+from tasks.identity.page import actor_of, find_project
+from tasks.library.catalogue import Entry
+from tasks.library.selectors.pages import as_planned
+from tasks.library.selectors.templates import preview
+from tasks.library.services.apply import apply_template
+from tasks.library.templating.format import ITEMS_LIMIT, Parameter, Type
+from tasks.library.views.find import find_template
+from tasks.models import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A parameter as a field of a form: the string in it, and what is wrong with that."""
+
+    parameter: Parameter
+    value: str
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return f"parameters.{self.parameter.name}"
+
+    @property
+    def given(self) -> Any:
+        """What the form says, as the service takes it."""
+        if self.parameter.type == Type.BOOLEAN:
+            return bool(self.value)
+        if self.parameter.type == Type.LIST:
+            return [line.strip() for line in self.value.split("\n") if line.strip()]
+        return self.value
+
+
+@form(Scope.WRITE)
+def apply(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
+    """Show the form, then the preview below it; that has a form of its own, which plans exactly what it shows."""
+    project = find_project(slug)
+    entry = find_template(project, name)
+    parameters = entry.template.parameters.values()
+    if request.method != "POST":
+        return _form(request, project, entry, [Field(each, _default(each)) for each in parameters])
+    fields = [Field(each, _typed(request, each)) for each in parameters]
+    seen = request.POST.get("sha256", "")
+    if not seen:
+        return _form(request, project, entry, fields, previewed=True)
+    try:
+        with db_errors_mapped("a template on a page"):
+            made = apply_template(
+                project=project, actor=actor_of(request), name=name, sha256=seen,
+                parameters={each.parameter.name: each.given for each in fields},
+            )  # fmt: skip
+    except OrchestratorError as error:
+        return _form(request, project, entry, fields, previewed=True, error=error)
+    messages.success(request, "Planned. Assistants can claim its first tasks now.")
+    return redirect("task", made.plan.root.public_id)
+
+
+def _form(
+    request: HttpRequest,
+    project: Project,
+    entry: Entry,
+    fields: list[Field],
+    *,
+    previewed: bool = False,
+    error: OrchestratorError | None = None,
+) -> HttpResponse:
+    shown = preview(project, entry, {each.parameter.name: each.given for each in fields}) if previewed else None
+    problems = shown.problems if shown else []
+    wrong = errors_by_field(Invalid("", details={"problems": problems}))
+    context = {
+        "project": project,
+        "template": entry.template,
+        "sha256": entry.sha256,
+        "fields": [replace(each, errors=wrong.get(each.name, [])) for each in fields],
+        "most": ITEMS_LIMIT,
+        "preview": None if problems else shown,
+        "steps": as_planned(shown.steps) if shown else [],
+        "error": error,
+        "note": in_words(error) if error else "",
+    }
+    status = error.status if error else 400 if problems else 200
+    return render(request, "library/apply.html", context, status=status)
+
+
+def _default(parameter: Parameter) -> str:
+    if isinstance(parameter.default, tuple):
+        return "\n".join(parameter.default)
+    return "" if parameter.default in (None, False) else str(parameter.default)
+
+
+def _typed(request: HttpRequest, parameter: Parameter) -> str:
+    return request.POST.get(f"parameters.{parameter.name}", "").replace("\r\n", "\n")
