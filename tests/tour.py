@@ -18,6 +18,7 @@ from tasks.agents.choices import RunState
 from tasks.agents.models import Run
 from tasks.agents.places import log_of
 from tasks.choices import Status, Verb
+from tasks.library.models import Template
 from tasks.models import Note, Project, Session, Specialist, Task
 from tests.agents.rows import make_ask, make_run, make_supervisor, switch_on
 from tests.factories import (
@@ -33,6 +34,7 @@ from tests.factories import (
     make_task,
     make_tombstone,
 )
+from tests.library.rows import chores, make_origin, make_template
 
 OUTSIDE = ("admin", "api", "healthz", "readyz", "sign-in", "sign-out", "api-docs")
 """Families of addresses that are no pages of the board: they have tests of their own."""
@@ -62,11 +64,14 @@ class World:
     finding: Finding
     operation: Operation
     run: Run
+    template: Template
+    site_template: Template
 
     @property
     def words(self) -> dict[str, tuple[str, ...]]:
         """What stands in the addresses of pages, by their names."""
         slug, plan = (self.project.slug,), (self.plan.public_id,)
+        chores = (*slug, "chores")
         task, artifact, run = (self.review.public_id,), (self.artifact.public_id,), (self.run.public_id,)
         return {
             "project": slug, "board": slug, "tasks": slug, "files": slug, "specialists": slug, "project-settings": slug,
@@ -86,7 +91,11 @@ class World:
             "project-agents": slug, "isolation-settings": slug, "worktrees": slug, "run-start": plan, "run": run,
             "run-changes": run, "run-merge": run, "run-act": (*run, "kill"), "run-message": run, "run-answer": run,
             "run-patch": run,
-            "library": slug,
+            "library": slug, "template-new": slug, "template": chores, "template-edit": chores,
+            "template-delete": chores, "template-apply": chores,
+            "template-version": (*chores, str(self.template.pk)), "site-template": ("chores",),
+            "site-template-edit": ("chores",), "site-template-delete": ("chores",),
+            "site-template-version": ("chores", str(self.site_template.pk)),
         }  # fmt: skip
 
     def address(self, name: str) -> str:
@@ -124,7 +133,10 @@ def make_world(text: str = PLAIN) -> World:
     for words in (text, f"{text} and more"):
         make_handover(project, f"# Handover\n\n{words}\n", actor_name=text[:200])
     make_task(project, title=text[:300], archived_at=timezone.now())
-    return World(project, plan, review, artifact, session, finding, operation, _runs(leaves, text))
+    templates = [make_template(place, chores(text), version=text[:40]) for place in (None, None, project, project)]
+    make_origin(plan, parameters={"place": text, "days": [text[:300], text[:300]]}, version=text[:40])
+    run = _runs(leaves, text)
+    return World(project, plan, review, artifact, session, finding, operation, run, templates[3], templates[1])
 
 
 def _runs(tasks: list[Task], text: str) -> Run:
@@ -176,6 +188,10 @@ def grow(world: World, number: int) -> None:
         make_tombstone(world.project)
         make_handover(world.project)
         make_task(world.project, title=f"Archived {place}", archived_at=timezone.now())
+        make_template(world.project, chores(f"Text {place}"))
+        make_template(None, chores(f"Text {place}"))
+        make_template(world.project, chores(f"Text {place}", f"chores-{place}"), name=f"chores-{place}")
+        make_origin(make_plan(world.project, 1))
         make_run(task, list(RunState)[place % len(RunState)], cost_usd=place)
         make_ask(world.run)
 

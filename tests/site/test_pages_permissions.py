@@ -28,17 +28,23 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
             "synthesis-markdown", "reviews", "review", "sessions", "session", "specialists", "specialist", "search",
             "files", "folder", "files-zip", "task-zip", "artifact", "artifact-raw", "artifact-diff", "artifact-part",
             "tokens", "maintenance", "operation", "archive", "handovers", "handover", "agents", "project-agents", "run",
-            "run-changes", "library",
+            "run-changes", "library", "template", "template-version",
         ),
         EVERYBODY,
     ),
     **dict.fromkeys(
-        ("act-verb", "task-edit", "task-complete", "worktrees", "run-start", "run-act", "run-merge"), WORKERS
+        (
+            "act-verb", "task-edit", "task-complete", "worktrees", "run-start", "run-act", "run-merge",
+            "template-apply",
+        ),
+        WORKERS,
     ),
     **dict.fromkeys(
         (
             "project-settings", "maintenance-settings", "specialist-edit", "specialist-new", "specialist-reset",
-            "session-end", "sample-remove", "isolation-settings",
+            "session-end", "sample-remove", "isolation-settings", "template-new", "template-edit", "template-delete",
+            "site-library", "site-template-new", "site-template", "site-template-edit", "site-template-delete",
+            "site-template-version",
         ),
         OWNERS,
     ),

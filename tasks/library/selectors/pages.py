@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count
 
+from orchestrator_site.kernel.text import shortened
 from tasks.gates.definition import Gate, gates_of
 from tasks.library.catalogue import Entry, Library, newest_rows
 from tasks.library.models import PlanOrigin
@@ -17,6 +19,7 @@ from tasks.models import Project
 from tasks.selectors.specialists import SOURCES
 
 PLANS_SHOWN = 20
+SHOWN_VALUE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,25 +97,26 @@ def as_planned(steps: Iterable[PlannedStep]) -> list[ShownStep]:
     ]
 
 
-def in_words(condition: Condition) -> str:
+def in_words(condition: Condition, *, unless: bool = False) -> str:
+    """Say what a condition asks for; with `unless`, the contrary."""
     if condition.kind == "not":
-        return f"not {_in_brackets(condition.parts[0])}"
+        return in_words(condition.parts[0], unless=not unless)
     if condition.parts:
-        return (" and " if condition.kind == "all" else " or ").join(map(_in_brackets, condition.parts))
-    values = ", ".join(map(_value, condition.values))
-    return (
-        f"{condition.param} {'is' if condition.kind == 'equals' else 'is one of'} {values}"
-        if values
-        else condition.param
-    )
+        joined = " and " if (condition.kind == "all") != unless else " or "
+        return joined.join(_in_brackets(part, unless) for part in condition.parts)
+    values = ", ".join(value_words(each) for each in condition.values) or "set"
+    return f"{condition.param} is{' not' if unless else ''}{' one of' if condition.kind == 'in' else ''} {values}"
 
 
-def _in_brackets(condition: Condition) -> str:
-    return f"({in_words(condition)})" if len(condition.parts) > 1 else in_words(condition)
+def _in_brackets(condition: Condition, unless: bool) -> str:
+    words = in_words(condition, unless=unless)
+    return f"({words})" if condition.kind in ("all", "any") else words
 
 
-def _value(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def value_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return shortened(", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value), SHOWN_VALUE)
 
 
 def _uses(project: Project) -> dict[str, int]:
