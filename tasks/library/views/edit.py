@@ -84,7 +84,7 @@ def delete(request: HttpRequest, name: str, slug: str = "") -> HttpResponseBase:
     project = find_place(request, slug)
     entry = find_template(project, name)
     if request.method != "POST":
-        below = (*entry.hides, "")[-1] if entry.hides else ""
+        below = entry.hides[-1] if entry.hides else ""
         return render(
             request, "library/delete.html", {"project": project, "name": name, "seen": entry.sha256, "below": below}
         )
