@@ -18,8 +18,8 @@ from orchestrator_site.rest.base import MarkdownRenderer
 from orchestrator_site.rest.fields import Body, Boolean, Choice, String, StringList, Text
 from orchestrator_site.rest.idempotency import Reply
 from tasks import roles
-from tasks.api.fields import Gates
 from tasks.api.base import ProjectApi
+from tasks.api.fields import Gates
 from tasks.api.filters import PlanFilters
 from tasks.api.serializers import PRIORITIES, PlanRow, TaskLine
 from tasks.api.status import StatusAnswer, status_of
