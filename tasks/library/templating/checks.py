@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator
 from graphlib import CycleError, TopologicalSorter
 
@@ -27,11 +26,12 @@ def problems_of(template: Template, specialists: Known, commands: Known) -> list
 
 
 def _keys(template: Template) -> Iterator[Problem]:
-    counts = Counter(step.key for step in template.steps)
+    seen: set[str] = set()
     lists = {step.key for step in template.steps if step.for_each}
     for step in template.steps:
-        if counts[step.key] > 1:
+        if step.key in seen:
             yield Problem(step.line, f"the key {step.key!r} is used twice")
+        seen.add(step.key)
         before, _, number = step.key.rpartition("_")
         if before in lists and number.isdecimal():
             yield Problem(step.line, f"the key {step.key!r} is that of a task of {before!r}, which has for_each")
