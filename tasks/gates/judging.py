@@ -103,6 +103,8 @@ def _newest_tree(shown: Sequence[Any], at: Standing) -> str:
 
 def asks(gate: Gate) -> str:
     """Say what counts for a gate."""
+    if gate.rung == Rung.CLAIMED:
+        return f"a sentence on {gate.name}; it is taken as claimed"
     match gate.kind:
         case GateKind.COMMAND:
             what = f"the command {gate.command} ends with exit code 0"
@@ -126,6 +128,8 @@ def next_call(gate: Gate, task_id: str) -> str:
         return f"Run in the user's shell: manage.py attest {gate.command} --task {task_id}"
     if gate.kind == GateKind.REPORT and gate.rung >= Rung.OBSERVED:
         return f"Run in the user's shell the command that writes it: manage.py attest --list, --gate {gate.name}"
+    if gate.rung == Rung.CLAIMED:
+        return f'Complete it with evidence=[{{"gate": "{gate.name}", "summary": "<what there is to say>"}}]'
     send = {
         GateKind.COMMAND: '"exit_code": 0',
         GateKind.REPORT: '"report": "<the JUnit XML>"',

@@ -27,8 +27,9 @@ KEYS = {
 SHAPES = (
     "no title", "an unknown key", "an unknown key of a step", "a step without a description", "an unknown priority",
     "an unknown gate", "a gate with a shell", "a review that is neither", "a step called previous",
-    "a name that is none", "a type that is none", "a condition that is code", "a condition that is none", "a trait that adds nothing",
-    "a trait that relaxes", "a parameter called item", "no steps", "a string for steps", "a list for a string",
+    "a name that is none", "a type that is none", "a condition that is code", "a condition that is none",
+    "a trait that adds nothing", "a trait that relaxes", "a parameter called item", "no steps", "a string for steps",
+    "a list for a string",
 )  # fmt: skip
 """Mistakes that can be seen without knowing what the rest of the template says."""
 
@@ -56,9 +57,10 @@ def test_it_refuses_the_shapes_that_are_refused(case: str) -> None:
     assert not VALIDATOR.is_valid(yaml.safe_load(text))
 
 
-@pytest.mark.parametrize(
-    "gate", ["report", {"command": "test"}, {"kind": "report", "max_skipped": 2, "rung": "claimed"}]
-)
+GATES = ["report", {"command": "test"}, {"kind": "report", "max_skipped": 2, "rung": "claimed"}]
+
+
+@pytest.mark.parametrize("gate", GATES, ids=str)
 def test_it_takes_the_gates_that_are_taken(gate: Any) -> None:
     assert normalised([gate])[1] == []
     text = of_steps(step("a", gates=json.dumps([gate])))

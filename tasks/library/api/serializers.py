@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from orchestrator_site.kernel.bodies import LARGE_BODY
 from orchestrator_site.rest.fields import Body, Choice, String, Text
 from tasks.choices import Complexity, Priority
 from tasks.library.models import PlanOrigin
@@ -37,7 +36,7 @@ class ValueField(serializers.JSONField):
 
 
 class TemplateBody(Body):
-    text = Text(max_length=LARGE_BODY)
+    text = Text()
 
 
 class PreviewBody(Body):
