@@ -20,6 +20,7 @@ NAMES = (
     "lists",
     "plan",
     "work",
+    "templates",
     "storm",
     "million",
     "artifact",

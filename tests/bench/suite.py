@@ -18,6 +18,7 @@ from tests.bench import (
     search,
     start,
     storm,
+    templates,
     uploads,
 )
 from tests.bench.context import Bench
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "lists": start.lists,
     "plan": loop.plan,
     "work": loop.work,
+    "templates": templates.templates,
     "storm": storm.storm,
     "million": artifact.million,
     "artifact": artifact.artifact,
