@@ -19,7 +19,7 @@ def templates(bench: Bench) -> Iterator[Figure]:
     folder = bench.folder("templates")
     file = folder / ".task_orchestrator" / "templates" / f"{NAME}.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with entry_points.both(bench.home, folder) as ways:
+    with entry_points.both(bench.home, folder, toolsets="core,templates") as ways:
         for name, timed in ways:
             for number in range(bench.runs(10) + 2):
                 _write(file, f"{name} {number}")
