@@ -14,7 +14,7 @@ from orchestrator_site.mcp.registry import LONG, Arguments, tool
 from orchestrator_site.mcp.schema import HIDDEN
 from tasks import serializers as of_tasks
 from tasks.identity.actor import Actor
-from tasks.library.catalogue import Entry, catalogue
+from tasks.library.catalogue import DEFAULT, Entry, catalogue
 from tasks.library.selectors.templates import PlannedStep, Suggestion, preview, suggested
 from tasks.library.serializers import parameter_facts
 from tasks.library.services.apply import apply_template
@@ -52,10 +52,10 @@ class TemplateManager(Arguments):
     aliases: ClassVar[dict[str, str]] = {"template": "name", "template_id": "name", "template_name": "name"}
     action: Action
     name: str | None = None
-    parameters: PARAMETERS | None = Field(None, description="JSON of {name: value}; show_template previews with them")
-    text: str | None = Field(None, max_length=LONG, description="YAML of a template")
-    description: str | None = Field(None, max_length=LONG, description="What to suggest for")
-    sha256: str | None = Field(None, description="Apply only what was shown")
+    parameters: PARAMETERS | None = Field(None, description="As JSON; show_template previews with them")
+    text: str | None = Field(None, max_length=LONG, description="YAML")
+    description: str | None = Field(None, max_length=LONG, description="To suggest for")
+    sha256: str | None = Field(None, description="Of the preview")
     parent_task_id: str | None = Field(None, json_schema_extra={HIDDEN: True})
     session_id: str | None = None
     idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
@@ -93,7 +93,8 @@ def template_manager(caller: Caller, given: TemplateManager) -> Answer:
 
 def _list(actor: Actor, given: TemplateManager) -> Answer:
     found = catalogue(actor.project)
-    rows = of_tasks.within(found.templates.values(), _row, budget=ROWS_BYTES)
+    entries = sorted(found.templates.values(), key=lambda entry: (entry.source == DEFAULT, entry.name))
+    rows = of_tasks.within(entries, _row, budget=ROWS_BYTES)
     return {
         "templates": rows,
         "templates_total": len(found.templates),
@@ -201,11 +202,9 @@ _ACTIONS: dict[str, Callable[[Actor, TemplateManager], Answer]] = {
 
 
 def _row(entry: Entry) -> Answer:
-    return {
-        "name": entry.name,
-        "when": within_bytes(shortened(entry.template.when or entry.template.title, LINE), LINE),
-        "source": within_bytes(entry.source, LINE),
-    }
+    about = entry.template.when or entry.template.title
+    facts = {"name": entry.name, "when": within_bytes(shortened(about, LINE), LINE)}
+    return facts if entry.source == DEFAULT else facts | {"source": within_bytes(entry.source, LINE)}
 
 
 def _suggestion(found: Suggestion) -> Answer:
