@@ -51,7 +51,6 @@ class SiteTemplateViews(ProjectApi):
     statuses = {"create": 201, "destroy": 204}
     answers = {"list": TemplatesAnswer, "preview": PreviewShape, "versions": TemplateVersionShape}
     bodies = {"create": TemplateBody, "update": TemplateBody, "preview": PreviewBody}
-    limits = {"create": LARGE_BODY, "update": LARGE_BODY, "preview": LARGE_BODY}
 
     def list(self, request: Request, project: str = "") -> Response:
         """List the templates in effect, with their sources and what is broken."""
@@ -127,7 +126,7 @@ class TemplateViews(SiteTemplateViews):
     statuses = {**SiteTemplateViews.statuses, "plans": 201}
     answers = {**SiteTemplateViews.answers, "plans": PlanAnswer}
     bodies = {**SiteTemplateViews.bodies, "plans": PlanFromTemplateBody}
-    limits = {**SiteTemplateViews.limits, "plans": LARGE_BODY}
+    limits = {"plans": LARGE_BODY}
 
     @action(detail=True, methods=["post"])
     def plans(self, request: Request, project: str = "", template: str = "") -> Response:

@@ -52,10 +52,10 @@ class TemplateManager(Arguments):
     aliases: ClassVar[dict[str, str]] = {"template": "name", "template_id": "name", "template_name": "name"}
     action: Action
     name: str | None = None
-    parameters: PARAMETERS | None = Field(None, description="As JSON; show_template previews with them")
+    parameters: PARAMETERS | None = Field(None, description="JSON; show_template previews with them")
     text: str | None = Field(None, max_length=LONG, description="YAML")
     description: str | None = Field(None, max_length=LONG, description="To suggest for")
-    sha256: str | None = Field(None, description="Of the preview")
+    sha256: str | None = Field(None, description="Of a preview")
     parent_task_id: str | None = Field(None, json_schema_extra={HIDDEN: True})
     session_id: str | None = None
     idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
@@ -72,7 +72,7 @@ class TemplateManager(Arguments):
 @tool(
     "orchestrator_template_manager",
     title="Templates of plans",
-    description="Find, show, apply and edit templates of plans.",
+    description="Find, show, apply, edit templates of plans.",
     arguments=TemplateManager,
     toolset=TOOLSET,
     scope="read",  # and what the action needs
