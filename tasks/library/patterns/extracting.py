@@ -1,0 +1,166 @@
+"""Draft a template from a finished plan. A person edits it before it is saved. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import yaml
+
+from orchestrator_site.kernel.text import shortened, visible
+from tasks.library.patterns import wording
+from tasks.library.patterns.outline import Outline, Step
+
+ADDED_OR_CANCELLED = 10
+"""Titles that a comment of the draft names."""
+_KEY_LENGTH = 40
+_NAME_LENGTH = 60
+_TITLE_LENGTH = 300
+_TEXT_BUDGET = 48 * 1024  # bytes of all texts, since a template is small
+_RESERVED = frozenset({"previous", "item"})
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A template as text. `parameters` are by the words that they replace; `added` and `cancelled` are titles."""
+
+    name: str
+    text: str
+    parameters: dict[str, str]
+    added: list[str]
+    cancelled: list[str]
+    is_shortened: bool
+
+
+def drafted(plan: Outline, *, like: Sequence[Outline] = ()) -> Draft:
+    """Draft a template from a plan; `like` are finished plans of the same shape, which show what is particular."""
+    say = wording.Wording(_parameters(plan, like))
+    longest = _longest(plan)
+    name = slug(plan.title, "plan", _NAME_LENGTH)
+    head = {
+        "template": name,
+        "version": "1",
+        "title": _titled(plan.title, say),
+        "description": say(_short(plan.description or plan.title, longest)),
+    }
+    steps = _steps(plan, say, longest)
+    parameters = {
+        parameter: {"type": "string", "required": True, "description": f"Such as {shortened(phrase, 80)}"}
+        for phrase, parameter in say.used.items()
+    }
+    added, cancelled = [step.title for step in plan.added], [step.title for step in plan.cancelled]
+    is_shortened = any(len(text) > longest for text in _texts(plan))
+    comments = _comments(plan, added, cancelled, is_shortened=is_shortened)
+    text = comments + _as_yaml({**head, **({"parameters": parameters} if parameters else {}), "steps": steps})
+    return Draft(name, text, say.used, added, cancelled, is_shortened)
+
+
+def slug(text: str, otherwise: str, length: int) -> str:
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+    return re.sub(r"^[^a-z]+", "", words)[:length].strip("_") or otherwise
+
+
+def _parameters(plan: Outline, like: Sequence[Outline]) -> dict[str, str]:
+    """Return the names of parameters by what they replace: what the template was given, what differs, what recurs."""
+    others = [outline.titles for outline in like]
+    titles = [plan.title, *plan.titles]
+    given = wording.values_said(plan.values, titles, [*titles, *_texts(plan)])
+    found = wording.differing(titles, [[outline.title, *outline.titles] for outline in like])
+    found += wording.recurring(titles, usual=[title for other in others for title in other])
+    phrases = [phrase for phrase in dict.fromkeys(found) if phrase not in given][: wording.PHRASES]
+    return {**given, **wording.named(phrases, taken={*plan.values, *_RESERVED})}
+
+
+def _steps(plan: Outline, say: wording.Wording, longest: int) -> list[dict[str, Any]]:
+    keys = _keys(plan)
+    return [
+        {
+            "key": keys[step.id],
+            "title": _titled(step.title, say),
+            "description": say(_short(step.description or step.title, longest)),
+            "specialist": step.specialist,
+            **({"needs": [keys[need] for need in plan.needs[step.id]]} if plan.needs[step.id] else {}),
+            **_more(step, say),
+        }
+        for step in plan.kept
+    ]
+
+
+def _more(step: Step, say: wording.Wording) -> dict[str, Any]:
+    worded = {name: say(step.more[name]) for name in ("effort", "context") if name in step.more}
+    paths = {"paths": [say(path) for path in step.more["paths"]]} if "paths" in step.more else {}
+    return {**step.more, **worded, **paths}
+
+
+def _keys(plan: Outline) -> dict[str, str]:
+    """Return the key of each step: as in the template that it came from, else one made of its title."""
+    keys: dict[str, str] = {}
+    taken = set(_RESERVED)
+    for step in plan.kept:
+        wanted = plan.keys.get(step.id) or slug(step.title, "step", _KEY_LENGTH)
+        key = next(each for number in count(1) if (each := f"{wanted}_{number}" if number > 1 else wanted) not in taken)
+        taken.add(key)
+        keys[step.id] = key
+    return keys
+
+
+def _titled(title: str, say: wording.Wording) -> str:
+    """Return the words of a title; where its doubled braces make it too long, it ends earlier."""
+    for length in range(_TITLE_LENGTH, 0, -10):
+        if len(worded := say(shortened(title, length))) <= _TITLE_LENGTH:
+            return worded
+    return ""
+
+
+def _texts(plan: Outline) -> Iterable[str]:
+    yield plan.description
+    for step in plan.kept:
+        yield step.description
+        yield str(step.more.get("context", ""))
+
+
+def _longest(plan: Outline) -> int:
+    """Return how many characters of each text fit into a template."""
+    longest = _TEXT_BUDGET
+    while longest > 100 and sum(len(text[:longest].encode()) for text in _texts(plan)) > _TEXT_BUDGET:
+        longest = longest * 3 // 4
+    return longest
+
+
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[:longest].rstrip() + " …"
+
+
+def _comments(plan: Outline, added: list[str], cancelled: list[str], *, is_shortened: bool) -> str:
+    lines = [f"Drafted from {plan.id}. Edit it before you save it."]
+    lines += _named("Added after it was planned, so missing before", added)
+    lines += _named("Cancelled, so left out", cancelled)
+    lines += ["Long descriptions were cut."] if is_shortened else []
+    return "".join(f"# {line}\n" for line in lines)
+
+
+def _named(what: str, titles: list[str]) -> list[str]:
+    more = f" and {len(titles) - ADDED_OR_CANCELLED} more" if len(titles) > ADDED_OR_CANCELLED else ""
+    said = "; ".join(visible(shortened(title, 80)) for title in titles[:ADDED_OR_CANCELLED])
+    return [f"{what}: {said}{more}."] if titles else []
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _string)
+
+
+def _as_yaml(template: Mapping[str, Any]) -> str:
+    return str(yaml.dump(dict(template), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))

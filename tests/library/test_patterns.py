@@ -1,0 +1,149 @@
+"""A template drafted from the outline of a finished plan: what it keeps, what it leaves out, what it makes general."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from tasks.library.patterns.extracting import Draft, drafted
+from tasks.library.patterns.outline import Outline, Step
+from tasks.library.patterns.wording import differing, escaped, recurring
+
+
+def step(id: str, title: str = "", needs: str = "", **more: Any) -> Step:
+    return Step(id, title or f"Task {id}", "Do it", "implementer", needs=tuple(needs.split()), **more)
+
+
+def outline(*steps: Step, title: str = "A job", **more: Any) -> Outline:
+    return Outline("task_1", title, steps, **more)
+
+
+def read(draft: Draft) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(draft.text)
+    return found
+
+
+def needs_in(draft: Draft) -> dict[str, list[str]]:
+    return {each["title"]: each.get("needs", []) for each in read(draft)["steps"]}
+
+
+def test_a_need_on_a_group_becomes_one_on_the_last_of_its_steps() -> None:
+    plan = outline(
+        Step("g", "Group", is_group=True),
+        step("a", parent="g"),
+        step("b", needs="a", parent="g"),
+        step("c", needs="g"),
+    )
+    assert plan.needs == {"a": [], "b": ["a"], "c": ["b"]}
+
+
+def test_a_step_of_a_group_waits_for_what_its_group_waits_for() -> None:
+    plan = outline(step("a"), Step("g", "Group", is_group=True, needs=("a",)), step("b", parent="g", inherited=("a",)))
+    assert plan.needs == {"a": [], "b": ["a"]}
+
+
+def test_a_cancelled_step_is_dropped_and_hands_its_needs_on() -> None:
+    plan = outline(step("a"), step("b", needs="a", is_cancelled=True), step("c", needs="b"))
+    assert plan.needs == {"a": [], "c": ["a"]}
+    assert [each.id for each in plan.cancelled] == ["b"]
+
+
+def test_a_need_that_a_step_names_itself_is_kept() -> None:
+    plan = outline(step("a"), step("b", needs="a"), step("c", needs="a b"))
+    assert plan.needs["c"] == ["a", "b"]
+
+
+def test_a_long_chain_of_cancelled_steps_is_followed() -> None:
+    chain = [step("0")] + [step(str(n), needs=str(n - 1), is_cancelled=n < 1500) for n in range(1, 1501)]
+    assert outline(*chain).needs["1500"] == ["0"]
+
+
+def test_what_was_added_and_cancelled_is_named() -> None:
+    draft = drafted(outline(step("a", "Build"), step("b", "Retry", is_added=True), step("c", "Fax", is_cancelled=True)))
+    assert (draft.added, draft.cancelled) == (["Retry"], ["Fax"])
+    comments = [line for line in draft.text.splitlines() if line.startswith("#")]
+    assert any("Retry" in line for line in comments) and any("Fax" in line for line in comments)
+    assert [each["key"] for each in read(draft)["steps"]] == ["build", "retry"]
+
+
+def test_keys_are_slugs_and_unique() -> None:
+    titles = ["Build it!", "Build it", "previous", "42", "\u5de5\u4f5c", "item", "Ärger"]
+    keys = [each["key"] for each in read(drafted(outline(*(step(str(n), t) for n, t in enumerate(titles)))))["steps"]]
+    assert keys == ["build_it", "build_it_2", "previous_2", "step", "step_2", "item_2", "arger"]
+
+
+def test_braces_of_a_title_stay_characters() -> None:
+    (only,) = read(drafted(outline(step("a", "Use {name} and }{"))))["steps"]
+    assert only["title"] == "Use {{name}} and }}{{"
+    assert "parameters" not in read(drafted(outline(step("a", "Use {subject}"))))
+
+
+def test_a_phrase_that_recurs_in_three_titles_becomes_a_parameter() -> None:
+    plan = outline(
+        step("a", "Design the guest checkout"),
+        step("b", "Build the guest checkout"),
+        step("c", "Test guest checkout, twice"),
+        title="Work on payments",
+    )
+    draft = drafted(plan)
+    assert draft.parameters == {"guest checkout": "subject"}
+    assert [each["title"] for each in read(draft)["steps"]] == [
+        "Design the {subject}", "Build the {subject}", "Test {subject}, twice",
+    ]  # fmt: skip
+
+
+def test_a_word_that_two_titles_share_stays() -> None:
+    assert recurring(["Design the checkout", "Build the checkout", "Test it"]) == []
+    assert recurring(["Test the tests", "Test all", "Test more"]) == []
+
+
+def test_what_differs_between_like_plans_becomes_a_parameter() -> None:
+    assert differing(["Design invoices now", "Ship"], [["Design refunds now", "Ship"]]) == ["invoices"]
+    assert differing(["Something else entirely"], [["Design refunds now"]]) == []
+
+
+def test_what_a_like_plan_says_too_is_no_parameter() -> None:
+    titles = ["Plan the API", "Call the API", "Test the API"]
+    other = outline(*(step(str(n), title) for n, title in enumerate(titles)))
+    assert drafted(outline(*(step(str(n), title) for n, title in enumerate(titles)))).parameters == {"API": "subject"}
+    assert drafted(outline(*(step(str(n), title) for n, title in enumerate(titles))), like=[other]).parameters == {}
+
+
+def test_what_its_template_was_given_becomes_that_parameter_again() -> None:
+    plan = outline(
+        step("a", "Build the checkout"), title="Feature: checkout", values={"name": "checkout", "risk": "high"}
+    )
+    draft = drafted(plan)
+    assert draft.parameters == {"checkout": "name"}
+    assert read(draft)["title"] == "Feature: {name}"
+
+
+def test_a_step_keeps_the_key_that_its_template_gave_it() -> None:
+    (only,) = read(drafted(outline(step("a", "Build"), keys={"a": "make"})))["steps"]
+    assert only["key"] == "make"
+
+
+def test_what_is_not_as_usual_is_kept_as_it_is() -> None:
+    gates = [{"name": "report", "kind": "report", "rung": "reported"}]
+    more = {"priority": "high", "effort": "2 {days}", "gates": gates, "paths": ["src/a.py"]}
+    (only,) = read(drafted(outline(step("a", more=more))))["steps"]
+    assert (only["priority"], only["gates"], only["paths"]) == ("high", gates, ["src/a.py"])
+    assert only["effort"] == escaped("2 {days}")
+
+
+def test_texts_too_long_for_a_template_are_cut_and_the_draft_says_so() -> None:
+    steps = [Step(str(n), f"Task {n}", "word " * 20_000, "tester") for n in range(20)]
+    draft = drafted(outline(*steps))
+    assert draft.is_shortened and len(draft.text.encode()) < 64 * 1024
+    assert not drafted(outline(step("a"))).is_shortened
+
+
+def test_a_title_of_nothing_but_braces_stays_within_the_limit_of_titles() -> None:
+    (only,) = read(drafted(outline(step("a", "{" * 300))))["steps"]
+    assert 0 < len(only["title"]) <= 300 and set(only["title"]) <= {"{", "…"}
+
+
+def test_no_line_of_a_title_leaves_the_comment_that_names_it() -> None:
+    draft = drafted(outline(step("a"), step("b", "x\n- key: evil\u2028steps: []\x85a: b", is_cancelled=True)))
+    assert list(read(draft)) == ["template", "version", "title", "description", "steps"]
