@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+from orchestrator_site.kernel.text import one_line
 from tasks.library.patterns.extracting import Draft, drafted
 from tasks.library.patterns.outline import Outline, Step
 from tasks.library.patterns.wording import differing, escaped, recurring
+from tasks.library.templating import reading as templates
+from tasks.library.templating.expand import expand
 
 
 def step(id: str, title: str = "", needs: str = "", **more: Any) -> Step:
@@ -146,4 +151,22 @@ def test_a_title_of_nothing_but_braces_stays_within_the_limit_of_titles() -> Non
 
 def test_no_line_of_a_title_leaves_the_comment_that_names_it() -> None:
     draft = drafted(outline(step("a"), step("b", "x\n- key: evil\u2028steps: []\x85a: b", is_cancelled=True)))
-    assert list(read(draft)) == ["template", "version", "title", "description", "steps"]
+    assert list(read(draft)) == ["template", "version", "title", "steps"]
+
+
+TEXTS = st.text(alphabet="aé €\u202e\x85\u2028\x01\ufeff\n\t\"'\\{}#:-|>&*!%@`[],?~0é", min_size=1, max_size=40).filter(
+    str.strip
+)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=5), st.lists(TEXTS, max_size=2))
+def test_whatever_the_texts_the_draft_reads_as_a_template_of_as_many_steps(texts: list[str], paths: list[str]) -> None:
+    steps = [
+        Step(str(n), t, t, "tester", more={"paths": paths, "effort": t, "context": t}) for n, t in enumerate(texts)
+    ]
+    draft = drafted(outline(*steps, title=texts[0], description=texts[-1]))
+    reading = templates.read(draft.text)
+    assert reading.problems == () and reading.template is not None
+    planned = expand(reading.template, {name: phrase for phrase, name in draft.parameters.items()})
+    assert [each.title for each in planned.subtasks] == [one_line(text) for text in texts]
+    assert [each.description for each in planned.subtasks] == [text.strip().replace("\r\n", "\n") for text in texts]

@@ -11,16 +11,21 @@ from typing import Any
 
 import yaml
 
-from orchestrator_site.kernel.text import shortened, visible
+from orchestrator_site.kernel.text import one_line, shortened, visible
 from tasks.library.patterns import wording
 from tasks.library.patterns.outline import Outline, Step
+from tasks.library.templating.placeholders import names_in
 
 ADDED_OR_CANCELLED = 10
 """Titles that a comment of the draft names."""
 _KEY_LENGTH = 40
 _NAME_LENGTH = 60
 _TITLE_LENGTH = 300
+_EFFORT_LENGTH = 200
+_PATH_LENGTH = 500
 _TEXT_BUDGET = 48 * 1024  # bytes of all texts, since a template is small
+_WORDED = ("title", "description", "effort", "context")
+_BREAKS = frozenset("\x85\u2028\u2029")  # YAML would fold them as ends of lines
 _RESERVED = frozenset({"previous", "item"})
 
 
@@ -38,25 +43,27 @@ class Draft:
 
 def drafted(plan: Outline, *, like: Sequence[Outline] = ()) -> Draft:
     """Draft a template from a plan; `like` are finished plans of the same shape, which show what is particular."""
-    say = wording.Wording(_parameters(plan, like))
+    names = _parameters(plan, like)
+    say = wording.Wording(names)
     longest = _longest(plan)
     name = slug(plan.title, "plan", _NAME_LENGTH)
     head = {
         "template": name,
         "version": "1",
-        "title": _titled(plan.title, say),
-        "description": say(_short(plan.description or plan.title, longest)),
+        "title": _line(plan.title, _TITLE_LENGTH, say),
+        **({"description": say(_short(plan.description.strip(), longest))} if plan.description.strip() else {}),
     }
     steps = _steps(plan, say, longest)
+    used = _used(names, [head, *steps])
     parameters = {
         parameter: {"type": "string", "required": True, "description": f"Such as {shortened(phrase, 80)}"}
-        for phrase, parameter in say.used.items()
+        for phrase, parameter in used.items()
     }
     added, cancelled = [step.title for step in plan.added], [step.title for step in plan.cancelled]
     is_shortened = any(len(text) > longest for text in _texts(plan))
     comments = _comments(plan, added, cancelled, is_shortened=is_shortened)
-    text = comments + _as_yaml({**head, **({"parameters": parameters} if parameters else {}), "steps": steps})
-    return Draft(name, text, say.used, added, cancelled, is_shortened)
+    text = comments + _as_yaml({**head, **({"parameters": parameters} if used else {}), "steps": steps})
+    return Draft(name, text, used, added, cancelled, is_shortened)
 
 
 def slug(text: str, otherwise: str, length: int) -> str:
@@ -72,8 +79,15 @@ def _parameters(plan: Outline, like: Sequence[Outline]) -> dict[str, str]:
     given = wording.values_said(plan.values, titles, [*titles, *_texts(plan)])
     found = wording.differing(titles, [[outline.title, *outline.titles] for outline in like])
     found += wording.recurring(titles, usual=[title for other in others for title in other])
-    phrases = [phrase for phrase in dict.fromkeys(found) if phrase not in given][: wording.PHRASES]
+    phrases = [phrase for phrase in dict.fromkeys(found) if not wording.overlaps(phrase, given)][: wording.PHRASES]
     return {**given, **wording.named(phrases, taken={*plan.values, *_RESERVED})}
+
+
+def _used(names: Mapping[str, str], parts: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the parameters that the texts of a template name: those that are not would be refused."""
+    texts = [text for part in parts for name in _WORDED for text in (part.get(name, ""), *part.get("paths", ()))]
+    used = {name for text in texts for name in names_in(text)}
+    return {phrase: name for phrase, name in names.items() if name in used}
 
 
 def _steps(plan: Outline, say: wording.Wording, longest: int) -> list[dict[str, Any]]:
@@ -81,8 +95,8 @@ def _steps(plan: Outline, say: wording.Wording, longest: int) -> list[dict[str, 
     return [
         {
             "key": keys[step.id],
-            "title": _titled(step.title, say),
-            "description": say(_short(step.description or step.title, longest)),
+            "title": _line(step.title, _TITLE_LENGTH, say),
+            "description": say(_short(step.description.strip() or one_line(step.title), longest)),
             "specialist": step.specialist,
             **({"needs": [keys[need] for need in plan.needs[step.id]]} if plan.needs[step.id] else {}),
             **_more(step, say),
@@ -92,9 +106,14 @@ def _steps(plan: Outline, say: wording.Wording, longest: int) -> list[dict[str, 
 
 
 def _more(step: Step, say: wording.Wording) -> dict[str, Any]:
-    worded = {name: say(step.more[name]) for name in ("effort", "context") if name in step.more}
-    paths = {"paths": [say(path) for path in step.more["paths"]]} if "paths" in step.more else {}
-    return {**step.more, **worded, **paths}
+    found = dict(step.more)
+    if "effort" in found:
+        found["effort"] = _line(found["effort"], _EFFORT_LENGTH, say)
+    if "paths" in found:
+        found["paths"] = [line for path in found["paths"] if (line := _line(path, _PATH_LENGTH, say))]
+    if "context" in found:
+        found["context"] = say(found["context"].strip())
+    return {name: value for name, value in found.items() if value not in ("", [])}
 
 
 def _keys(plan: Outline) -> dict[str, str]:
@@ -109,19 +128,17 @@ def _keys(plan: Outline) -> dict[str, str]:
     return keys
 
 
-def _titled(title: str, say: wording.Wording) -> str:
-    """Return the words of a title; where its doubled braces make it too long, it ends earlier."""
-    for length in range(_TITLE_LENGTH, 0, -10):
-        if len(worded := say(shortened(title, length))) <= _TITLE_LENGTH:
-            return worded
-    return ""
+def _line(text: str, length: int, say: wording.Wording) -> str:
+    """Return the words of a line; where its doubled braces make it too long, it ends earlier."""
+    shorter = (say(shortened(text, limit)) for limit in range(length, 0, -10))
+    return next(words for words in shorter if len(words) <= length)
 
 
 def _texts(plan: Outline) -> Iterable[str]:
     yield plan.description
     for step in plan.kept:
         yield step.description
-        yield str(step.more.get("context", ""))
+        yield step.more.get("context", "")
 
 
 def _longest(plan: Outline) -> int:
@@ -156,7 +173,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    style = '"' if _BREAKS.intersection(text) else "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _string)

@@ -39,7 +39,7 @@ def recurring(titles: Iterable[str], *, usual: Iterable[str] = ()) -> list[str]:
     often.sort(key=lambda phrase: (-counts[phrase] * len(phrase.split()), -len(phrase), phrase))
     chosen: list[str] = []
     for phrase in often:
-        if not any(_within(phrase, other) or _within(other, phrase) for other in chosen):
+        if not overlaps(phrase, chosen):
             chosen.append(phrase)
     return chosen[:PHRASES]
 
@@ -75,11 +75,9 @@ class Wording:
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
         self._pattern = _any_of(names) if names else None
-        self.used: dict[str, str] = {}
 
     def __call__(self, text: str) -> str:
         parts = self._pattern.split(text) if self._pattern else [text]
-        self.used.update({phrase: self._names[phrase] for phrase in parts[1::2]})
         return "".join(f"{{{self._names[part]}}}" if n % 2 else escaped(part) for n, part in enumerate(parts))
 
 
@@ -96,8 +94,9 @@ def _has(phrase: str, text: str) -> bool:
     return phrase in text and bool(_any_of([phrase]).search(text))
 
 
-def _within(phrase: str, other: str) -> bool:
-    return f" {phrase} " in f" {other} "
+def overlaps(phrase: str, others: Iterable[str]) -> bool:
+    """Whether a phrase is part of one of the others, or has it as a part."""
+    return any(f" {phrase} " in f" {other} " or f" {other} " in f" {phrase} " for other in others)
 
 
 def _phrases(title: str) -> set[str]:
@@ -108,9 +107,13 @@ def _phrases(title: str) -> set[str]:
         for first in range(len(words))
         for last in range(first, min(first + _LONGEST, len(words)))
         if not {words[first][0].lower(), words[last][0].lower()} & _PLAIN
-        if words[last].end() - words[first].start() in _LENGTH
+        if words[last].end() - words[first].start() in _LENGTH and _has_letter(words[first][0])
         if all(title[one.end() : two.start()] == " " for one, two in pairwise(words[first : last + 1]))
     }
+
+
+def _has_letter(word: str) -> bool:
+    return any(map(str.isalpha, word))
 
 
 def _differences(title: str, other: str) -> Iterator[str]:
