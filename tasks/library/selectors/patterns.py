@@ -1,17 +1,23 @@
-"""How plans of each template went, and which plans are not as their template is by now."""
+"""Finished plans as patterns: drafts made of them, how plans of each template went, and what drifted from it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Q
 
+from orchestrator_site.kernel.errors import Conflict
 from orchestrator_site.kernel.text import shortened
 from tasks.choices import Status, Verb
+from tasks.library.catalogue import catalogue
 from tasks.library.models import PlanOrigin
 from tasks.library.patterns.comparing import Drift, Plan, Success, successes
-from tasks.library.selectors.outlines import with_added
+from tasks.library.patterns.extracting import Draft, drafted
+from tasks.library.patterns.outline import Outline
+from tasks.library.selectors.outlines import LIKE_READ, finished_plans, like, outline_of, outlines_of, with_added
+from tasks.library.templating.format import STEPS_LIMIT
 from tasks.models import Event, Project, Task
 
 PLANS_READ = 200
@@ -20,6 +26,58 @@ DRIFT_READ = 50
 TITLES_READ = 1000
 _TITLE_LENGTH = 80
 _SENT_BACK = (Verb.REQUEST_REVISION, Verb.HAND_BACK)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A finished plan, with how many steps a template of it has, and the ids of others that are like it."""
+
+    plan: Task
+    steps: int
+    like: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    finished: list[Finished]
+    success: list[Success]
+    drift: list[Drift]
+
+
+def analysis(project: Project) -> Analysis:
+    library = catalogue(project).templates
+    current = {name: (entry.template.version, entry.sha256) for name, entry in library.items()}
+    return Analysis(finished_of(project), success_of(project), drift_of(project, current))
+
+
+def finished_of(project: Project) -> list[Finished]:
+    """Return the newest finished plans of which a template can be made."""
+    plans = list(finished_plans(project)[:LIKE_READ])
+    by_shape: dict[Any, list[Outline]] = {}
+    outlines = outlines_of(plans)
+    for outline in outlines:
+        by_shape.setdefault(outline.shape, []).append(outline)
+    return [
+        Finished(plan, len(each.kept), tuple(other.id for other in by_shape[each.shape] if other is not each))
+        for plan, each in zip(plans, outlines, strict=True)
+    ]
+
+
+def draft_of(plan: Task) -> Draft:
+    """Draft a template from a finished plan; nothing is saved. Raises Conflict where none can be made of it."""
+    if plan.parent_id is not None or plan.status != Status.COMPLETED:
+        what = "a subtask" if plan.parent_id else Status(plan.status).label.lower()
+        raise Conflict(
+            f"{plan.public_id} is {what}: a template is drafted from a plan that was completed.",
+            next="Choose a completed plan.",
+        )
+    outline = outline_of(plan)
+    if not 0 < len(outline.kept) <= STEPS_LIMIT:
+        raise Conflict(
+            f"{plan.public_id} has {len(outline.kept):,} steps that were done; a template has 1 to {STEPS_LIMIT}.",
+            next="Choose another plan.",
+        )
+    return drafted(outline, like=like(outline, plan))
 
 
 def success_of(project: Project, template: str = "") -> list[Success]:
