@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tasks.library.patterns.comparing import Rates
 from tasks.library.templating.format import Parameter, Value
 
 Facts = dict[str, Any]
@@ -25,3 +26,10 @@ def parameter_facts(about: Parameter) -> Facts:
 
 def plain(value: Value) -> Any:
     return list(value) if isinstance(value, tuple) else value
+
+
+def rates_facts(rates: Rates) -> Facts:
+    """Return shares and subtasks per plan with two places; without what there is nothing to count for."""
+    facts = {name: getattr(rates, name) for name in ("completed", "first_pass", "added", "cancelled")}
+    rounded = {name: round(value, 2) for name, value in facts.items() if value is not None}
+    return rounded | ({} if rates.lead_seconds is None else {"lead_seconds": round(rates.lead_seconds)})

@@ -1,5 +1,5 @@
 """MCP tools of the library: the toolset `templates`."""
 
-from tasks.library.tools import templates
+from tasks.library.tools import patterns, templates
 
-__all__ = ["templates"]
+__all__ = ["patterns", "templates"]
