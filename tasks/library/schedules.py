@@ -18,6 +18,7 @@ CRON_LENGTH = 100
 _ALLOWED = re.compile(r"[0-9A-Za-z*/,#\- ]+")
 _LEAST = timedelta(minutes=LEAST_MINUTES)
 _SAMPLE = 100  # times in which two that are too close would show
+_UNITS = ((24 * 60, "day"), (60, "hour"), (1, "minute"))
 _SECOND = timedelta(seconds=1)
 
 
@@ -88,3 +89,11 @@ def _why_not(cron: str) -> str:
     if any(later - time < _LEAST for time, later in pairwise(times)):
         return f"comes more often than every {LEAST_MINUTES} minutes"
     return ""
+
+
+def in_words(cron: str, every_minutes: int | None) -> str:
+    """Say when a schedule comes. Raises CronSimError for a cron line that `problems` refuses."""
+    if every_minutes is None:
+        return CronSim(cron, datetime(2024, 1, 1, tzinfo=UTC)).explain()
+    size, unit = next(each for each in _UNITS if every_minutes % each[0] == 0)
+    return f"Every {unit}" if size == every_minutes else f"Every {every_minutes // size:,} {unit}s"

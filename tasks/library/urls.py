@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from tasks.library.views import apply, edit, templates
+from tasks.library.views import apply, edit, patterns, recurring, templates
 
 _HERE = "projects/<slug:slug>/library/"
 _ONE = "templates/<str:name>/"
@@ -25,4 +25,10 @@ urlpatterns = [
     *_templates("library/", "site-"),
     *_templates(_HERE, ""),
     path(f"{_HERE}{_ONE}plan/", apply.apply, name="template-apply"),
+    path(f"{_HERE}patterns/", patterns.patterns, name="patterns"),
+    path(f"{_HERE}patterns/<str:public_id>/", patterns.draft, name="pattern-draft"),
+    path(f"{_HERE}recurring/", recurring.recurring, name="recurring"),
+    path(f"{_HERE}recurring/new/", recurring.new, name="recurring-new"),
+    path(f"{_HERE}recurring/<int:pk>/", recurring.edit, name="recurring-edit"),
+    path(f"{_HERE}recurring/<int:pk>/<str:verb>/", recurring.act, name="recurring-act"),
 ]
