@@ -68,8 +68,8 @@ class Typed:
     def sent(cls, request: HttpRequest, template: str) -> Typed:
         given = {name: request.POST.get(name, "").replace("\r\n", "\n").strip() for name in request.POST}
         values = {name.removeprefix("parameters."): value for name, value in given.items() if "." in name}
-        said = [given.get(name, "") for name in ("name", "cron", "every_minutes")]
-        return cls(template, *said, is_on="is_on" in given, values=values)
+        name, cron, minutes = (given.get(each, "") for each in ("name", "cron", "every_minutes"))
+        return cls(template, name, cron, minutes, "is_on" in given, values)
 
     def columns(self, fields: list[Field]) -> dict[str, Any]:
         """Return what the services take. What is no number of minutes is none that is allowed."""
