@@ -18,7 +18,7 @@ from tasks.agents.choices import RunState
 from tasks.agents.models import Run
 from tasks.agents.places import log_of
 from tasks.choices import Status, Verb
-from tasks.library.models import Template
+from tasks.library.models import Recurring, Template
 from tasks.models import Note, Project, Session, Specialist, Task
 from tests.agents.rows import make_ask, make_run, make_supervisor, switch_on
 from tests.factories import (
@@ -34,14 +34,14 @@ from tests.factories import (
     make_task,
     make_tombstone,
 )
-from tests.library.rows import chores, make_origin, make_template
+from tests.library.rows import chores, make_origin, make_recurring, make_template
 
 OUTSIDE = ("admin", "api", "healthz", "readyz", "sign-in", "sign-out", "api-docs")
 """Families of addresses that are no pages of the board: they have tests of their own."""
 NOT_SHOWN = {
     "artifact-raw", "artifact-image", "artifact-part", "files-zip", "task-zip", "synthesis-markdown", "theme", "sample",
     "maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare",
-    "tombstone-import", "restart", "run-message", "run-answer", "run-patch",
+    "tombstone-import", "restart", "run-message", "run-answer", "run-patch", "recurring-act",
 }  # fmt: skip
 """Addresses that answer files or parts of pages, or that are only posted to."""
 PLAIN = "A plain text"
@@ -66,6 +66,8 @@ class World:
     run: Run
     template: Template
     site_template: Template
+    done: Task
+    recurring: Recurring
 
     @property
     def words(self) -> dict[str, tuple[str, ...]]:
@@ -96,6 +98,8 @@ class World:
             "template-version": (*chores, str(self.template.pk)), "site-template": ("chores",),
             "site-template-edit": ("chores",), "site-template-delete": ("chores",),
             "site-template-version": ("chores", str(self.site_template.pk)),
+            "patterns": slug, "pattern-draft": (*slug, self.done.public_id), "recurring": slug, "recurring-new": slug,
+            "recurring-edit": (*slug, str(self.recurring.pk)), "recurring-act": (*slug, str(self.recurring.pk), "on"),
         }  # fmt: skip
 
     def address(self, name: str) -> str:
@@ -136,7 +140,14 @@ def make_world(text: str = PLAIN) -> World:
     templates = [make_template(place, chores(text), version=text[:40]) for place in (None, None, project, project)]
     make_origin(plan, parameters={"place": text, "days": [text[:300], text[:300]]}, version=text[:40])
     run = _runs(leaves, text)
-    return World(project, plan, review, artifact, session, finding, operation, run, templates[3], templates[1])
+    done = make_plan(
+        project, 2, title=text[:300], description=text, statuses=[Status.COMPLETED], status=Status.COMPLETED
+    )
+    done.children.update(title=text[:300], description=text)
+    recurring = make_recurring(project, name=text[:200], outcome=text[:500], last_plan=done, changed_by=text[:200])
+    return World(
+        project, plan, review, artifact, session, finding, operation, run, templates[3], templates[1], done, recurring
+    )
 
 
 def _runs(tasks: list[Task], text: str) -> Run:
@@ -192,6 +203,8 @@ def grow(world: World, number: int) -> None:
         make_template(None, chores(f"Text {place}"))
         make_template(world.project, chores(f"Text {place}", f"chores-{place}"), name=f"chores-{place}")
         make_origin(make_plan(world.project, 1))
+        make_origin(make_plan(world.project, 2, statuses=[Status.COMPLETED], status=Status.COMPLETED))
+        make_recurring(world.project, name=f"Chores {task.pk}")
         make_run(task, list(RunState)[place % len(RunState)], cost_usd=place)
         make_ask(world.run)
 

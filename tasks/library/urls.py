@@ -29,6 +29,6 @@ urlpatterns = [
     path(f"{_HERE}patterns/<str:public_id>/", patterns.draft, name="pattern-draft"),
     path(f"{_HERE}recurring/", recurring.recurring, name="recurring"),
     path(f"{_HERE}recurring/new/", recurring.new, name="recurring-new"),
-    path(f"{_HERE}recurring/<int:pk>/", recurring.edit, name="recurring-edit"),
-    path(f"{_HERE}recurring/<int:pk>/<str:verb>/", recurring.act, name="recurring-act"),
+    path(f"{_HERE}recurring/<int:recurring_id>/", recurring.edit, name="recurring-edit"),
+    path(f"{_HERE}recurring/<int:recurring_id>/<str:verb>/", recurring.act, name="recurring-act"),
 ]

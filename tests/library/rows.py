@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tasks.library.catalogue import sha256_of
-from tasks.library.models import PlanOrigin, Template
+from tasks.library.models import PlanOrigin, Recurring, Template
 from tasks.models import Project, Task
 
 
@@ -57,3 +57,8 @@ def make_template(project: Project | None, text: str = "", **fields: Any) -> Tem
 def make_origin(plan: Task, **fields: Any) -> PlanOrigin:
     facts = {"template": "chores", "version": "1", "source": "project", "sha256": "0" * 64}
     return PlanOrigin.objects.create(plan=plan, **{**facts, **fields})
+
+
+def make_recurring(project: Project, **fields: Any) -> Recurring:
+    facts = {"name": "Chores", "template": "chores", "parameters": {"goal": "Shine"}, "cron": "0 9 * * *"}
+    return Recurring.objects.create(project=project, **{**facts, "changed_by": "ada", **fields})

@@ -29,6 +29,7 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
             "files", "folder", "files-zip", "task-zip", "artifact", "artifact-raw", "artifact-diff", "artifact-part",
             "tokens", "maintenance", "operation", "archive", "handovers", "handover", "agents", "project-agents", "run",
             "run-changes", "library", "template", "template-version",
+            "patterns", "recurring",
         ),
         EVERYBODY,
     ),
@@ -44,15 +45,16 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
             "project-settings", "maintenance-settings", "specialist-edit", "specialist-new", "specialist-reset",
             "session-end", "sample-remove", "isolation-settings", "template-new", "template-edit", "template-delete",
             "site-library", "site-template-new", "site-template", "site-template-edit", "site-template-delete",
-            "site-template-version",
+            "site-template-version", "pattern-draft", "recurring-new", "recurring-edit",
         ),
         OWNERS,
     ),
 }  # fmt: skip
 
 POSTED = {"maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare", "tombstone-import",
-          "restart", "run-message", "run-answer", "run-patch"}  # fmt: skip
-"""What buttons post to or download: tests/maintenance and tests/agents have them."""
+          "restart", "run-message", "run-answer", "run-patch",
+          "recurring-act"}  # fmt: skip
+"""What buttons post to or download: tests/maintenance, tests/agents and tests/library have them."""
 
 VERBS: dict[Verb, tuple[str, tuple[str, ...]]] = {
     Verb.APPROVE: (Status.IN_REVIEW, WORKERS),

@@ -91,7 +91,7 @@ def _used(names: Mapping[str, str], parts: Iterable[Mapping[str, Any]]) -> dict[
 
 
 def _steps(plan: Outline, say: wording.Wording, longest: int) -> list[dict[str, Any]]:
-    keys = _keys(plan)
+    keys = _keys(plan, say)
     return [
         {
             "key": keys[step.id],
@@ -116,12 +116,12 @@ def _more(step: Step, say: wording.Wording) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value not in ("", [])}
 
 
-def _keys(plan: Outline) -> dict[str, str]:
-    """Return the key of each step: as in the template that it came from, else one made of its title."""
+def _keys(plan: Outline, say: wording.Wording) -> dict[str, str]:
+    """Return the key of each step: that of its template, else one made of what its title says in general."""
     keys: dict[str, str] = {}
     taken = set(_RESERVED)
     for step in plan.kept:
-        wanted = plan.keys.get(step.id) or slug(step.title, "step", _KEY_LENGTH)
+        wanted = plan.keys.get(step.id) or slug(say.without(step.title), "step", _KEY_LENGTH)
         key = next(each for number in count(1) if (each := f"{wanted}_{number}" if number > 1 else wanted) not in taken)
         taken.add(key)
         keys[step.id] = key

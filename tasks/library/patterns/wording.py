@@ -77,8 +77,15 @@ class Wording:
         self._pattern = _any_of(names) if names else None
 
     def __call__(self, text: str) -> str:
-        parts = self._pattern.split(text) if self._pattern else [text]
+        parts = self._parts(text)
         return "".join(f"{{{self._names[part]}}}" if n % 2 else escaped(part) for n, part in enumerate(parts))
+
+    def without(self, text: str) -> str:
+        """Leave the phrases out."""
+        return "".join(self._parts(text)[::2])
+
+    def _parts(self, text: str) -> list[str]:
+        return self._pattern.split(text) if self._pattern else [text]
 
 
 def escaped(text: str) -> str:

@@ -46,6 +46,10 @@ class Shown:
     def is_broken(self) -> bool:
         return self.row.outcome.startswith(NOT_PLANNED)
 
+    @property
+    def problem(self) -> str:
+        return self.row.outcome.removeprefix(NOT_PLANNED)
+
 
 @dataclass(slots=True)
 class Typed:
@@ -112,8 +116,8 @@ def new(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 
 @form(Scope.ADMIN)
-def edit(request: HttpRequest, slug: str, pk: int) -> HttpResponseBase:
-    row = _find(slug, pk)
+def edit(request: HttpRequest, slug: str, recurring_id: int) -> HttpResponseBase:
+    row = _find(slug, recurring_id)
     library = catalogue(row.project)
     if request.method == "POST":
         return _sent(request, row.project, library, Typed.sent(request, request.POST.get("template", "")), row)
@@ -121,9 +125,9 @@ def edit(request: HttpRequest, slug: str, pk: int) -> HttpResponseBase:
 
 
 @action_view(Scope.WRITE)
-def act(request: HttpRequest, slug: str, pk: int, verb: str) -> HttpResponseBase:
+def act(request: HttpRequest, slug: str, recurring_id: int, verb: str) -> HttpResponseBase:
     """Switch one on or off, delete it, or plan it now; the services check who may."""
-    row, actor = _find(slug, pk), actor_of(request)
+    row, actor = _find(slug, recurring_id), actor_of(request)
     try:
         with db_errors_mapped("a recurring plan on a page"):
             if verb == "plan":
@@ -144,8 +148,10 @@ def act(request: HttpRequest, slug: str, pk: int, verb: str) -> HttpResponseBase
     return redirect("recurring", slug)
 
 
-def _find(slug: str, pk: int) -> Recurring:
-    return get_object_or_404(Recurring.objects.select_related("project", "last_plan"), project__slug=slug, pk=pk)
+def _find(slug: str, recurring_id: int) -> Recurring:
+    return get_object_or_404(
+        Recurring.objects.select_related("project", "last_plan"), project__slug=slug, pk=recurring_id
+    )
 
 
 def _sent(
