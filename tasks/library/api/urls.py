@@ -5,11 +5,15 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from tasks.library.api.patterns import PatternViews
+from tasks.library.api.recurring import RecurringViews
 from tasks.library.api.templates import OriginViews, SiteTemplateViews, TemplateViews
 
 router = SimpleRouter(trailing_slash=False)
 router.register("templates", SiteTemplateViews, basename="api-site-template")
 router.register("projects/(?P<project>[^/]+)/templates", TemplateViews, basename="api-template")
+router.register("projects/(?P<project>[^/]+)/patterns", PatternViews, basename="api-pattern")
+router.register("projects/(?P<project>[^/]+)/recurring", RecurringViews, basename="api-recurring")
 
 urlpatterns = [
     path("plans/<str:task_id>/origin", OriginViews.as_view({"get": "origin"}), name="api-plan-origin"),
