@@ -26,7 +26,7 @@ urlpatterns = [
     *_templates(_HERE, ""),
     path(f"{_HERE}{_ONE}plan/", apply.apply, name="template-apply"),
     path(f"{_HERE}patterns/", patterns.patterns, name="patterns"),
-    path(f"{_HERE}patterns/<str:public_id>/", patterns.draft, name="pattern-draft"),
+    path(f"{_HERE}patterns/<str:plan_id>/", patterns.draft, name="pattern-draft"),
     path(f"{_HERE}recurring/", recurring.recurring, name="recurring"),
     path(f"{_HERE}recurring/new/", recurring.new, name="recurring-new"),
     path(f"{_HERE}recurring/<int:recurring_id>/", recurring.edit, name="recurring-edit"),

@@ -63,7 +63,8 @@ def addresses(world: World, artifact: Artifact) -> Iterator[Address]:
         "upload_id": "upload_00000000", "token_id": "token_00000000", "token": "never-made", "code": "invalid",
         "number": "1", "run_id": world.run.public_id,
         "operation_id": world.operation.public_id, "finding_id": str(world.finding.pk),
-        "template": "bugfix",
+        "template": "bugfix", "recurring_id": str(world.recurring.pk), "plan_id": world.done.public_id,
+        "pk": str(world.template.pk),
         "id": "1", "object_id": "1", "content_type_id": "1", "app_label": "tasks", "url": "nothing",
     }  # fmt: skip
 
