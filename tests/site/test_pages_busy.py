@@ -13,8 +13,10 @@ from django.test import Client
 from django.urls import reverse
 
 from tasks.choices import Status, Verb
+from tasks.library.catalogue import sha256_of
 from tasks.models import Event, Task
 from tests.factories import html_of, make_artifact, make_project, make_session, make_task, sent, signed_in
+from tests.library.rows import chores, make_template
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +29,8 @@ FORMS: dict[str, tuple[str, dict[str, str]]] = {
     "review": ("review", {"do": Verb.REQUEST_REVISION, "words": TYPED}),
     "project-settings": ("project", {"name": TYPED, "lease_minutes": ""}),
     "specialist-edit": ("specialist", {"role_definition": TYPED, "expertise": "x", "approach": "y"}),
+    "template-edit": ("template", {"text": chores(TYPED)}),
+    "template-apply": ("template", {"parameters.goal": TYPED, "sha256": sha256_of(chores())}),
 }
 
 
@@ -42,7 +46,9 @@ def places() -> dict[str, list[str]]:
     review = make_task(project, status=Status.IN_REVIEW)
     make_artifact(review, "Some work")
     task = active.public_id
-    return {"active": [task], "review": [review.public_id], "project": ["ledger"], "specialist": ["ledger", "tester"]}
+    make_template(project)
+    of_project = {"project": ["ledger"], "specialist": ["ledger", "tester"], "template": ["ledger", "chores"]}
+    return {"active": [task], "review": [review.public_id], **of_project}
 
 
 def address_of(name: str, places: dict[str, list[str]]) -> str:
