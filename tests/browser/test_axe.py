@@ -28,6 +28,7 @@ MORE = {
     "maintenance": ("?show=snoozed", "?show=resolved"),
     "archive": ("?show=purged", "?q=nothing-like-it"),
     "projects": ("?show=blocked",),
+    "template-version": ("?layout=split",),
     "reviews": ("?project=tour",),
     "tasks": ("?q=nothing-like-it", "?plan=nothing"),
     "search": ("?q=plain", "?q=nothing-like-it", "?q=tester"),
@@ -117,11 +118,12 @@ def test_a_form_with_mistakes_breaks_no_rule(browser: Browser, live_server: Any,
         ("/projects/tour/new-specialist/", {"name": "Bad Name", "role_definition": " "}),
         ("/projects/tour/settings/", {"name": " ", "lease_minutes": "0"}),
         ("/tokens/", {"name": ""}),
+        ("/projects/tour/library/templates/chores/plan/", {"parameters.days": "many"}),
     ):
         page.goto(live_server.url + address)
         page.evaluate("for (const form of document.forms) form.noValidate = true")
         for name, value in typed.items():
-            page.locator(f"#main [name={name}]").fill(value)
+            page.locator(f"#main [name='{name}']").fill(value)
         page.locator("#main form button.primary").click()
         expect(page.locator(".errorlist").first).to_be_visible()
         found += _at_both_sizes(address, page)
