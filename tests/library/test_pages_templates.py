@@ -183,6 +183,17 @@ def test_a_template_of_a_project_is_copied_to_the_site(owner: Client, project: P
     assert Template.objects.get(project=None).text == chores("Everywhere")
 
 
+def test_an_old_version_is_saved_again(owner: Client, project: Project) -> None:
+    old = make_template(project, chores("Old"))
+    make_template(project, chores("New"))
+    again = f"{HERE}templates/chores/edit/?version={old.pk}"
+    assert again in html_of(owner.get(f"{HERE}templates/chores/versions/{old.pk}/"))
+    save(owner, again)
+    assert list(Template.objects.order_by("number").values_list("text", flat=True)) == [
+        chores("Old"), chores("New"), chores("Old"),
+    ]  # fmt: skip
+
+
 def test_a_file_is_not_edited_here(owner: Client, project: Project) -> None:
     write_file(project, chores())
     assert 'id="from-file"' in html_of(owner.get(f"{HERE}templates/chores/"))
@@ -215,6 +226,19 @@ def test_a_deleted_template_leaves_the_one_below_and_its_history(owner: Client, 
     assert owner.post(address, sent(page, FIELDS)).status_code == 302
     page = html_of(owner.get(f"{HERE}templates/chores/"))
     assert 'data-source="site"' in page and "#2, deleted" in page
+
+
+def test_a_saved_template_that_no_longer_fits_can_be_deleted(owner: Client, project: Project) -> None:
+    make_template(project, chores().replace("specialist: researcher", "specialist: gone"))
+    address = f"{HERE}templates/chores/delete/"
+    assert address in html_of(owner.get(f"{HERE}templates/chores/edit/"))
+    owner.post(address, sent(html_of(owner.get(address)), FIELDS))
+    assert Template.objects.filter(is_deleted=True).exists()
+
+
+def test_only_what_was_saved_here_is_deleted_here(owner: Client, project: Project) -> None:
+    make_template(None)
+    assert {owner.get(f"{HERE}templates/{name}/delete/").status_code for name in ("chores", "feature")} == {404}
 
 
 def test_a_template_that_was_saved_again_is_not_deleted_unseen(owner: Client, project: Project) -> None:

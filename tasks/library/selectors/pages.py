@@ -20,6 +20,7 @@ from tasks.selectors.specialists import SOURCES
 
 PLANS_SHOWN = 20
 SHOWN_VALUE = 300
+LAST_KEY = 2**53
 
 
 @dataclass(frozen=True, slots=True)

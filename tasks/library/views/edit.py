@@ -14,11 +14,12 @@ from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, NotFound, OrchestratorError, Stale
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.web.advice import in_words
-from orchestrator_site.web.pages import form
+from orchestrator_site.web.pages import form, number_in
 from tasks.identity.page import actor_of, find_project
 from tasks.library.addresses import library_address
 from tasks.library.catalogue import Entry, catalogue
-from tasks.library.selectors.pages import own_row
+from tasks.library.selectors.pages import LAST_KEY, own_row
+from tasks.library.selectors.templates import versions_of
 from tasks.library.services.templates import delete_template, save_template
 from tasks.library.views.find import find_place, find_template
 from tasks.models import Project, Task
@@ -82,12 +83,13 @@ def edit(request: HttpRequest, name: str, slug: str = "") -> HttpResponseBase:
 @form(Scope.ADMIN)
 def delete(request: HttpRequest, name: str, slug: str = "") -> HttpResponseBase:
     project = find_place(request, slug)
-    entry = find_template(project, name)
+    if own_row(project, name) is None:
+        raise Http404
+    entry = catalogue(project).templates.get(name)
     if request.method != "POST":
-        below = entry.hides[-1] if entry.hides else ""
-        return render(
-            request, "library/delete.html", {"project": project, "name": name, "seen": entry.sha256, "below": below}
-        )
+        below = entry.hides[-1] if entry and entry.hides else ""
+        context = {"project": project, "name": name, "seen": _seen(entry), "below": below}
+        return render(request, "library/delete.html", context)
     try:
         guard = partial(_require_unchanged, seen=request.POST.get("seen", ""))
         delete_template(project=project, actor=actor_of(request), name=name, guard=guard)
@@ -103,12 +105,13 @@ def show_form(
 ) -> HttpResponse:
     problems = error.details.get("problems", []) if error else []
     is_stale = isinstance(error, Stale)
-    row = own_row(project, draft.name) if is_stale else None
+    row = own_row(project, draft.name) if draft.name else None
     context = {
         "project": project,
         "draft": draft,
         "seen": _seen(catalogue(project).templates.get(draft.name)) if is_stale else draft.seen,
         "problems": problems,
+        "is_saved": row is not None,
         "note": in_words(error) if error and not problems and not is_stale else "",
         "code": error.code if error else "",
         "lost": (row.saved_by if row else "someone") if is_stale else "",
@@ -133,7 +136,9 @@ def _sent(request: HttpRequest, project: Project | None, draft: Draft) -> HttpRe
 
 
 def _text(request: HttpRequest, project: Project | None, name: str, entry: Entry | None) -> str:
-    """Return what was saved here, even if it no longer fits, or else the template to copy."""
+    """Return what was saved here, even if it no longer fits, or else the template to copy; `version` restores one."""
+    if chosen := number_in(request, "version", least=0, most=LAST_KEY):
+        return get_object_or_404(versions_of(project, name).filter(is_deleted=False), pk=chosen).text
     other = request.GET.get("from", "") if project is None else ""
     if other:
         return find_template(find_project(other), name).text

@@ -17,7 +17,6 @@ from tasks.library.views.find import find_place, find_template
 from tasks.models import Project
 
 VERSIONS_SHOWN = 50
-LAST_KEY = 2**53
 
 
 @page
@@ -58,9 +57,10 @@ def version(request: HttpRequest, name: str, pk: int, slug: str = "") -> HttpRes
     if found is None:
         raise Http404
     others = list(versions.exclude(pk=pk)[:VERSIONS_SHOWN])
-    before = number_in(request, "against", least=0, most=LAST_KEY)
+    before = number_in(request, "against", least=0, most=pages.LAST_KEY)
     old = next((each for each in others if each.pk == before or (not before and each.pk < pk)), None)
-    context: dict[str, Any] = {"project": project, "name": name, "version": found, "others": others, "old": old}
+    facts = {"project": project, "name": name, "version": found, "others": others, "old": old}
+    context: dict[str, Any] = {**facts, **_rights(request, project)}
     if old is not None:
         layout = request.GET.get("layout", "")
         context["compared"] = compared(old.text, found.text, name=f"version-{pk}", layout=layout)
