@@ -344,6 +344,8 @@ Q_CLUSTER = {
 
 # Scopes of assistants over stdio; over HTTP their access token has its own.
 ORCHESTRATOR_STDIO_SCOPES = env.list("ORCHESTRATOR_STDIO_SCOPES", default=["read", "write", "review", "admin"])
+# The access token of `manage.py attest`, with the scope attest; only in the shell that runs it.
+ORCHESTRATOR_ATTEST_TOKEN = env.str("ORCHESTRATOR_ATTEST_TOKEN", default="")
 # The toolsets that MCP offers over HTTP.
 ORCHESTRATOR_TOOLSETS = env.list("ORCHESTRATOR_TOOLSETS", default=["core"])
 # Other origins that may post here, such as https://orchestrator.example.org behind a proxy.

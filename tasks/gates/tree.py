@@ -17,22 +17,24 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 
-from dulwich.index import SerializedIndexEntry, Stage, read_index
+from dulwich.index import SerializedIndexEntry, Stage, UnsupportedIndexFormat, read_index
 from dulwich.object_format import SHA1, SHA256, ObjectFormat
 
 from orchestrator_site.kernel.errors import Conflict, TooLarge, Transient
 from orchestrator_site.kernel.files import disk_fault
 from orchestrator_site.kernel.folders import InTheWay, opened_file, read_within
 from tasks.gates.ignoring import Rule, rules_in
-from tasks.repositories import git_of
+from tasks.repositories import git_of, place_of
 
 FILES_LIMIT = 200_000
 BYTES_LIMIT = 2 * 1024**3
 SECONDS_LIMIT = 30.0
 _INDEX_LIMIT = 256 * 1024**2
 _SMALL = 1024**2
+_PATH_LIMIT = 4096
 _OURS = ".task_orchestrator"
 _CHUNK = 1024**2
 _GITLINK, _LINK = 0o160000, "l"
@@ -57,25 +59,31 @@ class Tree:
         return sorted({path for path, _ in self.files.items() ^ later.files.items()})
 
 
-def read_tree(top: Path, *, besides: Collection[str] = ()) -> Tree:
-    """Read the files of the working tree with this top, but for `besides`, paths within it.
+def read_tree(folder: Path, *, besides: Collection[str] = ()) -> Tree:
+    """Read the files of the working tree that a folder is in, but for `besides`, paths that begin in that folder.
 
     Raises TooLarge for more than can be read, Conflict where the index cannot be read, what `disk_fault` makes else.
     """
+    top = _top_of(folder)
     found = git_of(top)
     if found is None:
         return Tree()
+    left_out = frozenset(os.path.relpath(folder / each, top).replace(os.sep, "/") for each in besides)
     try:
-        files = _Reader(top, *found, frozenset(os.path.normpath(each) for each in besides)).read()
+        files = _Reader(top, *found, left_out).read()
     except OSError as error:
         raise disk_fault("The project's files cannot be read", error) from error
     lines = b"".join(b"%s %s\0" % (files[path].encode(), os.fsencode(path)) for path in sorted(files))
     return Tree(hashlib.sha256(lines).hexdigest(), head_of(*found), files)
 
 
-def place_of(top: Path) -> str:
-    """Return what a folder is known by, as evidence names the one it came from: it says neither machine nor path."""
-    return hashlib.sha256(f"{platform.node()}\0{os.path.realpath(top)}".encode(errors="replace")).hexdigest()[:16]
+def key_of(folder: Path) -> str:
+    """Return by what evidence names the working tree that it is about: it says neither the machine nor the path."""
+    return hashlib.sha256(f"{platform.node()}\0{_top_of(folder)}".encode(errors="replace")).hexdigest()[:16]
+
+
+def _top_of(folder: Path) -> Path:
+    return place_of(Path(os.path.realpath(folder))).inside[-1]
 
 
 def head_of(git: Path, common: Path) -> str:
@@ -125,8 +133,8 @@ class _Reader:
         if not raw:
             return {}, 0
         try:
-            entries = list(read_index(BytesIO(raw), self._format))
-        except (ValueError, AssertionError, LookupError, struct.error) as error:
+            entries = list(islice(_entries(raw, self._format), FILES_LIMIT + 1))
+        except (ValueError, AssertionError, LookupError, struct.error, UnsupportedIndexFormat) as error:
             raise Conflict(
                 "The index of the project's repository cannot be read.", next="Ask Git what is wrong: git status."
             ) from error
@@ -151,7 +159,7 @@ class _Reader:
             ignoring = [*ignoring, (depth, own)]
         for entry in listed:
             path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.name == ".git" or path == _OURS or path in self._besides:
+            if entry.name in (".git", _OURS) or path in self._besides:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 self._enter(path, depth + 1, ignoring, ignored=ignored)
@@ -220,6 +228,14 @@ class _Reader:
                 hashed.update(chunk)
                 left -= len(chunk)
         return hashed.hexdigest()
+
+
+def _entries(raw: bytes, names: ObjectFormat) -> Iterator[SerializedIndexEntry]:
+    """Yield the entries of an index. Each path may repeat the one before it, so that a few bytes can say very much."""
+    for entry in read_index(BytesIO(raw), names):
+        if len(entry.name) > _PATH_LIMIT:
+            raise ValueError("a path is too long")
+        yield entry
 
 
 def _above(path: str) -> Iterator[str]:

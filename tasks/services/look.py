@@ -12,14 +12,14 @@ from pathlib import Path
 from tasks.choices import GateKind, Rung
 from tasks.gates.definition import gates_of
 from tasks.gates.pieces import Piece
-from tasks.gates.tree import content_of, place_of, read_tree
+from tasks.gates.tree import content_of, key_of, read_tree
 from tasks.models import Project, Task
 from tasks.repositories import git_of
 from tasks.services.projects import folder
 from tasks.services.verify_commit import verify_commit
 
 PLACE = "place"
-"""The fact by which observed evidence names the folder that it is about, as `tasks.gates.tree.place_of` does."""
+"""The fact by which observed evidence names the folder that it is about, as `tasks.gates.tree.key_of` does."""
 _WORKTREES_LIMIT = 1_000
 _POINTER_LIMIT = 8192
 
@@ -51,7 +51,7 @@ def _tree_now(task: Task) -> str:
     """Return what the files hold now in the folder where a command was last observed; empty where that is not here."""
     observed = task.evidence.filter(lease_number=task.lease_number, rung__gte=Rung.OBSERVED).exclude(fingerprint="")
     place = observed.order_by("-id").values_list(f"facts__{PLACE}", flat=True).first()
-    here = next((each for each in _folders(task.project) if place_of(each) == place), None) if place else None
+    here = next((each for each in _folders(task.project) if key_of(each) == place), None) if place else None
     return read_tree(here, besides=reports_of(task.project)).fingerprint if here else ""
 
 
