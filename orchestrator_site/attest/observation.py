@@ -12,6 +12,7 @@ from orchestrator_site.attest.board import Asked
 from orchestrator_site.attest.redaction import scrubbed, without_secrets
 from orchestrator_site.attest.running import Ran, Show, run
 from orchestrator_site.kernel.folders import InTheWay, opened_file, read_within
+from orchestrator_site.kernel.text import storable
 from tasks.gates.reports import REPORT_BYTES
 from tasks.gates.tree import Tree, key_of, read_tree
 from tasks.services.look import PLACE
@@ -43,7 +44,7 @@ def observe(
     written = _content(report) if report and _identity(report) != was else ""
     return Observed(
         ran, after, _problem(ran, asked, before.changed_to(after)),
-        ran.output.text(lambda text: without_secrets(text, environ)), without_secrets(written, environ),
+        storable(ran.output.text(lambda text: without_secrets(text, environ))), without_secrets(written, environ),
     )  # fmt: skip
 
 
@@ -69,7 +70,7 @@ def _problem(ran: Ran, asked: Asked, changed: Sequence[str]) -> str:
         return f"{asked.command} ended with exit code {ran.exit_code}"
     if changed:
         more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
-        return f"{asked.command} changed the files that it ran on: {', '.join(changed[:_NAMED])}{more}"
+        return f"{asked.command} changed the files that it ran on: {storable(', '.join(changed[:_NAMED]))}{more}"
     return ""
 
 
@@ -89,4 +90,4 @@ def _content(file: Path) -> str:
             content = read_within(handle, REPORT_BYTES)
     except (InTheWay, OSError):
         return ""
-    return content.decode("utf-8", "replace") if len(content) <= REPORT_BYTES else ""
+    return storable(content.decode("utf-8", "replace")) if len(content) <= REPORT_BYTES else ""

@@ -19,7 +19,6 @@ from orchestrator_site.kernel.text import shortened
 SECONDS = 30
 _TASKS_LIMIT = 100
 _ANSWER_LIMIT = 16 * 1024**2
-_FIGURES = ("exit_code", "seconds")
 
 
 class Refused(Conflict):

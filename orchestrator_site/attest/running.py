@@ -96,7 +96,7 @@ def _started(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) 
 
 
 def _pump(pipe: IO[bytes], kept: Kept, show: Show) -> None:
-    with suppress(ValueError, OSError):  # it was closed
+    with pipe:
         while chunk := os.read(pipe.fileno(), _CHUNK):
             kept.add(chunk)
             show(chunk)

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, connection
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.attest.board import Board, Judged, chosen
@@ -80,11 +80,11 @@ class Command(PlainCommand):
             raise Invalid(f"Another command meets {', '.join(gates)}.", next="See them: manage.py attest --list")
         folder = self._folder()
         reports = [command["report"] for command in board.commands().values() if command.get("report")]
-        connections.close_all()  # the command may take longer than a server keeps a connection
         try:
             observed = observe(asked[0], folder=folder, besides=reports, environ=os.environ, show=_show)
         except KeyboardInterrupt:
             raise CommandError("Interrupted. Nothing was reported.", returncode=INTERRUPTED) from None
+        connection.health_check_done = False  # the command may have taken longer than a server keeps it
         self._report(board, task.task_id, pieces_of(observed, asked, folder), observed)
 
     def _report(self, board: Board, task_id: str, pieces: list[dict[str, Any]], observed: Observed) -> None:

@@ -89,7 +89,7 @@ def test_a_change_that_keeps_size_and_time_is_seen(shop: Path) -> None:
     assert fingerprint(shop) != before
 
 
-def test_what_git_is_told_to_assume_is_not_assumed(shop: Path) -> None:
+def test_what_git_shall_assume_is_looked_at(shop: Path) -> None:
     before = fingerprint(shop)
     git(shop, "update-index", "--assume-unchanged", "README")
     (shop / "README").write_text("Another shop\n")
@@ -127,7 +127,7 @@ def test_a_worktree_has_the_fingerprint_of_its_own_files(shop: Path, tmp_path: P
     assert fingerprint(tmp_path / "beside") != fingerprint(shop)
 
 
-def test_a_folder_within_the_tree_stands_for_all_of_it(shop: Path) -> None:
+def test_any_folder_in_the_tree_means_all_of_it(shop: Path) -> None:
     assert read_tree(shop / "src", besides=["../README"]) == read_tree(shop, besides=["README"])
     assert key_of(shop / "src") == key_of(shop)
 
