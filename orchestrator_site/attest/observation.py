@@ -70,7 +70,8 @@ def _problem(ran: Ran, asked: Asked, changed: Sequence[str]) -> str:
         return f"{asked.command} ended with exit code {ran.exit_code}"
     if changed:
         more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
-        return f"{asked.command} changed the files that it ran on: {storable(', '.join(changed[:_NAMED]))}{more}"
+        named = os.fsencode(", ".join(changed[:_NAMED])).decode("utf-8", "replace")  # whatever the locale
+        return f"{asked.command} changed the files that it ran on: {named}{more}"
     return ""
 
 

@@ -46,10 +46,10 @@ class RemoteBoard:
 
     def gated(self, task_id: str | None) -> list[Gated]:
         if task_id is not None:
-            return [self._gated(self._call(f"/tasks/{quote(task_id, safe='')}"))]
+            return [self._gated(task_id)]
         slug = quote(self._project["slug"], safe="")
         answer = self._call(f"/tasks?project={slug}&status=active&is_leaf=true&limit={_TASKS_LIMIT}")
-        return [task for row in answer["results"] if (task := self._gated(row)).gates]
+        return [task for row in answer["results"] if (task := self._gated(row["task_id"])).gates]
 
     def ask(self, task_id: str, gate: str) -> Asked:
         made = self._call(f"/tasks/{quote(task_id, safe='')}/challenges", {"gate": gate})
@@ -80,10 +80,9 @@ class RemoteBoard:
             )
         return self._call(f"/projects/{quote(found[0]['slug'], safe='')}")
 
-    def _gated(self, task: Mapping[str, Any]) -> Gated:
-        rows = self._call(f"/tasks/{quote(task['task_id'], safe='')}/gates")["gates"]
-        gates = [{"name": row["gate"], "kind": row["kind"], "command": row.get("command", "")} for row in rows]
-        return Gated(task["task_id"], task["title"], gates)
+    def _gated(self, task_id: str) -> Gated:
+        task = self._call(f"/tasks/{quote(task_id, safe='')}")
+        return Gated(task["task_id"], task["title"], task["gates"])
 
     def _call(self, path: str, body: Mapping[str, Any] | None = None, key: str = "") -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}

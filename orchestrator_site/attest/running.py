@@ -67,25 +67,30 @@ def run(
     argv: Sequence[str], *, folder: Path, environment: Mapping[str, str], timeout_seconds: float, show: Show
 ) -> Ran:
     """Run a command in a folder, and end with it everything that it started. Raises Unavailable for no such program."""
-    began = time.monotonic()
-    process = _started(argv, folder, environment)
-    kept = Kept()
-    assert process.stdout  # noqa: S101 - it is a pipe
-    reader = Thread(target=_pump, args=(process.stdout, kept, show), daemon=True)
-    with _ended_with_us(process):
+    began, kept = time.monotonic(), Kept()
+    with _signals_raised():
+        process = _started(argv, folder, environment)
+        assert process.stdout  # noqa: S101 - it is a pipe
+        reader = Thread(target=_pump, args=(process.stdout, kept, show), daemon=True)
         reader.start()
-        is_over = poll(lambda: has_exited(process), seconds=timeout_seconds, interval=0.05)
-        if not is_over:
-            _ask_to_end(process)
-        code = reap(process, grace_seconds=0 if is_over else _GRACE_SECONDS)
+        try:
+            is_over = poll(lambda: has_exited(process), seconds=timeout_seconds, interval=0.05)
+            if not is_over:
+                _ask_to_end(process)
+            code = reap(process, grace_seconds=0 if is_over else _GRACE_SECONDS)
+        except BaseException:  # we are ended; it is in a group of its own, which no terminal reaches
+            kill_group(process.pid)
+            process.wait()
+            raise
     reader.join(_GRACE_SECONDS)  # what left the group may hold the pipe open
     return Ran(code if is_over else None, round(time.monotonic() - began, 1), kept)
 
 
 def _started(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     try:
+        words = [each.encode() for each in argv] if os.name == "posix" else argv  # whatever the locale
         return subprocess.Popen(
-            argv, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            words, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     except OSError as error:
@@ -111,8 +116,8 @@ def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def _ended_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End the command where we are ended: it is in a group of its own, which no terminal reaches."""
+def _signals_raised() -> Iterator[None]:
+    """Raise SystemExit for the signals that would end this process at once."""
 
     def leave(number: int, _: object) -> None:
         raise SystemExit(128 + number)
@@ -121,10 +126,6 @@ def _ended_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
     before = {each: signal.signal(each, leave) for each in ours}
     try:
         yield
-    except BaseException:
-        kill_group(process.pid)
-        process.wait()
-        raise
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -5,6 +5,8 @@ dulwich has rules too; their regular expressions backtrack, so that a line of a 
 
 from __future__ import annotations
 
+import codecs
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,7 +45,7 @@ class Rule:
 
 
 def rules_in(content: bytes) -> list[Rule]:
-    lines = content.decode("utf-8", "surrogateescape").removeprefix("\ufeff").split("\n")
+    lines = os.fsdecode(content.removeprefix(codecs.BOM_UTF8)).split("\n")  # as paths are
     return list(_rules(lines[:_RULES_LIMIT]))
 
 

@@ -73,7 +73,7 @@ def read_tree(folder: Path, *, besides: Collection[str] = ()) -> Tree:
         files = _Reader(top, *found, left_out).read()
     except OSError as error:
         raise disk_fault("The project's files cannot be read", error) from error
-    lines = b"".join(b"%s %s\0" % (files[path].encode(), os.fsencode(path)) for path in sorted(files))
+    lines = b"".join(b"%s %s\0" % (files[path].encode(), os.fsencode(path)) for path in sorted(files, key=os.fsencode))
     return Tree(hashlib.sha256(lines).hexdigest(), head_of(*found), files)
 
 

@@ -84,7 +84,7 @@ class Command(PlainCommand):
             observed = observe(asked[0], folder=folder, besides=reports, environ=os.environ, show=_show)
         except KeyboardInterrupt:
             raise CommandError("Interrupted. Nothing was reported.", returncode=INTERRUPTED) from None
-        connection.health_check_done = False  # the command may have taken longer than a server keeps it
+        connection.health_check_done = False  # type: ignore[attr-defined]  # the command may have taken longer than a server keeps it
         self._report(board, task.task_id, pieces_of(observed, asked, folder), observed)
 
     def _report(self, board: Board, task_id: str, pieces: list[dict[str, Any]], observed: Observed) -> None:
