@@ -19,6 +19,7 @@ from artifacts.search.index import index_tasks
 from maintenance.choices import Action, Cause, Level, ScopeWord, Severity, State
 from maintenance.models import Finding, Handover, Operation, Tombstone
 from tasks.choices import Status, Verb
+from tasks.library.models import Context
 from tasks.models import Dependency, Event, Project, Session, Task
 
 _serial = count(1)
@@ -157,6 +158,12 @@ def make_artifact(task: Task, *texts: str, paths: Iterable[str] = (), **fields: 
         content = storage.insert(storage.prepare(text))
         ArtifactVersion.objects.create(artifact=artifact, number=place, content=content, actor_name="Claude Code")
     return artifact
+
+
+def make_context(project: Project, **fields: Any) -> Context:
+    number = next(_serial)
+    facts = {"public_id": f"context_{number:010x}", "name": f"context-{number}", "text": "Be quick.", "saved_by": "ada"}
+    return Context.objects.create(project=project, **{**facts, **fields})
 
 
 def make_finding(task: Task, cause: str = Cause.LEASE_OVER, **fields: Any) -> Finding:

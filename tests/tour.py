@@ -18,11 +18,12 @@ from tasks.agents.choices import RunState
 from tasks.agents.models import Run
 from tasks.agents.places import log_of
 from tasks.choices import Status, Verb
-from tasks.library.models import Recurring, Template
+from tasks.library.models import Context, Recurring, Template
 from tasks.models import Note, Project, Session, Specialist, Task
 from tests.agents.rows import make_ask, make_run, make_supervisor, switch_on
 from tests.factories import (
     make_artifact,
+    make_context,
     make_dependency,
     make_event,
     make_finding,
@@ -41,7 +42,7 @@ OUTSIDE = ("admin", "api", "healthz", "readyz", "sign-in", "sign-out", "api-docs
 NOT_SHOWN = {
     "artifact-raw", "artifact-image", "artifact-part", "files-zip", "task-zip", "synthesis-markdown", "theme", "sample",
     "maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare",
-    "tombstone-import", "restart", "run-message", "run-answer", "run-patch", "recurring-act",
+    "tombstone-import", "restart", "run-message", "run-answer", "run-patch", "recurring-act", "context-act",
 }  # fmt: skip
 """Addresses that answer files or parts of pages, or that are only posted to."""
 PLAIN = "A plain text"
@@ -68,12 +69,15 @@ class World:
     site_template: Template
     done: Task
     recurring: Recurring
+    context: Context
+    lesson: Note
 
     @property
     def words(self) -> dict[str, tuple[str, ...]]:
         """What stands in the addresses of pages, by their names."""
         slug, plan = (self.project.slug,), (self.plan.public_id,)
         chores = (*slug, "chores")
+        context = (*slug, self.context.public_id)
         task, artifact, run = (self.review.public_id,), (self.artifact.public_id,), (self.run.public_id,)
         return {
             "project": slug, "board": slug, "tasks": slug, "files": slug, "specialists": slug, "project-settings": slug,
@@ -100,6 +104,8 @@ class World:
             "site-template-version": ("chores", str(self.site_template.pk)),
             "patterns": slug, "pattern-draft": (*slug, self.done.public_id), "recurring": slug, "recurring-new": slug,
             "recurring-edit": (*slug, str(self.recurring.pk)), "recurring-act": (*slug, str(self.recurring.pk), "on"),
+            "contexts": slug, "context-new": slug, "context": context, "context-edit": context,
+            "context-merge": context, "context-act": (*context, "renew"), "lesson": (*slug, str(self.lesson.pk)),
         }  # fmt: skip
 
     def address(self, name: str) -> str:
@@ -145,9 +151,21 @@ def make_world(text: str = PLAIN) -> World:
     )
     done.children.update(title=text[:300], description=text)
     recurring = make_recurring(project, name=text[:200], outcome=text[:500], last_plan=done, changed_by=text[:200])
+    context, lesson = _contexts(project, leaves, text)
     return World(
-        project, plan, review, artifact, session, finding, operation, run, templates[3], templates[1], done, recurring
-    )
+        project, plan, review, artifact, session, finding, operation, run, templates[3], templates[1], done, recurring,
+        context, lesson,
+    )  # fmt: skip
+
+
+def _contexts(project: Project, tasks: list[Task], text: str) -> tuple[Context, Note]:
+    """Make a context, a draft that would be merged into it, and a lesson."""
+    facts = {"text": text, "saved_by": text[:200], "specialist": "tester"}
+    facts |= {"paths": [text[:200]], "words": [text[:200]], "sources": [tasks[0].public_id]}
+    row = make_context(project, is_disputed=True, **facts)
+    make_context(project, state="draft", **facts)
+    lesson = Note.objects.create(task=tasks[0], actor_name=text[:200], kind="learned", text=text)
+    return row, lesson
 
 
 def _runs(tasks: list[Task], text: str) -> Run:
@@ -207,6 +225,7 @@ def grow(world: World, number: int) -> None:
         make_recurring(world.project, name=f"Chores {task.pk}")
         make_run(task, list(RunState)[place % len(RunState)], cost_usd=place)
         make_ask(world.run)
+        make_context(world.project, text=f"Text {place}")
 
 
 def _texts(text: str, status: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ from maintenance.found import Found
 from maintenance.selectors import thresholds
 from maintenance.selectors.scope import Scope
 from maintenance.selectors.thresholds import Thresholds
+from orchestrator_site.kernel.alike import overlap, words_of
 from orchestrator_site.kernel.text import one_line
 from tasks.choices import CLAIMABLE, FINISHED, Status, Verb
 from tasks.models import Dependency, Event, Task
@@ -249,24 +250,20 @@ BASIC: dict[Cause, Check] = {
 def near_duplicates(look: Look) -> Iterator[Found]:
     """Compare the titles of open tasks as sets of words; equal sets, or more than half of all words in common."""
     rows = look.leaves(Status.PENDING, Status.NEEDS_REVISION, Status.BLOCKED).order_by("-id")[:ROWS]
-    words = {task.pk: _words(task.title) for task in rows}
+    words = {task.pk: words_of(task.title) for task in rows}
     tasks = {task.pk: task for task in rows}
-    for one, other, overlap in _alike(words):
+    for one, other, shared in _alike(words):
         first, second = tasks[min(one, other)], tasks[max(one, other)]
         yield Found(
             Cause.NEAR_DUPLICATE, Severity.INFO, f"{first.public_id} {second.public_id}", second.created_at,
             title=second.title, task_pk=second.pk,
-            evidence={"other": first.public_id, "other_title": first.title, "overlap": round(overlap, 2)},
+            evidence={"other": first.public_id, "other_title": first.title, "overlap": round(shared, 2)},
             advice="Compare them: cancel one, or say in its description how they differ.",
         )  # fmt: skip
 
 
 PAIRS = 50
 _LEAST_WORDS, _ALIKE, _COMMON = 4, 0.5, 40
-
-
-def _words(title: str) -> frozenset[str]:
-    return frozenset("".join(char if char.isalnum() else " " for char in title.casefold()).split())
 
 
 def _alike(words: dict[int, frozenset[str]]) -> Iterator[tuple[int, int, float]]:
@@ -279,16 +276,12 @@ def _alike(words: dict[int, frozenset[str]]) -> Iterator[tuple[int, int, float]]
             continue
         rare = sorted(own, key=lambda word: (frequency[word], word))
         candidates = {other for word in rare[: len(rare) // 2 + 1] for other in having[word][:_COMMON]} - paired
-        best = max(((_overlap(own, words[other]), other) for other in candidates), default=(0.0, 0))
+        best = max(((overlap(own, words[other]), other) for other in candidates), default=(0.0, 0))
         if best[0] >= _ALIKE:
             paired |= {key, best[1]}
             yield best[1], key, best[0]
         for word in own:
             having[word].append(key)
-
-
-def _overlap(one: frozenset[str], other: frozenset[str]) -> float:
-    return len(one & other) / len(one | other)
 
 
 COMPREHENSIVE: dict[Cause, Check] = {

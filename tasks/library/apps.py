@@ -5,3 +5,6 @@ from django.apps import AppConfig
 
 class LibraryConfig(AppConfig):
     name = "tasks.library"
+
+    def ready(self) -> None:
+        from tasks.library import receivers  # noqa: F401

@@ -140,6 +140,11 @@ class Context(models.Model):
     def __str__(self) -> str:
         return f"{self.specialist or 'all'}/{self.name}"
 
+    @property
+    def briefs(self) -> int:
+        """How many delivered attempts had it in their brief."""
+        return self.used + self.unused
+
 
 class ContextUse(models.Model):
     """A context in the brief of one attempt: by its id, or by its path where it is a file."""

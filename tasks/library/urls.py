@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from tasks.library.views import apply, edit, patterns, recurring, templates
+from tasks.library.views import apply, contexts, edit, patterns, recurring, templates
 
 _HERE = "projects/<slug:slug>/library/"
 _ONE = "templates/<str:name>/"
@@ -31,4 +31,11 @@ urlpatterns = [
     path(f"{_HERE}recurring/new/", recurring.new, name="recurring-new"),
     path(f"{_HERE}recurring/<int:recurring_id>/", recurring.edit, name="recurring-edit"),
     path(f"{_HERE}recurring/<int:recurring_id>/<str:verb>/", recurring.act, name="recurring-act"),
+    path(f"{_HERE}contexts/", contexts.contexts, name="contexts"),
+    path(f"{_HERE}new-context/", contexts.new, name="context-new"),
+    path(f"{_HERE}contexts/<str:context_id>/", contexts.context, name="context"),
+    path(f"{_HERE}contexts/<str:context_id>/edit/", contexts.edit, name="context-edit"),
+    path(f"{_HERE}contexts/<str:context_id>/merge/", contexts.merge, name="context-merge"),
+    path(f"{_HERE}contexts/<str:context_id>/act/<str:verb>/", contexts.act, name="context-act"),
+    path(f"{_HERE}lessons/<str:lesson_id>/", contexts.lesson, name="lesson"),
 ]

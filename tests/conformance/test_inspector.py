@@ -138,6 +138,7 @@ def test_every_tool_passes_strict_checks_and_can_be_called(inspector: Inspector)
     assert inspector.call("monitor_isolated_execution")["total"] == 0
     for name, given in ISOLATED.items():  # it is switched off
         assert inspector.send(f"orchestrator_{name}", **given).code == TOOL_FAILED
+    assert inspector.call("context_library", action="load_context")["total"] == 0
     assert inspector.call("restart_server")["restarted"] is True
     assert inspector.call("synthesize_results", parent_task_id=plan["parent_task_id"])
     assert inspector.called == inspector.listed()

@@ -59,6 +59,7 @@ TOOLS: dict[str, Callable[[Ids], dict[str, Any]]] = {
     "monitor_isolated_execution": lambda ids: {"run_id": ids["run"], "action": "message", "text": "Mine"},
     "merge_isolated_work": lambda ids: {"run_id": ids["run"]},
     "template_manager": lambda ids: {"action": "apply_template", "name": "spike", "parameters": {"question": "Mine"}},
+    "context_library": lambda ids: {"action": "save_context", "name": "mine", "text": "Mine", "task_id": ids["done"]},
 }
 RESOURCES: dict[str, Callable[[Ids], str]] = {
     "project://status": lambda ids: "project://status",

@@ -62,6 +62,7 @@ def addresses(world: World, artifact: Artifact) -> Iterator[Address]:
         "artifact_id": artifact.public_id, "needed_id": task, "name": "tester", "verb": "cancel", "path": "src",
         "upload_id": "upload_00000000", "token_id": "token_00000000", "token": "never-made", "code": "invalid",
         "number": "1", "run_id": world.run.public_id,
+        "context_id": world.context.public_id, "lesson_id": str(world.lesson.pk),
         "operation_id": world.operation.public_id, "finding_id": str(world.finding.pk),
         "template": "bugfix", "recurring_id": str(world.recurring.pk), "plan_id": world.done.public_id,
         "pk": str(world.template.pk),

@@ -28,7 +28,7 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
             "synthesis-markdown", "reviews", "review", "sessions", "session", "specialists", "specialist", "search",
             "files", "folder", "files-zip", "task-zip", "artifact", "artifact-raw", "artifact-diff", "artifact-part",
             "tokens", "maintenance", "operation", "archive", "handovers", "handover", "agents", "project-agents", "run",
-            "run-changes", "library", "template", "template-version",
+            "run-changes", "library", "template", "template-version", "contexts", "context",
             "patterns", "recurring",
         ),
         EVERYBODY,
@@ -36,7 +36,7 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
         (
             "act-verb", "task-edit", "task-complete", "worktrees", "run-start", "run-act", "run-merge",
-            "template-apply",
+            "template-apply", "context-new", "context-edit", "context-merge", "lesson",
         ),
         WORKERS,
     ),
@@ -53,7 +53,7 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
 
 POSTED = {"maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare", "tombstone-import",
           "restart", "run-message", "run-answer", "run-patch",
-          "recurring-act"}  # fmt: skip
+          "recurring-act", "context-act"}  # fmt: skip
 """What buttons post to or download: tests/maintenance, tests/agents and tests/library have them."""
 
 VERBS: dict[Verb, tuple[str, tuple[str, ...]]] = {

@@ -37,7 +37,16 @@ TEXTS = {
 }
 """Arguments whose service has a limit of its own."""
 BODY_TEXTS = TEXTS - {"base64", "query", "text"} | {"role_definition", "output_format"}
-OF_SERVICES = {("MessageBody", "text"), ("ResumeBody", "text"), ("CommentBody", "text"), ("TemplateBody", "text")}
+OF_SERVICES = {
+    ("MessageBody", "text"),
+    ("ResumeBody", "text"),
+    ("CommentBody", "text"),
+    ("TemplateBody", "text"),
+    ("ContextBody", "text"),
+    ("ContextEditBody", "text"),
+    ("AcceptLessonBody", "text"),
+    ("MergeLessonBody", "text"),
+}
 """Fields of bodies whose services have limits, too."""
 SHORT = {("orchestrator_restart_server", "reason"): REASON}
 load_tools()

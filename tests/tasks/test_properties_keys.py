@@ -115,8 +115,15 @@ TEMPLATES = st.tuples(
         },
     ),
 )
+LEARN = st.tuples(
+    st.just("context_library"),
+    st.fixed_dictionaries(
+        {"action": st.just("save_context"), "name": st.sampled_from(["first", "second"]), "text": TEXTS},
+        optional={"task_id": NUMBERS, "words": st.lists(TEXTS, max_size=2)},
+    ),
+)
 CALLS: st.SearchStrategy[Call] = st.one_of(
-    INITIALIZE, PLAN, EXECUTE, COMPLETE, UPDATE, STORE, MAINTAIN, ISOLATE, TEMPLATES
+    INITIALIZE, PLAN, EXECUTE, COMPLETE, UPDATE, STORE, MAINTAIN, ISOLATE, TEMPLATES, LEARN
 )
 
 
@@ -245,6 +252,6 @@ def writing_tools() -> Iterator[registry.Tool[Any]]:
 def test_every_tool_that_writes_is_among_these_calls() -> None:
     strategies = {"initialize_session", "plan_task", "execute_subtask", "complete_subtask", "update_task"}
     strategies |= {"store_artifact", "maintenance_coordinator", "execute_subtask_isolated", "spawn_isolated_session"}
-    strategies |= {"monitor_isolated_execution", "merge_isolated_work", "template_manager"}
+    strategies |= {"monitor_isolated_execution", "merge_isolated_work", "template_manager", "context_library"}
     assert {tool.name.removeprefix("orchestrator_") for tool in writing_tools()} == strategies
     assert all("idempotency_key" in tool.arguments.model_fields for tool in writing_tools())

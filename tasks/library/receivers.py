@@ -1,0 +1,27 @@
+"""What happens here when a brief is made and when a task is delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.dispatch import receiver
+
+from orchestrator_site.kernel.signals import brief_wanted, delivered
+from tasks.library.contexts.choosing import shown
+from tasks.library.selectors.contexts import contexts_for
+from tasks.library.services.context_uses import keep_uses, mark_uses
+from tasks.models import Task
+
+
+@receiver(brief_wanted)
+def add_contexts(*, task: Task, is_claimed: bool, **_: Any) -> list[tuple[str, str]]:
+    text, entries = shown(contexts_for(task))
+    if is_claimed and entries:
+        keep_uses(task, entries)
+    return [("Contexts", text)] if text else []
+
+
+@receiver(delivered)
+def mark_contexts(*, task: Task, lease_number: int, texts: Sequence[str], **_: Any) -> None:
+    mark_uses(task, lease_number, texts)
