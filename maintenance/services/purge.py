@@ -21,7 +21,7 @@ from orchestrator_site.kernel.identity import Scope
 from tasks import events
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
-from tasks.models import Dependency, Event, Note, Project, Task
+from tasks.models import Dependency, Event, Evidence, Note, Project, Task, Waiver
 from tasks.services import dependencies
 from tasks.services.claim import Guard
 
@@ -135,6 +135,8 @@ def _delete_rows(plan: Task) -> None:
         ArtifactVersion.objects.filter(artifact__task__in=keys),
         Artifact.objects.filter(task__in=keys),
         Note.objects.filter(task__in=keys),
+        Evidence.objects.filter(task__in=keys),
+        Waiver.objects.filter(task__in=keys),
         Event.objects.filter(task__in=keys),
         Finding.objects.filter(task__in=keys),
         Dependency.objects.filter(task__in=keys),

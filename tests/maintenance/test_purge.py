@@ -65,7 +65,7 @@ def plan(project: Project) -> Task:
     session = make_session(project)
     make_event(first, Verb.COMPLETE, after={"summary": "Done"}, session=session)
     Note.objects.create(task=first, session=session, actor_name="ada", kind="decision", text="Use zip")
-    Task.objects.filter(pk=first.pk).update(paths=["src"], gates=[{"name": "t", "kind": "report", "rung": "reported"}])
+    Task.objects.filter(pk=first.pk).update(paths=["src"], gates=[{"kind": "report", "name": "t", "rung": "reported"}])
     shown = {"gate": "t", "kind": "report", "rung": 1, "passed": True, "lease_number": 1, "sha256": "0" * 64}
     by = {"session": session, "actor_kind": "assistant", "actor_name": "ada"}
     Evidence.objects.create(public_id="evidence_0000000001", task=first, facts={"tests": 3}, **shown, **by)
