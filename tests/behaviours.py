@@ -31,6 +31,7 @@ def b(verb: str, key: str | None, expected: str, **more: Any) -> Step:
     return ("B", verb, key, more, expected)
 
 
+REPORT = '<testsuite><testcase classname="tests.shop" name="test_price"/></testsuite>'
 DONE_FIRST = a("complete", "first", "completed")
 DELIVERED = a("complete", "reviewed", "in_review")
 
@@ -232,6 +233,18 @@ TABLE = [
             a("cancel", "reviewed", "cancelled"),
         ],
         {"plan": "completed"},
+    ),
+    Behaviour(
+        "a gate that is not met keeps a task back, and evidence opens it",
+        [
+            a("plan_gated", None, "done"),
+            a("claim", "gated", "active"),
+            a("complete", "gated", "not_ready"),
+            a("complete", "gated", "not_ready", evidence=["All is well"]),
+            a("complete", "gated", "not_ready", evidence=[{"gate": "report", "tests": 9, "failures": 0}]),
+            a("complete", "gated", "invalid", evidence=[{"gate": "other", "summary": "All is well"}]),
+            a("complete", "gated", "completed", evidence=[{"gate": "report", "report": REPORT}]),
+        ],
     ),
     Behaviour("a circle of dependencies is refused", [a("wait_for", "first", "invalid", need="part")]),
     Behaviour("a task does not wait for itself", [a("wait_for", "first", "invalid", need="first")]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,13 +11,14 @@ from artifacts.services.deliver import OUTCOMES, DeliveryRequest, deliver, prepa
 from orchestrator_site.kernel.errors import OrchestratorError
 from tasks import roles
 from tasks.choices import Verb
+from tasks.gates.pieces import piece_of
 from tasks.identity.actor import Actor
 from tasks.models import Project, Session, Task
 from tasks.services import sessions
 from tasks.services.actions import perform
 from tasks.services.claim import claim_next
 from tasks.services.edit import Changes, edit
-from tasks.services.plan import Subtask, plan
+from tasks.services.plan import Plan, Subtask, plan
 from tests.factories import make_project, make_session
 from tests.rest import rest
 
@@ -40,6 +41,13 @@ PLAN: list[dict[str, Any]] = [
         "subtasks": [{"key": "part", "title": "Part", "description": "One part", "specialist_type": "tester"}],
     },
 ]
+GATED: list[dict[str, Any]] = [
+    {
+        "key": "gated", "title": "Gated", "description": "Show it", "specialist_type": "tester",
+        "gates": [{"kind": "report", "tests": ["test_price"]}],
+    }
+]  # fmt: skip
+"""Planned by the step `plan_gated`."""
 
 
 class EntryPoint(Protocol):
@@ -59,17 +67,14 @@ class Services:
         self.project: Project = make_project()
         self.sessions: dict[str, Session] = {who: make_session(self.project) for who in "AB"}
         self.catalogue = roles.catalogue(self.project)
-        made = plan(
-            project=self.project,
-            actor=self._actor("A"),
-            catalogue=self.catalogue,
-            description="A job",
-            subtasks=[_spec(each) for each in PLAN],
-        )
+        made = self._plan(PLAN)
         self.ids = dict(zip(made.keys, (task.pk for task in made.tasks), strict=True)) | {"plan": made.root.pk}
         self.numbers: dict[tuple[str, str], int] = {}
 
     def do(self, who: str, verb: str, key: str | None, **more: Any) -> str:
+        if verb == "plan_gated":
+            self.ids["gated"] = self._plan(GATED).tasks[0].pk
+            return "done"
         try:
             task = self._act(who, verb, self._task(key) if key else None, **more)
         except OrchestratorError as error:
@@ -80,6 +85,15 @@ class Services:
 
     def status(self, key: str) -> str:
         return self._task(key).status
+
+    def _plan(self, subtasks: list[dict[str, Any]]) -> Plan:
+        return plan(
+            project=self.project,
+            actor=self._actor("A"),
+            catalogue=self.catalogue,
+            description="A job",
+            subtasks=[_spec(each) for each in subtasks],
+        )
 
     def _actor(self, who: str) -> Actor:
         return Actor.assistant(self.sessions[who])
@@ -106,6 +120,7 @@ class Services:
         reason: str = "",
         number: bool = False,
         lease_number: int | None = None,
+        evidence: Sequence[Any] = (),
     ) -> Task:
         who = next(name for name, session in self.sessions.items() if session == actor.session)
         request = DeliveryRequest(
@@ -114,6 +129,7 @@ class Services:
             outcome=OUTCOMES[outcome],
             reason=reason,
             lease_number=self.numbers[who, task.public_id] if number else lease_number,
+            evidence=[piece_of(each) for each in evidence],
         )
         return deliver(prepare_delivery(task=task, actor=actor, request=request)).completion.task
 
@@ -164,6 +180,11 @@ class Bridge:
     def do(self, who: str, verb: str, key: str | None, **more: Any) -> str:
         if verb == "end":
             self._reconnect(who)
+            return "done"
+        if verb == "plan_gated":
+            self.ids["gated"] = self._call("A", "plan_task", description="A job", subtasks=GATED)["subtasks"][0][
+                "task_id"
+            ]
             return "done"
         name, arguments = self._translated(who, verb, key, more)
         answer = self._call(who, name, **arguments)
@@ -225,6 +246,10 @@ class RestApi:
             self._post(who, f"/sessions/{self.sessions[who]}/end", {})
             self.sessions[who] = self._open(who)
             return "done"
+        if verb == "plan_gated":
+            body = {"project": self.project.slug, "description": "A job", "subtasks": GATED}
+            self.ids["gated"] = self._post("A", "/plans", body)["subtasks"][0]["task_id"]
+            return "done"
         answer = self._send(who, *self._translated(who, verb, key, more))
         if "code" in answer:
             return str(answer["code"])
@@ -273,5 +298,6 @@ def _spec(each: dict[str, Any]) -> Subtask:
         key=each["key"],
         dependencies=tuple(each.get("dependencies", ())),
         review=each.get("review"),
+        gates=tuple(each.get("gates", ())),
         subtasks=tuple(_spec(below) for below in each.get("subtasks", ())),
     )
