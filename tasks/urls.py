@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks.views import act, board, edit, plan, project, sessions, settings, specialists, task
+from tasks.views import act, board, edit, gates, plan, project, sessions, settings, specialists, task
 
 urlpatterns = [
     path("", project.projects, name="projects"),
@@ -25,6 +25,7 @@ urlpatterns = [
     path("tasks/<str:public_id>/edit/", edit.edit, name="task-edit"),
     path("tasks/<str:public_id>/act/", act.menu, name="act"),
     path("tasks/<str:public_id>/act/<str:verb>/", act.do, name="act-verb"),
+    path("tasks/<str:public_id>/waive/", gates.waive, name="waive"),
     path("tasks/<str:public_id>/graph/", plan.graph, name="graph"),
     path("tasks/<str:public_id>/timeline/", plan.timeline, name="timeline"),
     path("tasks/<str:public_id>/synthesis/", plan.synthesis, name="synthesis"),

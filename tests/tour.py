@@ -42,7 +42,7 @@ OUTSIDE = ("admin", "api", "healthz", "readyz", "sign-in", "sign-out", "api-docs
 NOT_SHOWN = {
     "artifact-raw", "artifact-image", "artifact-part", "files-zip", "task-zip", "synthesis-markdown", "theme", "sample",
     "maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare",
-    "tombstone-import", "restart", "run-message", "run-answer", "run-patch", "recurring-act", "context-act",
+    "tombstone-import", "restart", "run-message", "run-answer", "run-patch", "recurring-act", "context-act", "waive",
 }  # fmt: skip
 """Addresses that answer files or parts of pages, or that are only posted to."""
 PLAIN = "A plain text"
@@ -96,7 +96,7 @@ class World:
             "tombstone-import": (*slug, self.plan.public_id),
             "project-agents": slug, "isolation-settings": slug, "worktrees": slug, "run-start": plan, "run": run,
             "run-changes": run, "run-merge": run, "run-act": (*run, "kill"), "run-message": run, "run-answer": run,
-            "run-patch": run,
+            "run-patch": run, "waive": task,
             "library": slug, "template-new": slug, "template": chores, "template-edit": chores,
             "template-delete": chores, "template-apply": chores,
             "template-version": (*chores, str(self.template.pk)), "site-template": ("chores",),

@@ -41,6 +41,9 @@ def _section(part: Part, full: bool) -> str:
         lines += ["Reason:", quoted(shortened(why, _BRIEF_SUMMARY))]
     if task.summary:
         lines += ["", quoted(task.summary if full else shortened(task.summary, _BRIEF_SUMMARY))]
+    for gate in part.gates:
+        how = gate.met_by if gate.met else f"not met: {gate.why_not}"
+        lines.append(f"- gate {gate.gate.name}: {one_line(shortened(how, _BRIEF_SUMMARY))}")
     for work in part.artifacts:
         paths = f", {', '.join(map(one_line, work.paths[:5]))}" if work.paths else ""
         lines.append(f"- {work.artifact_id}: {work.kind}, {work.size}{paths}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
@@ -12,6 +12,7 @@ from tasks.graph.algorithms import in_dependency_order
 from tasks.models import Dependency, Task
 from tasks.selectors import counts
 from tasks.selectors.descendants import descendants_of
+from tasks.selectors.gates import GateState, states_of
 from tasks.selectors.rows import Counts, Rows
 
 PARTS_PER_PAGE, PARTS_TO_PRINT, MISSING = 40, 500, 30
@@ -23,6 +24,7 @@ _CHUNK = 500
 class Part:
     task: Task
     artifacts: list[ArtifactSummary]
+    gates: list[GateState] = field(default_factory=list)
 
 
 class Place(NamedTuple):
@@ -72,8 +74,8 @@ def parts_of(keys: Sequence[int]) -> list[Part]:
     for start in range(0, len(keys), _CHUNK):
         tasks |= Task.objects.in_bulk(keys[start : start + _CHUNK])
     ordered = [tasks[key] for key in keys if key in tasks]
-    artifacts = artifacts_by_task(ordered)
-    return [Part(task, artifacts.get(task.pk, [])) for task in ordered]
+    artifacts, gates = artifacts_by_task(ordered), states_of(ordered)
+    return [Part(task, artifacts.get(task.pk, []), gates.get(task.pk, [])) for task in ordered]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,14 @@ from artifacts.selectors.cards import with_offers
 from artifacts.services.comment import comment, withdraw_comment
 from artifacts.services.review_comments import COMMENTS_LIMIT, composed
 from orchestrator_site.kernel.db_errors import db_errors_mapped
-from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, ServerFault
+from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, NotReady, OrchestratorError, ServerFault
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import form, page, page_number, require, text_in
 from tasks.choices import Status, Verb
 from tasks.identity.page import actor_of, find_task
 from tasks.models import Project, Task
-from tasks.selectors.available_actions import offers_for
+from tasks.selectors.available_actions import may_waive, offers_for
+from tasks.selectors.gates import gate_rows
 from tasks.services.actions import perform, seen_as
 
 LAST_LINE = 2**31 - 1
@@ -68,7 +69,7 @@ def review(request: HttpRequest, public_id: str) -> HttpResponseBase:
                 return _comment(request, task)
             if action == "delete":
                 return _delete(request, task)
-    except (Invalid, Conflict, ServerFault) as error:
+    except (Invalid, Conflict, Forbidden, NotReady, ServerFault) as error:
         return _page(request, task, Rejected(error, action, request.POST))
     raise Http404
 
@@ -145,6 +146,8 @@ def _page(request: HttpRequest, task: Task, rejected: Rejected | None = None) ->
         **reviews.neighbours(task, project),
         "blocks": reviews.number_blocked_by(task),
         "offers": offers,
+        "gates": gate_rows(task),
+        "may_waive": may_waive(task, scopes_of(request.user)),
         "may_comment": may_comment,
         "name": request.user.get_username(),
         "seen": (request.POST.get("seen") if is_invalid else None) or seen_as(task),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -20,17 +21,21 @@ from orchestrator_site.kernel.errors import Conflict, Invalid, NotReady, Orchest
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.advice import in_words
 from orchestrator_site.web.pages import came_from, form
-from tasks.choices import Status, Verb
+from tasks.choices import GateKind, Status, Verb
+from tasks.gates.definition import Gate, gates_of
+from tasks.gates.pieces import Piece
 from tasks.identity.page import actor_of, find_task
 from tasks.models import Task
 from tasks.selectors.available_actions import may_complete
 from tasks.selectors.blockers import open_dependencies
+from tasks.selectors.gates import gates_on
 from tasks.services.actions import seen_as
 from tasks.services.gates import completing
 
 _CHUNK = 4 * 1024 * 1024
 _PLACES = {"detailed_work": "work", "file_paths": "paths", "artifact_type": "kind"}
 """Fields of the form that the services name otherwise."""
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _TEXTS = ("summary", "work", "paths", "decisions", "learned", "seen")
 
 
@@ -44,6 +49,8 @@ class Typed:
     learned: str = ""
     seen: str = ""
     file: UploadedFile[bytes] | None = None
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    """What was typed for gates, by their names."""
 
 
 @form(Scope.WRITE)
@@ -52,7 +59,8 @@ def complete(request: HttpRequest, public_id: str) -> HttpResponseBase:
     if request.method != "POST":
         return _form(request, task, Typed(seen=seen_as(task)))
     sent = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in _TEXTS}
-    typed = Typed(**sent, kind=request.POST.get("kind", ""), file=request.FILES.get("file"))
+    given = {gate.name: request.POST.get(f"gate-{gate.name}", "").strip() for gate in _open(task)}
+    typed = Typed(**sent, kind=request.POST.get("kind", ""), file=request.FILES.get("file"), evidence=given)
     try:
         with db_errors_mapped("completing a task on a page"):
             done = _deliver(request, task, typed)
@@ -79,10 +87,25 @@ def _deliver(request: HttpRequest, task: Task, typed: Typed) -> Delivery:
         paths=named,
         decisions=_lines(typed.decisions),
         learned=_lines(typed.learned),
+        evidence=[_piece(gate, typed.evidence[gate.name]) for gate in _open(task) if typed.evidence.get(gate.name)],
         seen=typed.seen,
     )
     prepared = prepare_delivery(task=task, actor=actor_of(request), request=asked)
     return completing(lambda look: deliver(prepared, look))
+
+
+def _open(task: Task) -> list[Gate]:
+    """Return the gates for which evidence may come with the delivery."""
+    return [gate for gate in gates_of(task.gates) if not gate.is_for_reviewer]
+
+
+def _piece(gate: Gate, text: str) -> Piece:
+    """Read what was typed for a gate: a report, the hash of a commit, or words."""
+    if gate.kind == GateKind.REPORT and text.startswith("<"):
+        return Piece(gate=gate.name, report=text)
+    if gate.kind == GateKind.COMMIT and _COMMIT.fullmatch(text):
+        return Piece(gate=gate.name, commit=text)
+    return Piece(gate=gate.name, summary=text)
 
 
 def _lines(text: str) -> list[str]:
@@ -102,6 +125,8 @@ def _form(request: HttpRequest, task: Task, typed: Typed, error: OrchestratorErr
         "code": error.code if error is not None else "",
         "lost_file": typed.file is not None,
         "is_possible": is_possible,
+        "gates": [(state, typed.evidence.get(state.gate.name, "")) for state in gates_on(task)],
+        "unmet": error.details.get("gates", []) if error is not None else [],
         "waits_for": [] if is_possible or not task.is_leaf else open_dependencies(task)[:10],
         # After a conflict the page shows the current state, so the next attempt is based on it.
         "seen": seen_as(task) if isinstance(error, Conflict) and is_possible else typed.seen,

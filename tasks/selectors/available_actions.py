@@ -82,6 +82,10 @@ def may_edit(task: Task, scopes: Iterable[Scope]) -> bool:
     return Scope.WRITE in frozenset(scopes) and task.archived_at is None and task.status not in FINISHED
 
 
+def may_waive(task: Task, scopes: Iterable[Scope]) -> bool:
+    return Scope.REVIEW in frozenset(scopes) and task.archived_at is None and task.status not in FINISHED
+
+
 def _is_possible(verb: Verb, task: Task) -> bool:
     transition = TABLE[verb]
     if verb in LIFECYCLE:

@@ -14,6 +14,7 @@ from tasks.gates.judging import Judged, Standing, Verdict, asks, judge, next_cal
 from tasks.identity.actor import Actor
 from tasks.models import Event, Evidence, Task, Waiver
 
+SHOWN = 100
 _READ = (Verb.CLAIM, Verb.DELIVER, Verb.COMPLETE, Verb.FINISH, Verb.APPROVE)
 _BY = ("task_id", "verb", "after", "actor_kind", "actor_name", "session")
 _evidence = Compiled(lambda keys: Evidence.objects.filter(task__pk__in=keys).defer("output").order_by("id"))
@@ -62,6 +63,14 @@ class GateState:
         if self.waiver is not None:
             return f"waived by {self.waiver.actor_name}: {self.waiver.reason}"
         return f"approved by {self.approved_by}" if self.approved_by else self.came
+
+
+@dataclass(frozen=True, slots=True)
+class GateRow:
+    """A gate on a page, with what came for it, the newest first, and what commands printed."""
+
+    state: GateState
+    came: list[Evidence]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +154,8 @@ def deliveries_of(task: Task) -> int:
     return Event.objects.filter(task=task, verb=Verb.DELIVER).count()
 
 
-def evidence_on(task: Task) -> list[Evidence]:
-    """Return all evidence of a task with what commands printed, the newest first; nothing is asked without gates."""
-    return list(Evidence.objects.filter(task=task).order_by("-id")[:100]) if task.gates else []
+def gate_rows(task: Task) -> list[GateRow]:
+    """Return the gates of a task for a page, each with all that came; nothing is asked where it has none."""
+    states = gates_on(task)
+    came = list(Evidence.objects.filter(task=task).order_by("-id")[:SHOWN]) if states else []
+    return [GateRow(state, [each for each in came if each.gate == state.gate.name]) for state in states]

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from artifacts.search.service import tasks_found
 from orchestrator_site.kernel.db_errors import db_errors_mapped
-from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, ServerFault, Stale, invalid
+from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, OrchestratorError, ServerFault, Stale, invalid
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.field_errors import errors_by_field
 from orchestrator_site.web.pages import came_from, form
@@ -54,7 +54,7 @@ def _save(request: HttpRequest, task: Task, typed: edit_form.Typed) -> HttpRespo
                     catalogue=roles.catalogue(task.project),
                     guard=require_unchanged,
                 )
-    except (Conflict, Invalid, ServerFault) as error:
+    except (Conflict, Forbidden, Invalid, ServerFault) as error:
         return _form(request, task, typed, error)
     messages.success(request, "Saved." if changes else "No changes to save.")
     return came_from(request, reverse("task", args=[task.public_id]))

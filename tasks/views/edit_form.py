@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ _FIELDS: tuple[tuple[str, str, str, str], ...] = (
     ("priority", "Priority", "choice", ""),
     ("complexity", "Complexity", "choice", ""),
     ("effort", "Effort", "line", "Free text, such as “2 hours”."),
+    ("gates", "Gates", "text", 'What has to be shown first, as JSON: ["report", {"command": "test"}].'),
     ("requires_review", "Require a review before this task counts as completed", "check", ""),
 )
 
@@ -75,6 +77,7 @@ def values_of(task: Task) -> dict[str, str]:
         "priority": str(task.priority),
         "complexity": task.complexity,
         "effort": line_ends.sub("", task.effort),
+        "gates": json.dumps(task.gates, indent=2, ensure_ascii=False) if task.gates else "",
         "requires_review": "on" if task.is_reviewed else "",
     }
 
@@ -84,10 +87,20 @@ def changed(task: Task, typed: Typed) -> dict[str, Any]:
     columns: dict[str, Any] = {name: value for name, value in typed.values.items() if value != current[name]}
     if "requires_review" in columns:
         columns["requires_review"] = bool(columns["requires_review"])
+    if "gates" in columns:
+        columns["gates"] = _parsed(columns["gates"])
     priority = columns.get("priority", "")
     if priority.isascii() and priority.isdigit() and len(priority) < 4:
         columns["priority"] = int(priority)
     return columns
+
+
+def _parsed(text: str) -> Any:
+    """Return what a JSON text says; one that is none stays a text, which the service refuses."""
+    try:
+        return json.loads(text) if text.strip() else []
+    except (ValueError, RecursionError):
+        return text
 
 
 def rebase(task: Task, typed: Typed) -> tuple[Typed, dict[str, str]]:

@@ -24,7 +24,7 @@ from tasks.services.project_folders import paths_of
 from tasks.services.projects import folder
 from tasks.validators import LEASE_MINUTES_LIMIT, SETTINGS
 
-FIELDS = ("lease_minutes", "review", "self_approval", "mirror")
+FIELDS = ("lease_minutes", "review", "self_approval", "mirror", "gates")
 """The settings of this form. Those of maintenance have a page of their own."""
 MIRROR_FOLDER = Path(".task_orchestrator") / "artifacts"
 Values = dict[str, Any]
@@ -41,6 +41,7 @@ def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
         "review": "review" in request.POST,
         "self_approval": "self_approval" in request.POST,
         "mirror": "mirror" in request.POST,
+        "gates": request.POST.get("gates", _json(found.settings.get("gates"))).replace("\r\n", "\n").strip(),
         "root_path": request.POST.get("root_path", found.root_path).strip(),
         "paths": _lines(request.POST.get("paths", "\n".join(paths_of(found)))),
     }
@@ -64,6 +65,7 @@ def _values_of(project: Project) -> Values:
         "review": bool(kept.get("review")),
         "self_approval": bool(kept.get("self_approval")),
         "mirror": bool(kept.get("mirror")),
+        "gates": _json(kept.get("gates")),
         "root_path": project.root_path,
         "paths": paths_of(project),
     }
@@ -90,11 +92,23 @@ def _columns(project: Project, typed: Values) -> Values:
     differs = {name for name, value in _values_of(project).items() if typed[name] != value}
     columns: Values = {name: typed[name] for name in ("name", "root_path", "paths") if name in differs}
     if differs - set(columns):
-        chosen = {**typed, "lease_minutes": _minutes(typed["lease_minutes"])}
+        chosen = {**typed, "lease_minutes": _minutes(typed["lease_minutes"]), "gates": _gates(typed["gates"])}
         others = {name: value for name, value in project.settings.items() if name not in FIELDS}
         set_ones = {name: chosen[name] for name in FIELDS if chosen[name] is not None and chosen[name] is not False}
         columns["settings"] = others | set_ones
     return columns
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
+
+
+def _gates(text: str) -> Any:
+    """Return what a JSON text says; one that is none stays a text, which no setting takes."""
+    try:
+        return json.loads(text) or None if text else None
+    except (ValueError, RecursionError):
+        return text
 
 
 def _minutes(text: str) -> int | float | str | None:

@@ -18,8 +18,9 @@ from tasks.choices import Verb
 from tasks.identity.page import find_task
 from tasks.models import Task
 from tasks.selectors import board
-from tasks.selectors.available_actions import may_complete, may_edit, offers_for
+from tasks.selectors.available_actions import may_complete, may_edit, may_waive, offers_for
 from tasks.selectors.blockers import count_waits
+from tasks.selectors.gates import gate_rows
 from tasks.selectors.graph import critical_among
 from tasks.selectors.notes import SHOWN, notes_of_tasks, notes_on
 from tasks.services.actions import seen_as
@@ -41,6 +42,7 @@ def task(request: HttpRequest, public_id: str) -> HttpResponse:
         "conversation": talk,
         "history": history,
         "activity": activity(history.items, talk),
+        "gates": gate_rows(found),
         **verbs_of(request, found),
     }
     if not found.is_leaf:
@@ -61,6 +63,7 @@ def verbs_of(request: HttpRequest, task: Task) -> dict[str, Any]:
         "may_answer": offers != possible,
         "may_complete": may_complete(task, scopes),
         "may_edit": may_edit(task, scopes),
+        "may_waive": may_waive(task, scopes),
         "seen": seen_as(task),
         "next": request.get_full_path(),
     }
