@@ -181,11 +181,13 @@ class ChallengeViews(TaskApi):
     bodies = {"create": ChallengeBody}
     scopes = {"create": Scope.ATTEST}
     statuses = {"create": 201}
-    keyless = ("create",)
 
     def create(self, request: Request, task_id: str) -> Response:
         """Ask which command is to be observed for a gate; its evidence answers the challenge once."""
         task = self.task(task_id)
-        return Response(
-            self.shape(challenge(task=task, actor=self.actor(task.project), gate=self.given()["gate"])), 201
-        )
+        actor, gate = self.actor(task.project), self.given()["gate"]
+
+        def produce() -> Reply:
+            return Reply(self.shape(challenge(task=task, actor=actor, gate=gate)), 201)
+
+        return self.once(produce, project=task.project)

@@ -106,7 +106,7 @@ def _json(value: Any) -> str:
 def _gates(text: str) -> Any:
     """Return what a JSON text says; one that is none stays a text, which no setting takes."""
     try:
-        return json.loads(text) or None if text else None
+        return json.loads(text) if text else None
     except (ValueError, RecursionError):
         return text
 

@@ -153,7 +153,8 @@ def test_the_commands_and_gates_of_a_project_are_set_on_its_page(client: Client)
     form = sent(html_of(client.get(address)), '<form class="body fields"')
     for wrong in ("no JSON", "[]", '{"commands": {"test": {"argv": "make test"}}}'):
         page = client.post(address, {**form, "gates": wrong})
-        assert page.status_code == 400 and 'id="gates-errors"' in page.content.decode()
+        assert page.status_code == 400, wrong
+        assert 'id="gates-errors"' in page.content.decode()
     assert Project.objects.get(pk=project.pk).settings["gates"] == gates
     client.post(address, {**form, "gates": ""})
     assert "gates" not in Project.objects.get(pk=project.pk).settings

@@ -29,9 +29,11 @@ TEXTS = {
     "context",
     "description",
     "detailed_work",
+    "output",
     "parameters",
     "query",
     "reason",
+    "report",
     "summary",
     "text",
 }
