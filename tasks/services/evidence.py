@@ -59,12 +59,21 @@ def give_evidence(
 
 
 def keep_evidence(
-    *, task: Task, actor: Actor, pieces: Sequence[Piece], look: Look, rung: Rung | None = None
+    *,
+    task: Task,
+    actor: Actor,
+    pieces: Sequence[Piece],
+    look: Look,
+    rung: Rung | None = None,
+    deliveries: int | None = None,
 ) -> list[Evidence]:
-    """Do what `give_evidence` does, in the caller's transaction, for a locked row and an actor who may."""
+    """Do what `give_evidence` does, in the caller's transaction, for a locked row and an actor who may.
+
+    `deliveries` is how many deliveries the task has, where the caller knows that.
+    """
     pieces = _checked(task, pieces)
     gates = {gate.name: gate for gate in gates_of(task.gates)}
-    deliveries = deliveries_of(task)
+    deliveries = deliveries_of(task) if deliveries is None else deliveries
     made = [_row(task, actor, each, gates[each.gate], look, rung, deliveries) for each in pieces]
     kept, new = _without_replays(made)
     insert_all(new)

@@ -68,16 +68,16 @@ def require_for_completion(task: Task, actor: Actor, pieces: Sequence[Piece], lo
         wanted = LookWanted(f"The files of {task.public_id} have to be looked at first.")
         wanted.task, wanted.pieces = task, pieces
         raise wanted
-    look = look or Look()
+    look, deliveries = look or Look(), deliveries_of(task)
     if pieces:
-        keep_evidence(task=task, actor=actor, pieces=pieces, look=look)
+        keep_evidence(task=task, actor=actor, pieces=pieces, look=look, deliveries=deliveries)
     states = gates_on(task, holder=actor, tree=look.tree)
     later = [state for state in states if not state.met and _is_judged_later(state.gate, task, actor)]
     if unmet := [state for state in states if not state.met and state not in later]:
         error = GatesUnmet(**_problem_of(task, unmet))
         error.task, error.actor, error.names = task, actor, [state.gate.name for state in unmet]
         raise error
-    return {"deliveries": deliveries_of(task), "waits": bool(later)}
+    return {"deliveries": deliveries, "waits": bool(later)}
 
 
 def require_for_approval(task: Task, actor: Actor) -> None:
