@@ -20,7 +20,7 @@ from maintenance.choices import Action, Cause, Level, ScopeWord, Severity, State
 from maintenance.models import Finding, Handover, Operation, Tombstone
 from tasks.choices import Status, Verb
 from tasks.library.models import Context
-from tasks.models import Dependency, Event, Project, Session, Task
+from tasks.models import Dependency, Event, Project, Resource, ResourceNeed, Session, Task
 
 _serial = count(1)
 SPECIALISTS = ("architect", "implementer", "tester", "reviewer", "documenter")
@@ -138,6 +138,13 @@ def _required_by(status: str) -> dict[str, Any]:
 
 def make_dependency(task: Task, depends_on: Task, *, inherited_from: Task | None = None) -> Dependency:
     return Dependency.objects.create(task=task, depends_on=depends_on, inherited_from=inherited_from)
+
+
+def make_resource(project: Project, name: str = "staging", *needed_by: Task, **fields: Any) -> Resource:
+    """Make a resource that some tasks need."""
+    resource = Resource.objects.create(project=project, name=name, **fields)
+    ResourceNeed.objects.bulk_create(ResourceNeed(task=task, resource=resource) for task in needed_by)
+    return resource
 
 
 def make_event(task: Task, verb: str = Verb.EDIT, **fields: Any) -> Event:

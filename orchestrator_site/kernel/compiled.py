@@ -27,6 +27,7 @@ from django.db.models import (
     ForeignKey,
     IntegerField,
     Model,
+    Q,
     QuerySet,
     TextField,
 )
@@ -151,7 +152,7 @@ class CompiledUpdate:
     `computed` are columns that the database computes each time.
     """
 
-    def __init__(self, build: Callable[..., QuerySet[Any, Any]], **computed: Combinable) -> None:
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]], **computed: Combinable | Q) -> None:
         self.rows = Compiled(build)
         self._computed = computed
         self._made: dict[tuple[Key, tuple[str, ...]], tuple[str, list[Field[Any, Any]], Sequence[Any]] | None] = {}

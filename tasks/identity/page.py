@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404
 from orchestrator_site.kernel.identity import scopes_of
 from tasks.identity.actor import Actor
 from tasks.models import Project, Task
+from tasks.selectors.resources import knowing_needs
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -23,4 +24,4 @@ def find_task(public_id: str, *also: str) -> Task:
     if "\x00" in public_id:  # PostgreSQL refuses to compare with it
         raise Http404
     tasks = Task.objects.select_related("project", "root", "parent", "lease_session", *also)
-    return get_object_or_404(tasks, public_id=public_id)
+    return get_object_or_404(knowing_needs(tasks), public_id=public_id)

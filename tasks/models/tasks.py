@@ -97,6 +97,11 @@ class Task(models.Model):
     completed_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
 
+    has_needs = True
+    """Whether it may need resources: a query that knows says so (`tasks/selectors/resources.py`)."""
+    frees = True
+    """Whether tasks may have become ready with it: whoever completed it knows."""
+
     objects = TaskQuerySet.as_manager()
 
     class Meta:

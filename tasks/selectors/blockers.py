@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Hint, NotReady
 from tasks.choices import CLAIMABLE, FINISHED, Status
 from tasks.models import Dependency, Project, Session, Task
+from tasks.selectors.resources import WAITS_FOR_ONE, waited_for
 
 _open = Compiled(lambda task: Dependency.objects.open().filter(task=task).order_by().values_list("pk")[:1])
+_held_up = Compiled(
+    lambda task: (
+        Task.objects.filter(Exists(Dependency.objects.open().filter(task=OuterRef("pk"))) | WAITS_FOR_ONE, pk=task)
+        .order_by()
+        .values_list("pk")[:1]
+    )
+)
 _edges = Compiled(
     lambda task: (
         Dependency.objects.filter(Q(task=task) | Q(depends_on=task))
@@ -26,6 +34,11 @@ _edges = Compiled(
 
 def has_open_dependencies(task: Task) -> bool:
     return bool(_open(task=task))
+
+
+def is_held_up(task: Task) -> bool:
+    """Whether a dependency is open, or nothing is left of a resource that it needs."""
+    return bool(_held_up(task=task) if task.has_needs else _open(task=task))
 
 
 def open_dependencies(task: Task) -> list[Task]:
@@ -70,6 +83,8 @@ def why_nothing_is_ready(project: Project, specialist: str | None, session: Sess
             f"No {specialist} task is ready.", next="Others are ready.", hint=Hint.ANY_SPECIALIST, details=details
         )
     message = f"No {specialist} task is ready." if specialist else "No task is ready."
+    if any(counts.get(status) for status in CLAIMABLE) and (resources := waited_for(project)):
+        details["resources"] = resources
     following, hint = _next_step(counts, yours)
     return NotReady(message, next=following, hint=hint, details=details)
 

@@ -10,8 +10,9 @@ from django.db.models import Q
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Conflict, Hint, NotFound
 from tasks.models import Project, Task
+from tasks.selectors.resources import knowing_needs
 
-_exact = Compiled(lambda project, public_id: Task.objects.filter(project=project, public_id=public_id))
+_exact = Compiled(lambda project, public_id: knowing_needs(Task.objects.filter(project=project, public_id=public_id)))
 _public_id = Compiled(lambda pk: Task.objects.filter(pk=pk).values_list("public_id", flat=True))
 FOUND = 20
 _SHORTEST_ID = 4

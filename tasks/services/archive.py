@@ -19,7 +19,7 @@ from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Dependency, Task, TaskQuerySet
 from tasks.selectors.descendants import descendants_of
-from tasks.services import dependencies, leases, readiness, rollup
+from tasks.services import dependencies, holds, leases, readiness, rollup
 from tasks.services.claim import Guard, locked
 from tasks.services.effect import Effect
 
@@ -36,6 +36,7 @@ def archive(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None =
     require_texts(reason=reason)
     with transaction.atomic(), events.together():
         dependencies.lock_graph(task.project_id)
+        holds.lock_all(task.project_id)
         tree = _tree(task)
         _lock(tree)
         task = locked(task, guard)
@@ -47,6 +48,7 @@ def archive(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None =
         number = tree.on_board().update(archived_at=task.archived_at, is_ready=False)
         moved = tree.filter(archived_at=task.archived_at)
         _require_free(moved, actor)
+        holds.let_go_below(moved)
         edges = _edges(moved)
         _require_unneeded(edges)
         record(Verb.ARCHIVE, task, actor, reason, number)
@@ -64,6 +66,7 @@ def restore(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None =
     require_texts(reason=reason)
     with transaction.atomic(), events.together():
         dependencies.lock_graph(task.project_id)
+        holds.lock_all(task.project_id)
         tree = _tree(task)
         _lock(tree)
         task = locked(task, guard)

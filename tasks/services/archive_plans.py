@@ -16,7 +16,7 @@ from tasks import events
 from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Dependency, Project, Task, TaskQuerySet
-from tasks.services import dependencies
+from tasks.services import dependencies, holds
 from tasks.services.actions import seen_as
 from tasks.services.archive import new_mark, record, tell_dependents
 
@@ -58,6 +58,7 @@ def archive_plans(*, project: Project, plans: Mapping[int, str], actor: Actor, r
     """
     with transaction.atomic(), events.together():
         dependencies.lock_graph(project.pk)
+        holds.lock_all(project.pk)
         return _archive(project, plans, actor, reason)
 
 
@@ -73,6 +74,7 @@ def _archive(project: Project, plans: Mapping[int, str], actor: Actor, reason: s
         roots.pop(key, None)
     mark = new_mark(archived_at for _, _, archived_at, *_ in rows)
     _on_board({"archived_at": mark, "is_ready": False}, keys=list(roots))
+    holds.let_go_below(_trees(list(roots)))
     for key, task in roots.items():
         task.archived_at, task.is_ready = mark, False
         record(Verb.ARCHIVE, task, actor, reason, numbers[key])

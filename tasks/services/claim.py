@@ -19,15 +19,20 @@ from tasks.models import Project, Task, TaskQuerySet
 from tasks.roles import catalogue
 from tasks.selectors.blockers import has_open_dependencies, open_dependencies, why_nothing_is_ready
 from tasks.selectors.find import TaskName, task_by_id
-from tasks.services import leases, rollup, transitions
+from tasks.selectors.resources import knowing_needs
+from tasks.services import holds, leases, rollup, transitions
 from tasks.services.effect import Effect
 
 Guard = Callable[[Task], None]  # checks a task whose row is locked, before anything is changed
 
-_locked = Compiled(lambda pk: Task.objects.select_related("project").select_for_update(of=("self",)).filter(pk=pk))
+_locked = Compiled(
+    lambda pk: (
+        knowing_needs(Task.objects.select_related("project", "parent")).select_for_update(of=("self",)).filter(pk=pk)
+    )
+)
 _locked_by_name = Compiled(
     lambda project, public_id: (
-        Task.objects.select_related("project")
+        knowing_needs(Task.objects.select_related("project", "parent"))
         .select_for_update(of=("self",))
         .filter(project=project, public_id=public_id)
     )
@@ -38,7 +43,7 @@ def _best(project: Any, now: Any, **which: Any) -> TaskQuerySet:
     """Return the best ready task, and whether a lease in the project is over."""
     tasks = Task.objects.filter(project=project)
     is_over = Exists(tasks.on_board().lease_over(now).order_by())
-    ready = tasks.filter(**which).ready().annotate(others_ran_out=is_over)
+    ready = knowing_needs(tasks.filter(**which).ready()).annotate(others_ran_out=is_over)
     return ready.select_for_update(of=("self",), skip_locked=True)[:1]
 
 
@@ -58,10 +63,19 @@ def claim(*, task: Task | TaskName, actor: Actor, take_over: bool = False, guard
     """Give the actor a lease on a task, with the next fencing number.
 
     A holder's own lease is renewed. An expired lease of another is replaced at once, a running one only with
-    `take_over`.
+    `take_over`. The claim takes the resources that the task needs; those of leases that ran out are free again.
 
-    Raises NotReady while dependencies are open, Conflict where the task cannot be claimed or another session holds it.
+    Raises NotReady while dependencies are open or another holds a resource, Conflict where the task cannot be claimed
+    or another session holds it.
     """
+    try:
+        return _claim(task, actor, take_over, guard)
+    except holds.Full:
+        leases.free_run_out(project=task.project)
+    return _claim(task, actor, take_over, guard)
+
+
+def _claim(task: Task | TaskName, actor: Actor, take_over: bool, guard: Guard | None) -> Claim:
     with transaction.atomic(), events.together():
         task = locked(task, guard)
         transitions.require_on_board(task)
@@ -93,6 +107,7 @@ def claim_next(*, project: Project, actor: Actor, specialist: str | None = None)
             raise invalid(wrong, next="Correct or omit it.")
     for is_last in (False, True):
         with transaction.atomic(), events.together():
+            holds.lock_all(project.pk)
             for task in _best_for(project, specialist):
                 if is_last or not task.others_ran_out:
                     task.project = project
@@ -115,6 +130,7 @@ def locked(task: Task | TaskName, guard: Guard | None = None) -> Task:
 
     Raises what `task_by_id` raises for a name, and what `guard` raises.
     """
+    holds.lock_all(task.project.pk if isinstance(task, TaskName) else task.project_id)
     if isinstance(task, TaskName):
         found = _locked_by_name.first(project=task.project, public_id=task.public_id)
         if found is None:  # part of an id, or no task
@@ -142,12 +158,13 @@ def require_ready(task: Task) -> None:
 
 def _grant(task: Task, actor: Actor) -> None:
     number = task.lease_number + 1
+    held = {hold.resource.name: hold.number for hold in holds.take_for(task, actor)}
     transitions.move(
         task,
         Verb.CLAIM,
         to=Status.ACTIVE,
         actor=actor,
-        note={"lease_number": number},
+        note={"lease_number": number, **({"resources": held} if held else {})},
         lease_number=number,
         lease_session=actor.session,
         lease_holder=actor.label,

@@ -127,4 +127,4 @@ def _in_hand(task: Task, actor: Actor, lease_number: int | None) -> Task:
 
 def became_ready(done: list[Task]) -> list[Task]:
     """Return leaves that became ready, now that these are completed: the best of the first few hundred."""
-    return _ready_after(done=[task for task in done if task.status == Status.COMPLETED])
+    return _ready_after(done=[task for task in done if task.status == Status.COMPLETED and task.frees])

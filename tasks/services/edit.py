@@ -19,7 +19,7 @@ from tasks.gates.definition import normalised, relaxed
 from tasks.identity.actor import Actor
 from tasks.models import Task
 from tasks.roles import Catalogue
-from tasks.services import dependencies, leases, transitions
+from tasks.services import dependencies, leases, needs, transitions
 from tasks.services.claim import Guard, locked
 from tasks.services.waive import is_holder
 
@@ -31,9 +31,11 @@ class Changes:
     columns: dict[str, Any] = field(default_factory=dict)
     add_dependencies: Sequence[Task] = ()
     remove_dependencies: Sequence[Task] = ()
+    resources: Sequence[str] | None = None
+    """Names of all that it needs; None leaves them."""
 
     def __bool__(self) -> bool:
-        return bool(self.columns or self.add_dependencies or self.remove_dependencies)
+        return bool(self.columns or self.add_dependencies or self.remove_dependencies or self.resources is not None)
 
 
 def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue, guard: Guard | None = None) -> Task:
@@ -104,4 +106,6 @@ def _relink(task: Task, changes: Changes) -> dict[str, Any]:
     if changes.add_dependencies:
         added = dependencies.add(task, changes.add_dependencies)
         linked["added_dependencies"] = [need.public_id for need in added]
+    if changes.resources is not None:
+        linked |= needs.replace(task, changes.resources)
     return linked

@@ -18,10 +18,12 @@ from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Conflict, Hint
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.text import called
+from tasks import events
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Project, Session, Task
-from tasks.services import rollup, transitions
+from tasks.models import Project, ResourceHold, Session, Task
+from tasks.selectors.resources import knowing_needs
+from tasks.services import holds, rollup, transitions
 
 _is_any_due = Compiled(
     lambda project, now, latest: (
@@ -117,18 +119,21 @@ def free(task: Task, *, actor: Actor, why: str) -> Task:
 
 
 def free_run_out(*, project: Project) -> list[Task]:
-    """Give back the tasks whose lease expired or whose session ended, and return them.
+    """Give back the tasks whose lease expired or whose session ended, and return them; resources held alone, too.
 
     No lease ends later than one that begins now, or the clock was set back: it is shortened.
     """
     now, system = timezone.now(), Actor.system()
     latest = now + duration(project)
+    if holds.is_any_over(project_id=project.pk, now=now, latest=latest):
+        _free_holds(project, now, latest)
     if not _is_any_due(project=project, now=now, latest=latest):
         return []
     with transaction.atomic():
+        holds.lock_all(project.pk)
         tasks = Task.objects.filter(project=project).on_board()
         tasks.filter(status=Status.ACTIVE, lease_expires_at__gt=latest).update(lease_expires_at=latest)
-        candidates = tasks.lease_over(now)
+        candidates = knowing_needs(tasks.lease_over(now))
         rows = candidates.select_related("lease_session", "project").select_for_update(of=("self",), skip_locked=True)
         freed = list(rows[:SWEEP_LIMIT])
         for task in freed:
@@ -137,6 +142,14 @@ def free_run_out(*, project: Project) -> list[Task]:
         for task in freed:
             rollup.settle(task, actor=system)
     return freed
+
+
+def _free_holds(project: Project, now: datetime, latest: datetime) -> None:
+    with transaction.atomic():
+        holds.lock_all(project.pk)
+        for hold in holds.free_run_out(project_id=project.pk, now=now, latest=latest):
+            after = {"resource": hold.resource.name, "number": hold.number, "reason": "Its time ran out."}
+            events.record(actor=Actor.system(), verb=Verb.LET_GO, project=project, after=after)
 
 
 def free_everywhere() -> int:
@@ -149,10 +162,13 @@ def free_everywhere() -> int:
 
 def end_of(sessions: list[Session], now: datetime) -> int:
     held = Task.objects.filter(lease_session__in=sessions, status=Status.ACTIVE, lease_expires_at__gt=now)
+    ResourceHold.objects.filter(session__in=sessions, expires_at__gt=now).update(expires_at=now)
     return held.update(lease_expires_at=now)
 
 
 def renew(session: Session) -> int:
     now = timezone.now()
     running = Task.objects.on_board().filter(lease_session=session, status=Status.ACTIVE, lease_expires_at__gt=now)
-    return running.update(lease_expires_at=now + duration(session.project))
+    until = now + duration(session.project)
+    ResourceHold.objects.filter(session=session, expires_at__gt=now).update(expires_at=until)
+    return running.update(lease_expires_at=until)

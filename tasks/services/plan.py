@@ -23,7 +23,8 @@ from tasks.models import Dependency, Project, Task
 from tasks.roles import Catalogue
 from tasks.selectors.descendants import descendants_of, waits_for
 from tasks.selectors.find import tasks_by_ids
-from tasks.services import dependencies, leases, plan_check, readiness, rollup
+from tasks.services import dependencies, holds, leases, plan_check, readiness, rollup, transitions
+from tasks.services import needs as needs_of_tasks
 from tasks.services.claim import locked
 from tasks.services.plan_check import Draft, Subtask
 
@@ -65,19 +66,22 @@ def plan(
     """
     draft = plan_check.flatten(subtasks)
     problems = plan_check.root_problems(description, context, complexity)
-    problems += plan_check.problems(draft, catalogue)
+    resources = needs_of_tasks.named_in(project, draft)
+    problems += plan_check.problems(draft, catalogue, resources)
     outside = tasks_by_ids(project, plan_check.references(draft))
     problems += plan_check.resolve(draft, outside)
     if problems:
         raise invalid(problems, next="Fix these and send the plan again.")
     with transaction.atomic(), events.together():
         dependencies.lock_graph(project.pk)
+        holds.lock_all(project.pk)
         dependencies.lock_needed(need.pk for need in outside.values())
         if outside:
             dependencies.require_on_board(outside.values())
         root = _root(project, description, complexity, context, parent, actor)
         tasks = _insert(root, draft, actor)
         _connect(root, tasks, draft, outside)
+        needs_of_tasks.connect(tasks, draft, resources)
         readiness.refresh_plan(root=root.plan_id, first=tasks[0].position)
         # A cycle through the parent leads out of the plan and back; others were found before.
         if parent is not None and outside:
@@ -133,6 +137,8 @@ def divide(task: Task, *, actor: Actor) -> Task:
             next="Plan without parent_task_id, or below an unfinished task.",
         )
     leases.require_holder(task, actor)
+    if attempt := transitions.end_attempt(task, Verb.SPLIT):
+        insert(attempt)
     task.is_leaf = task.is_ready = False
     task.lease_session, task.lease_holder, task.lease_expires_at = None, "", None
     task.save(update_fields=["is_leaf", "is_ready", "lease_session", "lease_holder", "lease_expires_at"])

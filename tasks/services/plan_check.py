@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -18,6 +18,7 @@ SUBTASKS_LIMIT = 2000
 DEPENDENCIES_LIMIT = 200
 PROBLEMS_LIMIT = 20
 PATHS_LIMIT = 100
+RESOURCES_LIMIT = 20
 _Problem = dict[str, Any]
 
 
@@ -78,14 +79,15 @@ def root_problems(description: str, context: str, complexity: str) -> list[_Prob
     return problems
 
 
-def problems(draft: list[Draft], catalogue: Catalogue) -> list[_Problem]:
+def problems(draft: list[Draft], catalogue: Catalogue, resources: Collection[str] = ()) -> list[_Problem]:
+    """Return what is wrong with the subtasks of a plan; `resources` are the names of the project's."""
     if not draft:
         return [{"at": "subtasks", "problem": "a plan needs at least one subtask"}]
     if len(draft) > SUBTASKS_LIMIT:
         return [{"at": "subtasks", "problem": f"more than {SUBTASKS_LIMIT:,} subtasks; plan the rest in a second call"}]
     found: list[_Problem] = []
     for entry in draft:
-        found += _own_problems(entry, catalogue)
+        found += _own_problems(entry, catalogue, resources)
         if len(found) >= PROBLEMS_LIMIT:
             break
     keys = Counter(entry.spec.key for entry in draft if entry.spec.key)
@@ -115,7 +117,7 @@ def resolve(draft: list[Draft], outside: dict[str, Task]) -> list[_Problem]:
     return found[:PROBLEMS_LIMIT]
 
 
-def _own_problems(entry: Draft, catalogue: Catalogue) -> list[_Problem]:
+def _own_problems(entry: Draft, catalogue: Catalogue, resources: Collection[str]) -> list[_Problem]:
     spec, at = entry.spec, f"{entry.place}."
     found = check_texts({"title": spec.title, "description": spec.description, "context": spec.context}, at=at)
     found += check_texts({"key": spec.key, "estimated_effort": spec.effort}, at=at)
@@ -131,6 +133,9 @@ def _own_problems(entry: Draft, catalogue: Catalogue) -> list[_Problem]:
         found.append(_unknown(f"{at}priority", spec.priority, Priority.labels))
     found += normalised(spec.gates, at=f"{at}gates")[1] if spec.gates else []
     found += _paths_problems(spec.paths, f"{at}file_paths")
+    found += resource_problems(spec.resources, resources, f"{at}resources") if spec.resources else []
+    if spec.resources and spec.subtasks:
+        found.append({"at": f"{at}resources", "problem": "are for subtasks without subtasks of their own"})
     if len(spec.dependencies) > DEPENDENCIES_LIMIT:
         found.append({"at": f"{at}dependencies", "problem": f"more than {DEPENDENCIES_LIMIT}"})
     return found
@@ -140,6 +145,16 @@ def _paths_problems(paths: Sequence[str], at: str) -> list[_Problem]:
     if len(paths) > PATHS_LIMIT:
         return [{"at": at, "problem": f"more than {PATHS_LIMIT}"}]
     return check_texts({f"{at}[{number}]": path for number, path in enumerate(paths)})
+
+
+def resource_problems(names: Sequence[str], known: Collection[str], at: str) -> list[_Problem]:
+    if len(names) > RESOURCES_LIMIT:
+        return [{"at": at, "problem": f"more than {RESOURCES_LIMIT}"}]
+    return [
+        {"at": f"{at}[{number}]", "problem": f"this project has no resource {name[:64]!r}", "allowed": sorted(known)}
+        for number, name in enumerate(names)
+        if name not in known
+    ]
 
 
 def _names(draft: list[Draft]) -> dict[str, list[int]]:

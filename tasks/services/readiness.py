@@ -1,6 +1,7 @@
 """Which tasks are ready: stored with each task, so that an index finds the best ready one on any board.
 
-A task is ready while it is a pending or needs_revision leaf on the board with no open dependency. The flag is updated
+A task is ready while it is a pending or needs_revision leaf on the board with no open dependency, and every resource
+that it needs has a place free. The flag is updated
 in the transaction of whatever changes that, with the task's row locked, so it is true for whoever holds the row.
 """
 
@@ -15,7 +16,8 @@ from django.db.models import Exists, OuterRef
 
 from orchestrator_site.kernel.compiled import Compiled, CompiledUpdate
 from tasks.choices import CLAIMABLE
-from tasks.models import Dependency, Task, TaskQuerySet
+from tasks.models import Dependency, ResourceNeed, Task, TaskQuerySet
+from tasks.selectors.resources import WAITS_FOR_ONE
 
 _CHUNK = 500
 
@@ -31,13 +33,15 @@ class _Refresh:
             return claimable(**values).select_for_update(of=("self",)).order_by("pk").values_list("pk")
 
         self._lock = Compiled(locked)
-        self._mark = CompiledUpdate(claimable, is_ready=~Exists(Dependency.objects.open().filter(task=OuterRef("pk"))))
+        open_ones = Dependency.objects.open().filter(task=OuterRef("pk"))
+        self._mark = CompiledUpdate(claimable, is_ready=~Exists(open_ones) & ~WAITS_FOR_ONE)
 
-    def __call__(self, **values: Any) -> None:
+    def __call__(self, **values: Any) -> int:
+        """Mark the tasks, and return how many there are that could be ready."""
         if connection.features.has_select_for_update:
             # Two dependencies of one task may complete at once. The second waits here, and so sees the first.
             self._lock(**values)
-        self._mark({}, **values)
+        return self._mark({}, **values)
 
 
 # Call them in the transaction of the change.
@@ -45,6 +49,9 @@ refresh_dependents = _Refresh(
     lambda task: Task.objects.filter(pk__in=Dependency.objects.filter(depends_on=task).values("task_id"))
 )
 refresh_plan = _Refresh(lambda root, first: Task.objects.filter(root=root, position__gte=first))
+refresh_needing = _Refresh(
+    lambda resource: Task.objects.filter(pk__in=ResourceNeed.objects.filter(resource=resource).values("task_id"))
+)
 _refresh_keys = _Refresh(lambda keys: Task.objects.filter(pk__in=keys))
 
 

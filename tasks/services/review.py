@@ -14,7 +14,7 @@ from orchestrator_site.kernel.signals import verdict_given
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
-from tasks.services import gates, rollup, transitions
+from tasks.services import attempts, gates, rollup, transitions
 from tasks.services.claim import Guard, locked
 from tasks.services.complete import became_ready
 from tasks.services.effect import Effect
@@ -68,6 +68,7 @@ def request_revision(*, task: Task, actor: Actor, reason: str = "", guard: Guard
             note=_note(reason, number),
             review_comment=whole,
         )
+        attempts.send_back(task, whole)
         rollup.settle(task, actor=actor)
         dependents = Task.objects.filter(dependencies__depends_on=task).distinct().order_by("id")
         started = dependents.exclude(status__in=[Status.PENDING, Status.CANCELLED])

@@ -37,7 +37,7 @@ _touch = CompiledUpdate(lambda pk: Task.objects.filter(pk=pk))
 def settle(task: Task, *, actor: Actor, goes_on: bool = False) -> list[Task]:
     """Update every parent above a changed task and the time of its plan, and return the parents that changed.
 
-    `goes_on` says that the parent has unfinished subtasks; otherwise that is queried where it matters.
+    `goes_on` says that the task was active and that its parent has unfinished subtasks: then no parent changes.
 
     Call it in the transaction of the change. Parents are locked bottom-up, so that when two last subtasks finish at the
     same time, the second sees the first.
@@ -45,11 +45,10 @@ def settle(task: Task, *, actor: Actor, goes_on: bool = False) -> list[Task]:
     changed: list[Task] = []
     by = _system(actor)
     plan_key = task.plan_id
-    while task.parent_id is not None:
+    while task.parent_id is not None and not goes_on:
         task.parent = _locked.get(pk=task.parent_id)
-        if not _follow(task.parent, task, by, goes_on=goes_on):
+        if not _follow(task.parent, task, by):
             break
-        goes_on = False
         task = task.parent
         changed.append(task)
     if task.pk != plan_key:  # a plan that moved has its time; rows are locked bottom-up, so this is last
@@ -64,7 +63,7 @@ def settle_without(task: Task, *, actor: Actor) -> None:
     parent = task.parent = _locked.get(pk=task.parent_id)
     if parent.archived_at is not None:
         return
-    if _follow(parent, None, _system(actor), goes_on=False):
+    if _follow(parent, None, _system(actor)):
         settle(parent, actor=actor)
     if parent.pk != task.plan_id:
         _touch({"active_at": timezone.now()}, pk=task.plan_id)
@@ -82,7 +81,7 @@ def require_alive(task: Task) -> None:
 
 def catch_up(group: Task, *, actor: Actor) -> None:
     """Let a group that was reopened with its subtasks follow them. Raises Conflict where none is left to do or done."""
-    _follow(group, None, _system(actor), goes_on=False)
+    _follow(group, None, _system(actor))
     if group.status == Status.CANCELLED:
         raise Conflict(
             f"The subtasks of {group.public_id} were cancelled one by one.",
@@ -99,7 +98,7 @@ def _has_started(parent: Task) -> bool:
     return bool(_child_in(parent=parent, statuses=_STARTED) or _done_and_archived(parent=parent))
 
 
-def _follow(parent: Task, changed: Task | None, by: Actor, *, goes_on: bool) -> bool:
+def _follow(parent: Task, changed: Task | None, by: Actor) -> bool:
     """Update one parent; return False where its status stays.
 
     What the changed subtask answers is not queried; every other question is one index lookup.
@@ -107,7 +106,7 @@ def _follow(parent: Task, changed: Task | None, by: Actor, *, goes_on: bool) -> 
     before = parent.status
     move = partial(transitions.move, parent, actor=by)
     now = changed.status if changed else None
-    if goes_on or now in state_machine.UNFINISHED or _child_in(parent=parent, statuses=list(state_machine.UNFINISHED)):
+    if now in state_machine.UNFINISHED or _child_in(parent=parent, statuses=list(state_machine.UNFINISHED)):
         if before in _DONE:
             move(Verb.RESUME, to=Status.ACTIVE)
         elif before == Status.CANCELLED:

@@ -10,14 +10,14 @@ from typing import Any
 
 from django.utils import timezone
 
-from orchestrator_site.kernel.compiled import CompiledUpdate
+from orchestrator_site.kernel.compiled import CompiledUpdate, insert
 from orchestrator_site.kernel.errors import Conflict, Hint
 from tasks import events
 from tasks.choices import CLAIMABLE, Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Task
-from tasks.selectors.blockers import has_open_dependencies
-from tasks.services import readiness
+from tasks.models import Attempt, Task
+from tasks.selectors.blockers import is_held_up
+from tasks.services import attempts, holds, readiness
 from tasks.state_machine import TABLE, possible_for
 
 _unchanged = CompiledUpdate(
@@ -74,15 +74,18 @@ def move(
     if to == Status.ACTIVE and task.started_at is None:
         changes["started_at"] = now
     before = task.status
-    changes["is_ready"] = task.is_leaf and to in CLAIMABLE and not has_open_dependencies(task)
+    attempt = end_attempt(task, verb, note)
+    changes["is_ready"] = task.is_leaf and to in CLAIMABLE and not is_held_up(task)
     if not _unchanged(changes, pk=task.pk, status=before, lease_number=task.lease_number):
         raise Conflict(
             f"{task.public_id} was changed at the same time.", next="Read it again and decide.", hint=Hint.SEE_TASK
         )
     for name, value in changes.items():
         setattr(task, name, value)
+    if attempt is not None:
+        insert(attempt)
     if Status.COMPLETED in (before, to):
-        readiness.refresh_dependents(task=task)
+        task.frees = bool(readiness.refresh_dependents(task=task))
     events.record(
         actor=actor,
         verb=verb,
@@ -92,3 +95,11 @@ def move(
         after={"status": to.value, **(note or {})},
     )
     return task
+
+
+def end_attempt(task: Task, outcome: Verb, note: dict[str, Any] | None = None) -> Attempt | None:
+    """Give back what an active leaf holds, and return the row of its attempt, which the caller inserts."""
+    if task.status != Status.ACTIVE or not task.is_leaf:
+        return None
+    holds.let_go_of(task)
+    return attempts.ending(task, outcome, note)
