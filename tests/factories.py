@@ -20,7 +20,7 @@ from maintenance.choices import Action, Cause, Level, ScopeWord, Severity, State
 from maintenance.models import Finding, Handover, Operation, Tombstone
 from tasks.choices import Status, Verb
 from tasks.library.models import Context
-from tasks.models import Dependency, Event, Project, Resource, ResourceNeed, Session, Task
+from tasks.models import Attempt, Dependency, Event, Project, Resource, ResourceHold, ResourceNeed, Session, Task
 
 _serial = count(1)
 SPECIALISTS = ("architect", "implementer", "tester", "reviewer", "documenter")
@@ -145,6 +145,24 @@ def make_resource(project: Project, name: str = "staging", *needed_by: Task, **f
     resource = Resource.objects.create(project=project, name=name, **fields)
     ResourceNeed.objects.bulk_create(ResourceNeed(task=task, resource=resource) for task in needed_by)
     return resource
+
+
+def make_hold(resource: Resource, task: Task | None = None, **fields: Any) -> ResourceHold:
+    resource.held, resource.last_number = resource.held + 1, resource.last_number + 1
+    resource.save()
+    defaults: dict[str, Any] = {"holder": "Claude Code", "number": resource.last_number}
+    if task is None:
+        defaults["expires_at"] = timezone.now() + timedelta(minutes=30)
+    return ResourceHold.objects.create(resource=resource, task=task, **{**defaults, **fields})
+
+
+def make_attempt(task: Task, outcome: str = Verb.FAIL, **fields: Any) -> Attempt:
+    defaults: dict[str, Any] = {
+        "lease_number": task.attempts.count() + 1,
+        "started_at": timezone.now() - timedelta(minutes=20),
+    }
+    who = {"holder": "Claude Code", "reason": "The tests could not be made to pass."}
+    return Attempt.objects.create(task=task, outcome=outcome, **{**defaults, **who, **fields})
 
 
 def make_event(task: Task, verb: str = Verb.EDIT, **fields: Any) -> Event:

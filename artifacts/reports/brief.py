@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from artifacts.reports.tried import tried_in_words
 from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.signals import brief_wanted
@@ -14,6 +15,7 @@ from tasks.choices import Status
 from tasks.models import Project, Task
 from tasks.roles import Catalogue, Role, catalogue
 from tasks.selectors.gates import gates_on
+from tasks.selectors.resources import Need, needs_of
 
 _HEADING = re.compile(r"^(\s*)#", re.MULTILINE)
 """In a role, which is an instruction and so not quoted, but has no sections of the brief either."""
@@ -73,6 +75,7 @@ def brief_of(
         *([("Reviewer's comment: address this first", quoted(task.review_comment))] if task.review_comment else []),
         ("Task", _task(task)),
         *_gates(task),
+        *([("Tried before", tried)] if (tried := tried_in_words(task)) else []),
         ("Role", _role(roles.roles.get(task.specialist), task.specialist)),
         *_from_higher_apps(task, is_claimed),
         *_dependencies(task, links),
@@ -90,6 +93,8 @@ def _task(task: Task) -> str:
     ]
     if task.effort:
         lines.append(f"\nEstimated effort: {one_line(task.effort)}")
+    if resources := ", ".join(map(_resource, needs_of(task))):
+        lines.append(f"\nResources: {resources}")
     if task.context:
         lines.append(f"\nContext:\n{quoted(task.context)}")
     return "\n".join(lines)
@@ -101,6 +106,11 @@ def _gates(task: Task) -> list[tuple[str, str]]:
         for state in gates_on(task)
     ]
     return [("Gates: met before it can be completed", "\n".join(lines))] if lines else []
+
+
+def _resource(need: Need) -> str:
+    name = f"{need.resource.name} ({one_line(need.resource.title)})" if need.resource.title else need.resource.name
+    return f"{name}, yours under number {need.own.number}" if need.own else name
 
 
 def _role(role: Role | None, name: str) -> str:

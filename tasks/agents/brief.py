@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from artifacts.reports.brief import brief_of
-from orchestrator_site.kernel.text import quoted, within_bytes
+from orchestrator_site.kernel.text import quoted
 from tasks.agents.choices import Communication
 from tasks.agents.models import Run
 from tasks.agents.selectors.messages import unsent
 from tasks.agents.settings import IsolationSettings
 
 BRIEF_CHARS = 60_000
-_REASON_BYTES = 2_000
 
 RULES = """You do one subtask of a larger plan, alone, in a folder of your own. No one answers questions while you work.
 - Work only inside the current folder. Do not commit, push, or change Git's configuration: your files are collected.
@@ -35,18 +34,16 @@ def rules_of(run: Run, settings: IsolationSettings, outbox: str) -> str:
 
 
 def brief_for(run: Run) -> str:
-    """Return the brief of the task, as at execute, with what became of the attempt before."""
+    """Return the brief of the task, as at execute, which says what was tried before, and what is left of it."""
     parts = [brief_of(run.task, max_chars=BRIEF_CHARS, is_claimed=True).text, *_earlier(run)]
     return "\n\n".join(parts)
 
 
 def _earlier(run: Run) -> list[str]:
     before = run.task.runs.exclude(pk=run.pk).exclude(ended_at=None).first()
-    if before is None or not before.reason:
+    if before is None or not before.head_commit or before.merged_commit:
         return []
-    why = quoted(within_bytes(before.reason, _REASON_BYTES))
-    kept = " Its changes are in your folder already." if before.head_commit and not before.merged_commit else ""
-    return [f"## The attempt before\nIt ended as {before.state}.{kept}\n{why}"]
+    return ["## The attempt before\nIts changes are in your folder already."]
 
 
 def first_message(run: Run, *, resumes: bool) -> str:

@@ -29,9 +29,8 @@ from tasks.gates.definition import GATES_LIMIT
 from tasks.models import Project, Task
 from tasks.serializers import subtask_of
 from tasks.services.plan import Plan, plan
-from tasks.services.plan_check import DEPENDENCIES_LIMIT, PATHS_LIMIT, SUBTASKS_LIMIT
+from tasks.services.plan_check import DEPENDENCIES_LIMIT, PATHS_LIMIT, RESOURCES_LIMIT, SUBTASKS_LIMIT
 
-RESOURCES_LIMIT = 20
 _AT_MOST: dict[str, Any] = {"max_length": SUBTASKS_LIMIT}
 """For the list that the framework makes of a body with many=True, which its types do not know."""
 

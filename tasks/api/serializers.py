@@ -10,8 +10,9 @@ from artifacts.reports.brief import Links
 from artifacts.selectors.links import links_of
 from tasks.api.fields import GateField, Gates
 from tasks.choices import Complexity, Priority, Status, Verb
-from tasks.models import Dependency, Note, Project, ProjectPath, Session, Task
+from tasks.models import Attempt, Dependency, Note, Project, ProjectPath, Session, Task
 from tasks.selectors.notes import notes_on
+from tasks.selectors.resources import needs_of
 from tasks.state_machine import possible_for
 from tasks.validators import (
     ARGUMENTS_LIMIT,
@@ -126,7 +127,8 @@ class SessionShape(serializers.ModelSerializer[Session]):
     class Meta:
         model = Session
         fields = (
-            "session_id", "project", "principal", "client_name", "client_version", "started_at", "last_seen_at",
+            "session_id", "project", "principal", "client_name", "client_version", "model", "started_at",
+            "last_seen_at",
             "ended_at",
         )  # fmt: skip
 
@@ -202,6 +204,29 @@ class NoteShape(serializers.ModelSerializer[Note]):
         fields = ("kind", "text", "because", "instead_of", "actor_name", "created_at")
 
 
+class TriedShape(serializers.ModelSerializer[Attempt]):
+    """A claim from its begin to its end; `evidence` counts what was shown for gates."""
+
+    outcome = serializers.ChoiceField(Verb.choices)
+    client_name = serializers.CharField(source="session.client_name", default="")
+    model = serializers.CharField(source="session.model", default="")
+    evidence = serializers.IntegerField(source="pieces", default=0)
+
+    class Meta:
+        model = Attempt
+        fields = (
+            "lease_number", "holder", "client_name", "model", "outcome", "reason", "started_at", "ended_at", "evidence",
+        )  # fmt: skip
+
+
+class NeedShape(serializers.Serializer[Any]):
+    """A resource that a task needs; `number` is that of its own hold."""
+
+    name = serializers.CharField(source="resource.name")
+    is_free = serializers.BooleanField()
+    number = serializers.IntegerField(source="own.number", default=None, allow_null=True)
+
+
 class TaskDetail(TaskRow):
     """A task; of its links the first few, and the totals."""
 
@@ -213,6 +238,7 @@ class TaskDetail(TaskRow):
     needed_by_total = serializers.IntegerField(source="links.needed_by_total")
     artifacts = WorkShape(many=True, source="links.artifacts")
     artifacts_total = serializers.IntegerField(source="links.artifacts_total")
+    resources = NeedShape(many=True, source="needed")
     notes = NoteShape(many=True, source="said")
     gates = serializers.ListField(child=GateField())
     file_paths = serializers.ListField(child=serializers.CharField(), source="paths")
@@ -221,14 +247,16 @@ class TaskDetail(TaskRow):
         fields = (
             *TaskRow.Meta.fields, "description", "context", "summary", "review_comment", "answer", "actions",
             "progress", "waits_for", "waits_for_total", "needed_by", "needed_by_total", "artifacts", "artifacts_total",
-            "notes", "gates", "file_paths",
+            "resources", "notes", "gates", "file_paths",
         )  # fmt: skip
 
     def to_representation(self, instance: Task) -> dict[str, Any]:
         """Read the links each time, since services change them."""
         lifecycle = (Verb.RESTORE if instance.archived_at else Verb.ARCHIVE).value
         possible = [*possible_for(instance), lifecycle]
-        vars(instance).update(links=links_of(instance), possible=possible, said=notes_on(instance))
+        vars(instance).update(
+            links=links_of(instance), possible=possible, said=notes_on(instance), needed=needs_of(instance)
+        )
         return super().to_representation(instance)
 
 

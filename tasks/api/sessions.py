@@ -17,7 +17,7 @@ from tasks.api.base import ProjectApi
 from tasks.api.serializers import SessionShape
 from tasks.models import Session
 from tasks.services.caller import Caller
-from tasks.services.sessions import end_session
+from tasks.services.sessions import declare_model, end_session
 
 NAME_LIMIT, VERSION_LIMIT = 200, 100
 
@@ -28,6 +28,7 @@ class SessionBody(Body):
     project = String(required=False, help_text="Of one project, by its slug.")
     client_name = String(required=False, max_length=NAME_LIMIT)
     client_version = String(required=False, max_length=VERSION_LIMIT)
+    model = String(required=False, max_length=VERSION_LIMIT, help_text="The language model.")
 
 
 class SessionFilters(Filters):
@@ -71,6 +72,7 @@ class SessionViews(ProjectApi):
 
         def produce() -> Reply:
             session = caller.open_on(project)
+            declare_model(session, given.get("model", ""))
             url = reverse("api-session-detail", args=[session.public_id])
             return self.reply(self._session(session.public_id), status=201, location=url)
 

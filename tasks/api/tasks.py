@@ -23,15 +23,18 @@ from tasks import roles
 from tasks.api.base import ProjectApi
 from tasks.api.fields import Gates
 from tasks.api.filters import TaskFilters
-from tasks.api.serializers import LINKS, PRIORITIES, TaskDetail, TaskLine, TaskRow
+from tasks.api.serializers import LINKS, PRIORITIES, TaskDetail, TaskLine, TaskRow, TriedShape
 from tasks.gates.definition import GATES_LIMIT
 from tasks.models import Task
+from tasks.selectors.attempts import attempts_of
+from tasks.selectors.resources import knowing_needs
 from tasks.serializers import columns_of
 from tasks.services.edit import Changes, edit
-from tasks.services.plan_check import PATHS_LIMIT
+from tasks.services.plan_check import PATHS_LIMIT, RESOURCES_LIMIT
 
 LONG_TEXTS = ("description", "context", "summary", "review_comment", "answer", "gates", "paths")
 BRIEF_CHARS_LIMIT = 200_000
+ATTEMPTS_SHOWN = 200
 DETAIL = ChoiceParameter("detail", "How much of each part.", ("brief", "full"))
 MAX_CHARS = IntegerParameter("max_chars", "The longest brief.", least=SMALLEST_CHARS, most=BRIEF_CHARS_LIMIT)
 
@@ -43,6 +46,7 @@ class TaskEdit(Body):
     priority = Choice(PRIORITIES, required=False, allow_null=True)
     gates = Gates(required=False, allow_null=True, max_length=GATES_LIMIT)
     file_paths = StringList(required=False, allow_null=True, max_length=PATHS_LIMIT)
+    resources = StringList(required=False, max_length=RESOURCES_LIMIT, allow_null=True)
     session_id = String(required=False)
 
 
@@ -67,6 +71,12 @@ class SynthesisAnswer(serializers.Serializer[Any]):
     parts_not_shown = serializers.IntegerField()
 
 
+class AttemptsAnswer(serializers.Serializer[Any]):
+    """The attempts at a task, the newest first."""
+
+    results = TriedShape(many=True)
+
+
 class TaskApi(ProjectApi):
     """The base of URLs below a task."""
 
@@ -77,7 +87,7 @@ class TaskApi(ProjectApi):
     lookup_value_regex = "[^/]+"
 
     def rows(self) -> QuerySet[Task]:
-        return self.visible(Task.objects.select_related("project", "root", "parent"))
+        return self.visible(knowing_needs(Task.objects.select_related("project", "root", "parent")))
 
     def task(self, task_id: str) -> Task:
         return self.one(self.rows(), "task", task_id)
@@ -92,7 +102,7 @@ class TaskViews(TaskApi):
     """Tasks by their id."""
 
     filterset_class = TaskFilters
-    answers = {"list": TaskRow, "brief": BriefAnswer, "synthesis": SynthesisAnswer}
+    answers = {"list": TaskRow, "brief": BriefAnswer, "synthesis": SynthesisAnswer, "attempts": AttemptsAnswer}
     bodies = {"partial_update": TaskEdit}
     parameters = {"brief": (MAX_CHARS,), "synthesis": (DETAIL,)}
     orderings: ClassVar[dict[str, str]] = {
@@ -111,7 +121,8 @@ class TaskViews(TaskApi):
         """Edit a task; omitted fields stay as they are, null clears."""
         task = self.task(task_id)
         actor = self.actor(task.project)
-        changes = Changes(columns_of(self.given()))
+        given = self.given()
+        changes = Changes(columns_of(given), resources=(given["resources"] or []) if "resources" in given else None)
         if not changes:
             raise Invalid("Nothing to change.", next="Send a field to edit.")
         catalogue = roles.catalogue(task.project)
@@ -131,6 +142,11 @@ class TaskViews(TaskApi):
         made = brief_of(task, max_chars=MAX_CHARS.read(request), roles=catalogue, links=LINKS)
         answer = {"task_id": task.public_id, "brief": made.text, "omitted": made.omitted}
         return Response({**answer, "role_problems": catalogue.problems})
+
+    @action(detail=True)
+    def attempts(self, request: Request, task_id: str) -> Response:
+        """List the newest attempts at a task, and what came of them."""
+        return Response(self.shape({"results": attempts_of(self.task(task_id))[:ATTEMPTS_SHOWN]}))
 
     @action(detail=True, renderer_classes=[JSONRenderer, MarkdownRenderer])
     def synthesis(self, request: Request, task_id: str) -> Response:

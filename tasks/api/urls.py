@@ -9,6 +9,7 @@ from tasks.api.dependencies import DependencyViews
 from tasks.api.evidence import ChallengeViews, EvidenceViews, GateViews, WaiverViews
 from tasks.api.plans import PlanViews
 from tasks.api.projects import ProjectViews
+from tasks.api.resources import HoldViews, ResourceViews
 from tasks.api.sessions import SessionViews
 from tasks.api.specialists import SpecialistViews
 from tasks.api.tasks import TaskViews
@@ -25,6 +26,8 @@ router.register(r"tasks/(?P<task_id>[^/]+)/gates", GateViews, basename="api-gate
 router.register(r"tasks/(?P<task_id>[^/]+)/evidence", EvidenceViews, basename="api-evidence")
 router.register(r"tasks/(?P<task_id>[^/]+)/waivers", WaiverViews, basename="api-waiver")
 router.register(r"tasks/(?P<task_id>[^/]+)/challenges", ChallengeViews, basename="api-challenge")
+router.register(r"projects/(?P<project>[^/]+)/resources", ResourceViews, basename="api-resource")
+router.register(r"projects/(?P<project>[^/]+)/resources/(?P<name>[^/]+)/holds", HoldViews, basename="api-hold")
 router.register(r"projects/(?P<project>[^/]+)/specialists", SpecialistViews, basename="api-specialist")
 
 urlpatterns = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -74,3 +76,7 @@ class ResourceHold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.resource_id}: {self.holder}"
+
+    @property
+    def until(self) -> datetime | None:
+        return self.expires_at if self.task is None else self.task.lease_expires_at

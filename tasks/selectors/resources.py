@@ -59,8 +59,7 @@ class Need:
 
 
 def use_of(hold: ResourceHold) -> Use:
-    until = hold.expires_at if hold.task is None else hold.task.lease_expires_at
-    return Use(hold.holder, hold.number, hold.created_at, until, hold.task)
+    return Use(hold.holder, hold.number, hold.created_at, hold.until, hold.task)
 
 
 def uses_of(resource: Resource) -> list[Use]:

@@ -44,7 +44,13 @@ TOUCH_EVERY = timedelta(minutes=1)  # a session is touched at most this often, s
 
 
 def open_session(
-    *, project: Project, principal: Principal, connection_id: str, client_name: str = "", client_version: str = ""
+    *,
+    project: Project,
+    principal: Principal,
+    connection_id: str,
+    client_name: str = "",
+    client_version: str = "",
+    model: str = "",
 ) -> tuple[Session, bool]:
     """Return the open session of a connection on a project, and whether it is new.
 
@@ -62,6 +68,7 @@ def open_session(
         token_id=principal.token_id,
         client_name=storable(client_name[:200]),
         client_version=storable(client_version[:100]),
+        model=storable(model[:100]),
     )
     if read_only.is_on():
         return session, True
@@ -77,6 +84,15 @@ def open_session(
             raise
         return found, False
     return session, True
+
+
+def declare_model(session: Session, model: str) -> None:
+    """Keep the language model that a client declares for its session; the last one counts."""
+    model = storable(model[:100])
+    if session.pk is None or read_only.is_on() or session.model == model:
+        return
+    Session.objects.filter(pk=session.pk).update(model=model)
+    session.model = model
 
 
 def current(connection_id: str) -> Session | None:

@@ -26,10 +26,12 @@ from tasks.selectors.descendants import descendants_of
 from tasks.selectors.find import id_of, task_by_id
 from tasks.selectors.open_plans import open_plans
 from tasks.selectors.pages import Page
+from tasks.selectors.resources import Need, needs_of
 from tasks.services.actions import ACTIONS, update, worded
 from tasks.services.caller import Caller
 from tasks.services.edit import Changes
 from tasks.services.effect import Effect
+from tasks.services.holds import facts_of
 from tasks.services.idempotency import run_once
 from tasks.services.waive import waive
 from tasks.state_machine import LIFECYCLE, TABLE, UNFINISHED, possible_for
@@ -153,16 +155,26 @@ def _of_task(task: Task, *, full: bool) -> Answer:
     artifacts = artifacts_by_task([task]).get(task.pk, []) if task.summary else []
     shown = ROWS_LIMIT if full else EDGES_DEFAULT
     needs, dependents = edges_of(task)
+    resources = [_resource(need) for need in needs_of(task)]
     return {
         **_full_row(task, text_limit=4 * TEXT_LIMIT if full else TEXT_BYTES),
         "parent_task_id": id_of(task.parent_id),
         "lease_expires_at": _time(task.lease_expires_at),
         "archived_at": _time(task.archived_at),
         **_counted("waits_for", [_named(*each) for each in needs], shown),
+        **({"resources": resources} if resources else {}),
         **_counted("needed_by", [_named(*each) for each in dependents], shown),
         **_counted("artifacts", list(map(_sized, artifacts)), shown),
         "next": _next_for(task),
     }
+
+
+def _resource(need: Need) -> Answer:
+    """Say whether a task has a resource, or could take it now, and else who holds it."""
+    if need.own is not None:
+        return {"name": need.resource.name, "number": need.own.number}
+    held_by = [] if need.is_free else [facts_of(use) for use in need.others[:EDGES_DEFAULT]]
+    return {"name": need.resource.name, "free": need.is_free, **({"held_by": held_by} if held_by else {})}
 
 
 def _time(at: datetime | None) -> str | None:
@@ -209,6 +221,7 @@ class UpdateTask(Arguments):
     remove_dependencies: list[str] = []
     clear: list[Literal["description"]] = []
     waive: str | None = Field(None, json_schema_extra={HIDDEN: True})
+    resources: list[str] | None = Field(None, json_schema_extra={HIDDEN: True})
     session_id: str | None = None
     idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
 
@@ -249,7 +262,7 @@ def _scopes_of(given: UpdateTask) -> set[Scope]:
         "session_id",
         "idempotency_key",
     }
-    is_edit = any(getattr(given, name) for name in others)
+    is_edit = "resources" in others or any(getattr(given, name) for name in others)
     return of_action | ({Scope.WRITE} if is_edit or not of_action else set())
 
 
@@ -263,12 +276,14 @@ def _updated(task: Task, actor: Actor, given: UpdateTask) -> Answer:
         serializers.columns_of(sent | dict.fromkeys(given.clear)),
         _tasks(task.project, given.add_dependencies, "add_dependencies"),
         _tasks(task.project, given.remove_dependencies, "remove_dependencies"),
+        given.resources or [] if "resources" in sent else None,
     )
     if not changes and given.action is None:
         raise Invalid("Nothing to change.", next="Send an action, or a field to edit.")
     verb = Verb(given.action) if given.action else None
     effect = update(task=task, actor=actor, changes=changes, verb=verb, **_words(verb, given))
     links = [name for name in ("add_dependencies", "remove_dependencies") if getattr(given, name)]
+    links += ["resources"] if changes.resources is not None else []
     return {
         "status": effect.task.status,
         "changed": [*changes.columns, *links],

@@ -23,6 +23,7 @@ from tasks.models import Project, Session, Task
 from tasks.selectors.find import TaskName, task_by_id
 from tasks.selectors.overview import Overview, overview
 from tasks.selectors.related_boards import boards_in_doubt
+from tasks.services import resources, sessions
 from tasks.services.caller import Caller
 from tasks.services.claim import Claim, claim, claim_next
 from tasks.services.idempotency import run_once
@@ -47,6 +48,7 @@ PROBLEMS_SHOWN = 5
 class InitializeSession(Arguments):
     project_dir: str | None = Field(None, description="Absolute path; default: where the client runs")
     new_session: bool = Field(False, description="Of a subagent's own")
+    model: str | None = Field(None, json_schema_extra={HIDDEN: True})
     idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
 
 
@@ -62,6 +64,8 @@ class InitializeSession(Arguments):
 def initialize_session(caller: Caller, given: InitializeSession) -> Answer:
     """Open or resume the session; a replay returns the status of the first call."""
     session, fresh = caller.open(given.project_dir, key=given.idempotency_key, is_own=given.new_session)
+    if given.model:
+        sessions.declare_model(session, given.model)
     is_found = bool(caller.connection_id) and not given.new_session
     return run_once(
         project=session.project,
@@ -246,6 +250,9 @@ class ExecuteSubtask(Arguments):
     specialist_type: str | None = None
     take_over: bool = Field(False, description="Replace a holder who is gone")
     max_chars: int | None = Field(None, ge=1000, le=200_000, description="Of the brief; default 12000")
+    hold_resource: str | None = Field(None, json_schema_extra={HIDDEN: True})
+    free_resource: str | None = Field(None, json_schema_extra={HIDDEN: True})
+    number: int | None = Field(None, json_schema_extra={HIDDEN: True})
     session_id: str | None = None
     idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
 
@@ -264,8 +271,28 @@ def execute_subtask(caller: Caller, given: ExecuteSubtask) -> Answer:
         operation=f"execute_subtask {actor.session_id}",  # nor are leases
         key=given.idempotency_key,
         request=serializers.request_of(given),
-        produce=lambda: _executed(_claim(given, actor), given),
+        produce=lambda: _of_resource(given, actor) or _executed(_claim(given, actor), given),
     )
+
+
+def _of_resource(given: ExecuteSubtask, actor: Actor) -> Answer | None:
+    """Hold a resource without a task, or give it back; None where the call is about a task. Raises Invalid for both."""
+    name = given.hold_resource or given.free_resource
+    if not name:
+        return None
+    if given.task_id or given.specialist_type or (given.hold_resource and given.free_resource):
+        raise Invalid("hold_resource, free_resource: one of them, without a task.", next="Send them one by one.")
+    if given.free_resource:
+        resources.let_go(project=actor.project, actor=actor, name=name, number=given.number)
+        return {"resource": name, "free": True}
+    made = resources.hold(project=actor.project, actor=actor, name=name)
+    expires = made.expires_at
+    return {
+        "resource": name,
+        "number": made.number,
+        "lease_expires_at": expires.isoformat(timespec="seconds") if expires else None,
+        "next": f"Your calls renew it. Give it back: orchestrator_execute_subtask(free_resource={name!r}).",
+    }
 
 
 def _claim(given: ExecuteSubtask, actor: Actor) -> Claim:

@@ -18,6 +18,8 @@ import tasks
 from orchestrator_site.kernel.compiled import Compiled, Slot
 from orchestrator_site.sample.load import load_sample
 from tasks.identity.actor import Actor
+from tasks.models import Task
+from tests.factories import make_hold, make_resource
 
 APPS = (tasks, artifacts, maintenance)
 ENTRY_POINTS = ("admin", "api", "apps", "jobs", "management", "migrations", "urls", "views")
@@ -91,6 +93,10 @@ def sample(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Fill the database for all tests of this module."""
     with django_db_blocker.unblock(), transaction.atomic():
         load_sample(actor=Actor(kind="person", name="ada"))
+        for task in Task.objects.order_by("pk")[:4]:
+            resource = make_resource(task.project, f"port-{task.pk}", task, capacity=3)
+            make_hold(resource, task)
+            make_hold(resource)
         yield
         transaction.set_rollback(True)
 

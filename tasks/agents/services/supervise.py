@@ -126,7 +126,7 @@ def session_actor(run: Run) -> Actor:
     """Return who holds the task of a run: the session that the agent's own calls belong to."""
     session, _ = sessions.open_session(
         project=run.project, principal=principal_of(run), connection_id=f"token:{run.public_id}",
-        client_name=f"{run.agent} ({run.public_id})",
+        client_name=f"{run.agent} ({run.public_id})", model=run.model,
     )  # fmt: skip
     return Actor.assistant(session, principal_of(run).scopes, run.task_id)
 
