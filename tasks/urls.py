@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks.views import act, board, edit, gates, plan, project, sessions, settings, specialists, task
+from tasks.views import act, board, edit, gates, plan, project, resources, sessions, settings, specialists, task
 
 urlpatterns = [
     path("", project.projects, name="projects"),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("projects/<slug:slug>/", project.project, name="project"),
     path("projects/<slug:slug>/board/", board.board, name="board"),
     path("projects/<slug:slug>/tasks/", project.tasks, name="tasks"),
+    path("projects/<slug:slug>/resources/", resources.resources, name="resources"),
+    path("projects/<slug:slug>/resources/free/", resources.free, name="resource-free"),
     path("projects/<slug:slug>/settings/", settings.settings, name="project-settings"),
     path("projects/<slug:slug>/new-specialist/", specialists.new, name="specialist-new"),
     path("projects/<slug:slug>/specialists/", specialists.specialists, name="specialists"),

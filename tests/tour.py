@@ -23,14 +23,17 @@ from tasks.models import Note, Project, Session, Specialist, Task
 from tests.agents.rows import make_ask, make_run, make_supervisor, switch_on
 from tests.factories import (
     make_artifact,
+    make_attempt,
     make_context,
     make_dependency,
     make_event,
     make_finding,
     make_handover,
+    make_hold,
     make_operation,
     make_plan,
     make_project,
+    make_resource,
     make_session,
     make_task,
     make_tombstone,
@@ -41,8 +44,8 @@ OUTSIDE = ("admin", "api", "healthz", "readyz", "sign-in", "sign-out", "api-docs
 """Families of addresses that are no pages of the board: they have tests of their own."""
 NOT_SHOWN = {
     "artifact-raw", "artifact-image", "artifact-part", "files-zip", "task-zip", "synthesis-markdown", "theme", "sample",
-    "maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare",
-    "tombstone-import", "restart", "run-message", "run-answer", "run-patch", "recurring-act", "context-act", "waive",
+    "maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare", "resource-free", "waive",
+    "tombstone-import", "restart", "run-message", "run-answer", "run-patch", "recurring-act", "context-act",
 }  # fmt: skip
 """Addresses that answer files or parts of pages, or that are only posted to."""
 PLAIN = "A plain text"
@@ -81,6 +84,7 @@ class World:
         task, artifact, run = (self.review.public_id,), (self.artifact.public_id,), (self.run.public_id,)
         return {
             "project": slug, "board": slug, "tasks": slug, "files": slug, "specialists": slug, "project-settings": slug,
+            "resources": slug, "resource-free": slug,
             "specialist": (*slug, "tester"), "specialist-edit": (*slug, "tester"),
             "specialist-reset": (*slug, "tester"), "specialist-new": slug,
             "task": plan, "graph": plan, "timeline": plan, "synthesis": plan,
@@ -117,7 +121,9 @@ def make_world(text: str = PLAIN) -> World:
     """Make a project in which every page has something to show, and all that an assistant can write is this text."""
     project = make_project("tour", name=text[:200], root_path=f"/srv/{text}"[:200].replace("\n", " "))
     Specialist.objects.create(project=project, name="tester", role_definition=text, output_format=text)
-    session = make_session(project, client_name=text[:200], client_version=text[:100], principal=text[:200])
+    session = make_session(
+        project, client_name=text[:200], client_version=text[:100], principal=text[:200], model=text[:100]
+    )
     plan = make_plan(project, 0, title=f"{text}"[:300], description=text, context=text)
     group = make_task(project, parent=plan, title=text[:300], position=1, is_leaf=False)
     leaves = [
@@ -136,6 +142,8 @@ def make_world(text: str = PLAIN) -> World:
         review, f"# {text}\n\n{text}\n", f"# {text}\n\n{text} and more\n", paths=[f"src/{_path(text)}.md"], summary=text
     )
     make_artifact(review, f"print('{text}')\n", paths=[f"src/deep/{_path(text)}.py"], summary=text)
+    make_hold(make_resource(project, "tester", leaves[0], title=text[:200], capacity=2), holder=text[:200])
+    make_attempt(leaves[0], session=session, holder=text[:200], reason=text)
     Note.objects.create(task=leaves[0], actor_name=text[:200], kind="decision", text=text, because=text)
     finding = make_finding(review, Cause.REVIEW_WAITS, proposal="release", advice=text, evidence={"reason": text})
     operation = make_operation(project, actor_name=text[:200], changes=[{"verb": "archive", "task_id": plan.public_id}])
@@ -212,6 +220,8 @@ def grow(world: World, number: int) -> None:
         make_plan(world.project, 2, title=f"Plan {place}")
         make_task(make_project(), status=Status.IN_REVIEW)
         make_finding(task, Cause.NEVER_CLAIMED)
+        make_hold(make_resource(world.project, f"port-{place}", world.review))
+        make_attempt(world.review, session=session)
         Note.objects.create(task=task, actor_name="ada", kind="learned", text=f"Lesson {place}")
         make_operation(world.project)
         make_tombstone(world.project)

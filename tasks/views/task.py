@@ -18,11 +18,13 @@ from tasks.choices import Verb
 from tasks.identity.page import find_task
 from tasks.models import Task
 from tasks.selectors import board
+from tasks.selectors.attempts import shown_attempts
 from tasks.selectors.available_actions import may_complete, may_edit, may_waive, offers_for
 from tasks.selectors.blockers import count_waits
 from tasks.selectors.gates import gate_rows
 from tasks.selectors.graph import critical_among
 from tasks.selectors.notes import SHOWN, notes_of_tasks, notes_on
+from tasks.selectors.resources import needs_of
 from tasks.services.actions import seen_as
 
 
@@ -47,7 +49,13 @@ def task(request: HttpRequest, public_id: str) -> HttpResponse:
     }
     if not found.is_leaf:
         return render(request, "tasks/plan.html", context | _plan(found))
-    more = {"brief": brief_of(found), "notes": notes_on(found), "lease_is_over": found.lease_is_over(timezone.now())}
+    more = {
+        "brief": brief_of(found),
+        "notes": notes_on(found),
+        "lease_is_over": found.lease_is_over(timezone.now()),
+        "resources": needs_of(found),
+        "attempts": shown_attempts(found),
+    }
     return render(request, "tasks/task.html", context | more)
 
 
