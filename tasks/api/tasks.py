@@ -25,9 +25,8 @@ from tasks.api.fields import Gates
 from tasks.api.filters import TaskFilters
 from tasks.api.serializers import LINKS, PRIORITIES, TaskDetail, TaskLine, TaskRow, TriedShape
 from tasks.gates.definition import GATES_LIMIT
-from tasks.models import Task
+from tasks.models import Task, knowing_needs
 from tasks.selectors.attempts import attempts_of
-from tasks.selectors.resources import knowing_needs
 from tasks.serializers import columns_of
 from tasks.services.edit import Changes, edit
 from tasks.services.plan_check import PATHS_LIMIT, RESOURCES_LIMIT

@@ -7,8 +7,7 @@ from django.shortcuts import get_object_or_404
 
 from orchestrator_site.kernel.identity import scopes_of
 from tasks.identity.actor import Actor
-from tasks.models import Project, Task
-from tasks.selectors.resources import knowing_needs
+from tasks.models import Project, Task, knowing_needs
 
 
 def actor_of(request: HttpRequest) -> Actor:

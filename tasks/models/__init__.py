@@ -3,7 +3,7 @@
 from tasks.models.evidence import Attempt, Evidence, Waiver
 from tasks.models.projects import Project, ProjectPath, Session, ToolUse
 from tasks.models.records import Event, IdempotencyKey, Note, Specialist
-from tasks.models.resources import Resource, ResourceHold, ResourceNeed
+from tasks.models.resources import Resource, ResourceHold, ResourceNeed, knowing_needs
 from tasks.models.tasks import Dependency, DependencyQuerySet, Task, TaskQuerySet
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     "TaskQuerySet",
     "ToolUse",
     "Waiver",
+    "knowing_needs",
 ]

@@ -98,7 +98,7 @@ class Task(models.Model):
     archived_at = models.DateTimeField(null=True, blank=True)
 
     has_needs = True
-    """Whether it may need resources: a query that knows says so (`tasks/selectors/resources.py`)."""
+    """Whether it may need resources: a query with `knowing_needs` says so."""
     frees = True
     """Whether tasks may have become ready with it: whoever completed it knows."""
 

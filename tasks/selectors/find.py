@@ -9,8 +9,7 @@ from django.db.models import Q
 
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Conflict, Hint, NotFound
-from tasks.models import Project, Task
-from tasks.selectors.resources import knowing_needs
+from tasks.models import Project, Task, knowing_needs
 
 _exact = Compiled(lambda project, public_id: knowing_needs(Task.objects.filter(project=project, public_id=public_id)))
 _public_id = Compiled(lambda pk: Task.objects.filter(pk=pk).values_list("public_id", flat=True))

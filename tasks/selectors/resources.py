@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
 
 from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet
 
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import NotFound
 from tasks.choices import CLAIMABLE
-from tasks.models import Project, Resource, ResourceHold, ResourceNeed, Task, TaskQuerySet
+from tasks.models import Project, Resource, ResourceHold, ResourceNeed, Task
 
 WAITS_FOR_ONE = Exists(ResourceNeed.objects.filter(task=OuterRef("pk"), resource__held__gte=F("resource__capacity")))
 
@@ -26,12 +25,6 @@ _held = Compiled(
         )
     )
 )  # fmt: skip
-
-
-def knowing_needs(tasks: QuerySet[Task]) -> TaskQuerySet:
-    """Let tasks know whether they need resources: then one that needs nothing costs no further statement."""
-    rows: Any = tasks
-    return cast("TaskQuerySet", rows.annotate(has_needs=Exists(ResourceNeed.objects.filter(task=OuterRef("pk")))))
 
 
 @dataclass(frozen=True, slots=True)

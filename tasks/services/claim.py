@@ -15,11 +15,10 @@ from orchestrator_site.kernel.errors import Hint, NotReady, invalid
 from tasks import events
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Project, Task, TaskQuerySet
+from tasks.models import Project, Task, TaskQuerySet, knowing_needs
 from tasks.roles import catalogue
 from tasks.selectors.blockers import has_open_dependencies, open_dependencies, why_nothing_is_ready
 from tasks.selectors.find import TaskName, task_by_id
-from tasks.selectors.resources import knowing_needs
 from tasks.services import holds, leases, rollup, transitions
 from tasks.services.effect import Effect
 

@@ -21,9 +21,9 @@ from orchestrator_site.kernel.text import called
 from tasks import events
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Project, ResourceHold, Session, Task
-from tasks.selectors.resources import knowing_needs
-from tasks.services import holds, rollup, transitions
+from tasks.models import Project, ResourceHold, Session, Task, knowing_needs
+from tasks.services import holds as held_resources
+from tasks.services import rollup, transitions
 
 _is_any_due = Compiled(
     lambda project, now, latest: (
@@ -125,12 +125,12 @@ def free_run_out(*, project: Project) -> list[Task]:
     """
     now, system = timezone.now(), Actor.system()
     latest = now + duration(project)
-    if holds.is_any_over(project_id=project.pk, now=now, latest=latest):
+    if held_resources.is_any_over(project_id=project.pk, now=now, latest=latest):
         _free_holds(project, now, latest)
     if not _is_any_due(project=project, now=now, latest=latest):
         return []
     with transaction.atomic():
-        holds.lock_all(project.pk)
+        held_resources.lock_all(project.pk)
         tasks = Task.objects.filter(project=project).on_board()
         tasks.filter(status=Status.ACTIVE, lease_expires_at__gt=latest).update(lease_expires_at=latest)
         candidates = knowing_needs(tasks.lease_over(now))
@@ -146,8 +146,8 @@ def free_run_out(*, project: Project) -> list[Task]:
 
 def _free_holds(project: Project, now: datetime, latest: datetime) -> None:
     with transaction.atomic():
-        holds.lock_all(project.pk)
-        for hold in holds.free_run_out(project_id=project.pk, now=now, latest=latest):
+        held_resources.lock_all(project.pk)
+        for hold in held_resources.free_run_out(project_id=project.pk, now=now, latest=latest):
             after = {"resource": hold.resource.name, "number": hold.number, "reason": "Its time ran out."}
             events.record(actor=Actor.system(), verb=Verb.LET_GO, project=project, after=after)
 
