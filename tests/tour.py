@@ -220,7 +220,7 @@ def grow(world: World, number: int) -> None:
         make_plan(world.project, 2, title=f"Plan {place}")
         make_task(make_project(), status=Status.IN_REVIEW)
         make_finding(task, Cause.NEVER_CLAIMED)
-        make_hold(make_resource(world.project, f"port-{place}", world.review))
+        make_hold(make_resource(world.project, f"port-{task.pk}", world.review))
         make_attempt(world.review, session=session)
         Note.objects.create(task=task, actor_name="ada", kind="learned", text=f"Lesson {place}")
         make_operation(world.project)
