@@ -14,7 +14,19 @@ from django.db.models import Aggregate, Count, Field, ForeignKey, Max, Model, Q,
 
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content, ReviewComment, Upload, UploadState
 from orchestrator_site.kernel.errors import invalid
-from tasks.models import Dependency, Event, Evidence, Note, Project, Session, Task, Waiver
+from tasks.models import (
+    Attempt,
+    Dependency,
+    Event,
+    Evidence,
+    Note,
+    Project,
+    Resource,
+    ResourceNeed,
+    Session,
+    Task,
+    Waiver,
+)
 
 FORMAT = 1
 """Of `plan.json`; a newer one is refused."""
@@ -26,6 +38,8 @@ TABLES: dict[str, type[Model]] = {
     "notes": Note,
     "evidence": Evidence,
     "waivers": Waiver,
+    "attempts": Attempt,
+    "needs": ResourceNeed,
     "events": Event,
     "artifacts": Artifact,
     "paths": ArtifactPath,
@@ -39,7 +53,7 @@ _CHANGES: dict[str, list[Aggregate]] = {
     "tasks": [Max("updated_at"), Max("active_at"), Max("archived_at")],
     "comments": [Count("sent_at")],
 }
-_OUTSIDE: dict[type[Model], str] = {Session: "public_id", Content: "sha256"}
+_OUTSIDE: dict[type[Model], str] = {Session: "public_id", Content: "sha256", Resource: "name"}
 
 
 def rows_of(plan: Task, name: str) -> QuerySet[Any]:

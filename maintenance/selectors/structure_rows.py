@@ -12,6 +12,7 @@ from maintenance.choices import Level
 from maintenance.selectors.hits import Asked, Hit
 from tasks.choices import CLAIMABLE, FINISHED, Status, Verb
 from tasks.models import Dependency, Event, Evidence, Task, TaskQuerySet, Waiver
+from tasks.selectors.resources import WAITS_FOR_ONE
 from tasks.state_machine import UNFINISHED
 
 SKEW = timedelta(minutes=5)
@@ -38,7 +39,7 @@ def _text(time: datetime) -> str:
 
 def wrong_ready_marks(asked: Asked) -> list[Hit]:
     """Find tasks that are marked ready but wait; from `comprehensive` on, also those that wait for nothing."""
-    waits = Exists(Dependency.objects.open().filter(task=OuterRef("pk")))
+    waits = Q(Exists(Dependency.objects.open().filter(task=OuterRef("pk")))) | Q(WAITS_FOR_ONE)
     rows = list(asked.tasks.filter(waits, is_ready=True).values_list("pk", flat=True))
     hits = [Hit(pk, evidence={"is_ready": True}) for pk in rows]
     if asked.level == Level.BASIC:

@@ -27,7 +27,7 @@ from orchestrator_site.kernel.identity import Scope
 from tasks import events
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
-from tasks.models import Event, Project, Session, Task
+from tasks.models import Event, Project, Resource, Session, Task
 from tasks.services import dependencies
 
 _CHUNK = 500
@@ -94,6 +94,7 @@ class _Import:
         self.known[Content] = {sha256: storage.insert(each) for sha256, each in self.prepared.items()}
         wanted = {plain["session"] for name in TABLES for plain in self.data[name] if plain.get("session")}
         self.known[Session] = {row.public_id: row for row in Session.objects.filter(public_id__in=wanted)}
+        self.known[Resource] = {row.name: row for row in Resource.objects.filter(project=self.project)}
         for name, model in TABLES.items():
             rows = self.rows[name]
             self.known[model] = {row.pk: row for row in rows}
@@ -129,6 +130,8 @@ class _Import:
                     return False
             else:
                 target = self.known[field.related_model].get(value) if isinstance(value, int | str) else None
+            if target is None and field.related_model is Resource:
+                return False  # which is gone: nothing has to wait for it
             if target is None and not self._may_lack(field, value):
                 raise invalid([{"at": f"{name}.{field.name}", "problem": "names a row that the export lacks"}])
             setattr(row, field.name, target)

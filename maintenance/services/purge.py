@@ -21,7 +21,18 @@ from orchestrator_site.kernel.identity import Scope
 from tasks import events
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
-from tasks.models import Dependency, Event, Evidence, Note, Project, Task, Waiver
+from tasks.models import (
+    Attempt,
+    Dependency,
+    Event,
+    Evidence,
+    Note,
+    Project,
+    ResourceHold,
+    ResourceNeed,
+    Task,
+    Waiver,
+)
 from tasks.services import dependencies
 from tasks.services.claim import Guard
 
@@ -139,6 +150,9 @@ def _delete_rows(plan: Task) -> None:
         Waiver.objects.filter(task__in=keys),
         Event.objects.filter(task__in=keys),
         Finding.objects.filter(task__in=keys),
+        Attempt.objects.filter(task__in=keys),
+        ResourceNeed.objects.filter(task__in=keys),
+        ResourceHold.objects.filter(task__in=keys),
         Dependency.objects.filter(task__in=keys),
         tree,
     ):

@@ -21,7 +21,7 @@ from tasks import events
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Dependency, Project, Task
-from tasks.services import dependencies, leases, readiness, rollup
+from tasks.services import dependencies, holds, leases, readiness, rollup
 
 Facts = dict[str, Any]
 Change = Callable[[Task, Actor], Facts]
@@ -63,6 +63,7 @@ def repair_one(*, project: Project, found: Found, actor: Actor) -> Facts:
 
 def _locked(project: Project, found: Found) -> Task:
     dependencies.lock_graph(project.pk)
+    holds.lock_all(project.pk)
     rows = Task.objects.select_related("project").select_for_update(of=("self",))
     task = rows.filter(project=project, pk=found.task_pk or 0).first()
     if task is None:
@@ -102,6 +103,7 @@ def _leaf_flag(task: Task, actor: Actor) -> Facts:
         raise _as_it_should_be(task)
     if task.status == Status.ACTIVE and not (task.is_leaf and task.lease_is_over(timezone.now())):
         raise leases.held(task)
+    holds.let_go_of(task)
     no_lease = {"lease_session": None, "lease_holder": "", "lease_expires_at": None}
     Task.objects.filter(pk=task.pk).update(is_leaf=child is None, is_ready=False, **no_lease)
     if child is None:

@@ -40,6 +40,7 @@ def put_resource(
             before = _locked(project, name, guard)
             resource = before or _new(project, name)
             resource.title, resource.capacity = title.strip(), capacity
+            resource.held = resource.holds.count() if before else 0
             if resource.held > capacity:
                 raise Conflict(
                     f"{name} is held {resource.held} times: its capacity cannot be {capacity}.",

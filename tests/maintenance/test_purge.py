@@ -30,14 +30,16 @@ from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, NotFou
 from orchestrator_site.kernel.identity import Scope
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
-from tasks.models import Event, Evidence, Note, Project, Task, Waiver
+from tasks.models import Event, Evidence, Note, Project, Resource, ResourceNeed, Task, Waiver
 from tasks.services.archive import archive, restore
 from tests.factories import (
     make_artifact,
+    make_attempt,
     make_dependency,
     make_event,
     make_plan,
     make_project,
+    make_resource,
     make_session,
     make_task,
 )
@@ -70,6 +72,8 @@ def plan(project: Project) -> Task:
     by = {"session": session, "actor_kind": "assistant", "actor_name": "ada"}
     Evidence.objects.create(public_id="evidence_0000000001", task=first, facts={"tests": 3}, **shown, **by)
     Waiver.objects.create(task=first, gate="t", reason="Only words", **by)
+    make_attempt(first, session=session)
+    make_resource(project, "staging", first)
     version = artifact.versions.get(number=2)
     comment = {"text": "Why?", "author": "ada", "line": 1, "end_line": 2, "sent_at": timezone.now()}
     ReviewComment.objects.create(task=first, version=version, **comment)
@@ -348,3 +352,10 @@ def test_what_is_no_zip_or_not_there_is_refused(project: Project, tmp_path: Path
         import_plan(project=project, export=tmp_path / "none.zip", actor=ADA)
     with pytest.raises(NotFound):
         import_plan(project=project, export=tmp_path / "missing.zip", actor=ADA)
+
+
+def test_an_import_leaves_out_the_need_of_a_resource_that_is_gone(plan: Task, project: Project) -> None:
+    tombstone = purge(task=plan, actor=ADA, confirmed=True)
+    Resource.objects.all().delete()
+    import_plan(project=project, export=export_of(tombstone), actor=ADA)
+    assert Task.objects.count() == 4 and not ResourceNeed.objects.exists()
