@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from tasks.choices import Status, Verb
 from tasks.models import Attempt, Event, Evidence, Task
@@ -33,7 +34,7 @@ def attempts_of(task: Task) -> QuerySet[Attempt]:
     of_it = Evidence.objects.filter(task=OuterRef("task"), lease_number=OuterRef("lease_number")).order_by()
     counted = of_it.values("lease_number").annotate(number=Count("pk")).values("number")
     rows: Any = Attempt.objects.filter(task=task).select_related("session").order_by("-lease_number")
-    found: QuerySet[Attempt] = rows.annotate(pieces=Subquery(counted, output_field=IntegerField()))
+    found: QuerySet[Attempt] = rows.annotate(pieces=Coalesce(Subquery(counted, output_field=IntegerField()), 0))
     return found
 
 
