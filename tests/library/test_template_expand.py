@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tasks.library.templating.expand import Unplannable
 from tasks.library.templating.values import checked
 from tests.library.templates import needs_of, of_steps, planned, step, template_of
 
@@ -121,3 +122,34 @@ def test_gates_hold_no_placeholders() -> None:
 def test_the_plan_has_the_title_and_the_description_of_the_template() -> None:
     text = "template: mine\ntitle: 'Make {p}'\ndescription: 'Why: {p}'\nparameters: {p: {}}\nsteps: [" + step("a") + "]"
     assert planned(text, p="tea").description == "Make tea\n\nWhy: tea"
+
+
+TOO_MUCH = {
+    "every step left out": (of_steps(step("a", for_each="xs"), parameters="xs: {type: list}"), {}),
+    "too many subtasks": (
+        of_steps(*(step(f"s{n}", for_each="xs") for n in range(41)), parameters="xs: {type: list}"),
+        {"xs": [str(n) for n in range(50)]},
+    ),
+    "too many needs": (
+        of_steps(
+            *(step(f"s{n}", for_each="xs") for n in range(5)), step("a", needs="[s0, s1, s2, s3, s4]"),
+            parameters="xs: {type: list}",
+        ),
+        {"xs": [str(n) for n in range(50)]},
+    ),
+    "too long texts": (
+        of_steps(step("a", description=f"'{'{p}' * 10_000}'"), parameters="p: {type: text}"), {"p": "x" * 20_000}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TOO_MUCH)
+def test_what_would_get_too_large_is_refused_before_it_does(case: str) -> None:
+    text, given = TOO_MUCH[case]
+    with pytest.raises(Unplannable):
+        planned(text, **given)
+
+
+def test_a_title_that_gets_too_long_is_cut() -> None:
+    (found,) = planned(of_steps(step("a", title="'Do {p}, {p}'"), parameters="p: {}"), p="x" * 300).subtasks
+    assert len(found.title) == 300

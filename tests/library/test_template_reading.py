@@ -55,7 +55,7 @@ BROKEN = {
     "a placeholder that is not declared": (of_steps(step("a", title="'{p}'")), 4, "{p} is not declared"),
     "an item outside of a list": (of_steps(step("a", title="'{item}'")), 4, "{item}"),
     "a single brace": (of_steps(step("a", title="'a { b'")), 4, "single {"),
-    "a parameter that is never used": (of_steps(STEP, parameters="p: {}"), 1, "'p' is never used"),
+    "a parameter that is never used": (of_steps(STEP, parameters="p: {}"), 5, "'p' is never used"),
     "a parameter called item": (of_steps(STEP, parameters="item: {}"), 5, "not 'item'"),
     "a type that is none": (of_steps(USED, parameters="p: {type: date}"), 5, "unknown value 'date'"),
     "choices of a string": (of_steps(USED, parameters="p: {choices: [a]}"), 5, "belong together"),
@@ -67,7 +67,7 @@ BROKEN = {
     "a condition on nothing": (of_steps(step("a", if_="{param: p}")), 4, "'p' is not declared"),
     "a condition that is none": (of_steps(USED, step("a", if_="{equals: x}"), parameters="p: {}"), 5, "no condition"),
     "a condition that is code": (of_steps(USED, step("a", if_="p == 1"), parameters="p: {}"), 5, "mapping"),
-    "a trait for nobody here": (of_steps(STEP, more="traits: [{to: {steps: [b]}, gates: [report]}]"), 1, "'b'"),
+    "a trait for nobody here": (of_steps(STEP, more="traits: [{to: {steps: [b]}, gates: [report]}]"), 5, "'b'"),
     "a trait that adds nothing": (of_steps(STEP, more="traits: [{to: all}]"), 5, "adds nothing"),
     "a trait that relaxes": (of_steps(STEP, more="traits: [{to: all, review: false}]"), 5, "takes none away"),
     "a trait with another gate of a name": (

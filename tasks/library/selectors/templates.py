@@ -13,7 +13,7 @@ from tasks.gates.definition import Gate, gates_of, normalised, with_defaults
 from tasks.library.catalogue import Entry, Library
 from tasks.library.models import PlanOrigin
 from tasks.library.models import Template as Row
-from tasks.library.templating.expand import expand
+from tasks.library.templating.expand import Unplannable, expand
 from tasks.library.templating.format import Value
 from tasks.library.templating.values import checked
 from tasks.models import Project, Task
@@ -60,7 +60,10 @@ def preview(project: Project | None, entry: Entry, parameters: Mapping[str, Any]
     values, problems = checked(entry.template.parameters, parameters)
     if problems:
         return Preview(entry, values, problems)
-    asked = expand(entry.template, values)
+    try:
+        asked = expand(entry.template, values)
+    except Unplannable as error:
+        return Preview(entry, values, [{"at": "parameters", "problem": str(error)}])
     usual = normalised(project.settings.get("gates", {}).get("default", []))[0] if project else []
     steps = tuple(PlannedStep(each, gates_of(with_defaults(list(each.gates), usual))) for each in asked.subtasks)
     return Preview(entry, values, [], asked.description, steps, asked.left_out)

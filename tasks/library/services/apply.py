@@ -14,7 +14,7 @@ from tasks.choices import Complexity
 from tasks.identity.actor import Actor
 from tasks.library.catalogue import Entry, catalogue
 from tasks.library.models import PlanOrigin, Recurring
-from tasks.library.templating.expand import Expansion, expand
+from tasks.library.templating.expand import Expansion, Unplannable, expand
 from tasks.library.templating.format import Value
 from tasks.library.templating.values import checked
 from tasks.models import Project, Task
@@ -71,11 +71,10 @@ def expanded(entry: Entry, parameters: Mapping[str, Any]) -> tuple[dict[str, Val
     values, problems = checked(entry.template.parameters, parameters)
     if problems:
         raise invalid(problems, next="Fix these parameters.")
-    asked = expand(entry.template, values)
-    if not asked.subtasks:
-        wrong = "with these, every step is left out: its condition is false or its list is empty"
-        raise invalid([{"at": "parameters", "problem": wrong}], next="Change a parameter.")
-    return values, asked
+    try:
+        return values, expand(entry.template, values)
+    except Unplannable as error:
+        raise invalid([{"at": "parameters", "problem": str(error)}], next="Change a parameter.") from error
 
 
 def _require_unchanged(entry: Entry, sha256: str) -> None:

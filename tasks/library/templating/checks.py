@@ -100,9 +100,9 @@ def _unused(template: Template) -> Iterator[Problem]:
             used.update(names_in(text))
         except ValueError:
             return  # a text that cannot be read may use any of them
-    for name in template.parameters:
+    for name, about in template.parameters.items():
         if name not in used:
-            yield Problem(1, f"the parameter {name!r} is never used")
+            yield Problem(about.line, f"the parameter {name!r} is never used")
 
 
 def _names_of(condition: Condition | None) -> Iterator[str]:
@@ -119,7 +119,9 @@ def _trait_names(template: Template) -> Iterator[Problem]:
         for kind, named, known in (("step", trait.steps, keys), ("specialist", trait.specialists, roles)):
             for name in named:
                 if name not in known:
-                    yield Problem(1, f"a trait is for the {kind} {name[:64]!r} of no step", tuple(sorted(known)))
+                    yield Problem(
+                        trait.line, f"a trait is for the {kind} {name[:64]!r} of no step", tuple(sorted(known))
+                    )
 
 
 def _at_home(template: Template, specialists: Known, commands: Known) -> Iterator[Problem]:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from itertools import chain
 
+from orchestrator_site.kernel.limits import LIMITS
+from orchestrator_site.kernel.text import shortened
 from tasks.library.templating.format import ITEM, PREVIOUS, Condition, Step, Template, Value
-from tasks.library.templating.placeholders import in_block, names_in, on_one_line
-from tasks.services.plan_check import Subtask
+from tasks.library.templating.placeholders import in_block, length_of, names_in, on_one_line
+from tasks.services.plan_check import DEPENDENCIES_LIMIT, SUBTASKS_LIMIT, Subtask
 
+CHARACTERS_LIMIT = 4_000_000
+"""Of all texts of a plan: a short template can ask for a long value very often."""
 Values = Mapping[str, Value]
+
+
+class Unplannable(Exception):
+    """With these values, a template asks for nothing, or for more than a plan may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +35,28 @@ class Expansion:
 
 
 def expand(template: Template, values: Values) -> Expansion:
-    """Return the plan of a checked template with checked values."""
+    """Return the plan of a checked template with checked values. Raises Unplannable before it gets too large."""
     items = {step.key: _items(step, values) for step in template.steps if _is_met(step.condition, values)}
     kept = {key: found for key, found in items.items() if found}
     left_out = tuple(step.key for step in template.steps if step.key not in kept)
+    if not kept:
+        raise Unplannable("with these, every step is left out: its condition is false or its list is empty")
+    if sum(map(len, kept.values())) > SUBTASKS_LIMIT:
+        raise Unplannable(f"with these, there are more than {SUBTASKS_LIMIT:,} subtasks")
+    steps = [step for step in template.steps if step.key in kept]
+    _require_short(steps, kept, values)
     needs = _needs(template, kept)
-    subtasks = chain.from_iterable(
-        _subtasks(step, kept[step.key], needs[step.key], values) for step in template.steps if step.key in kept
-    )
+    subtasks = chain.from_iterable(_subtasks(step, kept[step.key], needs[step.key], values) for step in steps)
     title, more = on_one_line(template.title, values), in_block(template.description, values).strip()
     return Expansion(f"{title}\n\n{more}".strip(), tuple(subtasks), left_out)
+
+
+def _require_short(steps: Iterable[Step], kept: Mapping[str, tuple[str | None, ...]], values: Values) -> None:
+    left = CHARACTERS_LIMIT
+    for step in steps:
+        left -= (length_of(step.description, values) + length_of(step.context, values)) * len(kept[step.key])
+    if left < 0:
+        raise Unplannable(f"with these, its texts have more than {CHARACTERS_LIMIT:,} characters")
 
 
 def _items(step: Step, values: Values) -> tuple[str | None, ...]:
@@ -62,31 +83,15 @@ def _needs(template: Template, kept: Mapping[str, tuple[str | None, ...]]) -> di
     """Return the keys of the subtasks that each step waits for; one that is left out hands on what it would need."""
     steps = {step.key: step for step in template.steps}
     found: dict[str, tuple[str, ...]] = {}
-    for key in _in_order(steps):
+    graph = {step.key: [need for need in step.needs if need != PREVIOUS] for step in template.steps}
+    for key in TopologicalSorter(graph).static_order():
         needs: dict[str, None] = {}
-        for need in steps[key].needs:
-            if need in kept:
-                needs |= dict.fromkeys(keys_of(steps[need], len(kept[need])))
-            elif need != PREVIOUS:
-                needs |= dict.fromkeys(found[need])
+        for need in graph[key]:
+            needs |= dict.fromkeys(keys_of(steps[need], len(kept[need])) if need in kept else found[need])
+        if key in kept and len(needs) > DEPENDENCIES_LIMIT:
+            raise Unplannable(f"with these, {key!r} waits for more than {DEPENDENCIES_LIMIT} subtasks")
         found[key] = tuple(needs)
     return found
-
-
-def _in_order(steps: Mapping[str, Step]) -> Iterator[str]:
-    """Yield the keys of steps, each after those it needs; without recursion, since a chain may be long."""
-    done: set[str] = {PREVIOUS}
-    for first in steps:
-        waiting = [first]
-        while waiting:
-            key = waiting[-1]
-            if open_needs := [need for need in steps[key].needs if need not in done] if key not in done else []:
-                waiting += open_needs
-                continue
-            waiting.pop()
-            if key not in done:
-                done.add(key)
-                yield key
 
 
 def keys_of(step: Step, count: int) -> list[str]:
@@ -103,12 +108,12 @@ def _subtasks(step: Step, items: tuple[str | None, ...], needs: tuple[str, ...],
 
 def _subtask(step: Step, key: str, needs: tuple[str, ...], values: Values) -> Subtask:
     return Subtask(
-        title=on_one_line(step.title, values),
+        title=shortened(on_one_line(step.title, values), LIMITS["title"]),
         description=in_block(step.description, values).strip(),
         specialist=step.specialist,
         key=key,
         dependencies=needs,
-        effort=on_one_line(step.effort, values),
+        effort=shortened(on_one_line(step.effort, values), LIMITS["effort"]),
         complexity=step.complexity,
         priority=step.priority,
         context=in_block(step.context, values).strip(),

@@ -48,6 +48,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     pattern: str = ""
     max: int | None = None
+    line: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class Trait:
     steps: tuple[str, ...] = ()
     gates: tuple[dict[str, Any], ...] = ()
     review: bool = False
+    line: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

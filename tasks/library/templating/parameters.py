@@ -17,11 +17,12 @@ PARTS_LIMIT = 20
 _WITH_PATTERN = (Type.STRING, Type.LIST)
 
 
-def parameter(name: str, node: Node, fields: Fields) -> Parameter:
+def parameter(name: str, line: int, node: Node, fields: Fields) -> Parameter:
     found = fields.mapping(node, PARAMETER_KEYS) if not node.is_null else {}
     kind = Type(fields.choice(found.get("type"), list(Type)) or Type.STRING)
     about = Parameter(
         name=name,
+        line=line,
         type=kind,
         description=fields.text(found.get("description"), 1000),
         required=fields.boolean(found.get("required")) or False,

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from orchestrator_site.kernel.text import fenced, one_line, visible
+from orchestrator_site.kernel.text import fenced, shortened, visible
 from tasks.library.templating.format import Value
 
+LINE_LIMIT = 300
+"""Characters of a value on one line."""
 _MARK = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|[{}]")
 _LITERAL = {"{{": "{", "}}": "}"}
 
@@ -28,11 +30,16 @@ def names_in(text: str) -> list[str]:
 
 
 def on_one_line(text: str, values: Mapping[str, Value]) -> str:
-    return _MARK.sub(lambda mark: _LITERAL.get(mark[0]) or visible(one_line(_said(values[mark[1]]))), text)
+    return _MARK.sub(lambda mark: _LITERAL.get(mark[0]) or _line(_said(values[mark[1]])), text)
 
 
 def in_block(text: str, values: Mapping[str, Value]) -> str:
     return _MARK.sub(lambda mark: _LITERAL.get(mark[0]) or _block(_said(values[mark[1]])), text)
+
+
+def length_of(text: str, values: Mapping[str, Value]) -> int:
+    """Return about how long a text gets, without making it."""
+    return len(text) + sum(len(_said(values.get(name))) for name in names_in(text))
 
 
 def _said(value: Value) -> str:
@@ -41,6 +48,10 @@ def _said(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value).replace("\r\n", "\n")
+
+
+def _line(value: str) -> str:
+    return visible(shortened(value[: 4 * LINE_LIMIT], LINE_LIMIT))
 
 
 def _block(value: str) -> str:

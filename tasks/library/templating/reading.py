@@ -96,7 +96,7 @@ def _parameters(node: Node | None, fields: Fields) -> dict[str, Parameter]:
         if not PARAMETER_NAME.fullmatch(name.text or "") or name.text == ITEM:
             fields.wrong(name, f"a parameter has a name of up to 40 lower-case letters, digits and _, and not {ITEM!r}")
         elif name.text is not None:
-            found[name.text] = parameter(name.text, value, fields)
+            found[name.text] = parameter(name.text, name.line, value, fields)
     return found
 
 
@@ -144,4 +144,5 @@ def _trait(node: Node, fields: Fields) -> Trait:
         steps=fields.words(named.get("steps"), STEPS_LIMIT),
         gates=fields.gates(found.get("gates")),
         review="review" in found,
+        line=node.line,
     )
