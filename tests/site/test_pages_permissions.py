@@ -53,7 +53,7 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
 
 POSTED = {"maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare", "tombstone-import",
           "restart", "run-message", "run-answer", "run-patch",
-          "recurring-act", "context-act", "resource-free"}  # fmt: skip
+          "recurring-act", "context-act", "resource-free", "waive"}  # fmt: skip
 """What buttons post to or download: tests/maintenance, tests/agents and tests/library have them."""
 
 VERBS: dict[Verb, tuple[str, tuple[str, ...]]] = {
