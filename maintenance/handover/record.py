@@ -10,6 +10,7 @@ from maintenance.handover.words import at, named, plain, verbatim
 from maintenance.selectors.handover_facts import Facts
 from tasks.choices import NoteKind, Status, Verb
 from tasks.models import Event, Note, Task
+from tasks.selectors.gates import GateState
 
 READ = "orchestrator_read_artifact"
 _WORDS = {
@@ -171,8 +172,14 @@ def evidence(facts: Facts) -> Part:
         for event in approvals
         if event.task
     ]
+    lines += [_gate(task, state) for task, states in facts.gates for state in states]
     more = f"GET /api/v1/artifacts?project={facts.scope.project.slug}&kind=test"
     return Part("12. Evidence", [Entry(line) for line in lines], more, 6, len(lines))
+
+
+def _gate(task: Task, state: GateState) -> str:
+    how = f"met, {plain(state.met_by)}" if state.met else f"not met: {plain(state.why_not)}"
+    return f"- gate {state.gate.name} of {task.public_id}: {how[:300]}"
 
 
 def _test(artifact: Artifact, facts: Facts) -> str:

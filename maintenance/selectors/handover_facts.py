@@ -11,6 +11,7 @@ from maintenance.choices import Level
 from maintenance.models import Finding, Handover
 from maintenance.selectors.scope import Scope
 from tasks.models import Event, Note, Task
+from tasks.selectors.gates import GateState
 from tasks.selectors.rows import Counts
 
 Row = TypeVar("Row")
@@ -71,5 +72,7 @@ class Facts:
     rules: dict[str, object]
     own_roles: dict[str, str]
     """The source of each role of the project's own."""
+    gates: list[tuple[Task, list[GateState]]]
+    """Of the tasks in hand and in review."""
     states: dict[int, str] = field(default_factory=dict)
     """What an audit of an artifact's content found, by its key."""

@@ -20,6 +20,7 @@ from tasks.choices import CLAIMABLE, FINISHED, WAITS_FOR_A_PERSON, Priority, Sta
 from tasks.models import Dependency, Event, Note, Task
 from tasks.selectors import counts
 from tasks.selectors.blockers import count_waits
+from tasks.selectors.gates import GateState, states_of
 from tasks.selectors.graph import NODES, critical_among
 from tasks.selectors.open_plans import OpenPlan, OpenPlans, open_plans
 from tasks.selectors.rows import Counts, count_by
@@ -103,6 +104,7 @@ class _Reader:
             findings=self._findings(),
             rules=dict(self.project.settings),
             own_roles=_own_roles(self.scope),
+            gates=_gates([*in_hand.rows, *stopped]),
         )
 
     def _cursor(self) -> tuple[int, datetime | None]:
@@ -283,6 +285,11 @@ def _changed_at(artifacts: list[Artifact]) -> dict[int, datetime]:
         key = root or task
         found[key] = max(at, found.get(key, at))
     return found
+
+
+def _gates(tasks: list[Task]) -> list[tuple[Task, list[GateState]]]:
+    states = states_of(tasks)
+    return [(task, states[task.pk]) for task in tasks if task.pk in states]
 
 
 def _own_roles(scope: Scope) -> dict[str, str]:

@@ -21,6 +21,7 @@ from tasks.models import Evidence
 from tasks.selectors.gates import GateState, gates_on
 from tasks.services.challenge import challenge
 from tasks.services.evidence import OUTPUT_LIMIT, give_evidence
+from tasks.services.look import look_at_commits
 from tasks.services.waive import waive
 
 EVIDENCE_BODY = 2 * (REPORT_BYTES + OUTPUT_LIMIT * 4)
@@ -145,9 +146,11 @@ class EvidenceViews(TaskApi):
         task = self.task(task_id)
         actor, given = self.actor(task.project), self.given()
 
+        pieces = [piece_of(each) for each in given["evidence"]]
+        look, number = look_at_commits(task=task, pieces=pieces), given.get("lease_number")
+
         def produce() -> Reply:
-            pieces = [piece_of(each) for each in given["evidence"]]
-            kept = give_evidence(task=task, actor=actor, pieces=pieces, lease_number=given.get("lease_number"))
+            kept = give_evidence(task=task, actor=actor, pieces=pieces, lease_number=number, look=look)
             now = gates_on(self.task(task_id))
             return Reply(self.shape({"task_id": task.public_id, "evidence": kept, "gates": now}), 201)
 

@@ -127,7 +127,7 @@ def next_call(gate: Gate, task_id: str) -> str:
     if gate.kind == GateKind.COMMAND and gate.rung >= Rung.OBSERVED:
         return f"Run in the user's shell: manage.py attest {gate.command} --task {task_id}"
     if gate.kind == GateKind.REPORT and gate.rung >= Rung.OBSERVED:
-        return f"Run in the user's shell the command that writes it: manage.py attest --list, --gate {gate.name}"
+        return f"Run in the user's shell one that writes it: manage.py attest NAME --gate {gate.name} --task {task_id}"
     if gate.rung == Rung.CLAIMED:
         return f'Complete it with evidence=[{{"gate": "{gate.name}", "summary": "<what there is to say>"}}]'
     send = {

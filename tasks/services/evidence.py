@@ -26,7 +26,7 @@ from tasks.selectors.gates import deliveries_of
 from tasks.services import leases, transitions
 from tasks.services.challenge import answered
 from tasks.services.claim import locked
-from tasks.services.look import Look, look_at
+from tasks.services.look import Look, look_at_commits
 
 __all__ = ["Piece", "give_evidence", "keep_evidence"]
 
@@ -37,14 +37,21 @@ OPEN = (Status.ACTIVE, Status.IN_REVIEW)
 
 
 def give_evidence(
-    *, task: Task, actor: Actor, pieces: Sequence[Piece], lease_number: int | None = None, rung: Rung | None = None
+    *,
+    task: Task,
+    actor: Actor,
+    pieces: Sequence[Piece],
+    lease_number: int | None = None,
+    rung: Rung | None = None,
+    look: Look | None = None,
 ) -> list[Evidence]:
     """Keep evidence for a task that is being done or reviewed. The same piece again is the row that is there.
 
-    The rung follows from who gives it and how; only the system passes one. Raises Invalid for a piece that is for no
+    The rung follows from who gives it and how; only the system passes one. A caller with a transaction of its own has
+    looked at the commits before it. Raises Invalid for a piece that is for no
     gate of the task, Conflict where the task is at another stage, or the attempt is another's.
     """
-    look = look_at(task=task, pieces=pieces)
+    look = look or look_at_commits(task=task, pieces=pieces)
     with transaction.atomic():
         task = locked(task)
         transitions.require_on_board(task)

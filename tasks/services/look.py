@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -38,7 +38,12 @@ class Look:
 
 def look_at(*, task: Task, pieces: Sequence[Piece]) -> Look:
     """Look at a project's folder for a task and the evidence that comes for it. Raises what `read_tree` raises."""
-    return Look(_tree_now(task), _commits(task, pieces)) if task.gates else Look()
+    return replace(look_at_commits(task=task, pieces=pieces), tree=_tree_now(task)) if task.gates else Look()
+
+
+def look_at_commits(*, task: Task, pieces: Sequence[Piece]) -> Look:
+    """Look at the commits alone that come as evidence for a task."""
+    return Look(commits=_commits(task, pieces)) if task.gates else Look()
 
 
 def reports_of(project: Project) -> list[str]:

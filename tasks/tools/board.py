@@ -24,6 +24,7 @@ from tasks.selectors import counts, pages
 from tasks.selectors.blockers import edges_of
 from tasks.selectors.descendants import descendants_of
 from tasks.selectors.find import id_of, task_by_id
+from tasks.selectors.gates import gates_on
 from tasks.selectors.open_plans import open_plans
 from tasks.selectors.pages import Page
 from tasks.selectors.resources import Need, needs_of
@@ -45,6 +46,7 @@ StatusWord = Literal["pending", "active", "in_review", "needs_revision", "blocke
 ROWS_DEFAULT = 10
 ROWS_LIMIT = 100
 EDGES_DEFAULT = 5
+GATES_SHOWN = 10
 TEXT_BYTES = 200
 FULL_BUDGET = 200_000
 BELOW_LIMIT = 30_000  # about as many values as SQLite takes in one query; no group is near it
@@ -163,6 +165,7 @@ def _of_task(task: Task, *, full: bool) -> Answer:
         "archived_at": _time(task.archived_at),
         **_counted("waits_for", [_named(*each) for each in needs], shown),
         **({"resources": resources} if resources else {}),
+        "gates_unmet": [state.gate.name for state in gates_on(task) if not state.met][:GATES_SHOWN],
         **_counted("needed_by", [_named(*each) for each in dependents], shown),
         **_counted("artifacts", list(map(_sized, artifacts)), shown),
         "next": _next_for(task),

@@ -67,6 +67,17 @@ def test_many_gates_unmet_make_a_small_answer(ada: Assistant) -> None:
     assert len(str(error)) < 4_000
 
 
+def test_the_status_of_a_task_names_the_gates_that_are_not_met(ada: Assistant, task_id: str) -> None:
+    assert ada.call("get_status", task_id=task_id)["gates_unmet"] == ["report"]
+    ada.complete(task_id, evidence=REPORT)
+    assert "gates_unmet" not in ada.call("get_status", task_id=task_id)
+
+
+def test_a_handover_says_which_gates_are_met(ada: Assistant, task_id: str) -> None:
+    text = ada.call("maintenance_coordinator", action="prepare_handover", scope="full_project")["text"]
+    assert f"- gate report of {task_id}: not met: nothing came" in text
+
+
 def test_evidence_comes_with_the_completion(ada: Assistant, task_id: str) -> None:
     assert ada.complete(task_id, evidence=REPORT)["status"] == Status.COMPLETED
 
