@@ -131,6 +131,7 @@ def test_every_tool_passes_strict_checks_and_can_be_called(inspector: Inspector)
     assert inspector.call("update_task", task_id=three, action="cancel")
     assert inspector.call("maintenance_coordinator", action="validate_structure")["report"]
     assert inspector.call("template_manager", action="list_templates")["templates_total"] == 8
+    assert inspector.call("pattern_extractor", action="analyze_project")["next"]
     assert inspector.call("get_status")
     assert inspector.call("health_check")["pid"]
     assert inspector.call("shutdown_prepare")["uploads_lost"] == 0

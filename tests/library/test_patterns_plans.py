@@ -115,12 +115,12 @@ def test_groups_gates_and_words_of_a_plan_without_a_template_survive_the_round_t
 
 def test_what_was_planned_later_is_added_and_what_was_cancelled_is_fat(project: Project) -> None:
     first = planned(project)
-    add(first, subtask("Air the {room}"), subtask("Lock up"))
+    add(first, subtask("Air the {space}"), subtask("Lock up"))
     drop(first, "Dry the kitchen")
     draft = draft_of(finish(first))
-    assert (draft.added, draft.cancelled) == (["Air the {room}", "Lock up"], ["Dry the kitchen"])
+    assert (draft.added, draft.cancelled) == (["Air the {space}", "Lock up"], ["Dry the kitchen"])
     read = checked_text(project, draft.text)
-    assert [step.key for step in read.steps] == ["look", "clean", "check", "air_the_room", "lock_up"]
+    assert [step.key for step in read.steps] == ["look", "clean", "check", "air_the_space", "lock_up"]
     assert read.steps[2].needs == ("clean",)
 
 
@@ -185,7 +185,7 @@ def of(rows: list[Success], template: str, version: str = "1") -> Success:
     return row
 
 
-def test_success_is_told_by_version_beside_plans_without_a_template(project: Project) -> None:
+def test_success_is_counted_by_version_beside_plans_without_a_template(project: Project) -> None:
     for number in range(ENOUGH):
         first = planned(project)
         if number == 0:

@@ -33,6 +33,7 @@ pytestmark = [
 ]
 
 MARK = "quince-42"
+TEMPLATE = "{template: mine, title: Mine, steps: [{key: a, title: A, description: B, specialist: tester}]}"
 SCOPES = {"no scopes": frozenset[Scope](), **{scope.value: with_included([scope]) for scope in Scope}}
 CALLERS = [(name, place) for name in SCOPES for place in ("unbound", "bound elsewhere")]
 Ids = dict[str, str]
@@ -60,6 +61,7 @@ TOOLS: dict[str, Callable[[Ids], dict[str, Any]]] = {
     "merge_isolated_work": lambda ids: {"run_id": ids["run"]},
     "template_manager": lambda ids: {"action": "apply_template", "name": "spike", "parameters": {"question": "Mine"}},
     "context_library": lambda ids: {"action": "save_context", "name": "mine", "text": "Mine", "task_id": ids["done"]},
+    "pattern_extractor": lambda ids: {"action": "save_template", "text": TEMPLATE},
 }
 RESOURCES: dict[str, Callable[[Ids], str]] = {
     "project://status": lambda ids: "project://status",

@@ -75,6 +75,7 @@ def valid_calls(ada: Assistant) -> dict[str, dict[str, Any]]:
         "merge_isolated_work": {"run_id": "run_0000000000"},
         "template_manager": {"action": "list_templates"},
         "context_library": {"action": "load_context"},
+        "pattern_extractor": {"action": "analyze_project"},
     }
 
 

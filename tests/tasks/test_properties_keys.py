@@ -122,8 +122,15 @@ LEARN = st.tuples(
         optional={"task_id": NUMBERS, "words": st.lists(TEXTS, max_size=2)},
     ),
 )
+PATTERNS = st.tuples(
+    st.just("pattern_extractor"),
+    st.fixed_dictionaries(
+        {"action": st.sampled_from(["analyze_project", "extract_patterns", "validate_pattern", "save_template"])},
+        optional={"text": st.sampled_from(["", "template: x", TEMPLATE])},
+    ),
+)
 CALLS: st.SearchStrategy[Call] = st.one_of(
-    INITIALIZE, PLAN, EXECUTE, COMPLETE, UPDATE, STORE, MAINTAIN, ISOLATE, TEMPLATES, LEARN
+    INITIALIZE, PLAN, EXECUTE, COMPLETE, UPDATE, STORE, MAINTAIN, ISOLATE, TEMPLATES, PATTERNS, LEARN
 )
 
 
@@ -253,5 +260,6 @@ def test_every_tool_that_writes_is_among_these_calls() -> None:
     strategies = {"initialize_session", "plan_task", "execute_subtask", "complete_subtask", "update_task"}
     strategies |= {"store_artifact", "maintenance_coordinator", "execute_subtask_isolated", "spawn_isolated_session"}
     strategies |= {"monitor_isolated_execution", "merge_isolated_work", "template_manager", "context_library"}
+    strategies |= {"pattern_extractor"}
     assert {tool.name.removeprefix("orchestrator_") for tool in writing_tools()} == strategies
     assert all("idempotency_key" in tool.arguments.model_fields for tool in writing_tools())
