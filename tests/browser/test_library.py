@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tasks.library.models import PlanOrigin
+from tasks.library.models import PlanOrigin, Template
 from tasks.models import Project, Task
 from tests.browser.conftest import Open
 from tests.factories import make_project
@@ -124,7 +124,7 @@ def test_a_template_that_is_wrong_is_kept_with_its_lines_named(
     assert complaints.pop() == "Failed to load resource: the server responded with a status of 400 (Bad Request)"
 
 
-def test_a_plan_from_a_template_is_held_by_its_gate_until_a_command_was_observed(
+def test_a_plan_is_held_by_its_gate_then_finished_and_becomes_a_template_of_its_own(
     open_page: Open, project: Project, complaints: list[str]
 ) -> None:
     page = open_page("/")
@@ -145,3 +145,16 @@ def test_a_plan_from_a_template_is_held_by_its_gate_until_a_command_was_observed
     expect(page.locator("#messages .success")).to_be_visible()
     page.goto(f"/tasks/{plan.public_id}/")
     expect(page.locator("h1 + p .state.completed")).to_be_visible()
+
+    page.get_by_role("button", name="More actions").click()
+    page.get_by_role("link", name="Make a template of it").click()
+    text = page.locator("textarea[name=text]")
+    text.fill(re.sub(r"(?m)^template: .*$", "template: found", text.input_value()))
+    page.locator("#main form button.primary").click()
+    expect(page.locator("[data-step]")).to_have_count(2)
+    assert Template.objects.get(name="found").drafted_from == plan
+    again = Task.objects.get(public_id=_plan(page, "silver"))
+    expect(page.locator("#origin")).to_contain_text("found")
+    assert [(each.specialist, each.gates) for each in again.children.order_by("position")] == [
+        (each.specialist, each.gates) for each in (weigh, report)
+    ]

@@ -11,7 +11,9 @@ from artifacts.reviews.texts import compared
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import number_in, page
 from tasks.library.catalogue import catalogue
+from tasks.library.patterns.comparing import ENOUGH
 from tasks.library.selectors import pages
+from tasks.library.selectors.patterns import success_of
 from tasks.library.selectors.templates import versions_of
 from tasks.library.views.find import find_place, find_template
 from tasks.models import Project
@@ -37,13 +39,16 @@ def library(request: HttpRequest, slug: str = "") -> HttpResponse:
 def template(request: HttpRequest, name: str, slug: str = "") -> HttpResponse:
     project = find_place(request, slug)
     entry = find_template(project, name)
+    plans = pages.plans_of(project, name) if project else []
     context = {
         "project": project,
         "row": pages.Listed(entry, project),
         "template": entry.template,
         "steps": pages.as_written(entry.template.steps),
         "versions": versions_of(project, name)[:VERSIONS_SHOWN],
-        "plans": pages.plans_of(project, name) if project else [],
+        "plans": plans,
+        "success": success_of(project, name) if project and plans else [],
+        "enough": ENOUGH,
         **_rights(request, project),
     }
     return render(request, "library/template.html", context)
