@@ -38,10 +38,15 @@ class Field:
         return f"parameters.{self.parameter.name}"
 
     @property
-    def given(self) -> Any:
-        """What the form says, as the service takes it."""
+    def choices(self) -> list[tuple[str, str]]:
+        """What can be chosen, each with its label."""
         if self.parameter.type == Type.BOOLEAN:
-            return bool(self.value)
+            return [("true", "yes"), ("false", "no")]
+        return [(each, each) for each in self.parameter.choices]
+
+    @property
+    def given(self) -> Any:
+        """What the form says, as the service takes it; empty for the default."""
         if self.parameter.type == Type.LIST:
             return [line.strip() for line in self.value.split("\n") if line.strip()]
         return self.value
@@ -54,7 +59,7 @@ def apply(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
     entry = find_template(project, name)
     parameters = entry.template.parameters.values()
     if request.method != "POST":
-        return _form(request, project, entry, [Field(each, _default(each)) for each in parameters])
+        return _form(request, project, entry, [Field(each, as_typed(each.default)) for each in parameters])
     fields = [Field(each, _typed(request, each)) for each in parameters]
     seen = request.POST.get("sha256", "")
     if not seen:
@@ -98,10 +103,11 @@ def _form(
     return render(request, "library/apply.html", context, status=status)
 
 
-def _default(parameter: Parameter) -> str:
-    if isinstance(parameter.default, tuple):
-        return "\n".join(parameter.default)
-    return "" if parameter.default in (None, False) else str(parameter.default)
+def as_typed(value: Any) -> str:
+    """Return a value of a parameter as it is typed into its field."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "\n".join(value) if isinstance(value, list | tuple) else "" if value is None else str(value)
 
 
 def _typed(request: HttpRequest, parameter: Parameter) -> str:

@@ -24,7 +24,7 @@ from tasks.library.models import Recurring
 from tasks.library.selectors.recurring import NOT_PLANNED, next_times, recurring_of, zone_of
 from tasks.library.services.recurring import create_recurring, delete_recurring, edit_recurring, plan_now
 from tasks.library.templating.format import ITEMS_LIMIT
-from tasks.library.views.apply import Field
+from tasks.library.views.apply import Field, as_typed
 from tasks.models import Project
 
 _SWITCHES = {"on": True, "off": False}
@@ -64,7 +64,7 @@ class Typed:
 
     @classmethod
     def of(cls, row: Recurring) -> Typed:
-        values = {name: _as_typed(value) for name, value in row.parameters.items()}
+        values = {name: as_typed(value) for name, value in row.parameters.items()}
         minutes = "" if row.every_minutes is None else str(row.every_minutes)
         return cls(row.template, row.name, row.cron, minutes, row.is_on, values)
 
@@ -176,7 +176,7 @@ def _fields(library: Library, typed: Typed) -> list[Field]:
     """Return the fields of a template's parameters; a default is only shown, so that it follows the template."""
     entry = library.templates.get(typed.template)
     parameters = entry.template.parameters.values() if entry else ()
-    return [Field(each, typed.values.get(each.name, _as_typed(None))) for each in parameters]
+    return [Field(each, typed.values.get(each.name, "")) for each in parameters]
 
 
 def _form(
@@ -214,9 +214,3 @@ def _form(
 
 def _choices(library: Library) -> list[tuple[str, str]]:
     return [(name, library.templates[name].template.title) for name in sorted(library.templates)]
-
-
-def _as_typed(value: Any) -> str:
-    if isinstance(value, list):
-        return "\n".join(map(str, value))
-    return "" if value in (None, False) else str(value)
