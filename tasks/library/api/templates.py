@@ -72,7 +72,7 @@ class SiteTemplateViews(ProjectApi):
 
     def destroy(self, request: Request, project: str = "", template: str = "") -> Response:
         """Delete a template that was saved here; the next source takes effect, and the versions stay."""
-        found, actor, guard = self.place(project, changes=True), Actor.outside(self.principal), self.guard()
+        found, actor, guard = self.place(project), Actor.outside(self.principal), self.guard()
 
         def produce() -> Reply:
             delete_template(project=found, actor=actor, name=template, guard=guard)
@@ -98,17 +98,20 @@ class SiteTemplateViews(ProjectApi):
 
         return self.once(produce, project=found)
 
-    def place(self, project: str, *, changes: bool = False) -> Project | None:
+    def place(self, project: str) -> Project | None:
         """Return whose templates these are; None for the site's. Raises Forbidden, NotFound."""
-        if changes and self.principal.project_id is not None:
-            raise Forbidden("The site's templates are every project's, and this access token is for one.")
+        if self.principal.project_id is not None:
+            raise Forbidden(
+                "The site's templates are every project's, and this access token is for one.",
+                next="Those in effect there are at /projects/{project}/templates.",
+            )
         return None
 
     def address_of(self, project: str, name: str) -> str:
         return reverse("api-site-template-detail", args=[name])
 
     def _saved(self, project: str, name: str) -> Response:
-        found, actor, guard = self.place(project, changes=True), Actor.outside(self.principal), self.guard()
+        found, actor, guard = self.place(project), Actor.outside(self.principal), self.guard()
         text = self.given()["text"]
 
         def produce() -> Reply:
@@ -153,7 +156,7 @@ class TemplateViews(SiteTemplateViews):
 
         return self.once(produce, project=found)
 
-    def place(self, project: str, *, changes: bool = False) -> Project | None:
+    def place(self, project: str) -> Project | None:
         return self.project(project)
 
     def address_of(self, project: str, name: str) -> str:
