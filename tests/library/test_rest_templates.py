@@ -138,11 +138,13 @@ def test_only_admin_saves_and_deletes(ada: Rest, project: Project, scope: str) -
     assert ada.get(f"{OF_PROJECT}/mine")["text"] == TEXT
 
 
-def test_a_token_of_one_project_changes_no_template_of_the_site(ada: Rest, project: Project) -> None:
+def test_a_token_of_one_project_does_not_reach_the_sites_templates(ada: Rest, project: Project) -> None:
     bound = rest(project=project)
-    bound.refused(403, "PUT", f"{OF_SITE}/mine", {"text": TEXT})
     save(ada, OF_SITE)
-    bound.refused(403, "DELETE", f"{OF_SITE}/mine")
+    bound.refused(404, "GET", OF_SITE)
+    for method, body in (("GET", None), ("PUT", {"text": OTHER}), ("DELETE", None)):
+        bound.refused(404, method, f"{OF_SITE}/mine", body)
+    assert bound.get(f"{OF_PROJECT}/mine")["source"] == "site"
     assert save(bound).status_code == 200
 
 

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestrator_site.kernel.bodies import LARGE_BODY
-from orchestrator_site.kernel.errors import Forbidden, NotFound, invalid
+from orchestrator_site.kernel.errors import NotFound, invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.rest.idempotency import Reply
 from tasks.api.base import ProjectApi
@@ -99,11 +99,11 @@ class SiteTemplateViews(ProjectApi):
         return self.once(produce, project=found)
 
     def place(self, project: str) -> Project | None:
-        """Return whose templates these are; None for the site's. Raises Forbidden, NotFound."""
+        """Return whose templates these are; None for the site's. Raises NotFound for what the token does not reach."""
         if self.principal.project_id is not None:
-            raise Forbidden(
-                "The site's templates are every project's, and this access token is for one.",
-                next="Those in effect there are at /projects/{project}/templates.",
+            raise NotFound(
+                "These are the site's templates, and this access token is for one project.",
+                next="GET /api/v1/projects/{project}/templates lists those that it has, the site's among them.",
             )
         return None
 
