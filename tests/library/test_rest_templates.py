@@ -63,10 +63,15 @@ def test_its_versions_stay(ada: Rest, project: Project, place: str) -> None:
     for text in (TEXT, OTHER):
         save(ada, place, text)
     ada.send("DELETE", f"{place}/mine")
-    found = ada.get(f"{place}/mine/versions")
+    found = ada.get(f"{place}/mine/versions")["results"]
     assert [(each["number"], each["is_deleted"]) for each in found] == [(3, True), (2, False), (1, False)]
     assert found[2]["text"] == TEXT
     assert {each["layer"] for each in found} == {"site" if place == OF_SITE else "project"}
+
+
+def test_one_that_was_never_saved_has_no_versions(ada: Rest, project: Project) -> None:
+    assert ada.get(f"{OF_PROJECT}/spike/versions") == {"results": []}
+    ada.refused(404, "GET", f"{OF_PROJECT}/nothing/versions")
 
 
 def test_an_edit_of_what_has_changed_is_refused(ada: Rest, project: Project) -> None:

@@ -8,6 +8,9 @@ from urllib.request import Request, urlopen
 
 PROJECT = "ledger"
 SPECIALIST = "bookkeeper"
+TEMPLATE = (
+    "{template: note, title: A note, steps: [{key: write, title: Write, description: It, specialist: documenter}]}"
+)
 
 
 class Board:
@@ -28,6 +31,8 @@ class Board:
         """Make the board; returns what stands in addresses, by its name there."""
         self.call("POST", "/projects", {"name": "The ledger", "slug": PROJECT})
         self.call("PUT", f"/projects/{PROJECT}/specialists/{SPECIALIST}", {"role_definition": "Keeps books."})
+        for place in ("", f"/projects/{PROJECT}"):
+            self.call("PUT", f"{place}/templates/note", {"text": TEMPLATE})
         session = self.call("POST", "/sessions", {"project": PROJECT, "client_name": "schema"})["session_id"]
         spare = self.call("POST", "/tokens", {"name": "spare", "scopes": ["read"]})["token_id"]
         plan, tasks = self._plan()
@@ -49,6 +54,7 @@ class Board:
             "token_id": [spare],
             "name": ["implementer", SPECIALIST],
             "code": ["conflict"],
+            "template": ["note", "bugfix"],
         }
 
     def _plan(self) -> tuple[str, list[str]]:

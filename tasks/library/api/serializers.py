@@ -146,6 +146,12 @@ class TemplateVersionShape(serializers.ModelSerializer[Row]):
         return "project" if row.project_id else "site"
 
 
+class VersionsAnswer(serializers.Serializer[Any]):
+    """The versions that were saved, newest first."""
+
+    results = TemplateVersionShape(many=True)
+
+
 class OriginShape(serializers.ModelSerializer[PlanOrigin]):
     """What a plan came from: the template as it was then, and the task that each key became."""
 

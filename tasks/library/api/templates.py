@@ -27,7 +27,7 @@ from tasks.library.api.serializers import (
     TemplateBody,
     TemplatesAnswer,
     TemplateShape,
-    TemplateVersionShape,
+    VersionsAnswer,
 )
 from tasks.library.catalogue import catalogue
 from tasks.library.models import Template as Row
@@ -49,7 +49,7 @@ class SiteTemplateViews(ProjectApi):
     lookup_value_regex = "[^/]+"
     scopes = {"create": Scope.ADMIN, "update": Scope.ADMIN, "destroy": Scope.ADMIN}
     statuses = {"create": 201, "destroy": 204}
-    answers = {"list": TemplatesAnswer, "preview": PreviewShape, "versions": TemplateVersionShape}
+    answers = {"list": TemplatesAnswer, "preview": PreviewShape, "versions": VersionsAnswer}
     bodies = {"create": TemplateBody, "update": TemplateBody, "preview": PreviewBody}
 
     def list(self, request: Request, project: str = "") -> Response:
@@ -83,7 +83,11 @@ class SiteTemplateViews(ProjectApi):
     @action(detail=True)
     def versions(self, request: Request, project: str = "", template: str = "") -> Response:
         """List the versions that were saved, newest first."""
-        return Response(self.get_serializer(versions_of(self.place(project), template), many=True).data)
+        place = self.place(project)
+        found = list(versions_of(place, template))
+        if not found:
+            catalogue(place).entry(template)
+        return Response(self.shape({"results": found}))
 
     @action(detail=True, methods=["post"])
     def preview(self, request: Request, project: str = "", template: str = "") -> Response:

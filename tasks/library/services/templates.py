@@ -57,13 +57,13 @@ def delete_template(*, project: Project | None, actor: Actor, name: str, guard: 
     actor.require(Scope.ADMIN)
     try:
         with transaction.atomic():
-            _in_effect(project, name, guard)
             newest = _newest(project, name)
             if newest is None or newest.is_deleted:
                 raise NotFound(
                     f"No template {name[:64]!r} was saved {'in this project' if project else 'for the site'}.",
                     next="Templates from files and the package cannot be deleted here.",
                 )
+            _in_effect(project, name, guard)
             Row.objects.create(
                 project=project, name=name, number=newest.number + 1, title=newest.title, is_deleted=True,
                 saved_by=actor.name,
