@@ -54,6 +54,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "an item of two lines": ({"l": ["a\nb"]}, "l"),
     "an item that is empty": ({"l": [""]}, "l"),
     "what does not fit the pattern": ({"v": "12a"}, "v"),
+    "too long for a pattern": ({"v": "1" * 201}, "v"),
     "a pattern and a newline": ({"v": "12\n3"}, "v"),
     "nothing for what is required": ({"r": " "}, "r"),
 }
@@ -83,7 +84,7 @@ def test_all_mistakes_are_named_at_once_with_what_is_allowed() -> None:
 HOSTILE = template_of(
     of_steps(
         "{key: a, title: 'Do {s}', description: 'Say {t}. Then {l}', specialist: tester, context: '{t}', "
-        "effort: '{s}', gates: [report], paths: ['{l}', 'src/{s}'], needs: []}",
+        "effort: '{s}', gates: [report, {command: test}], paths: ['{l}', 'src/{s}'], needs: []}",
         step("b", needs="[a, each]", if_="{not: {param: s, equals: skip}}"),
         step("each", title="'Each {item}'", description="'Do {item}'", for_each="l", needs="[a, previous]"),
         parameters="s: {max: 300}, t: {type: text}, l: {type: list}",

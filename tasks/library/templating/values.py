@@ -101,7 +101,7 @@ def _string(parameter: Parameter, given: Any) -> str:
 
 
 def _one_line(parameter: Parameter, given: Any, most: int, place: str) -> str:
-    text = _bounded(given, most, place).strip()
+    text = _bounded(given, min(most, patterns.VALUE_LIMIT) if parameter.pattern else most, place).strip()
     if not text or len(text.splitlines()) > 1:
         raise Wrong(f"{place}must be one line that is not empty")
     if parameter.pattern and not patterns.fits(parameter.pattern, text):
