@@ -28,6 +28,8 @@ BOUNDS = Bounds(file=TEXT_LIMIT, all_files=1024 * 1024)
 STARTERS = Path(__file__).with_name("starters")
 SCHEMA = Path(__file__).with_name("template.schema.json")
 PROBLEMS_LIMIT = 50
+NAMED = 20
+"""Names of templates in an error."""
 DEFAULT, SITE, PROJECT = "default", "site", "project"
 """Sources that are not files; for a file, its path is the source."""
 Names = frozenset[str] | None
@@ -78,7 +80,7 @@ class Library:
     def entry(self, name: str) -> Entry:
         """Return a template. Raises NotFound with the names that are there."""
         if name not in self.templates:
-            allowed = sorted(self.templates)
+            allowed = sorted(self.templates)[:NAMED]
             raise NotFound(
                 f"No template {name[:64]!r}.", next=f"There are: {', '.join(allowed)}.", details={"allowed": allowed}
             )

@@ -137,6 +137,10 @@ TOO_MUCH = {
         ),
         {"xs": [str(n) for n in range(50)]},
     ),
+    "too long a description": (
+        of_steps(step("a"), parameters="p: {type: text}", more=f"description: '{'{p}' * 10_000}'"),
+        {"p": "x" * 20_000},
+    ),
     "too long texts": (
         of_steps(step("a", description=f"'{'{p}' * 10_000}'"), parameters="p: {type: text}"), {"p": "x" * 20_000}
     ),

@@ -134,6 +134,14 @@ def test_each_action_asks_for_its_scope(ada: Assistant, action: str, scope: Scop
     assert (outcome.payload.get("code") == "forbidden") is (NEEDED[action] not in scopes)
 
 
+def test_a_plan_of_a_lower_source_says_why_the_higher_one_was_not_used(ada: Assistant) -> None:
+    folder = ada.folder / ".task_orchestrator" / "templates"
+    folder.mkdir(parents=True)
+    (folder / "spike.yaml").write_text("template: spike\ntitle: Mine\n")
+    made = ada.call(MANAGER, action="apply_template", name="spike", parameters={"question": "Which?"})
+    assert "spike.yaml, line 1" in made["warnings"][0]
+
+
 def test_the_same_key_applies_once(ada: Assistant) -> None:
     given = {"action": "apply_template", "name": "spike", "parameters": {"question": "Which?"}, "idempotency_key": "k"}
     first, second = (ada.call(MANAGER, **given)["parent_task_id"] for _ in range(2))

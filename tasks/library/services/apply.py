@@ -23,11 +23,15 @@ from tasks.services.plan import Plan, plan
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The plan, what it came from, and the keys of the steps that the parameters left out."""
+    """The plan, what it came from, and the keys of the steps that the parameters left out.
+
+    `problems` are those for which a template of this name in a higher source was not used.
+    """
 
     plan: Plan
     origin: PlanOrigin
     left_out: tuple[str, ...]
+    problems: tuple[str, ...] = ()
 
 
 def apply_template(
@@ -63,7 +67,7 @@ def apply_template(
             parent=parent,
         )
         origin = _keep(entry, values, made, recurring)
-    return Applied(made, origin, asked.left_out)
+    return Applied(made, origin, asked.left_out, entry.problems)
 
 
 def expanded(entry: Entry, parameters: Mapping[str, Any]) -> tuple[dict[str, Value], Expansion]:

@@ -44,15 +44,17 @@ def expand(template: Template, values: Values) -> Expansion:
     if sum(map(len, kept.values())) > SUBTASKS_LIMIT:
         raise Unplannable(f"with these, there are more than {SUBTASKS_LIMIT:,} subtasks")
     steps = [step for step in template.steps if step.key in kept]
-    _require_short(steps, kept, values)
+    _require_short(template, steps, kept, values)
     needs = _needs(template, kept)
     subtasks = chain.from_iterable(_subtasks(step, kept[step.key], needs[step.key], values) for step in steps)
     title, more = on_one_line(template.title, values), in_block(template.description, values).strip()
     return Expansion(f"{title}\n\n{more}".strip(), tuple(subtasks), left_out)
 
 
-def _require_short(steps: Iterable[Step], kept: Mapping[str, tuple[str | None, ...]], values: Values) -> None:
-    left = CHARACTERS_LIMIT
+def _require_short(
+    template: Template, steps: Iterable[Step], kept: Mapping[str, tuple[str | None, ...]], values: Values
+) -> None:
+    left = CHARACTERS_LIMIT - length_of(template.description, values)
     for step in steps:
         left -= (length_of(step.description, values) + length_of(step.context, values)) * len(kept[step.key])
     if left < 0:

@@ -158,7 +158,8 @@ def _apply(actor: Actor, given: TemplateManager) -> Answer:
         description=given.description or "",
         parent=task_by_id(project, given.parent_task_id) if given.parent_task_id else None,
     )
-    return {**of_tasks.planned(made.plan), "left_out": list(made.left_out)[:20]}
+    warnings = [f"The template of {made.origin.source} was used: {problem}" for problem in made.problems[:1]]
+    return {**of_tasks.planned(made.plan), "left_out": list(made.left_out)[:20], "warnings": warnings}
 
 
 def _validate(actor: Actor, given: TemplateManager) -> Answer:
