@@ -297,12 +297,13 @@ class Board:
 
 
 def leaves_below(tasks: dict[int, Task]) -> dict[int, set[str]]:
-    """Return the states of the leaves below each parent."""
+    """Return the states of the leaves below each parent, and of groups that wait for a review: nothing is over yet."""
     found: dict[int, set[str]] = {}
     parents = {task.parent_id for task in tasks.values()}
     for task in tasks.values():
         above = task
-        while task.pk not in parents and above.parent_id is not None:
+        counts = task.pk not in parents or task.status == Status.IN_REVIEW
+        while counts and above.parent_id is not None:
             found.setdefault(above.parent_id, set()).add(task.status)
             above = tasks[above.parent_id]
     assert set(found) == {pk for pk, task in tasks.items() if not task.is_leaf}
