@@ -13,7 +13,7 @@ from tests.assistants import Assistant, subtask
 
 ENDS = ["\n", "\r\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"]
 OWN = re.compile(
-    r"## (Answer: read this first|Reviewer's comment: address this first|Task|Role|Plan|Delivered for this task before"
+    r"## (Answer: read this first|Reviewer's comment: address this first|Task|Tried before|Role|Plan|Delivered for this task before"
     r"|Part of: .*|Builds on \S+: .*)"
 )
 
