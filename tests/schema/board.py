@@ -43,6 +43,7 @@ class Board:
         self._do(tasks[3], "claim")
         self._do(tasks[3], "fail", reason="It could not be done.")
         self._do(tasks[4], "cancel", reason="Nobody needs it.")
+        lessons = [str(row["lesson_id"]) for row in self.call("GET", f"/projects/{PROJECT}/lessons")["results"]]
         return {
             "project": [PROJECT, "isolated"],
             "run_id": [row["run_id"] for row in self.call("GET", "/runs")["results"]],
@@ -52,10 +53,16 @@ class Board:
             "artifact_id": [artifact],
             "upload_id": uploads,
             "token_id": [spare],
+            "context_id": [self._context("ledger", "Sums are in cents."), self._context("dates", "Days begin in UTC.")],
+            "lesson_id": lessons,
             "name": ["implementer", SPECIALIST],
             "code": ["conflict"],
             "template": ["note", "bugfix"],
         }
+
+    def _context(self, name: str, text: str) -> str:
+        made = self.call("POST", f"/projects/{PROJECT}/contexts", {"name": name, "text": text})
+        return str(made["context_id"])
 
     def _plan(self) -> tuple[str, list[str]]:
         subtasks = [
@@ -71,4 +78,9 @@ class Board:
 
 
 def _work() -> dict[str, Any]:
-    return {"summary": "Done.", "detailed_work": "# Part 0\n\nAll of it.\n", "file_paths": ["src/part.py"]}
+    return {
+        "summary": "Done.",
+        "detailed_work": "# Part 0\n\nAll of it.\n",
+        "file_paths": ["src/part.py"],
+        "learned": ["Read it."],
+    }
