@@ -29,6 +29,7 @@ MORE = {
     "archive": ("?show=purged", "?q=nothing-like-it"),
     "projects": ("?show=blocked",),
     "template-version": ("?layout=split",),
+    "recurring-new": ("?template=chores",),
     "reviews": ("?project=tour",),
     "tasks": ("?q=nothing-like-it", "?plan=nothing"),
     "search": ("?q=plain", "?q=nothing-like-it", "?q=tester"),

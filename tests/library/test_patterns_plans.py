@@ -160,7 +160,7 @@ def test_like_plans_show_what_is_particular(project: Project) -> None:
     bicycles, skates = sold("bicycles"), sold("skates")
     finish(planned(project))
     assert draft_of(skates).parameters == {"skates": "subject"}
-    alike = {each.plan.public_id: each.like for each in finished_of(project)}
+    alike = {each.task_id: each.like for each in finished_of(project)}
     assert alike[skates.public_id] == (bicycles.public_id,)
     assert sorted(map(len, alike.values())) == [0, 1, 1]
 
@@ -212,7 +212,7 @@ def test_too_few_ended_plans_have_no_rates(project: Project) -> None:
     for _ in range(ENOUGH - 1):
         finish(planned(project))
     planned(project)
-    assert of(success_of(project), "chores").rates is None
+    assert of(analysis(project).success, "chores").rates is None
 
 
 def test_a_step_sent_back_counts_once_however_often_and_a_cancelled_plan_is_not_completed(project: Project) -> None:
@@ -221,7 +221,7 @@ def test_a_step_sent_back_counts_once_however_often_and_a_cancelled_plan_is_not_
     for verb in ("request_revision", "hand_back"):
         make_event(Task.objects.filter(root=first)[0], verb)
     cancel(task=planned(project), actor=SYSTEM, reason="No more")
-    rates = of(success_of(project), "chores").rates
+    rates = of(analysis(project).success, "chores").rates
     assert rates is not None
     assert rates.completed == (ENOUGH - 1) / ENOUGH
     assert rates.first_pass == pytest.approx(1 - 1 / (4 * (ENOUGH - 1)))
@@ -250,4 +250,4 @@ def test_other_projects_are_not_compared(project: Project) -> None:
     other = make_project("other")
     save_chores(other)
     finish(planned(other))
-    assert (finished_of(project), success_of(project), analysis(project).drift) == ([], [], [])
+    assert (finished_of(project), analysis(project).success, analysis(project).drift) == ([], [], [])

@@ -23,9 +23,9 @@ class DraftBody(Body):
 class FinishedShape(serializers.Serializer[Finished]):
     """A finished plan, with how many steps a template of it has, and the plans of the same shape."""
 
-    task_id = serializers.CharField(source="plan.public_id")
-    title = serializers.CharField(source="plan.title")
-    completed_at = serializers.DateTimeField(source="plan.completed_at")
+    task_id = serializers.CharField()
+    title = serializers.CharField()
+    completed_at = serializers.DateTimeField()
     steps = serializers.IntegerField()
     like = serializers.ListField(child=serializers.CharField())
 

@@ -55,10 +55,9 @@ class Outline:
         return [step.title for step in self.kept]
 
     @property
-    def shape(self) -> tuple[Any, ...]:
-        """Return what two like plans have in common: who does each step, and which steps it waits for."""
-        places = {step.id: place for place, step in enumerate(self.kept)}
-        return tuple((step.specialist, *sorted(places[need] for need in self.needs[step.id])) for step in self.kept)
+    def shape(self) -> tuple[str, ...]:
+        """Return what like plans have in common: who does each step, in the same order."""
+        return tuple(step.specialist for step in self.kept)
 
     @cached_property
     def needs(self) -> dict[str, list[str]]:

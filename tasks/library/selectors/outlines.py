@@ -29,7 +29,7 @@ def outline_of(plan: Task) -> Outline:
 
 
 def like(outline: Outline, plan: Task) -> list[Outline]:
-    """Return the newest finished plans of the same shape: the same specialists, who wait for each other likewise."""
+    """Return the newest finished plans with the same specialists in the same order."""
     completed = Count("descendants", filter=Q(descendants__is_leaf=True, descendants__status=Status.COMPLETED))
     others = finished_plans(plan.project).exclude(pk=plan.pk).annotate(size=completed).filter(size=len(outline.kept))
     return [other for other in outlines_of(others[:LIKE_READ]) if other.shape == outline.shape]

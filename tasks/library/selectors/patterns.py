@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 
 from orchestrator_site.kernel.errors import Conflict
 from orchestrator_site.kernel.text import shortened
@@ -15,16 +16,18 @@ from tasks.library.catalogue import catalogue
 from tasks.library.models import PlanOrigin
 from tasks.library.patterns.comparing import Drift, Plan, Success, successes
 from tasks.library.patterns.extracting import Draft, drafted
-from tasks.library.patterns.outline import Outline
-from tasks.library.selectors.outlines import LIKE_READ, finished_plans, like, outline_of, outlines_of, with_added
+from tasks.library.selectors.outlines import LIKE_READ, like, outline_of, with_added
 from tasks.library.templating.format import STEPS_LIMIT
 from tasks.models import Event, Project, Task
 
+Row = dict[str, Any]
 PLANS_READ = 200
 """How many of the newest plans are compared."""
 DRIFT_READ = 50
 TITLES_READ = 1000
 _TITLE_LENGTH = 80
+_COLUMNS = ("pk", "public_id", "title", "status", "created_at", "completed_at")
+_OF_ORIGIN = ("template", "version", "sha256")
 _SENT_BACK = (Verb.REQUEST_REVISION, Verb.HAND_BACK)
 
 
@@ -32,7 +35,9 @@ _SENT_BACK = (Verb.REQUEST_REVISION, Verb.HAND_BACK)
 class Finished:
     """A finished plan, with how many steps a template of it has, and the ids of others that are like it."""
 
-    plan: Task
+    task_id: str
+    title: str
+    completed_at: datetime
     steps: int
     like: tuple[str, ...]
 
@@ -47,20 +52,18 @@ class Analysis:
 def analysis(project: Project) -> Analysis:
     library = catalogue(project).templates
     current = {name: (entry.template.version, entry.sha256) for name, entry in library.items()}
-    return Analysis(finished_of(project), success_of(project), drift_of(project, current))
+    plans = _newest_plans(project)
+    return Analysis(_finished(plans), _successes(plans), drift_of(project, current))
 
 
 def finished_of(project: Project) -> list[Finished]:
     """Return the newest finished plans of which a template can be made."""
-    plans = list(finished_plans(project)[:LIKE_READ])
-    by_shape: dict[Any, list[Outline]] = {}
-    outlines = outlines_of(plans)
-    for outline in outlines:
-        by_shape.setdefault(outline.shape, []).append(outline)
-    return [
-        Finished(plan, len(each.kept), tuple(other.id for other in by_shape[each.shape] if other is not each))
-        for plan, each in zip(plans, outlines, strict=True)
-    ]
+    return _finished(_newest_plans(project))
+
+
+def success_of(project: Project, template: str) -> list[Success]:
+    """Return how plans of a template went, by version; last those without any."""
+    return _successes(_newest_plans(project, Q(origin__template=template) | Q(origin=None)))
 
 
 def draft_of(plan: Task) -> Draft:
@@ -80,37 +83,60 @@ def draft_of(plan: Task) -> Draft:
     return drafted(outline, like=like(outline, plan))
 
 
-def success_of(project: Project, template: str = "") -> list[Success]:
-    """Return how plans of a template went, or of every one, by version; last those without a template."""
-    plans = Task.objects.plans().filter(project=project)
-    if template:
-        plans = plans.filter(Q(origin__template=template) | Q(origin=None))
-    rows = list(plans.select_related("origin").order_by("-id")[:PLANS_READ])
-    counted = _counts(rows)
-    return successes(_plan(row, counted.get(row.pk, {})) for row in rows)
-
-
 def drift_of(project: Project, current: Mapping[str, tuple[str, str]]) -> list[Drift]:
     """Return plans that differ from their template; `current` are the version and hash of each in effect, by name."""
-    origins = PlanOrigin.objects.filter(plan__project=project).select_related("plan").order_by("-id")[:DRIFT_READ]
-    titles = _titles([origin.plan for origin in origins])
+    origins = PlanOrigin.objects.filter(plan__project=project).select_related("plan").order_by("-id")
+    origins = origins.only("template", "version", "sha256", "plan__public_id", "plan__title")[:DRIFT_READ]
+    titles = _titles([origin.plan_id for origin in origins])
     return list(filter(None, (_drift(origin, current.get(origin.template), titles) for origin in origins)))
 
 
-def _plan(row: Task, counts: Mapping[str, int]) -> Plan:
-    origin = getattr(row, "origin", None)
-    lead = (row.completed_at - row.created_at).total_seconds() if row.completed_at else 0.0
+def _newest_plans(project: Project, which: Q | None = None) -> list[Row]:
+    plans = Task.objects.plans().filter(which or Q(), project=project).order_by("-id")
+    return list(plans.values(*_COLUMNS, **{name: F(f"origin__{name}") for name in _OF_ORIGIN})[:PLANS_READ])
+
+
+def _finished(plans: list[Row]) -> list[Finished]:
+    completed = [plan for plan in plans if plan["status"] == Status.COMPLETED][:LIKE_READ]
+    done = Task.objects.filter(root__in=[plan["pk"] for plan in completed], status=Status.COMPLETED).leaves()
+    shapes: dict[int, list[str]] = {plan["pk"]: [] for plan in completed}
+    for plan, specialist in done.order_by("root_id", "position").values_list("root_id", "specialist"):
+        shapes[plan].append(specialist)
+    return [
+        Finished(
+            plan["public_id"],
+            plan["title"],
+            plan["completed_at"],
+            len(shapes[plan["pk"]]),
+            _like(plan, completed, shapes),
+        )
+        for plan in completed
+    ]
+
+
+def _like(plan: Row, others: list[Row], shapes: Mapping[int, list[str]]) -> tuple[str, ...]:
+    alike = (other for other in others if other is not plan and shapes[other["pk"]] == shapes[plan["pk"]])
+    return tuple(other["public_id"] for other in alike)
+
+
+def _successes(plans: list[Row]) -> list[Success]:
+    counted = _counts([plan["pk"] for plan in plans])
+    return successes(_plan(plan, counted.get(plan["pk"], {})) for plan in plans)
+
+
+def _plan(row: Row, counts: Mapping[str, int]) -> Plan:
+    completed_at = row["completed_at"]
     return Plan(
-        template=origin.template if origin else "",
-        version=(origin.version or origin.sha256[:8]) if origin else "",
-        is_completed=row.status == Status.COMPLETED,
-        is_cancelled=row.status == Status.CANCELLED,
-        lead_seconds=lead,
+        template=row["template"] or "",
+        version=row["version"] or (row["sha256"] or "")[:8],
+        is_completed=row["status"] == Status.COMPLETED,
+        is_cancelled=row["status"] == Status.CANCELLED,
+        lead_seconds=(completed_at - row["created_at"]).total_seconds() if completed_at else 0.0,
         **{name: counts.get(name, 0) for name in ("completed", "sent_back", "added", "cancelled")},
     )
 
 
-def _counts(plans: list[Task]) -> dict[int, dict[str, int]]:
+def _counts(plans: list[int]) -> dict[int, dict[str, int]]:
     leaves = with_added(Task.objects.filter(root__in=plans).leaves()).order_by().values("root_id")
     completed, cancelled = Q(status=Status.COMPLETED), Q(status=Status.CANCELLED)
     rows = leaves.annotate(
@@ -129,7 +155,7 @@ def _counts(plans: list[Task]) -> dict[int, dict[str, int]]:
     }  # fmt: skip
 
 
-def _titles(plans: list[Task]) -> dict[tuple[int, str], list[str]]:
+def _titles(plans: list[int]) -> dict[tuple[int, str], list[str]]:
     """Return titles of steps by plan, and whether they were added or cancelled."""
     leaves = with_added(Task.objects.filter(root__in=plans).leaves())
     changed = leaves.filter(Q(status=Status.CANCELLED) | Q(added=True)).order_by("root_id", "position")

@@ -117,8 +117,8 @@ def _needed(given: PatternExtractor, name: str) -> str:
 
 
 def _finished(found: Finished) -> Answer:
-    title = shortened(found.plan.title, LINE)
-    return {"task_id": found.plan.public_id, "title": title, "steps": found.steps, "like": list(found.like[:TITLES])}
+    title = shortened(found.title, LINE)
+    return {"task_id": found.task_id, "title": title, "steps": found.steps, "like": list(found.like[:TITLES])}
 
 
 def _success(found: Success) -> Answer:
