@@ -14,6 +14,7 @@ from tasks.library.models import Recurring
 from tasks.library.selectors.recurring import NOT_PLANNED
 from tasks.models import Project, Task
 from tests.factories import html_of, make_project, sent, signed_in
+from tests.library.rows import make_template
 from tests.library.samples import CHORES, make_recurring, save_chores
 from tests.rest import rest
 
@@ -121,6 +122,17 @@ def test_a_person_puts_a_template_on_a_schedule(project: Project, owner: Client)
 def test_a_new_one_is_off_unless_the_box_is_ticked(project: Project, owner: Client) -> None:
     typed(owner, f"{HERE}new/?template=chores", cron="30 2 * * *")
     assert not Recurring.objects.get().is_on
+
+
+def test_parameters_that_were_left_alone_follow_the_template(project: Project, owner: Client) -> None:
+    make_template(project)
+    typed(owner, f"{HERE}new/?template=chores", cron="0 9 * * *", **{"parameters.goal": "Shine"})
+    row = Recurring.objects.get()
+    assert row.parameters == {"goal": "Shine"}
+    typed(owner, f"{HERE}{row.pk}/", **{"parameters.goal": "Shine", "parameters.wet": "false", "template": "chores"})
+    row.refresh_from_db()
+    assert row.parameters == {"goal": "Shine", "wet": False}
+    assert '<option value="false" selected>' in html_of(owner.get(f"{HERE}{row.pk}/"))
 
 
 def test_what_is_wrong_is_named_at_its_field_and_what_was_typed_is_kept(project: Project, owner: Client) -> None:

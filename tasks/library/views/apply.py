@@ -47,6 +47,8 @@ class Field:
     @property
     def given(self) -> Any:
         """What the form says, as the service takes it; empty for the default."""
+        if self.parameter.type == Type.BOOLEAN and self.value:
+            return self.value == "true"
         if self.parameter.type == Type.LIST:
             return [line.strip() for line in self.value.split("\n") if line.strip()]
         return self.value
