@@ -7,7 +7,7 @@ from django.urls import URLPattern, path
 from tasks.library.views import apply, contexts, edit, patterns, recurring, templates
 
 _HERE = "projects/<slug:slug>/library/"
-_ONE = "templates/<str:name>/"
+_ONE = "templates/<slug:name>/"
 
 
 def _templates(start: str, prefix: str) -> list[URLPattern]:

@@ -194,6 +194,14 @@ def test_an_old_version_is_saved_again(owner: Client, project: Project) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("plan", ["task_00000000", "No\x00thing"])
+def test_a_template_is_drafted_only_from_a_plan_of_its_project(owner: Client, project: Project, plan: str) -> None:
+    other = make_plan(make_project("other"), 1)
+    assert save(owner, f"{HERE}new-template/", plan=plan).status_code == 404
+    assert save(owner, f"{HERE}new-template/", plan=other.public_id).status_code == 404
+    assert not Template.objects.exists()
+
+
 def test_a_file_is_not_edited_here(owner: Client, project: Project) -> None:
     write_file(project, chores())
     assert 'id="from-file"' in html_of(owner.get(f"{HERE}templates/chores/"))

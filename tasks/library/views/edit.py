@@ -14,7 +14,7 @@ from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, NotFound, OrchestratorError, Stale
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.web.advice import in_words
-from orchestrator_site.web.pages import form, number_in
+from orchestrator_site.web.pages import form, number_in, text_in
 from tasks.identity.page import actor_of, find_project
 from tasks.library.addresses import library_address
 from tasks.library.catalogue import Entry, catalogue
@@ -56,7 +56,7 @@ class Draft:
     @classmethod
     def typed(cls, request: HttpRequest, name: str = "") -> Draft:
         text = request.POST.get("text", "").replace("\r\n", "\n")
-        return cls(text, name, request.POST.get("seen", ""), request.POST.get("plan", ""))
+        return cls(text, name, request.POST.get("seen", ""), request.POST.get("plan", "").replace("\x00", ""))
 
 
 @form(Scope.ADMIN)
@@ -139,7 +139,7 @@ def _text(request: HttpRequest, project: Project | None, name: str, entry: Entry
     """Return what was saved here, even if it no longer fits, or else the template to copy; `version` restores one."""
     if chosen := number_in(request, "version", least=0, most=LAST_KEY):
         return get_object_or_404(versions_of(project, name).filter(is_deleted=False), pk=chosen).text
-    other = request.GET.get("from", "") if project is None else ""
+    other = text_in(request, "from") if project is None else ""
     if other:
         return find_template(find_project(other), name).text
     if row := own_row(project, name):
