@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orchestrator_site.attest.board import Asked
-from orchestrator_site.attest.redaction import scrubbed, without_secrets
 from orchestrator_site.attest.running import Ran, Show, run
-from orchestrator_site.kernel.folders import InTheWay, opened_file, read_within
+from orchestrator_site.kernel.secret_text import is_secret, without_secrets
 from orchestrator_site.kernel.text import storable
-from tasks.gates.reports import REPORT_BYTES
+from tasks.gates.observed import ReportFile, problem_with
 from tasks.gates.tree import Tree, key_of, read_tree
 from tasks.services.look import PLACE
-
-_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +31,15 @@ def observe(
     asked: Asked, *, folder: Path, besides: Collection[str], environ: Mapping[str, str], show: Show
 ) -> Observed:
     """Run a command in the project's folder. `besides` are the files that commands write as their reports."""
-    report = Path(os.path.realpath((folder / asked.report).parent), Path(asked.report).name) if asked.report else None
-    before, was = read_tree(folder, besides=besides), _identity(report)
+    report = ReportFile(folder, asked.report)
+    before, was = read_tree(folder, besides=besides), report.identity()
     ran = run(
         asked.argv, folder=folder, environment=scrubbed(environ), timeout_seconds=asked.timeout_seconds, show=show
     )
     after = read_tree(folder, besides=besides)
-    written = _content(report) if report and _identity(report) != was else ""
+    written = report.content() if report.identity() != was else ""
     return Observed(
-        ran, after, _problem(ran, asked, before.changed_to(after)),
+        ran, after, problem_with(asked.command, ran.exit_code, asked.timeout_seconds, before.changed_to(after)),
         storable(ran.output.text(lambda text: without_secrets(text, environ))), without_secrets(written, environ),
     )  # fmt: skip
 
@@ -63,32 +59,11 @@ def pieces_of(observed: Observed, asked: Sequence[Asked], folder: Path) -> list[
     ]  # fmt: skip
 
 
-def _problem(ran: Ran, asked: Asked, changed: Sequence[str]) -> str:
-    if ran.exit_code is None:
-        return f"{asked.command} took longer than {asked.timeout_seconds:.0f} seconds and was ended"
-    if ran.exit_code:
-        return f"{asked.command} ended with exit code {ran.exit_code}"
-    if changed:
-        more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
-        named = os.fsencode(", ".join(changed[:_NAMED])).decode("utf-8", "replace")  # whatever the locale
-        return f"{asked.command} changed the files that it ran on: {named}{more}"
-    return ""
-
-
-def _identity(file: Path | None) -> tuple[int, ...]:
-    """Return what changes whenever a file is written, by no clock of ours."""
-    try:
-        found = os.lstat(file) if file else None
-    except OSError:
-        return ()
-    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns) if found else ()
-
-
-def _content(file: Path) -> str:
-    """Read a report: what is no plain file, or too large, is none."""
-    try:
-        with opened_file(file) as handle:
-            content = read_within(handle, REPORT_BYTES)
-    except (InTheWay, OSError):
-        return ""
-    return storable(content.decode("utf-8", "replace")) if len(content) <= REPORT_BYTES else ""
+def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without what is this product's own: its secrets, and the settings of its process."""
+    ours = {"DJANGO_SETTINGS_MODULE": "orchestrator_site.settings"}
+    return {
+        name: value
+        for name, value in environ.items()
+        if ours.get(name) != value and not (name.startswith("ORCHESTRATOR_") and is_secret(name))
+    }

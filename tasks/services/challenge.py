@@ -59,7 +59,7 @@ def _command_of(task: Task, name: str) -> tuple[str, dict[str, Any]]:
             f"gate: {task.public_id} has no gate {name[:64]!r}.", next=f"It has: {', '.join(gates) or 'none'}."
         )
     commands = task.project.settings.get("gates", {}).get("commands", {})
-    for command in _candidates(gates[name], commands):
+    for command in commands_for(gates[name], commands):
         if command in commands:
             return command, commands[command]
     raise Invalid(
@@ -68,7 +68,7 @@ def _command_of(task: Task, name: str) -> tuple[str, dict[str, Any]]:
     )
 
 
-def _candidates(gate: Gate, commands: dict[str, Any]) -> list[str]:
+def commands_for(gate: Gate, commands: dict[str, Any]) -> list[str]:
     """Return the commands whose run meets a gate: its own, or for a report those that write one."""
     if gate.kind == GateKind.COMMAND:
         return [gate.command]

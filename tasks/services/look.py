@@ -77,7 +77,10 @@ def _commits(task: Task, pieces: Sequence[Piece]) -> dict[str, str]:
     found: dict[str, str] = {}
     for piece in pieces:
         gate = gates.get(piece.gate or only)
-        looked_up = verify_commit(task=task, gate=gate, commit=piece.commit) if gate and piece.commit else None
+        base = piece.facts.get("base", "")  # only a supervisor knows it
+        looked_up = (
+            verify_commit(task=task, gate=gate, commit=piece.commit, base=base) if gate and piece.commit else None
+        )
         if looked_up is not None:
             found[piece.commit] = found.get(piece.commit) or ("" if looked_up.passed else looked_up.summary)
     return found

@@ -113,6 +113,17 @@ def git(folder: Path, *words: str) -> str:
     ).stdout
 
 
+def without(folder: Path, program: str) -> Path:
+    """Return a folder with all programs of PATH but one."""
+    folder.mkdir()
+    for place in reversed(os.environ["PATH"].split(os.pathsep)):
+        for each in Path(place).iterdir() if Path(place).is_dir() else ():
+            if each.name != program:
+                (folder / each.name).unlink(missing_ok=True)
+                (folder / each.name).symlink_to(each)
+    return folder
+
+
 @contextmanager
 def supervised(folder: Path) -> Iterator[Supervised]:
     made = Supervised(folder, folder / "home")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ from tasks.choices import Status
 from tasks.identity.actor import Actor
 from tasks.services.claim import claim
 from tasks.services.steer import cancel
-from tests.agents.supervised import Supervised, supervised
+from tests.agents.supervised import Supervised, supervised, without
 from tests.factories import make_dependency, make_plan, make_session, make_task
 from tests.site.processes import wait_until
 
@@ -210,17 +209,6 @@ def test_what_builds_on_a_task_begins_from_its_changes(stage: Supervised) -> Non
 def unjailed(stage: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the supervisor find no jail."""
     monkeypatch.setenv("PATH", str(without(stage.folder / "bin", "bwrap")))
-
-
-def without(folder: Path, program: str) -> Path:
-    """Return a folder with all programs of PATH but one."""
-    folder.mkdir()
-    for place in reversed(os.environ["PATH"].split(os.pathsep)):
-        for each in Path(place).iterdir() if Path(place).is_dir() else ():
-            if each.name != program:
-                (folder / each.name).unlink(missing_ok=True)
-                (folder / each.name).symlink_to(each)
-    return folder
 
 
 @pytest.mark.usefixtures("unjailed")

@@ -19,7 +19,8 @@ from tasks.agents.selectors.isolation import isolation_of
 from tasks.agents.services.supervise import SUPERVISOR
 from tasks.agents.services.transitions import REASON_LENGTH, move, write
 from tasks.agents.supervisor import outcome as outcomes
-from tasks.agents.supervisor.following import Over
+from tasks.agents.supervisor.following import Orders, Over
+from tasks.agents.supervisor.observing import observe
 from tasks.agents.worktrees import Worktree
 from tasks.choices import Status
 from tasks.services.steer import release
@@ -74,8 +75,8 @@ def close(attempt: Attempt, state: RunState, reason: str, exit_code: int | None)
     attempt.save(update_fields=["outcome", "reason", "exit_code", "ended_at"])
 
 
-def collect(run: Run, attempt: Attempt) -> None:
-    """Commit what the agent left on its branch, and end the run. Safe to repeat."""
+def collect(run: Run, attempt: Attempt, orders: Orders) -> None:
+    """Commit what the agent left on its branch, look at its gates, and end the run. Safe to repeat. Raises Left."""
     state, reason = RunState(attempt.outcome or RunState.LOST), attempt.reason
     found: dict[str, Any] = {}
     if run.worktree and run.workspace != Workspace.CURRENT:
@@ -85,11 +86,26 @@ def collect(run: Run, attempt: Attempt) -> None:
             state, reason = RunState.FAILED, f"Its work could not be collected: {error.message} {reason}"
     if found.get("tampered"):
         state, reason = RunState.TAMPERED, "; ".join(found["tampered"])
-    give_back(run, reason)
     head = found.pop("head", None) or ""
+    if state == RunState.SUCCEEDED:
+        state, reason, found = _observed(run, head, orders, reason, found)
+    give_back(run, reason)
     move(run, state, actor=SUPERVISOR, reason=reason, head_commit=head, facts={**run.facts, **found})
     if state == RunState.SUCCEEDED and run.workspace == Workspace.NEW and not run.facts.get("left_out"):
         remove_worktree(run)
+
+
+def _observed(
+    run: Run, head: str, orders: Orders, reason: str, found: dict[str, Any]
+) -> tuple[RunState, str, dict[str, Any]]:
+    """Judge the gates of a delivery. One that is sent back is no success: the run can be resumed."""
+    try:
+        observed = observe(run, head, orders)
+    except OrchestratorError as error:  # a person decides
+        return RunState.SUCCEEDED, f"Its gates could not be looked at: {error.message} {reason}", found
+    if observed.gates:
+        found = {**found, "gates": observed.gates}
+    return (RunState.FAILED, observed.sent_back, found) if observed.sent_back else (RunState.SUCCEEDED, reason, found)
 
 
 def _collected(run: Run) -> dict[str, Any]:

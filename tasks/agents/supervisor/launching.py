@@ -52,7 +52,7 @@ def launch(run: Run, *, board_url: str, say: str = "") -> Started:
     program = _program(adapter, settings)
     make_folder_of(run)
     worktree = Worktree(**run.worktree) if say else workspace_of(run)
-    jail = _jail(run, worktree, program) if _is_jailed(settings) else None
+    jail = jail_of(run, worktree, program) if _is_jailed(settings) else None
     fill(run, settings, worktree, jail)
     write(run, agent_version=program.version, facts={**run.facts, "jailed": jail is not None})
     _log_in(adapter, home_of(run))
@@ -144,7 +144,7 @@ def _spent(run: Run) -> Usage:
     return Usage(run.tokens_in, run.tokens_out, run.tokens_cached)
 
 
-def _jail(run: Run, worktree: Worktree, program: Program) -> Jail:
+def jail_of(run: Run, worktree: Worktree, program: Program) -> Jail:
     programs = {str(Path(program.path).parent), str(Path(program.path).resolve().parent)} if program.path else set()
     return Jail(writable=(worktree.folder, str(home_of(run))), read_only=(worktree.repository, *sorted(programs)))
 

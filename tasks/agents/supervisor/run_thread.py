@@ -53,7 +53,7 @@ class RunThread(Thread):
     def _do(self) -> None:
         run = self.run_row
         if run.state == RunState.COLLECTING:
-            finishing.collect(run, run.attempts.latest("number"))
+            finishing.collect(run, run.attempts.latest("number"), self._orders)
             return
         try:
             started = self._launched() if run.state == RunState.PREPARING else again(run)
@@ -80,7 +80,7 @@ class RunThread(Thread):
         outcome = finishing.judge(run, started.attempt, started.process, started.conversation, code)
         finishing.conclude(run, started.attempt, outcome, code)
         if run.state == RunState.COLLECTING:
-            finishing.collect(run, started.attempt)
+            finishing.collect(run, started.attempt, self._orders)
 
     def _asked_to_deliver(self, started: Started) -> Started | None:
         """Start an agent once more that ended well without a delivery, and takes no message any longer."""
@@ -103,4 +103,4 @@ class RunThread(Thread):
             if run.state != RunState.PREPARING and run.state != RunState.STOPPING:
                 move(run, RunState.STOPPING, actor=SUPERVISOR, reason=reason)
             move(run, RunState.COLLECTING, actor=SUPERVISOR, reason=reason)
-        finishing.collect(run, attempt)
+        finishing.collect(run, attempt, self._orders)

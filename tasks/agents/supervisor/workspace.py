@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from django.utils import timezone
 
 from orchestrator_site.kernel.errors import Conflict
+from orchestrator_site.kernel.polling import poll
 from tasks.agents import worktrees
 from tasks.agents.choices import RunState, Workspace
 from tasks.agents.models import Run
-from tasks.agents.places import folder_of, worktrees_folder
+from tasks.agents.places import folder_of, home_of, worktrees_folder
 from tasks.agents.processes import Jail, Log, end, ports, read, start, wait
 from tasks.agents.selectors.branches import branch_of_merges
 from tasks.agents.services.transitions import write
@@ -99,15 +101,33 @@ def _stored(run: Run, made: Worktree) -> Worktree:
 
 
 def _set_up(run: Run, settings: IsolationSettings, made: Worktree, jail: Jail | None) -> None:
-    place = folder_of(run) / f"setup-{secrets.token_hex(4)}"
+    ran = ran_in(run, made, jail, settings.setup, seconds=settings.setup_minutes * 60, name="setup")
+    if ran.exit_code != 0:
+        how = "took too long" if ran.exit_code is None else f"ended with {ran.exit_code}"
+        raise SetupFailed(f"The setup command {how}.\n{ran.output[-_LOG_SHOWN:]}", next="Correct it in the settings.")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of a command of the project; the exit code is None where it did not end in time."""
+
+    exit_code: int | None
+    output: str
+
+
+def ran_in(
+    run: Run, made: Worktree, jail: Jail | None, argv: Sequence[str], *, seconds: float, name: str,
+    is_left: Callable[[], bool] = lambda: False,
+) -> Ran:  # fmt: skip
+    """Run a command of the project in a run's worktree, and end all that it started; also once `is_left` says so."""
     process = start(
-        run_id=run.public_id, folder=place, argv=settings.setup, cwd=Path(made.folder), jail=jail,
+        run_id=run.public_id, folder=folder_of(run) / f"{name}-{secrets.token_hex(4)}", argv=argv,
+        cwd=Path(made.folder), jail=jail,
         environment={name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
-        | {"HOME": str(folder_of(run) / "home")} | ports(run.pk % 500),
+        | {"HOME": str(home_of(run))} | ports(run.pk % 500),
     )  # fmt: skip
-    done = wait(process, seconds=settings.setup_minutes * 60)
+    poll(lambda: wait(process, seconds=0) is not None or is_left(), seconds=seconds, interval=0.1)
+    done = wait(process, seconds=0)
     end(process, grace=0)
-    if done is None or done.code != 0:
-        said = b"\n".join((*read(process, 0).lines, *read(process, 0, log=Log.ERRORS).lines)).decode(errors="replace")
-        how = "took too long" if done is None else f"ended with {done.code}"
-        raise SetupFailed(f"The setup command {how}.\n{said[-_LOG_SHOWN:]}", next="Correct it in the settings.")
+    said = b"\n".join((*read(process, 0).lines, *read(process, 0, log=Log.ERRORS).lines)).decode(errors="replace")
+    return Ran(done.code if done else None, said)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tasks.agents.processes import redact
-
 CUT = "[secret]"
+_SHORTEST = 8
 _NAMES = r"password|passwd|passphrase|secret|token|credential|api[_-]?key|access[_-]?key|private[_-]?key"
 _SECRET_NAME = re.compile(rf"{_NAMES}|(^|_)(key|auth|dsn|pat)($|_)|database_url|queue_url", re.IGNORECASE)
 _PATTERNS = (
@@ -41,7 +40,9 @@ _PATTERNS = (
 
 def without_secrets(text: str, environ: Mapping[str, str]) -> str:
     """Replace what looks like a secret, and the values of variables that are named like one."""
-    text = redact(text, (value for name, value in environ.items() if is_secret(name)))
+    known = {value for name, value in environ.items() if is_secret(name) and len(value) >= _SHORTEST}
+    for value in sorted(known, key=len, reverse=True):
+        text = text.replace(value, CUT)
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
@@ -50,13 +51,3 @@ def without_secrets(text: str, environ: Mapping[str, str]) -> str:
 def is_secret(name: str) -> bool:
     """Whether a variable is named like one that holds a secret."""
     return _SECRET_NAME.search(name) is not None
-
-
-def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without what is this product's own: its secrets, and the settings of its process."""
-    ours = {"DJANGO_SETTINGS_MODULE": "orchestrator_site.settings"}
-    return {
-        name: value
-        for name, value in environ.items()
-        if ours.get(name) != value and not (name.startswith("ORCHESTRATOR_") and is_secret(name))
-    }
