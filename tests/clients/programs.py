@@ -14,13 +14,15 @@ SERVER = "board"
 """The name under which the clients know the server."""
 
 
-def claude_code(stage: Stage, server: Json, *, prompt: str = PROMPT, turns: int = 30) -> Ran:
-    """Run Claude Code on a prompt; `server` is its entry in the client's own form."""
+def claude_code(
+    stage: Stage, server: Json, *, prompt: str = PROMPT, turns: int = 30, tools: str = "", **environment: str
+) -> Ran:
+    """Run Claude Code on a prompt; `server` is its entry in the client's own form, `tools` are allowed besides it."""
     config = stage.write("servers.json", json.dumps({"mcpServers": {SERVER: server}}))
     return stage.run(
         CLAUDE_CODE,
         *("-p", prompt, "--output-format", "stream-json", "--verbose"),
-        *("--mcp-config", config, "--strict-mcp-config", "--allowedTools", f"mcp__{SERVER}"),
+        *("--mcp-config", config, "--strict-mcp-config", "--allowedTools", f"mcp__{SERVER}{tools and ','}{tools}"),
         *("--model", "claude-sonnet-4-5", "--max-turns", str(turns)),
         ANTHROPIC_BASE_URL=stage.model,
         ANTHROPIC_API_KEY="none",
@@ -32,6 +34,7 @@ def claude_code(stage: Stage, server: Json, *, prompt: str = PROMPT, turns: int 
         DISABLE_BUG_COMMAND="1",
         ENABLE_TOOL_SEARCH="false",
         MCP_TIMEOUT="60000",
+        **environment,
     )
 
 
