@@ -12,7 +12,6 @@ from pathlib import Path
 from tasks.choices import GateKind, Rung
 from tasks.gates.definition import gates_of
 from tasks.gates.pieces import Piece
-from tasks.gates.tree import content_of, key_of, read_tree
 from tasks.models import Project, Task
 from tasks.repositories import git_of
 from tasks.services.projects import folder
@@ -54,6 +53,8 @@ def reports_of(project: Project) -> list[str]:
 
 def _tree_now(task: Task) -> str:
     """Return what the files hold now in the folder where a command was last observed; empty where that is not here."""
+    from tasks.gates.tree import key_of, read_tree  # few processes ever read files, and dulwich takes 30 ms to load
+
     observed = task.evidence.filter(lease_number=task.lease_number, rung__gte=Rung.OBSERVED).exclude(fingerprint="")
     place = observed.order_by("-id").values_list(f"facts__{PLACE}", flat=True).first()
     here = next((each for each in _folders(task.project) if key_of(each) == place), None) if place else None
@@ -62,6 +63,8 @@ def _tree_now(task: Task) -> str:
 
 def _folders(project: Project) -> Iterator[Path]:
     """Yield the folders of a project on this machine, and the worktrees of their repositories."""
+    from tasks.gates.tree import content_of
+
     known = [project.root_path, *project.paths.values_list("path", flat=True)]
     for top in filter(None, map(folder, known)):
         yield top

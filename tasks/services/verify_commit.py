@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 from orchestrator_site.kernel.processes import module_command, module_environment
-from tasks.gates.commits import Answer, Question
 from tasks.gates.definition import Gate
 from tasks.models import Task
 from tasks.services.projects import folder
@@ -36,20 +36,23 @@ def verify_commit(*, task: Task, gate: Gate, commit: str, base: str = "") -> Com
         return None
     paths = gate.paths or tuple(map(str, task.paths))
     since = 0 if base else int(task.created_at.timestamp())
-    answer = _answered(Question(str(top), commit.strip().lower(), paths, base, since))
+    question = {"top": str(top), "commit": commit.strip().lower(), "paths": paths, "base": base, "since": since}
+    answer = _answered(question)
     if answer is None:
         return CommitFound(False, commit[:64], "The repository could not be read.")
-    summary = answer.problem or f"The commit {answer.commit[:12]} is in the repository."
-    return CommitFound(not answer.problem, answer.commit, summary)
+    summary = answer["problem"] or f"The commit {answer['commit'][:12]} is in the repository."
+    return CommitFound(not answer["problem"], answer["commit"], summary)
 
 
-def _answered(question: Question) -> Answer | None:
+def _answered(question: dict[str, Any]) -> dict[str, str] | None:
+    """Ask `tasks.gates.commits` in a process of its own; None where that fails."""
     try:
         done = subprocess.run(
-            module_command("tasks.gates.commits"), input=json.dumps(asdict(question)).encode(),
+            module_command("tasks.gates.commits"), input=json.dumps(question).encode(),
             env=module_environment(), capture_output=True, check=True, timeout=_SECONDS,
         )  # fmt: skip
-        return Answer(**json.loads(done.stdout))
+        answer: dict[str, str] = json.loads(done.stdout)
+        return answer
     except subprocess.CalledProcessError as error:
         logger.warning("A repository could not be read: %s", error.stderr.decode(errors="replace")[-2000:])
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
