@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tasks.agents.choices import RunState
-from tasks.agents.models import Run, Supervisor
+from tasks.agents.choices import RunState, Workspace
+from tasks.agents.models import Isolation, Run, Supervisor
 from tasks.agents.services.control import resume
 from tasks.choices import Rung, Status
 from tasks.gates.definition import normalised
@@ -97,6 +97,15 @@ def test_a_commit_that_is_missing_or_elsewhere_is_sent_back(
     stage.start()
     assert stage.wait_for(run).state == RunState.FAILED
     assert (status(run), Evidence.objects.get().passed) == (Status.NEEDS_REVISION, False)
+
+
+def test_what_stays_in_the_projects_own_folder_is_committed_by_a_person_first(stage: Supervised) -> None:
+    run = queue(stage, "commit")
+    Run.objects.filter(pk=run.pk).update(workspace=Workspace.CURRENT)
+    Isolation.objects.update(settings={**run.project.isolation.settings, "own_folder": True})
+    stage.start()
+    assert stage.wait_for(run).state == RunState.SUCCEEDED, run.reason
+    assert (status(run), Evidence.objects.count()) == (Status.IN_REVIEW, 0)
 
 
 @pytest.mark.parametrize(("tests", "state"), [(("one",), RunState.SUCCEEDED), ((), RunState.FAILED)])

@@ -16,6 +16,7 @@ from orchestrator_site.kernel.limits import LIMITS
 from orchestrator_site.kernel.secret_text import without_secrets
 from orchestrator_site.kernel.text import one_line, shortened, storable
 from tasks.agents import processes
+from tasks.agents.choices import Workspace
 from tasks.agents.models import Run
 from tasks.agents.probe import Program
 from tasks.agents.services.supervise import SUPERVISOR
@@ -58,7 +59,7 @@ def observe(run: Run, head: str, orders: Orders) -> Observed:
     sent_back = ""
     if task.status == Status.IN_REVIEW and task.lease_number == run.lease_number:
         _look_at(run, task, head, orders)
-        sent_back = _decide(task)
+        sent_back = _decide(run, task)
     return Observed([_line(state) for state in gates_on(task)], sent_back)
 
 
@@ -68,13 +69,18 @@ def _look_at(run: Run, task: Task, head: str, orders: Orders) -> None:
     )
     wanted = [state.gate for state in gates_on(task) if not state.met and state.gate.name not in came]
     for gate in wanted:
-        if gate.kind == GateKind.COMMIT:
+        if gate.kind == GateKind.COMMIT and not _is_uncollected(run):
             facts = {"run": run.public_id, "base": run.base_commit}
             piece = Piece(gate=gate.name, commit=head, facts=facts, **({} if head else _NOTHING))
             give_evidence(task=task, actor=SUPERVISOR, pieces=[piece], lease_number=run.lease_number)
     for name, gates in _by_command(task, wanted).items():
         pieces = _run(run, task, name, gates, orders)
         give_evidence(task=task, actor=SUPERVISOR, pieces=pieces, lease_number=run.lease_number, rung=Rung.OBSERVED)
+
+
+def _is_uncollected(run: Run) -> bool:
+    """Whether the changes stay as they are in the project's own folder, so that a person commits them."""
+    return run.workspace == Workspace.CURRENT
 
 
 _NOTHING: dict[str, Any] = {"passed": False, "summary": "the agent committed nothing"}
@@ -125,10 +131,12 @@ def _commands(task: Task) -> dict[str, Any]:
     return found
 
 
-def _decide(task: Task) -> str:
+def _decide(run: Run, task: Task) -> str:
     """Approve a delivery whose gates are met, if no one else has to, or send it back; return why it was."""
     states = gates_on(task)
     unmet = [state for state in states if not state.met and not state.gate.is_for_reviewer]
+    if _is_uncollected(run):
+        unmet = [state for state in unmet if state.gate.kind != GateKind.COMMIT]
     with suppress(Conflict):  # a person was faster
         if unmet:
             request_revision(task=task, actor=SUPERVISOR, reason=_reason(unmet)[: LIMITS["reason"]])
