@@ -43,9 +43,9 @@ class Kept:
         self._head, self._tail, self._left_out = b"", bytearray(), 0
 
     def add(self, chunk: bytes) -> None:
-        room = self._half + _MARGIN - len(self._head)
-        self._head += chunk[:room] if room > 0 else b""
-        self._tail += chunk[max(room, 0) :]
+        space = self._half + _MARGIN - len(self._head)
+        self._head += chunk[:space] if space > 0 else b""
+        self._tail += chunk[max(space, 0) :]
         if (surplus := len(self._tail) - self._half - _MARGIN) > 0:
             del self._tail[:surplus]
             self._left_out += surplus

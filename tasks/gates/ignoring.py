@@ -34,7 +34,7 @@ class Rule:
             return only is None or only.match(path[-1]) is not None
         reached = {0}
         for number, part in enumerate(self.parts, start=1):
-            if part is None:  # at the end it stands for at least one
+            if part is None:  # at the end at least one
                 first = min(reached) + (number == len(self.parts))
                 reached = set(range(first, len(path) + 1))
             else:
