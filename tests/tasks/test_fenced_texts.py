@@ -13,8 +13,8 @@ from tests.assistants import Assistant, subtask
 
 ENDS = ["\n", "\r\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"]
 OWN = re.compile(
-    r"## (Answer: read this first|Reviewer's comment: address this first|Task|Tried before|Role|Plan|Delivered for this task before"
-    r"|Part of: .*|Builds on \S+: .*)"
+    r"## (Answer: read this first|Reviewer's comment: address this first|Task|Tried before|Role|Plan"
+    r"|Delivered for this task before|Part of: .*|Builds on \S+: .*)"
 )
 
 PRODUCTS = re.compile(
