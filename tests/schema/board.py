@@ -44,8 +44,11 @@ class Board:
         self._do(tasks[3], "fail", reason="It could not be done.")
         self._do(tasks[4], "cancel", reason="Nobody needs it.")
         lessons = [str(row["lesson_id"]) for row in self.call("GET", f"/projects/{PROJECT}/lessons")["results"]]
+        chore = {"name": "Look", "template": "spike", "parameters": {"question": "What is new?"}, "cron": "0 9 * * MON"}
+        recurring = self.call("POST", f"/projects/{PROJECT}/recurring", chore)["recurring_id"]
         return {
             "project": [PROJECT, "isolated"],
+            "recurring_id": [str(recurring)],
             "run_id": [row["run_id"] for row in self.call("GET", "/runs")["results"]],
             "task_id": [plan, *tasks],
             "needed_id": tasks[:2],
