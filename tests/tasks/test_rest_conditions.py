@@ -123,13 +123,14 @@ def test_of_two_edits_of_the_same_reading_exactly_one_is_made(monkeypatch: pytes
     ada, project = rest(), make_project("shop")
     task = "/tasks/" + ada.plan(project, "A")["A"]
     known = etag(ada, task)
-    together, check = Barrier(2), edit_service._check
+    together, check = Barrier(2), edit_service._checked
 
-    def check_and_meet(*arguments: Any) -> None:
-        check(*arguments)
+    def check_and_meet(*arguments: Any) -> Any:
+        checked = check(*arguments)
         together.wait(10)
+        return checked
 
-    monkeypatch.setattr(edit_service, "_check", check_and_meet)
+    monkeypatch.setattr(edit_service, "_checked", check_and_meet)
 
     def rename(title: str) -> int:
         try:
