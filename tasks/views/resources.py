@@ -40,7 +40,7 @@ def resources(request: HttpRequest, slug: str) -> HttpResponseBase:
 @action_view(Scope.REVIEW)
 def free(request: HttpRequest, slug: str) -> HttpResponse:
     """Give back what a session holds alone."""
-    found, name, number = find_project(slug), request.POST.get("name", ""), request.POST.get("number", "")
+    found, name, number = find_project(slug), request.POST.get("resource", ""), request.POST.get("number", "")
     valid = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
     try:
         with db_errors_mapped("a hold on a page"):

@@ -30,6 +30,7 @@ MORE = {
     "projects": ("?show=blocked",),
     "template-version": ("?layout=split",),
     "recurring-new": ("?template=chores",),
+    "resources": ("?edit=tester",),
     "reviews": ("?project=tour",),
     "tasks": ("?q=nothing-like-it", "?plan=nothing"),
     "search": ("?q=plain", "?q=nothing-like-it", "?q=tester"),
@@ -118,6 +119,7 @@ def test_a_form_with_mistakes_breaks_no_rule(browser: Browser, live_server: Any,
     for address, typed in (
         ("/projects/tour/new-specialist/", {"name": "Bad Name", "role_definition": " "}),
         ("/projects/tour/settings/", {"name": " ", "lease_minutes": "0"}),
+        ("/projects/tour/resources/", {"name": "Bad Name", "capacity": "0"}),
         ("/tokens/", {"name": ""}),
         ("/projects/tour/library/templates/chores/plan/", {"parameters.days": "many"}),
     ):

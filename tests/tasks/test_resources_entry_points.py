@@ -213,16 +213,16 @@ def test_a_reviewer_frees_what_a_session_holds_alone(client: Client, project: Pr
     signed_in(client, is_staff=True)
     hold = make_hold(make_resource(project))
     at = "/projects/shop/resources/free/"
-    assert client.post(at, {"name": "staging", "number": "7"}).status_code == 302
+    assert client.post(at, {"resource": "staging", "number": "7"}).status_code == 302
     assert ResourceHold.objects.filter(pk=hold.pk).exists()
-    client.post(at, {"name": "staging", "number": str(hold.number)})
+    client.post(at, {"resource": "staging", "number": str(hold.number)})
     assert Resource.objects.get().held == 0 and not ResourceHold.objects.exists()
 
 
 def test_a_reader_frees_and_adds_nothing(client: Client, project: Project) -> None:
     signed_in(client)
     make_hold(make_resource(project))
-    assert client.post("/projects/shop/resources/free/", {"name": "staging", "number": "1"}).status_code == 403
+    assert client.post("/projects/shop/resources/free/", {"resource": "staging", "number": "1"}).status_code == 403
     assert client.post("/projects/shop/resources/", {"name": "port", "capacity": "1"}).status_code == 403
     assert Resource.objects.get().held == 1
 
