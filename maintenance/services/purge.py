@@ -18,6 +18,7 @@ from maintenance.models import Finding, Tombstone
 from maintenance.selectors.purgeable import days_of, is_automatic
 from orchestrator_site.kernel.errors import Conflict, Forbidden, Hint
 from orchestrator_site.kernel.identity import Scope
+from orchestrator_site.kernel.signals import tasks_purged
 from tasks import events
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
@@ -133,10 +134,11 @@ def rows_needing(plan: Task) -> Any:
 def _delete_rows(plan: Task) -> None:
     """Delete what belongs to the plan, from the outside in.
 
-    Nothing is deleted with another: a table that this list and the export lack makes the database refuse.
+    Nothing is deleted with another: a table that neither this list nor a receiver has makes the database refuse.
     """
     tree = rows_of(plan, "tasks").order_by()
     keys = tree.values("pk")
+    tasks_purged.send(Task, keys=keys)
     Event.objects.filter(task__in=keys, verb__in=KEPT).update(task=None)
     for rows in (
         SearchDocument.objects.filter(task__in=keys),

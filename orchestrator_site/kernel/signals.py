@@ -21,3 +21,6 @@ brief_wanted = Signal()
 
 delivered = Signal()
 """`task` was delivered under its `lease_number`, with `texts`: what the delivery says in words."""
+
+tasks_purged = Signal()
+"""The tasks of the query `keys` are about to be deleted for good: a receiver deletes, or detaches, what names them."""

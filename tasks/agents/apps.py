@@ -7,4 +7,4 @@ class AgentsConfig(AppConfig):
     name = "tasks.agents"
 
     def ready(self) -> None:
-        from tasks.agents import health  # noqa: F401
+        from tasks.agents import health, receivers  # noqa: F401

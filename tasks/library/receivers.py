@@ -1,4 +1,4 @@
-"""What happens here when a brief is made and when a task is delivered."""
+"""What happens here when a brief is made, and when a task is delivered or purged."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from orchestrator_site.kernel.signals import brief_wanted, delivered
+from orchestrator_site.kernel.signals import brief_wanted, delivered, tasks_purged
 from tasks.library.contexts.choosing import shown
+from tasks.library.models import Context, ContextUse, PlanOrigin, Recurring, Template
 from tasks.library.selectors.contexts import contexts_for
 from tasks.library.services.context_uses import keep_uses, mark_uses
 from tasks.models import Task
@@ -25,3 +26,12 @@ def add_contexts(*, task: Task, is_claimed: bool, **_: Any) -> list[tuple[str, s
 @receiver(delivered)
 def mark_contexts(*, task: Task, lease_number: int, texts: Sequence[str], **_: Any) -> None:
     mark_uses(task, lease_number, texts)
+
+
+@receiver(tasks_purged)
+def forget_tasks(*, keys: Any, **_: Any) -> None:
+    PlanOrigin.objects.filter(plan__in=keys).delete()
+    ContextUse.objects.filter(task__in=keys).delete()
+    Context.objects.filter(note__task__in=keys).update(note=None)
+    Recurring.objects.filter(last_plan__in=keys).update(last_plan=None)
+    Template.objects.filter(drafted_from__in=keys).update(drafted_from=None)
