@@ -16,7 +16,7 @@ from tasks.identity.actor import Actor
 from tasks.library.models import Template
 from tasks.library.patterns.comparing import ENOUGH, Success
 from tasks.library.patterns.extracting import Draft
-from tasks.library.selectors.patterns import analysis, draft_of, finished_of, success_of
+from tasks.library.selectors.patterns import analysis, draft_of, success_of
 from tasks.library.services.apply import apply_template
 from tasks.library.services.templates import checked_text, delete_template, save_template
 from tasks.models import Dependency, Project, Task
@@ -160,7 +160,7 @@ def test_like_plans_show_what_is_particular(project: Project) -> None:
     bicycles, skates = sold("bicycles"), sold("skates")
     finish(planned(project))
     assert draft_of(skates).parameters == {"skates": "subject"}
-    alike = {each.task_id: each.like for each in finished_of(project)}
+    alike = {each.task_id: each.like for each in analysis(project).finished}
     assert alike[skates.public_id] == (bicycles.public_id,)
     assert sorted(map(len, alike.values())) == [0, 1, 1]
 
@@ -250,4 +250,5 @@ def test_other_projects_are_not_compared(project: Project) -> None:
     other = make_project("other")
     save_chores(other)
     finish(planned(other))
-    assert (finished_of(project), analysis(project).success, analysis(project).drift) == ([], [], [])
+    found = analysis(project)
+    assert (found.finished, found.success, found.drift) == ([], [], [])

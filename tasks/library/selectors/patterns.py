@@ -56,11 +56,6 @@ def analysis(project: Project) -> Analysis:
     return Analysis(_finished(plans), _successes(plans), drift_of(project, current))
 
 
-def finished_of(project: Project) -> list[Finished]:
-    """Return the newest finished plans of which a template can be made."""
-    return _finished(_newest_plans(project))
-
-
 def success_of(project: Project, template: str) -> list[Success]:
     """Return how plans of a template went, by version; last those without any."""
     return _successes(_newest_plans(project, Q(origin__template=template) | Q(origin=None)))
