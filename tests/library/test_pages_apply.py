@@ -140,6 +140,14 @@ def test_a_title_that_gets_too_long_is_cut(staff: Client, project: Project) -> N
     assert max(len(task.title) for task in Task.objects.all()) == 300
 
 
+def test_why_the_board_does_not_take_a_plan_is_said(staff: Client, project: Project) -> None:
+    make_template(project, chores().replace("gates: [report]", "resources: [staging]"))
+    page = preview(staff)
+    answer = plan(staff, page)
+    assert answer.status_code == 400 and "subtasks[0].resources" in answer.content.decode()
+    assert not Task.objects.exists()
+
+
 def test_a_plan_names_what_it_came_from(client: Client, project: Project) -> None:
     made = make_plan(project, 1)
     make_origin(made, version="7", parameters={"place": HOSTILE, "jobs": ["floor", "sink"], "wet": True})
