@@ -128,6 +128,13 @@ def test_what_is_wrong_is_said_at_its_field_and_what_was_typed_is_kept(staff: Cl
     assert 'value="The hall"' in page and 'value="many"' in page
 
 
+def test_parameters_that_leave_out_every_step_are_named(staff: Client, project: Project) -> None:
+    one = "key: look\n  if: {param: how, equals: fast}"
+    make_template(project, chores().replace("key: look", one))
+    page = staff.post(APPLY, fields(goal="Clean", how="slow", wet="false")).content.decode()
+    assert 'id="unplannable"' in page and 'id="preview"' not in page
+
+
 @pytest.mark.parametrize("asked", [{"sha256": "0" * 64}, {"sha256": "x"}])
 def test_a_hash_of_no_preview_plans_nothing(staff: Client, project: Project, asked: dict[str, str]) -> None:
     assert staff.post(APPLY, {**fields(goal="Clean"), **asked}).status_code == 409

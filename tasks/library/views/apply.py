@@ -95,6 +95,7 @@ def _form(
         "template": entry.template,
         "sha256": entry.sha256,
         "fields": [replace(each, errors=wrong.get(each.name, [])) for each in fields],
+        "unplannable": wrong.get("parameters", []),
         "most": ITEMS_LIMIT,
         "preview": None if problems else shown,
         "steps": as_planned(shown.steps) if shown else [],
