@@ -26,6 +26,7 @@ def plan(settings: Settings, tmp_path: Path) -> Task:
     settings.ORCHESTRATOR_HOME = tmp_path
     plan = make_plan(make_project("shop"), 1, statuses=["completed"])
     put_away(plan)
+    plan.refresh_from_db()
     return plan
 
 
