@@ -67,7 +67,8 @@ class Recurring(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["project", "name"], name="recurring_once_per_project"),
             models.CheckConstraint(
-                condition=Q(cron="", every_minutes__gte=1) | (~Q(cron="") & Q(every_minutes__isnull=True)),
+                condition=Q(cron="", every_minutes__isnull=False, every_minutes__gte=1)
+                | (~Q(cron="") & Q(every_minutes__isnull=True)),
                 name="recurring_has_one_schedule",
             ),
             models.CheckConstraint(

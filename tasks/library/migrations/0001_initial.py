@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='recurring',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cron', ''), ('every_minutes__gte', 1)), models.Q(models.Q(('cron', ''), _negated=True), ('every_minutes__isnull', True)), _connector='OR'), name='recurring_has_one_schedule'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cron', ''), ('every_minutes__gte', 1), ('every_minutes__isnull', False)), models.Q(models.Q(('cron', ''), _negated=True), ('every_minutes__isnull', True)), _connector='OR'), name='recurring_has_one_schedule'),
         ),
         migrations.AddConstraint(
             model_name='recurring',
