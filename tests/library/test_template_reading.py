@@ -67,7 +67,7 @@ BROKEN = {
     "a condition on nothing": (of_steps(step("a", if_="{param: p}")), 4, "'p' is not declared"),
     "a condition that is none": (of_steps(USED, step("a", if_="{equals: x}"), parameters="p: {}"), 5, "no condition"),
     "a condition that is code": (of_steps(USED, step("a", if_="p == 1"), parameters="p: {}"), 5, "mapping"),
-    "a trait for nobody here": (of_steps(STEP, more="traits: [{to: {steps: [b]}, gates: [report]}]"), 5, "'b'"),
+    "a trait for no step here": (of_steps(STEP, more="traits: [{to: {steps: [b]}, gates: [report]}]"), 5, "'b'"),
     "a trait that adds nothing": (of_steps(STEP, more="traits: [{to: all}]"), 5, "adds nothing"),
     "a trait that relaxes": (of_steps(STEP, more="traits: [{to: all, review: false}]"), 5, "takes none away"),
     "a trait with another gate of a name": (
