@@ -135,6 +135,13 @@ def test_parameters_that_leave_out_every_step_are_named(staff: Client, project: 
     assert 'id="unplannable"' in page and 'id="preview"' not in page
 
 
+def test_the_button_of_one_preview_plans_once(staff: Client, project: Project) -> None:
+    page = preview(staff)
+    first, second = plan(staff, page), plan(staff, page)
+    assert PlanOrigin.objects.count() == 1
+    assert second["Location"] == first["Location"]
+
+
 @pytest.mark.parametrize("asked", [{"sha256": "0" * 64}, {"sha256": "x"}])
 def test_a_hash_of_no_preview_plans_nothing(staff: Client, project: Project, asked: dict[str, str]) -> None:
     assert staff.post(APPLY, {**fields(goal="Clean"), **asked}).status_code == 409

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from tasks.library.services.apply import apply_template
 from tasks.library.templating.format import ITEMS_LIMIT, Parameter, Type
 from tasks.library.views.find import find_template
 from tasks.models import Project
+from tasks.services.idempotency import run_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +65,33 @@ def apply(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
     if request.method != "POST":
         return _form(request, project, entry, [Field(each, as_typed(each.default)) for each in parameters])
     fields = [Field(each, _typed(request, each)) for each in parameters]
-    seen = request.POST.get("sha256", "")
-    if not seen:
+    if not request.POST.get("sha256"):
         return _form(request, project, entry, fields, previewed=True)
     try:
         with db_errors_mapped("a template on a page"):
-            made = apply_template(
-                project=project, actor=actor_of(request), name=name, sha256=seen,
-                parameters={each.parameter.name: each.given for each in fields},
-            )  # fmt: skip
+            plan_id = _planned(request, project, name, {each.parameter.name: each.given for each in fields})
     except OrchestratorError as error:
         return _form(request, project, entry, fields, previewed=True, error=error)
     messages.success(request, "Planned. Assistants can claim its first tasks now.")
-    return redirect("task", made.plan.root.public_id)
+    return redirect("task", plan_id)
+
+
+def _planned(request: HttpRequest, project: Project, name: str, parameters: dict[str, Any]) -> str:
+    """Make the plan once, however often the button of one preview is pressed, and return its id."""
+    seen = request.POST.get("sha256", "")
+    answer = run_once(
+        project=project,
+        operation=f"plan_from_page {name}",
+        key=request.POST.get("key") or None,
+        request={"sha256": seen, "parameters": parameters},
+        produce=lambda: {"task_id": _apply(request, project, name, parameters, seen)},
+    )
+    return str(answer["task_id"])
+
+
+def _apply(request: HttpRequest, project: Project, name: str, parameters: dict[str, Any], seen: str) -> str:
+    made = apply_template(project=project, actor=actor_of(request), name=name, sha256=seen, parameters=parameters)
+    return made.plan.root.public_id
 
 
 def _form(
@@ -94,6 +110,7 @@ def _form(
         "project": project,
         "template": entry.template,
         "sha256": entry.sha256,
+        "key": secrets.token_urlsafe(16),
         "fields": [replace(each, errors=wrong.get(each.name, [])) for each in fields],
         "unplannable": wrong.get("parameters", []),
         "most": ITEMS_LIMIT,
