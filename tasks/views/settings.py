@@ -24,7 +24,7 @@ from tasks.services.project_folders import paths_of
 from tasks.services.projects import folder
 from tasks.validators import LEASE_MINUTES_LIMIT, SETTINGS
 
-FIELDS = ("lease_minutes", "review", "self_approval", "mirror", "gates")
+FIELDS = ("lease_minutes", "review", "self_approval", "mirror", "time_zone", "gates")
 """The settings of this form. Those of maintenance have a page of their own."""
 MIRROR_FOLDER = Path(".task_orchestrator") / "artifacts"
 Values = dict[str, Any]
@@ -41,6 +41,7 @@ def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
         "review": "review" in request.POST,
         "self_approval": "self_approval" in request.POST,
         "mirror": "mirror" in request.POST,
+        "time_zone": request.POST.get("time_zone", found.settings.get("time_zone", "")).strip(),
         "gates": request.POST.get("gates", _json(found.settings.get("gates"))).replace("\r\n", "\n").strip(),
         "root_path": request.POST.get("root_path", found.root_path).strip(),
         "paths": _lines(request.POST.get("paths", "\n".join(paths_of(found)))),
@@ -65,6 +66,7 @@ def _values_of(project: Project) -> Values:
         "review": bool(kept.get("review")),
         "self_approval": bool(kept.get("self_approval")),
         "mirror": bool(kept.get("mirror")),
+        "time_zone": kept.get("time_zone", ""),
         "gates": _json(kept.get("gates")),
         "root_path": project.root_path,
         "paths": paths_of(project),
@@ -92,7 +94,10 @@ def _columns(project: Project, typed: Values) -> Values:
     differs = {name for name, value in _values_of(project).items() if typed[name] != value}
     columns: Values = {name: typed[name] for name in ("name", "root_path", "paths") if name in differs}
     if differs - set(columns):
-        chosen = {**typed, "lease_minutes": _minutes(typed["lease_minutes"]), "gates": _gates(typed["gates"])}
+        chosen = {
+            **typed, "lease_minutes": _minutes(typed["lease_minutes"]), "gates": _gates(typed["gates"]),
+            "time_zone": typed["time_zone"] or None,
+        }  # fmt: skip
         others = {name: value for name, value in project.settings.items() if name not in FIELDS}
         set_ones = {name: chosen[name] for name in FIELDS if chosen[name] is not None and chosen[name] is not False}
         columns["settings"] = others | set_ones

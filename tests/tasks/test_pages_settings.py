@@ -86,6 +86,15 @@ def test_a_lease_that_cannot_be_is_refused_beside_its_field(owner: Client, proje
     assert project.settings == {}
 
 
+def test_the_time_zone_of_recurring_plans_is_set_and_checked(owner: Client, project: Project) -> None:
+    assert send(owner, time_zone="Europe/Berlin").status_code == 302
+    project.refresh_from_db()
+    assert project.settings == {"time_zone": "Europe/Berlin"}
+    wrong = send(owner, time_zone="Moon/Base")
+    assert wrong.status_code == 400
+    assert "time_zone" in errors_of(wrong.content.decode(), "time_zone")
+
+
 @pytest.mark.parametrize("name", ["", " ", "x" * 201])
 def test_a_name_that_cannot_be_is_refused_beside_its_field(owner: Client, project: Project, name: str) -> None:
     answer = send(owner, name=name)
