@@ -109,7 +109,8 @@ def _is_argument(value: Any) -> bool:
 
 
 def _time_zone(value: Any) -> str:
-    return "" if value in available_timezones() else "must be a time zone, such as Europe/Berlin"
+    is_known = isinstance(value, str) and value in available_timezones()
+    return "" if is_known else "must be a time zone, such as Europe/Berlin"
 
 
 SETTINGS: dict[str, Check] = {
