@@ -10,7 +10,6 @@ from django.core.exceptions import ValidationError
 
 from tasks.validators import validate_project_settings
 
-
 GATES = {"commands": {"test": {"argv": ["make", "test"], "report": "junit.xml"}}, "default": ["review"]}
 ODD = (None, 1, "", "Moon/Base", [], {}, [{}], {"a": []})
 
