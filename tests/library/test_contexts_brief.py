@@ -17,6 +17,7 @@ from tasks.library.services import contexts
 from tasks.models import Project, Task
 from tests.assistants import Assistant
 from tests.factories import make_plan, make_project
+from tests.library.test_contexts_files import BROKEN
 
 PERSON = Actor(kind="person", name="ada")
 pytestmark = pytest.mark.django_db
@@ -120,6 +121,15 @@ def test_a_context_of_a_file_is_named_by_its_path_and_counted(ada: Assistant, ta
     ada.complete(task_id, detailed_work=f"Like {path}.")
     (found,) = selectors.files_of(project).contexts
     assert (found.used, found.unused) == (1, 0)
+
+
+def test_a_claim_has_its_brief_whatever_the_files_hold(ada: Assistant, task_id: str, project: Project) -> None:
+    folder = (Path(project.root_path) / write(project)).parent
+    for number, (text, _) in enumerate(BROKEN.values()):
+        (folder / f"{number}.md").write_text(text)
+    selectors.forget(project)
+    answer = ada.call("execute_subtask", task_id=task_id)
+    assert "Use tabs." in answer["brief"] and answer["lease_number"] == 1
 
 
 def test_one_for_the_site_is_in_the_briefs_of_all_projects() -> None:

@@ -18,7 +18,13 @@ BROKEN = {
     "a string for a list": ("---\nwhen: {paths: a}\n---\nText", "paths must be a list"),
     "too many words": (f"---\nwhen: {{words: [{', '.join(['a'] * 21)}]}}\n---\nText", "words must be a list"),
     "no date": ("---\nexpires: soon\n---\nText", "expires must be a date"),
-    "a date that is none": ("---\nexpires: 2030-13-45\n---\nText", "not valid YAML"),
+    "a date that is none": ("---\nexpires: 2030-13-45\n---\nText", "expires must be a date"),
+    "a date that no zone can show": ("---\nexpires: 9999-12-31\n---\nText", "expires must be a date"),
+    "a tag of a time": ("---\nexpires: !!timestamp soon\n---\nText", "line 2: "),
+    "a tag of a truth": ("---\nwhen:\n  words: [!!bool maybe]\n---\nText", "line 3: "),
+    "a tag of a number": ("---\nexpires: !!int ''\n---\nText", "line 2: "),
+    "a number too large": (f"---\nexpires: {'1:' * 400}1.0\n---\nText", "expires must be a date"),
+    "a key that is a list": ("---\n? [a]\n: b\n---\nText", "line 2: "),
     "an alias": ("---\nwhen: {paths: &a [x], words: *a}\n---\nText", "line 2: "),
     "nested too deeply": (f"---\nwhen: {'[' * 3_000}\n---\nText", "line 2: "),
     "no text": ("---\nexpires: 2030-01-31\n---\n \n", "no text"),
@@ -54,6 +60,12 @@ def test_a_file_without_front_matter_is_all_text(tmp_path: Path) -> None:
     write(tmp_path, "all/style.md", "Use tabs.\n")
     (entry,), _ = reading.read(str(tmp_path), [""])
     assert (entry.specialist, entry.text, entry.expires_at) == ("", "Use tabs.", None)
+
+
+def test_front_matter_of_comments_alone_says_nothing(tmp_path: Path) -> None:
+    write(tmp_path, "all/style.md", "---\n# expires: 2030-01-31\n---\nUse tabs.\n")
+    (entry,), _ = reading.read(str(tmp_path), [""])
+    assert (entry.text, entry.expires_at) == ("Use tabs.", None)
 
 
 @pytest.mark.parametrize("case", BROKEN)

@@ -5,19 +5,18 @@ A file is Markdown, below front matter where it needs some: `when` with `paths` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from orchestrator_site.kernel.folders import Folder, InTheWay, entered
 from orchestrator_site.kernel.text import unstorable
 from orchestrator_site.kernel.text_files import Bounds, text_files
 from tasks.library.contexts.choosing import Entry
+from tasks.library.templating.nodes import Broken, compose
 from tasks.roles import NAME
 
 FOLDER = PurePosixPath(".task_orchestrator/contexts")
@@ -26,8 +25,9 @@ BOUNDS = Bounds(file=16 * 1024, all_files=256 * 1024, files=50, names=1000)
 FOLDERS_LIMIT = 50
 ITEMS_LIMIT, ITEM_LIMIT = 20, 200
 """Of `paths`, `words` and `learned_from`: how many, and how long each."""
-_HEAD_LIMIT, _DEEPEST = 4_000, 3
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_HEAD_LIMIT = 4_000
+_YEARS = range(2000, 9999)
+"""With a day more on either side: pages show times in any zone."""
 _KEYS = ("when", "expires", "learned_from")
 _WHEN = ("paths", "words")
 
@@ -90,7 +90,10 @@ def _parted(text: str) -> tuple[str, str]:
 
 
 def _facts(head: str) -> dict[str, Any]:
-    given = _mapping(_loaded(head), "the front matter", _KEYS)
+    try:
+        given = _mapping(compose(f"---\n{head}").as_data(), "the front matter", _KEYS)
+    except Broken as error:
+        raise _Wrong(f"line {error.problem.line}: {error.problem.problem}") from error
     when = _mapping(given.get("when"), "when", _WHEN)
     return {
         "paths": _strings(when, "paths"),
@@ -98,26 +101,6 @@ def _facts(head: str) -> dict[str, Any]:
         "sources": _strings(given, "learned_from"),
         "expires_at": _end_of(given.get("expires")),
     }
-
-
-def _loaded(head: str) -> Any:
-    try:
-        if wrong := next(_unwanted(head), ""):
-            raise _Wrong(wrong)
-        return yaml.load(head, Loader=_LOADER)  # noqa: S506 -- a safe one
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise _Wrong(f"line {mark.line + 2 if mark else 1}: not valid YAML") from error
-
-
-def _unwanted(head: str) -> Iterator[str]:
-    """Yield what is refused before anything is built from it: an alias, and collections that nest too deeply."""
-    depth = 0
-    for event in yaml.parse(head, Loader=_LOADER):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST or isinstance(event, yaml.AliasEvent):
-            mark: Any = event.start_mark
-            yield f"line {mark.line + 2}: nested too deeply, or an alias"
 
 
 def _mapping(value: Any, what: str, allowed: tuple[str, ...]) -> dict[str, Any]:
@@ -139,6 +122,10 @@ def _strings(given: dict[str, Any], name: str) -> tuple[str, ...]:
 def _end_of(day: Any) -> datetime | None:
     if day is None:
         return None
-    if not isinstance(day, date) or isinstance(day, datetime):
+    try:
+        ends = datetime.combine(date.fromisoformat(day), time.max, tzinfo=UTC)
+    except (TypeError, ValueError):
+        ends = datetime.max.replace(tzinfo=UTC)
+    if ends.year not in _YEARS:
         raise _Wrong("expires must be a date, such as 2030-01-31")
-    return datetime.combine(day, time.max, tzinfo=UTC)
+    return ends

@@ -94,7 +94,7 @@ def compose(text: str) -> Node:
         raise Broken(mark.line + 1 if mark else 1, f"not valid YAML ({reason})") from error
     documents = top.items or []
     if len(documents) != 1:
-        raise Broken(documents[1].line if documents else 1, "a template is one YAML document")
+        raise Broken(documents[1].line if documents else 1, "it must be one YAML document")
     return documents[0]
 
 
