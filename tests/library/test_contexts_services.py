@@ -213,12 +213,13 @@ def test_what_does_not_belong_together_is_not_merged(project: Project, case: str
         contexts.merge_contexts(project=project, into=first, others=[other], actor=PERSON)
 
 
-def test_only_a_person_who_administers_saves_for_the_whole_site(project: Project) -> None:
+def test_only_a_person_who_administers_changes_what_the_whole_site_has(project: Project) -> None:
     row = save(project, is_for_site=True)
     assert row.project is None
     for actor in (Actor(kind="person", name="bob", scopes=with_included([Scope.WRITE, Scope.REVIEW])),
                   Actor.assistant(make_session(project))):  # fmt: skip
         with pytest.raises(Forbidden):
             save(project, "second", OTHER, actor=actor, is_for_site=True)
-        with pytest.raises(Forbidden):
-            contexts.dismiss_context(project=project, context=row, actor=actor)
+        for change in (contexts.dismiss_context, contexts.renew_context, contexts.dispute_context):
+            with pytest.raises(Forbidden):
+                change(project=project, context=row, actor=actor)

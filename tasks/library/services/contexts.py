@@ -150,7 +150,7 @@ def dispute_context(*, project: Project, context: Context, actor: Actor, is_disp
     Raises Forbidden, Conflict.
     """
     actor.require(Scope.WRITE)
-    if not is_disputed:
+    if not is_disputed or context.project_id is None:
         require_may_change(actor, context)
 
     def dispute(row: Context) -> None:
