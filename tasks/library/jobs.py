@@ -10,4 +10,4 @@ from tasks.library.services.recurring import run_due
 def plan_recurring() -> str:
     """Plan from templates whose turn has come, in projects that switched one on."""
     ran = run_due()
-    return f"Planned {ran.planned}, skipped {ran.skipped} whose last plan is open; {ran.failed} no longer fitted."
+    return f"Planned {ran.planned}, skipped {ran.skipped} whose last plan is open; {ran.failed} failed."

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as site
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from maintenance.services.run import run
@@ -73,6 +73,32 @@ def test_nothing_is_planned_before_its_time(project: Project) -> None:
     row = make_recurring(project)
     run_due(now=due(row) - timedelta(seconds=1))
     assert plans() == []
+
+
+@pytest.mark.parametrize("error", [RuntimeError, DataError, OperationalError])
+def test_one_that_breaks_keeps_no_other_from_its_turn(
+    project: Project, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    first, second = make_recurring(project), make_recurring(project, name="Second")
+    turn, apply = due(first), service.apply_template
+
+    def break_first(*, recurring: Recurring, **given: Any) -> Any:
+        if recurring == first:
+            raise error
+        return apply(recurring=recurring, **given)
+
+    monkeypatch.setattr(service, "apply_template", break_first)
+    ran = run_due(now=due(second))
+    assert (ran.planned, ran.failed, PlanOrigin.objects.get().recurring) == (1, 1, second)
+    assert due(first) == turn
+    monkeypatch.undo()
+    assert run_due(now=turn).planned == 1
+
+
+def test_one_whose_schedule_cannot_be_read_keeps_no_other_from_its_turn(project: Project) -> None:
+    first, second = make_recurring(project), make_recurring(project, name="Second")
+    Recurring.objects.filter(pk=first.pk).update(cron="never")
+    assert run_due(now=due(second)).planned == 1
 
 
 def test_a_turn_is_skipped_while_the_last_plan_is_open_and_says_so(project: Project) -> None:

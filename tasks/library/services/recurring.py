@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, NotFound, OrchestratorError, invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.limits import check_texts
@@ -24,6 +26,8 @@ from tasks.library.models import Recurring
 from tasks.library.selectors.recurring import NOT_PLANNED, schedule_of, waits_for_its_last
 from tasks.library.services.apply import Applied, apply_template, expanded
 from tasks.models import Project
+
+logger = logging.getLogger(__name__)
 
 NAME_LIMIT = 200
 OUTCOME_LIMIT = 500
@@ -98,13 +102,22 @@ def run_due(*, now: datetime | None = None) -> Ran:
     """Plan everything that is due. Of several processes, one takes a turn; killed anywhere, it is taken later."""
     now, ran = now or timezone.now(), Ran()
     for row in Recurring.objects.filter(is_on=True).select_related("project").order_by("next_at", "pk"):
-        assert row.next_at is not None  # noqa: S101  # a constraint says so
-        due = schedule_of(row).corrected(row.next_at, now)
-        if due <= now:
-            _take_turn(row, due, now, ran)
-        elif due != row.next_at:
-            Recurring.objects.filter(pk=row.pk, is_on=True, next_at=row.next_at).update(next_at=due)
+        try:
+            with db_errors_mapped("a turn of a recurring plan"):
+                _take_turn_if_due(row, now, ran)
+        except Exception:  # the outermost edge of each: the others go on, and this one is tried again
+            ran.failed += 1
+            logger.exception("The recurring plan %s of project %s could not take its turn.", row.pk, row.project.slug)
     return ran
+
+
+def _take_turn_if_due(row: Recurring, now: datetime, ran: Ran) -> None:
+    assert row.next_at is not None  # noqa: S101  # a constraint says so
+    due = schedule_of(row).corrected(row.next_at, now)
+    if due <= now:
+        _take_turn(row, due, now, ran)
+    elif due != row.next_at:
+        Recurring.objects.filter(pk=row.pk, is_on=True, next_at=row.next_at).update(next_at=due)
 
 
 def _take_turn(row: Recurring, due: datetime, now: datetime, ran: Ran) -> None:
