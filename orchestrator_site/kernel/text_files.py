@@ -11,6 +11,9 @@ from pathlib import Path, PurePath
 from orchestrator_site.kernel.folders import Folder, InTheWay, entered
 from orchestrator_site.kernel.text import visible
 
+PATH_LIMIT = 300
+"""Characters of a path as it is shown, and as columns keep it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -57,6 +60,8 @@ def _read_all(found: Folder, folder: PurePath, pattern: str, bounds: Bounds) -> 
 
 def _read(folder: Folder, name: str, file: str, left: int, bounds: Bounds) -> tuple[TextFile, int]:
     """Read one file, and return how large it is. What all files hold is bounded, since parsing them takes time."""
+    if len(file) > PATH_LIMIT:
+        return _unusable(file[:PATH_LIMIT], f"a path longer than {PATH_LIMIT} characters; the file is not used"), 0
     limit = min(bounds.file, left)
     try:
         raw = folder.read(name, file, limit)

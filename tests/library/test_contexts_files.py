@@ -78,6 +78,12 @@ def test_a_broken_file_is_named_and_left_out(tmp_path: Path, case: str) -> None:
     assert "tester/a.md" in problem and expected in problem
 
 
+def test_a_name_too_long_to_be_shown_and_kept_is_named_and_left_out(tmp_path: Path) -> None:
+    write(tmp_path, f"tester/{chr(0x202E) * 80}.md", "Text")
+    entries, (problem,) = reading.read(str(tmp_path), ["tester"])
+    assert entries == [] and "300" in problem and len(problem) < 400
+
+
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     secret = tmp_path / "secret.md"
     secret.write_text("Secret")
