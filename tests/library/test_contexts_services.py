@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,6 +86,38 @@ def test_a_near_duplicate_is_refused_and_names_the_other(project: Project, speci
     with pytest.raises(Conflict) as caught:
         save(project, "second", ALIKE)
     assert caught.value.details == {"context_id": first.public_id}
+    assert Context.objects.count() == 1
+
+
+def test_one_for_all_is_compared_with_those_of_every_specialist(project: Project) -> None:
+    first = save(project)
+    with pytest.raises(Conflict) as caught:
+        save(project, "second", ALIKE, specialist="")
+    assert caught.value.details == {"context_id": first.public_id}
+
+
+def test_one_for_all_is_compared_with_the_files_of_every_specialist(tmp_path: Path) -> None:
+    file = tmp_path / ".task_orchestrator/contexts/tester/first.md"
+    file.parent.mkdir(parents=True)
+    file.write_text(FIRST)
+    with pytest.raises(Conflict):
+        save(make_project(root_path=str(tmp_path)), "second", ALIKE, specialist="")
+
+
+def test_an_edit_that_makes_it_for_all_is_compared_with_those_of_every_specialist(project: Project) -> None:
+    save(project)
+    other = save(project, "second", ALIKE, specialist="architect")
+    with pytest.raises(Conflict):
+        contexts.edit_context(project=project, context=other, actor=PERSON, specialist="")
+
+
+def test_of_two_projects_that_save_for_the_site_at_once_the_second_is_refused(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(project, is_for_site=True)
+    monkeypatch.setattr(contexts, "require_unlike", lambda *_, **__: None)  # which saw nothing yet
+    with pytest.raises(Conflict):
+        save(make_project(), text=OTHER, is_for_site=True)
     assert Context.objects.count() == 1
 
 

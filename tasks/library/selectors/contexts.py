@@ -80,10 +80,13 @@ def all_entries(project: Project, specialist: str | None = None) -> list[Entry]:
 
 
 def rivals(project: Project, context: Context, besides: Collection[int]) -> list[Entry]:
-    """Return what one specialist may get already, to compare a new context with; for a draft, drafts as well."""
-    files, _ = reading.read(project.root_path, {"", context.specialist})
-    states = {ContextState.ACTIVE, ContextState(context.state)}
-    rows = _visible_in(project).filter(specialist__in=("", context.specialist), state__in=states)
+    """Return what the specialists that get a context may get already, to compare it; for a draft, drafts as well."""
+    rows = _visible_in(project).filter(state__in={ContextState.ACTIVE, ContextState(context.state)})
+    folders = reading.specialists_in(project.root_path)
+    if context.specialist:
+        folders = ["", context.specialist]
+        rows = rows.filter(specialist__in=folders)
+    files, _ = reading.read(project.root_path, folders)
     return files + [as_entry(row) for row in rows.exclude(pk__in=[pk for pk in besides if pk])]
 
 

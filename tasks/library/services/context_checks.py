@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from orchestrator_site.kernel.alike import overlap, words_of
@@ -74,9 +76,18 @@ def _list_problems(name: str, items: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def lock(project: Project) -> None:
-    """Let changes of a project's contexts follow one another. Call it first in the transaction."""
-    Project.objects.select_for_update(of=("self",), no_key=True).get(pk=project.pk)
+@contextmanager
+def changing(project: Project) -> Iterator[None]:
+    """Let changes of a project's contexts follow one another, each in a transaction. Raises Conflict.
+
+    Contexts of the site can come from several projects at the same time: the database keeps their names apart.
+    """
+    try:
+        with transaction.atomic():
+            Project.objects.select_for_update(of=("self",), no_key=True).get(pk=project.pk)
+            yield
+    except IntegrityError as error:
+        raise Conflict("Another change of the same contexts came first.", next="Read them again.") from error
 
 
 def locked(context: Context) -> Context:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from orchestrator_site.kernel import ids
@@ -18,8 +17,8 @@ from tasks.library.models import Context
 from tasks.library.services.context_checks import (
     TEXT_LIMIT,
     changed,
+    changing,
     expiry,
-    lock,
     locked,
     require_may_change,
     require_unlike,
@@ -69,8 +68,7 @@ def save_context(
     row.public_id, row.expires_at, row.saved_by = ids.context_id(), expires_at or expiry(), actor.name
     if is_for_site:
         require_may_change(actor, row)
-    with transaction.atomic():
-        lock(project)
+    with changing(project):
         require_unlike(project, row)
         row.save(force_insert=True)
         changed(project, row, actor)
@@ -90,8 +88,7 @@ def edit_context(
     """Change fields of a context. Raises Forbidden, Invalid, Conflict, and what `guard` raises."""
     require_may_change(actor, context)
     facts = {name: changes[name] for name in _COLUMNS if name in changes}
-    with transaction.atomic():
-        lock(project)
+    with changing(project):
         row = locked(context)
         if guard:
             guard(row)
@@ -163,8 +160,7 @@ def dispute_context(*, project: Project, context: Context, actor: Actor, is_disp
 def _decided(
     project: Project, context: Context, actor: Actor, decide: Callable[[Context], None], *columns: str
 ) -> Context:
-    with transaction.atomic():
-        lock(project)
+    with changing(project):
         row = locked(context)
         before = [getattr(row, name) for name in columns]
         decide(row)
@@ -181,8 +177,7 @@ def merge_contexts(*, project: Project, into: Context, others: Sequence[Context]
     """
     for each in (into, *others):
         require_may_change(actor, each)
-    with transaction.atomic():
-        lock(project)
+    with changing(project):
         row, merged = locked(into), [locked(each) for each in others if each.pk != into.pk]
         _require_mergeable(row, merged)
         _append(row, merged)

@@ -13,7 +13,7 @@ from orchestrator_site.kernel.identity import Scope
 from tasks.identity.actor import Actor
 from tasks.library.choices import ContextState
 from tasks.library.models import Context
-from tasks.library.services.context_checks import TEXT_LIMIT, changed, expiry, lock
+from tasks.library.services.context_checks import TEXT_LIMIT, changed, changing, expiry
 from tasks.library.services.contexts import accept_context, merge_contexts, save_context
 from tasks.models import Note, Project
 
@@ -36,8 +36,8 @@ def accept_lesson(
     Raises Forbidden, Invalid, Conflict where another context says the same or it was decided before.
     """
     actor.require(Scope.REVIEW)
-    with transaction.atomic():
-        _require_open(project, note)
+    with changing(project):
+        _require_open(note)
         row = save_context(
             project=project,
             actor=actor,
@@ -86,14 +86,13 @@ def _decided(project: Project, note: Note, actor: Actor, state: ContextState, te
         expires_at=expiry(),
         saved_by=actor.name,
     )
-    with transaction.atomic():
-        _require_open(project, note)
+    with changing(project):
+        _require_open(note)
         row.save(force_insert=True)
         changed(project, row, actor)
     return row
 
 
-def _require_open(project: Project, note: Note) -> None:
-    lock(project)
+def _require_open(note: Note) -> None:
     if Context.objects.filter(note=note).exists():
         raise Conflict("This lesson was decided about already.", next="See the contexts.")
