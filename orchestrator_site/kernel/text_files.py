@@ -68,7 +68,7 @@ def _read(folder: Folder, name: str, file: str, left: int, bounds: Bounds) -> tu
         if len(raw) > limit:
             what, most = ("", bounds.file) if limit == bounds.file else ("with the files before it ", bounds.all_files)
             return _unusable(file, f"{what}larger than {most // 1024} kB; the file is not used"), 0
-        return TextFile(file, raw.decode()), len(raw)
+        return TextFile(file, raw.decode("utf-8-sig")), len(raw)
     except (InTheWay, OSError, UnicodeDecodeError) as error:
         return _unusable(file, f"{_why(error)}; the file is not used"), 0
 

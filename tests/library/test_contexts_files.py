@@ -62,6 +62,12 @@ def test_a_file_without_front_matter_is_all_text(tmp_path: Path) -> None:
     assert (entry.specialist, entry.text, entry.expires_at) == ("", "Use tabs.", None)
 
 
+def test_a_byte_order_mark_hides_no_front_matter(tmp_path: Path) -> None:
+    write(tmp_path, "all/style.md", "\ufeff---\nexpires: 2030-01-31\n---\nUse tabs.\n")
+    (entry,), _ = reading.read(str(tmp_path), [""])
+    assert (entry.text, entry.expires_at is not None) == ("Use tabs.", True)
+
+
 def test_front_matter_of_comments_alone_says_nothing(tmp_path: Path) -> None:
     write(tmp_path, "all/style.md", "---\n# expires: 2030-01-31\n---\nUse tabs.\n")
     (entry,), _ = reading.read(str(tmp_path), [""])
