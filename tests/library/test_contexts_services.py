@@ -231,6 +231,12 @@ def test_a_merge_that_would_be_too_long_changes_nothing(project: Project) -> Non
     assert set(Context.objects.values_list("state", flat=True)) == {"active"}
 
 
+def test_one_of_the_project_is_not_merged_into_one_of_the_site_and_that_is_why(project: Project) -> None:
+    of_site, row = save(project, is_for_site=True), save(project, "second", OTHER)
+    with pytest.raises(Conflict, match="site"):
+        contexts.merge_contexts(project=project, into=of_site, others=[row], actor=PERSON)
+
+
 @pytest.mark.parametrize("case", ["itself", "another specialist", "another project", "dismissed"])
 def test_what_does_not_belong_together_is_not_merged(project: Project, case: str) -> None:
     first = save(project)

@@ -193,6 +193,11 @@ class TestLesson:
         ada.post(lesson_at(lesson), fields(do="merge", into=row.public_id, text=ALIKE))
         assert ALIKE in Context.objects.get(pk=row.pk).text
 
+    def test_contexts_of_the_site_are_not_offered(self, ada: Client, project: Project, lesson: Note) -> None:
+        row, of_site = save(project), save(project, "site", "Draw boxes.", is_for_site=True)
+        page = html_of(ada.get(lesson_at(lesson)))
+        assert f'<option value="{row.public_id}"' in page and f'<option value="{of_site.public_id}"' not in page
+
     def test_it_is_dismissed(self, ada: Client, lesson: Note) -> None:
         ada.post(lesson_at(lesson), {"do": "dismiss"})
         assert f'id="lesson-{lesson.pk}"' not in html_of(ada.get(HERE))

@@ -195,7 +195,12 @@ def _require_mergeable(into: Context, others: Sequence[Context]) -> None:
     _require_state(into, ContextState.ACTIVE)
     for each in others:
         _require_state(each, ContextState.DRAFT, ContextState.ACTIVE)
-        if each.project_id != into.project_id or into.specialist not in ("", each.specialist):
+        if each.project_id != into.project_id:
+            raise Conflict(
+                f"{each.public_id} or {into.public_id} is for the whole site, the other is not.",
+                next="Merge contexts of the project, or those of the site.",
+            )
+        if into.specialist not in ("", each.specialist):
             raise Conflict(
                 f"{each.public_id} is for {each.specialist or 'every specialist'}, {into.public_id} is not.",
                 next="Merge contexts for the same specialist, or into one for all.",

@@ -213,7 +213,7 @@ def _form(
     error: OrchestratorError | None = None,
 ) -> HttpResponse:
     errors = errors_by_field(error)
-    active = query.contexts_of(project).filter(state=ContextState.ACTIVE, specialist__in=("", draft.specialist))
+    of_project = query.contexts_of(project).filter(project=project, state=ContextState.ACTIVE)
     facts = {
         "project": project,
         "draft": draft,
@@ -224,7 +224,7 @@ def _form(
         "errors": errors,
         "problem": "Fix the errors below." if errors else in_words(error) if error else "",
         "rival": error.details.get("context_id", "") if error else "",
-        "targets": active[: query.CANDIDATES] if note else (),
+        "targets": of_project.filter(specialist__in=("", draft.specialist))[: query.CANDIDATES] if note else (),
     }
     return render(request, "library/context_edit.html", facts, status=error.status if error else 200)
 
