@@ -35,6 +35,7 @@ def keys(*entries: Entry) -> list[str]:
         ({"words": ("Invoices",)}, True),
         ({"words": ("invoice",)}, False),
         ({"words": ("cache invoices",)}, True),
+        ({"words": ("!?",)}, False),
         ({"words": ("payments",), "paths": ("docs/*",)}, True),
         ({"words": ("payments",), "paths": ("lib/*",)}, False),
     ],

@@ -60,7 +60,7 @@ def fit(entry: Entry, about: About) -> float:
     if entry.specialist not in ("", about.specialist):
         return 0
     paths = any(_covers(pattern, path) for pattern in entry.paths for path in about.paths)
-    hits = sum(words_of(word) <= about.words for word in entry.words)
+    hits = sum(frozenset() < words_of(word) <= about.words for word in entry.words)
     if (entry.paths or entry.words) and not (paths or hits):
         return 0
     shared = len(words_of(entry.text) & about.words) / max(len(about.words), 1)
