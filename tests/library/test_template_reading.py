@@ -28,6 +28,7 @@ BROKEN = {
     "deep nesting": ("[" * 20, 1, "nested too deeply"),
     "nesting for the stack": ("[" * 50_000, 1, "nest"),
     "a NUL": (f'{HEAD}when: "x\\0y"\n', 3, "NUL"),
+    "half a surrogate": (f"{HEAD}when: \ud800\n", 3, "surrogate"),
     "a character that YAML refuses": ("a: \x01", 1, "not valid YAML"),
     "an unknown key": (of_steps(STEP, more="colour: red"), 5, "unknown key 'colour'"),
     "an unknown key of a step": (of_steps(step("a", command="rm")), 4, "unknown key 'command'"),

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
-from orchestrator_site.kernel.text import visible
+from orchestrator_site.kernel.text import unstorable, visible
 from tasks.library.templating import checks
 from tasks.library.templating.fields import Fields
 from tasks.library.templating.format import (
@@ -53,6 +53,9 @@ def read(text: str, *, specialists: frozenset[str] | None = None, commands: froz
     """Read a template, and check it against the specialists and commands of a project where they are given."""
     if len(text) > TEXT_LIMIT or len(text.encode(errors="replace")) > TEXT_LIMIT:
         return Reading(None, (Problem(1, f"larger than {TEXT_LIMIT // 1024} kB"),))
+    for line, each in enumerate(text.split("\n"), 1):
+        if why := unstorable(each):
+            return Reading(None, (Problem(line, why),))
     fields = Fields([])
     try:
         template = _template(compose(text), fields)
