@@ -2,7 +2,7 @@
 
 For each name the first source that has it wins: the project's files `.task_orchestrator/templates/*.yaml`, the
 project's rows, the site's rows, the packaged starters. Files are read on every call. What is broken is named with its
-line, and the next source is used.
+line, and the next source is shown; but nothing is planned of it until the broken one is fixed or deleted.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from django.db.models import Q
 
-from orchestrator_site.kernel.errors import NotFound
+from orchestrator_site.kernel.errors import Conflict, NotFound
+from orchestrator_site.kernel.text import shortened
 from orchestrator_site.kernel.text_files import Bounds, text_files
 from tasks import roles
 from tasks.library.models import Template as Row
@@ -28,6 +29,7 @@ BOUNDS = Bounds(file=TEXT_LIMIT, all_files=1024 * 1024)
 STARTERS = Path(__file__).with_name("starters")
 SCHEMA = Path(__file__).with_name("template.schema.json")
 PROBLEMS_LIMIT = 50
+PROBLEM_LENGTH = 300
 NAMED = 20
 """Names of templates in an error."""
 DEFAULT, SITE, PROJECT = "default", "site", "project"
@@ -69,6 +71,14 @@ class Entry:
     def is_file(self) -> bool:
         return self.source not in (DEFAULT, SITE, PROJECT)
 
+    def require_sound(self) -> None:
+        """Raises Conflict where this is in effect only because the template of a higher source is broken."""
+        if self.problems:
+            raise Conflict(
+                f"The template {self.name} is broken: {shortened(self.problems[0], PROBLEM_LENGTH)}",
+                next=f"Fix it, or delete it to use the one of {self.source}.",
+            )
+
 
 @dataclass(slots=True)
 class Library:
@@ -86,17 +96,20 @@ class Library:
             )
         return self.templates[name]
 
-    def add(self, reading: Reading, text: str, source: str, at: str, number: int | None = None) -> None:
+    def add(self, name: str, reading: Reading, text: str, source: str, at: str, number: int | None = None) -> None:
         """Put what was read above what is there, or name what is wrong with it."""
-        below = self.templates.get(reading.name)
         if reading.template is not None:
+            below = self.templates.get(name)
             hides = (*below.hides, below.source) if below else ()
-            self.templates[reading.name] = Entry(reading.template, text, source, number, hides)
-            return
-        wrong = tuple(problem.said(at) for problem in reading.problems)
+            self.templates[name] = Entry(reading.template, text, source, number, hides)
+        else:
+            self.refuse(name, [problem.said(at) for problem in reading.problems])
+
+    def refuse(self, name: str, wrong: list[str]) -> None:
+        """Name what is wrong with a template that would be above what is there."""
         self.problems += wrong
-        if below:
-            self.templates[reading.name] = replace(below, problems=(*below.problems, *wrong))
+        if below := self.templates.get(name):
+            self.templates[name] = replace(below, problems=(*below.problems, *wrong))
 
 
 def catalogue(project: Project | None) -> Library:
@@ -104,11 +117,12 @@ def catalogue(project: Project | None) -> Library:
     specialists, commands = names_of(project)
     found = Library()
     for file, text in _starters():
-        found.add(read(text, specialists=specialists), text, DEFAULT, file)
+        reading = read(text, specialists=specialists)
+        found.add(reading.name, reading, text, DEFAULT, file)
     for row in newest_rows(project):
         source = PROJECT if row.project_id else SITE
         reading = read(row.text, specialists=specialists, commands=commands)
-        found.add(reading, row.text, source, f"{source} template {row.name} ({row.number})", row.number)
+        found.add(row.name, reading, row.text, source, f"{source} template {row.name} ({row.number})", row.number)
     if project is not None:
         _add_files(found, project, specialists, commands)
     found.problems[PROBLEMS_LIMIT:] = []
@@ -138,16 +152,18 @@ def _add_files(found: Library, project: Project, specialists: Names, commands: N
     files = text_files(project.root_path, TEMPLATES_FOLDER, "*.y*ml", BOUNDS)
     named: dict[str, str] = {}
     for each in files:
+        name = PurePosixPath(each.file).stem  # where it cannot be read, the best guess
         if each.problem:
-            found.problems.append(each.problem)
+            found.refuse(name, [each.problem])
             continue
         reading = read(each.text, specialists=specialists, commands=commands)
-        if first := named.get(reading.name):
-            found.problems.append(f"{each.file}: {reading.name} is in {first} too, which is used")
+        name = reading.name or name
+        if first := named.get(name):
+            found.problems.append(f"{each.file}: {name} is in {first} too, which is used")
             continue
         if reading.template:
-            named[reading.name] = each.file
-        found.add(reading, each.text, each.file, each.file)
+            named[name] = each.file
+        found.add(name, reading, each.text, each.file, each.file)
 
 
 @lru_cache(maxsize=1)

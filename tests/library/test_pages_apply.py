@@ -162,6 +162,15 @@ def test_why_the_board_does_not_take_a_plan_is_said(staff: Client, project: Proj
     assert not Task.objects.exists()
 
 
+def test_a_broken_template_of_the_project_is_not_replaced_by_that_of_the_site(staff: Client, project: Project) -> None:
+    make_template(None)
+    make_template(project, chores().replace("specialist: researcher", "specialist: gone"))
+    answer = staff.post(APPLY, fields(goal="Clean"))
+    page = answer.content.decode()
+    assert answer.status_code == 409
+    assert 'id="not-planned" data-code="conflict"' in page and 'id="preview"' not in page and "line 13" in page
+
+
 def test_a_plan_names_what_it_came_from(client: Client, project: Project) -> None:
     made = make_plan(project, 1)
     make_origin(made, version="7", parameters={"place": HOSTILE, "jobs": ["floor", "sink"], "wet": True})

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_site.kernel.errors import NotFound
+from orchestrator_site.kernel.errors import Conflict, NotFound
 from tasks.identity.actor import Actor
 from tasks.library.catalogue import catalogue
 from tasks.library.models import Template as Row
+from tasks.library.selectors.templates import preview
+from tasks.library.services.apply import apply_template
 from tasks.library.services.templates import save_template
-from tasks.models import Project, Specialist
+from tasks.models import Project, Specialist, Task
 from tests.factories import make_project
 from tests.library.templates import of_steps, step
 
@@ -59,14 +61,33 @@ def test_each_source_takes_precedence_of_those_below(project: Project) -> None:
     assert titled(make_project()) == ("Site", "site")
 
 
-@pytest.mark.parametrize("broken", [spike("'{x'"), spike("A").replace("tester", "wizard"), "template: spike\n"])
+BROKEN = [
+    spike("'{x'"), spike("A").replace("tester", "wizard"), "template: spike\n", spike("[a"), f"{spike('A')}# {'x' * 99_999}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_file_is_named_with_its_line_and_the_next_source_is_used(project: Project, broken: str) -> None:
     save_template(project=project, actor=SYSTEM, text=spike("Project"))
-    write(project, "a.yaml", broken)
+    write(project, "spike.yaml", broken)
     found = catalogue(project)
     assert titled(project) == ("Project", "project")
-    assert found.problems[0].startswith(".task_orchestrator/templates/a.yaml, line ")
+    assert found.problems[0].startswith(".task_orchestrator/templates/spike.yaml")
     assert found.entry("spike").problems == tuple(found.problems)
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_nothing_is_planned_or_previewed_of_another_source_than_the_broken_one(project: Project, broken: str) -> None:
+    write(project, "spike.yaml", broken)
+    entry, given = catalogue(project).entry("spike"), {"question": "Which?"}
+    for attempt in (
+        lambda: apply_template(project=project, actor=SYSTEM, name="spike", parameters=given),
+        lambda: preview(project, entry, given),
+    ):
+        with pytest.raises(Conflict) as refused:
+            attempt()
+        assert "spike.yaml" in refused.value.message
+    assert not Task.objects.exists()
 
 
 def test_a_row_that_was_good_once_is_left_when_its_specialist_is_gone(project: Project) -> None:

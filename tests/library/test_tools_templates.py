@@ -134,12 +134,15 @@ def test_each_action_asks_for_its_scope(ada: Assistant, action: str, scope: Scop
     assert (outcome.payload.get("code") == "forbidden") is (NEEDED[action] not in scopes)
 
 
-def test_a_plan_of_a_lower_source_says_why_the_higher_one_was_not_used(ada: Assistant) -> None:
+def test_a_broken_template_is_shown_with_its_problem_and_plans_nothing(ada: Assistant) -> None:
     folder = ada.folder / ".task_orchestrator" / "templates"
     folder.mkdir(parents=True)
     (folder / "spike.yaml").write_text("template: spike\ntitle: Mine\n")
-    made = ada.call(MANAGER, action="apply_template", name="spike", parameters={"question": "Which?"})
-    assert "spike.yaml, line 1" in made["warnings"][0]
+    assert "spike.yaml, line 1" in ada.call(MANAGER, action="show_template", name="spike")["problems"][0]
+    for action in ("show_template", "apply_template"):
+        refused = ada.send(MANAGER, action=action, name="spike", parameters={"question": "Which?"}).payload
+        assert (refused["code"], "spike.yaml, line 1" in refused["message"]) == ("conflict", True)
+    assert not Task.objects.exists()
 
 
 def test_the_same_key_applies_once(ada: Assistant) -> None:

@@ -56,7 +56,8 @@ class Suggestion:
 
 
 def preview(project: Project | None, entry: Entry, parameters: Mapping[str, Any]) -> Preview:
-    """Show the plan that a template and parameters make."""
+    """Show the plan that a template and parameters make. Raises Conflict for a broken template."""
+    entry.require_sound()
     values, problems = checked(entry.template.parameters, parameters)
     if problems:
         return Preview(entry, values, problems)

@@ -23,15 +23,11 @@ from tasks.services.plan import Plan, plan
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The plan, what it came from, and the keys of the steps that the parameters left out.
-
-    `problems` are those for which a template of this name in a higher source was not used.
-    """
+    """The plan, what it came from, and the keys of the steps that the parameters left out."""
 
     plan: Plan
     origin: PlanOrigin
     left_out: tuple[str, ...]
-    problems: tuple[str, ...] = ()
 
 
 def apply_template(
@@ -49,8 +45,8 @@ def apply_template(
 ) -> Applied:
     """Plan what a template says, with `description` instead of its own where that is given.
 
-    Raises NotFound, Invalid with every parameter that is wrong, Conflict where the template is not the one that the
-    preview with `sha256` showed, and what `plan` raises; then nothing is created.
+    Raises NotFound, Invalid with every parameter that is wrong, Conflict where the template is broken or not the one
+    that the preview with `sha256` showed, and what `plan` raises; then nothing is created.
     """
     entry = catalogue(project).entry(name)
     _require_unchanged(entry, sha256)
@@ -67,11 +63,12 @@ def apply_template(
             parent=parent,
         )
         origin = _keep(entry, values, made, recurring)
-    return Applied(made, origin, asked.left_out, entry.problems)
+    return Applied(made, origin, asked.left_out)
 
 
 def expanded(entry: Entry, parameters: Mapping[str, Any]) -> tuple[dict[str, Value], Expansion]:
-    """Return the values in effect and what would be planned. Raises Invalid."""
+    """Return the values in effect and what would be planned. Raises Invalid, and Conflict for a broken template."""
+    entry.require_sound()
     values, problems = checked(entry.template.parameters, parameters)
     if problems:
         raise invalid(problems, next="Fix these parameters.")

@@ -130,7 +130,9 @@ def _asked(entry: Entry) -> Answer:
         "parameters_total": len(parameters),
         "steps": of_tasks.within(steps, _step, budget=STEPS_BYTES),
         "steps_total": len(steps),
-        "next": "show_template with parameters previews the plan; apply_template(name, parameters) makes it.",
+        "next": "Fix what problems says first; nothing is planned of this one."
+        if entry.problems
+        else "show_template with parameters previews the plan; apply_template(name, parameters) makes it.",
     }
 
 
@@ -158,8 +160,7 @@ def _apply(actor: Actor, given: TemplateManager) -> Answer:
         description=given.description or "",
         parent=task_by_id(project, given.parent_task_id) if given.parent_task_id else None,
     )
-    warnings = [f"The template of {made.origin.source} was used: {problem}" for problem in made.problems[:1]]
-    return {**of_tasks.planned(made.plan), "left_out": list(made.left_out)[:20], "warnings": warnings}
+    return {**of_tasks.planned(made.plan), "left_out": list(made.left_out)[:20]}
 
 
 def _validate(actor: Actor, given: TemplateManager) -> Answer:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
 from orchestrator_site.kernel.db_errors import db_errors_mapped
-from orchestrator_site.kernel.errors import Invalid, OrchestratorError
+from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.web.advice import in_words
 from orchestrator_site.web.field_errors import errors_by_field
@@ -103,7 +103,12 @@ def _form(
     previewed: bool = False,
     error: OrchestratorError | None = None,
 ) -> HttpResponse:
-    shown = preview(project, entry, {each.parameter.name: each.given for each in fields}) if previewed else None
+    shown = None
+    try:
+        if previewed:
+            shown = preview(project, entry, {each.parameter.name: each.given for each in fields})
+    except Conflict as refused:
+        error = error or refused
     problems = shown.problems if shown else []
     wrong = errors_by_field(Invalid("", details={"problems": problems}))
     context = {
