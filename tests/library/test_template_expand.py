@@ -141,6 +141,21 @@ TOO_MUCH = {
         of_steps(step("a"), parameters="p: {type: text}", more=f"description: '{'{p}' * 10_000}'"),
         {"p": "x" * 20_000},
     ),
+    "too long an item": (
+        of_steps(step("a", for_each="xs", description=f"'{'{item}' * 10_000}'"), parameters="xs: {type: list}"),
+        {"xs": ["x" * 300, "y"]},
+    ),
+    "too many paths": (
+        of_steps(step("a", paths="['{xs}', '{xs}', '{xs}']"), parameters="xs: {type: list}"),
+        {"xs": [str(n) for n in range(50)]},
+    ),
+    "too long paths": (
+        of_steps(
+            *(step(f"s{n}", for_each="xs", paths=f"['{'{p}' * 100}']") for n in range(30)),
+            parameters="p: {}, xs: {type: list}",
+        ),
+        {"p": "x" * 300, "xs": [str(n) for n in range(50)]},
+    ),
     "too long texts": (
         of_steps(step("a", description=f"'{'{p}' * 10_000}'"), parameters="p: {type: text}"), {"p": "x" * 20_000}
     ),

@@ -62,7 +62,8 @@ def test_each_source_takes_precedence_of_those_below(project: Project) -> None:
 
 
 BROKEN = [
-    spike("'{x'"), spike("A").replace("tester", "wizard"), "template: spike\n", spike("[a"), f"{spike('A')}# {'x' * 99_999}",
+    spike("'{x'"), spike("A").replace("tester", "wizard"), "template: spike\n", spike("[a"),
+    f"{spike('A')}# {'x' * 99_999}",
 ]  # fmt: skip
 
 

@@ -10,11 +10,11 @@ from itertools import chain
 from orchestrator_site.kernel.limits import LIMITS
 from orchestrator_site.kernel.text import shortened
 from tasks.library.templating.format import ITEM, PREVIOUS, Condition, Step, Template, Value
-from tasks.library.templating.placeholders import in_block, length_of, names_in, on_one_line
-from tasks.services.plan_check import DEPENDENCIES_LIMIT, SUBTASKS_LIMIT, Subtask
+from tasks.library.templating.placeholders import LINE_LIMIT, in_block, length_of, on_one_line
+from tasks.services.plan_check import DEPENDENCIES_LIMIT, PATHS_LIMIT, SUBTASKS_LIMIT, Subtask
 
 CHARACTERS_LIMIT = 4_000_000
-"""Of all texts of a plan: a short template can ask for a long value very often."""
+"""Of all texts and paths of a plan: a short template can ask for a long value very often."""
 Values = Mapping[str, Value]
 
 
@@ -56,7 +56,13 @@ def _require_short(
 ) -> None:
     left = CHARACTERS_LIMIT - length_of(template.description, values)
     for step in steps:
-        left -= (length_of(step.description, values) + length_of(step.context, values)) * len(kept[step.key])
+        items = kept[step.key]
+        longest = _for(max(items, key=lambda item: len(item or "")), values)
+        paths = list(_paths(step, longest))
+        if len(paths) > PATHS_LIMIT:
+            raise Unplannable(f"with these, {step.key!r} has more than {PATHS_LIMIT} paths")
+        size = length_of(step.description, longest) + length_of(step.context, longest)
+        left -= len(items) * (size + sum(length_of(path, its, most=LINE_LIMIT) for path, its in paths))
     if left < 0:
         raise Unplannable(f"with these, its texts have more than {CHARACTERS_LIMIT:,} characters")
 
@@ -104,8 +110,12 @@ def keys_of(step: Step, count: int) -> list[str]:
 def _subtasks(step: Step, items: tuple[str | None, ...], needs: tuple[str, ...], values: Values) -> Iterator[Subtask]:
     previous: tuple[str, ...] = ()
     for key, item in zip(keys_of(step, len(items)), items, strict=True):
-        yield _subtask(step, key, (*needs, *previous), values if item is None else {**values, ITEM: item})
+        yield _subtask(step, key, (*needs, *previous), _for(item, values))
         previous = (key,) if PREVIOUS in step.needs else ()
+
+
+def _for(item: str | None, values: Values) -> Values:
+    return values if item is None else {**values, ITEM: item}
 
 
 def _subtask(step: Step, key: str, needs: tuple[str, ...], values: Values) -> Subtask:
@@ -121,16 +131,17 @@ def _subtask(step: Step, key: str, needs: tuple[str, ...], values: Values) -> Su
         context=in_block(step.context, values).strip(),
         review=step.review,
         gates=step.gates,
-        paths=tuple(path for each in step.paths for path in _paths(each, values)),
+        paths=tuple(line for path, its in _paths(step, values) if (line := on_one_line(path, its).strip())),
         resources=step.resources,
     )
 
 
-def _paths(path: str, values: Values) -> Iterator[str]:
-    """Yield the path, or one for each item where it is nothing but a list; none where nothing is left of it."""
-    names = names_in(path)
-    listed = values[names[0]] if names and path == f"{{{names[0]}}}" else None
-    for each in listed if isinstance(listed, tuple) else (None,):
-        found = on_one_line(path, values if each is None else {**values, names[0]: each}).strip()
-        if found:
-            yield found
+def _paths(step: Step, values: Values) -> Iterator[tuple[str, Values]]:
+    """Yield each path with its values: one that is nothing but a list, for each of its items."""
+    for path in step.paths:
+        name = path[1:-1]
+        listed = values.get(name) if path == f"{{{name}}}" else None
+        if isinstance(listed, tuple):
+            yield from ((path, {name: each}) for each in listed)
+        else:
+            yield path, values

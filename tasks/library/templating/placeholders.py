@@ -7,6 +7,7 @@ characters that steer or reverse text are shown by their code.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 
 from orchestrator_site.kernel.text import fenced, shortened, visible
@@ -37,9 +38,9 @@ def in_block(text: str, values: Mapping[str, Value]) -> str:
     return _MARK.sub(lambda mark: _LITERAL.get(mark[0]) or _block(_said(values[mark[1]])), text)
 
 
-def length_of(text: str, values: Mapping[str, Value]) -> int:
-    """Return about how long a text gets, without making it."""
-    return len(text) + sum(len(_said(values.get(name))) for name in names_in(text))
+def length_of(text: str, values: Mapping[str, Value], *, most: int = sys.maxsize) -> int:
+    """Return about how long a text gets, without making it; `most` is what a value is cut to."""
+    return len(text) + sum(min(len(_said(values[name])), most) for name in names_in(text))
 
 
 def _said(value: Value) -> str:
