@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from tasks.library.templating.expand import Expansion, expand
 from tasks.library.templating.values import STRING_LIMIT, checked
@@ -141,6 +142,39 @@ def test_there_are_two_hundred_hostile_values() -> None:
 @pytest.mark.parametrize("value", VALUES)
 def test_a_hostile_value_opens_no_step_gate_need_or_specialist(value: str) -> None:
     assert_opens_nothing(filled(value))
+
+
+LEADING = template_of(
+    of_steps(
+        step("a", description='"Before\\n{t} and so on\\n\\nBefore\\n{t}\\n\\nAfter"'),
+        parameters="t: {type: text}",
+    )
+)
+OPENING = [
+    "<!-- x",
+    "a <!-- x",
+    "x ```",
+    "> x",
+    "- x",
+    "1. x",
+    "+ x",
+    "| x |",
+    "x | y\n--- | ---",
+    "---",
+    "-",
+    "===",
+    "***",
+]
+
+
+@pytest.mark.parametrize("value", [*VALUES, *OPENING])
+def test_what_follows_a_hostile_value_is_in_no_markup_of_it(value: str) -> None:
+    (found,) = expand(LEADING, checked(LEADING.parameters, {"t": value})[0]).subtasks
+    tokens = MarkdownIt("commonmark").enable("table").parse(found.description)
+    assert {token.type for token in tokens} <= {"paragraph_open", "inline", "paragraph_close", "fence"}
+    said = [child.content for token in tokens for child in token.children or [] if child.type == "text"]
+    assert (said.count("Before"), said[-1]) == (2, "After")
+    assert any(text.endswith("and so on") for text in said)
 
 
 @given(st.text(min_size=1, max_size=80).filter(lambda text: text.strip() and text.strip() != "skip"))

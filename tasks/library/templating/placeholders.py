@@ -1,7 +1,7 @@
 """`{name}` in the texts of a template: found when it is read, replaced once when it is applied.
 
-A value is data. It is never read again, takes one line in titles, and a fence where it has several in a description;
-characters that steer or reverse text are shown by their code.
+A value is data. It is never read again, takes one line in titles, and a fence in a description where it has several or
+would open markup; characters that steer or reverse text are shown by their code.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from tasks.library.templating.format import Value
 LINE_LIMIT = 300
 """Characters of a value on one line."""
 _MARK = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|[{}]")
+_MARKUP = re.compile(r"[#>`~<|]|(?:[-+*]|\d+[.)])(?:\s|$)|[-=*_ ]+$|.*(?:```|<!--)")
+"""What would open a heading, a list, a quote, a table, a fence or a comment."""
 _LITERAL = {"{{": "{", "}}": "}"}
 
 
@@ -57,4 +59,4 @@ def _line(value: str) -> str:
 
 def _block(value: str) -> str:
     shown = visible(value.strip(), besides="\n\t")
-    return f"\n\n{fenced(shown)}\n\n" if "\n" in shown else shown
+    return f"\n\n{fenced(shown)}\n\n" if "\n" in shown or _MARKUP.match(shown) else shown
