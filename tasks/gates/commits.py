@@ -35,11 +35,15 @@ _NAME = re.compile(r"[0-9a-f]{7,64}")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`since`: seconds since 1970 that it must not be older than; `base`: a commit that it has to descend from."""
+    """`since`: seconds since 1970 that it must not be older than; `base`: a commit that it has to descend from.
+
+    `paths` are files and folders, or with `are_patterns` patterns too.
+    """
 
     top: str
     commit: str
     paths: tuple[str, ...] = ()
+    are_patterns: bool = False
     base: str = ""
     since: int = 0
 
@@ -90,7 +94,7 @@ class _Repository:
             return f"It does not build on {question.base[:12]}."
         if commit.commit_time < question.since:
             return "It is older than the task."
-        if question.paths and not any(_is_within(path, question.paths) for path in self._touched(commit, question)):
+        if question.paths and not any(_is_within(path, question) for path in self._touched(commit, question)):
             return f"It touches nothing of: {', '.join(question.paths[:10])}."
         return ""
 
@@ -138,9 +142,11 @@ class _Repository:
                     yield os.fsdecode(entry.path)
 
 
-def _is_within(path: str, wanted: Sequence[str]) -> bool:
-    cleaned = [each.removeprefix("./").rstrip("/") for each in wanted]
-    return any(path == each or path.startswith(f"{each}/") or fnmatchcase(path, each) for each in cleaned)
+def _is_within(path: str, question: Question) -> bool:
+    cleaned = [each.removeprefix("./").rstrip("/") for each in question.paths]
+    if question.are_patterns and any(fnmatchcase(path, each) for each in cleaned):
+        return True
+    return any(path == each or path.startswith(f"{each}/") for each in cleaned)
 
 
 def main() -> None:

@@ -37,6 +37,7 @@ def verify_commit(*, task: Task, gate: Gate, commit: str, base: str = "") -> Com
     paths = gate.paths or tuple(map(str, task.paths))
     since = 0 if base else int(task.created_at.timestamp())
     question = {"top": str(top), "commit": commit.strip().lower(), "paths": paths, "base": base, "since": since}
+    question["are_patterns"] = bool(gate.paths)  # what a task plans to change may come from parameters
     answer = _answered(question)
     if answer is None:
         return CommitFound(False, commit[:64], "The repository could not be read.")

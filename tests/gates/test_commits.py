@@ -39,7 +39,7 @@ def commit(folder: Path, *files: str) -> str:
 
 
 def ask(folder: Path, name: str, *paths: str, base: str = "", since: int = 0) -> Answer:
-    return look_up(Question(str(folder), name, paths, base, since))
+    return look_up(Question(str(folder), name, paths, True, base, since))
 
 
 @pytest.mark.parametrize("length", [7, 12, 40])
@@ -149,6 +149,15 @@ def test_without_paths_it_has_to_touch_what_the_task_plans_to_change(task: Task,
     task.paths = ["src/till.py", "docs"]
     found = verify_commit(task=task, gate=gate_with(), commit=made)
     assert found and found.passed
+
+
+@pytest.mark.parametrize("planned", ["*", "src/*.py", "src/?ill.py", "[s]rc/till.py"])
+def test_what_a_task_plans_to_change_is_no_pattern(task: Task, shop: Path, planned: str) -> None:
+    made, literal = commit(shop, "src/till.py"), commit(shop, planned)
+    task.paths = [planned]
+    for name, passed in ((made, False), (literal, True)):
+        found = verify_commit(task=task, gate=gate_with(), commit=name)
+        assert found and found.passed is passed
 
 
 def test_a_commit_that_was_there_before_the_task_does_not_count(task: Task, shop: Path) -> None:

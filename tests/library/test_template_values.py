@@ -151,20 +151,8 @@ LEADING = template_of(
     )
 )
 OPENING = [
-    "<!-- x",
-    "a <!-- x",
-    "x ```",
-    "> x",
-    "- x",
-    "1. x",
-    "+ x",
-    "| x |",
-    "x | y\n--- | ---",
-    "---",
-    "-",
-    "===",
-    "***",
-]
+    "<!-- x", "a <!-- x", "x ```", "> x", "- x", "1. x", "+ x", "| x |", "x | y\n--- | ---", "---", "-", "===", "***",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("value", [*VALUES, *OPENING])
