@@ -15,7 +15,7 @@ from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
 from tasks.roles import catalogue
-from tasks.services import review, steer
+from tasks.services import dependencies, review, steer
 from tasks.services.archive import archive, restore
 from tasks.services.claim import claim
 from tasks.services.edit import Changes, edit
@@ -91,6 +91,8 @@ def worded(verb: Verb | None, words: str, *, at: str = "reason") -> dict[str, st
 def update(*, task: Task, actor: Actor, changes: Changes, verb: Verb | None = None, **fields: Any) -> Effect:
     """Edit a task and do a verb to it in one transaction, in the order in which both are possible."""
     with transaction.atomic():
+        if changes and verb is not None:  # either may need the graph, which is locked before resources
+            dependencies.lock_graph(task.project_id)
         effect = Effect(task)
         if verb is not None and ACTIONS[verb].before_edit:
             effect = perform(task=task, verb=verb, actor=actor, **fields)

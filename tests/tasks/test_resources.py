@@ -15,8 +15,8 @@ from tasks import roles
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Attempt, Event, Project, Resource, ResourceHold, ResourceNeed, Session, Task
-from tasks.services import leases, resources, steer
-from tasks.services.actions import seen_as
+from tasks.services import dependencies, holds, leases, resources, steer
+from tasks.services.actions import seen_as, update
 from tasks.services.archive import archive
 from tasks.services.archive_plans import archive_plans
 from tasks.services.claim import claim, claim_next
@@ -223,6 +223,21 @@ def test_a_dependency_and_a_resource_both_have_to_be_there(
     assert not again(second).is_ready
     complete(task=third, actor=codex, summary="Done")
     assert again(second).is_ready
+
+
+def test_an_edit_with_an_action_locks_the_graph_before_resources_as_a_plan_does(
+    project: Project, staging: Resource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, need = planned(project, (), ())
+    steer.block(task=task, actor=ADMIN, reason="Why")
+    locks: list[str] = []
+    monkeypatch.setattr(dependencies, "lock_graph", lambda _: locks.append("graph"))
+    monkeypatch.setattr(holds, "lock_all", lambda _: locks.append("resources"))
+    update(task=again(task), actor=ADMIN, changes=Changes(add_dependencies=[need]), verb=Verb.UNBLOCK)
+    assert locks[:2] == ["graph", "resources"]
+    locks.clear()
+    update(task=Task.objects.get(pk=task.plan_id), actor=ADMIN, changes=Changes({"title": "Old"}), verb=Verb.ARCHIVE)
+    assert locks[:2] == ["graph", "resources"]
 
 
 # Alone
