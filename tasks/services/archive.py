@@ -17,7 +17,7 @@ from orchestrator_site.kernel.limits import require_texts
 from tasks import events
 from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Dependency, Task, TaskQuerySet
+from tasks.models import Dependency, Task, TaskQuerySet, knowing_needs
 from tasks.selectors.descendants import descendants_of
 from tasks.services import dependencies, holds, leases, readiness, rollup
 from tasks.services.claim import Guard, locked
@@ -79,7 +79,9 @@ def restore(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None =
         tell_dependents(Verb.DEPENDENCY_RESTORED, _edges(together), actor)
         number = together.update(archived_at=None)
         readiness.refresh_by_keys(keys)
-        task.refresh_from_db(fields=["archived_at", "is_ready"])
+        over = tree.on_board().lease_over(max(mark, timezone.now()))
+        leases.free_over(knowing_needs(over).filter(has_needs=True))  # what they held was let go when they went
+        task.refresh_from_db()
         record(Verb.RESTORE, task, actor, reason, number)
         if task.status not in FINISHED:
             rollup.settle(task, actor=actor)

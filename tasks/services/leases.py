@@ -21,7 +21,7 @@ from orchestrator_site.kernel.text import called
 from tasks import events
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Project, ResourceHold, Session, Task, knowing_needs
+from tasks.models import Project, ResourceHold, Session, Task, TaskQuerySet, knowing_needs
 from tasks.services import holds as held_resources
 from tasks.services import rollup, transitions
 
@@ -123,7 +123,7 @@ def free_run_out(*, project: Project) -> list[Task]:
 
     No lease ends later than one that begins now, or the clock was set back: it is shortened.
     """
-    now, system = timezone.now(), Actor.system()
+    now = timezone.now()
     latest = now + duration(project)
     if held_resources.is_any_over(project_id=project.pk, now=now, latest=latest):
         _free_holds(project, now, latest)
@@ -133,14 +133,18 @@ def free_run_out(*, project: Project) -> list[Task]:
         held_resources.lock_all(project.pk)
         tasks = Task.objects.filter(project=project).on_board()
         tasks.filter(status=Status.ACTIVE, lease_expires_at__gt=latest).update(lease_expires_at=latest)
-        candidates = knowing_needs(tasks.lease_over(now))
-        rows = candidates.select_related("lease_session", "project").select_for_update(of=("self",), skip_locked=True)
-        freed = list(rows[:SWEEP_LIMIT])
-        for task in freed:
-            ended = task.lease_session is not None and task.lease_session.ended_at is not None
-            free(task, actor=system, why="The holder's session ended." if ended else "The lease expired.")
-        for task in freed:
-            rollup.settle(task, actor=system)
+        return free_over(tasks.lease_over(now), limit=SWEEP_LIMIT)
+
+
+def free_over(tasks: TaskQuerySet, *, limit: int | None = None) -> list[Task]:
+    """Give active leaves back whose lease is over. Call it in a transaction with the resources locked."""
+    system, known = Actor.system(), knowing_needs(tasks).select_related("lease_session", "project")
+    freed = list(known.select_for_update(of=("self",), skip_locked=True)[:limit])
+    for task in freed:
+        ended = task.lease_session is not None and task.lease_session.ended_at is not None
+        free(task, actor=system, why="The holder's session ended." if ended else "The lease expired.")
+    for task in freed:
+        rollup.settle(task, actor=system)
     return freed
 
 

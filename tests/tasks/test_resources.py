@@ -17,7 +17,7 @@ from tasks.identity.actor import Actor
 from tasks.models import Attempt, Event, Project, Resource, ResourceHold, ResourceNeed, Session, Task
 from tasks.services import dependencies, holds, leases, resources, steer
 from tasks.services.actions import seen_as, update
-from tasks.services.archive import archive
+from tasks.services.archive import archive, restore
 from tasks.services.archive_plans import archive_plans
 from tasks.services.claim import claim, claim_next
 from tasks.services.complete import complete
@@ -210,6 +210,21 @@ def test_the_next_task_may_need_what_ran_out(project: Project, staging: Resource
     ResourceHold.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
     assert claim_next(project=project, actor=codex).task.status == Status.ACTIVE
     assert ResourceHold.objects.get().number == 2
+
+
+@pytest.mark.parametrize("ending", ["archive", "archive with others"])
+def test_a_task_archived_with_a_lease_that_ran_out_is_restored_without_it(
+    ending: str, project: Project, staging: Resource, claude: Actor, codex: Actor
+) -> None:
+    (task,) = planned(project, ("staging",))
+    ENDINGS[ending](claim(task=task, actor=claude).task, claude)
+    resources.hold(project=project, actor=codex, name="staging")
+    restore(task=Task.objects.get(pk=task.plan_id), actor=ADMIN)
+    found = again(task)
+    assert (found.status, found.is_ready, found.lease_session) == (Status.PENDING, False, None)
+    assert Attempt.objects.get().outcome == Verb.RELEASE
+    with pytest.raises(NotReady):
+        claim(task=task, actor=claude)
 
 
 def test_a_dependency_and_a_resource_both_have_to_be_there(
