@@ -9,6 +9,7 @@ from orchestrator_site.kernel.compiled import insert_all
 from orchestrator_site.kernel.errors import Conflict, invalid
 from tasks.choices import Status
 from tasks.models import Project, Resource, ResourceNeed, Task
+from tasks.selectors.resources import needed_by
 from tasks.services import readiness
 from tasks.services.plan_check import Draft, resource_problems
 
@@ -20,12 +21,20 @@ def named_in(project: Project, draft: Sequence[Draft]) -> dict[str, Resource]:
     return _known(project) if any(entry.spec.resources for entry in draft) else {}
 
 
-def connect(tasks: Sequence[Task], draft: Sequence[Draft], known: Mapping[str, Resource]) -> None:
-    """Store what the tasks of a checked plan need. Call it before they are marked ready."""
+def connect(
+    tasks: Sequence[Task], draft: Sequence[Draft], known: Mapping[str, Resource], *, parent: Task | None
+) -> None:
+    """Store what the tasks of a checked plan need. Call it before they are marked ready.
+
+    What a parent needed that was divided, all leaves below need instead.
+    """
+    moved = needed_by(parent) if parent is not None else []
+    if moved:
+        ResourceNeed.objects.filter(task=parent).delete()
     rows = [
-        ResourceNeed(task=task, resource=known[name])
+        ResourceNeed(task=task, resource=resource)
         for task, entry in zip(tasks, draft, strict=True)
-        for name in dict.fromkeys(entry.spec.resources)
+        for resource in dict.fromkeys([*moved * task.is_leaf, *(known[name] for name in entry.spec.resources)])
     ]
     insert_all(rows)
 

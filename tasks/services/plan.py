@@ -61,8 +61,7 @@ def plan(
     """Create a plan and all its subtasks, or a group below `parent`.
 
     Raises Invalid with every mistake and its place, Conflict where the parent cannot be divided or a dependency is
-    archived; then nothing is
-    created.
+    archived; then nothing is created.
     """
     draft = plan_check.flatten(subtasks)
     problems = plan_check.root_problems(description, context, complexity)
@@ -81,7 +80,7 @@ def plan(
         root = _root(project, description, complexity, context, parent, actor)
         tasks = _insert(root, draft, actor)
         _connect(root, tasks, draft, outside)
-        needs_of_tasks.connect(tasks, draft, resources)
+        needs_of_tasks.connect(tasks, draft, resources, parent=root.parent)
         readiness.refresh_plan(root=root.plan_id, first=tasks[0].position)
         # A cycle through the parent leads out of the plan and back; others were found before.
         if parent is not None and outside:

@@ -227,6 +227,22 @@ def test_a_task_archived_with_a_lease_that_ran_out_is_restored_without_it(
         claim(task=task, actor=claude)
 
 
+def test_the_parts_of_a_divided_task_need_what_it_needed(project: Project, staging: Resource, claude: Actor) -> None:
+    make_resource(project, "port")
+    (task,) = planned(project, ("staging",))
+    own = Subtask(title="Own", description="Do it", specialist="tester", resources=("port", "staging"))
+    below = Subtask(title="Below", description="Do it", specialist="tester")
+    group = Subtask(title="Group", description="All", subtasks=(below,))
+    made = plan(
+        project=project, actor=ADMIN, catalogue=roles.catalogue(project), description="In parts",
+        subtasks=[own, group], parent=task,
+    )  # fmt: skip
+    needs = ResourceNeed.objects.order_by("task_id", "resource__name").values_list("task__title", "resource__name")
+    assert list(needs) == [("Own", "port"), ("Own", "staging"), ("Below", "staging")]
+    claim(task=made.tasks[0], actor=claude)
+    assert held() == 1 and not again(made.tasks[2]).is_ready
+
+
 def test_a_dependency_and_a_resource_both_have_to_be_there(
     project: Project, staging: Resource, claude: Actor, codex: Actor
 ) -> None:
