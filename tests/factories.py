@@ -162,6 +162,8 @@ def make_attempt(task: Task, outcome: str = Verb.FAIL, **fields: Any) -> Attempt
         "started_at": timezone.now() - timedelta(minutes=20),
     }
     who = {"holder": "Claude Code", "reason": "The tests could not be made to pass."}
+    if session := fields.get("session"):
+        who |= {"client": session.client_name, "model": session.model}
     return Attempt.objects.create(task=task, outcome=outcome, **{**defaults, **who, **fields})
 
 

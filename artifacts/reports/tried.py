@@ -27,7 +27,7 @@ def tried_in_words(task: Task) -> str:
 
 def _worded(tried: Tried, task: Task) -> str:
     attempt = tried.attempt
-    model = f" with {called(attempt.session.model)}" if attempt.session and attempt.session.model else ""
+    model = f" with {called(attempt.model)}" if attempt.model else ""
     when = f"{attempt.ended_at:%Y-%m-%d %H:%M} UTC"
     lines = [f"- {when}, {called(attempt.holder)}{model}: {Verb(attempt.outcome).label}."]
     if attempt.reason and attempt.reason != task.review_comment:  # which comes first in the brief

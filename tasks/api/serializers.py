@@ -208,8 +208,7 @@ class TriedShape(serializers.ModelSerializer[Attempt]):
     """A claim from its begin to its end; `evidence` counts what was shown for gates."""
 
     outcome = serializers.ChoiceField(Verb.choices)
-    client_name = serializers.CharField(source="session.client_name", default="")
-    model = serializers.CharField(source="session.model", default="")
+    client_name = serializers.CharField(source="client")
     evidence = serializers.IntegerField(source="pieces", default=0)
 
     class Meta:

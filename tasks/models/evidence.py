@@ -79,11 +79,10 @@ class Attempt(models.Model):
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="attempts", db_index=False)
     lease_number = models.PositiveIntegerField()
-    session = models.ForeignKey(
-        Session, null=True, blank=True, on_delete=models.SET_NULL, related_name="attempts",
-        help_text="It knows client and model.",
-    )  # fmt: skip
+    session = models.ForeignKey(Session, null=True, blank=True, on_delete=models.SET_NULL, related_name="attempts")
     holder = models.CharField(max_length=200, blank=True)
+    client = models.CharField(max_length=200, blank=True, help_text="As the session named it then, like the model.")
+    model = models.CharField(max_length=100, blank=True)
     outcome = models.CharField(max_length=32, choices=Verb.choices)
     reason = models.TextField(blank=True, help_text="What failed, or what the next one should know.")
     started_at = models.DateTimeField()

@@ -47,7 +47,7 @@ def tried_before(task: Task) -> list[Tried]:
     """Return the newest attempts that failed; no statement for a task that was never tried before."""
     if earlier_than_now(task) < 1:
         return []
-    rows = Attempt.objects.filter(task=task).exclude(outcome=Verb.COMPLETE).select_related("session")
+    rows = Attempt.objects.filter(task=task).exclude(outcome=Verb.COMPLETE)
     tried = [Tried(attempt) for attempt in rows.order_by("-lease_number")[:_TRIED]]
     if tried:
         _add_missed(task, tried)

@@ -13,11 +13,14 @@ from tasks.models import Attempt, Task
 def ending(task: Task, outcome: Verb, note: dict[str, Any] | None) -> Attempt:
     """Return the row of the attempt that ends now; one whose lease ran out before ended then."""
     now, note, until = timezone.now(), note or {}, task.lease_expires_at
+    session = task.lease_session
     return Attempt(
         task=task,
         lease_number=task.lease_number,
-        session_id=task.lease_session_id,
+        session=session,
         holder=task.lease_holder,
+        client=session.client_name if session else "",
+        model=session.model if session else "",
         outcome=outcome,
         reason=note.get("reason") or note.get("comment") or "",
         started_at=task.active_at,

@@ -26,12 +26,14 @@ Guard = Callable[[Task], None]  # checks a task whose row is locked, before anyt
 
 _locked = Compiled(
     lambda pk: (
-        knowing_needs(Task.objects.select_related("project", "parent")).select_for_update(of=("self",)).filter(pk=pk)
+        knowing_needs(Task.objects.select_related("project", "parent", "lease_session"))
+        .select_for_update(of=("self",))
+        .filter(pk=pk)
     )
 )
 _locked_by_name = Compiled(
     lambda project, public_id: (
-        knowing_needs(Task.objects.select_related("project", "parent"))
+        knowing_needs(Task.objects.select_related("project", "parent", "lease_session"))
         .select_for_update(of=("self",))
         .filter(project=project, public_id=public_id)
     )

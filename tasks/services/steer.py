@@ -155,7 +155,8 @@ def _below(task: Task, statuses: Collection[Status]) -> list[Task]:
     found: list[Task] = []
     level = [task.pk]
     while level:
-        rows = list(Task.objects.select_for_update(of=("self",)).filter(parent_id__in=level).order_by("-position"))
+        below = Task.objects.filter(parent_id__in=level).select_related("lease_session")
+        rows = list(below.select_for_update(of=("self",)).order_by("-position"))
         found.extend(row for row in rows if row.status in statuses and row.archived_at is None)
         level = [row.pk for row in rows if not row.is_leaf]
     return found[::-1]

@@ -84,6 +84,20 @@ def test_who_is_taken_over_has_an_attempt(project: Project, claude: Actor, codex
     assert (attempt.session, attempt.lease_number, attempt.outcome) == (claude.session, 1, Verb.RELEASE)
 
 
+def test_an_attempt_keeps_the_client_and_the_model_that_it_was_made_with(project: Project, claude: Actor) -> None:
+    (task,) = planned(project, ())
+    claim(task=task, actor=claude)
+    with CaptureQueriesContext(connection) as captured:
+        steer.fail(task=again(task), actor=claude, reason="It broke")
+    assert sum("tasks_session" in query["sql"] for query in captured.captured_queries) == 1
+    Session.objects.update(client_name="Other", model="haiku-4")
+    attempt = Attempt.objects.get()
+    assert (attempt.client, attempt.model) == ("Claude Code", "opus-4")
+    assert "opus-4" in tried(task)
+    (shown,) = rest().get(f"/tasks/{task.public_id}/attempts")["results"]
+    assert (shown["client_name"], shown["model"]) == ("Claude Code", "opus-4")
+
+
 def test_a_delivery_that_is_sent_back_was_no_success(project: Project, claude: Actor) -> None:
     (task,) = planned(project, ())
     complete(task=claim(task=task, actor=claude).task, actor=claude, summary="Done")
