@@ -42,6 +42,9 @@ _is_any_over = Compiled(
 )
 
 
+_SHOWN = 5
+
+
 class Full(NotReady):
     """Every place of a resource is taken."""
 
@@ -118,7 +121,7 @@ def is_any_over(*, project_id: int, now: datetime, latest: datetime) -> bool:
 
 
 def full(resource: Resource) -> Full:
-    uses = uses_of(resource)
+    uses = uses_of(resource)[:_SHOWN]
     who = " and ".join(_worded(use) for use in uses[:3]) or "another"
     return Full(
         f"{resource.name} is held by {who}.",

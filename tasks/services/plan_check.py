@@ -19,6 +19,7 @@ DEPENDENCIES_LIMIT = 200
 PROBLEMS_LIMIT = 20
 PATHS_LIMIT = 100
 RESOURCES_LIMIT = 20
+_ALLOWED = 20
 _Problem = dict[str, Any]
 
 
@@ -150,8 +151,9 @@ def _paths_problems(paths: Sequence[str], at: str) -> list[_Problem]:
 def resource_problems(names: Sequence[str], known: Collection[str], at: str) -> list[_Problem]:
     if len(names) > RESOURCES_LIMIT:
         return [{"at": at, "problem": f"more than {RESOURCES_LIMIT}"}]
+    allowed = sorted(known)[:_ALLOWED]
     return [
-        {"at": f"{at}[{number}]", "problem": f"this project has no resource {name[:64]!r}", "allowed": sorted(known)}
+        {"at": f"{at}[{number}]", "problem": f"this project has no resource {name[:64]!r}", "allowed": allowed}
         for number, name in enumerate(names)
         if name not in known
     ]
@@ -175,7 +177,7 @@ def _resolve_one(
         return [{"at": place, "problem": f"{reference[:64]!r} is the title of several subtasks; give them keys"}]
     if not fits and reference not in outside:
         wrong = f"{reference[:64]!r} is not a key or title of this plan, nor a task of this project"
-        return [{"at": place, "problem": wrong, "allowed": list(inside)[:20]}]
+        return [{"at": place, "problem": wrong, "allowed": list(inside)[:_ALLOWED]}]
     need = fits[0] if fits else reference
     if need == index:
         return [{"at": place, "problem": "a task cannot depend on itself"}]

@@ -20,8 +20,8 @@ from tasks.selectors.resources import resource_named
 from tasks.services import holds, leases, readiness
 
 CAPACITY_LIMIT = 1000
-RESOURCES_LIMIT = 100
-"""Of one project."""
+PROJECT_LIMIT = 100
+"""Resources of one project."""
 TITLE_LIMIT = 200
 Guard = Callable[[Resource | None], None]
 
@@ -147,8 +147,8 @@ def _locked(project: Project, name: str, guard: Guard | None = None) -> Resource
 
 
 def _new(project: Project, name: str) -> Resource:
-    if Resource.objects.filter(project=project).count() >= RESOURCES_LIMIT:
-        raise Conflict(f"{project.slug} has {RESOURCES_LIMIT} resources already.", next="Delete one first.")
+    if Resource.objects.filter(project=project).count() >= PROJECT_LIMIT:
+        raise Conflict(f"{project.slug} has {PROJECT_LIMIT} resources already.", next="Delete one first.")
     return Resource(project=project, name=name)
 
 

@@ -47,6 +47,7 @@ ROWS_DEFAULT = 10
 ROWS_LIMIT = 100
 EDGES_DEFAULT = 5
 GATES_SHOWN = 10
+HOLDERS_SHOWN = 2
 TEXT_BYTES = 200
 FULL_BUDGET = 200_000
 BELOW_LIMIT = 30_000  # about as many values as SQLite takes in one query; no group is near it
@@ -164,7 +165,7 @@ def _of_task(task: Task, *, full: bool) -> Answer:
         "lease_expires_at": _time(task.lease_expires_at),
         "archived_at": _time(task.archived_at),
         **_counted("waits_for", [_named(*each) for each in needs], shown),
-        **({"resources": resources} if resources else {}),
+        **(_counted("resources", resources, shown) if resources else {}),
         "gates_unmet": [state.gate.name for state in gates_on(task) if not state.met][:GATES_SHOWN],
         **_counted("needed_by", [_named(*each) for each in dependents], shown),
         **_counted("artifacts", list(map(_sized, artifacts)), shown),
@@ -176,7 +177,7 @@ def _resource(need: Need) -> Answer:
     """Say whether a task has a resource, or could take it now, and else who holds it."""
     if need.own is not None:
         return {"name": need.resource.name, "number": need.own.number}
-    held_by = [] if need.is_free else [facts_of(use) for use in need.others[:EDGES_DEFAULT]]
+    held_by = [] if need.is_free else [facts_of(use) for use in need.others[:HOLDERS_SHOWN]]
     return {"name": need.resource.name, "free": need.is_free, **({"held_by": held_by} if held_by else {})}
 
 

@@ -24,7 +24,7 @@ from tasks.services.complete import complete
 from tasks.services.edit import Changes, edit
 from tasks.services.plan import Subtask, plan
 from tasks.services.sessions import end_connection, touch
-from tests.factories import make_project, make_resource, make_session
+from tests.factories import make_hold, make_project, make_resource, make_session
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +104,15 @@ def test_a_claim_without_its_resource_is_not_ready_and_names_the_holder(
     holder = {"holder": "Claude Code", "until": until.isoformat(timespec="seconds"), "task_id": first.public_id}
     assert refused.value.details == {"resource": "staging", "capacity": 1, "held_by": [holder]}
     assert again(second).status == Status.PENDING and held() == 1
+
+
+def test_who_finds_a_resource_full_is_given_only_some_of_its_holders(project: Project, claude: Actor) -> None:
+    (task,) = planned(make_resource(project, capacity=8).project, ("staging",))
+    for _ in range(8):
+        make_hold(Resource.objects.get())
+    with pytest.raises(NotReady) as refused:
+        claim(task=task, actor=claude)
+    assert len(refused.value.details["held_by"]) == 5
 
 
 def test_a_task_that_needs_two_takes_both_or_neither(
@@ -387,6 +396,15 @@ def test_an_unknown_resource_of_a_plan_is_refused_with_those_that_there_are(
     (problem,) = refused.value.details["problems"]
     assert (problem["at"], problem["allowed"]) == ("subtasks[1].resources[0]", ["staging"])
     assert not Task.objects.exists()
+
+
+def test_of_many_resources_only_some_are_named_as_allowed(project: Project) -> None:
+    for number in range(30):
+        make_resource(project, f"port-{number:02}")
+    with pytest.raises(Invalid) as refused:
+        planned(project, ("staging",))
+    (problem,) = refused.value.details["problems"]
+    assert problem["allowed"] == [f"port-{number:02}" for number in range(20)]
 
 
 def test_a_group_needs_no_resource(project: Project, staging: Resource) -> None:

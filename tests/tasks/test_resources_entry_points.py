@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -44,6 +45,17 @@ def test_a_status_says_which_resource_a_task_waits_for(ada: Assistant, bob: Assi
     assert ada.call("get_status", task_id=first)["resources"] == [{"name": "staging", "number": 1}]
     refused = bob.send("execute_subtask", task_id=second)
     assert (refused.payload["code"], refused.payload["details"]["resource"]) == ("not_ready", "staging")
+
+
+def test_a_status_names_only_some_of_what_a_task_needs(ada: Assistant, staging: Resource) -> None:
+    names = [make_resource(staging.project, f"port-{number:02}", capacity=3).name for number in range(20)]
+    for resource in Resource.objects.exclude(pk=staging.pk):
+        for _ in range(3):
+            make_hold(resource)
+    planned = ada.call("plan_task", description="A job", subtasks=[subtask("Deploy", resources=names)])
+    status = ada.call("get_status", task_id=planned["subtasks"][0]["task_id"])
+    assert (len(status["resources"]), status["resources_total"]) == (5, 20)
+    assert len(json.dumps(status).encode()) <= 2_000
 
 
 def test_counts_and_what_is_next_agree_with_what_is_free(ada: Assistant, bob: Assistant, staging: Resource) -> None:
