@@ -12,6 +12,8 @@ from django.test import Client
 from tasks.agents.choices import RunState, Workspace
 from tasks.agents.models import Isolation, Run, Supervisor
 from tasks.agents.services.control import resume
+from tasks.agents.supervisor import finishing
+from tasks.agents.supervisor.following import Orders
 from tasks.choices import Rung, Status
 from tasks.gates.definition import normalised
 from tasks.identity.actor import Actor
@@ -167,6 +169,19 @@ def test_a_supervisor_that_is_killed_leaves_it_to_the_next_and_nothing_twice(sta
     assert Evidence.objects.count() == 1
     assert Event.objects.filter(verb="approve").count() == 1
     assert stage.left_of(run) == []
+
+
+def test_a_supervisor_that_is_killed_after_it_sent_a_delivery_back_leaves_that_to_the_next(stage: Supervised) -> None:
+    run = queue(stage, {"command": "test"}, test=command("exit 7"))
+    stage.start()
+    stage.wait_for(run)
+    run = Run.objects.select_related("task", "project").get(pk=run.pk)
+    Run.objects.filter(pk=run.pk).update(state=RunState.COLLECTING, ended_at=None, reason="")
+    run.refresh_from_db(fields=["state", "ended_at", "reason"])
+    finishing.collect(run, run.attempts.latest("number"), Orders())
+    assert (run.state, status(run)) == (RunState.FAILED, Status.NEEDS_REVISION)
+    assert "exit code 7" in run.reason
+    assert stage.worktree(run).exists()
 
 
 def test_a_server_that_stops_leaves_no_command_behind(stage: Supervised) -> None:

@@ -24,7 +24,7 @@ from tasks.agents.supervisor.following import Left, Orders
 from tasks.agents.supervisor.launching import jail_of
 from tasks.agents.supervisor.workspace import ran_in
 from tasks.agents.worktrees import Worktree
-from tasks.choices import GateKind, Rung, Status
+from tasks.choices import GateKind, Rung, Status, Verb
 from tasks.gates.definition import Gate
 from tasks.gates.observed import ReportFile, problem_with
 from tasks.gates.pieces import Piece
@@ -56,11 +56,10 @@ def observe(run: Run, head: str, orders: Orders) -> Observed:
     task = Task.objects.select_related("project").get(pk=run.task_id)
     if not task.gates:
         return Observed()
-    sent_back = ""
     if task.status == Status.IN_REVIEW and task.lease_number == run.lease_number:
         _look_at(run, task, head, orders)
-        sent_back = _decide(run, task)
-    return Observed([_line(state) for state in gates_on(task)], sent_back)
+        _decide(run, task)
+    return Observed([_line(state) for state in gates_on(task)], _sent_back(run, task))
 
 
 def _look_at(run: Run, task: Task, head: str, orders: Orders) -> None:
@@ -131,8 +130,8 @@ def _commands(task: Task) -> dict[str, Any]:
     return found
 
 
-def _decide(run: Run, task: Task) -> str:
-    """Approve a delivery whose gates are met, if no one else has to, or send it back; return why it was."""
+def _decide(run: Run, task: Task) -> None:
+    """Approve a delivery whose gates are met, if no one else has to, or send it back."""
     states = gates_on(task)
     unmet = [state for state in states if not state.met and not state.gate.is_for_reviewer]
     if _is_uncollected(run):
@@ -140,12 +139,14 @@ def _decide(run: Run, task: Task) -> str:
     with suppress(Conflict):  # a person was faster
         if unmet:
             request_revision(task=task, actor=SUPERVISOR, reason=_reason(unmet)[: LIMITS["reason"]])
-            return shortened(
-                "; ".join(f"The gate {state.gate.name} is not met: {state.why_not}" for state in unmet), _LINE
-            )
-        if not task.is_reviewed and all(state.met for state in states):
+        elif not task.is_reviewed and all(state.met for state in states):
             approve(task=task, actor=SUPERVISOR)
-    return ""
+
+
+def _sent_back(run: Run, task: Task) -> str:
+    """Return why what the run delivered was sent back, by whoever did: perhaps a supervisor that was killed then."""
+    attempt = task.attempts.filter(lease_number=run.lease_number, outcome=Verb.REQUEST_REVISION).first()
+    return shortened(attempt.reason, _LINE) if attempt else ""
 
 
 def _reason(unmet: list[GateState]) -> str:
