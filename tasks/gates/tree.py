@@ -43,6 +43,7 @@ _CLOSED = "closed"  # another account's: it counts as one that holds this
 _CONVERSIONS = (b"text", b"eol", b"crlf", b"filter", b"ident", b"encoding")
 _CONVERTING_SETTINGS = (b"autocrlf", b"attributesfile")
 _Ignoring = list[tuple[int, list[Rule]]]  # rules, each list with the depth of its folder
+_Folder = tuple[str, int, _Ignoring, bool]  # its path and depth, and whether it is ignored itself
 _IGNORED = "Let Git ignore what is built or downloaded, or look at the project's folder."
 
 
@@ -125,7 +126,9 @@ class _Reader:
         self._until = time.monotonic() + SECONDS_LIMIT
 
     def read(self) -> dict[str, str]:
-        self._walk("", 0, self._ignoring, ignored=False)
+        waiting: list[_Folder] = [("", 0, self._ignoring, False)]
+        while waiting:
+            waiting += self._walk(*waiting.pop())
         return self._files
 
     def _read_index(self, file: Path) -> tuple[dict[str, SerializedIndexEntry], int]:
@@ -146,34 +149,42 @@ class _Reader:
         named = {path for path in self._index if path.endswith(".gitattributes")} | {".gitattributes"}
         yield from (content_of(Path(self._top, path), _SMALL) for path in named)
 
-    def _walk(self, folder: str, depth: int, ignoring: _Ignoring, *, ignored: bool) -> None:
-        """Note the files of a folder; in one that is ignored only those that Git keeps nevertheless."""
-        try:
-            with os.scandir(os.path.join(self._top, folder)) as entries:  # noqa: PTH118
-                listed = list(entries)
-        except PermissionError:
-            self._files[folder] = _CLOSED
-            return
+    def _walk(self, folder: str, depth: int, ignoring: _Ignoring, ignored: bool) -> Iterator[_Folder]:
+        """Note the files of a folder, and yield its folders; in an ignored one only what Git keeps nevertheless."""
+        listed = self._listed(folder)
         if any(entry.name == ".gitignore" for entry in listed):
             own = rules_in(content_of(Path(self._top, folder, ".gitignore"), _SMALL))
             ignoring = [*ignoring, (depth, own)]
         for entry in listed:
+            if time.monotonic() > self._until:
+                raise Transient(
+                    f"The project's files take longer to read than {SECONDS_LIMIT:.0f} seconds.", next=_IGNORED
+                )
             path = f"{folder}/{entry.name}" if folder else entry.name
             if entry.name in (".git", _OURS) or path in self._besides:
                 continue
             if entry.is_dir(follow_symlinks=False):
-                self._enter(path, depth + 1, ignoring, ignored=ignored)
+                yield from self._entered(path, depth + 1, ignoring, ignored)
             elif path in self._index or not (ignored or _is_ignored(path, ignoring, is_folder=False)):
                 self._note(path, entry)
 
-    def _enter(self, path: str, depth: int, ignoring: _Ignoring, *, ignored: bool) -> None:
+    def _listed(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(os.path.join(self._top, folder)) as entries:  # noqa: PTH118
+                return list(entries)
+        except PermissionError:
+            self._files[folder] = _CLOSED
+        except (FileNotFoundError, NotADirectoryError):  # it has just been removed
+            pass
+        return []
+
+    def _entered(self, path: str, depth: int, ignoring: _Ignoring, ignored: bool) -> Iterator[_Folder]:
         ignored = ignored or _is_ignored(path, ignoring, is_folder=True)
         kept = self._index.get(path)
         is_submodule = kept is not None and kept.mode == _GITLINK
         is_kept = path in self._folders or is_submodule
-        if not is_kept and (ignored or os.path.lexists(os.path.join(self._top, path, ".git"))):  # noqa: PTH118
-            return
-        self._walk(path, depth, ignoring, ignored=ignored and not is_submodule)
+        if is_kept or not (ignored or os.path.lexists(os.path.join(self._top, path, ".git"))):  # noqa: PTH118
+            yield path, depth, ignoring, ignored and not is_submodule
 
     def _note(self, path: str, entry: os.DirEntry[str]) -> None:
         with suppress(FileNotFoundError):  # it has just been removed
@@ -183,10 +194,6 @@ class _Reader:
                 return
             if len(self._files) >= FILES_LIMIT:
                 raise TooLarge(f"The project has more than {FILES_LIMIT:,} files.", next=_IGNORED)
-            if time.monotonic() > self._until:
-                raise Transient(
-                    f"The project's files take longer to read than {SECONDS_LIMIT:.0f} seconds.", next=_IGNORED
-                )
             kind = _LINK if is_link else "x" if seen.st_mode & stat.S_IXUSR else "-"
             kept = self._index.get(path)
             if kept and self._looks_the_same(kept, seen):

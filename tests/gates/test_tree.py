@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator_site.kernel.errors import Conflict, TooLarge
+from orchestrator_site.kernel.errors import Conflict, TooLarge, Transient
 from tasks.gates import tree
 from tasks.gates.ignoring import rules_in
 from tasks.gates.tree import key_of, read_tree
@@ -284,3 +285,33 @@ def test_there_is_an_end_to_what_is_read(shop: Path, monkeypatch: pytest.MonkeyP
     (shop / "large").write_text("x" * 100)
     with pytest.raises(TooLarge):
         read_tree(shop)
+
+
+def test_folders_may_be_nested_deeply(shop: Path) -> None:
+    deep = "/".join(["d"] * 600)
+    subprocess.run(f"mkdir -p {deep} && touch {deep}/file", shell=True, cwd=shop, check=True)
+    assert f"{deep}/file" in read_tree(shop).files
+    subprocess.run(["rm", "-r", "d"], cwd=shop, check=True)  # what cleans up after tests goes less deep
+
+
+def test_files_that_are_ignored_take_time_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / ".git/info/exclude").write_text("*\n")
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setattr(tree, "SECONDS_LIMIT", -1)
+    with pytest.raises(Transient):
+        read_tree(tmp_path)
+
+
+def test_a_folder_that_has_just_been_removed_is_left_out(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shop / "doomed").mkdir()
+    real = os.scandir
+
+    def scan(path: str) -> Any:
+        if path.endswith("doomed"):
+            (shop / "doomed").rmdir()
+        return real(path)
+
+    before = read_tree(shop)
+    monkeypatch.setattr(os, "scandir", scan)
+    assert read_tree(shop) == before
