@@ -15,6 +15,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from orchestrator_site.attest.board import Asked, Commands, Gated, Judged
 from orchestrator_site.kernel.errors import Conflict, Invalid, Transient
 from orchestrator_site.kernel.text import shortened
+from orchestrator_site.up.port import LOOPBACK
 
 SECONDS = 30
 _TASKS_LIMIT = 100
@@ -37,6 +38,11 @@ class RemoteBoard:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise Invalid("--site must be the address of a site, such as https://orchestrator.example.org.")
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise Invalid(
+                "--site: only https may lead to another machine: the site says what is run here, and gets your token.",
+                next=f"Retry with https://{parts.hostname}, or with a tunnel: ssh -L 8000:127.0.0.1:8000 USER@MACHINE",
+            )
         self._api = f"{parts.scheme}://{parts.netloc}/api/v1"
         self._secret, self._task_id = secret, task_id
 

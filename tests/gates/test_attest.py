@@ -139,6 +139,13 @@ def test_a_command_is_run_without_a_shell(shop: Shop, capfd: pytest.CaptureFixtu
     assert not (shop.folder / "ran").exists()
 
 
+def test_what_is_run_is_shown_before(shop: Shop, capfd: pytest.CaptureFixture[str]) -> None:
+    shop.command("no-such-program-here", "a b", "\x1b[2K\u202e")
+    shop.task()
+    assert shop.attest("test") == 1
+    assert r'["no-such-program-here", "a b", "\u001b[2K\u202e"]' in capfd.readouterr().err.splitlines()[0]
+
+
 @pytest.mark.parametrize("name", ["touch ran", "rm", "../test", "-c", "$(touch ran)"])
 def test_only_commands_of_the_settings_are_run(shop: Shop, name: str) -> None:
     shop.command("true")

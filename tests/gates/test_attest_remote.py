@@ -90,6 +90,18 @@ def test_only_the_address_of_a_site_is_one(url: str) -> None:
         RemoteBoard(url, "mto_secret", None)
 
 
+@pytest.mark.parametrize("host", ["board.example", "192.0.2.7:8000", "localhost@board.example", "localhost.example"])
+def test_only_this_machine_is_asked_without_tls(host: str) -> None:
+    with pytest.raises(Invalid):
+        RemoteBoard(f"http://{host}", "mto_secret", None)
+    assert RemoteBoard(f"https://{host}", "mto_secret", None)
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000"])
+def test_this_machine_is_asked_without_tls_too(host: str) -> None:
+    assert RemoteBoard(f"http://{host}", "mto_secret", None)
+
+
 class Elsewhere(BaseHTTPRequestHandler):
     """A server that leads elsewhere, and writes down who came."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -80,6 +81,7 @@ class Command(PlainCommand):
             raise Invalid(f"Another command meets {', '.join(gates)}.", next="See them: manage.py attest --list")
         folder = self._folder()
         reports = [command["report"] for command in board.commands().values() if command.get("report")]
+        self.stderr.write(f"Runs in {folder}: {json.dumps(asked[0].argv)}")
         try:
             observed = observe(asked[0], folder=folder, besides=reports, environ=os.environ, show=_show)
         except KeyboardInterrupt:
