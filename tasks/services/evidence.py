@@ -19,7 +19,7 @@ from tasks import events
 from tasks.choices import GateKind, Rung, Status, Verb
 from tasks.gates.definition import GATES_LIMIT, Gate, gates_of
 from tasks.gates.pieces import Piece
-from tasks.gates.reports import UnreadableReport, against, read_report
+from tasks.gates.reports import UnreadableReport, against
 from tasks.identity.actor import Actor
 from tasks.models import Evidence, Task
 from tasks.selectors.gates import deliveries_of
@@ -167,13 +167,10 @@ def _hash(text: str) -> str:
 
 def _assessed(task: Task, piece: Piece, gate: Gate) -> tuple[dict[str, Any], str]:
     """Return the facts of a piece, and what speaks against it."""
-    facts, report = dict(piece.facts), None
-    if piece.report:
-        try:
-            report = read_report(piece.report)
-        except UnreadableReport as error:
-            return facts, str(error)
-        facts |= report.facts
+    facts, report = dict(piece.facts), piece.read
+    if isinstance(report, UnreadableReport):
+        return facts, str(report)
+    facts |= report.facts if report else {}
     if facts.get("exit_code"):
         return facts, piece.summary or f"it ended with exit code {facts['exit_code']}"
     if "tests" in facts or (gate.kind == GateKind.REPORT and facts) or (piece.challenge and _writes_report(task, gate)):
