@@ -35,6 +35,7 @@ _OF_KIND = {
     GateKind.APPROVAL: set[str](),
 }
 _ALWAYS = {"name", "kind", "rung"}
+_SAME = ("name", "kind", "command", "paths", "is_for_reviewer")  # a reviewer need not see that a command ran
 _Problem = dict[str, Any]
 
 
@@ -63,7 +64,7 @@ class Gate:
     def asks_no_less(self, than: Gate) -> bool:
         """Whether whatever meets this gate meets the other one too."""
         skipped = than.max_skipped is None or (self.max_skipped is not None and self.max_skipped <= than.max_skipped)
-        same = (self.name, self.kind, self.command, self.paths) == (than.name, than.kind, than.command, than.paths)
+        same = all(getattr(self, name) == getattr(than, name) for name in _SAME)
         return same and self.rung >= than.rung and skipped and set(self.tests) >= set(than.tests)
 
 
@@ -156,7 +157,8 @@ def _problems(gate: dict[str, Any], kind: GateKind, at: str) -> list[_Problem]:
 
 def _rung_problems(gate: dict[str, Any], kind: GateKind, at: str) -> list[_Problem]:
     least = Rung.APPROVED if LOWEST[kind] == Rung.APPROVED else Rung.CLAIMED
-    allowed = [rung.label for rung in Rung if rung >= least]
+    never = () if kind == GateKind.COMMIT else (Rung.VERIFIED,)  # the server itself reads nothing but commits
+    allowed = [rung.label for rung in Rung if rung >= least and rung not in never]
     if gate.get("rung", allowed[-1]) in allowed:
         return []
     return [{"at": f"{at}.rung", "problem": f"unknown rung {str(gate['rung'])[:64]!r}", "allowed": allowed}]

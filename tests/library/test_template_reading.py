@@ -75,6 +75,10 @@ BROKEN = {
         of_steps(step("a", gates="[report]"), more="traits: [{to: all, gates: [{kind: report, tests: [x]}]}]"),
         4, "another gate 'report'",
     ),
+    "a trait whose gate is judged otherwise": (
+        of_steps(step("a", gates="[{kind: report, rung: approved}]"), more="traits: [{to: all, gates: [report]}]"),
+        4, "another gate 'report'",
+    ),
     "too much": (f"{HEAD}when: {'x' * TEXT_LIMIT}\n", 1, "larger than 64 kB"),
 }  # fmt: skip
 

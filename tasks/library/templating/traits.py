@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from tasks.choices import Rung
 from tasks.gates.definition import GATES_LIMIT, with_defaults
 from tasks.library.templating.fields import Fields
 from tasks.library.templating.format import Problem, Step, Trait
@@ -38,5 +39,6 @@ def _with(step: Step, traits: list[Trait], fields: Fields) -> Step:
 
 
 def _differ(one: Gate, other: Gate) -> bool:
-    """Whether two gates have one name but ask for different things; of two rungs, the higher one counts."""
-    return one["name"] == other["name"] and {**one, "rung": ""} != {**other, "rung": ""}
+    """Whether two gates have one name but ask for different things; of two rungs of evidence, the higher one counts."""
+    mine, others = ({**each, "rung": each["rung"] == Rung.APPROVED.label} for each in (one, other))
+    return one["name"] == other["name"] and mine != others
