@@ -108,13 +108,20 @@ def relaxed(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[s
 
 
 def with_defaults(own: list[dict[str, Any]], defaults: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add the gates of a project to those of a task; a gate of the same name is the task's own, on the higher rung."""
+    """Add the gates of a project to those of a task. One of the same name is the task's own where it asks for no less.
+
+    It counts on the higher rung of the two.
+    """
     named = {gate["name"]: gate for gate in own}
     for gate in defaults:
-        kept = named.setdefault(gate["name"], gate)
-        if kept["kind"] == gate["kind"] and Rung[kept["rung"].upper()] < Rung[gate["rung"].upper()]:
-            named[gate["name"]] = {**kept, "rung": gate["rung"]}
+        named[gate["name"]] = _stricter(named.get(gate["name"], gate), gate)
     return list(named.values())
+
+
+def _stricter(own: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
+    raised = {**own, "rung": max(own["rung"], usual["rung"], key=lambda rung: Rung[rung.upper()])}
+    mine, other = gates_of([raised, usual])
+    return raised if mine.asks_no_less(other) else usual
 
 
 def _one(given: Any, at: str) -> tuple[dict[str, Any], list[_Problem]]:

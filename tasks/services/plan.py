@@ -17,7 +17,7 @@ from orchestrator_site.kernel.signals import tasks_changed
 from orchestrator_site.kernel.text import shortened
 from tasks import events
 from tasks.choices import CLAIMABLE, Complexity, Priority, Status, Verb
-from tasks.gates.definition import normalised, with_defaults
+from tasks.gates.definition import GATES_LIMIT, normalised, with_defaults
 from tasks.identity.actor import Actor
 from tasks.models import Dependency, Project, Task
 from tasks.roles import Catalogue
@@ -69,7 +69,8 @@ def plan(
     problems += plan_check.problems(draft, catalogue, resources)
     outside = tasks_by_ids(project, plan_check.references(draft))
     problems += plan_check.resolve(draft, outside)
-    if problems:
+    usual = normalised(project.settings.get("gates", {}).get("default", []))[0]
+    if problems := problems or _too_many_gates(draft, usual):
         raise invalid(problems, next="Fix these and send the plan again.")
     with transaction.atomic(), events.together():
         dependencies.lock_graph(project.pk)
@@ -78,7 +79,7 @@ def plan(
         if outside:
             dependencies.require_on_board(outside.values())
         root = _root(project, description, complexity, context, parent, actor)
-        tasks = _insert(root, draft, actor)
+        tasks = _insert(root, draft, usual, actor)
         _connect(root, tasks, draft, outside)
         needs_of_tasks.connect(tasks, draft, resources, parent=root.parent)
         readiness.refresh_plan(root=root.plan_id, first=tasks[0].position)
@@ -145,9 +146,9 @@ def divide(task: Task, *, actor: Actor) -> Task:
     return task
 
 
-def _insert(root: Task, draft: list[Draft], actor: Actor) -> list[Task]:
+def _insert(root: Task, draft: list[Draft], usual: list[dict[str, Any]], actor: Actor) -> list[Task]:
     """Insert the tasks level by level, since a child's row needs its parent's key."""
-    tasks = _build(root, draft, may_leave_out_review=Scope.REVIEW in actor.scopes)
+    tasks = _build(root, draft, usual, may_leave_out_review=Scope.REVIEW in actor.scopes)
     deepest = max(entry.depth for entry in draft)
     for depth in range(deepest + 1):
         level = [(task, entry.parent) for task, entry in zip(tasks, draft, strict=True) if entry.depth == depth]
@@ -157,12 +158,10 @@ def _insert(root: Task, draft: list[Draft], actor: Actor) -> list[Task]:
     return tasks
 
 
-def _build(root: Task, draft: list[Draft], *, may_leave_out_review: bool) -> list[Task]:
+def _build(root: Task, draft: list[Draft], usual: list[dict[str, Any]], *, may_leave_out_review: bool) -> list[Task]:
     public_ids = ids.task_ids([entry.spec.specialist for entry in draft], taken=_taken)
     first = _last_position(root.plan_id) + 1 if root.root_id else 1
-    settings = root.project.settings
-    reviews_all = bool(settings.get("review"))
-    usual = normalised(settings.get("gates", {}).get("default", []))[0]
+    reviews_all = bool(root.project.settings.get("review"))
     return [
         Task(
             project_id=root.project_id,
@@ -184,6 +183,16 @@ def _build(root: Task, draft: list[Draft], *, may_leave_out_review: bool) -> lis
         )
         for index, (entry, public_id) in enumerate(zip(draft, public_ids, strict=True))
     ]
+
+
+def _too_many_gates(draft: list[Draft], usual: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    asking = [entry for entry in draft if usual and entry.spec.gates]
+    counted = [(f"{entry.place}.gates", len(_gates(entry.spec, usual))) for entry in asking]
+    return [
+        {"at": at, "problem": f"has {count} gates with those of the project, {GATES_LIMIT} are allowed"}
+        for at, count in counted
+        if count > GATES_LIMIT
+    ][: plan_check.PROBLEMS_LIMIT]
 
 
 def _gates(spec: Subtask, usual: list[dict[str, Any]]) -> list[dict[str, Any]]:

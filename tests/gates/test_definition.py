@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.gates.definition import normalised, relaxed
+from tasks.gates.definition import gates_of, normalised, relaxed, with_defaults
 
 
 def _stored(*gates: Any) -> list[dict[str, Any]]:
@@ -27,3 +27,23 @@ def test_a_rung_that_nothing_can_reach_is_refused(gate: dict[str, Any]) -> None:
     (problem,) = normalised([{**gate, "rung": "verified"}])[1]
     assert problem["at"] == "gates[0].rung"
     assert problem["allowed"] == ["claimed", "reported", "observed", "approved"]
+
+
+@pytest.mark.parametrize(
+    ("own", "usual", "kept"),
+    [
+        ({"kind": "report", "name": "test", "rung": "claimed"}, {"command": "test"}, {"command": "test"}),
+        ({"kind": "review", "name": "approval"}, "approval", "approval"),
+        ({"command": "test", "rung": "approved"}, {"command": "test"}, {"command": "test"}),
+        ({"command": "lint", "name": "test"}, {"command": "test"}, {"command": "test"}),
+        ("report", {"kind": "report", "max_skipped": 0}, {"kind": "report", "max_skipped": 0}),
+        ({"kind": "commit", "rung": "claimed"}, "commit", "commit"),
+        (
+            {"kind": "report", "tests": ["one"]},
+            {"kind": "report", "rung": "observed"},
+            {"kind": "report", "tests": ["one"], "rung": "observed"},
+        ),
+    ],
+)
+def test_a_task_has_no_gate_that_asks_for_less_than_its_projects(own: Any, usual: Any, kept: Any) -> None:
+    assert gates_of(with_defaults(_stored(own), _stored(usual))) == gates_of(_stored(kept))

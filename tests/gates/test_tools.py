@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tasks.choices import Status, Verb
-from tasks.models import Event, Evidence, Task, Waiver
+from tasks.models import Event, Evidence, Project, Task, Waiver
 from tests.assistants import Assistant, completion, subtask
 from tests.gates.given import junit
 
@@ -39,6 +39,15 @@ def test_gates_and_paths_are_planned_with_a_subtask(task_id: str) -> None:
 def test_a_gate_that_makes_no_sense_refuses_the_plan(ada: Assistant) -> None:
     refused = ada.refused("plan_task", description="A job", subtasks=[subtask("A", gates=[{"kind": "prayer"}])])
     assert refused["details"]["problems"][0]["at"] == "subtasks[0].gates[0].kind"
+
+
+def test_gates_with_those_of_the_project_are_no_more_than_allowed(ada: Assistant, task_id: str) -> None:
+    Project.objects.update(settings={"gates": {"default": ["review"]}})
+    gates = [{"kind": "report", "name": f"report-{n}"} for n in range(20)]
+    refused = ada.refused("plan_task", description="A job", subtasks=[subtask("A", gates=gates)])
+    assert refused["details"]["problems"][0]["at"] == "subtasks[0].gates"
+    group = subtask("G", gates=gates, subtasks=[subtask("B")])  # the project's are for leaves
+    assert ada.call("plan_task", description="A job", subtasks=[group])["subtasks"]
 
 
 def test_a_brief_names_the_gates_and_how_to_meet_them(ada: Assistant, task_id: str) -> None:
