@@ -96,7 +96,7 @@ def _newest_tree(shown: Sequence[Any], at: Standing) -> str:
     seen = (
         each.fingerprint
         for each in reversed(shown)
-        if each.fingerprint and each.rung >= Rung.OBSERVED and each.lease_number == at.lease_number
+        if each.fingerprint and each.rung == Rung.OBSERVED and each.lease_number == at.lease_number
     )
     return next(seen, "")
 

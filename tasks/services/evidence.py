@@ -26,7 +26,7 @@ from tasks.selectors.gates import deliveries_of
 from tasks.services import leases, transitions
 from tasks.services.challenge import answered
 from tasks.services.claim import locked
-from tasks.services.look import Look, look_at_commits
+from tasks.services.look import PLACE, Look, look_at_commits
 
 __all__ = ["Piece", "give_evidence", "keep_evidence"]
 
@@ -136,6 +136,9 @@ def _row(
     task: Task, actor: Actor, piece: Piece, gate: Gate, look: Look, rung: Rung | None, deliveries: int
 ) -> Evidence:
     reached, sha256 = _rung(task, actor, piece, gate, look, rung)
+    if reached != Rung.OBSERVED:  # no one saw which files it is about
+        facts = {name: value for name, value in piece.facts.items() if name != PLACE}
+        piece = replace(piece, facts=facts, fingerprint="")
     facts, problem = _assessed(task, piece, gate)
     if gate.kind == GateKind.COMMIT and piece.commit in look.commits:
         problem = problem or look.commits[piece.commit]
@@ -158,7 +161,20 @@ def _rung(task: Task, actor: Actor, piece: Piece, gate: Gate, look: Look, said: 
         return said, sha256
     if gate.kind == GateKind.COMMIT and look.commits.get(piece.commit) == "":
         return Rung.VERIFIED, sha256
-    return (Rung.REPORTED if piece.facts or piece.report or piece.commit else Rung.CLAIMED), sha256
+    return (Rung.REPORTED if _is_about(gate, piece) else Rung.CLAIMED), sha256
+
+
+def _is_about(gate: Gate, piece: Piece) -> bool:
+    """Whether a piece has the facts that a gate of its kind asks for."""
+    match gate.kind:
+        case GateKind.COMMAND:
+            return "exit_code" in piece.facts
+        case GateKind.REPORT:
+            return bool(piece.report) or "tests" in piece.facts
+        case GateKind.COMMIT:
+            return bool(piece.commit)
+        case _:
+            return False
 
 
 def _hash(text: str) -> str:

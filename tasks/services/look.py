@@ -55,7 +55,7 @@ def _tree_now(task: Task) -> str:
     """Return what the files hold now in the folder where a command was last observed; empty where that is not here."""
     from tasks.gates.tree import key_of, read_tree  # few processes ever read files, and dulwich takes 30 ms to load
 
-    observed = task.evidence.filter(lease_number=task.lease_number, rung__gte=Rung.OBSERVED).exclude(fingerprint="")
+    observed = task.evidence.filter(lease_number=task.lease_number, rung=Rung.OBSERVED).exclude(fingerprint="")
     place = observed.order_by("-id").values_list(f"facts__{PLACE}", flat=True).first()
     here = next((each for each in _folders(task.project) if key_of(each) == place), None) if place else None
     return read_tree(here, besides=reports_of(task.project)).fingerprint if here else ""

@@ -79,6 +79,40 @@ def test_words_are_no_report() -> None:
     assert "claimed" in _unmet(task, assistant(task.project), Piece(summary="All tests pass"))["why_not"]
 
 
+@pytest.mark.parametrize(
+    ("gate", "piece"),
+    [
+        ("report", Piece(commit="a" * 40)),
+        ("report", Piece(facts={"exit_code": 0})),
+        ("report", Piece(facts={"seconds": 3})),
+        ({"command": "test", "rung": "reported"}, Piece(commit="a" * 40)),
+        ({"command": "test", "rung": "reported"}, Piece(facts={"seconds": 3})),
+        ({"kind": "commit", "rung": "reported"}, Piece(facts={"exit_code": 0}, report=junit("one"))),
+    ],
+)
+def test_what_is_not_about_a_gate_is_no_report_on_it(gate: Any, piece: Piece) -> None:
+    task = gated(gate)
+    _unmet(task, assistant(task.project), piece)
+
+
+@pytest.mark.parametrize(
+    ("gate", "piece"),
+    [
+        ("report", Piece(facts={"tests": 3})),
+        ({"command": "test", "rung": "reported"}, Piece(facts={"exit_code": 0})),
+        ({"kind": "commit", "rung": "reported"}, Piece(commit="a" * 40)),
+    ],
+)
+def test_facts_about_a_gate_are_a_report_on_it(gate: Any, piece: Piece) -> None:
+    task = gated(gate)
+    assert complete(task, assistant(task.project), piece).status == Status.COMPLETED
+
+
+def test_figures_alone_do_not_show_a_test_that_a_gate_names() -> None:
+    task = gated({"kind": "report", "tests": ["one"]})
+    _unmet(task, assistant(task.project), Piece(facts={"tests": 9, "failures": 0}))
+
+
 def test_words_meet_a_gate_that_asks_for_no_more() -> None:
     task = gated({"kind": "report", "rung": "claimed"})
     assert complete(task, assistant(task.project), Piece(summary="All tests pass")).status == Status.COMPLETED
@@ -246,6 +280,16 @@ def test_evidence_is_stale_once_another_tree_was_observed() -> None:
     give_evidence(task=task, actor=observer(task.project), pieces=pieces)
     said = _unmet(task, ada)
     assert said["gate"] == "test" and "stale" in said["why_not"]
+
+
+def test_only_what_was_observed_says_which_files_it_is_about() -> None:
+    task = gated({"command": "test", "rung": "reported"})
+    ada = assistant(task.project)
+    claimed(task, ada)
+    sent = Piece(facts={"exit_code": 0, "place": "here"}, commit="b" * 40, fingerprint="a" * 64)
+    (row,) = give_evidence(task=task, actor=ada, pieces=[sent])
+    assert (row.fingerprint, row.commit) == ("", "b" * 40)
+    assert "place" not in row.facts
 
 
 def test_a_verdict_on_a_delivery_still_counts_what_came_before_it() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,3 +80,9 @@ def test_files_that_have_changed_since_make_evidence_stale() -> None:
     seen = Shown(fingerprint="a")
     assert judge([_gate()], [seen], Standing(2, deliveries=1, tree="a"))[0].met
     assert not judge([_gate()], [seen], Standing(2, deliveries=1, tree="b"))[0].met
+
+
+@pytest.mark.parametrize("rung", [Rung.CLAIMED, Rung.REPORTED, Rung.VERIFIED])
+def test_only_what_was_observed_says_what_the_files_are(rung: Rung) -> None:
+    shown = [Shown(fingerprint="a"), Shown(gate="commit", rung=rung, fingerprint="b")]
+    assert judge([_gate()], shown, Standing(2, deliveries=1))[0].met
