@@ -12,6 +12,8 @@ from tasks.gates.definition import Gate
 REPORT_BYTES = 4 * 1024 * 1024
 NAMED = 10
 _ENDINGS = {"failure": "failed", "error": "failed", "skipped": "skipped"}
+_NOT_RUN = {"notrun", "disabled", "suppressed", "skipped"}
+"""What GoogleTest and others have in the attributes of a test, without an element that says so."""
 _COUNTED = ("tests", "failures", "skipped")
 
 
@@ -68,7 +70,8 @@ class _Reader:
         self.depth += 1
         if name == "testcase":
             full = ".".join(filter(None, (attributes.get("classname"), attributes.get("name"))))
-            self.report.cases.append((full, "passed"))
+            said = {attributes.get("status", "").lower(), attributes.get("result", "").lower()}
+            self.report.cases.append((full, "skipped" if said & _NOT_RUN else "passed"))
         elif name in _ENDINGS and self.report.cases:
             case, before = self.report.cases[-1]
             self.report.cases[-1] = case, before if before == "failed" else _ENDINGS[name]

@@ -46,6 +46,20 @@ def test_skipped_tests_are_bounded_where_the_gate_says_so() -> None:
     assert _against(report, max_skipped=1)
 
 
+@pytest.mark.parametrize(
+    "said", ['status="notrun"', 'status="run" result="skipped"', 'result="suppressed"', 'status="Disabled"']
+)
+def test_a_test_that_was_not_run_is_skipped_however_that_is_said(said: str) -> None:
+    case = f'<testcase name="one" {said}/>'
+    assert _against(f"<testsuite>{case}</testsuite>")
+    other = '<testcase name="two" status="run" result="completed"/>'
+    assert _against(f"<testsuite>{case}{other}</testsuite>", max_skipped=0)
+
+
+def test_a_failure_outweighs_what_else_is_said_of_a_test() -> None:
+    assert read_report('<testsuite><testcase status="notrun"><failure/></testcase></testsuite>').facts["failures"] == 1
+
+
 @pytest.mark.parametrize("name", ["one", "shop.one", "tests.shop.one"])
 def test_a_named_test_is_found_by_the_end_of_its_name(name: str) -> None:
     assert not _against(junit("one"), tests=[name])
