@@ -82,7 +82,7 @@ def keep_evidence(
     gates = {gate.name: gate for gate in gates_of(task.gates)}
     deliveries = deliveries_of(task) if deliveries is None else deliveries
     made = [_row(task, actor, each, gates[each.gate], look, rung, deliveries) for each in pieces]
-    kept, new = _without_replays(made)
+    kept, new = _without_replays(task, made)
     insert_all(new)
     for row in new:
         after = {"gate": row.gate, "rung": Rung(row.rung).label, "passed": row.passed}
@@ -206,9 +206,10 @@ def _bounded(output: str) -> str:
     return f"{output[:half]}\n… {len(output) - 2 * half:,} characters left out …\n{output[-half:]}"
 
 
-def _without_replays(made: list[Evidence]) -> tuple[list[Evidence], list[Evidence]]:
+def _without_replays(task: Task, made: list[Evidence]) -> tuple[list[Evidence], list[Evidence]]:
     """Return the rows that hold for what came, and those of them that are new."""
-    there = Evidence.objects.filter(sha256__in=[row.sha256 for row in made]).select_related("task").defer("output")
+    of_project = Evidence.objects.filter(task__project=task.project_id).select_related("task").defer("output")
+    there = of_project.filter(sha256__in=[row.sha256 for row in made])
     kept: list[Evidence] = []
     new: list[Evidence] = []
     for row in made:

@@ -190,6 +190,12 @@ def test_evidence_of_another_task_does_not_count() -> None:
     assert one.public_id in _unmet(two, ada, Piece(report=report))["why_not"]
 
 
+def test_what_another_project_was_given_is_neither_compared_nor_named() -> None:
+    one, two, report = gated("report"), gated("report"), junit("one")
+    complete(one, assistant(one.project), Piece(report=report))
+    assert complete(two, assistant(two.project), Piece(report=report)).status == Status.COMPLETED
+
+
 def test_the_same_report_does_not_count_again_under_a_new_lease() -> None:
     task = gated("report", requires_review=True)
     ada, report = assistant(task.project), junit("one")
