@@ -15,9 +15,9 @@ from orchestrator_site.kernel.limits import check_texts
 from orchestrator_site.kernel.signals import tasks_changed
 from tasks import events
 from tasks.choices import FINISHED, Complexity, Priority, Verb
-from tasks.gates.definition import normalised, relaxed
+from tasks.gates.definition import gates_of, normalised, relaxed
 from tasks.identity.actor import Actor
-from tasks.models import Task
+from tasks.models import Task, Waiver
 from tasks.roles import Catalogue
 from tasks.services import dependencies, leases, needs, transitions
 from tasks.services.claim import Guard, locked
@@ -58,6 +58,8 @@ def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue, gu
         leases.require_not_anothers(task, actor)
         _require_may_relax(task, actor, columns)
         before = {name: getattr(task, name) for name in columns}
+        if changed := {*gates_of(task.gates)} - {*gates_of(columns.get("gates", task.gates))}:
+            Waiver.objects.filter(task=task, gate__in=[gate.name for gate in changed]).delete()
         after = {**columns, **_relink(task, changes)}
         task.updated_at = timezone.now()
         for name, value in columns.items():
@@ -89,12 +91,15 @@ def _checked(columns: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
 
 
 def _require_may_relax(task: Task, actor: Actor, columns: dict[str, Any]) -> None:
-    """Check that gates are only added, or else that a reviewer who does not hold the task changes them."""
+    """Check that gates are only added, or else that a person who may review and does not hold the task changes them.
+
+    An assistant could relax them first, and then claim the task.
+    """
     less = relaxed(task.gates, columns["gates"]) if task.gates and "gates" in columns else []
-    if less and (Scope.REVIEW not in actor.scopes or is_holder(task, actor)):
+    if less and (actor.kind != "person" or Scope.REVIEW not in actor.scopes or is_holder(task, actor)):
         raise Forbidden(
             f"gates: {', '.join(less)} would be gone or ask for less.",
-            next="Add gates only, or ask a reviewer who does not hold the task.",
+            next="Add gates only, or ask a person who does not hold the task.",
         )
 
 

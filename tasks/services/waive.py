@@ -19,7 +19,7 @@ _HOLDS = (Verb.CLAIM, Verb.COMPLETE, Verb.FINISH)
 
 
 def waive(*, task: Task, actor: Actor, gate: str, reason: str) -> Waiver:
-    """Let a task be completed without a gate. Waived once more, the first waiver stays.
+    """Let a task be completed without a gate. Waived once more, the first waiver stays if it counts.
 
     Raises Forbidden for an actor that may not review, or that holds or delivered the task, Invalid without a reason or
     for an unknown gate, Conflict where the task is finished.
@@ -32,11 +32,14 @@ def waive(*, task: Task, actor: Actor, gate: str, reason: str) -> Waiver:
         task = locked(task)
         transitions.require_on_board(task)
         _require_may_waive(task, actor, gate)
+        if known := Waiver.objects.filter(task=task, gate=gate).select_related("session").first():
+            if not is_holder(task, Actor.of(known)):
+                return known
+            known.delete()
         by = {"session": actor.session, "actor_kind": actor.kind, "actor_name": actor.name}
-        waiver, is_new = Waiver.objects.get_or_create(task=task, gate=gate, defaults={"reason": reason, **by})
-        if is_new:
-            after = {"gate": gate, "reason": reason}
-            events.record(actor=actor, verb=Verb.WAIVE, project=task.project_id, task=task, after=after)
+        waiver = Waiver.objects.create(task=task, gate=gate, reason=reason, **by)
+        after = {"gate": gate, "reason": reason}
+        events.record(actor=actor, verb=Verb.WAIVE, project=task.project_id, task=task, after=after)
     return waiver
 
 

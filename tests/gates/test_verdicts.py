@@ -137,6 +137,17 @@ def test_a_waiver_does_not_count_for_who_gave_it_and_then_took_the_task() -> Non
     assert complete(task, bob).status == Status.COMPLETED
 
 
+def test_a_waiver_that_does_not_count_is_replaced_by_one_that_does() -> None:
+    task = gated("report")
+    ada = assistant(task.project)
+    waive(task=task, actor=ada, gate="report", reason="It is fine")
+    claimed(task, ada)
+    waiver = waive(task=task, actor=person(), gate="report", reason="It really is")
+    assert waiver == Waiver.objects.get() and (waiver.actor_kind, waiver.reason) == ("person", "It really is")
+    assert Event.objects.filter(verb=Verb.WAIVE).count() == 2
+    assert complete(task, ada).status == Status.COMPLETED
+
+
 def test_giving_a_task_back_does_not_make_its_holder_another() -> None:
     task = gated("report")
     ada = assistant(task.project)
@@ -202,6 +213,29 @@ def test_the_holder_takes_no_gate_away(fewer: list[Any]) -> None:
     with pytest.raises(Forbidden):
         _edit(task, ada, *fewer)
     assert len(_edit(task, person(), *fewer)) == len(fewer)
+
+
+@pytest.mark.parametrize(("changed", "waived"), [({"kind": "report", "tests": ["one"]}, False), ("report", True)])
+def test_a_waiver_is_of_the_gate_as_it_was(changed: Any, waived: bool) -> None:
+    task = gated("report")
+    waive(task=task, actor=person("bob"), gate="report", reason="It is fine")
+    _edit(task, assistant(task.project), changed, "commit")
+    assert _states(task) == {"report": waived, "commit": False}
+
+
+def test_a_gate_that_comes_back_is_not_waived() -> None:
+    task = gated("report")
+    waive(task=task, actor=person(), gate="report", reason="It is fine")
+    _edit(task, person())
+    _edit(task, person(), "report")
+    assert _states(task) == {"report": False}
+
+
+def test_an_assistant_takes_no_gate_away_even_from_a_task_that_it_may_review() -> None:
+    task = gated("report")
+    with pytest.raises(Forbidden):
+        _edit(task, assistant(task.project))
+    assert _edit(task, person()) == []
 
 
 def test_a_gate_that_makes_no_sense_is_invalid() -> None:
