@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator_site.attest.board import Asked
 from orchestrator_site.attest.running import Ran, Show, run
-from orchestrator_site.kernel.secret_text import is_secret, without_secrets
+from orchestrator_site.kernel.secret_text import is_secret, without_secrets, without_values
 from orchestrator_site.kernel.text import storable
 from tasks.gates.observed import ReportFile, problem_with
 from tasks.gates.tree import Tree, key_of, read_tree
@@ -40,7 +40,7 @@ def observe(
     written = report.content() if report.identity() != was else ""
     return Observed(
         ran, after, problem_with(asked.command, ran.exit_code, asked.timeout_seconds, before.changed_to(after)),
-        storable(ran.output.text(lambda text: without_secrets(text, environ))), without_secrets(written, environ),
+        storable(ran.output.text(lambda text: without_secrets(text, environ))), without_values(written, environ),
     )  # fmt: skip
 
 

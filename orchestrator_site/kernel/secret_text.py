@@ -40,11 +40,17 @@ _PATTERNS = (
 
 def without_secrets(text: str, environ: Mapping[str, str]) -> str:
     """Replace what looks like a secret, and the values of variables that are named like one."""
+    text = without_values(text, environ)
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def without_values(text: str, environ: Mapping[str, str]) -> str:
+    """Replace only the values of variables that are named like a secret: XML stays XML."""
     known = {value for name, value in environ.items() if is_secret(name) and len(value) >= _SHORTEST}
     for value in sorted(known, key=len, reverse=True):
         text = text.replace(value, CUT)
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
     return text
 
 

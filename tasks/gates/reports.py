@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
 
+from orchestrator_site.kernel.secret_text import without_secrets
 from tasks.gates.definition import Gate
 
 REPORT_BYTES = 4 * 1024 * 1024
@@ -34,7 +35,8 @@ class Report:
     def facts(self) -> dict[str, Any]:
         failed = self.names("failed")
         counts = {"tests": len(self.cases), "failures": len(failed), "skipped": len(self.names("skipped"))}
-        return {**counts, **({"failed": [name[:200] for name in failed[:NAMED]]} if failed else {})}
+        named = [without_secrets(name[:2_000], {})[:200] for name in failed[:NAMED]]  # they are kept, the report is not
+        return {**counts, **({"failed": named} if failed else {})}
 
 
 def read_report(text: str) -> Report:

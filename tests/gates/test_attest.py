@@ -212,7 +212,8 @@ def test_no_secret_is_kept(shop: Shop) -> None:
         f"postgres://ada:{secrets['url']}@db/shop\n-----BEGIN RSA PRIVATE KEY-----\n{secrets['pem']}\n"
         f"-----END RSA PRIVATE KEY-----\ndb_password={secrets['assigned']}\n{shop.usual}\nthe end\n"
     )
-    report = f'<testsuite><testcase name="{secrets["printed"]}"/></testsuite>'
+    cases = "".join(f'<testcase name="{secrets[each]}"><failure/></testcase>' for each in ("printed", "API_KEY"))
+    report = f"<testsuite>{cases}</testsuite>"
     code = f"import pathlib, sys; print({printed!r}); pathlib.Path({REPORT!r}).parent.mkdir(); "
     shop.command(*python(code + f"pathlib.Path({REPORT!r}).write_text({report!r})"), report=REPORT)
     shop.task({"kind": "report", "rung": "observed", "name": "report"})
@@ -220,6 +221,16 @@ def test_no_secret_is_kept(shop: Shop) -> None:
     kept = json.dumps(list(Evidence.objects.values("output", "summary", "facts")))
     assert "the end" in kept
     assert [name for name, secret in [*secrets.items(), ("token", shop.usual)] if secret in kept] == []
+
+
+def test_a_report_with_a_secret_in_it_is_read_nevertheless(shop: Shop) -> None:
+    shop.monkeypatch.setenv("API_KEY", "correct-horse-battery")
+    printed = "<property authorization='Bearer abcdefgh.ijklmnop'/>correct-horse-battery -----BEGIN PRIVATE KEY-----"
+    code = f"open('junit.xml', 'w').write({f'<testsuite>{printed}<testcase/></testsuite>'!r})"
+    shop.command(*python(code), report="junit.xml")
+    shop.task({"kind": "report", "rung": "observed"})
+    assert shop.attest("test") == 0
+    assert Evidence.objects.get().facts["tests"] == 1
 
 
 def test_a_secret_across_the_cut_is_not_kept_in_part(shop: Shop) -> None:

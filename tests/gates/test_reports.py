@@ -26,6 +26,10 @@ def test_a_report_says_how_many_tests_there_were_and_which_failed() -> None:
     assert facts == {"tests": 3, "failures": 1, "skipped": 1, "failed": ["tests.shop.two"]}
 
 
+def test_what_is_kept_of_the_name_of_a_test_has_no_secret_in_it() -> None:
+    assert read_report(junit(failed=("[sk-abcdefghijklmnop]",))).facts["failed"] == ["tests.shop.[[secret]]"]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -119,7 +119,7 @@ def _run(run: Run, task: Task, name: str, gates: list[Gate], orders: Orders) -> 
         Piece(
             gate=gate.name, facts=facts, summary=problem, passed=False if problem else None,
             output=storable(without_secrets(ran.output, {})), fingerprint=after.fingerprint, commit=after.commit,
-            report=without_secrets(written, {}),
+            report=written,
         )
         for gate in gates
     ]  # fmt: skip
