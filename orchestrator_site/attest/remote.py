@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
@@ -118,6 +119,6 @@ def _refused(error: HTTPError) -> Refused | Transient:
         said, following = str(problem["detail"]), str(problem.get("next", ""))
     except (ValueError, KeyError, TypeError, OSError):
         said, following = f"The site answers with status {error.code}.", ""
-    if error.code >= 500:
+    if error.code >= 500 or error.code == HTTPStatus.TOO_MANY_REQUESTS:
         return Transient(shortened(said, 500), next=following)
     return Refused(shortened(said, 500), next=shortened(following, 500))

@@ -375,6 +375,20 @@ def test_a_run_that_cannot_be_reported_is_kept_and_reported_later(
     assert complete(task, holder).status == Status.COMPLETED
 
 
+def test_a_kept_run_that_was_reported_is_kept_no_longer_although_a_gate_is_not_met(
+    shop: Shop, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shop.command("false")
+    shop.task()
+    with shop.monkeypatch.context() as patch:
+        patch.setattr("orchestrator_site.attest.local.give_evidence", _unavailable)
+        assert shop.attest("test") == 1
+    file = capfd.readouterr().err.split("--from ")[1].strip()
+    assert shop.attest("--from", file) == 1
+    assert Evidence.objects.count() == 1
+    assert not Path(file).exists()
+
+
 def _unavailable(**_: object) -> None:
     raise Unavailable("The disk of the data folder is full.")
 

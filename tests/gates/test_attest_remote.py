@@ -7,14 +7,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
-from orchestrator_site.attest.remote import RemoteBoard
+from orchestrator_site.attest.remote import RemoteBoard, _refused
 from orchestrator_site.kernel.errors import Invalid, Transient
 from tasks.choices import Rung, Status
 from tasks.models import Evidence
@@ -82,6 +85,22 @@ def test_a_run_outlives_a_site_that_went_away(shop: Shop, live_server: Any, capf
     words = capfd.readouterr().err.split("manage.py attest ")[1].split()
     assert shop.attest(*words) == 0
     assert complete(task, holder).status == Status.COMPLETED
+
+
+@pytest.mark.parametrize("status", [429, 502])
+def test_a_run_outlives_a_site_that_takes_nothing_more_for_now(
+    shop: Shop, live_server: Any, capfd: pytest.CaptureFixture[str], status: int
+) -> None:
+    shop.command("true")
+    shop.task()
+
+    def busy(*_: object) -> None:
+        raise _refused(HTTPError("", status, "", Message(), BytesIO()))
+
+    with shop.monkeypatch.context() as patch:
+        patch.setattr(RemoteBoard, "give", busy)
+        assert shop.attest("test", "--site", live_server.url) == 1
+    assert shop.attest(*capfd.readouterr().err.split("manage.py attest ")[1].split()) == 0
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/", "orchestrator", ""])

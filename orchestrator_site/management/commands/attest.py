@@ -51,8 +51,9 @@ class Command(PlainCommand):
                 self._list()
             elif options["unsent"]:
                 task_id, pieces = read_again(options["unsent"])
-                self._end(self._board(task_id).give(task_id, pieces), task_id, 0)
+                judged = self._board(task_id).give(task_id, pieces)
                 options["unsent"].unlink(missing_ok=True)
+                self._end(judged, task_id, 0)
             elif not options["name"]:
                 raise Invalid("Name a command.", next="See them: manage.py attest --list")
             else:
