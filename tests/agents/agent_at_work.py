@@ -50,6 +50,10 @@ def tamper() -> None:
         config.write("[core]\n\tfsmonitor = touch /tmp/owned\n")
 
 
+def remain() -> None:
+    Path(os.environ["HOME"], "left").write_text("by the agent\n")
+
+
 def deaf() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 

@@ -149,12 +149,28 @@ def test_where_a_command_cannot_be_started_a_person_decides(stage: Supervised, m
     assert "no-such-program" in run.reason
 
 
+def test_a_command_has_a_home_of_its_own_where_the_agent_left_nothing(stage: Supervised) -> None:
+    run = queue(
+        stage, {"command": "test"}, acts=("remain", "deliver"), test=command("touch $HOME/x && ! ls $HOME/left")
+    )
+    stage.start()
+    assert stage.wait_for(run).state == RunState.SUCCEEDED, run.reason
+
+
+def test_a_command_has_the_home_that_the_setup_has_filled(stage: Supervised) -> None:
+    run = queue(stage, {"command": "test"}, test=command("test -e $HOME/tool"))
+    setup = ["sh", "-c", "touch $HOME/tool"]
+    Isolation.objects.update(settings={**run.project.isolation.settings, "setup": setup})
+    stage.start()
+    assert stage.wait_for(run).state == RunState.SUCCEEDED, run.reason
+
+
 def test_a_supervisor_that_is_killed_leaves_it_to_the_next_and_nothing_twice(stage: Supervised) -> None:
-    go, ran = "home/go", "home/ran"
-    code = "echo x >> $HOME/ran; while [ ! -e $HOME/go ]; do sleep 0.05; done"
+    go, ran = "build/go", "build/ran"
+    code = "mkdir -p build; echo x >> build/ran; while [ ! -e build/go ]; do sleep 0.05; done"
     run = queue(stage, {"command": "test"}, test=command(code))
     first = stage.start()
-    folder = stage.home / "runs" / run.public_id
+    folder = stage.worktree(run)
     wait_until((folder / ran).exists, "the command")
     first.kill()
     first.wait()
@@ -185,10 +201,10 @@ def test_a_supervisor_that_is_killed_after_it_sent_a_delivery_back_leaves_that_t
 
 
 def test_a_server_that_stops_leaves_no_command_behind(stage: Supervised) -> None:
-    code = "touch $HOME/ran; test -e $HOME/go || sleep 1000"
+    code = "mkdir -p build; touch build/ran; test -e build/go || sleep 1000"
     run = queue(stage, {"command": "test"}, test=command(code))
     first = stage.start()
-    folder = stage.home / "runs" / run.public_id / "home"
+    folder = stage.worktree(run) / "build"
     wait_until((folder / "ran").exists, "the command")
     first.terminate()
     assert first.wait(30) == 0

@@ -18,7 +18,9 @@ from orchestrator_site.kernel.text import one_line, shortened, storable
 from tasks.agents import processes
 from tasks.agents.choices import Workspace
 from tasks.agents.models import Run
+from tasks.agents.places import home_of
 from tasks.agents.probe import Program
+from tasks.agents.selectors.isolation import isolation_of
 from tasks.agents.services.supervise import SUPERVISOR
 from tasks.agents.supervisor.following import Left, Orders
 from tasks.agents.supervisor.launching import jail_of
@@ -106,7 +108,7 @@ def _run(run: Run, task: Task, name: str, gates: list[Gate], orders: Orders) -> 
 
     processes.end_strays([run.public_id])  # of a supervisor that was killed here
     before, was = read_tree(folder, besides=reports_of(task.project)), report.identity()
-    ran = ran_in(run, made, jail, command["argv"], seconds=seconds, name="observed", is_left=is_left)
+    ran = ran_in(run, made, jail, command["argv"], seconds=seconds, name="observed", home=_home(run), is_left=is_left)
     if ran.exit_code is None and is_left():
         raise Left
     after = read_tree(folder, besides=reports_of(task.project))
@@ -123,6 +125,12 @@ def _run(run: Run, task: Task, name: str, gates: list[Gate], orders: Orders) -> 
         )
         for gate in gates
     ]  # fmt: skip
+
+
+def _home(run: Run) -> Path | None:
+    """Return the home that the setup has filled, if there is one: in it the agent may have left anything."""
+    _, settings = isolation_of(run.project)
+    return home_of(run) if settings.setup else None
 
 
 def _commands(task: Task) -> dict[str, Any]:

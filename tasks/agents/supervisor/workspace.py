@@ -101,7 +101,8 @@ def _stored(run: Run, made: Worktree) -> Worktree:
 
 
 def _set_up(run: Run, settings: IsolationSettings, made: Worktree, jail: Jail | None) -> None:
-    ran = ran_in(run, made, jail, settings.setup, seconds=settings.setup_minutes * 60, name="setup")
+    seconds = settings.setup_minutes * 60
+    ran = ran_in(run, made, jail, settings.setup, seconds=seconds, name="setup", home=home_of(run))
     if ran.exit_code != 0:
         how = "took too long" if ran.exit_code is None else f"ended with {ran.exit_code}"
         raise SetupFailed(f"The setup command {how}.\n{ran.output[-_LOG_SHOWN:]}", next="Correct it in the settings.")
@@ -117,14 +118,17 @@ class Ran:
 
 def ran_in(
     run: Run, made: Worktree, jail: Jail | None, argv: Sequence[str], *, seconds: float, name: str,
-    is_left: Callable[[], bool] = lambda: False,
+    home: Path | None = None, is_left: Callable[[], bool] = lambda: False,
 ) -> Ran:  # fmt: skip
-    """Run a command of the project in a run's worktree, and end all that it started; also once `is_left` says so."""
+    """Run a command of the project in a run's worktree, and end all that it started; also once `is_left` says so.
+
+    Without a home it has one of its own, which is empty.
+    """
+    place = folder_of(run) / f"{name}-{secrets.token_hex(4)}"
     process = start(
-        run_id=run.public_id, folder=folder_of(run) / f"{name}-{secrets.token_hex(4)}", argv=argv,
-        cwd=Path(made.folder), jail=jail,
+        run_id=run.public_id, folder=place, argv=argv, cwd=Path(made.folder), jail=jail,
         environment={name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
-        | {"HOME": str(home_of(run))} | ports(run.pk % 500),
+        | {"HOME": str(home or place / "home")} | ports(run.pk % 500),
     )  # fmt: skip
     poll(lambda: wait(process, seconds=0) is not None or is_left(), seconds=seconds, interval=0.1)
     done = wait(process, seconds=0)
