@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -31,7 +32,7 @@ from tasks.services import transitions
 from tasks.services.actions import require_seen
 from tasks.services.claim import locked, require_ready
 from tasks.services.complete import Completion, complete_locked, ending_problems
-from tasks.services.gates import LookWanted
+from tasks.services.gates import completing
 from tasks.services.look import Look
 from tasks.services.notes import Decision, keep_notes, note_problems, notes_of
 
@@ -148,16 +149,20 @@ def _arrive(
 def deliver(prepared: PreparedDelivery, look: Look | None = _NO_LOOK) -> Delivery:
     """Store what was prepared and end the task. The request's summary and kind are for uploads that have none.
 
-    Call it by `tasks.services.gates.completing`, which gives the `look` at the files that some gates ask for.
+    Call it by `tasks.services.gates.completing`, which gives the `look` at the files that some gates ask for; by
+    `deliver_with_file` where one may come with it.
 
     Raises what `complete` and `commit` raise, and Conflict where the task moved since it was seen; then nothing is
     stored.
     """
+    with transaction.atomic(), events.together(), index.together():
+        return _deliver(prepared, look)
+
+
+def deliver_with_file(prepared: PreparedDelivery) -> Delivery:
+    """Do what `deliver` does, by `completing`. A file that came with it is not kept if that fails."""
     try:
-        with transaction.atomic(), events.together(), index.together():
-            return _deliver(prepared, look)
-    except LookWanted:
-        raise  # it is called again
+        return completing(partial(deliver, prepared))
     except OrchestratorError:
         if prepared.request.file is not None:
             abort(upload=prepared.uploads[0].upload, actor=prepared.actor)

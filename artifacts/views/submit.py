@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from artifacts.models import Kind
-from artifacts.services.deliver import Delivery, DeliveryRequest, IncomingFile, deliver, prepare_delivery
+from artifacts.services.deliver import Delivery, DeliveryRequest, IncomingFile, deliver_with_file, prepare_delivery
 from orchestrator_site.kernel.db_errors import db_errors_mapped
 from orchestrator_site.kernel.errors import Conflict, Invalid, NotReady, OrchestratorError, ServerFault, TooLarge
 from orchestrator_site.kernel.identity import Scope, scopes_of
@@ -30,7 +30,6 @@ from tasks.selectors.available_actions import may_complete
 from tasks.selectors.blockers import open_dependencies
 from tasks.selectors.gates import gates_on
 from tasks.services.actions import seen_as
-from tasks.services.gates import completing
 
 _CHUNK = 4 * 1024 * 1024
 _PLACES = {"detailed_work": "work", "file_paths": "paths", "artifact_type": "kind"}
@@ -91,7 +90,7 @@ def _deliver(request: HttpRequest, task: Task, typed: Typed) -> Delivery:
         seen=typed.seen,
     )
     prepared = prepare_delivery(task=task, actor=actor_of(request), request=asked)
-    return completing(lambda look: deliver(prepared, look))
+    return deliver_with_file(prepared)
 
 
 def _open(task: Task) -> list[Gate]:

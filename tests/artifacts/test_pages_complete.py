@@ -13,8 +13,10 @@ from artifacts import storage
 from artifacts.models import Artifact, ArtifactVersion, Upload, UploadState
 from artifacts.storage import staging
 from orchestrator_site.asgi.site import body_limit
+from orchestrator_site.kernel.errors import Transient
 from orchestrator_site.kernel.identity import Principal, Scope
 from tasks.choices import Status, Verb
+from tasks.gates.definition import normalised
 from tasks.models import Event, Note, Project, Task
 from tests.factories import (
     fields_with_errors,
@@ -230,6 +232,18 @@ def test_a_file_for_a_task_that_moved_leaves_nothing_behind(client: Client, task
     answer = _sent(client, task, seen="pending:0", file=_file())
     assert answer.status_code == 409 and 'id="file-lost"' in answer.content.decode()
     assert _nothing_was_stored(task) and not Upload.objects.exists()
+
+
+def test_a_file_is_not_kept_where_the_projects_files_cannot_be_looked_at(
+    client: Client, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(**_: object) -> None:
+        raise Transient("The project's files cannot be read.")
+
+    Task.objects.filter(pk=task.pk).update(gates=normalised([{"command": "test"}])[0])
+    monkeypatch.setattr("tasks.services.gates.look_at", unreadable)
+    assert _sent(client, task, file=_file()).status_code == 503
+    assert Upload.objects.exists() and _nothing_was_stored(task)
 
 
 def test_work_for_a_task_that_waits_is_refused_and_what_it_waits_for_is_shown(client: Client, project: Project) -> None:
