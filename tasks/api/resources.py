@@ -8,12 +8,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orchestrator_site.kernel.errors import NotFound
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.rest.fields import Body, Integer, String
 from orchestrator_site.rest.idempotency import Reply
 from tasks.api.base import SESSION, ProjectApi
-from tasks.api.verbs import LEASE_NUMBER_LIMIT, PlainBody
+from tasks.api.verbs import PlainBody
 from tasks.identity.actor import Actor
 from tasks.models import Resource, ResourceHold
 from tasks.selectors.resources import resource_named, resources_of
@@ -108,7 +107,7 @@ class HoldViews(ProjectApi):
     queryset = ResourceHold.objects.none()
     serializer_class = HoldShape
     lookup_field = "number"
-    lookup_value_regex = "[^/]+"
+    lookup_value_regex = "[0-9]{1,10}"
     statuses = {"create": 201, "destroy": 204}
     bodies = {"create": PlainBody}
     conditional = ()
@@ -126,8 +125,6 @@ class HoldViews(ProjectApi):
         """Give back a hold; a reviewer may free another's."""
         found = self.project(project)
         actor = self.actor(found)
-        if not (number.isascii() and number.isdigit() and 0 < int(number[:11]) <= LEASE_NUMBER_LIMIT):
-            raise NotFound(f"{name} has no hold {number[:20]!r}.", next="Send the number of a hold.")
 
         def produce() -> Reply:
             let_go(project=found, actor=actor, name=name, number=int(number))

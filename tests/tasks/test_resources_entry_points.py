@@ -149,7 +149,9 @@ def test_a_token_holds_a_resource_and_gives_it_back(api: Rest, project: Project)
     assert other.refused(403, "DELETE", f"{AT}/staging/holds/1")["code"] == "forbidden"
     assert api.send("DELETE", f"{AT}/staging/holds/1").status_code == 204
     assert api.refused(409, "DELETE", f"{AT}/staging/holds/1")["code"] == "conflict"
-    assert api.refused(404, "DELETE", f"{AT}/staging/holds/one")["code"] == "not_found"
+    assert api.refused(409, "DELETE", f"{AT}/staging/holds/9999999999")["code"] == "conflict"
+    for number in ("one", "0" * 10 + "1" * 4_990):
+        assert api.refused(404, "DELETE", f"{AT}/staging/holds/{number}")["code"] == "not_found"
 
 
 def test_only_an_admin_writes_resources_over_rest(project: Project) -> None:
