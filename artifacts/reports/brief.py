@@ -10,17 +10,18 @@ from artifacts.reports.tried import tried_in_words
 from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.signals import brief_wanted
-from orchestrator_site.kernel.text import one_line, quoted
+from orchestrator_site.kernel.text import one_line, quoted, shortened
 from tasks.choices import Status
 from tasks.models import Project, Task
 from tasks.roles import Catalogue, Role, catalogue
-from tasks.selectors.gates import gates_on
+from tasks.selectors.gates import GateState, gates_on
 from tasks.selectors.resources import Need, needs_of
 
 _HEADING = re.compile(r"^(\s*)#", re.MULTILINE)
 """In a role, which is an instruction and so not quoted, but has no sections of the brief either."""
 DEFAULT_CHARS = 12_000
 SMALLEST_CHARS = 1_000
+_MET_CHARS = 200
 
 _needs = Compiled(
     lambda task: (
@@ -101,11 +102,12 @@ def _task(task: Task) -> str:
 
 
 def _gates(task: Task) -> list[tuple[str, str]]:
-    lines = [
-        f"- {state.gate.name}: {one_line(state.met_by) if state.met else f'{state.asks}. {state.next}'}"
-        for state in gates_on(task)
-    ]
+    lines = [f"- {state.gate.name}: {_state(state)}" for state in gates_on(task)]
     return [("Gates: met before it can be completed", "\n".join(lines))] if lines else []
+
+
+def _state(state: GateState) -> str:
+    return f"met.\n{quoted(shortened(state.met_by, _MET_CHARS))}" if state.met else f"{state.asks}. {state.next}"
 
 
 def _resource(need: Need) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator_site.kernel.text import called, one_line, quoted, shortened
+from orchestrator_site.kernel.text import called, quoted, shortened
 from tasks.choices import Verb
 from tasks.models import Task
 from tasks.selectors.attempts import Tried, tried_before
@@ -34,5 +34,5 @@ def _worded(tried: Tried, task: Task) -> str:
         lines.append(quoted(shortened(attempt.reason, _REASON_CHARS)))
     if tried.missed:
         gates = "; ".join(f"{gate}: {why}" if why else gate for gate, why in tried.missed.items())
-        lines.append(f"Not met: {shortened(one_line(gates), _GATES_CHARS)}")
+        lines.append(f"Not met:\n{quoted(shortened(gates, _GATES_CHARS))}")
     return "\n".join(lines)
