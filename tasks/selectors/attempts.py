@@ -57,13 +57,11 @@ def tried_before(task: Task) -> list[Tried]:
 def _add_missed(task: Task, tried: list[Tried]) -> None:
     oldest = tried[-1].attempt
     failed = Evidence.objects.filter(task=task, passed=False, lease_number__gte=oldest.lease_number).order_by("id")
+    misses = Event.objects.filter(task=task, verb=Verb.MISS_GATE, created_at__gte=oldest.started_at)
     of_lease: dict[int, dict[str, str]] = defaultdict(dict)
+    for after in misses.order_by("id").values_list("after", flat=True):
+        of_lease[after.get("lease_number", 0)] |= dict.fromkeys(map(str, after.get("gates", [])), "")
     for number, gate, summary in failed.values_list("lease_number", "gate", "summary"):
         of_lease[number][gate] = summary
-    misses = Event.objects.filter(task=task, verb=Verb.MISS_GATE, created_at__gte=oldest.started_at)
-    events = list(misses.order_by("id").values_list("created_at", "after"))
     for each in tried:
-        for at, after in events:
-            if each.attempt.started_at <= at <= each.attempt.ended_at:
-                each.missed |= dict.fromkeys(map(str, after.get("gates", [])), "")
-        each.missed |= of_lease[each.attempt.lease_number]
+        each.missed = of_lease[each.attempt.lease_number]

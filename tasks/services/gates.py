@@ -52,7 +52,7 @@ def completing(call: Callable[[Look | None], T]) -> T:
             return call(look_at(task=wanted.task, pieces=wanted.pieces))
     except GatesUnmet as unmet:
         with transaction.atomic():
-            task, after = unmet.task, {"gates": unmet.names}
+            task, after = unmet.task, {"gates": unmet.names, "lease_number": unmet.task.lease_number}
             events.record(actor=unmet.actor, verb=Verb.MISS_GATE, project=task.project_id, task=task, after=after)
         raise
 

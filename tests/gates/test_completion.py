@@ -54,7 +54,7 @@ def test_a_refused_call_leaves_nothing_but_that_a_gate_was_missed() -> None:
     before = Event.objects.count()
     _unmet(task, ada, Piece(gate="report", report=junit("one")))
     (event,) = Event.objects.all()[before:]
-    assert (event.verb, event.after) == (Verb.MISS_GATE, {"gates": ["test"]})
+    assert (event.verb, event.after) == (Verb.MISS_GATE, {"gates": ["test"], "lease_number": 1})
     assert not Evidence.objects.exists()
     assert _status(task) == Status.ACTIVE
 
