@@ -72,19 +72,24 @@ def delete_resource(*, project: Project, actor: Actor, name: str, guard: Guard |
         events.record(actor=actor, verb=Verb.DELETE_RESOURCE, project=project, after={"resource": name})
 
 
-def hold(*, project: Project, actor: Actor, name: str) -> ResourceHold:
+def hold(*, project: Project, actor: Actor, name: str, number: int | None = None) -> ResourceHold:
     """Hold a resource without a task, as long as a lease lasts; whoever holds it renews it.
 
-    Raises NotFound, Full where nothing is left, Forbidden for an agent in a run.
+    With the number of a hold, another session of the same token renews it, too.
+
+    Raises NotFound, Full where nothing is left, Conflict for a number that is not one's own, Forbidden for an agent in a
+    run.
     """
     actor.require(Scope.WRITE)
     leases.free_run_out(project=project)
     with transaction.atomic():
         resource = _locked(project, name) or resource_named(project, name)
         until = timezone.now() + leases.duration(project)
-        if own := next(iter(_own(resource, actor)), None):
-            own.expires_at = until
-            own.save(update_fields=["expires_at"])
+        if own := _found(resource, actor, number):
+            if not _is_own(own, actor, number):
+                raise Conflict(f"Hold {number} of {name} is another's.", next="Omit the number to hold it yourself.")
+            own.session, own.expires_at = actor.session, until
+            own.save(update_fields=["session", "expires_at"])
             return own
         made = holds.take(resource, actor, expires_at=until)
         after = {"resource": name, "number": made.number}
@@ -100,10 +105,10 @@ def let_go(*, project: Project, actor: Actor, name: str, number: int | None = No
     actor.require(Scope.WRITE)
     with transaction.atomic():
         resource = _locked(project, name) or resource_named(project, name)
-        found = _by_number(resource, number) if number is not None else next(iter(_own(resource, actor)), None)
+        found = _found(resource, actor, number)
         if found is None:
             raise Conflict(f"You do not hold {name}.", next="Nothing has to be given back.")
-        if not _is_own(found, actor):
+        if not _is_own(found, actor, number):
             actor.require(Scope.REVIEW)
         holds.let_go([found])
         after = {"resource": name, "number": found.number, "holder": found.holder}
@@ -127,15 +132,19 @@ def _by_number(resource: Resource, number: int) -> ResourceHold:
     return found
 
 
-def _own(resource: Resource, actor: Actor) -> list[ResourceHold]:
+def _found(resource: Resource, actor: Actor, number: int | None) -> ResourceHold | None:
+    if number is not None:
+        return _by_number(resource, number)
     alone = resource.holds.select_related("resource", "session", "task").filter(task=None)
-    return [each for each in alone if _is_own(each, actor)]
+    return next((each for each in alone if _is_own(each, actor)), None)
 
 
-def _is_own(found: ResourceHold, actor: Actor) -> bool:
+def _is_own(found: ResourceHold, actor: Actor, number: int | None = None) -> bool:
+    """Whether the actor's session holds it, or the actor knows its number and has the token of the holder."""
     if actor.session is None or found.session is None:
         return (actor.session, actor.label) == (found.session, found.holder)
-    return found.session.pk == actor.session.pk
+    has_its_token = bool(actor.session.token_id) and found.session.token_id == actor.session.token_id
+    return found.session.pk == actor.session.pk or (number is not None and has_its_token)
 
 
 def _locked(project: Project, name: str, guard: Guard | None = None) -> Resource | None:

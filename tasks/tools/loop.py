@@ -285,7 +285,7 @@ def _of_resource(given: ExecuteSubtask, actor: Actor) -> Answer | None:
     if given.free_resource:
         resources.let_go(project=actor.project, actor=actor, name=name, number=given.number)
         return {"resource": name, "free": True}
-    made = resources.hold(project=actor.project, actor=actor, name=name)
+    made = resources.hold(project=actor.project, actor=actor, name=name, number=given.number)
     expires = made.expires_at
     return {
         "resource": name,

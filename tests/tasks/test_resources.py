@@ -349,6 +349,24 @@ def test_an_old_number_gives_nothing_back(project: Project, staging: Resource, c
     assert (refused.value.details, held()) == ({"last_number": 2}, 1)
 
 
+def test_a_client_that_lost_its_session_renews_and_frees_by_number_with_its_token(
+    project: Project, staging: Resource, codex: Actor
+) -> None:
+    scopes = frozenset({Scope.READ, Scope.WRITE})
+    before, after = [Actor.assistant(make_session(project, token_id="t1"), scopes) for _ in range(2)]
+    made = resources.hold(project=project, actor=before, name="staging")
+    ResourceHold.objects.update(expires_at=timezone.now() + timedelta(minutes=1))
+    with pytest.raises(NotReady):
+        resources.hold(project=project, actor=after, name="staging")
+    with pytest.raises(Conflict):
+        resources.hold(project=project, actor=codex, name="staging", number=made.number)
+    renewed = resources.hold(project=project, actor=after, name="staging", number=made.number)
+    assert (renewed.number, renewed.session) == (made.number, after.session)
+    assert ResourceHold.objects.get().expires_at == renewed.expires_at
+    resources.let_go(project=project, actor=before, name="staging", number=made.number)
+    assert held() == 0
+
+
 def test_only_a_reviewer_frees_what_another_holds(
     project: Project, staging: Resource, claude: Actor, codex: Actor
 ) -> None:
