@@ -15,7 +15,7 @@ from tasks import events
 from tasks.choices import FINISHED, Verb
 from tasks.gates.definition import NAME
 from tasks.identity.actor import Actor
-from tasks.models import Project, Resource, ResourceHold, Task
+from tasks.models import Event, Project, Resource, ResourceHold, Task
 from tasks.selectors.resources import resource_named
 from tasks.services import holds, leases, readiness
 
@@ -69,7 +69,8 @@ def delete_resource(*, project: Project, actor: Actor, name: str, guard: Guard |
         if first := waiting.order_by("id").first():
             raise Conflict(f"{first.public_id} needs {name}.", next="Edit what it needs first, or cancel it.")
         resource.delete()
-        events.record(actor=actor, verb=Verb.DELETE_RESOURCE, project=project, after={"resource": name})
+        after = {"resource": name, "last_number": resource.last_number}
+        events.record(actor=actor, verb=Verb.DELETE_RESOURCE, project=project, after=after)
 
 
 def hold(*, project: Project, actor: Actor, name: str, number: int | None = None) -> ResourceHold:
@@ -77,7 +78,7 @@ def hold(*, project: Project, actor: Actor, name: str, number: int | None = None
 
     With the number of a hold, another session of the same token renews it, too.
 
-    Raises NotFound, Full where nothing is left, Conflict for a number that is not one's own, Forbidden for an agent in a
+    Raises NotFound, Full where nothing is left, Conflict for the number of another's hold, Forbidden for an agent in a
     run.
     """
     actor.require(Scope.WRITE)
@@ -158,7 +159,9 @@ def _locked(project: Project, name: str, guard: Guard | None = None) -> Resource
 def _new(project: Project, name: str) -> Resource:
     if Resource.objects.filter(project=project).count() >= PROJECT_LIMIT:
         raise Conflict(f"{project.slug} has {PROJECT_LIMIT} resources already.", next="Delete one first.")
-    return Resource(project=project, name=name)
+    deleted = Event.objects.filter(project=project, verb=Verb.DELETE_RESOURCE, after__resource=name)
+    last = deleted.order_by("-id").values_list("after", flat=True).first() or {}
+    return Resource(project=project, name=name, last_number=last.get("last_number", 0))  # numbers only grow
 
 
 def _check(name: str, title: str, capacity: Any) -> None:

@@ -502,6 +502,16 @@ def test_what_is_held_or_needed_is_not_deleted(project: Project, staging: Resour
         resources.hold(project=project, actor=claude, name="staging")
 
 
+def test_a_resource_that_is_deleted_and_added_again_goes_on_with_its_numbers(project: Project, claude: Actor) -> None:
+    for number in (1, 2, 3):
+        resources.put_resource(project=project, actor=ADMIN, name="staging")
+        assert resources.hold(project=project, actor=claude, name="staging").number == number
+        resources.let_go(project=project, actor=claude, name="staging")
+        resources.delete_resource(project=project, actor=ADMIN, name="staging")
+    resources.put_resource(project=project, actor=ADMIN, name="port")
+    assert resources.hold(project=project, actor=claude, name="port").number == 1
+
+
 def test_only_an_admin_changes_resources(project: Project, staging: Resource) -> None:
     with pytest.raises(Forbidden):
         resources.put_resource(project=project, actor=READER, name="staging", capacity=5)
