@@ -30,6 +30,7 @@ class Hint(StrEnum):
     CLAIM_NEXT = "claim_next"
     CLAIM_NEXT_OR_TAKE_OVER = "claim_next_or_take_over"
     FINISH_YOURS = "finish_yours"
+    FREE_RESOURCE = "free_resource"
     ANY_SPECIALIST = "any_specialist"
     WAIT = "wait"
     SEE_TASK = "see_task"

@@ -38,6 +38,7 @@ HINTS: dict[Hint, str] = {
     Hint.CLAIM_NEXT_OR_TAKE_OVER: "Take another task: call orchestrator_execute_subtask without task_id. Only if that "
     "session is gone, call it with take_over=true.",
     Hint.FINISH_YOURS: "Finish it with orchestrator_complete_subtask, or release it with orchestrator_update_task.",
+    Hint.FREE_RESOURCE: "You hold it without a task: give it back with orchestrator_execute_subtask(free_resource).",
     Hint.ANY_SPECIALIST: "Omit specialist_type.",
     Hint.WAIT: "Try again later.",
     Hint.SEE_TASK: "See orchestrator_get_status(task_id).",

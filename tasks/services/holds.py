@@ -68,7 +68,7 @@ def take(
 ) -> ResourceHold:
     """Take one place of a resource. Raises Full, naming the holders, where none is left."""
     if not _take({}, pk=resource.pk):
-        raise full(resource)
+        raise full(resource, actor)
     resource = _by_key.get(pk=resource.pk)
     hold = ResourceHold(
         resource=resource,
@@ -120,12 +120,13 @@ def is_any_over(*, project_id: int, now: datetime, latest: datetime) -> bool:
     return bool(_is_any_over(project=project_id, now=now, latest=latest))
 
 
-def full(resource: Resource) -> Full:
+def full(resource: Resource, actor: Actor) -> Full:
     uses = uses_of(resource)[:_SHOWN]
+    is_own = actor.session is not None and resource.holds.filter(task=None, session=actor.session).exists()
     who = " and ".join(_worded(use) for use in uses[:3]) or "another"
     return Full(
         f"{resource.name} is held by {who}.",
-        hint=Hint.CLAIM_NEXT,
+        hint=Hint.FREE_RESOURCE if is_own else Hint.CLAIM_NEXT,
         details={"resource": resource.name, "capacity": resource.capacity, "held_by": [facts_of(use) for use in uses]},
     )
 

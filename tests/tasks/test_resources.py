@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, NotFound, NotReady
+from orchestrator_site.kernel.errors import Conflict, Forbidden, Hint, Invalid, NotFound, NotReady
 from orchestrator_site.kernel.identity import Scope
 from tasks import roles
 from tasks.choices import Status, Verb
@@ -293,6 +293,17 @@ def test_a_session_holds_a_resource_alone_as_long_as_a_lease(
     assert (made.number, held(), again(task).is_ready) == (1, 1, False)
     resources.let_go(project=project, actor=claude, name="staging", number=made.number)
     assert (held(), again(task).is_ready) == (0, True)
+
+
+def test_who_holds_alone_what_a_task_of_its_own_needs_is_asked_to_give_it_back(
+    project: Project, staging: Resource, claude: Actor, codex: Actor
+) -> None:
+    (task,) = planned(project, ("staging",))
+    resources.hold(project=project, actor=claude, name="staging")
+    for actor, hint in ((claude, Hint.FREE_RESOURCE), (codex, Hint.CLAIM_NEXT), (ADMIN, Hint.CLAIM_NEXT)):
+        with pytest.raises(NotReady) as refused:
+            claim(task=task, actor=actor)
+        assert refused.value.hint == hint
 
 
 def test_holding_it_again_renews_it(project: Project, staging: Resource, claude: Actor) -> None:
