@@ -21,7 +21,7 @@ from orchestrator_site.kernel.text_files import Bounds, text_files
 from tasks import roles
 from tasks.library.models import Template as Row
 from tasks.library.templating.format import TEXT_LIMIT, Parameter, Template
-from tasks.library.templating.reading import Reading, read
+from tasks.library.templating.reading import Names, Reading, read
 from tasks.models import Project
 
 TEMPLATES_FOLDER = Path(".task_orchestrator") / "templates"
@@ -34,7 +34,6 @@ NAMED = 20
 """Names of templates in an error."""
 DEFAULT, SITE, PROJECT = "default", "site", "project"
 """Sources that are not files; for a file, its path is the source."""
-Names = frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def step(key: str, **more: str) -> str:
 
 
 def problems_of(text: str) -> tuple[Problem, ...]:
-    reading = read(text, specialists=ROLES, commands=frozenset({"test"}))
+    reading = read(text, specialists=ROLES, commands=frozenset({"test"}), resources=frozenset())
     assert reading.template is None
     return reading.problems
 

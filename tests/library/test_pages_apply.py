@@ -156,10 +156,9 @@ def test_a_title_that_gets_too_long_is_cut(staff: Client, project: Project) -> N
 
 def test_why_the_board_does_not_take_a_plan_is_said(staff: Client, project: Project) -> None:
     make_template(project, chores().replace("gates: [report]", "resources: [staging]"))
-    page = preview(staff)
-    answer = plan(staff, page)
-    assert answer.status_code == 400 and "subtasks[0].resources" in answer.content.decode()
-    assert not Task.objects.exists()
+    answer = staff.post(APPLY, fields(goal="Clean"))
+    page = answer.content.decode()
+    assert answer.status_code == 400 and "subtasks[0].resources" in page and 'id="preview"' not in page
 
 
 def test_a_broken_template_of_the_project_is_not_replaced_by_that_of_the_site(staff: Client, project: Project) -> None:

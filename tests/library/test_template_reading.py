@@ -50,6 +50,7 @@ BROKEN = {
     "previous without a list": (of_steps(step("a", needs="[previous]")), 4, "'previous'"),
     "an unknown specialist": (of_steps(step("a", specialist="wizard")), 4, "'wizard' is no specialist"),
     "a command of no project": (of_steps(step("a", gates="[{command: rm}]")), 4, "'rm' is no command"),
+    "an unknown resource": (of_steps(step("a", resources="[moon]")), 4, "'moon' is no resource"),
     "an unknown gate": (of_steps(step("a", gates="[report, prayer]")), 4, "unknown gate 'prayer'"),
     "a gate with a shell": (of_steps(step("a", gates="[{command: test, argv: [rm]}]")), 4, "argv"),
     "a gate that is there twice": (of_steps(step("a", gates="[report, report]")), 4, "twice"),

@@ -11,6 +11,7 @@ from tasks.choices import Priority
 from tasks.identity.actor import Actor
 from tasks.library.catalogue import catalogue
 from tasks.library.models import PlanOrigin
+from tasks.library.models import Template as Row
 from tasks.library.selectors.templates import origin_of, preview, suggested
 from tasks.library.services.apply import apply_template
 from tasks.library.services.templates import save_template
@@ -95,6 +96,27 @@ def test_the_preview_shows_the_plan_that_is_made(project: Project) -> None:
         [gate["name"] for gate in task.gates] for task in made.plan.tasks
     ]
     assert made.plan.root.description == seen.description
+
+
+NOT_TAKEN = {
+    "a title of nothing": (step("a", title="'{o}'"), "subtasks[0].title"),
+    "a description of nothing": (step("a", description="'{o}'"), "subtasks[0].description"),
+    "an unknown resource": (step("a", title="'A {o}'", resources="[staging]"), "subtasks[0].resources[0]"),
+    "too long a text": (step("a", context="'" + "{o}" * 11 + "'"), "subtasks[0].context"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_TAKEN)
+def test_what_the_board_would_not_take_is_said_by_the_preview(project: Project, case: str) -> None:
+    text, at = NOT_TAKEN[case]
+    text = of_steps(text, parameters="o: {type: text}").replace("mine", "other")
+    Row.objects.create(project=project, name="other", number=1, text=text)
+    given = {"o": "x" * 20_000} if case == "too long a text" else {}
+    seen = preview(project, catalogue(project).entry("other"), given)
+    with pytest.raises(Invalid) as refused:
+        apply_template(project=project, actor=SYSTEM, name="other", parameters=given)
+    assert [each["at"] for each in seen.problems] == [at]
+    assert [each["at"] for each in refused.value.details["problems"]] == [at]
 
 
 @pytest.mark.parametrize("given", [{}, {"p": "x", "q": "y"}, {"p": "x", "xs": "a"}])

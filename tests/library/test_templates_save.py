@@ -14,7 +14,7 @@ from tasks.library.models import Template as Row
 from tasks.library.selectors.templates import versions_of
 from tasks.library.services.templates import delete_template, save_template
 from tasks.models import Event, Project
-from tests.factories import make_project
+from tests.factories import make_project, make_resource
 from tests.library.templates import of_steps, step
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +39,15 @@ def test_every_change_is_a_version(project: Project) -> None:
     assert [event.after for event in Event.objects.filter(verb="edit_template")] == [
         {"template": "mine", "number": number} for number in (1, 2, 3)
     ]
+
+
+def test_resources_have_to_be_those_of_the_project(project: Project) -> None:
+    text = of_steps(step("a", resources="[staging]"))
+    with pytest.raises(Invalid) as refused:
+        save_template(project=project, actor=SYSTEM, text=text)
+    assert [each["at"] for each in refused.value.details["problems"]] == ["line 4"]
+    make_resource(project, "staging")
+    assert save_template(project=project, actor=SYSTEM, text=text).number == 1
 
 
 def test_the_same_text_again_is_no_version(project: Project) -> None:

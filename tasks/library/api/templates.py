@@ -97,7 +97,7 @@ class SiteTemplateViews(ProjectApi):
         def produce() -> Reply:
             seen = preview(found, catalogue(found).entry(template), given)
             if seen.problems:
-                raise invalid(seen.problems, next="Fix these parameters.")
+                raise invalid(seen.problems, next="Change a parameter or the template.")
             return Reply(self.shape(seen))
 
         return self.once(produce, project=found)

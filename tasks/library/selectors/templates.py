@@ -9,14 +9,18 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from tasks import roles
+from tasks.choices import Complexity
 from tasks.gates.definition import Gate, gates_of, normalised, with_defaults
 from tasks.library.catalogue import Entry, Library
 from tasks.library.models import PlanOrigin
 from tasks.library.models import Template as Row
-from tasks.library.templating.expand import Unplannable, expand
+from tasks.library.templating.expand import Expansion, Unplannable, expand
 from tasks.library.templating.format import Value
 from tasks.library.templating.values import checked
 from tasks.models import Project, Task
+from tasks.services import plan_check
+from tasks.services.needs import named_in
 from tasks.services.plan_check import Subtask
 
 SUGGESTED = 3
@@ -65,9 +69,19 @@ def preview(project: Project | None, entry: Entry, parameters: Mapping[str, Any]
         asked = expand(entry.template, values)
     except Unplannable as error:
         return Preview(entry, values, [{"at": "parameters", "problem": str(error)}])
+    if problems := _not_taken(project, asked):
+        return Preview(entry, values, problems)
     usual = normalised(project.settings.get("gates", {}).get("default", []))[0] if project else []
     steps = tuple(PlannedStep(each, gates_of(with_defaults(list(each.gates), usual))) for each in asked.subtasks)
     return Preview(entry, values, [], asked.description, steps, asked.left_out)
+
+
+def _not_taken(project: Project | None, asked: Expansion) -> list[dict[str, Any]]:
+    """Return why the board would not take a plan; of the site's templates, all but whether resources are there."""
+    draft = plan_check.flatten(asked.subtasks)
+    resources = named_in(project, draft) if project else {name for each in asked.subtasks for name in each.resources}
+    problems = plan_check.root_problems(asked.description, "", Complexity.MODERATE)
+    return problems + plan_check.problems(draft, roles.catalogue(project), resources)
 
 
 def versions_of(project: Project | None, name: str) -> QuerySet[Row]:

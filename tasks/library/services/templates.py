@@ -76,7 +76,8 @@ def delete_template(*, project: Project | None, actor: Actor, name: str, guard: 
 def checked_text(project: Project | None, text: str, *, name: str = "") -> Template:
     """Return the template in a text. Raises Invalid with every line that is wrong and what is allowed."""
     specialists, commands = names_of(project)
-    reading = read(text, specialists=specialists, commands=commands)
+    resources = frozenset(project.resources.values_list("name", flat=True)) if project else None
+    reading = read(text, specialists=specialists, commands=commands, resources=resources)
     if reading.template is None:
         raise invalid([each.as_dict() for each in reading.problems], next="Fix these lines.")
     if name and reading.name != name:

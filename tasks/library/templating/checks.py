@@ -11,7 +11,7 @@ from tasks.library.templating.placeholders import names_in
 Known = Collection[str] | None
 
 
-def problems_of(template: Template, specialists: Known, commands: Known) -> list[Problem]:
+def problems_of(template: Template, specialists: Known, commands: Known, resources: Known) -> list[Problem]:
     if not template.steps:
         return [Problem(1, "a template needs at least one step")]
     return [
@@ -21,7 +21,7 @@ def problems_of(template: Template, specialists: Known, commands: Known) -> list
         *_placeholders(template),
         *_unused(template),
         *_trait_names(template),
-        *_at_home(template, specialists, commands),
+        *_at_home(template, specialists, commands, resources),
     ] or list(_circle(template))
 
 
@@ -124,12 +124,14 @@ def _trait_names(template: Template) -> Iterator[Problem]:
                     )
 
 
-def _at_home(template: Template, specialists: Known, commands: Known) -> Iterator[Problem]:
+def _at_home(template: Template, specialists: Known, commands: Known, resources: Known) -> Iterator[Problem]:
     for step in template.steps:
         yield from _unknown("specialist", step, step.specialist, specialists)
         for gate in step.gates:
             if command := gate.get("command"):
                 yield from _unknown("command", step, command, commands)
+        for name in step.resources:
+            yield from _unknown("resource", step, name, resources)
 
 
 def _unknown(kind: str, step: Step, name: str, known: Known) -> Iterator[Problem]:

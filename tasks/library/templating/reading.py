@@ -28,6 +28,7 @@ from tasks.library.templating.nodes import Broken, Node, compose
 from tasks.library.templating.parameters import condition, parameter
 from tasks.library.templating.traits import with_traits
 
+Names = frozenset[str] | None
 PROBLEMS_LIMIT = 20
 KEPT = 100
 TEMPLATE_KEYS = ("template", "version", "title", "when", "description", "parameters", "steps", "traits")
@@ -49,8 +50,8 @@ class Reading:
 
 
 @lru_cache(maxsize=KEPT)
-def read(text: str, *, specialists: frozenset[str] | None = None, commands: frozenset[str] | None = None) -> Reading:
-    """Read a template, and check it against the specialists and commands of a project where they are given."""
+def read(text: str, *, specialists: Names = None, commands: Names = None, resources: Names = None) -> Reading:
+    """Read a template, and check it against what a project has where that is given."""
     if len(text) > TEXT_LIMIT or len(text.encode(errors="replace")) > TEXT_LIMIT:
         return Reading(None, (Problem(1, f"larger than {TEXT_LIMIT // 1024} kB"),))
     for line, each in enumerate(text.split("\n"), 1):
@@ -61,7 +62,7 @@ def read(text: str, *, specialists: frozenset[str] | None = None, commands: froz
         template = _template(compose(text), fields)
     except Broken as broken:
         return Reading(None, (broken.problem,))
-    found = fields.problems or checks.problems_of(template, specialists, commands)
+    found = fields.problems or checks.problems_of(template, specialists, commands, resources)
     if found:
         return Reading(None, _bounded(found), template.name)
     return Reading(template, name=template.name)

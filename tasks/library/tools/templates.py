@@ -139,7 +139,7 @@ def _asked(entry: Entry) -> Answer:
 def _previewed(actor: Actor, entry: Entry, parameters: dict[str, Any]) -> Answer:
     seen = preview(actor.project, entry, parameters)
     if seen.problems:
-        raise invalid(seen.problems, next="Fix these parameters.")
+        raise invalid(seen.problems, next="Change a parameter or the template.")
     return {
         "description": shortened(seen.description, 2 * LINE),
         "steps": of_tasks.within(seen.steps, _planned_step, budget=ROWS_BYTES),

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
 from orchestrator_site.kernel.db_errors import db_errors_mapped
-from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError
+from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError, invalid
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.web.advice import in_words
 from orchestrator_site.web.field_errors import errors_by_field
@@ -111,6 +111,8 @@ def _form(
         error = error or refused
     problems = shown.problems if shown else []
     wrong = errors_by_field(Invalid("", details={"problems": problems}))
+    if not_taken := [each for each in problems if not each["at"].startswith("parameters")]:
+        error = error or invalid(not_taken, next="Change a parameter or the template.")
     context = {
         "project": project,
         "template": entry.template,
