@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,6 +143,36 @@ def test_texts_too_long_for_a_template_are_cut_and_the_draft_says_so() -> None:
     draft = drafted(outline(*steps))
     assert draft.is_shortened and len(draft.text.encode()) < 64 * 1024
     assert not drafted(outline(step("a"))).is_shortened
+
+
+WIDE = {
+    "lines": [step(str(n), more={"context": "a\n" * 9_000}) for n in range(3)],
+    "braces": [step(str(n), more={"context": "{" * 60_000}) for n in range(3)],
+    "characters that are written by their code": [Step("a", "A", "a\x85" * 20_000, "tester")],
+    "long keys": [step(str(n)) for n in range(3)],
+    "many needs": [*(step(str(n)) for n in range(250)), step("end", needs=" ".join(map(str, range(250))))],
+}
+
+
+@pytest.mark.parametrize("case", WIDE)
+def test_a_draft_is_never_larger_than_what_is_read_as_a_template(case: str) -> None:
+    keys = {str(n): "k" * 66 for n in range(3)} if case == "long keys" else {}
+    reading = templates.read(drafted(outline(*WIDE[case], keys=keys)).text)
+    assert reading.template, reading.problems
+    assert len(reading.template.steps) == len(WIDE[case])
+
+
+def test_needs_above_what_a_step_may_have_are_named_in_a_comment() -> None:
+    draft = drafted(outline(*WIDE["many needs"]))
+    assert [len(each.get("needs", [])) for each in read(draft)["steps"]][-1] == 200
+    assert "Task end" in draft.text.split("template:")[0]
+
+
+def test_there_are_no_more_parameters_than_a_template_may_have() -> None:
+    values = {f"p{n}": f"tea-{n:02}" for n in range(50)}
+    titles = [f"Build the guest checkout for {value}" for value in values.values()]
+    draft = drafted(outline(*(step(str(n), title) for n, title in enumerate(titles)), values=values))
+    assert len(draft.parameters) == 50 and templates.read(draft.text).template
 
 
 def test_a_title_of_nothing_but_braces_stays_within_the_limit_of_titles() -> None:

@@ -174,6 +174,13 @@ def test_no_template_is_drafted_from_what_is_not_completed(project: Project, sta
         draft_of(first)
 
 
+def test_no_template_is_drafted_from_a_plan_that_fits_into_none(project: Project) -> None:
+    first = finish(plain(project, *(subtask(f"{n} {'x' * 290}", description="y") for n in range(300))))
+    with pytest.raises(Conflict) as refused:
+        draft_of(first)
+    assert "64 kB" in refused.value.message
+
+
 def test_no_template_is_drafted_from_a_subtask(project: Project) -> None:
     first = finish(planned(project))
     with pytest.raises(Conflict):

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count, islice
 from typing import Any
 
 import yaml
@@ -14,16 +14,19 @@ import yaml
 from orchestrator_site.kernel.text import one_line, shortened, visible
 from tasks.library.patterns import wording
 from tasks.library.patterns.outline import Outline, Step
+from tasks.library.templating.format import NEEDS_LIMIT, PARAMETERS_LIMIT, TEXT_LIMIT
 from tasks.library.templating.placeholders import names_in
 
 ADDED_OR_CANCELLED = 10
 """Titles that a comment of the draft names."""
 _KEY_LENGTH = 40
+_KEPT_OF_KEY = 60  # of one of an earlier template, so that a number fits behind it
 _NAME_LENGTH = 60
 _TITLE_LENGTH = 300
 _EFFORT_LENGTH = 200
 _PATH_LENGTH = 500
 _TEXT_BUDGET = 48 * 1024  # bytes of all texts, since a template is small
+_SHORTEST = 100  # characters of a text that was cut
 _WORDED = ("title", "description", "effort", "context")
 _BREAKS = frozenset("\x85\u2028\u2029")  # YAML would fold them as ends of lines
 _RESERVED = frozenset({"previous", "item"})
@@ -42,10 +45,20 @@ class Draft:
 
 
 def drafted(plan: Outline, *, like: Sequence[Outline] = ()) -> Draft:
-    """Draft a template from a plan; `like` are finished plans of the same shape, which show what is particular."""
-    names = _parameters(plan, like)
+    """Draft a template from a plan; `like` are finished plans of the same shape, which show what is particular.
+
+    Texts are cut until a template holds them, but not to nothing: a draft may still be larger than that.
+    """
+    names, longest = _parameters(plan, like), _longest(plan)
+    draft = _drafted(plan, names, longest)
+    while longest > _SHORTEST and len(draft.text.encode()) > TEXT_LIMIT:
+        longest //= 2
+        draft = _drafted(plan, names, longest)
+    return draft
+
+
+def _drafted(plan: Outline, names: Mapping[str, str], longest: int) -> Draft:
     say = wording.Wording(names)
-    longest = _longest(plan)
     name = slug(plan.title, "plan", _NAME_LENGTH)
     head = {
         "template": name,
@@ -80,7 +93,8 @@ def _parameters(plan: Outline, like: Sequence[Outline]) -> dict[str, str]:
     found = wording.differing(titles, [[outline.title, *outline.titles] for outline in like])
     found += wording.recurring(titles, usual=[title for other in others for title in other])
     phrases = [phrase for phrase in dict.fromkeys(found) if not wording.overlaps(phrase, given)][: wording.PHRASES]
-    return {**given, **wording.named(phrases, taken={*plan.values, *_RESERVED})}
+    found_names = {**given, **wording.named(phrases, taken={*plan.values, *_RESERVED})}
+    return dict(islice(found_names.items(), PARAMETERS_LIMIT))
 
 
 def _used(names: Mapping[str, str], parts: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -98,21 +112,21 @@ def _steps(plan: Outline, say: wording.Wording, longest: int) -> list[dict[str, 
             "title": _line(step.title, _TITLE_LENGTH, say),
             "description": say(_short(step.description.strip() or one_line(step.title), longest)),
             "specialist": step.specialist,
-            **({"needs": [keys[need] for need in plan.needs[step.id]]} if plan.needs[step.id] else {}),
-            **_more(step, say),
+            **({"needs": [keys[need] for need in plan.needs[step.id][:NEEDS_LIMIT]]} if plan.needs[step.id] else {}),
+            **_more(step, say, longest),
         }
         for step in plan.kept
     ]
 
 
-def _more(step: Step, say: wording.Wording) -> dict[str, Any]:
+def _more(step: Step, say: wording.Wording, longest: int) -> dict[str, Any]:
     found = dict(step.more)
     if "effort" in found:
         found["effort"] = _line(found["effort"], _EFFORT_LENGTH, say)
     if "paths" in found:
         found["paths"] = [line for path in found["paths"] if (line := _line(path, _PATH_LENGTH, say))]
     if "context" in found:
-        found["context"] = say(found["context"].strip())
+        found["context"] = say(_short(found["context"].strip(), longest))
     return {name: value for name, value in found.items() if value not in ("", [])}
 
 
@@ -122,7 +136,8 @@ def _keys(plan: Outline, say: wording.Wording) -> dict[str, str]:
     taken = set(_RESERVED)
     for step in plan.kept:
         wanted = plan.keys.get(step.id) or slug(say.without(step.title), "step", _KEY_LENGTH)
-        key = next(each for number in count(1) if (each := f"{wanted}_{number}" if number > 1 else wanted) not in taken)
+        numbered = (f"{wanted[:_KEPT_OF_KEY]}_{number}" for number in count(2))
+        key = next(each for each in chain([wanted[: _KEPT_OF_KEY + 4]], numbered) if each not in taken)
         taken.add(key)
         keys[step.id] = key
     return keys
@@ -144,7 +159,7 @@ def _texts(plan: Outline) -> Iterable[str]:
 def _longest(plan: Outline) -> int:
     """Return how many characters of each text fit into a template."""
     longest = _TEXT_BUDGET
-    while longest > 100 and sum(len(text[:longest].encode()) for text in _texts(plan)) > _TEXT_BUDGET:
+    while longest > _SHORTEST and sum(len(text[:longest].encode()) for text in _texts(plan)) > _TEXT_BUDGET:
         longest = longest * 3 // 4
     return longest
 
@@ -154,9 +169,11 @@ def _short(text: str, longest: int) -> str:
 
 
 def _comments(plan: Outline, added: list[str], cancelled: list[str], *, is_shortened: bool) -> str:
+    crowded = [step.title for step in plan.kept if len(plan.needs[step.id]) > NEEDS_LIMIT]
     lines = [f"Drafted from {plan.id}. Edit it before you save it."]
     lines += _named("Added after it was planned, so missing before", added)
     lines += _named("Cancelled, so left out", cancelled)
+    lines += _named(f"Wait for more than {NEEDS_LIMIT} steps, of which the others are missing", crowded)
     lines += ["Long descriptions were cut."] if is_shortened else []
     return "".join(f"# {line}\n" for line in lines)
 

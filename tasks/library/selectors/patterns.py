@@ -18,6 +18,7 @@ from tasks.library.patterns.comparing import Drift, Plan, Success, successes
 from tasks.library.patterns.extracting import Draft, drafted
 from tasks.library.selectors.outlines import LIKE_READ, like, outline_of, with_added
 from tasks.library.templating.format import STEPS_LIMIT
+from tasks.library.templating.reading import read
 from tasks.models import Event, Project, Task
 
 Row = dict[str, Any]
@@ -75,7 +76,13 @@ def draft_of(plan: Task) -> Draft:
             f"{plan.public_id} has {len(outline.kept):,} steps that were done; a template has 1 to {STEPS_LIMIT}.",
             next="Choose another plan.",
         )
-    return drafted(outline, like=like(outline, plan))
+    draft = drafted(outline, like=like(outline, plan))
+    if problems := read(draft.text).problems:
+        raise Conflict(
+            f"{plan.public_id} fits into no template: {shortened(problems[0].said('draft'), 300)}",
+            next="Choose another plan, or write the template yourself.",
+        )
+    return draft
 
 
 def drift_of(project: Project, current: Mapping[str, tuple[str, str]]) -> list[Drift]:

@@ -9,6 +9,8 @@ from typing import Any
 
 STEPS_LIMIT = 500
 PARAMETERS_LIMIT = 50
+NEEDS_LIMIT = 200
+"""Of a step."""
 TRAITS_LIMIT = 20
 ITEMS_LIMIT = 50
 """Of a list parameter, and so of the tasks that one step with `for_each` becomes."""

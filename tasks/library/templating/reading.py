@@ -12,6 +12,7 @@ from tasks.library.templating.fields import Fields
 from tasks.library.templating.format import (
     ITEM,
     NAME,
+    NEEDS_LIMIT,
     PARAMETER_NAME,
     PARAMETERS_LIMIT,
     PREVIOUS,
@@ -117,7 +118,7 @@ def _step(node: Node, parameters: dict[str, Parameter], fields: Fields) -> Step 
         title=fields.line(found.get("title"), 300),
         description=fields.text(found.get("description")),
         specialist=fields.line(found.get("specialist"), 64),
-        needs=fields.words(found.get("needs"), 200),
+        needs=fields.words(found.get("needs"), NEEDS_LIMIT),
         condition=condition(found["if"], parameters, fields) if "if" in found else None,
         for_each=fields.line(found.get("for_each"), 40),
         priority=fields.priority(found.get("priority")),
