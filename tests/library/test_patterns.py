@@ -73,6 +73,19 @@ def test_what_was_added_and_cancelled_is_named() -> None:
     assert [each["key"] for each in read(draft)["steps"]] == ["build", "retry"]
 
 
+def test_gates_and_reviews_of_a_divided_step_are_named() -> None:
+    gates = [{"name": "release-notes", "kind": "report", "rung": "reported"}]
+    plan = outline(
+        Step("g", "Ship", is_group=True, more={"gates": gates, "review": True}),
+        Step("h", "Rest", is_group=True),
+        step("a", parent="g"),
+        step("b", parent="h"),
+    )
+    (comment,) = [line for line in drafted(plan).text.splitlines() if "Ship" in line]
+    assert comment.startswith("#") and "release-notes" in comment and "review" in comment
+    assert "Rest" not in drafted(plan).text
+
+
 def test_keys_are_slugs_and_unique() -> None:
     titles = ["Build it!", "Build it", "previous", "42", "\u5de5\u4f5c", "item", "Ärger"]
     keys = [each["key"] for each in read(drafted(outline(*(step(str(n), t) for n, t in enumerate(titles)))))["steps"]]

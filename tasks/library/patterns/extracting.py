@@ -173,9 +173,20 @@ def _comments(plan: Outline, added: list[str], cancelled: list[str], *, is_short
     lines = [f"Drafted from {plan.id}. Edit it before you save it."]
     lines += _named("Added after it was planned, so missing before", added)
     lines += _named("Cancelled, so left out", cancelled)
+    lines += _named("Divided, so without what was asked of them", _asked_of_groups(plan))
     lines += _named(f"Wait for more than {NEEDS_LIMIT} steps, of which the others are missing", crowded)
     lines += ["Long descriptions were cut."] if is_shortened else []
     return "".join(f"# {line}\n" for line in lines)
+
+
+def _asked_of_groups(plan: Outline) -> list[str]:
+    """Return the titles of groups with their gates, which a template has no place for."""
+    groups = [step for step in plan.steps if step.is_group and not step.is_cancelled]
+    asked = [
+        (step.title, [gate["name"] for gate in step.more.get("gates", ())] + ["review"] * bool(step.more.get("review")))
+        for step in groups
+    ]
+    return [f"{shortened(title, 50)} ({', '.join(names)})" for title, names in asked if names]
 
 
 def _named(what: str, titles: list[str]) -> list[str]:
