@@ -16,6 +16,7 @@ from tasks.identity.actor import Actor
 from tasks.library.models import Template
 from tasks.library.patterns.comparing import ENOUGH, Success
 from tasks.library.patterns.extracting import Draft
+from tasks.library.selectors import patterns
 from tasks.library.selectors.patterns import analysis, draft_of, success_of
 from tasks.library.services.apply import apply_template
 from tasks.library.services.templates import checked_text, delete_template, save_template
@@ -213,6 +214,24 @@ def test_success_is_counted_by_version_beside_plans_without_a_template(project: 
     assert (first_version.rates.completed, first_version.rates.first_pass) == (1, 1)
     assert (first_version.rates.added, first_version.rates.cancelled) == (1 / ENOUGH, 1 / ENOUGH)
     assert first_version.rates.lead_seconds == 3 * 3600
+
+
+def test_many_plans_without_a_template_hide_none_of_the_template(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patterns, "PLANS_READ", 2)
+    planned(project)
+    for _ in range(3):
+        plain(project, subtask("One"))
+    assert [(row.template, row.plans) for row in success_of(project, "chores")] == [("chores", 1), ("", 2)]
+
+
+def test_a_plan_below_a_task_is_not_compared(project: Project) -> None:
+    parent = plain(project, subtask("One"))
+    apply_template(project=project, actor=ADA, name="chores", parameters={}, parent=parent)
+    delete_template(project=project, actor=ADA, name="chores")
+    found = analysis(project)
+    assert ([row.template for row in found.success], found.drift) == ([""], [])
 
 
 def test_too_few_ended_plans_have_no_rates(project: Project) -> None:

@@ -58,8 +58,8 @@ def analysis(project: Project) -> Analysis:
 
 
 def success_of(project: Project, template: str) -> list[Success]:
-    """Return how plans of a template went, by version; last those without any."""
-    return _successes(_newest_plans(project, Q(origin__template=template) | Q(origin=None)))
+    """Return how the newest plans of a template went, by version; last the newest without any."""
+    return _successes([*_newest_plans(project, Q(origin__template=template)), *_newest_plans(project, Q(origin=None))])
 
 
 def draft_of(plan: Task) -> Draft:
@@ -86,8 +86,11 @@ def draft_of(plan: Task) -> Draft:
 
 
 def drift_of(project: Project, current: Mapping[str, tuple[str, str]]) -> list[Drift]:
-    """Return plans that differ from their template; `current` are the version and hash of each in effect, by name."""
-    origins = PlanOrigin.objects.filter(plan__project=project).select_related("plan").order_by("-id")
+    """Return plans that differ from their template; `current` are the version and hash of each in effect, by name.
+
+    As everywhere here, none of those below a task.
+    """
+    origins = PlanOrigin.objects.filter(plan__project=project, plan__parent=None).select_related("plan").order_by("-id")
     origins = origins.only("template", "version", "sha256", "plan__public_id", "plan__title")[:DRIFT_READ]
     titles = _titles([origin.plan_id for origin in origins])
     return list(filter(None, (_drift(origin, current.get(origin.template), titles) for origin in origins)))
