@@ -231,6 +231,15 @@ def test_a_merge_that_would_be_too_long_changes_nothing(project: Project) -> Non
     assert set(Context.objects.values_list("state", flat=True)) == {"active"}
 
 
+def test_more_than_can_be_merged_at_once_are_refused(project: Project) -> None:
+    first, *others = [save(project, f"name-{number}", f"Say w{number}.") for number in range(22)]
+    with pytest.raises(Invalid) as caught:
+        contexts.merge_contexts(project=project, into=first, others=others, actor=PERSON)
+    assert [each["at"] for each in caught.value.details["problems"]] == ["context_ids"]
+    merged = contexts.merge_contexts(project=project, into=first, others=others[:20], actor=PERSON)
+    assert "w20" in merged.text and "w21" not in merged.text
+
+
 def test_one_of_the_project_is_not_merged_into_one_of_the_site_and_that_is_why(project: Project) -> None:
     of_site, row = save(project, is_for_site=True), save(project, "second", OTHER)
     with pytest.raises(Conflict, match="site"):

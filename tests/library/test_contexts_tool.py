@@ -72,6 +72,7 @@ def test_others_are_merged_into_the_first(ada: Assistant, project: Project) -> N
         ({"action": "save_context", "text": "x"}, "invalid"),
         ({"action": "suggest_context"}, "invalid"),
         ({"action": "merge_contexts", "context_ids": []}, "invalid"),
+        ({"action": "merge_contexts", "context_ids": [f"context_{number}" for number in range(22)]}, "invalid"),
         ({"action": "load_context", "context_id": "context_0"}, "not_found"),
         ({"action": "load_context", "context_id": "../../etc/passwd"}, "not_found"),
         ({"action": "suggest_context", "task_id": "task_00000000"}, "not_found"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator_site.kernel.errors import Conflict, Forbidden, NotFound
+from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from orchestrator_site.kernel.identity import Scope, with_included
 from tasks.identity.actor import Actor
 from tasks.library.models import Context
@@ -69,6 +69,15 @@ def test_a_merged_lesson_is_in_the_text_with_its_source(project: Project, note: 
     row = lessons.merge_lesson(project=project, note=note, into=into, actor=PERSON)
     assert LESSON in row.text and row.sources == [note.task.public_id]
     assert not open_lessons(project)
+
+
+@pytest.mark.parametrize("text", ["   ", "a\x00", "x" * 6_001])
+def test_a_lesson_is_not_merged_with_a_text_that_cannot_be_used(project: Project, note: Note, text: str) -> None:
+    into = save_context(project=project, actor=PERSON, name="disk", text="Disks.", specialist="")
+    with pytest.raises(Invalid) as caught:
+        lessons.merge_lesson(project=project, note=note, into=into, actor=PERSON, text=text)
+    assert [each["at"] for each in caught.value.details["problems"]] == ["text"]
+    assert list(open_lessons(project)) == [note]
 
 
 def test_a_dismissed_lesson_is_not_offered_again(project: Project, note: Note) -> None:

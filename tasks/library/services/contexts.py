@@ -190,8 +190,8 @@ def merge_contexts(*, project: Project, into: Context, others: Sequence[Context]
 
 
 def _require_mergeable(into: Context, others: Sequence[Context]) -> None:
-    if not others:
-        raise invalid([{"at": "context_ids", "problem": "name others to merge into it"}])
+    if not 1 <= len(others) <= MERGED_AT_ONCE:
+        raise invalid([{"at": "context_ids", "problem": f"name 1 to {MERGED_AT_ONCE} others to merge into it"}])
     _require_state(into, ContextState.ACTIVE)
     for each in others:
         _require_state(each, ContextState.DRAFT, ContextState.ACTIVE)

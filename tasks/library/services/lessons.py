@@ -13,7 +13,7 @@ from orchestrator_site.kernel.identity import Scope
 from tasks.identity.actor import Actor
 from tasks.library.choices import ContextState
 from tasks.library.models import Context
-from tasks.library.services.context_checks import TEXT_LIMIT, changed, changing, expiry
+from tasks.library.services.context_checks import TEXT_LIMIT, changed, changing, expiry, require_well_formed
 from tasks.library.services.contexts import accept_context, merge_contexts, save_context
 from tasks.models import Note, Project
 
@@ -56,6 +56,7 @@ def accept_lesson(
 def merge_lesson(*, project: Project, note: Note, into: Context, actor: Actor, text: str = "") -> Context:
     """Append a lesson to a context, with where it is from. Raises Forbidden, Invalid, Conflict."""
     actor.require(Scope.REVIEW)
+    require_well_formed(project, {"text": text or note.text})
     with transaction.atomic():
         row = _decided(project, note, actor, ContextState.DRAFT, text or note.text, into.specialist)
         return merge_contexts(project=project, into=into, others=[row], actor=actor)

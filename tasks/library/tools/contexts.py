@@ -31,7 +31,7 @@ class ContextLibrary(Arguments):
     action: Literal["save_context", "load_context", "merge_contexts", "suggest_context", "list_contexts"] = Field(
         json_schema_extra={"enum": list[Any](_ACTIONS)}
     )
-    context_ids: list[str] = Field([], description="Merged into the first")
+    context_ids: list[str] = Field([], max_length=MERGED_AT_ONCE + 1, description="Merged into the first")
     context_id: str | None = Field(None, json_schema_extra={HIDDEN: True})
     specialist_type: str | None = None
     name: str | None = None
@@ -100,7 +100,7 @@ def _suggest(actor: Actor, given: ContextLibrary) -> dict[str, Any]:
 def _merge(actor: Actor, given: ContextLibrary) -> dict[str, Any]:
     if not (keys := _keys(given)):
         raise invalid([{"at": "context_ids", "problem": "name the one to merge into, and then the others"}])
-    into, *others = [context_by_id(actor.project, key) for key in keys[: MERGED_AT_ONCE + 1]]
+    into, *others = [context_by_id(actor.project, key) for key in keys]
     row = merge_contexts(project=actor.project, into=into, others=others, actor=actor)
     return {**_changed(row), "merged_total": len(others), "next": "Merged; the others are dismissed."}
 

@@ -94,7 +94,7 @@ def merge(request: HttpRequest, slug: str, context_id: str) -> HttpResponseBase:
     project = find_project(slug)
     row, error = _row(project, context_id), None
     if request.method == "POST":
-        others = [_row(project, each) for each in request.POST.getlist("context")[: services.MERGED_AT_ONCE]]
+        others = [_row(project, each) for each in request.POST.getlist("context")]
         try:
             services.merge_contexts(project=project, into=row, others=others, actor=actor_of(request))
         except OrchestratorError as refused:
