@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from tasks.library.models import Recurring
 from tasks.library.selectors.recurring import NOT_PLANNED
+from tasks.library.services.recurring import run_due
 from tasks.models import Project, Task
 from tests.factories import html_of, make_project, sent, signed_in
 from tests.library.rows import make_template
@@ -156,6 +157,29 @@ def test_the_form_shows_what_is_kept_and_saves_it_alike(project: Project, owner:
     assert (
         Recurring.objects.values("name", "template", "parameters", "every_minutes", "is_on", "next_at").get() == before
     )
+
+
+def test_an_edit_on_a_page_of_what_has_changed_since_is_said_and_can_be_saved_again(
+    project: Project, owner: Client
+) -> None:
+    row = make_recurring(project)
+    typed_in = sent(html_of(owner.get(f"{HERE}{row.pk}/")), '<form class="body fields" method="post">')
+    Recurring.objects.update(cron="0 7 * * *", changed_by="grace", changed_at=timezone.now())
+    shown = owner.post(f"{HERE}{row.pk}/", {**typed_in, "name": "Mine", "do": "times"})
+    assert f'value="{typed_in["seen"][0]}"' in shown.content.decode()
+    answer = owner.post(f"{HERE}{row.pk}/", {**typed_in, "name": "Mine"})
+    page = answer.content.decode()
+    assert answer.status_code == 412 and "grace" in page and 'value="Mine"' in page
+    assert Recurring.objects.get().cron == "0 7 * * *"
+    owner.post(f"{HERE}{row.pk}/", sent(page, '<form class="body fields" method="post">'))
+    assert (Recurring.objects.get().name, Recurring.objects.get().cron) == ("Mine", "0 9 * * *")
+
+
+def test_a_turn_that_came_while_a_form_was_open_is_no_change(project: Project, owner: Client) -> None:
+    row = make_recurring(project)
+    typed_in = sent(html_of(owner.get(f"{HERE}{row.pk}/")), '<form class="body fields" method="post">')
+    assert run_due(now=row.next_at).planned == 1
+    assert owner.post(f"{HERE}{row.pk}/", {**typed_in, "name": "Mine"}).status_code == 302
 
 
 def test_buttons_switch_plan_and_delete(project: Project, owner: Client) -> None:

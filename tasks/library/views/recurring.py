@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -12,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from orchestrator_site.kernel.db_errors import db_errors_mapped
-from orchestrator_site.kernel.errors import OrchestratorError
+from orchestrator_site.kernel.errors import OrchestratorError, Stale
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.advice import in_words
 from orchestrator_site.web.field_errors import errors_by_field
@@ -165,7 +166,8 @@ def _sent(
             if row is None:
                 row = create_recurring(project=project, actor=actor, **columns)
             else:
-                row = edit_recurring(recurring=row, actor=actor, columns=columns)
+                guard = partial(_require_unchanged, request.POST.get("seen", ""))
+                row = edit_recurring(recurring=row, actor=actor, columns=columns, guard=guard)
     except OrchestratorError as error:
         return _form(request, project, library, typed, row, error)
     messages.success(request, f"{row.name} saved. It is {'on' if row.is_on else 'off'}.", extra_tags="saved")
@@ -194,9 +196,11 @@ def _form(
     wrong |= {each["at"]: [each["problem"]] for each in problems}
     schedule = schedules.Schedule(cron, minutes, zone_of(project))
     is_shown = not problems and (cron or minutes is not None)
+    seen = "" if isinstance(error, Stale) else request.POST.get("seen", "")
     context = {
         "project": project,
         "row": row,
+        "seen": seen or (_seen(row) if row else ""),
         "typed": typed,
         "templates": _choices(library),
         "fields": [Field(each.parameter, each.value, wrong.get(each.name, [])) for each in fields],
@@ -214,3 +218,12 @@ def _form(
 
 def _choices(library: Library) -> list[tuple[str, str]]:
     return [(name, library.templates[name].template.title) for name in sorted(library.templates)]
+
+
+def _seen(row: Recurring) -> str:
+    return row.changed_at.isoformat()
+
+
+def _require_unchanged(seen: str, row: Recurring | None) -> None:
+    if row and _seen(row) != seen:
+        raise Stale(f"{row.changed_by} changed this plan while this form was open.", next="Save again to overwrite it.")
