@@ -15,8 +15,8 @@ from orchestrator_site.kernel.errors import Invalid, Stale
 
 Row = TypeVar("Row")
 
-_VOLATILE = ("lease_expires_at",)
-"""Every request of a lease's holder renews it, which is no change to the task."""
+_VOLATILE = ("lease_expires_at", "used", "unused")
+"""Every request of a lease's holder renews it, and each delivery counts contexts: no change to the task or context."""
 
 
 def etag_of(body: Any) -> str:

@@ -89,6 +89,13 @@ def test_an_edit_checks_what_was_read(ada: Rest, project: Project) -> None:
     ada.refused(412, "PATCH", at(row), {"text": FIRST}, If_Match=etag)
 
 
+def test_a_brief_that_had_it_is_no_change_of_it(ada: Rest, project: Project) -> None:
+    row = save(project)
+    etag = ada.send("GET", at(row))["ETag"]
+    Context.objects.filter(pk=row.pk).update(used=1, unused=2)
+    assert ada.send("PATCH", at(row), {"text": OTHER}, If_Match=etag).status_code == 200
+
+
 def test_a_deleted_one_stays_as_a_record(ada: Rest, project: Project) -> None:
     row = save(project)
     assert ada.send("DELETE", at(row)).status_code == 204
