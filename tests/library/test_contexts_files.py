@@ -100,6 +100,11 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     assert entries == [] and "a link is in the way" in problems[0]
 
 
+def test_what_a_role_named_all_gets_is_read_once(tmp_path: Path) -> None:
+    write(tmp_path, "all/a.md", "Text")
+    assert len(reading.read(str(tmp_path), ["", "all"])[0]) == 1
+
+
 def test_folders_name_the_specialists(tmp_path: Path) -> None:
     for name in ("tester/a.md", "all/b.md", "Not One/c.md"):
         write(tmp_path, name, "Text")

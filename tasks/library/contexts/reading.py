@@ -40,9 +40,9 @@ def read(root: str, specialists: Iterable[str]) -> tuple[list[Entry], list[str]]
     """Return the contexts that files hold for some specialists (empty: for all), and a line for each broken file."""
     entries: list[Entry] = []
     problems: list[str] = []
-    for specialist in specialists:
-        for file in text_files(root, FOLDER / (specialist or FOR_ALL), "*.md", BOUNDS):
-            made = file.problem or _parsed(file.text, file=file.file, specialist=specialist)
+    for folder in dict.fromkeys(specialist or FOR_ALL for specialist in specialists):
+        for file in text_files(root, FOLDER / folder, "*.md", BOUNDS):
+            made = file.problem or _parsed(file.text, file=file.file, specialist="" if folder == FOR_ALL else folder)
             if isinstance(made, Entry):
                 entries.append(made)
             else:

@@ -67,7 +67,7 @@ def contexts_for(task: Task) -> list[Entry]:
 
 def entries(project: Project, specialist: str) -> list[Entry]:
     """Return the active contexts that one specialist may get, expired ones too: of files first, then the newest."""
-    files, _ = reading.read(project.root_path, dict.fromkeys(("", specialist)))
+    files, _ = reading.read(project.root_path, ("", specialist))
     return files + [as_entry(row) for row in _for_specialist(project=project.pk, specialist=specialist)]
 
 
