@@ -83,14 +83,21 @@ class LessonShape(serializers.ModelSerializer[Note]):
         fields = ("lesson_id", "task_id", "specialist_type", "text", "learned_by", "created_at")
 
 
-class ContextEditBody(Body):
+class AcceptLessonBody(Body):
+    """What is left out follows from the lesson."""
+
     name = String(required=False)
     text = Text(required=False)
     specialist_type = String(required=False)
     paths = StringList(required=False, max_length=ITEMS_LIMIT)
     words = StringList(required=False, max_length=ITEMS_LIMIT)
-    expires_at = serializers.DateTimeField(required=False)
     session_id = String(required=False)
+
+
+class ContextEditBody(AcceptLessonBody):
+    """What is omitted stays."""
+
+    expires_at = serializers.DateTimeField(required=False)
 
 
 class ContextBody(ContextEditBody):
@@ -114,17 +121,6 @@ class ContextMergeBody(Body):
 
 
 class PlainContextBody(Body):
-    session_id = String(required=False)
-
-
-class AcceptLessonBody(Body):
-    """What is left out follows from the lesson."""
-
-    name = String(required=False)
-    text = Text(required=False)
-    specialist_type = String(required=False)
-    paths = StringList(required=False, max_length=ITEMS_LIMIT)
-    words = StringList(required=False, max_length=ITEMS_LIMIT)
     session_id = String(required=False)
 
 

@@ -24,17 +24,6 @@ from tasks.library.selectors.recurring import next_times, recurring_of, zone_of
 from tasks.library.services.recurring import create_recurring, delete_recurring, edit_recurring, plan_now
 
 
-class RecurringBody(Body):
-    """Either `cron`, in the project's time zone, or `every_minutes`; off unless `is_on` is true."""
-
-    name = String()
-    template = String()
-    parameters = ValuesField(required=False)
-    cron = String(required=False)
-    every_minutes = Integer(required=False, allow_null=True)
-    is_on = Boolean(required=False)
-
-
 class RecurringEdit(Body):
     """What is omitted stays; a cron line replaces an interval, and the reverse."""
 
@@ -44,6 +33,13 @@ class RecurringEdit(Body):
     cron = String(required=False)
     every_minutes = Integer(required=False, allow_null=True)
     is_on = Boolean(required=False)
+
+
+class RecurringBody(RecurringEdit):
+    """Either `cron`, in the project's time zone, or `every_minutes`; off unless `is_on` is true."""
+
+    name = String()
+    template = String()
 
 
 class PlanNowBody(Body):
