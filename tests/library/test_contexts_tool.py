@@ -47,7 +47,7 @@ def test_load_lists_what_a_specialist_may_get_and_reads_one(ada: Assistant, proj
     save(project, "else", "Draw boxes.", specialist="architect")
     listed = ada.call("context_library", action="load_context", specialist_type="tester")
     assert {row["context_id"] for row in listed["contexts"]} == {mine.public_id, for_all.public_id}
-    assert ada.call("context_library", action="list_contexts")["total"] == 3
+    assert ada.call("context_library", action="load_context")["total"] == 3
     loaded = ada.call("context_library", action="load_context", context_id=mine.public_id)
     assert (loaded["text"], loaded["specialist_type"]) == (mine.text, "tester")
 

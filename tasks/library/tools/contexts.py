@@ -22,15 +22,12 @@ from tasks.services.caller import Caller
 from tasks.services.idempotency import run_once
 
 NAME = "orchestrator_context_library"
-_ACTIONS = ["save_context", "load_context", "merge_contexts", "suggest_context"]
 _ROWS_BYTES, _LINE_BYTES = 1_300, 100
 
 
 class ContextLibrary(Arguments):
     aliases: ClassVar[dict[str, str]] = {"id": "context_id", "specialist": "specialist_type", "content": "text"}
-    action: Literal["save_context", "load_context", "merge_contexts", "suggest_context", "list_contexts"] = Field(
-        json_schema_extra={"enum": list[Any](_ACTIONS)}
-    )
+    action: Literal["save_context", "load_context", "merge_contexts", "suggest_context"]
     context_ids: list[str] = Field([], max_length=MERGED_AT_ONCE + 1, description="Merged into the first")
     context_id: str | None = Field(None, json_schema_extra={HIDDEN: True})
     specialist_type: str | None = None
@@ -81,14 +78,10 @@ def _save(actor: Actor, given: ContextLibrary) -> dict[str, Any]:
 
 def _load(actor: Actor, given: ContextLibrary) -> dict[str, Any]:
     if not (keys := _keys(given)):
-        return _listed(actor, given)
+        return _rows(all_entries(actor.project, given.specialist_type), "Load one by its context_id.")
     entry = entry_by_key(actor.project, keys[0])
     return {**_row(entry), "paths": list(entry.paths), "words": list(entry.words), "sources": list(entry.sources),
             "text": entry.text}  # fmt: skip
-
-
-def _listed(actor: Actor, given: ContextLibrary) -> dict[str, Any]:
-    return _rows(all_entries(actor.project, given.specialist_type), "Load one by its context_id.")
 
 
 def _suggest(actor: Actor, given: ContextLibrary) -> dict[str, Any]:
@@ -105,10 +98,7 @@ def _merge(actor: Actor, given: ContextLibrary) -> dict[str, Any]:
     return {**_changed(row), "merged_total": len(others), "next": "Merged; the others are dismissed."}
 
 
-_DO = {
-    "save_context": _save, "load_context": _load, "list_contexts": _listed, "suggest_context": _suggest,
-    "merge_contexts": _merge,
-}  # fmt: skip
+_DO = {"save_context": _save, "load_context": _load, "suggest_context": _suggest, "merge_contexts": _merge}
 
 
 def _keys(given: ContextLibrary) -> list[str]:
