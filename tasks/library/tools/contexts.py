@@ -28,7 +28,7 @@ _ROWS_BYTES, _LINE_BYTES = 1_300, 100
 class ContextLibrary(Arguments):
     aliases: ClassVar[dict[str, str]] = {"id": "context_id", "specialist": "specialist_type", "content": "text"}
     action: Literal["save_context", "load_context", "merge_contexts", "suggest_context"]
-    context_ids: list[str] = Field([], max_length=MERGED_AT_ONCE + 1, description="Merged into the first")
+    context_ids: list[str] = Field([], description="Merged into the first")
     context_id: str | None = Field(None, json_schema_extra={HIDDEN: True})
     specialist_type: str | None = None
     name: str | None = None
@@ -91,8 +91,10 @@ def _suggest(actor: Actor, given: ContextLibrary) -> dict[str, Any]:
 
 
 def _merge(actor: Actor, given: ContextLibrary) -> dict[str, Any]:
-    if not (keys := _keys(given)):
-        raise invalid([{"at": "context_ids", "problem": "name the one to merge into, and then the others"}])
+    keys = _keys(given)
+    if not 2 <= len(keys) <= MERGED_AT_ONCE + 1:
+        wrong = f"name the one to merge into, and then 1 to {MERGED_AT_ONCE} others"
+        raise invalid([{"at": "context_ids", "problem": wrong}])
     into, *others = [context_by_id(actor.project, key) for key in keys]
     row = merge_contexts(project=actor.project, into=into, others=others, actor=actor)
     return {**_changed(row), "merged_total": len(others), "next": "Merged; the others are dismissed."}
