@@ -55,8 +55,12 @@ class RemoteBoard:
         if task_id is not None:
             return [self._gated(task_id)]
         slug = quote(self._project["slug"], safe="")
-        answer = self._call(f"/tasks?project={slug}&status=active&is_leaf=true&limit={_TASKS_LIMIT}")
-        return [task for row in answer["results"] if (task := self._gated(row["task_id"])).gates]
+        query, found = f"project={slug}&status=active&is_leaf=true&limit={_TASKS_LIMIT}", list[Gated]()
+        while query:
+            answer = self._call(f"/tasks?{query}")
+            found += [task for row in answer["results"] if (task := self._gated(row["task_id"])).gates]
+            query = urlsplit(answer["next"] or "").query  # of the next page; where the site is, we know
+        return found
 
     def ask(self, task_id: str, gate: str) -> Asked:
         made = self._call(f"/tasks/{quote(task_id, safe='')}/challenges", {"gate": gate})

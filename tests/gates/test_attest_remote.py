@@ -65,6 +65,15 @@ def test_of_several_projects_a_task_or_a_token_names_one(shop: Shop, live_server
     assert shop.attest("test", "--site", live_server.url, token=shop.token("attest", project=shop.project)) == 0
 
 
+def test_every_task_at_work_is_looked_at(shop: Shop, live_server: Any) -> None:
+    shop.command("true")
+    shop.task()
+    for _ in range(3):
+        make_task(shop.project, status=Status.ACTIVE, lease_holder="ada")
+    shop.monkeypatch.setattr("orchestrator_site.attest.remote._TASKS_LIMIT", 2)
+    assert shop.attest("test", "--site", live_server.url) == 0
+
+
 def test_a_site_lists_commands_and_gates(shop: Shop, live_server: Any, capfd: pytest.CaptureFixture[str]) -> None:
     shop.command("make", "test")
     task, _ = shop.task()
