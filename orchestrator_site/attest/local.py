@@ -36,7 +36,7 @@ class LocalBoard:
         self._project, self._actor = project, Actor.outside(principal)
 
     def commands(self) -> Commands:
-        return commands_of(self._project)
+        return self._project.commands
 
     def gated(self, task_id: str | None) -> list[Gated]:
         return gated(self._project, task_id)
@@ -51,11 +51,6 @@ class LocalBoard:
         given = [piece["gate"] for piece in pieces]
         states = [state for state in gates_on(task_by_id(self._project, task_id)) if state.gate.name in given]
         return [Judged(state.gate.name, state.met, state.why_not, state.next) for state in states]
-
-
-def commands_of(project: Project) -> Commands:
-    found: Commands = project.settings.get("gates", {}).get("commands", {})
-    return found
 
 
 def gated(project: Project, task_id: str | None) -> list[Gated]:

@@ -131,7 +131,7 @@ def catalogue(project: Project | None) -> Library:
 def names_of(project: Project | None) -> tuple[Names, Names]:
     """Return the specialists of a project, and the commands that its settings allow; the site has none of its own."""
     specialists = frozenset(roles.catalogue(project).roles)
-    return specialists, frozenset(project.settings.get("gates", {}).get("commands", {})) if project else None
+    return specialists, frozenset(project.commands) if project else None
 
 
 def newest_rows(project: Project | None) -> list[Row]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -38,6 +40,12 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def commands(self) -> dict[str, Any]:
+        """The commands that may be observed for gates, by their names."""
+        found: dict[str, Any] = self.settings.get("gates", {}).get("commands", {})
+        return found
 
 
 class ProjectPath(models.Model):

@@ -195,8 +195,7 @@ def _assessed(task: Task, piece: Piece, gate: Gate) -> tuple[dict[str, Any], str
 
 
 def _writes_report(task: Task, gate: Gate) -> bool:
-    commands = task.project.settings.get("gates", {}).get("commands", {})
-    return gate.kind == GateKind.REPORT or bool(commands.get(gate.command, {}).get("report"))
+    return gate.kind == GateKind.REPORT or bool(task.project.commands.get(gate.command, {}).get("report"))
 
 
 def _bounded(output: str) -> str:

@@ -108,7 +108,7 @@ def _is_judged_later(gate: Gate, task: Task, actor: Actor) -> bool:
         return True
     if actor.only_task is None:
         return False
-    commands = task.project.settings.get("gates", {}).get("commands", {})
+    commands = task.project.commands
     if gate.kind == GateKind.REPORT:
         return any(command.get("report") for command in commands.values())
     return gate.kind == GateKind.COMMIT or gate.command in commands

@@ -47,8 +47,7 @@ def look_at_commits(*, task: Task, pieces: Sequence[Piece]) -> Look:
 
 def reports_of(project: Project) -> list[str]:
     """Return the files that the commands of a project write, which are no part of what they are run on."""
-    commands = project.settings.get("gates", {}).get("commands", {})
-    return [command["report"] for command in commands.values() if command.get("report")]
+    return [command["report"] for command in project.commands.values() if command.get("report")]
 
 
 def _tree_now(task: Task) -> str:

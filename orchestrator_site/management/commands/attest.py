@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection
 
 from maintenance.upgrades.ensure_schema import ensure_schema
 from orchestrator_site.attest.board import Board, Judged, chosen
-from orchestrator_site.attest.local import HOW_TO_GET_ONE, LocalBoard, commands_of, gated
+from orchestrator_site.attest.local import HOW_TO_GET_ONE, LocalBoard, gated
 from orchestrator_site.attest.observation import Observed, observe, pieces_of
 from orchestrator_site.attest.place import folder_here, project_here
 from orchestrator_site.attest.remote import RemoteBoard
@@ -66,7 +66,7 @@ class Command(PlainCommand):
         else:
             ensure_schema()
             project = project_here(self.options["project"])
-            commands, tasks = commands_of(project), gated(project, self.options["task"])
+            commands, tasks = project.commands, gated(project, self.options["task"])
         for name, command in sorted(commands.items()):
             self.stdout.write(f"{name:<20} {' '.join(command['argv'])}")
         if not commands:

@@ -89,7 +89,7 @@ _NOTHING: dict[str, Any] = {"passed": False, "summary": "the agent committed not
 
 def _by_command(task: Task, wanted: list[Gate]) -> dict[str, list[Gate]]:
     """Return the commands that have to be run, each with the gates that it may meet."""
-    commands = _commands(task)
+    commands = task.project.commands
     found: dict[str, list[Gate]] = {}
     for gate in wanted:
         if name := next((each for each in commands_for(gate, commands) if each in commands), None):
@@ -98,7 +98,7 @@ def _by_command(task: Task, wanted: list[Gate]) -> dict[str, list[Gate]]:
 
 
 def _run(run: Run, task: Task, name: str, gates: list[Gate], orders: Orders) -> list[Piece]:
-    command, made = _commands(task)[name], Worktree(**run.worktree)
+    command, made = task.project.commands[name], Worktree(**run.worktree)
     seconds = float(command.get("timeout_seconds", TIMEOUT_SECONDS))
     folder, report = Path(made.folder), ReportFile(Path(made.folder), command.get("report", ""))
     jail = jail_of(run, made, Program("")) if run.facts.get("jailed") else None
@@ -131,11 +131,6 @@ def _home(run: Run) -> Path | None:
     """Return the home that the setup has filled, if there is one: in it the agent may have left anything."""
     _, settings = isolation_of(run.project)
     return home_of(run) if settings.setup else None
-
-
-def _commands(task: Task) -> dict[str, Any]:
-    found: dict[str, Any] = task.project.settings.get("gates", {}).get("commands", {})
-    return found
 
 
 def _decide(run: Run, task: Task) -> None:
