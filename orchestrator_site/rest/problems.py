@@ -51,7 +51,7 @@ HINTS: dict[Hint, str] = {
     Hint.CLAIM_NEXT_OR_TAKE_OVER: "Take another task: POST /api/v1/projects/{project}/claim-next. Only if that session "
     "is gone, claim this one with take_over.",
     Hint.FINISH_YOURS: "Finish it: POST /api/v1/tasks/{task_id}/complete, or release.",
-    Hint.FREE_RESOURCE: "You hold it without a task: DELETE /api/v1/projects/{project}/resources/{name}/holds/{number}.",
+    Hint.FREE_RESOURCE: "You hold it alone: DELETE /api/v1/projects/{project}/resources/{name}/holds/{number}.",
     Hint.ANY_SPECIALIST: "Omit specialist_type.",
     Hint.WAIT: "Try again later.",
     Hint.SEE_TASK: "See GET /api/v1/tasks/{task_id}.",
