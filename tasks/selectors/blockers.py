@@ -83,13 +83,14 @@ def why_nothing_is_ready(project: Project, specialist: str | None, session: Sess
             f"No {specialist} task is ready.", next="Others are ready.", hint=Hint.ANY_SPECIALIST, details=details
         )
     message = f"No {specialist} task is ready." if specialist else "No task is ready."
-    if any(counts.get(status) for status in CLAIMABLE) and (resources := waited_for(project)):
+    resources = waited_for(project) if any(counts.get(status) for status in CLAIMABLE) else []
+    if resources:
         details["resources"] = resources
-    following, hint = _next_step(counts, yours)
+    following, hint = _next_step(counts, yours, resources)
     return NotReady(message, next=following, hint=hint, details=details)
 
 
-def _next_step(counts: dict[str, int], yours: list[str]) -> tuple[str, Hint]:
+def _next_step(counts: dict[str, int], yours: list[str], resources: list[str]) -> tuple[str, Hint]:
     if yours:
         return f"You hold {', '.join(yours)}.", Hint.FINISH_YOURS
     if not counts:
@@ -99,6 +100,8 @@ def _next_step(counts: dict[str, int], yours: list[str]) -> tuple[str, Hint]:
     stopped = next((status for status in (Status.BLOCKED, Status.FAILED) if counts.get(status)), None)
     if stopped:
         return f"Tasks that are {stopped.value} hold up the rest.", Hint.LIST_TASKS
+    if resources:
+        return f"Tasks wait for {', '.join(resources)}.", Hint.WAIT
     if counts.get(Status.ACTIVE):
         return "The others are active.", Hint.WAIT
     if any(counts.get(status) for status in CLAIMABLE):

@@ -140,6 +140,16 @@ def test_the_next_task_is_one_whose_resource_is_free(
     assert refused.value.details["resources"] == ["staging"]
 
 
+def test_where_tasks_wait_only_for_a_resource_the_next_step_names_it(
+    project: Project, staging: Resource, claude: Actor, codex: Actor
+) -> None:
+    planned(project, ("staging",))
+    resources.hold(project=project, actor=claude, name="staging")
+    with pytest.raises(NotReady) as refused:
+        claim_next(project=project, actor=codex)
+    assert "staging" in refused.value.next and refused.value.hint == Hint.WAIT
+
+
 ENDINGS: dict[str, Callable[[Task, Actor], Any]] = {
     "complete": lambda task, actor: complete(task=task, actor=actor, summary="Done"),
     "hand_back": lambda task, actor: complete(
