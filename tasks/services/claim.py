@@ -15,7 +15,7 @@ from orchestrator_site.kernel.errors import Hint, NotReady, invalid
 from tasks import events
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Project, Task, TaskQuerySet, knowing_needs
+from tasks.models import Project, ResourceHold, Task, TaskQuerySet, knowing_needs
 from tasks.roles import catalogue
 from tasks.selectors.blockers import has_open_dependencies, open_dependencies, why_nothing_is_ready
 from tasks.selectors.find import TaskName, task_by_id
@@ -41,9 +41,10 @@ _locked_by_name = Compiled(
 
 
 def _best(project: Any, now: Any, **which: Any) -> TaskQuerySet:
-    """Return the best ready task, and whether a lease in the project is over."""
+    """Return the best ready task, and whether a lease in the project is over, or the hold of a resource alone."""
     tasks = Task.objects.filter(project=project)
-    is_over = Exists(tasks.on_board().lease_over(now).order_by())
+    alone = ResourceHold.objects.filter(resource__project=project, expires_at__lte=now)
+    is_over = Exists(tasks.on_board().lease_over(now).order_by()) | Exists(alone.order_by())
     ready = knowing_needs(tasks.filter(**which).ready()).annotate(others_ran_out=is_over)
     return ready.select_for_update(of=("self",), skip_locked=True)[:1]
 

@@ -262,6 +262,15 @@ def test_the_parts_of_a_divided_task_need_what_it_needed(project: Project, stagi
     assert held() == 1 and not again(made.tasks[2]).is_ready
 
 
+def test_the_best_task_is_one_whose_resource_ran_out_though_another_is_ready(
+    project: Project, staging: Resource, claude: Actor, codex: Actor
+) -> None:
+    best, _ = planned(project, ("staging",), ())
+    resources.hold(project=project, actor=claude, name="staging")
+    ResourceHold.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
+    assert claim_next(project=project, actor=codex).task == best
+
+
 def test_a_dependency_and_a_resource_both_have_to_be_there(
     project: Project, staging: Resource, claude: Actor, codex: Actor
 ) -> None:
