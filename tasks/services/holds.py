@@ -80,7 +80,7 @@ def take(
     )
     insert(hold)
     if resource.held >= resource.capacity:
-        readiness.refresh_needing(resource=resource.pk)
+        readiness.refresh_full(resource=resource.pk)
     return hold
 
 
@@ -90,7 +90,7 @@ def let_go(holds: Iterable[ResourceHold]) -> None:
             before = _by_key.get(pk=hold.resource_id)
             _give({}, pk=before.pk)
             if before.held >= before.capacity:
-                readiness.refresh_needing(resource=before.pk)
+                readiness.refresh_freed(resource=before.pk)
 
 
 def let_go_of(task: Task) -> None:

@@ -1,8 +1,8 @@
 """Which tasks are ready: stored with each task, so that an index finds the best ready one on any board.
 
 A task is ready while it is a pending or needs_revision leaf on the board with no open dependency, and every resource
-that it needs has a place free. The flag is updated
-in the transaction of whatever changes that, with the task's row locked, so it is true for whoever holds the row.
+that it needs has a place free. The flag is updated in the transaction of whatever changes that, with the task's row
+locked, so it is true for whoever holds the row.
 """
 
 from __future__ import annotations
@@ -44,14 +44,17 @@ class _Refresh:
         return self._mark({}, **values)
 
 
+def _needing(resource: Any) -> TaskQuerySet:
+    return Task.objects.filter(pk__in=ResourceNeed.objects.filter(resource=resource).values("task_id"))
+
+
 # Call them in the transaction of the change.
 refresh_dependents = _Refresh(
     lambda task: Task.objects.filter(pk__in=Dependency.objects.filter(depends_on=task).values("task_id"))
 )
 refresh_plan = _Refresh(lambda root, first: Task.objects.filter(root=root, position__gte=first))
-refresh_needing = _Refresh(
-    lambda resource: Task.objects.filter(pk__in=ResourceNeed.objects.filter(resource=resource).values("task_id"))
-)
+refresh_full = _Refresh(lambda resource: _needing(resource).filter(is_ready=True))
+refresh_freed = _Refresh(lambda resource: _needing(resource).filter(is_ready=False))
 _refresh_keys = _Refresh(lambda keys: Task.objects.filter(pk__in=keys))
 
 

@@ -47,7 +47,8 @@ def put_resource(
                     next="Wait until fewer hold it, or free a hold.",
                 )
             resource.save()
-            readiness.refresh_needing(resource=resource.pk)
+            refresh = readiness.refresh_freed if resource.held < capacity else readiness.refresh_full
+            refresh(resource=resource.pk)
             after = {"resource": name, "title": resource.title, "capacity": capacity}
             events.record(actor=actor, verb=Verb.EDIT_RESOURCE, project=project, after=after)
     except IntegrityError as error:

@@ -15,7 +15,7 @@ from tasks import roles
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Attempt, Event, Project, Resource, ResourceHold, ResourceNeed, Session, Task
-from tasks.services import dependencies, holds, leases, resources, steer
+from tasks.services import dependencies, holds, leases, readiness, resources, steer
 from tasks.services.actions import seen_as, update
 from tasks.services.archive import archive, restore
 from tasks.services.archive_plans import archive_plans
@@ -297,6 +297,15 @@ def test_an_edit_with_an_action_locks_the_graph_before_resources_as_a_plan_does(
     locks.clear()
     update(task=Task.objects.get(pk=task.plan_id), actor=ADMIN, changes=Changes({"title": "Old"}), verb=Verb.ARCHIVE)
     assert locks[:2] == ["graph", "resources"]
+
+
+def test_only_tasks_whose_mark_changes_are_written(project: Project, staging: Resource, claude: Actor) -> None:
+    first, *_ = planned(project, *[("staging",)] * 3)
+    claim(task=first, actor=claude)
+    assert readiness.refresh_full(resource=staging.pk) == 0
+    Resource.objects.update(capacity=2)
+    assert readiness.refresh_freed(resource=staging.pk) == 2
+    assert readiness.refresh_freed(resource=staging.pk) == 0
 
 
 # Alone
