@@ -1,4 +1,6 @@
-"""The rows of a plan as plain data, and back: every column of every table that belongs to its tasks.
+"""The rows of a plan as plain data, and back: every column of the tables below.
+
+Of what else belongs to its tasks, runs of agents, origins in templates and uses of contexts are not exported.
 
 A reference within the plan is the key that the row had; one to anything else is a public id or a sha256.
 """
