@@ -257,16 +257,8 @@ def update_task(caller: Caller, given: UpdateTask) -> Answer:
 def _scopes_of(given: UpdateTask) -> set[Scope]:
     """Return the scopes that the action needs and, where anything is edited, that of an edit."""
     of_action = {TABLE[Verb(given.action)].scope} if given.action else {Scope.REVIEW} if given.waive else set()
-    others = given.model_fields_set - {
-        "task_id",
-        "action",
-        "reason",
-        "answer",
-        "waive",
-        "session_id",
-        "idempotency_key",
-    }
-    is_edit = "resources" in others or any(getattr(given, name) for name in others)
+    sent = given.model_fields_set - {"task_id", "action", "reason", "answer", "waive", "session_id", "idempotency_key"}
+    is_edit = "resources" in sent or any(getattr(given, name) for name in sent)
     return of_action | ({Scope.WRITE} if is_edit or not of_action else set())
 
 
