@@ -86,7 +86,7 @@ def test_a_list_may_have_fifty_items_and_not_fifty_one() -> None:
 
 TEXTS = of_steps(
     "{key: a, title: 'Do {p} {{p}}', description: 'Say {p} now', effort: '{p}', context: '{p}', specialist: tester, "
-    "paths: ['{xs}', 'src/{p}'], gates: [{kind: report, tests: ['{p}']}]}",
+    "paths: ['{xs}', 'src/{p}'], gates: [{kind: report, tests: ['t[{q}]']}]}",
     parameters="p: {type: text}, xs: {type: list}",
 )
 
@@ -114,9 +114,9 @@ def test_a_list_alone_in_paths_becomes_a_path_for_each_item() -> None:
     assert found.paths == ("src", "docs/a.md", "src/x")
 
 
-def test_gates_hold_no_placeholders() -> None:
+def test_braces_in_a_gate_stay_as_they_are() -> None:
     (found,) = planned(TEXTS, p="x").subtasks
-    assert found.gates[0]["tests"] == ["{p}"]
+    assert found.gates[0]["tests"] == ["t[{q}]"]
 
 
 def test_the_plan_has_the_title_and_the_description_of_the_template() -> None:

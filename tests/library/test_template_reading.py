@@ -53,6 +53,12 @@ BROKEN = {
     "an unknown resource": (of_steps(step("a", resources="[moon]")), 4, "'moon' is no resource"),
     "an unknown gate": (of_steps(step("a", gates="[report, prayer]")), 4, "unknown gate 'prayer'"),
     "a gate with a shell": (of_steps(step("a", gates="[{command: test, argv: [rm]}]")), 4, "argv"),
+    "a gate with a placeholder": (
+        of_steps(USED, step("a", gates="[{kind: commit, paths: ['src/{p}']}]"), parameters="p: {}"), 5, "{p}"
+    ),
+    "a gate of a trait with a placeholder": (
+        of_steps(STEP, more="traits: [{to: all, gates: [{kind: report, tests: ['{item}']}]}]"), 4, "{item}"
+    ),
     "a gate that is there twice": (of_steps(step("a", gates="[report, report]")), 4, "twice"),
     "a placeholder that is not declared": (of_steps(step("a", title="'{p}'")), 4, "{p} is not declared"),
     "an item outside of a list": (of_steps(step("a", title="'{item}'")), 4, "{item}"),
@@ -68,6 +74,10 @@ BROKEN = {
     "a list that is none": (of_steps(step("a", for_each="p", title="'{p}'"), parameters="p: {}"), 4, "type list"),
     "a condition on nothing": (of_steps(step("a", if_="{param: p}")), 4, "'p' is not declared"),
     "a condition that is none": (of_steps(USED, step("a", if_="{equals: x}"), parameters="p: {}"), 5, "no condition"),
+    "a condition on null": (of_steps(USED, step("a", if_="{param: p, equals: ~}"), parameters="p: {}"), 5, "null"),
+    "a condition on a null among others": (
+        of_steps(USED, step("a", if_="{param: p, in: [x, null]}"), parameters="p: {}"), 5, "null"
+    ),
     "a condition that is code": (of_steps(USED, step("a", if_="p == 1"), parameters="p: {}"), 5, "mapping"),
     "a trait for no step here": (of_steps(STEP, more="traits: [{to: {steps: [b]}, gates: [report]}]"), 5, "'b'"),
     "a trait that adds nothing": (of_steps(STEP, more="traits: [{to: all}]"), 5, "adds nothing"),

@@ -20,6 +20,7 @@ def problems_of(template: Template, specialists: Known, commands: Known, resourc
         *_lists(template),
         *_placeholders(template),
         *_unused(template),
+        *_gates(template),
         *_trait_names(template),
         *_at_home(template, specialists, commands, resources),
     ] or list(_circle(template))
@@ -105,6 +106,14 @@ def _unused(template: Template) -> Iterator[Problem]:
             yield Problem(about.line, f"the parameter {name!r} is never used")
 
 
+def _gates(template: Template) -> Iterator[Problem]:
+    marks = [f"{{{name}}}" for name in (*template.parameters, ITEM)]
+    for step in template.steps:
+        texts = [text for gate in step.gates for text in (*gate.get("tests", ()), *gate.get("paths", ()))]
+        if found := [mark for mark in marks if any(mark in text for text in texts)]:
+            yield Problem(step.line, f"gates hold no placeholders, such as {found[0]}")
+
+
 def _names_of(condition: Condition | None) -> Iterator[str]:
     if condition is not None:
         yield condition.param
@@ -119,9 +128,8 @@ def _trait_names(template: Template) -> Iterator[Problem]:
         for kind, named, known in (("step", trait.steps, keys), ("specialist", trait.specialists, roles)):
             for name in named:
                 if name not in known:
-                    yield Problem(
-                        trait.line, f"a trait is for the {kind} {name[:64]!r} of no step", tuple(sorted(known))
-                    )
+                    wrong = f"a trait is for the {kind} {name[:64]!r} of no step"
+                    yield Problem(trait.line, wrong, tuple(sorted(known)[:20]))
 
 
 def _at_home(template: Template, specialists: Known, commands: Known, resources: Known) -> Iterator[Problem]:

@@ -41,6 +41,10 @@ def parameter(name: str, line: int, node: Node, fields: Fields) -> Parameter:
 def condition(node: Node, parameters: Mapping[str, Parameter], fields: Fields) -> Condition | None:
     """Read a condition: `{param: risk, equals: low}`, `{param: paths}`, `{not: …}`, `{all: […]}`, `{any: […]}`."""
     found = fields.mapping(node, CONDITIONS)
+    values = [each for _, value in node.pairs or () for each in (value, *(value.items or ()))]
+    if nulls := [each for each in values if each.is_null]:
+        fields.wrong(nulls[0], "null is no value of a parameter")
+        return None
     kinds = [kind for kind in CONDITIONS if kind in found]
     if kinds not in (["param"], ["param", "equals"], ["param", "in"], ["not"], ["all"], ["any"]):
         fields.wrong(node, "is no condition", ("param", "param with equals", "param with in", "not", "all", "any"))
