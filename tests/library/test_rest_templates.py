@@ -110,6 +110,15 @@ def test_what_was_changed_since_the_preview_is_refused(ada: Rest, project: Proje
     assert not Task.objects.exists()
 
 
+def test_who_may_read_may_preview_and_draft(ada: Rest, project: Project) -> None:
+    save(ada)
+    reader = rest(scopes=("read",))
+    reader.post(f"{OF_PROJECT}/mine/preview", {"parameters": {"p": "x"}})
+    reader.refused(403, "POST", f"{OF_PROJECT}/mine/plans", {"parameters": {"p": "x"}})
+    draft = {"plan": ada.plan(project, "A")["plan"]}
+    reader.refused(409, "POST", "/projects/shop/patterns", draft)  # it is not finished
+
+
 @pytest.mark.parametrize("verb", ["preview", "plans"])
 def test_wrong_parameters_are_named(ada: Rest, project: Project, verb: str) -> None:
     save(ada)

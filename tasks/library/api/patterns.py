@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.rest.fields import Body, String
 from orchestrator_site.rest.idempotency import Reply
 from tasks.api.base import ProjectApi
@@ -91,6 +92,7 @@ class PatternViews(ProjectApi):
     queryset = Task.objects.all()
     pagination_class = None
     filter_backends = ()
+    scopes = {"create": Scope.READ}  # it saves nothing
     answers = {"list": AnalysisAnswer, "create": DraftAnswer}
     bodies = {"create": DraftBody}
 

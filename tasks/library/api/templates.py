@@ -47,7 +47,7 @@ class SiteTemplateViews(ProjectApi):
     lookup_field = "name"
     lookup_url_kwarg = "template"
     lookup_value_regex = "[^/]+"
-    scopes = {"create": Scope.ADMIN, "update": Scope.ADMIN, "destroy": Scope.ADMIN}
+    scopes = {"create": Scope.ADMIN, "update": Scope.ADMIN, "destroy": Scope.ADMIN, "preview": Scope.READ}
     statuses = {"create": 201, "destroy": 204}
     answers = {"list": TemplatesAnswer, "preview": PreviewShape, "versions": VersionsAnswer}
     bodies = {"create": TemplateBody, "update": TemplateBody, "preview": PreviewBody}
