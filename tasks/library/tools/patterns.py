@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from orchestrator_site.kernel.errors import invalid
 from orchestrator_site.kernel.text import shortened, within_bytes
 from orchestrator_site.mcp.registry import LONG, Arguments, tool
 from orchestrator_site.mcp.schema import HIDDEN
@@ -17,6 +16,7 @@ from tasks.library.patterns.comparing import ENOUGH, Drift, Success
 from tasks.library.selectors.patterns import Finished, analysis, draft_of
 from tasks.library.serializers import rates_facts
 from tasks.library.services.templates import checked_text, save_template
+from tasks.library.tools.templates import needed, saved_facts, valid_facts
 from tasks.selectors.find import task_by_id
 from tasks.services.caller import Caller
 from tasks.services.idempotency import run_once
@@ -74,7 +74,7 @@ def _analyze(actor: Actor, given: PatternExtractor) -> Answer:
 
 
 def _extract(actor: Actor, given: PatternExtractor) -> Answer:
-    draft = draft_of(task_by_id(actor.project, _needed(given, "source_project_id")))
+    draft = draft_of(task_by_id(actor.project, needed(given, "source_project_id")))
     text = draft.text if given.detail == "full" else within_bytes(draft.text, TEXT_BYTES)
     rest = "" if text == draft.text else "detail='full' answers all of the text. "
     return {
@@ -89,17 +89,15 @@ def _extract(actor: Actor, given: PatternExtractor) -> Answer:
 
 
 def _validate(actor: Actor, given: PatternExtractor) -> Answer:
-    template = checked_text(actor.project, _needed(given, "text"))
-    names = list(template.parameters)[:20]
-    next = "save_template saves it for this project."
-    return {"valid": True, "name": template.name, "steps_total": len(template.steps), "parameters": names, "next": next}
+    template = checked_text(actor.project, needed(given, "text"))
+    return valid_facts(template) | {"next": "save_template saves it for this project."}
 
 
 def _save(actor: Actor, given: PatternExtractor) -> Answer:
     source = task_by_id(actor.project, given.source_project_id) if given.source_project_id else None
-    saved = save_template(project=actor.project, actor=actor, text=_needed(given, "text"), drafted_from=source)
+    saved = save_template(project=actor.project, actor=actor, text=needed(given, "text"), drafted_from=source)
     next = f"orchestrator_template_manager(action='show_template', name={saved.name!r}) previews a plan."
-    return {"name": saved.name, "number": saved.number, "version": saved.template.version or None, "next": next}
+    return saved_facts(saved) | {"next": next}
 
 
 _ACTIONS: dict[str, Callable[[Actor, PatternExtractor], Answer]] = {
@@ -108,12 +106,6 @@ _ACTIONS: dict[str, Callable[[Actor, PatternExtractor], Answer]] = {
     "validate_pattern": _validate,
     "save_template": _save,
 }
-
-
-def _needed(given: PatternExtractor, name: str) -> str:
-    if value := getattr(given, name):
-        return str(value)
-    raise invalid([{"at": name, "problem": f"is required for {given.action}"}], next="Send it too.")
 
 
 def _finished(found: Finished) -> Answer:

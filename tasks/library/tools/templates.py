@@ -19,7 +19,7 @@ from tasks.library.selectors.templates import PlannedStep, Suggestion, preview, 
 from tasks.library.serializers import parameter_facts
 from tasks.library.services.apply import apply_template
 from tasks.library.services.templates import checked_text, delete_template, save_template
-from tasks.library.templating.format import Parameter, Step
+from tasks.library.templating.format import Parameter, Step, Template
 from tasks.selectors.find import task_by_id
 from tasks.services.caller import Caller
 from tasks.services.idempotency import run_once
@@ -104,7 +104,7 @@ def _list(actor: Actor, given: TemplateManager) -> Answer:
 
 
 def _suggest(actor: Actor, given: TemplateManager) -> Answer:
-    found = suggested(catalogue(actor.project), _needed(given, "description"))
+    found = suggested(catalogue(actor.project), needed(given, "description"))
     return {
         "templates": of_tasks.within(found, _suggestion, budget=ROWS_BYTES),
         "next": "show_template(name), then apply_template."
@@ -114,7 +114,7 @@ def _suggest(actor: Actor, given: TemplateManager) -> Answer:
 
 
 def _show(actor: Actor, given: TemplateManager) -> Answer:
-    entry = catalogue(actor.project).entry(_needed(given, "name"))
+    entry = catalogue(actor.project).entry(needed(given, "name"))
     about = {
         "name": entry.name, "version": entry.template.version or None, "source": within_bytes(entry.source, LINE),
         "sha256": entry.sha256, "problems": [within_bytes(problem, 200) for problem in entry.problems[:1]],
@@ -154,7 +154,7 @@ def _apply(actor: Actor, given: TemplateManager) -> Answer:
     made = apply_template(
         project=project,
         actor=actor,
-        name=_needed(given, "name"),
+        name=needed(given, "name"),
         parameters=given.parameters or {},
         sha256=given.sha256 or "",
         description=given.description or "",
@@ -164,29 +164,34 @@ def _apply(actor: Actor, given: TemplateManager) -> Answer:
 
 
 def _validate(actor: Actor, given: TemplateManager) -> Answer:
-    template = checked_text(actor.project, _needed(given, "text"), name=given.name or "")
-    return {
-        "valid": True, "name": template.name, "steps_total": len(template.steps),
-        "parameters": list(template.parameters)[:20], "next": "create_template saves it for this project.",
-    }  # fmt: skip
+    template = checked_text(actor.project, needed(given, "text"), name=given.name or "")
+    return valid_facts(template) | {"next": "create_template saves it for this project."}
+
+
+def valid_facts(template: Template) -> Answer:
+    names = list(template.parameters)[:20]
+    return {"valid": True, "name": template.name, "steps_total": len(template.steps), "parameters": names}
 
 
 def _create(actor: Actor, given: TemplateManager) -> Answer:
-    saved = save_template(project=actor.project, actor=actor, text=_needed(given, "text"), name=given.name or "")
-    return {
-        "name": saved.name, "number": saved.number, "version": saved.template.version or None, "sha256": saved.sha256,
-        "next": "show_template with parameters previews a plan.",
-    }  # fmt: skip
+    saved = save_template(project=actor.project, actor=actor, text=needed(given, "text"), name=given.name or "")
+    return saved_facts(saved) | {"next": "show_template with parameters previews a plan."}
+
+
+def saved_facts(saved: Entry) -> Answer:
+    version = saved.template.version or None
+    return {"name": saved.name, "number": saved.number, "version": version, "sha256": saved.sha256}
 
 
 def _delete(actor: Actor, given: TemplateManager) -> Answer:
-    name = _needed(given, "name")
+    name = needed(given, "name")
     delete_template(project=actor.project, actor=actor, name=name)
     below = catalogue(actor.project).templates.get(name)
     return {"deleted": name, "in_effect_now": within_bytes(below.source, LINE) if below else None}
 
 
-def _needed(given: TemplateManager, name: str) -> str:
+def needed(given: Any, name: str) -> str:
+    """Return an argument that the action of a tool cannot do without."""
     if value := getattr(given, name):
         return str(value)
     raise invalid([{"at": name, "problem": f"is required for {given.action}"}], next="Send it too.")
