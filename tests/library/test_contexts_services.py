@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, Stale
 from orchestrator_site.kernel.identity import Scope, with_included
 from tasks.identity.actor import Actor
+from tasks.library.contexts import reading
+from tasks.library.contexts.choosing import Entry
 from tasks.library.models import Context
 from tasks.library.services import context_checks, contexts
 from tasks.models import Event, Project
@@ -109,6 +112,20 @@ def test_an_edit_that_makes_it_for_all_is_compared_with_those_of_every_specialis
     other = save(project, "second", ALIKE, specialist="architect")
     with pytest.raises(Conflict):
         contexts.edit_context(project=project, context=other, actor=PERSON, specialist="")
+
+
+def test_files_are_read_before_the_transaction_of_a_change(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside, depths = len(connection.savepoint_ids), []
+
+    def read(*_: Any) -> tuple[list[Entry], list[str]]:
+        depths.append(len(connection.savepoint_ids))
+        return [], []
+
+    monkeypatch.setattr(reading, "read", read)
+    first, second = save(project), save(project, "second", OTHER)
+    contexts.edit_context(project=project, context=second, actor=PERSON, name="other")
+    contexts.merge_contexts(project=project, into=first, others=[second], actor=PERSON)
+    assert depths == [outside] * 4
 
 
 def test_of_two_projects_that_save_for_the_site_at_once_the_second_is_refused(

@@ -79,15 +79,13 @@ def all_entries(project: Project, specialist: str | None = None) -> list[Entry]:
     return [each.entry for each in files_of(project).contexts] + [as_entry(row) for row in rows]
 
 
-def rivals(project: Project, context: Context, besides: Collection[int]) -> list[Entry]:
+def rivals(project: Project, context: Context, files: Iterable[Entry], besides: Collection[int]) -> list[Entry]:
     """Return what the specialists that get a context may get already, to compare it; for a draft, drafts as well."""
     rows = _visible_in(project).filter(state__in={ContextState.ACTIVE, ContextState(context.state)})
-    folders = reading.specialists_in(project.root_path)
     if context.specialist:
-        folders = ["", context.specialist]
-        rows = rows.filter(specialist__in=folders)
-    files, _ = reading.read(project.root_path, folders)
-    return files + [as_entry(row) for row in rows.exclude(pk__in=[pk for pk in besides if pk])]
+        files = [each for each in files if each.specialist in ("", context.specialist)]
+        rows = rows.filter(specialist__in=("", context.specialist))
+    return [*files, *(as_entry(row) for row in rows.exclude(pk__in=[pk for pk in besides if pk]))]
 
 
 def as_entry(row: Context) -> Entry:
@@ -145,8 +143,13 @@ class Files:
     problems: list[str] = field(default_factory=list)
 
 
+def read_files(project: Project) -> tuple[list[Entry], list[str]]:
+    """Return the contexts that a project's files hold, and what is wrong with others. It may take long."""
+    return reading.read(project.root_path, reading.specialists_in(project.root_path))
+
+
 def files_of(project: Project) -> Files:
-    found, problems = reading.read(project.root_path, reading.specialists_in(project.root_path))
+    found, problems = read_files(project)
     uses = _uses(project, [entry.key for entry in found]) if found else {}
     return Files([FromFile(entry, *uses.get(entry.key, (0, 0))) for entry in found], problems)
 

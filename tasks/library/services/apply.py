@@ -51,11 +51,12 @@ def apply_template(
     entry = catalogue(project).entry(name)
     _require_unchanged(entry, sha256)
     values, asked = expanded(entry, parameters)
+    specialists = roles.catalogue(project)
     with transaction.atomic():
         made = plan(
             project=project,
             actor=actor,
-            catalogue=roles.catalogue(project),
+            catalogue=specialists,
             description=description.strip() or asked.description,
             subtasks=asked.subtasks,
             complexity=complexity,

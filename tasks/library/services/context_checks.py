@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from orchestrator_site.kernel.text import unstorable
 from tasks import events
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
+from tasks.library.contexts.choosing import Entry
 from tasks.library.contexts.reading import ITEM_LIMIT, ITEMS_LIMIT
 from tasks.library.models import Context
 from tasks.library.selectors.contexts import forget, rivals
@@ -95,13 +96,15 @@ def locked(context: Context) -> Context:
     return Context.objects.select_for_update(of=("self",)).select_related("project").get(pk=context.pk)
 
 
-def require_unlike(project: Project, context: Context, *, besides: Collection[int] = ()) -> None:
+def require_unlike(
+    project: Project, context: Context, files: Iterable[Entry], *, besides: Collection[int] = ()
+) -> None:
     """Check that no other context for that specialist says the same, or has the name. Raises Conflict.
 
-    A draft is also compared with drafts. Call it in the transaction, with the project locked.
+    A draft is also compared with drafts. Call it in the transaction, with `files` that were read before it.
     """
     ours = words_of(context.text)
-    for other in rivals(project, context, {*besides, context.pk}):
+    for other in rivals(project, context, files, {*besides, context.pk}):
         if overlap(ours, words_of(other.text)) >= ALIKE:
             raise _conflict(f"{other.key} ({other.name}) says nearly the same.", other.key)
         if (other.specialist, other.name) == (context.specialist, context.name):

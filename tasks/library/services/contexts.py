@@ -14,6 +14,7 @@ from orchestrator_site.kernel.identity import Scope
 from tasks.identity.actor import Actor
 from tasks.library.choices import ContextState
 from tasks.library.models import Context
+from tasks.library.selectors.contexts import read_files
 from tasks.library.services.context_checks import (
     TEXT_LIMIT,
     changed,
@@ -68,8 +69,9 @@ def save_context(
     row.public_id, row.expires_at, row.saved_by = ids.context_id(), expires_at or expiry(), actor.name
     if is_for_site:
         require_may_change(actor, row)
+    files, _ = read_files(project)
     with changing(project):
-        require_unlike(project, row)
+        require_unlike(project, row, files)
         row.save(force_insert=True)
         changed(project, row, actor)
     return row
@@ -88,6 +90,7 @@ def edit_context(
     """Change fields of a context. Raises Forbidden, Invalid, Conflict, and what `guard` raises."""
     require_may_change(actor, context)
     facts = {name: changes[name] for name in _COLUMNS if name in changes}
+    files, _ = read_files(project)
     with changing(project):
         row = locked(context)
         if guard:
@@ -98,7 +101,7 @@ def edit_context(
             return row
         for name, value in moved.items():
             setattr(row, name, value)
-        require_unlike(project, row)
+        require_unlike(project, row, files)
         row.saved_by, row.saved_at = actor.name, timezone.now()
         row.save(update_fields=[*moved, *_SAVED])
         changed(project, row, actor, fields=sorted(moved))
@@ -108,11 +111,12 @@ def edit_context(
 def accept_context(*, project: Project, context: Context, actor: Actor) -> Context:
     """Bring a draft into effect, from now on for 90 days. Raises Forbidden, Conflict."""
     require_may_change(actor, context)
+    files, _ = read_files(project)
 
     def accept(row: Context) -> None:
         _require_state(row, ContextState.DRAFT)
         row.state, row.expires_at = ContextState.ACTIVE, expiry()
-        require_unlike(project, row)
+        require_unlike(project, row, files)
 
     return _decided(project, context, actor, accept, "state", "expires_at")
 
@@ -177,11 +181,12 @@ def merge_contexts(*, project: Project, into: Context, others: Sequence[Context]
     """
     for each in (into, *others):
         require_may_change(actor, each)
+    files, _ = read_files(project)
     with changing(project):
         row, merged = locked(into), [locked(each) for each in others if each.pk != into.pk]
         _require_mergeable(row, merged)
         _append(row, merged)
-        require_unlike(project, row, besides=[each.pk for each in merged])
+        require_unlike(project, row, files, besides=[each.pk for each in merged])
         row.saved_by, row.saved_at = actor.name, timezone.now()
         row.save(update_fields=["text", "paths", "words", "sources", "expires_at", *_SAVED])
         Context.objects.filter(pk__in=[each.pk for each in merged]).update(state=ContextState.DISMISSED)
