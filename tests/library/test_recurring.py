@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as site
-from django.db import DataError, IntegrityError, OperationalError, transaction
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from maintenance.services.run import run
@@ -20,6 +20,7 @@ from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, NotFou
 from orchestrator_site.kernel.identity import Scope
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
+from tasks.library.catalogue import Library, catalogue
 from tasks.library.models import PlanOrigin, Recurring
 from tasks.library.selectors.recurring import NOT_PLANNED, next_times
 from tasks.library.services import recurring as service
@@ -225,6 +226,21 @@ def test_a_cron_line_replaces_an_interval_and_moves_the_turn(project: Project) -
     row.refresh_from_db()
     assert (row.cron, row.every_minutes) == ("0 9 1 1 *", None)
     assert due(row).strftime("%m-%d %H:%M") == "01-01 09:00"
+
+
+def test_templates_are_read_before_the_transaction_of_an_edit(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, library = make_recurring(project), catalogue(project)
+    outside, depths = len(connection.savepoint_ids), []
+
+    def read(_: Project) -> Library:
+        depths.append(len(connection.savepoint_ids))
+        return library
+
+    monkeypatch.setattr(service, "catalogue", read)
+    edit_recurring(recurring=row, actor=ADA, columns={"cron": "0 9 1 1 *"})
+    assert depths == [outside]
 
 
 def test_two_of_a_project_have_different_names(project: Project) -> None:

@@ -21,7 +21,7 @@ from tasks import events
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
 from tasks.library import schedules
-from tasks.library.catalogue import catalogue
+from tasks.library.catalogue import Library, catalogue
 from tasks.library.models import Recurring
 from tasks.library.selectors.recurring import NOT_PLANNED, schedule_of, waits_for_its_last
 from tasks.library.services.apply import Applied, apply_template, expanded
@@ -52,7 +52,7 @@ def create_recurring(*, project: Project, actor: Actor, **columns: Any) -> Recur
     """
     actor.require(Scope.ADMIN)
     row = Recurring(project=project)
-    _set(row, columns)
+    _set(row, columns, catalogue(project))
     with _named_once(row), transaction.atomic():
         _save(row, actor, before={})
     return row
@@ -66,12 +66,13 @@ def edit_recurring(
     Raises as `create_recurring` does, NotFound where it was deleted, and what `guard` raises.
     """
     actor.require(Scope.ADMIN)
+    library = catalogue(recurring.project)
     with _named_once(recurring), transaction.atomic():
         row = _locked(recurring)
         if guard:
             guard(row)
         before = _facts(row)
-        _set(row, columns)
+        _set(row, columns, library)
         if _facts(row) != before:
             _save(row, actor, before=before)
     return row
@@ -159,7 +160,7 @@ def _locked(recurring: Recurring) -> Recurring:
     return row
 
 
-def _set(row: Recurring, columns: dict[str, Any]) -> None:
+def _set(row: Recurring, columns: dict[str, Any], library: Library) -> None:
     """Change the fields of a row. Raises NotFound, Invalid; what does not fit any more may only be switched off."""
     if columns.get("cron"):
         columns = {"every_minutes": None, **columns}
@@ -169,7 +170,7 @@ def _set(row: Recurring, columns: dict[str, Any]) -> None:
     for name, value in columns.items():
         setattr(row, name, value.strip() if isinstance(value, str) else value)
     if row.is_on or set(columns) != {"is_on"}:
-        _check(row)
+        _check(row, library)
         row.outcome = "" if row.outcome.startswith(NOT_PLANNED) else row.outcome
     if not row.is_on:
         row.next_at = None
@@ -177,14 +178,14 @@ def _set(row: Recurring, columns: dict[str, Any]) -> None:
         row.next_at = schedule_of(row).following(timezone.now(), 1)[0]
 
 
-def _check(row: Recurring) -> None:
+def _check(row: Recurring, library: Library) -> None:
     problems = check_texts({"name": row.name})
     if not 1 <= len(row.name) <= NAME_LIMIT:
         problems.append({"at": "name", "problem": f"must have 1 to {NAME_LIMIT} characters"})
     problems += schedules.problems(row.cron, row.every_minutes)
     if problems:
         raise invalid(problems, next="Fix these and retry.")
-    expanded(catalogue(row.project).entry(row.template), row.parameters)
+    expanded(library.entry(row.template), row.parameters)
 
 
 def _save(row: Recurring, actor: Actor, *, before: dict[str, Any]) -> None:
