@@ -23,7 +23,12 @@ def project_here(named: Path | None) -> Project:
 
 
 def folder_here(named: Path | None, project: Project | None) -> Path:
-    """Return the project's folder that the user is in: one of its own, else the top of the worktree or the clone."""
+    """Return the project's folder that the user is in: one of its own, else the top of the worktree or the clone.
+
+    Of a project elsewhere only the user can say in which folder of a repository it is.
+    """
+    if named and project is None:
+        return _here(named)
     place = place_of(_here(named))
     known = {project.root_path, *project.paths.values_list("path", flat=True)} if project else set()
     return next((each for each in place.inside if str(each) in known), place.inside[-1])

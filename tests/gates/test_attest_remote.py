@@ -21,6 +21,7 @@ from orchestrator_site.attest.remote import RemoteBoard, _refused
 from orchestrator_site.kernel.errors import Invalid, Transient
 from tasks.choices import Rung, Status
 from tasks.models import Evidence
+from tests.agents.supervised import git
 from tests.factories import make_project, make_task
 from tests.gates.attesting import REPORT, WRITE_REPORT, Shop, python, shop_at
 from tests.gates.given import complete
@@ -63,6 +64,21 @@ def test_of_several_projects_a_task_or_a_token_names_one(shop: Shop, live_server
     assert shop.attest("test", "--site", live_server.url) == 1
     assert shop.attest("test", "--site", live_server.url, "--task", task.public_id) == 0
     assert shop.attest("test", "--site", live_server.url, token=shop.token("attest", project=shop.project)) == 0
+
+
+def test_for_a_site_the_folder_may_be_named_that_the_command_runs_in(
+    shop: Shop, live_server: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (shop.folder / "app").mkdir()
+    (shop.folder / "app/till.py").write_text("till\n")
+    git(shop.folder, "add", ".")
+    git(shop.folder, "commit", "-q", "-m", "App")
+    git(shop.folder, "worktree", "add", "-q", str(tmp_path / "beside"))
+    shop.command("pwd")
+    shop.task()
+    for folder in (shop.folder / "app", tmp_path / "beside/app"):
+        assert shop.attest("test", "--site", live_server.url, "--project", str(folder)) == 0
+        assert capfd.readouterr().out == f"{folder}\n"
 
 
 def test_every_task_at_work_is_looked_at(shop: Shop, live_server: Any) -> None:
