@@ -54,11 +54,6 @@ class Outline:
     def titles(self) -> list[str]:
         return [step.title for step in self.kept]
 
-    @property
-    def shape(self) -> tuple[str, ...]:
-        """Return what like plans have in common: who does each step, in the same order."""
-        return tuple(step.specialist for step in self.kept)
-
     @cached_property
     def needs(self) -> dict[str, list[str]]:
         """Return what each kept step waits for: of a group its steps, of a cancelled step what that waited for.

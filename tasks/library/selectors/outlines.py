@@ -32,7 +32,18 @@ def like(outline: Outline, plan: Task) -> list[Outline]:
     """Return the newest finished plans with the same specialists in the same order."""
     completed = Count("descendants", filter=Q(descendants__is_leaf=True, descendants__status=Status.COMPLETED))
     others = finished_plans(plan.project).exclude(pk=plan.pk).annotate(size=completed).filter(size=len(outline.kept))
-    return [other for other in outlines_of(others[:LIKE_READ]) if other.shape == outline.shape]
+    newest = list(others[:LIKE_READ])
+    shapes = shapes_of([plan.pk, *(other.pk for other in newest)])
+    return outlines_of([other for other in newest if shapes[other.pk] == shapes[plan.pk]])
+
+
+def shapes_of(plans: Sequence[int]) -> dict[int, list[str]]:
+    """Return what like plans have in common: who did each step, in the same order."""
+    done = Task.objects.filter(root__in=plans, status=Status.COMPLETED).leaves()
+    shapes: dict[int, list[str]] = {plan: [] for plan in plans}
+    for plan, specialist in done.order_by("root_id", "position").values_list("root_id", "specialist"):
+        shapes[plan].append(specialist)
+    return shapes
 
 
 def outlines_of(plans: Sequence[Task] | TaskQuerySet) -> list[Outline]:

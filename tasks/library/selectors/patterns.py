@@ -16,7 +16,7 @@ from tasks.library.catalogue import catalogue
 from tasks.library.models import PlanOrigin
 from tasks.library.patterns.comparing import Drift, Plan, Success, successes
 from tasks.library.patterns.extracting import Draft, drafted
-from tasks.library.selectors.outlines import LIKE_READ, like, outline_of, with_added
+from tasks.library.selectors.outlines import LIKE_READ, like, outline_of, shapes_of, with_added
 from tasks.library.templating.format import STEPS_LIMIT
 from tasks.library.templating.reading import read
 from tasks.models import Event, Project, Task
@@ -103,10 +103,7 @@ def _newest_plans(project: Project, which: Q | None = None) -> list[Row]:
 
 def _finished(plans: list[Row]) -> list[Finished]:
     completed = [plan for plan in plans if plan["status"] == Status.COMPLETED][:LIKE_READ]
-    done = Task.objects.filter(root__in=[plan["pk"] for plan in completed], status=Status.COMPLETED).leaves()
-    shapes: dict[int, list[str]] = {plan["pk"]: [] for plan in completed}
-    for plan, specialist in done.order_by("root_id", "position").values_list("root_id", "specialist"):
-        shapes[plan].append(specialist)
+    shapes = shapes_of([plan["pk"] for plan in completed])
     return [
         Finished(
             plan["public_id"],
