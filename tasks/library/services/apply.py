@@ -14,6 +14,7 @@ from tasks.choices import Complexity
 from tasks.identity.actor import Actor
 from tasks.library.catalogue import Entry, catalogue
 from tasks.library.models import PlanOrigin, Recurring
+from tasks.library.serializers import plain
 from tasks.library.templating.expand import Expansion, Unplannable, expand
 from tasks.library.templating.format import Value
 from tasks.library.templating.values import checked
@@ -87,14 +88,13 @@ def _require_unchanged(entry: Entry, sha256: str) -> None:
 
 
 def _keep(entry: Entry, values: Mapping[str, Value], made: Plan, recurring: Recurring | None) -> PlanOrigin:
-    given = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
     return PlanOrigin.objects.create(
         plan=made.root,
         template=entry.name,
         version=entry.template.version,
         source=entry.source,
         sha256=entry.sha256,
-        parameters={name: value for name, value in given.items() if value is not None},
+        parameters={name: plain(value) for name, value in values.items() if value is not None},
         keys={key: task.public_id for key, task in zip(made.keys, made.tasks, strict=True)},
         recurring=recurring,
     )
