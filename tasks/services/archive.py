@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from orchestrator_site.kernel.errors import Conflict, Hint
@@ -17,7 +17,7 @@ from orchestrator_site.kernel.limits import require_texts
 from tasks import events
 from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Dependency, Task, TaskQuerySet, knowing_needs
+from tasks.models import Dependency, ResourceNeed, Task, TaskQuerySet
 from tasks.selectors.descendants import descendants_of
 from tasks.services import dependencies, holds, leases, readiness, rollup
 from tasks.services.claim import Guard, locked
@@ -80,7 +80,8 @@ def restore(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None =
         number = together.update(archived_at=None)
         readiness.refresh_by_keys(keys)
         over = tree.on_board().lease_over(max(mark, timezone.now()))
-        leases.free_over(knowing_needs(over).filter(has_needs=True))  # what they held was let go when they went
+        needing = Exists(ResourceNeed.objects.filter(task=OuterRef("pk")))
+        leases.free_over(over.filter(needing))  # what they held was let go when they went
         task.refresh_from_db()
         record(Verb.RESTORE, task, actor, reason, number)
         if task.status not in FINISHED:
