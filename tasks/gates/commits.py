@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from heapq import heappop, heappush
 from itertools import islice
 from pathlib import Path
+from posixpath import normpath
 
 from dulwich.diff_tree import tree_changes
 from dulwich.object_store import DiskObjectStore
@@ -94,8 +95,8 @@ class _Repository:
             return f"It does not build on {question.base[:12]}."
         if commit.commit_time < question.since:
             return "It is older than the task."
-        if question.paths and not any(_is_within(path, question) for path in self._touched(commit, question)):
-            return f"It touches nothing of: {', '.join(question.paths[:10])}."
+        if not any(_is_within(path, question) for path in self._touched(commit, question)):
+            return f"It touches nothing{' of: ' if question.paths else ''}{', '.join(question.paths[:10])}."
         return ""
 
     def _commit(self, name: ObjectID) -> Commit | None:
@@ -143,10 +144,10 @@ class _Repository:
 
 
 def _is_within(path: str, question: Question) -> bool:
-    cleaned = [each.removeprefix("./").rstrip("/") for each in question.paths]
+    cleaned = [normpath(each) for each in question.paths if each] if question.paths else ["."]
     if question.are_patterns and any(fnmatchcase(path, each) for each in cleaned):
         return True
-    return any(path == each or path.startswith(f"{each}/") for each in cleaned)
+    return any(each in (".", path) or path.startswith(f"{each}/") for each in cleaned)
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ __all__ = ["Piece", "give_evidence", "keep_evidence"]
 OUTPUT_LIMIT = 64 * 1024
 """Characters of what a command printed that are kept: the beginning and the end."""
 FACTS_BYTES = 4_000
+_DIGITS = 7  # of a commit: as few as may name it
 OPEN = (Status.ACTIVE, Status.IN_REVIEW)
 
 
@@ -140,14 +141,14 @@ def _row(
         facts = {name: value for name, value in piece.facts.items() if name != PLACE}
         piece = replace(piece, facts=facts, fingerprint="")
     facts, problem = _assessed(task, piece, gate)
-    if gate.kind == GateKind.COMMIT and piece.commit in look.commits:
-        problem = problem or look.commits[piece.commit]
+    if gate.kind == GateKind.COMMIT:
+        problem = problem or look.commits.get((gate.name, piece.commit)) or _met_before(task, actor, piece, gate)
     passed = piece.passed is not False and not problem
     return Evidence(
         public_id=evidence_id(), task=task, lease_number=task.lease_number, gate=gate.name, kind=gate.kind,
         rung=reached, passed=passed, summary=problem or piece.summary, facts={**facts, "asked": gate.digest},
-        output=_bounded(piece.output), fingerprint=piece.fingerprint, commit=piece.commit, deliveries=deliveries,
-        sha256=sha256, session=actor.session, actor_kind=actor.kind, actor_name=actor.name,
+        output=_bounded(piece.output), fingerprint=piece.fingerprint, commit=piece.commit.strip(),
+        deliveries=deliveries, sha256=sha256, session=actor.session, actor_kind=actor.kind, actor_name=actor.name,
     )  # fmt: skip
 
 
@@ -159,7 +160,7 @@ def _rung(task: Task, actor: Actor, piece: Piece, gate: Gate, look: Look, said: 
     sha256 = _hash(piece.report or json.dumps([*own, piece.output, piece.commit, piece.fingerprint], default=str))
     if said is not None and actor.kind == "system":
         return said, sha256
-    if gate.kind == GateKind.COMMIT and look.commits.get(piece.commit) == "":
+    if gate.kind == GateKind.COMMIT and look.commits.get((gate.name, piece.commit)) == "":
         return Rung.VERIFIED, sha256
     return (Rung.REPORTED if _is_about(gate, piece) else Rung.CLAIMED), sha256
 
@@ -192,6 +193,15 @@ def _assessed(task: Task, piece: Piece, gate: Gate) -> tuple[dict[str, Any], str
     if "tests" in facts or (gate.kind == GateKind.REPORT and facts) or (piece.challenge and _writes_report(task, gate)):
         return facts, against(gate, facts, report)
     return facts, ""
+
+
+def _met_before(task: Task, actor: Actor, piece: Piece, gate: Gate) -> str:
+    """Say so if a commit met its gate in an earlier attempt; the system looks at all that came since a run's base."""
+    if actor.kind == "system" or not piece.commit:
+        return ""
+    of_gate = Evidence.objects.filter(task=task, gate=gate.name, passed=True, rung__gte=gate.rung)
+    earlier = of_gate.filter(lease_number__lt=task.lease_number, commit__istartswith=piece.commit.strip()[:_DIGITS])
+    return "it is of an earlier attempt: make a newer commit" if earlier.exists() else ""
 
 
 def _writes_report(task: Task, gate: Gate) -> bool:

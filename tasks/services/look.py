@@ -27,12 +27,12 @@ _POINTER_LIMIT = 8192
 class Look:
     """`tree` is the fingerprint of the files as they are now; empty where there is no folder here, or no repository.
 
-    `commits` says for each commit that came what speaks against it: nothing where it counts as verified. One that is
-    not among them could not be looked up.
+    `commits` says by gate and commit what speaks against one: nothing where it counts as verified. One that is not
+    among them could not be looked up.
     """
 
     tree: str = ""
-    commits: Mapping[str, str] = field(default_factory=dict)
+    commits: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def look_at(*, task: Task, pieces: Sequence[Piece]) -> Look:
@@ -73,16 +73,15 @@ def _folders(project: Project) -> Iterator[Path]:
                     yield Path(os.fsdecode(content_of(each / "gitdir", _POINTER_LIMIT).strip())).parent
 
 
-def _commits(task: Task, pieces: Sequence[Piece]) -> dict[str, str]:
+def _commits(task: Task, pieces: Sequence[Piece]) -> dict[tuple[str, str], str]:
     gates = {gate.name: gate for gate in gates_of(task.gates) if gate.kind == GateKind.COMMIT}
     only = next(iter(gates), "") if len(gates) == 1 else ""
-    found: dict[str, str] = {}
+    found: dict[tuple[str, str], str] = {}
     for piece in pieces:
         gate = gates.get(piece.gate or only)
+        if gate is None or not piece.commit:
+            continue
         base = piece.facts.get("base", "")  # only a supervisor knows it
-        looked_up = (
-            verify_commit(task=task, gate=gate, commit=piece.commit, base=base) if gate and piece.commit else None
-        )
-        if looked_up is not None:
-            found[piece.commit] = found.get(piece.commit) or ("" if looked_up.passed else looked_up.summary)
+        if looked_up := verify_commit(task=task, gate=gate, commit=piece.commit, base=base):
+            found[gate.name, piece.commit] = "" if looked_up.passed else looked_up.summary
     return found

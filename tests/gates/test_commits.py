@@ -10,12 +10,18 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
+from orchestrator_site.kernel.errors import NotReady
+from tasks.choices import Status
 from tasks.gates.commits import Answer, Question, look_up
 from tasks.gates.definition import Gate, gates_of
+from tasks.gates.pieces import Piece
 from tasks.models import Task
+from tasks.services.look import look_at_commits
+from tasks.services.review import request_revision
 from tasks.services.verify_commit import verify_commit
 from tests.agents.supervised import git
 from tests.factories import make_project, make_task
+from tests.gates.given import assistant, complete, person
 
 COMMIT_GATE = {"name": "commit", "kind": "commit", "rung": "verified"}
 
@@ -58,6 +64,17 @@ def test_it_has_to_touch_one_of_the_paths(shop: Path, packed: bool) -> None:
         assert ask(shop, made, *paths).problem == ""
     for paths in [("tests",), ("sr",), ("src/till",), ("*.py",)][:3]:
         assert ask(shop, made, *paths).problem
+
+
+def test_a_commit_that_touches_nothing_does_not_count(shop: Path) -> None:
+    made = commit(shop)
+    assert ask(shop, made).problem
+    assert ask(shop, made, ".").problem
+
+
+@pytest.mark.parametrize("path", [".", "./", "./."])
+def test_the_folder_itself_holds_every_path(shop: Path, path: str) -> None:
+    assert ask(shop, commit(shop, "src/till.py"), path).problem == ""
 
 
 @pytest.mark.parametrize("name", ["HEAD", "main", "0" * 40, "dead00", "--help", "../..", "z" * 40, ""])
@@ -165,6 +182,26 @@ def test_a_commit_that_was_there_before_the_task_does_not_count(task: Task, shop
     task.created_at = timezone.now() + timedelta(minutes=1)
     found = verify_commit(task=task, gate=gate_with(), commit=made)
     assert found and not found.passed
+
+
+def test_a_commit_is_looked_at_for_each_of_the_gates_that_it_is_sent_for(task: Task, shop: Path) -> None:
+    made = commit(shop, "src/till.py")
+    task.gates = [{**COMMIT_GATE, "name": name, "paths": [name]} for name in ("src", "docs")]
+    seen = look_at_commits(task=task, pieces=[Piece(gate=name, commit=made) for name in ("docs", "src")]).commits
+    assert seen["src", made] == "" and "docs" in seen["docs", made]
+
+
+def test_a_commit_of_an_earlier_attempt_does_not_count_again(task: Task, shop: Path) -> None:
+    ada = assistant(task.project)
+    Task.objects.filter(pk=task.pk).update(is_ready=True, requires_review=True)
+    first = commit(shop, "src/till.py")
+    assert complete(task, ada, Piece(commit=first)).status == Status.IN_REVIEW
+    request_revision(task=task, actor=person(), reason="Round it")
+    for name in (first, first[:9].upper()):
+        with pytest.raises(NotReady) as error:
+            complete(task, ada, Piece(commit=name, summary="Again"))
+        assert "earlier attempt" in error.value.details["gates"][0]["why_not"]
+    assert complete(task, ada, Piece(commit=commit(shop, "src/till.py"))).status == Status.IN_REVIEW
 
 
 def test_without_a_repository_here_nothing_can_be_said(task: Task, tmp_path: Path) -> None:
