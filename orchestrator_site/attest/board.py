@@ -49,8 +49,8 @@ class Board(Protocol):
         """Return the tasks at work that have gates, or one task by its id. Raises NotFound."""
         ...
 
-    def ask(self, task_id: str, gate: str) -> Asked:
-        """Ask for a command. Raises what keeps it from being observed."""
+    def ask(self, task_id: str, gate: str, command: str) -> Asked:
+        """Ask for a command by its name. Raises what keeps it from being observed."""
         ...
 
     def give(self, task_id: str, pieces: Sequence[Mapping[str, Any]]) -> list[Judged]:

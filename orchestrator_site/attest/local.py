@@ -41,8 +41,8 @@ class LocalBoard:
     def gated(self, task_id: str | None) -> list[Gated]:
         return gated(self._project, task_id)
 
-    def ask(self, task_id: str, gate: str) -> Asked:
-        made = challenge(task=task_by_id(self._project, task_id), actor=self._actor, gate=gate)
+    def ask(self, task_id: str, gate: str, command: str) -> Asked:
+        made = challenge(task=task_by_id(self._project, task_id), actor=self._actor, gate=gate, command=command)
         return Asked(gate, made.token, made.command, made.argv, made.timeout_seconds, made.report)
 
     def give(self, task_id: str, pieces: Sequence[Mapping[str, Any]]) -> list[Judged]:

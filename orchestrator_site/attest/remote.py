@@ -62,8 +62,8 @@ class RemoteBoard:
             query = urlsplit(answer["next"] or "").query  # of the next page; where the site is, we know
         return found
 
-    def ask(self, task_id: str, gate: str) -> Asked:
-        made = self._call(f"/tasks/{quote(task_id, safe='')}/challenges", {"gate": gate})
+    def ask(self, task_id: str, gate: str, command: str) -> Asked:
+        made = self._call(f"/tasks/{quote(task_id, safe='')}/challenges", {"gate": gate, "command": command})
         return Asked(
             gate, made["challenge"], made["command"], made["argv"], made["timeout_seconds"], made.get("report", "")
         )

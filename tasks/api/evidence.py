@@ -41,6 +41,7 @@ class WaiverBody(Body):
 
 class ChallengeBody(Body):
     gate = String()
+    command = String(required=False)
     session_id = String(required=False)
 
 
@@ -188,9 +189,10 @@ class ChallengeViews(TaskApi):
     def create(self, request: Request, task_id: str) -> Response:
         """Ask which command is to be observed for a gate; its evidence answers the challenge once."""
         task = self.task(task_id)
-        actor, gate = self.actor(task.project), self.given()["gate"]
+        actor, given = self.actor(task.project), self.given()
+        gate, command = given["gate"], given.get("command", "")
 
         def produce() -> Reply:
-            return Reply(self.shape(challenge(task=task, actor=actor, gate=gate)), 201)
+            return Reply(self.shape(challenge(task=task, actor=actor, gate=gate, command=command)), 201)
 
         return self.once(produce, project=task.project)

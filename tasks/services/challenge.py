@@ -35,8 +35,8 @@ class Challenge:
     lease_number: int
 
 
-def challenge(*, task: Task, actor: Actor, gate: str) -> Challenge:
-    """Return the command that is to be observed for a gate of a task.
+def challenge(*, task: Task, actor: Actor, gate: str, command: str = "") -> Challenge:
+    """Return the command that is to be observed for a gate of a task: the named one, or else the first that meets it.
 
     Raises Forbidden without the scope attest, Invalid for a gate that no command meets, Conflict where the task is
     not being done or reviewed.
@@ -45,23 +45,26 @@ def challenge(*, task: Task, actor: Actor, gate: str) -> Challenge:
     transitions.require_on_board(task)
     if task.status not in (Status.ACTIVE, Status.IN_REVIEW):
         raise Conflict(f"{task.public_id} is {task.status}: there is no attempt to observe.", next="Claim it first.")
-    name, command = _command_of(task, gate)
-    seconds = float(command.get("timeout_seconds", TIMEOUT_SECONDS))
+    name, found = _command_of(task, gate, command)
+    seconds = float(found.get("timeout_seconds", TIMEOUT_SECONDS))
     said = [task.public_id, gate, task.lease_number, seconds, secrets.token_hex(8)]
     token = signing.dumps(said, salt=_SALT)
-    return Challenge(token, name, list(command["argv"]), seconds, command.get("report", ""), task.lease_number)
+    return Challenge(token, name, list(found["argv"]), seconds, found.get("report", ""), task.lease_number)
 
 
-def _command_of(task: Task, name: str) -> tuple[str, dict[str, Any]]:
+def _command_of(task: Task, name: str, wanted: str) -> tuple[str, dict[str, Any]]:
     gates = {gate.name: gate for gate in gates_of(task.gates)}
     if name not in gates:
         raise Invalid(
             f"gate: {task.public_id} has no gate {name[:64]!r}.", next=f"It has: {', '.join(gates) or 'none'}."
         )
     commands = task.project.settings.get("gates", {}).get("commands", {})
-    for command in commands_for(gates[name], commands):
-        if command in commands:
+    able = [command for command in commands_for(gates[name], commands) if command in commands]
+    for command in able:
+        if wanted in ("", command):
             return command, commands[command]
+    if able:
+        raise Invalid(f"command: {wanted[:64]!r} does not meet {name}.", next=f"These do: {', '.join(able)}.")
     raise Invalid(
         f"gate: the project's settings name no command for {name}.",
         next="A person adds it to the project's settings, or a reviewer waives the gate with a reason.",

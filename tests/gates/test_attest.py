@@ -58,6 +58,14 @@ def test_one_run_counts_for_every_gate_that_it_meets(shop: Shop) -> None:
     assert complete(task, holder).status == Status.COMPLETED
 
 
+def test_of_several_commands_that_write_a_report_the_named_one_is_run(shop: Shop) -> None:
+    writes = {"argv": python(WRITE_REPORT, "one"), "report": REPORT}
+    shop.commands(first={"argv": ["false"], "report": REPORT}, second=writes)
+    task, holder = shop.task({"kind": "report", "rung": "observed"})
+    assert shop.attest("second", "--gate", "report") == 0
+    assert complete(task, holder).status == Status.COMPLETED
+
+
 def test_exit_code_0_without_a_test_does_not_count(shop: Shop) -> None:
     shop.command(*python(WRITE_REPORT), report=REPORT)
     shop.task()
