@@ -148,7 +148,10 @@ def gate_unmet(look: Look) -> Iterator[Found]:
         if len(same) >= REPEATED:
             yield _found(
                 Cause.GATE_UNMET, Severity.ERROR, tasks[key], same[0].created_at,
-                {"n": len(same), "gates": same[-1].after.get("gates", []), "events": [event.pk for event in same[-5:]]},
+                {
+                    "n": len(same), "gates": list(same[-1].after.get("gates", {})),
+                    "events": [event.pk for event in same[-5:]],
+                },
                 advice="Ask its holder what is in the way; a reviewer may waive a gate that cannot be met.",
             )  # fmt: skip
 

@@ -60,7 +60,7 @@ def _add_missed(task: Task, tried: list[Tried]) -> None:
     misses = Event.objects.filter(task=task, verb=Verb.MISS_GATE, created_at__gte=oldest.started_at)
     of_lease: dict[int, dict[str, str]] = defaultdict(dict)
     for after in misses.order_by("id").values_list("after", flat=True):
-        of_lease[after.get("lease_number", 0)] |= dict.fromkeys(map(str, after.get("gates", [])), "")
+        of_lease[after.get("lease_number", 0)] |= after.get("gates", {})
     for number, gate, summary in failed.values_list("lease_number", "gate", "summary"):
         of_lease[number][gate] = summary
     for each in tried:

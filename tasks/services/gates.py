@@ -30,7 +30,8 @@ class GatesUnmet(NotReady):
 
     task: Task
     actor: Actor
-    names: list[str]
+    unmet: dict[str, str]
+    """Why not, by the name of each gate."""
 
 
 class LookWanted(NotReady):
@@ -52,7 +53,7 @@ def completing(call: Callable[[Look | None], T]) -> T:
             return call(look_at(task=wanted.task, pieces=wanted.pieces))
     except GatesUnmet as unmet:
         with transaction.atomic():
-            task, after = unmet.task, {"gates": unmet.names, "lease_number": unmet.task.lease_number}
+            task, after = unmet.task, {"gates": unmet.unmet, "lease_number": unmet.task.lease_number}
             events.record(actor=unmet.actor, verb=Verb.MISS_GATE, project=task.project_id, task=task, after=after)
         raise
 
@@ -75,7 +76,8 @@ def require_for_completion(task: Task, actor: Actor, pieces: Sequence[Piece], lo
     later = [state for state in states if not state.met and _is_judged_later(state.gate, task, actor)]
     if unmet := [state for state in states if not state.met and state not in later]:
         error = GatesUnmet(**_problem_of(task, unmet))
-        error.task, error.actor, error.names = task, actor, [state.gate.name for state in unmet]
+        error.task, error.actor = task, actor
+        error.unmet = {state.gate.name: shortened(one_line(state.why_not), _WORDS) for state in unmet}
         raise error
     return {"deliveries": deliveries, "waits": bool(later)}
 

@@ -11,13 +11,15 @@ from tasks.choices import Rung, Status, Verb
 from tasks.gates.pieces import Piece
 from tasks.identity.actor import Actor
 from tasks.models import Event, Evidence, Task
+from tasks.selectors.attempts import tried_before
 from tasks.selectors.gates import gates_on
 from tasks.services.challenge import challenge
 from tasks.services.claim import claim
 from tasks.services.evidence import give_evidence
 from tasks.services.review import approve, request_revision
+from tasks.services.steer import release
 from tests.factories import make_event, make_project
-from tests.gates.given import assistant, claimed, complete, gated, junit, observed, observer, person
+from tests.gates.given import COMMANDS, assistant, claimed, complete, gated, junit, observed, observer, person
 
 pytestmark = pytest.mark.django_db
 COMMAND = {"command": "test"}
@@ -54,9 +56,20 @@ def test_a_refused_call_leaves_nothing_but_that_a_gate_was_missed() -> None:
     before = Event.objects.count()
     _unmet(task, ada, Piece(gate="report", report=junit("one")))
     (event,) = Event.objects.all()[before:]
-    assert (event.verb, event.after) == (Verb.MISS_GATE, {"gates": ["test"], "lease_number": 1})
+    missed = {"gates": {"test": "nothing came"}, "lease_number": 1}
+    assert (event.verb, event.after) == (Verb.MISS_GATE, missed)
     assert not Evidence.objects.exists()
     assert _status(task) == Status.ACTIVE
+
+
+def test_the_next_brief_says_why_a_gate_was_missed() -> None:
+    task = gated("report")
+    ada = assistant(task.project)
+    claimed(task, ada)
+    _unmet(task, ada, Piece(report=junit("one", failed=("two",))))
+    release(task=Task.objects.get(pk=task.pk), actor=ada)
+    (tried,) = tried_before(Task.objects.get(pk=task.pk))
+    assert "two" in tried.missed["report"]
 
 
 def test_a_report_that_comes_with_the_completion_meets_its_gate() -> None:
@@ -267,6 +280,18 @@ def test_a_report_that_is_to_be_observed_comes_from_a_command_that_writes_one() 
     task = gated({"kind": "report", "rung": "observed"})
     task = claimed(task, assistant(task.project))
     assert challenge(task=task, actor=observer(task.project), gate="report").command == "check"
+
+
+def test_a_command_may_be_named_among_those_that_meet_a_gate() -> None:
+    writing = {"argv": ["make", "all"], "report": "build/all.xml"}
+    project = make_project(settings={"gates": {"commands": {**COMMANDS, "all": writing}}})
+    task = gated({"kind": "report", "rung": "observed"}, COMMAND, project=project)
+    task = claimed(task, assistant(project))
+    for name in ("all", "check"):
+        assert challenge(task=task, actor=observer(project), gate="report", command=name).command == name
+    for gate, name in (("report", "test"), ("report", "other"), ("test", "check")):
+        with pytest.raises(Invalid):
+            challenge(task=task, actor=observer(project), gate=gate, command=name)
 
 
 def test_evidence_is_stale_once_something_is_delivered_after_it() -> None:

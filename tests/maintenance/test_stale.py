@@ -152,9 +152,9 @@ def test_the_same_problem_three_times_is_for_a_person(project: Project) -> None:
 def test_three_times_a_gate_unmet_in_one_attempt_is_for_a_person(project: Project) -> None:
     task = make_task(project, status=Status.ACTIVE, gates=[{"name": "test", "kind": "report", "rung": "reported"}])
     for verb in (Verb.CLAIM, Verb.MISS_GATE, Verb.CLAIM, Verb.MISS_GATE, Verb.MISS_GATE):
-        make_event(task, verb, after={"gates": ["test"]})
+        make_event(task, verb, after={"gates": {"test": "nothing came"}})
     assert found(project, Cause.GATE_UNMET) == []
-    make_event(task, Verb.MISS_GATE, after={"gates": ["test"]})
+    make_event(task, Verb.MISS_GATE, after={"gates": {"test": "nothing came"}})
     (each,) = found(project, Cause.GATE_UNMET)
     assert (each.subject, each.evidence["n"], each.evidence["gates"]) == (task.public_id, 3, ["test"])
 

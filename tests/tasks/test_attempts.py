@@ -170,7 +170,8 @@ def test_the_comment_of_a_reviewer_is_said_once(project: Project, claude: Actor)
 def test_gates_that_were_missed_are_named_with_the_attempt(project: Project) -> None:
     task = make_task(project, lease_number=2)
     _, second = make_attempt(task), make_attempt(task)
-    make_event(task, Verb.MISS_GATE, after={"gates": ["review-notes"], "lease_number": 1}, created_at=second.ended_at)
+    after = {"gates": {"review-notes": "nothing came"}, "lease_number": 1}
+    make_event(task, Verb.MISS_GATE, after=after, created_at=second.ended_at)
     facts: dict[str, Any] = {"kind": "report", "rung": 1, "passed": False, "sha256": "0" * 64}
     by = {"actor_kind": "assistant", "actor_name": "ada"}
     Evidence.objects.create(
@@ -178,7 +179,7 @@ def test_gates_that_were_missed_are_named_with_the_attempt(project: Project) -> 
     )
     newest, oldest = tried(task).split("\n- ")
     assert "tests: 2 of 14 failed" in newest and "review-notes" not in newest
-    assert "review-notes" in oldest and "tests" not in oldest.replace("The tests could", "")
+    assert "review-notes: nothing came" in oldest and "tests" not in oldest.replace("The tests could", "")
 
 
 def test_what_evidence_says_and_why_a_gate_was_waived_is_quoted_and_short(project: Project) -> None:
