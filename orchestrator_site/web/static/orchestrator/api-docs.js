@@ -22,7 +22,8 @@
     url: place.dataset.schema,
     domNode: place,
     deepLinking: true,
-    docExpansion: "list",
+    // Opened all at once, it stops at some 140 operations, and shows only the first few.
+    docExpansion: "none",
     defaultModelsExpandDepth: 0,
     validatorUrl: null,
     // Signed-in users need no access token, but session-authenticated writes need this header.
