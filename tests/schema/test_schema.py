@@ -19,10 +19,10 @@ import pytest
 from tests.schema.board import Board
 from tests.site.processes import ROOT
 
-pytestmark = [pytest.mark.schema, pytest.mark.timeout(1000)]
+pytestmark = [pytest.mark.schema, pytest.mark.timeout(700)]
 EXAMPLES = 20
 LOG = "log"
-AT_MOST_SECONDS = 900
+AT_MOST_SECONDS = 600
 CONFIGURATION = """\
 continue-on-failure = true
 request-timeout = 30
