@@ -168,7 +168,7 @@ def _rung_problems(gate: dict[str, Any], kind: GateKind, at: str) -> list[_Probl
     allowed = [rung.label for rung in Rung if rung >= least and rung not in never]
     if gate.get("rung", allowed[-1]) in allowed:
         return []
-    return [{"at": f"{at}.rung", "problem": f"unknown rung {str(gate['rung'])[:64]!r}", "allowed": allowed}]
+    return [{"at": f"{at}.rung", "problem": f"{str(gate['rung'])[:64]!r} is no rung for {kind}", "allowed": allowed}]
 
 
 def _list_problems(value: Any, at: str) -> list[_Problem]:

@@ -60,6 +60,12 @@ BROKEN = {
         of_steps(STEP, more="traits: [{to: all, gates: [{kind: report, tests: ['{item}']}]}]"), 4, "{item}"
     ),
     "a gate that is there twice": (of_steps(step("a", gates="[report, report]")), 4, "twice"),
+    "a placeholder in the title that is not declared": (
+        f"template: mine\ntitle: 'Of {{p}}'\nsteps: [{STEP}]\n", 2, "{p} is not declared"
+    ),
+    "a placeholder in the description that is not declared": (
+        f"{HEAD}description: 'Of {{p}}'\nsteps: [{STEP}]\n", 3, "{p} is not declared"
+    ),
     "a placeholder that is not declared": (of_steps(step("a", title="'{p}'")), 4, "{p} is not declared"),
     "an item outside of a list": (of_steps(step("a", title="'{item}'")), 4, "{item}"),
     "a single brace": (of_steps(step("a", title="'a { b'")), 4, "single {"),

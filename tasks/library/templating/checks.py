@@ -86,8 +86,8 @@ def _placeholders(template: Template) -> Iterator[Problem]:
 
 def _texts(template: Template) -> Iterator[tuple[int, str, bool]]:
     """Yield every text that may hold placeholders, with its line and whether it may name the item."""
-    yield 1, template.title, False
-    yield 1, template.description, False
+    yield template.title_line, template.title, False
+    yield template.description_line, template.description, False
     for step in template.steps:
         for text in (step.title, step.description, step.effort, step.context, *step.paths):
             if text:

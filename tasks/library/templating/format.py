@@ -111,6 +111,8 @@ class Template:
     parameters: dict[str, Parameter] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
     traits: tuple[Trait, ...] = ()
+    title_line: int = field(default=1, compare=False)
+    description_line: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

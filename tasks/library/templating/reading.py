@@ -92,6 +92,8 @@ def _template(node: Node, fields: Fields) -> Template:
         parameters=parameters,
         steps=with_traits(steps, traits, fields),
         traits=traits,
+        title_line=_line(found, "title"),
+        description_line=_line(found, "description"),
     )
 
 
@@ -151,3 +153,7 @@ def _trait(node: Node, fields: Fields) -> Trait:
         review="review" in found,
         line=node.line,
     )
+
+
+def _line(found: dict[str, Node], name: str) -> int:
+    return found[name].line if name in found else 1
