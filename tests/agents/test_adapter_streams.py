@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tasks.agents.adapters import ADAPTERS
@@ -146,6 +148,18 @@ def test_claude_without_the_board_says_so() -> None:
     played = play("claude", "noboard")
     assert played.of(Started)[0].board is False
     assert played.conversation.judge(0, completed=False).reason is Reason.NO_BOARD
+
+
+@pytest.mark.parametrize(
+    ("later", "reason"), [("pending", Reason.NO_BOARD), ("failed", Reason.NO_BOARD), ("connected", Reason.NO_DELIVERY)]
+)
+def test_claude_says_with_each_turn_whether_it_reaches_the_board(later: str, reason: Reason) -> None:
+    conversation = ADAPTERS["claude"].conversation(job())
+    for status in ("pending", later):
+        servers = [{"name": "board", "status": status}]
+        conversation.feed(json.dumps({"type": "system", "subtype": "init", "mcp_servers": servers}).encode())
+        conversation.feed(b'{"type": "result", "subtype": "success", "is_error": false, "result": "Done."}')
+    assert conversation.judge(0, completed=False).reason is reason
 
 
 def test_claude_asks() -> None:

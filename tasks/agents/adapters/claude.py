@@ -223,10 +223,10 @@ class ClaudeConversation(Conversation):
         return known(stderr, _COMPLAINTS) or (Reason.NO_RESULT if exit_code == 0 else Reason.BAD_CALL)
 
 
-def _board(message: Value) -> bool | None:
-    """Read whether our server is connected; None while it still tries."""
-    statuses = [server["status"].text for server in message["mcp_servers"] if server["name"].text == BOARD]
-    return None if "pending" in statuses else "connected" in statuses
+def _board(message: Value) -> bool:
+    """Read whether our server is connected. While it is "pending" it is not; each turn says it again."""
+    servers = ((server["name"].text, server["status"].text) for server in message["mcp_servers"])
+    return (BOARD, "connected") in servers
 
 
 def _answered(usage: Value) -> Usage:
