@@ -15,12 +15,15 @@ from tasks.agents.choices import RunState, Workspace
 from tasks.agents.models import Run, Supervisor
 from tasks.agents.services.control import kill, resume
 from tasks.agents.services.merge import merge_run, trust
+from tasks.agents.supervisor.following import Orders
+from tasks.agents.supervisor.loop import Loop
 from tasks.choices import Status
 from tasks.identity.actor import Actor
 from tasks.services.claim import claim
 from tasks.services.steer import cancel
+from tests.agents.rows import make_run, switch_on
 from tests.agents.supervised import Supervised, supervised, without
-from tests.factories import make_dependency, make_plan, make_session, make_task
+from tests.factories import make_dependency, make_plan, make_project, make_session, make_task
 from tests.site.processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,6 +51,22 @@ def test_a_run_delivers_and_its_changes_are_on_a_branch(stage: Supervised) -> No
     assert Artifact.objects.get(task=run.task).version == 1
     assert stage.git("show", f"{run.branch}:made.txt") == "made by the agent\n"
     assert [file["path"] for file in run.facts["files"]] == ["README", "made.txt"]
+
+
+def test_a_run_that_is_queued_while_the_site_is_asked_waits_for_the_next_look(tmp_path: Path) -> None:
+    orders = Orders()
+    waiting = make_run(make_task(make_project(), is_ready=True))  # of a project where no agents run
+    shop = make_project()
+    switch_on(shop, tmp_path)
+    late: list[Run] = []
+
+    def board() -> str:
+        late.append(make_run(make_task(shop, is_ready=True)))
+        orders.leave.set()
+        return "http://127.0.0.1:1"
+
+    Loop(board, orders).run()
+    assert [Run.objects.get(pk=run.pk).state for run in (waiting, *late)] == [RunState.QUEUED] * 2
 
 
 def test_the_users_checkout_is_never_touched(stage: Supervised) -> None:

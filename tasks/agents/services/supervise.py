@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from orchestrator_site.kernel import ids
@@ -58,11 +58,12 @@ def _taken_over(run: Run, supervisor: Supervisor) -> bool:
     return True
 
 
-def take(*, supervisor: Supervisor, slots: int) -> list[Run]:
+def take(*, supervisor: Supervisor, slots: int, among: QuerySet[Run] | None = None) -> list[Run]:
     """Take up to so many queued runs that may begin now, each with the lease of its task."""
     taken: list[Run] = []
     _end_needless()
-    queued = Run.objects.filter(state=RunState.QUEUED).select_related("task", "project")
+    queued = (Run.objects.all() if among is None else among).filter(state=RunState.QUEUED)
+    queued = queued.select_related("task", "project")
     due = queued.filter(Q(not_before=None) | Q(not_before__lte=timezone.now()), task__is_ready=True)
     for run in due.order_by("-task__priority", "id")[:_LOOKED_AT]:
         if len(taken) >= slots:

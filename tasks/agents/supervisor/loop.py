@@ -78,12 +78,14 @@ class Loop:
 
     def _take(self) -> str:
         """Take what may begin; return the address of the board."""
-        queued = Run.objects.filter(state=RunState.QUEUED)
-        board = self._board() if self._threads or queued.exists() else ""
+        # Read first: the address may change while it is asked, and a run that is queued then may need the new one.
+        keys = list(Run.objects.filter(state=RunState.QUEUED).values_list("pk", flat=True))
+        board = self._board() if self._threads or keys else ""
+        queued = Run.objects.filter(state=RunState.QUEUED, pk__in=keys)
         if not board:
             queued.exclude(reason=NO_BOARD).update(reason=NO_BOARD)
         elif (room := slots(working_on(self._row.machine))) > 0:
-            supervise.take(supervisor=self._row, slots=room)
+            supervise.take(supervisor=self._row, slots=room, among=queued)
         return board
 
     def _start_threads(self, board: str) -> None:
