@@ -189,8 +189,10 @@ def test_a_supervisor_that_is_killed_leaves_it_to_the_next_and_nothing_twice(sta
 
 def test_a_supervisor_that_is_killed_after_it_sent_a_delivery_back_leaves_that_to_the_next(stage: Supervised) -> None:
     run = queue(stage, {"command": "test"}, test=command("exit 7"))
-    stage.start()
+    first = stage.start()
     stage.wait_for(run)
+    first.kill()  # or it would go on with the run
+    first.wait()
     run = Run.objects.select_related("task", "project").get(pk=run.pk)
     Run.objects.filter(pk=run.pk).update(state=RunState.COLLECTING, ended_at=None, reason="")
     run.refresh_from_db(fields=["state", "ended_at", "reason"])
