@@ -58,14 +58,12 @@ def _taken_over(run: Run, supervisor: Supervisor) -> bool:
     return True
 
 
-def take(*, supervisor: Supervisor, slots: int, among: QuerySet[Run] | None = None) -> list[Run]:
-    """Take up to so many queued runs that may begin now, each with the lease of its task."""
+def take(*, supervisor: Supervisor, slots: int, queued: QuerySet[Run]) -> list[Run]:
+    """Take up to so many of these queued runs that may begin now, each with the lease of its task."""
     taken: list[Run] = []
     _end_needless()
-    queued = (Run.objects.all() if among is None else among).filter(state=RunState.QUEUED)
-    queued = queued.select_related("task", "project")
     due = queued.filter(Q(not_before=None) | Q(not_before__lte=timezone.now()), task__is_ready=True)
-    for run in due.order_by("-task__priority", "id")[:_LOOKED_AT]:
+    for run in due.select_related("task", "project").order_by("-task__priority", "id")[:_LOOKED_AT]:
         if len(taken) >= slots:
             break
         if _begun(run, supervisor):

@@ -85,7 +85,7 @@ class Loop:
         if not board:
             queued.exclude(reason=NO_BOARD).update(reason=NO_BOARD)
         elif (room := slots(working_on(self._row.machine))) > 0:
-            supervise.take(supervisor=self._row, slots=room, among=queued)
+            supervise.take(supervisor=self._row, slots=room, queued=queued)
         return board
 
     def _start_threads(self, board: str) -> None:
