@@ -148,6 +148,7 @@ urlpatterns = [
     path("v1/", include("maintenance.api.urls")),
     path("v1/", include("tasks.agents.api.urls")),
     path("v1/", include("tasks.library.api.urls")),
+    path("v1/", include("tasks.insights.api.urls")),
     path("v1/", include(own.urls)),
     path("schema/", schema, name="api-schema"),
     path("schema/template.json", template_schema, name="api-template-schema"),

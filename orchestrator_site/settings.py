@@ -107,6 +107,7 @@ INSTALLED_APPS = [
     "maintenance",
     "tasks.agents",
     "tasks.library",
+    "tasks.insights",
     "orchestrator_site",
 ]
 

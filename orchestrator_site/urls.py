@@ -32,6 +32,7 @@ urlpatterns = [
     path("", include("tasks.urls")),
     path("", include("tasks.agents.urls")),
     path("", include("tasks.library.urls")),
+    path("", include("tasks.insights.urls")),
     path("", include("artifacts.urls")),
     path("", include("maintenance.urls")),
 ]

@@ -45,6 +45,10 @@ class Verb(models.TextChoices):
     PURGE = "purge", "purged"
     IMPORT = "import", "imported"
 
+    DEFER = "defer", "deferred"
+    BOOST = "boost", "boosted"
+    ASSIGN = "assign", "assigned"
+
     START = "start", "started with its first subtask"
     FINISH = "finish", "finished with its last subtask"
     RESUME = "resume", "resumed by a subtask"

@@ -35,7 +35,7 @@ def undone() -> Iterator[None]:
 
 def all_rows() -> Rows:
     """Return every row of the domain, to be compared with what is there later."""
-    labels = ("tasks", "artifacts", "agents", "library")
+    labels = ("tasks", "artifacts", "agents", "library", "insights")
     models = chain.from_iterable(apps.get_app_config(label).get_models() for label in labels)
     return {model.__name__: _rows_of(model) for model in models}
 

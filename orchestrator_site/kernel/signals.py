@@ -24,3 +24,6 @@ delivered = Signal()
 
 tasks_purged = Signal()
 """The tasks of the query `keys` are about to be deleted for good: a receiver deletes, or detaches, what names them."""
+
+origins_wanted = Signal()
+"""The templates of plans are wanted. A receiver returns them by the keys of the sequence `plans`, as `name@version`."""

@@ -4,9 +4,10 @@ from tasks.models.evidence import Attempt, Evidence, Waiver
 from tasks.models.projects import Project, ProjectPath, Session, ToolUse
 from tasks.models.records import Event, IdempotencyKey, Note, Specialist
 from tasks.models.resources import Resource, ResourceHold, ResourceNeed, knowing_needs
-from tasks.models.tasks import Dependency, DependencyQuerySet, Task, TaskQuerySet
+from tasks.models.tasks import NEVER, Dependency, DependencyQuerySet, Task, TaskQuerySet
 
 __all__ = [
+    "NEVER",
     "Attempt",
     "Dependency",
     "DependencyQuerySet",

@@ -85,6 +85,11 @@ class Attempt(models.Model):
     model = models.CharField(max_length=100, blank=True)
     outcome = models.CharField(max_length=32, choices=Verb.choices)
     reason = models.TextField(blank=True, help_text="What failed, or what the next one should know.")
+    read_tokens = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="As the client reported, like the cost."
+    )
+    written_tokens = models.PositiveBigIntegerField(null=True, blank=True)
+    cost_usd = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(default=timezone.now)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import models
 from django.db.models import F, Q
@@ -10,6 +10,9 @@ from django.utils import timezone
 
 from tasks.choices import CLAIMABLE, Complexity, Priority, Status
 from tasks.models.projects import Project, Session
+
+NEVER = datetime(9000, 1, 1, tzinfo=UTC)
+"""The due date of a task without one, so that one index orders all."""
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
@@ -32,8 +35,12 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.filter(root_id=plan.root_id or plan.pk)
 
     def ready(self) -> TaskQuerySet:
-        """Leaves that can be claimed now, best first: by priority, then in the order they were planned."""
-        return self.filter(is_ready=True).order_by("-priority", "root_id", "position")
+        """Leaves that can be claimed now, best first: docs/routing.md explains the order.
+
+        By status, what was sent back comes first.
+        """
+        order = ("-priority", "status", "due_at", "-chain", "-unblocks", "root_id", "position")
+        return self.filter(is_ready=True).order_by(*order)
 
     def lease_over(self, now: datetime) -> TaskQuerySet:
         """Active leaves whose lease has expired; ending a session ends its leases too."""
@@ -61,7 +68,12 @@ class Task(models.Model):
     specialist = models.CharField(max_length=64, blank=True)
     complexity = models.CharField(max_length=16, choices=Complexity.choices, default=Complexity.MODERATE)
     effort = models.CharField(max_length=200, blank=True)
+    effort_minutes = models.FloatField(null=True, blank=True, help_text="What the effort says in numbers.")
     priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
+    due_at = models.DateTimeField(default=NEVER, help_text="Without a due date: in the year 9000.")
+    not_before = models.DateTimeField(null=True, blank=True, help_text="Deferred until then.")
+    for_client = models.CharField(max_length=200, blank=True, help_text="The client that is to do it, in lower case.")
+    for_model = models.CharField(max_length=100, blank=True, help_text="The model that is to do it, in lower case.")
     context = models.TextField(blank=True)
     requires_review = models.BooleanField(
         null=True, default=None, help_text="Whether its delivery is reviewed; unknown: as the project's setting says."
@@ -77,6 +89,10 @@ class Task(models.Model):
     is_ready = models.BooleanField(
         default=False, editable=False, help_text="It can be claimed now; tasks/services/readiness.py keeps it."
     )
+    chain = models.PositiveIntegerField(
+        default=1, editable=False, help_text="Tasks on the longest way of dependents, with itself."
+    )
+    unblocks = models.PositiveIntegerField(default=0, editable=False, help_text="Unfinished leaves that wait for it.")
     reason = models.TextField(blank=True, help_text="Why the task is blocked, failed or cancelled.")
     review_comment = models.TextField(blank=True, help_text="What the reviewer asked for; shown first in the brief.")
     answer = models.TextField(blank=True, help_text="Shown first in the brief: questions with their answers.")
@@ -108,9 +124,16 @@ class Task(models.Model):
         ordering = ["id"]
         indexes = [
             models.Index(
-                fields=["project", "-priority", "root", "position"], condition=Q(is_ready=True), name="task_ready"
+                fields=["project", "-priority", "status", "due_at", "-chain", "-unblocks", "root", "position"],
+                condition=Q(is_ready=True),
+                name="task_ready",
             ),
-            models.Index(fields=["root", "-priority", "position"], condition=Q(is_ready=True), name="task_plan_ready"),
+            models.Index(
+                fields=["root", "-priority", "status", "due_at", "-chain", "-unblocks", "position"],
+                condition=Q(is_ready=True),
+                name="task_plan_ready",
+            ),
+            models.Index(fields=["project", "not_before"], condition=Q(not_before__isnull=False), name="task_deferred"),
             models.Index(fields=["project", "archived_at", "is_leaf", "status", "id"], name="task_counts"),
             models.Index(
                 fields=["project", "specialist", "archived_at", "is_leaf", "status", "id"], name="task_by_specialist"
@@ -185,6 +208,10 @@ class Task(models.Model):
         if self.requires_review is not None or self.is_plan:
             return bool(self.requires_review)
         return bool(self.project.settings.get("review"))
+
+    @property
+    def due(self) -> datetime | None:
+        return None if self.due_at == NEVER else self.due_at
 
     @property
     def priority_word(self) -> str:

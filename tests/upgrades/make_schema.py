@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.homes import DATABASE, ROOT
 
 FOLDER = Path(__file__).parent / "schemas"
-OURS = ("tasks", "artifacts", "maintenance", "agents", "library", "orchestrator_site")
+OURS = ("tasks", "artifacts", "maintenance", "agents", "library", "insights", "orchestrator_site")
 
 # Runs with the code of the commit. What is related comes first; a row that a constraint refuses is left out.
 FILL = """

@@ -19,10 +19,10 @@ from tests.homes import DATABASE, ROOT, migrated_database
 
 FOLDER = Path(__file__).parent / "schemas"
 SCHEMAS = sorted(FOLDER.glob("*.sql"))
-APPS = ("tasks", "artifacts", "maintenance", "agents", "library", "orchestrator_site")
+APPS = ("tasks", "artifacts", "maintenance", "agents", "library", "insights", "orchestrator_site")
 CONSTRAINT = re.compile(r'CONSTRAINT "(\w+)"')
 RECORDED = re.compile(r"""INSERT INTO "django_migrations" VALUES\(\d+,'(\w+)','(\w+)'""")
-OURS = ("tasks_", "artifacts_", "maintenance_", "agents_", "library_", "orchestrator_site_", "auth_user")
+OURS = ("tasks_", "artifacts_", "maintenance_", "agents_", "library_", "insights_", "orchestrator_site_", "auth_user")
 CHANGES = [("requires_review", 0, None)]  # left to the project's setting since then
 Rows = dict[str, list[dict[str, Any]]]
 

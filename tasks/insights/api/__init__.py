@@ -1,0 +1,1 @@
+"""REST endpoints of routing and insights."""

@@ -1,0 +1,7 @@
+"""The app of suggestions and figures."""
+
+from django.apps import AppConfig
+
+
+class InsightsConfig(AppConfig):
+    name = "tasks.insights"

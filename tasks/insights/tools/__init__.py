@@ -1,0 +1,1 @@
+"""MCP tools of routing: the toolset `routing`."""
