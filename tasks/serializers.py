@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from orchestrator_site.kernel.text import shortened, within_bytes
 from tasks.choices import Priority, Status
-from tasks.models import Task
+from tasks.models import NEVER, Task
 from tasks.selectors import counts
 from tasks.selectors.open_plans import OpenPlan, OpenPlans
 from tasks.selectors.overview import Overview, Standing
@@ -147,6 +147,8 @@ def subtask_of(given: Mapping[str, Any]) -> Subtask:
         gates=tuple(given.get("gates", ())),
         paths=tuple(given.get("file_paths", ())),
         resources=tuple(given.get("resources", ())),
+        due_at=given.get("due_at") or "",
+        not_before=given.get("not_before") or "",
         subtasks=tuple(subtask_of(each) for each in given.get("subtasks", ())),
     )
 
@@ -156,6 +158,10 @@ def columns_of(sent: Mapping[str, Any]) -> dict[str, Any]:
     columns: dict[str, Any] = {name: sent[name] or "" for name in ("title", "description") if name in sent}
     if "specialist_type" in sent:
         columns["specialist"] = sent["specialist_type"] or ""
+    if "estimated_effort" in sent:
+        columns["effort"] = sent["estimated_effort"] or ""
+    if "due_at" in sent:
+        columns["due_at"] = sent["due_at"] or NEVER
     if "priority" in sent:
         columns["priority"] = Priority[(sent["priority"] or "normal").upper()].value
     return columns | {column: sent[name] or [] for name, column in _LISTS.items() if name in sent}

@@ -24,7 +24,7 @@ from artifacts.services.deliver import (
 )
 from orchestrator_site.rest.fields import Body, BoundedList, Choice, Integer, String, StringList, Text
 from orchestrator_site.rest.idempotency import Reply
-from tasks.api.fields import EvidenceList
+from tasks.api.fields import EvidenceList, UsageBody
 from tasks.api.serializers import ProgressShape, TaskDetail, TaskLine
 from tasks.api.tasks import TaskApi
 from tasks.api.verbs import HeldBody
@@ -32,6 +32,7 @@ from tasks.gates.definition import GATES_LIMIT
 from tasks.gates.pieces import piece_of
 from tasks.models import Task
 from tasks.selectors import counts
+from tasks.services.attempts import usage_of
 from tasks.services.gates import completing
 from tasks.services.look import Look
 from tasks.services.notes import NOTES_LIMIT
@@ -87,6 +88,7 @@ class CompleteBody(HeldBody):
     decisions = Decisions(required=False, max_length=NOTES_LIMIT)
     learned = StringList(required=False, max_length=NOTES_LIMIT)
     evidence = EvidenceList(required=False, max_length=GATES_LIMIT)
+    usage = UsageBody(required=False, allow_null=True)
 
 
 class ArtifactInfo(serializers.Serializer[Any]):
@@ -142,6 +144,7 @@ class CompleteViews(TaskApi):
             decisions=given.get("decisions", ()),
             learned=given.get("learned", ()),
             evidence=[piece_of(each) for each in given.get("evidence", ())],
+            usage=usage_of(given.get("usage")),
         )
         prepared = prepare_delivery(task=task, actor=self.actor(task.project), request=request)
 

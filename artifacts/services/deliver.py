@@ -30,6 +30,7 @@ from tasks.models import Note, Project, Task
 from tasks.selectors.find import TaskName, task_by_id
 from tasks.services import transitions
 from tasks.services.actions import require_seen
+from tasks.services.attempts import UNKNOWN, Usage
 from tasks.services.claim import locked, require_ready
 from tasks.services.complete import Completion, complete_locked, ending_problems
 from tasks.services.gates import completing
@@ -73,6 +74,7 @@ class DeliveryRequest:
     decisions: Sequence[Decision] = ()
     learned: Sequence[str] = ()
     evidence: Sequence[Piece] = ()
+    usage: Usage = UNKNOWN
     seen: str = ""
 
 
@@ -195,6 +197,7 @@ def _deliver(prepared: PreparedDelivery, look: Look | None) -> Delivery:
         lease_number=request.lease_number,
         evidence=request.evidence,
         look=look,
+        usage=request.usage,
     )
     if prepared.notes:
         keep_notes(prepared.notes, task=completion.task, actor=actor)

@@ -20,6 +20,7 @@ from tasks.choices import Status
 from tasks.gates.pieces import piece_of
 from tasks.models import Task
 from tasks.selectors.find import TaskName
+from tasks.services.attempts import COST_LIMIT, TOKENS_LIMIT, usage_of
 from tasks.services.caller import Caller
 from tasks.services.gates import completing
 from tasks.services.idempotency import run_once
@@ -54,6 +55,17 @@ class ShownEvidence(Arguments):
     output: str = Field("", max_length=LONG)
 
 
+class ReportedUsage(Arguments):
+    aliases: ClassVar[dict[str, str]] = {
+        "input_tokens": "read_tokens",
+        "output_tokens": "written_tokens",
+        "cost": "cost_usd",
+    }
+    read_tokens: int | None = Field(None, ge=0, le=TOKENS_LIMIT)
+    written_tokens: int | None = Field(None, ge=0, le=TOKENS_LIMIT)
+    cost_usd: float | None = Field(None, ge=0, le=COST_LIMIT)
+
+
 class CompleteSubtask(Arguments):
     aliases: ClassVar[dict[str, str]] = {"id": "task_id", "results": "summary", "work": "detailed_work"}
     task_id: str
@@ -69,6 +81,7 @@ class CompleteSubtask(Arguments):
     decisions: list[str | Decided] = Field([], json_schema_extra={HIDDEN: True})
     learned: list[str] = Field([], json_schema_extra={HIDDEN: True})
     evidence: list[str | ShownEvidence] = Field([], json_schema_extra={HIDDEN: True})
+    usage: ReportedUsage | None = Field(None, json_schema_extra={HIDDEN: True})
     session_id: str | None = None
     idempotency_key: str | None = None
 
@@ -95,6 +108,7 @@ def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
         decisions=[each if isinstance(each, str) else each.model_dump() for each in given.decisions],
         learned=given.learned,
         evidence=[piece_of(each if isinstance(each, str) else each.model_dump()) for each in given.evidence],
+        usage=usage_of(given.usage.model_dump() if given.usage else None),
     )
     task = TaskName(actor.project, given.task_id)
     prepared = prepare_delivery(task=task, actor=actor, request=request)

@@ -1,4 +1,4 @@
-"""Fields for gates and for evidence in the bodies of requests."""
+"""Fields for gates, for evidence and for usage in the bodies of requests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rest_framework.exceptions import ValidationError
 from orchestrator_site.rest.fields import Body, Boolean, BoundedList, Integer, Number, String, Text
 from tasks.choices import GateKind, Rung
 from tasks.gates.definition import GATES_LIMIT, LIST_LIMIT
+from tasks.services.attempts import COST_LIMIT, TOKENS_LIMIT
 
 RUNGS = [rung.label for rung in Rung]
 NUMBER_LIMIT = 2**31 - 1
@@ -104,3 +105,11 @@ class EvidenceList(BoundedList):
             ]
         },
     }
+
+
+class UsageBody(Body):
+    """What an attempt used: tokens read and written, and US dollars."""
+
+    read_tokens = Integer(required=False, allow_null=True, min_value=0, max_value=TOKENS_LIMIT)
+    written_tokens = Integer(required=False, allow_null=True, min_value=0, max_value=TOKENS_LIMIT)
+    cost_usd = Number(required=False, allow_null=True, min_value=0, max_value=COST_LIMIT)

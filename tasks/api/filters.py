@@ -49,6 +49,7 @@ class TaskFilters(PlanFilters):
 
     specialist_type = filters.CharFilter(field_name="specialist", help_text="For one specialist.")
     priority = ChoicesFilter(PRIORITIES, field_name="priority", help_text="Of one or several priorities.")
+    due_before = TimeFilter(field_name="due_at", lookup_expr="lt", help_text="Due before a time.")
     is_leaf = BooleanFilter(field_name="is_leaf", help_text="Leaves (`true`), or tasks with subtasks (`false`).")
     is_ready = BooleanFilter(field_name="is_ready", help_text="Those that can be claimed now.")
     plan = filters.CharFilter(method="_plan", help_text="Of one plan, by the id of its root.")

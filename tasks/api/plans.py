@@ -51,6 +51,8 @@ class SubtaskBody(Body):
     gates = Gates(required=False, max_length=GATES_LIMIT)
     file_paths = StringList(required=False, max_length=PATHS_LIMIT)
     resources = StringList(required=False, max_length=RESOURCES_LIMIT)
+    due_at = String(required=False, allow_null=True)
+    not_before = String(required=False, allow_null=True)
 
     def get_fields(self) -> dict[str, Any]:
         """Subtasks have subtasks of the same shape, to any depth."""

@@ -162,13 +162,16 @@ class TaskRow(TaskLine):
     parent_task_id = serializers.CharField(source="parent.public_id", allow_null=True)
     complexity_level = serializers.ChoiceField(Complexity.choices, source="complexity")
     estimated_effort = serializers.CharField(source="effort")
+    effort_minutes = serializers.FloatField(allow_null=True)
     priority = serializers.ChoiceField(PRIORITIES, source="priority_word")
+    due_at = serializers.DateTimeField(source="due", allow_null=True)
     review = serializers.BooleanField(source="is_reviewed")
 
     class Meta(TaskLine.Meta):
         fields = (
             *TaskLine.Meta.fields, "project", "plan", "parent_task_id", "position", "depth", "is_leaf", "is_ready",
-            "complexity_level", "estimated_effort", "priority", "review", "reason", "lease_number", "lease_holder",
+            "complexity_level", "estimated_effort", "effort_minutes", "priority", "due_at", "not_before", "for_client",
+            "for_model", "review", "reason", "lease_number", "lease_holder",
             "lease_expires_at", "created_at", "updated_at", "started_at", "completed_at", "archived_at",
         )  # fmt: skip
 
@@ -210,11 +213,13 @@ class TriedShape(serializers.ModelSerializer[Attempt]):
     outcome = serializers.ChoiceField(Verb.choices)
     client_name = serializers.CharField(source="client")
     evidence = serializers.IntegerField(source="pieces", default=0)
+    cost_usd = serializers.FloatField(allow_null=True)
 
     class Meta:
         model = Attempt
         fields = (
             "lease_number", "holder", "client_name", "model", "outcome", "reason", "started_at", "ended_at", "evidence",
+            "read_tokens", "written_tokens", "cost_usd",
         )  # fmt: skip
 
 

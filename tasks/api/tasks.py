@@ -43,6 +43,8 @@ class TaskEdit(Body):
     description = Text(required=False, allow_null=True)
     specialist_type = String(required=False)
     priority = Choice(PRIORITIES, required=False, allow_null=True)
+    estimated_effort = String(required=False, allow_null=True)
+    due_at = String(required=False, allow_null=True)
     gates = Gates(required=False, allow_null=True, max_length=GATES_LIMIT)
     file_paths = StringList(required=False, allow_null=True, max_length=PATHS_LIMIT)
     resources = StringList(required=False, max_length=RESOURCES_LIMIT, allow_null=True)
@@ -105,7 +107,8 @@ class TaskViews(TaskApi):
     bodies = {"partial_update": TaskEdit}
     parameters = {"brief": (MAX_CHARS,), "synthesis": (DETAIL,)}
     orderings: ClassVar[dict[str, str]] = {
-        "created_at": "pk", "updated_at": "updated_at", "priority": "priority", "position": "position"
+        "created_at": "pk", "updated_at": "updated_at", "priority": "priority", "position": "position",
+        "due_at": "due_at",
     }  # fmt: skip
 
     def list(self, request: Request) -> Response:

@@ -15,10 +15,12 @@ from artifacts.reports.brief import SMALLEST_CHARS, brief_of
 from orchestrator_site.rest.fields import Body, Boolean, Integer, String, Text
 from orchestrator_site.rest.idempotency import Reply
 from tasks import roles
+from tasks.api.fields import UsageBody
 from tasks.api.serializers import LINKS, TaskDetail, TaskLine
 from tasks.api.tasks import BRIEF_CHARS_LIMIT, TaskApi
 from tasks.choices import Status, Verb
 from tasks.services.actions import ACTIONS, perform
+from tasks.services.attempts import usage_of
 from tasks.services.claim import Claim, claim, claim_next
 from tasks.services.complete import complete
 from tasks.services.effect import Effect
@@ -55,6 +57,7 @@ class ClaimNextBody(PlainBody):
 
 class HandBackBody(HeldBody):
     summary = Text()
+    usage = UsageBody(required=False, allow_null=True)
 
 
 class TaskAnswer(serializers.Serializer[Any]):
@@ -168,7 +171,7 @@ class TaskVerbs(Claims):
     @action(detail=True, methods=["post"], url_path="hand-back")
     def hand_back(self, request: Request, task_id: str) -> Response:
         """End the work on a task as needs_revision, with nothing delivered."""
-        return self.act(task_id, lambda **given: Effect(complete(outcome=Status.NEEDS_REVISION, **given).task))
+        return self.act(task_id, _handed_back)
 
     def perform(self, task_id: str, verb: Verb) -> Response:
         """Do a verb; the answer of a claim has the brief."""
@@ -200,6 +203,10 @@ class TaskVerbs(Claims):
             return Reply(self.shape(facts))
 
         return self.once(produce, project=task.project)
+
+
+def _handed_back(*, usage: dict[str, Any] | None = None, **given: Any) -> Effect:
+    return Effect(complete(outcome=Status.NEEDS_REVISION, usage=usage_of(usage), **given).task)
 
 
 def _url_of(verb: Verb, about: str) -> Callable[..., Response]:

@@ -20,6 +20,7 @@ from tasks.gates.pieces import Piece
 from tasks.identity.actor import Actor
 from tasks.models import Dependency, Task
 from tasks.services import gates, leases, rollup, transitions
+from tasks.services.attempts import UNKNOWN, Usage
 from tasks.services.claim import claim, locked
 from tasks.services.evidence import keep_evidence
 from tasks.services.look import Look
@@ -51,6 +52,7 @@ def complete(
     reason: str = "",
     lease_number: int | None = None,
     evidence: Sequence[Piece] = (),
+    usage: Usage = UNKNOWN,
 ) -> Completion:
     """End a task as completed, needs_revision or blocked; the last two need a `reason`.
 
@@ -64,7 +66,7 @@ def complete(
     with transaction.atomic(), events.together():
         return complete_locked(
             task=locked(task), actor=actor, summary=summary, outcome=outcome, reason=reason, lease_number=lease_number,
-            evidence=evidence, look=Look(),
+            evidence=evidence, look=Look(), usage=usage,
         )  # fmt: skip
 
 
@@ -78,13 +80,14 @@ def complete_locked(
     lease_number: int | None,
     evidence: Sequence[Piece] = (),
     look: Look | None = None,
+    usage: Usage = UNKNOWN,
 ) -> Completion:
     """Do what `complete` does, in the caller's transaction, for a locked row and texts that were checked.
 
     `look` is what was seen of the project's files; without one, LookWanted is raised where gates ask for it.
     """
     task = _in_hand(task, actor, lease_number)
-    move = partial(transitions.move, task, actor=actor, summary=summary)
+    move = partial(transitions.move, task, actor=actor, summary=summary, usage=usage)
     if evidence and outcome != Status.COMPLETED:
         keep_evidence(task=task, actor=actor, pieces=evidence, look=look or Look())
     if outcome == Status.BLOCKED:

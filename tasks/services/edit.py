@@ -1,9 +1,10 @@
-"""Edit a task: its texts, dependencies, specialist and priority."""
+"""Edit a task: its texts, dependencies, specialist, priority and due date."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -15,9 +16,12 @@ from orchestrator_site.kernel.limits import check_texts
 from orchestrator_site.kernel.signals import tasks_changed
 from tasks import events
 from tasks.choices import FINISHED, Complexity, Priority, Verb
+from tasks.due import time_in, time_problems
+from tasks.effort import minutes_in
 from tasks.gates.definition import gates_of, normalised, relaxed
 from tasks.identity.actor import Actor
-from tasks.models import Task, Waiver
+from tasks.models import NEVER, Task, Waiver
+from tasks.project_settings import setting
 from tasks.roles import Catalogue
 from tasks.services import dependencies, leases, needs, transitions
 from tasks.services.claim import Guard, locked
@@ -29,6 +33,7 @@ SEARCHED = frozenset({"title", "description", "context", "summary"})  # the fiel
 @dataclass(frozen=True, slots=True)
 class Changes:
     columns: dict[str, Any] = field(default_factory=dict)
+    """`due_at` may be a date or a time as `tasks/due.py` takes them; NEVER clears it."""
     add_dependencies: Sequence[Task] = ()
     remove_dependencies: Sequence[Task] = ()
     resources: Sequence[str] | None = None
@@ -44,7 +49,8 @@ def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue, gu
     Raises Invalid, Conflict for a task that is finished or that another assistant holds (unless the actor may review),
     and what `guard` raises.
     """
-    columns = _checked(changes.columns, catalogue)
+    columns = _checked(changes.columns, catalogue, setting(task.project, "time_zone"))
+    derived = {"effort_minutes": minutes_in(columns["effort"])} if "effort" in columns else {}
     with transaction.atomic():
         if changes.add_dependencies or changes.remove_dependencies:
             dependencies.lock_graph(task.project_id)
@@ -57,22 +63,29 @@ def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue, gu
             )
         leases.require_not_anothers(task, actor)
         _require_may_relax(task, actor, columns)
-        before = {name: getattr(task, name) for name in columns}
+        before = {name: _recorded(getattr(task, name)) for name in columns}
         if changed := {*gates_of(task.gates)} - {*gates_of(columns.get("gates", task.gates))}:
             Waiver.objects.filter(task=task, gate__in=[gate.name for gate in changed]).delete()
-        after = {**columns, **_relink(task, changes)}
+        after = {**{name: _recorded(value) for name, value in columns.items()}, **_relink(task, changes)}
         task.updated_at = timezone.now()
-        for name, value in columns.items():
+        for name, value in (columns | derived).items():
             setattr(task, name, value)
-        task.save(update_fields=[*columns, "updated_at"])
+        task.save(update_fields=[*columns, *derived, "updated_at"])
         if SEARCHED & columns.keys():
             tasks_changed.send(Task, tasks=[task], renamed=before.get("title") != after.get("title"))
         events.record(actor=actor, verb=Verb.EDIT, project=task.project_id, task=task, before=before, after=after)
     return task
 
 
-def _checked(columns: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
-    """Return the columns, with gates as they are stored. Raises Invalid with every problem."""
+def _recorded(value: Any) -> Any:
+    """Return a value as events have it."""
+    if isinstance(value, datetime):
+        return None if value == NEVER else value.isoformat()
+    return value
+
+
+def _checked(columns: dict[str, Any], catalogue: Catalogue, zone: str) -> dict[str, Any]:
+    """Return the columns as they are stored. Raises Invalid with every problem."""
     problems = check_texts({name: value for name, value in columns.items() if isinstance(value, str)})
     if not str(columns.get("title", "x")).strip():
         problems.append({"at": "title", "problem": "a task needs a title"})
@@ -85,6 +98,9 @@ def _checked(columns: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     if "gates" in columns:
         gates, wrong = normalised(columns["gates"])
         problems, columns = problems + wrong, {**columns, "gates": gates}
+    if isinstance(due := columns.get("due_at"), str):
+        problems += time_problems(due, "due_at")
+        columns = {**columns, "due_at": time_in(due, zone=zone) or NEVER}
     if problems:
         raise invalid(problems, next="Send the call again without these.")
     return columns

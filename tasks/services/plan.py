@@ -17,9 +17,12 @@ from orchestrator_site.kernel.signals import tasks_changed
 from orchestrator_site.kernel.text import shortened
 from tasks import events
 from tasks.choices import CLAIMABLE, Complexity, Priority, Status, Verb
+from tasks.due import time_in
+from tasks.effort import minutes_in
 from tasks.gates.definition import GATES_LIMIT, normalised, with_defaults
 from tasks.identity.actor import Actor
-from tasks.models import Dependency, Project, Task
+from tasks.models import NEVER, Dependency, Project, Task
+from tasks.project_settings import setting
 from tasks.roles import Catalogue
 from tasks.selectors.descendants import descendants_of, waits_for
 from tasks.selectors.find import tasks_by_ids
@@ -162,6 +165,7 @@ def _build(root: Task, draft: list[Draft], usual: list[dict[str, Any]], *, may_l
     public_ids = ids.task_ids([entry.spec.specialist for entry in draft], taken=_taken)
     first = _last_position(root.plan_id) + 1 if root.root_id else 1
     reviews_all = bool(root.project.settings.get("review"))
+    zone = setting(root.project, "time_zone")
     return [
         Task(
             project_id=root.project_id,
@@ -175,6 +179,9 @@ def _build(root: Task, draft: list[Draft], usual: list[dict[str, Any]], *, may_l
             specialist=entry.spec.specialist,
             complexity=entry.spec.complexity or root.complexity,
             effort=entry.spec.effort,
+            effort_minutes=minutes_in(entry.spec.effort),
+            due_at=time_in(entry.spec.due_at, zone=zone) or NEVER,
+            not_before=time_in(entry.spec.not_before, zone=zone, ends=False),
             priority=entry.spec.priority or Priority.NORMAL,
             context=entry.spec.context,
             paths=list(entry.spec.paths),

@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrator_site.kernel.limits import check_texts
 from tasks.choices import Complexity, Priority
+from tasks.due import time_problems
 from tasks.gates.definition import normalised
 from tasks.models import Task
 from tasks.roles import Catalogue
@@ -28,7 +29,7 @@ class Subtask:
     """A subtask of a request. `key` names it within the plan; `subtasks` make it a group.
 
     `gates` are as `tasks/gates/definition.py` describes them, `resources` names of the project's, `paths` what it plans
-    to change.
+    to change; `due_at` and `not_before` are dates or times, as `tasks/due.py` takes them.
     """
 
     title: str
@@ -44,6 +45,8 @@ class Subtask:
     gates: tuple[Any, ...] = ()
     paths: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
+    due_at: str = ""
+    not_before: str = ""
     subtasks: tuple[Subtask, ...] = ()
 
 
@@ -137,6 +140,7 @@ def _own_problems(entry: Draft, catalogue: Catalogue, resources: Collection[str]
     found += resource_problems(spec.resources, resources, f"{at}resources") if spec.resources else []
     if spec.resources and spec.subtasks:
         found.append({"at": f"{at}resources", "problem": "are for subtasks without subtasks of their own"})
+    found += time_problems(spec.due_at, f"{at}due_at") + time_problems(spec.not_before, f"{at}not_before")
     if len(spec.dependencies) > DEPENDENCIES_LIMIT:
         found.append({"at": f"{at}dependencies", "problem": f"more than {DEPENDENCIES_LIMIT}"})
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 
@@ -60,7 +61,7 @@ def _go_on(verb: Verb, *, task: Task, actor: Actor, answer: str = "", guard: Gua
     with transaction.atomic():
         task = locked(task, guard)
         transitions.require(task, verb)
-        kept = {"answer": _answers(task, answer.strip())} if answer.strip() else {}
+        kept: dict[str, Any] = {"answer": _answers(task, answer.strip())} if answer.strip() else {}
         note = {"answer": answer} if kept else {}
         transitions.move(task, verb, to=Status.PENDING, actor=actor, note=note, reason="", **kept)
         rollup.settle(task, actor=actor)

@@ -18,6 +18,7 @@ from tasks.identity.actor import Actor
 from tasks.models import Attempt, Task
 from tasks.selectors.blockers import is_held_up
 from tasks.services import attempts, holds, readiness
+from tasks.services.attempts import UNKNOWN, Usage
 from tasks.state_machine import TABLE, possible_for
 
 _unchanged = CompiledUpdate(
@@ -50,11 +51,18 @@ def require(task: Task, verb: Verb) -> None:
 
 
 def move(
-    task: Task, verb: Verb, *, to: Status, actor: Actor, note: dict[str, Any] | None = None, **fields: Any
+    task: Task,
+    verb: Verb,
+    *,
+    to: Status,
+    actor: Actor,
+    note: dict[str, Any] | None = None,
+    usage: Usage = UNKNOWN,
+    **fields: Any,
 ) -> Task:
     """Set a status, with whatever else changes with it, and write the event. `fields` are columns of the task.
 
-    Raises Conflict where the verb is not possible, or another change came first.
+    `usage` is of the attempt that ends. Raises Conflict where the verb is not possible, or another change came first.
     """
     require(task, verb)
     if to not in TABLE[verb].targets:
@@ -74,7 +82,7 @@ def move(
     if to == Status.ACTIVE and task.started_at is None:
         changes["started_at"] = now
     before = task.status
-    attempt = end_attempt(task, verb, note)
+    attempt = end_attempt(task, verb, note, usage)
     changes["is_ready"] = task.is_leaf and to in CLAIMABLE and not is_held_up(task)
     if not _unchanged(changes, pk=task.pk, status=before, lease_number=task.lease_number):
         raise Conflict(
@@ -97,9 +105,11 @@ def move(
     return task
 
 
-def end_attempt(task: Task, outcome: Verb, note: dict[str, Any] | None = None) -> Attempt | None:
+def end_attempt(
+    task: Task, outcome: Verb, note: dict[str, Any] | None = None, usage: Usage = UNKNOWN
+) -> Attempt | None:
     """Give back what an active leaf holds, and return the row of its attempt, which the caller inserts."""
     if task.status != Status.ACTIVE or not task.is_leaf:
         return None
     holds.let_go_of(task)
-    return attempts.ending(task, outcome, note)
+    return attempts.ending(task, outcome, note, usage)

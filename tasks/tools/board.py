@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
+from pydantic.config import JsonDict
 
 from artifacts.selectors.artifacts import ArtifactSummary, artifacts_by_task
 from maintenance.selectors.runs import OPERATION_PREFIX, operation_by_id, progress_of
@@ -211,8 +212,18 @@ def _named(public_id: str, status: str) -> Answer:
     return {"task_id": public_id, "status": status}
 
 
+# What is hidden can be cleared, too.
+_LISTED_TO_CLEAR: JsonDict = {"items": {"type": "string", "const": "description"}}
+
+
 class UpdateTask(Arguments):
-    aliases: ClassVar[dict[str, str]] = {"id": "task_id", "specialist": "specialist_type", "comment": "reason"}
+    aliases: ClassVar[dict[str, str]] = {
+        "id": "task_id",
+        "specialist": "specialist_type",
+        "comment": "reason",
+        "due": "due_at",
+        "effort": "estimated_effort",
+    }
     task_id: str
     action: ActionWord | None = None
     reason: str | None = Field(None, max_length=LONG, description="Needed for block, fail, request_revision")
@@ -223,9 +234,11 @@ class UpdateTask(Arguments):
     priority: Literal["low", "normal", "high", "urgent"] | None = None
     add_dependencies: list[str] = []
     remove_dependencies: list[str] = []
-    clear: list[Literal["description"]] = []
+    clear: list[Literal["description", "due_at", "estimated_effort"]] = Field([], json_schema_extra=_LISTED_TO_CLEAR)
     waive: str | None = Field(None, json_schema_extra={HIDDEN: True})
     resources: list[str] | None = Field(None, json_schema_extra={HIDDEN: True})
+    due_at: str | None = Field(None, json_schema_extra={HIDDEN: True})
+    estimated_effort: str | None = Field(None, json_schema_extra={HIDDEN: True})
     session_id: str | None = None
     idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
 

@@ -157,6 +157,7 @@ class SubtaskArguments(Arguments):
         "id": "key",
         "specialist": "specialist_type",
         "effort": "estimated_effort",
+        "due": "due_at",
         "depends_on": "dependencies",
         "complexity": "complexity_level",
     }
@@ -173,6 +174,8 @@ class SubtaskArguments(Arguments):
     gates: list[str | dict[str, JsonValue]] = Field([], json_schema_extra={HIDDEN: True})
     file_paths: list[str] = Field([], json_schema_extra={HIDDEN: True})
     resources: list[str] = Field([], json_schema_extra={HIDDEN: True})
+    due_at: str | None = Field(None, json_schema_extra={HIDDEN: True})
+    not_before: str | None = Field(None, json_schema_extra={HIDDEN: True})
     subtasks: Annotated[list[SubtaskArguments], WithJsonSchema(_NESTED)] = []
 
 

@@ -23,6 +23,8 @@ from tasks.agents.supervisor.following import Orders, Over
 from tasks.agents.supervisor.observing import observe
 from tasks.agents.worktrees import Worktree
 from tasks.choices import Status
+from tasks.models import Attempt as TaskAttempt
+from tasks.services.attempts import Usage, measured, usage_of
 from tasks.services.steer import release
 
 COLLECTED_LIMIT = 1024**3
@@ -127,7 +129,20 @@ def remove_worktree(run: Run) -> None:
 
 
 def give_back(run: Run, why: str) -> None:
-    """Release the task where the run still holds it."""
+    """Release the task where the run still holds it, and keep what the attempt at it used."""
     with suppress(Conflict):  # it was completed, or taken over
         release(task=run.task, actor=SUPERVISOR, reason=why[:REASON_LENGTH], lease_number=run.lease_number)
     run.task.refresh_from_db()
+    measured(task=run.task, lease_number=run.lease_number, usage=_usage_of(run))
+
+
+def _usage_of(run: Run) -> Usage:
+    """Return what the agent used since the run holds its task, once or with a follow-up."""
+    began = TaskAttempt.objects.filter(task=run.task_id, lease_number=run.lease_number).values("started_at")[:1]
+    heard = [usage for usage in run.attempts.filter(started_at__gte=began).values_list("usage", flat=True) if usage]
+    if not heard:
+        return Usage()
+    read, written, cost = (
+        sum(usage.get(name) or 0 for usage in heard) for name in ("read_tokens", "written_tokens", "cost_usd")
+    )
+    return usage_of({"read_tokens": read or None, "written_tokens": written or None, "cost_usd": cost or None})

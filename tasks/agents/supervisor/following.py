@@ -30,6 +30,7 @@ from tasks.agents.settings import IsolationSettings
 from tasks.agents.supervisor.launching import Started
 from tasks.agents.supervisor.outcome import is_delivered, why_not_its
 from tasks.choices import Verb
+from tasks.services.sessions import declare_model
 
 POLL_SECONDS = 0.1
 LOOK_SECONDS = 0.5
@@ -144,8 +145,10 @@ class Follower:
         match event:
             case heard.Send(lines):
                 self._send(list(lines))
-            case heard.Started(session_id=session_id) if session_id:
-                self._attempt.session_id = session_id
+            case heard.Started(session_id=session_id, model=model):
+                self._attempt.session_id = session_id or self._attempt.session_id
+                if model and self._run.session is not None:
+                    declare_model(self._run.session, model)
             case heard.Turn():
                 self._run.turns += 1
                 if self._run.state == RunState.RATE_LIMITED:
