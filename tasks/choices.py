@@ -122,3 +122,7 @@ class Rung(models.IntegerChoices):
 class NoteKind(models.TextChoices):
     DECISION = "decision", "Decision"
     LEARNED = "learned", "Learned"
+
+
+TAKEN_OVER = "Taken over."
+"""The reason in the event of a release that was a take-over."""

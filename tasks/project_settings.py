@@ -11,6 +11,7 @@ DEFAULTS: dict[str, Any] = {
     "routing.min_confidence": 0.6,
     "routing.explore": 0,
     "templates.suggest": "suggest",
+    "metrics.daily": "act",
     "metrics.window_days": 30,
     "time_zone": "UTC",
 }

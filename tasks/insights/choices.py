@@ -65,3 +65,10 @@ class Name(models.TextChoices):
     GATES_MISSED = "gates_missed", "Gates missed at first"
     GATES_WAIVED = "gates_waived", "Gates waived"
     HANDOVER_COVERAGE = "handover_coverage", "Handover coverage"
+
+
+RATES = (
+    *(Name.FIRST_PASS, Name.REOPENED, Name.LEASE_LOSS, Name.SUCCESS, Name.ESTIMATE_COVERAGE),
+    *(Name.GATES_MISSED, Name.GATES_WAIVED, Name.HANDOVER_COVERAGE),
+)
+COUNTS = (Name.DONE, Name.PLANNED)

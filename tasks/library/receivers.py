@@ -7,7 +7,7 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from orchestrator_site.kernel.signals import brief_wanted, delivered, tasks_purged
+from orchestrator_site.kernel.signals import brief_wanted, delivered, origins_wanted, tasks_purged
 from tasks.library.contexts.choosing import shown
 from tasks.library.models import Context, ContextUse, PlanOrigin, Recurring, Template
 from tasks.library.selectors.contexts import contexts_for
@@ -35,3 +35,9 @@ def forget_tasks(*, keys: Any, **_: Any) -> None:
     Context.objects.filter(note__task__in=keys).update(note=None)
     Recurring.objects.filter(last_plan__in=keys).update(last_plan=None)
     Template.objects.filter(drafted_from__in=keys).update(drafted_from=None)
+
+
+@receiver(origins_wanted)
+def name_origins(*, plans: Sequence[int], **_: Any) -> dict[int, str]:
+    rows = PlanOrigin.objects.filter(plan__in=plans).values_list("plan_id", "template", "version")
+    return {plan: f"{template}@{version}" if version else template for plan, template, version in rows}

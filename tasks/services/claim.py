@@ -13,7 +13,7 @@ from django.utils import timezone
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Hint, NotReady, invalid
 from tasks import events
-from tasks.choices import Status, Verb
+from tasks.choices import TAKEN_OVER, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project, ResourceHold, Task, TaskQuerySet, knowing_needs
 from tasks.roles import catalogue
@@ -90,7 +90,7 @@ def _claim(task: Task | TaskName, actor: Actor, take_over: bool, guard: Guard | 
             took_over = not task.lease_is_over(timezone.now())
             if took_over and not take_over:
                 raise leases.held(task)
-            leases.free(task, actor=actor, why="Taken over." if took_over else "The lease was over.")
+            leases.free(task, actor=actor, why=TAKEN_OVER if took_over else "The lease was over.")
         transitions.require(task, Verb.CLAIM)
         require_ready(task)
         _grant(task, actor)

@@ -1,0 +1,116 @@
+"""The figures of a project: counted at once on a small board, read as the daily job stored them on a large one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+
+from django.utils import timezone
+
+from maintenance.choices import ScopeWord
+from maintenance.models import Handover
+from tasks.choices import Status
+from tasks.insights import models
+from tasks.insights.choices import Dimension, Name
+from tasks.insights.facts.figures import ENOUGH, Figure, Sums
+from tasks.insights.facts.window import Window
+from tasks.insights.selectors.leaves import leaves_of
+from tasks.models import Event, Project, Task
+from tasks.project_settings import setting
+
+__all__ = ["ENOUGH", "Figure", "Figures", "count", "figures_of", "history", "window_of"]
+
+FEW = 2_000
+"""Events of a window that are counted at once."""
+
+
+class Figures:
+    """The figures of the `days` that end with `day`, up to the event `until`.
+
+    Stored ones (`is_stored`) may be of an earlier day; before the first count of a large board there are none.
+    """
+
+    def __init__(self, figures: Iterable[Figure], *, day: date, days: int, until: int, is_stored: bool) -> None:
+        self.day, self.days, self.until, self.is_stored = day, days, until, is_stored
+        self._figures = {(each.name, each.dimension, each.key): each for each in figures}
+
+    def __iter__(self) -> Iterator[Figure]:
+        return iter(self._figures.values())
+
+    def get(self, name: str, dimension: str = Dimension.PROJECT, key: str = "") -> Figure | None:
+        return self._figures.get((Name(name), Dimension(dimension), key))
+
+    def of(self, name: str, dimension: str) -> list[Figure]:
+        """Return a figure by each key of a dimension, those with the most values first."""
+        found = [each for each in self if each.name == name and each.dimension == dimension and each.key]
+        return sorted(found, key=lambda each: (-each.n, each.key))
+
+    @property
+    def flow(self) -> list[tuple[date, int, int]]:
+        """Return each day of the window, with how many tasks were planned and done on it."""
+        days = [self.day - timedelta(days=back) for back in reversed(range(self.days))]
+        return [(day, self._on(day, Name.PLANNED), self._on(day, Name.DONE)) for day in days]
+
+    def _on(self, day: date, name: Name) -> int:
+        found = self.get(name, key=day.isoformat())
+        return found.n if found else 0
+
+
+def figures_of(project: Project) -> Figures:
+    """Return the newest figures."""
+    window = window_of(project)
+    events = Event.objects.filter(project=project).order_by("-pk").values_list("pk", "created_at")
+    earlier = next(iter(events[FEW : FEW + 1]), None)
+    if earlier is None or earlier[1] < window.start:
+        return count(project, window, after=earlier[0] if earlier else 0)
+    return _stored(project, window)
+
+
+def window_of(project: Project) -> Window:
+    days, zone = setting(project, "metrics.window_days"), setting(project, "time_zone")
+    return Window.ending(timezone.now(), days=days, zone=zone)
+
+
+def count(project: Project, window: Window, *, after: int = 0) -> Figures:
+    """Count the events of a window; those up to the id `after` are known to be older."""
+    until = Event.objects.filter(project=project).order_by("-pk").values_list("pk", flat=True).first() or 0
+    sums = Sums(window)
+    for leaf in leaves_of(project, window, after=after, until=until):
+        sums.add(leaf)
+    for is_named in _handed_over(project):
+        sums.note(Name.HANDOVER_COVERAGE, is_named)
+    return Figures(sums.figures(), day=window.day, days=window.days, until=until, is_stored=False)
+
+
+def _handed_over(project: Project) -> list[bool]:
+    """Say of each task that is in hand or waits since before the newest handover whether that names it."""
+    handovers = Handover.objects.filter(project=project, scope=ScopeWord.FULL_PROJECT).order_by("-number")
+    text, made_at = handovers.values_list("text", "created_at").first() or ("", None)
+    if made_at is None:
+        return []
+    open_ones = Task.objects.filter(project=project, status__in=_OPEN, active_at__lte=made_at)
+    named = set(re.findall(r"\w+", text))
+    return [key in named for key in open_ones.on_board().leaves().values_list("public_id", flat=True)]
+
+
+_OPEN = (Status.ACTIVE, Status.IN_REVIEW, Status.NEEDS_REVISION, Status.BLOCKED, Status.FAILED)
+
+
+def _stored(project: Project, window: Window) -> Figures:
+    rows = models.Figure.objects.filter(project=project)
+    newest = rows.filter(day__lte=window.day).order_by("-day").values_list("day", "days", "until").first()
+    if newest is None:
+        return Figures((), day=window.day, days=window.days, until=0, is_stored=True)
+    day, days, until = newest
+    columns = ("name", "dimension", "key", "n", "value", "high")
+    found = rows.filter(day=day).order_by().values_list(*columns)
+    figures = (Figure(Name(name), Dimension(kind), *rest) for name, kind, *rest in found)
+    return Figures(figures, day=day, days=days, until=until, is_stored=True)
+
+
+def history(project: Project, name: str, days: int = 30) -> list[tuple[date, float, int]]:
+    """Return a figure of the whole project on each of the last days that was counted, with its n; oldest first."""
+    first = window_of(project).day - timedelta(days=days - 1)
+    rows = models.Figure.objects.filter(project=project, dimension=Dimension.PROJECT, name=name, key="", day__gte=first)
+    return list(rows.order_by("day").values_list("day", "value", "n"))
