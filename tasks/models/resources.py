@@ -10,7 +10,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from tasks.models.projects import Project, Session
-from tasks.models.tasks import Task, TaskQuerySet
+from tasks.models.tasks import Dependency, Task, TaskQuerySet
 
 
 class Resource(models.Model):
@@ -84,6 +84,8 @@ class ResourceHold(models.Model):
 
 
 def knowing_needs(tasks: QuerySet[Task]) -> TaskQuerySet:
-    """Let tasks know whether they need resources: then one that needs nothing costs no further statement."""
+    """Let tasks know whether they need resources or wait: then one that does neither costs no further statement."""
     rows: Any = tasks
-    return cast("TaskQuerySet", rows.annotate(has_needs=Exists(ResourceNeed.objects.filter(task=OuterRef("pk")))))
+    needs = ResourceNeed.objects.filter(task=OuterRef("pk"))
+    waits = Dependency.objects.open().filter(task=OuterRef("pk"))
+    return cast("TaskQuerySet", rows.annotate(has_needs=Exists(needs), waits=Exists(waits)))

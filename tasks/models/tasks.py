@@ -115,6 +115,8 @@ class Task(models.Model):
 
     has_needs = True
     """Whether it may need resources: a query with `knowing_needs` says so."""
+    waits = True
+    """Whether a dependency may be open; the same query says so."""
     frees = True
     """Whether tasks may have become ready with it: whoever completed it knows."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Hint, NotReady
@@ -77,20 +77,28 @@ def why_nothing_is_ready(project: Project, specialist: str | None, session: Sess
         others_ready = tasks.ready().exists()
         tasks = tasks.filter(specialist=specialist)
     counts: dict[str, int] = dict(tasks.order_by().values_list("status").annotate(Count("pk")))
-    details = {"counts": {status: number for status, number in sorted(counts.items()) if number}, "yours": yours}
+    details: dict[str, Any] = {
+        "counts": {status: number for status, number in sorted(counts.items()) if number},
+        "yours": yours,
+    }
     if specialist and others_ready:
         return NotReady(
             f"No {specialist} task is ready.", next="Others are ready.", hint=Hint.ANY_SPECIALIST, details=details
         )
+    if meant := tasks.filter(is_ready=True).count():
+        details["meant_for_others"] = meant
+    deferred = tasks.filter(status__in=CLAIMABLE, not_before__isnull=False).aggregate(at=Min("not_before"))["at"]
+    if deferred:
+        details["deferred_until"] = deferred.isoformat(timespec="seconds")
     message = f"No {specialist} task is ready." if specialist else "No task is ready."
     resources = waited_for(project) if any(counts.get(status) for status in CLAIMABLE) else []
     if resources:
         details["resources"] = resources
-    following, hint = _next_step(counts, yours, resources)
+    following, hint = _next_step(counts, yours, details)
     return NotReady(message, next=following, hint=hint, details=details)
 
 
-def _next_step(counts: dict[str, int], yours: list[str], resources: list[str]) -> tuple[str, Hint]:
+def _next_step(counts: dict[str, int], yours: list[str], details: dict[str, Any]) -> tuple[str, Hint]:
     if yours:
         return f"You hold {', '.join(yours)}.", Hint.FINISH_YOURS
     if not counts:
@@ -100,8 +108,12 @@ def _next_step(counts: dict[str, int], yours: list[str], resources: list[str]) -
     stopped = next((status for status in (Status.BLOCKED, Status.FAILED) if counts.get(status)), None)
     if stopped:
         return f"Tasks that are {stopped.value} hold up the rest.", Hint.LIST_TASKS
-    if resources:
-        return f"Tasks wait for {', '.join(resources)}.", Hint.WAIT
+    if details.get("meant_for_others"):
+        return "The tasks that are ready are meant for another client or model.", Hint.WAIT
+    if details.get("resources"):
+        return f"Tasks wait for {', '.join(details['resources'])}.", Hint.WAIT
+    if details.get("deferred_until"):
+        return f"The next deferred task may start at {details['deferred_until']}.", Hint.WAIT
     if counts.get(Status.ACTIVE):
         return "The others are active.", Hint.WAIT
     if any(counts.get(status) for status in CLAIMABLE):

@@ -19,7 +19,7 @@ from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Dependency, ResourceNeed, Task, TaskQuerySet
 from tasks.selectors.descendants import descendants_of
-from tasks.services import dependencies, holds, leases, readiness, rollup
+from tasks.services import chains, dependencies, holds, leases, readiness, rollup
 from tasks.services.claim import Guard, locked
 from tasks.services.effect import Effect
 
@@ -53,6 +53,7 @@ def archive(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None =
         _require_unneeded(edges)
         record(Verb.ARCHIVE, task, actor, reason, number)
         tell_dependents(Verb.DEPENDENCY_ARCHIVED, edges, actor)
+        chains.refresh(unfinished_leaves(moved))
         if task.status not in FINISHED:
             rollup.settle_without(task, actor=actor)
     return Effect(task, tasks_total=number)
@@ -76,9 +77,11 @@ def restore(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None =
         _require_parent(task)
         together = tree.filter(archived_at=mark)
         keys = list(together.order_by().values_list("pk", flat=True))
+        unfinished = unfinished_leaves(together)
         tell_dependents(Verb.DEPENDENCY_RESTORED, _edges(together), actor)
         number = together.update(archived_at=None)
         readiness.refresh_by_keys(keys)
+        chains.refresh(unfinished)
         over = tree.on_board().lease_over(max(mark, timezone.now()))
         needing = Exists(ResourceNeed.objects.filter(task=OuterRef("pk")))
         leases.free_over(over.filter(needing))  # what they held was let go when they went
@@ -100,6 +103,10 @@ def _tree(task: Task) -> TaskQuerySet:
             next="Act on the groups below it, or on its plan.",
         )
     return Task.objects.filter(pk__in=keys)
+
+
+def unfinished_leaves(moved: TaskQuerySet) -> list[int]:
+    return list(moved.leaves().exclude(status__in=FINISHED).order_by().values_list("pk", flat=True))
 
 
 def _lock(tree: TaskQuerySet) -> None:

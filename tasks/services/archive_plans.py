@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -16,7 +16,7 @@ from tasks import events
 from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Dependency, Project, Task, TaskQuerySet
-from tasks.services import dependencies, holds
+from tasks.services import chains, dependencies, holds
 from tasks.services.actions import seen_as
 from tasks.services.archive import new_mark, record, tell_dependents
 
@@ -75,6 +75,7 @@ def _archive(project: Project, plans: Mapping[int, str], actor: Actor, reason: s
     mark = new_mark(archived_at for _, _, archived_at, *_ in rows)
     _on_board({"archived_at": mark, "is_ready": False}, keys=list(roots))
     holds.let_go_below(_trees(list(roots)))
+    chains.refresh(_unfinished(rows, roots))
     for key, task in roots.items():
         task.archived_at, task.is_ready = mark, False
         record(Verb.ARCHIVE, task, actor, reason, numbers[key])
@@ -88,6 +89,12 @@ def _held(rows: Iterable[tuple[Any, ...]]) -> Iterable[int]:
     for pk, root, archived_at, status, is_leaf, expires_at in rows:
         if archived_at is None and is_leaf and status == Status.ACTIVE and expires_at and expires_at > now:
             yield root or pk
+
+
+def _unfinished(rows: Iterable[tuple[Any, ...]], roots: Collection[int]) -> Iterable[int]:
+    for pk, root, archived_at, status, is_leaf, _ in rows:
+        if archived_at is None and is_leaf and status not in FINISHED and (root or pk) in roots:
+            yield pk
 
 
 def _needed(edges: Iterable[Dependency]) -> Iterable[int]:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from operator import or_
+from typing import Any, cast
 
 from django.db import transaction
-from django.db.models import Exists
+from django.db.models import Exists, Q, Subquery
 from django.utils import timezone
 
 from orchestrator_site.kernel.compiled import Compiled
-from orchestrator_site.kernel.errors import Hint, NotReady, invalid
+from orchestrator_site.kernel.errors import Conflict, Hint, NotReady, invalid
 from tasks import events
 from tasks.choices import TAKEN_OVER, Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Project, ResourceHold, Task, TaskQuerySet, knowing_needs
+from tasks.models import Project, ResourceHold, Session, Task, TaskQuerySet, knowing_needs
 from tasks.roles import catalogue
 from tasks.selectors.blockers import has_open_dependencies, open_dependencies, why_nothing_is_ready
 from tasks.selectors.find import TaskName, task_by_id
-from tasks.services import holds, leases, rollup, transitions
+from tasks.selectors.next_task import RANK, TIES, closest, is_meant_for, last_attempts, meant_for
+from tasks.services import deferrals, holds, leases, rollup, transitions
 from tasks.services.effect import Effect
 
 Guard = Callable[[Task], None]  # checks a task whose row is locked, before anything is changed
@@ -40,17 +43,41 @@ _locked_by_name = Compiled(
 )
 
 
-def _best(project: Any, now: Any, **which: Any) -> TaskQuerySet:
-    """Return the best ready task, and whether a lease in the project is over, or the hold of a resource alone."""
+def _best(project: Any, now: Any, *which: Any, **more: Any) -> TaskQuerySet:
+    """Return the best ready task, and whether a lease, a deferral, or the hold of a resource alone is over."""
     tasks = Task.objects.filter(project=project)
     alone = ResourceHold.objects.filter(resource__project=project, expires_at__lte=now)
-    is_over = Exists(tasks.on_board().lease_over(now).order_by()) | Exists(alone.order_by())
-    ready = knowing_needs(tasks.filter(**which).ready()).annotate(others_ran_out=is_over)
+    rows = tasks.on_board().lease_over(now), alone, deferrals.due(project, now)
+    is_over = reduce(or_, (Q(Exists(each.order_by())) for each in rows))
+    ready = knowing_needs(tasks.filter(*which).ready()).annotate(others_ran_out=is_over, **more)
     return ready.select_for_update(of=("self",), skip_locked=True)[:1]
 
 
+def _best_for_session(project: Any, now: Any, session: Any, client: Any, model: Any, *which: Any) -> TaskQuerySet:
+    """Return the best one that no other client or model is wished for, and where the session did something last."""
+    last = last_attempts(session)
+    about = {"last_plan": Subquery(last.values("plan")[:1]), "last_paths": Subquery(last.values("task__paths")[:1])}
+    return _best(project, now, meant_for(client, model), *which, **about)
+
+
 _best_of_all = Compiled(lambda project, now: _best(project, now))
-_best_of = Compiled(lambda project, now, specialist: _best(project, now, specialist=specialist))
+_best_of = Compiled(lambda project, now, specialist: _best(project, now, Q(specialist=specialist)))
+_best_for_one = Compiled(
+    lambda project, now, session, client, model: _best_for_session(project, now, session, client, model)
+)
+_best_for_one_of = Compiled(
+    lambda project, now, session, client, model, specialist: _best_for_session(
+        project, now, session, client, model, Q(specialist=specialist)
+    )
+)
+_ties = Compiled(
+    lambda plan, priority, status, due_at, chain, unblocks: (
+        knowing_needs(Task.objects.all())
+        .ready()
+        .filter(root=plan, priority=priority, status=status, due_at=due_at, chain=chain, unblocks=unblocks)
+        .select_for_update(of=("self",), skip_locked=True)[:TIES]
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +119,15 @@ def _claim(task: Task | TaskName, actor: Actor, take_over: bool, guard: Guard | 
                 raise leases.held(task)
             leases.free(task, actor=actor, why=TAKEN_OVER if took_over else "The lease was over.")
         transitions.require(task, Verb.CLAIM)
+        if not take_over:
+            _require_meant(task, actor)
         require_ready(task)
         _grant(task, actor)
     return Claim(task, took_over=took_over)
 
 
 def claim_next(*, project: Project, actor: Actor, specialist: str | None = None) -> Claim:
-    """Claim the best ready task: by priority, then in the order of planning.
+    """Claim the best ready task, in the order that docs/routing.md explains.
 
     Raises NotReady where nothing is ready, Invalid for an unknown specialist.
     """
@@ -110,8 +139,9 @@ def claim_next(*, project: Project, actor: Actor, specialist: str | None = None)
     for is_last in (False, True):
         with transaction.atomic(), events.together():
             holds.lock_all(project.pk)
-            for task in _best_for(project, specialist):
-                if is_last or not task.others_ran_out:
+            for best in _best_for(project, actor.session, specialist):
+                if is_last or not best.others_ran_out:
+                    task = _going_on(best, actor.session, specialist)
                     task.project = project
                     _grant(task, actor)
                     return Claim(task)
@@ -120,11 +150,24 @@ def claim_next(*, project: Project, actor: Actor, specialist: str | None = None)
     raise why_nothing_is_ready(project, specialist, actor.session)
 
 
-def _best_for(project: Project, specialist: str | None) -> list[Any]:
-    now = timezone.now()
-    if specialist:
-        return _best_of(project=project, now=now, specialist=specialist)
-    return _best_of_all(project=project, now=now)
+def _best_for(project: Project, session: Session | None, specialist: str | None) -> list[Any]:
+    asked: dict[str, Any] = {"project": project, "now": timezone.now()}
+    if session is not None:
+        asked |= {"session": session, "client": session.client_name.lower(), "model": session.model.lower()}
+        return _best_for_one_of(**asked, specialist=specialist) if specialist else _best_for_one(**asked)
+    return _best_of(**asked, specialist=specialist) if specialist else _best_of_all(**asked)
+
+
+def _going_on(best: Any, session: Session | None, specialist: str | None) -> Task:
+    """Return a task of the plan in which the session did something last, if one there ties with the best."""
+    if session is None or best.last_plan is None or (best.last_plan == best.plan_id and not best.last_paths):
+        return cast("Task", best)
+    fitting = [
+        task
+        for task in _ties(plan=best.last_plan, **{name: getattr(best, name) for name in RANK})
+        if specialist in (None, task.specialist) and is_meant_for(task, session)
+    ]
+    return next(iter(closest(fitting, best.last_paths)), best)
 
 
 def locked(task: Task | TaskName, guard: Guard | None = None) -> Task:
@@ -145,7 +188,10 @@ def locked(task: Task | TaskName, guard: Guard | None = None) -> Task:
 
 
 def require_ready(task: Task) -> None:
-    """Check that no dependency is open. Raises NotReady, naming what is."""
+    """Check that it is not deferred and no dependency is open. Raises NotReady, naming what is."""
+    if task.not_before is not None and task.not_before > timezone.now():
+        at = deferrals.worded(task.not_before)
+        raise NotReady(f"{task.public_id} is deferred until {at}.", hint=Hint.CLAIM_NEXT, details={"not_before": at})
     if not task.is_ready and has_open_dependencies(task):
         waiting = open_dependencies(task)
         following, hint = _way_out(waiting)
@@ -156,6 +202,18 @@ def require_ready(task: Task) -> None:
             hint=hint,
             details={"waits_for": [{"task_id": need.public_id, "status": need.status} for need in waiting[:10]]},
         )
+
+
+def _require_meant(task: Task, actor: Actor) -> None:
+    """Check that an assistant is the one that was wished for; the agent of a run was chosen. Raises Conflict."""
+    if actor.session is None or actor.only_task is not None or is_meant_for(task, actor.session):
+        return
+    wished = {"client": task.for_client, "model": task.for_model}
+    raise Conflict(
+        f"{task.public_id} is meant for {' and '.join(filter(None, wished.values()))}.",
+        hint=Hint.CLAIM_NEXT_OR_TAKE_OVER,
+        details={name: value for name, value in wished.items() if value},
+    )
 
 
 def _grant(task: Task, actor: Actor) -> None:

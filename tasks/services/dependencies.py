@@ -10,7 +10,7 @@ from orchestrator_site.kernel.errors import Conflict, Hint, Invalid
 from tasks.choices import Status
 from tasks.models import Dependency, Project, Task
 from tasks.selectors.descendants import descendants_of, waits_for
-from tasks.services import readiness
+from tasks.services import chains, readiness
 
 _CHUNK = 500
 
@@ -63,6 +63,7 @@ def add(task: Task, needs: Sequence[Task]) -> list[Task]:
     rows += [Dependency(task_id=pk, depends_on=need, inherited_from=task) for need in fresh for pk in sorted(below)]
     Dependency.objects.bulk_create(rows, batch_size=_CHUNK)
     readiness.refresh_by_keys({task.pk, *below})
+    chains.refresh(need.pk for need in fresh)
     return fresh
 
 
@@ -80,6 +81,7 @@ def remove(task: Task, needs: Sequence[Task]) -> None:
     Dependency.objects.filter(task=task, depends_on__in=needs, inherited_from__isnull=True).delete()
     Dependency.objects.filter(inherited_from=task, depends_on__in=needs).delete()
     readiness.refresh_by_keys({task.pk, *descendants_of([task.pk])})
+    chains.refresh(need.pk for need in needs)
 
 
 def inherited_from(parent: Task) -> list[tuple[int, int]]:

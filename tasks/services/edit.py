@@ -55,13 +55,7 @@ def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue, gu
         if changes.add_dependencies or changes.remove_dependencies:
             dependencies.lock_graph(task.project_id)
         task = locked(task, guard)
-        transitions.require_on_board(task)
-        if task.status in FINISHED:
-            raise Conflict(
-                f"{task.public_id} is {task.status}: it is not edited any more.",
-                next="Request a revision of it first, or plan a new task.",
-            )
-        leases.require_not_anothers(task, actor)
+        require_editable(task, actor)
         _require_may_relax(task, actor, columns)
         before = {name: _recorded(getattr(task, name)) for name in columns}
         if changed := {*gates_of(task.gates)} - {*gates_of(columns.get("gates", task.gates))}:
@@ -75,6 +69,17 @@ def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue, gu
             tasks_changed.send(Task, tasks=[task], renamed=before.get("title") != after.get("title"))
         events.record(actor=actor, verb=Verb.EDIT, project=task.project_id, task=task, before=before, after=after)
     return task
+
+
+def require_editable(task: Task, actor: Actor) -> None:
+    """Raises Conflict for a task that is finished or archived, or that another assistant holds."""
+    transitions.require_on_board(task)
+    if task.status in FINISHED:
+        raise Conflict(
+            f"{task.public_id} is {task.status}: it is not edited any more.",
+            next="Request a revision of it first, or plan a new task.",
+        )
+    leases.require_not_anothers(task, actor)
 
 
 def _recorded(value: Any) -> Any:

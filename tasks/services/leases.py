@@ -22,8 +22,8 @@ from tasks import events
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project, ResourceHold, Session, Task, TaskQuerySet, knowing_needs
+from tasks.services import deferrals, rollup, transitions
 from tasks.services import holds as held_resources
-from tasks.services import rollup, transitions
 
 _is_any_due = Compiled(
     lambda project, now, latest: (
@@ -121,19 +121,21 @@ def free(task: Task, *, actor: Actor, why: str) -> Task:
 def free_run_out(*, project: Project) -> list[Task]:
     """Give back the tasks whose lease expired or whose session ended, and return them; resources held alone, too.
 
-    No lease ends later than one that begins now, or the clock was set back: it is shortened.
+    What was deferred until now is not any more, and is returned with them. No lease ends later than one that begins
+    now, or the clock was set back: it is shortened.
     """
     now = timezone.now()
     latest = now + duration(project)
     if held_resources.is_any_over(project_id=project.pk, now=now, latest=latest):
         _free_holds(project, now, latest)
+    started = deferrals.end_due(project=project, now=now, limit=SWEEP_LIMIT)
     if not _is_any_due(project=project, now=now, latest=latest):
-        return []
+        return started
     with transaction.atomic():
         held_resources.lock_all(project.pk)
         tasks = Task.objects.filter(project=project).on_board()
         tasks.filter(status=Status.ACTIVE, lease_expires_at__gt=latest).update(lease_expires_at=latest)
-        return free_over(tasks.lease_over(now), limit=SWEEP_LIMIT)
+        return started + free_over(tasks.lease_over(now), limit=SWEEP_LIMIT)
 
 
 def free_over(tasks: TaskQuerySet, *, limit: int | None = None) -> list[Task]:

@@ -26,7 +26,7 @@ from tasks.project_settings import setting
 from tasks.roles import Catalogue
 from tasks.selectors.descendants import descendants_of, waits_for
 from tasks.selectors.find import tasks_by_ids
-from tasks.services import dependencies, holds, leases, plan_check, readiness, rollup, transitions
+from tasks.services import chains, dependencies, holds, leases, plan_check, readiness, rollup, transitions
 from tasks.services import needs as needs_of_tasks
 from tasks.services.claim import locked
 from tasks.services.plan_check import Draft, Subtask
@@ -94,6 +94,8 @@ def plan(
                     "A subtask depends on a task that depends on its parent, so neither could start.",
                     next="Omit that dependency.",
                 )
+        if parent is not None or outside:
+            chains.refresh(task.pk for task in tasks)
         tasks_changed.send(Task, tasks=[root, *tasks], renamed=False)
         for task in (root, *tasks):
             events.record(actor=actor, verb=Verb.PLAN, project=project.pk, task=task, after={"status": task.status})
@@ -185,10 +187,12 @@ def _build(root: Task, draft: list[Draft], usual: list[dict[str, Any]], *, may_l
             priority=entry.spec.priority or Priority.NORMAL,
             context=entry.spec.context,
             paths=list(entry.spec.paths),
+            chain=reach.chain,
+            unblocks=reach.unblocks,
             gates=_gates(entry.spec, usual),
             requires_review=_review(entry.spec.review, reviews_all, may_leave_out=may_leave_out_review),
         )
-        for index, (entry, public_id) in enumerate(zip(draft, public_ids, strict=True))
+        for index, (entry, public_id, reach) in enumerate(zip(draft, public_ids, chains.foreseen(draft), strict=True))
     ]
 
 

@@ -1,8 +1,8 @@
 """Which tasks are ready: stored with each task, so that an index finds the best ready one on any board.
 
 A task is ready while it is a pending or needs_revision leaf on the board with no open dependency, and every resource
-that it needs has a place free. The flag is updated in the transaction of whatever changes that, with the task's row
-locked, so it is true for whoever holds the row.
+that it needs has a place free, and it is not deferred. The flag is updated in the transaction of whatever changes that,
+with the task's row locked, so it is true for whoever holds the row.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import wraps
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from orchestrator_site.kernel.compiled import Compiled, CompiledUpdate
 from tasks.choices import CLAIMABLE
@@ -34,7 +34,9 @@ class _Refresh:
 
         self._lock = Compiled(locked)
         open_ones = Dependency.objects.open().filter(task=OuterRef("pk"))
-        self._mark = CompiledUpdate(claimable, is_ready=~Exists(open_ones) & ~WAITS_FOR_ONE)
+        self._mark = CompiledUpdate(
+            claimable, is_ready=Q(not_before__isnull=True) & ~Exists(open_ones) & ~WAITS_FOR_ONE
+        )
 
     def __call__(self, **values: Any) -> int:
         """Mark the tasks, and return how many there are that could be ready."""

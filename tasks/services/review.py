@@ -14,7 +14,7 @@ from orchestrator_site.kernel.signals import verdict_given
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
-from tasks.services import attempts, gates, rollup, transitions
+from tasks.services import attempts, chains, dependencies, gates, rollup, transitions
 from tasks.services.claim import Guard, locked
 from tasks.services.complete import became_ready
 from tasks.services.effect import Effect
@@ -49,6 +49,7 @@ def request_revision(*, task: Task, actor: Actor, reason: str = "", guard: Guard
     actor.require(Scope.REVIEW)
     require_texts(reason=reason)
     with transaction.atomic():
+        dependencies.lock_graph(task.project_id)
         task = locked(task, guard)
         whole, number = _with_line_comments(task, reason)
         if not whole.strip():
@@ -60,6 +61,7 @@ def request_revision(*, task: Task, actor: Actor, reason: str = "", guard: Guard
                 next=f"{unchanged()} Shorten it, or withdraw a comment.".lstrip(),
             )
         rollup.require_alive(task)
+        was_completed = task.status == Status.COMPLETED
         transitions.move(
             task,
             Verb.REQUEST_REVISION,
@@ -69,6 +71,8 @@ def request_revision(*, task: Task, actor: Actor, reason: str = "", guard: Guard
             review_comment=whole,
         )
         attempts.send_back(task, whole)
+        if was_completed:
+            chains.refresh([task.pk])
         rollup.settle(task, actor=actor)
         dependents = Task.objects.filter(dependencies__depends_on=task).distinct().order_by("id")
         started = dependents.exclude(status__in=[Status.PENDING, Status.CANCELLED])

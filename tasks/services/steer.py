@@ -16,7 +16,7 @@ from tasks import state_machine
 from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
-from tasks.services import leases, rollup, transitions
+from tasks.services import chains, dependencies, leases, rollup, transitions
 from tasks.services.claim import Guard, locked
 from tasks.services.effect import Effect
 
@@ -109,12 +109,14 @@ def cancel(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None = 
     """
     require_texts(reason=reason)
     with transaction.atomic():
+        dependencies.lock_graph(task.project_id)
         task = locked(task, guard)
         transitions.require(task, Verb.CANCEL)
         unfinished = _below(task, state_machine.UNFINISHED)
         note = {"reason": reason, **({_TOGETHER: secrets.token_hex(8)} if unfinished else {})}
         below = [_cancel_one(each, actor, note) for each in unfinished]
         task = _cancel_one(task, actor, note)
+        chains.refresh(each.pk for each in (task, *below) if each.is_leaf)
         rollup.settle(task, actor=actor)
     cancelled = [task, *below]
     waiting = Task.objects.on_board().filter(dependencies__depends_on__in=cancelled).exclude(status__in=FINISHED)
@@ -129,11 +131,13 @@ def reopen(*, task: Task, actor: Actor, guard: Guard | None = None) -> Effect:
     no subtask comes back.
     """
     with transaction.atomic():
+        dependencies.lock_graph(task.project_id)
         task = locked(task, guard)
         transitions.require(task, Verb.REOPEN)
         reopened = [*_cancelled_with(task), task]
         for each in reopened:
             transitions.move(each, Verb.REOPEN, to=Status.PENDING, actor=actor, reason="")
+        chains.refresh(each.pk for each in reopened if each.is_leaf)
         for group in (each for each in reopened if not each.is_leaf):
             rollup.catch_up(group, actor=actor)
         rollup.settle(task, actor=actor)

@@ -16,8 +16,8 @@ from tasks import events
 from tasks.choices import CLAIMABLE, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Attempt, Task
-from tasks.selectors.blockers import is_held_up
-from tasks.services import attempts, holds, readiness
+from tasks.selectors.blockers import has_open_dependencies, is_held_up
+from tasks.services import attempts, chains, holds, readiness
 from tasks.services.attempts import UNKNOWN, Usage
 from tasks.state_machine import TABLE, possible_for
 
@@ -83,7 +83,7 @@ def move(
         changes["started_at"] = now
     before = task.status
     attempt = end_attempt(task, verb, note, usage)
-    changes["is_ready"] = task.is_leaf and to in CLAIMABLE and not is_held_up(task)
+    changes["is_ready"] = task.is_leaf and to in CLAIMABLE and task.not_before is None and not is_held_up(task)
     if not _unchanged(changes, pk=task.pk, status=before, lease_number=task.lease_number):
         raise Conflict(
             f"{task.public_id} was changed at the same time.", next="Read it again and decide.", hint=Hint.SEE_TASK
@@ -94,6 +94,8 @@ def move(
         insert(attempt)
     if Status.COMPLETED in (before, to):
         task.frees = bool(readiness.refresh_dependents(task=task))
+    if to == Status.COMPLETED and task.is_leaf and task.waits and has_open_dependencies(task):
+        chains.refresh([task.pk])
     events.record(
         actor=actor,
         verb=verb,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema
@@ -21,6 +22,7 @@ from tasks.identity.actor import Actor
 from tasks.library.services.apply import apply_template
 from tasks.models import Project, Session, Task
 from tasks.selectors.find import TaskName, task_by_id
+from tasks.selectors.overlaps import overlaps_of
 from tasks.selectors.overview import Overview, overview
 from tasks.selectors.related_boards import boards_in_doubt
 from tasks.services import resources, sessions
@@ -43,6 +45,7 @@ READ_ONLY = (
 )
 SPECIALISTS_SHOWN = 20
 PROBLEMS_SHOWN = 5
+OVERLAPS_SHOWN = 3
 
 
 class InitializeSession(Arguments):
@@ -329,6 +332,7 @@ def _executed(made: Claim, given: ExecuteSubtask) -> Answer:
         "brief": brief.text,
         "omitted": brief.omitted,
         "role_problems": catalogue.problems[:PROBLEMS_SHOWN],
+        "overlaps": [asdict(each) for each in overlaps_of(task)[:OVERLAPS_SHOWN]],
         "repaired": serializers.short_id(given.task_id, task),
         "next": "Do it, then call orchestrator_complete_subtask with task_id, lease_number, a short summary, and the "
         "complete result in detailed_work.",

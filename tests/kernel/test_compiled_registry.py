@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 from django.db.models import Field, Model, QuerySet
+from django.utils import timezone
 
 import artifacts
 import maintenance
@@ -97,6 +98,7 @@ def sample(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
             resource = make_resource(task.project, f"port-{task.pk}", task, capacity=3)
             make_hold(resource, task)
             make_hold(resource)
+        Task.objects.filter(pk=task.pk).update(not_before=timezone.now())
         yield
         transaction.set_rollback(True)
 

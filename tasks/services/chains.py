@@ -1,0 +1,104 @@
+"""How much waits for each task: `chain` and `unblocks`, stored with it, so that an index orders by them.
+
+They are about leaves on the board that are neither completed nor cancelled: only these have them and are counted.
+Whoever waits for a group waits for its leaves. The columns are updated in the transaction of whatever changes that,
+with the graph locked. A completion changes nothing, since a task is completed after all that it waits for; the
+exception is one whose dependency was sent back or added while it was active.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from graphlib import CycleError
+
+from django.db.models import Q
+
+from tasks.choices import FINISHED
+from tasks.graph.algorithms import reachable
+from tasks.graph.chains import Reach, reaches
+from tasks.models import Dependency, Task, TaskQuerySet
+from tasks.services.plan_check import Draft
+
+_CHUNK = 500
+
+
+def counted() -> TaskQuerySet:
+    return Task.objects.on_board().leaves().exclude(status__in=FINISHED)
+
+
+COUNTED_WAITER = Q(task__is_leaf__in=[True], task__archived_at__isnull=True) & ~Q(task__status__in=FINISHED)
+
+
+def refresh(keys: Iterable[int]) -> None:
+    """Count again for tasks, for what is below them, and for everything that these wait for."""
+    affected = reachable(keys, _waits_for)
+    rows = {row[0]: row for chunk in _chunks(affected) for row in _rows(chunk)}
+    parents: dict[int, int | None] = {key: parent for key, parent, *_ in rows.values()}
+    frontier = {parent for parent in parents.values() if parent is not None}
+    while frontier := frontier - parents.keys():
+        parents.update(row for chunk in _chunks(frontier) for row in _parents(chunk))
+        frontier = {parent for key in frontier if (parent := parents[key]) is not None}
+    waiting: dict[int, set[int]] = defaultdict(set)
+    known: dict[int, int] = {}
+    for chunk in _chunks(parents):
+        for need, task, chain in _waiters(chunk):
+            waiting[need].add(task)
+            if task not in rows:
+                known[task] = chain
+    try:
+        found = reaches(rows, parents, waiting, known)
+    except CycleError:  # made past the services; maintenance finds it
+        return
+    store({key: reach for key, reach in found.items() if reach != rows[key][2:]})
+
+
+def store(found: dict[int, Reach]) -> None:
+    by_reach: dict[Reach, list[int]] = defaultdict(list)
+    for key, reach in found.items():
+        by_reach[reach].append(key)
+    for reach, keys in by_reach.items():
+        for chunk in _chunks(keys):
+            Task.objects.filter(pk__in=chunk).update(chain=reach.chain, unblocks=reach.unblocks)
+
+
+def foreseen(draft: Sequence[Draft]) -> list[Reach]:
+    """Return the reach of each task of a checked plan, as far as the plan itself goes; groups have none."""
+    parents: dict[int, int | None] = {number: entry.parent for number, entry in enumerate(draft)}
+    waiting: dict[int, list[int]] = defaultdict(list)
+    needs: list[set[int]] = []
+    for number, entry in enumerate(draft):
+        inherited = set() if entry.parent is None else needs[entry.parent]
+        needs.append(inherited.union(need for need in entry.needs if isinstance(need, int)))
+        for need in needs[number] if not entry.spec.subtasks else ():
+            waiting[need].append(number)
+    leaves = [number for number, entry in enumerate(draft) if not entry.spec.subtasks]
+    found = reaches(leaves, parents, waiting)
+    return [found.get(number, Reach()) for number in range(len(draft))]
+
+
+def _waits_for(keys: list[int]) -> Iterator[int]:
+    """Yield what tasks wait for and is not finished, and the unfinished tasks below them."""
+    for chunk in _chunks(keys):
+        unfinished = Task.objects.on_board().exclude(status__in=FINISHED)
+        yield from unfinished.filter(parent_id__in=chunk).order_by().values_list("pk", flat=True)
+        yield from unfinished.filter(dependents__task__in=chunk).order_by().values_list("pk", flat=True)
+
+
+def _rows(keys: list[int]) -> Iterable[tuple[int, int | None, int, int]]:
+    return counted().filter(pk__in=keys).order_by().values_list("pk", "parent_id", "chain", "unblocks")
+
+
+def _parents(keys: list[int]) -> Iterable[tuple[int, int | None]]:
+    return Task.objects.filter(pk__in=keys).order_by().values_list("pk", "parent_id")
+
+
+def _waiters(keys: list[int]) -> Iterable[tuple[int, int, int]]:
+    rows = Dependency.objects.filter(COUNTED_WAITER, depends_on__in=keys).order_by()
+    return rows.values_list("depends_on_id", "task_id", "task__chain")
+
+
+def _chunks(keys: Iterable[int]) -> Iterator[list[int]]:
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), _CHUNK):
+        yield ordered[start : start + _CHUNK]
