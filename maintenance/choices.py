@@ -81,6 +81,7 @@ class Cause(models.TextChoices):
     LEAF_WITH_CHILDREN = "leaf_with_children", "Marked as leaf or group, but is the other"
     GROUP_STATE = "group_state", "A group does not follow its subtasks"
     READY_MARK = "ready_mark", "The ready mark is wrong"
+    CHAIN = "chain", "What waits for a task is counted wrongly"
     INHERITED_DEPENDENCY = "inherited_dependency", "Inherited dependencies are missing or left over"
     DEPENDENCY_CYCLE = "dependency_cycle", "Dependencies in a circle"
     FOREIGN_DEPENDENCY = "foreign_dependency", "Depends on a task of another project"

@@ -21,6 +21,7 @@ from maintenance.models import Finding, Handover, Operation, Tombstone
 from tasks.choices import Status, Verb
 from tasks.library.models import Context
 from tasks.models import Attempt, Dependency, Event, Project, Resource, ResourceHold, ResourceNeed, Session, Task
+from tasks.services import chains
 
 _serial = count(1)
 SPECIALISTS = ("architect", "implementer", "tester", "reviewer", "documenter")
@@ -137,7 +138,9 @@ def _required_by(status: str) -> dict[str, Any]:
 
 
 def make_dependency(task: Task, depends_on: Task, *, inherited_from: Task | None = None) -> Dependency:
-    return Dependency.objects.create(task=task, depends_on=depends_on, inherited_from=inherited_from)
+    made = Dependency.objects.create(task=task, depends_on=depends_on, inherited_from=inherited_from)
+    chains.refresh([depends_on.pk])
+    return made
 
 
 def make_resource(project: Project, name: str = "staging", *needed_by: Task, **fields: Any) -> Resource:

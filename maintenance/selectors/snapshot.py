@@ -28,6 +28,8 @@ class Row(NamedTuple):
     is_leaf: bool
     status: str
     specialist: str
+    chain: int
+    unblocks: int
     is_on_board: bool
 
 
@@ -101,7 +103,7 @@ def _plans_of(tasks: TaskQuerySet) -> set[int]:
 
 
 def _rows(tasks: TaskQuerySet) -> dict[int, Row]:
-    columns = ("pk", "parent_id", "root_id", "depth", "is_leaf", "status", "specialist")
+    columns = ("pk", "parent_id", "root_id", "depth", "is_leaf", "status", "specialist", "chain", "unblocks")
     return {row.pk: row for row in map(Row._make, tasks.order_by().values_list(*columns, _ON_BOARD))}
 
 

@@ -47,6 +47,7 @@ CHECKS = (
         is_repaired=True,
     ),
     Check(Cause.INHERITED_DEPENDENCY, _ERROR, _C, tree.wrong_inherited_dependencies, "", is_repaired=True),
+    Check(Cause.CHAIN, _WARNING, _C, tree.wrong_chains, "", is_repaired=True),
     Check(Cause.DEPENDENCY_CYCLE, _CRITICAL, _C, tree.dependency_cycles, "Remove one of these dependencies."),
     Check(Cause.FOREIGN_DEPENDENCY, _ERROR, _C, tree.foreign_dependencies, "Remove the dependency."),
     Check(

@@ -39,7 +39,8 @@ def _text(time: datetime) -> str:
 
 def wrong_ready_marks(asked: Asked) -> list[Hit]:
     """Find tasks that are marked ready but wait; from `comprehensive` on, also those that wait for nothing."""
-    waits = Q(Exists(Dependency.objects.open().filter(task=OuterRef("pk")))) | Q(WAITS_FOR_ONE)
+    is_held_up = Exists(Dependency.objects.open().filter(task=OuterRef("pk"))) | WAITS_FOR_ONE
+    waits = Q(not_before__isnull=False) | Q(is_held_up)
     rows = list(asked.tasks.filter(waits, is_ready=True).values_list("pk", flat=True))
     hits = [Hit(pk, evidence={"is_ready": True}) for pk in rows]
     if asked.level == Level.BASIC:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from graphlib import CycleError
 from itertools import chain
 
 from maintenance.selectors.hits import Asked, Hit
 from maintenance.selectors.snapshot import Snapshot
 from tasks.choices import Status
 from tasks.graph.algorithms import reachable
+from tasks.graph.chains import reaches
+from tasks.models import Dependency
 from tasks.roles import catalogue
 from tasks.state_machine import UNFINISHED
 
@@ -71,6 +74,38 @@ def _expected(tree: Snapshot) -> set[tuple[int, int, int | None]]:
             own[edge.task].append(edge.need)
     below = {group: tree.below(group) for group in own}
     return {(task, need, group) for group, needs in own.items() for need in needs for task in below[group] - {need}}
+
+
+def wrong_chains(asked: Asked) -> list[Hit]:
+    """Find unfinished leaves whose chain does not follow from those that wait for them.
+
+    Where tasks wait for each other in a circle, none can.
+    """
+    rows = asked.snapshot.rows
+    leaves = [pk for pk, row in rows.items() if row.is_leaf and row.is_on_board and row.status in UNFINISHED]
+    parents = {pk: row.parent for pk, row in rows.items()}
+    waiting: dict[int, set[int]] = defaultdict(set)
+    known: dict[int, int] = {}
+    for need, task, length in _waiters(asked):
+        waiting[need].add(task)
+        known[task] = length
+    try:
+        found = reaches(leaves, parents, waiting, known)
+    except CycleError:  # of parents
+        return []
+    wrong = [(pk, found[pk]) for pk in leaves if found[pk] != (rows[pk].chain, rows[pk].unblocks)]
+    if wrong and dependency_cycles(asked):
+        return []
+    return asked.in_scope(Hit(pk, evidence={"chain": rows[pk].chain, "expected": reach.chain}) for pk, reach in wrong)
+
+
+def _waiters(asked: Asked) -> Iterable[tuple[int, int, int]]:
+    edges = Dependency.objects.of_unfinished_leaves().order_by()
+    if asked.scope.is_everything:
+        edges = edges.filter(depends_on__project=asked.scope.project)
+    else:
+        edges = edges.filter(depends_on__in=list(asked.snapshot.rows))
+    return edges.values_list("depends_on_id", "task_id", "task__chain")
 
 
 def dependency_cycles(asked: Asked) -> list[Hit]:

@@ -21,7 +21,7 @@ from tasks import events
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Dependency, Project, Task
-from tasks.services import dependencies, holds, leases, readiness, rollup
+from tasks.services import chains, dependencies, holds, leases, readiness, rollup
 
 Facts = dict[str, Any]
 Change = Callable[[Task, Actor], Facts]
@@ -106,6 +106,7 @@ def _leaf_flag(task: Task, actor: Actor) -> Facts:
     holds.let_go_of(task)
     no_lease = {"lease_session": None, "lease_holder": "", "lease_expires_at": None}
     Task.objects.filter(pk=task.pk).update(is_leaf=child is None, is_ready=False, **no_lease)
+    chains.refresh([task.pk])
     if child is None:
         readiness.refresh_by_keys([task.pk])
     elif child.archived_at is None:
@@ -129,6 +130,7 @@ def _inherited(task: Task, actor: Actor) -> Facts:
         Dependency(task=task, depends_on_id=need, inherited_from_id=origin) for need, origin in missing
     )
     readiness.refresh_by_keys([task.pk])
+    chains.refresh([task.pk, *(need for need, _ in left_over)])
     return {"added": len(missing), "removed": len(left_over)}
 
 
@@ -157,6 +159,15 @@ def _parents(task: Task) -> list[Task]:
         above.append(parent)
         key = parent.parent_id
     return above
+
+
+def _chain(task: Task, actor: Actor) -> Facts:
+    before = task.chain, task.unblocks
+    chains.refresh([task.pk])
+    task.refresh_from_db(fields=["chain", "unblocks"])
+    if (task.chain, task.unblocks) == before:
+        raise _as_it_should_be(task)
+    return {"chain": task.chain, "unblocks": task.unblocks}
 
 
 def _lease(task: Task, actor: Actor) -> Facts:
@@ -190,6 +201,7 @@ _INSIDE: dict[Cause, Change] = {
     Cause.ACTIVE_WITHOUT_LEASE: _lease,
     Cause.READY_MARK: _ready_mark,
     Cause.GROUP_STATE: _group_state,
+    Cause.CHAIN: _chain,
     Cause.LEAF_WITH_CHILDREN: _leaf_flag,
     Cause.INHERITED_DEPENDENCY: _inherited,
     Cause.WRONG_ROOT: _root_and_depth,

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from tasks.choices import CLAIMABLE, Complexity, Priority, Status
+from tasks.choices import CLAIMABLE, FINISHED, Complexity, Priority, Status
 from tasks.models.projects import Project, Session
 
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)
@@ -226,6 +226,11 @@ class Task(models.Model):
 class DependencyQuerySet(models.QuerySet["Dependency"]):
     def open(self) -> DependencyQuerySet:
         return self.exclude(depends_on__status=Status.COMPLETED)
+
+    def of_unfinished_leaves(self) -> DependencyQuerySet:
+        """Those of leaves on the board that are neither completed nor cancelled."""
+        leaves = self.filter(task__is_leaf__in=[True], task__archived_at__isnull=True)
+        return leaves.exclude(task__status__in=FINISHED)
 
 
 class Dependency(models.Model):

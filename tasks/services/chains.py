@@ -12,8 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from graphlib import CycleError
 
-from django.db.models import Q
-
 from tasks.choices import FINISHED
 from tasks.graph.algorithms import reachable
 from tasks.graph.chains import Reach, reaches
@@ -25,9 +23,6 @@ _CHUNK = 500
 
 def counted() -> TaskQuerySet:
     return Task.objects.on_board().leaves().exclude(status__in=FINISHED)
-
-
-COUNTED_WAITER = Q(task__is_leaf__in=[True], task__archived_at__isnull=True) & ~Q(task__status__in=FINISHED)
 
 
 def refresh(keys: Iterable[int]) -> None:
@@ -94,7 +89,7 @@ def _parents(keys: list[int]) -> Iterable[tuple[int, int | None]]:
 
 
 def _waiters(keys: list[int]) -> Iterable[tuple[int, int, int]]:
-    rows = Dependency.objects.filter(COUNTED_WAITER, depends_on__in=keys).order_by()
+    rows = Dependency.objects.of_unfinished_leaves().filter(depends_on__in=keys).order_by()
     return rows.values_list("depends_on_id", "task_id", "task__chain")
 
 

@@ -95,6 +95,13 @@ def not_marked_ready(project: Project) -> str:
     return change(leaves(project)[0], is_ready=False)
 
 
+def miscounted_chain(project: Project) -> str:
+    first, second = leaves(project)
+    make_dependency(second, first)
+    change(second, is_ready=False)
+    return change(first, chain=3)
+
+
 def inherited_is_missing(project: Project) -> str:
     plan, group, leaf = nested(project)
     make_dependency(group, make_task(project, parent=plan, is_ready=True))
@@ -218,6 +225,7 @@ COMPREHENSIVE: dict[str, tuple[Cause, Fault]] = {
     "leaf_with_children": (Cause.LEAF_WITH_CHILDREN, leaf_with_children),
     "group_without_children": (Cause.LEAF_WITH_CHILDREN, group_without_children),
     "not_marked_ready": (Cause.READY_MARK, not_marked_ready),
+    "miscounted_chain": (Cause.CHAIN, miscounted_chain),
     "inherited_is_missing": (Cause.INHERITED_DEPENDENCY, inherited_is_missing),
     "inherited_is_left_over": (Cause.INHERITED_DEPENDENCY, inherited_is_left_over),
     "dependency_cycle": (Cause.DEPENDENCY_CYCLE, dependency_cycle),
