@@ -36,7 +36,7 @@ def count(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("tasks", "0015_next_task_and_wishes"),
+        ("tasks", "0016_effort"),
     ]
 
     operations = [migrations.RunPython(count, migrations.RunPython.noop)]
