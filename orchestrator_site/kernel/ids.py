@@ -61,6 +61,10 @@ def context_id() -> str:
     return f"context_{_hex(10)}"
 
 
+def suggestion_id() -> str:
+    return f"suggestion_{_hex(12)}"
+
+
 def supervisor_id() -> str:
     return f"supervisor_{_hex(8)}"
 

@@ -5,3 +5,6 @@ from django.apps import AppConfig
 
 class InsightsConfig(AppConfig):
     name = "tasks.insights"
+
+    def ready(self) -> None:
+        from tasks.insights import receivers  # noqa: F401

@@ -20,7 +20,11 @@ class Outcome(models.TextChoices):
 
 
 class Method(models.TextChoices):
-    """How a specialist was predicted before the planner's choice was learned."""
+    """How a specialist was predicted before the planner's choice was learned.
+
+    `learned` is by rules and history together, whether or not the history is trusted yet; `suggested` is the answer
+    that would have been shown.
+    """
 
     MAJORITY = "majority", "Most frequent"
     KEYWORDS = "keywords", "Keywords"

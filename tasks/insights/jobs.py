@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from maintenance.registry import job
+from maintenance.registry import MINUTE, job
 from tasks.insights.services.figures import count_everywhere
+from tasks.insights.services.learn import learn_all
+
+_LEARNING_SECONDS = 40
 
 
 @job("count_figures", every=timedelta(hours=1), timeout=timedelta(minutes=4))
 def count_figures() -> str:
     """Count the figures of the day, in the time zone of each project that has moved since they were counted."""
     return count_everywhere()
+
+
+@job("learn", every=MINUTE)
+def learn() -> str:
+    """Learn which specialists were chosen for what, from the events of every project."""
+    done = learn_all(seconds=_LEARNING_SECONDS)
+    return f"Learned from {done.steps} changes." + (" More are waiting." if done.has_more else "")

@@ -48,6 +48,9 @@ class WordCount(models.Model):
     word = models.CharField(max_length=80)
     specialist = models.CharField(max_length=64)
     count = models.PositiveIntegerField(default=0)
+    newest = models.PositiveBigIntegerField(
+        default=0, help_text="The key of the task that taught it last, which may be gone."
+    )
 
     class Meta:
         ordering = ["word", "specialist"]
@@ -86,10 +89,11 @@ class Score(models.Model):
 
 
 class Reader(models.Model):
-    """Up to which event routing has learned in a project."""
+    """Up to which event routing has learned in a project. Whoever changes the counts takes the next version first."""
 
     project = models.OneToOneField(Project, primary_key=True, on_delete=models.CASCADE, related_name="+")
     cursor = models.PositiveBigIntegerField(default=0)
+    version = models.PositiveBigIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"{self.project_id} at {self.cursor}"
@@ -110,6 +114,9 @@ class Suggestion(models.Model):
     factors = models.JSONField(default=list, help_text="Why, as it was shown.")
     confidence = models.FloatField(null=True, blank=True)
     is_unsure = models.BooleanField(default=False)
+    after_event = models.PositiveBigIntegerField(
+        default=0, help_text="The newest event when it was shown: a choice counts where its event is newer."
+    )
     chosen = models.CharField(max_length=200, blank=True)
     outcome = models.CharField(max_length=16, choices=Outcome.choices, default=Outcome.OPEN)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tasks.insights.routing.words import plain
@@ -21,8 +22,9 @@ class Rule:
 
 
 def _first(words: str) -> str:
-    """The title begins with one of these, behind a mark such as `[API]`, `1.` or `Backend:`."""
-    return rf"^\W*(?:\[[^\]]*\]\W*|\d+[.)]\s*|(?:please|now|then|also|finally|we (?:need|have) to|need to)\s+)*(?:{words})\b"
+    """The title begins with one of these, behind a mark such as `[API]`, `1.` or a polite word."""
+    marks = r"\[[^\]]*\]\W*|\d+[.)]\s*|(?:please|now|then|also|finally|we (?:need|have) to|need to)\s+"
+    return rf"^\W*(?:{marks})*(?:{words})\b"
 
 
 def _any(words: str) -> str:
@@ -33,29 +35,47 @@ def _both(first: str, then: str) -> str:
     return rf"{_first(first)}.*{_any(then)}"
 
 
-_MAKE = "add|write|create|make|draft|prepare|update|extend|improve|expand|complete|finish|rewrite|refresh|publish|generate|provide|produce|implement|build|revise|clean up|set up|start|develop"
+def _type(words: str) -> str:
+    """The type of a change before its title, as in `docs(api): …` or `[docs] …`."""
+    return rf"^\W*(?:{words})(?:\([^)]*\))?!?[\s\d-]*[:\]]"
+
+
+_MAKE = (
+    r"add|write|create|make|draft|prepare|update|extend|improve|expand|complete|finish|rewrite|refresh|publish|"
+    r"generate|provide|produce|implement|build|revise|clean up|set up|start|develop"
+)
 _PROSE = (
-    r"docs?|documentation|read ?me|changelog|change log|release notes?|user guide|guides?|tutorials?|manuals?|"
-    r"handbook|how-?to|faq|wiki|runbooks?|docstrings?|code comments?|examples? for (?:users|the docs)|"
-    r"getting started|quick ?start|cheat ?sheet|glossary|onboarding (?:notes|material)|walkthrough|upgrade notes|"
-    r"help (?:page|text|article)s?|article|blog ?post|instructions|api reference|cookbook"
+    r"docs?|documentation|read ?me|change ?log|release notes?|guides?|tutorials?|manuals?|handbook|how-?to|faq|wiki|"
+    r"runbooks?|docstrings?|code comments?|examples? for (?:users|the docs)|getting started|quick ?start|cheat ?sheet|"
+    r"glossary|onboarding (?:notes|material)|walkthrough|upgrade notes|help (?:page|text|article)s?|article|blog ?post|"
+    r"instructions|api reference|cookbook"
+)
+_THING = (
+    r"buttons?|pages?|panels?|views?|screens?|dialogs?|forms?|fields?|queues?|lists?|menus?|tabs?|tools?|bars?|widgets?|"
+    r"modes?|shells?|runners?|explorers?|servers?|environments?|accounts?|uploads?|viewers?|editors?|stores?|types?|"
+    r"parsers?|managers?|builds?|arenas?|harness|reminders?|status|scores?|stars?|templates?|reporting|reporter|dashboards?"
+)
+"""What is built, whatever it is named after: a test button, a review queue."""
+_KIND_OF_TEST = (
+    r"unit|integration|regression|system|acceptance|smoke|load|stress|end-to-end|e2e|fuzz|property|pen(?:etration)?"
 )
 _TESTS = (
-    r"(?:unit|integration|regression|system|acceptance|smoke|load|stress|end-to-end|e2e|property|browser|ui|snapshot|"
-    r"contract|performance|security|fuzz|api)[ -]tests?|tests?|test (?:suite|plan|cases?|coverage|data)|coverage|fuzzing|"
-    r"test-?cases?|qa"
+    rf"tests?|(?:{_KIND_OF_TEST})[ -]test(?:s|ing)?|test[ -]?(?:suite|plan|cases?|coverage|data)|coverage|fuzzing|qa"
 )
 _SHAPE = (
     r"architecture|adr|rfc|design (?:doc|document|proposal)|data model|(?:domain|threat|permission) model|"
-    r"target picture|system design|technical design|api design|decision record|roadmap"
+    r"target picture|(?:system|technical|api) design|decision record|roadmap"
 )
 _TROUBLE = (
-    r"bugs?|crash(?:es|ed|ing)?|fails?|failed|failing|failures?|broken|breaks|error(?:s|ed)?|exceptions?|regressions?|"
-    r"memory leaks?|leaks?|leaking|deadlocks?|race conditions?|flaky|hangs?|hanging|freezes?|stuck|segfaults?|"
-    r"stack ?traces?|tracebacks?|time ?outs?|timing out|wrong(?:ly)?|incorrect(?:ly)?|corrupt(?:s|ed|ion)?|"
-    r"(?:does|do|did|is|are|was)(?: not|n[’']t)|cannot|can[’']t|unable|no longer|never (?:ends|returns|finishes)|"
-    r"not (?:working|showing|loading|found|updated|saved)|unexpected(?:ly)?|lost|duplicated?|[45]\d\d(?:s| errors?)|"
-    r"slow(?:ness|down)?|missing|root cause|oom|out of memory|panics?"
+    r"bugs?|crash(?:es|ed|ing)?|fail(?:s|ed|ing|ures?)?|broken|breaks|error(?:s|ed)?|exceptions?|regressions?|"
+    r"leak(?:s|ing)?|deadlocks?|race conditions?|flaky|hang(?:s|ing)?|freezes?|stuck|segfaults?|stack ?traces?|"
+    r"tracebacks?|time ?outs?|timing out|wrong(?:ly)?|incorrect(?:ly)?|corrupt(?:s|ed|ion)?|cannot|can't|unable|"
+    r"(?:does|do|did|is|are|was)(?: not|n't)|no longer|never (?:ends|returns|finishes)|unexpected(?:ly)?|lost|"
+    r"not (?:working|showing|loading|found|updated|saved)|duplicated?|[45]\d\d(?:s| errors?)|slow(?:ness|down)?|"
+    r"missing|oom|root cause|out of memory|panics?|(?:hard|page) fault|race between|data race|off by|outage|incident|"
+    r"flickers?|stutters?|drains?|drops|desync|misses|mis-?match|falls? through|twice|doubled|stops|returns? nothing|"
+    r"(?:is|are|stays?) (?:empty|blank|gone|ignored)|nothing happens|disappears?|vanish(?:es)?|garbled|stale|"
+    r"high (?:cpu|memory|load|latency)|overflows?|overlaps?|infinite loop|unresponsive|intermittent(?:ly)?|why"
 )
 _PICTURE = (
     r"logo|icons?|pages?|screens?|buttons?|banners?|mock-?ups?|layout|theme|favicon|stylesheet|css|dialogs?|forms?"
@@ -66,71 +86,102 @@ _BUILD = (
     r"extract|split|merge|port|use|change|introduce|extend|deploy|automate|wire|expose|handle|cache|store|show|display|"
     r"render|parse|generate|connect|switch|adapt|adjust|apply|clean ?up|simplify|reduce|speed up|finish|complete|turn|"
     r"send|return|load|save|read|encrypt|validate|limit|rate-limit|paginate|sort|filter|import|export|schedule|register|"
-    r"log|hide|wrap|restrict|reject|require|retry|rework|rewrite|restructure|modernize|provide|put|include|package|"
+    r"log|hide|wrap|restrict|reject|require|retry|rework|rewrite|restructure|moderni[sz]e|provide|put|include|package|"
     r"release|publish|ship|roll ?out|provision|seed|style|reuse|make sure|ensure|prevent|stop|increase|lower|pin|"
-    r"scaffold|bootstrap|initiali[sz]e|localize|translate|hook|link|attach|embed|emit|serve|stream|backfill|prune|"
-    r"keep|give|fetch|pass|print|warn|detect|archive|back ?up|restore|rotate|harden|secure|bundle|inline|lazy|expire"
+    r"scaffold|bootstrap|initiali[sz]e|locali[sz]e|translate|hook|link|attach|embed|emit|serve|stream|backfill|prune|"
+    r"keep|give|fetch|pass|print|warn|detect|archive|back ?up|restore|rotate|harden|secure|bundle|inline|expire|unify|"
+    r"consolidate|cut|trim|shrink|track|group|highlight|mark|skip|ignore|respect|notify|sync|collapse|resize|crop|"
+    r"compute|calculate|compress|throttle|mask|redact|tag|assign|invite|offer|remember|preload|prefetch|calibrate|round"
 )
+_LOOK = r"investigate|analy[sz]e|look into|examine|check|explore|understand|identify|find|profile|explain|determine"
 
 _TABLE: tuple[tuple[str, str, str, float], ...] = (
-    ("type is docs", "documenter", r"^\W*(?:docs?|documentation)(?:\([^)]*\))?!?\s*[:\]]", 0.95),
-    ("type is test", "tester", r"^\W*(?:tests?|qa)(?:\([^)]*\))?!?\s*[:\]]", 0.9),
-    ("type is fix", "debugger", r"^\W*(?:fix|hotfix|bug(?:fix)?)(?:\([^)]*\))?!?\s*[:\]]", 0.9),
-    ("type is spike", "researcher", r"^\W*(?:spike|research|investigation)(?:\([^)]*\))?\s*[:\]]", 0.9),
-    ("type is design", "architect", r"^\W*(?:rfc|adr|design|architecture)(?:\([^)]*\))?[\s\d-]*[:\]]", 0.9),
-    ("type is review", "reviewer", r"^\W*(?:code )?(?:review|audit)(?:\([^)]*\))?\s*[:\]]", 0.9),
-    ("type is a change", "implementer", r"^\W*(?:feat(?:ure)?|refactor|chore|perf|build|ci|style)(?:\([^)]*\))?!?\s*[:\]]", 0.9),
+    ("type is docs", "documenter", _type("docs?|documentation"), 0.95),
+    ("type is test", "tester", _type("tests?|qa"), 0.9),
+    ("type is fix", "debugger", _type("fix|hotfix|bug(?:fix)?"), 0.9),
+    ("type is spike", "researcher", _type("spike|research|investigation"), 0.9),
+    ("type is design", "architect", _type("rfc|adr|design|architecture"), 0.9),
+    ("type is review", "reviewer", _type("(?:code )?(?:review|audit)"), 0.9),
+    ("type is a change", "implementer", _type("feat(?:ure)?|refactor|chore|perf|build|ci|style"), 0.9),
+    ("a thing for it", "implementer", _first(
+        r"(?:(?:add|build|create|make|implement|show|write) )?(?:an? |the |new )*(?:tests?|(?:code )?reviews?|"
+        rf"documents?|debug(?:ger)?|bug|crash|error|research|survey|design|audit|fix|docs) (?:{_THING})"), 0.75),
     ("to review", "reviewer", _first(
-        r"(?:(?:code|peer|design|security|accessibility|final|architecture|legal|performance|a11y)[ -])?(?:re-?view|audit)|"
-        r"(?:re-?)?inspect|critique|double-check|proof-?read|approve|sign off|look over|go over|second pair"), 0.9),
-    ("a review", "reviewer", rf"{_both('do|perform|conduct|carry out|run|have|hold|complete|request|make', '(?:code |security |peer |design |final )?(?:review|audit)')}", 0.85),
-    ("a fault in prose", "documenter", _both("fix|correct|repair|resolve", rf"typos?|spelling|grammar|wording|{_PROSE}"), 0.8),
+        r"(?:(?:code|peer|design|security|accessibility|final|architecture|legal|performance|a11y)[ -])?"
+        r"(?:re-?view|audit|re-?inspect|inspect)|critique|double-check|proof-?read|approve|sign off|look over|go over|"
+        r"read (?:through|over)|second pair|vet"), 0.9),
+    ("before it goes out", "reviewer", _both(
+        "check|find|look|is|are|assess|judge|go|read|examine",
+        r"pull request|pr #?[0-9]+|merge request|diff|to merge|"
+        r"before (?:we |the |it |they )?(?:merg|releas|go-live|launch|deploy|sign)[a-z-]*"), 0.85),
+    ("to check by list", "reviewer", _both("check", "for"), 0.65),
+    ("to do a review", "reviewer", _both(
+        "do|perform|conduct|carry out|run|have|hold|complete|request|make", "review|audit"), 0.85),
+    ("a fault in prose", "documenter", _both(
+        "fix|correct|repair|resolve", rf"typos?|spelling|grammar|wording|{_PROSE}"), 0.8),
+    ("to find out by reading", "researcher", rf"{_first('find out')}(?!.*{_any(_TROUBLE)})", 0.8),
     ("to fix", "debugger", _first(
         r"(?:hot)?fix|debug|troubleshoot|diagnose|reproduce|resolve|repair|track down|hunt|bisect|trace|isolate|"
-        r"find (?:out )?(?:the )?(?:why|root cause|cause|bug|source|leak)|figure out why|root[- ]cause|correct|solve|unbreak"), 0.9),
-    ("to look into a fault", "debugger", _both(
-        "investigate|analy[sz]e|look into|examine|check|explore|understand|identify|find|profile|explain|determine|work out", rf"{_TROUBLE}|why"), 0.8),
-    ("to document", "documenter", _first(
-        r"document(?!\s+(?:model|store|upload|service|viewer|type|parser|import|export|management|list)s?\b)|describe|explain|annotate|write up|write down|record how|outline how"), 0.9),
+        r"find (?:out )?(?:the )?(?:why|root cause|cause|bug|source|leak)|figure out why|root[- ]cause|correct|solve"),
+        0.9),
+    ("to look into a fault", "debugger", _both(_LOOK, _TROUBLE), 0.8),
+    ("to document", "documenter", _first("document|describe|explain|annotate|write up|write down|outline how"), 0.9),
     ("to write prose", "documenter", _both(_MAKE, _PROSE), 0.85),
     ("to test", "tester", _first(
-        r"(?:(?:unit|load|stress|smoke|regression|integration|fuzz|e2e|end-to-end|acceptance|manually|user|browser|penetration|pen)[ -]?)*test(?:ing)?|"
-        r"cover|verify|fuzz|exercise|try(?: out)?|qa|increase (?:test )?coverage|raise (?:test )?coverage|simulate|prove|check that|confirm|assert|stress"), 0.85),
-    ("to write tests", "tester", _both(rf"{_MAKE}|run|automate|define|design|plan|increase|raise|execute|perform|measure|port|split|mock", _TESTS), 0.8),
+        rf"(?:(?:{_KIND_OF_TEST}|manually|user|browser)[ -]?)*test(?:ing)?|cover|verify|fuzz|exercise|try(?: out)?|qa|"
+        r"(?:increase|raise) (?:test )?coverage|simulate|prove|check that|confirm|assert|stress"), 0.85),
+    ("to write tests", "tester", _both(
+        rf"{_MAKE}|run|automate|define|design|plan|increase|raise|execute|perform|measure|port|split|mock", _TESTS),
+        0.8),
+    ("a trial", "tester",
+        rf"{_first('[a-z0-9-]+(?: [a-z0-9-]+){0,3}? (?:tests?|drill|experiment)')}(?=:| (?:for|of|on|with)\b|$)", 0.75),
+    ("why", "debugger", _first("why"), 0.8),
+    ("a question of design", "architect", _any(
+        r"which (?:service|module|layer|component|part|side)|who owns|what may|"
+        r"how do we (?:keep|structure|split|model|version)"), 0.7),
     ("to find out", "researcher", _first(
         r"research|investigate|explore|evaluate|compare|survey|analy[sz]e|study|find out|look into|learn|assess|gather|"
-        r"benchmark|spike|identify|understand|determine|discover|interview|examine|collect|estimate|figure out|look for|"
-        r"prototype options|list (?:all|the) options|review (?:the )?literature|read up|poll|ask|clarify|what|which|whether|how|can we|should we|is it"), 0.8),
+        r"benchmark|spike|identify|understand|determine|discover|interview|examine|collect|estimate|figure out|"
+        r"look for|list (?:all|the) options|read up|poll|clarify|what|which|whether|how|can we|should we|is it|find an?"),
+        0.8),
+    ("a question", "researcher", r"\?\s*$|\bwhat is possible\b|\bworth (?:it|[a-z]+ing)\b", 0.65),
     ("a study", "researcher", _any(
-        r"feasibility|proof of concept|poc|market research|user research|trade-?offs?|pros and cons|state of the art|"
-        r"comparison|literature|competitors?|requirements (?:analysis|gathering)|options for|best practices?|vs\.?|versus"), 0.7),
+        r"feasibility|proof of concept|poc|(?:market|user) research|trade-?offs?|pros and cons|state of the art|"
+        r"comparison|literature|competitors?|requirements (?:analysis|gathering)|options for|best practices?|vs|"
+        "versus"), 0.7),
     ("to draw what is seen", "implementer", _both("design|style|lay out", _PICTURE), 0.5),
     ("to design", "architect", _first(
-        r"(?:re-?)?design|architect|define|specify|model|propose|decide|choose|select|pick|outline|sketch|plan|agree on|"
-        r"settle|structure|draw up|lay out|map out|draft|think through|conceive|formulate|establish (?:the )?(?:rules|boundaries|conventions)"), 0.8),
-    ("a design", "architect", _both(_MAKE, _SHAPE), 0.8),
+        r"(?:re-?)?design|architect|define|specify|model|propose|decide|choose|select|pick|outline|sketch|plan|"
+        r"agree on|settle|structure|draw up|lay out|map out|draft|think through|conceive|formulate"), 0.8),
+    ("a design to write", "architect", _both(_MAKE, _SHAPE), 0.8),
+    ("prose by its name", "documenter", _first(
+        rf"(?:[a-z0-9]+[ -]){{0,3}}?(?:{_PROSE}|man ?page|reference card|overview for [a-z ]*)"), 0.75),
+    ("something fails", "debugger", _first(
+        r"[a-z]+(?: [a-z-]+){0,2} (?:fails|crashes|hangs|breaks|is (?:broken|corrupt|wrong|empty)|"
+        r"(?:does|do|is|are)(?: not|n't))"), 0.8),
     ("to build", "implementer", _first(_BUILD), 0.85),
-    ("prose", "documenter", _any(r"docs|documentation|read ?me|changelog|release notes|tutorial|user guide|runbook|faq|api reference|docstrings?"), 0.7),
     ("tests", "tester", _any(
-        r"(?:unit|integration|regression|system|acceptance|smoke|load|stress|end-to-end|e2e|fuzz|property)[ -]?test(?:s|ing)?|"
-        r"test (?:suite|plan|cases?|coverage)|tests|testing|qa"), 0.7),
+        rf"(?:{_KIND_OF_TEST})[ -]test(?:s|ing)?|test (?:suite|plan|cases?|coverage)|tests|testing"), 0.7),
     ("a fault", "debugger", _any(_TROUBLE), 0.7),
-    ("architecture", "architect", _any(rf"{_SHAPE}|design|schema design|interface contract|specification|spec"), 0.65),
-    ("review", "reviewer", _any(r"code review|review|audit|sign-?off|checklist"), 0.65),
-    ("research", "researcher", _any(r"research|spike|investigation|evaluation|analysis|survey|study"), 0.65),
+    ("prose", "documenter", _any(_PROSE), 0.65),
+    ("architecture", "architect", _any(
+        rf"{_SHAPE}|design|interface contract|specification|spec|boundaries|invariants|failure modes|partitioning|"
+        r"conventions|ownership"), 0.65),
+    ("review", "reviewer", _any("review|audit|sign-?off|checklist"), 0.65),
+    ("research", "researcher", _any("research|spike|investigation|evaluation|analysis|survey|study"), 0.65),
     ("a change", "implementer", _any(
-        r"support for|implementation|integration|refactoring|migration|setup|upgrade|endpoint|feature request|"
-        r"should (?:be|have|show|allow|support|use)|option to|ability to|new (?:feature|command|page|option|api)"), 0.65),
+        r"support for|implementation|integration|refactoring|migration|setup|upgrade|endpoint|option to|ability to|"
+        r"should (?:be|have|show|allow|support|use)|new (?:feature|command|page|option|api)"), 0.65),
 )  # fmt: skip
 
 RULES = tuple(Rule(name, specialist, re.compile(pattern), sure) for name, specialist, pattern, sure in _TABLE)
 
 
-def rules_for(title: str) -> list[Rule]:
-    """Return the rules that a title meets, in order, the first of each specialist."""
-    text = " ".join(plain(title[:_CHARS]).split())
+def matching(title: str, specialists: Collection[str]) -> list[Rule]:
+    """Return the rules that a title meets, in order, the first of each specialist that there is."""
+    text = " ".join(plain(title[:_CHARS]).replace("\u2019", "'").split())
     found: dict[str, Rule] = {}
     for rule in RULES:
-        if rule.specialist not in found and rule.pattern.search(text):
+        if rule.specialist in specialists and rule.specialist not in found and rule.pattern.search(text):
             found[rule.specialist] = rule
     return list(found.values())

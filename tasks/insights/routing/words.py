@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections import Counter
@@ -16,9 +17,8 @@ _TITLE_CHARS, _TITLE_WORDS = 500, 40
 _DESCRIPTION_CHARS, _DESCRIPTION_WORDS = 4_000, 300
 _LONGEST = 30
 _WORD = re.compile(r"[^\W\d_]+")
-_COMMON = frozenset(
-    "a an and are as at be by for from in into is it its of on or so that the their this to with".split()
-)
+_COMMON = {"a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "in", "into", "is", "it", "its", "of", "on"}
+_COMMON |= {"or", "so", "that", "the", "their", "this", "to", "with"}
 _ENDINGS = (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("es", ""), ("s", ""))
 
 
@@ -53,3 +53,8 @@ def _stem(word: str) -> str:
     if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "aeiouls":
         word = word[:-1]
     return word.removesuffix("e") if len(word) > 4 else word
+
+
+def fingerprint(title: str) -> str:
+    """Return the same for titles that differ in case and spaces only; by it, a choice finds what was shown before."""
+    return hashlib.sha256(" ".join(plain(title).split()).encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,108 @@
+"""Which specialist was planned for what, event by event: each step as the task was then, though it was edited later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.choices import Verb
+from tasks.models import Event, Task
+from tasks.selectors.feed import last_id
+
+_READ = (Verb.PLAN, Verb.EDIT, Verb.SPLIT, Verb.IMPORT)
+_CHANGING = (Verb.EDIT, Verb.SPLIT)
+_TAUGHT_BY = ("title", "description", "specialist", "is_leaf")
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a task teaches from an event on. Without a specialist, or with subtasks, it teaches nothing.
+
+    `is_new`: it was planned by this event. `is_choice`: the specialist was chosen by it.
+    """
+
+    event_id: int
+    task_id: int
+    is_new: bool
+    is_choice: bool
+    title: str
+    description: str
+    specialist: str
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """`until` is where to go on."""
+
+    steps: list[Step]
+    until: int
+    has_more: bool
+
+
+def steps_after(project_id: int, cursor: int, *, limit: int) -> Steps:
+    """Return the steps of the next events, at most `limit` of them; an import is one event with all tasks of a plan."""
+    until = last_id()
+    rows = Event.objects.filter(project=project_id, id__gt=cursor, id__lte=until, verb__in=_READ, task__isnull=False)
+    events = list(rows.order_by("id").only("verb", "task_id", "after", "project_id")[: limit + 1])
+    has_more = len(events) > limit
+    events = events[:limit]
+    until = events[-1].pk if has_more else max(cursor, until)
+    return Steps(list(_steps(events)), until, has_more)
+
+
+def _steps(events: list[Event]) -> Iterator[Step]:
+    imported = [event.task_id for event in events if event.verb == Verb.IMPORT]
+    # The rows first: a change in between is then among the later changes, which set what was before them.
+    tasks = {task.pk: task for task in _tasks(Task.objects.filter(root__in=imported))} if imported else {}
+    below = list(tasks.values())
+    for keys in _chunks({event.task_id for event in events if event.task_id}):
+        tasks |= {task.pk: task for task in _tasks(Task.objects.filter(pk__in=keys))}
+    changes = _changes(tasks, events[0].pk) if events else {}
+    for event in events:
+        named = [tasks[event.task_id]] if event.task_id in tasks else []
+        for task in [each for each in below if each.root_id == event.task_id] if event.verb == Verb.IMPORT else named:
+            yield _step(event, task, changes.get(task.pk, []))
+
+
+def _tasks(rows: Any) -> Iterable[Task]:
+    found: Iterable[Task] = rows.order_by("pk").only(*_TAUGHT_BY, "root_id")
+    return found
+
+
+def _changes(keys: Iterable[int], first: int) -> dict[int, list[Event]]:
+    """Return the changes of each task from an event on, the newest first."""
+    found: dict[int, list[Event]] = {}
+    for chunk in _chunks(keys):
+        rows = Event.objects.filter(task__in=chunk, id__gt=first, verb__in=_CHANGING).order_by("-id")
+        for event in rows.only("verb", "task_id", "before"):
+            if event.task_id is not None:
+                found.setdefault(event.task_id, []).append(event)
+    return found
+
+
+def _step(event: Event, task: Task, changes: list[Event]) -> Step:
+    """Return a task as it was after an event, by taking back all later changes, the newest first."""
+    state = {name: getattr(task, name) for name in _TAUGHT_BY}
+    for change in changes:
+        if change.pk <= event.pk:
+            break
+        state["is_leaf"] = state["is_leaf"] or change.verb == Verb.SPLIT
+        state |= {name: change.before[name] for name in _TAUGHT_BY if name in change.before}
+    is_new = event.verb == Verb.PLAN
+    return Step(
+        event_id=event.pk,
+        task_id=task.pk,
+        is_new=is_new,
+        is_choice=is_new or "specialist" in event.after,
+        title=state["title"],
+        description=state["description"],
+        specialist=state["specialist"] if state["is_leaf"] else "",
+    )
+
+
+def _chunks(keys: Iterable[int]) -> Iterator[list[int]]:
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), _CHUNK):
+        yield ordered[start : start + _CHUNK]

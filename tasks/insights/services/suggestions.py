@@ -1,0 +1,96 @@
+"""Suggestions that were shown, and what was chosen then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.db import transaction
+
+from orchestrator_site.kernel import ids, read_only
+from orchestrator_site.kernel.errors import Conflict
+from tasks.identity.actor import Actor
+from tasks.insights.choices import Kind, Outcome
+from tasks.insights.models import Suggestion
+from tasks.insights.routing.words import fingerprint
+from tasks.insights.selectors.routing import Answer, suggest_specialist
+from tasks.insights.services.learn import catch_up, settle
+from tasks.models import Project, Task
+from tasks.selectors.feed import last_id
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """An answer, and its row; None where there was nothing to show, or nothing can be written."""
+
+    answer: Answer
+    suggestion: Suggestion | None
+
+
+def suggest(
+    *, project: Project, actor: Actor, title: str, description: str = "", task: Task | None = None
+) -> Suggested:
+    """Suggest a specialist for a text, after learning what was planned just now, and note that it was shown."""
+    catch_up(project=project)
+    answer = suggest_specialist(project, title, description)
+    if not answer.choices or read_only.is_on():
+        return Suggested(answer, None)
+    row = show(
+        project=project,
+        actor=actor,
+        kind=Kind.SPECIALIST,
+        given=title,
+        answer=[{"value": choice.specialist, "confidence": round(choice.confidence, 2)} for choice in answer.choices],
+        factors=[asdict(factor) for factor in answer.factors],
+        confidence=answer.choices[0].confidence,
+        is_unsure=answer.is_unsure,
+        task=task,
+    )
+    return Suggested(answer, row)
+
+
+def show(
+    *,
+    project: Project,
+    actor: Actor,
+    kind: Kind,
+    given: str,
+    answer: Sequence[dict[str, Any]],
+    factors: Sequence[dict[str, Any]] = (),
+    confidence: float | None = None,
+    is_unsure: bool = False,
+    task: Task | None = None,
+) -> Suggestion:
+    """Note that an answer was shown; showing the same again while it is open adds nothing.
+
+    `given` is what was asked about: the title for a specialist. Of each answer, `value` is what may be chosen.
+    """
+    facts: dict[str, Any] = {"project": project, "kind": kind, "input_sha256": fingerprint(given), "task": task}
+    who = {"session": actor.session, "actor_kind": actor.kind, "actor_name": actor.name}
+    same = Suggestion.objects.filter(**facts, **who, outcome=Outcome.OPEN).first()
+    if same is not None and same.answer == list(answer):
+        return same
+    return Suggestion.objects.create(
+        **facts,
+        **who,
+        public_id=ids.suggestion_id(),
+        answer=list(answer),
+        factors=list(factors),
+        confidence=confidence,
+        is_unsure=is_unsure,
+        after_event=last_id(),
+    )
+
+
+def decide(*, suggestion: Suggestion, actor: Actor, chosen: str, task: Task | None = None) -> Suggestion:
+    """Say what was chosen. Raises Conflict where something else was before."""
+    actor.require_task(task.pk if task else None)
+    with transaction.atomic():
+        is_first = settle(suggestion, chosen=chosen, task_id=task.pk if task else None)
+    suggestion.refresh_from_db()
+    if not is_first and suggestion.chosen != chosen:
+        raise Conflict(
+            f"{suggestion.public_id} is decided: {suggestion.chosen} was chosen.", next="Ask for a new suggestion."
+        )
+    return suggestion
