@@ -142,7 +142,7 @@ _TABLE: tuple[tuple[str, str, str, float], ...] = (
     ("to find out", "researcher", _first(
         r"research|investigate|explore|evaluate|compare|survey|analy[sz]e|study|find out|look into|learn|assess|gather|"
         r"benchmark|spike|identify|understand|determine|discover|interview|examine|collect|estimate|figure out|"
-        r"look for|list (?:all|the) options|read up|poll|clarify|what|which|whether|how|can we|should we|is it|find an?"),
+        r"look for|list (?:all|the) options|read up|clarify|what|which|whether|how|can we|should we|is it|find an?"),
         0.8),
     ("a question", "researcher", r"\?\s*$|\bwhat is possible\b|\bworth (?:it|[a-z]+ing)\b", 0.65),
     ("a study", "researcher", _any(
