@@ -75,6 +75,7 @@ class Score(models.Model):
     right = models.PositiveIntegerField(default=0)
     second = models.PositiveIntegerField(default=0)
     unsure = models.PositiveIntegerField(default=0)
+    unsure_right = models.PositiveIntegerField(default=0)
 
     class Meta:
         ordering = ["method", "tenth"]
@@ -86,6 +87,13 @@ class Score(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method}: {self.right} of {self.n}"
+
+    def add(self, *, is_right: bool, is_second: bool, is_unsure: bool) -> None:
+        self.n += 1
+        self.right += is_right
+        self.second += is_second
+        self.unsure += is_unsure
+        self.unsure_right += is_unsure and is_right
 
 
 class Reader(models.Model):

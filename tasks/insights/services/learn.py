@@ -132,15 +132,15 @@ class _Pupil:
 
     def _count(self, method: Method, prediction: Prediction, specialist: str) -> None:
         empty = Score(project=self.project, method=method, tenth=prediction.tenth)
-        score = self.scores.setdefault((method, prediction.tenth), empty)
-        score.n += 1
-        score.right += prediction.names(specialist)
-        score.second += prediction.names_second(specialist)
-        score.unsure += prediction.is_unsure
+        self.scores.setdefault((method, prediction.tenth), empty).add(
+            is_right=prediction.names(specialist),
+            is_second=prediction.names_second(specialist),
+            is_unsure=prediction.is_unsure,
+        )
 
     def write(self) -> None:
         self.ledger.write()
-        counted = ["n", "right", "second", "unsure"]
+        counted = ["n", "right", "second", "unsure", "unsure_right"]
         insert_all(list(self.scores.values()), update=counted, unique=["project", "method", "tenth"])
         for suggestion, step in self.decided.values():
             settle(suggestion, chosen=step.specialist, task_id=step.task_id)
