@@ -14,6 +14,7 @@ from artifacts.services.review_comments import take_comments
 from orchestrator_site.kernel.commits import after_commit
 from orchestrator_site.kernel.signals import project_files_changed, tasks_changed, verdict_given
 from tasks.models import Project, Task
+from tasks.project_settings import setting
 
 
 @receiver(tasks_changed)
@@ -24,7 +25,7 @@ def update_search(*, tasks: Sequence[Task], renamed: bool, **_: Any) -> None:
 @receiver(project_files_changed)
 def update_mirror(*, project: Project, **_: Any) -> None:
     """Write the mirror after the commit: files are slow, and a rollback must leave none."""
-    if project.settings.get("mirror"):
+    if setting(project, "mirror"):
         after_commit(partial(mirror_now, project.pk), repeated_by="mirror_artifacts")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from maintenance.views import archive, handovers, maintenance, operations, settings
+from maintenance.views import archive, handovers, maintenance, operations
 
 _HERE = "projects/<slug:slug>/maintenance/"
 urlpatterns = [
@@ -13,7 +13,7 @@ urlpatterns = [
     path("projects/<slug:slug>/handovers/<int:number>/", handovers.handover, name="handover"),
     path(_HERE, maintenance.maintenance, name="maintenance"),
     path(f"{_HERE}run/", operations.run, name="maintenance-run"),
-    path(f"{_HERE}settings/", settings.settings, name="maintenance-settings"),
+    path(f"{_HERE}settings/", maintenance.settings, name="maintenance-settings"),
     path(f"{_HERE}findings/<int:finding_id>/snooze/", maintenance.snooze, name="finding-snooze"),
     path(f"{_HERE}operations/<str:operation_id>/", operations.operation, name="operation"),
     path(f"{_HERE}operations/<str:operation_id>/undo/", operations.undo, name="operation-undo"),

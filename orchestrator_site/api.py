@@ -27,6 +27,7 @@ from orchestrator_site.tokens.api import TokenViews
 from tasks.api.base import ProjectApi
 from tasks.api.events import EventViews
 from tasks.library.catalogue import SCHEMA
+from tasks.project_settings.schema import json_schema
 
 RESTARTS_SHOWN = 50
 RESOURCES = ("projects", "sessions", "plans", "tasks", "artifacts", "uploads", "runs", "events", "tokens", "templates")
@@ -131,6 +132,14 @@ def template_schema(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@cache_control(max_age=300)
+def settings_schema(request: HttpRequest) -> HttpResponse:
+    """Serve the JSON Schema of a project's settings."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Settings of a project"}
+    return HttpResponse(json.dumps(schema | json_schema()), content_type="application/schema+json")
+
+
+@require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     return render(request, "api/docs.html", {"csrf_cookie": settings.CSRF_COOKIE_NAME})
 
@@ -152,6 +161,7 @@ urlpatterns = [
     path("v1/", include(own.urls)),
     path("schema/", schema, name="api-schema"),
     path("schema/template.json", template_schema, name="api-template-schema"),
+    path("schema/settings.json", settings_schema, name="api-settings-schema"),
     path("docs/", docs, name="api-docs"),
     re_path("", unknown_address),
 ]

@@ -63,9 +63,9 @@ def sent(page: str, form: str = '<form class="box form"') -> dict[str, Any]:
         facts = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
         if facts.get("type") != "checkbox" or " checked" in tag:
             values.setdefault(facts["name"], []).append(unescape(facts.get("value", "on")))
-    for name, text in re.findall(r'<textarea name="(\w+)"[^>]*>\n(.*?)</textarea>', form, re.DOTALL):
+    for name, text in re.findall(r'<textarea name="([\w.]+)"[^>]*>\n(.*?)</textarea>', form, re.DOTALL):
         values[name] = [unescape(text).replace("\n", "\r\n")]
-    for name, options in re.findall(r'<select name="(\w+)"[^>]*>(.*?)</select>', form, re.DOTALL):
+    for name, options in re.findall(r'<select name="([\w.]+)"[^>]*>(.*?)</select>', form, re.DOTALL):
         chosen = re.findall(r'value="([^"]*)" selected', options) or re.findall(r'value="([^"]*)"', options)
         values[name] = [unescape(chosen[0])]
     return values

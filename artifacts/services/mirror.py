@@ -15,6 +15,7 @@ from artifacts.services.export import Report, os_failure, require_outside_home, 
 from orchestrator_site.kernel.errors import Conflict, Invalid, OrchestratorError
 from orchestrator_site.kernel.folders import InTheWay
 from tasks.models import Project
+from tasks.project_settings import setting
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ _TAKEN = (manifest.NAME, _ABOUT, _IGNORED)
 def mirror_now(project_id: int) -> None:
     """Bring the mirror of a project up to date, if it has one. Raises as `mirror` does."""
     project = Project.objects.filter(pk=project_id).first()
-    if project is None or not project.settings.get("mirror"):
+    if project is None or not setting(project, "mirror"):
         return
     if problems := mirror(project=project).problems:
         raise Conflict(f"The mirror of project {project.slug} lacks files: {'; '.join(problems)}.")

@@ -14,10 +14,9 @@ from maintenance.found import Found
 from maintenance.selectors.scope import Scope
 from tasks.choices import FINISHED, Status
 from tasks.models import Dependency, Event, Project, Task
+from tasks.project_settings import OFF, setting
 from tasks.selectors.descendants import descendants_of
 
-AFTER_DAYS = {"completed": 90, "failed": 60, "stale": 30, "abandoned": 14, "orphaned": 7}
-"""Days without an event after which each reason holds, where a project says nothing else."""
 _STOPPED = {Status.FAILED, Status.BLOCKED}
 _FIELDS = ("pk", "root_id", "public_id", "title", "status", "is_leaf", "lease_number")
 _CHUNK = 10_000
@@ -26,8 +25,8 @@ _WAITS = Q(task__archived_at__isnull=True, task__status__in=_OPEN)
 
 
 def limits_of(project: Project) -> dict[str, float]:
-    own = project.settings.get("maintenance", {}).get("archive_after_days", {})
-    return {**AFTER_DAYS, **own}
+    limits: dict[str, float] = setting(project, "maintenance.archive_after_days")
+    return limits
 
 
 class _Quiet(NamedTuple):
@@ -47,8 +46,11 @@ class _Quiet(NamedTuple):
 def archivable(scope: Scope, now: datetime) -> list[Found]:
     """Return the plans and the single tasks of a scope that can be archived, the longest quiet first.
 
-    What is held, waits for a review, or has something unfinished that others wait for is not among them.
+    What is held, waits for a review, or has something unfinished that others wait for is not among them. Where a
+    project switches archiving off, there is none.
     """
+    if setting(scope.project, "maintenance.archive") == OFF:
+        return []
     limits = limits_of(scope.project)
     plans = _quiet(scope.whole_plans(), now - timedelta(days=min(limits.values())))
     tasks = _counted(plans)

@@ -14,17 +14,14 @@ from maintenance.selectors.scope import Scope
 from orchestrator_site.kernel.errors import NotFound
 from tasks.choices import Status
 from tasks.models import Dependency, Project, Task
+from tasks.project_settings import setting
 
 COMPLETED_DAYS, OTHER_DAYS = 365, 180
 """Days in the archive before a plan can be purged, where a project says nothing else."""
 
 
-def is_automatic(project: Project) -> bool:
-    return "purge" in project.settings.get("maintenance", {}).get("automatic", [])
-
-
 def days_of(project: Project, status: str) -> float:
-    own = project.settings.get("maintenance", {}).get("purge_after_days")
+    own = setting(project, "maintenance.purge_after_days")
     return float(own or (COMPLETED_DAYS if status == Status.COMPLETED else OTHER_DAYS))
 
 

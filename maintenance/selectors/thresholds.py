@@ -8,18 +8,8 @@ from datetime import timedelta
 
 from tasks.choices import Status
 from tasks.models import Project, Task
+from tasks.project_settings import setting
 
-HOURS = {
-    "reviewer": 6.0,
-    "documenter": 8.0,
-    "researcher": 12.0,
-    "tester": 16.0,
-    "debugger": 24.0,
-    "implementer": 48.0,
-    "architect": 72.0,
-    "default": 24.0,
-}
-"""After how many hours of silence work of a specialist is stale, where a project has measured nothing sharper."""
 FLOOR_ACTIVE = timedelta(minutes=60)
 REVIEW = timedelta(hours=24)
 NEVER_CLAIMED = timedelta(days=7)
@@ -49,7 +39,7 @@ class Thresholds:
     """The limits of a project, by one query."""
 
     def __init__(self, project: Project) -> None:
-        self._hours = HOURS | project.settings.get("maintenance", {}).get("stale_hours", {})
+        self._hours = setting(project, "maintenance.stale_hours")
         self._times = _measured(project)
 
     def of(self, specialist: str, complexity: str) -> Limit:

@@ -1,4 +1,4 @@
-"""What maintenance does by itself: nothing, but in projects whose settings switch it on, one function per switch.
+"""What maintenance does by itself: nothing, but in projects whose settings say `act`, one function per switch.
 
 A project in which something fails does not keep it from the others.
 """
@@ -24,38 +24,40 @@ from maintenance.services.proposals import apply
 from orchestrator_site.kernel.errors import OrchestratorError
 from tasks.identity.actor import Actor
 from tasks.models import Project
+from tasks.project_settings import ACT, setting
 
 logger = logging.getLogger(__name__)
 
 BATCH = 50
 """How many plans of a project one run archives or purges; the next run goes on."""
-_REASON = "Its retention is over; this is switched on for the project."
+_REASON = "Its retention is over, and the project's settings say act."
 
 
 def projects_with(switch: str) -> list[Project]:
-    """Return the projects that switch something on; there are few of them, so the settings are read here."""
-    projects = Project.objects.filter(settings__has_key="maintenance").order_by("pk")
-    return [each for each in projects if switch in each.settings["maintenance"].get("automatic", ())]
+    """Return the projects in which a switch acts; there are few of them, so the settings are read here."""
+    section = switch.partition(".")[0]
+    projects = Project.objects.filter(settings__has_key=section).order_by("pk")
+    return [each for each in projects if setting(each, switch) == ACT]
 
 
 def archive_eligible() -> str:
     """Archive what has been quiet for longer than its retention."""
-    return _sentence("Archived {} plans and tasks", _in_each("archive", _archive))
+    return _sentence("Archived {} plans and tasks", _in_each("maintenance.archive", _archive))
 
 
 def purge_eligible() -> str:
     """Purge what has been archived for longer than its retention."""
-    return _sentence("Purged {} plans", _in_each("purge", _purge))
+    return _sentence("Purged {} plans", _in_each("maintenance.purge", _purge))
 
 
 def prepare_handovers() -> str:
     """Prepare a handover where the board has moved since the newest one."""
-    return _sentence("Prepared {} handovers", _in_each("handover", _prepare))
+    return _sentence("Prepared {} handovers", _in_each("handover.prepare", _prepare))
 
 
 def update_status_documents() -> str:
     """Bring the status documents up to date, with a file for each open plan."""
-    return _sentence("Wrote {} status documents", _in_each("status_documents", _update))
+    return _sentence("Wrote {} status documents", _in_each("maintenance.status_documents", _update))
 
 
 def _archive(project: Project) -> int:
@@ -97,7 +99,7 @@ def _update(project: Project) -> int:
 
 
 def _in_each(switch: str, do: Callable[[Project], int]) -> tuple[int, int, list[str]]:
-    """Do it in each project that switches it on; returns how many these are, what was done, and what failed."""
+    """Do it in each project in which it acts; returns how many these are, what was done, and what failed."""
     projects, done, problems = projects_with(switch), 0, []
     for project in projects:
         try:
@@ -111,7 +113,7 @@ def _in_each(switch: str, do: Callable[[Project], int]) -> tuple[int, int, list[
 def _sentence(what: str, outcome: tuple[int, int, list[str]]) -> str:
     projects, done, problems = outcome
     failed = f" {len(problems)} projects failed: {'; '.join(problems)[:500]}" if problems else ""
-    return f"{what.format(done)} of {projects} projects that switch it on.{failed}"
+    return f"{what.format(done)} of {projects} projects in which this acts.{failed}"
 
 
 def _system() -> Actor:

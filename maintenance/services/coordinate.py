@@ -28,6 +28,7 @@ from maintenance.services.handover import prepare
 from maintenance.services.operations import Result, new_operation, note_progress
 from maintenance.services.proposals import Progress, apply, token_of
 from maintenance.services.resolve import resolve_done
+from maintenance.services.switches import require_on
 from maintenance.services.undo import perform_undo
 from orchestrator_site.kernel.errors import Conflict, Invalid, invalid
 from orchestrator_site.kernel.identity import Scope as Permission
@@ -40,6 +41,12 @@ LARGE = 10_000
 IN_CALL = 500
 """How many proposals one call does by itself, where no worker runs."""
 _SAFE = frozenset({Cause.LEASE_OVER})
+_SWITCHES = {
+    Action.ARCHIVE: "maintenance.archive",
+    Action.PURGE: "maintenance.purge",
+    Action.UPDATE_DOCUMENTATION: "maintenance.status_documents",
+    Action.PREPARE_HANDOVER: "handover.prepare",
+}
 _WITHOUT_PREVIEW = frozenset({Action.UPDATE_DOCUMENTATION, Action.PREPARE_HANDOVER})
 
 
@@ -142,6 +149,8 @@ def _check(project: Project, actor: Actor, request: Request) -> None:
     actor.require(Permission.READ if _is_preview(request) else Permission.WRITE)
     if request.action == Action.PURGE and request.apply:
         actor.require(Permission.ADMIN)
+    if request.action in _SWITCHES and not (request.action == Action.ARCHIVE and request.task_ids):
+        require_on(project, _SWITCHES[request.action])
     problems = []
     if request.scope == ScopeWord.SPECIFIC_SUBTASK and request.target is None:
         problems.append({"at": "target_task_id", "problem": "is required for specific_subtask"})

@@ -15,12 +15,14 @@ from maintenance.selectors.handover_facts import Facts
 from maintenance.selectors.handover_rows import facts_of
 from maintenance.selectors.handovers import handover_by_number
 from maintenance.selectors.scope import Scope
+from maintenance.services.switches import require_on
 from orchestrator_site.kernel.errors import Conflict, Invalid
 from orchestrator_site.kernel.identity import Scope as Permission
 from tasks.identity.actor import Actor
 from tasks.models import Project
+from tasks.project_settings import setting
 
-CHARS, FEWEST_CHARS, MOST_CHARS = 8_000, 2_000, 100_000
+FEWEST_CHARS, MOST_CHARS = 2_000, 100_000
 KEPT = 50
 """Handovers of a project."""
 _BATCH = 20
@@ -38,9 +40,11 @@ def prepare(
     """Keep a handover of a scope; the newest one is returned where it says the same of the same event.
 
     `since` is the number of an earlier handover, by default the one before. Raises Invalid for an impossible
-    `max_chars`, NotFound for an unknown number, Forbidden for an actor that may not write.
+    `max_chars`, NotFound for an unknown number, Forbidden for an actor that may not write, Conflict where the project
+    has none.
     """
     actor.require(Permission.WRITE)
+    require_on(scope.project, "handover.prepare")
     before = handover_by_number(scope.project, since) if since is not None else None
     limit = _limit(scope.project, level, max_chars)
     facts = facts_of(scope, level, since=before)
@@ -53,8 +57,7 @@ def prepare(
 def _limit(project: Project, level: Level, max_chars: int | None) -> int:
     if max_chars is not None and not FEWEST_CHARS <= max_chars <= MOST_CHARS:
         raise Invalid(f"max_chars: from {FEWEST_CHARS:,} to {MOST_CHARS:,}.", next="Correct or omit it.")
-    settings = project.settings.get("maintenance", {})
-    usual = int(settings.get("handover_chars", CHARS))
+    usual = int(setting(project, "handover.max_chars"))
     return max_chars or min(usual if level == Level.BASIC else 2 * usual, MOST_CHARS)
 
 

@@ -15,7 +15,8 @@ from maintenance.exports import zipped
 from maintenance.exports.rows import fingerprint, rows_of
 from maintenance.exports.zipped import Export
 from maintenance.models import Finding, Tombstone
-from maintenance.selectors.purgeable import days_of, is_automatic
+from maintenance.selectors.purgeable import days_of
+from maintenance.services.switches import require_on
 from orchestrator_site.kernel.errors import Conflict, Forbidden, Hint
 from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.signals import tasks_purged
@@ -34,6 +35,7 @@ from tasks.models import (
     Task,
     Waiver,
 )
+from tasks.project_settings import ACT, setting
 from tasks.services import dependencies
 from tasks.services.claim import Guard
 
@@ -46,16 +48,18 @@ KEPT = (Verb.ARCHIVE, Verb.RESTORE, Verb.PURGE, Verb.IMPORT)
 def purge(*, task: Task, actor: Actor, confirmed: bool = False, guard: Guard | None = None) -> Tombstone:
     """Delete a plan that was archived long ago. Its export stays, and can be imported.
 
-    `confirmed`: an administrator asked for this plan; else the project must have switched purging on.
+    `confirmed`: an administrator asked for this plan; else purging must be set to act.
 
-    Raises Forbidden for an actor that may not, Conflict where the plan is not archived for long enough, is needed by
-    other tasks or changes in between, Unavailable or Transient where the disk refuses; then nothing is deleted.
+    Raises Forbidden for an actor that may not, Conflict where purging is off, and where the plan is not archived for
+    long enough, is needed by other tasks or changes in between, Unavailable or Transient where the disk refuses; then
+    nothing is deleted.
     """
     actor.require(Scope.ADMIN)
-    if not confirmed and not is_automatic(task.project):
+    require_on(task.project, "maintenance.purge")
+    if not confirmed and setting(task.project, "maintenance.purge") != ACT:
         raise Forbidden(
-            f"Purging is not switched on for {task.project.slug}.",
-            next="An administrator confirms it for this plan, or switches it on in the project's settings.",
+            f"The project {task.project.slug} purges nothing by itself.",
+            next="An administrator confirms it for this plan, or sets maintenance.purge to act in its settings.",
         )
     _require_purgeable(task)
     seen = fingerprint(task)

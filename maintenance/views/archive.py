@@ -13,6 +13,7 @@ from maintenance.services.purge import export_of
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import action_view, page, page_number, text_in
 from tasks.identity.page import actor_of, find_project
+from tasks.project_settings import OFF, setting
 
 
 @page
@@ -26,7 +27,8 @@ def archive(request: HttpRequest, slug: str) -> HttpResponse:
     else:
         context["rows"] = archived.listed(project, q=q, matches=tasks_found(project, q), page=number)
     scopes = scopes_of(request.user)
-    context |= {"may_act": Scope.WRITE in scopes, "may_manage": Scope.ADMIN in scopes}
+    may_purge = setting(project, "maintenance.purge") != OFF
+    context |= {"may_act": Scope.WRITE in scopes, "may_manage": Scope.ADMIN in scopes, "may_purge": may_purge}
     return render(request, "maintenance/archive.html", context)
 
 

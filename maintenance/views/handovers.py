@@ -17,6 +17,7 @@ from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import action_view, number_in, page
 from tasks.identity.page import actor_of, find_project
 from tasks.models import Project
+from tasks.project_settings import OFF, setting
 
 LAST_NUMBER = 2**31 - 1
 
@@ -31,7 +32,7 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
         "kept": KEPT,
         "moved": moved_since(newest) if newest else 0,
         "levels": Level.choices,
-        "may_prepare": Scope.WRITE in scopes_of(request.user),
+        "may_prepare": Scope.WRITE in scopes_of(request.user) and setting(project, "handover.prepare") != OFF,
     }
     return render(request, "maintenance/handovers.html", context)
 

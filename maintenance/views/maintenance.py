@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.contrib import messages
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
@@ -20,12 +20,14 @@ from maintenance.selectors.storage import storage_of
 from maintenance.services.findings import snooze as snooze_finding
 from maintenance.upgrades.backups import backups
 from maintenance.upgrades.history import history
-from maintenance.views.settings import automatic
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import action_view, came_from, number_in, page, page_number
 from tasks.identity.page import actor_of, find_project
+from tasks.project_settings import setting
+from tasks.project_settings.schema import NAMED
 
 UPGRADES_SHOWN = 5
+SWITCHES = ("maintenance.archive", "maintenance.purge", "handover.prepare", "maintenance.status_documents")
 SNOOZES = {1: "1 day", 7: "1 week"}
 """For how many days a finding may be snoozed."""
 
@@ -43,7 +45,7 @@ def maintenance(request: HttpRequest, slug: str) -> HttpResponse:
         "states": [(each, open_findings.count_open(project, each)) for each in ("open", "snoozed")],
         "findings": open_findings.listed(project, state, page=page_number(request)),
         "runs": runs.listed(project, page=number_in(request, "runs", least=1, most=1_000)),
-        "automatic": automatic(project),
+        "switches": [(NAMED[name], setting(project, name)) for name in SWITCHES],
         "storage": storage_of(project),
         "snoozes": SNOOZES,
         "now": timezone.now(),
@@ -55,6 +57,12 @@ def maintenance(request: HttpRequest, slug: str) -> HttpResponse:
         context |= {"schedules": all_schedules(), "worker": check_worker(timezone.now())}
         context |= {"upgrades": history(connection, UPGRADES_SHOWN), "backups": backups()}
     return render(request, "maintenance/maintenance.html", context)
+
+
+@page
+def settings(request: HttpRequest, slug: str) -> HttpResponse:
+    """Lead to the section of the project's settings."""
+    return redirect(f"{reverse('project-settings', args=[find_project(slug).slug])}#maintenance")
 
 
 @action_view(Scope.WRITE)

@@ -154,7 +154,9 @@ class Schema(AutoSchema):
         return [*key, *([IF_MATCH] if self.action in self.view.conditional else []), *headers]
 
     def _postprocess_serializer_schema(self, schema: Any, serializer: Any, direction: str) -> Any:
-        """Bodies allow no other fields; responses always have all of theirs."""
+        """Bodies allow no other fields; responses always have all of theirs. Some describe themselves as a `whole`."""
+        if hasattr(serializer, "whole"):
+            return {**serializer.whole, "description": inspect.getdoc(type(serializer))}
         done = super()._postprocess_serializer_schema(schema, serializer, direction)
         for each in done.get("properties", {}).values():
             each.pop("readOnly", None)

@@ -8,38 +8,20 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from orchestrator_site.rest.fields import Body, Boolean, BoundedList, Integer, Number, String, Text
-from tasks.choices import GateKind, Rung
-from tasks.gates.definition import GATES_LIMIT, LIST_LIMIT
+from tasks.choices import Rung
+from tasks.gates.definition import GATES_LIMIT, JSON_SCHEMA
 from tasks.services.attempts import COST_LIMIT, TOKENS_LIMIT
 
 RUNGS = [rung.label for rung in Rung]
 NUMBER_LIMIT = 2**31 - 1
 _TEXT, _COUNT = {"type": "string"}, {"type": ["integer", "null"]}
 _TEXTS = ("gate", "summary", "report", "output", "commit", "fingerprint", "challenge", "place")
-_STRINGS = {"type": "array", "maxItems": LIST_LIMIT, "items": {"type": "string"}}
 
 
 class GateField(serializers.JSONField):
     """A gate: its kind, or an object as `tasks/gates/definition.py` describes it, which also checks it."""
 
-    json_schema: ClassVar[dict[str, Any]] = {
-        "oneOf": [
-            {"type": "string", "enum": [kind for kind in GateKind.values if kind != GateKind.COMMAND]},
-            {
-                "type": "object",
-                "properties": {
-                    "name": {"type": "string"},
-                    "kind": {"type": "string", "enum": list(GateKind.values)},
-                    "rung": {"type": "string", "enum": RUNGS},
-                    "command": {"type": "string"},
-                    "tests": _STRINGS,
-                    "max_skipped": {"type": "integer", "minimum": 0},
-                    "paths": _STRINGS,
-                },
-                "additionalProperties": False,
-            },
-        ]
-    }
+    json_schema: ClassVar[dict[str, Any]] = JSON_SCHEMA
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str | dict):

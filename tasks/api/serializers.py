@@ -8,22 +8,13 @@ from rest_framework import serializers
 
 from artifacts.reports.brief import Links
 from artifacts.selectors.links import links_of
-from tasks.api.fields import GateField, Gates
+from tasks.api.fields import GateField
 from tasks.choices import Complexity, Priority, Status, Verb
 from tasks.models import Attempt, Dependency, Note, Project, ProjectPath, Session, Task
+from tasks.project_settings.schema import json_schema
 from tasks.selectors.notes import notes_on
 from tasks.selectors.resources import needs_of
 from tasks.state_machine import possible_for
-from tasks.validators import (
-    ARGUMENTS_LIMIT,
-    COMMAND_SECONDS_LIMIT,
-    COMMANDS_LIMIT,
-    DAYS_LIMIT,
-    HOURS_LIMIT,
-    LEASE_MINUTES_LIMIT,
-    RETENTION_REASONS,
-    SWITCHES,
-)
 
 LINKS = Links(artifact="GET /api/v1/artifacts/{id}/content", synthesis="GET /api/v1/tasks/{id}/synthesis")
 """How API clients read the earlier results that a brief names."""
@@ -31,72 +22,9 @@ PRIORITIES = tuple(priority.label for priority in Priority)
 
 
 class SettingsField(serializers.JSONField):
-    """A project's settings, which `tasks/validators.py` checks."""
+    """A project's settings, which `tasks/project_settings` checks."""
 
-    json_schema: ClassVar[dict[str, Any]] = {
-        "type": "object",
-        "properties": {
-            "lease_minutes": {"type": "number", "exclusiveMinimum": 0, "maximum": LEASE_MINUTES_LIMIT},
-            "review": {"type": "boolean", "description": "Whether every delivery is reviewed."},
-            "self_approval": {"type": "boolean", "description": "Whether whoever delivered may approve it."},
-            "mirror": {"type": "boolean", "description": "Whether artifacts are mirrored to the project's folder."},
-            "maintenance": {
-                "type": "object",
-                "description": "What maintenance does by itself, and its limits (docs/maintenance.md).",
-                "properties": {
-                    "automatic": {
-                        "type": "array",
-                        "items": {"type": "string", "enum": list(SWITCHES)},
-                        "uniqueItems": True,
-                    },
-                    "stale_hours": {
-                        "type": "object",
-                        "additionalProperties": {"type": "number", "minimum": 0.25, "maximum": HOURS_LIMIT},
-                    },
-                    "archive_after_days": {
-                        "type": "object",
-                        "properties": {
-                            reason: {"type": "number", "minimum": 0, "maximum": DAYS_LIMIT}
-                            for reason in RETENTION_REASONS
-                        },
-                        "additionalProperties": False,
-                    },
-                    "purge_after_days": {"type": "number", "minimum": 1, "maximum": DAYS_LIMIT},
-                    "handover_chars": {"type": "number", "minimum": 2_000, "maximum": 100_000},
-                },
-                "additionalProperties": False,
-            },
-            "gates": {
-                "type": "object",
-                "description": "Commands that may be observed, and the gates of every task that is planned.",
-                "properties": {
-                    "commands": {
-                        "type": "object",
-                        "maxProperties": COMMANDS_LIMIT,
-                        "additionalProperties": {
-                            "type": "object",
-                            "properties": {
-                                "argv": {
-                                    "type": "array",
-                                    "items": {"type": "string"},
-                                    "minItems": 1,
-                                    "maxItems": ARGUMENTS_LIMIT,
-                                },
-                                "timeout_seconds": {"type": "number", "minimum": 1, "maximum": COMMAND_SECONDS_LIMIT},
-                                "report": {"type": "string"},
-                            },
-                            "required": ["argv"],
-                            "additionalProperties": False,
-                        },
-                    },
-                    "default": Gates.json_schema,
-                },
-                "additionalProperties": False,
-            },
-            "time_zone": {"type": "string", "description": "Such as Europe/Berlin."},
-        },
-        "additionalProperties": False,
-    }
+    json_schema: ClassVar[dict[str, Any]] = json_schema()
 
 
 class ProjectRow(serializers.ModelSerializer[Project]):

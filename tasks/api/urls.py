@@ -11,6 +11,7 @@ from tasks.api.plans import PlanViews
 from tasks.api.projects import ProjectViews
 from tasks.api.resources import HoldViews, ResourceViews
 from tasks.api.sessions import SessionViews
+from tasks.api.settings import SettingsViews
 from tasks.api.specialists import SpecialistViews
 from tasks.api.tasks import TaskViews
 from tasks.api.verbs import ClaimNext, TaskVerbs
@@ -32,5 +33,10 @@ router.register(r"projects/(?P<project>[^/]+)/specialists", SpecialistViews, bas
 
 urlpatterns = [
     path("projects/<str:project>/claim-next", ClaimNext.as_view({"post": "claim_next"}), name="api-claim-next"),
+    path(
+        "projects/<str:project>/settings",
+        SettingsViews.as_view({"get": "retrieve", "put": "update", "patch": "partial_update"}),
+        name="api-project-settings",
+    ),
     *router.urls,
 ]

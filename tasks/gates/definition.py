@@ -176,3 +176,25 @@ def _list_problems(value: Any, at: str) -> list[_Problem]:
     if is_list and all(isinstance(each, str) and 0 < len(each) <= 500 and not unstorable(each) for each in value):
         return []
     return [{"at": at, "problem": f"must be a list of up to {LIST_LIMIT} strings of up to 500 characters"}]
+
+
+_STRINGS = {"type": "array", "maxItems": LIST_LIMIT, "items": {"type": "string"}}
+JSON_SCHEMA: dict[str, Any] = {
+    "oneOf": [
+        {"type": "string", "enum": [kind for kind in GateKind.values if kind != GateKind.COMMAND]},
+        {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string"},
+                "kind": {"type": "string", "enum": list(GateKind.values)},
+                "rung": {"type": "string", "enum": [rung.label for rung in Rung]},
+                "command": {"type": "string"},
+                "tests": _STRINGS,
+                "max_skipped": {"type": "integer", "minimum": 0},
+                "paths": _STRINGS,
+            },
+            "additionalProperties": False,
+        },
+    ]
+}
+"""A gate as it is given."""

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from tasks.project_settings import setting
 from tasks.validators import validate_project_settings
 
 
@@ -44,7 +45,7 @@ class Project(models.Model):
     @property
     def commands(self) -> dict[str, Any]:
         """The commands that may be observed for gates, by their names."""
-        found: dict[str, Any] = self.settings.get("gates", {}).get("commands", {})
+        found: dict[str, Any] = setting(self, "gates.commands")
         return found
 
 

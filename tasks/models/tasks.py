@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from tasks.choices import CLAIMABLE, FINISHED, Complexity, Priority, Status
 from tasks.models.projects import Project, Session
+from tasks.project_settings import setting
 
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 """The due date of a task without one, so that one index orders all."""
@@ -209,7 +210,7 @@ class Task(models.Model):
         """
         if self.requires_review is not None or self.is_plan:
             return bool(self.requires_review)
-        return bool(self.project.settings.get("review"))
+        return bool(setting(self.project, "review"))
 
     @property
     def due(self) -> datetime | None:

@@ -15,6 +15,7 @@ from tasks.choices import GateKind, Status
 from tasks.gates.definition import Gate, gates_of
 from tasks.identity.actor import Actor
 from tasks.models import Task
+from tasks.project_settings import setting
 from tasks.services import leases, transitions
 
 TIMEOUT_SECONDS = 600
@@ -58,7 +59,7 @@ def _command_of(task: Task, name: str, wanted: str) -> tuple[str, dict[str, Any]
         raise Invalid(
             f"gate: {task.public_id} has no gate {name[:64]!r}.", next=f"It has: {', '.join(gates) or 'none'}."
         )
-    commands = task.project.settings.get("gates", {}).get("commands", {})
+    commands = setting(task.project, "gates.commands")
     able = [command for command in commands_for(gates[name], commands) if command in commands]
     for command in able:
         if wanted in ("", command):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.utils.text import slugify
 
@@ -17,9 +16,9 @@ from tasks import events
 from tasks.choices import Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project
+from tasks.project_settings.schema import problems_of
 from tasks.services.project_folders import paths_of, resolved, take_folders
 from tasks.services.projects import folder, taking_folders
-from tasks.validators import SETTINGS, validate_project_settings
 
 NAME_LIMIT = 200
 SLUG_LIMIT = 80
@@ -86,6 +85,25 @@ def edit_project(
     return project
 
 
+def edit_settings(
+    *,
+    project: Project,
+    actor: Actor,
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    guard: Callable[[Project], None] | None = None,
+) -> Project:
+    """Replace a project's settings by what `change` makes of those of the locked row.
+
+    Raises Forbidden, Invalid, and what `guard` raises.
+    """
+    actor.require(Scope.ADMIN)
+    with taking_folders():
+        now = Project.objects.select_for_update().get(pk=project.pk)
+        settings = change(now.settings)
+        columns = {"settings": settings} if settings != now.settings else {}
+        return edit_project(project=now, actor=actor, columns=columns, guard=guard)
+
+
 def _require_mirrors_folder_after(project: Project, columns: dict[str, Any]) -> None:
     root_path = columns.get("root_path", project.root_path)
     before = project.settings if root_path == project.root_path else {}
@@ -108,19 +126,6 @@ def _check(columns: dict[str, Any], *, kept: dict[str, Any] | None = None) -> No
     if "slug" in columns and (slugify(columns["slug"]) != columns["slug"] or len(columns["slug"]) > SLUG_LIMIT):
         problems.append({"at": "slug", "problem": f"must be up to {SLUG_LIMIT} letters a-z, digits, - and _"})
     if "settings" in columns:
-        problems += _settings_problems(columns["settings"], kept or {})
+        problems += problems_of(columns["settings"], kept=kept)
     if problems:
         raise invalid(problems, next="Fix these and retry.")
-
-
-def _settings_problems(settings: Any, kept: dict[str, Any]) -> list[dict[str, Any]]:
-    """Check settings; unknown ones that are stored already, perhaps by a newer version, may stay."""
-    if isinstance(settings, dict):
-        unknown = {name for name in kept if name not in SETTINGS}
-        settings = {name: settings[name] for name in settings if name not in unknown or settings[name] != kept[name]}
-    try:
-        validate_project_settings(settings)
-    except ValidationError as error:
-        place = f"settings.{error.code}" if error.code in SETTINGS else "settings"
-        return [{"at": place, "problem": " ".join(error.messages)}]
-    return []

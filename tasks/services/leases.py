@@ -22,6 +22,7 @@ from tasks import events
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project, ResourceHold, Session, Task, TaskQuerySet, knowing_needs
+from tasks.project_settings import setting
 from tasks.services import deferrals, rollup, transitions
 from tasks.services import holds as held_resources
 
@@ -37,7 +38,7 @@ SWEEP_LIMIT = 100  # expired leases that one sweep frees, so that no claim waits
 
 
 def duration(project: Project) -> timedelta:
-    return timedelta(minutes=project.settings.get("lease_minutes") or settings.ORCHESTRATOR_LEASE_MINUTES)
+    return timedelta(minutes=setting(project, "lease_minutes") or settings.ORCHESTRATOR_LEASE_MINUTES)
 
 
 def is_holder(task: Task, actor: Actor) -> bool:

@@ -72,7 +72,7 @@ def plan(
     problems += plan_check.problems(draft, catalogue, resources)
     outside = tasks_by_ids(project, plan_check.references(draft))
     problems += plan_check.resolve(draft, outside)
-    usual = normalised(project.settings.get("gates", {}).get("default", []))[0]
+    usual = normalised(setting(project, "gates.default"))[0]
     if problems := problems or _too_many_gates(draft, usual):
         raise invalid(problems, next="Fix these and send the plan again.")
     with transaction.atomic(), events.together():
@@ -166,7 +166,7 @@ def _insert(root: Task, draft: list[Draft], usual: list[dict[str, Any]], actor: 
 def _build(root: Task, draft: list[Draft], usual: list[dict[str, Any]], *, may_leave_out_review: bool) -> list[Task]:
     public_ids = ids.task_ids([entry.spec.specialist for entry in draft], taken=_taken)
     first = _last_position(root.plan_id) + 1 if root.root_id else 1
-    reviews_all = bool(root.project.settings.get("review"))
+    reviews_all = bool(setting(root.project, "review"))
     zone = setting(root.project, "time_zone")
     return [
         Task(

@@ -14,6 +14,7 @@ from orchestrator_site.kernel.signals import verdict_given
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
+from tasks.project_settings import setting
 from tasks.services import attempts, chains, dependencies, gates, rollup, transitions
 from tasks.services.claim import Guard, locked
 from tasks.services.complete import became_ready
@@ -85,7 +86,7 @@ def _require_other(task: Task, actor: Actor) -> None:
     What the project allows does not open a gate that asks for another.
     """
     is_asked = bool(task.gates) and gates.is_for_another(task)
-    if task.project.settings.get("self_approval") and not is_asked:
+    if setting(task.project, "self_approval") and not is_asked:
         return
     deliveries = Event.objects.filter(task=task, verb__in=[Verb.COMPLETE, Verb.FINISH]).select_related("session")
     last = deliveries.order_by("-id").first()

@@ -145,16 +145,17 @@ def test_the_commands_and_gates_of_a_project_are_set_on_its_page(client: Client)
     client.force_login(make_user("root", is_staff=True, is_superuser=True))
     project = gated().project
     address = f"/projects/{project.slug}/settings/"
-    form = sent(html_of(client.get(address)), '<form class="body fields"')
-    assert json.loads(form["gates"][0])["commands"]
+    form = sent(html_of(client.get(address)), '<form class="wide settings"')
+    assert "argv" in form["gates.commands"][0]
     gates = {"commands": {"test": {"argv": ["make", "test"]}}, "default": [{"command": "test"}, "review"]}
-    assert client.post(address, {**form, "gates": json.dumps(gates)}).status_code == 302
+    fields = {"gates.commands": json.dumps(gates["commands"]), "gates.default": "- command: test\n- review"}
+    assert client.post(address, {**form, **fields}).status_code == 302
     assert Project.objects.get(pk=project.pk).settings["gates"] == gates
-    form = sent(html_of(client.get(address)), '<form class="body fields"')
-    for wrong in ("no JSON", "[]", '{"commands": {"test": {"argv": "make test"}}}'):
-        page = client.post(address, {**form, "gates": wrong})
+    form = sent(html_of(client.get(address)), '<form class="wide settings"')
+    for wrong in ("no object", "[]", "{", '{"test": {"argv": "make test"}}'):
+        page = client.post(address, {**form, "gates.commands": wrong})
         assert page.status_code == 400, wrong
-        assert 'id="gates-errors"' in page.content.decode()
+        assert 'id="gates.commands-errors"' in page.content.decode()
     assert Project.objects.get(pk=project.pk).settings["gates"] == gates
-    client.post(address, {**form, "gates": ""})
+    client.post(address, {**form, "gates.commands": "", "gates.default": ""})
     assert "gates" not in Project.objects.get(pk=project.pk).settings

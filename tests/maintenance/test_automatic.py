@@ -22,15 +22,18 @@ from tests.factories import make_plan, make_project
 pytestmark = pytest.mark.django_db
 YEAR = timedelta(days=365)
 SWITCHES = {
-    "archive_eligible": "archive",
-    "purge_eligible": "purge",
-    "prepare_handovers": "handover",
-    "update_status_documents": "status_documents",
+    "archive_eligible": "maintenance.archive",
+    "purge_eligible": "maintenance.purge",
+    "prepare_handovers": "handover.prepare",
+    "update_status_documents": "maintenance.status_documents",
 }
 
 
 def project_with(*switches: str, **fields: Any) -> Project:
-    return make_project(settings={"maintenance": {"automatic": list(switches)}}, **fields)
+    settings: dict[str, Any] = {}
+    for section, _, name in (each.partition(".") for each in switches):
+        settings.setdefault(section, {})[name] = "act"
+    return make_project(settings=settings, **fields)
 
 
 def finished_plan(project: Project) -> Task:
@@ -57,7 +60,7 @@ def test_a_job_does_nothing_in_projects_that_do_not_switch_it_on(name: str, fold
 
 
 def test_what_is_eligible_is_archived_by_the_system_with_the_reason() -> None:
-    plan = finished_plan(project_with("archive"))
+    plan = finished_plan(project_with("maintenance.archive"))
     assert "1 plans" in run(name="archive_eligible")
     assert archived() == 3
     event = Event.objects.get(task=plan, verb=Verb.ARCHIVE)
@@ -68,7 +71,7 @@ def test_what_is_eligible_is_archived_by_the_system_with_the_reason() -> None:
 
 
 def test_a_run_archives_a_bounded_number_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    project = project_with("archive")
+    project = project_with("maintenance.archive")
     for _ in range(3):
         finished_plan(project)
     monkeypatch.setattr(automatic, "BATCH", 2)
@@ -76,7 +79,7 @@ def test_a_run_archives_a_bounded_number_and_the_next_one_goes_on(monkeypatch: p
 
 
 def test_a_handover_is_prepared_once_per_change() -> None:
-    project = project_with("handover")
+    project = project_with("handover.prepare")
     make_plan(project)
     run(name="prepare_handovers")
     run(name="prepare_handovers")
@@ -84,15 +87,15 @@ def test_a_handover_is_prepared_once_per_change() -> None:
 
 
 def test_status_documents_are_written_and_a_project_that_fails_keeps_none_from_the_others(folder: Path) -> None:
-    project_with("status_documents")
-    project_with("status_documents", root_path=str(folder))
+    project_with("maintenance.status_documents")
+    project_with("maintenance.status_documents", root_path=str(folder))
     result = run(name="update_status_documents")
     assert (folder / ".task_orchestrator" / "status" / "STATUS.md").exists()
     assert "1 projects failed" in result
 
 
 def test_what_was_archived_long_ago_is_purged_where_that_is_switched_on() -> None:
-    kept, purged = (finished_plan(project_with(switch)) for switch in ("archive", "purge"))
+    kept, purged = (finished_plan(project_with(switch)) for switch in ("maintenance.archive", "maintenance.purge"))
     Task.objects.update(archived_at=timezone.now() - 2 * YEAR)
     assert "1 plans of 1 projects" in run(name="purge_eligible")
     assert list(Task.objects.filter(parent=None)) == [kept]

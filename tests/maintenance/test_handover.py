@@ -17,7 +17,7 @@ from maintenance.models import Handover
 from maintenance.selectors.handover_rows import facts_of
 from maintenance.selectors.handovers import latest, moved_since
 from maintenance.selectors.scope import Scope, of_project, of_session, of_task
-from maintenance.services.handover import CHARS, FEWEST_CHARS, KEPT, MOST_CHARS, prepare
+from maintenance.services.handover import FEWEST_CHARS, KEPT, MOST_CHARS, prepare
 from orchestrator_site.kernel.errors import Forbidden, Invalid, NotFound
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
@@ -48,7 +48,7 @@ def project(rich: tuple[Project, dict[str, str]]) -> Project:
     return rich[0]
 
 
-def _text(scope: Scope, level: Level = Level.BASIC, max_chars: int = CHARS) -> str:
+def _text(scope: Scope, level: Level = Level.BASIC, max_chars: int = 8_000) -> str:
     return document(facts_of(scope, level), max_chars=max_chars).text(1)
 
 
@@ -109,7 +109,7 @@ def test_two_thousand_open_tasks_fit_and_are_counted(db: None) -> None:
     plan = factories.make_plan(project, 2_000)
     Task.objects.filter(root=plan).update(is_ready=True)
     text = _text(of_project(project))
-    assert len(text) <= CHARS
+    assert len(text) <= 8_000
     read = answers.read(text)
     assert "all: pending 2000" in read.lines(4)
     assert "1,995 more: `orchestrator_get_status(status='pending')`" in read.lines(6)
@@ -134,7 +134,7 @@ def test_long_words_are_cut_and_the_call_that_reads_on_is_named(db: None) -> Non
     project = factories.make_project()
     factories.make_task(project, title="x" * 300, description="A line.\n" * 20_000)
     text = _text(of_project(project))
-    assert len(text) <= CHARS
+    assert len(text) <= 8_000
     assert any(line.startswith("cut: ") and "orchestrator_get_status()" in line for line in answers.read(text).lines(3))
 
 
@@ -153,7 +153,7 @@ def test_an_impossible_size_is_refused(project: Project, limit: int) -> None:
 
 
 def test_the_size_is_a_setting_and_other_levels_have_twice_as_much(project: Project) -> None:
-    project.settings = {"maintenance": {"handover_chars": 2_500}}
+    project.settings = {"handover": {"max_chars": 2_500}}
     factories.make_plan(project, 300)
     assert len(prepare(scope=of_project(project), actor=SYSTEM).text) <= 2_500
     full = prepare(scope=of_project(project), actor=SYSTEM, level=Level.COMPREHENSIVE)

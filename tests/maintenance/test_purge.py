@@ -189,7 +189,7 @@ def test_purging_needs_to_be_switched_on_or_confirmed_by_an_administrator(plan: 
         purge(task=plan, actor=ADA)
     with pytest.raises(Forbidden):
         purge(task=plan, actor=Actor("person", "bob", scopes=frozenset({Scope.WRITE})), confirmed=True)
-    plan.project.settings = {"maintenance": {"automatic": ["purge"]}}
+    plan.project.settings = {"maintenance": {"purge": "act"}}
     assert purge(task=plan, actor=Actor.system()).public_id == plan.public_id
 
 

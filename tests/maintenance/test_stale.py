@@ -15,9 +15,10 @@ from maintenance.found import Found
 from maintenance.selectors import stale, thresholds
 from maintenance.selectors.scope import of_project
 from maintenance.selectors.stale import Look
-from maintenance.selectors.thresholds import HOURS, Thresholds
+from maintenance.selectors.thresholds import Thresholds
 from tasks.choices import Complexity, Status, Verb
 from tasks.models import Event, Project, Session, Task
+from tasks.project_settings.schema import STALE_HOURS
 from tests.factories import make_dependency, make_event, make_plan, make_project, make_session, make_task
 
 pytestmark = pytest.mark.django_db
@@ -65,9 +66,9 @@ def done(project: Project, number: int, took: timedelta, **fields: Any) -> None:
         )
 
 
-@pytest.mark.parametrize("specialist", sorted(HOURS))
+@pytest.mark.parametrize("specialist", sorted(STALE_HOURS))
 def test_the_published_hours_are_the_limit_of_a_project_without_history(specialist: str, project: Project) -> None:
-    limit = timedelta(hours=HOURS[specialist])
+    limit = timedelta(hours=STALE_HOURS[specialist])
     blocked(project, NOW - limit + SECOND, specialist)
     assert found(project, Cause.BLOCKED_SILENT) == []
     late = blocked(project, NOW - limit, specialist)

@@ -92,7 +92,7 @@ def test_the_time_zone_of_recurring_plans_is_set_and_checked(owner: Client, proj
     assert project.settings == {"time_zone": "Europe/Berlin"}
     wrong = send(owner, time_zone="Moon/Base")
     assert wrong.status_code == 400
-    assert "time_zone" in errors_of(wrong.content.decode(), "time_zone")
+    assert errors_of(wrong.content.decode(), "time_zone")
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 201])

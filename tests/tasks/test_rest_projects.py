@@ -60,7 +60,7 @@ def test_a_slug_is_given_once(ada: Rest) -> None:
         ({"name": "Shop", "slug": "Not A Slug"}, "slug"),
         ({"name": "Shop", "slug": "a/b"}, "slug"),
         ({"name": "Shop", "settings": {"lease_minutes": 0}}, "settings.lease_minutes"),
-        ({"name": "Shop", "settings": {"colour": 1}}, "settings"),
+        ({"name": "Shop", "settings": {"colour": 1}}, "settings.colour"),
         ({"name": "Shop", "settings": []}, "settings"),
         ({"name": "Shop", "settings": None}, "settings"),
     ],

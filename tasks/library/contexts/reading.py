@@ -15,8 +15,8 @@ from typing import Any
 from orchestrator_site.kernel.folders import Folder, InTheWay, entered
 from orchestrator_site.kernel.text import unstorable
 from orchestrator_site.kernel.text_files import Bounds, text_files
+from orchestrator_site.kernel.yaml_nodes import Broken, compose
 from tasks.library.contexts.choosing import Entry
-from tasks.library.templating.nodes import Broken, compose
 from tasks.roles import NAME
 
 FOLDER = PurePosixPath(".task_orchestrator/contexts")
@@ -93,7 +93,7 @@ def _facts(head: str) -> dict[str, Any]:
     try:
         given = _mapping(compose(f"---\n{head}").as_data(), "the front matter", _KEYS)
     except Broken as error:
-        raise _Wrong(f"line {error.problem.line}: {error.problem.problem}") from error
+        raise _Wrong(f"line {error.line}: {error.why}") from error
     when = _mapping(given.get("when"), "when", _WHEN)
     return {
         "paths": _strings(when, "paths"),

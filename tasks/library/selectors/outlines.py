@@ -14,6 +14,7 @@ from tasks.gates.definition import normalised
 from tasks.library.models import PlanOrigin
 from tasks.library.patterns.outline import Outline, Step
 from tasks.models import Dependency, Event, Project, ResourceNeed, Task, TaskQuerySet
+from tasks.project_settings import setting
 
 LIKE_READ = 20
 _TITLE_LENGTH = 120  # of a plan, cut from the first line of its description
@@ -119,14 +120,14 @@ def _worded(plan: Task) -> tuple[str, str]:
 
 def _more(task: Task, resources: list[str]) -> dict[str, Any]:
     """Return what a template says of a step only where it is not as usual."""
-    settings = task.project.settings
-    usual = normalised(settings.get("gates", {}).get("default", []))[0]
+    usual = normalised(setting(task.project, "gates.default"))[0]
+    reviewed = True if setting(task.project, "review") else None
     found: dict[str, Any] = {
         "priority": task.priority_word if task.priority != Priority.NORMAL else None,
         "complexity": task.complexity if task.complexity != Complexity.MODERATE else None,
         "effort": task.effort,
         "context": task.context,
-        "review": task.requires_review if task.requires_review != (True if settings.get("review") else None) else None,
+        "review": task.requires_review if task.requires_review != reviewed else None,
         "gates": [gate for gate in task.gates if gate not in usual],
         "paths": task.paths,
         "resources": resources,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.conf import settings
 from django.db.models import QuerySet
 
 from tasks.choices import FINISHED
 from tasks.library.models import Recurring
 from tasks.library.schedules import Schedule
 from tasks.models import Project
+from tasks.project_settings import setting
 
 NOT_PLANNED = "Not planned: "
 """How the outcome begins of a turn at which the template or its parameters no longer fitted."""
@@ -21,7 +21,7 @@ def recurring_of(project: Project) -> QuerySet[Recurring]:
 
 
 def zone_of(project: Project) -> str:
-    return str(project.settings.get("time_zone") or settings.TIME_ZONE)
+    return str(setting(project, "time_zone"))
 
 
 def schedule_of(recurring: Recurring) -> Schedule:

@@ -19,6 +19,7 @@ from tasks.library.templating.expand import Expansion, Unplannable, expand
 from tasks.library.templating.format import Value
 from tasks.library.templating.values import checked
 from tasks.models import Project, Task
+from tasks.project_settings import setting
 from tasks.services import plan_check
 from tasks.services.needs import named_in
 from tasks.services.plan_check import Subtask
@@ -71,7 +72,7 @@ def preview(project: Project | None, entry: Entry, parameters: Mapping[str, Any]
         return Preview(entry, values, [{"at": "parameters", "problem": str(error)}])
     if problems := _not_taken(project, asked):
         return Preview(entry, values, problems)
-    usual = normalised(project.settings.get("gates", {}).get("default", []))[0] if project else []
+    usual = normalised(setting(project, "gates.default"))[0] if project else []
     steps = tuple(PlannedStep(each, gates_of(with_defaults(list(each.gates), usual))) for each in asked.subtasks)
     return Preview(entry, values, [], asked.description, steps, asked.left_out)
 

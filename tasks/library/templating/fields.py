@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator_site.kernel.limits import TEXT_LIMIT
+from orchestrator_site.kernel.yaml_nodes import Node
 from tasks.choices import Complexity, Priority
 from tasks.gates.definition import normalised
 from tasks.library.templating.format import Problem
-from tasks.library.templating.nodes import Node
 
 _PRIORITIES = {priority.name.lower(): priority.value for priority in Priority}
 

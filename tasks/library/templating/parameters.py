@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from orchestrator_site.kernel.yaml_nodes import Node
 from tasks.library.templating import patterns
 from tasks.library.templating.fields import Fields
 from tasks.library.templating.format import ITEMS_LIMIT, Condition, Parameter, Type, Value
-from tasks.library.templating.nodes import Node
 from tasks.library.templating.values import LIMITS, Wrong, value_of
 
 PARAMETER_KEYS = ("type", "description", "required", "default", "choices", "pattern", "max")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from orchestrator_site.kernel.text import unstorable, visible
+from orchestrator_site.kernel.yaml_nodes import Broken, Node, compose
 from tasks.library.templating import checks
 from tasks.library.templating.fields import Fields
 from tasks.library.templating.format import (
@@ -25,7 +26,6 @@ from tasks.library.templating.format import (
     Template,
     Trait,
 )
-from tasks.library.templating.nodes import Broken, Node, compose
 from tasks.library.templating.parameters import condition, parameter
 from tasks.library.templating.traits import with_traits
 
@@ -62,7 +62,7 @@ def read(text: str, *, specialists: Names = None, commands: Names = None, resour
     try:
         template = _template(compose(text), fields)
     except Broken as broken:
-        return Reading(None, (broken.problem,))
+        return Reading(None, (Problem(broken.line, broken.why),))
     found = fields.problems or checks.problems_of(template, specialists, commands, resources)
     if found:
         return Reading(None, _bounded(found), template.name)

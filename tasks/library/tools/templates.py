@@ -20,6 +20,7 @@ from tasks.library.serializers import parameter_facts
 from tasks.library.services.apply import apply_template
 from tasks.library.services.templates import checked_text, delete_template, save_template
 from tasks.library.templating.format import Parameter, Step, Template
+from tasks.project_settings import OFF, setting
 from tasks.selectors.find import task_by_id
 from tasks.services.caller import Caller
 from tasks.services.idempotency import run_once
@@ -104,6 +105,8 @@ def _list(actor: Actor, given: TemplateManager) -> Answer:
 
 
 def _suggest(actor: Actor, given: TemplateManager) -> Answer:
+    if setting(actor.project, "templates.suggest") == OFF:
+        return {"templates": [], "next": "This project suggests no templates: list_templates has all."}
     found = suggested(catalogue(actor.project), needed(given, "description"))
     return {
         "templates": of_tasks.within(found, _suggestion, budget=ROWS_BYTES),

@@ -1,21 +1,23 @@
 """YAML as nodes that know their line: without anchors, aliases, tags and deep nesting, read in one pass.
 
-Scalars stay strings, since the format says what each has to be: a version of 1.10 keeps its nought.
+Scalars stay strings, since a format may say what each has to be: a version of 1.10 keeps its nought.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 from orchestrator_site.kernel.text import unstorable
-from tasks.library.templating.format import Problem
 
 DEPTH_LIMIT = 12
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {"true": True, "false": False}
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?P<fraction>\.[0-9]{1,40}(?:[eE][-+][0-9]{1,3})?)?")
 
 
 @dataclass(slots=True)
@@ -32,26 +34,47 @@ class Node:
     def is_null(self) -> bool:
         return self.is_plain and self.text in ("", "~", "null")
 
-    def as_data(self) -> Any:
-        """Return what YAML means: true, false, integers and null where they are plain, else strings."""
+    def as_data(self, plain: Callable[[str], Any] | None = None) -> Any:
+        """Return what YAML means; `plain` says what a string without quotes is, where it is neither null nor a word.
+
+        By default these are integers and strings; with `number`, also fractions.
+        """
         if self.pairs is not None:
-            return {key.text: value.as_data() for key, value in self.pairs}
+            return {key.text: value.as_data(plain) for key, value in self.pairs}
         if self.items is not None:
-            return [item.as_data() for item in self.items]
+            return [item.as_data(plain) for item in self.items]
         text = self.text or ""
         if not self.is_plain:
             return text
-        if self.is_null:
-            return None
-        is_integer = text.removeprefix("-").isdecimal() and text.isascii() and len(text) <= 15
-        return int(text) if is_integer else _WORDS.get(text, text)
+        return None if self.is_null else _WORDS[text] if text in _WORDS else (plain or _integer)(text)
+
+    def places(self, at: str) -> Iterator[tuple[str, int]]:
+        """Yield the place of everything in it, such as `settings.gates.default[0]`, with its line."""
+        yield at, self.line
+        for key, value in self.pairs or ():
+            yield from value.places(f"{at}.{key.text}")
+        for number, item in enumerate(self.items or ()):
+            yield from item.places(f"{at}[{number}]")
+
+
+def number(text: str) -> Any:
+    """Return the number that a plain string is to every reader of YAML, else the string."""
+    found = _NUMBER.fullmatch(text)
+    if not found:
+        return text
+    return float(text) if found["fraction"] else int(text)
+
+
+def _integer(text: str) -> Any:
+    is_integer = text.removeprefix("-").isdecimal() and text.isascii() and len(text) <= 15
+    return int(text) if is_integer else text
 
 
 class Broken(Exception):
-    """It is no YAML that a template may be written in."""
+    """It is no YAML that is read here."""
 
     def __init__(self, line: int, why: str) -> None:
-        self.problem = Problem(line, why)
+        self.line, self.why = line, why
 
 
 @dataclass(slots=True)
