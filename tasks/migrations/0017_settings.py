@@ -49,5 +49,5 @@ def _in_each(convert: Callable[[Settings], Settings]) -> Callable[[Any, Any], No
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tasks", "0015_next_task_and_wishes")]
+    dependencies = [("tasks", "0016_effort")]
     operations = [migrations.RunPython(_in_each(forward), _in_each(backward))]
