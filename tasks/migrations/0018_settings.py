@@ -49,5 +49,5 @@ def _in_each(convert: Callable[[Settings], Settings]) -> Callable[[Any, Any], No
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tasks", "0016_effort")]
+    dependencies = [("tasks", "0017_chains")]
     operations = [migrations.RunPython(_in_each(forward), _in_each(backward))]
