@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('maintenance', '0005_gate_findings'),
-        ('tasks', '0016_chains'),
+        ('tasks', '0017_chains'),
     ]
 
     operations = [
