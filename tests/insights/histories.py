@@ -14,7 +14,7 @@ from orchestrator_site.kernel.errors import OrchestratorError
 from tasks import roles
 from tasks.choices import Status
 from tasks.identity.actor import Actor
-from tasks.models import Event, Project, Task
+from tasks.models import Event, Task
 from tasks.services import gates, leases, review, steer
 from tasks.services.archive import archive
 from tasks.services.claim import claim, claim_next
@@ -138,7 +138,3 @@ def _one(history: History, chance: Random, *statuses: Status) -> Task | None:
 
 
 _STEPS = (_plans, *[_claims] * 6, *[_completes] * 6, *[_judges] * 4, _steers, _takes_over, _sweeps, _archives)
-
-
-def project_of(history: History) -> Project:
-    return Project.objects.get(pk=history.project.pk)

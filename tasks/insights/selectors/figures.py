@@ -21,7 +21,7 @@ from tasks.project_settings import setting
 
 __all__ = ["ENOUGH", "Figure", "Figures", "count", "figures_of", "history", "window_of"]
 
-FEW = 2_000
+FEW = 1_000
 """Events of a window that are counted at once."""
 
 
