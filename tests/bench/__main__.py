@@ -34,7 +34,7 @@ NAMES = (
     "welcome",
     "next",
 )
-NAMES += ("uploads", "pages", "work-on-large", "memory-on-large", "maintenance")
+NAMES += ("uploads", "pages", "insights", "work-on-large", "memory-on-large", "maintenance")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.bench import (
     artifact,
     http,
+    insights,
     isolation,
     large,
     loop,
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "welcome": large.welcome,
     "next": large.next_task,
     "pages": pages.pages,
+    "insights": insights.insights,
     "work-on-large": loop.work_on_large,
     "memory-on-large": start.memory_on_large,
     "maintenance": maintenance.maintenance,  # the last: it optimises the database

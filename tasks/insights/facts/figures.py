@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 from tasks.insights.choices import COUNTS, RATES, Dimension, Name
 from tasks.insights.facts.definitions import Fact, Leaf, facts_of
@@ -18,8 +18,7 @@ KEYS = 200
 """How many keys a dimension has: those with the most values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(NamedTuple):
     """A rate, a number, or a median (`value`) with its 90th percentile (`high`), of `n` values."""
 
     name: Name

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
+from itertools import chain
 
 from django.utils import timezone
 
@@ -25,26 +27,36 @@ FEW = 1_000
 """Events of a window that are counted at once."""
 
 
+Reader = Callable[[Dimension], Iterable[Figure]]
+
+
 class Figures:
     """The figures of the `days` that end with `day`, up to the event `until`.
 
-    Stored ones (`is_stored`) may be of an earlier day; before the first count of a large board there are none.
+    Stored ones (`is_stored`) may be of an earlier day; before the first count of a large board there are none. Those of
+    a dimension are read when it is asked for.
     """
 
-    def __init__(self, figures: Iterable[Figure], *, day: date, days: int, until: int, is_stored: bool) -> None:
+    def __init__(self, read: Reader, *, day: date, days: int, until: int, is_stored: bool) -> None:
         self.day, self.days, self.until, self.is_stored = day, days, until, is_stored
-        self._figures = {(each.name, each.dimension, each.key): each for each in figures}
+        self._read = read
+        self._known: dict[str, dict[tuple[str, str], Figure]] = {}
 
     def __iter__(self) -> Iterator[Figure]:
-        return iter(self._figures.values())
+        return chain.from_iterable(self._in(each).values() for each in Dimension)
 
     def get(self, name: str, dimension: str = Dimension.PROJECT, key: str = "") -> Figure | None:
-        return self._figures.get((Name(name), Dimension(dimension), key))
+        return self._in(dimension).get((name, key))
 
     def of(self, name: str, dimension: str) -> list[Figure]:
         """Return a figure by each key of a dimension, those with the most values first."""
-        found = [each for each in self if each.name == name and each.dimension == dimension and each.key]
+        found = [each for each in self._in(dimension).values() if each.name == name and each.key]
         return sorted(found, key=lambda each: (-each.n, each.key))
+
+    def _in(self, dimension: str) -> dict[tuple[str, str], Figure]:
+        if dimension not in self._known:
+            self._known[dimension] = {(each.name, each.key): each for each in self._read(Dimension(dimension))}
+        return self._known[dimension]
 
     @property
     def flow(self) -> list[tuple[date, int, int]]:
@@ -80,7 +92,10 @@ def count(project: Project, window: Window, *, after: int = 0) -> Figures:
         sums.add(leaf)
     for is_named in _handed_over(project):
         sums.note(Name.HANDOVER_COVERAGE, is_named)
-    return Figures(sums.figures(), day=window.day, days=window.days, until=until, is_stored=False)
+    found: dict[Dimension, list[Figure]] = defaultdict(list)
+    for figure in sums.figures():
+        found[figure.dimension].append(figure)
+    return Figures(found.__getitem__, day=window.day, days=window.days, until=until, is_stored=False)
 
 
 def _handed_over(project: Project) -> list[bool]:
@@ -100,13 +115,14 @@ _OPEN = (Status.ACTIVE, Status.IN_REVIEW, Status.NEEDS_REVISION, Status.BLOCKED,
 def _stored(project: Project, window: Window) -> Figures:
     rows = models.Figure.objects.filter(project=project)
     newest = rows.filter(day__lte=window.day).order_by("-day").values_list("day", "days", "until").first()
-    if newest is None:
-        return Figures((), day=window.day, days=window.days, until=0, is_stored=True)
-    day, days, until = newest
+    day, days, until = newest or (window.day, window.days, 0)
     columns = ("name", "dimension", "key", "n", "value", "high")
-    found = rows.filter(day=day).order_by().values_list(*columns)
-    figures = (Figure(Name(name), Dimension(kind), *rest) for name, kind, *rest in found)
-    return Figures(figures, day=day, days=days, until=until, is_stored=True)
+
+    def read(dimension: Dimension) -> Iterator[Figure]:
+        found = rows.filter(day=day, dimension=dimension).order_by()
+        return (Figure(Name(name), dimension, *rest) for name, _, *rest in found.values_list(*columns))
+
+    return Figures(read, day=day, days=days, until=until, is_stored=True)
 
 
 def history(project: Project, name: str, days: int = 30) -> list[tuple[date, float, int]]:
