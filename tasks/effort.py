@@ -56,3 +56,9 @@ def _sum_of(words: str) -> float | None:
 
 def _number(text: str) -> float:
     return 0.5 if text.startswith("half") else _WORDS.get(text) or float(text.replace(",", "."))
+
+
+def words_of(minutes: float) -> str:
+    """Return minutes as short as they are read in a column: 45 min, 2 h, 1 h 30 min."""
+    hours, rest = divmod(round(minutes), 60)
+    return " ".join([f"{hours:,} h"] * bool(hours) + [f"{rest} min"] * bool(rest or not hours))

@@ -94,6 +94,8 @@ def _task(task: Task) -> str:
     ]
     if task.effort:
         lines.append(f"\nEstimated effort: {one_line(task.effort)}")
+    if task.due:
+        lines.append(f"\nDue: {task.due.isoformat(timespec='minutes')}")
     if resources := ", ".join(map(_resource, needs_of(task))):
         lines.append(f"\nResources: {resources}")
     if task.context:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -83,7 +84,11 @@ def described(plan: Task) -> bytes:
         outside = {field.attname: _outside(plan, name, field) for field in references_of(model)}
         data[name] = [_plain(row, model, outside) for row in rows_of(plan, name).iterator(chunk_size=2000)]
     data["contents"] = [{"sha256": content.sha256, "size_bytes": content.size_bytes} for content in contents_of(plan)]
-    return json.dumps(data, default=datetime.isoformat, ensure_ascii=False, indent=0, sort_keys=True).encode()
+    return json.dumps(data, default=_as_text, ensure_ascii=False, indent=0, sort_keys=True).encode()
+
+
+def _as_text(value: datetime | Decimal) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def contents_of(plan: Task) -> QuerySet[Content]:
@@ -132,14 +137,19 @@ def _value(field: Field[Any, Any], value: Any, row: Model) -> Any:
 
 
 def built(name: str, row: Row, number: int) -> Any:
-    """Make an unsaved row of what an export says, without its references. Raises Invalid, naming the place."""
+    """Make an unsaved row of what an export says, without its references. Raises Invalid, naming the place.
+
+    An export from before a column was added lacks it; then the default of the column holds.
+    """
     model, at = TABLES[name], f"{name}[{number}]"
-    wanted = {field.attname for field in columns_of(model)} | {field.name for field in references_of(model)}
-    if not isinstance(row, dict) or set(row) != wanted:
+    columns, references = columns_of(model), {field.name for field in references_of(model)}
+    needed = references | {each.attname for each in columns if not (each.has_default() or each.null or each.blank)}
+    known = references | {each.attname for each in columns}
+    if not isinstance(row, dict) or not needed <= set(row) <= known:
         raise invalid([{"at": at, "problem": "has not the columns of this format"}])
     made = model()
     try:
-        for field in columns_of(model):
+        for field in (each for each in columns if each.attname in row):
             setattr(made, field.attname, _value(field, row[field.attname], made))
     except (ValidationError, TypeError, ValueError) as error:
         raise invalid([{"at": f"{at}.{field.attname}", "problem": "is not a value of this column"}]) from error

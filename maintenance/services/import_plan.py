@@ -26,6 +26,7 @@ from orchestrator_site.kernel.files import disk_fault
 from orchestrator_site.kernel.identity import Scope
 from tasks import events
 from tasks.choices import Verb
+from tasks.effort import minutes_in
 from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Resource, Session, Task
 from tasks.services import dependencies
@@ -162,6 +163,8 @@ class _Import:
 
 def _built(data: Row) -> dict[str, list[Any]]:
     rows = {name: [built(name, row, number) for number, row in enumerate(data[name])] for name in TABLES}
+    for task in rows["tasks"]:
+        task.effort_minutes = minutes_in(task.effort)
     for name, of_table in rows.items():
         for ids in ([row.pk for row in of_table], [row.public_id for row in of_table if hasattr(row, "public_id")]):
             if len(set(ids)) < len(ids):

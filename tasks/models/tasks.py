@@ -217,6 +217,10 @@ class Task(models.Model):
         return None if self.due_at == NEVER else self.due_at
 
     @property
+    def is_overdue(self) -> bool:
+        return self.status not in FINISHED and self.due_at < timezone.now()
+
+    @property
     def priority_word(self) -> str:
         return Priority(self.priority).label
 

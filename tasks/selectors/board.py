@@ -185,7 +185,7 @@ class Tree:
     is_cut: bool
 
 
-_TREE_FIELDS = (*ROW_FIELDS, "effort", "complexity", "lease_session__principal")
+_TREE_FIELDS = (*ROW_FIELDS, "effort", "effort_minutes", "complexity", "lease_session__principal")
 
 
 def tree(top: Task) -> Tree:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
@@ -12,8 +12,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from orchestrator_site.kernel.text import shortened
+from orchestrator_site.web.templatetags.formats import exactly
 from orchestrator_site.web.templatetags.ui import avatar, icon
 from tasks.choices import Complexity, Priority, Status, Verb
+from tasks.effort import words_of
 from tasks.models import Event, Task
 from tasks.selectors.rows import Counts
 from tasks.selectors.timeline import Stretch
@@ -26,10 +28,13 @@ _NAMED = {
     "removed_dependencies": "removed dependencies",
     "artifact_id": "artifact",
     "requires_review": "review required",
+    "due_at": "due",
+    "not_before": "deferred until",
     "sha256": "SHA-256",
 }
 """Labels of changed facts, where their name is not plain."""
 _SHORT_HASH = 12
+_TIMES = ("due_at", "not_before")
 
 
 @register.filter
@@ -161,6 +166,8 @@ def _value(name: str, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, (str, int)) and value in _WORDS.get(name, {}):
         return _WORDS[name][value]
+    if name in _TIMES and isinstance(value, str):
+        return exactly(datetime.fromisoformat(value))
     if name == "sha256":
         return str(value)[:_SHORT_HASH]
     if isinstance(value, list):
@@ -174,6 +181,12 @@ _WORDS: dict[str, dict[Any, str]] = {
     "complexity": {value: label.lower() for value, label in Complexity.choices},
 }
 """Labels of stored codes."""
+
+
+@register.filter
+def estimate(task: Task) -> str:
+    """Return the effort in numbers, or in the planner's words where those are not clear."""
+    return task.effort if task.effort_minutes is None else words_of(task.effort_minutes)
 
 
 @register.filter

@@ -8,11 +8,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
 
 from tasks.choices import Complexity, Priority
-from tasks.models import Task
+from tasks.models import NEVER, Task
+from tasks.project_settings import setting
 from tasks.roles import Catalogue
 
 SEVERAL = 100  # the most dependencies that one form adds or removes
@@ -25,7 +27,8 @@ _FIELDS: tuple[tuple[str, str, str, str], ...] = (
     ("specialist", "Specialist", "choice", ""),
     ("priority", "Priority", "choice", ""),
     ("complexity", "Complexity", "choice", ""),
-    ("effort", "Effort", "line", "Free text, such as “2 hours”."),
+    ("effort", "Effort", "line", "Such as 2 hours, 1h30 or 2-4 days."),
+    ("due_at", "Due", "date", "The end of that day, in the time zone of the project."),
     ("gates", "Gates", "text", 'What has to be shown first, as JSON: ["report", {"command": "test"}].'),
     ("requires_review", "Require a review before this task counts as completed", "check", ""),
 )
@@ -68,7 +71,7 @@ def seen_of(task: Task) -> str:
 
 
 def values_of(task: Task) -> dict[str, str]:
-    line_ends = re.compile(r"[\r\n]")
+    line_ends, zone = re.compile(r"[\r\n]"), ZoneInfo(setting(task.project, "time_zone"))
     return {
         "title": line_ends.sub("", task.title),
         "description": _normalize_line_ends(task.description),
@@ -77,6 +80,7 @@ def values_of(task: Task) -> dict[str, str]:
         "priority": str(task.priority),
         "complexity": task.complexity,
         "effort": line_ends.sub("", task.effort),
+        "due_at": task.due.astimezone(zone).date().isoformat() if task.due else "",
         "gates": json.dumps(task.gates, indent=2, ensure_ascii=False) if task.gates else "",
         "requires_review": "on" if task.is_reviewed else "",
     }
@@ -87,6 +91,8 @@ def changed(task: Task, typed: Typed) -> dict[str, Any]:
     columns: dict[str, Any] = {name: value for name, value in typed.values.items() if value != current[name]}
     if "requires_review" in columns:
         columns["requires_review"] = bool(columns["requires_review"])
+    if "due_at" in columns:
+        columns["due_at"] = columns["due_at"].strip() or NEVER
     if "gates" in columns:
         columns["gates"] = _parsed(columns["gates"])
     priority = columns.get("priority", "")

@@ -8,6 +8,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,9 @@ def plan(project: Project) -> Task:
     by = {"session": session, "actor_kind": "assistant", "actor_name": "ada"}
     Evidence.objects.create(public_id="evidence_0000000001", task=first, facts={"tests": 3}, **shown, **by)
     Waiver.objects.create(task=first, gate="t", reason="Only words", **by)
-    make_attempt(first, session=session)
+    make_attempt(first, session=session, read_tokens=2**40, written_tokens=0, cost_usd=Decimal("0.25"))
+    wishes = {"due_at": timezone.now(), "not_before": timezone.now(), "for_client": "codex", "for_model": "opus-4"}
+    Task.objects.filter(pk=second.pk).update(effort="2 h", effort_minutes=120, **wishes)
     make_resource(project, "staging", first)
     version = artifact.versions.get(number=2)
     comment = {"text": "Why?", "author": "ada", "line": 1, "end_line": 2, "sent_at": timezone.now()}
@@ -158,6 +161,23 @@ def test_an_import_into_another_project_gets_keys_of_its_own(plan: Task, project
     assert Task.objects.filter(root=imported, project=other).count() == 3
     assert Artifact.objects.get().paths.count() == 2
     assert Event.objects.filter(project=other, task__root=imported, verb="complete").count() == 1
+
+
+def test_an_export_from_before_efforts_in_numbers_due_dates_and_usage_is_imported(
+    plan: Task, project: Project, tmp_path: Path
+) -> None:
+    def older(data: dict[str, Any]) -> None:
+        for row in data["tasks"]:
+            for name in ("effort_minutes", "due_at", "not_before", "for_client", "for_model", "chain", "unblocks"):
+                del row[name]
+        for row in data["attempts"]:
+            for name in ("read_tokens", "written_tokens", "cost_usd"):
+                del row[name]
+
+    export = _changed(export_of(purge(task=plan, actor=ADA, confirmed=True)), _in_plan(older), tmp_path)
+    import_plan(project=project, export=export, actor=ADA)
+    second = Task.objects.get(effort="2 h")
+    assert (second.effort_minutes, second.due, second.not_before) == (120, None, None)
 
 
 def test_an_export_is_imported_once(plan: Task, project: Project) -> None:
@@ -320,16 +340,21 @@ HOSTILE: dict[str, Change] = {
 }
 
 
-@pytest.mark.parametrize("change", HOSTILE.values(), ids=[name.replace(" ", "-") for name in HOSTILE])
-def test_no_other_file_is_imported(plan: Task, project: Project, tmp_path: Path, change: Change) -> None:
-    tombstone = purge(task=plan, actor=ADA, confirmed=True)
-    with zipfile.ZipFile(export_of(tombstone)) as made:
+def _changed(export: Path, change: Change, folder: Path) -> Path:
+    with zipfile.ZipFile(export) as made:
         members = {name: made.read(name) for name in made.namelist()}
     change(members)
-    forged = tmp_path / "forged.zip"
+    forged = folder / "forged.zip"
     with zipfile.ZipFile(forged, "w") as made:
         for name, data in members.items():
             made.writestr(name, data)
+    return forged
+
+
+@pytest.mark.parametrize("change", HOSTILE.values(), ids=[name.replace(" ", "-") for name in HOSTILE])
+def test_no_other_file_is_imported(plan: Task, project: Project, tmp_path: Path, change: Change) -> None:
+    tombstone = purge(task=plan, actor=ADA, confirmed=True)
+    forged = _changed(export_of(tombstone), change, tmp_path)
     before = all_rows()
     with pytest.raises((Invalid, TooLarge)):
         import_plan(project=project, export=forged, actor=ADA)

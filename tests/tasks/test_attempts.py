@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Attempt, Evidence, Project, Session, Task, Waiver
 from tasks.services import leases, review, steer
+from tasks.services.attempts import Usage, measured
 from tasks.services.claim import claim
 from tasks.services.complete import complete
-from tests.assistants import Assistant
+from tests.assistants import Assistant, completion
 from tests.factories import html_of, make_attempt, make_event, make_project, make_session, make_task, signed_in
 from tests.rest import rest
 from tests.tasks.test_resources import ENDINGS, again, planned, run_out
@@ -243,3 +245,71 @@ def test_a_session_over_rest_declares_its_model(project: Project) -> None:
     client = rest(project=project)
     made = client.post("/sessions", {"client_name": "nightly", "model": "opus-4"})
     assert client.get(f"/sessions/{made['session_id']}")["model"] == "opus-4"
+
+
+# What an attempt used
+
+
+USAGE = {"read_tokens": 120_000, "written_tokens": 4_000, "cost_usd": 0.25}
+AS_STORED = (120_000, 4_000, Decimal("0.25"))
+
+
+def used(task_id: str) -> tuple[Any, ...]:
+    attempt = Attempt.objects.get(task__public_id=task_id)
+    return attempt.read_tokens, attempt.written_tokens, attempt.cost_usd
+
+
+def test_a_tool_reports_what_an_attempt_used(ada: Assistant) -> None:
+    ids = ada.plan("A", "B")
+    ada.complete(ids["A"], usage=USAGE)
+    ada.complete(ids["B"], usage={"input_tokens": 0, "output_tokens": None})
+    assert (used(ids["A"]), used(ids["B"])) == (AS_STORED, (0, None, None))
+
+
+def test_rest_reports_what_an_attempt_used(project: Project, client: Client) -> None:
+    api = rest(project=project)
+    ids = api.plan(project, "A", "B", "C")
+    api.post(f"/tasks/{ids['A']}/complete", {"summary": "Done", "detailed_work": "It", "usage": USAGE})
+    api.post(f"/tasks/{ids['B']}/hand-back", {"summary": "Half", "reason": "The rest", "usage": USAGE})
+    api.post(f"/tasks/{ids['C']}/hand-back", {"summary": "Half", "reason": "The rest", "usage": None})
+    assert [used(ids[title]) for title in "ABC"] == [AS_STORED, AS_STORED, (None, None, None)]
+    (shown,) = api.get(f"/tasks/{ids['A']}/attempts")["results"]
+    assert {name: shown[name] for name in USAGE} == USAGE
+    page = html_of(signed_in(client).get(f"/tasks/{ids['A']}/"))
+    assert "120,000 tokens read" in page and "0.25 USD" in page
+
+
+WRONG = [
+    ("read_tokens", -1), ("read_tokens", 2**60), ("written_tokens", 1.5), ("written_tokens", "many"),
+    ("cost_usd", -0.01), ("cost_usd", 10**9), ("cost_usd", "free"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_usage_that_cannot_be_is_refused_with_its_place(
+    ada: Assistant, project: Project, name: str, value: object
+) -> None:
+    refusal = ada.refused("complete_subtask", **completion(ada.plan("A")["A"]), usage={name: value})
+    assert [problem["at"] for problem in refusal["details"]["problems"]] == [f"usage.{name}"]
+    api = rest(project=project)
+    address = f"/tasks/{api.plan(project, 'A')['A']}/complete"
+    body = {"summary": "Done", "detailed_work": "It", "usage": {name: value}}
+    assert [each["at"] for each in api.refused(400, "POST", address, body)["problems"]] == [f"usage.{name}"]
+
+
+def test_what_was_measured_counts_more_than_what_was_reported(project: Project, claude: Actor) -> None:
+    (task,) = planned(project, ())
+    made = claim(task=task, actor=claude).task
+    complete(task=made, actor=claude, summary="Done", usage=Usage(1, 2, Decimal(3)))
+    measured(task=made, lease_number=1, usage=Usage(read_tokens=10))
+    measured(task=made, lease_number=2, usage=Usage(read_tokens=99))
+    assert used(made.public_id) == (10, 2, Decimal(3))
+
+
+def test_an_attempt_over_rest_keeps_the_model_of_its_session(project: Project) -> None:
+    api = rest(project=project)
+    session = api.post("/sessions", {"client_name": "ci", "model": "opus-4"})["session_id"]
+    task_id = api.plan(project, "A")["A"]
+    api.post(f"/tasks/{task_id}/claim", {"session_id": session})
+    api.post(f"/tasks/{task_id}/complete", {"summary": "Done", "detailed_work": "It", "session_id": session})
+    assert Attempt.objects.get().model == "opus-4"
