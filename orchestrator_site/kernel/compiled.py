@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from inspect import signature
 from types import SimpleNamespace
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
@@ -211,17 +212,25 @@ def insert(*rows: Model, update: Sequence[str] = (), unique: Sequence[str] = (),
         compiler.returning_fields = [meta.pk]
         [(_INSERTS[kind], _)] = compiler.as_sql()
     connection = connections[using]
-    values = [_prepared(field, field.pre_save(row, add=True), connection) for row in rows for field in fields]
+    times: dict[datetime, Any] = {}
+    values = [_prepared(field, field.pre_save(row, add=True), connection, times) for row in rows for field in fields]
     with transaction.mark_for_rollback_on_error(using), connection.cursor() as cursor:
         cursor.execute(_INSERTS[kind], values)
         for row, (key,) in zip(rows, cursor.fetchall(), strict=True):
             row.pk, row._state.adding, row._state.db = key, False, using
 
 
-def _prepared(field: Field[Any, Any], value: Any, connection: BaseDatabaseWrapper) -> Any:
-    """Return what the field makes of a value; for most it is the value, and asking takes half of an insert."""
+def _prepared(field: Field[Any, Any], value: Any, connection: BaseDatabaseWrapper, times: dict[datetime, Any]) -> Any:
+    """Return what the field makes of a value; for most it is the value, and asking takes half of an insert.
+
+    `times` are those that were asked for before, since the rows of one insert share many.
+    """
     if value is None or (type(value) in (str, int, bool) and isinstance(field, _PLAIN)):
         return value
+    if isinstance(value, datetime):
+        if value not in times:
+            times[value] = field.get_db_prep_save(value, connection)
+        return times[value]
     return field.get_db_prep_save(value, connection)
 
 

@@ -167,7 +167,7 @@ def _build(root: Task, draft: list[Draft], usual: list[dict[str, Any]], *, may_l
     public_ids = ids.task_ids([entry.spec.specialist for entry in draft], taken=_taken)
     first = _last_position(root.plan_id) + 1 if root.root_id else 1
     reviews_all = bool(setting(root.project, "review"))
-    zone = setting(root.project, "time_zone")
+    zone, now = setting(root.project, "time_zone"), root.created_at
     return [
         Task(
             project_id=root.project_id,
@@ -182,6 +182,9 @@ def _build(root: Task, draft: list[Draft], usual: list[dict[str, Any]], *, may_l
             complexity=entry.spec.complexity or root.complexity,
             effort=entry.spec.effort,
             effort_minutes=minutes_in(entry.spec.effort),
+            created_at=now,
+            updated_at=now,
+            active_at=now,
             due_at=time_in(entry.spec.due_at, zone=zone) or NEVER,
             not_before=time_in(entry.spec.not_before, zone=zone, ends=False),
             priority=entry.spec.priority or Priority.NORMAL,
