@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from tasks.choices import WAITS_FOR_A_PERSON, Status
-from tasks.models import Event, Project, Task, TaskQuerySet
+from tasks.models import Attempt, Event, Project, Task, TaskQuerySet
 from tasks.selectors.counts import of_plan
 from tasks.selectors.rows import ROW_FIELDS, Counts, Rows, count_by, page_of
 
@@ -54,6 +54,8 @@ class Filters:
     holder: str = ""
     priority: str = ""
     ready: str = ""
+    client: str = ""
+    model: str = ""
 
     @property
     def any(self) -> bool:
@@ -121,12 +123,15 @@ def tasks(
         found = found.filter(specialist=filters.specialist)
     if filters.status:
         found = found.filter(status=filters.status)
+    for name in ("client", "model"):
+        if text := getattr(filters, name):
+            found = found.filter(Exists(Attempt.objects.filter(task=OuterRef("pk"), **{name: text})))
     shown = found.select_related("root", "lease_session").only(
         *ROW_FIELDS, "root__public_id", "root__title", "lease_session__principal"
     )
     order = ("-updated_at", "-id") if filters.status else ("-id",)
     total = None
-    if not (filters.q or filters.specialist):  # for these no index can count
+    if not (filters.q or filters.specialist or filters.client or filters.model):  # for these no index can count
         total = _count_of(found.order_by("-id")) if filters.kind == "plan" else found.count()
     return page_of(shown.order_by(*order), page=page, size=TASKS_PER_PAGE, total=total)
 

@@ -25,6 +25,8 @@ _LABELS = {
     "holder": "Held by",
     "priority": "Priority is",
     "ready": "Ready",
+    "client": "Attempted by",
+    "model": "Attempted with",
 }
 
 

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from tasks.insights.api.insights import InsightViews, SuggestionViews
+
+_HERE = "projects/<str:project>/"
+
+urlpatterns = [
+    path(f"{_HERE}insights", InsightViews.as_view({"get": "figures"}), name="api-insights"),
+    path(f"{_HERE}insights/history", InsightViews.as_view({"get": "history"}), name="api-insights-history"),
+    path(f"{_HERE}suggestions", SuggestionViews.as_view({"get": "list"}), name="api-suggestions"),
+]

@@ -1,0 +1,77 @@
+"""Template tags for figures: values with their units, charts, and where they lead."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django import template
+from django.utils.safestring import SafeString
+
+from tasks.insights import charts
+from tasks.insights.addresses import Action, tasks_address
+from tasks.insights.choices import Name
+from tasks.insights.selectors.figures import Figure
+from tasks.insights.wording import in_words, is_shown
+from tasks.models import Project
+
+register = template.Library()
+
+
+@register.filter
+def figure_label(name: str) -> str:
+    return Name(name).label
+
+
+@register.filter
+def figure_value(figure: Figure) -> str:
+    """Return a figure in words; one of too few stays hidden."""
+    return in_words(figure.name, figure.value) if shows(figure) else f"too few (n {figure.n})"
+
+
+@register.filter
+def shows(figure: Figure) -> bool:
+    return is_shown(figure.name, figure.is_enough)
+
+
+@register.filter
+def figure_high(figure: Figure) -> str:
+    return in_words(figure.name, figure.high) if figure.is_enough and figure.high is not None else ""
+
+
+@register.simple_tag
+def figure_reach(figure: Figure | None, most: float) -> SafeString:
+    """Draw the median and the 90th percentile of a figure that has one."""
+    if figure is None or figure.high is None or not figure.is_enough:
+        return SafeString("")
+    words = f"{figure_label(figure.name)}: half within {figure_value(figure)}, 9 of 10 within {figure_high(figure)}"
+    return charts.reach(words, figure.value, figure.high, most)
+
+
+@register.simple_tag
+def figure_tasks(project: Project, figure: Figure) -> str:
+    return tasks_address(project, figure.name, figure.dimension, figure.key)
+
+
+@register.simple_tag
+def action_address(action: Action, project: Project) -> str:
+    return action.address(project)
+
+
+@register.simple_tag
+def trend(figure: Figure, values: list[float]) -> SafeString:
+    """Draw the days that were stored, for a figure that is shown."""
+    if not figure.is_enough or not values:
+        return SafeString("")
+    least, most = (in_words(figure.name, of(values)) for of in (min, max))
+    return charts.line(f"{figure_label(figure.name)} on {len(values)} days: between {least} and {most}", values)
+
+
+@register.simple_tag
+def day_bars(days: list[tuple[date, int, int]]) -> SafeString:
+    return charts.bars("Tasks completed per day", [(f"{day.day} {day:%b}", done) for day, _, done in days])
+
+
+@register.filter
+def plain_number(value: float) -> str:
+    """Format a number for programs, whatever the language of the page."""
+    return repr(value)

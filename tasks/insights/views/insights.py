@@ -1,0 +1,51 @@
+"""The insights of a project: its figures, by a dimension too, its flow, and how suggestions turned out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+
+from orchestrator_site.kernel.identity import Scope, scopes_of
+from orchestrator_site.web.pages import action_view, page, text_in
+from tasks.identity.page import find_project
+from tasks.insights.choices import Dimension
+from tasks.insights.selectors import page as query
+from tasks.insights.selectors.figures import ENOUGH, figures_of
+from tasks.insights.selectors.flow import flow_of
+from tasks.insights.services.figures import count_figures
+
+
+@page
+def insights(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the figures of the project, or by what `by` names."""
+    project = find_project(slug)
+    scopes = scopes_of(request.user)
+    by = text_in(request, "by")
+    dimension = Dimension(by) if by in query.DIMENSIONS else Dimension.PROJECT
+    figures = figures_of(project)
+    context: dict[str, Any] = {
+        "project": project,
+        "by": dimension,
+        "dimensions": [(each.value, each.label) for each in (Dimension.PROJECT, *query.DIMENSIONS)],
+        "enough": ENOUGH,
+        "figures": figures,
+        "may_act": Scope.WRITE in scopes,
+        "may_manage": Scope.ADMIN in scopes,
+    }
+    if dimension == Dimension.PROJECT:
+        context |= {"groups": query.groups(project, figures), "flow": flow_of(project)}
+    else:
+        context |= {"tables": query.tables(project, figures, dimension), "most_shown": query.KEYS_SHOWN}
+    return render(request, "insights/insights.html", context)
+
+
+@action_view(Scope.WRITE)
+def count_again(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """Count the stored figures of today now, and not with the next daily job."""
+    project = find_project(slug)
+    count_figures(project)
+    messages.success(request, "Counted again.")
+    return redirect("insights", slug=slug)

@@ -1,0 +1,57 @@
+"""Figures in words: their unit, and what a person may do about them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import Enum
+from math import exp
+
+from tasks.graph.time_axis import lasting
+from tasks.insights.choices import Name
+
+
+class Unit(Enum):
+    SECONDS = "seconds"
+    RATE = "rate"
+    FACTOR = "factor"
+    BYTES = "bytes"
+    TOKENS = "tokens"
+    USD = "usd"
+    NUMBER = "number"
+
+
+UNITS: dict[str, Unit] = {
+    **dict.fromkeys((Name.LEAD, Name.WAIT, Name.WORK, Name.REVIEW_WAIT), Unit.SECONDS),
+    Name.ESTIMATE_ERROR: Unit.FACTOR,
+    Name.BYTES: Unit.BYTES,
+    Name.TOKENS: Unit.TOKENS,
+    Name.COST: Unit.USD,
+    **dict.fromkeys((Name.DONE, Name.PLANNED), Unit.NUMBER),
+}
+"""The others are rates."""
+
+
+def unit_of(name: str) -> Unit:
+    return UNITS.get(name, Unit.RATE)
+
+
+def is_shown(name: str, is_enough: bool) -> bool:
+    """Whether a figure is shown: where it rests on enough, and always where it is only counted."""
+    return is_enough or unit_of(name) is Unit.NUMBER
+
+
+def in_words(name: str, value: float) -> str:
+    """Return a value with its unit; an error of estimates is the median of |ln(actual/estimate)|, shown as a factor."""
+    match unit_of(name):
+        case Unit.SECONDS:
+            return lasting(timedelta(seconds=value))
+        case Unit.RATE:
+            return f"{value:.0%}"
+        case Unit.FACTOR:
+            return f"{exp(value):.1f} times"
+        case Unit.BYTES:
+            return f"{value / 1000:,.1f} kB"
+        case Unit.USD:
+            return f"${value:,.2f}"
+        case _:
+            return f"{value:,.0f}"
