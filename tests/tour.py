@@ -46,6 +46,7 @@ NOT_SHOWN = {
     "artifact-raw", "artifact-image", "artifact-part", "files-zip", "task-zip", "synthesis-markdown", "theme", "sample",
     "maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare", "resource-free", "waive",
     "tombstone-import", "restart", "run-message", "run-answer", "run-patch", "recurring-act", "context-act",
+    "insights-count",
 }  # fmt: skip
 """Addresses that answer files or parts of pages, or that are only posted to."""
 PLAIN = "A plain text"
@@ -106,6 +107,7 @@ class World:
             "template-version": (*chores, str(self.template.pk)), "site-template": ("chores",),
             "site-template-edit": ("chores",), "site-template-delete": ("chores",),
             "site-template-version": ("chores", str(self.site_template.pk)),
+            "insights": slug, "insights-count": slug,
             "patterns": slug, "pattern-draft": (*slug, self.done.public_id), "recurring": slug, "recurring-new": slug,
             "recurring-edit": (*slug, str(self.recurring.pk)), "recurring-act": (*slug, str(self.recurring.pk), "on"),
             "contexts": slug, "context-new": slug, "context": context, "context-edit": context,

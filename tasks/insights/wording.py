@@ -7,7 +7,7 @@ from enum import Enum
 from math import exp
 
 from tasks.graph.time_axis import lasting
-from tasks.insights.choices import Name
+from tasks.insights.choices import COUNTS, RATES, Name
 
 
 class Unit(Enum):
@@ -26,23 +26,14 @@ UNITS: dict[str, Unit] = {
     Name.BYTES: Unit.BYTES,
     Name.TOKENS: Unit.TOKENS,
     Name.COST: Unit.USD,
-    **dict.fromkeys((Name.DONE, Name.PLANNED), Unit.NUMBER),
+    **dict.fromkeys(COUNTS, Unit.NUMBER),
+    **dict.fromkeys(RATES, Unit.RATE),
 }
-"""The others are rates."""
-
-
-def unit_of(name: str) -> Unit:
-    return UNITS.get(name, Unit.RATE)
-
-
-def is_shown(name: str, is_enough: bool) -> bool:
-    """Whether a figure is shown: where it rests on enough, and always where it is only counted."""
-    return is_enough or unit_of(name) is Unit.NUMBER
 
 
 def in_words(name: str, value: float) -> str:
     """Return a value with its unit; an error of estimates is the median of |ln(actual/estimate)|, shown as a factor."""
-    match unit_of(name):
+    match UNITS[name]:
         case Unit.SECONDS:
             return lasting(timedelta(seconds=value))
         case Unit.RATE:

@@ -24,6 +24,7 @@ MORE = {
     "artifact": ("?view=source", "?view=plain", "?view=rendered"),
     "artifact-diff": ("?layout=split",),
     "board": ("?q=nothing-like-it&priority=2", "?open=completed", "?group=plan", "?group=specialist", "?plan=nothing"),
+    "insights": tuple(f"?by={name}" for name in ("plan", "specialist", "client", "model", "template")),
     "handover": ("?against=1", "?against=1&layout=split"),
     "maintenance": ("?show=snoozed", "?show=resolved"),
     "archive": ("?show=purged", "?q=nothing-like-it"),

@@ -29,7 +29,7 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
             "files", "folder", "files-zip", "task-zip", "artifact", "artifact-raw", "artifact-diff", "artifact-part",
             "tokens", "maintenance", "operation", "archive", "handovers", "handover", "agents", "project-agents", "run",
             "run-changes", "library", "template", "template-version", "contexts", "context",
-            "patterns", "recurring", "resources",
+            "patterns", "recurring", "resources", "insights",
         ),
         EVERYBODY,
     ),
@@ -53,7 +53,7 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
 
 POSTED = {"maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare", "tombstone-import",
           "restart", "run-message", "run-answer", "run-patch",
-          "recurring-act", "context-act", "resource-free", "waive"}  # fmt: skip
+          "recurring-act", "context-act", "resource-free", "waive", "insights-count"}  # fmt: skip
 """What buttons post to or download: tests/maintenance, tests/agents and tests/library have them."""
 
 VERBS: dict[Verb, tuple[str, tuple[str, ...]]] = {

@@ -8,7 +8,6 @@ from rest_framework import serializers
 
 from tasks.insights.models import Suggestion
 from tasks.insights.selectors.figures import Figure
-from tasks.insights.wording import is_shown
 
 
 class FigureShape(serializers.Serializer[Figure]):
@@ -20,16 +19,13 @@ class FigureShape(serializers.Serializer[Figure]):
     n = serializers.IntegerField()
     value = serializers.SerializerMethodField("shown_value")
     high = serializers.SerializerMethodField("shown_high")
-    enough = serializers.SerializerMethodField("is_shown")
+    enough = serializers.BooleanField(source="is_enough")
 
     def shown_value(self, figure: Figure) -> float | None:
-        return figure.value if self.is_shown(figure) else None
+        return figure.value if figure.is_enough else None
 
     def shown_high(self, figure: Figure) -> float | None:
-        return figure.high if self.is_shown(figure) else None
-
-    def is_shown(self, figure: Figure) -> bool:
-        return is_shown(figure.name, figure.is_enough)
+        return figure.high if figure.is_enough else None
 
 
 class DayFlowShape(serializers.Serializer[Any]):

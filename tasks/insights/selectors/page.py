@@ -10,7 +10,7 @@ from tasks.insights.addresses import Action, action_of
 from tasks.insights.choices import Dimension, Name
 from tasks.insights.models import Figure as Stored
 from tasks.insights.selectors.figures import Figure, Figures
-from tasks.insights.wording import unit_of
+from tasks.insights.wording import UNITS
 from tasks.models import Project, Task
 
 GROUPS: dict[str, tuple[Name, ...]] = {
@@ -53,12 +53,14 @@ class Table:
 
 
 def groups(project: Project, figures: Figures) -> dict[str, list[Row]]:
-    trends = _trends(project, figures.day)
     made: dict[str, list[Row]] = {}
+    if not any(each.n for each in figures):
+        return made
+    trends = _trends(project, figures.day)
     for title, names in GROUPS.items():
         found = [figure for name in names if (figure := figures.get(name))]
         for each in found:
-            most = _most(other for other in found if unit_of(other.name) is unit_of(each.name))
+            most = _most(other for other in found if UNITS[other.name] is UNITS[each.name])
             row = Row(each, action_of(each.name), most, trends.get(each.name, []))
             made.setdefault(title, []).append(row)
     return made
@@ -80,8 +82,7 @@ def _trends(project: Project, until: date) -> dict[str, list[float]]:
 
 def tables(project: Project, figures: Figures, dimension: Dimension) -> list[Table]:
     """Return the figures by a dimension: its most frequent keys in the order of their names, never of their rates."""
-    names = [name for group in GROUPS.values() for name in group]
-    cells = {(name, each.key): each for name in names for each in figures.of(name, dimension)}
+    cells = {(each.name, each.key): each for each in figures if each.dimension == dimension and each.key}
     weight: dict[str, int] = {}
     for (_, key), figure in cells.items():
         weight[key] = max(weight.get(key, 0), figure.n)

@@ -11,7 +11,7 @@ from tasks.insights import charts
 from tasks.insights.addresses import Action, tasks_address
 from tasks.insights.choices import Name
 from tasks.insights.selectors.figures import Figure
-from tasks.insights.wording import in_words, is_shown
+from tasks.insights.wording import in_words
 from tasks.models import Project
 
 register = template.Library()
@@ -25,12 +25,7 @@ def figure_label(name: str) -> str:
 @register.filter
 def figure_value(figure: Figure) -> str:
     """Return a figure in words; one of too few stays hidden."""
-    return in_words(figure.name, figure.value) if shows(figure) else f"too few (n {figure.n})"
-
-
-@register.filter
-def shows(figure: Figure) -> bool:
-    return is_shown(figure.name, figure.is_enough)
+    return in_words(figure.name, figure.value) if figure.is_enough else f"too few (n {figure.n})"
 
 
 @register.filter

@@ -46,6 +46,6 @@ def insights(request: HttpRequest, slug: str) -> HttpResponse:
 def count_again(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Count the stored figures of today now, and not with the next daily job."""
     project = find_project(slug)
-    count_figures(project)
+    count_figures(project=project)
     messages.success(request, "Counted again.")
     return redirect("insights", slug=slug)

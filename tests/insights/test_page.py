@@ -1,0 +1,182 @@
+"""The page of insights: figures with their n, where they lead, by what they are divided, and what is hidden."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tasks.insights.addresses import action_of, tasks_address
+from tasks.insights.choices import Dimension, Name
+from tasks.insights.models import Figure
+from tasks.insights.selectors import figures as counted
+from tasks.insights.selectors.figures import ENOUGH, figures_of
+from tasks.insights.selectors.page import DIMENSIONS, GROUPS
+from tasks.models import Project, Task
+from tests.assistants import Assistant
+from tests.factories import html_of, make_project, signed_in
+from tests.insights.finished import finish
+
+pytestmark = pytest.mark.django_db
+QUERIES = 25
+
+
+def page_of(client: Client, project: Project, query: str = "") -> str:
+    return html_of(client.get(f"/projects/{project.slug}/insights/{query}"))
+
+
+def row_of(page: str, name: str) -> str:
+    return re.findall(rf'<tr id="figure-{name}".*?</tr>', page, re.DOTALL)[0]
+
+
+@pytest.fixture
+def reader(client: Client) -> Client:
+    return signed_in(client, name="rita")
+
+
+def test_a_project_without_tasks_says_what_to_do(reader: Client) -> None:
+    page = page_of(reader, make_project())
+    assert 'id="nothing"' in page and 'id="figures"' not in page
+
+
+@pytest.mark.parametrize("by", DIMENSIONS)
+def test_a_dimension_without_figures_leads_back_to_the_project(reader: Client, by: str) -> None:
+    project = make_project()
+    page = page_of(reader, project, f"?by={by}")
+    assert f'href="/projects/{project.slug}/insights/"' in page.partition('id="nothing"')[2]
+
+
+def test_every_figure_that_is_there_has_a_row_with_its_n_and_its_value(ada: Assistant, reader: Client) -> None:
+    project = finish(ada, ENOUGH)
+    page = page_of(reader, project)
+    shown = dict(re.findall(r'<tr id="figure-(\w+)" data-n="\d+" data-value="([^"]+)"', page))
+    known = {each.name: each for each in figures_of(project) if each.dimension == Dimension.PROJECT and not each.key}
+    lasting = {Name.DONE, Name.PLANNED, Name.LEASE_LOSS, Name.SUCCESS}  # the others are times, which go on
+    assert {Name.LEAD, Name.WORK, *lasting} <= known.keys() == set(re.findall(r'<tr id="figure-(\w+)"', page))
+    assert {name: float(shown[name]) for name in lasting} == {name: known[name].value for name in lasting}
+
+
+def test_of_too_few_no_rate_and_no_time_is_shown_but_the_number_is(ada: Assistant, reader: Client) -> None:
+    page = page_of(reader, finish(ada, ENOUGH - 1))
+    hidden, number = row_of(page, Name.SUCCESS), row_of(page, Name.DONE)
+    assert "data-value" not in hidden and "100%" not in hidden and f'data-n="{ENOUGH - 1}"' in hidden
+    assert f'data-value="{ENOUGH - 1}"' in number
+
+
+def test_of_too_few_nothing_is_shown_by_a_dimension_either(ada: Assistant, reader: Client) -> None:
+    project = finish(ada, ENOUGH - 1, "tester")
+    page = page_of(reader, project, "?by=specialist")
+    assert 'data-key="tester"' in page and "100%" not in page
+
+
+def test_a_dimension_lists_its_keys_by_name_and_not_by_rate(ada: Assistant, reader: Client) -> None:
+    for specialist, number in (("tester", 9), ("implementer", 5), ("researcher", 7)):
+        project = finish(ada, number, specialist)
+    page = page_of(reader, project, "?by=specialist")
+    (rows,) = {tuple(re.findall(r'data-key="(\w+)"', table)) for table in page.split("<tbody>")[1:]}
+    assert rows == ("implementer", "researcher", "tester")
+
+
+def test_a_plan_is_named_by_its_title(ada: Assistant, reader: Client) -> None:
+    page = page_of(reader, finish(ada, ENOUGH), "?by=plan")
+    plan = Task.objects.get(parent=None)
+    assert f'href="/tasks/{plan.public_id}/"' in page and plan.title in page
+
+
+def test_an_unknown_dimension_shows_the_whole_project(ada: Assistant, reader: Client) -> None:
+    assert 'id="figures"' in page_of(reader, finish(ada, ENOUGH), "?by=person")
+
+
+@pytest.mark.parametrize("by", ["project", *DIMENSIONS])
+def test_no_figure_is_about_a_person_or_a_session(ada: Assistant, reader: Client, by: str) -> None:
+    page = page_of(reader, finish(ada, ENOUGH), f"?by={by}").partition("<main")[2].partition("</main>")[0]
+    assert not re.search(r"\bada\b|session_", page)
+
+
+@pytest.mark.parametrize("name", Name)
+def test_each_figure_belongs_to_a_group_and_leads_to_its_tasks_and_an_action(client: Client, name: Name) -> None:
+    project, owner = make_project(), signed_in(client, is_staff=True, is_superuser=True)
+    assert [name in names for names in GROUPS.values()].count(True) == 1
+    assert owner.get(tasks_address(project, name)).status_code == 200
+    assert owner.get(action_of(name).address(project)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("dimension", "key"), [("specialist", "tester"), ("client", "claude-code"), ("cell", "tester/moderate")]
+)
+def test_a_figure_leads_to_exactly_the_tasks_that_it_counts(
+    ada: Assistant, reader: Client, dimension: Dimension, key: str
+) -> None:
+    project = finish(ada, 5, "tester")
+    if dimension != "client":
+        finish(ada, 2)
+    (figure,) = [each for each in figures_of(project).of(Name.DONE, dimension) if each.key == key]
+    page = html_of(reader.get(tasks_address(project, Name.DONE, figure.dimension, figure.key)))
+    assert len(re.findall(r'<tr id="task-', page)) == figure.n
+
+
+def test_a_list_of_another_client_or_model_is_empty(ada: Assistant, reader: Client) -> None:
+    project = finish(ada, 5)
+    for name in ("client", "model"):
+        page = html_of(reader.get(f"/projects/{project.slug}/tasks/?{name}=codex"))
+        assert '<tr id="task-' not in page and f'data-filter="{name}"' in page
+
+
+def test_what_owners_alone_may_do_is_offered_to_them_alone(ada: Assistant, client: Client, reader: Client) -> None:
+    project = finish(ada, ENOUGH)
+    settings = f'href="/projects/{project.slug}/settings/'
+    Task.objects.update(gates=["report"])
+    assert settings not in row_of(page_of(reader, project), Name.GATES_MISSED)
+    owner = signed_in(Client(), name="olga", is_staff=True, is_superuser=True)
+    assert settings in row_of(page_of(owner, project), Name.GATES_MISSED)
+
+
+def test_completed_per_day_is_a_drawing_with_a_table_of_the_same_numbers(ada: Assistant, reader: Client) -> None:
+    project = finish(ada, 3)
+    chart = page_of(reader, project).partition('id="per-day"')[2].partition("</figure>")[0]
+    assert re.search(r'<svg class="days" role="img" aria-label="[^"]+"', chart)
+    drawn = [int(title.rpartition(": ")[2]) for title in re.findall(r"<rect[^>]*><title>([^<]+)", chart)]
+    cells = [int(number) for number in re.findall(r'<td class="number">(\d+)</td></tr>', chart)]
+    assert drawn == cells and sum(drawn) == 3
+
+
+class TestALargeBoard:
+    @pytest.fixture(autouse=True)
+    def large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(counted, "FEW", 3)
+
+    def test_it_says_that_it_was_not_counted_yet(self, ada: Assistant, reader: Client) -> None:
+        page = page_of(reader, finish(ada, ENOUGH))
+        assert 'id="nothing"' in page and 'id="figures"' not in page
+
+    def test_who_may_act_counts_again(self, ada: Assistant, client: Client) -> None:
+        project = finish(ada, ENOUGH)
+        staff = signed_in(client, is_staff=True)
+        assert f'action="/projects/{project.slug}/insights/count/"' in page_of(staff, project)
+        answer = staff.post(f"/projects/{project.slug}/insights/count/", follow=True)
+        assert f'data-n="{ENOUGH}"' in row_of(html_of(answer), Name.DONE)
+
+    def test_a_reader_does_not(self, ada: Assistant, reader: Client) -> None:
+        project = finish(ada, ENOUGH)
+        assert f'action="/projects/{project.slug}/insights/count/"' not in page_of(reader, project)
+        assert reader.post(f"/projects/{project.slug}/insights/count/").status_code == 403
+        assert not Figure.objects.exists()
+
+
+@pytest.mark.parametrize("query", ["", *(f"?by={each}" for each in DIMENSIONS)])
+def test_the_page_takes_few_queries(ada: Assistant, reader: Client, query: str) -> None:
+    project = finish(ada, ENOUGH)
+    with CaptureQueriesContext(connection) as captured:
+        page_of(reader, project, query)
+    assert len(captured) <= QUERIES
+
+
+def test_hostile_names_stay_text(ada: Assistant, reader: Client) -> None:
+    hostile: Any = "<script>document.title='taken'</script>"
+    project = finish(ada, ENOUGH)
+    Task.objects.filter(parent=None).update(title=hostile)
+    assert hostile not in page_of(reader, project, "?by=plan")
