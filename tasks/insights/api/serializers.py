@@ -68,8 +68,8 @@ class SuggestionShape(serializers.ModelSerializer[Suggestion]):
     suggestion_id = serializers.CharField(source="public_id")
     task_id = serializers.CharField(source="task.public_id", allow_null=True, default=None)
     session_id = serializers.CharField(source="session.public_id", allow_null=True, default=None)
-    answer = serializers.JSONField()
-    factors = serializers.JSONField()
+    answer = serializers.ListField(child=serializers.DictField())
+    factors = serializers.ListField(child=serializers.DictField())
 
     class Meta:
         model = Suggestion
