@@ -17,6 +17,9 @@ from orchestrator_site.web.field_errors import errors_by_field
 from orchestrator_site.web.pages import came_from, form
 from tasks import roles
 from tasks.identity.page import actor_of, find_task
+from tasks.insights.models import Suggestion
+from tasks.insights.selectors.routing import suggest_specialist
+from tasks.insights.services.suggestions import decide, suggest
 from tasks.models import Event, Task
 from tasks.selectors import board
 from tasks.selectors.available_actions import may_edit
@@ -34,7 +37,9 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponseBase:
     if request.method != "POST":
         return _form(request, found, edit_form.shown(found))
     typed = edit_form.read(request.POST)
-    if "look" in request.POST:
+    if specialist := request.POST.get("use"):
+        typed = edit_form.using(typed, specialist)
+    if "look" in request.POST or specialist:
         return _form(request, found, typed)
     return _save(request, found, typed)
 
@@ -47,6 +52,7 @@ def _save(request: HttpRequest, task: Task, typed: edit_form.Typed) -> HttpRespo
     try:
         with db_errors_mapped("an edit on a page"):
             if changes := _changes(task, typed):
+                suggestion = _suggestion(request, task, changes)
                 change(
                     task=task,
                     actor=actor_of(request),
@@ -54,10 +60,21 @@ def _save(request: HttpRequest, task: Task, typed: edit_form.Typed) -> HttpRespo
                     catalogue=roles.catalogue(task.project),
                     guard=require_unchanged,
                 )
+                if suggestion:
+                    chosen = changes.columns["specialist"]
+                    decide(suggestion=suggestion, actor=actor_of(request), chosen=chosen, task=task)
     except (Conflict, Forbidden, Invalid, ServerFault) as error:
         return _form(request, task, typed, error)
     messages.success(request, "Saved." if changes else "No changes to save.")
     return came_from(request, reverse("task", args=[task.public_id]))
+
+
+def _suggestion(request: HttpRequest, task: Task, changes: Changes) -> Suggestion | None:
+    """Note what the form suggested, if it did and a specialist is chosen now: before routing learns the choice."""
+    if "suggested" not in request.POST or not changes.columns.get("specialist"):
+        return None
+    actor, text = actor_of(request), {"title": task.title, "description": task.description}
+    return suggest(project=task.project, actor=actor, task=task, **text).suggestion
 
 
 def _changes(task: Task, typed: edit_form.Typed) -> Changes:
@@ -91,14 +108,16 @@ def _form(
         task = find_task(task.public_id)
         events = _events_since(task, typed.seen)
         typed, now = edit_form.rebase(task, typed)
-    needs = board.needs(task)
+    needs, text = board.needs(task), typed.values
+    is_open = may_edit(task, scopes_of(request.user))
     ticked = chosen(task, typed.add)
     found = (each for part in typed.terms[:5] for each in candidates(task, part, tasks_found(task.project, part)))
     context = {
         "task": task,
         "typed": typed,
         "fields": edit_form.fields(task, typed, roles.catalogue(task.project), errors, now),
-        "is_open": may_edit(task, scopes_of(request.user)),
+        "is_open": is_open,
+        "suggested": suggest_specialist(task.project, text["title"], text["description"]) if is_open else None,
         "error": error,
         "events": events,
         "find_problem": errors.get("find", [""])[0],

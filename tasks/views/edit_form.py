@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -59,6 +59,11 @@ def read(post: QueryDict) -> Typed:
         drop=_ids(post, "drop"),
         find=_normalize_line_ends(post.get("find", "")).replace("\x00", ""),
     )
+
+
+def using(typed: Typed, specialist: str) -> Typed:
+    """Return the form with a suggested specialist filled in."""
+    return replace(typed, values={**typed.values, "specialist": specialist})
 
 
 def shown(task: Task) -> Typed:

@@ -11,6 +11,7 @@ from tasks.insights import charts
 from tasks.insights.addresses import Action, tasks_address
 from tasks.insights.choices import Name
 from tasks.insights.selectors.figures import Figure
+from tasks.insights.selectors.routing import Answer
 from tasks.insights.wording import in_words
 from tasks.models import Project
 
@@ -64,6 +65,21 @@ def trend(figure: Figure, values: list[float]) -> SafeString:
 @register.simple_tag
 def day_bars(days: list[tuple[date, int, int]]) -> SafeString:
     return charts.bars("Tasks completed per day", [(f"{day.day} {day:%b}", done) for day, _, done in days])
+
+
+@register.filter
+def because(answer: Answer) -> str:
+    """Say why a specialist was suggested, in the words of its strongest reasons."""
+    reasons = [_REASONS[each.kind].format(each.text) for each in answer.factors if each.weight > 0]
+    taught = f", learned from {answer.n:,} tasks" if answer.source in ("learned", "both") else ""
+    return f"{' and '.join(reasons[:2])}{taught}" if reasons else "it is the most frequent here"
+
+
+_REASONS = {
+    "rule": "the title fits the rule \u201c{}\u201d",
+    "word": "it says \u201c{}\u201d",
+    "prior": "it is frequent here",
+}
 
 
 @register.filter
