@@ -61,7 +61,7 @@ def action_of(name: str) -> Action:
 def tasks_address(project: Project, name: str, dimension: str = Dimension.PROJECT, key: str = "") -> str:
     """Return the list of the tasks that a figure is about."""
     if dimension == Dimension.TEMPLATE and key:
-        return reverse("template", args=[project.slug, key])
+        return reverse("template", args=[project.slug, key.partition("@")[0]])
     narrowed = {"specialist": key.partition("/")[0]} if dimension == Dimension.CELL else {str(dimension): key}
     query = {"kind": "leaf", "status": _COUNTED.get(name, Status.COMPLETED), **(narrowed if key else {})}
     return reverse("tasks", args=[project.slug], query={name: value for name, value in query.items() if value})

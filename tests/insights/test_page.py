@@ -180,3 +180,10 @@ def test_hostile_names_stay_text(ada: Assistant, reader: Client) -> None:
     project = finish(ada, ENOUGH)
     Task.objects.filter(parent=None).update(title=hostile)
     assert hostile not in page_of(reader, project, "?by=plan")
+
+
+def test_a_figure_of_a_template_leads_to_the_plans_of_it(reader: Client) -> None:
+    project = make_project()
+    address = tasks_address(project, Name.DONE, Dimension.TEMPLATE, "bugfix@1")
+    assert address == f"/projects/{project.slug}/library/templates/bugfix/"
+    assert reader.get(address).status_code == 200
