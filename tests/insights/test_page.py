@@ -11,14 +11,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tasks.insights.addresses import action_of, tasks_address
-from tasks.insights.choices import Dimension, Name
-from tasks.insights.models import Figure
+from tasks.insights.choices import Dimension, Kind, Method, Name, Outcome
+from tasks.insights.models import Figure, Score, Suggestion
 from tasks.insights.selectors import figures as counted
 from tasks.insights.selectors.figures import ENOUGH, figures_of
 from tasks.insights.selectors.page import DIMENSIONS, GROUPS
 from tasks.models import Project, Task
 from tests.assistants import Assistant
-from tests.factories import html_of, make_project, signed_in
+from tests.factories import html_of, make_project, make_task, signed_in
 from tests.insights.finished import finish
 
 pytestmark = pytest.mark.django_db
@@ -187,3 +187,41 @@ def test_a_figure_of_a_template_leads_to_the_plans_of_it(reader: Client) -> None
     address = tasks_address(project, Name.DONE, Dimension.TEMPLATE, "bugfix@1")
     assert address == f"/projects/{project.slug}/library/templates/bugfix/"
     assert reader.get(address).status_code == 200
+
+
+class TestSuggestions:
+    def test_before_anything_was_predicted_it_says_what_to_do(self, reader: Client) -> None:
+        section = page_of(reader, make_project()).partition('id="suggestions"')[2].partition("</section>")[0]
+        assert 'class="empty"' in section
+
+    def test_each_method_is_shown_beside_the_others_on_the_same_tasks(self, reader: Client) -> None:
+        project = make_project()
+        for method in Method:
+            Score.objects.create(project=project, method=method, tenth=8, n=20, right=15, second=3)
+        page = page_of(reader, project)
+        assert re.findall(r'<tr id="method-(\w+)" data-n="(\d+)"', page) == [(each.value, "20") for each in Method]
+        assert page.count("<b>75%</b>") == len(Method)
+
+    def test_of_too_few_no_rate_is_shown(self, reader: Client) -> None:
+        project = make_project()
+        Score.objects.create(project=project, method=Method.MAJORITY, tenth=8, n=ENOUGH - 1, right=ENOUGH - 1)
+        assert "100%" not in page_of(reader, project)
+
+    def test_switched_off_they_are_not_mentioned(self, reader: Client) -> None:
+        project = make_project(settings={"routing": {"suggest": "off"}})
+        assert 'id="suggestions"' not in page_of(reader, project)
+
+    def test_the_newest_lead_to_their_tasks(self, reader: Client) -> None:
+        task = make_task(make_project(), title="Weigh it")
+        Suggestion.objects.create(
+            project=task.project, task=task, public_id="suggestion_1", kind=Kind.SPECIALIST, actor_kind="person",
+            answer=[{"value": "tester", "confidence": 0.8}], chosen="reviewer", outcome=Outcome.OTHER,
+        )  # fmt: skip
+        section = page_of(reader, task.project).partition('id="suggestions"')[2]
+        assert f"/tasks/{task.public_id}/" in section and "reviewer" in section
+
+
+def test_capacity_hides_what_too_few_say(ada: Assistant, reader: Client) -> None:
+    page = page_of(reader, finish(ada, ENOUGH - 1, "tester"))
+    row = page.partition('data-specialist="tester"')[2].partition("</tr>")[0]
+    assert "too few" in row

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from tasks.insights.choices import Dimension, Kind, Name, Outcome
-from tasks.insights.models import Figure, Suggestion
+from tasks.insights.choices import Dimension, Kind, Method, Name, Outcome
+from tasks.insights.models import Figure, Score, Suggestion
 from tasks.insights.selectors.figures import ENOUGH, figures_of
 from tasks.models import Project
 from tests.assistants import Assistant
@@ -96,7 +96,22 @@ def test_suggestions_are_filtered_by_kind_and_outcome() -> None:
     assert rest().refused(400, "GET", "/projects/ledger/suggestions?kind=person")["code"] == "invalid"
 
 
-@pytest.mark.parametrize("address", ["insights", "insights/history", "suggestions"])
+@pytest.mark.parametrize("address", ["insights", "insights/history", "suggestions", "suggestions/accuracy"])
 def test_a_token_of_another_project_finds_nothing(address: str) -> None:
     make_project("ledger")
     rest(project=make_project()).refused(404, "GET", f"/projects/ledger/{address}")
+
+
+def test_the_accuracy_of_each_method_has_its_interval_and_its_n() -> None:
+    project = make_project("ledger")
+    for method, right in ((Method.MAJORITY, 10), (Method.SUGGESTED, 18)):
+        Score.objects.create(project=project, method=method, tenth=9, n=20, right=right, second=1, unsure=2)
+    make_suggestion(project, 1, outcome=Outcome.ACCEPTED)
+    answer = rest().get("/projects/ledger/suggestions/accuracy")
+    by_method = {row["method"]: row for row in answer["methods"]}
+    assert by_method.keys() == set(Method.values)
+    suggested = by_method["suggested"]
+    assert (suggested["n"], suggested["rate"], suggested["first_two"], suggested["abstained"]) == (20, 0.9, 0.95, 0.1)
+    assert suggested["low"] < 0.9 < suggested["high"]
+    assert (by_method["rules"]["n"], by_method["rules"]["rate"]) == (0, None)
+    assert (answer["shown"], answer["decided"], answer["accepted"]) == (1, 1, 1)

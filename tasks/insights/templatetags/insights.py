@@ -83,6 +83,11 @@ _REASONS = {
 
 
 @register.filter
+def as_share(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"
+
+
+@register.filter
 def plain_number(value: float) -> str:
     """Format a number for programs, whatever the language of the page."""
     return repr(value)
