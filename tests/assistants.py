@@ -14,6 +14,7 @@ import artifacts.tools.deliver
 import maintenance.tools
 import orchestrator_site.tools  # noqa: F401 -- the same
 import tasks.agents.tools
+import tasks.insights.tools
 import tasks.library.tools
 import tasks.tools  # noqa: F401 -- registers the tools
 from artifacts.models import Artifact, ArtifactVersion, Content, Upload

@@ -19,6 +19,14 @@ class Outcome(models.TextChoices):
     OTHER = "other", "Something else was chosen"
 
 
+class Horizon(models.TextChoices):
+    """How far a forecast of the workload looks."""
+
+    CURRENT_SESSION = "current_session", "Current session"
+    DAILY = "daily", "A day"
+    WEEKLY = "weekly", "A week"
+
+
 class Method(models.TextChoices):
     """How a specialist was predicted before the planner's choice was learned.
 

@@ -132,6 +132,8 @@ def test_every_tool_passes_strict_checks_and_can_be_called(inspector: Inspector)
     assert inspector.call("maintenance_coordinator", action="validate_structure")["report"]
     assert inspector.call("template_manager", action="list_templates")["templates_total"] == 8
     assert inspector.call("pattern_extractor", action="analyze_project")["next"]
+    assert inspector.call("specialist_intelligence", action="next_task")["next"]
+    assert inspector.call("workload_manager", action="check_capacity")["next"]
     assert inspector.call("get_status")
     assert inspector.call("health_check")["pid"]
     assert inspector.call("shutdown_prepare")["uploads_lost"] == 0

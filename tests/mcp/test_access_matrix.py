@@ -62,6 +62,8 @@ TOOLS: dict[str, Callable[[Ids], dict[str, Any]]] = {
     "template_manager": lambda ids: {"action": "apply_template", "name": "spike", "parameters": {"question": "Mine"}},
     "context_library": lambda ids: {"action": "save_context", "name": "mine", "text": "Mine", "task_id": ids["done"]},
     "pattern_extractor": lambda ids: {"action": "save_template", "text": TEMPLATE},
+    "specialist_intelligence": lambda ids: {"action": "suggest_assignment", "task_id": ids["task"]},
+    "workload_manager": lambda ids: {"action": "priority_boost", "task_id": ids["task"]},
 }
 RESOURCES: dict[str, Callable[[Ids], str]] = {
     "project://status": lambda ids: "project://status",

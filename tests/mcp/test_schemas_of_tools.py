@@ -76,6 +76,8 @@ def valid_calls(ada: Assistant) -> dict[str, dict[str, Any]]:
         "template_manager": {"action": "list_templates"},
         "context_library": {"action": "load_context"},
         "pattern_extractor": {"action": "analyze_project"},
+        "specialist_intelligence": {"action": "get_workload"},
+        "workload_manager": {"action": "check_capacity"},
     }
 
 

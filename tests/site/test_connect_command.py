@@ -136,7 +136,7 @@ def test_toolsets_are_kept_until_others_are_requested(connect: Connect, machine:
 
 
 def test_an_unknown_toolset_lists_the_known_ones(connect: Connect) -> None:
-    with pytest.raises(CommandError, match="core, artifacts, maintenance, server, isolation, templates, all"):
+    with pytest.raises(CommandError, match="core, artifacts, maintenance, server, isolation, templates, routing, all"):
         connect("claude-code", "--yes", "--toolsets", "nothing")
 
 

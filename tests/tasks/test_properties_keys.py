@@ -129,8 +129,22 @@ PATTERNS = st.tuples(
         optional={"text": st.sampled_from(["", "template: x", TEMPLATE])},
     ),
 )
+ORDER = st.tuples(
+    st.just("workload_manager"),
+    st.fixed_dictionaries(
+        {
+            "action": st.sampled_from(["priority_boost", "defer_task", "assign_task", "check_capacity", "apply"]),
+            "task_id": NUMBERS,
+        },
+        optional={
+            "priority": st.sampled_from(["low", "urgent"]),
+            "until": st.sampled_from(["2099-01-01", "soon"]),
+            "client": TEXTS,
+        },
+    ),
+)
 CALLS: st.SearchStrategy[Call] = st.one_of(
-    INITIALIZE, PLAN, EXECUTE, COMPLETE, UPDATE, STORE, MAINTAIN, ISOLATE, TEMPLATES, PATTERNS, LEARN
+    INITIALIZE, PLAN, EXECUTE, COMPLETE, UPDATE, STORE, MAINTAIN, ISOLATE, TEMPLATES, PATTERNS, LEARN, ORDER
 )
 
 
@@ -260,6 +274,6 @@ def test_every_tool_that_writes_is_among_these_calls() -> None:
     strategies = {"initialize_session", "plan_task", "execute_subtask", "complete_subtask", "update_task"}
     strategies |= {"store_artifact", "maintenance_coordinator", "execute_subtask_isolated", "spawn_isolated_session"}
     strategies |= {"monitor_isolated_execution", "merge_isolated_work", "template_manager", "context_library"}
-    strategies |= {"pattern_extractor"}
+    strategies |= {"pattern_extractor", "workload_manager"}
     assert {tool.name.removeprefix("orchestrator_") for tool in writing_tools()} == strategies
     assert all("idempotency_key" in tool.arguments.model_fields for tool in writing_tools())

@@ -45,6 +45,7 @@ PURE_TOOLS = frozenset(
         "orchestrator_health_check",
         "orchestrator_search",
         "orchestrator_shutdown_prepare",
+        "orchestrator_specialist_intelligence",
         "orchestrator_synthesize_results",
     }
 )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
 # Repeated here, since the proxy must not import what registers them; a test compares the two.
-TOOLSETS = ("core", "artifacts", "maintenance", "server", "isolation", "templates", "all")
+TOOLSETS = ("core", "artifacts", "maintenance", "server", "isolation", "templates", "routing", "all")
 DESCRIPTION = "Serve an AI assistant over standard input and output (Model Context Protocol)."
 
 # How long responses are still delivered once the client has closed its input.

@@ -6,6 +6,7 @@ from django.urls import path
 
 from tasks.insights.api.accuracy import AccuracyViews
 from tasks.insights.api.insights import InsightViews, SuggestionViews
+from tasks.insights.api.routing import RebalancingViews, RoutingViews
 
 _HERE = "projects/<str:project>/"
 
@@ -14,4 +15,12 @@ urlpatterns = [
     path(f"{_HERE}insights/history", InsightViews.as_view({"get": "history"}), name="api-insights-history"),
     path(f"{_HERE}suggestions/accuracy", AccuracyViews.as_view({"get": "accuracy"}), name="api-accuracy"),
     path(f"{_HERE}suggestions", SuggestionViews.as_view({"get": "list"}), name="api-suggestions"),
+    path(f"{_HERE}next-task", RoutingViews.as_view({"get": "next_task"}), name="api-next-task"),
+    path(f"{_HERE}success", RoutingViews.as_view({"get": "success"}), name="api-success"),
+    path(f"{_HERE}workload", RoutingViews.as_view({"get": "workload"}), name="api-workload"),
+    path(
+        f"{_HERE}workload/rebalancing",
+        RebalancingViews.as_view({"get": "preview", "post": "apply"}),
+        name="api-rebalancing",
+    ),
 ]

@@ -1,0 +1,58 @@
+"""How often work succeeds, by specialist, complexity, client and model: never by person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tasks.insights.choices import Dimension, Name
+from tasks.insights.intervals import shrunk, wilson
+from tasks.insights.selectors.figures import Figure, Figures
+
+TRIED = 3
+"""Below so many finished tasks something is new: worth a try before it is compared."""
+COMPARED = (Dimension.SPECIALIST, Dimension.CELL, Dimension.CLIENT, Dimension.MODEL)
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """What of `n` finished tasks succeeded: drawn towards its mean, with the interval of the rate itself.
+
+    The three are None where `n` is too few to say. `cell` is a specialist with a complexity, `tester/simple`.
+    """
+
+    dimension: Dimension
+    key: str
+    n: int
+    rate: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def is_new(self) -> bool:
+        return self.n < TRIED
+
+
+def success_of(figures: Figures, dimensions: Iterable[Dimension] = COMPARED, key: str = "") -> list[Success]:
+    """Return the rates by name, so that they are no ranking; with a key, of that specialist, client or model alone.
+
+    A specialist, a client or a model is drawn towards the project, a complexity towards its specialist.
+    """
+    overall = figures.get(Name.SUCCESS)
+    mean = overall.value if overall else 0.0
+    of_specialists = figures.of(Name.SUCCESS, Dimension.SPECIALIST)
+    means = {each.key: shrunk(each.value * each.n, each.n, mean) for each in of_specialists}
+    found = []
+    for dimension in dimensions:
+        for each in sorted(figures.of(Name.SUCCESS, dimension), key=lambda each: each.key):
+            owner = each.key.partition("/")[0] if dimension == Dimension.CELL else each.key
+            if key in ("", owner):
+                found.append(_success(dimension, each, means.get(owner, mean) if dimension == Dimension.CELL else mean))
+    return found
+
+
+def _success(dimension: Dimension, figure: Figure, mean: float) -> Success:
+    if not figure.is_enough:
+        return Success(dimension, figure.key, figure.n)
+    successes = figure.value * figure.n
+    return Success(dimension, figure.key, figure.n, shrunk(successes, figure.n, mean), *wilson(successes, figure.n))

@@ -1,0 +1,110 @@
+"""The workload of each specialist: what is held and waits, what comes and goes a day, and how long a queue takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from django.db.models import Count
+
+from tasks.choices import Status
+from tasks.insights.choices import Dimension, Horizon, Name
+from tasks.insights.selectors.figures import ENOUGH, Figure, Figures
+from tasks.models import Project, Task
+from tasks.state_machine import UNFINISHED
+
+DAYS = {Horizon.CURRENT_SESSION: 8 / 24, Horizon.DAILY: 1.0, Horizon.WEEKLY: 7.0}
+"""How far a forecast looks; a session is taken as eight hours."""
+THRESHOLD, LEAST, MOST = 1.0, 0.1, 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The tasks of a specialist. `arrivals` and `finishes` are a day's, over the window; `n` is how many finished.
+
+    `share` is what there is to do within the horizon of what can be finished in it, and `days_through` how long a task
+    that comes now takes, by Little's law. Both are None where too few finished to say.
+    """
+
+    specialist: str
+    held: int
+    ready: int
+    waiting: int
+    in_review: int
+    arrivals: float
+    finishes: float
+    n: int
+    review_wait: float | None
+    share: float | None
+    days_through: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    horizon: Horizon
+    threshold: float
+    days: int  # of the window that rates are measured in
+    loads: list[Load] = field(default_factory=list)
+
+    @property
+    def over(self) -> list[Load]:
+        return [load for load in self.loads if load.share is not None and load.share > self.threshold]
+
+
+def workload_of(
+    project: Project,
+    figures: Figures,
+    *,
+    horizon: Horizon = Horizon.DAILY,
+    threshold: float = THRESHOLD,
+    specialist: str = "",
+) -> Workload:
+    """Return the load of each specialist that has tasks to do or finished some in the window, by name."""
+    open_now, ready = _open(project, specialist), _ready(project, specialist)
+    measured = {each.key for each in figures.of(Name.DONE, Dimension.SPECIALIST) if specialist in ("", each.key)}
+    names = sorted({*open_now, *measured} - {""})
+    loads = [_load(name, open_now.get(name, Counter()), ready.get(name, 0), figures, DAYS[horizon]) for name in names]
+    return Workload(horizon, threshold, figures.days, loads)
+
+
+def _open(project: Project, specialist: str) -> dict[str, Counter[str]]:
+    leaves = Task.objects.filter(project=project, status__in=UNFINISHED).on_board().leaves().order_by()
+    if specialist:
+        leaves = leaves.filter(specialist=specialist)
+    found: dict[str, Counter[str]] = {}
+    for name, status, number in leaves.values_list("specialist", "status").annotate(Count("pk")):
+        found.setdefault(name, Counter())[status] = number
+    return found
+
+
+def _ready(project: Project, specialist: str) -> dict[str, int]:
+    ready = Task.objects.filter(project=project, is_ready=True).order_by()
+    if specialist:
+        ready = ready.filter(specialist=specialist)
+    return dict(ready.values_list("specialist").annotate(Count("pk")))
+
+
+def _load(name: str, by_status: Counter[str], ready: int, figures: Figures, days: float) -> Load:
+    done = figures.get(Name.DONE, Dimension.SPECIALIST, name)
+    finishes, arrivals = _a_day(done, figures), _a_day(figures.get(Name.PLANNED, Dimension.SPECIALIST, name), figures)
+    review = figures.get(Name.REVIEW_WAIT, Dimension.SPECIALIST, name)
+    held, in_review = by_status[Status.ACTIVE], by_status[Status.IN_REVIEW]
+    to_do = by_status.total() - in_review
+    is_known = done is not None and done.n >= ENOUGH
+    return Load(
+        specialist=name,
+        held=held,
+        ready=ready,
+        waiting=to_do - held - ready,
+        in_review=in_review,
+        arrivals=arrivals,
+        finishes=finishes,
+        n=done.n if done else 0,
+        review_wait=review.value if review and review.is_enough else None,
+        share=(held + ready + arrivals * days) / (finishes * days) if is_known else None,
+        days_through=to_do / finishes if is_known else None,
+    )
+
+
+def _a_day(figure: Figure | None, figures: Figures) -> float:
+    return figure.value / figures.days if figure else 0.0

@@ -1,0 +1,56 @@
+"""What the tools of routing show: rounded numbers, and nothing of what is too few to say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks.insights.selectors.figures import Figure
+from tasks.insights.selectors.success import Success
+from tasks.insights.selectors.times import Times
+from tasks.insights.selectors.workload import Load
+
+Facts = dict[str, Any]
+TOO_FEW = "too few"
+
+
+def success_facts(found: Success) -> Facts:
+    facts: Facts = {"of": found.dimension.value, "name": found.key, "n": found.n}
+    if found.rate is None or found.low is None or found.high is None:
+        return {**facts, "success": "new: worth a try" if found.is_new else TOO_FEW}
+    return {**facts, "success": round(found.rate, 2), "interval": [round(found.low, 2), round(found.high, 2)]}
+
+
+def times_facts(found: Times | None) -> Facts:
+    if found is None:
+        return {"minutes": TOO_FEW}
+    like = found.like.replace("/", ", ") or "every task of the project"
+    return {"p50_minutes": _minutes(found.p50), "p90_minutes": _minutes(found.p90), "n": found.n, "like": like}
+
+
+def load_facts(load: Load, *, threshold: float) -> Facts:
+    is_known = load.share is not None and load.days_through is not None
+    return {
+        "specialist_type": load.specialist,
+        "held": load.held,
+        "ready": load.ready,
+        "waiting": load.waiting,
+        "in_review": load.in_review or None,
+        "arrivals_per_day": round(load.arrivals, 1),
+        "finishes_per_day": round(load.finishes, 1),
+        "n": load.n,
+        "load": round(load.share, 2) if load.share is not None else TOO_FEW,
+        "is_over": (load.share > threshold) or None if load.share is not None else None,
+        "days_through": round(load.days_through, 1) if is_known and load.days_through is not None else None,
+        "review_wait_minutes": _minutes(load.review_wait) if load.review_wait is not None else None,
+    }
+
+
+def _minutes(seconds: float) -> float:
+    return round(seconds / 60, 1)
+
+
+def figure_facts(figure: Figure) -> Facts:
+    if not figure.is_enough:
+        return {"name": figure.name, "n": figure.n, "value": TOO_FEW}
+    high = {"high": round(figure.high, 3)} if figure.high is not None else {}
+    return {"name": figure.name, "n": figure.n, "value": round(figure.value, 3), **high}

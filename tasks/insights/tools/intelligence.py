@@ -1,0 +1,181 @@
+"""The tool specialist_intelligence: who fits, how it went, what is next and how long it takes. It changes no task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from orchestrator_site.kernel.text import shortened
+from orchestrator_site.mcp.registry import Arguments, tool
+from orchestrator_site.mcp.schema import HIDDEN
+from tasks import serializers as of_tasks
+from tasks.identity.actor import Actor
+from tasks.insights.choices import Dimension, Name
+from tasks.insights.selectors.figures import figures_of
+from tasks.insights.selectors.success import COMPARED, success_of
+from tasks.insights.selectors.times import times_like
+from tasks.insights.selectors.workload import workload_of
+from tasks.insights.serializers import Facts, figure_facts, load_facts, success_facts, times_facts
+from tasks.insights.services.suggest import Suggested, suggest
+from tasks.models import Project, Session, Task
+from tasks.selectors.find import task_by_id
+from tasks.selectors.next_task import Candidate, next_tasks
+from tasks.services.caller import Caller
+
+TOOLSET = "routing"
+ROWS_BYTES, FIGURES_BYTES = 900, 700
+LINE = 80
+Action = Literal[
+    "analyze_performance", "suggest_assignment", "update_expertise", "get_workload", "next_task", "estimate"
+]  # fmt: skip
+
+
+class SpecialistIntelligence(Arguments):
+    aliases: ClassVar[dict[str, str]] = {
+        "specialist": "specialist_type", "requirements": "task_requirements", "description": "task_requirements",
+    }  # fmt: skip
+    action: Action
+    specialist_type: str | None = None
+    task_requirements: str | None = Field(None, description="Title, then details")
+    task_id: str | None = None
+    session_id: str | None = Field(None, json_schema_extra={HIDDEN: True})
+
+
+@tool(
+    "orchestrator_specialist_intelligence",
+    title="Specialist intelligence",
+    description="Suggest a specialist or the next task, with reasons.",
+    arguments=SpecialistIntelligence,
+    toolset=TOOLSET,
+    read_only=True,  # that a suggestion was shown is kept, as the use of a tool is
+)
+def specialist_intelligence(caller: Caller, given: SpecialistIntelligence) -> Facts:
+    session = caller.session(given.session_id)
+    actor = Actor.assistant(session, caller.principal.scopes, caller.principal.task_id)
+    return _ACTIONS[given.action](actor, session, given)
+
+
+def _task(project: Project, given: SpecialistIntelligence) -> Task | None:
+    return task_by_id(project, given.task_id) if given.task_id else None
+
+
+def _suggest(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:
+    project = session.project
+    task = _task(project, given)
+    made = suggest(project=project, actor=actor, requirements=given.task_requirements or "", task=task)
+    answer = made.answer
+    return {
+        "suggestions": [
+            {"specialist_type": each.specialist, "confidence": round(each.confidence, 2)} for each in answer.choices
+        ],
+        "unsure": answer.is_unsure,
+        "source": answer.source,
+        "n": answer.n,
+        "factors": of_tasks.within(answer.factors, _factor, budget=ROWS_BYTES),
+        "taught_by": list(answer.taught_by),
+        "suggestion_id": made.shown.public_id if made.shown else None,
+        "next": _after_suggestion(made),
+    }
+
+
+def _after_suggestion(made: Suggested) -> str:
+    if not made.answer.choices:
+        return "Suggestions are switched off in the project's settings (routing.suggest)."
+    if made.answer.is_unsure:
+        return "Unsure: choose one of the two yourself, or another."
+    return "Nothing is assigned: send specialist_type with plan_task or update_task."
+
+
+def _factor(factor: Any) -> Facts:
+    return {"kind": factor.kind, "text": shortened(factor.text, LINE), "weight": round(factor.weight, 2)}
+
+
+def _analyze(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:
+    figures = figures_of(session.project)
+    key = given.specialist_type or ""
+    about = (Dimension.SPECIALIST, key) if key else (Dimension.PROJECT, "")
+    dimensions = (Dimension.SPECIALIST, Dimension.CELL) if key else COMPARED
+    rows = success_of(figures, dimensions, key)
+    found = [figure for name in Name if (figure := figures.get(name, *about)) is not None]
+    return {
+        "days": figures.days,
+        "as_of": figures.day.isoformat(),
+        "success": of_tasks.within(rows, success_facts, budget=ROWS_BYTES),
+        "success_total": len(rows),
+        "figures": of_tasks.within(found, figure_facts, budget=FIGURES_BYTES),
+        "figures_total": len(found),
+        "next": "Rates are drawn towards their mean; compare within a complexity."
+        if rows
+        else "Nothing has finished in this time: complete some tasks first.",
+    }
+
+
+def _expertise(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:
+    figures = figures_of(session.project)
+    key = given.specialist_type or ""
+    rows = success_of(figures, (Dimension.SPECIALIST, Dimension.CELL), key)
+    return {
+        "updated": False,
+        "known": of_tasks.within(rows, success_facts, budget=ROWS_BYTES),
+        "known_total": len(rows),
+        "next": "Expertise follows from what was done and reviewed; there is nothing to enter. "
+        "To teach it, correct a task's specialist_type with update_task.",
+    }
+
+
+def _workload(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:
+    load = workload_of(session.project, figures_of(session.project), specialist=given.specialist_type or "")
+    rows = of_tasks.within(load.loads, lambda each: load_facts(each, threshold=load.threshold), budget=ROWS_BYTES)
+    following = "orchestrator_workload_manager(action='suggest_rebalancing') says what would help."
+    return {
+        "specialists": rows,
+        "total": len(load.loads),
+        "days": load.days,
+        "next": following if load.loads else "There is nothing to do: plan a job.",
+    }
+
+
+def _next(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:
+    found = next_tasks(session.project, session=session, specialist=given.specialist_type)
+    return {
+        "tasks": of_tasks.within(found, _candidate, budget=ROWS_BYTES),
+        "next": f"orchestrator_execute_subtask(task_id={found[0].task.public_id!r}) claims the first."
+        if found
+        else "Nothing is ready: orchestrator_get_status shows what is in the way.",
+    }
+
+
+def _candidate(found: Candidate) -> Facts:
+    return {
+        **of_tasks.pointer(found.task),
+        "reasons": [shortened(reason.text, LINE) for reason in found.reasons],
+        "overlaps": [
+            {"task_id": each.task_id, "holder": each.holder, "paths": list(each.paths)[:3]}
+            for each in found.overlaps[:2]
+        ],
+    }
+
+
+def _estimate(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:
+    task = _task(session.project, given)
+    specialist = given.specialist_type or (task.specialist if task else "")
+    found = times_like(figures_of(session.project), specialist, task.complexity if task else "")
+    return {
+        **times_facts(found),
+        "estimated_effort": task.effort or None if task else None,
+        "next": "Time of work, from claim to end, without waiting."
+        if found
+        else "Too few tasks have finished to say; five are enough.",
+    }
+
+
+_ACTIONS: dict[str, Callable[[Actor, Session, SpecialistIntelligence], Facts]] = {
+    "suggest_assignment": _suggest,
+    "analyze_performance": _analyze,
+    "update_expertise": _expertise,
+    "get_workload": _workload,
+    "next_task": _next,
+    "estimate": _estimate,
+}
