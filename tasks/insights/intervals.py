@@ -15,7 +15,8 @@ def wilson(successes: float, n: int) -> tuple[float, float]:
         return 0.0, 1.0
     rate, extra = successes / n, _Z * _Z / n
     spread = _Z * sqrt(rate * (1 - rate) / n + extra / (4 * n))
-    return max(0.0, (rate + extra / 2 - spread) / (1 + extra)), min(1.0, (rate + extra / 2 + spread) / (1 + extra))
+    low, high = ((rate + extra / 2 + way * spread) / (1 + extra) for way in (-1, 1))
+    return min(rate, max(0.0, low)), max(rate, min(1.0, high))
 
 
 def shrunk(successes: float, n: int, mean: float) -> float:
