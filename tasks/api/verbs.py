@@ -12,13 +12,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from artifacts.reports.brief import SMALLEST_CHARS, brief_of
-from orchestrator_site.rest.fields import Body, Boolean, Integer, String, Text
+from orchestrator_site.rest.fields import Body, Boolean, Choice, Integer, String, Text
 from orchestrator_site.rest.idempotency import Reply
 from tasks import roles
 from tasks.api.fields import UsageBody
-from tasks.api.serializers import LINKS, TaskDetail, TaskLine
+from tasks.api.serializers import LINKS, PRIORITIES, TaskDetail, TaskLine
 from tasks.api.tasks import BRIEF_CHARS_LIMIT, TaskApi
-from tasks.choices import Status, Verb
+from tasks.choices import Priority, Status, Verb
+from tasks.due import begin_of
+from tasks.identity.actor import Actor
+from tasks.models import Task
+from tasks.project_settings import setting
+from tasks.services import order
 from tasks.services.actions import ACTIONS, perform
 from tasks.services.attempts import usage_of
 from tasks.services.claim import Claim, claim, claim_next
@@ -57,6 +62,23 @@ class ClaimNextBody(PlainBody):
 
 class HandBackBody(HeldBody):
     summary = Text()
+
+
+class DeferBody(PlainBody):
+    """Without a time, it is deferred no longer."""
+
+    until = String(required=False, allow_null=True)
+
+
+class BoostBody(PlainBody):
+    priority = Choice(PRIORITIES)
+
+
+class AssignBody(PlainBody):
+    """A client or a model; an empty one takes the wish back."""
+
+    client = String(required=False)
+    model = String(required=False)
     usage = UsageBody(required=False, allow_null=True)
 
 
@@ -161,8 +183,8 @@ class TaskVerbs(Claims):
     scopes = {verb.value: TABLE[verb].scope for verb in ACTIONS}
     bodies = {
         **{verb.value: BODIES[action.fields] for verb, action in ACTIONS.items()},
-        "hand_back": HandBackBody,
-    }
+        "hand_back": HandBackBody, "defer": DeferBody, "boost": BoostBody, "assign": AssignBody,
+    }  # fmt: skip
     answers = {
         "claim": ClaimAnswer, "approve": UnblockedAnswer, "request_revision": RevisionAnswer, "cancel": CancelAnswer,
         "reopen": ReopenAnswer, "archive": ArchiveAnswer, "restore": ArchiveAnswer,
@@ -172,6 +194,30 @@ class TaskVerbs(Claims):
     def hand_back(self, request: Request, task_id: str) -> Response:
         """End the work on a task as needs_revision, with nothing delivered."""
         return self.act(task_id, _handed_back)
+
+    @action(detail=True, methods=["post"])
+    def defer(self, request: Request, task_id: str) -> Response:
+        """Let a task start at a time, not before."""
+
+        def service(*, task: Task, actor: Actor, until: str | None = None) -> Effect:
+            time = begin_of(until, at="until", zone=setting(task.project, "time_zone"))
+            return Effect(order.defer(task=task, actor=actor, until=time))
+
+        return self.act(task_id, service)
+
+    @action(detail=True, methods=["post"])
+    def boost(self, request: Request, task_id: str) -> Response:
+        """Give a task a priority."""
+
+        def service(*, task: Task, actor: Actor, priority: str) -> Effect:
+            return Effect(order.boost(task=task, actor=actor, priority=Priority[priority.upper()]))
+
+        return self.act(task_id, service)
+
+    @action(detail=True, methods=["post"])
+    def assign(self, request: Request, task_id: str) -> Response:
+        """Wish for the client or the model that does a task; claims by others pass over it."""
+        return self.act(task_id, lambda **given: Effect(order.assign(**given)))
 
     def perform(self, task_id: str, verb: Verb) -> Response:
         """Do a verb; the answer of a claim has the brief."""
