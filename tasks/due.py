@@ -7,6 +7,8 @@ from datetime import UTC, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from orchestrator_site.kernel.errors import invalid
+
 EXAMPLES = "such as 2026-12-24 or 2026-12-24T17:00:00+01:00"
 _SHAPE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?)?", re.ASCII)
 _EARLIEST, _LATEST = 1970, 8999
@@ -36,3 +38,15 @@ def time_problems(sent: str, at: str) -> list[dict[str, Any]]:
     if not sent or time_in(sent, zone="UTC"):
         return []
     return [{"at": at, "problem": f"must be a date or a time {EXAMPLES}"}]
+
+
+def begin_of(sent: str | None, *, at: str, zone: str) -> datetime | None:
+    """Return the time from which on something is wanted, a date as its begin; None where nothing was sent.
+
+    Raises Invalid, naming the argument `at`.
+    """
+    if not (sent or "").strip():
+        return None
+    if problems := time_problems(sent or "", at):
+        raise invalid(problems, next="Correct it, or omit it.")
+    return time_in(sent or "", zone=zone, ends=False)

@@ -138,7 +138,7 @@ def _workload(actor: Actor, session: Session, given: SpecialistIntelligence) -> 
 
 
 def _next(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:
-    found = next_tasks(session.project, session=session, specialist=given.specialist_type)
+    found = next_tasks(session.project, session if session.pk else None, specialist=given.specialist_type)
     return {
         "tasks": of_tasks.within(found, _candidate, budget=ROWS_BYTES),
         "next": f"orchestrator_execute_subtask(task_id={found[0].task.public_id!r}) claims the first."

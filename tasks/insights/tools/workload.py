@@ -14,6 +14,7 @@ from orchestrator_site.mcp.registry import Arguments, tool
 from orchestrator_site.mcp.schema import HIDDEN
 from tasks import serializers as of_tasks
 from tasks.choices import Priority
+from tasks.due import begin_of
 from tasks.identity.actor import Actor
 from tasks.insights.choices import Horizon
 from tasks.insights.selectors.figures import figures_of
@@ -23,6 +24,7 @@ from tasks.insights.serializers import Facts, load_facts
 from tasks.insights.services.rebalance import rebalance
 from tasks.insights.tools.intelligence import LINE, TOOLSET
 from tasks.models import Task
+from tasks.project_settings import setting
 from tasks.selectors.find import task_by_id
 from tasks.services import order
 from tasks.services.caller import Caller
@@ -143,7 +145,8 @@ def _apply(actor: Actor, given: WorkloadManager) -> Facts:
 
 
 def _defer(actor: Actor, given: WorkloadManager) -> Facts:
-    return _changed(order.defer(task=_task(actor, given), actor=actor, until=given.until))
+    until = begin_of(given.until, at="until", zone=setting(actor.project, "time_zone"))
+    return _changed(order.defer(task=_task(actor, given), actor=actor, until=until))
 
 
 def _boost(actor: Actor, given: WorkloadManager) -> Facts:
