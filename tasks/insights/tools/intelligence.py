@@ -70,7 +70,7 @@ def _suggest(actor: Actor, session: Session, given: SpecialistIntelligence) -> F
         "suggestions": [
             {"specialist_type": each.specialist, "confidence": round(each.confidence, 2)} for each in answer.choices
         ],
-        "unsure": answer.is_unsure,
+        "unsure": answer.is_unsure if answer.choices else None,
         "source": answer.source,
         "n": answer.n,
         "factors": of_tasks.within(answer.factors, _factor, budget=ROWS_BYTES),
