@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator_site.kernel.errors import invalid
 from tasks.insights.selectors.figures import Figure
 from tasks.insights.selectors.success import Success
 from tasks.insights.selectors.times import Times
 from tasks.insights.selectors.workload import Load
+from tasks.models import Task
 
 Facts = dict[str, Any]
 TOO_FEW = "too few"
+OFF = "Suggestions are switched off in the project's settings (routing.suggest)."
+
+
+def wanted(requirements: str, task: Task | None) -> Facts:
+    """Return what a specialist is wanted for, the first line as the title. Raises Invalid where nothing says it."""
+    title, _, details = (task.title, "", task.description) if task else requirements.strip().partition("\n")
+    if not title:
+        raise invalid([{"at": "task_requirements", "problem": "is required: a title, and then details"}])
+    return {"title": title, "description": details, "task": task}
 
 
 def success_facts(found: Success) -> Facts:

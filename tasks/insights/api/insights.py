@@ -7,13 +7,25 @@ from typing import ClassVar
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from orchestrator_site.kernel.errors import Conflict
+from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.rest.filters import ChoicesFilter, Filters
+from orchestrator_site.rest.idempotency import Reply
 from orchestrator_site.rest.query_params import ChoiceParameter, ChoicesParameter, IntegerParameter
 from tasks.api.base import ProjectApi
-from tasks.insights.api.serializers import HistoryAnswer, InsightsAnswer, SuggestionShape
+from tasks.insights.api.serializers import (
+    HistoryAnswer,
+    InsightsAnswer,
+    SuggestedAnswer,
+    SuggestionBody,
+    SuggestionShape,
+)
 from tasks.insights.choices import Dimension, Kind, Name, Outcome
 from tasks.insights.models import Suggestion
 from tasks.insights.selectors.figures import Figure, figures_of, history
+from tasks.insights.serializers import OFF, wanted
+from tasks.insights.services.suggestions import suggest
+from tasks.models import Task
 
 _DIMENSIONS = ChoicesParameter("dimension", "Figures by these; all by default.", Dimension.values)
 _NAMES = ChoicesParameter("name", "Figures of these names; all by default.", Name.values)
@@ -66,8 +78,26 @@ class SuggestionViews(ProjectApi):
     serializer_class = SuggestionShape
     filterset_class = SuggestionFilters
     orderings: ClassVar[dict[str, str]] = {"created_at": "pk"}
+    answers = {"create": SuggestedAnswer}
+    bodies = {"create": SuggestionBody}
+    scopes = {"create": Scope.READ}  # that it was shown is kept, as the use of a tool is
 
     def list(self, request: Request, project: str) -> Response:
         """List the suggestions of a project, newest first."""
         rows = Suggestion.objects.filter(project=self.project(project)).select_related("task", "session")
         return self.listed(rows)
+
+    def create(self, request: Request, project: str) -> Response:
+        """Suggest a specialist for a task or for requirements. Nothing is assigned by it."""
+        found, given = self.project(project), self.given()
+        tasks = Task.objects.filter(project=found)
+        task = self.one(tasks, "task", given["task_id"]) if given.get("task_id") else None
+        about, actor = wanted(given.get("task_requirements", ""), task), self.actor(found)
+
+        def produce() -> Reply:
+            made = suggest(project=found, actor=actor, **about)
+            if made.suggestion is None:
+                raise Conflict(OFF, next="An administrator can switch them on.")
+            return Reply(self.shape(made))
+
+        return self.once(produce, project=found)

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from orchestrator_site.rest.fields import Body, String
 from tasks.insights.models import Suggestion
 from tasks.insights.selectors.figures import Figure
 
@@ -77,3 +78,20 @@ class SuggestionShape(serializers.ModelSerializer[Suggestion]):
             "suggestion_id", "kind", "task_id", "session_id", "actor_kind", "actor_name", "answer", "factors",
             "confidence", "is_unsure", "chosen", "outcome", "created_at", "decided_at",
         )  # fmt: skip
+
+
+class SuggestionBody(Body):
+    """A task, or what is wanted: a title, and then details."""
+
+    task_id = String(required=False)
+    task_requirements = String(required=False)
+    session_id = String(required=False)
+
+
+class SuggestedAnswer(serializers.Serializer[Any]):
+    """The suggestion as it is kept, the tasks that taught it, and how many taught at all."""
+
+    suggestion = SuggestionShape()
+    taught_by = serializers.ListField(child=serializers.CharField(), source="answer.taught_by")
+    source = serializers.CharField(source="answer.source")  # type: ignore[assignment]
+    n = serializers.IntegerField(source="answer.n")

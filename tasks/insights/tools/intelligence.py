@@ -17,8 +17,8 @@ from tasks.insights.selectors.figures import figures_of
 from tasks.insights.selectors.success import COMPARED, success_of
 from tasks.insights.selectors.times import times_like
 from tasks.insights.selectors.workload import workload_of
-from tasks.insights.serializers import Facts, figure_facts, load_facts, success_facts, times_facts
-from tasks.insights.services.suggest import Suggested, suggest
+from tasks.insights.serializers import OFF, Facts, figure_facts, load_facts, success_facts, times_facts, wanted
+from tasks.insights.services.suggestions import Suggested, suggest
 from tasks.models import Project, Session, Task
 from tasks.selectors.find import task_by_id
 from tasks.selectors.next_task import Candidate, next_tasks
@@ -62,9 +62,8 @@ def _task(project: Project, given: SpecialistIntelligence) -> Task | None:
 
 
 def _suggest(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:
-    project = session.project
-    task = _task(project, given)
-    made = suggest(project=project, actor=actor, requirements=given.task_requirements or "", task=task)
+    about = wanted(given.task_requirements or "", _task(session.project, given))
+    made = suggest(project=session.project, actor=actor, **about)
     answer = made.answer
     return {
         "suggestions": [
@@ -74,15 +73,16 @@ def _suggest(actor: Actor, session: Session, given: SpecialistIntelligence) -> F
         "source": answer.source,
         "n": answer.n,
         "factors": of_tasks.within(answer.factors, _factor, budget=ROWS_BYTES),
-        "taught_by": list(answer.taught_by),
-        "suggestion_id": made.shown.public_id if made.shown else None,
+        "turned_by": answer.turned_by.text if answer.turned_by else None,
+        "taught_by": answer.taught_by,
+        "suggestion_id": made.suggestion.public_id if made.suggestion else None,
         "next": _after_suggestion(made),
     }
 
 
 def _after_suggestion(made: Suggested) -> str:
     if not made.answer.choices:
-        return "Suggestions are switched off in the project's settings (routing.suggest)."
+        return OFF
     if made.answer.is_unsure:
         return "Unsure: choose one of the two yourself, or another."
     return "Nothing is assigned: send specialist_type with plan_task or update_task."
