@@ -11,6 +11,7 @@ from tasks.insights.models import Suggestion
 from tasks.models import Project, Task
 from tests.assistants import Assistant, everything, subtask
 from tests.factories import make_task
+from tests.rest import rest
 
 TOOL = "specialist_intelligence"
 ACTIONS = ("analyze_performance", "suggest_assignment", "update_expertise", "get_workload", "next_task", "estimate")
@@ -172,3 +173,12 @@ def test_unknown_actions_and_arguments_are_named(ada: Assistant) -> None:
     wrong = ada.refused(TOOL, action="dance")["details"]["problems"][0]
     assert set(wrong["allowed"]) == set(ACTIONS)
     assert "task_id" in ada.refused(TOOL, action="next_task", person="ada")["details"]["problems"][0]["allowed"]
+
+
+def test_success_is_the_same_by_tool_and_rest(ada: Assistant, done: list[str]) -> None:
+    answer = rest().get(f"/projects/{ada.caller.project().slug}/success")
+    by_rest = {each["key"]: each for each in answer["results"]}
+    rows = call(ada, "analyze_performance")["success"]
+    assert rows
+    for row in rows:
+        assert (row["n"], row["success"]) == (by_rest[row["name"]]["n"], round(by_rest[row["name"]]["rate"], 2))
